@@ -1,0 +1,77 @@
+"""The command line: one file per command, imported only when that command runs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from llm_audit import __version__
+from llm_audit.errors import AuditError
+from llm_audit.terminal import terminal_safe
+
+COMMANDS = {
+    "cache": "Show, check or empty the cache of scores.",
+    "calibrate": "Build or show the human population that texts are compared with.",
+    "detect": "Was this text machine-generated? A p-value against human writing.",
+    "models": "Fetch, list and verify the models that score text.",
+    "schema": "Print the JSON Schema of the report.",
+}
+"""Name -> one line of help. Kept here so that `--help` imports no command; a test holds it to the commands' own help."""
+
+EXIT_FINDINGS, EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in `llm_audit.cli.<name>` as `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the command's module; None if there is no such command."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"llm_audit.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands, from `COMMANDS` alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="llm-audit")
+def cli() -> None:
+    """Audit language models and the provenance of text.
+
+    Every p-value comes with its null hypothesis, its population and what it does not prove.
+    """
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Console entry point: run, print one sentence for an expected error, exit with the documented code."""
+    try:
+        code = cli.main(args=args, prog_name="llm-audit", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        code = EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = EXIT_ERROR
+    except AuditError as error:
+        click.echo(f"Error: {terminal_safe(str(error))}", err=True)
+        code = EXIT_ERROR
+    except OSError as error:
+        # A full disk or a closed pipe under standard output is the one I/O error that no command can catch in time.
+        message = f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}."
+        click.echo(terminal_safe(message), err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter fails again at exit
+        code = EXIT_ERROR
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,1 @@
+"""Reference populations: what a text is compared with."""

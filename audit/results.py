@@ -1,0 +1,153 @@
+"""The one vocabulary between detectors and reports: Result, Document, Report.
+
+Detectors fill these models, reports render them, `llm-audit schema` publishes them as JSON Schema. Nothing here computes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = "1"
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Verdict(StrEnum):
+    """What a test of one subject came to. A closed set: an unreadable input is an `error`, never a `pass`."""
+
+    FINDING = "finding"
+    PASS = "pass"
+    INCONCLUSIVE = "inconclusive"
+    NOT_ASSESSABLE = "not_assessable"
+    ERROR = "error"
+
+
+class Model(BaseModel):
+    """Base of all report models: immutable, and a misspelt field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Statistic(Model):
+    """A test statistic, oriented so that higher means more machine-like where `higher_is_machine`."""
+
+    name: str
+    value: float
+    unit: str
+
+
+class Population(Model):
+    """The reference population of a conformal null, as the reader must see it next to every p-value."""
+
+    name: str
+    description: str
+    n: int = Field(ge=1, description="documents of the length bin that the subject was compared with")
+    length_bin: str = Field(description="tokens of the subject and of every reference document, e.g. '192 tokens'")
+    digest: str = Field(description="SHA-256 of the population file")
+
+
+class FalsePositiveRate(Model):
+    """Realised false-positive rate at `alpha` over calibration sets of this size: its Beta law (Vovk 2012)."""
+
+    alpha: Probability
+    lower: Probability
+    upper: Probability
+    confidence: Probability = 0.95
+
+
+class Span(Model):
+    """A stretch of the source text, in characters of the text as read, with the evidence it contributes."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    p_value: Probability | None = Field(description="of this passage alone, before multiplicity; None: too short to judge")
+    q_value: Probability | None = Field(description="Benjamini-Hochberg adjusted over the passages of the document")
+    n: int = Field(ge=0, description="reference documents that this passage was compared with")
+
+
+class Result(Model):
+    """What one detector, or the combination of all, says about one subject."""
+
+    rule: str = Field(pattern=r"^AUD\d{3}$")
+    name: str
+    subject: Literal["document", "passage", "collection", "endpoint"]
+    null: str = Field(description="the null hypothesis, as a sentence")
+    verdict: Verdict
+    reason: str = Field(description="one sentence: why this verdict")
+    statistic: Statistic | None = None
+    p_value: Probability | None = None
+    e_value: float | None = None
+    p_floor: Probability | None = Field(default=None, description="the smallest p-value that could have come out")
+    p_upper: Probability | None = Field(
+        default=None, description="95 % upper bound of the p-value over calibration sets of this size (PAC)"
+    )
+    population: Population | None = None
+    n: int | None = Field(default=None, description="tokens judged")
+    spans: tuple[Span, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    method: str = Field(default="", description="reference, and where we differ from it")
+
+
+class Document(Model):
+    """One input and all that was found about it."""
+
+    name: str = Field(description="path as given, or '-' for standard input")
+    sha256: str | None = Field(description="of the raw bytes; None if they could not be read")
+    encoding: str | None
+    language: str | None = Field(description="ISO 639-1 code, with the identifier's own confidence in `notes`")
+    characters: int = Field(ge=0)
+    tokens: int | None
+    verdict: Verdict
+    summary: str = Field(description="the verdict as one sentence that a teacher understands")
+    combined: Result | None = Field(description="all detectors in one p-value")
+    results: tuple[Result, ...] = ()
+    notes: tuple[str, ...] = Field(default=(), description="what was normalised away, truncated, or looks tampered with")
+    text: str | None = Field(default=None, description="the text as read, for the heat strip; left out with --no-text")
+
+
+class Coverage(Model):
+    """How many inputs ended where. `found` is the sum of the others."""
+
+    found: int
+    scored: int
+    not_assessable: int
+    unreadable: int
+
+
+class ModelIdentity(Model):
+    """Which model scored the text, by content rather than by name."""
+
+    name: str
+    digest: str = Field(description="SHA-256 over the weight, configuration and tokenizer files")
+    dtype: str
+
+
+class Manifest(Model):
+    """What was run: enough to repeat it."""
+
+    tool: str = "llm-audit"
+    version: str
+    command: tuple[str, ...]
+    started: str = Field(description="ISO 8601, UTC")
+    alpha: Probability
+    model: ModelIdentity | None
+    reference_model: ModelIdentity | None = None
+    population: str | None
+    population_digest: str | None
+    detectors: tuple[str, ...]
+    packages: dict[str, str]
+    threads: int | None
+
+
+class Report(Model):
+    """Everything one run found: what every report format is rendered from."""
+
+    schema_version: Literal["1"] = "1"
+    question: str
+    manifest: Manifest
+    coverage: Coverage
+    documents: tuple[Document, ...]
+    limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
