@@ -1,1 +1,5 @@
-""""""
+"""Detectors: pure functions of TokenScores, one file each."""
+
+from llm_audit.detectors.base import Detector, available, find
+
+__all__ = ["Detector", "available", "find"]

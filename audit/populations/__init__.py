@@ -1,1 +1,14 @@
-"""Reference populations: what a text is compared with."""
+"""Reference populations: the human texts, as scores, that a document is compared with."""
+
+from llm_audit.populations.population import (
+    DEFAULT_POPULATION,
+    MINIMUM_TOKENS,
+    Datasheet,
+    Population,
+    build,
+    load,
+    names,
+    save,
+)
+
+__all__ = ["DEFAULT_POPULATION", "MINIMUM_TOKENS", "Datasheet", "Population", "build", "load", "names", "save"]

@@ -14,6 +14,8 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
+from llm_audit.scoring.tokens import RENYI_ORDERS
+
 # LLVM splits 512-bit vectors in two on most server processors; this loop is 1.6x faster without that.
 _features = llvm.get_host_cpu_features()
 if _features.get("avx512f") and "NUMBA_CPU_FEATURES" not in os.environ:
@@ -23,9 +25,8 @@ if _features.get("avx512f") and "NUMBA_CPU_FEATURES" not in os.environ:
 TILE = 2048
 """Logits summed in float32 before the sums move to float64; a tile and its temporaries stay in the L1 cache."""
 
-RENYI_ORDERS = (5.0, 3.0, 2.0, 1.5, 1.25, 1.125, 0.875, 0.75, 0.625, 0.5)
-"""Orders a of the power sums sum_v p(v)^a, in the order of the output columns (a = 1 - lambda)."""
-
+if RENYI_ORDERS != (5.0, 3.0, 2.0, 1.5, 1.25, 1.125, 0.875, 0.75, 0.625, 0.5):
+    raise ImportError("the kernel below is written for exactly these orders")
 N_SUMS = 5 + len(RENYI_ORDERS)
 """Columns of `row_sums`: sum e, sum u e, sum u^2 e, mass above, mass tied, then one per order; e = exp(u), u = z - max z."""
 

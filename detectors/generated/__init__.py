@@ -1,1 +1,1 @@
-""""""
+"""Was this text machine-generated? Zero-shot statistics, AUD1xx."""

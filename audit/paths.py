@@ -1,0 +1,25 @@
+"""Where llm-audit keeps what it fetched, computed and was given. Knows nothing about the contents."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_root() -> Path:
+    """Models and scores: can be deleted at any time. `LLM_AUDIT_CACHE`, else the user's cache folder."""
+    return _root("LLM_AUDIT_CACHE", "user_cache_path")
+
+
+def data_root() -> Path:
+    """The user's own populations: worth a backup. `LLM_AUDIT_DATA`, else the user's data folder."""
+    return _root("LLM_AUDIT_DATA", "user_data_path")
+
+
+def _root(variable: str, default: str) -> Path:
+    if value := os.environ.get(variable):
+        return Path(value).expanduser()
+    import platformdirs
+
+    path: Path = getattr(platformdirs, default)("llm-audit")
+    return path

@@ -1,0 +1,231 @@
+"""A population of human texts as the scores that each detector gives them, at many lengths. Never the texts.
+
+A causal model scores every beginning of a text in one pass, so one text serves every length up to its own. A tested
+window of m tokens is compared with the first m tokens of the population's texts (m rounded down to a grid), a passage
+inside it with the passages at the same place: like with like, because scores change with length and with context.
+Knows nothing about models or files of text: TokenScores in, p-values out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+
+from llm_audit.detectors.base import Detector
+from llm_audit.errors import AuditError
+from llm_audit.paths import data_root
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.stats import conformal
+
+DEFAULT_POPULATION = "english-mixed"
+MINIMUM_TOKENS = 64
+"""Below this no detector separates anything; 64 tokens are also the precedent of Binoculars' demo."""
+
+LENGTHS = tuple(range(MINIMUM_TOKENS, 513, 16))
+"""Lengths of the beginnings. A tested window loses at most 15 tokens to the grid."""
+
+PASSAGE = 64
+"""Tokens of a passage of the heat strip."""
+
+
+class Stretch(NamedTuple):
+    """Tokens [start, stop) of a window."""
+
+    start: int
+    stop: int
+
+
+STRETCHES = (*(Stretch(0, n) for n in LENGTHS), *(Stretch(n, n + PASSAGE) for n in range(PASSAGE, 512, PASSAGE)))
+"""Everything that can be compared: the beginnings, then the later passages (the first passage is a beginning)."""
+
+
+class Datasheet(BaseModel):
+    """What a reader must know about a population, in the spirit of Gebru et al., "Datasheets for Datasets" (2021).
+
+    Attributes:
+        name: on the command line and next to every p-value.
+        description: one line.
+        sources: source -> number of documents.
+        collected: when the texts were written or collected, as far as known.
+        language: ISO 639-1 code; texts in any other language are not assessed.
+        not_covered: kinds of text that it says nothing about.
+        created: day of calibration, ISO 8601.
+        target_n: documents that the longest judged window must have.
+        scorer: digest of what produced the scores: model, dtype, decoding, reference.
+        model, reference: names of the models, for messages.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    description: str
+    sources: dict[str, int]
+    collected: str
+    language: str
+    not_covered: tuple[str, ...]
+    created: str
+    target_n: int
+    scorer: str
+    model: str
+    reference: str | None = None
+
+
+class Comparison(NamedTuple):
+    """A stretch of a document against the population."""
+
+    p_value: float
+    n: int  # documents of the population that are long enough
+    stretch: Stretch
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Scores of n documents.
+
+    Attributes:
+        datasheet: what it is.
+        scores: rule -> (n, len(STRETCHES)) float32, NaN where the document is too short.
+    """
+
+    datasheet: Datasheet
+    scores: dict[str, NDArray[np.float32]]
+
+    @property
+    def n(self) -> int:
+        """Number of documents."""
+        return len(next(iter(self.scores.values())))
+
+    def size(self, stretch: Stretch) -> int:
+        """Number of documents that reach the end of a stretch."""
+        column = next(iter(self.scores.values()))[:, STRETCHES.index(stretch)]
+        return int(np.isfinite(column).sum())
+
+    @cached_property
+    def longest_window(self) -> int:
+        """Tokens of the longest judged window: the largest length that `target_n` documents reach.
+
+        Longer windows would have more power, but against too few documents to support a small p-value.
+        """
+        return max((n for n in LENGTHS if self.size(Stretch(0, n)) >= self.datasheet.target_n), default=MINIMUM_TOKENS)
+
+    @cached_property
+    def content(self) -> bytes:
+        """The file's bytes: a pure function of scores and datasheet."""
+        return to_safetensors(self.scores, metadata={"datasheet": self.datasheet.model_dump_json()})
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def compare(self, window: TokenScores, detector: Detector) -> Comparison:
+        """One detector's conformal p-value of a window of at least `MINIMUM_TOKENS` tokens."""
+        stretch = beginning(len(window))
+        reference = self._reference([detector], stretch)[:, 0]
+        tested = np.float32(detector.statistic(window[stretch.start : stretch.stop]))
+        return Comparison(conformal.p_value(reference, float(tested)), len(reference), stretch)
+
+    def compare_all(self, window: TokenScores, detectors: Sequence[Detector], stretch: Stretch | None = None) -> Comparison:
+        """All detectors in one p-value, of a window or of a passage inside it."""
+        stretch = stretch or beginning(len(window))
+        reference = self._reference(detectors, stretch)
+        part = window[stretch.start : stretch.stop]
+        tested = [np.float32(detector.statistic(part)) for detector in detectors]  # in the precision of the reference
+        return Comparison(conformal.combined_p_value(reference, tested), len(reference), stretch)
+
+    def passages(self, window: TokenScores) -> list[Stretch]:
+        """The whole passages of a window that the population can judge."""
+        starts = range(0, min(len(window), 512) - PASSAGE + 1, PASSAGE)
+        return [stretch for start in starts if self.size(stretch := Stretch(start, start + PASSAGE)) > 0]
+
+    def _reference(self, detectors: Sequence[Detector], stretch: Stretch) -> NDArray[np.float64]:
+        column = STRETCHES.index(stretch)
+        missing = [detector.name for detector in detectors if detector.rule not in self.scores]
+        if missing:
+            raise AuditError(f"The population {self.datasheet.name} has no scores of the detector {missing[0]}; calibrate it anew.")
+        table = np.stack([self.scores[detector.rule][:, column] for detector in detectors], axis=1).astype(np.float64)
+        return table[np.isfinite(table).all(axis=1)]
+
+
+def beginning(n_tokens: int) -> Stretch:
+    """The longest beginning on the grid that a window of `n_tokens` tokens has."""
+    return Stretch(0, max(length for length in LENGTHS if length <= max(n_tokens, MINIMUM_TOKENS)))
+
+
+def build(datasheet: Datasheet, windows: Iterable[TokenScores], detectors: Sequence[Detector]) -> Population:
+    """A population from the first window of each document; documents below `MINIMUM_TOKENS` tokens are left out."""
+    table: list[list[list[float]]] = []
+    for window in windows:
+        if len(window) >= MINIMUM_TOKENS:
+            parts = [window[s.start : s.stop] if s.stop <= len(window) else None for s in STRETCHES]
+            table.append([[np.nan if part is None else detector.statistic(part) for part in parts] for detector in detectors])
+    if not table:
+        raise AuditError(f"No text has {MINIMUM_TOKENS} tokens or more; there is nothing to calibrate on.")
+    scores = np.asarray(table, dtype=np.float32)
+    return Population(datasheet, {d.rule: np.ascontiguousarray(scores[:, i]) for i, d in enumerate(detectors)})
+
+
+_SHIPPED = Path(__file__).parent
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def names() -> list[str]:
+    """All populations: the user's own and the shipped ones."""
+    return sorted({path.stem for folder in (_SHIPPED, data_root() / "populations") for path in folder.glob("*.safetensors")})
+
+
+def _path(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise AuditError(f"{name!r} is not a population name: use lower-case letters, digits, '.', '_' and '-'.")
+    own = data_root() / "populations" / f"{name}.safetensors"
+    return own if own.exists() else _SHIPPED / f"{name}.safetensors"
+
+
+def load(name: str) -> Population:
+    """Read a population by name.
+
+    Raises:
+        AuditError: no such population, or its file is damaged.
+    """
+    path = _path(name)
+    if not path.exists():
+        raise AuditError(f"There is no population {name!r}; choose from {', '.join(names())}, or build it with `llm-audit calibrate`.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            datasheet = Datasheet.model_validate_json((file.metadata() or {}).get("datasheet", ""))
+            scores = {rule: file.get_tensor(rule) for rule in file.keys()}  # noqa: SIM118  # a safetensors file, not a dict
+    except (OSError, SafetensorError, ValidationError, json.JSONDecodeError) as error:
+        raise AuditError(f"The population file {path} is damaged; calibrate it anew.") from error
+    shapes = {table.shape for table in scores.values()}
+    if len(shapes) != 1 or next(iter(shapes))[1:] != (len(STRETCHES),):
+        raise AuditError(f"The population file {path} was made by another version of llm-audit; calibrate it anew.")
+    return Population(datasheet, scores)
+
+
+def save(population: Population) -> Path:
+    """Write a population to the user's data folder and return its path."""
+    if (_SHIPPED / f"{population.datasheet.name}.safetensors").exists():
+        raise AuditError(f"{population.datasheet.name} is the name of a population that comes with llm-audit; choose another.")
+    _path(population.datasheet.name)  # refuses a bad name
+    path = data_root() / "populations" / f"{population.datasheet.name}.safetensors"
+    temporary = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(population.content)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise AuditError(f"The population could not be written to {path}: {error.strerror}.") from error
+    return path

@@ -1,0 +1,178 @@
+"""From hidden states to token statistics, a block of rows at a time, so that logits for more rows never exist.
+
+Knows nothing about texts, tokenizers or windows: hidden states and observed token ids in, columns out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from llm_audit.errors import AuditError
+from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding
+
+LOGIT_BYTES = 100_000_000
+"""Size of the one float32 logit block. 512 rows of a 49,152-token vocabulary: large enough for full matmul speed."""
+
+Columns = dict[str, NDArray[np.generic]]
+
+
+class Head:
+    """The output projection of one model, or of two with one vocabulary, and the statistics of what it predicts.
+
+    Args:
+        weight: (vocabulary, hidden), float32 on a CPU, bfloat16 or float32 on a GPU. Logits are always float32.
+        decoding: applied to the logits before any statistic.
+        bias: (vocabulary,) or None.
+    """
+
+    def __init__(self, weight: torch.Tensor, decoding: Decoding, bias: torch.Tensor | None = None) -> None:
+        self.weight = weight
+        self.bias = bias
+        self.decoding = decoding
+        self.n_rows = max(1, LOGIT_BYTES // (4 * weight.shape[0]))
+        self._block = torch.empty(0)
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """(n_rows, vocabulary) float32, after the decoding transform. The memory is reused by the next call."""
+        n_rows, n_columns = hidden.shape[0], self.weight.shape[0]
+        if self.weight.dtype == torch.float32:
+            if self._block.numel() < n_rows * n_columns:
+                self._block = torch.empty(n_rows * n_columns, device=hidden.device)
+            logits = self._block[: n_rows * n_columns].view(n_rows, n_columns)
+            torch.mm(hidden, self.weight.T, out=logits)
+        elif hidden.is_cuda:
+            logits = torch.mm(hidden, self.weight.T, out_dtype=torch.float32)
+        else:  # bfloat16 without a GPU: only the tests come here
+            logits = hidden.float() @ self.weight.float().T
+        if self.bias is not None:
+            logits += self.bias
+        return decode(logits, self.decoding)
+
+    def __call__(
+        self, hidden: torch.Tensor, targets: torch.Tensor, *, reference: tuple[Head, torch.Tensor] | None = None, top_k: int = 0
+    ) -> Columns:
+        """Statistics of the predicted distributions at the observed tokens.
+
+        Args:
+            hidden: (n, hidden) normalised last hidden states.
+            targets: (n,) int64, the token observed after each of them.
+            reference: head and hidden states of the model r in the cross columns; same vocabulary.
+            top_k: number of most likely tokens to return.
+
+        Returns:
+            The numeric columns of `TokenScores`, each with n rows.
+        """
+        blocks = []
+        for start in range(0, len(targets), self.n_rows):
+            rows = slice(start, start + self.n_rows)
+            logits, observed = self.logits(hidden[rows]), targets[rows]
+            columns, log_sum = self._statistics(logits, observed)
+            if top_k:
+                values, ids = logits.topk(min(top_k, logits.shape[1]), dim=1)
+                columns["top_ids"] = ids.cpu().numpy().astype(np.int32)
+                columns["top_logprobs"] = (values.cpu().numpy() - log_sum[:, None]).astype(np.float32)
+            if reference is not None:
+                other, states = reference
+                columns |= cross_statistics(other.logits(states[rows]), logits, log_sum)
+            blocks.append(columns)
+        return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]} if blocks else {}
+
+    def _statistics(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[Columns, NDArray[np.float64]]:
+        """The columns of one block, and log sum_v exp(logit), (n,) float64."""
+        # Blocks of 64 rows fit the last-level cache, so that the kernel finds what amax has just read.
+        peaks = torch.cat([logits[start : start + 64].amax(1) for start in range(0, len(targets), 64)])
+        own = logits.gather(1, targets[:, None])[:, 0]
+        sums, ranks = power_sums(logits, peaks, targets)
+        peak, observed = peaks.double().cpu().numpy(), own.double().cpu().numpy()
+        total = sums[:, 0]
+        if not (np.isfinite(total).all() and np.isfinite(peak).all()):
+            raise AuditError("The model produced numbers that are not finite; its weights are damaged or unsuitable for this dtype.")
+        log_total = np.log(total)
+        logprob = observed - peak - log_total
+        if self.decoding.truncates:
+            logprob[observed < peak - _EXCLUDED / 2] = -np.inf
+        mean = sums[:, 1] / total
+        orders = np.asarray(RENYI_ORDERS)
+        columns = {
+            "logprob": logprob,
+            "entropy": np.maximum(log_total - mean, 0.0),
+            "varentropy": np.maximum(sums[:, 2] / total - mean**2, 0.0),
+            "max_logprob": -log_total,
+            "mass_above": np.minimum(sums[:, 3] / total, 1.0),
+            "tie_mass": np.minimum(sums[:, 4] / total, 1.0),
+            "renyi": np.log(sums[:, 5:]) - orders * log_total[:, None],
+        }
+        narrow: Columns = {name: column.astype(np.float32) for name, column in columns.items()}
+        return narrow | {"rank": ranks}, log_total + peak
+
+
+_EXCLUDED = 200.0  # nats below the maximum: e^-200 is zero in every sum, and its square times u^2 still fits float32
+
+
+def decode(logits: torch.Tensor, decoding: Decoding) -> torch.Tensor:
+    """Apply temperature, top-k, top-p and min-p to (n, vocabulary) logits, in place.
+
+    Excluded tokens end `_EXCLUDED` below the maximum rather than at -inf, which would turn 0 * inf into NaN.
+    """
+    if decoding.temperature != 1.0:
+        logits /= decoding.temperature
+    if not decoding.truncates:
+        return logits
+    excluded = torch.zeros_like(logits, dtype=torch.bool)
+    if decoding.top_k:
+        smallest_kept = logits.topk(min(decoding.top_k, logits.shape[1]), dim=1).values[:, -1:]
+        excluded |= logits < smallest_kept
+    if decoding.top_p < 1:
+        ranked, order = logits.masked_fill(excluded, -torch.inf).sort(dim=1, descending=True)
+        before = ranked.softmax(dim=1).cumsum(dim=1).roll(1, dims=1)
+        before[:, 0] = 0.0
+        excluded |= torch.zeros_like(excluded).scatter(1, order, before >= decoding.top_p)
+    if decoding.min_p > 0:
+        kept = logits.masked_fill(excluded, -torch.inf).softmax(dim=1)
+        excluded |= kept < decoding.min_p * kept.amax(dim=1, keepdim=True)
+    floor = (logits.amax(dim=1, keepdim=True) - _EXCLUDED).expand_as(logits)
+    logits[excluded] = floor[excluded]
+    return logits
+
+
+def power_sums(
+    logits: torch.Tensor, peaks: torch.Tensor, targets: torch.Tensor
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """The sums of `kernel.row_sums`: by the kernel on a CPU, by array operations on a GPU."""
+    if logits.device.type == "cpu":
+        from llm_audit.scoring import kernel
+
+        sums = np.empty((len(targets), kernel.N_SUMS))
+        ranks = np.empty(len(targets), np.int32)
+        kernel.row_sums(logits.numpy(), peaks.numpy(), targets.numpy(), sums, ranks)
+        return sums, ranks
+    return power_sums_by_arrays(logits, peaks, targets)
+
+
+def power_sums_by_arrays(
+    logits: torch.Tensor, peaks: torch.Tensor, targets: torch.Tensor
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """`kernel.row_sums` as array operations, for devices that the kernel does not reach."""
+    own = logits.gather(1, targets[:, None])
+    shifted = logits - peaks[:, None]
+    e = shifted.exp()
+    likelier = logits > own
+    terms = [e, shifted * e, shifted**2 * e, e * likelier, e * (logits == own), *((order * shifted).exp() for order in RENYI_ORDERS)]
+    sums = torch.stack([term.sum(1, dtype=torch.float64) for term in terms], dim=1)
+    return sums.cpu().numpy(), (1 + likelier.sum(1)).cpu().numpy().astype(np.int32)
+
+
+def cross_statistics(reference: torch.Tensor, logits: torch.Tensor, log_sum: NDArray[np.float64]) -> Columns:
+    """Mean and variance of -log p under the reference's distribution r; both blocks (n, vocabulary)."""
+    if reference.shape != logits.shape:
+        raise AuditError("The two models do not share a vocabulary, so their predictions cannot be compared token by token.")
+    r = reference.softmax(dim=1)
+    surprisal = torch.from_numpy(log_sum).to(logits.device, torch.float32)[:, None] - logits
+    mean = (r * surprisal).sum(1, dtype=torch.float64)
+    variance = (r * (surprisal - mean.float()[:, None]) ** 2).sum(1, dtype=torch.float64)
+    return {
+        "cross_entropy": mean.cpu().numpy().astype(np.float32),
+        "cross_varentropy": variance.cpu().numpy().astype(np.float32),
+    }

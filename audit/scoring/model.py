@@ -1,0 +1,140 @@
+"""A model ready to score: tokenizer, body, head weight, identity. Loads the lean Llama where it is exact, else transformers.
+
+Knows nothing about where models come from (`store.py`) or what is computed from them (`engine.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+
+from llm_audit.errors import AuditError
+from llm_audit.scoring import llama
+
+
+class Body(Protocol):
+    """Token ids to hidden states, for sequences laid end to end; see `llama.LlamaBody.__call__`."""
+
+    n_layers: int
+
+    def __call__(
+        self, token_ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[int] = ()
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Normalised last hidden states (n_tokens, hidden), and the residual streams `layers`."""
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageModel:
+    """Everything the engine needs of a causal language model.
+
+    Attributes:
+        name, digest: identity, from the store.
+        tokenizer: reads special-token strings in a text as plain text.
+        body: the decoder stack.
+        head_weight: (vocabulary, hidden); head_bias: (vocabulary,) or None.
+        prefix: the token put before every window (begin of sequence, else end of text), or None if the model has neither.
+        max_length: tokens the model can see at once.
+        device: where it computes.
+    """
+
+    name: str
+    digest: str
+    tokenizer: Tokenizer
+    body: Body
+    head_weight: torch.Tensor
+    head_bias: torch.Tensor | None
+    prefix: int | None
+    max_length: int
+    device: torch.device
+
+    @property
+    def dtype(self) -> str:
+        """`float32` or `bfloat16`."""
+        return str(self.head_weight.dtype).removeprefix("torch.")
+
+
+def load(name: str, digest: str, folder: Path, device_name: str = "cpu", dtype: torch.dtype | None = None) -> LanguageModel:
+    """Load a folder that the store has checked: float32 on the CPU, bfloat16 on a GPU, unless `dtype` says otherwise."""
+    if device_name == "cuda" and not torch.cuda.is_available():
+        raise AuditError("There is no CUDA device here; leave out --device cuda.")
+    device = torch.device(device_name)
+    dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.encode_special_tokens = True  # "<|im_end|>" typed in an essay is eight characters, not a control token
+    if llama.supports(config):
+        weights = {key: value.to(device, dtype) for path in sorted(folder.glob("*.safetensors")) for key, value in load_file(path).items()}
+        body: Body = llama.LlamaBody(config, weights)
+        head_weight = weights.get("lm_head.weight", weights["model.embed_tokens.weight"])
+        head_bias = None
+    else:
+        body, head_weight, head_bias = _load_with_transformers(folder, device, dtype)
+    return LanguageModel(
+        name=name,
+        digest=digest,
+        tokenizer=tokenizer,
+        body=body,
+        head_weight=head_weight,
+        head_bias=head_bias,
+        prefix=prefix_token(config),
+        max_length=config.get("max_position_embeddings") or config.get("n_positions") or 1024,
+        device=device,
+    )
+
+
+def prefix_token(config: dict[str, Any]) -> int | None:
+    """The token that stands before a text: begin of sequence, else end of text, as the model's configuration names them."""
+    for key in ("bos_token_id", "eos_token_id"):
+        token = config.get(key)
+        if token is not None:
+            return int(token[0] if isinstance(token, list) else token)
+    return None
+
+
+class TransformersBody:
+    """Any causal model of transformers, one sequence at a time: no padding, hence nothing to mask."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.n_layers = int(model.config.num_hidden_layers)
+
+    def __call__(
+        self, token_ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[int] = ()
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """See `Body`."""
+        outputs = [
+            self.model(part[None], use_cache=False, output_hidden_states=bool(layers)) for part in token_ids.split(list(lengths))
+        ]
+        taps = [torch.cat([output.hidden_states[layer][0] for output in outputs]) for layer in layers]
+        return torch.cat([output.last_hidden_state[0] for output in outputs]), taps
+
+
+def _load_with_transformers(
+    folder: Path, device: torch.device, dtype: torch.dtype
+) -> tuple[TransformersBody, torch.Tensor, torch.Tensor | None]:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
+    )
+    model = model.eval().requires_grad_(False).to(device)
+    head = model.get_output_embeddings()
+    body = TransformersBody(model.base_model)
+    # Some architectures scale or cap their logits after the head. Better refused than silently scored wrong.
+    probe = torch.arange(min(8, head.weight.shape[0]), device=device)
+    ours = torch.nn.functional.linear(body(probe, [len(probe)])[0], head.weight, head.bias)
+    if not torch.allclose(ours.float(), model(probe[None]).logits[0].float(), rtol=1e-3, atol=1e-3):
+        raise AuditError(
+            f"{model.config.model_type} models change their logits after the output layer, which llm-audit does not compute; "
+            "choose another model."
+        )
+    return body, head.weight, head.bias

@@ -1,0 +1,60 @@
+"""What to compute about a text, apart from the model: windows, decoding, optional columns. Knows no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from llm_audit.scoring.tokens import Decoding
+
+
+@dataclass(frozen=True)
+class Windowing:
+    """How a long text is cut into what the model sees at once.
+
+    Attributes:
+        size: text tokens per window, at most.
+        overlap: tokens of left context that a window repeats from the one before; 0 starts every window afresh, so that
+            each can be compared with the beginning of another text.
+        balanced: cut the text into equal windows rather than full ones and a rest. Only without overlap.
+    """
+
+    size: int = 512
+    overlap: int = 0
+    balanced: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.overlap < self.size or (self.balanced and self.overlap):
+            raise ValueError(f"not a windowing: {self}")
+
+    def cut(self, n_tokens: int) -> list[Window]:
+        """The windows of a text: every token is scored by exactly one of them."""
+        if self.balanced and n_tokens:
+            count = -(-n_tokens // self.size)
+            edges = [round(i * n_tokens / count) for i in range(count + 1)]
+            return [Window(a, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        windows, scored = [], 0
+        while scored < n_tokens:
+            start = max(0, scored - self.overlap)
+            stop = min(start + self.size, n_tokens)
+            windows.append(Window(start, scored, stop))
+            scored = stop
+        return windows
+
+
+class Window(NamedTuple):
+    """Tokens [start, stop) of a text, of which [scored, stop) get their score here."""
+
+    start: int
+    scored: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compute, apart from the model: with the model's digest, the identity of a score."""
+
+    windowing: Windowing = field(default_factory=Windowing)
+    decoding: Decoding = field(default_factory=Decoding)
+    hidden_layers: tuple[int, ...] = ()
+    top_k: int = 0

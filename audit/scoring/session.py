@@ -1,0 +1,92 @@
+"""Scoring with a cache in front: the model is loaded only when some text has never been scored.
+
+The one door to the engine. Knows nothing about detectors, populations or files of text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from llm_audit.scoring.cache import ScoreCache, Scorer
+from llm_audit.scoring.request import Request
+from llm_audit.scoring.store import StoredModel
+from llm_audit.scoring.tokens import COLUMNS_VERSION, TokenScores
+
+if TYPE_CHECKING:
+    from llm_audit.scoring.engine import Engine
+
+GROUP = 256
+"""Texts looked up, scored and cached together."""
+
+DTYPES = {"cpu": "float32", "cuda": "bfloat16"}
+
+
+class Session:
+    """One scoring model (and perhaps a reference model) on one device.
+
+    Args:
+        model, reference: from the store.
+        device: `cpu` (float32) or `cuda` (bfloat16 body, float32 statistics).
+        cache: None to score everything anew.
+    """
+
+    def __init__(
+        self, model: StoredModel, reference: StoredModel | None = None, *, device: str = "cpu", cache: ScoreCache | None = None
+    ) -> None:
+        self.model = model
+        self.reference = reference
+        self.device = device
+        self.cache = cache
+        self._engines: dict[Request, Engine] = {}
+
+    @property
+    def dtype(self) -> str:
+        """In which the body computes."""
+        return DTYPES[self.device]
+
+    def conditions(self, request: Request) -> str:
+        """Digest of all that scores depend on but the text and its windows: equal for comparable scores."""
+        reference = self.reference.digest if self.reference else None
+        identity = (COLUMNS_VERSION, self.model.digest, reference, self.dtype, asdict(request.decoding))
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+    def score(
+        self, texts: Sequence[str], request: Request, progress: Callable[[float], None] = lambda fraction: None
+    ) -> Iterator[TokenScores]:
+        """Yield the scores of each text, in order; `progress` gets the share of the work done, in [0, 1]."""
+        scorer = Scorer(self.model.digest, self.dtype, self.device, request, self.reference.digest if self.reference else None)
+        for start in range(0, len(texts), GROUP):
+            group = texts[start : start + GROUP]
+            keys = [scorer.key(text) for text in group]
+            found = {key: scores for key in keys if self.cache and (scores := self.cache.get(key)) is not None}
+            missing = {key: text for key, text in zip(keys, group, strict=True) if key not in found}
+            if missing:
+
+                def within(done: int, total: int, start: int = start, size: int = len(group)) -> None:
+                    progress((start + size * done / max(total, 1)) / len(texts))
+
+                scored = dict(zip(missing, self._engine(request).score(list(missing.values()), within), strict=True))
+                if self.cache:
+                    self.cache.put(scored.items())
+                found |= scored
+            progress((start + len(group)) / len(texts))
+            yield from (found[key] for key in keys)
+
+    def _engine(self, request: Request) -> Engine:
+        if request not in self._engines:
+            from llm_audit.scoring.engine import Engine
+
+            model, reference = self._models
+            self._engines[request] = Engine(model, request, reference)
+        return self._engines[request]
+
+    @cached_property
+    def _models(self):  # type: ignore[no-untyped-def]  # its type would import torch
+        from llm_audit.scoring.model import load
+
+        return [m and load(m.name, m.digest, m.folder, self.device) for m in (self.model, self.reference)]

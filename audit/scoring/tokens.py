@@ -1,0 +1,133 @@
+"""TokenScores: what one forward pass says about every token of a text. The contract between engine and detectors.
+
+Knows nothing about how the numbers are computed, and needs numpy only: everything after the engine works without a model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+COLUMNS_VERSION = 1
+"""Raised whenever a column's meaning or numerics change; part of every cache key."""
+
+RENYI_ORDERS = (5.0, 3.0, 2.0, 1.5, 1.25, 1.125, 0.875, 0.75, 0.625, 0.5)
+"""Orders a of `renyi`, on the 1/8 grid that costs one exponential. As tempering exponents: lambda = 1 - a."""
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How tokens are drawn from logits under the null; applied by the head before it takes any statistic.
+
+    In the order of `transformers`: temperature, top-k, top-p, min-p. The defaults change nothing.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (self.temperature > 0 and self.top_k >= 0 and 0 < self.top_p <= 1 and 0 <= self.min_p <= 1):
+            raise ValueError(f"not a decoding setting: {self}")
+
+    @property
+    def truncates(self) -> bool:
+        """Whether some tokens have probability zero."""
+        return self.top_k > 0 or self.top_p < 1 or self.min_p > 0
+
+
+@dataclass(frozen=True, eq=False)
+class TokenScores:
+    """One row per scored token. Natural logarithms; float32 unless said otherwise; n = number of scored tokens.
+
+    p is the next-token distribution after the decoding transform, x the observed token, all conditional on the tokens to
+    the left inside the window.
+
+    Attributes:
+        token_id: (n,) int32.
+        char_start, char_end: (n,) int32, half-open range in the scored text. Tokens that share a character (an emoji's
+            bytes) share its range.
+        window: (n,) int32, index of the window that scored the token.
+        context: (n,) int32, number of text tokens to its left inside that window.
+        logprob: log p(x); -inf where the decoding transform excludes x.
+        entropy: -sum p log p, nats.
+        varentropy: Var of log p(X) for X ~ p, nats^2.
+        max_logprob: max_v log p(v).
+        rank: (n,) int32, 1 + number of strictly likelier tokens.
+        mass_above: probability of the strictly likelier tokens.
+        tie_mass: probability of the tokens exactly as likely as x, x included.
+        renyi: (n, len(RENYI_ORDERS)), log sum_v p(v)^a.
+        cross_entropy: (n,), -sum_v r(v) log p(v) with r the reference model's distribution; only with two models.
+        cross_varentropy: (n,), Var of log p(X) for X ~ r; only with two models.
+        hidden: (n_windows, n_layers, hidden_size), residual streams averaged over the window's tokens; on request.
+        top_ids: (n, k) int32 and top_logprobs: (n, k), most likely first; on request.
+    """
+
+    token_id: IntArray
+    char_start: IntArray
+    char_end: IntArray
+    window: IntArray
+    context: IntArray
+    logprob: FloatArray
+    entropy: FloatArray
+    varentropy: FloatArray
+    max_logprob: FloatArray
+    rank: IntArray
+    mass_above: FloatArray
+    tie_mass: FloatArray
+    renyi: FloatArray
+    cross_entropy: FloatArray | None = None
+    cross_varentropy: FloatArray | None = None
+    hidden: FloatArray | None = None
+    top_ids: IntArray | None = None
+    top_logprobs: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.token_id)
+
+    def __getitem__(self, rows: slice) -> Self:
+        """The same columns for some rows; `hidden`, which belongs to whole windows, is left out."""
+        columns = {
+            field.name: column[rows]
+            for field in dataclasses.fields(self)
+            if (column := getattr(self, field.name)) is not None and field.name != "hidden"
+        }
+        return type(self)(**columns)
+
+    def windows(self) -> list[Self]:
+        """The rows of each window, in order of the text."""
+        edges = [0, *(np.flatnonzero(np.diff(self.window)) + 1).tolist(), len(self)]
+        return [self[start:end] for start, end in zip(edges, edges[1:], strict=False) if end > start]
+
+    def to_bytes(self) -> bytes:
+        """A JSON header line (name, dtype, shape per column) and the columns' bytes, little-endian."""
+        header, chunks = [], []
+        for field in dataclasses.fields(self):
+            column = getattr(self, field.name)
+            if column is not None:
+                little = np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<"))
+                header.append((field.name, little.dtype.str, little.shape))
+                chunks.append(little.tobytes())
+        return json.dumps(header).encode() + b"\n" + b"".join(chunks)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """The inverse of `to_bytes`. Raises ValueError, TypeError or KeyError on anything else."""
+        head, _, body = data.partition(b"\n")
+        columns, position = {}, 0
+        for name, dtype, shape in json.loads(head):
+            size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+            columns[name] = np.frombuffer(body[position : position + size], dtype).reshape(shape)
+            position += size
+        if position != len(body):
+            raise ValueError("stored token scores have the wrong length")
+        return cls(**columns)

@@ -1,0 +1,123 @@
+"""Conformal p-values: how unusual is a score among the scores of a reference population?
+
+Null hypothesis of every function here: the tested score and the n calibration scores are exchangeable, that is, the
+tested document was drawn like the documents of the population. No distributional form is assumed. Rejecting says that the
+document is unlike the population; it does not say what it is instead.
+
+Sources: Vovk, Gammerman & Shafer, *Algorithmic Learning in a Random World* (2005); Vovk, "Conditional validity of
+inductive conformal predictors" (2012); Bates, Candes, Lei, Romano & Sesia, "Testing for outliers with conformal p-values"
+(Ann. Statist. 2023).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv
+
+from llm_audit.stats.combination import cauchy_statistic
+
+Floats = NDArray[np.float64]
+
+
+def p_value(calibration: ArrayLike, score: float) -> float:
+    """p = (1 + #{s_i >= s}) / (n + 1); P(p <= a) <= a for every a under exchangeability.
+
+    Args:
+        calibration: (n,) scores of the population, higher = more evidence against the null; n >= 1.
+        score: the tested score.
+
+    Returns:
+        A p-value in [1/(n+1), 1]. Ties count against the finding, so it is conservative with discrete scores.
+    """
+    reference = _checked(calibration)
+    return float((1 + np.count_nonzero(reference >= _number(score))) / (len(reference) + 1))
+
+
+def randomised_p_value(calibration: ArrayLike, score: float, rng: np.random.Generator) -> float:
+    """p = (#{s_i > s} + U (1 + #{s_i = s})) / (n + 1), U ~ Uniform(0, 1): exactly uniform, also with ties.
+
+    For simulations and streams of tests; a single document's verdict should not depend on a coin.
+    """
+    reference = _checked(calibration)
+    above = np.count_nonzero(reference > _number(score))
+    ties = np.count_nonzero(reference == score)
+    return float((above + rng.random() * (1 + ties)) / (len(reference) + 1))
+
+
+def combined_p_value(calibration: ArrayLike, scores: ArrayLike) -> float:
+    """One p-value from several scores of one document, exact under any dependence between them.
+
+    The document joins the population; within these n + 1 documents every score becomes a rank p-value, each document's
+    rank p-values become one Cauchy statistic (Liu & Xie, JASA 2020), and p is the rank of the tested document's statistic
+    among the n + 1. Every step treats the n + 1 documents alike, so the rank is uniform under exchangeability: unlike the
+    Cauchy p-value itself, which is approximate, and unlike Fisher's, which is invalid for correlated scores (measured:
+    size .139 at .05 with six scores of correlation .5).
+
+    Args:
+        calibration: (n, k) scores of the population, higher = more evidence against the null.
+        scores: (k,) scores of the tested document.
+
+    Returns:
+        A p-value in [1/(n+1), 1].
+    """
+    reference, tested = _checked(calibration, dimensions=2), np.asarray(scores, dtype=np.float64)
+    if tested.shape != reference.shape[1:] or not np.isfinite(tested).all():
+        raise ValueError(f"expected {reference.shape[1]} finite scores, got {scores!r}")
+    pooled = np.vstack([reference, tested])
+    ranks = np.empty_like(pooled)
+    for j, column in enumerate(pooled.T):
+        ordered = np.sort(column)
+        ranks[:, j] = len(column) - np.searchsorted(ordered, column, side="left")  # how many are at least as large
+    statistics = cauchy_statistic(ranks / len(pooled))
+    # Equal rank vectors must stay tied: a difference in the last bit of a sum is not evidence.
+    return float(np.count_nonzero(statistics >= statistics[-1] - 1e-9 * max(1.0, abs(statistics[-1]))) / len(pooled))
+
+
+def smallest_p_value(n: int) -> float:
+    """1 / (n + 1), the smallest p-value that n calibration documents can give."""
+    return 1.0 / (n + 1)
+
+
+def upper_p_value(p: float, n: int, confidence: float = 0.95) -> float:
+    """Upper confidence bound of the true tail probability behind a conformal p-value from n documents.
+
+    p averages over calibration sets; this one holds for the set at hand, with the given confidence (Clopper-Pearson:
+    with b = p (n + 1) - 1 scores at least as large, the tail probability is below the Beta(b + 1, n - b) quantile).
+    """
+    exceeding = round(p * (n + 1)) - 1
+    return 1.0 if exceeding >= n else float(betaincinv(exceeding + 1, n - exceeding, confidence))
+
+
+class Interval(NamedTuple):
+    """Bounds of an interval."""
+
+    lower: float
+    upper: float
+
+
+def realised_false_positive_rate(alpha: float, n: int, confidence: float = 0.95) -> Interval:
+    """Central interval of the false-positive rate that the rule "p <= alpha" really has, over calibration sets of size n.
+
+    The rate has law Beta(k, n + 1 - k), k = floor(alpha (n + 1)) (Vovk 2012); k = 0 means that the rule never rejects.
+    """
+    k = int(np.floor(alpha * (n + 1) + 1e-9))
+    if k == 0:
+        return Interval(0.0, 0.0)
+    tail = (1 - confidence) / 2
+    return Interval(float(betaincinv(k, n + 1 - k, tail)), float(betaincinv(k, n + 1 - k, 1 - tail)))
+
+
+def _checked(calibration: ArrayLike, dimensions: int = 1) -> Floats:
+    reference = np.asarray(calibration, dtype=np.float64)
+    if reference.ndim != dimensions or len(reference) == 0 or not np.isfinite(reference).all():
+        raise ValueError(f"calibration scores must be a non-empty, finite array of {dimensions} dimension(s)")
+    return reference
+
+
+def _number(score: float) -> float:
+    if not np.isfinite(score):
+        raise ValueError(f"the tested score is not finite: {score}")
+    return score

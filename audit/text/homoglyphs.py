@@ -1,0 +1,60 @@
+"""Look-alike letters inside words that mix alphabets: where they are and which Latin letter they imitate.
+
+Knows Unicode's confusables (through the package confusable_homoglyphs), nothing of offsets or of why it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import regex
+
+# Apostrophes count, so that an imitated s in "it's" is seen as part of an English word.
+_WORD = regex.compile(r"[\p{L}\p{M}]++(?:['’][\p{L}\p{M}]++)*+")
+_LATIN = regex.compile(r"\p{Latin}")
+# The alphabets with letters drawn like Latin ones; "Common" has the letter-like symbols, e.g. ℯ.
+_OTHER = regex.compile(
+    r"[\p{L}&&[\p{Cyrillic}\p{Greek}\p{Coptic}\p{Armenian}\p{Cherokee}\p{Lisu}\p{Deseret}\p{Canadian_Aboriginal}\p{Common}]]",
+    regex.V1,
+)
+
+# One small Greek letter, not the omicron, before or after Latin ones: a symbol and not an imitation.
+_SYMBOL_AT_EDGE = regex.compile(r"[α-ξπ-ω]\p{Latin}++|\p{Latin}++[α-ξπ-ω]")
+
+
+@cache
+def _imitated() -> dict[str, str]:
+    """Each non-Latin letter that imitates one letter of the Latin alphabet, with that letter."""
+    from confusable_homoglyphs.confusables import confusables_data  # 60 ms, and most texts mix no alphabets
+
+    table: dict[str, str] = {}
+    for letter, others in confusables_data.items():
+        if _OTHER.fullmatch(letter):
+            for twin in (other["c"] for other in others):
+                if len(twin) == 1 and twin.isascii() and twin.isalpha():
+                    # Unicode files every capital I under the small l that it resembles.
+                    table[letter] = "I" if twin == "l" and letter.isupper() else twin
+    return table
+
+
+def lookalikes(text: str) -> Iterator[tuple[int, str]]:
+    """Position of every look-alike letter in a word of mixed alphabets, and the Latin letter it imitates.
+
+    Words of one alphabet are left alone, as they may be Russian or Greek. So are scientists' TNFα and IFNγ, and Cyrillic
+    words with a Latin letter in them, which some Bulgarian and Russian sites print.
+    """
+    if not _OTHER.search(text):
+        return
+    for match in _WORD.finditer(text):
+        word = match[0]
+        if word.isascii():
+            continue
+        others = [found.start() for found in _OTHER.finditer(word)]
+        latin = len(_LATIN.findall(word))
+        if not others or not latin or _SYMBOL_AT_EDGE.fullmatch(word):
+            continue
+        table = _imitated()
+        twins = [(match.start() + index, table[word[index]]) for index in others if word[index] in table]
+        if latin >= len(others) or len(twins) == len(others):
+            yield from twins

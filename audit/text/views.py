@@ -1,0 +1,191 @@
+"""The normalised view of a text, and the way back from it to the text as read.
+
+What a detector scores must not depend on line breaks, on characters that nobody sees, or on Cyrillic letters that look
+Latin. This module knows characters only: nothing of files, tokens or languages.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+import regex
+
+from llm_audit.text.homoglyphs import lookalikes
+
+Offsets = npt.NDArray[np.int32]
+Edit = tuple[int, int, str]  # replace [start, end) by the string
+
+# Never part of the writing; soft hyphens and zero-width spaces only say where a line may break.
+_HIDDEN = {
+    "zero_width": "\u200b\u2060\ufeff",
+    "soft_hyphen": "\u00ad",
+    "bidi": "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069",
+    "tag": "\U000e0000-\U000e007f",
+}
+# A flag such as Scotland's is the one honest use of tag characters.
+_ALWAYS_HIDDEN = regex.compile(
+    r"\U0001F3F4[\U000E0061-\U000E007A]{5}\U000E007F(*SKIP)(*FAIL)|"
+    + "|".join(f"(?P<{kind}>[{characters}])" for kind, characters in _HIDDEN.items()),
+    regex.V1,
+)
+# Joiners, variation selectors and other "default ignorables" (DI) shape Arabic, Indic scripts and emoji. They are hidden
+# characters only where both neighbours never need them: letters of these alphabets, ASCII, spaces, common punctuation.
+_PLAIN = (
+    r"\p{Latin}\p{Cyrillic}\p{Greek}\p{Coptic}\p{Armenian}\p{Cherokee}\p{Georgian}\p{Deseret}\p{Lisu}"
+    r"\p{ASCII}\s«»\u2010-\u2027\u2030-\u203a"
+)
+_AT_TIMES_HIDDEN = regex.compile(
+    rf"(?<![^[{_PLAIN}[\p{{Mn}}&&\p{{Inherited}}]]--[\p{{DI}}]])\p{{DI}}++(?![^{_PLAIN}])", regex.V1
+)
+_JOINERS = frozenset("\u200c\u200d")
+_STYLED = re.compile("[\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff]")
+# Characters that can change under NFC, or together with the one before them (UAX #15, section 9.1).
+_UNSTABLE = regex.compile(r"[\p{NFC_QC=No}\p{NFC_QC=Maybe}\p{^ccc=0}]++")
+_SPACES = re.compile(r"[^\S ]\s*| \s+|\A | \Z")
+
+_NOTES = {
+    "zero_width": "Removed {n} zero-width character{s}, which readers cannot see.",
+    "soft_hyphen": "Removed {n} soft hyphen{s}.",
+    "bidi": "Removed {n} control character{s} for the writing direction.",
+    "tag": "Removed {n} invisible tag character{s}, which can hide a message.",
+    "other": "Removed {n} other invisible character{s}.",
+    "styled": "Replaced {n} full-width or styled character{s} by plain ones.",
+    "homoglyph": (
+        "Replaced {n} look-alike letter{s} from other alphabets (homoglyphs); this is a known way to fool detectors."
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class View:
+    """A normalised text; character i of it stands for `[starts[i], ends[i])` of the source."""
+
+    text: str
+    starts: Offsets
+    ends: Offsets
+    notes: tuple[str, ...]
+
+    def to_source(self, start: int, end: int) -> tuple[int, int]:
+        """Give the character range of the source that `text[start:end]` stands for; an empty range stays empty."""
+        if not 0 <= start <= end <= len(self.text):
+            raise IndexError(f"[{start}, {end}) is not a range of {len(self.text)} characters")
+        if start < end:
+            return int(self.starts[start]), int(self.ends[end - 1])
+        if start < len(self.text):
+            return int(self.starts[start]), int(self.starts[start])
+        last = int(self.ends[-1]) if self.text else 0
+        return last, last
+
+
+def normalise(text: str) -> View:
+    """Give the view that is scored: NFC, single spaces, no hidden characters, no look-alike letters in mixed words.
+
+    Idempotent, and the same for every way to break a text into lines.
+    """
+    draft = _Draft(text)
+    counts: Counter[str] = Counter()
+    # A removed or replaced character can bring others together, so repeat until nothing changes; two rounds are usual.
+    before = text if text.isascii() else None
+    while draft.text != before:
+        before = draft.text
+        draft.replace(_composed(draft.text))
+        draft.replace(_always_hidden(draft.text, counts))
+        draft.replace(_at_times_hidden(draft.text, counts))
+        draft.replace(_plain_forms(draft.text, counts))
+        draft.replace(_latin_forms(draft.text, counts))
+    draft.replace(_single_spaces(draft.text))
+    notes = tuple(note.format(n=counts[kind], s="s" * (counts[kind] != 1)) for kind, note in _NOTES.items() if counts[kind])
+    return View(draft.text, draft.starts, draft.ends, notes)
+
+
+class _Draft:
+    """A text under edit that remembers where each character came from."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.starts: Offsets = np.arange(len(text), dtype=np.int32)
+        self.ends: Offsets = self.starts + np.int32(1)
+
+    def replace(self, edits: Iterable[Edit]) -> None:
+        """Apply edits that are in order, non-empty and do not overlap."""
+        listed = list(edits)
+        if not listed:
+            return
+        pieces: list[str] = []
+        done = 0
+        for start, end, new in listed:
+            pieces += self.text[done:start], new
+            done = end
+        pieces.append(self.text[done:])
+        self.text = "".join(pieces)
+
+        # Kept stretches and replacements alternate in the new text: where each began and ended in the old, its new size.
+        edges = np.array([(start, end, len(new)) for start, end, new in listed])
+        first = np.zeros(2 * len(listed) + 1, dtype=np.int64)
+        last, size = first.copy(), first.copy()
+        first[1::2], first[2::2] = edges[:, 0], edges[:, 1]
+        last[0::2], last[1::2] = first[0::2], edges[:, 1] - 1
+        size[0::2], size[1::2] = np.append(edges[:, 0], len(self.starts)) - first[0::2], edges[:, 2]
+        step = np.arange(size.sum()) - np.repeat(size.cumsum() - size, size)
+        step[np.repeat(np.arange(len(size)) % 2 == 1, size)] = 0  # all of a replacement stands for all of the old range
+        self.starts = self.starts[np.repeat(first, size) + step]
+        self.ends = self.ends[np.repeat(last, size) + step]
+
+
+def _composed(text: str) -> Iterable[Edit]:
+    for run in _UNSTABLE.finditer(text):
+        start = max(run.start() - 1, 0)  # the stable character that the run attaches to
+        segment = text[start : run.end()]
+        composed = _nfc(segment)
+        if composed != segment:
+            yield start, run.end(), composed
+
+
+def _nfc(segment: str) -> str:
+    if len(segment) > 64:
+        # CPython sorts combining marks in quadratic time; sorted ones cost it nothing (canonical ordering is stable).
+        decomposed = "".join([unicodedata.normalize("NFD", character) for character in segment])
+        runs = groupby(decomposed, key=lambda character: unicodedata.combining(character) != 0)
+        segment = "".join(["".join(sorted(run, key=unicodedata.combining) if marks else run) for marks, run in runs])
+    return unicodedata.normalize("NFC", segment)
+
+
+def _always_hidden(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for match in _ALWAYS_HIDDEN.finditer(text):
+        counts[match.lastgroup] += 1
+        yield match.start(), match.end(), ""
+
+
+def _at_times_hidden(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for match in _AT_TIMES_HIDDEN.finditer(text):
+        joiners = sum(character in _JOINERS for character in match[0])
+        counts["zero_width"] += joiners
+        counts["other"] += len(match[0]) - joiners
+        yield match.start(), match.end(), ""
+
+
+def _plain_forms(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for match in _STYLED.finditer(text):
+        plain = unicodedata.normalize("NFKC", match[0])
+        if plain != match[0]:  # the block has a few unassigned places
+            counts["styled"] += 1
+            yield match.start(), match.end(), plain
+
+
+def _latin_forms(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for position, letter in lookalikes(text):
+        counts["homoglyph"] += 1
+        yield position, position + 1, letter
+
+
+def _single_spaces(text: str) -> Iterable[Edit]:
+    for match in _SPACES.finditer(text):
+        inside = 0 < match.start() and match.end() < len(text)
+        yield match.start(), match.end(), " " if inside else ""

@@ -1,0 +1,138 @@
+"""How numbers and verdicts are written, in one place, for every report that a person reads.
+
+Knows nothing of pages or terminals, and computes no statistics: it rounds, and it names.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from llm_audit.results import Result, Verdict
+
+SMALLEST_SHOWN = 1e-6
+"""Below this a p-value is written as "< 0.000001": more zeros are not read, and the JSON report has all digits."""
+
+HEAT = (0.5, 0.2, 0.1, 0.05, 0.01)
+"""Upper ends of the heat levels 1 to 5 of a passage; level 0 is everything above the first."""
+
+LABELS: dict[Verdict, tuple[str, str]] = {
+    Verdict.FINDING: ("▲", "Finding"),
+    Verdict.PASS: ("○", "No finding"),
+    Verdict.INCONCLUSIVE: ("◇", "Inconclusive"),
+    Verdict.NOT_ASSESSABLE: ("–", "Not assessable"),
+    Verdict.ERROR: ("✕", "Unreadable"),
+}
+"""Verdict -> a sign and a word, so that no verdict is told by colour alone. "No finding" is not "human"."""
+
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+
+NOT_JUDGED = frozenset({Verdict.NOT_ASSESSABLE, Verdict.ERROR})
+
+
+def p_value(p: float, alpha: float | None = None) -> str:
+    """Two significant digits, 0.0312 as "0.031"; more where two would show p on the other side of `alpha`. Never "0"."""
+    if p < SMALLEST_SHOWN:
+        return "< 0.000001"
+    digits = 2
+    shown = _decimal(p, digits)
+    while alpha is not None and (float(shown) <= alpha) != (p <= alpha):
+        digits += 1
+        shown = _decimal(p, digits)
+    return "> 0.99" if shown == "1" and p < 1 else shown
+
+
+def p_cell(p: float | None, floor: float | None = None, alpha: float | None = None) -> str:
+    """A p-value for a table: a dash if there is none, with "≤" where it is the smallest that could have come out."""
+    if p is None:
+        return "–"
+    shown = p_value(p, alpha)
+    return f"≤ {shown}" if at_floor(p, floor) and shown[0].isdigit() else shown
+
+
+def p_statement(p: float, floor: float | None = None, alpha: float | None = None) -> str:
+    """A p-value for a sentence: "p = 0.031", or "p = 0.0005, the smallest this population can give"."""
+    shown = p_value(p, alpha)
+    statement = f"p = {shown}" if shown[0].isdigit() else f"p {shown}"
+    return f"{statement}, the smallest this population can give" if at_floor(p, floor) else statement
+
+
+def at_floor(p: float, floor: float | None) -> bool:
+    """Whether p is the smallest value that could have come out, up to rounding in its computation."""
+    return floor is not None and p <= floor * (1 + 1e-9)
+
+
+def how_often(p: float) -> str:
+    """A p-value as a frequency, for the sentence "a result this extreme comes up ..."."""
+    if p >= 0.1:
+        return f"at most about {count(math.ceil(p * 100))} times in 100"
+    rarity = 1 / max(p, SMALLEST_SHOWN)
+    scale = 10 ** max(0, math.floor(math.log10(rarity)) - 1)  # two significant digits: "1 time in 2,000", not "in 1,996"
+    often = f"1 time in {count(round(rarity / scale) * scale)}"
+    return f"less than {often}" if p < SMALLEST_SHOWN else f"at most about {often}"
+
+
+def heat(p: float | None) -> int | None:
+    """Heat level of a passage, 0 (nothing special) to 5 (p <= 0.01); None if it was not judged."""
+    return None if p is None else sum(p <= limit for limit in HEAT)
+
+
+def heat_names() -> list[str]:
+    """What each heat level means, level 0 first."""
+    return [f"p > {HEAT[0]}", *(f"p ≤ {limit}" for limit in HEAT)]
+
+
+def number(value: float) -> str:
+    """A statistic with four significant digits."""
+    return f"{value:.4g}".replace("-", "−")
+
+
+def statistic(result: Result) -> str:
+    """A result's statistic with name and unit; a dash if it has none."""
+    if result.statistic is None:
+        return "–"
+    return f"{result.statistic.name} {number(result.statistic.value)} {result.statistic.unit}".rstrip()
+
+
+def count(n: int) -> str:
+    """A whole number with separators, e.g. "2,000"."""
+    return f"{n:,}"
+
+
+def plural(n: int, noun: str) -> str:
+    """A counted noun: "1 document", "2,000 documents"."""
+    return f"{count(n)} {noun}{'' if n == 1 else 's'}"
+
+
+def moment(iso: str) -> str:
+    """A time in UTC to the minute, "21 November 2025, 04:12 UTC"; as given if it is not ISO 8601."""
+    try:
+        time = datetime.fromisoformat(iso).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return iso
+    return f"{time.day} {MONTHS[time.month - 1]} {time.year}, {time:%H:%M} UTC"
+
+
+def short_digest(digest: str) -> str:
+    """The first 12 characters of a digest: enough to compare by eye."""
+    return digest[:12]
+
+
+def _decimal(p: float, digits: int) -> str:
+    """`p` > 0 with so many significant digits, in plain decimal notation, without trailing zeros."""
+    decimals = max(0, digits - 1 - math.floor(math.log10(p)))
+    text = f"{p:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

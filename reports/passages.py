@@ -1,0 +1,76 @@
+"""The passages of a document as a report shows them: where they are, what they say, how hot they are.
+
+Knows nothing of pages or terminals. The numbers come from the result; this only looks up text and a heat level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llm_audit.reports.format import count, heat
+from llm_audit.results import Document, Result
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A judged stretch of the text; `stands_out` if its q-value is at most alpha."""
+
+    number: int
+    start: int
+    end: int
+    excerpt: str
+    p: float | None
+    q: float | None
+    n: int
+    level: int | None
+    stands_out: bool
+
+
+def judged_by(document: Document) -> Result | None:
+    """The result whose passages are shown: the combined one, or else the first detector that has any."""
+    results = (*([document.combined] if document.combined else []), *document.results)
+    return next((result for result in results if result.spans), None)
+
+
+def passages(document: Document, alpha: float, excerpt: int = 90) -> list[Passage]:
+    """The passages in reading order, with the beginning of their text, or their place if the text was left out."""
+    result = judged_by(document)
+    spans = sorted(result.spans, key=lambda span: (span.start, span.end)) if result else []
+    return [
+        Passage(
+            number=number,
+            start=span.start,
+            end=span.end,
+            excerpt=_excerpt(document.text, span.start, span.end, excerpt),
+            p=span.p_value,
+            q=span.q_value,
+            n=span.n,
+            level=heat(span.p_value),
+            stands_out=span.q_value is not None and span.q_value <= alpha,
+        )
+        for number, span in enumerate(spans, start=1)
+    ]
+
+
+def segments(text: str, found: list[Passage]) -> list[tuple[str, Passage | None]]:
+    """The whole text, cut where passages begin and end. Where two overlap, the earlier one keeps the overlap."""
+    pieces: list[tuple[str, Passage | None]] = []
+    position = 0
+    for passage in found:
+        start, end = max(passage.start, position), min(passage.end, len(text))
+        if start >= end:
+            continue
+        if start > position:
+            pieces.append((text[position:start], None))
+        pieces.append((text[start:end], passage))
+        position = end
+    if position < len(text):
+        pieces.append((text[position:], None))
+    return pieces
+
+
+def _excerpt(text: str | None, start: int, end: int, length: int) -> str:
+    if text is None:
+        return f"characters {count(start)} to {count(end)}"
+    words = " ".join(text[start:end].split())
+    return words if len(words) <= length else words[: length - 1].rstrip() + "…"

@@ -1,0 +1,116 @@
+"""Write a report to a file so that there is always a whole one: the old or the new.
+
+Picks the format by the file's suffix. Knows nothing of what the formats contain.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from llm_audit.errors import AuditError
+from llm_audit.reports import html, json
+from llm_audit.results import Report
+
+RENDERERS: dict[str, Callable[[Report], str]] = {".html": html.render, ".htm": html.render, ".json": json.render}
+
+# These name what is already open, also when that is a plain file: replacing the file would leave the writer behind.
+_OPEN_ALREADY = re.compile(r"/dev/(stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")
+
+_WHY = {
+    errno.ENOENT: "its folder does not exist",
+    errno.ENOTDIR: "its folder is a file",
+    errno.EISDIR: "it is a folder",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOSPC: "no space is left on the device",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EPIPE: "nobody reads the other end of the pipe",
+}
+
+
+def renderer_for(path: str | os.PathLike[str]) -> Callable[[Report], str]:
+    """The renderer for a path's suffix; AuditError for an unknown one, so call it before a long run."""
+    renderer = RENDERERS.get(Path(path).suffix.lower())
+    if renderer is None:
+        raise AuditError(f"Cannot tell the report format of {os.fspath(path)}: its name must end in {_one_of(RENDERERS)}.")
+    return renderer
+
+
+def write_report(report: Report, path: str | os.PathLike[str]) -> None:
+    """Render the report in the format that the path's suffix names, and write it. Raises AuditError."""
+    write(path, renderer_for(path)(report))
+
+
+def write(path: str | os.PathLike[str], content: str) -> None:
+    """Write text as UTF-8: a file atomically, a device or pipe directly. Raises AuditError; the old file is then intact."""
+    data = content.encode("utf-8")
+    try:
+        existing = _stat(path)
+        if _OPEN_ALREADY.fullmatch(os.fspath(path)) or (existing and not stat.S_ISREG(existing.st_mode)):
+            _write_directly(path, data)
+        else:
+            _replace(Path(os.path.realpath(path)), data, stat.S_IMODE(existing.st_mode) if existing else None)
+    except (OSError, ValueError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        why = _WHY.get(number or 0) or (os.strerror(number).lower() if number else "this is not a possible file name")
+        raise AuditError(f"Cannot write the report {os.fspath(path)}: {why}.") from error
+
+
+def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
+    try:
+        return Path(path).stat()
+    except FileNotFoundError:
+        return None
+
+
+def _write_directly(path: str | os.PathLike[str], data: bytes) -> None:
+    # Appending, because /dev/stdout may be a file that already holds other output.
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        _write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(target: Path, data: bytes, mode: int | None) -> None:
+    """Temporary file next to the target, synced, renamed over it; the folder synced, so that the name survives a crash."""
+    temporary = target.parent / f".llm-audit-{secrets.token_hex(8)}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        try:
+            _write_all(descriptor, data)
+            if mode is not None:
+                os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(target)
+    except BaseException:  # also Ctrl-C: nothing of ours stays behind
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    with contextlib.suppress(OSError):  # the report is in place; some file systems cannot sync a folder
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _one_of(names: dict[str, Callable[[Report], str]]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}"

@@ -1,0 +1,98 @@
+"""The labelled texts of `../shared/data`, de-duplicated and split; see the README there for what they are.
+
+Not part of the package: benchmarks and the script that builds the default population read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DATA = Path(os.environ.get("LLM_AUDIT_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+def rows(*files: str) -> Iterator[dict[str, Any]]:
+    """The raw rows of some files, in order."""
+    for file in files:
+        with lzma.open(DATA / f"{file}.jsonl.xz", "rt", encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+
+
+ENGLISH = ("fastdetect", "glimpse", "imbd", "l2r", "outfox_valid")
+
+
+@dataclass(frozen=True)
+class Human:
+    """One human text, its longest version, and the half of the corpus that its pair belongs to."""
+
+    half: str  # "calibration" or "reserve"
+    source: str
+    domain: str
+    pair: str
+    text: str
+
+
+def humans() -> list[Human]:
+    """The distinct English human texts.
+
+    The same article recurs across generators, files and truncations; counting it twice would claim a larger population
+    than there is. Two rows are one text if their first 60 letters and digits agree. A pair name can stand for several
+    texts and a text for several pairs, so the halves are drawn over connected pairs: no pair lies in both.
+    """
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    kept = [row for row in rows(*ENGLISH) if row["label"] == "human" and row["language"] == "en"]
+    for row in kept:
+        one, other = root("pair " + row["pair"]), root("text " + _beginning(row["text"]))
+        parent[max(one, other)] = min(one, other)
+    longest: dict[str, dict[str, Any]] = {}
+    for row in kept:
+        best = longest.setdefault(_beginning(row["text"]), row)
+        if len(row["text"]) > len(best["text"]):
+            longest[_beginning(row["text"])] = row
+    return [
+        Human(_half(root("pair " + row["pair"])), row["source"], row["domain"], row["pair"], row["text"])
+        for row in longest.values()
+    ]
+
+
+def _half(component: str) -> str:
+    """By a hash of the component's smallest pair name, so that the order of the files does not matter."""
+    return "calibration" if hashlib.sha256(component.encode()).digest()[0] % 2 == 0 else "reserve"
+
+
+def _beginning(text: str) -> str:
+    return "".join(re.findall(r"\w", text.lower()))[:60]
+
+
+def cut_pairs(file: str) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Yield (machine row, its text, its human counterpart's text), the shared prefix cut off both.
+
+    The counterpart is the human row of the pair that really begins with the machine text's first `shared_prefix_chars`.
+    """
+    everything = list(rows(file))
+    by_pair: dict[str, list[dict[str, Any]]] = {}
+    for row in everything:
+        if row["label"] == "human":
+            by_pair.setdefault(row["pair"], []).append(row)
+    for row in everything:
+        if row["label"] != "machine":
+            continue
+        shared, text = row["shared_prefix_chars"], row["text"]
+        for other in by_pair.get(row["pair"], []):
+            if other["text"][:shared] == text[:shared]:
+                yield row, text[shared:], other["text"][shared:]
+                break
