@@ -25,20 +25,10 @@ LABELS: dict[Verdict, tuple[str, str]] = {
 }
 """Verdict -> a sign and a word, so that no verdict is told by colour alone. "No finding" is not "human"."""
 
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 NOT_JUDGED = frozenset({Verdict.NOT_ASSESSABLE, Verdict.ERROR})
 
@@ -78,7 +68,7 @@ def at_floor(p: float, floor: float | None) -> bool:
 def how_often(p: float) -> str:
     """A p-value as a frequency, for the sentence "a result this extreme comes up ..."."""
     if p >= 0.1:
-        return f"at most about {count(math.ceil(p * 100))} times in 100"
+        return f"at most about {round(p * 100)} times in 100"
     rarity = 1 / max(p, SMALLEST_SHOWN)
     scale = 10 ** max(0, math.floor(math.log10(rarity)) - 1)  # two significant digits: "1 time in 2,000", not "in 1,996"
     often = f"1 time in {count(round(rarity / scale) * scale)}"

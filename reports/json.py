@@ -8,26 +8,36 @@ from __future__ import annotations
 import json
 import re
 
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core.core_schema import DataclassField, ModelField, TypedDictField
+
 from llm_audit.results import SCHEMA_VERSION, Report
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
+
+
+class _Complete(GenerateJsonSchema):
+    """We write every field, also those that have a default: readers can rely on it."""
+
+    def field_is_required(self, field: ModelField | DataclassField | TypedDictField, total: bool) -> bool:
+        return True
 
 
 def render(report: Report) -> str:
     """All of the report, indented, in the order of the models, so that equal reports give equal bytes.
 
     Characters that could act on a terminal, or that cannot be seen, are written as `\\u` escapes: the same JSON, but
-    safe to print.
+    safe to print. Only a lone surrogate, which strict readers refuse, is replaced: by its escape as visible text.
     """
-    packages = dict(sorted(report.manifest.packages.items()))
-    manifest = report.manifest.model_copy(update={"packages": packages})
-    text = report.model_copy(update={"manifest": manifest}).model_dump_json(indent=2)
-    return _NOT_ASCII.sub(_escaped, text) + "\n"
+    content = report.model_dump()
+    content["manifest"]["packages"] = dict(sorted(report.manifest.packages.items()))
+    # Not `model_dump_json`: it raises on lone surrogates, which names of files have.
+    return _NOT_ASCII.sub(_escaped, json.dumps(content, indent=2, ensure_ascii=False)) + "\n"
 
 
 def schema() -> str:
     """JSON Schema (draft 2020-12) of the report, as text."""
-    body = Report.model_json_schema(mode="serialization")
+    body = Report.model_json_schema(schema_generator=_Complete, mode="serialization")
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:llm-audit:report:{SCHEMA_VERSION}",
@@ -37,4 +47,8 @@ def schema() -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    return match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1]
+    character = match[0]
+    if character.isprintable():
+        return character
+    escape = json.dumps(character)[1:-1]
+    return f"\\{escape}" if "\ud800" <= character <= "\udfff" else escape

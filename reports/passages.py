@@ -32,7 +32,7 @@ def judged_by(document: Document) -> Result | None:
     return next((result for result in results if result.spans), None)
 
 
-def passages(document: Document, alpha: float, excerpt: int = 90) -> list[Passage]:
+def passages(document: Document, alpha: float, excerpt: int = 72) -> list[Passage]:
     """The passages in reading order, with the beginning of their text, or their place if the text was left out."""
     result = judged_by(document)
     spans = sorted(result.spans, key=lambda span: (span.start, span.end)) if result else []
@@ -73,4 +73,7 @@ def _excerpt(text: str | None, start: int, end: int, length: int) -> str:
     if text is None:
         return f"characters {count(start)} to {count(end)}"
     words = " ".join(text[start:end].split())
-    return words if len(words) <= length else words[: length - 1].rstrip() + "…"
+    if len(words) <= length:
+        return words
+    whole, space, _ = words[:length].rpartition(" ")
+    return f"{whole if space else words[: length - 1]}…"

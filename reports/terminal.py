@@ -100,7 +100,7 @@ def _print_detectors(results: tuple[Result, ...], alpha: float, console: Console
     table.add_column("detector", overflow="fold")
     table.add_column("statistic", overflow="fold")
     table.add_column("p", justify="right", no_wrap=True)
-    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("compared with", justify="right")
     for result in results:
         table.add_row(
             _line(f"{result.rule} {result.name}"),

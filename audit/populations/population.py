@@ -154,7 +154,9 @@ class Population:
         column = STRETCHES.index(stretch)
         missing = [detector.name for detector in detectors if detector.rule not in self.scores]
         if missing:
-            raise AuditError(f"The population {self.datasheet.name} has no scores of the detector {missing[0]}; calibrate it anew.")
+            raise AuditError(
+                f"The population {self.datasheet.name} has no scores of the detector {missing[0]}; calibrate it anew."
+            )
         table = np.stack([self.scores[detector.rule][:, column] for detector in detectors], axis=1).astype(np.float64)
         return table[np.isfinite(table).all(axis=1)]
 
@@ -201,7 +203,9 @@ def load(name: str) -> Population:
     """
     path = _path(name)
     if not path.exists():
-        raise AuditError(f"There is no population {name!r}; choose from {', '.join(names())}, or build it with `llm-audit calibrate`.")
+        raise AuditError(
+            f"There is no population {name!r}; choose from {', '.join(names())}, or build it with `llm-audit calibrate`."
+        )
     try:
         with safe_open(path, framework="numpy") as file:
             datasheet = Datasheet.model_validate_json((file.metadata() or {}).get("datasheet", ""))

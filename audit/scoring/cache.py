@@ -73,7 +73,9 @@ class ScoreCache:
     def _read_only(self, error: Exception) -> sqlite3.Connection | None:
         """What can still be had: the existing rows, or nothing."""
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-            warnings.warn(f"The score cache {self.path} is damaged and ignored; `llm-audit cache clear` removes it.", stacklevel=3)
+            warnings.warn(
+                f"The score cache {self.path} is damaged and ignored; `llm-audit cache clear` removes it.", stacklevel=3
+            )
             return None
         try:
             # immutable: in a read-only folder sqlite cannot create the files that WAL needs

@@ -42,7 +42,9 @@ class Engine:
         if request.windowing.size > longest:
             raise AuditError(f"The model sees {longest + 1} tokens at once; windows of {request.windowing.size} do not fit.")
         if reference is not None and reference.tokenizer.get_vocab() != model.tokenizer.get_vocab():
-            raise AuditError(f"{model.name} and {reference.name} have different vocabularies; choose two models that share one.")
+            raise AuditError(
+                f"{model.name} and {reference.name} have different vocabularies; choose two models that share one."
+            )
         self.model = model
         self.reference = reference
         self.request = request

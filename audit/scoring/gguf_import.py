@@ -116,6 +116,10 @@ def write_tokenizer(reader: GGUFReader, path: Path) -> None:
     tokenizer.decoder = decoders.ByteLevel()
     control = 3  # llama.cpp's LLAMA_TOKEN_TYPE_CONTROL
     tokenizer.add_special_tokens(
-        [AddedToken(token, special=True, normalized=False) for token, kind in zip(tokens, kinds, strict=True) if kind == control]
+        [
+            AddedToken(token, special=True, normalized=False)
+            for token, kind in zip(tokens, kinds, strict=True)
+            if kind == control
+        ]
     )
     tokenizer.save(str(path))

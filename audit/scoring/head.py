@@ -88,7 +88,9 @@ class Head:
         peak, observed = peaks.double().cpu().numpy(), own.double().cpu().numpy()
         total = sums[:, 0]
         if not (np.isfinite(total).all() and np.isfinite(peak).all()):
-            raise AuditError("The model produced numbers that are not finite; its weights are damaged or unsuitable for this dtype.")
+            raise AuditError(
+                "The model produced numbers that are not finite; its weights are damaged or unsuitable for this dtype."
+            )
         log_total = np.log(total)
         logprob = observed - peak - log_total
         if self.decoding.truncates:
@@ -159,7 +161,14 @@ def power_sums_by_arrays(
     shifted = logits - peaks[:, None]
     e = shifted.exp()
     likelier = logits > own
-    terms = [e, shifted * e, shifted**2 * e, e * likelier, e * (logits == own), *((order * shifted).exp() for order in RENYI_ORDERS)]
+    terms = [
+        e,
+        shifted * e,
+        shifted**2 * e,
+        e * likelier,
+        e * (logits == own),
+        *((order * shifted).exp() for order in RENYI_ORDERS),
+    ]
     sums = torch.stack([term.sum(1, dtype=torch.float64) for term in terms], dim=1)
     return sums.cpu().numpy(), (1 + likelier.sum(1)).cpu().numpy().astype(np.int32)
 

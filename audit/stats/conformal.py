@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 def p_value(calibration: ArrayLike, score: float) -> float:
-    """p = (1 + #{s_i >= s}) / (n + 1); P(p <= a) <= a for every a under exchangeability.
+    """P = (1 + #{s_i >= s}) / (n + 1); P(p <= a) <= a for every a under exchangeability.
 
     Args:
         calibration: (n,) scores of the population, higher = more evidence against the null; n >= 1.
@@ -37,7 +37,7 @@ def p_value(calibration: ArrayLike, score: float) -> float:
 
 
 def randomised_p_value(calibration: ArrayLike, score: float, rng: np.random.Generator) -> float:
-    """p = (#{s_i > s} + U (1 + #{s_i = s})) / (n + 1), U ~ Uniform(0, 1): exactly uniform, also with ties.
+    """P = (#{s_i > s} + U (1 + #{s_i = s})) / (n + 1), U ~ Uniform(0, 1): exactly uniform, also with ties.
 
     For simulations and streams of tests; a single document's verdict should not depend on a coin.
     """

@@ -41,10 +41,14 @@ def _imitated() -> dict[str, str]:
 def lookalikes(text: str) -> Iterator[tuple[int, str]]:
     """Position of every look-alike letter in a word of mixed alphabets, and the Latin letter it imitates.
 
-    Words of one alphabet are left alone, as they may be Russian or Greek. So are scientists' TNFα and IFNγ, and Cyrillic
-    words with a Latin letter in them, which some Bulgarian and Russian sites print.
+    Words of one alphabet are left alone, as they may be Russian or Greek. So are scientists' TNFα and IFNγ, and texts
+    written in another alphabet altogether: their Latin letters, which some Bulgarian sites print, imitate Cyrillic ones.
     """
-    if not _OTHER.search(text):
+    if text.isascii() or not _OTHER.search(text):
+        return
+    table = _imitated()
+    # Letters that imitate nothing show what a text is written in, however many of its other letters were replaced.
+    if sum(letter not in table for letter in _OTHER.findall(text)) > len(_LATIN.findall(text)):
         return
     for match in _WORD.finditer(text):
         word = match[0]
@@ -54,7 +58,6 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
         latin = len(_LATIN.findall(word))
         if not others or not latin or _SYMBOL_AT_EDGE.fullmatch(word):
             continue
-        table = _imitated()
         twins = [(match.start() + index, table[word[index]]) for index in others if word[index] in table]
         if latin >= len(others) or len(twins) == len(others):
             yield from twins

@@ -187,5 +187,5 @@ def _latin_forms(text: str, counts: Counter[str]) -> Iterable[Edit]:
 
 def _single_spaces(text: str) -> Iterable[Edit]:
     for match in _SPACES.finditer(text):
-        inside = 0 < match.start() and match.end() < len(text)
+        inside = match.start() > 0 and match.end() < len(text)
         yield match.start(), match.end(), " " if inside else ""

@@ -31,7 +31,7 @@ SENTENCES = (
     "We argued about it the whole way home and neither of us was right, though I did not say so at the time.",
     "Ultimately, this nuanced approach underscores the importance of collaboration, resilience and thoughtful planning.",
 )
-HOT = (0.71, 0.004, 0.43, 0.0085, None, 0.06)
+HOT = (0.71, 0.0015, 0.43, 0.0085, None, 0.06)
 
 
 def prose(passages: int = 6) -> str:
@@ -176,8 +176,8 @@ def unreadable(name: str = "essays/scan.pdf") -> Document:
 
 def many_passages(name: str = "thesis.txt", passages: int = 120) -> Document:
     text = prose(passages)
-    p_values = tuple(None if i % 17 == 5 else round(((i * 37) % 100 + 1) / 101, 4) for i in range(passages))
-    document = finding(name, p=0.0312)
+    p_values = tuple(None if i % 17 == 5 else round((((i * 37) % 100 + 1) / 101) ** 2, 6) for i in range(passages))
+    document = finding(name, p=0.0035)
     assert document.combined
     result = document.combined.model_copy(update={"spans": spans(text, p_values)})
     return document.model_copy(update={"text": text, "characters": len(text), "combined": result})

@@ -1,0 +1,54 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Each sets up its own .venv.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# The modules that exist: a strict editable install (which mypy needs) links files, so a new file needs a new install.
+SOURCES := $(shell find audit detectors reports -name '*.py' -o -name '*.j2' -o -name '*.css' -o -name '*.safetensors' | sort | sha256sum | cut -c1-12)
+INSTALLED := $(VENV)/.installed-$(SOURCES)
+
+.PHONY: setup demo test test-slow e2e lint bench clean
+
+$(VENV)/bin/python:
+	command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+
+# torch first and by exact version: a range would pull gigabytes of CUDA.
+$(VENV)/.torch: $(VENV)/bin/python
+	$(BIN)/pip install --quiet torch==2.13.0
+	touch $@
+
+$(INSTALLED): $(VENV)/.torch pyproject.toml
+	rm -rf build $(VENV)/.installed-*
+	$(BIN)/pip install --quiet --editable '.[dev]' --config-settings editable_mode=strict
+	touch $@
+
+# Fetches and converts the embedded model once; later calls find it in the user cache.
+setup: $(INSTALLED)
+	$(BIN)/llm-audit models get
+
+demo: setup
+	mkdir -p demo
+	-$(BIN)/llm-audit detect fixtures/texts/essay-human.txt fixtures/texts/essay-machine.txt fixtures/texts/essay-too-short.txt \
+	    -o demo/report.html -o demo/report.json
+	@echo "The report: demo/report.html"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p llm_audit
+	$(BIN)/lint-imports
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow --timeout 1800
+
+e2e: setup
+	$(BIN)/python -m pytest -m slow --timeout 1800 tests/e2e
+
+bench: setup
+	$(BIN)/python -m pytest -m bench --timeout 7200 -s tests/benchmarks
+
+clean:
+	rm -rf $(VENV) build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,49 @@
+"""`llm-audit cache`: the scores that are kept so that no text is scored twice."""
+
+from __future__ import annotations
+
+import click
+
+from llm_audit.cli import COMMANDS, EXIT_FINDINGS
+from llm_audit.cli.options import show_warnings_as_sentences
+from llm_audit.terminal import terminal_safe
+
+
+@click.group(help=COMMANDS["cache"])
+def command() -> None:
+    """Group; its help for users is in `COMMANDS`."""
+    show_warnings_as_sentences()
+
+
+@command.command()
+def info() -> None:
+    """Show where the cache is and how large."""
+    from llm_audit.paths import cache_root
+    from llm_audit.scoring.cache import ScoreCache
+
+    with ScoreCache(cache_root() / "scores.sqlite") as cache:
+        found = cache.info()
+    click.echo(f"{terminal_safe(str(found.path))}: scores of {found.rows:,} texts, {found.size / 1e6:,.1f} MB")
+
+
+@command.command()
+def verify() -> int:
+    """Check every row; exit with 1 if some are damaged. Damaged rows are never used."""
+    from llm_audit.paths import cache_root
+    from llm_audit.scoring.cache import ScoreCache
+
+    with ScoreCache(cache_root() / "scores.sqlite") as cache:
+        rows, damaged = cache.verify()
+    click.echo(f"{rows:,} rows, {damaged:,} damaged.")
+    return EXIT_FINDINGS if damaged else 0
+
+
+@command.command()
+def clear() -> None:
+    """Delete all kept scores."""
+    from llm_audit.paths import cache_root
+    from llm_audit.scoring.cache import ScoreCache
+
+    with ScoreCache(cache_root() / "scores.sqlite") as cache:
+        cache.clear()
+    click.echo("The cache is empty.")

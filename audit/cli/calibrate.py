@@ -1,0 +1,158 @@
+"""`llm-audit calibrate`: build a human population from one's own texts, or show one."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llm_audit.cli import COMMANDS
+from llm_audit.cli.options import fraction_bar, scoring_options, scoring_session, show_warnings_as_sentences
+from llm_audit.errors import AuditError
+from llm_audit.terminal import terminal_safe
+
+if TYPE_CHECKING:
+    from llm_audit.populations import Population
+
+
+class _Calibrate(click.Group):
+    """`calibrate FILE --name N` beside `calibrate show`: whatever is no subcommand is a file to build from."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            args = ["build", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Calibrate,
+    help=COMMANDS["calibrate"] + "\n\n`llm-audit calibrate HUMAN.jsonl --name NAME` is short for `calibrate build`.",
+)
+def command() -> None:
+    """Group; its help for users is in `COMMANDS`."""
+    show_warnings_as_sentences()
+
+
+@command.command()
+@click.argument("path", metavar="HUMAN.jsonl", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="Lower-case letters, digits, '.', '_' and '-'.")
+@click.option("--text-field", default="text", show_default=True, help="Field of each line that holds the text.")
+@click.option("--description", default="Texts supplied by the user.", help="One line, printed next to every p-value.")
+@click.option("--language", default="en", show_default=True, help="ISO 639-1 code of the texts.")
+@scoring_options
+def build(
+    path: Path,
+    name: str,
+    text_field: str,
+    description: str,
+    language: str,
+    model: str | None,
+    reference: str | None,
+    device: str,
+    offline: bool,
+    no_cache: bool,
+) -> None:
+    """Build a population from human texts, one JSON object a line.
+
+    Texts that repeat count once. A p-value cannot fall below 1/(n+1): for --alpha 0.01 take at least 99 texts, better 1,000.
+    """
+    from llm_audit import populations
+    from llm_audit.detectors import find
+    from llm_audit.scoring.request import Request, Windowing
+
+    texts = _texts(path, text_field)
+    request = Request(Windowing(512))
+    with scoring_session(model, reference, device, offline, no_cache) as session, fraction_bar("Scoring") as progress:
+        sheet = populations.Datasheet(
+            name=name,
+            description=description,
+            sources={path.name: len(texts)},
+            collected="not stated",
+            language=language,
+            not_covered=("anything unlike the supplied texts",),
+            created=datetime.now(UTC).date().isoformat(),
+            target_n=min(1000, max(1, len(texts) // 2)),
+            scorer=session.conditions(request),
+            model=session.model.name,
+            reference=session.reference.name if session.reference else None,
+        )
+        windows = (scores.windows()[0] for scores in session.score(texts, request, progress) if len(scores))
+        population = populations.build(sheet, windows, find(()))
+    saved = populations.save(population)
+    click.echo(
+        f"Population {name}: {population.n:,} of {len(texts):,} texts are long enough. Written to {terminal_safe(str(saved))}."
+    )
+
+
+def _texts(path: Path, field: str) -> list[str]:
+    """The distinct normalised texts of a JSON-lines file, in order."""
+    from llm_audit.text import normalise
+
+    texts: dict[str, None] = {}
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    try:
+                        text = json.loads(line)[field]
+                    except (ValueError, KeyError, TypeError) as error:
+                        raise AuditError(
+                            f"Line {number} of {path} is not a JSON object with a field {field!r}; mend or remove it."
+                        ) from error
+                    if not isinstance(text, str):
+                        raise AuditError(f"Line {number} of {path}: the field {field!r} is not a text.")
+                    texts[normalise(text).text] = None
+    except UnicodeDecodeError as error:
+        raise AuditError(f"{path} is not UTF-8; convert it first.") from error
+    except OSError as error:
+        raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
+    texts.pop("", None)
+    if not texts:
+        raise AuditError(f"{path} holds no texts.")
+    return list(texts)
+
+
+@command.command()
+@click.argument("name", required=False)
+def show(name: str | None) -> None:
+    """Print the datasheet of a population, by default the one that comes with llm-audit."""
+    from llm_audit import populations
+
+    population = populations.load(name or populations.DEFAULT_POPULATION)
+    click.echo(terminal_safe(_datasheet(population)))
+    others = [other for other in populations.names() if other != population.datasheet.name]
+    if others:
+        click.echo(f"\nOther populations: {', '.join(others)}")
+
+
+def _datasheet(population: Population) -> str:
+    from llm_audit.populations.population import LENGTHS, Stretch
+    from llm_audit.stats.conformal import realised_false_positive_rate, smallest_p_value
+
+    sheet = population.datasheet
+    lines = [
+        f"Population      {sheet.name}: {sheet.description}",
+        f"Documents       {population.n:,}",
+        f"Language        {sheet.language}",
+        f"Written         {sheet.collected}",
+        f"Calibrated      {sheet.created}, model {sheet.model}" + (f", reference {sheet.reference}" if sheet.reference else ""),
+        f"Digest          {population.digest}",
+        f"Judged windows  at most {population.longest_window} tokens: the longest that {sheet.target_n:,} documents reach",
+        "Sources",
+        *(f"  {count:>7,}  {source}" for source, count in sheet.sources.items()),
+        "Not covered",
+        *(f"  - {gap}" for gap in sheet.not_covered),
+        "",
+        "Tokens   documents   smallest p   false-positive rate realised at alpha .05 and .01 (95 % interval)",
+    ]
+    for length in LENGTHS:
+        n = population.size(Stretch(0, length))
+        if n == 0 or (length % 64 and length != population.longest_window):
+            continue
+        rates = [realised_false_positive_rate(alpha, n) for alpha in (0.05, 0.01)]
+        intervals = "   ".join(f"{rate.lower:.4f}-{rate.upper:.4f}" for rate in rates)
+        lines.append(f"{length:>6}   {n:>9,}   {smallest_p_value(n):>10.5f}   {intervals}")
+    return "\n".join(lines)

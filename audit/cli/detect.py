@@ -1,0 +1,78 @@
+"""`llm-audit detect`: was this text machine-generated?"""
+
+from __future__ import annotations
+
+import click
+
+from llm_audit.cli import COMMANDS, EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
+from llm_audit.cli.options import fraction_bar, scoring_options, scoring_session, show_warnings_as_sentences
+
+
+@click.command(help=COMMANDS["detect"], short_help=COMMANDS["detect"])
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write the report to FILE (.html, .json); repeatable."
+)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
+)
+@click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
+              help="Flag a text when its p-value is at most this: the share of human texts flagged by mistake.")  # fmt: skip
+@click.option(
+    "--population", default=None, metavar="NAME", help="Human texts to compare with (see `llm-audit calibrate show`)."
+)
+@click.option("--detector", "detectors", multiple=True, metavar="NAME", help="Run only this detector; repeatable.")
+@click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if a text could not be assessed or decided.")
+@scoring_options
+def command(
+    paths: tuple[str, ...],
+    outputs: tuple[str, ...],
+    format_: str,
+    alpha: float,
+    population: str | None,
+    detectors: tuple[str, ...],
+    no_text: bool,
+    strict: bool,
+    model: str | None,
+    reference: str | None,
+    device: str,
+    offline: bool,
+    no_cache: bool,
+) -> int:
+    """Run the command; the docstring for users is in `COMMANDS`."""
+    show_warnings_as_sentences()
+    from llm_audit import plan, reports
+    from llm_audit.detectors import find
+    from llm_audit.manifest import collect
+    from llm_audit.populations import DEFAULT_POPULATION, load
+    from llm_audit.results import Verdict
+    from llm_audit.text import discover
+
+    for output in outputs:
+        reports.renderer_for(output)  # a wrong suffix must not cost a run
+    settings = plan.Settings(
+        alpha=alpha, detectors=find(detectors), population=load(population or DEFAULT_POPULATION), keep_text=not no_text
+    )
+    with scoring_session(model, reference, device, offline, no_cache) as session:
+        manifest = collect(session, settings)
+        with fraction_bar("Scoring") as progress:
+            report = plan.detect(discover(paths), session, settings, manifest, progress)
+
+    if format_ == "json":
+        click.echo(reports.render_json(report), nl=False)
+    else:
+        from rich.console import Console
+
+        reports.print_report(report, Console())
+    for output in outputs:
+        reports.write_report(report, output)
+
+    verdicts = {document.verdict for document in report.documents}
+    if Verdict.ERROR in verdicts:
+        return EXIT_ERROR
+    if Verdict.FINDING in verdicts:
+        return EXIT_FINDINGS
+    if strict and verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE}:
+        return EXIT_INCONCLUSIVE
+    return 0

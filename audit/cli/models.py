@@ -1,0 +1,72 @@
+"""`llm-audit models`: list, fetch, show and verify the models that score text.
+
+Knows nothing about how they are fetched or checked: that is `scoring/store.py`.
+"""
+
+from __future__ import annotations
+
+import click
+
+from llm_audit.cli.options import stages
+from llm_audit.scoring.store import DEFAULT_MODEL, Store
+from llm_audit.terminal import terminal_safe
+
+EXIT_DAMAGED = 1
+
+
+@click.group()
+def command() -> None:
+    """Fetch, list and verify the models that score text."""
+
+
+@command.command("list")
+def list_models() -> None:
+    """List the models of this machine."""
+    entries = Store().entries()
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        size = f"{entry.size / 1e6:.0f} MB" if entry.size else "-"
+        click.echo(terminal_safe(f"{entry.name:<{width}}  {entry.state:<11}  {size:>8}  {entry.folder}"))
+
+
+@command.command()
+@click.argument("model", default=DEFAULT_MODEL)
+@click.option("--offline", is_flag=True, help="Only check what is here; never use the network.")
+def get(model: str, offline: bool) -> None:
+    """Fetch MODEL, or check the copy that is here and replace it if it is damaged.
+
+    MODEL is smollm2-135m-instruct (the default) or org/name@COMMIT, a hub model at a pinned revision.
+    """
+    with stages() as progress:
+        stored = Store().get(model, offline=offline, progress=progress)
+    click.echo(terminal_safe(f"{stored.name} is ready in {stored.folder}"))
+
+
+@command.command()
+@click.argument("model", default=DEFAULT_MODEL)
+def show(model: str) -> None:
+    """Show what MODEL is: its digest, files and architecture."""
+    store = Store()
+    with stages() as progress:
+        stored = store.resolve(model, offline=True, progress=progress)
+    config = stored.config
+    lines = [("name", stored.name), ("digest", stored.digest), ("folder", stored.folder)]
+    lines += [("architecture", ", ".join(map(str, config.get("architectures") or [config.get("model_type", "?")])))]
+    lines += [("vocabulary", config.get("vocab_size", "?")), ("layers", config.get("num_hidden_layers", "?"))]
+    lines += [("hidden size", config.get("hidden_size", "?"))]
+    if model == store.pin.name:
+        lines += [("licence", store.pin.licence), ("source", store.pin.source)]
+    for label, value in lines:
+        click.echo(terminal_safe(f"{label:<13} {value}".replace("\n", "\\n")))
+    for name, digest in sorted(stored.files.items()):
+        click.echo(terminal_safe(f"{'file':<13} {digest}  {name}".replace("\n", "\\n")))
+
+
+@command.command()
+@click.argument("model", default=DEFAULT_MODEL)
+def verify(model: str) -> int:
+    """Hash every file of MODEL again; exit with 1 if one has changed."""
+    with stages() as progress:
+        damage = Store().verify(model, progress=progress)
+    click.echo(terminal_safe(damage or f"{model}: every file is as it was fetched"))
+    return EXIT_DAMAGED if damage else 0

@@ -1,0 +1,101 @@
+"""Options and small services that several commands share."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from llm_audit.terminal import terminal_safe
+
+if TYPE_CHECKING:
+    from llm_audit.scoring.session import Session
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def scoring_options(command: Command) -> Command:
+    """The options that choose what scores the text."""
+    for option in (
+        click.option("--no-cache", is_flag=True, help="Score anew, and keep no scores."),
+        click.option("--offline", is_flag=True, help="Never use the network; fail if the model is not here yet."),
+        click.option(
+            "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to compute."
+        ),
+        click.option("--reference", metavar="MODEL", help="Second model with the same vocabulary (Binoculars' observer)."),
+        click.option(
+            "--model", metavar="MODEL", help="Folder, or hub id with revision: org/name@commit. Default: the embedded one."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def scoring_session(model: str | None, reference: str | None, device: str, offline: bool, no_cache: bool) -> Iterator[Session]:
+    """A session for the chosen models; fetches the embedded model on first use."""
+    from llm_audit.paths import cache_root
+    from llm_audit.scoring.cache import ScoreCache
+    from llm_audit.scoring.session import Session
+    from llm_audit.scoring.store import DEFAULT_MODEL, Store
+
+    store = Store()
+    with stages() as progress:
+        scoring = store.resolve(model or DEFAULT_MODEL, offline=offline, progress=progress)
+        other = store.resolve(reference, offline=offline, progress=progress) if reference else None
+    if no_cache:
+        yield Session(scoring, other, device=device)
+        return
+    with ScoreCache(cache_root() / "scores.sqlite") as cache:
+        yield Session(scoring, other, device=device, cache=cache)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress callback for the model store, `(stage, done, total)`, drawn on standard error."""
+    shown: dict[str, Any] = {}
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if "bar" not in shown:
+            shown["bar"] = _bar()
+            shown["bar"].start()
+        if shown.get("stage") != stage:
+            shown["stage"], shown["task"] = stage, shown["bar"].add_task(terminal_safe(stage), total=total or None)
+        shown["bar"].update(shown["task"], completed=done, total=total or None)
+
+    try:
+        yield progress
+    finally:
+        if "bar" in shown:
+            shown["bar"].stop()
+
+
+@contextmanager
+def fraction_bar(description: str) -> Iterator[Callable[[float], None]]:
+    """A progress callback for a share of work, in [0, 1], drawn on standard error once there is something to wait for."""
+    with _bar() as bar:
+        task = bar.add_task(description, total=1.0, visible=False)
+        # The first call comes with the first result: a run that finishes at once shows no bar.
+        yield lambda fraction: bar.update(task, completed=fraction, visible=fraction < 1.0)
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def show_warnings_as_sentences() -> None:
+    """Warnings of our own modules are for the user: one line on standard error instead of a source line."""
+
+    def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        if issubclass(category, UserWarning):
+            print(f"Warning: {terminal_safe(str(message))}", file=sys.stderr)
+
+    warnings.showwarning = show

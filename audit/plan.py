@@ -1,0 +1,277 @@
+"""From inputs to a report: what is read, what is scored, which tests run, and what they come to together.
+
+Each (document, model) is scored once, however many detectors run. Knows nothing about the command line or file formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from llm_audit.detectors.base import Detector
+from llm_audit.errors import AuditError
+from llm_audit.populations import MINIMUM_TOKENS, Population
+from llm_audit.populations.population import PASSAGE, Comparison
+from llm_audit.results import Coverage, Document, Manifest, Report, Result, Span, Statistic, Verdict
+from llm_audit.results import Population as NamedPopulation
+from llm_audit.scoring.request import Request, Windowing
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.stats.combination import benjamini_hochberg, bonferroni
+from llm_audit.stats.conformal import smallest_p_value, upper_p_value
+from llm_audit.text import RawText, Source, Unreadable, View, identify, normalise, read, why_not_prose
+
+LONGEST_TEXT = 4_000_000
+"""Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
+
+LIMITS = (
+    "A small p-value says that the text is unlike the human texts of the named population. It does not say who or what "
+    "wrote it: unusual human writing is unlike them too.",
+    "A large p-value is not evidence of a human author. The four statistics of this version, on so small a model, miss "
+    "most text of modern language models.",
+    "The false-positive rate holds for texts like those of the population. Other kinds of text, learners of English among "
+    "them, can be flagged more often.",
+    "No decision about a person should rest on this report alone.",
+)
+
+ASSUMPTIONS = (
+    "Under the null hypothesis the text is exchangeable with the human texts of the population, cut to the same length.",
+    "Line breaks, invisible characters and look-alike letters do not count: the normalised text was scored.",
+)
+
+COMBINED_RULE = "AUD100"
+
+Prepared = tuple[RawText, View, str]  # as read, normalised, language code
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose for one run of `detect`."""
+
+    alpha: float
+    detectors: Sequence[Detector]
+    population: Population
+    keep_text: bool = True
+
+
+def request_for(population: Population) -> Request:
+    """How a tested text is cut: equal windows, each scored afresh like the beginnings that make up the population."""
+    # Twice the minimum, so that cutting a text in equal parts never leaves a part too short to judge.
+    return Request(Windowing(max(population.longest_window, 2 * MINIMUM_TOKENS), balanced=True))
+
+
+def check_comparable(session: Session, population: Population) -> None:
+    """Refuse to compare scores of one model with a population scored by another."""
+    if session.conditions(request_for(population)) != population.datasheet.scorer:
+        sheet = population.datasheet
+        expected = sheet.model if sheet.reference is None else f"{sheet.model} with reference {sheet.reference}"
+        raise AuditError(
+            f"The population {sheet.name} was scored by {expected} on other terms than {session.model.name} here ({session.dtype}); "
+            "build one for this model with `llm-audit calibrate`."
+        )
+
+
+def detect(
+    sources: Sequence[Source],
+    session: Session,
+    settings: Settings,
+    manifest: Manifest,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Report:
+    """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other."""
+    check_comparable(session, settings.population)
+    prepared = [prepare(source, settings) for source in sources]
+    scorable = [entry for entry in prepared if not isinstance(entry, Document)]
+    scores = session.score([view.text for _, view, _ in scorable], request_for(settings.population), progress)
+    documents = [entry if isinstance(entry, Document) else judge(entry, next(scores), settings) for entry in prepared]
+    return Report(
+        question="Was this text machine-generated?",
+        manifest=manifest,
+        coverage=coverage(documents),
+        documents=tuple(documents),
+        limits=LIMITS,
+    )
+
+
+def coverage(documents: Sequence[Document]) -> Coverage:
+    """Count where the inputs ended."""
+    unreadable = sum(document.verdict is Verdict.ERROR for document in documents)
+    not_assessable = sum(document.verdict is Verdict.NOT_ASSESSABLE for document in documents)
+    return Coverage(
+        found=len(documents),
+        scored=len(documents) - unreadable - not_assessable,
+        not_assessable=not_assessable,
+        unreadable=unreadable,
+    )
+
+
+def prepare(source: Source, settings: Settings) -> Prepared | Document:
+    """Read and normalise one input, or say why it cannot be judged."""
+    try:
+        raw = read(source)
+    except Unreadable as error:
+        return _unjudged(source.name, Verdict.ERROR, str(error))
+    if len(raw.text) > LONGEST_TEXT:
+        reason = f"The text has {len(raw.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once; split it."
+        return _unjudged(raw.name, Verdict.ERROR, reason, raw)
+    view = normalise(raw.text)
+    if not view.text:
+        return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, "The text is empty once white space is set aside.", raw)
+    if reason := why_not_prose(view.text):
+        return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, notes=view.notes)
+    language = identify(view.text)
+    expected = settings.population.datasheet.language
+    if language.code != expected:
+        reason = (
+            f"The text looks like language '{language.code}' (confidence {language.confidence:.2f}); the population "
+            f"{settings.population.datasheet.name} covers '{expected}' only."
+        )
+        return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language=language.code, notes=view.notes)
+    return raw, view, language.code
+
+
+def _unjudged(
+    name: str,
+    verdict: Verdict,
+    reason: str,
+    raw: RawText | None = None,
+    language: str | None = None,
+    notes: tuple[str, ...] = (),
+) -> Document:
+    # An error message is already a sentence about the input; the other reasons need their verdict in front.
+    summary = reason if verdict is Verdict.ERROR else f"Not assessable. {reason}"
+    return Document(
+        name=name,
+        sha256=raw.sha256 if raw else None,
+        encoding=raw.encoding if raw else None,
+        language=language,
+        characters=len(raw.text) if raw else 0,
+        tokens=None,
+        verdict=verdict,
+        summary=summary,
+        combined=None,
+        notes=notes,
+    )
+
+
+def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Document:
+    """All tests of one scored document."""
+    raw, view, language = prepared
+    windows = [window for window in scores.windows() if len(window) >= MINIMUM_TOKENS]
+    if not windows:
+        reason = f"The text has {len(scores)} tokens; below {MINIMUM_TOKENS} no detector can tell people and machines apart."
+        short = _unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes)
+        return short.model_copy(update={"tokens": len(scores)})
+    population = settings.population
+    combined = _result(
+        [population.compare_all(window, settings.detectors) for window in windows],
+        settings,
+        rule=COMBINED_RULE,
+        name="All detectors",
+        n=len(scores),
+        method=(
+            "Exact conformal combination: each detector's rank p-value, one Cauchy statistic per text (Liu & Xie 2020), and "
+            "the rank of this text's statistic among those of the population."
+        ),
+        spans=_spans(windows, view, settings),
+    )
+    results = []
+    for detector in settings.detectors:
+        comparisons = [population.compare(window, detector) for window in windows]
+        strongest = min(range(len(windows)), key=lambda i: comparisons[i].p_value)
+        part = windows[strongest][: comparisons[strongest].stretch.stop]
+        statistic = Statistic(name=detector.title, value=detector.statistic(part), unit=detector.unit)
+        results.append(
+            _result(comparisons, settings, detector.rule, detector.title, len(scores), detector.method, statistic=statistic)
+        )
+    return Document(
+        name=raw.name,
+        sha256=raw.sha256,
+        encoding=raw.encoding,
+        language=language,
+        characters=len(raw.text),
+        tokens=len(scores),
+        verdict=combined.verdict,
+        summary=combined.reason,
+        combined=combined,
+        results=tuple(results),
+        notes=view.notes,
+        text=raw.text if settings.keep_text else None,
+    )
+
+
+def _result(
+    comparisons: Sequence[Comparison],
+    settings: Settings,
+    rule: str,
+    name: str,
+    n: int,
+    method: str,
+    statistic: Statistic | None = None,
+    spans: tuple[Span, ...] = (),
+) -> Result:
+    """The windows' comparisons as one result: the smallest p-value times the number of windows (Bonferroni)."""
+    sheet, alpha, count = settings.population.datasheet, settings.alpha, len(comparisons)
+    strongest = min(comparisons, key=lambda comparison: comparison.p_value)
+    p = bonferroni([comparison.p_value for comparison in comparisons])
+    floor = min(1.0, count * smallest_p_value(max(comparison.n for comparison in comparisons)))
+    verdict = Verdict.FINDING if p <= alpha else Verdict.INCONCLUSIVE if floor > alpha else Verdict.PASS
+    length = strongest.stretch.stop
+    return Result(
+        rule=rule,
+        name=name,
+        subject="document",
+        null=f"The text was written like the human texts of the population {sheet.name}.",
+        verdict=verdict,
+        reason=_reason(verdict, p, floor, strongest, count, alpha),
+        statistic=statistic,
+        p_value=p,
+        p_floor=floor,
+        p_upper=min(1.0, count * upper_p_value(strongest.p_value, strongest.n)),
+        population=NamedPopulation(
+            name=sheet.name,
+            description=sheet.description,
+            n=strongest.n,
+            length_bin=f"first {length} tokens" if count == 1 else f"{length} tokens, the most machine-like of {count} parts",
+            digest=settings.population.digest,
+        ),
+        n=n,
+        spans=spans,
+        assumptions=ASSUMPTIONS
+        if count == 1
+        else (*ASSUMPTIONS, f"The p-value is the smallest of {count} parts times {count}."),
+        method=method,
+    )
+
+
+def _reason(verdict: Verdict, p: float, floor: float, strongest: Comparison, count: int, alpha: float) -> str:
+    exceeding = round(strongest.p_value * (strongest.n + 1)) - 1
+    subject = "text" if count == 1 else f"most machine-like of its {count} parts"
+    compared = f"{exceeding:,} of {strongest.n:,} human texts of that length look at least as machine-like as this {subject}"
+    if verdict is Verdict.FINDING:
+        return f"Unlike human writing of the population: {compared}."
+    if verdict is Verdict.INCONCLUSIVE:
+        return f"Undecided: this population cannot give a p-value below {floor:.3g}, and {alpha:g} was asked for."
+    return f"No evidence of machine generation: {compared}. That does not show that a person wrote it."
+
+
+def _spans(windows: Sequence[TokenScores], view: View, settings: Settings) -> tuple[Span, ...]:
+    """Passages of all windows with their own p-values; the rest of a window, too short to judge, without."""
+    population = settings.population
+    stretches = [(window, stretch) for window in windows for stretch in population.passages(window)]
+    compared = [population.compare_all(window, settings.detectors, stretch) for window, stretch in stretches]
+    adjusted = benjamini_hochberg([comparison.p_value for comparison in compared])
+    spans = [
+        Span(start=start, end=end, p_value=comparison.p_value, q_value=float(q), n=comparison.n)
+        for (window, stretch), comparison, q in zip(stretches, compared, adjusted, strict=True)
+        for start, end in [_characters(window[stretch.start : stretch.stop], view)]
+    ]
+    for window in windows:
+        if rest := len(window) % PASSAGE:
+            start, end = _characters(window[len(window) - rest :], view)
+            spans.append(Span(start=start, end=end, p_value=None, q_value=None, n=0))
+    return tuple(sorted(spans, key=lambda span: span.start))
+
+
+def _characters(rows: TokenScores, view: View) -> tuple[int, int]:
+    return view.to_source(int(rows.char_start[0]), int(rows.char_end[-1]))

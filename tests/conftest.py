@@ -1,0 +1,25 @@
+"""Fixtures that several test packages share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.tiny_models import write_gpt2, write_llama
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_llama(tmp_path_factory.mktemp("models") / "llama")
+
+
+@pytest.fixture(scope="session")
+def tiny_rival(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another Llama with the same tokenizer."""
+    return write_llama(tmp_path_factory.mktemp("models") / "rival", seed=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_gpt2(tmp_path_factory.mktemp("models") / "gpt2")

@@ -1,0 +1,155 @@
+"""The page: what it says, and that nothing in a report can act on the reader's browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from llm_audit.reports import render_html
+from llm_audit.results import Report, Result
+from llm_audit.terminal import terminal_safe
+from tests.reports import factory
+from tests.reports.hostile import CLOSED, PAYLOADS, everywhere
+
+
+class Skeleton(HTMLParser):
+    """The page as a parser sees it: its elements with their attribute names, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, tuple[str, ...]]] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, tuple(name for name, _ in attrs)))
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def words(page: str) -> str:
+    return " ".join(" ".join(Skeleton(page).texts).split())
+
+
+def policy(page: str) -> str:
+    found = [
+        value for tag, name, value in Skeleton(page).attributes if (tag, name) == ("meta", "content") and "default-src" in value
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+def test_no_field_can_change_the_page(payload: str) -> None:
+    page = render_html(everywhere(payload))
+    skeleton = Skeleton(page)
+    assert skeleton.elements == Skeleton(render_html(everywhere("harmless"))).elements
+    assert not {"script", "img", "iframe", "link", "base", "form", "object"} & {tag for tag, _ in skeleton.elements}
+    for tag, name, value in skeleton.attributes:
+        assert not name.startswith("on") and name not in {"style", "src", "srcset", "action"}, (tag, name)
+        assert name != "href" or re.fullmatch(r"#document-\d+", value), value
+    assert terminal_safe(page) == page, "a control character of the input reached the page"
+    page.encode("utf-8")
+
+
+def test_style_is_the_one_the_policy_allows() -> None:
+    page = render_html(factory.report())
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.S)
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    assert policy(page) == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert "@import" not in style and "url(" not in style
+
+
+def test_closed_fields_take_no_text() -> None:
+    for field in CLOSED - {"schema_version"}:
+        with pytest.raises(ValidationError):
+            Result.model_validate(factory.combined(factory.prose(), 0.5).model_dump() | {field: "<script>"})
+    with pytest.raises(ValidationError):
+        Report.model_validate(factory.report().model_dump() | {"schema_version": "<script>"})
+
+
+def test_every_text_of_a_report_is_on_the_page() -> None:
+    markers: list[str] = []
+
+    def marked(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: marked(inner, name) for name, inner in value.items()}
+        if isinstance(value, tuple):
+            return [marked(inner, key) for inner in value]
+        if not isinstance(value, str) or key in CLOSED:
+            return value
+        markers.append(f"m{len(markers)}m")
+        return markers[-1].ljust(len(value)) if key == "text" else markers[-1]
+
+    page = render_html(Report.model_validate(marked(factory.report(factory.finding(), factory.passing()).model_dump())))
+    assert len(markers) > 60
+    assert [marker for marker in markers if marker not in page] == []
+
+
+def test_a_p_value_comes_with_all_that_it_needs() -> None:
+    text = words(render_html(factory.report(factory.finding())))
+    assert "p = 0.0005, the smallest this population can give" in text
+    assert factory.NULL in text
+    assert "at most about 1 time in 2,000" in text
+    assert "essays-en : English student essays and news written before 2020. 1,999 documents of 192 tokens." in text
+    assert "Smallest possible p 0.0005" in text
+    assert "Upper bound of p 0.0018, with 95 % confidence" in text
+    assert "not the probability that the null hypothesis is true" in text
+
+
+@pytest.mark.parametrize("document", [factory.not_assessable(), factory.unreadable()], ids=["short", "unreadable"])
+def test_what_was_not_judged_does_not_look_like_a_pass(document: Any) -> None:
+    page = render_html(factory.report(document))
+    text = words(page)
+    assert "No statement is made about this document. It has neither passed nor failed." in text
+    assert document.summary in text
+    assert "No finding" not in text and "Finding" not in text
+    assert f'class="document {document.verdict.value}"' in page
+    if document.combined:
+        assert document.combined.reason in text
+
+
+def test_heat_is_in_the_strip_in_the_text_and_in_the_table() -> None:
+    page = render_html(factory.report(factory.finding()))
+    assert re.findall(r'<mark class="heat-(\w+)"><sup>(\d)</sup>', page) == [
+        *(("0", "1"), ("5", "2"), ("1", "3")),
+        *(("5", "4"), ("none", "5"), ("3", "6")),
+    ]
+    assert page.count("<title>Passage ") == 6
+    assert "Passage 2: p = 0.0015" in page and "Passage 5: too short to judge" in page
+    assert page.count("stands out</span>") == 1
+    marked = Skeleton(page[page.index('<div class="text"') : page.index("</div>", page.index('<div class="text"'))])
+    assert re.sub(r"\d", "", "".join(marked.texts)) == factory.prose()
+
+
+def test_without_text_the_passages_are_named_by_place() -> None:
+    document = factory.finding().model_copy(update={"text": None})
+    page = render_html(factory.report(document))
+    assert "characters 0 to 2" in page and 'class="text"' not in page
+
+
+def test_many_passages_fit() -> None:
+    page = render_html(factory.report(factory.many_passages()))
+    assert page.count("<title>Passage ") == 120
+    bars = re.findall(r'<rect class="heat-\w+" x="([\d.]+)" y="\d+" width="([\d.]+)" height="\d+"><title>', page)
+    assert len(bars) == 120
+    edges = [float(x) + float(width) for x, width in bars]
+    assert max(edges) <= 1000
+
+
+def test_equal_reports_give_equal_bytes() -> None:
+    assert render_html(factory.report()) == render_html(factory.report())
+
+
+def test_nothing_missing_reads_none() -> None:
+    assert not re.search(r"\bNone\b|\bUndefined\b|Verdict\.", words(render_html(factory.report())))

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from llm_audit.cli import COMMANDS
+from llm_audit.cli.schema import command
+from llm_audit.reports import json_schema, render_json
+from llm_audit.results import Report
+from llm_audit.terminal import terminal_safe
+from tests.reports import factory
+from tests.reports.hostile import PAYLOADS, everywhere
+
+
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft202012Validator:
+    schema = json.loads(json_schema())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_reports_obey_the_schema(validator: jsonschema.Draft202012Validator) -> None:
+    validator.validate(json.loads(render_json(factory.report())))
+
+
+@pytest.mark.parametrize("where", [(), ("manifest",), ("documents", 0), ("documents", 0, "combined"), ("coverage",)])
+def test_the_schema_is_closed_and_complete(validator: jsonschema.Draft202012Validator, where: tuple[Any, ...]) -> None:
+    data = json.loads(render_json(factory.report()))
+    place = data
+    for key in where:
+        place = place[key]
+    place["surprise"] = 1
+    assert not validator.is_valid(data)
+    del place["surprise"]
+    assert validator.is_valid(data)
+    place.pop(next(iter(place)))
+    assert not validator.is_valid(data)
+
+
+def test_it_reads_back_as_the_same_report() -> None:
+    assert Report.model_validate_json(render_json(factory.report())) == factory.report()
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+def test_hostile_text_survives_and_prints_safely(payload: str) -> None:
+    report = everywhere(payload)
+    text = render_json(report)
+    assert terminal_safe(text) == text
+    read = Report.model_validate_json(text)
+    assert read == report if not any("\ud800" <= character <= "\udfff" for character in payload) else "\\udcff" in read.question
+
+
+def test_equal_reports_give_equal_bytes() -> None:
+    report = factory.report()
+    packages = dict(reversed(report.manifest.packages.items()))
+    shuffled = report.model_copy(update={"manifest": report.manifest.model_copy(update={"packages": packages})})
+    assert render_json(shuffled) == render_json(report)
+    assert render_json(report).endswith("}\n")
+
+
+def test_the_schema_is_named() -> None:
+    schema = json.loads(json_schema())
+    assert (schema["$id"], schema["title"]) == ("urn:llm-audit:report:1", "llm-audit report")
+
+
+def test_schema_command_prints_it() -> None:
+    result = CliRunner().invoke(command)
+    assert (result.exit_code, result.output) == (0, json_schema())
+    assert command.help == COMMANDS["schema"]

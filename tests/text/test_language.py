@@ -1,0 +1,85 @@
+"""Which language, and whether it is prose: offline, on texts of our own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import socket
+
+import numpy as np
+import pytest
+
+from llm_audit.text import Language, identify, normalise, why_not_prose
+
+SENTENCES = {
+    "en": "When the season ended, she closed the shutters, gave us each an envelope and told us to come back in June.",
+    "de": "Als die Saison zu Ende ging, schloss sie die Läden und gab jedem von uns einen Umschlag mit etwas Geld.",
+    "fr": "À la fin de la saison, elle fermait les volets et donnait à chacun de nous une enveloppe avec un peu d’argent.",
+    "ru": "Когда сезон заканчивался, она закрывала ставни и давала каждому из нас конверт с небольшими деньгами.",
+    "bg": "Когато сезонът свършваше, тя затваряше капаците и даваше на всеки от нас плик с малко пари за из път.",
+    "zh": "季节结束的时候，她关上窗板，给我们每人一个信封，告诉我们明年六月再来帮忙。",
+    "ja": "季節が終わると、彼女は雨戸を閉めて、私たち一人一人に封筒をくれて、六月にまた来なさいと言いました。",
+    "th": "เมื่อฤดูกาลสิ้นสุดลง เธอปิดหน้าต่างและมอบซองจดหมายให้พวกเราทุกคนแล้วบอกให้กลับมาอีกครั้งในเดือนมิถุนายน",
+    "ar": "عندما انتهى الموسم أغلقت النوافذ وأعطت كل واحد منا ظرفا وقالت لنا أن نعود في شهر يونيو القادم.",
+    "ur": "جب موسم ختم ہوا تو اس نے کھڑکیاں بند کیں اور ہم میں سے ہر ایک کو ایک لفافہ دیا اور کہا کہ جون میں واپس آنا۔",
+    "id": "Ketika musim berakhir, dia menutup jendela dan memberi kami masing-masing sebuah amplop berisi sedikit uang.",
+}
+
+
+@pytest.mark.parametrize("code", SENTENCES)
+def test_languages(code: str) -> None:
+    language = identify(normalise(SENTENCES[code]).text)
+    assert language.code == code
+    assert 0.5 < language.confidence <= 1
+
+
+@pytest.mark.parametrize("code", SENTENCES)
+def test_prose_in_any_language_is_prose(code: str) -> None:
+    assert why_not_prose(normalise(SENTENCES[code]).text) is None
+    assert why_not_prose(SENTENCES[code].replace(" ", "") * 20 if code in {"zh", "ja", "th"} else SENTENCES[code] * 20) is None
+
+
+@pytest.mark.parametrize("text", ["", "12 34 56", "!!! ---"])
+def test_nothing_to_go_by(text: str) -> None:
+    assert identify(text) == Language("und", 0.0)
+    assert why_not_prose(text) is not None
+
+
+def test_capitals_are_read_like_small_letters() -> None:
+    assert identify(SENTENCES["en"].upper()).code == "en"
+
+
+def test_the_middle_of_a_long_text_counts() -> None:
+    header = "1. 2. 3. A B C " * 200
+    assert identify(header + SENTENCES["en"] * 60).code == "en"
+
+
+def test_a_line_break_is_no_error() -> None:
+    assert identify("\n".join([SENTENCES["en"]] * 3)).code == "en"
+
+
+def test_no_connection_and_no_noise(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the identifier wants the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert identify(SENTENCES["fr"]).code == "fr"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("\n".join(f"{n} | {n * n} | {n / 7:.3f} | item" for n in range(40)), "letters"),
+        (base64.encodebytes(np.random.default_rng(0).bytes(3000)).decode(), "spaces"),
+        (base64.b64encode(np.random.default_rng(0).bytes(3000)).decode(), "spaces"),
+        (hashlib.shake_256(b"").hexdigest(500), "letters"),
+        ("for (i=0; i<n; ++i) { x[i] += y[i]*z; } // {}\n" * 20, "letters"),
+        ("word " * 10 + "x" * 400, "spaces"),
+    ],
+)
+def test_what_is_not_prose(text: str, word: str) -> None:
+    reason = why_not_prose(normalise(text).text)
+    assert reason is not None
+    assert word in reason

@@ -1,0 +1,130 @@
+"""Inputs: what is found, in which order, and one sentence for each that cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from llm_audit.text import Source, Unreadable, discover, read
+from llm_audit.text.read import MAX_BYTES
+
+
+def names(*paths: object) -> list[str]:
+    return [source.name for source in discover([str(path) for path in paths])]
+
+
+def problem(path: object) -> str:
+    (source,) = discover([str(path)])
+    with pytest.raises(Unreadable) as caught:
+        read(source)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def essays(tmp_path: Path) -> Path:
+    for name in ("b.txt", "a.md", "sub/c.TXT", "sub/d.markdown", "sub/e.text", ".hidden.txt", ".git/f.txt", "g.py", "README"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"This is {name}.")
+    return tmp_path
+
+
+def test_a_folder_stands_for_its_texts(essays: Path) -> None:
+    found = [str(Path(name).relative_to(essays)) for name in names(essays)]
+    assert found == ["a.md", "b.txt", "sub/c.TXT", "sub/d.markdown", "sub/e.text"]
+
+
+def test_files_keep_their_order_and_come_once(essays: Path) -> None:
+    b, a = essays / "b.txt", essays / "a.md"
+    assert names(b, a, b, f"{essays}/sub/../b.txt", essays)[:2] == [str(b), str(a)]
+    assert len(names(b, a, b, essays)) == 5
+
+
+def test_a_named_file_is_read_whatever_its_suffix(essays: Path) -> None:
+    assert names(essays / "g.py", essays / ".hidden.txt") == [str(essays / "g.py"), str(essays / ".hidden.txt")]
+
+
+def test_link_loops_end(essays: Path) -> None:
+    (essays / "sub" / "loop").symlink_to(essays)
+    (essays / "self.txt").symlink_to(essays / "self.txt")
+    sources = discover([str(essays)])
+    assert len(sources) == 6
+    with pytest.raises(Unreadable):
+        read(next(source for source in sources if source.name.endswith("self.txt")))
+
+
+def test_read(tmp_path: Path) -> None:
+    data = "Ein schöner Tag.\r\n".encode()
+    (tmp_path / "x.txt").write_bytes(data)
+    raw = read(Source("x", tmp_path / "x.txt"))
+    assert (raw.name, raw.text, raw.encoding, raw.size) == ("x", data.decode(), "utf-8", len(data))
+    assert raw.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_standard_input_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Some words.")))
+    (source,) = discover(["-", "-"])
+    assert source == Source("-", None)
+    assert read(source).text == "Some words."
+
+
+def test_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "Standard input" in problem("-")
+
+
+def test_a_missing_path_loses_no_other(essays: Path) -> None:
+    assert names(essays / "nowhere.txt", essays / "a.md") == [str(essays / "nowhere.txt"), str(essays / "a.md")]
+    assert problem(essays / "nowhere.txt") == f"No such file: {essays}/nowhere.txt. Check the path."
+    assert problem(essays / "a.md" / "x").startswith("No such file")
+    assert problem("").startswith("No such file")
+    assert problem("a\0b").startswith("No such file")
+    assert "cannot be read" in problem("x" * 5000)
+
+
+def test_a_folder_without_texts(tmp_path: Path) -> None:
+    assert problem(tmp_path) == f"Folder {tmp_path} holds no .txt or .md files."
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(essays: Path) -> None:
+    (essays / "a.md").chmod(0)
+    (essays / "sub").chmod(0)
+    try:
+        assert "permission" in problem(essays / "a.md")
+        assert "permission" in problem(essays / "sub")
+        assert str(essays / "sub") in names(essays)
+    finally:
+        (essays / "sub").chmod(0o700)
+
+
+def test_pipes_and_devices_never_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    assert "pipe or a device" in problem(tmp_path / "pipe.txt")
+    assert "pipe or a device" in problem("/dev/zero")
+
+
+def test_too_large_and_empty(tmp_path: Path) -> None:
+    with (tmp_path / "large.txt").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)  # sparse: takes no space
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "blank.txt").write_text(" \n\t\n")
+    assert "20 MB: split it" in problem(tmp_path / "large.txt")
+    assert "is empty" in problem(tmp_path / "empty.txt")
+    assert "is empty" in problem(tmp_path / "blank.txt")
+
+
+def test_odd_names_are_readable_and_printable(tmp_path: Path) -> None:
+    for name in (b"new\nline.txt", b"\x1b[31mred.txt", b"latin-\xe9.txt", "grüße.txt".encode()):
+        (tmp_path / os.fsdecode(name)).write_text("words")
+    sources = discover([str(tmp_path)])
+    found = {source.name.rpartition("/")[2] for source in sources}
+    assert found == {r"new\nline.txt", r"\x1b[31mred.txt", r"latin-\xe9.txt", "grüße.txt"}
+    assert all(read(source).text == "words" for source in sources)
+    assert r"latin-\xff" in problem(tmp_path / os.fsdecode(b"latin-\xff"))

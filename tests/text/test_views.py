@@ -1,0 +1,170 @@
+"""The normalised view: what disappears, what stays, and that every character knows where it came from."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_audit.text import View, normalise
+from llm_audit.text.views import _composed, _Draft
+
+# Characters that meet each other's rules: marks, jamo, joiners, look-alikes, spaces, tags, exclusions from composition.
+TRICKY = (
+    "aeoAK 1.'’\n\t\u00a0\u2003\u3000\u0301\u0323\u0338\u0345\u034f\u05b4\u064b\u093c\u0915\u0958\u094d\u09c7\u09be"
+    "\u1100\u1161\u11a8\uac00\u200b\u200c\u200d\u2060\ufeff\u00ad\u202e\u2066\U000e0041\ufe0f\U000e0100❤🔥\U0001f3f4"
+    "аеокТѕαοΑγ\u03ac\u212a\u212b\u2126\u2add\u2adc\uff21\uff4f\U0001d41e\U0001d6c2ᎪꭺՕմ\u0627\u3164\u1d15e\U0001d15e"
+)
+tricky = st.text(st.one_of(st.sampled_from(TRICKY), st.characters(exclude_categories=["Cs"])), max_size=40)
+
+
+def only_nfc(text: str) -> str:
+    draft = _Draft(text)
+    draft.replace(_composed(text))
+    return draft.text
+
+
+@settings(max_examples=500, deadline=None)
+@given(tricky)
+def test_composition_by_segments_is_nfc(text: str) -> None:
+    assert only_nfc(text) == unicodedata.normalize("NFC", text)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.sampled_from("a\u0301\u0323\u0338\u0345\u05b4\u0344"), min_size=65, max_size=200))
+def test_composition_of_long_segments_is_nfc(text: str) -> None:
+    assert only_nfc(text) == unicodedata.normalize("NFC", text)
+
+
+@settings(max_examples=500, deadline=None)
+@given(tricky)
+def test_idempotent(text: str) -> None:
+    once = normalise(text)
+    twice = normalise(once.text)
+    assert twice.text == once.text
+    assert twice.notes == ()
+    assert unicodedata.is_normalized("NFC", once.text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(tricky)
+def test_offsets_cover_the_source_in_order(text: str) -> None:
+    view = normalise(text)
+    assert view.starts.dtype == view.ends.dtype == np.int32
+    assert len(view.starts) == len(view.ends) == len(view.text)
+    assert (view.starts < view.ends).all()
+    assert (np.diff(view.starts) >= 0).all()
+    assert (np.diff(view.ends) >= 0).all()
+    assert not len(view.ends) or view.ends[-1] <= len(text)
+    for index, character in enumerate(view.text):
+        if character in "1.❤🔥":  # never touched
+            assert character in text[view.starts[index] : view.ends[index]]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["One", "word", "más", "e\u0301t", "слово", "字"]), min_size=1), st.data())
+def test_line_breaks_do_not_matter(words: list[str], data: st.DataObject) -> None:
+    gaps = st.text(st.sampled_from(" \n\r\t\x0b\x0c\x85\u00a0\u2028\u2029\u3000"), min_size=1, max_size=3)
+    spaced = "".join(word + data.draw(gaps) for word in words)
+    assert normalise(spaced).text == normalise(" ".join(words)).text
+
+
+def source_of(view: View, source: str, part: str) -> str:
+    start = view.text.index(part)
+    begin, end = view.to_source(start, start + len(part))
+    return source[begin:end]
+
+
+def test_the_way_back() -> None:
+    source = "  A cafe\u0301\r\n\r\nnear\u200bby, p\u0430ypal.\n"
+    view = normalise(source)
+    assert view.text == "A café nearby, paypal."
+    assert source_of(view, source, "café") == "cafe\u0301"
+    assert source_of(view, source, "é ") == "e\u0301\r\n\r\n"
+    assert source_of(view, source, "nearby") == "near\u200bby"
+    assert source_of(view, source, "paypal") == "p\u0430ypal"
+    assert view.to_source(0, 0) == (2, 2)
+    assert view.to_source(len(view.text), len(view.text)) == (len(source) - 1, len(source) - 1)
+    assert normalise(" ").to_source(0, 0) == (0, 0)
+    with pytest.raises(IndexError):
+        view.to_source(3, len(view.text) + 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "note"),
+    [
+        ("in\u200bvis\u2060ib\ufeffle", "invisible", "Removed 3 zero-width characters, which readers cannot see."),
+        ("jo\u200din", "join", "Removed 1 zero-width character, which readers cannot see."),
+        ("end\u200d. \u200cstart", "end. start", "Removed 2 zero-width characters, which readers cannot see."),
+        ("e\u0301\u200dt", "ét", "Removed 1 zero-width character, which readers cannot see."),
+        ("hy\u00adphen", "hyphen", "Removed 1 soft hyphen."),
+        ("a \u202edlrow\u202c", "a dlrow", "Removed 2 control characters for the writing direction."),
+        ("tag\U000e0041\U000e0042", "tag", "Removed 2 invisible tag characters, which can hide a message."),
+        ("v\ufe0fs\U000e0100", "vs", "Removed 2 other invisible characters."),
+        ("\uff37\uff4f\uff52\uff44 \U0001d41ed", "Word ed", "Replaced 5 full-width or styled characters by plain ones."),
+    ],
+)
+def test_hidden_and_styled_characters(source: str, text: str, note: str) -> None:
+    view = normalise(source)
+    assert view.text == text
+    assert view.notes == (note,)
+
+
+@pytest.mark.parametrize("source", ["pаypаl", "раураl", "Οffice", "it’ѕ", "Іnternet", "hеllо", "Ꭺpple", "scоре", "рαge"])
+def test_look_alikes_in_mixed_words_become_latin(source: str) -> None:
+    view = normalise(source)
+    assert view.text.replace("’", "").isascii()
+    assert "homoglyphs" in view.notes[0]
+
+
+def test_capital_i_does_not_become_small_l() -> None:
+    assert normalise("Іnternet").text == "Internet"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Съешь ещё этих мягких булок",
+        "Ο Αρης και η Ρενα",
+        "м'ята",
+        "TNFα and IFNγ, NFκB, 5 μm, 3 kΩ, α = 0.05",  # scientists
+        "Пришла SMSка, написал PRщик",  # Russian words with Latin in them
+        "Имa мнoгo дyми",  # and Cyrillic ones with Latin vowels
+        "naïve façade, Straße, İstanbul, ŋ",
+        "می‌خواهم",
+        "क्‍ष और क्‌ष",
+        "👩‍❤️‍👨 ❤️‍🔥 🏳️‍🌈 1️⃣ ©️ 👍🏽",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        "AI工具，2024年。",
+        "“Quoted” – it’s fine…",
+    ],
+)
+def test_honest_writing_stays(source: str) -> None:
+    view = normalise(source)
+    assert view.text == unicodedata.normalize("NFC", source)
+    assert view.notes == ()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "The quick brown fox jumps over the lazy dog and runs.\n" * 19_000,
+        "“Don’t,” said Zoë – “it’s naïve.”\r\n" * 27_000,
+        "a" * 1_000_000,
+        "a" * 999_999 + "е",
+        "a" + "\u0301\u0323" * 5_000,
+        "a" + "\u0301\u0323" * 200_000,
+        ("a" + "\u200d" * 1_000) * 1_000,
+        ("क" + "\u200d" * 1_000) * 1_000,
+        " " * 1_000_000 + "a" + " \n" * 500_000,
+    ],
+    ids=["english", "quotes", "line", "mixed line", "marks", "many marks", "joiners", "kept joiners", "spaces"],
+)
+def test_no_text_takes_long(source: str) -> None:
+    start = time.process_time()
+    normalise(source)
+    assert time.process_time() - start < 5  # about 1 s at most where nothing else runs; quadratic would take minutes
