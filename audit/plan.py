@@ -66,8 +66,8 @@ def check_comparable(session: Session, population: Population) -> None:
         sheet = population.datasheet
         expected = sheet.model if sheet.reference is None else f"{sheet.model} with reference {sheet.reference}"
         raise AuditError(
-            f"The population {sheet.name} was scored by {expected} on other terms than {session.model.name} here ({session.dtype}); "
-            "build one for this model with `llm-audit calibrate`."
+            f"The population {sheet.name} was scored by {expected}, on other terms than {session.model.name} here "
+            f"({session.dtype}); build one for this model with `llm-audit calibrate`."
         )
 
 
@@ -117,8 +117,8 @@ def prepare(source: Source, settings: Settings) -> Prepared | Document:
     view = normalise(raw.text)
     if not view.text:
         return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, "The text is empty once white space is set aside.", raw)
-    if reason := why_not_prose(view.text):
-        return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, notes=view.notes)
+    if no_prose := why_not_prose(view.text):
+        return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes)
     language = identify(view.text)
     expected = settings.population.datasheet.language
     if language.code != expected:

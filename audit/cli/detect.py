@@ -1,4 +1,4 @@
-"""`llm-audit detect`: was this text machine-generated?"""
+"""`llm-audit detect`: judge whether texts were machine-generated."""
 
 from __future__ import annotations
 

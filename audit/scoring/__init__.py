@@ -1,1 +1,1 @@
-""""""
+"""The scoring engine: texts and a model in, TokenScores out."""

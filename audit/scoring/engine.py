@@ -27,7 +27,7 @@ GROUP_TEXTS = 256
 
 class _Piece(NamedTuple):
     text: int  # index of the text
-    index: int  # index of the window in it
+    position: int  # index of the window in it
     window: Window
 
 
@@ -67,7 +67,7 @@ class Engine:
                 columns: list[dict[int, dict[str, Any]]] = [{} for _ in group]
                 for pack in self._packs(group):
                     for piece, result in zip(pack, self._forward(group, pack), strict=True):
-                        columns[piece.text][piece.index] = result
+                        columns[piece.text][piece.position] = result
                     done += sum(piece.window.stop - piece.window.scored for piece in pack)
                     progress(done, total)
                 for encoding, windows in zip(group, columns, strict=True):

@@ -13,14 +13,15 @@ import os
 import llvmlite.binding as llvm
 import numba
 import numpy as np
+from numba import config
 
 from llm_audit.scoring.tokens import RENYI_ORDERS
 
 # LLVM splits 512-bit vectors in two on most server processors; this loop is 1.6x faster without that.
 _features = llvm.get_host_cpu_features()
 if _features.get("avx512f") and "NUMBA_CPU_FEATURES" not in os.environ:
-    numba.config.CPU_NAME = llvm.get_host_cpu_name()
-    numba.config.CPU_FEATURES = _features.flatten() + ",-prefer-256-bit"
+    config.CPU_NAME = llvm.get_host_cpu_name()  # type: ignore[attr-defined]  # numba fills its config at import
+    config.CPU_FEATURES = _features.flatten() + ",-prefer-256-bit"  # type: ignore[attr-defined]  # as above
 
 TILE = 2048
 """Logits summed in float32 before the sums move to float64; a tile and its temporaries stay in the L1 cache."""

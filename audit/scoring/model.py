@@ -117,7 +117,7 @@ class TransformersBody:
         """See `Body`."""
         outputs = [
             self.model(part[None], use_cache=False, output_hidden_states=bool(layers))
-            for part in token_ids.split(list(lengths))
+            for part in torch.split(token_ids, list(lengths))
         ]
         taps = [torch.cat([output.hidden_states[layer][0] for output in outputs]) for layer in layers]
         return torch.cat([output.last_hidden_state[0] for output in outputs]), taps
@@ -128,7 +128,7 @@ def _load_with_transformers(
 ) -> tuple[TransformersBody, torch.Tensor, torch.Tensor | None]:
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(
+    model: Any = AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
     )
     model = model.eval().requires_grad_(False).to(device)

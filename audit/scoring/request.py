@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from llm_audit.scoring.tokens import Decoding
@@ -32,7 +33,7 @@ class Windowing:
         if self.balanced and n_tokens:
             count = -(-n_tokens // self.size)
             edges = [round(i * n_tokens / count) for i in range(count + 1)]
-            return [Window(a, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+            return [Window(a, a, b) for a, b in pairwise(edges)]
         windows, scored = [], 0
         while scored < n_tokens:
             start = max(0, scored - self.overlap)

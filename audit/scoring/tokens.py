@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -106,7 +107,7 @@ class TokenScores:
     def windows(self) -> list[Self]:
         """The rows of each window, in order of the text."""
         edges = [0, *(np.flatnonzero(np.diff(self.window)) + 1).tolist(), len(self)]
-        return [self[start:end] for start, end in zip(edges, edges[1:], strict=False) if end > start]
+        return [self[start:end] for start, end in pairwise(edges) if end > start]
 
     def to_bytes(self) -> bytes:
         """A JSON header line (name, dtype, shape per column) and the columns' bytes, little-endian."""

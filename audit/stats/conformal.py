@@ -1,4 +1,4 @@
-"""Conformal p-values: how unusual is a score among the scores of a reference population?
+"""Conformal p-values: how unusual is a score among the scores of a reference population.
 
 Null hypothesis of every function here: the tested score and the n calibration scores are exchangeable, that is, the
 tested document was drawn like the documents of the population. No distributional form is assumed. Rejecting says that the

@@ -32,6 +32,15 @@ _LETTER_SHARE = 0.6
 # Longer than any word and shorter than the lines of base64. In 1 of those texts do they make up half.
 _LONG = regex.compile(r"[^\s\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]{61,}+")
 
+# Program code. Of 163 Python programs 99 % are caught, of 4,259 other human English texts of 64 words or more 0.1 %:
+# pages of mark-up, LaTeX, and a story told in JavaScript.
+_CODE_SIGNS = "=_{}[]<>"
+_CODE_SHARE, _CODE_SHARE_WITH_WORDS = 0.042, 0.01
+_CODE_WORDS = regex.compile(
+    r"\b(?:def \w+\(|class \w+[:({]|#include\b|function \w*\(|return \w+[;(\[]|import \w+;|public (?:static|class|void)\b"
+    r"|(?:var|let|const) \w+ ?=)|\w\(\) ?\{"
+)
+
 
 def identify(text: str) -> Language:
     """Identify the language of a normalised text."""
@@ -56,6 +65,9 @@ def why_not_prose(text: str) -> str | None:
     unbroken = sum(len(found) for found in _LONG.findall(text))
     if unbroken > 0.5 * characters:
         return f"{unbroken / characters:.0%} of the text has no spaces in it: this looks like encoded data, not like prose."
+    signs = sum(map(text.count, _CODE_SIGNS)) / characters
+    if signs > _CODE_SHARE or (signs > _CODE_SHARE_WITH_WORDS and _CODE_WORDS.search(text)):
+        return "This looks like program code or mark-up, not like prose."
     return None
 
 

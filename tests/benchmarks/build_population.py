@@ -11,10 +11,11 @@ from pathlib import Path
 from llm_audit.detectors import find
 from llm_audit.populations import DEFAULT_POPULATION, MINIMUM_TOKENS, Datasheet, build
 from llm_audit.scoring.store import DEFAULT_MODEL
+from llm_audit.text import normalise, why_not_prose
 from tests.benchmarks.score_corpus import REQUEST, default_session, human_texts
 
 SOURCES = {
-    "l2r": "l2r: 20 domains (github ranhli/l2r_data, CC BY 3.0)",
+    "l2r": "l2r: 19 domains, program code left out (github ranhli/l2r_data, CC BY 3.0)",
     "fastdetect": "fast-detect-gpt: XSum, WritingPrompts, PubMedQA (github baoguangsheng/fast-detect-gpt)",
     "fastdetect-open": "fast-detect-gpt: XSum, WritingPrompts, SQuAD (github baoguangsheng/fast-detect-gpt)",
     "glimpse": "glimpse: XSum, WritingPrompts, PubMedQA (github baoguangsheng/glimpse)",
@@ -30,7 +31,7 @@ def main() -> None:
     chosen = [
         (human, scores)
         for human, scores in zip(humans, session.score(texts, REQUEST), strict=True)
-        if human.half == "calibration" and len(scores) >= MINIMUM_TOKENS
+        if human.half == "calibration" and len(scores) >= MINIMUM_TOKENS and not why_not_prose(normalise(human.text).text)
     ]
     sheet = Datasheet(
         name=DEFAULT_POPULATION,

@@ -81,7 +81,7 @@ def test_power_and_direction_of_the_combination() -> None:
     rng = np.random.default_rng(5)
     reference = correlated(rng, 1000)
     up, down = (
-        np.mean([conformal.combined_p_value(reference, x + [shift, 0, 0, 0]) <= 0.05 for x in correlated(rng, 400)])
+        np.mean([conformal.combined_p_value(reference, x + np.array([shift, 0, 0, 0])) <= 0.05 for x in correlated(rng, 400)])
         for shift in (2.5, -2.5)
     )
     best_single = np.mean(rng.standard_normal(100_000) + 2.5 > 1.645)

@@ -83,3 +83,23 @@ def test_what_is_not_prose(text: str, word: str) -> None:
     reason = why_not_prose(normalise(text).text)
     assert reason is not None
     assert word in reason
+
+
+CODE = """
+def running_total(values: list[int], start: int = 0) -> list[int]:
+    total, totals = start, []
+    for value in values:
+        total += value
+        totals.append(total)
+    return totals[:]
+"""
+
+
+def test_program_code_is_not_prose() -> None:
+    assert "program code" in (why_not_prose(normalise(CODE * 3).text) or "")
+    assert "program code" in (why_not_prose(normalise("#include <stdio.h>\nint main() { return 0; }\n" * 5).text) or "")
+
+
+def test_prose_about_code_is_prose() -> None:
+    text = "The function returns a list. You can call it with f(x) = 3, and it will return None (see [4]) if nothing is found. "
+    assert why_not_prose(text * 4) is None

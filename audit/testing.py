@@ -1,0 +1,114 @@
+"""The contract that every detector must pass, ours and other people's: `check_detector(detector)`.
+
+Call it from a test of your plugin. It needs numpy only: no model, no network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from llm_audit.detectors.base import Detector
+from llm_audit.scoring.tokens import RENYI_ORDERS, TokenScores
+
+
+def sample_scores(n_tokens: int, rng: np.random.Generator, *, vocabulary: int = 50, two_models: bool = False) -> TokenScores:
+    """Scores of a random text under random distributions: every column consistent with the others, float64 inside.
+
+    Args:
+        n_tokens: rows.
+        rng: source of randomness.
+        vocabulary: size of the distributions.
+        two_models: add the cross columns, with an independent reference model.
+    """
+    logits = rng.standard_normal((n_tokens, vocabulary)) * rng.uniform(0.5, 4, (n_tokens, 1))
+    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    p = np.exp(log_p)
+    observed = np.array([rng.choice(vocabulary, p=row) for row in p], dtype=np.int32).reshape(-1)
+    own = np.take_along_axis(log_p, observed[:, None].astype(np.intp), axis=1)
+    entropy = -(p * log_p).sum(axis=1)
+    columns = {
+        "logprob": own[:, 0],
+        "entropy": entropy,
+        "varentropy": (p * (log_p + entropy[:, None]) ** 2).sum(axis=1),
+        "max_logprob": log_p.max(axis=1),
+        "mass_above": (p * (log_p > own)).sum(axis=1),
+        "tie_mass": (p * (log_p == own)).sum(axis=1),
+        "renyi": np.stack([np.logaddexp.reduce(order * log_p, axis=1) for order in RENYI_ORDERS], axis=1),
+    }
+    if two_models:
+        r = rng.dirichlet(np.ones(vocabulary), n_tokens)
+        mean = -(r * log_p).sum(axis=1)
+        columns |= {"cross_entropy": mean, "cross_varentropy": (r * (log_p + mean[:, None]) ** 2).sum(axis=1)}
+    rows = np.arange(n_tokens, dtype=np.int32)
+    return TokenScores(
+        token_id=observed,
+        char_start=4 * rows,
+        char_end=4 * rows + 4,
+        window=np.zeros(n_tokens, np.int32),
+        context=rows,
+        rank=(1 + (log_p > own).sum(axis=1)).astype(np.int32),
+        **{name: column.astype(np.float32) for name, column in columns.items()},
+    )
+
+
+def certain_scores(n_tokens: int) -> TokenScores:
+    """Scores of a text that the model was certain of: the edge where ratios divide by zero."""
+    zeros, rows = np.zeros(n_tokens, np.float32), np.arange(n_tokens, dtype=np.int32)
+    return TokenScores(
+        token_id=rows,
+        char_start=rows,
+        char_end=rows + 1,
+        window=np.zeros(n_tokens, np.int32),
+        context=rows,
+        logprob=zeros,
+        entropy=zeros,
+        varentropy=zeros,
+        max_logprob=zeros,
+        rank=np.ones(n_tokens, np.int32),
+        mass_above=zeros,
+        tie_mass=np.ones(n_tokens, np.float32),
+        renyi=np.zeros((n_tokens, len(RENYI_ORDERS)), np.float32),
+    )
+
+
+def check_detector(detector: Detector) -> None:
+    """Raise AssertionError, with a sentence, if a detector breaks the contract.
+
+    Checked: metadata for the reader; finite numbers from 2 to 512 tokens, with one model and with two, also where the model
+    is certain; the same number for the same scores; scores left unchanged; nothing read but the scores; and the direction,
+    higher for text that the model finds likelier.
+    """
+    for name in ("name", "title", "unit", "method"):
+        assert getattr(detector, name).strip(), f"{detector.rule} has no {name}"
+    rng = np.random.default_rng(0)
+    for n_tokens in (2, 3, 64, 512):
+        for two_models in (False, True):
+            scores = sample_scores(n_tokens, rng, two_models=two_models)
+            before = scores.to_bytes()
+            value = detector.statistic(scores)
+            assert isinstance(value, float), f"{detector.rule} returns {type(value).__name__}, not float"
+            assert math.isfinite(value), f"{detector.rule} is not finite on {n_tokens} tokens"
+            assert detector.statistic(scores) == value, f"{detector.rule} gives two numbers for the same scores"
+            assert scores.to_bytes() == before, f"{detector.rule} changes the scores it is given"
+            moved = dataclasses.replace(scores, char_start=scores.char_start + 7, char_end=scores.char_end + 7)
+            assert detector.statistic(moved) == value, f"{detector.rule} depends on where the text stands"
+        assert math.isfinite(detector.statistic(certain_scores(n_tokens))), f"{detector.rule} is not finite on a certain text"
+    assert _prefers_likely_text(detector, rng), f"{detector.rule} is not higher for text that the model finds likelier"
+
+
+def _prefers_likely_text(detector: Detector, rng: np.random.Generator) -> bool:
+    """Compare texts sampled from the model with the same texts, a third of their tokens replaced by unlikely ones."""
+    higher = 0
+    for _ in range(50):
+        likely = sample_scores(200, rng)
+        changed = rng.random(200) < 1 / 3
+        unlikely = dataclasses.replace(
+            likely,
+            logprob=np.where(changed, likely.logprob - 3, likely.logprob).astype(np.float32),
+            rank=np.where(changed, likely.rank + 15, likely.rank).astype(np.int32),
+        )
+        higher += detector.statistic(likely) > detector.statistic(unlikely)
+    return higher >= 45

@@ -1,0 +1,90 @@
+"""Every announced detector passes the public contract, and the contract catches what breaks it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from llm_audit.detectors import Detector, available, find
+from llm_audit.detectors.generated import curvature, log_rank, lrr, perplexity_ratio
+from llm_audit.errors import AuditError
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.testing import certain_scores, check_detector, sample_scores
+
+SCORES = sample_scores(90, np.random.default_rng(0))
+PAIR = sample_scores(90, np.random.default_rng(0), two_models=True)
+
+
+@pytest.mark.parametrize("name", [point.name for point in available()])
+def test_contract(name: str) -> None:
+    (detector,) = find([name])
+    assert detector.name == name
+    check_detector(detector)
+
+
+def test_the_four_are_announced_under_their_codes() -> None:
+    rules = {detector.rule: detector.name for detector in find(())}
+    assert rules == {"AUD101": "curvature", "AUD102": "perplexity-ratio", "AUD103": "log-rank", "AUD104": "lrr"}
+
+
+BROKEN = {
+    "is not finite": lambda scores: float(np.mean(scores.logprob) / np.log(scores.rank).mean() if scores.rank.max() > 1 else np.inf),
+    "not float": lambda scores: np.float32(1),
+    "changes the scores": lambda scores: float(scores.logprob.__setitem__(0, -1.0) or -scores.logprob.mean()),
+    "where the text stands": lambda scores: float(scores.char_start[0]),
+    "not higher": lambda scores: float(-scores.logprob.mean()),
+    "two numbers": lambda scores, state=[0]: float(state.append(0) or len(state)),  # noqa: B006  # the shared state is the defect
+}
+
+
+@pytest.mark.parametrize("complaint", BROKEN)
+def test_the_contract_catches(complaint: str) -> None:
+    broken = dataclasses.replace(curvature.detector, statistic=BROKEN[complaint])
+    with pytest.raises(AssertionError, match=complaint), np.errstate(all="ignore"):
+        check_detector(broken)
+
+
+def test_unknown_detector_lists_the_known() -> None:
+    with pytest.raises(AuditError, match="no detector 'curvatur'; choose from curvature, log-rank, lrr, perplexity-ratio"):
+        find(["curvatur"])
+
+
+def test_a_rule_has_three_digits() -> None:
+    with pytest.raises(ValueError, match="three digits"):
+        Detector("AUD1", "a", "b", "c", "d", lambda scores: 0.0)
+
+
+def test_curvature_is_the_published_discrepancy_over_root_n() -> None:
+    """Fast-DetectGPT's own formula, restated: (sum log p - sum mu) / sqrt(sum var)."""
+    for scores, mean, variance in (
+        (SCORES, -SCORES.entropy, SCORES.varentropy),
+        (PAIR, -PAIR.cross_entropy, PAIR.cross_varentropy),
+    ):
+        published = (scores.logprob.sum() - mean.sum()) / np.sqrt(variance.sum())
+        assert curvature.curvature(scores) * np.sqrt(len(scores)) == pytest.approx(published, rel=1e-4)
+
+
+def test_perplexity_ratio_is_minus_binoculars() -> None:
+    assert perplexity_ratio.perplexity_ratio(PAIR) == pytest.approx(PAIR.logprob.mean() / PAIR.cross_entropy.mean(), rel=1e-5)
+    assert perplexity_ratio.perplexity_ratio(SCORES) == pytest.approx(SCORES.logprob.mean() / SCORES.entropy.mean(), rel=1e-5)
+
+
+def test_text_of_the_model_itself_scores_minus_one() -> None:
+    scores = sample_scores(20_000, np.random.default_rng(1))
+    assert perplexity_ratio.perplexity_ratio(scores) == pytest.approx(-1, abs=0.03)
+    assert curvature.curvature(scores) == pytest.approx(0, abs=0.03)
+
+
+def test_log_rank_and_lrr_by_hand() -> None:
+    scores = dataclasses.replace(SCORES[:2], rank=np.array([1, 8], np.int32), logprob=np.array([-1, -3], np.float32))
+    assert log_rank.log_rank(scores) == pytest.approx(-np.log(8) / 2)
+    assert lrr.lrr(scores) == pytest.approx(2 / (np.log(8) / 2))
+
+
+def test_lrr_stays_finite_and_large_where_every_rank_is_one() -> None:
+    first_choices = dataclasses.replace(certain_scores(64), logprob=np.full(64, -0.5, np.float32))
+    one_second_choice = dataclasses.replace(first_choices, rank=np.array([2] + [1] * 63, np.int32))
+    value: TokenScores = first_choices
+    assert lrr.lrr(value) == pytest.approx(lrr.lrr(one_second_choice)) == pytest.approx(0.5 * 64 / np.log(2))
