@@ -12,13 +12,13 @@ from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
 from llm_audit.populations import MINIMUM_TOKENS, Population
 from llm_audit.populations.population import PASSAGE, Comparison
-from llm_audit.results import Coverage, Document, Manifest, Report, Result, Span, Statistic, Verdict
+from llm_audit.results import Coverage, Document, FalsePositiveRate, Manifest, Report, Result, Span, Statistic, Verdict
 from llm_audit.results import Population as NamedPopulation
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats.combination import benjamini_hochberg, bonferroni
-from llm_audit.stats.conformal import smallest_p_value, upper_p_value
+from llm_audit.stats.conformal import realised_false_positive_rate, smallest_p_value, upper_p_value
 from llm_audit.text import RawText, Source, Unreadable, View, identify, normalise, read, why_not_prose
 
 LONGEST_TEXT = 4_000_000
@@ -180,7 +180,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         comparisons = [population.compare(window, detector) for window in windows]
         strongest = min(range(len(windows)), key=lambda i: comparisons[i].p_value)
         part = windows[strongest][: comparisons[strongest].stretch.stop]
-        statistic = Statistic(name=detector.title, value=detector.statistic(part), unit=detector.unit)
+        statistic = Statistic(name=detector.name, value=detector.statistic(part), unit=detector.unit)
         results.append(
             _result(comparisons, settings, detector.rule, detector.title, len(scores), detector.method, statistic=statistic)
         )
@@ -235,6 +235,7 @@ def _result(
             length_bin=f"first {length} tokens" if count == 1 else f"{length} tokens, the most machine-like of {count} parts",
             digest=settings.population.digest,
         ),
+        false_positive_rate=_false_positive_rate(alpha, strongest.n, count),
         n=n,
         spans=spans,
         assumptions=ASSUMPTIONS
@@ -242,6 +243,12 @@ def _result(
         else (*ASSUMPTIONS, f"The p-value is the smallest of {count} parts times {count}."),
         method=method,
     )
+
+
+def _false_positive_rate(alpha: float, n: int, count: int) -> FalsePositiveRate:
+    """Of one window the Beta interval; of several, each judged at alpha / count, between one window's rate and the sum."""
+    one = realised_false_positive_rate(alpha / count, n)
+    return FalsePositiveRate(alpha=alpha, lower=one.lower, upper=min(1.0, count * one.upper))
 
 
 def _reason(verdict: Verdict, p: float, floor: float, strongest: Comparison, count: int, alpha: float) -> str:
@@ -262,14 +269,21 @@ def _spans(windows: Sequence[TokenScores], view: View, settings: Settings) -> tu
     compared = [population.compare_all(window, settings.detectors, stretch) for window, stretch in stretches]
     adjusted = benjamini_hochberg([comparison.p_value for comparison in compared])
     spans = [
-        Span(start=start, end=end, p_value=comparison.p_value, q_value=float(q), n=comparison.n)
+        Span(
+            start=start,
+            end=end,
+            p_value=comparison.p_value,
+            p_floor=smallest_p_value(comparison.n),
+            q_value=float(q),
+            n=comparison.n,
+        )
         for (window, stretch), comparison, q in zip(stretches, compared, adjusted, strict=True)
         for start, end in [_characters(window[stretch.start : stretch.stop], view)]
     ]
     for window in windows:
         if rest := len(window) % PASSAGE:
             start, end = _characters(window[len(window) - rest :], view)
-            spans.append(Span(start=start, end=end, p_value=None, q_value=None, n=0))
+            spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=0))
     return tuple(sorted(spans, key=lambda span: span.start))
 
 

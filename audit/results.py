@@ -32,7 +32,7 @@ class Model(BaseModel):
 
 
 class Statistic(Model):
-    """A test statistic, oriented so that higher means more machine-like where `higher_is_machine`."""
+    """A test statistic, oriented so that higher is stronger evidence against the null."""
 
     name: str
     value: float
@@ -50,7 +50,7 @@ class Population(Model):
 
 
 class FalsePositiveRate(Model):
-    """Realised false-positive rate at `alpha` over calibration sets of this size: its Beta law (Vovk 2012)."""
+    """How often the rule "p <= alpha" really flags texts of the population: calibration sets of its size differ."""
 
     alpha: Probability
     lower: Probability
@@ -64,6 +64,7 @@ class Span(Model):
     start: int = Field(ge=0)
     end: int = Field(ge=0)
     p_value: Probability | None = Field(description="of this passage alone, before multiplicity; None: too short to judge")
+    p_floor: Probability | None = Field(description="the smallest p-value that could have come out for this passage")
     q_value: Probability | None = Field(description="Benjamini-Hochberg adjusted over the passages of the document")
     n: int = Field(ge=0, description="reference documents that this passage was compared with")
 
@@ -85,6 +86,7 @@ class Result(Model):
         default=None, description="95 % upper bound of the p-value over calibration sets of this size (PAC)"
     )
     population: Population | None = None
+    false_positive_rate: FalsePositiveRate | None = None
     n: int | None = Field(default=None, description="tokens judged")
     spans: tuple[Span, ...] = ()
     assumptions: tuple[str, ...] = ()

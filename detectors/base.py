@@ -7,7 +7,8 @@ models, populations, p-values or reports; those are the same for all detectors.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
@@ -53,13 +54,26 @@ def find(names: Sequence[str]) -> list[Detector]:
     """Load detectors by name or, without names, all of them; sorted by rule.
 
     Raises:
-        AuditError: an unknown name, or a plugin that does not load; other plugins are not touched.
+        AuditError: an unknown name, or a detector asked for that does not load. One that was not asked for and does not
+            load is left out with a warning: a broken plugin must not stop the others.
     """
     points = {point.name: point for point in available()}
     unknown = sorted(set(names) - set(points))
     if unknown:
         raise AuditError(f"There is no detector {unknown[0]!r}; choose from {', '.join(points)}.")
-    return sorted((_load(points[name]) for name in set(names) or points), key=lambda detector: detector.rule)
+    loaded: dict[str, Detector] = {}
+    for name in sorted(set(names) or points):
+        try:
+            detector = _load(points[name])
+        except AuditError as error:
+            if names:
+                raise
+            warnings.warn(f"{error} It is left out.", stacklevel=2)
+            continue
+        other = loaded.setdefault(detector.rule, detector)
+        if other is not detector:
+            raise AuditError(f"The detectors {other.name!r} and {name!r} both claim the code {detector.rule}; remove one.")
+    return [loaded[rule] for rule in sorted(loaded)]
 
 
 def _load(point: EntryPoint) -> Detector:
@@ -70,3 +84,15 @@ def _load(point: EntryPoint) -> Detector:
     if not isinstance(detector, Detector):
         raise AuditError(f"The detector {point.name!r} ({point.value}) is not a Detector.")
     return detector
+
+
+def known_to(rules: Collection[str], names: Sequence[str]) -> list[Detector]:
+    """The detectors that a population has scores of (`rules`) or, by name, exactly those asked for.
+
+    A plugin that was installed after the population was calibrated is left out with a warning, unless it was asked for.
+    """
+    detectors = find(names)
+    strangers = [detector for detector in detectors if not names and detector.rule not in rules]
+    for detector in strangers:
+        warnings.warn(f"The population has no scores of the detector {detector.name}; it is left out.", stacklevel=2)
+    return [detector for detector in detectors if detector not in strangers]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from llm_audit.results import Result, Verdict
+from llm_audit.results import FalsePositiveRate, Result, Verdict
 
 SMALLEST_SHOWN = 1e-6
 """Below this a p-value is written as "< 0.000001": more zeros are not read, and the JSON report has all digits."""
@@ -83,6 +83,16 @@ def heat(p: float | None) -> int | None:
 def heat_names() -> list[str]:
     """What each heat level means, level 0 first."""
     return [f"p > {HEAT[0]}", *(f"p ≤ {limit}" for limit in HEAT)]
+
+
+def false_alarms(rate: FalsePositiveRate) -> str:
+    """How many texts of the population are flagged by mistake, as a sentence without its full stop."""
+    if rate.upper == 0:
+        return f"none at α = {rate.alpha}, because no p-value of this population is that small"
+    return (
+        f"at α = {rate.alpha} between {rate.lower:.2%} and {rate.upper:.2%} of such human texts are flagged "
+        f"({rate.confidence:.0%} interval for a population of this size)"
+    )
 
 
 def number(value: float) -> str:

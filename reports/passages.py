@@ -20,6 +20,7 @@ class Passage:
     end: int
     excerpt: str
     p: float | None
+    p_floor: float | None
     q: float | None
     n: int
     level: int | None
@@ -43,6 +44,7 @@ def passages(document: Document, alpha: float, excerpt: int = 72) -> list[Passag
             end=span.end,
             excerpt=_excerpt(document.text, span.start, span.end, excerpt),
             p=span.p_value,
+            p_floor=span.p_floor,
             q=span.q_value,
             n=span.n,
             level=heat(span.p_value),

@@ -90,6 +90,8 @@ def _print_number(result: Result, alpha: float, console: Console) -> None:
         bounds.append(f"Upper bound of p with 95 % confidence: {fmt.p_value(result.p_upper, alpha)}.")
     if bounds:
         _print(console, " ".join(bounds), indent=2)
+    if result.false_positive_rate:
+        _print(console, f"False alarms: {fmt.false_alarms(result.false_positive_rate)}.", indent=2)
 
 
 def _print_detectors(results: tuple[Result, ...], alpha: float, console: Console) -> None:
@@ -149,7 +151,7 @@ def _print_hottest(found: list[Passage], console: Console, alpha: float) -> None
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("passage", overflow="fold")
     for passage in shown:
-        numbers = (fmt.p_cell(passage.p, None, alpha), fmt.p_cell(passage.q, None, alpha), fmt.count(passage.n))
+        numbers = (fmt.p_cell(passage.p, passage.p_floor, alpha), fmt.p_cell(passage.q, None, alpha), fmt.count(passage.n))
         table.add_row(str(passage.number), *numbers, _line(passage.excerpt))
     console.print(Padding(table, (0, 0, 0, 2), expand=False))
 

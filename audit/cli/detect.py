@@ -43,7 +43,7 @@ def command(
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
     from llm_audit import plan, reports
-    from llm_audit.detectors import find
+    from llm_audit.detectors import known_to
     from llm_audit.manifest import collect
     from llm_audit.populations import DEFAULT_POPULATION, load
     from llm_audit.results import Verdict
@@ -51,8 +51,12 @@ def command(
 
     for output in outputs:
         reports.renderer_for(output)  # a wrong suffix must not cost a run
+    reference_texts = load(population or DEFAULT_POPULATION)
     settings = plan.Settings(
-        alpha=alpha, detectors=find(detectors), population=load(population or DEFAULT_POPULATION), keep_text=not no_text
+        alpha=alpha,
+        detectors=known_to(reference_texts.scores.keys(), detectors),
+        population=reference_texts,
+        keep_text=not no_text,
     )
     with scoring_session(model, reference, device, offline, no_cache) as session:
         manifest = collect(session, settings)

@@ -91,11 +91,10 @@ def false_positive_rates(texts: Sequence[Reserved]) -> tuple[dict[str, list[Rate
 
 
 def later_windows(texts: Sequence[Reserved]) -> list[Rate]:
-    """Windows from the middle of long human texts, judged against beginnings as `detect` does: is the null still true?"""
+    """Windows from the middle of long human texts, judged against beginnings, as `detect` does."""
     population = populations.load(populations.DEFAULT_POPULATION)
     size = population.longest_window
     parts = []
-    (views, encodings) = ([], [])
     long = [text.text for text in texts if len(text.scores) >= 2 * size]
     views = clip(long, 512)
     encodings = default_tokenizer().encode_batch(views, add_special_tokens=False)

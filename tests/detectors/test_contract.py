@@ -30,12 +30,12 @@ def test_the_four_are_announced_under_their_codes() -> None:
 
 
 BROKEN = {
-    "is not finite": lambda scores: float(np.mean(scores.logprob) / np.log(scores.rank).mean() if scores.rank.max() > 1 else np.inf),
+    "is not finite": lambda scores: float(scores.logprob.mean() / np.log(scores.rank).mean()),
     "not float": lambda scores: np.float32(1),
     "changes the scores": lambda scores: float(scores.logprob.__setitem__(0, -1.0) or -scores.logprob.mean()),
     "where the text stands": lambda scores: float(scores.char_start[0]),
     "not higher": lambda scores: float(-scores.logprob.mean()),
-    "two numbers": lambda scores, state=[0]: float(state.append(0) or len(state)),  # noqa: B006  # the shared state is the defect
+    "two numbers": lambda scores, state=[0]: float(state.append(0) or len(state)),  # the shared state is the defect
 }
 
 

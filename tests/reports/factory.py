@@ -50,7 +50,16 @@ def spans(text: str, p_values: tuple[float | None, ...] = HOT) -> tuple[Span, ..
             if p is None
             else min(min(1.0, other * len(judged) / (judged.index(other) + 1)) for other in judged if other >= p)
         )
-        found.append(Span(start=start, end=position, p_value=p, q_value=q, n=0 if p is None else 1999))
+        found.append(
+            Span(
+                start=start,
+                end=position,
+                p_value=p,
+                p_floor=None if p is None else 1 / 2000,
+                q_value=q,
+                n=0 if p is None else 1999,
+            )
+        )
     return tuple(found)
 
 
