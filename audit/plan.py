@@ -24,6 +24,9 @@ from llm_audit.text import RawText, Source, Unreadable, View, identify, normalis
 LONGEST_TEXT = 4_000_000
 """Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
 
+LEAST_CONFIDENCE = 0.5
+"""Of the language identifier: below it, the text counts as being in no language of any population."""
+
 LIMITS = (
     "A small p-value says that the text is unlike the human texts of the named population. It does not say who or what "
     "wrote it: unusual human writing is unlike them too.",
@@ -121,9 +124,10 @@ def prepare(source: Source, settings: Settings) -> Prepared | Document:
         return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes)
     language = identify(view.text)
     expected = settings.population.datasheet.language
-    if language.code != expected:
+    if language.code != expected or language.confidence < LEAST_CONFIDENCE:
+        doubt = "" if language.confidence >= LEAST_CONFIDENCE else f", below the {LEAST_CONFIDENCE} that is asked for"
         reason = (
-            f"The text looks like language '{language.code}' (confidence {language.confidence:.2f}); the population "
+            f"The text looks like language '{language.code}' (confidence {language.confidence:.2f}{doubt}); the population "
             f"{settings.population.datasheet.name} covers '{expected}' only."
         )
         return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language=language.code, notes=view.notes)
@@ -253,8 +257,8 @@ def _false_positive_rate(alpha: float, n: int, count: int) -> FalsePositiveRate:
 
 def _reason(verdict: Verdict, p: float, floor: float, strongest: Comparison, count: int, alpha: float) -> str:
     exceeding = round(strongest.p_value * (strongest.n + 1)) - 1
-    subject = "text" if count == 1 else f"most machine-like of its {count} parts"
-    compared = f"{exceeding:,} of {strongest.n:,} human texts of that length look at least as machine-like as this {subject}"
+    subject = "this text" if count == 1 else f"the most machine-like of its {count} parts"
+    compared = f"{exceeding:,} of {strongest.n:,} human texts of that length look at least as machine-like as {subject}"
     if verdict is Verdict.FINDING:
         return f"Unlike human writing of the population: {compared}."
     if verdict is Verdict.INCONCLUSIVE:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -56,22 +58,40 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> Any:
     """Console entry point: run, print one sentence for an expected error, exit with the documented code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of few characters shows the others as escapes
     try:
         code = cli.main(args=args, prog_name="llm-audit", standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Abort:
-        click.echo("Interrupted.", err=True)
+        if sys.stdout is not None:  # None: our caller closed it
+            sys.stdout.flush()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _complain("Interrupted.")
         code = EXIT_INTERRUPTED
     except click.ClickException as error:
+        error.message = terminal_safe(error.message)
         error.show()
         code = EXIT_ERROR
     except AuditError as error:
-        click.echo(f"Error: {terminal_safe(str(error))}", err=True)
+        _complain(f"Error: {error}")
+        code = EXIT_ERROR
+    except (BrokenPipeError, SystemExit):
+        # Nobody reads our output any more. click and rich then exit with 1, which here would be a finding.
+        _let_go_of_stdout()
         code = EXIT_ERROR
     except OSError as error:
-        # A full disk or a closed pipe under standard output is the one I/O error that no command can catch in time.
-        message = f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}."
-        click.echo(terminal_safe(message), err=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter fails again at exit
+        # A full disk under standard output is the one I/O error that no command can catch in time.
+        _complain(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        _let_go_of_stdout()
         code = EXIT_ERROR
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(sentence: str) -> None:
+    with contextlib.suppress(OSError):  # standard error may be as full or closed as standard output
+        click.echo(terminal_safe(sentence), err=True)
+
+
+def _let_go_of_stdout() -> None:
+    """Point standard output at nothing, or the interpreter fails on it once more at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or no file at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

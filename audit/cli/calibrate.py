@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.populations import Population
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Calibrate(click.Group):
@@ -68,8 +71,8 @@ def build(
     with scoring_session(model, reference, device, offline, no_cache) as session, fraction_bar("Scoring") as progress:
         sheet = populations.Datasheet(
             name=name,
-            description=description,
-            sources={path.name: len(texts)},
+            description=terminal_safe(description),
+            sources={terminal_safe(path.name): len(texts)},
             collected="not stated",
             language=language,
             not_covered=("anything unlike the supplied texts",),
@@ -98,12 +101,14 @@ def _texts(path: Path, field: str) -> list[str]:
                 if line.strip():
                     try:
                         text = json.loads(line)[field]
-                    except (ValueError, KeyError, TypeError) as error:
+                    except (ValueError, KeyError, TypeError, RecursionError) as error:
                         raise AuditError(
                             f"Line {number} of {path} is not a JSON object with a field {field!r}; mend or remove it."
                         ) from error
                     if not isinstance(text, str):
                         raise AuditError(f"Line {number} of {path}: the field {field!r} is not a text.")
+                    if _SURROGATE.search(text):
+                        raise AuditError(f"Line {number} of {path} has half a character (a lone surrogate); mend or remove it.")
                     texts[normalise(text).text] = None
     except UnicodeDecodeError as error:
         raise AuditError(f"{path} is not UTF-8; convert it first.") from error

@@ -6,6 +6,8 @@ import click
 
 from llm_audit.cli import COMMANDS, EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
 from llm_audit.cli.options import fraction_bar, scoring_options, scoring_session, show_warnings_as_sentences
+from llm_audit.errors import AuditError
+from llm_audit.terminal import terminal_safe
 
 
 @click.command(help=COMMANDS["detect"], short_help=COMMANDS["detect"])
@@ -63,17 +65,23 @@ def command(
         with fraction_bar("Scoring") as progress:
             report = plan.detect(discover(paths), session, settings, manifest, progress)
 
+    failures = []
+    for output in outputs:  # before standard output, whose reader may be gone
+        try:
+            reports.write_report(report, output)
+        except AuditError as error:  # a full disk costs this report, not the others
+            failures.append(f"Error: {terminal_safe(str(error))}")
     if format_ == "json":
-        click.echo(reports.render_json(report), nl=False)
+        click.echo(reports.render_json(report).encode(), nl=False)  # JSON is UTF-8, whatever the terminal is
     else:
         from rich.console import Console
 
         reports.print_report(report, Console())
-    for output in outputs:
-        reports.write_report(report, output)
+    for failure in failures:
+        click.echo(failure, err=True)
 
     verdicts = {document.verdict for document in report.documents}
-    if Verdict.ERROR in verdicts:
+    if failures or Verdict.ERROR in verdicts:
         return EXIT_ERROR
     if Verdict.FINDING in verdicts:
         return EXIT_FINDINGS

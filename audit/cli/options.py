@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -45,13 +45,18 @@ def scoring_session(model: str | None, reference: str | None, device: str, offli
 
     store = Store()
     with stages() as progress:
-        scoring = store.resolve(model or DEFAULT_MODEL, offline=offline, progress=progress)
-        other = store.resolve(reference, offline=offline, progress=progress) if reference else None
+        chosen = [
+            # The name may be a path of any bytes; reports and populations hold text.
+            replace(stored, name=terminal_safe(stored.name))
+            for spec in (model or DEFAULT_MODEL, reference)
+            if spec
+            for stored in [store.resolve(spec, offline=offline, progress=progress)]
+        ]
     if no_cache:
-        yield Session(scoring, other, device=device)
+        yield Session(*chosen, device=device)
         return
     with ScoreCache(cache_root() / "scores.sqlite") as cache:
-        yield Session(scoring, other, device=device, cache=cache)
+        yield Session(*chosen, device=device, cache=cache)
 
 
 @contextmanager
@@ -88,7 +93,8 @@ def _bar() -> Any:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def show_warnings_as_sentences() -> None:
@@ -96,6 +102,6 @@ def show_warnings_as_sentences() -> None:
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         if issubclass(category, UserWarning):
-            print(f"Warning: {terminal_safe(str(message))}", file=sys.stderr)
+            click.echo(f"Warning: {terminal_safe(str(message))}", err=True)
 
     warnings.showwarning = show

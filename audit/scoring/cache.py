@@ -6,8 +6,10 @@ failed one. Knows nothing about models or texts beyond their digests.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import sqlite3
 import warnings
 from collections.abc import Iterable
@@ -20,6 +22,8 @@ from llm_audit.scoring.tokens import COLUMNS_VERSION, TokenScores
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS scores (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, checksum BLOB NOT NULL, value BLOB NOT NULL)"""
+
+_WAY_OUT = "`llm-audit cache clear` removes it"
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class ScoreCache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.damaged = False  # so badly that it is ignored as a whole
         self._connection: sqlite3.Connection | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -60,6 +65,8 @@ class ScoreCache:
             self._connection = self._read_only(error)
 
     def _open(self) -> sqlite3.Connection:
+        # Token ids are the text itself: nobody else on this machine may read them.
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -72,18 +79,22 @@ class ScoreCache:
 
     def _read_only(self, error: Exception) -> sqlite3.Connection | None:
         """What can still be had: the existing rows, or nothing."""
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-            warnings.warn(
-                f"The score cache {self.path} is damaged and ignored; `llm-audit cache clear` removes it.", stacklevel=3
-            )
+        if _is_damage(error):
+            self.damaged = True
+            warnings.warn(f"The score cache {self.path} is damaged and ignored; {_WAY_OUT}.", stacklevel=3)
             return None
+        connection = None
         try:
             # immutable: in a read-only folder sqlite cannot create the files that WAL needs
-            connection = sqlite3.connect(f"file:{self.path}?mode=ro&immutable=1", uri=True, isolation_level=None)
-            connection.execute("SELECT count(*) FROM scores")
+            uri = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+            connection.execute("SELECT key FROM scores LIMIT 1")
             return connection
         except sqlite3.Error:
-            warnings.warn(f"No score cache: {self.path} cannot be written ({error}).", stacklevel=3)
+            if connection is not None:
+                connection.close()
+            why = error.strerror if isinstance(error, OSError) else error
+            warnings.warn(f"No score cache: {self.path} cannot be written ({why}).", stacklevel=3)
             return None
 
     def __enter__(self) -> Self:
@@ -115,21 +126,30 @@ class ScoreCache:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            warnings.warn(f"Scores were not cached in {self.path}: {error}.", stacklevel=2)
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+            way_out = f"; {_WAY_OUT}" if _is_damage(error) else ""
+            warnings.warn(f"Scores were not cached in {self.path} ({error}){way_out}.", stacklevel=2)
 
     def info(self) -> CacheInfo:
-        """Rows and bytes."""
+        """Rows, as far as they can be reached, and bytes."""
         files = [self.path, self.path.with_name(self.path.name + "-wal"), self.path.with_name(self.path.name + "-shm")]
-        rows = 0 if self._connection is None else self._connection.execute("SELECT count(*) FROM scores").fetchone()[0]
+        rows = 0
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                rows = self._connection.execute("SELECT count(*) FROM scores").fetchone()[0]
         return CacheInfo(self.path, rows, sum(file.stat().st_size for file in files if file.exists()))
 
     def verify(self) -> tuple[int, int]:
-        """Check every row; (rows, rows that would be a miss)."""
+        """Check every row; (rows, rows that would be a miss). What damage cuts off from the rest counts as one row."""
         if self._connection is None:
-            return 0, 0
-        rows = self._connection.execute("SELECT key, checksum, value FROM scores")
-        sound = [_decode(*row) is not None for row in rows]
+            return (1, 1) if self.damaged else (0, 0)
+        sound = []
+        try:
+            for row in self._connection.execute("SELECT key, checksum, value FROM scores"):
+                sound.append(_decode(*row) is not None)
+        except sqlite3.Error:
+            sound.append(False)
         return len(sound), sound.count(False)
 
     def clear(self) -> None:
@@ -137,6 +157,11 @@ class ScoreCache:
         self.__exit__()
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether the file itself is wrong; the operational errors are about the disk, its rights and other processes."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
 
 
 def _checksum(key: bytes, value: bytes) -> bytes:

@@ -6,13 +6,13 @@ Knows nothing about where models come from (`store.py`) or what is computed from
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from llm_audit.errors import AuditError
@@ -72,13 +72,9 @@ def load(name: str, digest: str, folder: Path, device_name: str = "cpu", dtype: 
     tokenizer.no_truncation()
     tokenizer.encode_special_tokens = True  # "<|im_end|>" typed in an essay is eight characters, not a control token
     if llama.supports(config):
-        weights = {
-            key: value.to(device, dtype)
-            for path in sorted(folder.glob("*.safetensors"))
-            for key, value in load_file(path).items()
-        }
-        body: Body = llama.LlamaBody(config, weights)
-        head_weight = weights.get("lm_head.weight", weights["model.embed_tokens.weight"])
+        weights = Weights(folder, device, dtype)
+        body: Body = (lean := llama.LlamaBody(config, weights))
+        head_weight = weights.get("lm_head.weight", lean.embedding)
         head_bias = None
     else:
         body, head_weight, head_bias = _load_with_transformers(folder, device, dtype)
@@ -93,6 +89,31 @@ def load(name: str, digest: str, folder: Path, device_name: str = "cpu", dtype: 
         max_length=config.get("max_position_embeddings") or config.get("n_positions") or 1024,
         device=device,
     )
+
+
+class Weights(Mapping[str, torch.Tensor]):
+    """The tensors of a folder's safetensors files, each read when asked for and owned by whoever asked.
+
+    A memory-mapped file would stay in memory beside the matrices that are fused from it, as a second copy of the model.
+    """
+
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+        self._device, self._dtype = device, dtype
+        self._files: dict[str, Path] = {}
+        for path in sorted(folder.glob("*.safetensors")):
+            with safe_open(path, framework="pt") as file:
+                self._files |= dict.fromkeys(file.keys(), path)
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        with safe_open(self._files[name], framework="pt") as file:
+            tensor: torch.Tensor = file.get_tensor(name)
+            return tensor.to(self._device, self._dtype, copy=True)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def prefix_token(config: dict[str, Any]) -> int | None:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from llm_audit.errors import AuditError
 from llm_audit.scoring.cache import ScoreCache, Scorer
 from llm_audit.scoring.request import Request
 from llm_audit.scoring.store import StoredModel
@@ -19,6 +20,7 @@ from llm_audit.scoring.tokens import COLUMNS_VERSION, TokenScores
 
 if TYPE_CHECKING:
     from llm_audit.scoring.engine import Engine
+    from llm_audit.scoring.model import LanguageModel
 
 GROUP = 256
 """Texts looked up, scored and cached together."""
@@ -58,12 +60,20 @@ class Session:
     def score(
         self, texts: Sequence[str], request: Request, progress: Callable[[float], None] = lambda fraction: None
     ) -> Iterator[TokenScores]:
-        """Yield the scores of each text, in order; `progress` gets the share of the work done, in [0, 1]."""
+        """Yield the scores of each text, in order; `progress` gets the share of the work done, in [0, 1].
+
+        A text that occurs again, however much later, is not scored again.
+        """
         scorer = Scorer(self.model.digest, self.dtype, self.device, request, self.reference.digest if self.reference else None)
+        all_keys = [scorer.key(text) for text in texts]
+        last_use = {key: position for position, key in enumerate(all_keys)}
+        found: dict[bytes, TokenScores] = {}
         for start in range(0, len(texts), GROUP):
-            group = texts[start : start + GROUP]
-            keys = [scorer.key(text) for text in group]
-            found = {key: scores for key in keys if self.cache and (scores := self.cache.get(key)) is not None}
+            group, keys = texts[start : start + GROUP], all_keys[start : start + GROUP]
+            found = {key: scores for key, scores in found.items() if last_use[key] >= start}
+            if self.cache:
+                wanted = dict.fromkeys(key for key in keys if key not in found)
+                found |= {key: scores for key in wanted if (scores := self.cache.get(key)) is not None}
             missing = {key: text for key, text in zip(keys, group, strict=True) if key not in found}
             if missing:
 
@@ -87,6 +97,16 @@ class Session:
 
     @cached_property
     def _models(self):  # type: ignore[no-untyped-def]  # its type would import torch
-        from llm_audit.scoring.model import load
+        return [stored and _load(stored, self.device) for stored in (self.model, self.reference)]
 
-        return [m and load(m.name, m.digest, m.folder, self.device) for m in (self.model, self.reference)]
+
+def _load(stored: StoredModel, device: str) -> LanguageModel:
+    from llm_audit.scoring.model import load
+
+    try:
+        return load(stored.name, stored.digest, stored.folder, device)
+    except AuditError:
+        raise
+    except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise AuditError(f"The model {stored.name} does not load ({why}): fetch or copy it again.") from error

@@ -12,6 +12,9 @@ from llm_audit.detectors import find
 from llm_audit.errors import AuditError
 from llm_audit.populations import Datasheet, Population
 from llm_audit.populations.population import LENGTHS, PASSAGE, STRETCHES, Stretch, beginning
+from llm_audit.scoring.request import Request
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.store import DEFAULT_MODEL, Store
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import sample_scores
 
@@ -133,6 +136,13 @@ def test_p_values_of_fresh_documents_are_uniform() -> None:
     for alpha in (0.05, 0.2, 0.5):
         # the population is one draw: its own Beta spread adds to the binomial one
         assert abs(np.mean(p <= alpha) - alpha) < 4 * np.sqrt(2 * alpha * (1 - alpha) / 1000)
+
+
+def test_the_shipped_population_was_scored_by_the_embedded_model() -> None:
+    """Whatever version of tokenizers or safetensors converted the model on this machine."""
+    stored = Store().resolve(DEFAULT_MODEL, offline=True)
+    population = populations.load(populations.DEFAULT_POPULATION)
+    assert population.datasheet.scorer == Session(stored).conditions(Request())
 
 
 def test_the_shipped_population_is_as_its_datasheet_says() -> None:

@@ -24,7 +24,7 @@ from llm_audit.errors import AuditError
 from llm_audit.scoring import store as store_module
 from llm_audit.scoring.model_fetch import Pin
 from llm_audit.scoring.model_safety import check_weights
-from llm_audit.scoring.store import DEFAULT_MODEL, DEFAULT_PIN, Store, StoredModel, model_digest
+from llm_audit.scoring.store import DEFAULT_MODEL, DEFAULT_PIN, Store, StoredModel
 
 HEADS, KV_HEADS, HEAD_SIZE, LAYERS = 4, 2, 8, 2
 HIDDEN, MIDDLE = HEADS * HEAD_SIZE, 64
@@ -151,12 +151,9 @@ def sound(folder: Path) -> bool:
 # The embedded model
 
 
-def test_the_embedded_model_is_found_offline_in_milliseconds(default_store: Store) -> None:
-    start = time.perf_counter()
+def test_the_embedded_model_is_found_offline(default_store: Store) -> None:
     stored = default_store.resolve(DEFAULT_MODEL, offline=True)
-    assert time.perf_counter() - start < 0.5  # about 10 ms: nothing is hashed
     assert stored.config["num_hidden_layers"] == 30
-    assert stored.digest == model_digest(stored.files)
     assert set(stored.files) == {"config.json", "model.safetensors", "tokenizer.json"}
 
 
