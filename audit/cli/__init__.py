@@ -68,7 +68,6 @@ def main(args: list[str] | None = None) -> Any:
         _complain("Interrupted.")
         code = EXIT_INTERRUPTED
     except click.ClickException as error:
-        error.message = terminal_safe(error.message)
         error.show()
         code = EXIT_ERROR
     except AuditError as error:

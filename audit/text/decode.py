@@ -50,6 +50,7 @@ _MARKS = (
 )
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _SURROGATE_IN_UTF8 = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+_PRINTABLE = re.compile(rb"[\t-\r\x20-\x7e]*")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
@@ -87,6 +88,8 @@ def _by_zeros(data: bytes) -> Decoded | None:
     """UTF-16 or UTF-32 without a mark: ASCII characters leave zero bytes, nearly all in the same places."""
     if b"\0" not in data:
         return None
+    if data.count(0) < len(data) / 4 and _PRINTABLE.fullmatch(data.replace(b"\0", b"")):
+        raise _binary()  # in UTF-16, the bytes beside so few zeros are anything but ASCII
     for encoding in ("utf-32-le", "utf-32-be"):
         try:
             text = data.decode(encoding)

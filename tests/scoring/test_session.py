@@ -1,0 +1,173 @@
+"""Scoring behind the cache: nothing is scored twice, and a warm run needs no model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fixtures.tiny_models import SENTENCES
+from llm_audit.errors import AuditError
+from llm_audit.scoring import session as session_module
+from llm_audit.scoring.cache import ScoreCache
+from llm_audit.scoring.engine import Engine
+from llm_audit.scoring.request import Request, Windowing
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.store import Store, StoredModel
+from llm_audit.scoring.tokens import Decoding
+
+REQUEST = Request(Windowing(64))
+TEXTS = [SENTENCES[0] * 3, SENTENCES[1], SENTENCES[0] * 3, "", SENTENCES[2]]
+
+
+@pytest.fixture
+def group(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The number of texts that are looked up together, made small."""
+    monkeypatch.setattr(session_module, "GROUP", 8)
+    return 8
+
+
+@pytest.fixture
+def model(tiny_llama: Path) -> StoredModel:
+    return Store().resolve(str(tiny_llama), offline=True)
+
+
+@pytest.fixture(autouse=True)
+def _not_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_AUDIT_CACHE", str(tmp_path))
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every text that reaches the engine."""
+    texts: list[str] = []
+    engine = Engine.score
+
+    def recorded(self: Engine, batch: list[str], *rest: object) -> object:
+        texts.extend(batch)
+        return engine(self, batch, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Engine, "score", recorded)
+    return texts
+
+
+def contents(session: Session, texts: list[str] = TEXTS, request: Request = REQUEST) -> list[bytes]:
+    return [scores.to_bytes() for scores in session.score(texts, request)]
+
+
+def test_scores_are_the_same_with_and_without_a_cache(model: StoredModel, tmp_path: Path) -> None:
+    with ScoreCache(tmp_path / "scores.sqlite") as cache:
+        cold, warm = (contents(Session(model, cache=cache)) for _ in range(2))
+    assert cold == warm == contents(Session(model))
+    assert cold[0] == cold[2] != cold[1]
+
+
+def test_each_distinct_text_is_scored_once_however_often_it_occurs(model: StoredModel, scored: list[str]) -> None:
+    contents(Session(model))
+    assert sorted(scored) == sorted(set(TEXTS))
+
+
+def test_a_text_that_comes_back_after_many_others_is_not_scored_again(
+    model: StoredModel, scored: list[str], group: int
+) -> None:
+    texts = ["first", *(f"n{number}" for number in range(group)), "first", "last", "n3"]
+    found = contents(Session(model), texts)
+    assert sorted(scored) == sorted(set(texts))
+    assert found[0] == found[-3]
+    assert found[4] == found[-1]
+    assert len(set(found)) == len(set(texts))
+
+
+def test_only_new_texts_are_scored(model: StoredModel, tmp_path: Path, scored: list[str]) -> None:
+    with ScoreCache(tmp_path / "scores.sqlite") as cache:
+        contents(Session(model, cache=cache))
+        scored.clear()
+        contents(Session(model, cache=cache), [*TEXTS, "A new one."])
+        assert scored == ["A new one."]
+
+
+def test_another_request_or_model_is_scored_anew(
+    model: StoredModel, tiny_rival: Path, tmp_path: Path, scored: list[str]
+) -> None:
+    rival = Store().resolve(str(tiny_rival), offline=True)
+    with ScoreCache(tmp_path / "scores.sqlite") as cache:
+        found = [
+            contents(Session(model, cache=cache), TEXTS[:1]),
+            contents(Session(model, cache=cache), TEXTS[:1], Request(Windowing(32))),
+            contents(Session(model, cache=cache), TEXTS[:1], Request(Windowing(64), Decoding(temperature=0.5))),
+            contents(Session(rival, cache=cache), TEXTS[:1]),
+            contents(Session(model, rival, cache=cache), TEXTS[:1]),
+        ]
+        assert cache.info().rows == len(found)
+    assert len({scores for (scores,) in found}) == len(found) == len(scored)
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_progress_rises_to_the_end(model: StoredModel, tmp_path: Path, group: int, warm: bool) -> None:
+    texts = [f"n{number}" for number in range(2 * group + 5)]
+    with ScoreCache(tmp_path / "scores.sqlite") as cache:
+        session, seen = Session(model, cache=cache), []
+        if warm:
+            contents(session, texts)
+        list(session.score(texts, REQUEST, seen.append))
+    assert seen == sorted(seen)
+    assert seen[0] >= 0
+    assert seen[-1] == 1.0
+
+
+def test_no_texts_need_no_model(model: StoredModel, scored: list[str]) -> None:
+    assert contents(Session(model), []) == []
+    assert scored == []
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+from llm_audit.scoring.cache import ScoreCache
+from llm_audit.scoring.request import Request, Windowing
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.store import Store
+model = Store().resolve(sys.argv[1], offline=True)
+with ScoreCache(Path(sys.argv[2])) as cache:
+    scores = list(Session(model, cache=cache).score(json.loads(sys.argv[3]), Request(Windowing(64))))
+print(json.dumps([len(scores), "torch" in sys.modules, "transformers" in sys.modules]))
+"""
+
+
+def test_a_warm_run_imports_no_torch(model: StoredModel, tmp_path: Path) -> None:
+    def run(texts: list[str]) -> list[object]:
+        command = [sys.executable, "-c", RUN, str(model.folder), str(tmp_path / "scores.sqlite"), json.dumps(texts)]
+        return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # type: ignore[no-any-return]
+
+    with ScoreCache(tmp_path / "scores.sqlite") as cache:
+        contents(Session(model, cache=cache))
+    assert run(TEXTS) == [len(TEXTS), False, False]
+    assert run([*TEXTS, "A new one."])[1] is True
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])
+def test_a_model_damaged_after_it_was_found_is_one_sentence(model: StoredModel, tmp_path: Path, file: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model.folder, folder)
+    found = Store().resolve(str(folder), offline=True)
+    content = (folder / file).read_bytes()
+    (folder / file).write_bytes(b"\xff" * 64 + content[64:])
+    with pytest.raises(AuditError, match="does not load") as caught:
+        contents(Session(found))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_without_one_of_its_tensors_is_one_sentence(model: StoredModel, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(model.folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(AuditError, match="does not load"):
+        contents(Session(Store().resolve(str(folder), offline=True)))
