@@ -17,7 +17,7 @@ from llm_audit.results import Population as NamedPopulation
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.stats.combination import benjamini_hochberg, bonferroni
+from llm_audit.stats.combination import benjamini_hochberg, merged_p_value
 from llm_audit.stats.conformal import realised_false_positive_rate, smallest_p_value, upper_p_value
 from llm_audit.text import RawText, Source, Unreadable, View, identify, normalise, read, why_not_prose
 
@@ -30,16 +30,29 @@ LEAST_CONFIDENCE = 0.5
 LIMITS = (
     "A small p-value says that the text is unlike the human texts of the named population. It does not say who or what "
     "wrote it: unusual human writing is unlike them too.",
+    "Every text is tested by itself, and only AUD100 is the verdict. Single detectors and single passages are further "
+    "chances to be wrong.",
     "A large p-value is not evidence of a human author. The four statistics of this version, on so small a model, miss "
     "most text of modern language models.",
-    "The false-positive rate holds for texts like those of the population. Other kinds of text, learners of English among "
-    "them, can be flagged more often.",
+    "The false-positive rate is an average over the population's mixture of texts. Single kinds differ several-fold, and "
+    "short texts are flagged more often than long ones. For other kinds, learners of English among them, no rate is known.",
     "No decision about a person should rest on this report alone.",
 )
 
 ASSUMPTIONS = (
-    "Under the null hypothesis the text is exchangeable with the human texts of the population, cut to the same length.",
+    "Under the null hypothesis the text is exchangeable with the beginnings of the population's texts, most of which go on "
+    "for longer. Texts that are themselves short are of other kinds, and are flagged somewhat more often than alpha.",
     "Line breaks, invisible characters and look-alike letters do not count: the normalised text was scored.",
+)
+
+ASSUMPTIONS_OF_PARTS = (
+    "The parts of the text, from the second on cut in mid-sentence, are compared with beginnings of human texts. Measured "
+    "for second parts only, where it made no difference.",
+    "The p-values of the parts are merged in a way that holds under any dependence between them.",
+)
+
+ASSUMPTIONS_OF_PASSAGES = (
+    "A passage is scored with the text before it in its part: next to machine text a human passage can stand out.",
 )
 
 COMBINED_RULE = "AUD100"
@@ -92,7 +105,17 @@ def detect(
         manifest=manifest,
         coverage=coverage(documents),
         documents=tuple(documents),
-        limits=LIMITS,
+        limits=(*_expected_by_chance(documents, settings.alpha), *LIMITS),
+    )
+
+
+def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[str, ...]:
+    judged = sum(document.combined is not None for document in documents)
+    if judged < 2:
+        return ()
+    return (
+        f"{judged} texts were judged, each at alpha {alpha:g}: had people like those of the population written all of them, "
+        f"about {alpha * judged:.2g} would be flagged all the same.",
     )
 
 
@@ -172,7 +195,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         settings,
         rule=COMBINED_RULE,
         name="All detectors",
-        n=len(scores),
+        exact_tail=False,
         method=(
             "Exact conformal combination: each detector's rank p-value, one Cauchy statistic per text (Liu & Xie 2020), and "
             "the rank of this text's statistic among those of the population."
@@ -186,7 +209,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         part = windows[strongest][: comparisons[strongest].stretch.stop]
         statistic = Statistic(name=detector.name, value=detector.statistic(part), unit=detector.unit)
         results.append(
-            _result(comparisons, settings, detector.rule, detector.title, len(scores), detector.method, statistic=statistic)
+            _result(comparisons, settings, detector.rule, detector.title, detector.method, exact_tail=True, statistic=statistic)
         )
     return Document(
         name=raw.name,
@@ -209,18 +232,24 @@ def _result(
     settings: Settings,
     rule: str,
     name: str,
-    n: int,
     method: str,
+    *,
+    exact_tail: bool,
     statistic: Statistic | None = None,
     spans: tuple[Span, ...] = (),
 ) -> Result:
-    """The windows' comparisons as one result: the smallest p-value times the number of windows (Bonferroni)."""
+    """The windows' comparisons as one result.
+
+    `exact_tail`: the score is a fixed function of the text, so that the p-value has a confidence bound. The combined
+    statistic is not: it is ranked anew with the population.
+    """
     sheet, alpha, count = settings.population.datasheet, settings.alpha, len(comparisons)
     strongest = min(comparisons, key=lambda comparison: comparison.p_value)
-    p = bonferroni([comparison.p_value for comparison in comparisons])
-    floor = min(1.0, count * smallest_p_value(max(comparison.n for comparison in comparisons)))
+    p = merged_p_value([comparison.p_value for comparison in comparisons])
+    floor = merged_p_value([smallest_p_value(comparison.n) for comparison in comparisons])
     verdict = Verdict.FINDING if p <= alpha else Verdict.INCONCLUSIVE if floor > alpha else Verdict.PASS
     length = strongest.stretch.stop
+    rate = realised_false_positive_rate(alpha, strongest.n)
     return Result(
         rule=rule,
         name=name,
@@ -231,7 +260,7 @@ def _result(
         statistic=statistic,
         p_value=p,
         p_floor=floor,
-        p_upper=min(1.0, count * upper_p_value(strongest.p_value, strongest.n)),
+        p_upper=upper_p_value(p, strongest.n) if exact_tail and count == 1 else None,
         population=NamedPopulation(
             name=sheet.name,
             description=sheet.description,
@@ -239,31 +268,33 @@ def _result(
             length_bin=f"first {length} tokens" if count == 1 else f"{length} tokens, the most machine-like of {count} parts",
             digest=settings.population.digest,
         ),
-        false_positive_rate=_false_positive_rate(alpha, strongest.n, count),
-        n=n,
+        false_positive_rate=FalsePositiveRate(alpha=alpha, lower=rate.lower, upper=rate.upper) if count == 1 else None,
+        n=sum(comparison.stretch.stop for comparison in comparisons),
         spans=spans,
-        assumptions=ASSUMPTIONS
-        if count == 1
-        else (*ASSUMPTIONS, f"The p-value is the smallest of {count} parts times {count}."),
+        assumptions=(
+            *ASSUMPTIONS,
+            *(ASSUMPTIONS_OF_PARTS if count > 1 else ()),
+            *(ASSUMPTIONS_OF_PASSAGES if spans else ()),
+        ),
         method=method,
     )
-
-
-def _false_positive_rate(alpha: float, n: int, count: int) -> FalsePositiveRate:
-    """Of one window the Beta interval; of several, each judged at alpha / count, between one window's rate and the sum."""
-    one = realised_false_positive_rate(alpha / count, n)
-    return FalsePositiveRate(alpha=alpha, lower=one.lower, upper=min(1.0, count * one.upper))
 
 
 def _reason(verdict: Verdict, p: float, floor: float, strongest: Comparison, count: int, alpha: float) -> str:
     exceeding = round(strongest.p_value * (strongest.n + 1)) - 1
     subject = "this text" if count == 1 else f"the most machine-like of its {count} parts"
-    compared = f"{exceeding:,} of {strongest.n:,} human texts of that length look at least as machine-like as {subject}"
+    compared = (
+        f"of {strongest.n:,} human texts, cut to {strongest.stretch.stop} tokens, {exceeding:,} look at least as "
+        f"machine-like as {subject}" + (f"; over all parts p = {p:.2g}" if count > 1 else "")
+    )
     if verdict is Verdict.FINDING:
         return f"Unlike human writing of the population: {compared}."
     if verdict is Verdict.INCONCLUSIVE:
-        return f"Undecided: this population cannot give a p-value below {floor:.3g}, and {alpha:g} was asked for."
-    return f"No evidence of machine generation: {compared}. That does not show that a person wrote it."
+        return (
+            f"Undecided: with {strongest.n:,} human texts and {count} {'part' if count == 1 else 'parts'} no p-value below "
+            f"{floor:.2g} is possible, and {alpha:g} was asked for."
+        )
+    return f"Not unusual enough at alpha {alpha:g}: {compared}. That does not show that a person wrote it."
 
 
 def _spans(windows: Sequence[TokenScores], view: View, settings: Settings) -> tuple[Span, ...]:

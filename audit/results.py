@@ -83,7 +83,8 @@ class Result(Model):
     e_value: float | None = None
     p_floor: Probability | None = Field(default=None, description="the smallest p-value that could have come out")
     p_upper: Probability | None = Field(
-        default=None, description="95 % upper bound of the p-value over calibration sets of this size (PAC)"
+        default=None,
+        description="95 % upper confidence bound on the chance that a text of the population scores at least as high",
     )
     population: Population | None = None
     false_positive_rate: FalsePositiveRate | None = None

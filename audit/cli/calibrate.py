@@ -66,6 +66,7 @@ def build(
     from llm_audit.detectors import find
     from llm_audit.scoring.request import Request, Windowing
 
+    populations.check_name(name)
     texts = _texts(path, text_field)
     request = Request(Windowing(512))
     with scoring_session(model, reference, device, offline, no_cache) as session, fraction_bar("Scoring") as progress:
@@ -155,7 +156,7 @@ def _datasheet(population: Population) -> str:
     ]
     for length in LENGTHS:
         n = population.size(Stretch(0, length))
-        if n == 0 or (length % 64 and length != population.longest_window):
+        if length > population.longest_window or (length % 64 and length != population.longest_window):
             continue
         rates = [realised_false_positive_rate(alpha, n) for alpha in (0.05, 0.01)]
         intervals = "   ".join(f"{rate.lower:.4f}-{rate.upper:.4f}" for rate in rates)

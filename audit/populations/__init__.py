@@ -6,9 +6,10 @@ from llm_audit.populations.population import (
     Datasheet,
     Population,
     build,
+    check_name,
     load,
     names,
     save,
 )
 
-__all__ = ["DEFAULT_POPULATION", "MINIMUM_TOKENS", "Datasheet", "Population", "build", "load", "names", "save"]
+__all__ = ["DEFAULT_POPULATION", "MINIMUM_TOKENS", "Datasheet", "Population", "build", "check_name", "load", "names", "save"]

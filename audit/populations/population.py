@@ -132,18 +132,23 @@ class Population:
 
     def compare(self, window: TokenScores, detector: Detector) -> Comparison:
         """One detector's conformal p-value of a window of at least `MINIMUM_TOKENS` tokens."""
-        stretch = beginning(len(window))
+        stretch = self.beginning(len(window))
         reference = self._reference([detector], stretch)[:, 0]
         tested = np.float32(detector.statistic(window[stretch.start : stretch.stop]))
         return Comparison(conformal.p_value(reference, float(tested)), len(reference), stretch)
 
     def compare_all(self, window: TokenScores, detectors: Sequence[Detector], stretch: Stretch | None = None) -> Comparison:
         """All detectors in one p-value, of a window or of a passage inside it."""
-        stretch = stretch or beginning(len(window))
+        stretch = stretch or self.beginning(len(window))
         reference = self._reference(detectors, stretch)
         part = window[stretch.start : stretch.stop]
         tested = [np.float32(detector.statistic(part)) for detector in detectors]  # in the precision of the reference
         return Comparison(conformal.combined_p_value(reference, tested), len(reference), stretch)
+
+    def beginning(self, n_tokens: int) -> Stretch:
+        """The longest beginning on the grid, up to `longest_window`, that a window of `n_tokens` tokens has."""
+        limit = max(min(n_tokens, self.longest_window), MINIMUM_TOKENS)
+        return Stretch(0, max(length for length in LENGTHS if length <= limit))
 
     def passages(self, window: TokenScores) -> list[Stretch]:
         """The whole passages of a window that the population can judge."""
@@ -161,22 +166,24 @@ class Population:
         return table[np.isfinite(table).all(axis=1)]
 
 
-def beginning(n_tokens: int) -> Stretch:
-    """The longest beginning on the grid that a window of `n_tokens` tokens has."""
-    return Stretch(0, max(length for length in LENGTHS if length <= max(n_tokens, MINIMUM_TOKENS)))
-
-
 def build(datasheet: Datasheet, windows: Iterable[TokenScores], detectors: Sequence[Detector]) -> Population:
     """A population from the first window of each document; documents below `MINIMUM_TOKENS` tokens are left out."""
     table: list[list[list[float]]] = []
     for window in windows:
         if len(window) >= MINIMUM_TOKENS:
             parts = [window[s.start : s.stop] if s.stop <= len(window) else None for s in STRETCHES]
-            table.append([[np.nan if part is None else detector.statistic(part) for part in parts] for detector in detectors])
+            table.append([[np.nan if part is None else _finite(detector, part) for part in parts] for detector in detectors])
     if not table:
         raise AuditError(f"No text has {MINIMUM_TOKENS} tokens or more; there is nothing to calibrate on.")
     scores = np.asarray(table, dtype=np.float32)
     return Population(datasheet, {d.rule: np.ascontiguousarray(scores[:, i]) for i, d in enumerate(detectors)})
+
+
+def _finite(detector: Detector, part: TokenScores) -> float:
+    value = detector.statistic(part)
+    if not np.isfinite(value):
+        raise AuditError(f"The detector {detector.name} gives {value} for a text; it breaks the detectors' contract.")
+    return value
 
 
 _SHIPPED = Path(__file__).parent
@@ -188,9 +195,17 @@ def names() -> list[str]:
     return sorted({path.stem for folder in (_SHIPPED, data_root() / "populations") for path in folder.glob("*.safetensors")})
 
 
-def _path(name: str) -> Path:
+def check_name(name: str) -> None:
+    """Refuse a name that no population of the user can have."""
     if not _NAME.fullmatch(name):
         raise AuditError(f"{name!r} is not a population name: use lower-case letters, digits, '.', '_' and '-'.")
+    if (_SHIPPED / f"{name}.safetensors").exists():
+        raise AuditError(f"{name} is the name of a population that comes with llm-audit; choose another.")
+
+
+def _path(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise AuditError(f"There is no population {name!r}; choose from {', '.join(names())}.")
     own = data_root() / "populations" / f"{name}.safetensors"
     return own if own.exists() else _SHIPPED / f"{name}.safetensors"
 
@@ -220,9 +235,7 @@ def load(name: str) -> Population:
 
 def save(population: Population) -> Path:
     """Write a population to the user's data folder and return its path."""
-    if (_SHIPPED / f"{population.datasheet.name}.safetensors").exists():
-        raise AuditError(f"{population.datasheet.name} is the name of a population that comes with llm-audit; choose another.")
-    _path(population.datasheet.name)  # refuses a bad name
+    check_name(population.datasheet.name)
     path = data_root() / "populations" / f"{population.datasheet.name}.safetensors"
     temporary = path.with_suffix(".partial")
     try:

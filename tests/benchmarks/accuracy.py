@@ -72,22 +72,35 @@ def domain_name(text: Reserved) -> str:
     return "imbd" if text.source == "imbd" else f"{text.source.removesuffix('-open')} {text.domain}"
 
 
-def false_positive_rates(texts: Sequence[Reserved]) -> tuple[dict[str, list[Rate]], dict[str, list[Rate]]]:
-    """By length (every text that is long enough, cut to it) and by domain (as `detect` judges its first window)."""
+class FalsePositives(NamedTuple):
+    """Realised rates: texts cut to a length; texts of that length themselves; texts of a domain."""
+
+    by_length: dict[str, list[Rate]]
+    by_own_length: dict[str, list[Rate]]
+    by_domain: dict[str, list[Rate]]
+
+
+def false_positive_rates(texts: Sequence[Reserved]) -> FalsePositives:
+    """By length (every text that is long enough, cut to it), by own length and by domain (as `detect` judges one window)."""
     population = populations.load(populations.DEFAULT_POPULATION)
 
     def p_value(scores: TokenScores) -> float:
         return population.compare_all(scores, DETECTORS).p_value
 
-    by_length = {
-        f"{n} tokens": rates([p_value(text.scores[:n]) for text in texts if len(text.scores) >= n])
-        for n in (64, 96, 128, 160, 192, population.longest_window)
-    }
+    edges = (64, 96, 128, 160, 192, population.longest_window)
+    by_length = {f"{n} tokens": rates([p_value(text.scores[:n]) for text in texts if len(text.scores) >= n]) for n in edges}
+    as_judged = [p_value(text.scores[: population.longest_window]) for text in texts]
     by_domain: dict[str, list[float]] = defaultdict(list)
-    for text in texts:
-        by_domain[domain_name(text)].append(p_value(text.scores[: population.longest_window]))
-    everything = [p for values in by_domain.values() for p in values]
-    return by_length, {"all": rates(everything), **{name: rates(by_domain[name]) for name in sorted(by_domain)}}
+    by_own: dict[str, list[float]] = defaultdict(list)
+    for text, p in zip(texts, as_judged, strict=True):
+        by_domain[domain_name(text)].append(p)
+        at_least = max(n for n in edges if n <= len(text.scores))
+        by_own[f"from {at_least} tokens"].append(p)
+    return FalsePositives(
+        by_length,
+        {name: rates(by_own[name]) for name in (f"from {n} tokens" for n in edges)},
+        {"all": rates(as_judged), **{name: rates(by_domain[name]) for name in sorted(by_domain)}},
+    )
 
 
 def later_windows(texts: Sequence[Reserved]) -> list[Rate]:
@@ -135,8 +148,8 @@ def cells() -> list[Cell]:
 def main() -> None:
     """Print all tables."""
     texts = reserved()
-    by_length, by_domain = false_positive_rates(texts)
-    for title, rows in (("length", by_length), ("domain", by_domain)):
+    found = false_positive_rates(texts)
+    for title, rows in (("cut to", found.by_length), ("own length", found.by_own_length), ("domain", found.by_domain)):
         print(f"\n| {title} | n | alpha .05 | alpha .01 |\n|---|---|---|---|")
         for name, (five, one) in rows.items():
             print(f"| {name} | {five.n:,} | {five} | {one} |")

@@ -65,8 +65,8 @@ def test_auroc_is_that_of_a_plain_loop(cell: tuple[str, str, str]) -> None:
 
 
 def test_false_positive_rates_hold_on_texts_that_calibration_never_saw() -> None:
-    by_length, by_domain = accuracy.false_positive_rates(accuracy.reserved())
-    for name, rates in {**by_length, "all": by_domain["all"]}.items():
+    found = accuracy.false_positive_rates(accuracy.reserved())
+    for name, rates in {**found.by_length, "all": found.by_domain["all"]}.items():
         for rate in rates:
             print(f"{name}: alpha {rate.alpha}: {rate}")
             assert rate.covers(), name

@@ -11,7 +11,7 @@ from llm_audit import populations
 from llm_audit.detectors import find
 from llm_audit.errors import AuditError
 from llm_audit.populations import Datasheet, Population
-from llm_audit.populations.population import LENGTHS, PASSAGE, STRETCHES, Stretch, beginning
+from llm_audit.populations.population import LENGTHS, PASSAGE, STRETCHES, Stretch
 from llm_audit.scoring.request import Request
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import DEFAULT_MODEL, Store
@@ -68,8 +68,13 @@ def test_scores_are_those_of_the_beginning_and_of_the_passage(small: Population)
 
 def test_a_window_is_compared_at_its_own_length(small: Population) -> None:
     for n, expected in ((64, 64), (79, 64), (80, 80), (511, 496), (512, 512), (600, 512)):
-        assert beginning(n) == (0, expected)
         assert small.compare(sample_scores(n, np.random.default_rng(n)), DETECTORS[0]).stretch == (0, expected)
+
+
+def test_a_window_longer_than_all_references_is_cut_to_them() -> None:
+    population = populations.build(datasheet(target_n=1), texts(70, 75), DETECTORS)
+    assert population.longest_window == 64
+    assert population.compare_all(sample_scores(128, np.random.default_rng(0)), DETECTORS).stretch == (0, 64)
 
 
 def test_a_document_of_the_population_gets_its_rank(small: Population) -> None:
@@ -101,8 +106,10 @@ def test_the_file_round_trips(small: Population, tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("name", ["../evil", "", "Upper", "a/b", "x" * 65])
-def test_names_that_are_paths_are_refused(name: str, small: Population) -> None:
+def test_names_that_are_paths_are_refused(name: str) -> None:
     with pytest.raises(AuditError, match="not a population name"):
+        populations.check_name(name)
+    with pytest.raises(AuditError, match="There is no population"):
         populations.load(name)
 
 

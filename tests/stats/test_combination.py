@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import cauchy, false_discovery_control
+from scipy.stats import binomtest, cauchy, false_discovery_control, norm
 
-from llm_audit.stats.combination import benjamini_hochberg, bonferroni, cauchy_statistic
+from llm_audit.stats.combination import benjamini_hochberg, bonferroni, cauchy_statistic, merged_p_value
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -59,3 +59,27 @@ def test_one_certain_null_does_not_silence_the_rest() -> None:
 def test_bad_p_values_are_refused(p: list[float]) -> None:
     with pytest.raises(ValueError, match="numbers in"):
         bonferroni(p)
+
+
+def test_merging_by_hand() -> None:
+    assert merged_p_value([0.3]) == 0.3
+    assert merged_p_value([0.01, 0.5]) == 0.02
+    assert merged_p_value([0.001, 0.5, 0.5]) == pytest.approx(2 * 3 * 0.001)
+    assert merged_p_value([0.001] * 50) == pytest.approx(2 * np.e * 0.001)
+    assert merged_p_value([0.9] * 5) == 1
+
+
+@pytest.mark.parametrize("m", [2, 3, 8, 40])
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.99])
+def test_merged_p_values_keep_their_size_under_dependence(m: int, rho: float) -> None:
+    rng = np.random.default_rng(3)
+    common = rng.standard_normal((10_000, 1))
+    p = norm.sf(np.sqrt(rho) * common + np.sqrt(1 - rho) * rng.standard_normal((10_000, m)))
+    merged = np.array([merged_p_value(row) for row in p])
+    for alpha in (0.05, 0.01, 0.001):
+        assert binomtest(int((merged <= alpha).sum()), len(merged), alpha, alternative="greater").pvalue > 1e-4
+
+
+def test_a_long_text_can_still_be_flagged() -> None:
+    """Bonferroni alone would need p <= .0002 in a part of fifty, below the floor of 1,285 reference texts."""
+    assert merged_p_value([1 / 1286] * 50) < 0.01
