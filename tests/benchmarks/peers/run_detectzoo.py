@@ -14,19 +14,56 @@ import time
 import types
 from unittest.mock import MagicMock
 
-STUBBED = ("detectzoo.datasets", "detectzoo.detectors.audio", "detectzoo.detectors.image")
+STUBBED = (
+    "detectzoo.datasets.audio",
+    "detectzoo.datasets.image",
+    "detectzoo.datasets.text",
+    "detectzoo.detectors.audio",
+    "detectzoo.detectors.image",
+)
+
+
+def stub(name: str) -> types.ModuleType:
+    """A module that has every name."""
+
+    def attribute(wanted: str) -> MagicMock:
+        if wanted.startswith("__"):
+            raise AttributeError(wanted)
+        return MagicMock()
+
+    module = types.ModuleType(name)
+    module.__getattr__ = attribute  # type: ignore[method-assign]  # PEP 562
+    return module
+
+
+WANTED = {
+    "PIL",
+    "cv2",
+    "datasets",
+    "librosa",
+    "modelscope",
+    "nltk",
+    "pandas",
+    "peft",
+    "soundfile",
+    "spacy",
+    "timm",
+    "torchaudio",
+    "torchvision",
+}
+"""Libraries that other parts of detectzoo import at the top."""
 
 
 class Absent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Stands in for libraries that are not installed: whatever is taken from them is a mock that nobody calls."""
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec:
+    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        if name.partition(".")[0] not in WANTED:
+            return None
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        module = types.ModuleType(spec.name)
-        module.__getattr__ = lambda name: MagicMock()  # type: ignore[method-assign]  # PEP 562
-        return module
+        return stub(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
         pass
@@ -38,8 +75,8 @@ def main(folder: str, texts: list[str]) -> None:
     import transformers  # before the stubs: it looks around for optional libraries
 
     transformers.AutoModelForCausalLM  # noqa: B018  # the attribute is what loads it
-    for name in (*STUBBED, "detectzoo.datasets.audio", "detectzoo.datasets.image", "detectzoo.datasets.text"):
-        sys.modules[name] = types.ModuleType(name)
+    for name in STUBBED:
+        sys.modules[name] = stub(name)
     sys.meta_path.append(Absent())
     from detectzoo.detectors.text.binoculars import BinocularsDetector
     from detectzoo.detectors.text.fast_detect_gpt import FastDetectGPTDetector
