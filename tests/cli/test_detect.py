@@ -84,9 +84,10 @@ def test_json_obeys_the_published_schema(tool: Tool) -> None:
 def test_next_to_every_p_value_stands_what_it_is_worth(tool: Tool) -> None:
     for document in report(tool, HUMAN, MACHINE, code=1)["documents"]:
         for result in (document["combined"], *document["results"]):
-            assert 0 < result["p_floor"] <= result["p_value"] <= result["p_upper"] <= 1
+            assert 0 < result["p_floor"] <= result["p_value"] <= 1
+            assert result["p_upper"] is None  # claimed for single detectors on a single part only; these texts have several
             assert result["null"].endswith("english-mixed.")
-            assert result["n"] == document["tokens"] > 64
+            assert document["tokens"] - 16 * 4 < result["n"] <= document["tokens"]  # each part loses at most 15 to the grid
             assert result["population"]["name"] == "english-mixed"
             assert result["population"]["n"] > 900
             assert result["reason"]
@@ -162,7 +163,7 @@ def test_several_reports_of_one_run(tool: Tool, tmp_path: Path) -> None:
         (["-o", "good.html", "-o", "report"], "report"),
         (["--detector", "magic"], "There is no detector 'magic'; choose from curvature"),
         (["--population", "martian"], "There is no population 'martian'; choose from english-mixed"),
-        (["--population", "../../etc/passwd"], "is not a population name"),
+        (["--population", "../../etc/passwd"], "There is no population"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_before_any_work(
