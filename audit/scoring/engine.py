@@ -16,7 +16,7 @@ from llm_audit.errors import AuditError
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.model import LanguageModel
 from llm_audit.scoring.request import Request, Window
-from llm_audit.scoring.tokens import RENYI_ORDERS, TokenScores
+from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, TokenScores
 
 PACK_TOKENS = 1024
 """Tokens that go through the body together. On a CPU more is not faster, and costs memory."""
@@ -118,9 +118,12 @@ class Engine:
             result: dict[str, Any] = {name: column[position : position + len(part)] for name, column in columns.items()}
             position += len(part)
             if layers:
-                # The prefix token's state is the same for every text, and a hundred times larger than the others.
-                own = slice(start + len(prefix), start + length) if length > len(prefix) else slice(start, start + length)
-                result["hidden"] = torch.stack([tap[own].float().mean(0) for tap in taps]).cpu().numpy()
+                # Each scored token's own state, one position after the one that predicts it. The prefix token's state is the
+                # same for every text, and a hundred times larger than the others: no text's own state is the prefix's.
+                first, blocks = start + length - len(part), len(part) // STATE_BLOCK
+                own = slice(first, first + blocks * STATE_BLOCK)
+                means = [tap[own].float().reshape(blocks, STATE_BLOCK, tap.shape[-1]).mean(1) for tap in taps]
+                result["states"] = torch.stack(means, 1).to(torch.float16).cpu().numpy()
             results.append(result | {"window": pack[index].window, "n": len(part)})
         return results
 
@@ -136,10 +139,14 @@ class Engine:
             "window": np.repeat(np.arange(len(windows), dtype=np.int32), counts),
             "context": (rows - np.repeat([w["window"].start for w in windows], counts)).astype(np.int32),
         }
-        names = [name for name in (windows[0] if windows else ()) if name not in {"window", "n", "hidden"}]
+        names = [name for name in (windows[0] if windows else ()) if name not in {"window", "n", "states"}]
         columns = {name: np.concatenate([w[name] for w in windows]) for name in names} if windows else _no_rows()
         if self.request.hidden_layers and windows:
-            columns["hidden"] = np.stack([w["hidden"] for w in windows])
+            starts = np.cumsum([0, *counts])
+            columns["states"] = np.concatenate([w["states"] for w in windows])
+            columns["state_start"] = np.concatenate(
+                [start + STATE_BLOCK * np.arange(len(w["states"])) for start, w in zip(starts, windows, strict=False)]
+            ).astype(np.int32)
         return TokenScores(**shared, **columns)
 
 

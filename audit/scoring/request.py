@@ -18,18 +18,22 @@ class Windowing:
         overlap: tokens of left context that a window repeats from the one before; 0 starts every window afresh, so that
             each can be compared with the beginning of another text.
         balanced: cut the text into equal windows rather than full ones and a rest. Only without overlap.
+        first_only: score the first window and leave the rest of the text.
     """
 
     size: int = 512
     overlap: int = 0
     balanced: bool = False
+    first_only: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.size or (self.balanced and self.overlap):
             raise ValueError(f"not a windowing: {self}")
 
     def cut(self, n_tokens: int) -> list[Window]:
-        """The windows of a text: every token is scored by exactly one of them."""
+        """The windows of a text: every token, or every one of the first window, is scored by exactly one of them."""
+        if self.first_only:
+            n_tokens = min(n_tokens, self.size)
         if self.balanced and n_tokens:
             count = -(-n_tokens // self.size)
             edges = [round(i * n_tokens / count) for i in range(count + 1)]

@@ -14,11 +14,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-COLUMNS_VERSION = 1
+COLUMNS_VERSION = 2
 """Raised whenever a column's meaning or numerics change; part of every cache key."""
 
 RENYI_ORDERS = (5.0, 3.0, 2.0, 1.5, 1.25, 1.125, 0.875, 0.75, 0.625, 0.5)
 """Orders a of `renyi`, on the 1/8 grid that costs one exponential. As tempering exponents: lambda = 1 - a."""
+
+STATE_BLOCK = 16
+"""Scored tokens whose hidden states are averaged into one row of `states`: the step of the grid of judged lengths."""
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
@@ -69,7 +72,9 @@ class TokenScores:
         renyi: (n, len(RENYI_ORDERS)), log sum_v p(v)^a.
         cross_entropy: (n,), -sum_v r(v) log p(v) with r the reference model's distribution; only with two models.
         cross_varentropy: (n,), Var of log p(X) for X ~ r; only with two models.
-        hidden: (n_windows, n_layers, hidden_size), residual streams averaged over the window's tokens; on request.
+        states: (n_blocks, n_layers, hidden_size) float16, residual streams averaged over each whole block of `STATE_BLOCK`
+            scored tokens of a window, counted from the window's first; on request.
+        state_start: (n_blocks,) int32, the row at which each block begins; on request.
         top_ids: (n, k) int32 and top_logprobs: (n, k), most likely first; on request.
     """
 
@@ -88,7 +93,8 @@ class TokenScores:
     renyi: FloatArray
     cross_entropy: FloatArray | None = None
     cross_varentropy: FloatArray | None = None
-    hidden: FloatArray | None = None
+    states: NDArray[np.float16] | None = None
+    state_start: IntArray | None = None
     top_ids: IntArray | None = None
     top_logprobs: FloatArray | None = None
 
@@ -96,12 +102,16 @@ class TokenScores:
         return len(self.token_id)
 
     def __getitem__(self, rows: slice) -> Self:
-        """The same columns for some rows; `hidden`, which belongs to whole windows, is left out."""
+        """The same columns for rows [start, stop); of `states`, the blocks that lie inside."""
         columns = {
             field.name: column[rows]
             for field in dataclasses.fields(self)
-            if (column := getattr(self, field.name)) is not None and field.name != "hidden"
+            if (column := getattr(self, field.name)) is not None and field.name not in {"states", "state_start"}
         }
+        if self.states is not None and self.state_start is not None:
+            start, stop, _ = rows.indices(len(self))
+            inside = (self.state_start >= start) & (self.state_start + STATE_BLOCK <= stop)
+            columns |= {"states": self.states[inside], "state_start": self.state_start[inside] - np.int32(start)}
         return type(self)(**columns)
 
     def windows(self) -> list[Self]:

@@ -9,11 +9,13 @@ import hashlib
 import json
 import lzma
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from llm_audit.training import labelled
+from llm_audit.training.labelled import beginning
 
 DATA = Path(os.environ.get("LLM_AUDIT_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -37,34 +39,37 @@ class Human:
     domain: str
     pair: str
     text: str
+    population: str
+
+
+def components() -> Callable[[str], str]:
+    """A function from a pair's name to the name of its connected component.
+
+    A pair name can stand for several texts and a text for several pairs, so whatever is split is split over connected
+    pairs: no pair and no human text then lies on two sides. Two rows are one text if their first 60 letters and digits agree.
+    """
+    root = labelled.components((f"pair {row['pair']}", f"text {beginning(row['text'])}") for row in _human_rows())
+    return lambda pair: root(f"pair {pair}")
+
+
+def _human_rows() -> list[dict[str, Any]]:
+    return [row for row in rows(*ENGLISH) if row["label"] == "human" and row["language"] == "en"]
 
 
 def humans() -> list[Human]:
-    """The distinct English human texts.
+    """The distinct English human texts, each in its longest version.
 
     The same article recurs across generators, files and truncations; counting it twice would claim a larger population
-    than there is. Two rows are one text if their first 60 letters and digits agree. A pair name can stand for several
-    texts and a text for several pairs, so the halves are drawn over connected pairs: no pair lies in both.
+    than there is.
     """
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    kept = [row for row in rows(*ENGLISH) if row["label"] == "human" and row["language"] == "en"]
-    for row in kept:
-        one, other = root("pair " + row["pair"]), root("text " + _beginning(row["text"]))
-        parent[max(one, other)] = min(one, other)
+    component = components()
     longest: dict[str, dict[str, Any]] = {}
-    for row in kept:
-        best = longest.setdefault(_beginning(row["text"]), row)
+    for row in _human_rows():
+        best = longest.setdefault(beginning(row["text"]), row)
         if len(row["text"]) > len(best["text"]):
-            longest[_beginning(row["text"])] = row
+            longest[beginning(row["text"])] = row
     return [
-        Human(_half(root("pair " + row["pair"])), row["source"], row["domain"], row["pair"], row["text"])
+        Human(_half(component(row["pair"])), row["source"], row["domain"], row["pair"], row["text"], row["population"])
         for row in longest.values()
     ]
 
@@ -72,10 +77,6 @@ def humans() -> list[Human]:
 def _half(component: str) -> str:
     """By a hash of the component's smallest pair name, so that the order of the files does not matter."""
     return "calibration" if hashlib.sha256(component.encode()).digest()[0] % 2 == 0 else "reserve"
-
-
-def _beginning(text: str) -> str:
-    return "".join(re.findall(r"\w", text.lower()))[:60]
 
 
 def cut_pairs(file: str) -> Iterator[tuple[dict[str, Any], str, str]]:

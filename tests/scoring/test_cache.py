@@ -31,6 +31,7 @@ VARIANTS = {
     "window size": replace(SCORER, request=Request(Windowing(256))),
     "overlap": replace(SCORER, request=Request(Windowing(512, overlap=64))),
     "balanced": replace(SCORER, request=Request(Windowing(512, balanced=True))),
+    "first only": replace(SCORER, request=Request(Windowing(512, first_only=True))),
     "temperature": replace(SCORER, request=Request(decoding=Decoding(temperature=0.7))),
     "decoding top-k": replace(SCORER, request=Request(decoding=Decoding(top_k=50))),
     "top-p": replace(SCORER, request=Request(decoding=Decoding(top_p=0.9))),

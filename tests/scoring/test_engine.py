@@ -145,18 +145,42 @@ def test_overlapping_windows_give_context(llama: LanguageModel) -> None:
     assert abs(scores.logprob[40:] - whole.logprob[40:]).max() > 1e-3  # less context is another question
 
 
-def test_hidden_states_are_means_over_each_window(llama: LanguageModel) -> None:
-    request = Request(Windowing(30), hidden_layers=(0, 2))
+def test_states_are_means_over_whole_blocks_of_each_window(llama: LanguageModel) -> None:
+    request = Request(Windowing(36), hidden_layers=(0, 2))
     (scores,) = score(llama, [TEXTS[4]], request)
     windows = request.windowing.cut(len(scores))
-    assert scores.hidden is not None
-    assert scores.hidden.shape == (len(windows), 2, 64)
-    last: Window = windows[-1]
+    assert scores.states is not None
+    assert scores.state_start is not None
+    assert scores.states.dtype == np.float16
+    expected = [window.start + 16 * i for window in windows for i in range((window.stop - window.start) // 16)]
+    assert scores.state_start.tolist() == expected
+    assert scores.states.shape == (len(expected), 2, 64)
+    last: Window = next(window for window in reversed(windows) if window.stop - window.start >= 16)
     ids = torch.tensor([0, *scores.token_id[last.start : last.stop].tolist()])
     with torch.inference_mode():
         _, (embedding, top) = llama.body(ids, [len(ids)], layers=(0, 2))
-    np.testing.assert_allclose(scores.hidden[-1, 0], embedding[1:].mean(0), atol=1e-5)
-    np.testing.assert_allclose(scores.hidden[-1, 1], top[1:].mean(0), atol=1e-4)
+    row, end = expected.index(last.start), 1 + 16
+    np.testing.assert_allclose(scores.states[row, 0], embedding[1:end].mean(0), atol=1e-3, rtol=1e-3)
+    np.testing.assert_allclose(scores.states[row, 1], top[1:end].mean(0), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("request_", [Request(Windowing(40, 16), hidden_layers=(1,)), Request(Windowing(5), hidden_layers=(1,))])
+def test_a_state_belongs_to_the_rows_of_its_block(llama: LanguageModel, request_: Request) -> None:
+    """In overlapping windows the blocks are counted over the scored tokens; short windows have none."""
+    (scores,) = score(llama, [TEXTS[4]], request_)
+    assert scores.states is not None
+    assert scores.state_start is not None
+    windows = request_.windowing.cut(len(scores))
+    assert scores.state_start.tolist() == [w.scored + 16 * i for w in windows for i in range((w.stop - w.scored) // 16)]
+    assert len(scores.states) == len(scores.state_start)
+
+
+def test_first_window_only(llama: LanguageModel) -> None:
+    (first,) = score(llama, [TEXTS[4]], Request(Windowing(40, first_only=True)))
+    (whole,) = score(llama, [TEXTS[4]], Request(Windowing(40)))
+    assert len(first) == 40 < len(whole)
+    np.testing.assert_array_equal(first.token_id, whole.token_id[:40])
+    np.testing.assert_allclose(first.logprob, whole.logprob[:40], atol=1e-4)
 
 
 def test_two_models_with_one_vocabulary(llama: LanguageModel, tiny_rival: Path) -> None:

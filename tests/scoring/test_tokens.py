@@ -27,7 +27,13 @@ def make(n: int, *, extras: bool = False, windows: int = 1, seed: int = 0) -> To
         )
     }
     optional = (
-        {"hidden": rng.random((windows, 2, 3)).astype(np.float32), "top_ids": np.ones((n, 2), np.int32)} if extras else {}
+        {
+            "states": rng.random((n // 16, 2, 3)).astype(np.float16),
+            "state_start": np.arange(0, n // 16 * 16, 16, dtype=np.int32),
+            "top_ids": np.ones((n, 2), np.int32),
+        }
+        if extras
+        else {}
     )
     return TokenScores(
         token_id=whole,
@@ -70,9 +76,20 @@ def test_a_slice_keeps_rows_together() -> None:
     part = make(10, extras=True)[3:5]
     assert len(part) == 2
     assert part.token_id.tolist() == [3, 4]
-    assert part.hidden is None
     assert part.top_ids is not None
     assert len(part.top_ids) == 2
+
+
+def test_a_slice_keeps_the_blocks_that_lie_inside() -> None:
+    states = np.arange(4, dtype=np.float16)[:, None, None] * np.ones((1, 2, 3), np.float16)
+    scores = dataclasses.replace(make(80), states=states, state_start=np.array([0, 16, 40, 56], np.int32))
+    part = scores[16:72]
+    assert part.state_start is not None
+    assert part.states is not None
+    assert part.state_start.tolist() == [0, 24, 40]
+    assert part.states[:, 0, 0].tolist() == [1, 2, 3]
+    assert scores[1:71].state_start.tolist() == [15, 39]  # type: ignore[union-attr]  # present, as above
+    assert_same(scores[:], scores)
 
 
 def test_windows_partition_the_rows() -> None:

@@ -1,0 +1,208 @@
+"""Labelled texts for training and judging classifiers: read, cut, de-duplicate, group.
+
+JSON lines, also .gz or .xz: `text` and `label` (human | machine | machine-revised); optional `pair` (texts that share a
+source), `domain`, `generator`, `population`, `source`, `shared_prefix_chars`. Knows nothing about models.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import lzma
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from llm_audit.errors import AuditError
+from llm_audit.text import normalise
+
+LABELS = ("human", "machine", "machine-revised")
+
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One normalised text and what is known about it; empty strings where nothing is."""
+
+    text: str
+    label: str
+    pair: str
+    source: str = ""
+    domain: str = ""
+    generator: str = ""
+    population: str = ""
+    shared_prefix_chars: int = 0
+    group: str = field(default="", compare=False)
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether the label is `machine`."""
+        return self.label == "machine"
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """What a set of files holds, and what was done to it.
+
+    Attributes:
+        texts: in the order of the files, each text once, `group` set: whatever is split is split by group.
+        digests: file name -> SHA-256.
+        notes: sentences for the user: duplicates, cut prefixes, contradictory labels.
+    """
+
+    texts: tuple[Labelled, ...]
+    digests: dict[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over texts and labels, in order."""
+        content = json.dumps([(text.text, text.label, text.group) for text in self.texts])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def read_labelled(paths: Sequence[Path], text_field: str = "text", label_field: str = "label") -> LabelledTexts:
+    """Read the files, cut prefixes that a pair shares, drop repeated texts, group what belongs together.
+
+    Raises:
+        AuditError: a file that cannot be read, or a line that is no labelled text.
+    """
+    rows: list[Labelled] = []
+    digests: dict[str, str] = {}
+    for path in paths:
+        digest = hashlib.sha256()
+        rows += _rows(path, text_field, label_field, digest.update)
+        digests[path.name] = digest.hexdigest()
+    if not rows:
+        raise AuditError(f"{', '.join(map(str, paths))}: no labelled texts.")
+    rows, cut = cut_shared_prefixes(rows)
+    rows = [replace(row, text=normalise(row.text).text) for row in rows]
+    first: dict[str, Labelled] = {}
+    for row in rows:
+        if row.text:
+            first.setdefault(row.text, row)
+    contradictory = {row.text for row in rows if row.text and first[row.text].label != row.label}
+    kept = [row for row in first.values() if row.text not in contradictory]
+    groups = components((f"pair {row.pair}", f"text {beginning(row.text)}") for row in kept)
+    notes = []
+    if cut:
+        notes.append(f"The beginning that a machine text shares with its human text was cut off both: {cut:,} texts.")
+    if repeated := len(rows) - len(first) - sum(not row.text for row in rows):
+        notes.append(f"{repeated:,} repeated texts count once.")
+    if contradictory:
+        notes.append(f"{len(contradictory):,} texts occur under two labels and were left out.")
+    texts = tuple(replace(row, group=groups(f"pair {row.pair}")) for row in kept)
+    return LabelledTexts(texts, digests, tuple(notes))
+
+
+def _rows(path: Path, text_field: str, label_field: str, digest: Callable[[bytes], object]) -> list[Labelled]:
+    found = []
+    try:
+        with _OPENERS.get(path.suffix, Path.open)(path, "rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                digest(line)
+                if line.strip():
+                    found.append(_row(line, f"Line {number} of {path}", f"{path.name}:{number}", text_field, label_field))
+    except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise AuditError(f"{path} is damaged ({error}); fetch it again.") from error
+    except OSError as error:
+        raise AuditError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return found
+
+
+def _row(line: bytes, where: str, name: str, text_field: str, label_field: str) -> Labelled:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise AuditError(f"{where} is not a JSON object in UTF-8; mend or remove it.") from error
+    if not isinstance(row, dict):
+        raise AuditError(f"{where} is not a JSON object; mend or remove it.")
+    text, label = row.get(text_field), row.get(label_field)
+    if not isinstance(text, str):
+        raise AuditError(f"{where} has no text in the field {text_field!r}; choose another with --text-field.")
+    if label not in LABELS:
+        fields = ", ".join(sorted(map(str, row)))
+        raise AuditError(
+            f"{where} has {label!r} in the field {label_field!r}, not one of {', '.join(LABELS)}; mend it, or choose another "
+            f"field of {fields} with --label-field."
+        )
+    if _SURROGATE.search(text):
+        raise AuditError(f"{where} has half a character (a lone surrogate); mend or remove it.")
+    shared = row.get("shared_prefix_chars") or 0
+    if not isinstance(shared, int) or not 0 <= shared:
+        raise AuditError(f"{where} has shared_prefix_chars {shared!r}, not a number of characters; mend it.")
+    known = {key: str(row.get(key) or "") for key in ("source", "domain", "generator", "population")}
+    return Labelled(text, label, str(row.get("pair") or name), shared_prefix_chars=shared, **known)
+
+
+def cut_shared_prefixes(rows: Sequence[Labelled]) -> tuple[list[Labelled], int]:
+    """Cut what a machine text repeats of its pair's human text off both, and count the texts cut.
+
+    A human text is cut once for every different length that a machine text shares with it. A machine text whose human text
+    is not there is cut all the same. A human text that nothing was cut off stays whole.
+    """
+    by_pair: dict[str, list[Labelled]] = {}
+    for row in rows:
+        if row.label == "human":
+            by_pair.setdefault(row.pair, []).append(row)
+    pieces: dict[int, list[Labelled]] = {}
+    out: list[Labelled] = []
+    cut = 0
+    for row in rows:
+        if row.label == "human" or not row.shared_prefix_chars:
+            continue
+        shared = row.shared_prefix_chars
+        for human in by_pair.get(row.pair, []):
+            if human.text[:shared] == row.text[:shared]:
+                pieces.setdefault(id(human), []).append(replace(human, text=human.text[shared:], shared_prefix_chars=0))
+                break
+    for row in rows:
+        if row.label != "human":
+            cut += bool(row.shared_prefix_chars)
+            out.append(replace(row, text=row.text[row.shared_prefix_chars :], shared_prefix_chars=0))
+        else:
+            mine = list(dict.fromkeys(pieces.get(id(row), [])))
+            cut += len(mine)
+            out += mine or [row]
+    return out, cut
+
+
+def components(links: Iterable[tuple[str, str]]) -> Callable[[str], str]:
+    """A function from a name to the smallest name it is linked with, directly or through others."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for left, right in links:
+        one, other = root(left), root(right)
+        parent[max(one, other)] = min(one, other)
+    return root
+
+
+def beginning(text: str) -> str:
+    """The first 60 letters and digits, by which two versions of a text are recognised as one."""
+    return "".join(re.findall(r"\w", text.lower()))[:60]
+
+
+def check_trainable(texts: Sequence[Labelled], least: int = 50) -> None:
+    """Refuse data that no classifier can be trained on.
+
+    Raises:
+        AuditError: fewer than `least` texts of either class.
+    """
+    counts = Counter(text.label for text in texts)
+    for label in ("human", "machine"):
+        if not counts[label]:
+            raise AuditError(f"There are no texts labelled {label!r}; training needs both human and machine texts.")
+        if counts[label] < least:
+            raise AuditError(f"There are only {counts[label]} texts labelled {label!r}; training needs {least} or more.")
