@@ -105,7 +105,7 @@ def fit(
                 run.save(checkpoint)
             progress(len(run.scores), run.scores[-1])
     run.model.load_state_dict(run.best)
-    return run.model.eval(), Fitted(run.best_epoch, run.scores[run.best_epoch - 1], tuple(run.scores))
+    return run.model.eval().requires_grad_(False), Fitted(run.best_epoch, run.scores[run.best_epoch - 1], tuple(run.scores))
 
 
 class _Run:
