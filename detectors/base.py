@@ -31,6 +31,12 @@ class Detector:
         method: source, and where we differ from it.
         statistic: pure function of the scores of one window; finite for every window of at least two tokens, and the
             same whatever else is scored.
+        hidden_layers: whose `states` it reads; with these, the other three matter.
+        hidden_size: width of those states.
+        model: digest of the one model whose scores it understands; None for any.
+        digest: of trained weights; a population's scores are valid for these alone.
+        weight: share in the combination of all detectors, relative to the others; fixed before any test data was scored.
+        explain: what moved the statistic, as (name, contribution) that add up to it; None if the formula says it all.
     """
 
     rule: str
@@ -39,6 +45,12 @@ class Detector:
     unit: str
     method: str
     statistic: Callable[[TokenScores], float]
+    hidden_layers: tuple[int, ...] = ()
+    hidden_size: int = 0
+    model: str | None = None
+    digest: str = ""
+    weight: float = 1.0
+    explain: Callable[[TokenScores], list[tuple[str, float]]] | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"AUD\d{3}", self.rule):

@@ -1,30 +1,43 @@
-"""Score the labelled corpus once and keep the scores in the cache; every table of the README is made from them.
+"""Score the labelled sample once and keep the scores in a cache of its own; every table of the README is made from them.
 
-`python -m tests.benchmarks.score_corpus` takes about an hour on two cores; interrupted, it goes on where it stopped.
+`python -m tests.benchmarks.score_corpus` draws the sample (see `training_data`) where it is not drawn yet, and takes about
+an hour on two cores; interrupted, it goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from llm_audit.paths import cache_root
 from llm_audit.scoring.cache import ScoreCache
-from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import DEFAULT_MODEL, Store
 from llm_audit.text import normalise
-from tests.benchmarks import corpus
+from llm_audit.training.features import default_layers, request_for
+from llm_audit.training.labelled import LabelledTexts, read_labelled
 
-REQUEST = Request(Windowing(512), hidden_layers=(6, 12, 18, 24))
-"""One window per text, and the hidden states that a trained classifier reads, which cost next to nothing extra."""
+PARTS = ("test", "calibration", "train")
 
-PAIRS, OPEN_PAIRS = 100, 40
-"""Pairs per cell, and per cell of the five open models; the first ones in the file. All of them would take hours."""
+REQUEST = request_for(default_layers(30))
+"""What `llm-audit train` and `llm-audit bench` ask of the embedded model."""
 
-CELL_TOKENS = 192
+
+def sample_folder() -> Path:
+    """Where the sample lies: outside the repository."""
+    return cache_root() / "sample"
+
+
+def sample(part: str) -> LabelledTexts:
+    """One of `PARTS`, drawn if need be."""
+    if not all((sample_folder() / f"{name}.jsonl").exists() for name in PARTS):
+        from tests.benchmarks import training_data
+
+        training_data.write(sample_folder())
+    return read_labelled([sample_folder() / f"{part}.jsonl"])
 
 
 def default_session() -> Session:
@@ -47,36 +60,16 @@ def clip(texts: Iterable[str], n_tokens: int) -> list[str]:
     ]
 
 
-def human_texts() -> tuple[list[corpus.Human], list[str]]:
-    """Every distinct human text, and its first 512 tokens."""
-    everyone = corpus.humans()
-    return everyone, clip((human.text for human in everyone), 512)
-
-
-def cell_texts() -> dict[tuple[str, str, str], tuple[list[str], list[str]]]:
-    """(source, domain, generator) -> (human texts, machine texts), shared prefix cut, at most `CELL_TOKENS` tokens."""
-    cells: dict[tuple[str, str, str], tuple[list[str], list[str]]] = {}
-    for file in ("fastdetect", "glimpse"):
-        for row, machine, human in corpus.cut_pairs(file):
-            cell = cells.setdefault((row["source"], row["domain"], row["generator"]), ([], []))
-            if len(cell[0]) < (OPEN_PAIRS if row["source"] == "fastdetect-open" else PAIRS):
-                cell[0].append(human)
-                cell[1].append(machine)
-    return {name: (clip(a, CELL_TOKENS), clip(b, CELL_TOKENS)) for name, (a, b) in cells.items()}
-
-
 def main() -> None:
-    """Score everything, calibration texts first."""
+    """Score every part."""
     session, begin = default_session(), time.perf_counter()
-    _, texts = human_texts()
-    cells = [text for pair in cell_texts().values() for side in pair for text in side]
-    tokens = 0
-    for count, scores in enumerate(session.score(texts + cells, REQUEST), start=1):
-        tokens += len(scores)
-        if count % 500 == 0:
-            print(
-                f"{count} of {len(texts) + len(cells)} texts, {tokens} tokens, {time.perf_counter() - begin:.0f} s", flush=True
-            )
+    for part in PARTS:
+        texts = [text.text for text in sample(part).texts]
+        tokens = 0
+        for count, scores in enumerate(session.score(texts, REQUEST), start=1):
+            tokens += len(scores)
+            if count % 256 == 0:
+                print(f"{part}: {count} of {len(texts)} texts, {tokens} tokens, {time.perf_counter() - begin:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""Labelled texts as the block features that heads read: one scoring pass, cached like every other. Knows no training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.generated.classifier import STATISTICS, block_features
+from llm_audit.errors import AuditError
+from llm_audit.scoring.request import Request, Windowing
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
+
+WINDOW = 256
+"""Tokens of a text that are scored: its beginning. Judged windows of the shipped population are shorter."""
+
+MINIMUM_BLOCKS = 4
+"""Texts below 64 tokens are not judged, so they do not train either."""
+
+
+def request_for(layers: tuple[int, ...]) -> Request:
+    """What is asked of the engine for training and benchmarks."""
+    return Request(Windowing(WINDOW, first_only=True), hidden_layers=layers)
+
+
+def default_layers(n_layers: int) -> tuple[int, ...]:
+    """A fifth, two, three and four fifths of the way up: layers 6, 12, 18 and 24 of the embedded model's 30."""
+    return tuple(sorted({max(1, round(n_layers * fifth / 5)) for fifth in (1, 2, 3, 4)}))
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """Block features of n texts, padded to the longest.
+
+    Attributes:
+        features: (n, most blocks, d) float32, zero beyond a text's own blocks.
+        counts: (n,), blocks of each text.
+    """
+
+    features: NDArray[np.float32]
+    counts: NDArray[np.int64]
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Blocks:
+        return Blocks(self.features[rows], self.counts[rows])
+
+    def means(self) -> NDArray[np.float32]:
+        """(n, d): the mean over each text's blocks."""
+        return self.features.sum(1) / np.maximum(self.counts, 1)[:, None].astype(np.float32)
+
+    def beginnings(self, blocks: int) -> Blocks:
+        """Every text cut after some blocks."""
+        counts = np.minimum(self.counts, blocks)
+        kept = np.arange(blocks)[None, :] < counts[:, None]
+        return Blocks(self.features[:, :blocks] * kept[..., None], counts)
+
+
+def collect(scores: Sequence[TokenScores], statistics: Sequence[str] = tuple(STATISTICS)) -> Blocks:
+    """Pad the texts' block features to one array.
+
+    Raises:
+        AuditError: a feature is NaN or infinite.
+    """
+    rows = [block_features(one, tuple(statistics)) for one in scores]
+    for number, row in enumerate(rows):
+        if not np.isfinite(row).all():
+            raise AuditError(f"The model gives NaN or infinite features for text {number + 1}; no classifier can be trained on it.")
+    counts = np.array([len(row) for row in rows], dtype=np.int64)
+    features = np.zeros((len(rows), max(counts, default=0), rows[0].shape[1] if rows else 0), np.float32)
+    for number, row in enumerate(rows):
+        features[number, : len(row)] = row
+    return Blocks(features, counts)
+
+
+def extract(
+    session: Session,
+    texts: Sequence[str],
+    layers: tuple[int, ...],
+    statistics: Sequence[str] = tuple(STATISTICS),
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Blocks:
+    """Score the beginnings of normalised texts and collect their block features."""
+    return collect(list(session.score(texts, request_for(layers), progress)), statistics)
+
+
+def least_tokens() -> int:
+    """Shortest text that trains."""
+    return MINIMUM_BLOCKS * STATE_BLOCK

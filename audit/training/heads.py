@@ -1,0 +1,244 @@
+"""Train a head on block features: standardise, centre by domain, whiten, then descend a loss. The result is numpy only.
+
+Centring: each training domain's class-balanced mean is subtracted from its texts, so that the head cannot win by knowing
+which domains are mostly machine text. Whitening: by the covariance within (domain, label, generator) plus a ridge, so that
+a logistic head starts as regularised discriminant analysis. Both are folded into the first layer; at test time neither a
+domain nor a second matrix is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from llm_audit.detectors.generated.classifier import Card, Head
+from llm_audit.stats.classification import auroc, one_way_partial_auc, tpr_at_fpr
+from llm_audit.training.features import MINIMUM_BLOCKS, Blocks
+from llm_audit.training.fit import Fitted, Schedule, fit
+from llm_audit.training.labelled import Labelled
+from llm_audit.training.losses import LOSSES
+
+KINDS = ("logistic", "mlp", "attention")
+
+CLIP = 5.0
+"""Standard deviations, over blocks, at which a block's feature is cut off."""
+
+RIDGE = 3.0
+"""Added to the within-class covariance of standardised features, whose mean variance is below 1."""
+
+UNITS = 48
+"""Hidden units of mlp and attention heads."""
+
+MAX_FPR = 0.1
+"""Of the one-way partial AUC by which the best epoch is chosen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """The affine map from raw features to those that the head is trained on.
+
+    Attributes:
+        mean, scale: (d,), of the training texts' means over blocks.
+        limit: (d,), where a block's difference from `mean` is cut off.
+        whitening: (d, d), symmetric.
+        centres: domain -> (d,), in standardised units.
+    """
+
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    limit: NDArray[np.float32]
+    whitening: NDArray[np.float32]
+    centres: dict[str, NDArray[np.float32]]
+
+    def __call__(self, blocks: Blocks, domains: Sequence[str] | None = None) -> Blocks:
+        """Map the features; with the texts' domains, centre them (training only)."""
+        flat = np.clip(blocks.features - self.mean, -self.limit, self.limit) / self.scale
+        if domains is not None:
+            none = np.zeros_like(self.mean)
+            flat -= np.stack([self.centres.get(domain, none) for domain in domains])[:, None, :]
+        kept = np.arange(flat.shape[1])[None, :] < blocks.counts[:, None]
+        return Blocks((flat @ self.whitening) * kept[..., None], blocks.counts)
+
+
+def space_of(blocks: Blocks, texts: Sequence[Labelled], ridge: float = RIDGE) -> Space:
+    """Standardisation, centres and whitening from training texts."""
+    kept = np.arange(blocks.features.shape[1])[None, :] < blocks.counts[:, None]
+    mean = blocks.means().mean(0)
+    limit = CLIP * (blocks.features[kept].std(0) + np.float32(1e-6))
+    clipped = np.clip(blocks.features - mean, -limit, limit) * kept[..., None]
+    z = Blocks(clipped, blocks.counts).means()
+    scale = z.std(0) + np.float32(1e-6)
+    z /= scale
+    machine = np.array([text.is_machine for text in texts])
+    domains = np.array([domain_of(text) for text in texts])
+    centres = {}
+    for domain in sorted(set(domains)):
+        here = domains == domain
+        if machine[here].any() and not machine[here].all():
+            centres[domain] = (z[here & machine].mean(0) + z[here & ~machine].mean(0)) / 2
+    _, cell = np.unique([f"{domain_of(t)}\0{t.label}\0{t.generator}" for t in texts], return_inverse=True)
+    sums = np.zeros((cell.max() + 1, z.shape[1]), np.float32)
+    np.add.at(sums, cell, z)
+    within = z - (sums / np.bincount(cell)[:, None])[cell]
+    covariance = within.T.astype(np.float64) @ within / len(within)
+    values, vectors = np.linalg.eigh(covariance)
+    whitening = (vectors / np.sqrt(np.maximum(values, 0) + ridge)) @ vectors.T
+    return Space(mean, scale, limit, whitening.astype(np.float32), centres)
+
+
+def domain_of(text: Labelled) -> str:
+    """Source and domain: the unit that is centred, and that is left out in validation."""
+    return f"{text.source} {text.domain}".strip()
+
+
+class HeadNetwork(nn.Module):
+    """A head in the whitened space: (batch, blocks, d) and a mask (batch, blocks) to logits (batch,)."""
+
+    def __init__(self, kind: str, d: int, units: int = UNITS, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.kind = kind
+        if kind == "logistic":
+            self.first = nn.Linear(d, 1)
+            nn.init.zeros_(self.first.weight)
+            nn.init.zeros_(self.first.bias)
+        else:
+            self.first = nn.Linear(d, units)
+            self.out = nn.Linear(units, 2)
+            nn.init.zeros_(self.out.weight[1])
+        self.dropout = dropout
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Logits of the texts."""
+        units = self.first(features)
+        if self.kind == "logistic":
+            logits = units[..., 0]
+            weights = mask / mask.sum(1, keepdim=True)
+        else:
+            logits, attention = self.out(functional.dropout(functional.gelu(units), self.dropout, self.training)).unbind(-1)
+            if self.kind == "mlp":
+                attention = torch.zeros_like(attention)
+            weights = attention.masked_fill(~mask, -torch.inf).softmax(1)
+        return (logits * weights).sum(1)
+
+
+def train_head(
+    blocks: Blocks,
+    texts: Sequence[Labelled],
+    validation: NDArray[np.bool_],
+    kind: str,
+    loss: str,
+    schedule: Schedule,
+    space: Space | None = None,
+    progress: Callable[[int, float], None] = lambda epoch, score: None,
+) -> tuple[HeadNetwork, Space, Fitted]:
+    """Train one head.
+
+    Args:
+        blocks, texts: n texts, human and machine.
+        validation: (n,), the texts that choose the epoch instead of training.
+        kind: one of `KINDS`.
+        loss: a name in `LOSSES`.
+        schedule: see there.
+        space: of the training texts; None to compute it.
+        progress: see `fit`.
+    """
+    labels = np.array([text.is_machine for text in texts], dtype=np.int64)
+    rows, held = np.flatnonzero(~validation), np.flatnonzero(validation)
+    own = [texts[i] for i in rows]
+    space = space or space_of(blocks[rows], own)
+    train = space(blocks[rows], [domain_of(text) for text in own])
+    crops = _Crops(train, pooled=kind == "logistic")
+    judged = [_tensors(space(part(blocks[held]))) for part in (lambda b: b, lambda b: b.beginnings(MINIMUM_BLOCKS))]
+
+    def validate(model: nn.Module) -> float:
+        return float(np.mean([one_way_partial_auc(model(*x).numpy(), labels[held], MAX_FPR) for x in judged]))
+
+    network, fitted = fit(
+        lambda: HeadNetwork(kind, blocks.features.shape[-1]),
+        crops,
+        labels[rows],
+        LOSSES[loss](len(rows)),
+        validate,
+        schedule,
+        progress=progress,
+    )
+    assert isinstance(network, HeadNetwork)
+    return network, space, fitted
+
+
+class _Crops:
+    """Augmentation: each text as a random run of its blocks, from `MINIMUM_BLOCKS` to all of them."""
+
+    def __init__(self, blocks: Blocks, pooled: bool) -> None:
+        self.counts, self.pooled = blocks.counts, pooled
+        # A logistic head of the blocks' mean is the mean of its logits: sums up to each block give any run's mean at once.
+        self.features = torch.as_tensor(
+            np.pad(np.cumsum(blocks.features, 1), ((0, 0), (1, 0), (0, 0))) if pooled else blocks.features
+        )
+
+    def __call__(self, index: NDArray[np.int64], generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+        counts = self.counts[index]
+        least = np.minimum(MINIMUM_BLOCKS, counts)
+        length = generator.integers(least, counts + 1)
+        start = generator.integers(0, counts - length + 1)
+        if self.pooled:
+            stop = self.features[index, start + length]
+            means = (stop - self.features[index, start]) / torch.as_tensor(length, dtype=stop.dtype)[:, None]
+            return means[:, None], torch.ones((len(index), 1), dtype=torch.bool)
+        position = np.arange(self.features.shape[1])[None, :]
+        inside = (position >= start[:, None]) & (position < (start + length)[:, None])
+        return self.features[index], torch.as_tensor(inside)
+
+
+def _tensors(blocks: Blocks) -> tuple[Tensor, Tensor]:
+    inside = np.arange(blocks.features.shape[1])[None, :] < blocks.counts[:, None]
+    return torch.as_tensor(blocks.features), torch.as_tensor(inside)
+
+
+def predict(network: HeadNetwork, space: Space, blocks: Blocks) -> NDArray[np.float64]:
+    """(n,): the logits of texts, as `Head.score` gives them."""
+    with torch.inference_mode():
+        return network(*_tensors(space(blocks))).numpy().astype(np.float64)
+
+
+def measure(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
+    """What a card says of a head."""
+    return {
+        "auroc": auroc(scores, labels),
+        "tpr at 5 % fpr": tpr_at_fpr(scores, labels, 0.05),
+        "tpr at 1 % fpr": tpr_at_fpr(scores, labels, 0.01),
+    }
+
+
+def as_head(network: HeadNetwork, space: Space, card: Card) -> Head:
+    """Fold standardisation and whitening into the first layer.
+
+    (clip(x - mean) / scale) @ whitening @ W^T = clip(x - mean) @ (W whitening / scale)^T, the whitening being symmetric.
+    """
+    weight = (network.first.weight.numpy().astype(np.float64) @ space.whitening / space.scale).astype(np.float32)
+    deep = network.kind != "logistic"
+    return Head(
+        card=card,
+        mean=space.mean.astype(np.float32),
+        limit=space.limit.astype(np.float32),
+        weight=weight,
+        bias=network.first.bias.numpy(),
+        out=network.out.weight.numpy() if deep else None,
+        out_bias=float(network.out.bias[0]) if deep else 0.0,
+    )
+
+
+def provenance() -> dict[str, object]:
+    """The card's fields about this machine and day."""
+    return {
+        "created": datetime.now(UTC).date().isoformat(),
+        "versions": {name: version(name) for name in ("numpy", "torch")},
+    }
