@@ -12,7 +12,7 @@ from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
 from llm_audit.populations import MINIMUM_TOKENS, Population
 from llm_audit.populations.population import PASSAGE, Comparison
-from llm_audit.results import Coverage, Document, FalsePositiveRate, Manifest, Report, Result, Span, Statistic, Verdict
+from llm_audit.results import Coverage, Document, FalsePositiveRate, Manifest, Report, Result, Share, Span, Statistic, Verdict
 from llm_audit.results import Population as NamedPopulation
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
@@ -70,10 +70,24 @@ class Settings:
     keep_text: bool = True
 
 
-def request_for(population: Population) -> Request:
+def request_for(population: Population, detectors: Sequence[Detector] = ()) -> Request:
     """How a tested text is cut: equal windows, each scored afresh like the beginnings that make up the population."""
     # Twice the minimum, so that cutting a text in equal parts never leaves a part too short to judge.
-    return Request(Windowing(max(population.longest_window, 2 * MINIMUM_TOKENS), balanced=True))
+    windowing = Windowing(max(population.longest_window, 2 * MINIMUM_TOKENS), balanced=True)
+    return Request(windowing, hidden_layers=hidden_layers(detectors))
+
+
+def hidden_layers(detectors: Sequence[Detector]) -> tuple[int, ...]:
+    """The layers whose states the detectors read: one pass serves them all.
+
+    Raises:
+        AuditError: two detectors read different layers.
+    """
+    wanted = {detector.hidden_layers: detector for detector in detectors if detector.hidden_layers}
+    if len(wanted) > 1:
+        names = " and ".join(detector.name for detector in wanted.values())
+        raise AuditError(f"The detectors {names} read different layers; run them one at a time with --detector.")
+    return next(iter(wanted), ())
 
 
 def check_comparable(session: Session, population: Population) -> None:
@@ -98,7 +112,7 @@ def detect(
     check_comparable(session, settings.population)
     prepared = [prepare(source, settings) for source in sources]
     scorable = [entry for entry in prepared if not isinstance(entry, Document)]
-    scores = session.score([view.text for _, view, _ in scorable], request_for(settings.population), progress)
+    scores = session.score([view.text for _, view, _ in scorable], request_for(settings.population, settings.detectors), progress)
     documents = [entry if isinstance(entry, Document) else judge(entry, next(scores), settings) for entry in prepared]
     return Report(
         question="Was this text machine-generated?",
@@ -208,9 +222,11 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         strongest = min(range(len(windows)), key=lambda i: comparisons[i].p_value)
         part = windows[strongest][: comparisons[strongest].stretch.stop]
         statistic = Statistic(name=detector.name, value=detector.statistic(part), unit=detector.unit)
-        results.append(
-            _result(comparisons, settings, detector.rule, detector.title, detector.method, exact_tail=True, statistic=statistic)
+        result = _result(
+            comparisons, settings, detector.rule, detector.title, detector.method, exact_tail=True, statistic=statistic
         )
+        shares = detector.explain(part) if detector.explain else ()
+        results.append(result.model_copy(update={"shares": tuple(Share(name=name, value=value) for name, value in shares)}))
     return Document(
         name=raw.name,
         sha256=raw.sha256,

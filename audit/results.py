@@ -69,6 +69,13 @@ class Span(Model):
     n: int = Field(ge=0, description="reference documents that this passage was compared with")
 
 
+class Share(Model):
+    """How much one part of the evidence moved a statistic, in the statistic's unit; positive is machine-like."""
+
+    name: str
+    value: float
+
+
 class Result(Model):
     """What one detector, or the combination of all, says about one subject."""
 
@@ -90,6 +97,7 @@ class Result(Model):
     false_positive_rate: FalsePositiveRate | None = None
     n: int | None = Field(default=None, description="tokens judged")
     spans: tuple[Span, ...] = ()
+    shares: tuple[Share, ...] = Field(default=(), description="what moved a trained statistic, largest first")
     assumptions: tuple[str, ...] = ()
     method: str = Field(default="", description="reference, and where we differ from it")
 

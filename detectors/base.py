@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
@@ -62,8 +62,12 @@ def available() -> list[EntryPoint]:
     return sorted(entry_points(group=GROUP), key=lambda point: point.name)
 
 
-def find(names: Sequence[str]) -> list[Detector]:
+def find(names: Sequence[str], own: Sequence[Detector] = ()) -> list[Detector]:
     """Load detectors by name or, without names, all of them; sorted by rule.
+
+    Args:
+        names: as announced.
+        own: detectors that take the place of the announced ones of the same name.
 
     Raises:
         AuditError: an unknown name, or a detector asked for that does not load. One that was not asked for and does not
@@ -74,9 +78,10 @@ def find(names: Sequence[str]) -> list[Detector]:
     if unknown:
         raise AuditError(f"There is no detector {unknown[0]!r}; choose from {', '.join(points)}.")
     loaded: dict[str, Detector] = {}
+    instead = {detector.name: detector for detector in own}
     for name in sorted(set(names) or points):
         try:
-            detector = _load(points[name])
+            detector = instead.get(name) or _load(points[name])
         except AuditError as error:
             if names:
                 raise
@@ -98,13 +103,57 @@ def _load(point: EntryPoint) -> Detector:
     return detector
 
 
-def known_to(rules: Collection[str], names: Sequence[str]) -> list[Detector]:
-    """The detectors that a population has scores of (`rules`) or, by name, exactly those asked for.
+def known_to(
+    rules: Collection[str],
+    names: Sequence[str],
+    *,
+    own: Sequence[Detector] = (),
+    model: str | None = None,
+    weights: Mapping[str, str] | None = None,
+) -> list[Detector]:
+    """The detectors that a population has scores of or, by name, exactly those asked for.
 
-    A plugin that was installed after the population was calibrated is left out with a warning, unless it was asked for.
+    Args:
+        rules: that the population has scores of.
+        names: asked for by the user.
+        own: see `find`.
+        model: digest of the scoring model; None if it does not matter.
+        weights: rule -> digest of the trained weights behind the population's scores.
+
+    Raises:
+        AuditError: a detector that was asked for does not fit. One that was not asked for is left out with a warning: a
+            plugin may be newer than the population.
     """
-    detectors = find(names)
-    strangers = [detector for detector in detectors if not names and detector.rule not in rules]
-    for detector in strangers:
-        warnings.warn(f"The population has no scores of the detector {detector.name}; it is left out.", stacklevel=2)
-    return [detector for detector in detectors if detector not in strangers]
+    fitting = []
+    for detector in find(names, own):
+        if reason := _misfit(detector, None if names else rules, model, weights or {}):
+            if names:
+                raise AuditError(reason)
+            warnings.warn(f"{reason} It is left out.", stacklevel=2)
+        else:
+            fitting.append(detector)
+    return fitting
+
+
+def fitting(detectors: Sequence[Detector], model: str) -> list[Detector]:
+    """Those that understand a model's scores; the others are left out with a warning."""
+    for detector in detectors:
+        if reason := _misfit(detector, None, model, {}):
+            warnings.warn(f"{reason} It is left out.", stacklevel=2)
+    return [detector for detector in detectors if detector.model in (None, model)]
+
+
+def _misfit(detector: Detector, rules: Collection[str] | None, model: str | None, weights: Mapping[str, str]) -> str | None:
+    if model is not None and detector.model not in (None, model):
+        return (
+            f"The detector {detector.name} was trained on scores of the model with digest {str(detector.model)[:12]}, and this is "
+            f"{model[:12]}; train one for it with `llm-audit train`."
+        )
+    if rules is not None and detector.rule not in rules:
+        return f"The population has no scores of the detector {detector.name}."
+    if weights.get(detector.rule, detector.digest) != detector.digest:
+        return (
+            f"The population has scores of another {detector.name} (weights {weights[detector.rule][:12]}, not "
+            f"{detector.digest[:12]}); calibrate it anew."
+        )
+    return None

@@ -51,22 +51,18 @@ class DocumentView:
 
 def render(report: Report) -> str:
     """The whole page. Equal reports give equal bytes."""
+    views = [_view(document, number, report.manifest.alpha) for number, document in enumerate(report.documents, start=1)]
+    return page("page.html.j2", report=report, manifest=report.manifest, views=views)
+
+
+def page(template: str, **content: Any) -> str:
+    """A template filled, with the one style sheet and the policy that allows it alone."""
     from markupsafe import Markup
 
     style = (TEMPLATES / "style.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            report=report,
-            manifest=report.manifest,
-            views=[_view(document, number, report.manifest.alpha) for number, document in enumerate(report.documents, start=1)],
-            style=Markup(style),
-            policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        )
-        + "\n"
-    )
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return _environment().get_template(template).render(style=Markup(style), policy=policy, **content) + "\n"
 
 
 @cache

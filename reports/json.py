@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core.core_schema import DataclassField, ModelField, TypedDictField
@@ -31,6 +32,11 @@ def render(report: Report) -> str:
     """
     content = report.model_dump()
     content["manifest"]["packages"] = dict(sorted(report.manifest.packages.items()))
+    return dump(content)
+
+
+def dump(content: dict[str, Any]) -> str:
+    """A model's content as JSON that is safe to print, one final newline."""
     # Not `model_dump_json`: it raises on lone surrogates, which names of files have.
     return _NOT_ASCII.sub(_escaped, json.dumps(content, indent=2, ensure_ascii=False)) + "\n"
 

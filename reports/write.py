@@ -11,12 +11,15 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from llm_audit.errors import AuditError
 from llm_audit.reports import html, json
 from llm_audit.results import Report
+
+Renderer = TypeVar("Renderer")
 
 RENDERERS: dict[str, Callable[[Report], str]] = {".html": html.render, ".htm": html.render, ".json": json.render}
 
@@ -38,9 +41,14 @@ _WHY = {
 
 def renderer_for(path: str | os.PathLike[str]) -> Callable[[Report], str]:
     """The renderer for a path's suffix; AuditError for an unknown one, so call it before a long run."""
-    renderer = RENDERERS.get(Path(path).suffix.lower())
+    return choose(path, RENDERERS)
+
+
+def choose(path: str | os.PathLike[str], renderers: dict[str, Renderer]) -> Renderer:
+    """The one of some renderers that a path's suffix names; AuditError if none."""
+    renderer = renderers.get(Path(path).suffix.lower())
     if renderer is None:
-        raise AuditError(f"Cannot tell the report format of {os.fspath(path)}: its name must end in {_one_of(RENDERERS)}.")
+        raise AuditError(f"Cannot tell the report format of {os.fspath(path)}: its name must end in {_one_of(renderers)}.")
     return renderer
 
 
@@ -111,6 +119,6 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _one_of(names: dict[str, Callable[[Report], str]]) -> str:
+def _one_of(names: Iterable[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} or {last}"

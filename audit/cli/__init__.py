@@ -16,11 +16,13 @@ from llm_audit.errors import AuditError
 from llm_audit.terminal import terminal_safe
 
 COMMANDS = {
+    "bench": "How well do the detectors do on labelled texts? Power, false alarms, fairness.",
     "cache": "Show, check or empty the cache of scores.",
     "calibrate": "Build or show the human population that texts are compared with.",
     "detect": "Was this text machine-generated? A p-value against human writing.",
     "models": "Fetch, list and verify the models that score text.",
     "schema": "Print the JSON Schema of the report.",
+    "train": "Train a classifier of your own on labelled texts.",
 }
 """Name -> one line of help. Kept here so that `--help` imports no command; a test holds it to the commands' own help."""
 

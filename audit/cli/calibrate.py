@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import fraction_bar, scoring_options, scoring_session, show_warnings_as_sentences
+from llm_audit.cli.options import (
+    classifier_option,
+    fraction_bar,
+    own_detectors,
+    scoring_options,
+    scoring_session,
+    show_warnings_as_sentences,
+)
 from llm_audit.errors import AuditError
 from llm_audit.terminal import terminal_safe
 
@@ -45,6 +52,7 @@ def command() -> None:
 @click.option("--text-field", default="text", show_default=True, help="Field of each line that holds the text.")
 @click.option("--description", default="Texts supplied by the user.", help="One line, printed next to every p-value.")
 @click.option("--language", default="en", show_default=True, help="ISO 639-1 code of the texts.")
+@classifier_option
 @scoring_options
 def build(
     path: Path,
@@ -52,6 +60,7 @@ def build(
     text_field: str,
     description: str,
     language: str,
+    classifier: str | None,
     model: str | None,
     reference: str | None,
     device: str,
@@ -63,13 +72,16 @@ def build(
     Texts that repeat count once. A p-value cannot fall below 1/(n+1): for --alpha 0.01 take at least 99 texts, better 1,000.
     """
     from llm_audit import populations
-    from llm_audit.detectors import find
+    from llm_audit import plan
+    from llm_audit.detectors import find, fitting
     from llm_audit.scoring.request import Request, Windowing
 
     populations.check_name(name)
+    own = own_detectors(classifier)
     texts = _texts(path, text_field)
-    request = Request(Windowing(512))
     with scoring_session(model, reference, device, offline, no_cache) as session, fraction_bar("Scoring") as progress:
+        detectors = fitting(find((), own), session.model.digest)
+        request = Request(Windowing(512, first_only=True), hidden_layers=plan.hidden_layers(detectors))
         sheet = populations.Datasheet(
             name=name,
             description=terminal_safe(description),
@@ -83,8 +95,7 @@ def build(
             model=session.model.name,
             reference=session.reference.name if session.reference else None,
         )
-        windows = (scores.windows()[0] for scores in session.score(texts, request, progress) if len(scores))
-        population = populations.build(sheet, windows, find(()))
+        population = populations.build(sheet, session.score(texts, request, progress), detectors)
     saved = populations.save(population)
     click.echo(
         f"Population {name}: {population.n:,} of {len(texts):,} texts are long enough. Written to {terminal_safe(str(saved))}."

@@ -5,7 +5,14 @@ from __future__ import annotations
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
-from llm_audit.cli.options import fraction_bar, scoring_options, scoring_session, show_warnings_as_sentences
+from llm_audit.cli.options import (
+    classifier_option,
+    fraction_bar,
+    own_detectors,
+    scoring_options,
+    scoring_session,
+    show_warnings_as_sentences,
+)
 from llm_audit.errors import AuditError
 from llm_audit.terminal import terminal_safe
 
@@ -26,6 +33,7 @@ from llm_audit.terminal import terminal_safe
 @click.option("--detector", "detectors", multiple=True, metavar="NAME", help="Run only this detector; repeatable.")
 @click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if a text could not be assessed or decided.")
+@classifier_option
 @scoring_options
 def command(
     paths: tuple[str, ...],
@@ -36,6 +44,7 @@ def command(
     detectors: tuple[str, ...],
     no_text: bool,
     strict: bool,
+    classifier: str | None,
     model: str | None,
     reference: str | None,
     device: str,
@@ -53,14 +62,12 @@ def command(
 
     for output in outputs:
         reports.renderer_for(output)  # a wrong suffix must not cost a run
+    own = own_detectors(classifier)
     reference_texts = load(population or DEFAULT_POPULATION)
-    settings = plan.Settings(
-        alpha=alpha,
-        detectors=known_to(reference_texts.scores.keys(), detectors),
-        population=reference_texts,
-        keep_text=not no_text,
-    )
     with scoring_session(model, reference, device, offline, no_cache) as session:
+        sheet = reference_texts.datasheet
+        chosen = known_to(reference_texts.scores, detectors, own=own, model=session.model.digest, weights=sheet.weights)
+        settings = plan.Settings(alpha=alpha, detectors=chosen, population=reference_texts, keep_text=not no_text)
         manifest = collect(session, settings)
         with fraction_bar("Scoring") as progress:
             report = plan.detect(discover(paths), session, settings, manifest, progress)

@@ -13,6 +13,7 @@ import click
 from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
+    from llm_audit.detectors import Detector
     from llm_audit.scoring.session import Session
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -33,6 +34,22 @@ def scoring_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def classifier_option(command: Command) -> Command:
+    """The option that puts one of the user's own classifiers in the place of the shipped one."""
+    return click.option(
+        "--classifier", metavar="NAME|FILE", help="A classifier of yours (`llm-audit train`) instead of the one that ships."
+    )(command)
+
+
+def own_detectors(classifier: str | None) -> list[Detector]:
+    """The detectors that the user brings."""
+    if classifier is None:
+        return []
+    from llm_audit.detectors.generated.classifier import detector_of, resolve
+
+    return [detector_of(resolve(classifier))]
 
 
 @contextmanager

@@ -65,6 +65,7 @@ class Datasheet(BaseModel):
         target_n: documents that the longest judged window must have.
         scorer: digest of what produced the scores: model, dtype, decoding, reference.
         model, reference: names of the models, for messages.
+        weights: rule -> digest of the trained weights behind its scores.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -80,6 +81,7 @@ class Datasheet(BaseModel):
     scorer: str
     model: str
     reference: str | None = None
+    weights: dict[str, str] = {}
 
 
 class Comparison(NamedTuple):
@@ -143,7 +145,8 @@ class Population:
         reference = self._reference(detectors, stretch)
         part = window[stretch.start : stretch.stop]
         tested = [np.float32(detector.statistic(part)) for detector in detectors]  # in the precision of the reference
-        return Comparison(conformal.combined_p_value(reference, tested), len(reference), stretch)
+        weights = [detector.weight for detector in detectors]
+        return Comparison(conformal.combined_p_value(reference, tested, weights), len(reference), stretch)
 
     def beginning(self, n_tokens: int) -> Stretch:
         """The longest beginning on the grid, up to `longest_window`, that a window of `n_tokens` tokens has."""
@@ -176,6 +179,7 @@ def build(datasheet: Datasheet, windows: Iterable[TokenScores], detectors: Seque
     if not table:
         raise AuditError(f"No text has {MINIMUM_TOKENS} tokens or more; there is nothing to calibrate on.")
     scores = np.asarray(table, dtype=np.float32)
+    datasheet = datasheet.model_copy(update={"weights": {d.rule: d.digest for d in detectors if d.digest}})
     return Population(datasheet, {d.rule: np.ascontiguousarray(scores[:, i]) for i, d in enumerate(detectors)})
 
 

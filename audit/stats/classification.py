@@ -11,9 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Metric = Callable[[NDArray[np.float64], NDArray[np.int64]], float]
-
-
 class Roc(NamedTuple):
     """The ROC curve at every distinct threshold, from (0, 0) to (1, 1); `threshold[0]` is infinite."""
 
@@ -22,29 +19,48 @@ class Roc(NamedTuple):
     threshold: NDArray[np.float64]
 
 
+Metric = Callable[[Roc], float]
+
+
 def roc(scores: ArrayLike, labels: ArrayLike) -> Roc:
     """The curve of "score >= threshold".
 
     Raises:
         ValueError: a class is empty, or a score is not finite.
     """
-    values, positive = np.asarray(scores, dtype=np.float64), np.asarray(labels) == 1
-    if not np.isfinite(values).all():
-        raise ValueError("scores must be finite")
-    if positive.all() or not positive.any():
-        raise ValueError("both classes must occur")
-    order = np.argsort(-values, kind="stable")
-    values, positive = values[order], positive[order]
-    last = np.append(np.flatnonzero(np.diff(values)), len(values) - 1)  # of each run of equal scores
-    true, false = np.cumsum(positive)[last], np.cumsum(~positive)[last]
-    return Roc(
-        np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1]), np.append(np.inf, values[last])
-    )
+    ranking = _Ranking(scores, labels)
+    return ranking.roc(np.ones(len(ranking.positive)))
+
+
+class _Ranking:
+    """Scores sorted once, so that a resample is a matter of counting."""
+
+    def __init__(self, scores: ArrayLike, labels: ArrayLike) -> None:
+        values, positive = np.asarray(scores, dtype=np.float64), np.asarray(labels) == 1
+        if not np.isfinite(values).all():
+            raise ValueError("scores must be finite")
+        if positive.all() or not positive.any():
+            raise ValueError("both classes must occur")
+        self.order = np.argsort(-values, kind="stable")
+        values, self.positive = values[self.order], positive[self.order]
+        self.last = np.append(np.flatnonzero(np.diff(values)), len(values) - 1)  # of each run of equal scores
+        self.threshold = np.append(np.inf, values[self.last])
+
+    def roc(self, weights: NDArray[np.float64]) -> Roc:
+        """The curve when text i counts `weights[i]` times."""
+        ordered = weights[self.order]
+        true = np.cumsum(ordered * self.positive)[self.last]
+        false = np.cumsum(ordered * ~self.positive)[self.last]
+        return Roc(np.append(0.0, false / false[-1]), np.append(0.0, true / true[-1]), self.threshold)
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
     """Probability that a random positive scores above a random negative, ties counted half."""
-    curve = roc(scores, labels)
+    return area(roc(scores, labels))
+
+
+def area(curve: Roc) -> float:
+    """Area under the curve."""
     return float(np.trapezoid(curve.tpr, curve.fpr))
 
 
@@ -56,7 +72,11 @@ def threshold_at_fpr(scores: ArrayLike, labels: ArrayLike, fpr: float) -> float:
 
 def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, fpr: float) -> float:
     """True-positive rate at `threshold_at_fpr`: a step function, never interpolated upwards."""
-    curve = roc(scores, labels)
+    return power(roc(scores, labels), fpr)
+
+
+def power(curve: Roc, fpr: float) -> float:
+    """The highest true-positive rate whose false-positive rate is at most `fpr`."""
     return float(curve.tpr[np.flatnonzero(curve.fpr <= fpr)[-1]])
 
 
@@ -118,31 +138,33 @@ class Estimate(NamedTuple):
 
 
 def bootstrap(
-    metric: Metric,
+    metrics: Sequence[Metric],
     scores: ArrayLike,
     labels: ArrayLike,
     groups: Sequence[Hashable],
     generator: np.random.Generator,
     resamples: int = 200,
     confidence: float = 0.95,
-) -> Estimate:
+) -> list[Estimate]:
     """Percentile bootstrap over whole groups (documents that share a source text come and go together).
 
     Resamples without one of the classes are drawn again; the interval assumes that groups are independent.
     """
-    values, classes = np.asarray(scores, dtype=np.float64), np.asarray(labels)
+    ranking, classes = _Ranking(scores, labels), np.asarray(labels)
     _, member = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)
-    members = np.split(np.argsort(member, kind="stable"), np.cumsum(np.bincount(member))[:-1])
-    found: list[float] = []
+    n_groups, found = int(member.max()) + 1, []
     for _ in range(20 * resamples):
-        rows = np.concatenate([members[i] for i in generator.integers(len(members), size=len(members))])
-        if 0 < classes[rows].sum() < len(rows):
-            found.append(metric(values[rows], classes[rows]))
+        weights = np.bincount(generator.integers(n_groups, size=n_groups), minlength=n_groups)[member].astype(np.float64)
+        if 0 < weights[classes == 1].sum() < weights.sum():
+            curve = ranking.roc(weights)
+            found.append([metric(curve) for metric in metrics])
         if len(found) == resamples:
             break
-    tail = (1 - confidence) / 2
-    lower, upper = np.quantile(found, [tail, 1 - tail]) if found else (np.nan, np.nan)
-    return Estimate(metric(values, classes), float(lower), float(upper))
+    tail, whole = (1 - confidence) / 2, ranking.roc(np.ones(len(classes)))
+    bounds = np.quantile(found, [tail, 1 - tail], axis=0) if found else np.full((2, len(metrics)), np.nan)
+    return [
+        Estimate(metric(whole), float(low), float(high)) for metric, low, high in zip(metrics, bounds[0], bounds[1], strict=True)
+    ]
 
 
 def binomial_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 
-def cauchy_statistic(p_values: ArrayLike) -> Floats:
-    """Mean of tan((1/2 - p) pi) along the last axis: large if any p is small (Liu & Xie, JASA 2020).
+def cauchy_statistic(p_values: ArrayLike, weights: ArrayLike | None = None) -> Floats:
+    """(Weighted) mean of tan((1/2 - p) pi) along the last axis: large if any p is small (Liu & Xie, JASA 2020).
 
     Ours: p is clipped to [1e-15, .999], because at p = 1 the tangent is -infinity. A p of .999 still outweighs another one
     of .001; ranking the statistic within the population keeps that from costing validity, only power.
     """
     p = np.clip(np.asarray(p_values, dtype=np.float64), 1e-15, 0.999)
-    statistic: Floats = np.tan((0.5 - p) * np.pi).mean(axis=-1)
+    statistic: Floats = np.average(np.tan((0.5 - p) * np.pi), axis=-1, weights=None if weights is None else np.asarray(weights))
     return statistic
 
 

@@ -47,7 +47,7 @@ def randomised_p_value(calibration: ArrayLike, score: float, rng: np.random.Gene
     return float((above + rng.random() * (1 + ties)) / (len(reference) + 1))
 
 
-def combined_p_value(calibration: ArrayLike, scores: ArrayLike) -> float:
+def combined_p_value(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
     """One p-value from several scores of one document, exact under any dependence between them.
 
     The document joins the population; within these n + 1 documents every score becomes a rank p-value, each document's
@@ -59,6 +59,7 @@ def combined_p_value(calibration: ArrayLike, scores: ArrayLike) -> float:
     Args:
         calibration: (n, k) scores of the population, higher = more evidence against the null.
         scores: (k,) scores of the tested document.
+        weights: (k,) shares of the scores in the statistic, fixed beforehand; equal by default.
 
     Returns:
         A p-value in [1/(n+1), 1].
@@ -71,7 +72,7 @@ def combined_p_value(calibration: ArrayLike, scores: ArrayLike) -> float:
     for j, column in enumerate(pooled.T):
         ordered = np.sort(column)
         ranks[:, j] = len(column) - np.searchsorted(ordered, column, side="left")  # how many are at least as large
-    statistics = cauchy_statistic(ranks / len(pooled))
+    statistics = cauchy_statistic(ranks / len(pooled), weights)
     # Equal rank vectors must stay tied: a difference in the last bit of a sum is not evidence.
     return float(np.count_nonzero(statistics >= statistics[-1] - 1e-9 * max(1.0, abs(statistics[-1]))) / len(pooled))
 

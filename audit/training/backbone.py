@@ -96,6 +96,7 @@ def train_backbone(
     device: str = "cpu",
     checkpoint: Path | None = None,
     progress: Callable[[int, float], None] = lambda epochs, score: None,
+    identity: str = "",
 ) -> tuple[Backbone, Fitted]:
     """Fine-tune the model in `folder` on random crops; the validation score is the AUROC on whole texts.
 
@@ -119,7 +120,7 @@ def train_backbone(
 
     loss = LOSSES[loss_name](len(texts)).to(target)
     model, fitted = fit(
-        lambda: Backbone(folder, reader, base).to(target), inputs, labels, loss, validate, schedule, checkpoint, progress
+        lambda: Backbone(folder, reader, base).to(target), inputs, labels, loss, validate, schedule, checkpoint, progress, identity
     )
     return cast(Backbone, model), fitted
 

@@ -74,6 +74,13 @@ def collect(scores: Sequence[TokenScores], statistics: Sequence[str] = tuple(STA
     return Blocks(features, counts)
 
 
+def choose(blocks: Blocks, states: bool, statistics: bool) -> Blocks:
+    """Keep the columns of the states, of the statistics, or both."""
+    first = blocks.features.shape[2] - len(STATISTICS)
+    columns = slice(0 if states else first, None if statistics else first)
+    return Blocks(blocks.features[:, :, columns], blocks.counts)
+
+
 def extract(
     session: Session,
     texts: Sequence[str],

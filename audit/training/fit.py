@@ -74,6 +74,7 @@ def fit(
     schedule: Schedule,
     checkpoint: Path | None = None,
     progress: Callable[[int, float], None] = lambda step, score: None,
+    identity: str = "",
 ) -> tuple[nn.Module, Fitted]:
     """Train a model and return it with the weights of its best epoch.
 
@@ -86,6 +87,7 @@ def fit(
         schedule: see there.
         checkpoint: written after each epoch and continued from, if it is there.
         progress: called after each epoch with (epochs done, validation score).
+        identity: of data, loss and base model: a checkpoint of another identity is refused.
 
     Raises:
         AuditError: the loss becomes NaN or infinite, or the checkpoint belongs to another run.
@@ -93,7 +95,7 @@ def fit(
     devices = list(range(torch.cuda.device_count()))
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(schedule.seed)
-        run = _Run(build(), loss, np.random.default_rng(schedule.seed), labels, schedule)
+        run = _Run(build(), loss, np.random.default_rng(schedule.seed), labels, schedule, identity)
         if checkpoint is not None:
             run.resume(checkpoint)
         while not run.finished:
@@ -112,9 +114,16 @@ class _Run:
     """The state of a fit between two epochs: all of it goes into the checkpoint."""
 
     def __init__(
-        self, model: nn.Module, loss: nn.Module, generator: np.random.Generator, labels: NDArray[np.int64], schedule: Schedule
+        self,
+        model: nn.Module,
+        loss: nn.Module,
+        generator: np.random.Generator,
+        labels: NDArray[np.int64],
+        schedule: Schedule,
+        identity: str,
     ) -> None:
         self.model, self.loss, self.generator, self.schedule = model, loss, generator, schedule
+        self.run = {"schedule": asdict(schedule), "identity": identity}
         self.labels = torch.as_tensor(labels)
         # The sampler starts afresh each epoch, so that an interrupted run goes on with the same batches.
         self.sampler = lambda: DualSampler(labels, schedule.batch_size, generator)
@@ -164,7 +173,7 @@ class _Run:
         """Write beside the last checkpoint, then take its place; the last one stays as `.previous`."""
         tensors = {f"{name}.{key}": value for name, state in self._states().items() for key, value in state.items()}
         facts = {
-            "schedule": asdict(self.schedule),
+            "run": self.run,
             "step": self.step,
             "scores": self.scores,
             "best_epoch": self.best_epoch,
@@ -188,7 +197,7 @@ class _Run:
             "best": self.best,
             "loss": self.loss.state_dict(),
             "optimiser": moments,
-            "torch": {"rng": torch.get_rng_state()},
+            "torch": {"cpu": torch.get_rng_state(), **({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})},
         }
 
     def resume(self, path: Path) -> None:
@@ -203,8 +212,8 @@ class _Run:
             except (OSError, SafetensorError, KeyError, TypeError, ValueError):
                 warnings.warn(f"The checkpoint {candidate} is damaged; the one before it is used.", stacklevel=2)
                 continue
-            if facts["schedule"] != asdict(self.schedule):
-                raise AuditError(f"The checkpoint {candidate} belongs to a run with other settings; remove it or repeat those.")
+            if facts["run"] != self.run:
+                raise AuditError(f"The checkpoint {candidate} belongs to a run with other settings or data; remove it or repeat those.")
             self._restore(facts, tensors)
             return
 
@@ -219,7 +228,9 @@ class _Run:
             number, moment = key.split(".", 1)
             parameter = self.parameters[int(number)]
             self.optimiser.state[parameter][moment] = value if moment == "step" else value.to(parameter.device)
-        torch.set_rng_state(tensors["torch.rng"])
+        torch.set_rng_state(tensors["torch.cpu"])
+        if "torch.cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["torch.cuda"])
         self.generator.bit_generator.state = facts["generator"]
         self.step, self.scores, self.best_epoch = facts["step"], facts["scores"], facts["best_epoch"]
 

@@ -28,7 +28,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Labelled:
-    """One normalised text and what is known about it; empty strings where nothing is."""
+    """One normalised text and what is known about it; empty strings where nothing is.
+
+    `columns`: further fields that the user named, as (field, value). `group`: texts of one group are never split.
+    """
 
     text: str
     label: str
@@ -38,6 +41,7 @@ class Labelled:
     generator: str = ""
     population: str = ""
     shared_prefix_chars: int = 0
+    columns: tuple[tuple[str, str], ...] = ()
     group: str = field(default="", compare=False)
 
     @property
@@ -67,7 +71,9 @@ class LabelledTexts:
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-def read_labelled(paths: Sequence[Path], text_field: str = "text", label_field: str = "label") -> LabelledTexts:
+def read_labelled(
+    paths: Sequence[Path], text_field: str = "text", label_field: str = "label", columns: Sequence[str] = ()
+) -> LabelledTexts:
     """Read the files, cut prefixes that a pair shares, drop repeated texts, group what belongs together.
 
     Raises:
@@ -77,7 +83,7 @@ def read_labelled(paths: Sequence[Path], text_field: str = "text", label_field: 
     digests: dict[str, str] = {}
     for path in paths:
         digest = hashlib.sha256()
-        rows += _rows(path, text_field, label_field, digest.update)
+        rows += _rows(path, (text_field, label_field, columns), digest.update)
         digests[path.name] = digest.hexdigest()
     if not rows:
         raise AuditError(f"{', '.join(map(str, paths))}: no labelled texts.")
@@ -101,14 +107,17 @@ def read_labelled(paths: Sequence[Path], text_field: str = "text", label_field: 
     return LabelledTexts(texts, digests, tuple(notes))
 
 
-def _rows(path: Path, text_field: str, label_field: str, digest: Callable[[bytes], object]) -> list[Labelled]:
+_Fields = tuple[str, str, Sequence[str]]  # of the text, of the label, and further columns
+
+
+def _rows(path: Path, fields: _Fields, digest: Callable[[bytes], object]) -> list[Labelled]:
     found = []
     try:
         with _OPENERS.get(path.suffix, Path.open)(path, "rb") as lines:
             for number, line in enumerate(lines, start=1):
                 digest(line)
                 if line.strip():
-                    found.append(_row(line, f"Line {number} of {path}", f"{path.name}:{number}", text_field, label_field))
+                    found.append(_row(line, f"Line {number} of {path}", f"{path.name}:{number}", fields))
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise AuditError(f"{path} is damaged ({error}); fetch it again.") from error
     except OSError as error:
@@ -116,7 +125,8 @@ def _rows(path: Path, text_field: str, label_field: str, digest: Callable[[bytes
     return found
 
 
-def _row(line: bytes, where: str, name: str, text_field: str, label_field: str) -> Labelled:
+def _row(line: bytes, where: str, name: str, fields: _Fields) -> Labelled:
+    text_field, label_field, columns = fields
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -127,10 +137,10 @@ def _row(line: bytes, where: str, name: str, text_field: str, label_field: str) 
     if not isinstance(text, str):
         raise AuditError(f"{where} has no text in the field {text_field!r}; choose another with --text-field.")
     if label not in LABELS:
-        fields = ", ".join(sorted(map(str, row)))
+        present = ", ".join(sorted(map(str, row)))
         raise AuditError(
             f"{where} has {label!r} in the field {label_field!r}, not one of {', '.join(LABELS)}; mend it, or choose another "
-            f"field of {fields} with --label-field."
+            f"field of {present} with --label-field."
         )
     if _SURROGATE.search(text):
         raise AuditError(f"{where} has half a character (a lone surrogate); mend or remove it.")
@@ -138,7 +148,10 @@ def _row(line: bytes, where: str, name: str, text_field: str, label_field: str) 
     if not isinstance(shared, int) or not 0 <= shared:
         raise AuditError(f"{where} has shared_prefix_chars {shared!r}, not a number of characters; mend it.")
     known = {key: str(row.get(key) or "") for key in ("source", "domain", "generator", "population")}
-    return Labelled(text, label, str(row.get("pair") or name), shared_prefix_chars=shared, **known)
+    if missing := [column for column in columns if column not in row]:
+        raise AuditError(f"{where} has no field {missing[0]!r}; choose others with --group.")
+    extra = tuple((column, str(row[column])) for column in columns)
+    return Labelled(text, label, str(row.get("pair") or name), shared_prefix_chars=shared, columns=extra, **known)
 
 
 def cut_shared_prefixes(rows: Sequence[Labelled]) -> tuple[list[Labelled], int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ from scipy.special import erf, softmax
 
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
+from llm_audit.paths import data_root
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
 
 Array = NDArray[np.float32]
@@ -209,6 +211,33 @@ def load_head(path: Path) -> Head:
     except (SafetensorError, ValidationError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
         raise AuditError(f"{path} is not a classifier of this version of llm-audit; train it anew.") from error
     return head
+
+
+def resolve(spec: str) -> Head:
+    """A head by file or by the name under which `llm-audit train` saved it.
+
+    Raises:
+        AuditError: there is none, or it is damaged.
+    """
+    path = Path(spec)
+    if path.suffix != ".safetensors":
+        path = path_of(spec)
+    if not path.exists():
+        own = sorted(found.stem for found in (data_root() / "classifiers").glob("*.safetensors"))
+        known = f"yours are {', '.join(own)}" if own else "you have none yet"
+        raise AuditError(f"There is no classifier {spec!r}: {known}; `llm-audit train` makes one.")
+    return load_head(path)
+
+
+def path_of(name: str) -> Path:
+    """Where the user's classifier of that name is kept.
+
+    Raises:
+        AuditError: it cannot be a name.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", name):
+        raise AuditError(f"{name!r} is not a classifier name: use lower-case letters, digits, '.', '_' and '-'.")
+    return data_root() / "classifiers" / f"{name}.safetensors"
 
 
 def detector_of(head: Head) -> Detector:

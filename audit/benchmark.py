@@ -1,0 +1,67 @@
+"""What `llm-audit bench` found: the vocabulary between the evaluation and its reports. Nothing here computes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from llm_audit.results import Model
+
+
+class Interval(Model):
+    """A value and its 95 % interval: bootstrap over groups for areas and powers, Clopper-Pearson for rates."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+class Power(Model):
+    """One detector on one slice: machine texts against human texts. Areas and TPR use the statistic, not the p-value."""
+
+    detector: str
+    by: str
+    group: str
+    n_human: int
+    n_machine: int
+    auroc: Interval | None
+    tpr_at_5_percent_fpr: Interval | None
+    tpr_at_1_percent_fpr: Interval | None
+    one_way_partial_auc: float | None
+    two_way_partial_auc: float | None
+    macro_f1_at_alpha_1_percent: float | None
+    flagged_at_alpha_5_percent: float | None
+    flagged_at_alpha_1_percent: float | None
+
+
+class FalseAlarms(Model):
+    """How many human texts of a slice have p <= alpha."""
+
+    detector: str
+    by: str
+    group: str
+    n: int
+    at_5_percent: Interval
+    at_1_percent: Interval
+
+
+class Curve(Model):
+    """Nominal alpha against the realised rate among all human texts."""
+
+    detector: str
+    nominal: tuple[float, ...]
+    realised: tuple[float, ...]
+
+
+class Benchmark(Model):
+    """Everything that `llm-audit bench` found."""
+
+    schema_version: Literal["1"] = "1"
+    population: str
+    population_digest: str
+    model: str
+    data: dict[str, str]
+    notes: tuple[str, ...]
+    detectors: tuple[str, ...]
+    power: tuple[Power, ...]
+    false_alarms: tuple[FalseAlarms, ...]
+    curves: tuple[Curve, ...]

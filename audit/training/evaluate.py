@@ -1,0 +1,206 @@
+"""How well detectors do on labelled texts: power, realised false-positive rates, fairness, calibration.
+
+A text is judged by its first window, of at most as many tokens as the population judges at once. Knows nothing about how
+results are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Interval, Power
+from llm_audit.detectors.base import Detector
+from llm_audit.plan import COMBINED_RULE, check_comparable, hidden_layers
+from llm_audit.populations import MINIMUM_TOKENS, Population
+from llm_audit.scoring.request import Request
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.stats import classification as metric
+from llm_audit.training.features import request_for
+from llm_audit.training.labelled import Labelled, LabelledTexts
+
+ALPHAS = (0.05, 0.01)
+CURVE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+MAX_FPR, MIN_TPR = 0.05, 0.8
+"""Of the partial areas: those of DACTYL's evaluation."""
+
+FEWEST = 5
+"""Texts of each class below which a row gets no areas: they would say nothing."""
+
+LENGTH_EDGES = (64, 96, 128, 160, 192, 256)
+
+ALL = "all"
+
+
+class Judged(NamedTuple):
+    """One text: its length, and per detector (and `AUD100`) statistic and p-value."""
+
+    text: Labelled
+    n_tokens: int
+    statistic: dict[str, float]
+    p_value: dict[str, float]
+
+
+def judge(
+    session: Session,
+    population: Population,
+    detectors: Sequence[Detector],
+    texts: Sequence[Labelled],
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Iterator[Judged]:
+    """Score and judge the texts of at least `MINIMUM_TOKENS` tokens."""
+    check_comparable(session, population)
+    scores = session.score([text.text for text in texts], _request(detectors), progress)
+    for text, one in zip(texts, scores, strict=True):
+        if len(one) >= MINIMUM_TOKENS:
+            yield judge_one(text, one[: population.longest_window], population, detectors)
+
+
+def _request(detectors: Sequence[Detector]) -> Request:
+    return request_for(hidden_layers(detectors))
+
+
+def judge_one(text: Labelled, window: TokenScores, population: Population, detectors: Sequence[Detector]) -> Judged:
+    """One text's first window against the population."""
+    stretch = population.beginning(len(window))
+    part = window[: stretch.stop]
+    statistic = {detector.name: detector.statistic(part) for detector in detectors}
+    p_value = {detector.name: population.compare(window, detector).p_value for detector in detectors}
+    combined = population.compare_all(window, detectors).p_value
+    return Judged(text, len(window), statistic | {COMBINED_RULE: -combined}, p_value | {COMBINED_RULE: combined})
+
+
+Slice = tuple[str, str, Callable[[Judged], bool]]  # by, group, who belongs to it
+
+
+def slices(judged: Sequence[Judged], columns: Sequence[str]) -> list[Slice]:
+    """Everything, then by domain, generator, length and population, then by the user's own columns."""
+    keys: dict[str, Callable[[Judged], str]] = {
+        "domain": lambda one: f"{one.text.source} {one.text.domain}".strip(),
+        "generator": lambda one: one.text.generator,
+        "length": lambda one: length_bin(one.n_tokens),
+        "population": lambda one: one.text.population,
+        **{column: lambda one, column=column: dict(one.text.columns)[column] for column in columns},  # type: ignore[misc]  # default binds it
+    }
+    found: list[Slice] = [(ALL, ALL, lambda one: True)]
+    for by, key in keys.items():
+        groups = sorted({key(one) for one in judged} - {""})
+        found += [(by, group, lambda one, key=key, group=group: key(one) == group) for group in groups]  # type: ignore[misc]  # likewise
+    return found
+
+
+def length_bin(n_tokens: int) -> str:
+    """Name of the bin of a number of tokens."""
+    low = max(edge for edge in LENGTH_EDGES if edge <= n_tokens)
+    return f"from {low:3d} tokens"
+
+
+def evaluate(
+    data: LabelledTexts,
+    judged: Sequence[Judged],
+    detectors: Sequence[Detector],
+    population: Population,
+    model: str,
+    columns: Sequence[str] = (),
+    seed: int = 0,
+) -> Benchmark:
+    """All tables. The bootstrap is over groups of texts that share a source, seeded."""
+    names = (COMBINED_RULE, *(detector.name for detector in detectors))
+    power, alarms = [], []
+    machine = [one for one in judged if one.text.is_machine]
+    human = [one for one in judged if one.text.label == "human"]
+    revised = [one for one in judged if one.text.label == "machine-revised"]
+    parts = [*slices(judged, columns), ("label", "machine-revised", lambda one: True)]
+    for by, group, belongs in parts:
+        positives = [one for one in (revised if by == "label" else machine) if belongs(one)]
+        negatives = _negatives(by, positives, human, belongs)
+        for name in names if positives else ():
+            power.append(_power(name, by, group, positives, negatives, np.random.default_rng(seed)))
+        if by not in ("generator", "label") and negatives:
+            alarms += [_alarms(name, by, group, negatives) for name in names]
+    curves = [
+        Curve(detector=name, nominal=CURVE, realised=tuple(float(np.mean(p <= alpha)) for alpha in CURVE))
+        for name in names
+        if human
+        for p in [np.array([one.p_value[name] for one in human])]
+    ]
+    return Benchmark(
+        population=population.datasheet.name,
+        population_digest=population.digest,
+        model=model,
+        data=data.digests,
+        notes=(*data.notes, *_notes(data, judged, population)),
+        detectors=names,
+        power=tuple(power),
+        false_alarms=tuple(alarms),
+        curves=tuple(curves),
+    )
+
+
+def _notes(data: LabelledTexts, judged: Sequence[Judged], population: Population) -> list[str]:
+    short = len(data.texts) - len(judged)
+    notes = [f"Each text is judged by its first {population.longest_window} tokens at most."]
+    if short:
+        notes.append(f"{short:,} texts have fewer than {MINIMUM_TOKENS} tokens and were left out.")
+    return notes
+
+
+def _negatives(by: str, positives: list[Judged], human: list[Judged], belongs: Callable[[Judged], bool]) -> list[Judged]:
+    """The human texts to compare with: of the slice, or, for a generator, of the domains that it wrote in."""
+    if by not in ("generator", "label"):
+        return [one for one in human if belongs(one)]
+    domains = {(one.text.source, one.text.domain) for one in positives}
+    same = [one for one in human if (one.text.source, one.text.domain) in domains]
+    return same if len(same) >= FEWEST else human
+
+
+def _power(
+    name: str, by: str, group: str, positives: list[Judged], negatives: list[Judged], generator: np.random.Generator
+) -> Power:
+    both = [*negatives, *positives]
+    scores = np.array([one.statistic[name] for one in both])
+    p_values = np.array([one.p_value[name] for one in both])
+    labels = np.repeat([0, 1], [len(negatives), len(positives)])
+    enough = min(len(negatives), len(positives)) >= FEWEST
+    groups = [one.text.group for one in both]
+
+    areas: list[Interval | None] = [None, None, None]
+    if enough:
+        metrics = (metric.area, partial(metric.power, fpr=0.05), partial(metric.power, fpr=0.01))
+        areas = [Interval(**found._asdict()) for found in metric.bootstrap(metrics, scores, labels, groups, generator)]
+    return Power(
+        detector=name,
+        by=by,
+        group=group,
+        n_human=len(negatives),
+        n_machine=len(positives),
+        auroc=areas[0],
+        tpr_at_5_percent_fpr=areas[1],
+        tpr_at_1_percent_fpr=areas[2],
+        one_way_partial_auc=metric.one_way_partial_auc(scores, labels, MAX_FPR) if enough else None,
+        two_way_partial_auc=metric.two_way_partial_auc(scores, labels, MAX_FPR, MIN_TPR) if enough else None,
+        macro_f1_at_alpha_1_percent=metric.macro_f1(-p_values, labels, -0.01) if enough else None,
+        flagged_at_alpha_5_percent=_share(p_values[labels == 1], 0.05),
+        flagged_at_alpha_1_percent=_share(p_values[labels == 1], 0.01),
+    )
+
+
+def _share(p_values: NDArray[np.float64], alpha: float) -> float:
+    return float(np.mean(p_values <= alpha))
+
+
+def _alarms(name: str, by: str, group: str, humans: list[Judged]) -> FalseAlarms:
+    five, one = (rate([text.p_value[name] for text in humans], alpha) for alpha in ALPHAS)
+    return FalseAlarms(detector=name, by=by, group=group, n=len(humans), at_5_percent=five, at_1_percent=one)
+
+
+def rate(p_values: Sequence[float], alpha: float) -> Interval:
+    """Share of p <= alpha, with its exact interval."""
+    flagged = int(np.sum(np.asarray(p_values) <= alpha))
+    lower, upper = metric.binomial_interval(flagged, len(p_values))
+    return Interval(value=flagged / len(p_values), lower=lower, upper=upper)

@@ -1,0 +1,166 @@
+"""From labelled texts to a saved classifier: split by group, train, measure on what was held back, write the card.
+
+The shipped classifier is made by this recipe too. Knows nothing about the command line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.generated.classifier import STATISTICS, Card, Head
+from llm_audit.errors import AuditError
+from llm_audit.scoring.session import Session
+from llm_audit.training import features as feature
+from llm_audit.training import heads
+from llm_audit.training.fit import Schedule
+from llm_audit.training.labelled import Labelled, LabelledTexts, check_trainable
+
+VALIDATION_SHARE = 0.15
+
+SCHEDULES = {
+    "logistic": Schedule(epochs=15, batch_size=256, learning_rate=2e-3, weight_decay=0.1, patience=5),
+    "mlp": Schedule(epochs=15, batch_size=64, learning_rate=5e-4, weight_decay=0.1, patience=5),
+    "attention": Schedule(epochs=15, batch_size=64, learning_rate=5e-4, weight_decay=0.1, patience=5),
+    "backbone": Schedule(epochs=3, batch_size=16, learning_rate=2e-5, weight_decay=0.01, patience=2),
+}
+"""Kind -> how to train it unless the user says otherwise."""
+
+
+def held_back(texts: Sequence[Labelled], seed: int, share: float = VALIDATION_SHARE) -> NDArray[np.bool_]:
+    """(n,): which texts validate; whole groups, by a hash, so that adding texts moves no other text.
+
+    Raises:
+        AuditError: one part would lack a class.
+    """
+    limit = int(share * 2**32)
+
+    def drawn(group: str) -> bool:
+        return int.from_bytes(hashlib.sha256(f"{seed} {group}".encode()).digest()[:4], "big") < limit
+
+    validation = np.array([drawn(text.group) for text in texts])
+    machine = np.array([text.is_machine for text in texts])
+    for part in (validation, ~validation):
+        if not machine[part].any() or machine[part].all():
+            raise AuditError("The texts form too few groups (`pair`) to hold some back for validation; add independent texts.")
+    return validation
+
+
+def train_and_save(
+    session: Session,
+    data: LabelledTexts,
+    texts: Sequence[Labelled],
+    target: Path,
+    kind: str,
+    parts: str,
+    loss: str,
+    settings: dict[str, Any],
+    scoring: Callable[[float], None] = lambda fraction: None,
+    training: Callable[[float], None] = lambda fraction: None,
+) -> Head:
+    """Train a head on the session's model and write it to `target`.
+
+    Args:
+        data, texts: what was read, and those of it that train (human and machine).
+        kind: one of `heads.KINDS`.
+        parts: of the features, joined by "+": states, statistics.
+        loss: one of `losses.LOSSES`.
+        settings: fields of `Schedule` that differ from `SCHEDULES`.
+        scoring, training: progress, in [0, 1].
+
+    Raises:
+        AuditError: too few texts are long enough, or the features are not numbers.
+    """
+    n_layers = int(session.model.config["num_hidden_layers"])
+    layers = feature.default_layers(n_layers)
+    blocks = feature.extract(session, [text.text for text in texts], layers, progress=scoring)
+    long = blocks.counts >= feature.MINIMUM_BLOCKS
+    blocks, kept = blocks[np.flatnonzero(long)], [text for text, enough in zip(texts, long, strict=True) if enough]
+    check_trainable(kept)
+    statistics = tuple(STATISTICS) if "statistics" in parts else ()
+    blocks = feature.choose(blocks, "states" in parts, "statistics" in parts)
+    schedule = Schedule(**asdict(SCHEDULES[kind]) | settings)
+    validation = held_back(kept, schedule.seed)
+
+    def step(epoch: int, score: float) -> None:
+        training(epoch / schedule.epochs)
+
+    network, space, fitted = heads.train_head(blocks, kept, validation, kind, loss, schedule, progress=step)
+    training(1.0)
+    labels = np.array([text.is_machine for text in kept], dtype=np.int64)
+    rows = np.flatnonzero(validation)
+    predicted = heads.predict(network, space, blocks[rows])
+    counts = Counter((text.label, "validating" if held else "training") for text, held in zip(kept, validation, strict=True))
+    card = Card(
+        name=target.stem,
+        kind=kind,
+        model=session.model.name,
+        model_digest=session.model.digest,
+        layers=layers if "states" in parts else (),
+        statistics=statistics,
+        loss=loss,
+        settings={
+            **asdict(schedule), "features": parts, "ridge": heads.RIDGE, "clip": heads.CLIP, "window": feature.WINDOW,
+            "best_epoch": fitted.best_epoch, "validation_share": VALIDATION_SHARE,
+        },
+        data=data.digests | {"texts": data.digest},
+        texts={f"{label} {part}": count for (label, part), count in sorted(counts.items())},
+        metrics=heads.measure(predicted, labels[rows]),
+        **heads.provenance(),
+    )  # fmt: skip
+    head = heads.as_head(network, space, card)
+    write(head.content, target)
+    return head
+
+
+def write(content: bytes, target: Path) -> None:
+    """Beside the old file first, then in its place: an interruption leaves the old one."""
+    partial = target.with_name(target.name + ".partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise AuditError(f"The classifier could not be written to {target}: {error.strerror}.") from error
+
+
+def finetune(
+    folder: Path,
+    data: LabelledTexts,
+    texts: Sequence[Labelled],
+    target: Path,
+    loss: str,
+    settings: dict[str, Any],
+    device: str,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Path:
+    """Fine-tune a backbone and write it to the folder `target`; interrupted, the next call goes on from its checkpoint."""
+    from llm_audit.training import backbone
+
+    schedule = Schedule(**asdict(SCHEDULES["backbone"]) | settings)
+    validation = held_back(texts, schedule.seed)
+    parts = [[text for text, held in zip(texts, validation, strict=True) if bool(held) is wanted] for wanted in (False, True)]
+    checkpoint = target.with_name(target.name + ".checkpoint.safetensors")
+    model, fitted = backbone.train_backbone(
+        folder, parts[0], parts[1], loss, schedule, device, checkpoint, lambda epoch, score: progress(epoch / schedule.epochs),
+        identity=f"{data.digest} {loss} {folder.resolve()}",
+    )  # fmt: skip
+    labels = np.array([text.is_machine for text in parts[1]], dtype=np.int64)
+    scores = backbone.score(model, [text.text for text in parts[1]]).astype(np.float64)
+    card = {
+        "name": target.name, "loss": loss, "schedule": asdict(schedule), "best_epoch": fitted.best_epoch,
+        "data": data.digests | {"texts": data.digest}, "texts": {"training": len(parts[0]), "validating": len(parts[1])},
+        "metrics": heads.measure(scores, labels), **heads.provenance(),
+    }  # fmt: skip
+    backbone.save(model, target, card)
+    for leftover in checkpoint.parent.glob(checkpoint.name + "*"):
+        leftover.unlink()
+    return target

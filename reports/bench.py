@@ -1,0 +1,134 @@
+"""The results of `llm-audit bench` on the terminal, as JSON and as a page with plots.
+
+Knows nothing of how the numbers came about.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Interval, Power
+from llm_audit.reports import html, json
+from llm_audit.reports import write as files
+from llm_audit.terminal import terminal_safe
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+COMBINED = "AUD100"
+DECADES = 3
+"""The calibration plot runs from .001 to 1."""
+
+
+def render_json(found: Benchmark) -> str:
+    """Everything, indented."""
+    return json.dump(found.model_dump())
+
+
+@dataclass(frozen=True)
+class Line:
+    """One detector's calibration curve, in units of the plot: 100 wide, 100 high, downwards."""
+
+    name: str
+    points: str
+
+
+def render_html(found: Benchmark) -> str:
+    """A page: power by slice, false alarms by group, calibration. Equal results give equal bytes."""
+    return html.page(
+        "bench.html.j2",
+        found=found,
+        lines=[line(curve) for curve in found.curves],
+        power={by: [row for row in found.power if row.by == by] for by in dict.fromkeys(row.by for row in found.power)},
+        alarms={by: [row for row in found.false_alarms if row.by == by] for by in dict.fromkeys(r.by for r in found.false_alarms)},
+        cell=cell,
+        percent=percent,
+        decades=DECADES,
+        combined=COMBINED,
+    )
+
+
+def line(curve: Curve) -> Line:
+    """Both axes logarithmic; rates below the axis sit on it."""
+
+    def place(rate: float) -> float:
+        return round(100 * (1 + math.log10(max(rate, 10**-DECADES)) / DECADES), 2)
+
+    points = (f"{place(x)},{round(100 - place(y), 2)}" for x, y in zip(curve.nominal, curve.realised, strict=True))
+    return Line(curve.detector, " ".join(points))
+
+
+RENDERERS: dict[str, Callable[[Benchmark], str]] = {".html": render_html, ".htm": render_html, ".json": render_json}
+
+
+def renderer_for(path: str | os.PathLike[str]) -> Callable[[Benchmark], str]:
+    """The renderer for a path's suffix; AuditError for an unknown one, so call it before a long run."""
+    return files.choose(path, RENDERERS)
+
+
+def write(found: Benchmark, path: str | os.PathLike[str]) -> None:
+    """Write in the format that the path's suffix names."""
+    files.write(path, renderer_for(path)(found))
+
+
+def cell(interval: Interval | None) -> str:
+    """A value with its interval."""
+    return "–" if interval is None else f"{interval.value:.3f} [{interval.lower:.3f}, {interval.upper:.3f}]"
+
+
+def percent(interval: Interval) -> str:
+    """A rate with its interval, in per cent."""
+    return f"{100 * interval.value:.1f} % [{100 * interval.lower:.1f}, {100 * interval.upper:.1f}]"
+
+
+def print_benchmark(found: Benchmark, console: Console, *, fairness: bool = False) -> None:
+    """Tables for a reader; of single slices only the combination of all detectors, the rest is in the files."""
+    for note in found.notes:
+        console.print(terminal_safe(note), markup=False, highlight=False)
+    if not fairness:
+        _print_power("Detectors, all texts", [row for row in found.power if row.by == "all"], console, first="detector")
+        for by in dict.fromkeys(row.by for row in found.power if row.by != "all"):
+            rows = [row for row in found.power if row.by == by and row.detector == COMBINED]
+            _print_power(f"{COMBINED} by {by}", rows, console, first="group")
+    shown = found.detectors if fairness else (COMBINED,)
+    for detector in shown:
+        rows = [row for row in found.false_alarms if row.detector == detector]
+        if rows:
+            _print_alarms(f"{detector}: share of human texts flagged, with exact 95 % interval", rows, console)
+
+
+def _print_power(title: str, rows: list[Power], console: Console, first: str) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    for name in ("human", "machine", "AUROC", "TPR at 1 % FPR", "found at α .01", "at α .05"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            terminal_safe(getattr(row, first)), f"{row.n_human:,}", f"{row.n_machine:,}",
+            cell(row.auroc), cell(row.tpr_at_1_percent_fpr),
+            f"{row.flagged_at_alpha_1_percent:.1%}", f"{row.flagged_at_alpha_5_percent:.1%}",
+        )  # fmt: skip
+    console.print(table)
+    console.print()
+
+
+def _print_alarms(title: str, rows: list[FalseAlarms], console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for name in ("by", "group"):
+        table.add_column(name)
+    for name in ("n", "α .05", "α .01"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            terminal_safe(row.by), terminal_safe(row.group), f"{row.n:,}", percent(row.at_5_percent), percent(row.at_1_percent)
+        )
+    console.print(table)
+    console.print()
