@@ -11,10 +11,17 @@ import math
 import numpy as np
 
 from llm_audit.detectors.base import Detector
-from llm_audit.scoring.tokens import RENYI_ORDERS, TokenScores
+from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, TokenScores
 
 
-def sample_scores(n_tokens: int, rng: np.random.Generator, *, vocabulary: int = 50, two_models: bool = False) -> TokenScores:
+def sample_scores(
+    n_tokens: int,
+    rng: np.random.Generator,
+    *,
+    vocabulary: int = 50,
+    two_models: bool = False,
+    states: tuple[int, int] = (0, 0),
+) -> TokenScores:
     """Scores of a random text under random distributions: every column consistent with the others, float64 inside.
 
     Args:
@@ -22,6 +29,7 @@ def sample_scores(n_tokens: int, rng: np.random.Generator, *, vocabulary: int = 
         rng: source of randomness.
         vocabulary: size of the distributions.
         two_models: add the cross columns, with an independent reference model.
+        states: layers and width of random hidden states; none by default.
     """
     logits = rng.standard_normal((n_tokens, vocabulary)) * rng.uniform(0.5, 4, (n_tokens, 1))
     log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
@@ -43,7 +51,10 @@ def sample_scores(n_tokens: int, rng: np.random.Generator, *, vocabulary: int = 
         mean = -(r * log_p).sum(axis=1)
         columns |= {"cross_entropy": mean, "cross_varentropy": (r * (log_p + mean[:, None]) ** 2).sum(axis=1)}
     rows = np.arange(n_tokens, dtype=np.int32)
+    blocks = rows[: n_tokens // STATE_BLOCK * STATE_BLOCK : STATE_BLOCK]
+    hidden = {"states": rng.standard_normal((len(blocks), *states)).astype(np.float16), "state_start": blocks}
     return TokenScores(
+        **(hidden if states[0] else {}),  # type: ignore[arg-type]  # the two columns have two types
         token_id=observed,
         char_start=4 * rows,
         char_end=4 * rows + 4,
@@ -54,8 +65,12 @@ def sample_scores(n_tokens: int, rng: np.random.Generator, *, vocabulary: int = 
     )
 
 
-def certain_scores(n_tokens: int) -> TokenScores:
+def certain_scores(n_tokens: int, states: tuple[int, int] = (0, 0)) -> TokenScores:
     """Scores of a text that the model was certain of: the edge where ratios divide by zero."""
+    if states[0]:
+        blocks = STATE_BLOCK * np.arange(n_tokens // STATE_BLOCK, dtype=np.int32)
+        zero = np.zeros((len(blocks), *states), np.float16)
+        return dataclasses.replace(certain_scores(n_tokens), states=zero, state_start=blocks)
     zeros, rows = np.zeros(n_tokens, np.float32), np.arange(n_tokens, dtype=np.int32)
     return TokenScores(
         token_id=rows,
@@ -78,15 +93,16 @@ def check_detector(detector: Detector) -> None:
     """Raise AssertionError, with a sentence, if a detector breaks the contract.
 
     Checked: metadata for the reader; finite numbers from 2 to 512 tokens, with one model and with two, also where the model
-    is certain; the same number for the same scores; scores left unchanged; nothing read but the scores; and the direction,
-    higher for text that the model finds likelier.
+    is certain; the same number for the same scores; scores left unchanged; nothing read but the scores; explanations in
+    finite numbers; and the direction, higher for text that the model finds likelier. A detector that reads
+    hidden states has learnt its direction from texts, so random scores cannot show it.
     """
     for name in ("name", "title", "unit", "method"):
         assert getattr(detector, name).strip(), f"{detector.rule} has no {name}"
-    rng = np.random.default_rng(0)
+    rng, states = np.random.default_rng(0), (len(detector.hidden_layers), detector.hidden_size)
     for n_tokens in (2, 3, 64, 512):
         for two_models in (False, True):
-            scores = sample_scores(n_tokens, rng, two_models=two_models)
+            scores = sample_scores(n_tokens, rng, two_models=two_models, states=states)
             before = scores.to_bytes()
             value = detector.statistic(scores)
             assert isinstance(value, float), f"{detector.rule} returns {type(value).__name__}, not float"
@@ -95,8 +111,12 @@ def check_detector(detector: Detector) -> None:
             assert scores.to_bytes() == before, f"{detector.rule} changes the scores it is given"
             moved = dataclasses.replace(scores, char_start=scores.char_start + 7, char_end=scores.char_end + 7)
             assert detector.statistic(moved) == value, f"{detector.rule} depends on where the text stands"
-        assert math.isfinite(detector.statistic(certain_scores(n_tokens))), f"{detector.rule} is not finite on a certain text"
-    assert _prefers_likely_text(detector, rng), f"{detector.rule} is not higher for text that the model finds likelier"
+        certain = certain_scores(n_tokens, states)
+        assert math.isfinite(detector.statistic(certain)), f"{detector.rule} is not finite on a certain text"
+        if detector.explain:
+            shares = detector.explain(certain)
+            assert all(name and math.isfinite(value) for name, value in shares), f"{detector.rule} explains with no number"
+    assert detector.hidden_layers or _prefers_likely_text(detector, rng), f"{detector.rule} is not higher for text that the model finds likelier"
 
 
 def _prefers_likely_text(detector: Detector, rng: np.random.Generator) -> bool:

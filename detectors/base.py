@@ -121,33 +121,35 @@ def known_to(
         weights: rule -> digest of the trained weights behind the population's scores.
 
     Raises:
-        AuditError: a detector that was asked for does not fit. One that was not asked for is left out with a warning: a
-            plugin may be newer than the population.
+        AuditError: a detector that was asked for does not fit. One that was not asked for is left out: with a warning, since
+            a plugin may be newer than the population, but silently where it was trained for another model.
     """
-    fitting = []
+    chosen = []
     for detector in find(names, own):
         if reason := _misfit(detector, None if names else rules, model, weights or {}):
             if names:
                 raise AuditError(reason)
-            warnings.warn(f"{reason} It is left out.", stacklevel=2)
+            if _understands(detector, model):
+                warnings.warn(f"{reason} It is left out.", stacklevel=2)
         else:
-            fitting.append(detector)
-    return fitting
+            chosen.append(detector)
+    return chosen
 
 
 def fitting(detectors: Sequence[Detector], model: str) -> list[Detector]:
-    """Those that understand a model's scores; the others are left out with a warning."""
-    for detector in detectors:
-        if reason := _misfit(detector, None, model, {}):
-            warnings.warn(f"{reason} It is left out.", stacklevel=2)
-    return [detector for detector in detectors if detector.model in (None, model)]
+    """Those that understand the scores of the model with that digest."""
+    return [detector for detector in detectors if _understands(detector, model)]
+
+
+def _understands(detector: Detector, model: str | None) -> bool:
+    return model is None or detector.model in (None, model)
 
 
 def _misfit(detector: Detector, rules: Collection[str] | None, model: str | None, weights: Mapping[str, str]) -> str | None:
-    if model is not None and detector.model not in (None, model):
+    if not _understands(detector, model):
         return (
-            f"The detector {detector.name} was trained on scores of the model with digest {str(detector.model)[:12]}, and this is "
-            f"{model[:12]}; train one for it with `llm-audit train`."
+            f"The detector {detector.name} was trained on scores of the model with digest {str(detector.model)[:12]}, and this "
+            f"is {str(model)[:12]}; train one for it with `llm-audit train`."
         )
     if rules is not None and detector.rule not in rules:
         return f"The population has no scores of the detector {detector.name}."

@@ -54,10 +54,11 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Fitted:
-    """How a fit went; the model itself holds the weights of the best epoch."""
+    """How a fit went; the model itself holds the weights of the best epoch, which may be 0: those that it started with."""
 
     best_epoch: int
     best_score: float
+    start: float  # validation score before the first epoch
     scores: tuple[float, ...]  # validation score after each epoch
 
 
@@ -75,18 +76,20 @@ def fit(
     checkpoint: Path | None = None,
     progress: Callable[[int, float], None] = lambda step, score: None,
     identity: str = "",
+    cells: NDArray[np.int64] | None = None,
 ) -> tuple[nn.Module, Fitted]:
-    """Train a model and return it with the weights of its best epoch.
+    """Train a model and return it with the weights of its best epoch, or those of its start if no epoch was better.
 
     Args:
         build: makes the model; called under the seed.
         inputs: see `Inputs`.
         labels: (n,), 1 for machine and 0 for human.
         loss: see `losses.Loss`; its parameters are trained along.
-        validate: higher is better; called after each epoch with the model in evaluation mode.
+        validate: higher is better; called before the first and after each epoch with the model in evaluation mode.
         schedule: see there.
         checkpoint: written after each epoch and continued from, if it is there.
         progress: called after each epoch with (epochs done, validation score).
+        cells: (n,), groups of samples that are drawn equally often; None to draw every sample equally often.
         identity: of data, loss and base model: a checkpoint of another identity is refused.
 
     Raises:
@@ -95,19 +98,25 @@ def fit(
     devices = list(range(torch.cuda.device_count()))
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(schedule.seed)
-        run = _Run(build(), loss, np.random.default_rng(schedule.seed), labels, schedule, identity)
+        run = _Run(build(), loss, np.random.default_rng(schedule.seed), labels, schedule, identity, cells)
         if checkpoint is not None:
             run.resume(checkpoint)
+        if not run.best_epoch and not run.scores:
+            run.judge_start(_validated(run.model, validate))
         while not run.finished:
             run.epoch(inputs)
-            run.model.eval()
-            with torch.no_grad():
-                run.judge(validate(run.model))
+            run.judge(_validated(run.model, validate))
             if checkpoint is not None:
                 run.save(checkpoint)
             progress(len(run.scores), run.scores[-1])
     run.model.load_state_dict(run.best)
-    return run.model.eval().requires_grad_(False), Fitted(run.best_epoch, run.scores[run.best_epoch - 1], tuple(run.scores))
+    return run.model.eval().requires_grad_(False), Fitted(run.best_epoch, run.best_score, run.start, tuple(run.scores))
+
+
+def _validated(model: nn.Module, validate: Callable[[nn.Module], float]) -> float:
+    model.eval()
+    with torch.no_grad():
+        return validate(model)
 
 
 class _Run:
@@ -121,12 +130,13 @@ class _Run:
         labels: NDArray[np.int64],
         schedule: Schedule,
         identity: str,
+        cells: NDArray[np.int64] | None,
     ) -> None:
         self.model, self.loss, self.generator, self.schedule = model, loss, generator, schedule
         self.run = {"schedule": asdict(schedule), "identity": identity}
         self.labels = torch.as_tensor(labels)
         # The sampler starts afresh each epoch, so that an interrupted run goes on with the same batches.
-        self.sampler = lambda: DualSampler(labels, schedule.batch_size, generator)
+        self.sampler = lambda: DualSampler(labels, schedule.batch_size, generator, cells=cells)
         self.parameters = [p for p in (*model.parameters(), *loss.parameters()) if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
             self.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay
@@ -135,6 +145,7 @@ class _Run:
         self.step = 0
         self.scores: list[float] = []
         self.best_epoch = 0
+        self.start = self.best_score = -np.inf
         self.best = copy.deepcopy(model.state_dict())
 
     @property
@@ -164,10 +175,14 @@ class _Run:
         self.optimiser.zero_grad()
         self.step += 1
 
+    def judge_start(self, score: float) -> None:
+        self.start = self.best_score = score
+
     def judge(self, score: float) -> None:
         self.scores.append(score)
-        if not self.best_epoch or score > self.scores[self.best_epoch - 1]:
-            self.best_epoch, self.best = len(self.scores), copy.deepcopy(self.model.state_dict())
+        if score > self.best_score:
+            self.best_epoch, self.best_score = len(self.scores), score
+            self.best = copy.deepcopy(self.model.state_dict())
 
     def save(self, path: Path) -> None:
         """Write beside the last checkpoint, then take its place; the last one stays as `.previous`."""
@@ -177,6 +192,7 @@ class _Run:
             "step": self.step,
             "scores": self.scores,
             "best_epoch": self.best_epoch,
+            "start": self.start,
             "generator": self.generator.bit_generator.state,
         }
         partial = path.with_name(path.name + ".partial")
@@ -233,6 +249,8 @@ class _Run:
             torch.cuda.set_rng_state(tensors["torch.cuda"])
         self.generator.bit_generator.state = facts["generator"]
         self.step, self.scores, self.best_epoch = facts["step"], facts["scores"], facts["best_epoch"]
+        self.start = facts["start"]
+        self.best_score = self.scores[self.best_epoch - 1] if self.best_epoch else self.start
 
 
 def _previous(path: Path) -> Path:

@@ -1,9 +1,10 @@
 """Train a head on block features: standardise, centre by domain, whiten, then descend a loss. The result is numpy only.
 
 Centring: each training domain's class-balanced mean is subtracted from its texts, so that the head cannot win by knowing
-which domains are mostly machine text. Whitening: by the covariance within (domain, label, generator) plus a ridge, so that
-a logistic head starts as regularised discriminant analysis. Both are folded into the first layer; at test time neither a
-domain nor a second matrix is needed.
+which domains are mostly machine text. Whitening: by the covariance within (domain, label, generator) plus a ridge. A
+logistic head starts from regularised discriminant analysis in that space (Fisher 1936; Friedman 1989), which generalises
+better than any number of epochs, and a loss may only improve on it. Everything is folded into the first layer; at test time
+neither a domain nor a second matrix is needed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from importlib.metadata import version
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import cholesky, solve_triangular
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,7 +33,10 @@ KINDS = ("logistic", "mlp", "attention")
 CLIP = 5.0
 """Standard deviations, over blocks, at which a block's feature is cut off."""
 
-RIDGE = 3.0
+FEWEST_IN_CELL = 3
+"""Machine texts of a (domain, generator) that are enough for a mean."""
+
+RIDGE = 2.0
 """Added to the within-class covariance of standardised features, whose mean variance is below 1."""
 
 UNITS = 48
@@ -43,13 +48,14 @@ MAX_FPR = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """The affine map from raw features to those that the head is trained on.
+    """The map from raw features to those that the head is trained on; `HeadNetwork` whitens.
 
     Attributes:
         mean, scale: (d,), of the training texts' means over blocks.
         limit: (d,), where a block's difference from `mean` is cut off.
-        whitening: (d, d), symmetric.
+        whitening: (d, d) lower triangular M with M (within-class covariance + ridge) M^T = 1.
         centres: domain -> (d,), in standardised units.
+        difference: (d,), machine minus human text in standardised units, the mean over (domain, generator).
     """
 
     mean: NDArray[np.float32]
@@ -57,6 +63,7 @@ class Space:
     limit: NDArray[np.float32]
     whitening: NDArray[np.float32]
     centres: dict[str, NDArray[np.float32]]
+    difference: NDArray[np.float32]
 
     def __call__(self, blocks: Blocks, domains: Sequence[str] | None = None) -> Blocks:
         """Map the features; with the texts' domains, centre them (training only)."""
@@ -65,7 +72,7 @@ class Space:
             none = np.zeros_like(self.mean)
             flat -= np.stack([self.centres.get(domain, none) for domain in domains])[:, None, :]
         kept = np.arange(flat.shape[1])[None, :] < blocks.counts[:, None]
-        return Blocks((flat @ self.whitening) * kept[..., None], blocks.counts)
+        return Blocks(flat * kept[..., None], blocks.counts)
 
 
 def space_of(blocks: Blocks, texts: Sequence[Labelled], ridge: float = RIDGE) -> Space:
@@ -84,14 +91,35 @@ def space_of(blocks: Blocks, texts: Sequence[Labelled], ridge: float = RIDGE) ->
         here = domains == domain
         if machine[here].any() and not machine[here].all():
             centres[domain] = (z[here & machine].mean(0) + z[here & ~machine].mean(0)) / 2
-    _, cell = np.unique([f"{domain_of(t)}\0{t.label}\0{t.generator}" for t in texts], return_inverse=True)
+    cell = cells_of(texts)
     sums = np.zeros((cell.max() + 1, z.shape[1]), np.float32)
     np.add.at(sums, cell, z)
     within = z - (sums / np.bincount(cell)[:, None])[cell]
     covariance = within.T.astype(np.float64) @ within / len(within)
-    values, vectors = np.linalg.eigh(covariance)
-    whitening = (vectors / np.sqrt(np.maximum(values, 0) + ridge)) @ vectors.T
-    return Space(mean, scale, limit, whitening.astype(np.float32), centres)
+    lower = cholesky(covariance + ridge * np.eye(len(covariance)), lower=True)
+    whitening = solve_triangular(lower, np.eye(len(lower)), lower=True)
+    return Space(mean, scale, limit, whitening.astype(np.float32), centres, _difference(z, texts))
+
+
+def _difference(z: NDArray[np.float32], texts: Sequence[Labelled]) -> NDArray[np.float32]:
+    human: dict[str, list[int]] = {}
+    machine: dict[tuple[str, str], list[int]] = {}
+    for row, text in enumerate(texts):
+        if text.is_machine:
+            machine.setdefault((domain_of(text), text.generator), []).append(row)
+        else:
+            human.setdefault(domain_of(text), []).append(row)
+    everyone = [row for rows in human.values() for row in rows]
+    # Every cell counts alike, however few its texts: what holds in all domains and for all generators holds in new ones.
+    sizes = [len(rows) for rows in machine.values()]
+    least = min(FEWEST_IN_CELL, max(sizes))
+    differences = [
+        # A domain without human texts is compared with all of them.
+        z[rows].mean(0) - z[human.get(domain, everyone)].mean(0)
+        for (domain, _), rows in sorted(machine.items())
+        if len(rows) >= least
+    ]
+    return np.mean(differences, axis=0).astype(np.float32)
 
 
 def domain_of(text: Labelled) -> str:
@@ -99,25 +127,42 @@ def domain_of(text: Labelled) -> str:
     return f"{text.source} {text.domain}".strip()
 
 
-class HeadNetwork(nn.Module):
-    """A head in the whitened space: (batch, blocks, d) and a mask (batch, blocks) to logits (batch,)."""
+def cells_of(texts: Sequence[Labelled]) -> NDArray[np.int64]:
+    """(n,): a number for each (domain, label, generator)."""
+    names = [f"{domain_of(text)}\0{text.label}\0{text.generator}" for text in texts]
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
-    def __init__(self, kind: str, d: int, units: int = UNITS, dropout: float = 0.3) -> None:
+
+class HeadNetwork(nn.Module):
+    """A head: standardised features (batch, blocks, d) and a mask (batch, blocks) to logits (batch,).
+
+    The parameters of the first layer are those of whitened features z = M x. M is applied to them, not to the data:
+    x (V M)^T = (M x)^T V^T, at a hundredth of the cost.
+    """
+
+    whitening: Tensor
+
+    def __init__(self, kind: str, space: Space, units: int = UNITS, dropout: float = 0.3) -> None:
         super().__init__()
-        self.kind = kind
+        self.kind, self.dropout = kind, dropout
+        self.register_buffer("whitening", torch.as_tensor(space.whitening), persistent=False)
+        self.first = nn.Linear(len(space.whitening), 1 if kind == "logistic" else units)
         if kind == "logistic":
-            self.first = nn.Linear(d, 1)
-            nn.init.zeros_(self.first.weight)
+            # Discriminant analysis: in whitened units the weight is the difference of the classes, and zero lies between.
+            with torch.no_grad():
+                self.first.weight.copy_(self.whitening @ torch.as_tensor(space.difference))
             nn.init.zeros_(self.first.bias)
         else:
-            self.first = nn.Linear(d, units)
             self.out = nn.Linear(units, 2)
             nn.init.zeros_(self.out.weight[1])
-        self.dropout = dropout
+
+    def weight(self) -> Tensor:
+        """(units, d): of the first layer, for standardised features."""
+        return self.first.weight @ self.whitening
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Logits of the texts."""
-        units = self.first(features)
+        units = functional.linear(features, self.weight(), self.first.bias)
         if self.kind == "logistic":
             logits = units[..., 0]
             weights = mask / mask.sum(1, keepdim=True)
@@ -162,13 +207,14 @@ def train_head(
         return float(np.mean([one_way_partial_auc(model(*x).numpy(), labels[held], MAX_FPR) for x in judged]))
 
     network, fitted = fit(
-        lambda: HeadNetwork(kind, blocks.features.shape[-1]),
+        lambda: HeadNetwork(kind, space),
         crops,
         labels[rows],
         LOSSES[loss](len(rows)),
         validate,
         schedule,
         progress=progress,
+        cells=cells_of(own),
     )
     assert isinstance(network, HeadNetwork)
     return network, space, fitted
@@ -221,9 +267,9 @@ def measure(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str,
 def as_head(network: HeadNetwork, space: Space, card: Card) -> Head:
     """Fold standardisation and whitening into the first layer.
 
-    (clip(x - mean) / scale) @ whitening @ W^T = clip(x - mean) @ (W whitening / scale)^T, the whitening being symmetric.
+    W clip(x - mean) / scale = (W / scale) clip(x - mean).
     """
-    weight = (network.first.weight.numpy().astype(np.float64) @ space.whitening / space.scale).astype(np.float32)
+    weight = (network.weight().numpy() / space.scale).astype(np.float32)
     deep = network.kind != "logistic"
     return Head(
         card=card,

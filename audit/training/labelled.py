@@ -67,7 +67,7 @@ class LabelledTexts:
     @property
     def digest(self) -> str:
         """SHA-256 over texts and labels, in order."""
-        content = json.dumps([(text.text, text.label, text.group) for text in self.texts])
+        content = json.dumps([(text.text, text.label) for text in self.texts])
         return hashlib.sha256(content.encode()).hexdigest()
 
 

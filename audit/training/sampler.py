@@ -17,6 +17,8 @@ class DualSampler:
         labels: (n,), 1 for machine and 0 for human.
         batch_size: samples per batch.
         machine_share: of the batch; at least one sample of each class is drawn.
+        cells: (n,), groups of samples (a domain, a generator); with them every group of a class is drawn equally often, so that
+            small ones count as much as large ones (group-balanced sampling, Idrissi et al. 2022). None: every sample is.
         generator: where the order comes from.
 
     Raises:
@@ -24,14 +26,19 @@ class DualSampler:
     """
 
     def __init__(
-        self, labels: NDArray[np.int64], batch_size: int, generator: np.random.Generator, machine_share: float = 0.5
+        self,
+        labels: NDArray[np.int64],
+        batch_size: int,
+        generator: np.random.Generator,
+        machine_share: float = 0.5,
+        cells: NDArray[np.int64] | None = None,
     ) -> None:
         self._classes = [np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)]
         if batch_size < 2 or not all(map(len, self._classes)):
             raise ValueError("a batch needs samples of both classes")
         machine = min(max(1, round(machine_share * batch_size)), batch_size - 1)
         self._sizes = [machine, batch_size - machine]
-        self._generator = generator
+        self._generator, self._cells = generator, cells
         self._queues = [np.empty(0, np.int64), np.empty(0, np.int64)]
 
     def __len__(self) -> int:
@@ -43,6 +50,16 @@ class DualSampler:
 
     def _draw(self, which: int) -> NDArray[np.int64]:
         while len(self._queues[which]) < self._sizes[which]:
-            self._queues[which] = np.concatenate([self._queues[which], self._generator.permutation(self._classes[which])])
+            self._queues[which] = np.concatenate([self._queues[which], self._pass(self._classes[which])])
         drawn, self._queues[which] = np.split(self._queues[which], [self._sizes[which]])
         return drawn
+
+    def _pass(self, members: NDArray[np.int64]) -> NDArray[np.int64]:
+        """One shuffled pass over a class, as many draws as it has members."""
+        if self._cells is None:
+            return self._generator.permutation(members)
+        cells = [members[self._cells[members] == cell] for cell in np.unique(self._cells[members])]
+        each = -(-len(members) // len(cells))
+        # A small cell is gone through several times, a large one in part, another part in the next pass.
+        drawn = [np.concatenate([self._generator.permutation(cell) for _ in range(-(-each // len(cell)))])[:each] for cell in cells]
+        return self._generator.permutation(np.concatenate(drawn))

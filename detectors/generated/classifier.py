@@ -131,7 +131,9 @@ class Head:
         if self.out is None:
             return units[:, 0], np.full(len(units), 1 / max(len(units), 1), np.float32)
         logits, attention = (_gelu(units) @ self.out.T).T
-        weights = softmax(attention) if self.card.kind == "attention" else np.full(len(units), 1 / max(len(units), 1))
+        weights = np.full(len(units), 1 / max(len(units), 1))
+        if self.card.kind == "attention" and len(units):
+            weights = softmax(attention)
         return (logits + np.float32(self.out_bias)).astype(np.float32), weights.astype(np.float32)
 
     def score(self, scores: TokenScores) -> float:
@@ -146,6 +148,8 @@ class Head:
         of the score when that group is set to the training average; these need not add up.
         """
         features = self.features(scores)
+        if not len(features):
+            return [("constant", 0.0)]
         groups = self._groups(features.shape[1])
         if self.out is None:
             shares = (np.clip(features - self.mean, -self.limit, self.limit) * self.weight[0]).mean(0, dtype=np.float64)

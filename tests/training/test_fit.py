@@ -95,9 +95,18 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
 
 
 def test_it_stops_when_validation_no_longer_improves() -> None:
-    found = iter([0.5, 0.9, 0.6, 0.7, 0.8, 0.8])
+    found = iter([0.1, 0.5, 0.9, 0.6, 0.7, 0.8, 0.8])
     _, fitted = run(schedule={"epochs": 6, "patience": 2}, validate=lambda model: next(found))
-    assert fitted == Fitted(2, 0.9, (0.5, 0.9, 0.6, 0.7))
+    assert fitted == Fitted(2, 0.9, 0.1, (0.5, 0.9, 0.6, 0.7))
+
+
+def test_what_no_epoch_improves_stays_as_it_was() -> None:
+    found = iter([0.9, 0.5, 0.6])
+    model, fitted = run(schedule={"epochs": 6, "patience": 2}, validate=lambda model: next(found))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        assert np.array_equal(weights(model), weights(build()))
+    assert fitted == Fitted(0, 0.9, 0.9, (0.5, 0.6))
 
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence() -> None:

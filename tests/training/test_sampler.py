@@ -28,6 +28,15 @@ def test_an_epoch_goes_once_over_the_class_that_takes_more_batches() -> None:
     assert all(1 <= drawn[i] <= 2 for i in range(10, 47))
 
 
+def test_cells_of_a_class_are_drawn_equally_often() -> None:
+    cells = np.array([0] * 9 + [1] + [2] * 30 + [3] * 7)
+    endless = DualSampler(LABELS, 8, np.random.default_rng(0), cells=cells)
+    drawn = Counter(int(cells[i]) for _ in range(50) for batch in endless for i in batch)
+    assert drawn[0] == pytest.approx(drawn[1], rel=0.01)
+    assert drawn[2] == pytest.approx(drawn[3], rel=0.01)
+    assert {int(i) for _ in range(50) for batch in endless for i in batch} == set(range(47))
+
+
 def test_the_order_is_a_function_of_the_generator() -> None:
     batches = [np.stack(list(sampler(seed))) for seed in (0, 0, 1)]
     assert np.array_equal(batches[0], batches[1])
