@@ -112,7 +112,9 @@ def detect(
     check_comparable(session, settings.population)
     prepared = [prepare(source, settings) for source in sources]
     scorable = [entry for entry in prepared if not isinstance(entry, Document)]
-    scores = session.score([view.text for _, view, _ in scorable], request_for(settings.population, settings.detectors), progress)
+    scores = session.score(
+        [view.text for _, view, _ in scorable], request_for(settings.population, settings.detectors), progress
+    )
     documents = [entry if isinstance(entry, Document) else judge(entry, next(scores), settings) for entry in prepared]
     return Report(
         question="Was this text machine-generated?",

@@ -116,7 +116,9 @@ def check_detector(detector: Detector) -> None:
         if detector.explain:
             shares = detector.explain(certain)
             assert all(name and math.isfinite(value) for name, value in shares), f"{detector.rule} explains with no number"
-    assert detector.hidden_layers or _prefers_likely_text(detector, rng), f"{detector.rule} is not higher for text that the model finds likelier"
+    assert detector.hidden_layers or _prefers_likely_text(detector, rng), (
+        f"{detector.rule} is not higher for text that the model finds likelier"
+    )
 
 
 def _prefers_likely_text(detector: Detector, rng: np.random.Generator) -> bool:

@@ -44,7 +44,9 @@ def render_html(found: Benchmark) -> str:
         found=found,
         lines=[line(curve) for curve in found.curves],
         power={by: [row for row in found.power if row.by == by] for by in dict.fromkeys(row.by for row in found.power)},
-        alarms={by: [row for row in found.false_alarms if row.by == by] for by in dict.fromkeys(r.by for r in found.false_alarms)},
+        alarms={
+            by: [row for row in found.false_alarms if row.by == by] for by in dict.fromkeys(r.by for r in found.false_alarms)
+        },
         cell=cell,
         percent=percent,
         decades=DECADES,
@@ -96,9 +98,9 @@ def print_benchmark(found: Benchmark, console: Console, *, fairness: bool = Fals
             _print_power(f"{COMBINED} by {by}", rows, console, first="group")
     shown = found.detectors if fairness else (COMBINED,)
     for detector in shown:
-        rows = [row for row in found.false_alarms if row.detector == detector]
-        if rows:
-            _print_alarms(f"{detector}: share of human texts flagged, with exact 95 % interval", rows, console)
+        alarms = [row for row in found.false_alarms if row.detector == detector]
+        if alarms:
+            _print_alarms(f"{detector}: share of human texts flagged, with exact 95 % interval", alarms, console)
 
 
 def _print_power(title: str, rows: list[Power], console: Console, first: str) -> None:

@@ -71,8 +71,7 @@ def build(
 
     Texts that repeat count once. A p-value cannot fall below 1/(n+1): for --alpha 0.01 take at least 99 texts, better 1,000.
     """
-    from llm_audit import populations
-    from llm_audit import plan
+    from llm_audit import plan, populations
     from llm_audit.detectors import find, fitting
     from llm_audit.scoring.request import Request, Windowing
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+
 class Roc(NamedTuple):
     """The ROC curve at every distinct threshold, from (0, 0) to (1, 1); `threshold[0]` is infinite."""
 
@@ -163,7 +164,8 @@ def bootstrap(
     tail, whole = (1 - confidence) / 2, ranking.roc(np.ones(len(classes)))
     bounds = np.quantile(found, [tail, 1 - tail], axis=0) if found else np.full((2, len(metrics)), np.nan)
     return [
-        Estimate(metric(whole), float(low), float(high)) for metric, low, high in zip(metrics, bounds[0], bounds[1], strict=True)
+        Estimate(metric(whole), float(low), float(high))
+        for metric, low, high in zip(metrics, bounds[0], bounds[1], strict=True)
     ]
 
 

@@ -120,7 +120,15 @@ def train_backbone(
 
     loss = LOSSES[loss_name](len(texts)).to(target)
     model, fitted = fit(
-        lambda: Backbone(folder, reader, base).to(target), inputs, labels, loss, validate, schedule, checkpoint, progress, identity
+        lambda: Backbone(folder, reader, base).to(target),
+        inputs,
+        labels,
+        loss,
+        validate,
+        schedule,
+        checkpoint,
+        progress,
+        identity,
     )
     return cast(Backbone, model), fitted
 

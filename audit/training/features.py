@@ -48,7 +48,8 @@ class Blocks:
 
     def means(self) -> NDArray[np.float32]:
         """(n, d): the mean over each text's blocks."""
-        return self.features.sum(1) / np.maximum(self.counts, 1)[:, None].astype(np.float32)
+        counts = np.maximum(self.counts, 1)[:, None].astype(np.float32)
+        return np.asarray(self.features.sum(1) / counts, dtype=np.float32)
 
     def beginnings(self, blocks: int) -> Blocks:
         """Every text cut after some blocks."""
@@ -66,7 +67,9 @@ def collect(scores: Sequence[TokenScores], statistics: Sequence[str] = tuple(STA
     rows = [block_features(one, tuple(statistics)) for one in scores]
     for number, row in enumerate(rows):
         if not np.isfinite(row).all():
-            raise AuditError(f"The model gives NaN or infinite features for text {number + 1}; no classifier can be trained on it.")
+            raise AuditError(
+                f"The model gives NaN or infinite features for text {number + 1}; no classifier can be trained on it."
+            )
     counts = np.array([len(row) for row in rows], dtype=np.int64)
     features = np.zeros((len(rows), max(counts, default=0), rows[0].shape[1] if rows else 0), np.float32)
     for number, row in enumerate(rows):

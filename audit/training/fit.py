@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -136,11 +135,9 @@ class _Run:
         self.run = {"schedule": asdict(schedule), "identity": identity}
         self.labels = torch.as_tensor(labels)
         # The sampler starts afresh each epoch, so that an interrupted run goes on with the same batches.
-        self.sampler = lambda: DualSampler(labels, schedule.batch_size, generator, cells=cells)
+        self.sampler: Callable[[], DualSampler] = lambda: DualSampler(labels, schedule.batch_size, generator, cells=cells)
         self.parameters = [p for p in (*model.parameters(), *loss.parameters()) if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(
-            self.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay
-        )
+        self.optimiser = torch.optim.AdamW(self.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
         self.steps = -(-len(self.sampler()) // schedule.accumulate) * schedule.epochs
         self.step = 0
         self.scores: list[float] = []
@@ -161,7 +158,7 @@ class _Run:
             value = self.loss(logits, self.labels[batch].to(logits.device), torch.as_tensor(batch, device=logits.device))
             if not torch.isfinite(value):
                 raise AuditError(
-                    f"The loss became {value.item()} in epoch {len(self.scores) + 1}; lower the learning rate, and check the data."
+                    f"The loss became {value.item()} in epoch {len(self.scores) + 1}; lower the learning rate, check the data."
                 )
             (value / self.schedule.accumulate).backward()
             if number % self.schedule.accumulate == 0 or number == len(batches):
@@ -199,8 +196,8 @@ class _Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({key: value.detach().cpu().clone() for key, value in tensors.items()}, partial, {"run": json.dumps(facts)})
         if path.exists():
-            os.replace(path, _previous(path))
-        os.replace(partial, path)
+            path.replace(_previous(path))
+        partial.replace(path)
 
     def _states(self) -> dict[str, dict[str, Tensor]]:
         moments = {
@@ -213,7 +210,10 @@ class _Run:
             "best": self.best,
             "loss": self.loss.state_dict(),
             "optimiser": moments,
-            "torch": {"cpu": torch.get_rng_state(), **({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})},
+            "torch": {
+                "cpu": torch.get_rng_state(),
+                **({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}),
+            },
         }
 
     def resume(self, path: Path) -> None:
@@ -229,7 +229,7 @@ class _Run:
                 warnings.warn(f"The checkpoint {candidate} is damaged; the one before it is used.", stacklevel=2)
                 continue
             if facts["run"] != self.run:
-                raise AuditError(f"The checkpoint {candidate} belongs to a run with other settings or data; remove it or repeat those.")
+                raise AuditError(f"The checkpoint {candidate} belongs to a run with other settings or data; remove it.")
             self._restore(facts, tensors)
             return
 

@@ -48,7 +48,7 @@ MAX_FPR = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """The map from raw features to those that the head is trained on; `HeadNetwork` whitens.
+    """The affine map (but for the limit) from raw features to those that the head is trained on.
 
     Attributes:
         mean, scale: (d,), of the training texts' means over blocks.
@@ -67,12 +67,14 @@ class Space:
 
     def __call__(self, blocks: Blocks, domains: Sequence[str] | None = None) -> Blocks:
         """Map the features; with the texts' domains, centre them (training only)."""
-        flat = np.clip(blocks.features - self.mean, -self.limit, self.limit) / self.scale
+        flat = np.clip(blocks.features - self.mean, -self.limit, self.limit)
+        flat /= self.scale
         if domains is not None:
             none = np.zeros_like(self.mean)
             flat -= np.stack([self.centres.get(domain, none) for domain in domains])[:, None, :]
         kept = np.arange(flat.shape[1])[None, :] < blocks.counts[:, None]
-        return Blocks(flat * kept[..., None], blocks.counts)
+        flat *= kept[..., None]
+        return Blocks(flat @ self.whitening.T, blocks.counts)
 
 
 def space_of(blocks: Blocks, texts: Sequence[Labelled], ridge: float = RIDGE) -> Space:
@@ -119,7 +121,7 @@ def _difference(z: NDArray[np.float32], texts: Sequence[Labelled]) -> NDArray[np
         for (domain, _), rows in sorted(machine.items())
         if len(rows) >= least
     ]
-    return np.mean(differences, axis=0).astype(np.float32)
+    return np.asarray(np.mean(differences, axis=0), dtype=np.float32)
 
 
 def domain_of(text: Labelled) -> str:
@@ -134,35 +136,31 @@ def cells_of(texts: Sequence[Labelled]) -> NDArray[np.int64]:
 
 
 class HeadNetwork(nn.Module):
-    """A head: standardised features (batch, blocks, d) and a mask (batch, blocks) to logits (batch,).
+    """A head in the whitened space: (batch, blocks, d) and a mask (batch, blocks) to logits (batch,).
 
-    The parameters of the first layer are those of whitened features z = M x. M is applied to them, not to the data:
-    x (V M)^T = (M x)^T V^T, at a hundredth of the cost.
+    Args:
+        kind: one of `KINDS`.
+        space: what the features were mapped with.
+        discriminant: start a logistic head from discriminant analysis rather than from zero.
     """
 
-    whitening: Tensor
-
-    def __init__(self, kind: str, space: Space, units: int = UNITS, dropout: float = 0.3) -> None:
+    def __init__(self, kind: str, space: Space, discriminant: bool = True, units: int = UNITS, dropout: float = 0.3) -> None:
         super().__init__()
         self.kind, self.dropout = kind, dropout
-        self.register_buffer("whitening", torch.as_tensor(space.whitening), persistent=False)
         self.first = nn.Linear(len(space.whitening), 1 if kind == "logistic" else units)
         if kind == "logistic":
-            # Discriminant analysis: in whitened units the weight is the difference of the classes, and zero lies between.
+            # In whitened units the weight is the difference of the classes, and zero lies between them.
+            start = space.whitening @ space.difference if discriminant else np.zeros(len(space.whitening), np.float32)
             with torch.no_grad():
-                self.first.weight.copy_(self.whitening @ torch.as_tensor(space.difference))
+                self.first.weight.copy_(torch.as_tensor(start))
             nn.init.zeros_(self.first.bias)
         else:
             self.out = nn.Linear(units, 2)
             nn.init.zeros_(self.out.weight[1])
 
-    def weight(self) -> Tensor:
-        """(units, d): of the first layer, for standardised features."""
-        return self.first.weight @ self.whitening
-
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Logits of the texts."""
-        units = functional.linear(features, self.weight(), self.first.bias)
+        units = self.first(features)
         if self.kind == "logistic":
             logits = units[..., 0]
             weights = mask / mask.sum(1, keepdim=True)
@@ -171,53 +169,77 @@ class HeadNetwork(nn.Module):
             if self.kind == "mlp":
                 attention = torch.zeros_like(attention)
             weights = attention.masked_fill(~mask, -torch.inf).softmax(1)
-        return (logits * weights).sum(1)
+        pooled: Tensor = (logits * weights).sum(1)
+        return pooled
 
 
-def train_head(
-    blocks: Blocks,
-    texts: Sequence[Labelled],
-    validation: NDArray[np.bool_],
-    kind: str,
-    loss: str,
-    schedule: Schedule,
-    space: Space | None = None,
-    progress: Callable[[int, float], None] = lambda epoch, score: None,
-) -> tuple[HeadNetwork, Space, Fitted]:
-    """Train one head.
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Features in their space, split: what every kind of head and every loss is trained on alike."""
 
-    Args:
-        blocks, texts: n texts, human and machine.
-        validation: (n,), the texts that choose the epoch instead of training.
-        kind: one of `KINDS`.
-        loss: a name in `LOSSES`.
-        schedule: see there.
-        space: of the training texts; None to compute it.
-        progress: see `fit`.
+    space: Space
+    texts: list[Labelled]
+    labels: NDArray[np.int64]
+    train: Blocks
+    judged: list[tuple[Tensor, Tensor]]
+    truth: NDArray[np.int64]
+
+
+def prepare(blocks: Blocks, texts: Sequence[Labelled], validation: NDArray[np.bool_]) -> Prepared:
+    """Find the space of the training texts and map everything into it.
+
+    `validation` (n,) says which texts choose the epoch instead of training; they are judged whole and cut to
+    `MINIMUM_BLOCKS`.
     """
     labels = np.array([text.is_machine for text in texts], dtype=np.int64)
     rows, held = np.flatnonzero(~validation), np.flatnonzero(validation)
-    own = [texts[i] for i in rows]
-    space = space or space_of(blocks[rows], own)
-    train = space(blocks[rows], [domain_of(text) for text in own])
-    crops = _Crops(train, pooled=kind == "logistic")
-    judged = [_tensors(space(part(blocks[held]))) for part in (lambda b: b, lambda b: b.beginnings(MINIMUM_BLOCKS))]
+    own = [text for text, is_held in zip(texts, validation, strict=True) if not is_held]
+    space = space_of(blocks[rows], own)
+    return Prepared(
+        space=space,
+        texts=own,
+        labels=labels[rows],
+        train=space(blocks[rows], [domain_of(text) for text in own]),
+        judged=[_tensors(space(part)) for part in (blocks[held], blocks[held].beginnings(MINIMUM_BLOCKS))],
+        truth=labels[held],
+    )
+
+
+def train_head(
+    prepared: Prepared,
+    kind: str,
+    loss: str,
+    schedule: Schedule,
+    *,
+    discriminant: bool = True,
+    progress: Callable[[int, float], None] = lambda epoch, score: None,
+) -> tuple[HeadNetwork, Fitted]:
+    """Train one head.
+
+    Args:
+        prepared: see `prepare`.
+        kind: one of `KINDS`.
+        loss: a name in `LOSSES`.
+        schedule: see there.
+        discriminant: see `HeadNetwork`.
+        progress: see `fit`.
+    """
 
     def validate(model: nn.Module) -> float:
-        return float(np.mean([one_way_partial_auc(model(*x).numpy(), labels[held], MAX_FPR) for x in judged]))
+        return float(np.mean([one_way_partial_auc(model(*x).numpy(), prepared.truth, MAX_FPR) for x in prepared.judged]))
 
     network, fitted = fit(
-        lambda: HeadNetwork(kind, space),
-        crops,
-        labels[rows],
-        LOSSES[loss](len(rows)),
+        lambda: HeadNetwork(kind, prepared.space, discriminant),
+        _Crops(prepared.train, pooled=kind == "logistic"),
+        prepared.labels,
+        LOSSES[loss](len(prepared.labels)),
         validate,
         schedule,
         progress=progress,
-        cells=cells_of(own),
+        cells=cells_of(prepared.texts),
     )
     assert isinstance(network, HeadNetwork)
-    return network, space, fitted
+    return network, fitted
 
 
 class _Crops:
@@ -252,7 +274,7 @@ def _tensors(blocks: Blocks) -> tuple[Tensor, Tensor]:
 def predict(network: HeadNetwork, space: Space, blocks: Blocks) -> NDArray[np.float64]:
     """(n,): the logits of texts, as `Head.score` gives them."""
     with torch.inference_mode():
-        return network(*_tensors(space(blocks))).numpy().astype(np.float64)
+        return np.asarray(network(*_tensors(space(blocks))).numpy(), dtype=np.float64)
 
 
 def measure(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
@@ -267,9 +289,9 @@ def measure(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str,
 def as_head(network: HeadNetwork, space: Space, card: Card) -> Head:
     """Fold standardisation and whitening into the first layer.
 
-    W clip(x - mean) / scale = (W / scale) clip(x - mean).
+    V M clip(x - mean) / scale = (V M / scale) clip(x - mean).
     """
-    weight = (network.weight().numpy() / space.scale).astype(np.float32)
+    weight = (network.first.weight.numpy() @ space.whitening / space.scale).astype(np.float32)
     deep = network.kind != "logistic"
     return Head(
         card=card,
@@ -282,9 +304,11 @@ def as_head(network: HeadNetwork, space: Space, card: Card) -> Head:
     )
 
 
-def provenance() -> dict[str, object]:
-    """The card's fields about this machine and day."""
-    return {
-        "created": datetime.now(UTC).date().isoformat(),
-        "versions": {name: version(name) for name in ("numpy", "torch")},
-    }
+def today() -> str:
+    """For a card."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def versions() -> dict[str, str]:
+    """For a card."""
+    return {name: version(name) for name in ("numpy", "torch")}

@@ -145,7 +145,7 @@ def _row(line: bytes, where: str, name: str, fields: _Fields) -> Labelled:
     if _SURROGATE.search(text):
         raise AuditError(f"{where} has half a character (a lone surrogate); mend or remove it.")
     shared = row.get("shared_prefix_chars") or 0
-    if not isinstance(shared, int) or not 0 <= shared:
+    if not isinstance(shared, int) or not shared >= 0:
         raise AuditError(f"{where} has shared_prefix_chars {shared!r}, not a number of characters; mend it.")
     known = {key: str(row.get(key) or "") for key in ("source", "domain", "generator", "population")}
     if missing := [column for column in columns if column not in row]:

@@ -67,13 +67,9 @@ def train_and_save(
 ) -> Head:
     """Train a head on the session's model and write it to `target`.
 
-    Args:
-        data, texts: what was read, and those of it that train (human and machine).
-        kind: one of `heads.KINDS`.
-        parts: of the features, joined by "+": states, statistics.
-        loss: one of `losses.LOSSES`.
-        settings: fields of `Schedule` that differ from `SCHEDULES`.
-        scoring, training: progress, in [0, 1].
+    `data` is what was read, `texts` those of it that train (human and machine); `kind` is one of `heads.KINDS`; `parts` are
+    the features, states and statistics, joined by "+"; `loss` is one of `losses.LOSSES`; `settings` are the fields of
+    `Schedule` that differ from `SCHEDULES`; `scoring` and `training` are told the progress, in [0, 1].
 
     Raises:
         AuditError: too few texts are long enough, or the features are not numbers.
@@ -92,11 +88,12 @@ def train_and_save(
     def step(epoch: int, score: float) -> None:
         training(epoch / schedule.epochs)
 
-    network, space, fitted = heads.train_head(blocks, kept, validation, kind, loss, schedule, progress=step)
+    prepared = heads.prepare(blocks, kept, validation)
+    network, fitted = heads.train_head(prepared, kind, loss, schedule, progress=step)
     training(1.0)
     labels = np.array([text.is_machine for text in kept], dtype=np.int64)
     rows = np.flatnonzero(validation)
-    predicted = heads.predict(network, space, blocks[rows])
+    predicted = heads.predict(network, prepared.space, blocks[rows])
     counts = Counter((text.label, "validating" if held else "training") for text, held in zip(kept, validation, strict=True))
     card = Card(
         name=target.stem,
@@ -113,9 +110,10 @@ def train_and_save(
         data=data.digests | {"texts": data.digest},
         texts={f"{label} {part}": count for (label, part), count in sorted(counts.items())},
         metrics=heads.measure(predicted, labels[rows]),
-        **heads.provenance(),
+        created=heads.today(),
+        versions=heads.versions(),
     )  # fmt: skip
-    head = heads.as_head(network, space, card)
+    head = heads.as_head(network, prepared.space, card)
     write(head.content, target)
     return head
 
@@ -158,7 +156,7 @@ def finetune(
     card = {
         "name": target.name, "loss": loss, "schedule": asdict(schedule), "best_epoch": fitted.best_epoch,
         "data": data.digests | {"texts": data.digest}, "texts": {"training": len(parts[0]), "validating": len(parts[1])},
-        "metrics": heads.measure(scores, labels), **heads.provenance(),
+        "metrics": heads.measure(scores, labels), "created": heads.today(), "versions": heads.versions(),
     }  # fmt: skip
     backbone.save(model, target, card)
     for leftover in checkpoint.parent.glob(checkpoint.name + "*"):

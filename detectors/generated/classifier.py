@@ -187,7 +187,7 @@ def block_features(scores: TokenScores, statistics: tuple[str, ...]) -> Array:
 
 
 def _gelu(x: Array) -> Array:
-    return (x * 0.5 * (1 + erf(x / np.sqrt(2)))).astype(np.float32)
+    return np.asarray(x * 0.5 * (1 + erf(x / np.sqrt(2))), dtype=np.float32)
 
 
 def load_head(path: Path) -> Head:
@@ -210,7 +210,12 @@ def load_head(path: Path) -> Head:
         )  # fmt: skip
         unknown = set(card.statistics) - set(STATISTICS)
         finite = all(np.isfinite(array).all() for array in arrays.values())
-        if unknown or not finite or head.weight.shape != (len(head.bias), len(head.mean)) or head.mean.shape != head.limit.shape:
+        if (
+            unknown
+            or not finite
+            or head.weight.shape != (len(head.bias), len(head.mean))
+            or head.mean.shape != head.limit.shape
+        ):
             raise ValueError("inconsistent")
     except (SafetensorError, ValidationError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
         raise AuditError(f"{path} is not a classifier of this version of llm-audit; train it anew.") from error

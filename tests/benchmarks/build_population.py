@@ -11,8 +11,8 @@ from pathlib import Path
 from llm_audit.detectors import find
 from llm_audit.populations import DEFAULT_POPULATION, MINIMUM_TOKENS, Datasheet, build
 from llm_audit.scoring.store import DEFAULT_MODEL
-from llm_audit.text import normalise, why_not_prose
-from tests.benchmarks.score_corpus import REQUEST, default_session, human_texts
+from llm_audit.text import why_not_prose
+from tests.benchmarks.score_corpus import REQUEST, default_session, sample
 
 SOURCES = {
     "l2r": "l2r: 19 domains, program code left out (github ranhli/l2r_data, CC BY 3.0)",
@@ -27,16 +27,16 @@ SOURCES = {
 def main() -> None:
     """Scores from the cache, then the file."""
     session = default_session()
-    humans, texts = human_texts()
+    texts = sample("calibration").texts
     chosen = [
-        (human, scores)
-        for human, scores in zip(humans, session.score(texts, REQUEST), strict=True)
-        if human.half == "calibration" and len(scores) >= MINIMUM_TOKENS and not why_not_prose(normalise(human.text).text)
+        (text, scores)
+        for text, scores in zip(texts, session.score([text.text for text in texts], REQUEST), strict=True)
+        if len(scores) >= MINIMUM_TOKENS and not why_not_prose(text.text)
     ]
     sheet = Datasheet(
         name=DEFAULT_POPULATION,
         description="English news, stories, school essays, abstracts, reviews and other prose, one text per source document",
-        sources=dict(sorted(Counter(SOURCES[human.source] for human, _ in chosen).items())),
+        sources=dict(sorted(Counter(SOURCES[text.source] for text, _ in chosen).items())),
         collected="texts from public research corpora published 2018-2024; most were written before 2022, none is dated",
         language="en",
         not_covered=(

@@ -69,7 +69,9 @@ def main() -> None:
         for count, scores in enumerate(session.score(texts, REQUEST), start=1):
             tokens += len(scores)
             if count % 256 == 0:
-                print(f"{part}: {count} of {len(texts)} texts, {tokens} tokens, {time.perf_counter() - begin:.0f} s", flush=True)
+                print(
+                    f"{part}: {count} of {len(texts)} texts, {tokens} tokens, {time.perf_counter() - begin:.0f} s", flush=True
+                )
 
 
 if __name__ == "__main__":

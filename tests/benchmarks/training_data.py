@@ -58,7 +58,9 @@ def documents() -> Iterator[dict[str, Any]]:
     """Every document of the sample, not yet clipped."""
     component = corpus.components()
     for human in corpus.humans():
-        yield _row("", "beginning", human.source, human.domain, "human", "", component(human.pair), human.text, human.population)
+        yield _row(
+            "", "beginning", human.source, human.domain, "human", "", component(human.pair), human.text, human.population
+        )
     machine: list[dict[str, Any]] = []
     for file in corpus.ENGLISH:
         cut = list(corpus.cut_pairs(file)) if file in ("fastdetect", "glimpse") else None

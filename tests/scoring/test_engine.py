@@ -164,7 +164,9 @@ def test_states_are_means_over_whole_blocks_of_each_window(llama: LanguageModel)
     np.testing.assert_allclose(scores.states[row, 1], top[1:end].mean(0), atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.parametrize("request_", [Request(Windowing(40, 16), hidden_layers=(1,)), Request(Windowing(5), hidden_layers=(1,))])
+@pytest.mark.parametrize(
+    "request_", [Request(Windowing(40, 16), hidden_layers=(1,)), Request(Windowing(5), hidden_layers=(1,))]
+)
 def test_a_state_belongs_to_the_rows_of_its_block(llama: LanguageModel, request_: Request) -> None:
     """In overlapping windows the blocks are counted over the scored tokens; short windows have none."""
     (scores,) = score(llama, [TEXTS[4]], request_)

@@ -127,7 +127,11 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("humans", "machines", "complaint"),
-    [(60, 0, "no texts labelled 'machine'"), (0, 60, "no texts labelled 'human'"), (60, 49, "only 49 texts labelled 'machine'")],
+    [
+        (60, 0, "no texts labelled 'machine'"),
+        (0, 60, "no texts labelled 'human'"),
+        (60, 49, "only 49 texts labelled 'machine'"),
+    ],
 )
 def test_what_cannot_train_is_refused(tmp_path: Path, humans: int, machines: int, complaint: str) -> None:
     rows = [row(f"h{i}") for i in range(humans)] + [row(f"m{i}", "machine") for i in range(machines)]
