@@ -107,6 +107,13 @@ def statistic(result: Result) -> str:
     return f"{result.statistic.name} {number(result.statistic.value)} {result.statistic.unit}".rstrip()
 
 
+def shares(result: Result, most: int | None = None) -> str:
+    """What moved a statistic, largest first: "states of layer 12 +1.204, entropy −0.31"; all of it, or the largest few."""
+    shown = [f"{share.name} {'+' if share.value > 0 else ''}{number(share.value)}" for share in result.shares[:most]]
+    more = len(result.shares) - len(shown)
+    return ", ".join(shown) + (f" and {more} smaller ones" if more else "")
+
+
 def count(n: int) -> str:
     """A whole number with separators, e.g. "2,000"."""
     return f"{n:,}"

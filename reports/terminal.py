@@ -27,6 +27,7 @@ STYLES = {
 GLYPHS, ASCII_GLYPHS, NOT_JUDGED = "▁▂▃▅▆█", "012345", "·"
 HEAT_STYLES = ("dim", "", "yellow", "yellow", "bright_red", "bold red")
 PASSAGES_SHOWN = 5
+SHARES_SHOWN = 4
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -112,6 +113,9 @@ def _print_detectors(results: tuple[Result, ...], alpha: float, console: Console
         )
     console.print()
     console.print(Padding(table, (0, 0, 0, 2), expand=False))
+    for result in results:
+        if result.shares:
+            _print(console, f"What moved {result.rule}: {fmt.shares(result, SHARES_SHOWN)}.", indent=2, style="dim")
 
 
 def _print_passages(document: Document, alpha: float, console: Console) -> None:

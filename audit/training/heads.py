@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 
 import numpy as np
@@ -302,11 +301,6 @@ def as_head(network: HeadNetwork, space: Space, card: Card) -> Head:
         out=network.out.weight.numpy() if deep else None,
         out_bias=float(network.out.bias[0]) if deep else 0.0,
     )
-
-
-def today() -> str:
-    """For a card."""
-    return datetime.now(UTC).date().isoformat()
 
 
 def versions() -> dict[str, str]:

@@ -104,13 +104,12 @@ def train_and_save(
         statistics=statistics,
         loss=loss,
         settings={
-            **asdict(schedule), "features": parts, "ridge": heads.RIDGE, "clip": heads.CLIP, "window": feature.WINDOW,
+            **asdict(schedule), "features": parts, "ridge": heads.RIDGE, "limit": heads.CLIP, "window": feature.WINDOW,
             "best_epoch": fitted.best_epoch, "validation_share": VALIDATION_SHARE,
         },
         data=data.digests | {"texts": data.digest},
         texts={f"{label} {part}": count for (label, part), count in sorted(counts.items())},
         metrics=heads.measure(predicted, labels[rows]),
-        created=heads.today(),
         versions=heads.versions(),
     )  # fmt: skip
     head = heads.as_head(network, prepared.space, card)
@@ -156,7 +155,7 @@ def finetune(
     card = {
         "name": target.name, "loss": loss, "schedule": asdict(schedule), "best_epoch": fitted.best_epoch,
         "data": data.digests | {"texts": data.digest}, "texts": {"training": len(parts[0]), "validating": len(parts[1])},
-        "metrics": heads.measure(scores, labels), "created": heads.today(), "versions": heads.versions(),
+        "metrics": heads.measure(scores, labels), "versions": heads.versions(),
     }  # fmt: skip
     backbone.save(model, target, card)
     for leftover in checkpoint.parent.glob(checkpoint.name + "*"):

@@ -62,8 +62,7 @@ class Card(BaseModel):
         data: file name -> SHA-256 of the training data.
         texts: texts per label and part: trained on, validated on.
         metrics: on the validation part, never seen in training.
-        created: day, ISO 8601.
-        versions: of torch and numpy.
+        versions: of torch and numpy. No date: equal training gives equal bytes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -79,7 +78,6 @@ class Card(BaseModel):
     data: dict[str, str]
     texts: dict[str, int]
     metrics: dict[str, float]
-    created: str
     versions: dict[str, str]
 
 

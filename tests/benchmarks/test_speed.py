@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from llm_audit.detectors import find
+from llm_audit.detectors import Detector, find
 from llm_audit.scoring.engine import Engine
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.model import LanguageModel, load
@@ -42,6 +42,11 @@ def best(run: Callable[[], object], times: int = 3) -> float:
     return min(seconds)
 
 
+def zero_shot() -> list[Detector]:
+    """The detectors that need nothing but token statistics."""
+    return [detector for detector in find(()) if not detector.hidden_layers]
+
+
 @pytest.fixture(scope="module")
 def model() -> LanguageModel:
     torch.set_num_threads(2)
@@ -63,7 +68,7 @@ def texts(model: LanguageModel) -> list[str]:
 
 def engine_seconds(model: LanguageModel, texts: list[str], times: int = 2) -> tuple[float, int]:
     """Seconds to score the texts and compute all four detectors, and the number of tokens."""
-    engine, detectors = Engine(model, Request(Windowing(512))), find(())
+    engine, detectors = Engine(model, Request(Windowing(512))), zero_shot()
     tokens = 0
 
     def run() -> None:
@@ -82,6 +87,28 @@ def everything(model: LanguageModel, texts: list[str]) -> tuple[float, int]:
     """Seconds and tokens for all 200 texts."""
     engine_seconds(model, texts[:2])  # compiles the kernel
     return engine_seconds(model, texts, times=1)
+
+
+def test_the_classifier_costs_at_most_a_tenth(model: LanguageModel, texts: list[str]) -> None:
+    """The states of four layers and the head's statistic, on an essay of two windows, against the zero-shot detectors."""
+    (classifier,) = find(["classifier"])
+    essay = " ".join(texts)[:2400]
+    seconds = {}
+    for name, detectors in (("zero-shot", zero_shot()), ("all", [*zero_shot(), classifier])):
+        layers = next((detector.hidden_layers for detector in detectors if detector.hidden_layers), ())
+        engine = Engine(model, Request(Windowing(208, balanced=True), hidden_layers=layers))
+
+        def run(engine: Engine = engine, detectors: list[Detector] = detectors) -> None:
+            for scores in engine.score([essay]):
+                for window in scores.windows():
+                    for detector in detectors:
+                        detector.statistic(window)
+
+        run()
+        seconds[name] = best(run, 5)
+    ratio = seconds["all"] / seconds["zero-shot"]
+    print(f"\nclassifier: {seconds['all']:.3f} s against {seconds['zero-shot']:.3f} s without, {ratio:.3f}x, limit 1.10")
+    assert ratio <= 1.10
 
 
 def test_against_a_plain_hugging_face_loop(model: LanguageModel, texts: list[str], everything: tuple[float, int]) -> None:

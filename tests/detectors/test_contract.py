@@ -24,9 +24,10 @@ def test_contract(name: str) -> None:
     check_detector(detector)
 
 
-def test_the_four_are_announced_under_their_codes() -> None:
+def test_ours_are_announced_under_their_codes() -> None:
     rules = {detector.rule: detector.name for detector in find(())}
-    assert rules == {"AUD101": "curvature", "AUD102": "perplexity-ratio", "AUD103": "log-rank", "AUD104": "lrr"}
+    zero_shot = {"AUD101": "curvature", "AUD102": "perplexity-ratio", "AUD103": "log-rank", "AUD104": "lrr"}
+    assert rules == zero_shot | {"AUD110": "classifier"}
 
 
 BROKEN = {
@@ -47,7 +48,9 @@ def test_the_contract_catches(complaint: str) -> None:
 
 
 def test_unknown_detector_lists_the_known() -> None:
-    with pytest.raises(AuditError, match="no detector 'curvatur'; choose from curvature, log-rank, lrr, perplexity-ratio"):
+    with pytest.raises(
+        AuditError, match="no detector 'curvatur'; choose from classifier, curvature, log-rank, lrr, perplexity-ratio"
+    ):
         find(["curvatur"])
 
 

@@ -14,7 +14,7 @@ from llm_audit.errors import AuditError
 from llm_audit.testing import check_detector
 
 PLUGIN = Path(__file__).parents[1] / "sample_plugin"
-OURS = ("AUD101", "AUD102", "AUD103", "AUD104")
+OURS = ("AUD101", "AUD102", "AUD103", "AUD104", "AUD110")
 
 
 @pytest.fixture(scope="module")

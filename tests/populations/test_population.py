@@ -18,7 +18,7 @@ from llm_audit.scoring.store import DEFAULT_MODEL, Store
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import sample_scores
 
-DETECTORS = find(())
+DETECTORS = [detector for detector in find(()) if not detector.hidden_layers]
 
 
 def datasheet(**changes: object) -> Datasheet:

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_audit.reports import format as fmt
+from llm_audit.results import Share, Statistic, Verdict
+from tests.reports.factory import detector
 
 
 @pytest.mark.parametrize(
@@ -74,3 +76,11 @@ def test_moments_are_in_utc() -> None:
     assert fmt.moment("2025-11-21T04:12:07Z") == "21 November 2025, 04:12 UTC"
     assert fmt.moment("2025-11-21T04:12:07+02:00") == "21 November 2025, 02:12 UTC"
     assert fmt.moment("yesterday") == "yesterday"
+
+
+def test_shares_say_what_moved_a_statistic() -> None:
+    plain = detector("AUD110", "Trained classifier", Statistic(name="classifier", value=0.75, unit="logit"), 0.5, Verdict.PASS)
+    shared = (Share(name="states of layer 12", value=1.25), Share(name="entropy", value=-0.5))
+    result = plain.model_copy(update={"shares": shared})
+    assert fmt.shares(result) == "states of layer 12 +1.25, entropy −0.5"
+    assert fmt.shares(result, 1) == "states of layer 12 +1.25 and 1 smaller ones"

@@ -40,7 +40,7 @@ def example(seed: int = 0, confounded: bool = False) -> tuple[Blocks, list[Label
 
 
 def card(kind: str, **more: Any) -> Card:
-    empty: dict[str, Any] = {"settings": {}, "data": {}, "texts": {}, "metrics": {}, "created": "", "versions": {}}
+    empty: dict[str, Any] = {"settings": {}, "data": {}, "texts": {}, "metrics": {}, "versions": {}}
     fixed = {"name": "a", "model": "m", "model_digest": "d", "layers": (1,), "statistics": (), "loss": "bce"}
     return Card(kind=kind, **{**empty, **fixed, **more})
 
