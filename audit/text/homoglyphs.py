@@ -13,6 +13,7 @@ import regex
 # Apostrophes count, so that an imitated s in "it's" is seen as part of an English word.
 _WORD = regex.compile(r"[\p{L}\p{M}]++(?:['’][\p{L}\p{M}]++)*+")
 _LATIN = regex.compile(r"\p{Latin}")
+_GREEK = regex.compile(r"\p{Greek}")
 # The alphabets with letters drawn like Latin ones; "Common" has the letter-like symbols, e.g. ℯ.
 _OTHER = regex.compile(
     r"[\p{L}&&[\p{Cyrillic}\p{Greek}\p{Coptic}\p{Armenian}\p{Cherokee}\p{Lisu}\p{Deseret}\p{Canadian_Aboriginal}\p{Common}]]",
@@ -41,7 +42,8 @@ def _imitated() -> dict[str, str]:
 def lookalikes(text: str) -> Iterator[tuple[int, str]]:
     """Position of every look-alike letter in a word of mixed alphabets, and the Latin letter it imitates.
 
-    Words of one alphabet are left alone, as they may be Russian or Greek. So are scientists' TNFα and IFNγ, and texts
+    Words of one alphabet are left alone, as they may be Russian or Greek, unless every letter imitates a Latin one, none is
+    Greek (a symbol: "where ν is"), and the words before and after are Latin: the lone "а" of an English sentence. So are scientists' TNFα and IFNγ, and texts
     written in another alphabet altogether: their Latin letters, which some Bulgarian sites print, imitate Cyrillic ones.
     """
     if text.isascii() or not _OTHER.search(text):
@@ -50,13 +52,18 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
     # Letters that imitate nothing show what a text is written in, however many of its other letters were replaced.
     if sum(letter not in table for letter in _OTHER.findall(text)) > len(_LATIN.findall(text)):
         return
-    for match in _WORD.finditer(text):
+    words = list(_WORD.finditer(text))
+    for position, match in enumerate(words):
         word = match[0]
         if word.isascii():
             continue
         others = [found.start() for found in _OTHER.finditer(word)]
         latin = len(_LATIN.findall(word))
-        if not others or not latin or _SYMBOL_AT_EDGE.fullmatch(word):
+        if not others or _SYMBOL_AT_EDGE.fullmatch(word):
+            continue
+        neighbours = [*words[max(position - 1, 0) : position], *words[position + 1 : position + 2]]
+        between_latin = bool(neighbours) and all(_LATIN.search(other[0]) for other in neighbours)
+        if not latin and (_GREEK.search(word) or not between_latin):
             continue
         twins = [(match.start() + index, table[word[index]]) for index in others if word[index] in table]
         if latin >= len(others) or len(twins) == len(others):

@@ -121,6 +121,23 @@ def test_look_alikes_in_mixed_words_become_latin(source: str) -> None:
     assert "homoglyphs" in view.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("This is а test", "This is a test"),
+        ("І did, and so did І", "I did, and so did I"),
+        ("Take the сор with you", "Take the cop with you"),
+    ],
+)
+def test_a_word_of_look_alikes_between_latin_words_becomes_latin(source: str, text: str) -> None:
+    assert normalise(source).text == text
+
+
+@pytest.mark.parametrize("source", ["сор", "Он сказал: а где сор?", "She said «где а это» twice", "where ν is the rate, and ο too"])
+def test_other_words_of_another_alphabet_stay(source: str) -> None:
+    assert normalise(source).notes == ()
+
+
 def test_capital_i_does_not_become_small_l() -> None:
     assert normalise("Іnternet").text == "Internet"
 
