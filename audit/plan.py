@@ -32,8 +32,10 @@ LIMITS = (
     "wrote it: unusual human writing is unlike them too.",
     "Every text is tested by itself, and only AUD100 is the verdict. Single detectors and single passages are further "
     "chances to be wrong.",
-    "A large p-value is not evidence of a human author. The four statistics of this version, on so small a model, miss "
-    "most text of modern language models.",
+    "A large p-value is not evidence of a human author. Text of older and of untuned models, short texts and school essays "
+    "written by a machine are missed more often than not.",
+    "Text that a machine polished cannot be told from text that a machine wrote: both are found. A finding does not say how "
+    "much of the work was a person's.",
     "The false-positive rate is an average over the population's mixture of texts. Single kinds differ several-fold, and "
     "short texts are flagged more often than long ones. For other kinds, learners of English among them, no rate is known.",
     "No decision about a person should rest on this report alone.",

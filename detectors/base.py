@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
 from llm_audit.scoring.tokens import TokenScores
@@ -36,6 +39,7 @@ class Detector:
         model: digest of the one model whose scores it understands; None for any.
         digest: of trained weights; a population's scores are valid for these alone.
         weight: share in the combination of all detectors, relative to the others; fixed before any test data was scored.
+        seen: fingerprints of the texts that it was trained on, and of their pairs.
         explain: what moved the statistic, as (name, contribution) that add up to it; None if the formula says it all.
     """
 
@@ -50,6 +54,7 @@ class Detector:
     model: str | None = None
     digest: str = ""
     weight: float = 1.0
+    seen: NDArray[np.uint64] | None = field(default=None, compare=False, repr=False)
     explain: Callable[[TokenScores], list[tuple[str, float]]] | None = None
 
     def __post_init__(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ from llm_audit.errors import AuditError
 from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
+    from llm_audit.detectors import Detector
     from llm_audit.populations import Population
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -74,12 +77,14 @@ def build(
     from llm_audit import plan, populations
     from llm_audit.detectors import find, fitting
     from llm_audit.scoring.request import Request, Windowing
+    from llm_audit.text import fingerprints
 
     populations.check_name(name)
     own = own_detectors(classifier)
     texts = _texts(path, text_field)
     with scoring_session(model, reference, device, offline, no_cache) as session, fraction_bar("Scoring") as progress:
         detectors = fitting(find((), own), session.model.digest)
+        texts = _unseen(texts, detectors)
         request = Request(Windowing(512, first_only=True), hidden_layers=plan.hidden_layers(detectors))
         sheet = populations.Datasheet(
             name=name,
@@ -94,11 +99,29 @@ def build(
             model=session.model.name,
             reference=session.reference.name if session.reference else None,
         )
-        population = populations.build(sheet, session.score(texts, request, progress), detectors)
+        population = populations.build(sheet, session.score(texts, request, progress), detectors, fingerprints(texts))
     saved = populations.save(population)
     click.echo(
         f"Population {name}: {population.n:,} of {len(texts):,} texts are long enough. Written to {terminal_safe(str(saved))}."
     )
+
+
+def _unseen(texts: list[str], detectors: Sequence[Detector]) -> list[str]:
+    """Without the texts that trained a detector: it knows them to be human, so they would make others look like machines."""
+    import numpy as np
+
+    from llm_audit.text import fingerprints
+
+    known = [detector.seen for detector in detectors if detector.seen is not None]
+    if not known:
+        return texts
+    seen = set(np.concatenate(known).tolist())
+    kept = [text for text in texts if int(fingerprints([text])[0]) not in seen]
+    if not kept:
+        raise AuditError("Every one of the texts trained the classifier; calibrate with texts that it has not seen.")
+    if len(kept) < len(texts):
+        warnings.warn(f"{len(texts) - len(kept):,} texts trained the classifier and were left out.", stacklevel=2)
+    return kept
 
 
 def _texts(path: Path, field: str) -> list[str]:

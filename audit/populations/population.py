@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +38,10 @@ LENGTHS = tuple(range(MINIMUM_TOKENS, 513, 16))
 
 PASSAGE = 64
 """Tokens of a passage of the heat strip."""
+
+
+MEMBERS = "members"
+"""Name of the fingerprints in the file, beside the rules."""
 
 
 class Stretch(NamedTuple):
@@ -99,10 +103,12 @@ class Population:
     Attributes:
         datasheet: what it is.
         scores: rule -> (n, len(STRETCHES)) float32, NaN where the document is too short.
+        members: fingerprints of the documents and, where known, of their pairs; no classifier may have seen one.
     """
 
     datasheet: Datasheet
     scores: dict[str, NDArray[np.float32]]
+    members: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
 
     @property
     def n(self) -> int:
@@ -125,7 +131,7 @@ class Population:
     @cached_property
     def content(self) -> bytes:
         """The file's bytes: a pure function of scores and datasheet."""
-        return to_safetensors(self.scores, metadata={"datasheet": self.datasheet.model_dump_json()})
+        return to_safetensors({**self.scores, MEMBERS: self.members}, metadata={"datasheet": self.datasheet.model_dump_json()})
 
     @cached_property
     def digest(self) -> str:
@@ -169,8 +175,16 @@ class Population:
         return table[np.isfinite(table).all(axis=1)]
 
 
-def build(datasheet: Datasheet, windows: Iterable[TokenScores], detectors: Sequence[Detector]) -> Population:
-    """A population from the first window of each document; documents below `MINIMUM_TOKENS` tokens are left out."""
+def build(
+    datasheet: Datasheet,
+    windows: Iterable[TokenScores],
+    detectors: Sequence[Detector],
+    members: NDArray[np.uint64] | None = None,
+) -> Population:
+    """A population from the first window of each document; documents below `MINIMUM_TOKENS` tokens are left out.
+
+    `members` are the documents' fingerprints, in any order.
+    """
     table: list[list[list[float]]] = []
     for window in windows:
         if len(window) >= MINIMUM_TOKENS:
@@ -180,7 +194,8 @@ def build(datasheet: Datasheet, windows: Iterable[TokenScores], detectors: Seque
         raise AuditError(f"No text has {MINIMUM_TOKENS} tokens or more; there is nothing to calibrate on.")
     scores = np.asarray(table, dtype=np.float32)
     datasheet = datasheet.model_copy(update={"weights": {d.rule: d.digest for d in detectors if d.digest}})
-    return Population(datasheet, {d.rule: np.ascontiguousarray(scores[:, i]) for i, d in enumerate(detectors)})
+    tables = {d.rule: np.ascontiguousarray(scores[:, i]) for i, d in enumerate(detectors)}
+    return Population(datasheet, tables, np.empty(0, np.uint64) if members is None else members)
 
 
 def _finite(detector: Detector, part: TokenScores) -> float:
@@ -228,13 +243,14 @@ def load(name: str) -> Population:
     try:
         with safe_open(path, framework="numpy") as file:
             datasheet = Datasheet.model_validate_json((file.metadata() or {}).get("datasheet", ""))
-            scores = {rule: file.get_tensor(rule) for rule in file.keys()}  # noqa: SIM118  # a safetensors file, not a dict
+            scores = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # a safetensors file, not a dict
     except (OSError, SafetensorError, ValidationError, json.JSONDecodeError) as error:
         raise AuditError(f"The population file {path} is damaged; calibrate it anew.") from error
+    members = scores.pop(MEMBERS, np.empty(0, np.uint64))
     shapes = {table.shape for table in scores.values()}
     if len(shapes) != 1 or next(iter(shapes))[1:] != (len(STRETCHES),):
         raise AuditError(f"The population file {path} was made by another version of llm-audit; calibrate it anew.")
-    return Population(datasheet, scores)
+    return Population(datasheet, scores, members)
 
 
 def save(population: Population) -> Path:

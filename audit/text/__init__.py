@@ -6,8 +6,22 @@ The input side of `llm-audit detect`. Knows nothing of tokens, models and statis
 from __future__ import annotations
 
 from llm_audit.text.decode import Unreadable
+from llm_audit.text.fingerprint import beginning, fingerprints
 from llm_audit.text.language import Language, identify, why_not_prose
 from llm_audit.text.read import RawText, Source, discover, read
 from llm_audit.text.views import View, normalise
 
-__all__ = ["Language", "RawText", "Source", "Unreadable", "View", "discover", "identify", "normalise", "read", "why_not_prose"]
+__all__ = [
+    "Language",
+    "RawText",
+    "Source",
+    "Unreadable",
+    "View",
+    "beginning",
+    "discover",
+    "fingerprints",
+    "identify",
+    "normalise",
+    "read",
+    "why_not_prose",
+]

@@ -43,8 +43,9 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
     """Position of every look-alike letter in a word of mixed alphabets, and the Latin letter it imitates.
 
     Words of one alphabet are left alone, as they may be Russian or Greek, unless every letter imitates a Latin one, none is
-    Greek (a symbol: "where ν is"), and the words before and after are Latin: the lone "а" of an English sentence. So are scientists' TNFα and IFNγ, and texts
-    written in another alphabet altogether: their Latin letters, which some Bulgarian sites print, imitate Cyrillic ones.
+    Greek (a symbol: "where ν is"), and the words before and after are Latin: the lone "а" of an English sentence. Scientists'
+    TNFα and IFNγ are left alone, and texts written in another alphabet altogether: their Latin letters, which some Bulgarian
+    sites print, imitate Cyrillic ones.
     """
     if text.isascii() or not _OTHER.search(text):
         return

@@ -21,6 +21,7 @@ from llm_audit.scoring.request import Request
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import classification as metric
+from llm_audit.text import fingerprints
 from llm_audit.training.features import request_for
 from llm_audit.training.labelled import Labelled, LabelledTexts
 
@@ -140,6 +141,13 @@ def evaluate(
         false_alarms=tuple(alarms),
         curves=tuple(curves),
     )
+
+
+def unseen(texts: Sequence[Labelled], detectors: Sequence[Detector]) -> list[Labelled]:
+    """The texts that trained none of the detectors, themselves or through their pair."""
+    known = [detector.seen for detector in detectors if detector.seen is not None]
+    seen = set(np.concatenate(known).tolist()) if known else set()
+    return [text for text in texts if not seen & set(fingerprints([text.text], [text.group]).tolist())]
 
 
 def _notes(data: LabelledTexts, judged: Sequence[Judged], population: Population) -> list[str]:

@@ -174,12 +174,16 @@ class HeadNetwork(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Features in their space, split: what every kind of head and every loss is trained on alike."""
+    """Features in their space, split: what every kind of head and every loss is trained on alike.
+
+    `sums` (n, most blocks + 1, d): of each text's first 0, 1, 2, ... blocks.
+    """
 
     space: Space
     texts: list[Labelled]
     labels: NDArray[np.int64]
     train: Blocks
+    sums: NDArray[np.float32]
     judged: list[tuple[Tensor, Tensor]]
     truth: NDArray[np.int64]
 
@@ -194,11 +198,13 @@ def prepare(blocks: Blocks, texts: Sequence[Labelled], validation: NDArray[np.bo
     rows, held = np.flatnonzero(~validation), np.flatnonzero(validation)
     own = [text for text, is_held in zip(texts, validation, strict=True) if not is_held]
     space = space_of(blocks[rows], own)
+    train = space(blocks[rows], [domain_of(text) for text in own])
     return Prepared(
         space=space,
         texts=own,
         labels=labels[rows],
-        train=space(blocks[rows], [domain_of(text) for text in own]),
+        train=train,
+        sums=np.pad(np.cumsum(train.features, 1), ((0, 0), (1, 0), (0, 0))),
         judged=[_tensors(space(part)) for part in (blocks[held], blocks[held].beginnings(MINIMUM_BLOCKS))],
         truth=labels[held],
     )
@@ -229,7 +235,7 @@ def train_head(
 
     network, fitted = fit(
         lambda: HeadNetwork(kind, prepared.space, discriminant),
-        _Crops(prepared.train, pooled=kind == "logistic"),
+        _Crops(prepared, pooled=kind == "logistic"),
         prepared.labels,
         LOSSES[loss](len(prepared.labels)),
         validate,
@@ -244,12 +250,10 @@ def train_head(
 class _Crops:
     """Augmentation: each text as a random run of its blocks, from `MINIMUM_BLOCKS` to all of them."""
 
-    def __init__(self, blocks: Blocks, pooled: bool) -> None:
-        self.counts, self.pooled = blocks.counts, pooled
+    def __init__(self, prepared: Prepared, pooled: bool) -> None:
+        self.counts, self.pooled = prepared.train.counts, pooled
         # A logistic head of the blocks' mean is the mean of its logits: sums up to each block give any run's mean at once.
-        self.features = torch.as_tensor(
-            np.pad(np.cumsum(blocks.features, 1), ((0, 0), (1, 0), (0, 0))) if pooled else blocks.features
-        )
+        self.features = torch.as_tensor(prepared.sums if pooled else prepared.train.features)
 
     def __call__(self, index: NDArray[np.int64], generator: np.random.Generator) -> tuple[Tensor, Tensor]:
         counts = self.counts[index]
@@ -285,7 +289,7 @@ def measure(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str,
     }
 
 
-def as_head(network: HeadNetwork, space: Space, card: Card) -> Head:
+def as_head(network: HeadNetwork, space: Space, card: Card, seen: NDArray[np.uint64]) -> Head:
     """Fold standardisation and whitening into the first layer.
 
     V M clip(x - mean) / scale = (V M / scale) clip(x - mean).
@@ -300,6 +304,7 @@ def as_head(network: HeadNetwork, space: Space, card: Card) -> Head:
         bias=network.first.bias.numpy(),
         out=network.out.weight.numpy() if deep else None,
         out_bias=float(network.out.bias[0]) if deep else 0.0,
+        seen=seen,
     )
 
 

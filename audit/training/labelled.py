@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_audit.errors import AuditError
-from llm_audit.text import normalise
+from llm_audit.text import beginning, normalise
 
 LABELS = ("human", "machine", "machine-revised")
 
@@ -200,11 +200,6 @@ def components(links: Iterable[tuple[str, str]]) -> Callable[[str], str]:
         one, other = root(left), root(right)
         parent[max(one, other)] = min(one, other)
     return root
-
-
-def beginning(text: str) -> str:
-    """The first 60 letters and digits, by which two versions of a text are recognised as one."""
-    return "".join(re.findall(r"\w", text.lower()))[:60]
 
 
 def check_trainable(texts: Sequence[Labelled], least: int = 50) -> None:

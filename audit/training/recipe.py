@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from llm_audit.detectors.generated.classifier import STATISTICS, Card, Head
 from llm_audit.errors import AuditError
 from llm_audit.scoring.session import Session
+from llm_audit.text import fingerprints
 from llm_audit.training import features as feature
 from llm_audit.training import heads
 from llm_audit.training.fit import Schedule
@@ -26,7 +27,7 @@ from llm_audit.training.labelled import Labelled, LabelledTexts, check_trainable
 VALIDATION_SHARE = 0.15
 
 SCHEDULES = {
-    "logistic": Schedule(epochs=15, batch_size=256, learning_rate=2e-3, weight_decay=0.1, patience=5),
+    "logistic": Schedule(epochs=10, batch_size=256, learning_rate=2e-3, weight_decay=0.1, patience=3),
     "mlp": Schedule(epochs=15, batch_size=64, learning_rate=5e-4, weight_decay=0.1, patience=5),
     "attention": Schedule(epochs=15, batch_size=64, learning_rate=5e-4, weight_decay=0.1, patience=5),
     "backbone": Schedule(epochs=3, batch_size=16, learning_rate=2e-5, weight_decay=0.01, patience=2),
@@ -112,7 +113,8 @@ def train_and_save(
         metrics=heads.measure(predicted, labels[rows]),
         versions=heads.versions(),
     )  # fmt: skip
-    head = heads.as_head(network, prepared.space, card)
+    seen = fingerprints((text.text for text in kept), (text.group for text in kept))
+    head = heads.as_head(network, prepared.space, card, seen)
     write(head.content, target)
     return head
 

@@ -92,6 +92,7 @@ class Head:
         weight, bias: (h, d) and (h,), standardisation and whitening folded in.
         out: (2, h), a block's logit and its attention logit, from gelu units; None for a logistic head, where h is 1.
         out_bias: added to the logit.
+        seen: fingerprints of the texts that it was trained or validated on, and of their groups.
     """
 
     card: Card
@@ -101,14 +102,15 @@ class Head:
     bias: Array
     out: Array | None
     out_bias: float
+    seen: NDArray[np.uint64]
 
     @cached_property
     def content(self) -> bytes:
         """The file's bytes: a pure function of card and weights."""
-        arrays = {"mean": self.mean, "limit": self.limit, "weight": self.weight, "bias": self.bias}
+        arrays: dict[str, NDArray[Any]] = {"mean": self.mean, "limit": self.limit, "weight": self.weight, "bias": self.bias}
         if self.out is not None:
             arrays["out"] = self.out
-        arrays["out_bias"] = np.array([self.out_bias], np.float32)
+        arrays |= {"out_bias": np.array([self.out_bias], np.float32), "seen": self.seen}
         return to_safetensors(arrays, metadata={"card": self.card.model_dump_json()})
 
     @cached_property
@@ -204,7 +206,7 @@ def load_head(path: Path) -> Head:
         arrays = from_safetensors(content)
         head = Head(
             card=card, mean=arrays["mean"], limit=arrays["limit"], weight=arrays["weight"], bias=arrays["bias"],
-            out=arrays.get("out"), out_bias=float(arrays["out_bias"][0]),
+            out=arrays.get("out"), out_bias=float(arrays["out_bias"][0]), seen=arrays["seen"],
         )  # fmt: skip
         unknown = set(card.statistics) - set(STATISTICS)
         finite = all(np.isfinite(array).all() for array in arrays.values())
@@ -265,6 +267,7 @@ def detector_of(head: Head) -> Detector:
         model=card.model_digest,
         digest=head.digest,
         weight=WEIGHT,
+        seen=head.seen,
         explain=head.explain,
     )
 

@@ -80,8 +80,8 @@ def load(name: str) -> Part:
     return Part([texts[i] for i in kept], [scores[i] for i in kept], collect([scores[i] for i in kept]))
 
 
-Scorer = Callable[[Part], NDArray[np.float64]]
-"""A part to (n, most blocks): the score of each text cut after 1, 2, ... blocks; NaN beyond its end."""
+LONGEST = 13
+"""Blocks of the longest window that the shipped population judges."""
 
 
 def by_length(logits: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -90,29 +90,25 @@ def by_length(logits: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray
     return np.where(np.arange(logits.shape[1]) < counts[:, None], means, np.nan)
 
 
-def zero_shot(detector: Callable[[TokenScores], float]) -> Scorer:
-    """A statistic, at every length."""
-
-    def score(part: Part) -> NDArray[np.float64]:
-        table = np.full((len(part.texts), part.blocks.features.shape[1]), np.nan)
-        for row, one in enumerate(part.scores):
-            for block in range(MINIMUM_BLOCKS, int(part.blocks.counts[row]) + 1):
-                table[row, block - 1] = detector(one[: 16 * block])
-        return table
-
-    return score
+def zero_shot(detector: Callable[[TokenScores], float], part: Part) -> NDArray[np.float64]:
+    """(n, LONGEST): a statistic of each text cut after 1, 2, ... blocks; NaN beyond its end."""
+    table = np.full((len(part.texts), LONGEST), np.nan)
+    for row, one in enumerate(part.scores):
+        for block in range(MINIMUM_BLOCKS, min(int(part.blocks.counts[row]), LONGEST) + 1):
+            table[row, block - 1] = detector(one[: 16 * block])
+    return table
 
 
-def head_scorer(network: heads.HeadNetwork, space: heads.Space) -> Scorer:
-    """A logistic head: its block logits, averaged up to each length."""
-    weight = (network.first.weight.numpy()[0] @ space.whitening / space.scale).astype(np.float64)
-    bias = float(network.first.bias[0])
+def clipped(part: Part, rows: NDArray[np.int64], space: heads.Space) -> Blocks:
+    """Features as a head of that space sees them before its weight."""
+    blocks = part.blocks[rows].beginnings(LONGEST)
+    return Blocks(np.clip(blocks.features - space.mean, -space.limit, space.limit), blocks.counts)
 
-    def score(part: Part) -> NDArray[np.float64]:
-        clipped = np.clip(part.blocks.features - space.mean, -space.limit, space.limit)
-        return by_length(clipped @ weight + bias, part.blocks.counts)
 
-    return score
+def head_scores(network: heads.HeadNetwork, space: heads.Space, blocks: Blocks) -> NDArray[np.float64]:
+    """(n, most blocks): a logistic head's block logits, averaged up to each length."""
+    weight = network.first.weight.numpy()[0] @ space.whitening / space.scale
+    return by_length((blocks.features @ weight + network.first.bias.item()).astype(np.float64), blocks.counts)
 
 
 class Outcome(NamedTuple):
@@ -127,15 +123,13 @@ class Outcome(NamedTuple):
     fpr: float  # realised at nominal 1 %
 
 
-def judged(
-    table: NDArray[np.float64], part: Part, rows: NDArray[np.int64], reference: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(len(rows), 2): score at the text's own length, up to 13 blocks, and conformal p-value against the reference."""
-    found = np.empty((len(rows), 2))
-    for i, row in enumerate(rows):
-        last = min(int(part.blocks.counts[row]), reference.shape[1], 13) - 1
+def judged(table: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 2): score at the text's own length, at most `LONGEST`, and conformal p-value against the reference."""
+    found = np.empty((len(table), 2))
+    for i, row in enumerate(table):
+        last = int(np.isfinite(row[:LONGEST]).nonzero()[0].max())
         population = reference[:, last][np.isfinite(reference[:, last])]
-        found[i] = table[row, last], (1 + np.sum(population >= table[row, last])) / (1 + len(population))
+        found[i] = row[last], (1 + np.sum(population >= row[last])) / (1 + len(population))
     return found
 
 
@@ -167,19 +161,22 @@ Methods = dict[str, list[list[Outcome]]]
 """Method -> seed -> outcomes of the units."""
 
 
-def compare(by: str, train: Part, test: Part, calibration: Part, losses: Sequence[str]) -> Methods:
+def compare(
+    by: str, train: Part, test: Part, calibration: Part, fixed: dict[str, dict[int, NDArray[np.float64]]], losses: Sequence[str]
+) -> Methods:
     """Every method on every unit."""
     methods: Methods = {}
-    fixed = {detector.name: zero_shot(detector.statistic) for detector in find(()) if not detector.hidden_layers}
-    tables = {name: [scorer(part) for part in (test, train, calibration)] for name, scorer in fixed.items()}
     for unit in units(test.texts, by):
         exam = _exam(by, unit, train, test, calibration)
         if exam is None:
             continue
-        for name, (of_test, of_train, of_calibration) in tables.items():
-            _note(methods, name, 0, exam, [of_test, of_train], of_calibration)
+        for name, tables in fixed.items():
+            tested = np.concatenate([tables[id(part)][rows] for part, rows in exam.tested])
+            _note(methods, name, 0, exam, tested, tables[id(calibration)][exam.calibration_rows])
         own = [train.texts[i] for i in exam.train_rows]
         prepared = heads.prepare(train.blocks[exam.train_rows], own, held_back(own, 0))
+        examined = [clipped(part, rows, prepared.space) for part, rows in exam.tested]
+        reference = clipped(calibration, exam.calibration_rows, prepared.space)
         for seed in SEEDS:
             schedule = dataclasses.replace(SCHEDULES["logistic"], seed=seed)
             start = dataclasses.replace(schedule, epochs=0)
@@ -188,8 +185,8 @@ def compare(by: str, train: Part, test: Part, calibration: Part, losses: Sequenc
             runs += [(f"head, discriminant then {loss}", loss, schedule, True) for loss in ("bce", "tpauc-kl")]
             for name, loss, chosen, discriminant in runs:
                 network, _ = heads.train_head(prepared, "logistic", loss, chosen, discriminant=discriminant)
-                scorer = head_scorer(network, prepared.space)
-                _note(methods, name, seed, exam, [scorer(part) for part, _ in exam.tested], scorer(calibration))
+                found = [head_scores(network, prepared.space, blocks) for blocks in (*examined, reference)]
+                _note(methods, name, seed, exam, np.concatenate(found[:-1]), found[-1])
         print(f"{by} {unit.name}: {len(exam.labels)} texts, {time.perf_counter() - BEGIN:.0f} s", file=sys.stderr, flush=True)
     return methods
 
@@ -218,16 +215,9 @@ def _exam(by: str, unit: Unit, train: Part, test: Part, calibration: Part) -> Ex
 
 
 def _note(
-    methods: Methods,
-    method: str,
-    seed: int,
-    exam: Exam,
-    tables: Sequence[NDArray[np.float64]],
-    of_calibration: NDArray[np.float64],
+    methods: Methods, method: str, seed: int, exam: Exam, table: NDArray[np.float64], reference: NDArray[np.float64]
 ) -> None:
-    reference = of_calibration[exam.calibration_rows]
-    parts = zip(tables, exam.tested, strict=False)  # held-out generators are tested in the test part alone
-    found = np.concatenate([judged(table, part, rows, reference) for table, (part, rows) in parts])
+    found = judged(table, reference)
     human, machine = found[exam.labels == 0], found[exam.labels == 1]
     outcome = Outcome(
         exam.unit, len(human), len(machine), auroc(found[:, 0], exam.labels), tpr_at_fpr(found[:, 0], exam.labels, 0.01),
@@ -273,8 +263,14 @@ def main() -> None:
     """Print both tables."""
     losses = sys.argv[1].split(",") if len(sys.argv) > 1 else ["bce", "opauc-kl", "opauc-cvar", "tpauc-kl", "aucm"]
     train, test, calibration = (load(name) for name in ("train", "test", "calibration"))
+    fixed = {
+        detector.name: {id(part): zero_shot(detector.statistic, part) for part in (train, test, calibration)}
+        for detector in find(())
+        if not detector.hidden_layers
+    }
+    print(f"zero-shot scores, {time.perf_counter() - BEGIN:.0f} s", file=sys.stderr, flush=True)
     for by in ("domain", "generator"):
-        methods = compare(by, train, test, calibration, losses)
+        methods = compare(by, train, test, calibration, fixed, losses)
         best = max(
             ("curvature", "perplexity-ratio", "log-rank", "lrr"), key=lambda name: np.mean([o.tpr for o in methods[name][0]])
         )

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llm_audit.text import beginning
 from llm_audit.training import labelled
-from llm_audit.training.labelled import beginning
 
 DATA = Path(os.environ.get("LLM_AUDIT_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

@@ -15,8 +15,7 @@ from llm_audit.detectors.generated.classifier import SHIPPED, load_head
 from llm_audit.plan import COMBINED_RULE
 from llm_audit.scoring.store import DEFAULT_MODEL, Store
 from llm_audit.stats.classification import auroc, binomial_interval
-from llm_audit.text import normalise
-from llm_audit.training.labelled import beginning
+from llm_audit.text import beginning, normalise
 from tests.benchmarks import accuracy, build_classifier, corpus
 from tests.benchmarks.score_corpus import PARTS, REQUEST, default_session, default_tokenizer, sample
 

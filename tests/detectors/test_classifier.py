@@ -32,6 +32,7 @@ def head(kind: str = "logistic", seed: int = 0) -> Head:
         bias=draw(h),
         out=None if kind == "logistic" else draw(2, h),
         out_bias=0.0 if kind == "logistic" else 0.5,
+        seen=np.arange(3, dtype=np.uint64),
     )
 
 

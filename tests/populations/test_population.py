@@ -9,6 +9,7 @@ import pytest
 
 from llm_audit import populations
 from llm_audit.detectors import find
+from llm_audit.detectors.generated.classifier import SHIPPED, load_head
 from llm_audit.errors import AuditError
 from llm_audit.populations import Datasheet, Population
 from llm_audit.populations.population import LENGTHS, PASSAGE, STRETCHES, Stretch
@@ -152,9 +153,16 @@ def test_the_shipped_population_was_scored_by_the_embedded_model() -> None:
     assert population.datasheet.scorer == Session(stored).conditions(Request())
 
 
+def test_the_shipped_classifier_saw_no_text_of_the_population_and_no_pair() -> None:
+    """Fingerprints of texts and of connected pairs, in both files."""
+    seen, members = load_head(SHIPPED).seen, populations.load(populations.DEFAULT_POPULATION).members
+    assert min(len(seen), len(members)) > 3000
+    assert not np.intersect1d(seen, members).size
+
+
 def test_the_shipped_population_is_as_its_datasheet_says() -> None:
     population = populations.load(populations.DEFAULT_POPULATION)
     assert population.n == sum(population.datasheet.sources.values())
-    assert set(population.scores) == {detector.rule for detector in DETECTORS}
+    assert set(population.scores) == {detector.rule for detector in find(())}
     assert all(population.size(Stretch(0, n)) >= 1000 for n in LENGTHS if n <= population.longest_window)
     assert population.longest_window >= 192

@@ -133,7 +133,9 @@ def test_a_word_of_look_alikes_between_latin_words_becomes_latin(source: str, te
     assert normalise(source).text == text
 
 
-@pytest.mark.parametrize("source", ["сор", "Он сказал: а где сор?", "She said «где а это» twice", "where ν is the rate, and ο too"])
+@pytest.mark.parametrize(
+    "source", ["сор", "Он сказал: а где сор?", "She said «где а это» twice", "where ν is the rate, and ο too"]
+)
 def test_other_words_of_another_alphabet_stay(source: str) -> None:
     assert normalise(source).notes == ()
 

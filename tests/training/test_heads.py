@@ -19,6 +19,7 @@ from llm_audit.training.labelled import Labelled
 from llm_audit.training.losses import LOSSES
 
 N, D = 240, 12
+SEEN = np.arange(3, dtype=np.uint64)
 SCHEDULE = Schedule(epochs=40, batch_size=64, learning_rate=0.05, patience=40)
 
 
@@ -60,7 +61,7 @@ def test_the_numpy_head_is_the_trained_network(kind: str) -> None:
     blocks, texts, validation = example()
     prepared = prepare(blocks, texts, validation)
     network, _ = train_head(prepared, kind, "bce", SCHEDULE)
-    head = as_head(network, prepared.space, card(kind))
+    head = as_head(network, prepared.space, card(kind), SEEN)
     expected = predict(network, prepared.space, blocks)
     for i in range(0, N, 20):
         logits, weights = head.evidence(blocks.features[i, : blocks.counts[i]])
@@ -75,7 +76,7 @@ def test_training_is_deterministic_to_the_digest() -> None:
         schedule = Schedule(epochs=3, batch_size=64, learning_rate=0.02, seed=seed)
         prepared = prepare(blocks, texts, validation)
         network, _ = train_head(prepared, "attention", "tpauc-kl", schedule)
-        digests.add(as_head(network, prepared.space, card("attention")).digest)
+        digests.add(as_head(network, prepared.space, card("attention"), SEEN).digest)
     assert len(digests) == 2
 
 

@@ -1,0 +1,28 @@
+"""Fingerprints of texts, by which training, calibration and test data are kept apart without keeping the texts.
+
+Knows nothing about what the texts are for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def beginning(text: str) -> str:
+    """The first 60 letters and digits, by which two versions of a text are recognised as one."""
+    return "".join(re.findall(r"\w", text.lower()))[:60]
+
+
+def fingerprints(texts: Iterable[str], names: Iterable[str] = ()) -> NDArray[np.uint64]:
+    """(k,) sorted, each once: of the beginnings of texts, and of names, such as those of pairs, as they are.
+
+    64 bits of SHA-256: among 10,000 texts two different ones share a fingerprint with probability 3e-12.
+    """
+    keys = {f"text {beginning(text)}" for text in texts} | {f"name {name}" for name in names}
+    found = [int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") for key in keys]
+    return np.unique(np.array(found, dtype=np.uint64))
