@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from llm_audit.populations import MINIMUM_TOKENS
+from llm_audit.text import beginning
 from tests.benchmarks import corpus
 from tests.benchmarks.score_corpus import clip, default_tokenizer
 
-TOKENS = {"train": 256, "test": 208, "calibration": 208}
+TOKENS = {"calibration": 208, "train": 256, "test": 208}
 """Tokens of a text that are kept; 208 is the longest window that the shipped population judges."""
 
 BASE_MODELS = ("davinci", "gpt2-xl", "gpt-j-6B", "gpt-neo-2.7B", "gpt-neox-20b", "opt-2.7b")
@@ -97,15 +98,17 @@ def _row(
 
 def sample() -> list[dict[str, Any]]:
     """The documents with `MINIMUM_TOKENS` tokens or more, clipped, each text once."""
-    kept, seen = [], set()
+    kept: list[dict[str, Any]] = []
+    taken: set[str] = set()
     for name, tokens in TOKENS.items():
         rows = [row for row in documents() if row["part"] == name and not (name == "train" and _test_only(row))]
         clipped = clip((row["text"] for row in rows), tokens)
         lengths = [len(encoding) for encoding in default_tokenizer().encode_batch(clipped, add_special_tokens=False)]
-        for row, text, length in zip(rows, clipped, lengths, strict=True):
-            if length >= MINIMUM_TOKENS and text not in seen:
-                seen.add(text)
-                kept.append(row | {"text": text})
+        # A text may begin like one of another pair: it then belongs to the part that comes first, for no part sees another's.
+        fresh = {text: row for row, text, n in zip(rows, clipped, lengths, strict=True) if n >= MINIMUM_TOKENS}
+        fresh = {text: row for text, row in fresh.items() if beginning(text) not in taken}
+        kept += [row | {"text": text} for text, row in fresh.items()]
+        taken |= {beginning(text) for text in fresh}
     return kept
 
 
