@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,13 +73,10 @@ def command(
         sheet = human_texts.datasheet
         detectors = known_to(human_texts.scores, names, own=own, model=session.model.digest, weights=sheet.weights)
         with fraction_bar("Scoring") as progress:
-            unseen = evaluate.unseen(data.texts, detectors)
-            judged = list(evaluate.judge(session, human_texts, detectors, unseen, progress))
+            data = evaluate.fit_to_judge(data, detectors)
+            judged = list(evaluate.judge(session, human_texts, detectors, data.texts, progress))
     if not judged:
         raise AuditError("No text is long enough to be judged.")
-    if known := len(data.texts) - len(unseen):
-        note = f"{known:,} texts trained the classifier, or share a pair with one that did, and were left out."
-        data = replace(data, texts=tuple(unseen), notes=(*data.notes, note))
     found = evaluate.evaluate(data, judged, detectors, human_texts, sheet.model, columns)
     for output in outputs:
         shown.write(found, output)

@@ -7,6 +7,7 @@ results are shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from llm_audit.scoring.request import Request
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import classification as metric
-from llm_audit.text import fingerprints
+from llm_audit.text import fingerprints, why_not_prose
 from llm_audit.training.features import request_for
 from llm_audit.training.labelled import Labelled, LabelledTexts
 
@@ -148,6 +149,18 @@ def unseen(texts: Sequence[Labelled], detectors: Sequence[Detector]) -> list[Lab
     known = [detector.seen for detector in detectors if detector.seen is not None]
     seen = set(np.concatenate(known).tolist()) if known else set()
     return [text for text in texts if not seen & set(fingerprints([text.text], [text.group]).tolist())]
+
+
+def fit_to_judge(data: LabelledTexts, detectors: Sequence[Detector]) -> LabelledTexts:
+    """Leave out what `detect` would not judge, and what trained a detector; the notes say how many."""
+    new = unseen(data.texts, detectors)
+    prose = [text for text in new if not why_not_prose(text.text)]
+    notes = list(data.notes)
+    if known := len(data.texts) - len(new):
+        notes.append(f"{known:,} texts trained the classifier, or share a pair with one that did, and were left out.")
+    if code := len(new) - len(prose):
+        notes.append(f"{code:,} texts are program code or tables, which are not judged, and were left out.")
+    return replace(data, texts=tuple(prose), notes=tuple(notes))
 
 
 def _notes(data: LabelledTexts, judged: Sequence[Judged], population: Population) -> list[str]:

@@ -17,7 +17,7 @@ from llm_audit.detectors.base import Detector
 from llm_audit.plan import COMBINED_RULE
 from llm_audit.populations import Population
 from llm_audit.scoring.store import DEFAULT_MODEL
-from llm_audit.text import normalise, why_not_prose
+from llm_audit.text import normalise
 from llm_audit.training import evaluate
 from llm_audit.training.labelled import Labelled, LabelledTexts
 from tests.benchmarks.score_corpus import default_session, sample
@@ -27,10 +27,9 @@ LOOK_ALIKES = str.maketrans("aeopcyxi", "аеорсухі")  # Latin letters as 
 
 
 def judged_test(population: Population, detectors: Sequence[Detector]) -> tuple[LabelledTexts, list[evaluate.Judged]]:
-    """The prose of the test part, judged."""
-    data = sample("test")
-    prose = [text for text in data.texts if not why_not_prose(text.text)]
-    return data, list(evaluate.judge(default_session(), population, detectors, prose))
+    """The test part, judged."""
+    data = evaluate.fit_to_judge(sample("test"), detectors)
+    return data, list(evaluate.judge(default_session(), population, detectors, data.texts))
 
 
 def attacked(text: str) -> tuple[str, str]:

@@ -276,7 +276,7 @@ def main() -> None:
         )
         print(f"\n## Leave one {by} out\n")
         print("\n".join(summary(methods)), "\n")
-        print("\n".join(details(methods, [best, "head, discriminant"])), flush=True)
+        print("\n".join(details(methods, [best, "head, discriminant then bce"])), flush=True)
 
 
 if __name__ == "__main__":
