@@ -38,9 +38,9 @@ class Detector:
         hidden_size: width of those states.
         model: digest of the one model whose scores it understands; None for any.
         digest: of trained weights; a population's scores are valid for these alone.
-        weight: share in the combination of all detectors, relative to the others; fixed before any test data was scored.
+        weight: share in the combination of all detectors, relative to the others; a constant, never fitted to the text at hand.
         seen: fingerprints of the texts that it was trained on, and of their pairs.
-        explain: what moved the statistic, as (name, contribution) that add up to it; None if the formula says it all.
+        explain: what moved the statistic, as (name, contribution), largest first; None if the formula says it all.
     """
 
     rule: str
@@ -131,8 +131,9 @@ def known_to(
     """
     chosen = []
     for detector in find(names, own):
-        if reason := _misfit(detector, None if names else rules, model, weights or {}):
-            if names:
+        asked = bool(names) or detector in own
+        if reason := _misfit(detector, None if asked else rules, model, weights or {}):
+            if asked:
                 raise AuditError(reason)
             if _understands(detector, model):
                 warnings.warn(f"{reason} It is left out.", stacklevel=2)
@@ -141,8 +142,11 @@ def known_to(
     return chosen
 
 
-def fitting(detectors: Sequence[Detector], model: str) -> list[Detector]:
-    """Those that understand the scores of the model with that digest."""
+def fitting(detectors: Sequence[Detector], model: str, own: Sequence[Detector] = ()) -> list[Detector]:
+    """Those that understand the scores of the model with that digest; AuditError if one of the user's `own` does not."""
+    for detector in own:
+        if reason := _misfit(detector, None, model, {}):
+            raise AuditError(reason)
     return [detector for detector in detectors if _understands(detector, model)]
 
 

@@ -55,7 +55,7 @@ def command(
     show_warnings_as_sentences()
     from rich.console import Console
 
-    from llm_audit.detectors import known_to
+    from llm_audit.detectors import find, known_to
     from llm_audit.populations import DEFAULT_POPULATION, load
     from llm_audit.reports import bench as shown
     from llm_audit.training import evaluate
@@ -65,18 +65,22 @@ def command(
         shown.renderer_for(output)  # a wrong suffix must not cost a run
     data = read_labelled(paths, text_field, label_field, columns)
     if backbone is not None:
+        if outputs or columns or fairness or names or population or classifier:
+            raise AuditError("--backbone prints its ranking and nothing else: without a population no other option applies.")
         click.echo(_backbone(backbone, data.texts, device))
         return
     human_texts = load(population or DEFAULT_POPULATION)
     own = own_detectors(classifier)
+    if names:
+        find(names, own)  # an unknown name must not cost a download
     with scoring_session(model, reference, device, offline, no_cache) as session:
         sheet = human_texts.datasheet
         detectors = known_to(human_texts.scores, names, own=own, model=session.model.digest, weights=sheet.weights)
         with fraction_bar("Scoring") as progress:
-            data = evaluate.fit_to_judge(data, detectors)
+            data = evaluate.fit_to_judge(data, detectors, human_texts)
             judged = list(evaluate.judge(session, human_texts, detectors, data.texts, progress))
     if not judged:
-        raise AuditError("No text is long enough to be judged.")
+        raise AuditError(" ".join(["No text is left to judge; each needs 64 tokens.", *data.notes]))
     found = evaluate.evaluate(data, judged, detectors, human_texts, sheet.model, columns)
     for output in outputs:
         shown.write(found, output)

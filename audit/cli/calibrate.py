@@ -83,7 +83,7 @@ def build(
     own = own_detectors(classifier)
     texts = _texts(path, text_field)
     with scoring_session(model, reference, device, offline, no_cache) as session, fraction_bar("Scoring") as progress:
-        detectors = fitting(find((), own), session.model.digest)
+        detectors = fitting(find((), own), session.model.digest, own)
         texts = _unseen(texts, detectors)
         request = Request(Windowing(512, first_only=True), hidden_layers=plan.hidden_layers(detectors))
         sheet = populations.Datasheet(
@@ -134,11 +134,16 @@ def _texts(path: Path, field: str) -> list[str]:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     try:
-                        text = json.loads(line)[field]
+                        row = json.loads(line)
+                        text = row[field]
                     except (ValueError, KeyError, TypeError, RecursionError) as error:
                         raise AuditError(
                             f"Line {number} of {path} is not a JSON object with a field {field!r}; mend or remove it."
                         ) from error
+                    if row.get("label", "human") != "human":
+                        raise AuditError(
+                            f"Line {number} of {path} is labelled {row['label']!r}; a population is made of human texts only."
+                        )
                     if not isinstance(text, str):
                         raise AuditError(f"Line {number} of {path}: the field {field!r} is not a text.")
                     if _SURROGATE.search(text):

@@ -54,7 +54,7 @@ def command(
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
     from llm_audit import plan, reports
-    from llm_audit.detectors import known_to
+    from llm_audit.detectors import find, known_to
     from llm_audit.manifest import collect
     from llm_audit.populations import DEFAULT_POPULATION, load
     from llm_audit.results import Verdict
@@ -63,6 +63,8 @@ def command(
     for output in outputs:
         reports.renderer_for(output)  # a wrong suffix must not cost a run
     own = own_detectors(classifier)
+    if detectors:
+        find(detectors, own)  # an unknown name must not cost a download
     reference_texts = load(population or DEFAULT_POPULATION)
     with scoring_session(model, reference, device, offline, no_cache) as session:
         sheet = reference_texts.datasheet

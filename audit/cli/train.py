@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LOSSES = ("bce", "opauc-kl", "opauc-cvar", "tpauc-kl", "aucm")
 KINDS = ("logistic", "mlp", "attention")
-FEATURES = ("states+statistics", "states", "statistics")
+FEATURES = ("states+statistics", "states")
 
 
 @click.command(help=COMMANDS["train"], short_help=COMMANDS["train"])
@@ -72,6 +72,8 @@ def command(
     if backbone is not None:
         from llm_audit.training.recipe import finetune
 
+        if target.with_suffix("").exists():
+            raise AuditError(f"{target.with_suffix('')} exists already; choose another name.")
         with fraction_bar("Fine-tuning") as progress:
             folder = finetune(backbone, data, texts, target.with_suffix(""), loss, settings, device, progress)
         click.echo(f"Classifier {name}: written to {terminal_safe(str(folder))}; `llm-audit bench --backbone` judges it.")
@@ -97,7 +99,7 @@ def summary(head: Head, target: Path) -> str:
         f"Classifier {card.name}: {card.kind} head, loss {card.loss}, on layers {', '.join(map(str, card.layers)) or 'none'}"
         f" and {len(card.statistics)} statistics of {card.model}.",
         "Texts: " + ", ".join(f"{count:,} {part}" for part, count in card.texts.items()) + ".",
-        "On texts it was not trained on, of the same sources (elsewhere it will do worse; `llm-audit bench` says how much):",
+        "On the texts that chose the epoch, of the same sources (elsewhere it does worse; `llm-audit bench` says how much):",
         *(f"  {name:16} {value:.3f}" for name, value in card.metrics.items()),
         f"Digest {head.digest}",
         f"Written to {target}.",

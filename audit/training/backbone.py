@@ -128,7 +128,7 @@ def train_backbone(
         schedule,
         checkpoint,
         progress,
-        identity,
+        f"{identity} {base['digest']}",
     )
     return cast(Backbone, model), fitted
 

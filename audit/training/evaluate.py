@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 
 from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Interval, Power
 from llm_audit.detectors.base import Detector
-from llm_audit.plan import COMBINED_RULE, check_comparable, hidden_layers
+from llm_audit.plan import COMBINED_RULE, LEAST_CONFIDENCE, check_comparable, hidden_layers
 from llm_audit.populations import MINIMUM_TOKENS, Population
-from llm_audit.scoring.request import Request
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import classification as metric
-from llm_audit.text import fingerprints, why_not_prose
+from llm_audit.text import identify, why_not_prose
 from llm_audit.training.features import request_for
-from llm_audit.training.labelled import Labelled, LabelledTexts
+from llm_audit.training.labelled import Labelled, LabelledTexts, marks
 
 ALPHAS = (0.05, 0.01)
 CURVE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -32,7 +31,12 @@ MAX_FPR, MIN_TPR = 0.05, 0.8
 """Of the partial areas: those of DACTYL's evaluation."""
 
 FEWEST = 5
-"""Texts of each class below which a row gets no areas: they would say nothing."""
+"""Texts of each class below which a row gets no partial areas: they would say nothing."""
+
+FEWEST_FOR_AREA, FEWEST_FOR_5_PERCENT, FEWEST_FOR_1_PERCENT = 20, 40, 200
+"""Human texts (for the area machine texts too) below which the bootstrap interval of AUROC and of the TPR at 5 % and 1 % FPR
+does not cover: where the threshold is the largest human score, a resample's can only be lower. Simulated coverage at these
+sizes: .92, .95, .92 of nominal .95."""
 
 LENGTH_EDGES = (64, 96, 128, 160, 192, 256)
 
@@ -57,14 +61,11 @@ def judge(
 ) -> Iterator[Judged]:
     """Score and judge the texts of at least `MINIMUM_TOKENS` tokens."""
     check_comparable(session, population)
-    scores = session.score([text.text for text in texts], _request(detectors), progress)
+    request = request_for(hidden_layers(detectors), population.longest_window)
+    scores = session.score([text.text for text in texts], request, progress)
     for text, one in zip(texts, scores, strict=True):
         if len(one) >= MINIMUM_TOKENS:
             yield judge_one(text, one[: population.longest_window], population, detectors)
-
-
-def _request(detectors: Sequence[Detector]) -> Request:
-    return request_for(hidden_layers(detectors))
 
 
 def judge_one(text: Labelled, window: TokenScores, population: Population, detectors: Sequence[Detector]) -> Judged:
@@ -144,23 +145,28 @@ def evaluate(
     )
 
 
-def unseen(texts: Sequence[Labelled], detectors: Sequence[Detector]) -> list[Labelled]:
-    """The texts that trained none of the detectors, themselves or through their pair."""
-    known = [detector.seen for detector in detectors if detector.seen is not None]
-    seen = set(np.concatenate(known).tolist()) if known else set()
-    return [text for text in texts if not seen & set(fingerprints([text.text], [text.group]).tolist())]
+def fit_to_judge(data: LabelledTexts, detectors: Sequence[Detector], population: Population) -> LabelledTexts:
+    """Leave out what `detect` would not judge, what trained a detector, and what the population is made of.
+
+    With a text that was seen goes its whole group: the others are rewrites of it. The notes say how many.
+    """
+    notes, texts = list(data.notes), list(data.texts)
+    trained = [detector.seen for detector in detectors if detector.seen is not None]
+    for known, what in ((trained, "trained the classifier"), ([population.members], "are in the population")):
+        seen = set(np.concatenate(known).tolist()) if known else set()
+        groups = {text.group for text in texts if seen & set(marks(text).tolist())}
+        texts, before = [text for text in texts if text.group not in groups], len(texts)
+        if before > len(texts):
+            notes.append(f"{before - len(texts):,} texts {what}, or share a pair with one that does, and were left out.")
+    judged = [text for text in texts if _assessable(text.text, population.datasheet.language)]
+    if len(judged) < len(texts):
+        notes.append(f"{len(texts) - len(judged):,} texts are program code, tables or in another language, and were left out.")
+    return replace(data, texts=tuple(judged), notes=tuple(notes))
 
 
-def fit_to_judge(data: LabelledTexts, detectors: Sequence[Detector]) -> LabelledTexts:
-    """Leave out what `detect` would not judge, and what trained a detector; the notes say how many."""
-    new = unseen(data.texts, detectors)
-    prose = [text for text in new if not why_not_prose(text.text)]
-    notes = list(data.notes)
-    if known := len(data.texts) - len(new):
-        notes.append(f"{known:,} texts trained the classifier, or share a pair with one that did, and were left out.")
-    if code := len(new) - len(prose):
-        notes.append(f"{code:,} texts are program code or tables, which are not judged, and were left out.")
-    return replace(data, texts=tuple(prose), notes=tuple(notes))
+def _assessable(text: str, language: str) -> bool:
+    found = identify(text)
+    return not why_not_prose(text) and found.code == language and found.confidence >= LEAST_CONFIDENCE
 
 
 def _notes(data: LabelledTexts, judged: Sequence[Judged], population: Population) -> list[str]:
@@ -190,10 +196,15 @@ def _power(
     enough = min(len(negatives), len(positives)) >= FEWEST
     groups = [one.text.group for one in both]
 
+    metrics = (metric.area, partial(metric.power, fpr=0.05), partial(metric.power, fpr=0.01))
+    least = (FEWEST_FOR_AREA, FEWEST_FOR_5_PERCENT, FEWEST_FOR_1_PERCENT)
     areas: list[Interval | None] = [None, None, None]
     if enough:
-        metrics = (metric.area, partial(metric.power, fpr=0.05), partial(metric.power, fpr=0.01))
-        areas = [Interval(**found._asdict()) for found in metric.bootstrap(metrics, scores, labels, groups, generator)]
+        found = metric.bootstrap(metrics, scores, labels, groups, generator)
+        areas = [
+            Interval(**one._asdict()) if min(len(negatives) - n + FEWEST_FOR_AREA, len(positives)) >= FEWEST_FOR_AREA else None
+            for one, n in zip(found, least, strict=True)
+        ]
     return Power(
         detector=name,
         by=by,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +18,16 @@ from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
 WINDOW = 256
 """Tokens of a text that are scored: its beginning. Judged windows of the shipped population are shorter."""
 
+MEMORY_PER_TEXT = 600_000
+"""Bytes that training needs at its peak: 16 blocks of some 2,300 float32 features, four times over."""
+
 MINIMUM_BLOCKS = 4
 """Texts below 64 tokens are not judged, so they do not train either."""
 
 
-def request_for(layers: tuple[int, ...]) -> Request:
-    """What is asked of the engine for training and benchmarks."""
-    return Request(Windowing(WINDOW, first_only=True), hidden_layers=layers)
+def request_for(layers: tuple[int, ...], window: int = WINDOW) -> Request:
+    """What is asked of the engine for training, and for benchmarks, whose population may judge longer windows."""
+    return Request(Windowing(max(window, WINDOW), first_only=True), hidden_layers=layers)
 
 
 def default_layers(n_layers: int) -> tuple[int, ...]:
@@ -58,7 +62,7 @@ class Blocks:
         return Blocks(self.features[:, :blocks] * kept[..., None], counts)
 
 
-def collect(scores: Sequence[TokenScores], statistics: Sequence[str] = tuple(STATISTICS)) -> Blocks:
+def collect(scores: Iterable[TokenScores], statistics: Sequence[str] = tuple(STATISTICS)) -> Blocks:
     """Pad the texts' block features to one array.
 
     Raises:
@@ -77,11 +81,9 @@ def collect(scores: Sequence[TokenScores], statistics: Sequence[str] = tuple(STA
     return Blocks(features, counts)
 
 
-def choose(blocks: Blocks, states: bool, statistics: bool) -> Blocks:
-    """Keep the columns of the states, of the statistics, or both."""
-    first = blocks.features.shape[2] - len(STATISTICS)
-    columns = slice(0 if states else first, None if statistics else first)
-    return Blocks(blocks.features[:, :, columns], blocks.counts)
+def without_statistics(blocks: Blocks) -> Blocks:
+    """The columns of the states alone."""
+    return Blocks(blocks.features[:, :, : -len(STATISTICS)], blocks.counts)
 
 
 def extract(
@@ -91,8 +93,18 @@ def extract(
     statistics: Sequence[str] = tuple(STATISTICS),
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Blocks:
-    """Score the beginnings of normalised texts and collect their block features."""
-    return collect(list(session.score(texts, request_for(layers), progress)), statistics)
+    """Score the beginnings of normalised texts and collect their block features.
+
+    Raises:
+        AuditError: training on so many texts would not fit into memory.
+    """
+    need, have = MEMORY_PER_TEXT * len(texts), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if need > have:
+        raise AuditError(
+            f"Training on {len(texts):,} texts needs about {need / 1e9:.0f} GB of memory, and here are {have / 1e9:.0f} GB; "
+            f"train on a sample of {int(0.8 * have / MEMORY_PER_TEXT):,}."
+        )
+    return collect(session.score(texts, request_for(layers), progress), statistics)
 
 
 def least_tokens() -> int:

@@ -114,6 +114,8 @@ def fit(
 
 def _validated(model: nn.Module, validate: Callable[[nn.Module], float]) -> float:
     model.eval()
+    if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
+        raise AuditError("The weights became infinite; lower the learning rate.")
     with torch.no_grad():
         return validate(model)
 
@@ -226,7 +228,9 @@ class _Run:
                     facts = json.loads(file.metadata()["run"])
                     tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # a safetensors file, not a dict
             except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-                warnings.warn(f"The checkpoint {candidate} is damaged; the one before it is used.", stacklevel=2)
+                warnings.warn(
+                    f"The checkpoint {candidate} is damaged; the one before it is used, if there is one.", stacklevel=2
+                )
                 continue
             if facts["run"] != self.run:
                 raise AuditError(f"The checkpoint {candidate} belongs to a run with other settings or data; remove it.")

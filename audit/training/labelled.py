@@ -17,10 +17,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llm_audit.errors import AuditError
-from llm_audit.text import beginning, normalise
+from llm_audit.text import beginning, fingerprints, normalise
 
 LABELS = ("human", "machine", "machine-revised")
+
+RESERVED = {"all", "label", "domain", "generator", "length", "population"}
+"""What benchmarks group by anyway."""
 
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -30,7 +36,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Labelled:
     """One normalised text and what is known about it; empty strings where nothing is.
 
-    `columns`: further fields that the user named, as (field, value). `group`: texts of one group are never split.
+    `whole`: the text before a shared prefix was cut off, if one was. `named_pair`: the pair comes from the data and not from
+    the place in the file. `columns`: further fields that the user named, as (field, value). `group`: texts of one group are
+    never split.
     """
 
     text: str
@@ -42,6 +50,8 @@ class Labelled:
     population: str = ""
     shared_prefix_chars: int = 0
     columns: tuple[tuple[str, str], ...] = ()
+    whole: str = ""
+    named_pair: bool = True
     group: str = field(default="", compare=False)
 
     @property
@@ -81,10 +91,12 @@ def read_labelled(
     """
     rows: list[Labelled] = []
     digests: dict[str, str] = {}
+    if reserved := sorted(set(columns) & RESERVED):
+        raise AuditError(f"Texts are grouped by {reserved[0]!r} in any case, or the name is taken; leave it out.")
     for path in paths:
         digest = hashlib.sha256()
         rows += _rows(path, (text_field, label_field, columns), digest.update)
-        digests[path.name] = digest.hexdigest()
+        digests[path.name if path.name not in digests else str(path)] = digest.hexdigest()
     if not rows:
         raise AuditError(f"{', '.join(map(str, paths))}: no labelled texts.")
     rows, cut = cut_shared_prefixes(rows)
@@ -117,7 +129,7 @@ def _rows(path: Path, fields: _Fields, digest: Callable[[bytes], object]) -> lis
             for number, line in enumerate(lines, start=1):
                 digest(line)
                 if line.strip():
-                    found.append(_row(line, f"Line {number} of {path}", f"{path.name}:{number}", fields))
+                    found.append(_row(line, f"Line {number} of {path}", f"{path}:{number}", fields))
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise AuditError(f"{path} is damaged ({error}); fetch it again.") from error
     except OSError as error:
@@ -147,11 +159,12 @@ def _row(line: bytes, where: str, name: str, fields: _Fields) -> Labelled:
     shared = row.get("shared_prefix_chars") or 0
     if not isinstance(shared, int) or not shared >= 0:
         raise AuditError(f"{where} has shared_prefix_chars {shared!r}, not a number of characters; mend it.")
-    known = {key: str(row.get(key) or "") for key in ("source", "domain", "generator", "population")}
+    known = {key: "" if row.get(key) is None else str(row[key]) for key in ("source", "domain", "generator", "population")}
     if missing := [column for column in columns if column not in row]:
         raise AuditError(f"{where} has no field {missing[0]!r}; choose others with --group.")
+    pair = name if row.get("pair") is None else str(row["pair"])
     extra = tuple((column, str(row[column])) for column in columns)
-    return Labelled(text, label, str(row.get("pair") or name), shared_prefix_chars=shared, columns=extra, **known)
+    return Labelled(text, label, pair, shared_prefix_chars=shared, columns=extra, named_pair=pair != name, **known)
 
 
 def cut_shared_prefixes(rows: Sequence[Labelled]) -> tuple[list[Labelled], int]:
@@ -173,17 +186,29 @@ def cut_shared_prefixes(rows: Sequence[Labelled]) -> tuple[list[Labelled], int]:
         shared = row.shared_prefix_chars
         for human in by_pair.get(row.pair, []):
             if human.text[:shared] == row.text[:shared]:
-                pieces.setdefault(id(human), []).append(replace(human, text=human.text[shared:], shared_prefix_chars=0))
+                pieces.setdefault(id(human), []).append(
+                    replace(human, text=human.text[shared:], whole=human.text, shared_prefix_chars=0)
+                )
                 break
     for row in rows:
         if row.label != "human":
-            cut += bool(row.shared_prefix_chars)
-            out.append(replace(row, text=row.text[row.shared_prefix_chars :], shared_prefix_chars=0))
+            shared = row.shared_prefix_chars
+            cut += bool(shared)
+            out.append(replace(row, text=row.text[shared:], whole=row.text if shared else "", shared_prefix_chars=0))
         else:
             mine = list(dict.fromkeys(pieces.get(id(row), [])))
             cut += len(mine)
             out += mine or [row]
     return out, cut
+
+
+def marks(text: Labelled) -> NDArray[np.uint64]:
+    """Fingerprints by which a text is recognised in other data: cut and uncut, and its pair where source and pair are named.
+
+    A pair's name alone, such as "17", means nothing outside its own file.
+    """
+    names = [f"{text.source} {text.pair}"] if text.named_pair and text.source else []
+    return fingerprints([text.text, *([text.whole] if text.whole else [])], names)
 
 
 def components(links: Iterable[tuple[str, str]]) -> Callable[[str], str]:

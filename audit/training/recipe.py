@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from llm_audit.detectors.generated.classifier import STATISTICS, Card, Head
 from llm_audit.errors import AuditError
 from llm_audit.scoring.session import Session
-from llm_audit.text import fingerprints
 from llm_audit.training import features as feature
 from llm_audit.training import heads
 from llm_audit.training.fit import Schedule
-from llm_audit.training.labelled import Labelled, LabelledTexts, check_trainable
+from llm_audit.training.labelled import Labelled, LabelledTexts, check_trainable, marks
 
 VALIDATION_SHARE = 0.15
 
@@ -36,7 +35,7 @@ SCHEDULES = {
 
 
 def held_back(texts: Sequence[Labelled], seed: int, share: float = VALIDATION_SHARE) -> NDArray[np.bool_]:
-    """(n,): which texts validate; whole groups, by a hash, so that adding texts moves no other text.
+    """(n,): which texts validate; whole groups, by a hash of their names.
 
     Raises:
         AuditError: one part would lack a class.
@@ -69,7 +68,7 @@ def train_and_save(
     """Train a head on the session's model and write it to `target`.
 
     `data` is what was read, `texts` those of it that train (human and machine); `kind` is one of `heads.KINDS`; `parts` are
-    the features, states and statistics, joined by "+"; `loss` is one of `losses.LOSSES`; `settings` are the fields of
+    the features, "states" or "states+statistics"; `loss` is one of `losses.LOSSES`; `settings` are the fields of
     `Schedule` that differ from `SCHEDULES`; `scoring` and `training` are told the progress, in [0, 1].
 
     Raises:
@@ -77,12 +76,14 @@ def train_and_save(
     """
     n_layers = int(session.model.config["num_hidden_layers"])
     layers = feature.default_layers(n_layers)
+    held_back(texts, settings.get("seed", 0))  # too few groups must not cost a run
     blocks = feature.extract(session, [text.text for text in texts], layers, progress=scoring)
-    long = blocks.counts >= feature.MINIMUM_BLOCKS
+    long = blocks.counts >= feature.MINIMUM_BLOCKS  # shorter texts are not judged, so they do not train
     blocks, kept = blocks[np.flatnonzero(long)], [text for text, enough in zip(texts, long, strict=True) if enough]
     check_trainable(kept)
     statistics = tuple(STATISTICS) if "statistics" in parts else ()
-    blocks = feature.choose(blocks, "states" in parts, "statistics" in parts)
+    if not statistics:
+        blocks = feature.without_statistics(blocks)
     schedule = Schedule(**asdict(SCHEDULES[kind]) | settings)
     validation = held_back(kept, schedule.seed)
 
@@ -101,7 +102,7 @@ def train_and_save(
         kind=kind,
         model=session.model.name,
         model_digest=session.model.digest,
-        layers=layers if "states" in parts else (),
+        layers=layers,
         statistics=statistics,
         loss=loss,
         settings={
@@ -113,7 +114,7 @@ def train_and_save(
         metrics=heads.measure(predicted, labels[rows]),
         versions=heads.versions(),
     )  # fmt: skip
-    seen = fingerprints((text.text for text in kept), (text.group for text in kept))
+    seen = np.unique(np.concatenate([marks(text) for text in kept]))
     head = heads.as_head(network, prepared.space, card, seen)
     write(head.content, target)
     return head
@@ -150,7 +151,7 @@ def finetune(
     checkpoint = target.with_name(target.name + ".checkpoint.safetensors")
     model, fitted = backbone.train_backbone(
         folder, parts[0], parts[1], loss, schedule, device, checkpoint, lambda epoch, score: progress(epoch / schedule.epochs),
-        identity=f"{data.digest} {loss} {folder.resolve()}",
+        identity=f"{data.digest} {loss} {hashlib.sha256(validation.tobytes()).hexdigest()}",
     )  # fmt: skip
     labels = np.array([text.is_machine for text in parts[1]], dtype=np.int64)
     scores = backbone.score(model, [text.text for text in parts[1]]).astype(np.float64)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 class DualSampler:
     """Endless shuffled passes over each class; one epoch goes once over the class that takes more batches.
 
-    LibAUC's DualSampler; here every index of the larger class is used exactly once an epoch up to the batch size.
+    LibAUC's DualSampler; without cells every index of the larger class is used exactly once an epoch up to the batch size.
 
     Args:
         labels: (n,), 1 for machine and 0 for human.

@@ -61,7 +61,7 @@ class Card(BaseModel):
         loss, settings: how it was trained; `settings` holds schedule, seeds and augmentation.
         data: file name -> SHA-256 of the training data.
         texts: texts per label and part: trained on, validated on.
-        metrics: on the validation part, never seen in training.
+        metrics: on the validation part, which was not trained on, but chose the epoch.
         versions: of torch and numpy. No date: equal training gives equal bytes.
     """
 
@@ -273,7 +273,7 @@ def detector_of(head: Head) -> Detector:
 
 
 WEIGHT = 4.0
-"""Against 1 for each zero-shot detector; chosen on texts that neither trained nor calibrated (tests/benchmarks/README.md)."""
+"""Against 1 for each of the four zero-shot detectors, so half of the whole. Set by judgement once, and not tuned."""
 
 SHIPPED = Path(__file__).with_name("english.safetensors")
 

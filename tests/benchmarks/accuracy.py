@@ -28,7 +28,7 @@ LOOK_ALIKES = str.maketrans("aeopcyxi", "аеорсухі")  # Latin letters as 
 
 def judged_test(population: Population, detectors: Sequence[Detector]) -> tuple[LabelledTexts, list[evaluate.Judged]]:
     """The test part, judged."""
-    data = evaluate.fit_to_judge(sample("test"), detectors)
+    data = evaluate.fit_to_judge(sample("test"), detectors, population)
     return data, list(evaluate.judge(default_session(), population, detectors, data.texts))
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from llm_audit.detectors import find
 from llm_audit.populations import DEFAULT_POPULATION, MINIMUM_TOKENS, Datasheet, build
 from llm_audit.scoring.store import DEFAULT_MODEL
-from llm_audit.text import fingerprints, why_not_prose
+from llm_audit.text import why_not_prose
+from llm_audit.training.labelled import marks
 from tests.benchmarks.score_corpus import REQUEST, default_session, sample
 
 SOURCES = {
@@ -51,7 +54,7 @@ def main() -> None:
         scorer=session.conditions(REQUEST),
         model=DEFAULT_MODEL,
     )
-    members = fingerprints((text.text for text, _ in chosen), (text.group for text, _ in chosen))
+    members = np.unique(np.concatenate([marks(text) for text, _ in chosen]))
     population = build(sheet, (scores for _, scores in chosen), find(()), members)
     path = Path(__file__).parents[2] / "audit" / "populations" / f"{DEFAULT_POPULATION}.safetensors"
     path.write_bytes(population.content)

@@ -236,7 +236,7 @@ BEGIN = time.perf_counter()
 
 
 def summary(methods: dict[str, list[list[Outcome]]]) -> list[str]:
-    """One row per method: means over units, +- the standard deviation over seeds."""
+    """One row per method: means over units, +- the standard deviation over seeds, which order the batches."""
     lines = ["| method | AUROC | TPR at 1 % FPR | TPR at nominal 1 % | realised FPR |", "|---|---|---|---|---|"]
     for name, runs in methods.items():
         done = [run for run in runs if run]

@@ -19,7 +19,8 @@ from tests.cli.tool import Tool, sentence
         (("--classifier", "nobody"), "no classifier 'nobody'"),
         (("--detector", "nobody"), "no detector 'nobody'"),
         (("--group", "age"), "no field 'age'"),
-        (("--backbone", "/nowhere"), "/nowhere"),
+        (("--backbone", "/nowhere"), "no other option applies"),
+        (("--group", "domain"), "grouped by 'domain' in any case"),
     ],
 )
 def test_bad_options_are_named(
@@ -34,7 +35,7 @@ def test_bad_options_are_named(
 def test_texts_that_are_all_too_short(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"text": "Short.", "label": "human"}))
-    assert sentence(tool("bench", path, *tiny)) == "Error: No text is long enough to be judged."
+    assert sentence(tool("bench", path, *tiny)).startswith("Error: No text is left to judge; each needs 64 tokens.")
 
 
 def test_one_label_is_enough_for_false_alarms(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:

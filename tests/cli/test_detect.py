@@ -161,7 +161,7 @@ def test_several_reports_of_one_run(tool: Tool, tmp_path: Path) -> None:
     [
         (["-o", "report.pdf"], "report.pdf"),
         (["-o", "good.html", "-o", "report"], "report"),
-        (["--detector", "magic"], "There is no detector 'magic'; choose from curvature"),
+        (["--detector", "magic"], "There is no detector 'magic'; choose from classifier, curvature"),
         (["--population", "martian"], "There is no population 'martian'; choose from english-mixed"),
         (["--population", "../../etc/passwd"], "There is no population"),
     ],

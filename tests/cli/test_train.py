@@ -34,7 +34,7 @@ def test_the_choices_are_those_of_the_training() -> None:
 
 
 def test_train_calibrate_detect_bench(
-    tool: Tool, tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tool: Tool, tiny: tuple[str, ...], tiny_rival: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path / "data"))
     model = tiny[:2]
@@ -64,6 +64,13 @@ def test_train_calibrate_detect_bench(
     assert row["auroc"]["value"] > 0.95
     assert {row["group"] for row in report["false_alarms"] if row["by"] == "level"} == {"B1"}
 
+    again = tool("bench", tmp_path / "train.jsonl", *options)
+    assert again.code == 2
+    assert "140 texts trained the classifier" in sentence(again)
+
+    foreign = tool("calibrate", human, "--name", "other", "--classifier", "mine", "--model", tiny_rival)
+    assert "was trained on scores of the model with digest" in sentence(foreign)
+
     other = tool("bench", tmp_path / "test.jsonl", "--population", "school", "--detector", "classifier", *model)
     assert "was trained on scores of the model with digest" in sentence(other)
 
@@ -78,10 +85,8 @@ def test_another_head_than_the_populations_is_refused(
     human = write_texts(tmp_path / "human.jsonl", 40, words=90)
     assert tool("calibrate", human, "--name", "school", "--classifier", "one", *model).code == 0
     options = ("--population", "school", "--classifier", "two", *model)
-    assert "scores of another classifier" in sentence(tool("bench", data, "--detector", "classifier", *options))
-    left_out = tool("bench", data, *options)
-    assert left_out.code == 0
-    assert "It is left out." in left_out.err
+    assert "scores of another classifier" in sentence(tool("bench", data, *options))
+    assert "scores of another classifier" in sentence(tool("detect", HUMAN, *options))
 
 
 @pytest.mark.parametrize("loss", ["tpauc-kl", "aucm"])
@@ -91,9 +96,14 @@ def test_every_kind_and_part_of_the_features(
 ) -> None:
     monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path / "data"))
     data = labelled(tmp_path / "train.jsonl")
-    for features in FEATURES[:2]:
+    for features in FEATURES:
         options = ("--head", kind, "--loss", loss, "--features", features, "--epochs", 2, *tiny[:2])
         assert tool("train", data, "--name", "mine", *options).code == 0
+
+
+def test_machine_texts_make_no_population(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
+    refused = tool("calibrate", labelled(tmp_path / "a.jsonl"), "--name", "mixed", *tiny[:2])
+    assert "is labelled 'machine'; a population is made of human texts only" in sentence(refused)
 
 
 def test_training_twice_gives_the_same_digest(
@@ -143,5 +153,6 @@ def test_fine_tuning_a_backbone(
     judged = tool("bench", labelled(tmp_path / "test.jsonl", 20, 3), "--backbone", folder)
     assert judged.code == 0, judged.err
     assert float(judged.out.splitlines()[0].split()[-1]) > 0.8
+    assert "exists already" in sentence(tool("train", data, "--name", "deep", "--backbone", tiny_llama))
     refused = tool("train", data, "--name", "x", "--backbone", tiny_llama, "--loss", "tpauc-kl", "--accumulate", 2)
     assert "gradients can be accumulated with bce only" in sentence(refused)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from llm_audit.detectors import find
 from llm_audit.populations.population import Population, build
 from llm_audit.stats.classification import auroc
 from llm_audit.testing import sample_scores
+from llm_audit.text import fingerprints
 from llm_audit.training import evaluate
 from llm_audit.training.labelled import Labelled, LabelledTexts
 from tests.populations.test_population import datasheet
@@ -118,3 +121,32 @@ def test_length_bins() -> None:
         "256",
         "256",
     ]
+
+
+ENGLISH = (
+    "The harbour was quiet that morning, and the fishermen who had gone out before dawn were late in coming back, number {}."
+)
+
+
+def test_what_trained_or_calibrated_is_not_judged_nor_its_pair(population: Population) -> None:
+    """Text 0 trained the detector; text 1 is its rewrite; text 2 is in the population; text 4 is German; text 5 is new."""
+    sentences = [f"{name}: " + ENGLISH.format(name) for name in ("one", "two", "three", "four")]
+    german = (
+        "Der Hafen lag an jenem Morgen still, und die Fischer, die vor Tagesanbruch hinausgefahren waren, kamen nicht zurück."
+    )
+    groups = ["a", "a", "b", "c", "d"]
+    rows = tuple(
+        Labelled(text, "human", str(i), group=group)
+        for i, (text, group) in enumerate(zip([*sentences, german], groups, strict=True))
+    )
+    detector = dataclasses.replace(DETECTORS[0], seen=fingerprints([sentences[0]]))
+    made_of = dataclasses.replace(population, members=fingerprints([sentences[2]]))
+    found = evaluate.fit_to_judge(LabelledTexts(rows, {}, ()), [detector], made_of)
+    assert [text.text for text in found.texts] == [sentences[3]]
+    assert [note.split()[0] for note in found.notes] == ["2", "1", "1"]
+
+
+def test_intervals_that_would_not_cover_are_not_given(found: Benchmark) -> None:
+    (row,) = [row for row in found.power if (row.by, row.detector) == ("all", "lrr")]
+    assert row.tpr_at_5_percent_fpr is not None  # 70 human texts
+    assert row.tpr_at_1_percent_fpr is None

@@ -6,10 +6,11 @@ import lzma
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llm_audit.errors import AuditError
-from llm_audit.training.labelled import check_trainable, components, read_labelled
+from llm_audit.training.labelled import check_trainable, components, marks, read_labelled
 
 
 def write(path: Path, *rows: dict[str, Any]) -> Path:
@@ -137,3 +138,35 @@ def test_what_cannot_train_is_refused(tmp_path: Path, humans: int, machines: int
     rows = [row(f"h{i}") for i in range(humans)] + [row(f"m{i}", "machine") for i in range(machines)]
     with pytest.raises(AuditError, match=complaint):
         check_trainable(read_labelled([write(tmp_path / "a.jsonl", *rows)]).texts)
+
+
+def test_a_pair_named_zero_is_a_pair(tmp_path: Path) -> None:
+    data = read_labelled([write(tmp_path / "a.jsonl", row("One.", pair=0), row("Other.", "machine", pair=0, generator=0))])
+    assert len({text.group for text in data.texts}) == 1
+    assert data.texts[1].generator == "0"
+
+
+def test_places_in_a_file_and_bare_pair_names_mean_nothing_elsewhere(tmp_path: Path) -> None:
+    """Line 1 of two files, and pair 1 of two data sets, are different texts; a named source makes a pair's name its own."""
+    found = {}
+    for i, extra in enumerate(({}, {"pair": 1}, {"pair": 1, "source": "s"})):
+        sides = []
+        for folder in ("a", "b"):
+            (tmp_path / f"{folder}{i}").mkdir()
+            path = write(tmp_path / f"{folder}{i}" / "data.jsonl", row(f"Text of {folder}.", **extra))
+            sides.append(marks(read_labelled([path]).texts[0]))
+        found[i] = len(np.intersect1d(*sides))
+    assert found == {0: 0, 1: 0, 2: 1}
+
+
+def test_a_cut_text_is_recognised_whole(tmp_path: Path) -> None:
+    rows = [row("Once upon a time a man.", pair=1), row("Once upon a time it.", "machine", pair=1, shared_prefix_chars=17)]
+    cut = read_labelled([write(tmp_path / "a.jsonl", *rows)]).texts[0]
+    whole = read_labelled([write(tmp_path / "b.jsonl", row("Once upon a time a man."))]).texts[0]
+    assert cut.text == "a man."
+    assert np.isin(marks(whole), marks(cut)).all()
+
+
+def test_columns_that_are_grouped_by_anyway_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(AuditError, match="grouped by 'domain' in any case"):
+        read_labelled([write(tmp_path / "a.jsonl", row("One."))], columns=["domain"])
