@@ -33,11 +33,6 @@ MAX_FPR, MIN_TPR = 0.05, 0.8
 FEWEST = 5
 """Texts of each class below which a row gets no partial areas: they would say nothing."""
 
-FEWEST_FOR_AREA, FEWEST_FOR_5_PERCENT, FEWEST_FOR_1_PERCENT = 20, 40, 200
-"""Human texts (for the area machine texts too) below which the bootstrap interval of AUROC and of the TPR at 5 % and 1 % FPR
-does not cover: where the threshold is the largest human score, a resample's can only be lower. Simulated coverage at these
-sizes: .92, .95, .92 of nominal .95."""
-
 LENGTH_EDGES = (64, 96, 128, 160, 192, 256)
 
 ALL = "all"
@@ -197,12 +192,12 @@ def _power(
     groups = [one.text.group for one in both]
 
     metrics = (metric.area, partial(metric.power, fpr=0.05), partial(metric.power, fpr=0.01))
-    least = (FEWEST_FOR_AREA, FEWEST_FOR_5_PERCENT, FEWEST_FOR_1_PERCENT)
+    least = (metric.FEWEST_FOR_AREA, metric.FEWEST_FOR_5_PERCENT, metric.FEWEST_FOR_1_PERCENT)
     areas: list[Interval | None] = [None, None, None]
     if enough:
         found = metric.bootstrap(metrics, scores, labels, groups, generator)
         areas = [
-            Interval(**one._asdict()) if min(len(negatives) - n + FEWEST_FOR_AREA, len(positives)) >= FEWEST_FOR_AREA else None
+            Interval(**one._asdict()) if len(negatives) >= n and len(positives) >= metric.FEWEST_FOR_AREA else None
             for one, n in zip(found, least, strict=True)
         ]
     return Power(

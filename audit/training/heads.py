@@ -21,7 +21,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from llm_audit.detectors.generated.classifier import Card, Head
-from llm_audit.stats.classification import auroc, one_way_partial_auc, tpr_at_fpr
+from llm_audit.stats.classification import (
+    FEWEST_FOR_1_PERCENT,
+    FEWEST_FOR_5_PERCENT,
+    auroc,
+    one_way_partial_auc,
+    tpr_at_fpr,
+)
 from llm_audit.training.features import MINIMUM_BLOCKS, Blocks
 from llm_audit.training.fit import Fitted, Schedule, fit
 from llm_audit.training.labelled import Labelled
@@ -281,12 +287,13 @@ def predict(network: HeadNetwork, space: Space, blocks: Blocks) -> NDArray[np.fl
 
 
 def measure(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
-    """What a card says of a head."""
-    return {
-        "auroc": auroc(scores, labels),
-        "tpr at 5 % fpr": tpr_at_fpr(scores, labels, 0.05),
-        "tpr at 1 % fpr": tpr_at_fpr(scores, labels, 0.01),
-    }
+    """What a card says of a head: of the powers, those that so many human texts can tell."""
+    humans, found = int(np.sum(labels == 0)), {"auroc": auroc(scores, labels)}
+    if humans >= FEWEST_FOR_5_PERCENT:
+        found["tpr at 5 % fpr"] = tpr_at_fpr(scores, labels, 0.05)
+    if humans >= FEWEST_FOR_1_PERCENT:
+        found["tpr at 1 % fpr"] = tpr_at_fpr(scores, labels, 0.01)
+    return found
 
 
 def as_head(network: HeadNetwork, space: Space, card: Card, seen: NDArray[np.uint64]) -> Head:

@@ -40,7 +40,8 @@ def test_train_calibrate_detect_bench(
     model = tiny[:2]
     trained = tool("train", labelled(tmp_path / "train.jsonl"), "--name", "mine", *model)
     assert (trained.code, trained.err) == (0, "")
-    assert "tpr at 1 % fpr" in trained.out
+    assert "auroc" in trained.out
+    assert "tpr at" not in trained.out  # too few texts to say
     head = load_head(tmp_path / "data" / "classifiers" / "mine.safetensors")
     assert head.digest in trained.out
     assert set(head.card.data) == {"train.jsonl", "texts"}
