@@ -216,7 +216,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         exact_tail=False,
         method=(
             "Exact conformal combination: each detector's rank p-value, one Cauchy statistic per text (Liu & Xie 2020), and "
-            "the rank of this text's statistic among those of the population."
+            "the rank of this text's statistic among those of the population. Shares: " + _weights(settings.detectors) + "."
         ),
         spans=_spans(windows, view, settings),
     )
@@ -245,6 +245,12 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         notes=view.notes,
         text=raw.text if settings.keep_text else None,
     )
+
+
+def _weights(detectors: Sequence[Detector]) -> str:
+    """Each detector's share of the Cauchy statistic."""
+    total = sum(detector.weight for detector in detectors)
+    return ", ".join(f"{detector.rule} {detector.weight / total:.3g}" for detector in detectors)
 
 
 def _result(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llm_audit.cli import COMMANDS
+from llm_audit.cli import COMMANDS, EXIT_ERROR
 from llm_audit.cli.options import (
     classifier_option,
     fraction_bar,
@@ -15,6 +15,7 @@ from llm_audit.cli.options import (
     scoring_options,
     scoring_session,
     show_warnings_as_sentences,
+    write_outputs,
 )
 from llm_audit.errors import AuditError
 
@@ -50,7 +51,7 @@ def command(
     device: str,
     offline: bool,
     no_cache: bool,
-) -> None:
+) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
     from rich.console import Console
@@ -68,7 +69,7 @@ def command(
         if outputs or columns or fairness or names or population or classifier:
             raise AuditError("--backbone prints its ranking and nothing else: without a population no other option applies.")
         click.echo(_backbone(backbone, data.texts, device))
-        return
+        return 0
     human_texts = load(population or DEFAULT_POPULATION)
     own = own_detectors(classifier)
     if names:
@@ -82,9 +83,11 @@ def command(
     if not judged:
         raise AuditError(" ".join(["No text is left to judge; each needs 64 tokens.", *data.notes]))
     found = evaluate.evaluate(data, judged, detectors, human_texts, sheet.model, columns)
-    for output in outputs:
-        shown.write(found, output)
+    failures = write_outputs(outputs, lambda output: shown.write(found, output))
     shown.print_benchmark(found, Console(), fairness=fairness)
+    for failure in failures:
+        click.echo(failure, err=True)
+    return EXIT_ERROR if failures else 0
 
 
 def _backbone(folder: Path, texts: tuple[Labelled, ...], device: str) -> str:

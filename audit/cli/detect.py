@@ -12,9 +12,8 @@ from llm_audit.cli.options import (
     scoring_options,
     scoring_session,
     show_warnings_as_sentences,
+    write_outputs,
 )
-from llm_audit.errors import AuditError
-from llm_audit.terminal import terminal_safe
 
 
 @click.command(help=COMMANDS["detect"], short_help=COMMANDS["detect"])
@@ -74,12 +73,8 @@ def command(
         with fraction_bar("Scoring") as progress:
             report = plan.detect(discover(paths), session, settings, manifest, progress)
 
-    failures = []
-    for output in outputs:  # before standard output, whose reader may be gone
-        try:
-            reports.write_report(report, output)
-        except AuditError as error:  # a full disk costs this report, not the others
-            failures.append(f"Error: {terminal_safe(str(error))}")
+    # Before standard output, whose reader may be gone.
+    failures = write_outputs(outputs, lambda output: reports.write_report(report, output))
     if format_ == "json":
         click.echo(reports.render_json(report).encode(), nl=False)  # JSON is UTF-8, whatever the terminal is
     else:

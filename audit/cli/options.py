@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from llm_audit.errors import AuditError
 from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
@@ -112,6 +113,17 @@ def _bar() -> Any:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def write_outputs(outputs: Sequence[str], write: Callable[[str], None]) -> list[str]:
+    """Write every report, and return the complaints: a full disk costs one report, not the others nor the result on screen."""
+    failures = []
+    for output in outputs:
+        try:
+            write(output)
+        except AuditError as error:
+            failures.append(f"Error: {terminal_safe(str(error))}")
+    return failures
 
 
 def show_warnings_as_sentences() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from llm_audit.detectors.generated.classifier import STATISTICS, block_features
 from llm_audit.errors import AuditError
+from llm_audit.populations import MINIMUM_TOKENS
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
@@ -21,8 +22,8 @@ WINDOW = 256
 MEMORY_PER_TEXT = 600_000
 """Bytes that training needs at its peak: 16 blocks of some 2,300 float32 features, four times over."""
 
-MINIMUM_BLOCKS = 4
-"""Texts below 64 tokens are not judged, so they do not train either."""
+MINIMUM_BLOCKS = MINIMUM_TOKENS // STATE_BLOCK
+"""Shorter texts are not judged, so they do not train either."""
 
 
 def request_for(layers: tuple[int, ...], window: int = WINDOW) -> Request:
@@ -50,6 +51,10 @@ class Blocks:
     def __getitem__(self, rows: NDArray[np.int64]) -> Blocks:
         return Blocks(self.features[rows], self.counts[rows])
 
+    def inside(self) -> NDArray[np.bool_]:
+        """(n, most blocks): which blocks are the texts' own and not padding."""
+        return np.arange(self.features.shape[1])[None, :] < self.counts[:, None]
+
     def means(self) -> NDArray[np.float32]:
         """(n, d): the mean over each text's blocks."""
         counts = np.maximum(self.counts, 1)[:, None].astype(np.float32)
@@ -57,9 +62,7 @@ class Blocks:
 
     def beginnings(self, blocks: int) -> Blocks:
         """Every text cut after some blocks."""
-        counts = np.minimum(self.counts, blocks)
-        kept = np.arange(blocks)[None, :] < counts[:, None]
-        return Blocks(self.features[:, :blocks] * kept[..., None], counts)
+        return Blocks(self.features[:, :blocks], np.minimum(self.counts, blocks))
 
 
 def collect(scores: Iterable[TokenScores], statistics: Sequence[str] = tuple(STATISTICS)) -> Blocks:
@@ -105,8 +108,3 @@ def extract(
             f"train on a sample of {int(0.8 * have / MEMORY_PER_TEXT):,}."
         )
     return collect(session.score(texts, request_for(layers), progress), statistics)
-
-
-def least_tokens() -> int:
-    """Shortest text that trains."""
-    return MINIMUM_BLOCKS * STATE_BLOCK

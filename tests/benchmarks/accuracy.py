@@ -1,14 +1,12 @@
 """What the default `detect` does on texts that neither trained nor calibrated it: the tables of the README.
 
 `python -m tests.benchmarks.accuracy` prints them as Markdown, from the cached scores of `score_corpus`. What
-`llm-audit bench test.jsonl` prints, and what needs the corpus beside it: attacked, later and short windows.
+`llm-audit bench test.jsonl` prints, and what attacks leave of a text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
 
 from llm_audit import populations
 from llm_audit.benchmark import Benchmark, FalseAlarms, Power
@@ -19,7 +17,7 @@ from llm_audit.populations import Population
 from llm_audit.scoring.store import DEFAULT_MODEL
 from llm_audit.text import normalise
 from llm_audit.training import evaluate
-from llm_audit.training.labelled import Labelled, LabelledTexts
+from llm_audit.training.labelled import LabelledTexts
 from tests.benchmarks.score_corpus import default_session, sample
 
 ZERO_WIDTH = "\u200b"
@@ -78,12 +76,6 @@ def benchmark() -> tuple[Benchmark, list[evaluate.Judged]]:
     population, detectors = populations.load(populations.DEFAULT_POPULATION), find(())
     data, judged = judged_test(population, detectors)
     return evaluate.evaluate(data, judged, detectors, population, DEFAULT_MODEL), judged
-
-
-def short_texts(judged: Sequence[evaluate.Judged]) -> tuple[list[Labelled], float]:
-    """Machine texts of less than 128 tokens, and the share of them that is found at .01."""
-    short = [one for one in judged if one.text.is_machine and one.n_tokens < 128]
-    return [one.text for one in short], float(np.mean([one.p_value[COMBINED_RULE] <= 0.01 for one in short]))
 
 
 def main() -> None:

@@ -1,11 +1,10 @@
-"""The labelled texts of `../shared/data`, de-duplicated and split; see the README there for what they are.
+"""The labelled texts of `../shared/data`, de-duplicated; see the README there for what they are.
 
 Not part of the package: benchmarks and the script that builds the default population read it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import lzma
 import os
@@ -32,9 +31,8 @@ ENGLISH = ("fastdetect", "glimpse", "imbd", "l2r", "outfox_valid")
 
 @dataclass(frozen=True)
 class Human:
-    """One human text, its longest version, and the half of the corpus that its pair belongs to."""
+    """One human text, in its longest version."""
 
-    half: str  # "calibration" or "reserve"
     source: str
     domain: str
     pair: str
@@ -62,21 +60,12 @@ def humans() -> list[Human]:
     The same article recurs across generators, files and truncations; counting it twice would claim a larger population
     than there is.
     """
-    component = components()
     longest: dict[str, dict[str, Any]] = {}
     for row in _human_rows():
         best = longest.setdefault(beginning(row["text"]), row)
         if len(row["text"]) > len(best["text"]):
             longest[beginning(row["text"])] = row
-    return [
-        Human(_half(component(row["pair"])), row["source"], row["domain"], row["pair"], row["text"], row["population"])
-        for row in longest.values()
-    ]
-
-
-def _half(component: str) -> str:
-    """By a hash of the component's smallest pair name, so that the order of the files does not matter."""
-    return "calibration" if hashlib.sha256(component.encode()).digest()[0] % 2 == 0 else "reserve"
+    return [Human(row["source"], row["domain"], row["pair"], row["text"], row["population"]) for row in longest.values()]
 
 
 def cut_pairs(file: str) -> Iterator[tuple[dict[str, Any], str, str]]:

@@ -38,6 +38,17 @@ def test_texts_that_are_all_too_short(tool: Tool, tiny: tuple[str, ...], tmp_pat
     assert sentence(tool("bench", path, *tiny)).startswith("Error: No text is left to judge; each needs 64 tokens.")
 
 
+def test_a_report_that_cannot_be_written_costs_no_other_and_no_result(
+    tool: Tool, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    data, good = labelled(tmp_path / "a.jsonl", 10), tmp_path / "b.json"
+    outcome = tool("bench", data, "-o", tmp_path / "nowhere" / "x.html", "-o", good, *tiny)
+    assert outcome.code == 2
+    assert "its folder does not exist" in sentence(outcome)
+    assert "Detectors, all texts" in outcome.out
+    assert json.loads(good.read_text())["power"]
+
+
 def test_one_label_is_enough_for_false_alarms(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     rows = [row for row in labelled(tmp_path / "a.jsonl", 30).read_text().splitlines() if '"human"' in row]
     (tmp_path / "human.jsonl").write_text("\n".join(rows))
