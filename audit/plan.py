@@ -93,7 +93,12 @@ def hidden_layers(detectors: Sequence[Detector]) -> tuple[int, ...]:
 
 
 def check_comparable(session: Session, population: Population) -> None:
-    """Refuse to compare scores of one model with a population scored by another."""
+    """Refuse to compare scores of one model with a population scored by another, or people with a model's texts."""
+    if population.datasheet.author is not None:
+        raise AuditError(
+            f"The population {population.datasheet.name} holds texts by {population.datasheet.author}, not by people; it "
+            "serves `llm-audit attribute`."
+        )
     if session.conditions(request_for(population)) != population.datasheet.scorer:
         sheet = population.datasheet
         expected = sheet.model if sheet.reference is None else f"{sheet.model} with reference {sheet.reference}"
@@ -111,13 +116,7 @@ def detect(
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Report:
     """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other."""
-    check_comparable(session, settings.population)
-    prepared = [prepare(source, settings) for source in sources]
-    scorable = [entry for entry in prepared if not isinstance(entry, Document)]
-    scores = session.score(
-        [view.text for _, view, _ in scorable], request_for(settings.population, settings.detectors), progress
-    )
-    documents = [entry if isinstance(entry, Document) else judge(entry, next(scores), settings) for entry in prepared]
+    documents = judge_all([read_text(source) for source in sources], session, settings, progress)
     return Report(
         question="Was this text machine-generated?",
         manifest=manifest,
@@ -125,6 +124,22 @@ def detect(
         documents=tuple(documents),
         limits=(*_expected_by_chance(documents, settings.alpha), *LIMITS),
     )
+
+
+def judge_all(
+    inputs: Sequence[RawText | Document],
+    session: Session,
+    settings: Settings,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> list[Document]:
+    """Judge what could be read; what could not stays as it is."""
+    check_comparable(session, settings.population)
+    prepared = [entry if isinstance(entry, Document) else prepare(entry, settings) for entry in inputs]
+    scorable = [entry for entry in prepared if not isinstance(entry, Document)]
+    scores = session.score(
+        [view.text for _, view, _ in scorable], request_for(settings.population, settings.detectors), progress
+    )
+    return [entry if isinstance(entry, Document) else judge(entry, next(scores), settings) for entry in prepared]
 
 
 def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[str, ...]:
@@ -149,20 +164,25 @@ def coverage(documents: Sequence[Document]) -> Coverage:
     )
 
 
-def prepare(source: Source, settings: Settings) -> Prepared | Document:
-    """Read and normalise one input, or say why it cannot be judged."""
+def read_text(source: Source) -> RawText | Document:
+    """Read one input, or say why it cannot be judged."""
     try:
         raw = read(source)
     except Unreadable as error:
-        return _unjudged(source.name, Verdict.ERROR, str(error))
+        return unjudged(source.name, Verdict.ERROR, str(error))
     if len(raw.text) > LONGEST_TEXT:
         reason = f"The text has {len(raw.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once; split it."
-        return _unjudged(raw.name, Verdict.ERROR, reason, raw)
+        return unjudged(raw.name, Verdict.ERROR, reason, raw)
+    return raw
+
+
+def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
+    """Normalise one text, or say why it cannot be judged."""
     view = normalise(raw.text)
     if not view.text:
-        return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, "The text is empty once white space is set aside.", raw)
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, "The text is empty once white space is set aside.", raw)
     if no_prose := why_not_prose(view.text):
-        return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes)
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes)
     language = identify(view.text)
     expected = settings.population.datasheet.language
     if language.code != expected or language.confidence < LEAST_CONFIDENCE:
@@ -171,11 +191,11 @@ def prepare(source: Source, settings: Settings) -> Prepared | Document:
             f"The text looks like language '{language.code}' (confidence {language.confidence:.2f}{doubt}); the population "
             f"{settings.population.datasheet.name} covers '{expected}' only."
         )
-        return _unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language=language.code, notes=view.notes)
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language=language.code, notes=view.notes)
     return raw, view, language.code
 
 
-def _unjudged(
+def unjudged(
     name: str,
     verdict: Verdict,
     reason: str,
@@ -183,6 +203,7 @@ def _unjudged(
     language: str | None = None,
     notes: tuple[str, ...] = (),
 ) -> Document:
+    """An input that no test was made of, and why."""
     # An error message is already a sentence about the input; the other reasons need their verdict in front.
     summary = reason if verdict is Verdict.ERROR else f"Not assessable. {reason}"
     return Document(
@@ -205,7 +226,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
     windows = [window for window in scores.windows() if len(window) >= MINIMUM_TOKENS]
     if not windows:
         reason = f"The text has {len(scores)} tokens; below {MINIMUM_TOKENS} no detector can tell people and machines apart."
-        short = _unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes)
+        short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes)
         return short.model_copy(update={"tokens": len(scores)})
     population = settings.population
     combined = _result(

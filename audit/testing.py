@@ -9,8 +9,9 @@ import dataclasses
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from llm_audit.detectors.base import Detector
+from llm_audit.detectors.base import Detector, Terms
 from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, TokenScores
 
 
@@ -21,6 +22,8 @@ def sample_scores(
     vocabulary: int = 50,
     two_models: bool = False,
     states: tuple[int, int] = (0, 0),
+    rivals: int = 0,
+    kept: int | None = None,
 ) -> TokenScores:
     """Scores of a random text under random distributions: every column consistent with the others, float64 inside.
 
@@ -30,26 +33,43 @@ def sample_scores(
         vocabulary: size of the distributions.
         two_models: add the cross columns, with an independent reference model.
         states: layers and width of random hidden states; none by default.
+        rivals: models, of other random distributions, with a say on the same text.
+        kept: top-k, with the columns that tests of a truncated setting need; the text is drawn under it.
     """
     logits = rng.standard_normal((n_tokens, vocabulary)) * rng.uniform(0.5, 4, (n_tokens, 1))
-    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    free = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    log_p = free
+    if kept is not None:
+        log_kept = np.logaddexp.reduce(np.sort(free)[:, -kept:], axis=1, keepdims=True)
+        log_p = np.where(free >= np.sort(free)[:, [-kept]], free - log_kept, -np.inf)
     p = np.exp(log_p)
     observed = np.array([rng.choice(vocabulary, p=row) for row in p], dtype=np.int32).reshape(-1)
-    own = np.take_along_axis(log_p, observed[:, None].astype(np.intp), axis=1)
-    entropy = -(p * log_p).sum(axis=1)
+    at = observed[:, None].astype(np.intp)
+    own = np.take_along_axis(log_p, at, axis=1)
+    surprisal = np.where(p > 0, -log_p, 0.0)
+    entropy = (p * surprisal).sum(axis=1)
     columns = {
         "logprob": own[:, 0],
         "entropy": entropy,
-        "varentropy": (p * (log_p + entropy[:, None]) ** 2).sum(axis=1),
+        "varentropy": (p * (surprisal - entropy[:, None]) ** 2).sum(axis=1),
         "max_logprob": log_p.max(axis=1),
         "mass_above": (p * (log_p > own)).sum(axis=1),
         "tie_mass": (p * (log_p == own)).sum(axis=1),
-        "renyi": np.stack([np.logaddexp.reduce(order * log_p, axis=1) for order in RENYI_ORDERS], axis=1),
+        "renyi": _renyi(log_p),
     }
+    if kept is not None:
+        columns |= {
+            "free_logprob": np.take_along_axis(free, at, axis=1)[:, 0],
+            "free_renyi": _renyi(free),
+            "kept": log_kept[:, 0],
+        }
+    if rivals:
+        others = np.log(rng.dirichlet(np.ones(vocabulary), (rivals, n_tokens)))
+        columns["rivals"] = np.take_along_axis(others, at[None], axis=2)[..., 0].T
     if two_models:
         r = rng.dirichlet(np.ones(vocabulary), n_tokens)
-        mean = -(r * log_p).sum(axis=1)
-        columns |= {"cross_entropy": mean, "cross_varentropy": (r * (log_p + mean[:, None]) ** 2).sum(axis=1)}
+        mean = -(r * free).sum(axis=1)
+        columns |= {"cross_entropy": mean, "cross_varentropy": (r * (free + mean[:, None]) ** 2).sum(axis=1)}
     rows = np.arange(n_tokens, dtype=np.int32)
     blocks = rows[: n_tokens // STATE_BLOCK * STATE_BLOCK : STATE_BLOCK]
     hidden = {"states": rng.standard_normal((len(blocks), *states)).astype(np.float16), "state_start": blocks}
@@ -63,6 +83,10 @@ def sample_scores(
         rank=(1 + (log_p > own).sum(axis=1)).astype(np.int32),
         **{name: column.astype(np.float32) for name, column in columns.items()},
     )
+
+
+def _renyi(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.stack([np.logaddexp.reduce(order * log_p, axis=1) for order in RENYI_ORDERS], axis=1)
 
 
 def certain_scores(n_tokens: int, states: tuple[int, int] = (0, 0)) -> TokenScores:
@@ -94,15 +118,17 @@ def check_detector(detector: Detector) -> None:
 
     Checked: metadata for the reader; finite numbers from 2 to 512 tokens, with one model and with two, also where the model
     is certain; the same number for the same scores; scores left unchanged; nothing read but the scores; explanations in
-    finite numbers; and the direction, higher for text that the model finds likelier. A detector that reads
-    hidden states has learnt its direction from texts, so random scores cannot show it.
+    finite numbers; and the direction. Against the null "a person wrote it" that is: higher for text that the model finds
+    likelier (a detector that reads hidden states has learnt its direction from texts, so random scores cannot show it).
+    Against "this model wrote it": higher for text with tokens that the model finds unlikely; and of its exact test, a p-value
+    whose size on 400 texts drawn from the model itself is not above .05, within four standard errors.
     """
     for name in ("name", "title", "unit", "method"):
         assert getattr(detector, name).strip(), f"{detector.rule} has no {name}"
     rng, states = np.random.default_rng(0), (len(detector.hidden_layers), detector.hidden_size)
     for n_tokens in (2, 3, 64, 512):
         for two_models in (False, True):
-            scores = sample_scores(n_tokens, rng, two_models=two_models, states=states)
+            scores = sample_scores(n_tokens, rng, two_models=two_models, states=states, rivals=2 * detector.needs_rivals)
             before = scores.to_bytes()
             value = detector.statistic(scores)
             assert isinstance(value, float), f"{detector.rule} returns {type(value).__name__}, not float"
@@ -116,21 +142,46 @@ def check_detector(detector: Detector) -> None:
         if detector.explain:
             shares = detector.explain(certain)
             assert all(name and math.isfinite(value) for name, value in shares), f"{detector.rule} explains with no number"
-    assert detector.hidden_layers or _prefers_likely_text(detector, rng), (
-        f"{detector.rule} is not higher for text that the model finds likelier"
-    )
+    if detector.null == "model":
+        assert _prefers_likely_text(detector, rng, -1), (
+            f"{detector.rule} is not higher for text that the model finds unlikelier"
+        )
+        _check_exact(detector, rng)
+    else:
+        assert detector.hidden_layers or _prefers_likely_text(detector, rng, 1), (
+            f"{detector.rule} is not higher for text that the model finds likelier"
+        )
 
 
-def _prefers_likely_text(detector: Detector, rng: np.random.Generator) -> bool:
+def _prefers_likely_text(detector: Detector, rng: np.random.Generator, sign: int) -> bool:
     """Compare texts sampled from the model with the same texts, a third of their tokens replaced by unlikely ones."""
     higher = 0
     for _ in range(50):
-        likely = sample_scores(200, rng)
+        likely = sample_scores(200, rng, rivals=2 * detector.needs_rivals)
         changed = rng.random(200) < 1 / 3
         unlikely = dataclasses.replace(
             likely,
             logprob=np.where(changed, likely.logprob - 3, likely.logprob).astype(np.float32),
             rank=np.where(changed, likely.rank + 15, likely.rank).astype(np.int32),
+            mass_above=np.where(changed, 1 - (1 - likely.mass_above) / 20, likely.mass_above).astype(np.float32),
+            tie_mass=np.where(changed, likely.tie_mass / 20, likely.tie_mass).astype(np.float32),
         )
-        higher += detector.statistic(likely) > detector.statistic(unlikely)
+        higher += sign * detector.statistic(likely) > sign * detector.statistic(unlikely)
     return higher >= 45
+
+
+def _check_exact(detector: Detector, rng: np.random.Generator) -> None:
+    """The exact test of a detector against the null "this model wrote it", on texts drawn from the model."""
+    assert detector.exact is not None, f"{detector.rule} is against the null 'model' and has no exact test"
+    for kept in (None, 8):
+        terms, rejected = Terms(0.05, 50), 0
+        for _ in range(400):
+            scores = sample_scores(40, rng, rivals=2 * detector.needs_rivals, kept=kept)
+            found = detector.exact(scores, terms)
+            assert 0 <= found.p_value <= 1, f"{detector.rule} gives p = {found.p_value}"
+            assert found.reason.strip(), f"{detector.rule} gives no reason"
+            for column in (found.path, found.pit):
+                assert column is None or column.shape == (40,), f"{detector.rule} gives a curve of another length than the text"
+            rejected += found.p_value <= 0.05
+        limit = 400 * (0.05 + 4 * math.sqrt(0.05 * 0.95 / 400))
+        assert rejected <= limit, f"{detector.rule} refutes {rejected} of 400 texts that the model wrote, at alpha .05"

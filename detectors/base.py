@@ -1,7 +1,9 @@
 """What a detector is, and how detectors are found.
 
-A detector turns the scores of one window of text into one number, higher = more machine-like. It knows nothing about
-models, populations, p-values or reports; those are the same for all detectors.
+A detector turns the scores of one window of text into one number: higher = stronger evidence against its null, of which
+there are two and never one instead of the other. Against "a person wrote it" the number needs a population to become a
+p-value; against "this very model wrote it" some detectors also bring an exact one. Detectors know nothing about models,
+populations or reports.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,35 @@ from llm_audit.scoring.tokens import TokenScores
 
 GROUP = "llm_audit.detectors"
 """Entry-point group under which packages, this one included, announce their detectors."""
+
+
+class Terms(NamedTuple):
+    """What an exact test must know beside the scores: `vocabulary` is how many tokens the model can choose from."""
+
+    alpha: float
+    vocabulary: int
+
+
+class Evidence(NamedTuple):
+    """What an exact test of "sampled from this model, with this context and these settings" says.
+
+    Attributes:
+        statistic: in the detector's unit.
+        p_value: in [0, 1].
+        log_e: logarithm of the e-value; None for tests that have none.
+        reason: one sentence with the numbers that a reader needs beside the p-value.
+        robust: whether the evidence would stand without its strongest token.
+        path: (n,) logarithm of the e-process after each token; None for tests that have none.
+        pit: (n,) the transform that should be uniform; None for tests that have none.
+    """
+
+    statistic: float
+    p_value: float
+    log_e: float | None
+    reason: str
+    robust: bool = True
+    path: NDArray[np.float64] | None = None
+    pit: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +73,11 @@ class Detector:
         weight: share in the combination of all detectors, relative to the others; a constant, never fitted to the text at hand.
         seen: fingerprints of the texts that it was trained on, and of their pairs.
         explain: what moved the statistic, as (name, contribution), largest first; None if the formula says it all.
+        null: what it is evidence against: `human`, the text was written like human texts; or `model`, it was sampled from the
+            model that scored it.
+        exact: of a detector with the null `model`: its test where prompt and settings are known.
+        approximate: the p-value of `exact` is not exact after all, so that no verdict rests on it.
+        needs_rivals: it compares with the column `rivals`, and says nothing without.
     """
 
     rule: str
@@ -56,6 +93,10 @@ class Detector:
     weight: float = 1.0
     seen: NDArray[np.uint64] | None = field(default=None, compare=False, repr=False)
     explain: Callable[[TokenScores], list[tuple[str, float]]] | None = None
+    null: Literal["human", "model"] = "human"
+    exact: Callable[[TokenScores, Terms], Evidence] | None = None
+    approximate: bool = False
+    needs_rivals: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"AUD\d{3}", self.rule):
@@ -67,12 +108,13 @@ def available() -> list[EntryPoint]:
     return sorted(entry_points(group=GROUP), key=lambda point: point.name)
 
 
-def find(names: Sequence[str], own: Sequence[Detector] = ()) -> list[Detector]:
-    """Load detectors by name or, without names, all of them; sorted by rule.
+def find(names: Sequence[str], own: Sequence[Detector] = (), null: Literal["human", "model"] = "human") -> list[Detector]:
+    """Load the detectors against one null, by name or, without names, all of them; sorted by rule.
 
     Args:
         names: as announced.
         own: detectors that take the place of the announced ones of the same name.
+        null: what they are to be evidence against.
 
     Raises:
         AuditError: an unknown name, or a detector asked for that does not load. One that was not asked for and does not
@@ -92,10 +134,20 @@ def find(names: Sequence[str], own: Sequence[Detector] = ()) -> list[Detector]:
                 raise
             warnings.warn(f"{error} It is left out.", stacklevel=2)
             continue
+        if detector.null != null:
+            if names:
+                raise AuditError(_WRONG_NULL[detector.null].format(name))
+            continue
         other = loaded.setdefault(detector.rule, detector)
         if other is not detector:
             raise AuditError(f"The detectors {other.name!r} and {name!r} both claim the code {detector.rule}; remove one.")
     return [loaded[rule] for rule in sorted(loaded)]
+
+
+_WRONG_NULL = {
+    "human": "The detector {} tells machines from people; it is for `llm-audit detect`.",
+    "model": "The detector {} tests whether one named model wrote a text; it is for `llm-audit attribute`.",
+}
 
 
 def _load(point: EntryPoint) -> Detector:

@@ -16,10 +16,12 @@ from llm_audit.errors import AuditError
 from llm_audit.terminal import terminal_safe
 
 COMMANDS = {
+    "attribute": "Who wrote this text, model A or model B? Exact tests for known prompts.",
     "bench": "How well do the detectors do on labelled texts? Power, false alarms, fairness.",
     "cache": "Show, check or empty the cache of scores.",
     "calibrate": "Build or show the human population that texts are compared with.",
     "detect": "Was this text machine-generated? A p-value against human writing.",
+    "generate": "Draw texts from a model, with prompt, tokens and settings, for calibration and tests.",
     "models": "Fetch, list and verify the models that score text.",
     "schema": "Print the JSON Schema of the report.",
     "train": "Train a classifier of your own on labelled texts.",

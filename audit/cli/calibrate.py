@@ -51,6 +51,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("path", metavar="HUMAN.jsonl", type=click.Path(path_type=Path))
+@click.option("--generations", is_flag=True, help="FILE holds a model's texts, from `llm-audit generate`; for `attribute`.")
 @click.option("--name", required=True, help="Lower-case letters, digits, '.', '_' and '-'.")
 @click.option("--text-field", default="text", show_default=True, help="Field of each line that holds the text.")
 @click.option("--description", default="Texts supplied by the user.", help="One line, printed next to every p-value.")
@@ -59,6 +60,7 @@ def command() -> None:
 @scoring_options
 def build(
     path: Path,
+    generations: bool,
     name: str,
     text_field: str,
     description: str,
@@ -80,6 +82,9 @@ def build(
     from llm_audit.text import fingerprints
 
     populations.check_name(name)
+    if generations:
+        _build_of_generations(path, name, device, offline, no_cache)
+        return
     own = own_detectors(classifier)
     texts = _texts(path, text_field)
     with scoring_session(model, reference, device, offline, no_cache) as session, fraction_bar("Scoring") as progress:
@@ -103,6 +108,30 @@ def build(
     saved = populations.save(population)
     click.echo(
         f"Population {name}: {population.n:,} of {len(texts):,} texts are long enough. Written to {terminal_safe(str(saved))}."
+    )
+
+
+def _build_of_generations(path: Path, name: str, device: str, offline: bool, no_cache: bool) -> None:
+    """A reference population of what one model wrote under one setting; the records say which."""
+    from llm_audit import populations
+    from llm_audit.attribution import Author
+    from llm_audit.attribution.generations import read_generations, reference_population
+    from llm_audit.detectors import find
+    from llm_audit.scoring.candidate import Candidate
+
+    records = read_generations(path)
+    first = records[0]
+    with scoring_session(first.model, None, device, offline, no_cache) as session, fraction_bar("Scoring") as progress:
+        if session.model.digest != first.digest:
+            raise AuditError(
+                f"{path} was drawn from another {first.model} (digest {first.digest[:12]}, here {session.model.digest[:12]})."
+            )
+        author = Author(Candidate(first.model, first.model, (first.decoding,), first.template), "candidate", session)
+        population = reference_population(name, records, author, find((), null="model"), progress)
+    saved = populations.save(population)
+    click.echo(
+        f"Population {name}: {population.n:,} of {len(records):,} generations are long enough. "
+        f"Written to {terminal_safe(str(saved))}."
     )
 
 

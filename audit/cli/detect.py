@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import click
 
-from llm_audit.cli import COMMANDS, EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
+from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import (
     classifier_option,
     fraction_bar,
     own_detectors,
+    publish,
+    report_options,
     scoring_options,
     scoring_session,
     show_warnings_as_sentences,
-    write_outputs,
 )
 
 
 @click.command(help=COMMANDS["detect"], short_help=COMMANDS["detect"])
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option(
-    "-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write the report to FILE (.html, .json); repeatable."
-)
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
-)
 @click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
               help="Flag a text when its p-value is at most this: the share of human texts flagged by mistake.")  # fmt: skip
 @click.option(
     "--population", default=None, metavar="NAME", help="Human texts to compare with (see `llm-audit calibrate show`)."
 )
 @click.option("--detector", "detectors", multiple=True, metavar="NAME", help="Run only this detector; repeatable.")
-@click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports.")
-@click.option("--strict", is_flag=True, help="Exit with 3 if a text could not be assessed or decided.")
+@report_options
 @classifier_option
 @scoring_options
 def command(
@@ -56,7 +50,6 @@ def command(
     from llm_audit.detectors import find, known_to
     from llm_audit.manifest import collect
     from llm_audit.populations import DEFAULT_POPULATION, load
-    from llm_audit.results import Verdict
     from llm_audit.text import discover
 
     for output in outputs:
@@ -73,22 +66,4 @@ def command(
         with fraction_bar("Scoring") as progress:
             report = plan.detect(discover(paths), session, settings, manifest, progress)
 
-    # Before standard output, whose reader may be gone.
-    failures = write_outputs(outputs, lambda output: reports.write_report(report, output))
-    if format_ == "json":
-        click.echo(reports.render_json(report).encode(), nl=False)  # JSON is UTF-8, whatever the terminal is
-    else:
-        from rich.console import Console
-
-        reports.print_report(report, Console())
-    for failure in failures:
-        click.echo(failure, err=True)
-
-    verdicts = {document.verdict for document in report.documents}
-    if failures or Verdict.ERROR in verdicts:
-        return EXIT_ERROR
-    if Verdict.FINDING in verdicts:
-        return EXIT_FINDINGS
-    if strict and verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE}:
-        return EXIT_INCONCLUSIVE
-    return 0
+    return publish(report, outputs, format_, strict)

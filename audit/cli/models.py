@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from llm_audit.cli.options import stages
+from llm_audit.cli.options import show_warnings_as_sentences, stages
 from llm_audit.scoring.store import DEFAULT_MODEL, Store
 from llm_audit.terminal import terminal_safe
 
@@ -17,16 +17,19 @@ EXIT_DAMAGED = 1
 @click.group()
 def command() -> None:
     """Fetch, list and verify the models that score text."""
+    show_warnings_as_sentences()
 
 
 @command.command("list")
 def list_models() -> None:
-    """List the models of this machine."""
-    entries = Store().entries()
+    """List the models of this machine, and those that have a name here but are not fetched yet."""
+    store = Store()
+    entries = store.entries()
     width = max(len(entry.name) for entry in entries)
     for entry in entries:
         size = f"{entry.size / 1e6:.0f} MB" if entry.size else "-"
-        click.echo(terminal_safe(f"{entry.name:<{width}}  {entry.state:<11}  {size:>8}  {entry.folder}"))
+        licence = store.pins[entry.name].licence if entry.name in store.pins else "-"
+        click.echo(terminal_safe(f"{entry.name:<{width}}  {entry.state:<11}  {size:>8}  {licence:<18}  {entry.folder}"))
 
 
 @command.command()
@@ -35,7 +38,7 @@ def list_models() -> None:
 def get(model: str, offline: bool) -> None:
     """Fetch MODEL, or check the copy that is here and replace it if it is damaged.
 
-    MODEL is smollm2-135m-instruct (the default) or org/name@COMMIT, a hub model at a pinned revision.
+    MODEL is smollm2-135m-instruct (the default), gemma3-270m, or org/name@COMMIT, a hub model at a pinned revision.
     """
     with stages() as progress:
         stored = Store().get(model, offline=offline, progress=progress)
@@ -54,8 +57,8 @@ def show(model: str) -> None:
     lines += [("architecture", ", ".join(map(str, config.get("architectures") or [config.get("model_type", "?")])))]
     lines += [("vocabulary", config.get("vocab_size", "?")), ("layers", config.get("num_hidden_layers", "?"))]
     lines += [("hidden size", config.get("hidden_size", "?"))]
-    if model == store.pin.name:
-        lines += [("licence", store.pin.licence), ("source", store.pin.source)]
+    if pin := store.pins.get(model):
+        lines += [("licence", f"{pin.licence}, {pin.terms}" if pin.terms else pin.licence), ("source", pin.source)]
     for label, value in lines:
         click.echo(terminal_safe(f"{label:<13} {value}".replace("\n", "\\n")))
     for name, digest in sorted(stored.files.items()):

@@ -10,31 +10,82 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from llm_audit.cli import EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
 from llm_audit.errors import AuditError
 from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.detectors import Detector
+    from llm_audit.results import Report
     from llm_audit.scoring.session import Session
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def scoring_options(command: Command) -> Command:
-    """The options that choose what scores the text."""
+def computing_options(command: Command) -> Command:
+    """The options that choose where to compute, and what may be fetched and kept."""
     for option in (
         click.option("--no-cache", is_flag=True, help="Score anew, and keep no scores."),
         click.option("--offline", is_flag=True, help="Never use the network; fail if the model is not here yet."),
         click.option(
             "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to compute."
         ),
+    ):
+        command = option(command)
+    return command
+
+
+def scoring_options(command: Command) -> Command:
+    """The options that choose what scores the text, and where."""
+    for option in (
         click.option("--reference", metavar="MODEL", help="Second model with the same vocabulary (Binoculars' observer)."),
         click.option(
             "--model", metavar="MODEL", help="Folder, or hub id with revision: org/name@commit. Default: the embedded one."
         ),
     ):
         command = option(command)
+    return computing_options(command)
+
+
+def report_options(command: Command) -> Command:
+    """The options that choose what is said, and where."""
+    for option in (
+        click.option("--strict", is_flag=True, help="Exit with 3 if a text could not be assessed or decided."),
+        click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports."),
+        click.option(
+            "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
+            help="Standard output.",
+        ),
+        click.option(
+            "-o", "--output", "outputs", multiple=True, metavar="FILE",
+            help="Write the report to FILE (.html, .json); repeatable.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
     return command
+
+
+def publish(report: Report, outputs: Sequence[str], format_: str, strict: bool) -> int:
+    """Write the report files, then print the report; return the exit code."""
+    from llm_audit import reports
+    from llm_audit.results import Verdict
+
+    # Files first: the reader of standard output may be gone.
+    failures = write_outputs(outputs, lambda output: reports.write_report(report, output))
+    if format_ == "json":
+        click.echo(reports.render_json(report).encode(), nl=False)  # JSON is UTF-8, whatever the terminal is
+    else:
+        from rich.console import Console
+
+        reports.print_report(report, Console())
+    for failure in failures:
+        click.echo(failure, err=True)
+    verdicts = {document.verdict for document in report.documents}
+    if failures or Verdict.ERROR in verdicts:
+        return EXIT_ERROR
+    if Verdict.FINDING in verdicts:
+        return EXIT_FINDINGS
+    return EXIT_INCONCLUSIVE if strict and verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE} else 0
 
 
 def classifier_option(command: Command) -> Command:

@@ -9,7 +9,19 @@ from llm_audit.populations.population import (
     check_name,
     load,
     names,
+    references,
     save,
 )
 
-__all__ = ["DEFAULT_POPULATION", "MINIMUM_TOKENS", "Datasheet", "Population", "build", "check_name", "load", "names", "save"]
+__all__ = [
+    "DEFAULT_POPULATION",
+    "MINIMUM_TOKENS",
+    "Datasheet",
+    "Population",
+    "build",
+    "check_name",
+    "load",
+    "names",
+    "references",
+    "save",
+]

@@ -70,6 +70,7 @@ class Datasheet(BaseModel):
         scorer: digest of what produced the scores: model, dtype, decoding, reference.
         model, reference: names of the models, for messages.
         weights: rule -> digest of the trained weights behind its scores.
+        author: the candidate that wrote the texts, of reference generations; None: people.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,6 +87,7 @@ class Datasheet(BaseModel):
     model: str
     reference: str | None = None
     weights: dict[str, str] = {}
+    author: str | None = None
 
 
 class Comparison(NamedTuple):
@@ -251,6 +253,11 @@ def load(name: str) -> Population:
     if len(shapes) != 1 or next(iter(shapes))[1:] != (len(STRETCHES),):
         raise AuditError(f"The population file {path} was made by another version of llm-audit; calibrate it anew.")
     return Population(datasheet, scores, members)
+
+
+def references() -> tuple[Population, ...]:
+    """The populations that hold a model's texts."""
+    return tuple(population for name in names() if (population := load(name)).datasheet.author is not None)
 
 
 def save(population: Population) -> Path:

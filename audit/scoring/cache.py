@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from llm_audit.scoring.request import Request
+from llm_audit.scoring.request import Prompted, Request
 from llm_audit.scoring.tokens import COLUMNS_VERSION, TokenScores
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS scores (
@@ -36,9 +36,11 @@ class Scorer:
     request: Request
     reference: str | None = None
 
-    def key(self, text: str) -> bytes:
+    def key(self, text: str | Prompted) -> bytes:
         """The 32-byte key of a text's scores."""
-        identity = {"columns": COLUMNS_VERSION, "text": hashlib.sha256(text.encode()).hexdigest(), **asdict(self)}
+        content = text if isinstance(text, str) else json.dumps([text.text, text.prompt, text.token_ids])
+        kind = "text" if isinstance(text, str) else "prompted"
+        identity = {"columns": COLUMNS_VERSION, kind: hashlib.sha256(content.encode()).hexdigest(), **asdict(self)}
         return hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=32).digest()
 
 

@@ -7,6 +7,7 @@ Knows nothing about detectors, populations or files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,8 @@ import torch
 from llm_audit.errors import AuditError
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.model import LanguageModel
-from llm_audit.scoring.request import Request, Window
-from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, TokenScores
+from llm_audit.scoring.request import Prompted, Request, Window, Windowing
+from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, Decoding, TokenScores
 
 PACK_TOKENS = 1024
 """Tokens that go through the body together. On a CPU more is not faster, and costs memory."""
@@ -31,13 +32,34 @@ class _Piece(NamedTuple):
     window: Window
 
 
+class _Encoded(NamedTuple):
+    """A text as its model reads it."""
+
+    before: list[int]  # the prefix token, or the prompt
+    ids: list[int]
+    offsets: Sequence[tuple[int, int]]
+
+
 Progress = Callable[[int, int], None]
 
 
 class Engine:
-    """Scores texts with one model, or with a scoring and a reference model that share a vocabulary."""
+    """Scores texts with one model, or with a scoring and a reference model that share a vocabulary.
 
-    def __init__(self, model: LanguageModel, request: Request, reference: LanguageModel | None = None) -> None:
+    Args:
+        model, reference: loaded.
+        request: windows, columns, and the decoding setting.
+        decodings: settings in the place of the request's: one pass serves them all.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        request: Request,
+        reference: LanguageModel | None = None,
+        *,
+        decodings: Sequence[Decoding] | None = None,
+    ) -> None:
         longest = min(m.max_length for m in (model, reference) if m) - 1
         if request.windowing.size > longest:
             raise AuditError(f"The model sees {longest + 1} tokens at once; windows of {request.windowing.size} do not fit.")
@@ -48,43 +70,69 @@ class Engine:
         self.model = model
         self.reference = reference
         self.request = request
-        self.head = Head(model.head_weight, request.decoding, model.head_bias)
-        self.reference_head = Head(reference.head_weight, request.decoding, reference.head_bias) if reference else None
+        self.decodings = tuple(decodings or (request.decoding,))
+        self.head = Head(model.head_weight, *self.decodings, bias=model.head_bias)
+        self.reference_head = Head(reference.head_weight, bias=reference.head_bias) if reference else None
 
-    def score(self, texts: Sequence[str], progress: Progress = lambda done, total: None) -> Iterator[TokenScores]:
-        """Yield the scores of each text, in order.
+    def score(self, texts: Sequence[str | Prompted], progress: Progress = lambda done, total: None) -> Iterator[TokenScores]:
+        """Yield the scores of each text, in order, under the first decoding setting; see `score_each`."""
+        for first, *_ in self.score_each(texts, progress):
+            yield first
+
+    def score_each(
+        self, texts: Sequence[str | Prompted], progress: Progress = lambda done, total: None
+    ) -> Iterator[tuple[TokenScores, ...]]:
+        """Yield, per text and in order, its scores under each decoding setting.
 
         Args:
             texts: normalised texts; an empty one yields zero rows.
             progress: called with (tokens done, tokens in all).
+
+        Raises:
+            AuditError: a prompt that leaves the model no room for a text.
         """
         done = 0
-        encodings = [self.model.tokenizer.encode_batch(list(texts), add_special_tokens=False)] if texts else []
-        total = sum(len(encoding) for batch in encodings for encoding in batch)
-        for batch in encodings:
-            for start in range(0, len(batch), GROUP_TEXTS):
-                group = batch[start : start + GROUP_TEXTS]
-                columns: list[dict[int, dict[str, Any]]] = [{} for _ in group]
-                for pack in self._packs(group):
-                    for piece, result in zip(pack, self._forward(group, pack), strict=True):
-                        columns[piece.text][piece.position] = result
-                    done += sum(piece.window.stop - piece.window.scored for piece in pack)
-                    progress(done, total)
-                for encoding, windows in zip(group, columns, strict=True):
-                    yield self._assemble(encoding, [windows[i] for i in range(len(windows))])
+        encoded = self._encode([Prompted(text) if isinstance(text, str) else text for text in texts])
+        total = sum(len(text.ids) for text in encoded)
+        for start in range(0, len(encoded), GROUP_TEXTS):
+            group = encoded[start : start + GROUP_TEXTS]
+            columns: list[dict[int, list[dict[str, Any]]]] = [{} for _ in group]
+            for pack in self._packs(group):
+                for piece, result in zip(pack, self._forward(group, pack), strict=True):
+                    columns[piece.text][piece.position] = result
+                done += sum(piece.window.stop - piece.window.scored for piece in pack)
+                progress(done, total)
+            for text, windows in zip(group, columns, strict=True):
+                yield tuple(
+                    self._assemble(text, [windows[i][k] for i in range(len(windows))]) for k in range(len(self.decodings))
+                )
 
-    def _packs(self, group: Sequence[Any]) -> list[list[_Piece]]:
+    def _encode(self, texts: Sequence[Prompted]) -> list[_Encoded]:
+        """Token ids, character ranges and what stands before them."""
+        model = self.model
+        prompts = {prompt: model.encode_prompt(prompt) for prompt in dict.fromkeys(text.prompt for text in texts)}
+        read = model.tokenizer.encode_batch([text.text for text in texts], add_special_tokens=False) if texts else []
+        return [
+            _Encoded(
+                prompts[text.prompt],
+                encoding.ids if text.token_ids is None else list(text.token_ids),
+                encoding.offsets if text.token_ids in (None, tuple(encoding.ids)) else model.offsets(text.token_ids or ()),
+            )
+            for text, encoding in zip(texts, read, strict=True)
+        ]
+
+    def _packs(self, group: Sequence[_Encoded]) -> list[list[_Piece]]:
         """All windows of a group of texts, longest first, in packs of about `PACK_TOKENS`."""
         pieces = [
-            _Piece(text, index, window)
-            for text, encoding in enumerate(group)
-            for index, window in enumerate(self.request.windowing.cut(len(encoding)))
+            _Piece(number, index, window)
+            for number, text in enumerate(group)
+            for index, window in enumerate(self._windowing(text).cut(len(text.ids)))
         ]
         pieces.sort(key=lambda piece: piece.window.start - piece.window.stop)  # stable: equal lengths keep their order
         packs: list[list[_Piece]] = []
         room = 0
         for piece in pieces:
-            length = piece.window.stop - piece.window.start + 1
+            length = piece.window.stop - piece.window.start + len(group[piece.text].before)
             if length > room:
                 packs.append([])
                 room = PACK_TOKENS
@@ -92,11 +140,23 @@ class Engine:
             room -= length
         return packs
 
+    def _windowing(self, text: _Encoded) -> Windowing:
+        """The request's, in which the prompt takes its room."""
+        windowing = self.request.windowing
+        room = min(model.max_length for model in (self.model, self.reference) if model) - len(text.before)
+        if room <= windowing.overlap:
+            raise AuditError(
+                f"The prompt has {len(text.before):,} tokens, and {self.model.name} sees {self.model.max_length:,} at once: "
+                "no room is left for the text."
+            )
+        return replace(windowing, size=min(windowing.size, room))
+
     @torch.inference_mode()
-    def _forward(self, group: Sequence[Any], pack: Sequence[_Piece]) -> list[dict[str, Any]]:
-        """Body and head on one pack; the columns of each of its windows."""
-        prefix = [] if self.model.prefix is None else [self.model.prefix]
-        sequences = [prefix + group[piece.text].ids[piece.window.start : piece.window.stop] for piece in pack]
+    def _forward(self, group: Sequence[_Encoded], pack: Sequence[_Piece]) -> list[list[dict[str, Any]]]:
+        """Body and head on one pack; per window, the columns under each decoding setting."""
+        sequences = [
+            [*group[piece.text].before, *group[piece.text].ids[piece.window.start : piece.window.stop]] for piece in pack
+        ]
         lengths = [len(sequence) for sequence in sequences]
         ids = torch.tensor([token for sequence in sequences for token in sequence], device=self.model.device)
         layers = self.request.hidden_layers
@@ -111,29 +171,30 @@ class Engine:
         reference = None
         if self.reference is not None and self.reference_head is not None:
             reference = self.reference_head, self.reference.body(ids, lengths)[0][rows]
-        columns = self.head(hidden[rows], ids[rows + 1], reference=reference, top_k=self.request.top_k)
+        each = self.head(hidden[rows], ids[rows + 1], reference=reference, top_k=self.request.top_k)
 
         results, position = [], 0
         for index, (start, length, part) in enumerate(zip(starts, lengths, predicting, strict=False)):
-            result: dict[str, Any] = {name: column[position : position + len(part)] for name, column in columns.items()}
+            mine = slice(position, position + len(part))
             position += len(part)
+            shared: dict[str, Any] = {"window": pack[index].window, "n": len(part)}
             if layers:
                 # Each scored token's own state, one position after the one that predicts it. The prefix token's state is the
                 # same for every text, and a hundred times larger than the others: no text's own state is the prefix's.
                 first, blocks = start + length - len(part), len(part) // STATE_BLOCK
                 own = slice(first, first + blocks * STATE_BLOCK)
                 means = [tap[own].float().reshape(blocks, STATE_BLOCK, tap.shape[-1]).mean(1) for tap in taps]
-                result["states"] = torch.stack(means, 1).to(torch.float16).cpu().numpy()
-            results.append(result | {"window": pack[index].window, "n": len(part)})
+                shared["states"] = torch.stack(means, 1).to(torch.float16).cpu().numpy()
+            results.append([{name: column[mine] for name, column in columns.items()} | shared for columns in each])
         return results
 
-    def _assemble(self, encoding: Any, windows: Sequence[dict[str, Any]]) -> TokenScores:
-        """The windows of one text as one TokenScores."""
+    def _assemble(self, text: _Encoded, windows: Sequence[dict[str, Any]]) -> TokenScores:
+        """The windows of one text, under one decoding setting, as one TokenScores."""
         rows = np.concatenate([np.arange(w["window"].stop - w["n"], w["window"].stop) for w in windows] or [np.empty(0, int)])
-        offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)[rows]
+        offsets = np.asarray(text.offsets, dtype=np.int32).reshape(-1, 2)[rows]
         counts = [w["n"] for w in windows]
         shared: dict[str, Any] = {
-            "token_id": np.asarray(encoding.ids, dtype=np.int32)[rows],
+            "token_id": np.asarray(text.ids, dtype=np.int32)[rows],
             "char_start": offsets[:, 0],
             "char_end": offsets[:, 1],
             "window": np.repeat(np.arange(len(windows), dtype=np.int32), counts),

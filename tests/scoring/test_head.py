@@ -41,7 +41,7 @@ def assert_within_oracle_error(
 @pytest.mark.parametrize("n", [1, 2, 13])
 def test_columns_agree_with_the_oracle(n: int, vocabulary: int) -> None:
     states, weight, targets = random_case(n, vocabulary)
-    found = Head(weight, Decoding())(states, targets)
+    (found,) = Head(weight, Decoding())(states, targets)
     exact = oracle.columns(states, weight, targets, torch.float64)
     rounded = oracle.columns(states, weight, targets, torch.float32)
     assert_within_oracle_error(found, exact, rounded)
@@ -63,20 +63,30 @@ def test_columns_agree_with_the_oracle(n: int, vocabulary: int) -> None:
 def test_decoding_settings_are_those_of_transformers(decoding: Decoding, vocabulary: int) -> None:
     states, weight, targets = random_case(40, vocabulary, hidden=8, seed=3)
     weight *= 0.5  # flat enough for some observed tokens to be kept, and some excluded
-    found = Head(weight, decoding)(states, targets)
+    (found,) = Head(weight, decoding)(states, targets)
     exact = oracle.columns(states, weight, targets, torch.float64, decoding)
     rounded = oracle.columns(states, weight, targets, torch.float32, decoding)
     assert np.isinf(exact["logprob"]).any() == decoding.truncates
     assert_within_oracle_error(found, exact, rounded)
 
 
+def test_several_settings_of_one_pass_do_not_touch_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    states, weight, targets = random_case(20, 300)
+    settings = (Decoding(top_p=0.8), Decoding(), Decoding(temperature=0.7, top_k=9))
+    alone = [Head(weight, decoding)(states, targets)[0] for decoding in settings]
+    monkeypatch.setattr(head_module, "LOGIT_BYTES", 4 * 300 * 20)
+    for found, expected in zip(Head(weight, *settings)(states, targets), alone, strict=True):
+        for name, column in expected.items():
+            np.testing.assert_array_equal(found[name], column, err_msg=name)
+
+
 def test_ties_share_their_mass() -> None:
     states, weight, _ = random_case(6, 30)
     weight[11] = weight[4]
     weight[29] = weight[4]
-    found = Head(weight, Decoding())(states, torch.full((6,), 11))
+    (found,) = Head(weight, Decoding())(states, torch.full((6,), 11))
     np.testing.assert_allclose(found["tie_mass"], 3 * np.exp(found["logprob"]), rtol=1e-5)
-    np.testing.assert_array_equal(found["rank"], Head(weight, Decoding())(states, torch.full((6,), 4))["rank"])
+    np.testing.assert_array_equal(found["rank"], Head(weight, Decoding())(states, torch.full((6,), 4))[0]["rank"])
 
 
 @pytest.mark.parametrize("shift", [-3000.0, 0.0, 3000.0])
@@ -84,8 +94,8 @@ def test_far_from_zero(shift: float) -> None:
     """All-negative and all-large logits: the verl kernel loses both."""
     states, weight, targets = random_case(5, 500)
     bias = torch.full((500,), shift)
-    found = Head(weight, Decoding(), bias)(states, targets)
-    plain = Head(weight, Decoding())(states, targets)
+    (found,) = Head(weight, Decoding(), bias=bias)(states, targets)
+    (plain,) = Head(weight, Decoding())(states, targets)
     for name in ("logprob", "entropy", "varentropy"):
         np.testing.assert_allclose(found[name], plain[name], atol=abs(shift) * 1e-6 + 1e-6)
 
@@ -93,7 +103,7 @@ def test_far_from_zero(shift: float) -> None:
 def test_a_certain_prediction_has_no_entropy() -> None:
     weight = torch.zeros(9, 1)
     weight[3] = 400.0
-    found = Head(weight, Decoding())(torch.ones(1, 1), torch.tensor([3]))
+    (found,) = Head(weight, Decoding())(torch.ones(1, 1), torch.tensor([3]))
     for name in ("logprob", "entropy", "varentropy"):
         assert found[name][0] == pytest.approx(0, abs=1e-30)
     assert found["rank"][0] == 1
@@ -101,11 +111,11 @@ def test_a_certain_prediction_has_no_entropy() -> None:
 
 def test_rows_do_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     states, weight, targets = random_case(50, 777)
-    whole = Head(weight, Decoding())(states, targets)
+    (whole,) = Head(weight, Decoding())(states, targets)
     monkeypatch.setattr(head_module, "LOGIT_BYTES", 4 * 777 * 7)
     small = Head(weight, Decoding())
     assert small.n_rows == 7
-    for name, column in small(states, targets).items():
+    for name, column in small(states, targets)[0].items():
         np.testing.assert_allclose(column, whole[name], atol=2e-5, err_msg=name)
 
 
@@ -130,7 +140,7 @@ def test_kernel_and_arrays_agree() -> None:
 def test_cross_columns_agree_with_the_oracle() -> None:
     states, weight, targets = random_case(9, 1234)
     other_states, other_weight, _ = random_case(9, 1234, seed=5)
-    found = Head(weight, Decoding())(states, targets, reference=(Head(other_weight, Decoding()), other_states))
+    (found,) = Head(weight, Decoding())(states, targets, reference=(Head(other_weight, Decoding()), other_states))
     exact, rounded = (
         oracle.columns(states, weight, targets, dtype, reference=(other_states, other_weight))
         for dtype in (torch.float64, torch.float32)
@@ -140,14 +150,14 @@ def test_cross_columns_agree_with_the_oracle() -> None:
 
 def test_a_model_as_its_own_reference_gives_its_own_entropy() -> None:
     states, weight, targets = random_case(9, 1234)
-    found = Head(weight, Decoding())(states, targets, reference=(Head(weight, Decoding()), states))
+    (found,) = Head(weight, Decoding())(states, targets, reference=(Head(weight, Decoding()), states))
     np.testing.assert_allclose(found["cross_entropy"], found["entropy"], rtol=1e-5)
     np.testing.assert_allclose(found["cross_varentropy"], found["varentropy"], rtol=1e-4)
 
 
 def test_top_k_tokens_come_with_their_log_probabilities() -> None:
     states, weight, targets = random_case(4, 60)
-    found = Head(weight, Decoding())(states, targets, top_k=3)
+    (found,) = Head(weight, Decoding())(states, targets, top_k=3)
     log_p = torch.log_softmax(states.double() @ weight.double().T, 1)
     values, ids = log_p.topk(3, dim=1)
     np.testing.assert_array_equal(found["top_ids"], ids.numpy())
@@ -157,7 +167,7 @@ def test_top_k_tokens_come_with_their_log_probabilities() -> None:
 def test_bfloat16_weights_give_float32_statistics_of_their_own_logits() -> None:
     states, weight, targets = random_case(20, 900)
     states, weight = states.bfloat16(), weight.bfloat16()
-    found = Head(weight, Decoding())(states, targets)
+    (found,) = Head(weight, Decoding())(states, targets)
     exact, rounded = (oracle.columns(states, weight, targets, dtype) for dtype in (torch.float64, torch.float32))
     assert_within_oracle_error(found, exact, rounded)
 

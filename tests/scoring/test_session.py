@@ -45,13 +45,13 @@ def _not_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every text that reaches the engine."""
     texts: list[str] = []
-    engine = Engine.score
+    engine = Engine.score_each
 
     def recorded(self: Engine, batch: list[str], *rest: object) -> object:
         texts.extend(batch)
         return engine(self, batch, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Engine, "score", recorded)
+    monkeypatch.setattr(Engine, "score_each", recorded)
     return texts
 
 

