@@ -127,7 +127,9 @@ class Trace(Model):
     surprisal: tuple[float | None, ...] = Field(description="-log p of the token; None: impossible under these settings")
     entropy: tuple[float, ...] = Field(description="what the surprisal would average to, had the candidate written the text")
     log_e: tuple[float, ...] = Field(description="logarithm of the e-process after each token")
-    pit: tuple[float | None, ...] = Field(description="randomised probability integral transform, uniform under the null")
+    pit: tuple[float | None, ...] = Field(
+        description="randomised probability integral transform, uniform under the null; near 0: likely tokens, near 1: surprising ones"
+    )
 
 
 class Attribution(Model):

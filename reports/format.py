@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from decimal import ROUND_DOWN, Context
 
-from llm_audit.results import FalsePositiveRate, Result, Verdict
+from llm_audit.results import Attribution, Authorship, Document, FalsePositiveRate, Result, SetAttribution, Verdict
 
 SMALLEST_SHOWN = 1e-6
 """Below this a p-value is written as "< 0.000001": more zeros are not read, and the JSON report has all digits."""
@@ -24,6 +25,21 @@ LABELS: dict[Verdict, tuple[str, str]] = {
     Verdict.ERROR: ("✕", "Unreadable"),
 }
 """Verdict -> a sign and a word, so that no verdict is told by colour alone. "No finding" is not "human"."""
+
+AUTHORSHIP: dict[Authorship, tuple[str, str]] = {
+    Authorship.WRITTEN_BY: ("=", "Written by"),
+    Authorship.NOT_WRITTEN_BY: ("≠", "Not written by"),
+    Authorship.UNDECIDED: ("◇", "Undecided"),
+    Authorship.NOT_ASSESSABLE: ("–", "Not assessable"),
+}
+"""What is said of a candidate -> a sign and words. "Not written by" is not "written by a person"."""
+
+OF_SEVERAL = AUTHORSHIP | {
+    Authorship.WRITTEN_BY: ("=", "Written by one of them"),
+    Authorship.NOT_WRITTEN_BY: ("≠", "Written by none of them"),
+}
+
+ROLES = {"candidate": "Candidate", "sanctioned": "Sanctioned model", "other": "Other model"}
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -65,6 +81,42 @@ def at_floor(p: float, floor: float | None) -> bool:
     return floor is not None and p <= floor * (1 + 1e-9)
 
 
+def e_value(e: float, power: str = "10^{}") -> str:
+    """Two significant digits, cut off rather than rounded: never more evidence than there is. "1.2 × 10^34" from 10,000 on."""
+    if e == 0:
+        return "0"
+    digits = Context(prec=2, rounding=ROUND_DOWN).create_decimal(repr(e)).normalize()
+    exponent = digits.adjusted()
+    if -3 <= exponent <= 3:
+        return f"{digits:,f}"
+    return f"{digits.scaleb(-exponent):f} × {power.format(_minus(str(exponent)))}"
+
+
+def judged(document: Document) -> bool:
+    """Whether anything is said about a document; of one with candidates: about any of them."""
+    if document.attributions:
+        return any(found.verdict is not Authorship.NOT_ASSESSABLE for found in document.attributions)
+    return document.verdict not in NOT_JUDGED
+
+
+def guarantee(attribution: Attribution) -> str:
+    """How far the p-value of a candidate can be relied on, in a word."""
+    if attribution.exact:
+        return "exact"
+    return "calibrated" if any(test.population for test in attribution.tests) else "approximate"
+
+
+def set_name(found: SetAttribution) -> str:
+    """Which set of models: "The 2 sanctioned models", "The sanctioned model"."""
+    kind = f"{found.role} model"
+    return f"The {kind}" if len(found.members) == 1 else f"The {plural(len(found.members), kind)}"
+
+
+def set_labels(found: SetAttribution) -> dict[Authorship, tuple[str, str]]:
+    """The words for a verdict on a set of models."""
+    return AUTHORSHIP if len(found.members) == 1 else OF_SEVERAL
+
+
 def how_often(p: float) -> str:
     """A p-value as a frequency, for the sentence "a result this extreme comes up ..."."""
     if p >= 0.1:
@@ -97,7 +149,12 @@ def false_alarms(rate: FalsePositiveRate) -> str:
 
 def number(value: float) -> str:
     """A statistic with four significant digits."""
-    return f"{value:.4g}".replace("-", "−")
+    return _minus(f"{value:.4g}")
+
+
+def decimal(value: float, digits: int = 2) -> str:
+    """A number with so many decimals, for columns and axes: "1,234.50", "−0.25", never "−0.00"."""
+    return _minus(f"{round(value, digits) + 0.0:,.{digits}f}")
 
 
 def statistic(result: Result) -> str:
@@ -136,6 +193,10 @@ def moment(iso: str) -> str:
 def short_digest(digest: str) -> str:
     """The first 12 characters of a digest: enough to compare by eye."""
     return digest[:12]
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")
 
 
 def _decimal(p: float, digits: int) -> str:

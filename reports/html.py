@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_audit.reports import format as fmt
+from llm_audit.reports.attribution import Candidate, candidates
 from llm_audit.reports.passages import Passage, judged_by, passages, segments
 from llm_audit.results import Document, Report, Result
 from llm_audit.terminal import terminal_safe
@@ -47,19 +48,22 @@ class DocumentView:
     bars: list[Bar]
     segments: list[tuple[str, Passage | None]]
     assumptions: list[str]
+    candidates: list[Candidate]
 
 
 def render(report: Report) -> str:
     """The whole page. Equal reports give equal bytes."""
     views = [_view(document, number, report.manifest.alpha) for number, document in enumerate(report.documents, start=1)]
-    return page("page.html.j2", report=report, manifest=report.manifest, views=views)
+    attribution = any(view.candidates for view in views)
+    styles = ("style.css", "attribution.css") if attribution else ("style.css",)
+    return page("page.html.j2", styles, report=report, manifest=report.manifest, views=views, attribution=attribution)
 
 
-def page(template: str, **content: Any) -> str:
-    """A template filled, with the one style sheet and the policy that allows it alone."""
+def page(template: str, styles: tuple[str, ...] = ("style.css",), **content: Any) -> str:
+    """A template filled, with its style sheets as one and the policy that allows it alone."""
     from markupsafe import Markup
 
-    style = (TEMPLATES / "style.css").read_text("utf-8")
+    style = "".join((TEMPLATES / name).read_text("utf-8") for name in styles)
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return _environment().get_template(template).render(style=Markup(style), policy=policy, **content) + "\n"
@@ -90,12 +94,13 @@ def _visible(value: Any) -> Any:
 
 
 def _view(document: Document, number: int, alpha: float) -> DocumentView:
-    found = passages(document, alpha)
+    anchor = f"document-{number}"
+    found = [] if document.attributions else passages(document, alpha)
     results = [*([document.combined] if document.combined else []), *document.results]
-    judged = document.verdict not in fmt.NOT_JUDGED
+    judged = fmt.judged(document)
     reasons = [result.reason for result in results if judged or result.verdict in fmt.NOT_JUDGED]
     return DocumentView(
-        anchor=f"document-{number}",
+        anchor=anchor,
         document=document,
         judged=judged,
         reasons=[reason for reason in dict.fromkeys(reasons) if reason != document.summary],
@@ -104,7 +109,9 @@ def _view(document: Document, number: int, alpha: float) -> DocumentView:
         bars=_bars(found, document.characters),
         # A line ending is no tampering: without this, every line of a Windows file would end in a visible "\r".
         segments=[(text.replace("\r\n", "\n"), passage) for text, passage in segments(document.text or "", found)],
+        # Those of candidates stand next to their numbers.
         assumptions=list(dict.fromkeys(assumption for result in results for assumption in result.assumptions)),
+        candidates=candidates(document, anchor, alpha),
     )
 
 

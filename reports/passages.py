@@ -42,7 +42,7 @@ def passages(document: Document, alpha: float, excerpt: int = 72) -> list[Passag
             number=number,
             start=span.start,
             end=span.end,
-            excerpt=_excerpt(document.text, span.start, span.end, excerpt),
+            excerpt=excerpt_of(document.text, span.start, span.end, excerpt),
             p=span.p_value,
             p_floor=span.p_floor,
             q=span.q_value,
@@ -71,7 +71,8 @@ def segments(text: str, found: list[Passage]) -> list[tuple[str, Passage | None]
     return pieces
 
 
-def _excerpt(text: str | None, start: int, end: int, length: int) -> str:
+def excerpt_of(text: str | None, start: int, end: int, length: int) -> str:
+    """The beginning of a stretch of the text on one line, or its place if the text was left out."""
     if text is None:
         return f"characters {count(start)} to {count(end)}"
     words = " ".join(text[start:end].split())

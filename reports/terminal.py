@@ -5,12 +5,14 @@ Knows nothing of detectors. Strings from the outside are shown as plain text wit
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
+from llm_audit.reports.attribution import crossing
 from llm_audit.reports.passages import Passage, judged_by, passages
-from llm_audit.results import Document, Report, Result, Verdict
+from llm_audit.results import Attribution, Authorship, Document, Report, Result, SetAttribution, Trace, Verdict
 from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
@@ -24,10 +26,19 @@ STYLES = {
     Verdict.NOT_ASSESSABLE: "bold magenta",
     Verdict.ERROR: "bold red",
 }
+AUTHORSHIP_STYLES = {
+    Authorship.WRITTEN_BY: "bold yellow",
+    Authorship.NOT_WRITTEN_BY: "bold",
+    Authorship.UNDECIDED: "bold cyan",
+    Authorship.NOT_ASSESSABLE: "bold magenta",
+}
+ASCII_SIGNS = {"=": "=", "≠": "!=", "◇": "?", "–": "-"}
 GLYPHS, ASCII_GLYPHS, NOT_JUDGED = "▁▂▃▅▆█", "012345", "·"
 HEAT_STYLES = ("dim", "", "yellow", "yellow", "bright_red", "bold red")
 PASSAGES_SHOWN = 5
 SHARES_SHOWN = 4
+SETTINGS_SHOWN = 2
+PATH_WIDTH = 56
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -35,7 +46,8 @@ def print_report(report: Report, console: Console) -> None:
     from rich.table import Table
 
     for document in report.documents:
-        _print_document(document, report.manifest.alpha, console)
+        printed = _print_attributed if document.attributions else _print_document
+        printed(document, report.manifest.alpha, console)
     if report.limits:
         _print(console, "What this does not prove", style="bold")
         for limit in report.limits:
@@ -158,6 +170,109 @@ def _print_hottest(found: list[Passage], console: Console, alpha: float) -> None
         numbers = (fmt.p_cell(passage.p, passage.p_floor, alpha), fmt.p_cell(passage.q, None, alpha), fmt.count(passage.n))
         table.add_row(str(passage.number), *numbers, _line(passage.excerpt))
     console.print(Padding(table, (0, 0, 0, 2), expand=False))
+
+
+def _print_attributed(document: Document, alpha: float, console: Console) -> None:
+    from rich.text import Text
+
+    console.print(Text(_name(document.name), style="bold", overflow="fold"))
+    _print(console, document.summary, indent=2)
+    if not fmt.judged(document):
+        _print(console, "No statement is made about who wrote this document.", indent=2)
+    _print_candidates(document.attributions, alpha, console)
+    for found in document.sets:
+        _print_set(found, alpha, console)
+    for attribution in document.attributions:
+        _print_evidence(attribution, alpha, console)
+    if document.combined:
+        console.print()
+        _print(console, "Compared with human writing", indent=2, style="bold")
+        _print(console, document.combined.reason, indent=2)
+        if document.combined.p_value is not None:
+            _print_number(document.combined, alpha, console)
+    for note in document.notes:
+        _print(console, f"Note: {note}", indent=2)
+    console.print()
+
+
+def _print_candidates(found: tuple[Attribution, ...], alpha: float, console: Console) -> None:
+    from rich.padding import Padding
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("candidate", overflow="fold")
+    table.add_column("settings", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    for one in found:
+        more = len(one.settings) - SETTINGS_SHOWN
+        settings = " or ".join([*one.settings[:SETTINGS_SHOWN], *([f"{more} others"] if more > 0 else [])])
+        label = _label(one.verdict, fmt.AUTHORSHIP, console)
+        table.add_row(_line(one.candidate), _line(settings or "not stated"), label, fmt.p_cell(one.p_value, None, alpha))
+    console.print()
+    console.print(Padding(table, (0, 0, 0, 2), expand=False))
+
+
+def _print_set(found: SetAttribution, alpha: float, console: Console) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    numbers = [fmt.p_statement(found.p_value, None, alpha)] if found.p_value is not None else []
+    if found.e_value is not None:
+        numbers.append(f"e = {fmt.e_value(found.e_value)}")
+    line = Text.assemble(f"{fmt.set_name(found)}: ", _label(found.verdict, fmt.set_labels(found), console), overflow="fold")
+    line.append("".join(f"  {number}" for number in numbers))
+    console.print()
+    console.print(Padding(line, (0, 0, 0, 2), expand=False))
+    _print(console, found.reason, indent=4)
+    _print(console, f"Members: {', '.join(found.members)}", indent=4, style="dim")
+    _print(console, f"Null hypothesis: {found.null}", indent=4, style="dim")
+
+
+def _print_evidence(found: Attribution, alpha: float, console: Console) -> None:
+    from rich.padding import Padding
+    from rich.table import Table
+
+    console.print()
+    _print(console, found.candidate, indent=2, style="bold")
+    _print(console, found.reason, indent=4)
+    if found.p_value is not None:
+        _print(console, f"{fmt.p_statement(found.p_value, None, alpha)}, {fmt.guarantee(found)} (α = {alpha})", indent=4)
+    _print(console, f"Taken to have read: {found.context}", indent=4)
+    if found.tests:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        table.add_column("test", overflow="fold")
+        table.add_column("statistic", overflow="fold")
+        table.add_column("p", justify="right", no_wrap=True)
+        table.add_column("e-value", justify="right", no_wrap=True)
+        for test in found.tests:
+            e = "–" if test.e_value is None else fmt.e_value(test.e_value)
+            p = fmt.p_cell(test.p_value, test.p_floor, alpha)
+            table.add_row(_line(f"{test.rule} {test.name}"), _line(fmt.statistic(test)), p, e)
+        console.print(Padding(table, (0, 0, 0, 4), expand=False))
+    if found.trace and found.trace.log_e:
+        _print_path(found.trace, alpha, console)
+
+
+def _print_path(trace: Trace, alpha: float, console: Console) -> None:
+    """The e-process in one line: its height is the share of the threshold that is reached."""
+    glyphs = ASCII_GLYPHS if console.options.ascii_only else GLYPHS
+    full, n, threshold = len(glyphs) - 1, len(trace.log_e), math.log(1 / alpha)
+    width = min(PATH_WIDTH, console.width - 4, n)
+    ends = [trace.log_e[(column + 1) * n // width - 1] for column in range(width)]
+    levels = [full if value >= threshold else 0 if value <= 0 else 1 + int((full - 1) * value / threshold) for value in ends]
+    crossed = crossing(trace, alpha)
+    reached = f"reached at token {fmt.count(crossed)} of" if crossed else "not reached in"
+    scale = f"from {glyphs[0]} none to {glyphs[full]} {fmt.decimal(threshold)} = log(1/α)"
+    _print(console, "".join(glyphs[level] for level in levels), indent=4)
+    _print(console, f"log e along the text, {scale}: {reached} {fmt.plural(n, 'token')}", indent=4, style="dim")
+
+
+def _label(verdict: Authorship, labels: dict[Authorship, tuple[str, str]], console: Console) -> Text:
+    from rich.text import Text
+
+    sign, words = labels[verdict]
+    return Text(f"{ASCII_SIGNS[sign] if console.options.ascii_only else sign} {words}", AUTHORSHIP_STYLES[verdict])
 
 
 def _print(console: Console, sentence: str, *, indent: int = 0, style: str = "") -> None:

@@ -65,23 +65,18 @@ def outside(n_outside: int, n: int, epsilon: float) -> float:
     return float(binom.sf(n_outside - 1, n, epsilon))
 
 
-def exponential(u: ArrayLike) -> Floats:
-    """(n,) -log(1 - U): independent Exponential(1) numbers under the null; +inf where U = 1."""
-    with np.errstate(divide="ignore"):
-        return -np.log1p(-_checked(u))
-
-
 def fisher(u: ArrayLike) -> float:
     """Two-sided p-value of T = -2 sum log(1 - U), chi-squared with 2n degrees of freedom under the null (Fisher 1932).
 
-    T = 2 sum `exponential`. Large T: text more surprising than A's own; small T: less. p = min(1, 2 min(P(T >= t), P(T <= t))),
-    0 if some U is 1.
+    Large T: text more surprising than A's own; small T: less. p = min(1, 2 min(P(T >= t), P(T <= t))); 0 if some U is 1.
 
     Args:
         u: (n,) in [0, 1], n >= 1; so for all tests here.
     """
-    terms = exponential(u)
-    n, half = len(terms), terms.sum()
+    numbers = _checked(u)
+    n = len(numbers)
+    with np.errstate(divide="ignore"):
+        half = -np.log1p(-numbers).sum()  # T / 2, a sum of n independent Exponential(1) numbers
     return float(min(1.0, 2 * min(gammaincc(n, half), gammainc(n, half))))
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from llm_audit.reports import render_html
+from llm_audit.results import Report
 from tests.reports import factory
 from tests.reports.hostile import PAYLOADS, everywhere
 
@@ -31,10 +33,17 @@ def opened(page: str, folder: Path) -> tuple[str, list[str]]:
     return run.stdout.decode("utf-8"), [line for line in log if "CONSOLE" in line]
 
 
-def test_a_report_opens_without_complaint(tmp_path: Path) -> None:
-    dom, console = opened(render_html(factory.report()), tmp_path)
+@pytest.mark.parametrize(
+    ("made", "title"),
+    [
+        (factory.report, "Was this text machine-generated? 4 documents – llm-audit"),
+        (factory.attribution_report, "Who wrote this text? 3 documents – llm-audit"),
+    ],
+)
+def test_a_report_opens_without_complaint(made: Callable[[], Report], title: str, tmp_path: Path) -> None:
+    dom, console = opened(render_html(made()), tmp_path)
     assert console == []
-    assert "<title>Was this text machine-generated? 4 documents – llm-audit</title>" in dom
+    assert f"<title>{title}</title>" in dom
 
 
 def test_the_console_would_have_told(tmp_path: Path) -> None:
@@ -42,9 +51,10 @@ def test_the_console_would_have_told(tmp_path: Path) -> None:
     assert any("Content Security Policy" in line for line in console)
 
 
-def test_a_hostile_report_does_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("made", "documents"), [(factory.report, 4), (factory.attribution_report, 3)])
+def test_a_hostile_report_does_nothing(made: Callable[[], Report], documents: int, tmp_path: Path) -> None:
     payload = " ".join(text for text in PAYLOADS if text != "<!-- ")
-    dom, console = opened(render_html(everywhere(payload)), tmp_path)
+    dom, console = opened(render_html(everywhere(payload, made)), tmp_path)
     assert console == []
     assert not re.search(r"<(script|img|iframe|link|base|form)\b", dom)
-    assert dom.count("<article ") == 4
+    assert dom.count("<article ") == documents

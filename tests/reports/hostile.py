@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llm_audit.results import Report
@@ -61,13 +62,13 @@ PAYLOADS = (
     "\u0301\u0301\u0301 zalgo",
 )
 
-CLOSED = {"rule", "subject", "verdict", "schema_version"}
+CLOSED = {"rule", "subject", "verdict", "role", "schema_version"}
 """Fields with a closed set of values: no text gets in, and `test_closed_fields_take_no_text` holds the models to that."""
 
 
-def everywhere(payload: str) -> Report:
+def everywhere(payload: str, made: Callable[[], Report] = factory.report) -> Report:
     """A report of all kinds of documents with the payload in each text field, and in the names of packages."""
-    report = factory.report().model_dump()
+    report = made().model_dump()
     result: Report = Report.model_validate(_planted(report, payload))
     return result
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_audit.reports import format as fmt
-from llm_audit.results import Share, Statistic, Verdict
-from tests.reports.factory import detector
+from llm_audit.results import Authorship, Share, Statistic, Verdict
+from tests.reports.factory import attributed, detector, undecided
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,56 @@ def test_rounding_never_crosses_the_threshold_and_never_shows_zero(p: float, alp
         assert float(shown) > 0
         assert (float(shown) <= alpha) == (p <= alpha)
         assert float(shown) == pytest.approx(p, rel=0.051)
+
+
+@pytest.mark.parametrize(
+    ("e", "shown"),
+    [
+        (0.0, "0"),
+        (0.3, "0.3"),
+        (0.0012, "0.0012"),
+        (0.00012, "1.2 × 10^−4"),
+        (3.19e-12, "3.1 × 10^−12"),
+        (5e-324, "5 × 10^−324"),
+        (1.0, "1"),
+        (12.34, "12"),
+        (1299.0, "1,200"),
+        (9999.0, "9,900"),
+        (1e4, "1 × 10^4"),
+        (1.29e34, "1.2 × 10^34"),
+        (1e300, "1 × 10^300"),
+    ],
+)
+def test_e_values_read_plainly(e: float, shown: str) -> None:
+    assert fmt.e_value(e) == shown
+
+
+def test_an_e_value_is_never_shown_as_more_than_it_is() -> None:
+    assert fmt.e_value(math.nextafter(100, 0)) == "99"
+    assert fmt.e_value(100.0) == "100"
+
+
+@given(st.floats(1e-300, 1e308))
+def test_an_e_value_keeps_its_size(e: float) -> None:
+    mantissa, _, exponent = fmt.e_value(e).replace(",", "").replace("−", "-").partition(" × 10^")
+    shown = float(f"{mantissa}e{exponent or 0}")
+    assert 0.9 * e < shown <= e
+
+
+def test_columns_have_no_negative_zero() -> None:
+    assert [fmt.decimal(value) for value in (-0.001, -0.25, 1234.5)] == ["0.00", "−0.25", "1,234.50"]
+
+
+def test_a_guarantee_is_exact_or_measured_or_neither() -> None:
+    exact, calibrated = attributed().attributions[0], undecided().attributions[0]
+    assert fmt.guarantee(exact) == "exact"
+    assert fmt.guarantee(calibrated) == "calibrated"
+    assert fmt.guarantee(exact.model_copy(update={"exact": False})) == "approximate"
+
+
+def test_sets_of_one_and_of_several_are_named() -> None:
+    said = [(fmt.set_name(found), fmt.set_labels(found)[Authorship.NOT_WRITTEN_BY][1]) for found in attributed().sets]
+    assert said == [("The sanctioned model", "Not written by"), ("The 2 other models", "Written by none of them")]
 
 
 def test_just_above_the_threshold_is_shown_above_it() -> None:

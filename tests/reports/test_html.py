@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Callable
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -12,10 +14,12 @@ import pytest
 from pydantic import ValidationError
 
 from llm_audit.reports import render_html
-from llm_audit.results import Report, Result
+from llm_audit.results import Attribution, Report, Result, SetAttribution
 from llm_audit.terminal import terminal_safe
 from tests.reports import factory
 from tests.reports.hostile import CLOSED, PAYLOADS, everywhere
+
+REPORTS = (factory.report, factory.attribution_report)
 
 
 class Skeleton(HTMLParser):
@@ -49,21 +53,28 @@ def policy(page: str) -> str:
     return found[0]
 
 
+@cache
+def harmless(made: Callable[[], Report]) -> list[tuple[str, tuple[str, ...]]]:
+    return Skeleton(render_html(everywhere("harmless", made))).elements
+
+
+@pytest.mark.parametrize("made", REPORTS)
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
-def test_no_field_can_change_the_page(payload: str) -> None:
-    page = render_html(everywhere(payload))
+def test_no_field_can_change_the_page(payload: str, made: Callable[[], Report]) -> None:
+    page = render_html(everywhere(payload, made))
     skeleton = Skeleton(page)
-    assert skeleton.elements == Skeleton(render_html(everywhere("harmless"))).elements
+    assert skeleton.elements == harmless(made)
     assert not {"script", "img", "iframe", "link", "base", "form", "object"} & {tag for tag, _ in skeleton.elements}
     for tag, name, value in skeleton.attributes:
         assert not name.startswith("on") and name not in {"style", "src", "srcset", "action"}, (tag, name)
-        assert name != "href" or re.fullmatch(r"#document-\d+", value), value
+        assert name != "href" or re.fullmatch(r"#document-\d+(-candidate-\d+)?", value), value
     assert terminal_safe(page) == page, "a control character of the input reached the page"
     page.encode("utf-8")
 
 
-def test_style_is_the_one_the_policy_allows() -> None:
-    page = render_html(factory.report())
+@pytest.mark.parametrize("made", REPORTS)
+def test_style_is_the_one_the_policy_allows(made: Callable[[], Report]) -> None:
+    page = render_html(made())
     (style,) = re.findall(r"<style>(.*?)</style>", page, re.S)
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     assert policy(page) == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -71,14 +82,23 @@ def test_style_is_the_one_the_policy_allows() -> None:
 
 
 def test_closed_fields_take_no_text() -> None:
-    for field in CLOSED - {"schema_version"}:
+    for field in CLOSED - {"schema_version", "role"}:
         with pytest.raises(ValidationError):
             Result.model_validate(factory.combined(factory.prose(), 0.5).model_dump() | {field: "<script>"})
+    document = factory.attributed()
+    for field in ("role", "verdict"):
+        with pytest.raises(ValidationError):
+            Attribution.model_validate(document.attributions[0].model_dump() | {field: "<script>"})
+        with pytest.raises(ValidationError):
+            SetAttribution.model_validate(document.sets[0].model_dump() | {field: "<script>"})
     with pytest.raises(ValidationError):
         Report.model_validate(factory.report().model_dump() | {"schema_version": "<script>"})
 
 
-def test_every_text_of_a_report_is_on_the_page() -> None:
+@pytest.mark.parametrize(
+    "report", [factory.report(factory.finding(), factory.passing()), factory.attribution_report(factory.attributed())]
+)
+def test_every_text_of_a_report_is_on_the_page(report: Report) -> None:
     markers: list[str] = []
 
     def marked(value: Any, key: str = "") -> Any:
@@ -91,7 +111,7 @@ def test_every_text_of_a_report_is_on_the_page() -> None:
         markers.append(f"m{len(markers)}m")
         return markers[-1].ljust(len(value)) if key == "text" else markers[-1]
 
-    page = render_html(Report.model_validate(marked(factory.report(factory.finding(), factory.passing()).model_dump())))
+    page = render_html(Report.model_validate(marked(report.model_dump())))
     assert len(markers) > 60
     assert [marker for marker in markers if marker not in page] == []
 
@@ -147,9 +167,11 @@ def test_many_passages_fit() -> None:
     assert max(edges) <= 1000
 
 
-def test_equal_reports_give_equal_bytes() -> None:
-    assert render_html(factory.report()) == render_html(factory.report())
+@pytest.mark.parametrize("made", REPORTS)
+def test_equal_reports_give_equal_bytes(made: Callable[[], Report]) -> None:
+    assert render_html(made()) == render_html(made())
 
 
-def test_nothing_missing_reads_none() -> None:
-    assert not re.search(r"\bNone\b|\bUndefined\b|Verdict\.", words(render_html(factory.report())))
+@pytest.mark.parametrize("made", REPORTS)
+def test_nothing_missing_reads_none(made: Callable[[], Report]) -> None:
+    assert not re.search(r"\bNone\b|\bUndefined\b|Verdict\.|Authorship\.|\bnan\b", words(render_html(made())))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema
@@ -15,6 +16,8 @@ from llm_audit.terminal import terminal_safe
 from tests.reports import factory
 from tests.reports.hostile import PAYLOADS, everywhere
 
+REPORTS = (factory.report, factory.attribution_report)
+
 
 @pytest.fixture(scope="module")
 def validator() -> jsonschema.Draft202012Validator:
@@ -23,13 +26,21 @@ def validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
-def test_reports_obey_the_schema(validator: jsonschema.Draft202012Validator) -> None:
-    validator.validate(json.loads(render_json(factory.report())))
+@pytest.mark.parametrize("made", REPORTS)
+def test_reports_obey_the_schema(validator: jsonschema.Draft202012Validator, made: Callable[[], Report]) -> None:
+    validator.validate(json.loads(render_json(made())))
 
 
-@pytest.mark.parametrize("where", [(), ("manifest",), ("documents", 0), ("documents", 0, "combined"), ("coverage",)])
+@pytest.mark.parametrize(
+    "where",
+    [
+        *((), ("manifest",), ("coverage",)),
+        *(("documents", 0), ("documents", 0, "combined"), ("documents", 0, "sets", 0)),
+        *(("documents", 0, "attributions", 0), ("documents", 0, "attributions", 0, "trace")),
+    ],
+)
 def test_the_schema_is_closed_and_complete(validator: jsonschema.Draft202012Validator, where: tuple[Any, ...]) -> None:
-    data = json.loads(render_json(factory.report()))
+    data = json.loads(render_json(factory.attribution_report()))
     place = data
     for key in where:
         place = place[key]
@@ -41,13 +52,15 @@ def test_the_schema_is_closed_and_complete(validator: jsonschema.Draft202012Vali
     assert not validator.is_valid(data)
 
 
-def test_it_reads_back_as_the_same_report() -> None:
-    assert Report.model_validate_json(render_json(factory.report())) == factory.report()
+@pytest.mark.parametrize("made", REPORTS)
+def test_it_reads_back_as_the_same_report(made: Callable[[], Report]) -> None:
+    assert Report.model_validate_json(render_json(made())) == made()
 
 
+@pytest.mark.parametrize("made", REPORTS)
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
-def test_hostile_text_survives_and_prints_safely(payload: str) -> None:
-    report = everywhere(payload)
+def test_hostile_text_survives_and_prints_safely(payload: str, made: Callable[[], Report]) -> None:
+    report = everywhere(payload, made)
     text = render_json(report)
     assert terminal_safe(text) == text
     read = Report.model_validate_json(text)

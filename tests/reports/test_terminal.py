@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import math
 import re
+from collections.abc import Callable
 
 import pytest
 from rich.cells import cell_len
@@ -26,8 +28,9 @@ def words(report: Report, width: int = 80) -> str:
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 @pytest.mark.parametrize("colour", [False, True])
-def test_no_field_can_act_on_the_terminal(payload: str, colour: bool) -> None:
-    output = printed(everywhere(payload), colour=colour)
+@pytest.mark.parametrize("made", [factory.report, factory.attribution_report])
+def test_no_field_can_act_on_the_terminal(payload: str, made: Callable[[], Report], colour: bool) -> None:
+    output = printed(everywhere(payload, made), colour=colour)
     if colour:  # ours are the only escape sequences: plain colours; without colour there are none at all
         assert "\x1b[" in output
         assert not re.search(r"\x1b(?!\[[0-9;]*m)|\x1b\[2J", output)
@@ -70,12 +73,60 @@ def test_limits_come_once_and_coverage_with_several_inputs() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_it_fits(width: int) -> None:
-    for report in (factory.report(), factory.report(factory.many_passages())):
+    for report in (factory.report(), factory.report(factory.many_passages()), factory.attribution_report()):
         assert max(cell_len(line) for line in printed(report, width).splitlines()) <= width
 
 
-def test_ascii_terminals_get_digits() -> None:
+def in_ascii(report: Report) -> str:
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="backslashreplace")
-    print_report(factory.report(factory.finding()), Console(file=file, width=80))
+    print_report(report, Console(file=file, width=80))
     file.seek(0)
-    assert "05154" not in (text := file.read()) and "0515" in text
+    return file.read()
+
+
+def test_ascii_terminals_get_digits() -> None:
+    assert "05154" not in (text := in_ascii(factory.report(factory.finding()))) and "0515" in text
+
+
+def test_ascii_terminals_get_plain_signs_for_candidates() -> None:
+    text = in_ascii(factory.attribution_report(factory.attributed()))
+    assert "= Written by" in text and "!= Not written by" in text and "- Not assessable" in text
+    assert re.search(r"^    0[0-5]{40,}5$", text, re.M)
+
+
+def test_every_candidate_has_its_verdict_its_number_and_what_it_rests_on() -> None:
+    text = words(factory.attribution_report(factory.attributed()), width=200)
+    assert re.search(r"smollm2\S+ temperature 0\.8 = Written by 0\.43 ", text)
+    assert re.search(r"gpt2\S+ temperature 0\.7, top-k 50 or temperature 1, top-k 50 ≠ Not written by 0\.0000023 ", text)
+    assert "./models/quantised not stated – Not assessable –" in text
+    assert "p = 0.43, exact (α = 0.01) Taken to have read: the prompt given" in text
+    assert re.search(r"AUD204 Likelihood ratio against the rivals likelihood-ratio −78\.2 nats 1 1 × 10\^−34", text)
+    assert "The sanctioned model: = Written by p = 0.43 e = 1.1 × 10^−34" in text
+    assert "Compared with human writing" in text and "p = 0.0015 (α = 0.01)" in text
+    assert "p = 0.087, calibrated" in words(factory.attribution_report(factory.undecided()))
+
+
+def test_many_settings_are_counted() -> None:
+    found = factory.undecided().attributions[0]
+    many = found.model_copy(update={"settings": tuple(f"temperature {number}" for number in range(1, 10))})
+    text = words(factory.attribution_report(factory.undecided().model_copy(update={"attributions": (many,)})), width=120)
+    assert "temperature 1 or temperature 2 or 7 others" in text
+
+
+def test_the_path_of_the_evidence_is_full_from_the_threshold_on() -> None:
+    trace = factory.trace(fits=True).model_copy(
+        update={"log_e": tuple(number * math.log(100) / 60 for number in range(1, 121))}
+    )
+    found = factory.undecided().attributions[0].model_copy(update={"trace": trace})
+    text = printed(factory.attribution_report(factory.undecided().model_copy(update={"attributions": (found,)})))
+    (line,) = re.findall(r"^ +([▁▂▃▅▆█]{56})$", text, re.M)
+    assert list(line) == sorted(line) and set(line) == set("▂▃▅▆█")
+    assert line.count("█") == sum((column + 1) * 120 // 56 >= 60 for column in range(56))
+    assert "reached at token 60 of 120 tokens" in " ".join(text.split())
+
+
+def test_a_document_without_an_assessable_candidate_gets_no_statement() -> None:
+    document = factory.attributed()
+    nothing = document.model_copy(update={"attributions": document.attributions[2:], "sets": (), "combined": None})
+    assert "No statement is made about who wrote this document." in words(factory.attribution_report(nothing))
+    assert "No statement" not in words(factory.attribution_report(document))
