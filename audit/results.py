@@ -128,7 +128,7 @@ class Trace(Model):
     entropy: tuple[float, ...] = Field(description="what the surprisal would average to, had the candidate written the text")
     log_e: tuple[float, ...] = Field(description="logarithm of the e-process after each token")
     pit: tuple[float | None, ...] = Field(
-        description="randomised probability integral transform, uniform under the null; near 0: likely tokens, near 1: surprising ones"
+        description="randomised probability integral transform: uniform under the null, near 1 if surprising"
     )
 
 

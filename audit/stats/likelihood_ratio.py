@@ -41,29 +41,6 @@ def log_ratio(numerators: ArrayLike, denominators: ArrayLike, weights: ArrayLike
     return _ratio(average_e(np.cumsum(above, axis=0), weights), np.cumsum(below, axis=0).max(axis=1))
 
 
-def log_ratio_of_totals(
-    numerators: ArrayLike, denominators: ArrayLike, weights: ArrayLike | None = None, guard: float = 0.005
-) -> float:
-    """One log E for a whole text from total log-likelihoods, for models with different tokenisers; not anytime.
-
-    A total is that of the model's own tokenisation of the text, and so at most the log-probability of the text itself, which
-    sums over all tokenisations. In the numerator that is safe (a sub-probability). In the denominator it inflates E by the
-    null's marginalisation gap, at most .5 % of the log-likelihood "in most cases" (Chirkova et al., ACL 2023, arXiv
-    2306.17757); so guard times |largest denominator| is subtracted. Valid as far as the gap stays below that.
-
-    Args:
-        numerators: (k,) total log-likelihoods under the rivals.
-        denominators: (m,) the same under the members of the null set.
-        weights: (k,) as for `log_ratio`.
-        guard: share of the log-likelihood.
-
-    Returns:
-        log E, nats; -inf, +inf and 0/0 as for `log_ratio`.
-    """
-    above, below = average_e(_checked(numerators), weights), _checked(denominators).max()
-    return float(_ratio(above, below) - (guard * abs(below) if np.isfinite(below) else 0.0))
-
-
 def _ratio(above: Floats, below: Floats) -> Floats:
     """The difference above - below, where below = -inf gives +inf, or 0 if above = -inf too."""
     refuted = np.isneginf(below)
