@@ -38,10 +38,14 @@ def evidence(scores: TokenScores, terms: Terms) -> Evidence:
         worth = "vacuous" if certificate >= 0.5 else "weak" if certificate > terms.alpha else "decisive"
         sentence += (
             f"The certificate that holds at every length gives p <= {certificate:.2g} after {n:,} tokens ({worth}): a gap of "
-            f"this size needs {needed:,} tokens for alpha {terms.alpha:g}, and {by_z:,} by z at the observed variance. "
+            f"this size needs {_tokens(needed)} for alpha {terms.alpha:g}, and {_tokens(by_z)} by z at the observed variance. "
         )
     sentence += "Neither sees a writer whose cross-entropy under this model equals the model's own entropy."
-    return Evidence(abs(gap), z.p_value, None, sentence)
+    return Evidence(gap, z.p_value, None, sentence)
+
+
+def _tokens(n: int) -> str:
+    return f"{n:,} tokens" if n <= 1_000_000 else "over a million tokens"
 
 
 detector = Detector(
