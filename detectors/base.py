@@ -26,10 +26,22 @@ GROUP = "llm_audit.detectors"
 
 
 class Terms(NamedTuple):
-    """What an exact test must know beside the scores: `vocabulary` is how many tokens the model can choose from."""
+    """What an exact test must know beside the scores.
+
+    Attributes:
+        alpha: of the decision.
+        vocabulary: how many tokens the model can choose from.
+        tests: how many tests share alpha (Bonferroni).
+    """
 
     alpha: float
     vocabulary: int
+    tests: int = 1
+
+    @property
+    def level(self) -> float:
+        """At which p-value one test alone refutes."""
+        return self.alpha / self.tests
 
 
 class Evidence(NamedTuple):
@@ -40,7 +52,7 @@ class Evidence(NamedTuple):
         p_value: in [0, 1].
         log_e: logarithm of the e-value; None for tests that have none.
         reason: one sentence with the numbers that a reader needs beside the p-value.
-        robust: whether the evidence would stand without its strongest token.
+        robust: false if the test refutes at its level, and would not without its strongest token.
         path: (n,) logarithm of the e-process after each token; None for tests that have none.
         pit: (n,) the transform that should be uniform; None for tests that have none.
     """

@@ -108,14 +108,14 @@ def reference_population(
 ) -> Population:
     """How a model's own texts score under it where the prompt is not known: from their first token, without it.
 
-    Repeated texts count once. Detectors that need rivals are left out.
+    One text per prompt: texts for one prompt are alike, and only texts for prompts drawn alike are exchangeable with a text
+    for another such prompt. Equal texts for different prompts both count. Detectors that need rivals are left out.
     """
     (decoding,) = author.candidate.decodings
-    texts = list(dict.fromkeys(one.text for one in generations))
-    prompts = len({one.prompt for one in generations})
+    texts = [one.text.rstrip("\n") for one in {one.prompt: one for one in reversed(generations)}.values()]
     sheet = Datasheet(
         name=name,
-        description=f"texts by {terminal_safe(author.name)} ({describe(decoding)}) for {prompts:,} prompts",
+        description=f"texts by {terminal_safe(author.name)} ({describe(decoding)}), each for another prompt",
         sources={"generations": len(texts)},
         collected="generated",
         language="any",

@@ -17,56 +17,57 @@ from numpy.typing import NDArray
 
 from llm_audit.attribution.text import Author, Text, under
 from llm_audit.detectors.base import Detector, Evidence, Terms
+from llm_audit.errors import AuditError
 from llm_audit.results import Attribution, Authorship, ModelIdentity, Result, Statistic, Trace, Verdict
-from llm_audit.scoring.candidate import Candidate, describe
-from llm_audit.scoring.tokens import Decoding, TokenScores
+from llm_audit.scoring.candidate import describe
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.stats.alignment import CAP, ESCAPE
 from llm_audit.stats.combination import bonferroni
 from llm_audit.stats.concentration import z_length
 
 FEWEST = 16
 """Tokens below which no test can refute anything but an impossible token."""
 
-KNOWN = "The candidate read exactly this prompt, and nothing else, before it wrote the text."
+KNOWN = "The candidate read exactly this prompt, in its chat template where it has one, before it wrote the text."
 SETTINGS = "Its tokens were drawn with exactly these settings."
 SOME_SETTINGS = "Its tokens were drawn with one of these settings; each is tested, and the least refuted one counts."
+FIXED_LENGTH = (
+    "The length does not depend on what was written. Where the model itself ended the text this is not quite so, and the test "
+    "is somewhat less strict than it says."
+)
 RETOKENISED = (
     "The text is read by the candidate's tokenizer in its one canonical way. Where the model had put the same letters together "
     "from other tokens, this is not what it drew."
 )
-GUARDED = (
-    "Rivals with another tokenizer are compared where both tokenizers end a token at the end of a word, with 0.5 % of the "
-    "candidate's log-likelihood in its favour for the tokenisations that are left out."
+OTHER_TOKENS = (
+    f"Not exact: rivals with another tokenizer are compared word by word, each word's ratio capped at {CAP:g}; this allows for "
+    f"{ESCAPE:.0%} of the words being put together from other tokens than the canonical ones."
 )
 
 
-def attribution(text: Text, number: int, prompt: str, detectors: Sequence[Detector], alpha: float) -> Attribution:
-    """All tests of one candidate."""
-    author = text.authors[number]
-    scores = text.scores[number]
-    if isinstance(scores, str):
-        return unassessed(author, prompt, scores)
-    n = text.length(number)
-    if n < FEWEST:
-        spread = float(np.mean(text.settings(number)[0].varentropy)) if n else 0.0
-        return unassessed(
-            author,
-            prompt,
-            f"The text has {n} tokens; below {FEWEST} nothing can be decided. At the observed variance of {spread:.2g} nats², "
-            f"a gap of 0.2 nats per token takes {z_length(0.2, max(spread, 0.01), alpha):,} tokens at alpha {alpha:g}.",
-        )
-    each = [_judge(text, number, decoding, detectors, alpha) for decoding in author.candidate.decodings]
-    judged = max(each, key=lambda one: (one.p_value > alpha or not one.robust, one.p_value))  # the least refuted counts
+def attributions(text: Text, prompt: str, detectors: Sequence[Detector], alpha: float) -> list[Attribution]:
+    """All tests of every candidate."""
+    judged = [_judge(text, number, detectors, alpha) for number in range(len(text.authors))]
+    return [_attribution(text, number, judged, prompt, detectors, alpha) for number in range(len(text.authors))]
+
+
+def _attribution(
+    text: Text, number: int, judged: Sequence[_Judged | str], prompt: str, detectors: Sequence[Detector], alpha: float
+) -> Attribution:
+    author, own = text.authors[number], judged[number]
+    if isinstance(own, str):
+        return unassessed(author, prompt, own)
     verdict, reason = _verdict(text, number, judged, alpha)
     return unassessed(author, prompt, reason).model_copy(
         update={
             "exact": True,
             "verdict": verdict,
-            "p_value": judged.p_value,
+            "p_value": own.p_value,
             "tests": tuple(
                 _result(text, number, prompt, detector, evidence, alpha)
-                for detector, evidence in zip(detectors, judged.evidence, strict=True)
+                for detector, evidence in zip(detectors, own.evidence, strict=True)
             ),
-            "trace": _trace(judged),
+            "trace": _trace(own),
         }
     )
 
@@ -79,7 +80,7 @@ def unassessed(author: Author, prompt: str | None, reason: str) -> Attribution:
         role=author.role,
         model=ModelIdentity(name=model.name, digest=model.digest, dtype=author.session.dtype),
         settings=tuple(describe(decoding) for decoding in candidate.decodings),
-        context=_read_before(candidate, prompt),
+        context=_read_before(author, prompt),
         exact=False,
         verdict=Authorship.NOT_ASSESSABLE,
         reason=reason,
@@ -101,58 +102,88 @@ def result(detector: Detector, alpha: float, n: int, p: float, value: float, **f
     )
 
 
-def _read_before(candidate: Candidate, prompt: str | None) -> str:
+def _read_before(author: Author, prompt: str | None) -> str:
     if prompt is None:
         return "an unknown prompt"
     if not prompt:
         return "nothing: the text from its first token"
-    digest = hashlib.sha256(prompt.encode("utf-8", "backslashreplace")).hexdigest()[:12]
-    how = "through its chat template" if candidate.template == "chat" else "as plain text"
-    return f"the prompt given ({len(prompt):,} characters, SHA-256 {digest}), {how}"
+    try:
+        read = author.candidate.fill(author.session.model, prompt)
+    except AuditError:
+        return "the prompt given, but it is unknown how"
+    digest = hashlib.sha256(read.encode("utf-8", "backslashreplace")).hexdigest()[:12]
+    how = "in its chat template" if author.candidate.template == "chat" else "as plain text"
+    return f"the prompt given, {how} ({len(read):,} characters, SHA-256 {digest})"
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """What the tests say under one setting. `robust`: the refutation stands without the strongest token."""
+    """What the tests say: of the least refuted setting, with the largest p-value of all.
+
+    `refuted`: under every setting p <= alpha. `robust`: and that stands without the strongest token.
+    """
 
     scores: TokenScores
     p_value: float
+    refuted: bool
     robust: bool
     evidence: tuple[Evidence, ...]
 
 
-def _judge(text: Text, number: int, decoding: Decoding, detectors: Sequence[Detector], alpha: float) -> _Judged:
+def _judge(text: Text, number: int, detectors: Sequence[Detector], alpha: float) -> _Judged | str:
+    """All tests under every setting of a candidate, or why there are none."""
+    scores, author = text.scores[number], text.authors[number]
+    if isinstance(scores, str):
+        return scores
+    n = text.length(number)
+    if n < FEWEST:
+        spread = float(np.mean(text.settings(number)[0].varentropy)) if n else 0.0
+        return (
+            f"The text has {n} tokens; below {FEWEST} nothing can be decided. At the observed variance of {spread:.2g} nats², "
+            f"a gap of 0.2 nats per token takes {z_length(0.2, max(spread, 0.01), alpha):,} tokens at alpha {alpha:g}."
+        )
+    each = [
+        _judge_setting(text, number, under(scores, decoding), detectors, decoding.top_k, alpha)
+        for decoding in author.candidate.decodings
+    ]
+    least = max(each, key=lambda one: (not (one.refuted and one.robust), one.p_value))
+    return replace(
+        least,
+        p_value=max(one.p_value for one in each),
+        refuted=all(one.refuted for one in each),
+        robust=all(one.robust for one in each),
+    )
+
+
+def _judge_setting(
+    text: Text, number: int, own: TokenScores, detectors: Sequence[Detector], top_k: int, alpha: float
+) -> _Judged:
     """All tests under one setting; the p-value is Bonferroni's over the exact ones."""
-    config = text.authors[number].session.model.config
-    vocabulary = int(config.get("vocab_size") or 1 << 18)
-    scores = text.scores[number]
-    assert not isinstance(scores, str)
-    own = under(scores, decoding)
     rivals = text.columns(own, text.rivals(number)).astype(np.float32)
     own = replace(own, rivals=rivals)
-    terms = Terms(alpha, min(decoding.top_k or vocabulary, vocabulary))
+    decides = [not one.approximate and (rivals.shape[1] > 0 or not one.needs_rivals) for one in detectors]
+    vocabulary = int(text.authors[number].session.model.config.get("vocab_size") or 1 << 18)
+    terms = Terms(alpha, min(top_k or vocabulary, vocabulary), sum(decides))
     evidence = tuple(detector.exact(own, terms) for detector in detectors if detector.exact)
-    deciding = [
-        found
-        for detector, found in zip(detectors, evidence, strict=True)
-        if not detector.approximate and (rivals.shape[1] or not detector.needs_rivals)
-    ]
-    refuting = [found for found in deciding if len(deciding) * found.p_value <= alpha]
-    robust = not refuting or any(found.robust for found in refuting)
-    return _Judged(own, bonferroni([found.p_value for found in deciding]), robust, evidence)
+    deciding = [found for found, counts in zip(evidence, decides, strict=True) if counts]
+    refuting = [found for found in deciding if found.p_value <= terms.level]
+    robust = any(found.robust for found in refuting)
+    return _Judged(own, bonferroni([found.p_value for found in deciding]), bool(refuting), robust, evidence)
 
 
-def _verdict(text: Text, number: int, judged: _Judged, alpha: float) -> tuple[Authorship, str]:
-    name, p = text.authors[number].name, judged.p_value
-    if p <= alpha and judged.robust:
+def _verdict(text: Text, number: int, judged: Sequence[_Judged | str], alpha: float) -> tuple[Authorship, str]:
+    name, own = text.authors[number].name, judged[number]
+    assert not isinstance(own, str)
+    p = own.p_value
+    if own.refuted and own.robust:
         return Authorship.NOT_WRITTEN_BY, (
             f"Refuted: had {name} written the text with this prompt and these settings, evidence like this would come up with "
             f"probability {p:.2g} at most. That does not say who or what wrote it instead."
         )
-    if p <= alpha:
+    if own.refuted:
         return Authorship.UNDECIDED, (
-            f"The tests would refute it (p = {p:.2g}), but a single token carries the evidence: likely another tokeniser, "
-            "another precision or an edit at that place."
+            f"The tests would refute it (p = {p:.2g}), but not without a single token: likely another tokeniser, another "
+            "precision or an edit at that place."
         )
     fits = f"Not refuted (p = {p:.2g}), which is no evidence for it"
     for other in range(len(text.authors)):
@@ -161,7 +192,7 @@ def _verdict(text: Text, number: int, judged: _Judged, alpha: float) -> tuple[Au
                 f"{fits}: {text.authors[other].name} is the same model with the same prompt and settings, and no test can tell "
                 "the two apart."
             )
-    missing = _missing(text, number, alpha)
+    missing = _missing(text, number, judged, alpha)
     if missing is not None:
         return Authorship.UNDECIDED, f"{fits}: {missing}."
     return Authorship.WRITTEN_BY, (
@@ -170,24 +201,33 @@ def _verdict(text: Text, number: int, judged: _Judged, alpha: float) -> tuple[Au
     )
 
 
-def _missing(text: Text, number: int, alpha: float) -> str | None:
-    """What is missing for "written by", as half a sentence; None if nothing is."""
-    others, needed = [i for i in range(len(text.authors)) if i != number], math.log(1 / alpha)
+def _missing(text: Text, number: int, judged: Sequence[_Judged | str], alpha: float) -> str | None:
+    """What is missing for "written by", as half a sentence; None if nothing is.
+
+    Every rival must be refuted by itself, and by the likelihood of this candidate against its own, at alpha over the number
+    of rivals: whichever of them wrote the text, all the others together take it from it with probability alpha at most.
+    """
+    others = [i for i in range(len(text.authors)) if i != number]
     if not others:
         return "to say that it wrote the text, name its rivals with --candidate or --other"
     for other in others:
-        if not text.scored(other):
+        if isinstance(judged[other], str):
             return f"its rival {text.authors[other].name} could not be tested"
+    needed, n = math.log(len(others) / alpha), text.length(number)
     ratios = {other: text.against([other], [number]) for other in others}
     weakest = min(ratios, key=lambda other: ratios[other])
     if ratios[weakest] < needed:
-        n = text.length(number)
         pace = ratios[weakest] / n
         longer = f"; at this pace {math.ceil(needed / pace):,} tokens would do" if pace > 1e-4 else ""
         return (
-            f"against {text.authors[weakest].name} its e-value is e^{ratios[weakest]:.2f} after {n:,} tokens, and alpha "
-            f"{alpha:g} takes e^{needed:.2f}{longer}"
+            f"against {text.authors[weakest].name} its e-value is e^{ratios[weakest]:.2f} after {n:,} tokens, and "
+            f"e^{needed:.2f} is needed{longer}"
         )
+    for other in others:
+        rival = judged[other]
+        assert not isinstance(rival, str)
+        if not (rival.refuted and rival.robust):
+            return f"{text.authors[other].name}, though less likely, is not refuted either"
     human = human_p_value(text)
     if human is None:
         return "every rival is refuted, but the text could not be compared with human writing"
@@ -204,14 +244,14 @@ def human_p_value(text: Text) -> float | None:
 def _result(text: Text, number: int, prompt: str, detector: Detector, evidence: Evidence, alpha: float) -> Result:
     author = text.authors[number]
     settings = [describe(decoding) for decoding in author.candidate.decodings]
-    guarded = detector.rule == "AUD204" and not all(text.same_tokens(number, rival) for rival in text.rivals(number))
+    other_tokens = detector.needs_rivals and not all(text.same_tokens(number, rival) for rival in text.rivals(number))
     return result(
         detector,
         alpha,
         text.length(number),
         evidence.p_value,
         evidence.statistic,
-        null=f"{author.name} wrote the text: every token drawn from it after {_read_before(author.candidate, prompt)}, with "
+        null=f"{author.name} wrote the text: every token drawn from it after {_read_before(author, prompt)}, with "
         f"{' or '.join(settings)}.",
         reason=evidence.reason,
         e_value=None if evidence.log_e is None else math.exp(min(evidence.log_e, 690.0)),
@@ -219,7 +259,8 @@ def _result(text: Text, number: int, prompt: str, detector: Detector, evidence: 
             KNOWN,
             SETTINGS if len(settings) == 1 else SOME_SETTINGS,
             RETOKENISED,
-            *((GUARDED,) if guarded else ()),
+            *((FIXED_LENGTH,) if evidence.pit is not None else ()),
+            *((OTHER_TOKENS,) if other_tokens else ()),
         ),
     )
 

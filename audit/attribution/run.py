@@ -83,8 +83,11 @@ def attribute(
 
 
 def _as_put_out(entry: RawText | Document) -> RawText | Document:
-    """The text as it stands: unlike for `detect`, every character counts, because the model put it out."""
-    return entry if isinstance(entry, Document) else replace(entry, text=one_line_ending(entry.text))
+    """The text as it stands, every character of it, because the model put it out; but for the line endings at its end.
+
+    Editors add one there. Without them a text is a beginning of what was written, and no less drawn from the model.
+    """
+    return entry if isinstance(entry, Document) else replace(entry, text=one_line_ending(entry.text).rstrip("\n"))
 
 
 def one_line_ending(text: str) -> str:
@@ -136,12 +139,10 @@ def _request(settings: Settings, session: Session) -> Request:
 def _document(text: Text, settings: Settings) -> Document:
     """Every candidate, every set, and one sentence."""
     alpha, detectors = settings.alpha, settings.detectors
-    judged = [
-        unknown.attribution(text, number, detectors, alpha)
-        if settings.prompt is None
-        else known.attribution(text, number, settings.prompt, detectors, alpha)
-        for number in range(len(text.authors))
-    ]
+    if settings.prompt is None:
+        judged = [unknown.attribution(text, number, detectors, alpha) for number in range(len(text.authors))]
+    else:
+        judged = known.attributions(text, settings.prompt, detectors, alpha)
     sets = [one for role in ("sanctioned", "other") if (one := judge_set(text, role, judged, alpha))]
     verdict, sentence = summary(judged, sets)
     raw, person = text.raw, text.person

@@ -43,8 +43,9 @@ def judge_set(
         return found(
             Authorship.NOT_WRITTEN_BY, f"Each of the {TITLES[role]} is refuted (the least refuted with p = {p:.2g}).", **numbers
         )
-    human, untested = human_p_value(text), len(outside) < len(text.authors) - len(members)
-    if exact and not untested and human is not None and human <= alpha and p > alpha:
+    human = human_p_value(text)
+    others_refuted = all(one.verdict is Authorship.NOT_WRITTEN_BY for one in judged if one.role != role)
+    if exact and others_refuted and human is not None and human <= alpha and p > alpha:
         against = text.against(outside, members)
         if against >= math.log(1 / alpha):
             return found(
@@ -53,7 +54,7 @@ def judge_set(
                 f"is unlike human writing (p = {human:.2g}).",
                 **numbers,
             )
-    return found(Authorship.UNDECIDED, f"Some of the {TITLES[role]} are not refuted (p = {p:.2g}).", **numbers)
+    return found(Authorship.UNDECIDED, f"Not each of the {TITLES[role]} is refuted, and none is attributed.", **numbers)
 
 
 def summary(judged: Sequence[Attribution], sets: Sequence[SetAttribution]) -> tuple[Verdict, str]:

@@ -5,6 +5,7 @@ Knows nothing about verdicts or sentences.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -55,8 +56,9 @@ class Author:
         return tuple(dict.fromkeys((*own, *(_free(decoding) for decoding in own if decoding.truncates))))
 
     def reference_terms(self, decoding: Decoding) -> str:
-        """Digest of how texts are scored under a setting: equal to that of a population of its generations."""
-        return self.session.conditions(Request(decoding=decoding))
+        """Digest of how texts come about and are scored under a setting: equal to that of a population of its generations."""
+        terms = f"{self.session.conditions(Request(decoding=decoding))} {self.candidate.template}"
+        return hashlib.sha256(terms.encode()).hexdigest()
 
 
 def _free(decoding: Decoding) -> Decoding:

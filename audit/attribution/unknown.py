@@ -20,7 +20,8 @@ REFERENCE_REQUEST = Request(Windowing(512, first_only=True))
 
 EXCHANGEABLE = (
     "The prompt is unknown, so nothing here is exact: under the null the text is exchangeable with the reference generations, "
-    "that is, with texts that the candidate wrote for prompts like theirs."
+    "that is, with texts that the candidate wrote for prompts like theirs. They are cut to its length: most of them go on for "
+    "longer, and texts that end by themselves may be of other kinds."
 )
 
 
@@ -32,7 +33,8 @@ def attribution(text: Text, number: int, detectors: Sequence[Detector], alpha: f
     candidate, compared = author.candidate, []
     for decoding, own in zip(candidate.decodings, text.settings(number), strict=True):
         terms = author.reference_terms(decoding)
-        reference = next((one for one in author.references if one.datasheet.scorer == terms), None)
+        fitting = [one for one in author.references if one.datasheet.scorer == terms]
+        reference = max(fitting, key=lambda one: one.n, default=None)
         if reference is None:
             return unassessed(
                 author,

@@ -130,7 +130,7 @@ def _build_of_generations(path: Path, name: str, device: str, offline: bool, no_
         population = reference_population(name, records, author, find((), null="model"), progress)
     saved = populations.save(population)
     click.echo(
-        f"Population {name}: {population.n:,} of {len(records):,} generations are long enough. "
+        f"Population {name}: {population.n:,} texts that are long enough, one per prompt, of {len(records):,} generations. "
         f"Written to {terminal_safe(str(saved))}."
     )
 

@@ -63,12 +63,14 @@ class Candidate:
         decodings = []
         for combination in itertools.product(*numbers.values()):
             try:
+                if not 0.01 <= dict(zip(numbers, combination, strict=True)).get("temperature", 1.0) <= 100:
+                    raise ValueError
                 decodings.append(Decoding(**dict(zip(numbers, combination, strict=True))))  # type: ignore[arg-type]  # top_k is an int
             except ValueError:
                 said = ", ".join(f"{key}={value:g}" for key, value in zip(numbers, combination, strict=True))
                 raise AuditError(
-                    f"{spec!r}: {said} is no decoding setting; temperature is above 0, top_k at least 0, top_p in (0, 1], "
-                    "min_p in [0, 1]. Greedy decoding (temperature 0) leaves nothing to chance, hence nothing to test."
+                    f"{spec!r}: {said} is no decoding setting; temperature is in [0.01, 100], top_k at least 0, top_p in "
+                    "(0, 1], min_p in [0, 1]. Greedy decoding (temperature 0) leaves nothing to chance, hence nothing to test."
                 ) from None
         if len(decodings) > MOST_SETTINGS:
             raise AuditError(f"{spec!r} stands for {len(decodings)} settings; at most {MOST_SETTINGS} are tried.")
@@ -97,7 +99,7 @@ def describe(decoding: Decoding) -> str:
 
 def _number(spec: str, key: str, value: str) -> float:
     try:
-        number = _NUMBERS[key](value)
+        number = _NUMBERS[key](value) if math.isfinite(float(value)) else math.nan
     except ValueError:
         number = math.nan
     if not math.isfinite(number):

@@ -166,7 +166,7 @@ def power_sums_by_arrays(
     """`kernel.row_sums` as array operations, for devices that the kernel does not reach."""
     own = logits.gather(1, targets[:, None])
     shifted = logits - peaks[:, None]
-    e = shifted.exp()
+    e = shifted.clamp(min=-83.0).exp()  # 2^-120, as in the kernel: an observed token's mass never rounds to zero
     likelier = logits > own
     terms = [
         e,

@@ -6,31 +6,34 @@ Knows numbers only: ends of tokens, log-likelihoods.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-GUARD = 0.005
-"""Share of a null's log-likelihood that its one canonical tokenisation may miss of the string's probability.
+ESCAPE, CAP = 0.01, 20.0
+"""Share of words that the null lets escape its canonical tokenisation, and the most that one word may count, as a ratio.
 
-The other tokenisations of the same string add at most .5 % "in most cases" (Chirkova et al., ACL 2023, arXiv 2306.17757).
+A model draws some words in other tokens than its tokenizer would use to read them. Measured on 240 texts of at most 100 tokens
+drawn from SmolLM2 at temperature 1: 21 % of the texts hold such a word, about one word in 300, and reading the text anew lost
+more than log 100 of its log-likelihood in 7.5 % of them. So the canonical likelihood of a text is no bound on its own.
 """
 
 
 def align(
-    logprob: ArrayLike,
-    ends: ArrayLike,
-    rival_logprob: ArrayLike,
-    rival_ends: ArrayLike,
-    word_ends: ArrayLike,
-    guard: float = GUARD,
+    logprob: ArrayLike, ends: ArrayLike, rival_logprob: ArrayLike, rival_ends: ArrayLike, word_ends: ArrayLike
 ) -> NDArray[np.float64]:
-    """A rival's log-likelihood as increments on the null's tokens.
+    """A rival's log-likelihood as increments on the null's tokens, word by word.
 
     The ratio of the two likelihoods moves at the places where both tokenisations end a token and a word ends (a token that
     the end of the text cuts off would count against the model that had it longer); between them the increment repeats the
-    null's own, so that the ratio stands still. At each place the null is credited `guard` times its log-likelihood since the
-    last one, because other tokenisations of the same string, which its canonical one leaves out, belong to its likelihood;
-    for the rival, in the numerator, leaving them out is safe.
+    null's own, so that the ratio stands still. Each step counts as min(ratio, CAP) / (1 + ESCAPE CAP).
+
+    Null: given the past, the next word is drawn in its canonical tokens, except with a probability w <= ESCAPE. The canonical
+    words have together probability 1 - w, so the mean of min(ratio, CAP) is at most 1 + w CAP, and the product of the steps is
+    a supermartingale. Not exact: the rival's likelihood of a word is that of all longer words that begin with its tokens, too,
+    whereas the place is chosen because the word ends there. For vocabularies with a token for most words the excess is small
+    (measured: about .01 wrong ends per 100 tokens) and within ESCAPE; for a rival that reads letter by letter it is not. Ours.
 
     Args:
         logprob: (n,) of the tokens under the null model.
@@ -38,23 +41,19 @@ def align(
         rival_logprob: (m,) of its own tokens under the rival.
         rival_ends: (m,) where each of those ends.
         word_ends: characters where a word ends.
-        guard: see `GUARD`; 0 for one vocabulary.
 
     Returns:
-        (n,) increments; their sum up to a common place is the rival's log-likelihood of the text up to there, less the guard.
+        (n,) increments of the rival's log-likelihood, so capped and charged.
     """
     own, rival = np.asarray(logprob, dtype=np.float64), np.asarray(rival_logprob, dtype=np.float64)
-    own_ends, other_ends = np.asarray(ends), np.asarray(rival_ends)
     increments = own.copy()
     # The last token that ends at a character: tokens that share a character (the bytes of an emoji) share its end.
-    mine = {int(end): i for i, end in enumerate(own_ends)}
-    theirs = {int(end): i for i, end in enumerate(other_ends)}
+    mine = {int(end): i for i, end in enumerate(np.asarray(ends))}
+    theirs = {int(end): i for i, end in enumerate(np.asarray(rival_ends))}
     own_total, rival_total = np.cumsum(own), np.cumsum(rival)
-    before = (0.0, 0.0)
+    before = 0.0
     for place in sorted(mine.keys() & theirs.keys() & {int(end) for end in np.asarray(word_ends)}):
-        i = mine[place]
-        totals = (float(own_total[i]), float(rival_total[theirs[place]]))
-        step_own, step_rival = totals[0] - before[0], totals[1] - before[1]
-        increments[i] = own[i] + step_rival - step_own - guard * abs(step_own)
-        before = totals
+        ratio = float(rival_total[theirs[place]] - own_total[mine[place]])
+        increments[mine[place]] += min(ratio - before, math.log(CAP)) - math.log1p(ESCAPE * CAP)
+        before = ratio
     return increments

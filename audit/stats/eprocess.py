@@ -38,18 +38,16 @@ class EProcess(NamedTuple):
         path: (n,) log E_1 .. log E_n.
         log_e: log E_n; 0 without tokens.
         log_peak: the largest log E_t, E_0 = 1 included.
-        dominant: index of the token whose removal lowers log E_n most; -1 without tokens.
-        log_e_without: log E_n without that token.
-        dominance: its share (log_e - log_e_without) / log_e, above 1 if the others speak for the null; 0 unless log_e > 0.
-            If log_e is infinite: 1 if that token alone makes it so, else 0.
+        dominant: index of the token without which that peak would be lowest; -1 if it is E_0.
+        log_peak_without: log E at the place of the peak without that token. Far below the peak: one token carries the evidence,
+            likely a mismatch. It is looked for at the peak, because under the null the process fades again.
     """
 
     path: Floats
     log_e: float
     log_peak: float
     dominant: int
-    log_e_without: float
-    dominance: float
+    log_peak_without: float
 
     @property
     def p_fixed(self) -> float:
@@ -138,24 +136,16 @@ def mixture(increments: ArrayLike) -> EProcess:
     steps = np.asarray(increments, dtype=np.float64)
     if not (steps > -np.inf).all():
         raise ValueError("increments must be numbers above -inf")
-    if len(steps) == 0:
-        return EProcess(np.empty(0), 0.0, 0.0, -1, 0.0, 0.0)
-    path = average_e(np.cumsum(steps, axis=0))
-    log_e = float(path[-1])
-
-    infinite = np.isinf(steps)
-    finite = np.where(infinite, 0.0, steps)
+    path = average_e(np.cumsum(steps, axis=0)) if len(steps) else np.empty(0)
+    peak = int(path.argmax()) + 1 if len(path) else 0
+    if peak == 0 or path[peak - 1] <= 0:
+        return EProcess(path, float(path[-1]) if len(path) else 0.0, 0.0, -1, 0.0)
+    infinite = np.isinf(steps[:peak])
+    finite = np.where(infinite, 0.0, steps[:peak])
     rest = np.where(infinite.sum(axis=0) > infinite, np.inf, finite.sum(axis=0) - finite)  # the products without each token
     without = average_e(rest)
     dominant = int(without.argmin())
-    log_e_without = float(without[dominant])
-    return EProcess(path, log_e, max(0.0, float(path.max())), dominant, log_e_without, _share(log_e, log_e_without))
-
-
-def _share(log_e: float, log_e_without: float) -> float:
-    if log_e <= 0:
-        return 0.0
-    return float(np.isfinite(log_e_without)) if np.isinf(log_e) else (log_e - log_e_without) / log_e
+    return EProcess(path, float(path[-1]), float(path[peak - 1]), dominant, float(without[dominant]))
 
 
 def _increments(log_likelihood: Floats, log_mean: Floats, lambdas: Floats) -> Floats:

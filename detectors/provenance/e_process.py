@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llm_audit.detectors.base import Detector, Evidence, Terms
 from llm_audit.detectors.provenance.support import EPSILON, inside
@@ -12,41 +13,37 @@ from llm_audit.scoring.tokens import RENYI_ORDERS, TokenScores
 from llm_audit.stats import eprocess
 
 
-def process(scores: TokenScores) -> eprocess.EProcess:
-    """The mixture over temperatures; for a truncated setting against the null widened by `EPSILON`."""
+def increments(scores: TokenScores) -> NDArray[np.float64]:
+    """(n, exponents) log e of each token; for a truncated setting against the null widened by `EPSILON`."""
     if scores.free_logprob is None or scores.free_renyi is None or scores.kept is None:
-        increments = eprocess.tempering_increments(scores.logprob, scores.renyi, RENYI_ORDERS)
-    else:
-        increments = eprocess.contaminated_increments(
-            scores.logprob, scores.renyi, scores.free_logprob, scores.free_renyi, scores.kept, RENYI_ORDERS, EPSILON
-        )
-    return eprocess.mixture(increments)
+        return eprocess.tempering_increments(scores.logprob, scores.renyi, RENYI_ORDERS)
+    return eprocess.contaminated_increments(
+        scores.logprob, scores.renyi, scores.free_logprob, scores.free_renyi, scores.kept, RENYI_ORDERS, EPSILON
+    )
 
 
 def log_e(scores: TokenScores) -> float:
     """Logarithm of the e-value after the last token; an impossible token counts as e^700, the end of float64."""
-    return min(process(scores).log_e, 700.0)
+    return min(eprocess.mixture(increments(scores)).log_e, 700.0)
 
 
 def evidence(scores: TokenScores, terms: Terms) -> Evidence:
     """The p-value is 1 over the largest e-value on the way (Ville)."""
-    found, needed = process(scores), math.log(1 / terms.alpha)
+    found, needed = eprocess.mixture(increments(scores)), -math.log(terms.level)
     outside = int((~inside(scores)).sum())
     sentence = (
         f"The e-value after {len(scores):,} tokens is e^{found.log_e:.2f}, its largest on the way e^{found.log_peak:.2f}; "
-        f"rejecting at alpha {terms.alpha:g} takes e^{needed:.2f}."
+        f"refuting takes e^{needed:.2f}."
     )
     if outside:
-        sentence += (
-            f" {outside} of {len(scores):,} tokens are impossible under these settings; {EPSILON:g} of them are allowed for."
-        )
-    robust = found.log_peak < needed or found.dominance <= 0.5 or found.log_e_without >= needed
+        sentence += f" {outside} of {len(scores):,} tokens are impossible under these settings; {EPSILON:.0%} are allowed for."
+    robust = found.log_peak < needed or found.log_peak_without >= needed
     if not robust:
         sentence += (
-            f" One token carries {found.dominance:.0%} of it (number {found.dominant + 1}): that points to another tokeniser, "
+            f" Without token {found.dominant + 1} it is e^{found.log_peak_without:.2f}: that points to another tokeniser, "
             "another precision or an edit at this place rather than to another writer."
         )
-    return Evidence(found.log_e, found.p_anytime, found.log_e, sentence, robust, path=np.asarray(found.path))
+    return Evidence(found.log_e, found.p_anytime, found.log_e, sentence, robust, path=found.path)
 
 
 detector = Detector(

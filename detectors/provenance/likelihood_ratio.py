@@ -30,18 +30,18 @@ def evidence(scores: TokenScores, terms: Terms) -> Evidence:
     if scores.rivals is None or scores.rivals.shape[1] == 0:
         return Evidence(0.0, 1.0, 0.0, "No rival was named, or none could be scored; there is nothing to compare with.")
     along = path(scores)
-    final, peak, needed = float(along[-1]), max(float(along.max()), 0.0), math.log(1 / terms.alpha)
-    steps = np.diff(along, prepend=0.0)
+    final, peak, needed = float(along[-1]), max(float(along.max()), 0.0), -math.log(terms.level)
+    steps = np.diff(along[: int(along.argmax()) + 1], prepend=0.0)
     strongest = int(steps.argmax())
-    robust = peak < needed or steps[strongest] <= 0.5 * peak or peak - steps[strongest] >= needed
+    robust = peak < needed or peak - steps[strongest] >= needed
     sentence = (
-        f"The rivals' mean likelihood is e^{final:.2f} times this model's (largest on the way e^{peak:.2f}); rejecting at "
-        f"alpha {terms.alpha:g} takes e^{needed:.2f}."
+        f"The rivals' mean likelihood is e^{final:.2f} times this model's (largest on the way e^{peak:.2f}); refuting "
+        f"takes e^{needed:.2f}."
     )
     if not robust:
         sentence += (
-            f" One token (number {strongest + 1}) carries {steps[strongest] / peak:.0%} of it: that points to another "
-            "tokeniser, another precision or an edit rather than to another writer."
+            f" Without token {strongest + 1} it is e^{peak - steps[strongest]:.2f}: that points to another tokeniser, another "
+            "precision or an edit at this place rather than to another writer."
         )
     return Evidence(final, min(1.0, math.exp(-peak)), final, sentence, robust, path=along)
 

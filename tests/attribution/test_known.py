@@ -19,7 +19,7 @@ A, B = author("a"), author("b")
 
 
 def judge(*args: object, alpha: float = 0.01, number: int = 0, prompt: str = "Write.") -> Attribution:
-    return known.attribution(text(*args), number, prompt, DETECTORS, alpha)  # type: ignore[arg-type]
+    return known.attributions(text(*args), prompt, DETECTORS, alpha)[number]  # type: ignore[arg-type]
 
 
 def most(n: int, alpha: float) -> int:
@@ -43,13 +43,13 @@ def test_the_true_author_is_refuted_or_robbed_of_its_text_no_more_often_than_alp
         tokens = draw(ours, rng, Decoding(top_k=8) if "top_k" in settings else Decoding())
         found = [scores(ours, tokens, true.decodings), scores(theirs, tokens)]
         whole = text([true, rival], found)
-        mine, other = (known.attribution(whole, i, "Write.", DETECTORS, alpha) for i in (0, 1))
+        mine, other = known.attributions(whole, "Write.", DETECTORS, alpha)
         refuted += mine.p_value is not None and mine.p_value <= alpha
         wrongly += other.verdict is Authorship.WRITTEN_BY
         rightly += mine.verdict is Authorship.WRITTEN_BY
     assert refuted <= most(n, alpha)
     assert wrongly <= most(n, alpha)
-    assert rightly >= 0.5 * n
+    assert rightly >= 0.4 * n
 
 
 def test_a_far_model_is_refuted() -> None:
@@ -119,9 +119,60 @@ def test_one_token_alone_does_not_refute() -> None:
     found = judge([A], [scores(ours, tokens)])
     assert found.p_value is not None and found.p_value <= 0.01
     assert found.verdict is Authorship.UNDECIDED
-    assert "a single token carries the evidence" in found.reason
+    assert "not without a single token" in found.reason
     e_process = next(test for test in found.tests if test.rule == "AUD202")
-    assert "One token carries" in e_process.reason and "number 41" in e_process.reason
+    assert "Without token 41 it is e^" in e_process.reason
+
+
+@pytest.mark.parametrize("n", [16, 30, 80, 600])
+def test_nor_does_it_in_a_short_or_a_long_text_of_the_model_itself(n: int) -> None:
+    rng, wrong, alpha = np.random.default_rng(n), 0, 0.05
+    for _ in range(60):
+        ours = laws(rng, n)
+        ours[n // 3, 0] = -25.0
+        tokens = draw(ours, rng)
+        tokens[n // 3] = 0
+        wrong += judge([A], [scores(ours, tokens)], alpha=alpha).verdict is Authorship.NOT_WRITTEN_BY
+    assert wrong <= most(60, alpha)
+
+
+def test_nor_does_it_give_the_text_to_a_rival() -> None:
+    """B wrote it but for one token that B would not write; A is nearly B."""
+    rng = np.random.default_rng(12)
+    for _ in range(60):
+        ours = laws(rng)
+        ours[40, 0] = -12.0
+        theirs = near(ours, rng, 0.1)
+        theirs[40, 0] = 0.0
+        tokens = draw(ours, rng)
+        tokens[40] = 0
+        mine, other = known.attributions(text([B, A], [scores(ours, tokens), scores(theirs, tokens)]), "", DETECTORS, 0.01)
+        assert other.verdict is not Authorship.WRITTEN_BY
+        assert mine.verdict is not Authorship.NOT_WRITTEN_BY
+
+
+def test_a_certain_text_is_not_refuted_by_the_coin() -> None:
+    rng = np.random.default_rng(13)
+    for _ in range(300):
+        ours = np.full((N, 30), -60.0)
+        ours[np.arange(N), rng.integers(30, size=N)] = 0.0
+        found = judge([A], [scores(ours, draw(ours, rng))])
+        assert found.verdict is not Authorship.NOT_WRITTEN_BY
+
+
+def test_every_rival_of_the_author_is_refuted_in_its_own_row() -> None:
+    rng, seen = np.random.default_rng(14), 0
+    for _ in range(60):
+        ours = laws(rng)
+        models = [ours, near(ours, rng, 0.4), near(ours, rng, 0.5), near(ours, rng, 0.6)]
+        tokens = draw(ours, rng)
+        each = known.attributions(
+            text([author(name) for name in "abcd"], [scores(model, tokens) for model in models]), "", DETECTORS, 0.01
+        )
+        if any(one.verdict is Authorship.WRITTEN_BY for one in each):
+            seen += 1
+            assert sorted(one.verdict for one in each) == ["not_written_by"] * 3 + ["written_by"]
+    assert seen >= 5
 
 
 def test_one_token_outside_a_truncated_setting_does_not_refute_and_many_do() -> None:
@@ -150,7 +201,7 @@ def test_near_rivals_say_how_far_the_evidence_goes() -> None:
     tokens = draw(ours, rng)
     found = judge([A, B], [scores(ours, tokens), scores(near(ours, rng, 0.1), tokens)])
     assert found.verdict is Authorship.UNDECIDED
-    assert "against b its e-value is e^" in found.reason and "alpha 0.01 takes e^4.61" in found.reason
+    assert "against b its e-value is e^" in found.reason and "e^4.61 is needed; at this pace" in found.reason
 
 
 def test_the_least_refuted_of_several_settings_counts() -> None:
@@ -166,7 +217,7 @@ def test_the_least_refuted_of_several_settings_counts() -> None:
 
 def test_the_report_says_what_each_number_rests_on() -> None:
     found = attributed()
-    assert found.exact and found.context.startswith("the prompt given (6 characters, SHA-256 ")
+    assert found.exact and found.context.startswith("the prompt given, in its chat template (6 characters, SHA-256 ")
     gap = found.tests[0]
     assert "approximation" in gap.reason and "certificate" in gap.reason and "vacuous" in gap.reason
     assert "cross-entropy under this model equals the model's own entropy" in gap.reason

@@ -26,7 +26,7 @@ def judged(
     tokens = draw(models[writer], rng)
     found = ["It does not load." if i == broken else scores(models[i], tokens) for i in range(3)]
     whole = text(AUTHORS, found, human)
-    each = [known.attribution(whole, number, "", DETECTORS, 0.01) for number in range(3)]
+    each = known.attributions(whole, "", DETECTORS, 0.01)
     sets = [judge_set(whole, role, each, 0.01) for role in ("sanctioned", "other")]
     return each, [one for one in sets if one]
 

@@ -9,6 +9,7 @@ import pytest
 
 from llm_audit.attribution.text import under
 from llm_audit.scoring.tokens import Decoding
+from llm_audit.stats.alignment import CAP, ESCAPE
 from tests.attribution.world import N, author, draw, laws, scores, text
 
 
@@ -60,7 +61,8 @@ def test_other_tokens_are_compared_at_the_ends_of_words() -> None:
     assert not whole.same_tokens(0, 1)
     own = mine[Decoding()].logprob.astype(np.float64)
     ratio = np.cumsum(whole.columns(mine[Decoding()], [1])[:, 0] - own)
-    expected = np.cumsum(found.logprob.astype(np.float64)) - np.cumsum(own)[1::2] * (1 - 0.005)
+    steps = found.logprob.astype(np.float64) - own.reshape(-1, 2).sum(axis=1)
+    expected = np.cumsum(np.minimum(steps, np.log(CAP)) - np.log1p(ESCAPE * CAP))
     np.testing.assert_allclose(ratio[1::2], expected, atol=1e-3)
     np.testing.assert_allclose(ratio[2::2], ratio[1:-1:2], atol=1e-9)
 

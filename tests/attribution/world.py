@@ -76,7 +76,7 @@ def author(name: str, role: Role = "candidate") -> Author:
     """A candidate whose model is never loaded."""
     candidate = Candidate.parse(name)
     config = {"vocab_size": VOCABULARY}
-    stored = StoredModel(candidate.model, Path(), "0" * 64, config, {}, None, {})
+    stored = StoredModel(candidate.model, Path(), "0" * 64, config, {}, "{{ messages[0].content }}", {})
     return Author(candidate, role, Session(stored))
 
 

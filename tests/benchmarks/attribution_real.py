@@ -7,12 +7,13 @@ prints the tables of README.md. Run: `python -m tests.benchmarks.attribution_rea
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from llm_audit.attribution import known
@@ -34,7 +35,6 @@ PROMPTS = Path(__file__).with_name("prompts.txt")
 ALPHAS = (0.05, 0.01, 0.001)
 LENGTHS = (50, 100, 200, 300)
 WORDS = (5, 10, 20, 40)
-DECIDING = ("AUD202", "AUD203", "AUD204")
 SETTINGS = {
     "t1": "smollm2-135m-instruct",
     "t08": "smollm2-135m-instruct@temperature=0.8",
@@ -91,16 +91,44 @@ def score(records: Sequence[Generation], authors: Sequence[Author], *, as_drawn:
     return [[row[each.index(author.session)] for author in authors] for row in table]
 
 
-def judge(record: Generation, authors: Sequence[Author], scores: Sequence[Scores], number: int) -> Attribution:
-    """What `attribute` says of candidate `number`."""
+def judge(record: Generation, authors: Sequence[Author], scores: Sequence[Scores]) -> list[Attribution]:
+    """What `attribute` says of every candidate."""
     raw = RawText("generated", "0" * 64, "utf-8", record.text, len(record.text))
-    return known.attribution(Text(raw, person(), authors, scores), number, "known", find((), null="model"), 0.01)
+    return known.attributions(Text(raw, person(), authors, scores), "known", find((), null="model"), 0.01)
 
 
 def rate(hits: int, n: int) -> str:
     """A share with its exact 95 % interval."""
     interval = binomtest(hits, n).proportion_ci(0.95, "exact")
     return f"{hits / n:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+class Cell(NamedTuple):
+    """Texts drawn under one setting and tested under another, cut to one length."""
+
+    drawn: str
+    tested: str
+    tokens: int
+    p_values: NDArray[np.float64]  # (texts, 5): AUD201 to AUD204, and all that decide
+
+
+def settings_cells(*, as_drawn: bool) -> Iterator[Cell]:
+    """Every pair of settings at every length that 20 texts reach."""
+    session = _session("smollm2-135m-instruct")
+    authors = [Author(Candidate.parse(spec), "candidate", session) for spec in SETTINGS.values()]
+    for drawn in SETTINGS:
+        records = [one for run in RUNS if run.name.startswith(f"{drawn}-") for one in generations(run)]
+        scored = score(records, authors, as_drawn=as_drawn)
+        for tokens in LENGTHS:
+            judged = []
+            for record, row in zip(records, scored, strict=True):
+                cut = [{decoding: scores[:tokens] for decoding, scores in one.items()} for one in row]
+                if len(next(iter(cut[0].values()))) == tokens:
+                    judged.append(judge(record, authors, cut))
+            if len(judged) >= 20:
+                for tested, found in zip(SETTINGS, zip(*judged, strict=True), strict=True):
+                    p_values = [[test.p_value for test in one.tests] + [one.p_value] for one in found]
+                    yield Cell(drawn, tested, tokens, np.array(p_values, dtype=np.float64))
 
 
 def settings_table(*, as_drawn: bool) -> list[str]:
@@ -112,37 +140,25 @@ def settings_table(*, as_drawn: bool) -> list[str]:
         "| drawn with | tested as | tokens | texts | AUD201 z (approximate) | AUD202 | AUD203 | AUD204 | all (Bonferroni) |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    session = _session("smollm2-135m-instruct")
-    authors = [Author(Candidate.parse(spec), "candidate", session) for spec in SETTINGS.values()]
-    for drawn in SETTINGS:
-        records = [one for run in RUNS if run.name.startswith(f"{drawn}-") for one in generations(run)]
-        scored = score(records, authors, as_drawn=as_drawn)
-        for tested, name in enumerate(SETTINGS):
-            for length in LENGTHS:
-                chosen = [(record, row) for record, row in zip(records, scored, strict=True) if len(_any(row[0])) >= length]
-                p_values = []
-                for record, row in chosen:
-                    cut = [{decoding: scores[:length] for decoding, scores in one.items()} for one in row]
-                    found = judge(record, authors, cut, tested)
-                    p_values.append([test.p_value for test in found.tests] + [found.p_value])
-                if len(p_values) < 20:
-                    continue
-                p = np.array(p_values, dtype=np.float64)
-                cells = [" / ".join(f"{(column <= alpha).mean():.3f}" for alpha in ALPHAS) for column in p.T]
-                mark = f"**{name}**" if name == drawn else name
-                rows.append(f"| {drawn} | {mark} | {length} | {len(p)} | " + " | ".join(cells) + " |")
+    for drawn, tested, tokens, p in settings_cells(as_drawn=as_drawn):
+        cells = [" / ".join(f"{(column <= alpha).mean():.3f}" for alpha in ALPHAS) for column in p.T]
+        mark = f"**{tested}**" if tested == drawn else tested
+        rows.append(f"| {drawn} | {mark} | {tokens} | {len(p)} | " + " | ".join(cells) + " |")
     return rows
 
 
-def pair_table() -> list[str]:
-    """Two models with different tokenizers, each other's only rival: e-values of at least 100, by length."""
-    rows = [
-        "Texts read anew; both models got the prompt as plain text. Right: e >= 100 against the other model; wrong: against "
-        "the true one. The rest is undecided.",
-        "",
-        "| written by | words | texts | right | wrong | undecided |",
-        "|---|---|---|---|---|---|",
-    ]
+class Pair(NamedTuple):
+    """Texts of one of two models, cut to a number of words: how many have e >= 100 against the other, against the true one."""
+
+    writer: str
+    words: int
+    n: int
+    right: int
+    wrong: int
+
+
+def pair_cells() -> Iterator[Pair]:
+    """Two models with different tokenizers, each other's only rival."""
     authors = [Author(Candidate.parse(spec), "candidate", _session(spec.split("@")[0])) for spec in PAIR.values()]
     for writer, name in enumerate(PAIR):
         (run,) = [run for run in RUNS if run.name == name]
@@ -156,34 +172,43 @@ def pair_table() -> list[str]:
                     continue
                 n += 1
                 cut = [
-                    {d: s[: int(np.searchsorted(s.char_end, ends[words - 1], "right"))] for d, s in one.items()} for one in row
+                    {
+                        decoding: found[: int(np.searchsorted(found.char_end, ends[words - 1], "right"))]
+                        for decoding, found in one.items()
+                    }
+                    for one in row
                 ]
                 raw = RawText("generated", "0" * 64, "utf-8", record.text, len(record.text))
                 text = Text(raw, person(), authors, cut)
                 right += text.against([1 - writer], [writer]) >= np.log(100)
                 wrong += text.against([writer], [1 - writer]) >= np.log(100)
-            rows.append(f"| {name} | {words} | {n} | {rate(right, n)} | {rate(wrong, n)} | {(n - right - wrong) / n:.3f} |")
+            yield Pair(name, words, n, right, wrong)
+
+
+def pair_table() -> list[str]:
+    """The rates of `pair_cells`, with intervals."""
+    rows = [
+        "Texts read anew; both models got the prompt as plain text. Right: e >= 100 against the other model; wrong: against "
+        "the true one. The rest is undecided.",
+        "",
+        "| written by | words | texts | right | wrong | undecided |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, words, n, right, wrong in pair_cells():
+        rows.append(f"| {name} | {words} | {n} | {rate(right, n)} | {rate(wrong, n)} | {(n - right - wrong) / n:.3f} |")
     return rows
 
 
-def _any(scores: Scores) -> object:
-    return next(iter(scores.values()))
-
-
-_stack = ExitStack()
-
-
+@cache
 def _session(model: str) -> Session:
-    cache = _stack.enter_context(ScoreCache(cache_root() / "generations" / "scores.sqlite"))
-    return Session(Store().resolve(model, offline=True), cache=cache)
+    return Session(Store().resolve(model, offline=False), cache=ScoreCache(cache_root() / "generations" / "scores.sqlite"))
 
 
 def main() -> None:
     """Print every table."""
-    with _stack:
-        for as_drawn in (True, False):
-            print("\n".join(settings_table(as_drawn=as_drawn)), end="\n\n", flush=True)
-        print("\n".join(pair_table()))
+    for as_drawn in (True, False):
+        print("\n".join(settings_table(as_drawn=as_drawn)), end="\n\n", flush=True)
+    print("\n".join(pair_table()))
 
 
 if __name__ == "__main__":

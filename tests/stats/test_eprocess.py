@@ -148,21 +148,22 @@ def test_the_path_against_a_loop() -> None:
     assert process.log_peak == max(0.0, *process.path)
     assert process.p_fixed == min(1.0, math.exp(-process.log_e))
     assert process.p_anytime == math.exp(-process.log_peak)
-    left_out = [eprocess.mixture(np.delete(steps, t, axis=0)).log_e for t in range(len(steps))]
+    risen = steps[: int(process.path.argmax()) + 1]
+    left_out = [eprocess.mixture(np.delete(risen, t, axis=0)).log_e for t in range(len(risen))]
     assert process.dominant == np.argmin(left_out)
-    assert process.log_e_without == pytest.approx(min(left_out))
-    assert process.dominance == pytest.approx((process.log_e - min(left_out)) / process.log_e)
+    assert process.log_peak_without == pytest.approx(min(left_out))
 
 
 def test_one_token_that_carries_everything_is_named() -> None:
     steps = np.zeros((50, 3))
     steps[17] = 20.0
+    steps[18:] = -1.0  # it fades, but its peak is what counts
     process = eprocess.mixture(steps)
-    assert process.dominant == 17
-    assert (process.dominance, process.log_e_without) == pytest.approx((1, 0), abs=1e-12)
+    assert (process.dominant, process.log_peak, process.log_peak_without) == pytest.approx((17, 20, 0), abs=1e-12)
     even = eprocess.mixture(np.full((50, 3), 0.4))
-    assert even.dominance == pytest.approx(1 / 50)
-    assert eprocess.mixture(-steps).dominance == 0
+    assert even.log_peak_without == pytest.approx(49 * 0.4)
+    falling = eprocess.mixture(-np.ones((50, 3)))
+    assert (falling.dominant, falling.log_peak, falling.log_peak_without) == (-1, 0, 0)
 
 
 def test_an_impossible_token_refutes_the_null() -> None:
@@ -174,12 +175,11 @@ def test_an_impossible_token_refutes_the_null() -> None:
     process = eprocess.mixture(increments)
     assert process.log_e == process.log_peak == np.inf
     assert process.p_fixed == process.p_anytime == 0
-    assert (process.dominant, process.dominance) == (2, 1)
-    assert process.log_e_without == pytest.approx(eprocess.mixture(np.delete(increments, 2, axis=0)).log_e)
+    assert process.dominant == 2
+    assert process.log_peak_without == pytest.approx(eprocess.mixture(increments[:2]).log_e)
     logprob[4] = -np.inf
     process = eprocess.mixture(eprocess.tempering_increments(logprob, renyi, RENYI_ORDERS))
-    assert process.log_e_without == np.inf
-    assert process.dominance == 0
+    assert process.log_peak_without == pytest.approx(eprocess.mixture(increments[:2]).log_e)  # the first one is the peak
 
 
 def test_a_token_that_the_untruncated_law_excludes_refutes_the_contaminated_null_too() -> None:
@@ -190,7 +190,7 @@ def test_a_token_that_the_untruncated_law_excludes_refutes_the_contaminated_null
 
 def test_no_tokens_no_evidence() -> None:
     process = eprocess.mixture(np.empty((0, 3)))
-    assert (process.log_e, process.log_peak, process.dominance, process.dominant) == (0, 0, 0, -1)
+    assert (process.log_e, process.log_peak, process.log_peak_without, process.dominant) == (0, 0, 0, -1)
     assert process.p_fixed == process.p_anytime == 1
 
 
