@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from llm_audit.attribution import known
-from llm_audit.attribution.generations import Generation, read_generations
+from llm_audit.attribution import REFERENCE_REQUEST, known, unknown
+from llm_audit.attribution.generations import Generation, read_generations, reference_population
 from llm_audit.attribution.text import Author, Scores, Text
 from llm_audit.cli import cli
 from llm_audit.detectors import find
@@ -25,6 +26,7 @@ from llm_audit.paths import cache_root
 from llm_audit.results import Attribution
 from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.candidate import Candidate
+from llm_audit.scoring.model import load_tokenizer
 from llm_audit.scoring.request import Prompted, Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
@@ -78,9 +80,12 @@ def score(records: Sequence[Generation], authors: Sequence[Author], *, as_drawn:
     for session in dict.fromkeys(author.session for author in authors):
         mine = [author for author in authors if author.session is session]
         decodings = tuple(dict.fromkeys(decoding for author in mine for decoding in author.decodings))
+        tokenizer = load_tokenizer(session.model.folder)
+        # A text that is read as it was drawn is scored once for both tables.
+        as_read = [tuple(tokenizer.encode(one.text, add_special_tokens=False).ids) == one.token_ids for one in records]
         prompted = [
-            Prompted(one.text, mine[0].candidate.fill(session.model, one.prompt), one.token_ids if as_drawn else None)
-            for one in records
+            Prompted(one.text, mine[0].candidate.fill(session.model, one.prompt), one.token_ids if as_drawn or same else None)
+            for one, same in zip(records, as_read, strict=True)
         ]
         for row, found in zip(
             table, session.score_each(prompted, Request(Windowing(512, first_only=True)), decodings), strict=True
@@ -199,6 +204,49 @@ def pair_table() -> list[str]:
     return rows
 
 
+class Unknown(NamedTuple):
+    """Texts whose prompt is held to be unknown, against reference generations for other prompts."""
+
+    drawn: str
+    n: int
+    references: int
+    p_values: list[float]
+
+
+def unknown_cells() -> Iterator[Unknown]:
+    """Reference: T = 1, 180 prompts. Tested: texts for 60 other prompts, drawn with each setting."""
+    session = _session("smollm2-135m-instruct")
+    author = Author(Candidate.parse(SETTINGS["t1"]), "candidate", session)
+    short, *_ = [run for run in RUNS if run.name == "t1-short"]
+    detectors = find((), null="model")
+    reference = reference_population("t1", generations(short)[60:], author, detectors)
+    author = replace(author, references=(reference,))
+    for drawn in SETTINGS:
+        (run,) = [run for run in RUNS if run.name == f"{drawn}-long"]
+        p_values = []
+        for record in generations(run):
+            (found,) = session.score_each([record.text], REFERENCE_REQUEST, author.decodings)
+            raw = RawText("generated", "0" * 64, "utf-8", record.text, len(record.text))
+            text = Text(raw, person(), [author], [dict(zip(author.decodings, found, strict=True))])
+            judged = unknown.attribution(text, 0, detectors, 0.05)
+            if judged.p_value is not None:
+                p_values.append(judged.p_value)
+        yield Unknown(drawn, len(p_values), reference.n, p_values)
+
+
+def unknown_table() -> list[str]:
+    """The share with p <= .05."""
+    rows = [
+        "The prompt held to be unknown: texts for 60 prompts against reference generations at temperature 1 for 180 others.",
+        "",
+        "| drawn with | texts | references | p <= .05 |",
+        "|---|---|---|---|",
+    ]
+    for drawn, n, references, p_values in unknown_cells():
+        rows.append(f"| {drawn} | {n} | {references} | {rate(sum(p <= 0.05 for p in p_values), n)} |")
+    return rows
+
+
 @cache
 def _session(model: str) -> Session:
     return Session(Store().resolve(model, offline=False), cache=ScoreCache(cache_root() / "generations" / "scores.sqlite"))
@@ -208,7 +256,8 @@ def main() -> None:
     """Print every table."""
     for as_drawn in (True, False):
         print("\n".join(settings_table(as_drawn=as_drawn)), end="\n\n", flush=True)
-    print("\n".join(pair_table()))
+    print("\n".join(pair_table()), end="\n\n", flush=True)
+    print("\n".join(unknown_table()))
 
 
 if __name__ == "__main__":
