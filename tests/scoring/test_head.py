@@ -70,6 +70,16 @@ def test_decoding_settings_are_those_of_transformers(decoding: Decoding, vocabul
     assert_within_oracle_error(found, exact, rounded)
 
 
+def test_a_nucleus_larger_than_looked_for_at_first_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    states, weight, targets = random_case(40, 3001, hidden=8, seed=3)
+    weight *= 0.5
+    (whole,) = Head(weight, Decoding(top_p=0.8))(states, targets)
+    monkeypatch.setattr(head_module, "NUCLEUS", 7)
+    (small,) = Head(weight, Decoding(top_p=0.8))(states, targets)
+    for name, column in whole.items():
+        np.testing.assert_array_equal(small[name], column, err_msg=name)
+
+
 def test_several_settings_of_one_pass_do_not_touch_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     states, weight, targets = random_case(20, 300)
     settings = (Decoding(top_p=0.8), Decoding(), Decoding(temperature=0.7, top_k=9))
