@@ -61,7 +61,8 @@ class Sampler:
         self.model = causal_model(folder, self.device, torch.bfloat16 if device == "cuda" else torch.float32)
         ends = self.model.config.eos_token_id
         if (folder / "generation_config.json").exists():  # chat models end their turn with a token that only this names
-            ends = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id or ends
+            named = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
+            ends = ends if named is None else named
         self.ends = frozenset([] if ends is None else ends if isinstance(ends, list) else [ends])
 
     def __call__(
