@@ -76,7 +76,7 @@ def read_generations(path: Path) -> list[Generation]:
         raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
     if not found:
         raise AuditError(f"{path} holds no generations.")
-    if len({(one.digest, one.decoding) for one in found}) > 1:
+    if len({(one.digest, one.decoding, one.template) for one in found}) > 1:
         raise AuditError(f"{path} mixes models or settings; a population is of one model under one setting.")
     return found
 

@@ -58,7 +58,7 @@ class Run(NamedTuple):
 RUNS = (
     *(Run(f"{name}-short", spec, 240, 100, seed) for seed, (name, spec) in enumerate(SETTINGS.items(), start=1)),
     *(Run(f"{name}-long", spec, 60, 300, 10 + seed) for seed, (name, spec) in enumerate(SETTINGS.items(), start=1)),
-    *(Run(name, spec, 100, 100, seed) for seed, (name, spec) in enumerate(PAIR.items(), start=4)),
+    *(Run(name, spec, 180, 64, seed) for seed, (name, spec) in enumerate(PAIR.items(), start=4)),
 )
 
 
