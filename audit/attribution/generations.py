@@ -62,12 +62,13 @@ class Generation(BaseModel):
 
 def read_generations(path: Path) -> list[Generation]:
     """The records of a file that `llm-audit generate` wrote; AuditError if a line is none, or if they are of several kinds."""
-    found = []
+    found, kinds = [], set()
     try:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 try:
-                    found.append(Generation.model_validate_json(line))
+                    found.append(record := Generation.model_validate_json(line))
+                    kinds.add((record.digest, record.decoding, record.template))
                 except (ValidationError, ValueError) as error:
                     raise AuditError(f"Line {number} of {path} was not written by `llm-audit generate`; remove it.") from error
     except UnicodeDecodeError as error:
@@ -76,7 +77,7 @@ def read_generations(path: Path) -> list[Generation]:
         raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
     if not found:
         raise AuditError(f"{path} holds no generations.")
-    if len({(one.digest, one.decoding, one.template) for one in found}) > 1:
+    if len(kinds) > 1:
         raise AuditError(f"{path} mixes models or settings; a population is of one model under one setting.")
     return found
 

@@ -201,7 +201,7 @@ class Engine:
             "context": (rows - np.repeat([w["window"].start for w in windows], counts)).astype(np.int32),
         }
         names = [name for name in (windows[0] if windows else ()) if name not in {"window", "n", "states"}]
-        columns = {name: np.concatenate([w[name] for w in windows]) for name in names} if windows else _no_rows()
+        columns = {name: np.concatenate([w[name] for w in windows]) for name in names} if names else _no_rows()
         if self.request.hidden_layers and windows:
             starts = np.cumsum([0, *counts])
             columns["states"] = np.concatenate([w["states"] for w in windows])

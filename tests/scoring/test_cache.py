@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -9,7 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -17,8 +19,8 @@ import numpy as np
 import pytest
 
 from llm_audit.scoring.cache import ScoreCache, Scorer
-from llm_audit.scoring.request import Request, Windowing
-from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding, TokenScores
+from llm_audit.scoring.request import Prompted, Request, Windowing
+from llm_audit.scoring.tokens import COLUMNS_VERSION, RENYI_ORDERS, Decoding, TokenScores
 
 SCORER = Scorer(model="m" * 64, dtype="float32", device="cpu", request=Request())
 VARIANTS = {
@@ -101,6 +103,34 @@ def test_the_variants_above_leave_no_setting_out() -> None:
 @pytest.mark.parametrize("other", ["", "A text", "a text.", "a text ", "a\u00a0text"])
 def test_texts_that_differ_in_a_character_share_no_key(other: str) -> None:
     assert SCORER.key(other) != SCORER.key("a text")
+
+
+def test_the_key_of_a_plain_text_is_what_it_was_before_there_were_prompts() -> None:
+    identity = {"columns": COLUMNS_VERSION, "text": hashlib.sha256(b"a text").hexdigest(), **asdict(SCORER)}
+    assert SCORER.key("a text") == hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=32).digest()
+
+
+def test_texts_with_other_prompts_or_tokens_share_no_key() -> None:
+    different: list[str | Prompted] = [
+        "a text",
+        Prompted("a text"),
+        Prompted("a text", ""),
+        Prompted("a text", "a prompt"),
+        Prompted("a text", "a prompt "),
+        Prompted("prompt a text", "a "),
+        Prompted("a prompt", "a text"),
+        Prompted("a text", "null"),
+        Prompted("a text", "a prompt", ()),
+        Prompted("a text", "a prompt", (1, 23)),
+        Prompted("a text", "a prompt", (12, 3)),
+        Prompted("a text", token_ids=(12, 3)),
+        '["a text", "a prompt", null]',
+        Prompted("a text \ud83d"),  # half a character, as a model may spell it
+        Prompted("a text", "\ud83d"),
+    ]
+    keys = [SCORER.key(text) for text in different]
+    assert len(set(keys)) == len(different)
+    assert keys == [SCORER.key(text if isinstance(text, str) else replace(text)) for text in different]
 
 
 def test_equal_settings_give_the_same_key_in_every_process() -> None:

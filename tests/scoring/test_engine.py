@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 from fixtures.tiny_models import SENTENCES
 from llm_audit.errors import AuditError
 from llm_audit.scoring.engine import Engine
+from llm_audit.scoring.llama import LlamaBody
 from llm_audit.scoring.model import LanguageModel, load
-from llm_audit.scoring.request import Request, Window, Windowing
+from llm_audit.scoring.request import Prompted, Request, Window, Windowing
 from llm_audit.scoring.tokens import Decoding, TokenScores
 from tests.scoring import oracle
 from tests.scoring.test_head import assert_within_oracle_error
@@ -27,11 +30,13 @@ def llama(tiny_llama: Path) -> LanguageModel:
     return load("tiny", "digest", tiny_llama)
 
 
-def score(model: LanguageModel, texts: list[str], request: Request | None = None) -> list[TokenScores]:
+def score(model: LanguageModel, texts: Sequence[str | Prompted], request: Request | None = None) -> list[TokenScores]:
     return list(Engine(model, request or Request()).score(texts))
 
 
-def by_transformers(folder: Path, scores: TokenScores, dtype: torch.dtype, decoding: Decoding) -> dict[str, np.ndarray]:
+def by_transformers(
+    folder: Path, scores: TokenScores, dtype: torch.dtype, decoding: Decoding, before: Sequence[int] = (0,)
+) -> dict[str, np.ndarray]:
     """The oracle on the logits of transformers, computed throughout in `dtype`."""
     from transformers import AutoModelForCausalLM
 
@@ -39,8 +44,8 @@ def by_transformers(folder: Path, scores: TokenScores, dtype: torch.dtype, decod
     rows = []
     with torch.inference_mode():
         for window in scores.windows():
-            ids = torch.tensor([[0, *window.token_id.tolist()]])
-            logits = model(ids).logits[0]
+            ids = torch.tensor([[*before, *window.token_id.tolist()]])
+            logits = model(ids).logits[0, len(before) - 1 :]
             rows += [
                 oracle.one_token(row, token, decoding) for row, token in zip(logits, window.token_id.tolist(), strict=False)
             ]
@@ -197,8 +202,6 @@ def test_two_models_with_one_vocabulary(llama: LanguageModel, tiny_rival: Path) 
 
 
 def test_different_vocabularies_are_refused(llama: LanguageModel, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     from tokenizers import Tokenizer
 
     from fixtures.tiny_models import write_tokenizer
@@ -221,3 +224,199 @@ def test_bfloat16_body_stays_close(tiny_llama: Path, llama: LanguageModel) -> No
     assert low.logprob.dtype == np.float32
     assert np.sqrt(np.mean((low.logprob - full.logprob) ** 2)) < 0.3
     assert abs(low.logprob.mean() - full.logprob.mean()) < 0.05
+
+
+# What stood before the text
+
+PROMPT = "<s>Q: Zürich, 木工 or 🪚?\nA:"
+
+
+@pytest.mark.parametrize("architecture", ["tiny_llama", "tiny_gpt2"])
+@pytest.mark.parametrize("decoding", [Decoding(), Decoding(temperature=0.8, top_p=0.95)], ids=str)
+def test_a_prompt_stands_before_the_text_instead_of_the_prefix(
+    architecture: str, decoding: Decoding, request: pytest.FixtureRequest
+) -> None:
+    folder: Path = request.getfixturevalue(architecture)
+    model = load("tiny", "digest", folder)
+    before = model.encode_prompt(PROMPT)
+    (scores,) = score(model, [Prompted(TEXTS[3], PROMPT)], Request(Windowing(30), decoding))
+    assert scores.window.max() > 0  # every window of the text follows the prompt
+    found = {name: getattr(scores, name) for name in oracle.NUMERIC}
+    exact, rounded = (by_transformers(folder, scores, dtype, decoding, before) for dtype in (torch.float64, torch.float32))
+    assert_within_oracle_error(found, *({name: columns[name] for name in found} for columns in (exact, rounded)))
+    (plain,) = score(model, [TEXTS[3]], Request(Windowing(30), decoding))
+    for name in ("token_id", "char_start", "char_end", "window", "context"):
+        np.testing.assert_array_equal(getattr(scores, name), getattr(plain, name))
+    assert abs(scores.entropy - plain.entropy).max() > 0.1  # it is another question
+
+
+def test_control_tokens_are_read_as_such_in_a_prompt_alone(llama: LanguageModel) -> None:
+    assert llama.encode_prompt("<s>a<s>") == [0, *llama.tokenizer.encode("a").ids, 0]
+    (scores,) = score(llama, [Prompted("<s>a<s>", "<s>a<s>")])
+    assert 0 not in scores.token_id
+    assert llama.decode(scores.token_id.tolist()) == "<s>a<s>"
+    (alone,) = score(llama, ["<s>a<s>"])
+    np.testing.assert_array_equal(scores.token_id, alone.token_id)
+    assert llama.encode_prompt(None) == [0]
+
+
+def test_a_prompt_that_is_the_prefix_changes_nothing(llama: LanguageModel) -> None:
+    plain, none, prefix = score(llama, [TEXTS[3], Prompted(TEXTS[3]), Prompted(TEXTS[3], "<s>")])
+    for scores in (none, prefix):
+        np.testing.assert_array_equal(scores.rank, plain.rank)
+        np.testing.assert_allclose(scores.logprob, plain.logprob, atol=1e-4)
+
+
+@pytest.mark.parametrize("text", ["ab", SENTENCES[2]])
+def test_with_nothing_before_it_the_first_token_has_no_score(llama: LanguageModel, text: str) -> None:
+    without = replace(llama, prefix=None)
+    for model, prompted in ((llama, Prompted(text, "")), (without, Prompted(text)), (without, text)):
+        (scores,) = score(model, [prompted])
+        ids = llama.tokenizer.encode(text)
+        assert scores.token_id.tolist() == ids.ids[1:]
+        assert list(zip(scores.char_start, scores.char_end, strict=True)) == ids.offsets[1:]
+        assert scores.context.tolist() == list(range(1, len(ids.ids)))
+
+
+def test_with_nothing_before_it_a_single_token_has_no_score(llama: LanguageModel) -> None:
+    (scores,) = score(replace(llama, prefix=None), ["a"])
+    assert len(scores) == 0
+
+
+@pytest.mark.xfail(raises=KeyError, reason="a pack without scored tokens has no columns")
+def test_with_nothing_before_it_a_last_window_of_one_token_has_no_score(
+    llama: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_audit.scoring.engine.PACK_TOKENS", 10)
+    (scores,) = score(replace(llama, prefix=None), ["7" * 21], Request(Windowing(10)))
+    assert scores.context.tolist() == [*range(1, 10), *range(1, 10)]
+
+
+def test_prompts_of_all_lengths_in_one_batch(llama: LanguageModel) -> None:
+    batch = [Prompted(text, prompt) for text in TEXTS for prompt in (None, "<s>", PROMPT, PROMPT * 5)]
+    mixed: list[str | Prompted] = [*batch, *TEXTS]
+    together = score(llama, mixed)
+    for text, scores in zip(mixed, together, strict=True):
+        (alone,) = score(llama, [text])
+        np.testing.assert_array_equal(scores.rank, alone.rank)
+        for name in oracle.NUMERIC:
+            np.testing.assert_allclose(getattr(scores, name), getattr(alone, name), atol=1e-4, err_msg=name)
+
+
+def test_states_are_those_of_the_text_after_its_prompt(llama: LanguageModel) -> None:
+    (scores,) = score(llama, [Prompted(TEXTS[3], PROMPT)], Request(hidden_layers=(1,)))
+    assert scores.states is not None
+    assert scores.state_start is not None
+    assert scores.state_start.tolist() == list(range(0, len(scores) - 15, 16))
+    before = llama.encode_prompt(PROMPT)
+    ids = torch.tensor([*before, *scores.token_id.tolist()])
+    with torch.inference_mode():
+        _, (middle,) = llama.body(ids, [len(ids)], layers=(1,))
+    own = middle[len(before) :][:16].mean(0)
+    np.testing.assert_allclose(scores.states[0, 0], own, atol=1e-3, rtol=1e-3)
+
+
+def test_a_long_prompt_makes_the_windows_small(llama: LanguageModel) -> None:
+    (scores,) = score(llama, [Prompted(TEXTS[3], "<s>" * 2018)])
+    assert len(scores) == len(score(llama, [TEXTS[3]])[0]) > 30
+    assert scores.context.max() == 2048 - 2018 - 1
+
+
+@pytest.mark.parametrize(("tokens", "overlap"), [(2048, 0), (2049, 0), (5000, 0), (2040, 8)])
+def test_a_prompt_that_leaves_no_room_is_refused(llama: LanguageModel, tokens: int, overlap: int) -> None:
+    with pytest.raises(AuditError, match=rf"^The prompt has {tokens:,} tokens, and tiny sees 2,048 at once: no room is left"):
+        score(llama, ["a", Prompted("a", "<s>" * tokens)], Request(Windowing(64, overlap)))
+
+
+# Tokens as they were sampled
+
+
+def bytes_of(model: LanguageModel, text: str) -> tuple[int, ...]:
+    """The text letter by letter, as no tokenizer would read it."""
+    from tokenizers import pre_tokenizers
+
+    (((spelt, _)),) = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(text)
+    return tuple(model.tokenizer.token_to_id(letter) for letter in spelt)
+
+
+def test_given_tokens_are_scored_instead_of_the_tokenizers(llama: LanguageModel) -> None:
+    text = "naïve 🪚 木!"
+    ids = bytes_of(llama, text)
+    (scores,) = score(llama, [Prompted(text, token_ids=ids)])
+    assert scores.token_id.tolist() == list(ids)
+    (canonical,) = score(llama, [text])
+    assert len(scores) == len(text.encode()) > len(canonical)
+    ranges = list(zip(scores.char_start.tolist(), scores.char_end.tolist(), strict=True))
+    assert ranges == [(i, i + 1) for i, letter in enumerate(text) for _ in letter.encode()]  # a character's bytes share it
+    together = torch.tensor([[0, *ids]])
+    with torch.inference_mode():
+        hidden, _ = llama.body(together[0], [together.shape[1]])
+        logprobs = (hidden @ llama.head_weight.T).log_softmax(1)[:-1].gather(1, together[0, 1:, None])[:, 0]
+    np.testing.assert_allclose(scores.logprob, logprobs, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", *SENTENCES, "🏴󠁧󠁢󠁳󠁣󠁴󠁿 and 👩‍👩‍👧", "木工は板を測った", "one\r\ntwo\r\n", "\ufeffa\u00a0\n\n b  c"]
+)
+def test_characters_of_given_tokens_are_those_of_the_tokenizer(llama: LanguageModel, text: str) -> None:
+    """But that a token with only the first bytes of a character does not count as that character's."""
+    encoding = llama.tokenizer.encode(text, add_special_tokens=False)
+    for (start, end), (expected_start, expected_end) in zip(llama.offsets(encoding.ids), encoding.offsets, strict=True):
+        assert start == expected_start
+        assert max(start + 1, expected_end - 1) <= end <= expected_end
+    plain, given = score(llama, [text, Prompted(text, token_ids=tuple(encoding.ids))])
+    assert given.to_bytes() == plain.to_bytes()
+
+
+@given(st.lists(st.integers(1, 399), max_size=40))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_tokens_have_their_characters(llama: LanguageModel, ids: list[int]) -> None:
+    """Drawn at random, most bytes make no character; what does is in the range of its token."""
+    text, ranges = llama.decode(ids), llama.offsets(ids)
+    assert len(ranges) == len(ids)
+    assert ranges == sorted(ranges)
+    for token, (start, end) in zip(ids, ranges, strict=True):
+        assert 0 <= start <= end <= len(text)
+        said = llama.decode([token])
+        assert not said.isascii() or text[start:end].endswith(said)
+
+
+# Several settings
+
+
+DECODINGS = [
+    Decoding(temperature=0.7),
+    Decoding(),
+    Decoding(top_k=5),
+    Decoding(temperature=0.7, top_p=0.9),
+    Decoding(min_p=0.2),
+]
+
+
+@pytest.mark.parametrize(
+    ("request_", "with_reference"),
+    [(Request(Windowing(40)), True), (Request(Windowing(300), hidden_layers=(1,), top_k=7), False)],
+)
+def test_each_of_several_settings_is_scored_as_if_alone(
+    llama: LanguageModel, tiny_rival: Path, request_: Request, with_reference: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rival = load("rival", "other", tiny_rival) if with_reference else None
+    texts = [TEXTS[0], TEXTS[4], Prompted(TEXTS[3], PROMPT)]
+    alone = [list(Engine(llama, replace(request_, decoding=one), rival).score(texts)) for one in DECODINGS]
+    seen, body = [], LlamaBody.__call__
+
+    def counted(self: LlamaBody, ids: torch.Tensor, *rest: object) -> object:
+        seen.append(len(ids))
+        return body(self, ids, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LlamaBody, "__call__", counted)
+    list(Engine(llama, request_, rival).score(texts))
+    once = seen.copy()
+    together = list(Engine(llama, request_, rival, decodings=DECODINGS).score_each(texts))
+    assert seen == once * 2  # however many settings
+    for text, found in enumerate(together):
+        assert len(found) == len(DECODINGS)
+        for setting, scores in enumerate(found):
+            assert scores.to_bytes() == alone[setting][text].to_bytes()
+    first = [scores.to_bytes() for scores in Engine(llama, request_, rival, decodings=DECODINGS).score(texts)]
+    assert first == [scores.to_bytes() for scores in alone[0]]
