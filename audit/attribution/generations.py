@@ -113,6 +113,8 @@ def reference_population(
     for another such prompt. Equal texts for different prompts both count. Detectors that need rivals are left out.
     """
     (decoding,) = author.candidate.decodings
+    if len({one.prompt for one in generations}) < 2:
+        raise AuditError("All generations are for one prompt; draw some for many, like those that the tested texts answer.")
     texts = [one.text.rstrip("\n") for one in {one.prompt: one for one in reversed(generations)}.values()]
     sheet = Datasheet(
         name=name,

@@ -98,6 +98,7 @@ def command(
         sessions = {model: session(model) for model in dict.fromkeys(candidate.model for _, candidate in parsed)}
         authors = [Author(candidate, role, sessions[candidate.model], generations) for role, candidate in parsed]
         human = session(None)
+        plan.check_comparable(human, people)
         against_people = plan.Settings(
             alpha=alpha,
             detectors=known_to(people.scores, (), model=human.model.digest, weights=people.datasheet.weights),

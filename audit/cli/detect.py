@@ -59,6 +59,7 @@ def command(
         find(detectors, own)  # an unknown name must not cost a download
     reference_texts = load(population or DEFAULT_POPULATION)
     with scoring_session(model, reference, device, offline, no_cache) as session:
+        plan.check_comparable(session, reference_texts)
         sheet = reference_texts.datasheet
         chosen = known_to(reference_texts.scores, detectors, own=own, model=session.model.digest, weights=sheet.weights)
         settings = plan.Settings(alpha=alpha, detectors=chosen, population=reference_texts, keep_text=not no_text)

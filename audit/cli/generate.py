@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -47,19 +48,21 @@ def command(
     if len(candidate.decodings) > 1:
         raise AuditError(f"{author!r} stands for {len(candidate.decodings)} settings; texts are drawn under one.")
     (decoding,) = candidate.decodings
+    if output.exists():
+        raise AuditError(f"Cannot write {output}: it exists already.")
     asked = read_prompts(prompts) if prompts else [""]
     asked = [asked[i % len(asked)] for i in range(count or len(asked))]
     with scoring_session(candidate.model, None, device, offline, no_cache) as session:
         model = session.model
         read = [candidate.fill(model, prompt) if prompt else None for prompt in asked]
-        try:
-            file = output.open("x", encoding="utf-8")
-        except OSError as error:
-            raise AuditError(f"Cannot write {output}: {error.strerror}.") from error
         from llm_audit.scoring.generate import Sampler
 
-        with file, fraction_bar("Drawing") as progress:
+        with fraction_bar("Drawing") as progress, ExitStack() as stack:
             drawn = Sampler(model, device)(read, decoding, max_tokens, seed, progress)
+            try:
+                file = stack.enter_context(output.open("x", encoding="utf-8"))
+            except OSError as error:
+                raise AuditError(f"Cannot write {output}: {error.strerror}.") from error
             for number, (prompt, sample) in enumerate(zip(asked, drawn, strict=True)):
                 record = Generation(
                     text=sample.text,

@@ -60,6 +60,9 @@ class Candidate:
         if not model:
             raise AuditError(f"{spec!r} names no model; write MODEL@{settings}.")
         numbers = {key: [_number(spec, key, value) for value in values] for key, values in chosen.items()}
+        count = math.prod(map(len, numbers.values()))
+        if count > MOST_SETTINGS:
+            raise AuditError(f"{spec!r} stands for {count:,} settings; at most {MOST_SETTINGS} are tried.")
         decodings = []
         for combination in itertools.product(*numbers.values()):
             try:
@@ -72,8 +75,6 @@ class Candidate:
                     f"{spec!r}: {said} is no decoding setting; temperature is in [0.01, 100], top_k at least 0, top_p in "
                     "(0, 1], min_p in [0, 1]. Greedy decoding (temperature 0) leaves nothing to chance, hence nothing to test."
                 ) from None
-        if len(decodings) > MOST_SETTINGS:
-            raise AuditError(f"{spec!r} stands for {len(decodings)} settings; at most {MOST_SETTINGS} are tried.")
         return cls(spec, model, tuple(dict.fromkeys(decodings)) or (Decoding(),), template[0])
 
     def fill(self, model: StoredModel, prompt: str) -> str:

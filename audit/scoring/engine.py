@@ -200,8 +200,9 @@ class Engine:
             "window": np.repeat(np.arange(len(windows), dtype=np.int32), counts),
             "context": (rows - np.repeat([w["window"].start for w in windows], counts)).astype(np.int32),
         }
-        names = [name for name in (windows[0] if windows else ()) if name not in {"window", "n", "states"}]
-        columns = {name: np.concatenate([w[name] for w in windows]) for name in names} if names else _no_rows()
+        filled = [w for w in windows if w["n"]]  # without a prefix token, the first token of a window has no score
+        names = [name for name in (filled[0] if filled else ()) if name not in {"window", "n", "states"}]
+        columns = {name: np.concatenate([w[name] for w in filled]) for name in names} if filled else _no_rows()
         if self.request.hidden_layers and windows:
             starts = np.cumsum([0, *counts])
             columns["states"] = np.concatenate([w["states"] for w in windows])

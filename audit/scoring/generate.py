@@ -73,7 +73,7 @@ class Sampler:
         seed: int,
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> Iterator[Sample]:
-        """Yield one text per prompt, in order.
+        """Check the prompts, then yield one text per prompt, in order.
 
         Args:
             prompts: as the model reads them, control tokens included; None: nothing but the prefix token.
@@ -90,8 +90,18 @@ class Sampler:
             raise AuditError(
                 f"A prompt of {longest:,} tokens and {max_tokens:,} to write exceed the {self.room:,} that the model can see."
             )
+        return self._draw(encoded, decoding, max_tokens, seed, progress)
+
+    def _draw(
+        self,
+        prompts: Sequence[Sequence[int]],
+        decoding: Decoding,
+        max_tokens: int,
+        seed: int,
+        progress: Callable[[float], None],
+    ) -> Iterator[Sample]:
         for start in range(0, len(prompts), BATCH):
-            batch = encoded[start : start + BATCH]
+            batch = prompts[start : start + BATCH]
             streams = [np.random.default_rng((seed, start + i)) for i in range(len(batch))]
 
             def within(step: int, start: int = start, size: int = len(batch)) -> None:

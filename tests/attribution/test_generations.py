@@ -201,3 +201,9 @@ def test_a_record_is_one_line_whatever_was_drawn(generations: list[Generation]) 
     assert "\r" not in line
     assert Generation.model_validate_json(line) == odd
     assert json.loads(line)["text"] == odd.text
+
+
+def test_texts_for_one_prompt_are_no_population(tiny_llama: Path, generations: list[Generation]) -> None:
+    alike = [one.model_copy(update={"prompt": ""}) for one in generations[:5]]
+    with pytest.raises(AuditError, match="All generations are for one prompt"):
+        reference_population("mine", alike, author(tiny_llama), DETECTORS)

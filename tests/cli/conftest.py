@@ -10,6 +10,7 @@ import pytest
 
 from llm_audit.cli import main
 from llm_audit.paths import cache_root
+from llm_audit.scoring.store import DEFAULT_MODEL
 from tests.cli.tool import HUMAN, Tool
 
 
@@ -29,7 +30,8 @@ def write_texts(path: Path, n: int, words: int = 70) -> Path:
 def embedded_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache of scores for the embedded model, which is scored slowly: shared, so that each text is scored once."""
     root = tmp_path_factory.mktemp("embedded")
-    (root / "models").symlink_to(cache_root() / "models")
+    (root / "models").mkdir()
+    (root / "models" / DEFAULT_MODEL).symlink_to(cache_root() / "models" / DEFAULT_MODEL)
     return root
 
 

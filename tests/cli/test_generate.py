@@ -115,7 +115,7 @@ def test_a_prompt_is_given_through_the_chat_template(tool: Tool, tiny_llama: Pat
             ("--prompts", "good.txt", "-o", "no/folder/drawn.jsonl"),
             "Cannot write no/folder/drawn.jsonl: No such file",
         ),
-        (SETTINGS, ("--prompts", "good.txt", "-o", "there.jsonl"), "Cannot write there.jsonl: File exists"),
+        (SETTINGS, ("--prompts", "good.txt", "-o", "there.jsonl"), "Cannot write there.jsonl: it exists already"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_sentence(
@@ -141,6 +141,7 @@ def test_what_cannot_be_drawn_is_one_sentence(
     assert (outcome.code, outcome.out) == (2, "")
     assert said in sentence(outcome)
     assert Path("there.jsonl").read_bytes() == b"kept"
+    assert not Path("new.jsonl").exists()
 
 
 def test_a_model_with_no_token_to_begin_with_must_be_asked(tool: Tool, tiny_llama: Path, prompts: Path, tmp_path: Path) -> None:

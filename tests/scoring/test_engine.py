@@ -283,7 +283,6 @@ def test_with_nothing_before_it_a_single_token_has_no_score(llama: LanguageModel
     assert len(scores) == 0
 
 
-@pytest.mark.xfail(raises=KeyError, reason="a pack without scored tokens has no columns")
 def test_with_nothing_before_it_a_last_window_of_one_token_has_no_score(
     llama: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
