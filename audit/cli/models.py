@@ -8,7 +8,8 @@ from __future__ import annotations
 import click
 
 from llm_audit.cli.options import show_warnings_as_sentences, stages
-from llm_audit.scoring.store import DEFAULT_MODEL, Store
+from llm_audit.scoring.pins import DEFAULT_MODEL
+from llm_audit.scoring.store import Store
 from llm_audit.terminal import terminal_safe
 
 EXIT_DAMAGED = 1

@@ -109,8 +109,9 @@ def scoring_session(model: str | None, reference: str | None, device: str, offli
     """A session for the chosen models; fetches the embedded model on first use."""
     from llm_audit.paths import cache_root
     from llm_audit.scoring.cache import ScoreCache
+    from llm_audit.scoring.pins import DEFAULT_MODEL
     from llm_audit.scoring.session import Session
-    from llm_audit.scoring.store import DEFAULT_MODEL, Store
+    from llm_audit.scoring.store import Store
 
     store = Store()
     with stages() as progress:

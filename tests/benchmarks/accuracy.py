@@ -14,7 +14,7 @@ from llm_audit.detectors import find
 from llm_audit.detectors.base import Detector
 from llm_audit.plan import COMBINED_RULE
 from llm_audit.populations import Population
-from llm_audit.scoring.store import DEFAULT_MODEL
+from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.text import normalise
 from llm_audit.training import evaluate
 from llm_audit.training.labelled import LabelledTexts

@@ -12,7 +12,7 @@ import numpy as np
 
 from llm_audit.detectors import find
 from llm_audit.populations import DEFAULT_POPULATION, MINIMUM_TOKENS, Datasheet, build
-from llm_audit.scoring.store import DEFAULT_MODEL
+from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.text import why_not_prose
 from llm_audit.training.labelled import marks
 from tests.benchmarks.score_corpus import REQUEST, default_session, sample

@@ -14,8 +14,9 @@ from tokenizers import Tokenizer
 
 from llm_audit.paths import cache_root
 from llm_audit.scoring.cache import ScoreCache
+from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.session import Session
-from llm_audit.scoring.store import DEFAULT_MODEL, Store
+from llm_audit.scoring.store import Store
 from llm_audit.text import normalise
 from llm_audit.training.features import default_layers, request_for
 from llm_audit.training.labelled import LabelledTexts, read_labelled

@@ -13,7 +13,8 @@ from llm_audit.benchmark import Benchmark
 from llm_audit.detectors import find
 from llm_audit.detectors.generated.classifier import SHIPPED, load_head
 from llm_audit.plan import COMBINED_RULE
-from llm_audit.scoring.store import DEFAULT_MODEL, Store
+from llm_audit.scoring.pins import DEFAULT_MODEL
+from llm_audit.scoring.store import Store
 from llm_audit.stats.classification import auroc, binomial_interval
 from llm_audit.text import beginning, normalise
 from tests.benchmarks import accuracy, build_classifier, corpus

@@ -21,8 +21,9 @@ from llm_audit.detectors import Detector, find
 from llm_audit.scoring.engine import Engine
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.model import LanguageModel, load
+from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.request import Request, Windowing
-from llm_audit.scoring.store import DEFAULT_MODEL, Store
+from llm_audit.scoring.store import Store
 from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding
 from llm_audit.text import normalise
 
@@ -236,7 +237,8 @@ import resource, sys
 from llm_audit.scoring.engine import Engine
 from llm_audit.scoring.model import load
 from llm_audit.scoring.request import Request, Windowing
-from llm_audit.scoring.store import DEFAULT_MODEL, Store
+from llm_audit.scoring.pins import DEFAULT_MODEL
+from llm_audit.scoring.store import Store
 stored = Store().resolve(DEFAULT_MODEL, offline=True)
 model = load(stored.name, stored.digest, stored.folder)
 text = sys.stdin.read()

@@ -10,7 +10,7 @@ import pytest
 
 from llm_audit.cli import main
 from llm_audit.paths import cache_root
-from llm_audit.scoring.store import DEFAULT_MODEL
+from llm_audit.scoring.pins import DEFAULT_MODEL
 from tests.cli.tool import HUMAN, Tool
 
 

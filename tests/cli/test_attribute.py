@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from fixtures.tiny_models import SENTENCES
 from llm_audit.cli import main
 from llm_audit.scoring.llama import LlamaBody
-from llm_audit.scoring.store import DEFAULT_MODEL
+from llm_audit.scoring.pins import DEFAULT_MODEL
 from tests.cli.test_bad_input import CONTROL
 from tests.cli.tool import ESSAYS, HUMAN, MACHINE, Tool, sentence, spawn
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from llm_audit.cli import main
-from llm_audit.scoring.store import DEFAULT_MODEL, GEMMA_PIN, Store, pin_source, write_manifest
+from llm_audit.scoring.pins import DEFAULT_MODEL, GEMMA_PIN, pin_source
+from llm_audit.scoring.store import Store, write_manifest
 
 TINY = "org/tiny@" + "0123456789" * 4
 

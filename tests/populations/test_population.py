@@ -13,9 +13,10 @@ from llm_audit.detectors.generated.classifier import SHIPPED, load_head
 from llm_audit.errors import AuditError
 from llm_audit.populations import Datasheet, Population
 from llm_audit.populations.population import LENGTHS, PASSAGE, STRETCHES, Stretch
+from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.request import Request
 from llm_audit.scoring.session import Session
-from llm_audit.scoring.store import DEFAULT_MODEL, Store
+from llm_audit.scoring.store import Store
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import sample_scores
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from llm_audit.errors import AuditError
 from llm_audit.scoring.chat import render
-from llm_audit.scoring.store import DEFAULT_PIN
+from llm_audit.scoring.pins import DEFAULT_PIN
 
 LLAMA = """{{- bos_token }}
 {%- if not date_string is defined %}

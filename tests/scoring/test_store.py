@@ -26,7 +26,8 @@ from llm_audit.scoring import store as store_module
 from llm_audit.scoring.gguf_import import convert
 from llm_audit.scoring.model_fetch import Part, Pin
 from llm_audit.scoring.model_safety import check_weights
-from llm_audit.scoring.store import DEFAULT_MODEL, DEFAULT_PIN, GEMMA_PIN, Store, StoredModel
+from llm_audit.scoring.pins import DEFAULT_MODEL, DEFAULT_PIN, GEMMA_PIN
+from llm_audit.scoring.store import Store, StoredModel
 
 HEADS, KV_HEADS, HEAD_SIZE, LAYERS = 4, 2, 8, 2
 HIDDEN, MIDDLE = HEADS * HEAD_SIZE, 64
