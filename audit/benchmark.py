@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from llm_audit.results import Model
-
-
-class Interval(Model):
-    """A value and its 95 % interval: bootstrap over groups for areas and powers, Clopper-Pearson for rates."""
-
-    value: float
-    lower: float
-    upper: float
+from llm_audit.results import Interval, Model
 
 
 class Power(Model):

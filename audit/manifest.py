@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -12,29 +13,41 @@ from llm_audit import __version__
 from llm_audit.results import Manifest, ModelIdentity
 
 if TYPE_CHECKING:
-    from llm_audit.plan import Settings
+    from llm_audit.populations import Population
     from llm_audit.scoring.session import Session
     from llm_audit.scoring.store import StoredModel
 
-PACKAGES = ("numpy", "safetensors", "scipy", "tokenizers", "torch", "transformers")
+PACKAGES = ("numpy", "safetensors", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 
 
-def collect(session: Session, settings: Settings) -> Manifest:
-    """The manifest of a run that starts now."""
+def collect(session: Session | None, *, alpha: float, rules: Sequence[str], population: Population | None = None) -> Manifest:
+    """The manifest of a run that starts now.
 
-    def identity(model: StoredModel) -> ModelIdentity:
+    Args:
+        session: the scoring models; None if no model is asked.
+        alpha: of every decision.
+        rules: codes of what is to run.
+        population: that texts are compared with.
+    """
+
+    def identity(model: StoredModel, session: Session) -> ModelIdentity:
         return ModelIdentity(name=model.name, digest=model.digest, dtype=session.dtype)
 
     return Manifest(
         version=__version__,
         command=tuple(argument.encode("utf-8", "backslashreplace").decode() for argument in sys.argv),
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        alpha=settings.alpha,
-        model=identity(session.model),
-        reference_model=identity(session.reference) if session.reference else None,
-        population=settings.population.datasheet.name,
-        population_digest=settings.population.digest,
-        detectors=tuple(detector.rule for detector in settings.detectors),
+        started=now(),
+        alpha=alpha,
+        model=identity(session.model, session) if session else None,
+        reference_model=identity(session.reference, session) if session and session.reference else None,
+        population=population.datasheet.name if population else None,
+        population_digest=population.digest if population else None,
+        detectors=tuple(rules),
         packages={name: version(name) for name in PACKAGES},
         threads=os.cpu_count(),
     )
+
+
+def now() -> str:
+    """The time in UTC, to the second, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

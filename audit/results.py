@@ -69,6 +69,35 @@ class Span(Model):
     n: int = Field(ge=0, description="reference documents that this passage was compared with")
 
 
+class Interval(Model):
+    """A value and its 95 % interval: bootstrap over independent units for areas and effects, Clopper-Pearson for rates."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+class Effect(Model):
+    """How large the departure from the null is, on a scale that does not grow with the number of texts."""
+
+    name: str
+    value: float
+    unit: str
+    lower: float | None = Field(default=None, description="of the 95 % interval; None: no interval is known")
+    upper: float | None = None
+
+
+class Draws(Model):
+    """The reference distribution of a permutation or rank test: what the statistic was under the null."""
+
+    count: int = Field(ge=0, description="draws, or all rearrangements if they were enumerated")
+    exceeding: int = Field(ge=0, description="draws at least as extreme as what was observed")
+    seed: str | None = Field(description="of the generator, so that the draws can be repeated; None: enumerated")
+    values: tuple[float, ...] = Field(
+        default=(), description="the statistic of each draw, or of the first 999, for the picture"
+    )
+
+
 class Share(Model):
     """How much one part of the evidence moved a statistic, in the statistic's unit; positive is machine-like."""
 
@@ -95,7 +124,9 @@ class Result(Model):
     )
     population: Population | None = None
     false_positive_rate: FalsePositiveRate | None = None
-    n: int | None = Field(default=None, description="tokens judged")
+    n: int | None = Field(default=None, description="tokens judged; of a collection: independent units")
+    effect: Effect | None = None
+    draws: Draws | None = Field(default=None, description="of permutation and rank tests")
     spans: tuple[Span, ...] = ()
     shares: tuple[Share, ...] = Field(default=(), description="what moved a trained statistic, largest first")
     assumptions: tuple[str, ...] = ()
@@ -181,6 +212,97 @@ class Document(Model):
     text: str | None = Field(default=None, description="the text as read, for the heat strip; left out with --no-text")
 
 
+class Feature(Model):
+    """Something in the texts themselves by which two collections can be told apart without any model."""
+
+    name: str
+    side: Literal["suspect", "held_out"] = Field(description="where there is more of it")
+    suspect: float = Field(description="mean over the suspect documents")
+    held_out: float = Field(description="mean over the held-out documents")
+
+
+class Gate(Model):
+    """AUD300: whether the texts alone, without the model, tell suspect and held-out documents apart."""
+
+    outcome: Literal["no_difference_found", "shifted", "too_few"]
+    rule: str = Field(description="when texts count as shifted, as a sentence")
+    reason: str
+    auc: Interval | None = Field(description="of the blind classifier, cross-validated by document; None: too few")
+    n_suspect: int = Field(ge=0, description="documents")
+    n_held_out: int = Field(ge=0)
+    features: tuple[Feature, ...] = Field(default=(), description="what gave it away, strongest first")
+
+
+class Rate(Model):
+    """A true-positive rate at a false-positive rate, with the exact interval of the former given the threshold."""
+
+    fpr: Probability = Field(description="asked for")
+    found: int = Field(ge=0)
+    n: int = Field(ge=0)
+    lower: Probability
+    upper: Probability
+
+
+class Separation(Model):
+    """How well one score tells suspect from held-out texts. 0.5 is chance; it says nothing about a single text."""
+
+    rule: str = Field(pattern=r"^AUD\d{3}$")
+    score: str
+    title: str
+    auc: Interval | None = Field(description="bootstrap over documents")
+    rates: tuple[Rate, ...] = Field(
+        default=(), description="at 1 % and 0.1 % FPR; none where held-out texts are too few for it"
+    )
+    p_value: Probability | None = Field(default=None, description="permutation of documents, this score alone")
+    p_adjusted: Probability | None = Field(default=None, description="Holm over the scores of this run")
+    control: Interval | None = Field(default=None, description="AUC of one random half of the held-out texts against the other")
+    other_model: Interval | None = Field(
+        default=None, description="AUC under the control model, which cannot have seen the texts"
+    )
+    groups: tuple[tuple[str, Interval], ...] = Field(
+        default=(), description="AUC by known group, such as repetitions in training"
+    )
+
+
+class Screened(Model):
+    """The scores of one text, for ranking. Higher is more member-like; no single one says that the text was seen."""
+
+    name: str
+    side: Literal["suspect", "held_out"]
+    tokens: int = Field(ge=0, description="scored; the rest of a longer text was cut off")
+    truncated: bool
+    scores: dict[str, float]
+    saturation: float | None = Field(default=None, description="share of DC-PDD's first occurrences at its cap")
+    variants: dict[str, float] = Field(default={}, description="other settings of a score, printed and never decided on")
+
+
+class Fact(Model):
+    """One line of the conditions under which everything was measured."""
+
+    name: str
+    value: str
+
+
+class Membership(Model):
+    """What `llm-audit membership` says of one collection."""
+
+    verdict: Verdict
+    summary: str
+    claim: str = Field(description="the question as a sentence, with its unit")
+    unit: Literal["text", "document", "collection"]
+    n_suspect: int = Field(ge=0, description="independent units: documents, pairs, rows, strings")
+    n_held_out: int = Field(ge=0)
+    provenance: str = Field(description="how the non-members were obtained, and their dates; as the user states it")
+    gate: Gate | None = None
+    tests: tuple[Result, ...] = ()
+    separations: tuple[Separation, ...] = ()
+    texts: tuple[Screened, ...] = Field(default=(), description="screening, most member-like first")
+    facts: tuple[Fact, ...] = Field(
+        default=(), description="settings fixed before scoring, tokenizer, truncation, multiplicity"
+    )
+    notes: tuple[str, ...] = Field(default=(), description="overlaps, lines that were left out, what looks wrong")
+
+
 class Coverage(Model):
     """How many inputs ended where. `found` is the sum of the others."""
 
@@ -215,4 +337,11 @@ class Report(Model):
     manifest: Manifest
     coverage: Coverage
     documents: tuple[Document, ...]
+    membership: Membership | None = None
     limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
+
+    @property
+    def verdicts(self) -> frozenset[Verdict]:
+        """Every verdict in it: what the exit code is made from."""
+        told = {document.verdict for document in self.documents}
+        return frozenset(told | ({self.membership.verdict} if self.membership else set()))

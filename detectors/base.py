@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,9 +115,9 @@ class Detector:
             raise ValueError(f"a rule is AUD and three digits, not {self.rule!r}")
 
 
-def available() -> list[EntryPoint]:
-    """Every announced detector, sorted by name, none of them imported."""
-    return sorted(entry_points(group=GROUP), key=lambda point: point.name)
+def available(group: str = GROUP) -> list[EntryPoint]:
+    """Everything announced in a group, sorted by name, none of it imported."""
+    return sorted(entry_points(group=group), key=lambda point: point.name)
 
 
 def find(names: Sequence[str], own: Sequence[Detector] = (), null: Literal["human", "model"] = "human") -> list[Detector]:
@@ -132,28 +132,61 @@ def find(names: Sequence[str], own: Sequence[Detector] = (), null: Literal["huma
         AuditError: an unknown name, or a detector asked for that does not load. One that was not asked for and does not
             load is left out with a warning: a broken plugin must not stop the others.
     """
-    points = {point.name: point for point in available()}
-    unknown = sorted(set(names) - set(points))
-    if unknown:
-        raise AuditError(f"There is no detector {unknown[0]!r}; choose from {', '.join(points)}.")
     loaded: dict[str, Detector] = {}
-    instead = {detector.name: detector for detector in own}
-    for name in sorted(set(names) or points):
-        try:
-            detector = instead.get(name) or _load(points[name])
-        except AuditError as error:
-            if names:
-                raise
-            warnings.warn(f"{error} It is left out.", stacklevel=2)
-            continue
+    for detector in find_announced(GROUP, Detector, "detector", names, own):
         if detector.null != null:
             if names:
-                raise AuditError(_WRONG_NULL[detector.null].format(name))
+                raise AuditError(_WRONG_NULL[detector.null].format(detector.name))
             continue
         other = loaded.setdefault(detector.rule, detector)
         if other is not detector:
-            raise AuditError(f"The detectors {other.name!r} and {name!r} both claim the code {detector.rule}; remove one.")
+            raise AuditError(
+                f"The detectors {other.name!r} and {detector.name!r} both claim the code {detector.rule}; remove one."
+            )
     return [loaded[rule] for rule in sorted(loaded)]
+
+
+Announced = TypeVar("Announced", bound="Named")
+
+
+class Named(Protocol):
+    """Whatever has the name that it is announced under."""
+
+    @property
+    def name(self) -> str:
+        """On the command line."""
+
+
+def find_announced(
+    group: str, kind: type[Announced], noun: str, names: Sequence[str], own: Sequence[Announced] = ()
+) -> list[Announced]:
+    """Load what is announced in a group, by name or, without names, all of it; sorted by name.
+
+    Args:
+        group: of entry points.
+        kind: what each must be.
+        noun: what users call it.
+        names: as announced.
+        own: what takes the place of the announced ones of the same name.
+
+    Raises:
+        AuditError: an unknown name, or one asked for that does not load. One that was not asked for and does not load is
+            left out with a warning: a broken plugin must not stop the others.
+    """
+    points = {point.name: point for point in available(group)}
+    unknown = sorted(set(names) - set(points))
+    if unknown:
+        raise AuditError(f"There is no {noun} {unknown[0]!r}; choose from {', '.join(points)}.")
+    instead = {thing.name: thing for thing in own}
+    loaded = []
+    for name in sorted(set(names) or points):
+        try:
+            loaded.append(instead.get(name) or _load(points[name], kind, noun))
+        except AuditError as error:
+            if names:
+                raise
+            warnings.warn(f"{error} It is left out.", stacklevel=3)
+    return loaded
 
 
 _WRONG_NULL = {
@@ -162,14 +195,14 @@ _WRONG_NULL = {
 }
 
 
-def _load(point: EntryPoint) -> Detector:
+def _load(point: EntryPoint, kind: type[Announced], noun: str) -> Announced:
     try:
-        detector = point.load()
+        found = point.load()
     except Exception as error:  # whatever a plugin raises on import is that plugin's fault, and must be named as such
-        raise AuditError(f"The detector {point.name!r} ({point.value}) does not load: {error}.") from error
-    if not isinstance(detector, Detector):
-        raise AuditError(f"The detector {point.name!r} ({point.value}) is not a Detector.")
-    return detector
+        raise AuditError(f"The {noun} {point.name!r} ({point.value}) does not load: {error}.") from error
+    if not isinstance(found, kind):
+        raise AuditError(f"The {noun} {point.name!r} ({point.value}) is not a {kind.__name__}.")
+    return found
 
 
 def known_to(

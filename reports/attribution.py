@@ -9,7 +9,8 @@ import math
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from llm_audit.reports.format import count, decimal
+from llm_audit.reports.axes import Axis, Tick, round_axis, round_step
+from llm_audit.reports.format import count
 from llm_audit.reports.passages import excerpt_of
 from llm_audit.results import Attribution, Document, Trace
 
@@ -36,29 +37,6 @@ class Row:
     entropy: float
     log_e: float
     pit: float | None
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A labelled place on an axis."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A linear axis from `low` to `high`: from left to right, or if `upright` from bottom to top."""
-
-    low: float
-    high: float
-    ticks: tuple[Tick, ...] = ()
-    upright: bool = False
-
-    def place(self, value: float) -> float:
-        """Where a value lies, in per cent of the picture from its left or its top."""
-        share = (value - self.low) / (self.high - self.low)
-        return round(100 * (1 - share if self.upright else share), 2) + 0.0
 
 
 @dataclass(frozen=True)
@@ -197,14 +175,14 @@ def evidence(trace: Trace, found: list[Row], alpha: float) -> Evidence:
     # The token of the crossing is drawn also if it lies within a block.
     places = [0, *sorted({row.last for row in found} | ({crossed} if crossed else set()))]
     path = [0.0, *(trace.log_e[place - 1] for place in places[1:])]
-    tokens, axis = Axis(0, len(trace.log_e)), _axis(min(0, *path), max(1.0, 1.15 * threshold, *path))
+    tokens, axis = Axis(0, len(trace.log_e)), round_axis(min(0, *path), max(1.0, 1.15 * threshold, *path))
     points = [(tokens.place(place), axis.place(value)) for place, value in zip(places, path, strict=True)]
     return Evidence(axis, _line(points), threshold, crossed, points[places.index(crossed)] if crossed else None)
 
 
 def _surprisal(found: list[Row], n: int) -> Surprisal:
     tokens = Axis(0, n)
-    axis = _axis(0, max(1.0, *(max(row.entropy, row.surprisal or 0) for row in found)))
+    axis = round_axis(0, max(1.0, *(max(row.entropy, row.surprisal or 0) for row in found)))
     bars = [
         f"M{tokens.place(row.first - 0.9)} 100V{axis.place(row.surprisal)}H{tokens.place(row.last - 0.1)}V100Z"
         for row in found
@@ -228,7 +206,7 @@ def _gap(trace: Trace, found: list[Row]) -> Gap | None:
     if not shown:
         return None
     values = [means[place - 1] for place in shown]
-    across, axis = Axis(0, len(means)), _axis(min(-0.1, *values), max(0.1, *values), most=4)
+    across, axis = Axis(0, len(means)), round_axis(min(-0.1, *values), max(0.1, *values), most=4)
     points = [(across.place(x), axis.place(y)) for x, y in zip(shown, values, strict=True)]
     return Gap(axis, _line(points), shown[0], means[-1])
 
@@ -243,8 +221,8 @@ def _histogram(values: list[float]) -> Histogram | None:
     expected = n / BINS
     margin = NORMAL_95 * math.sqrt(expected * (1 - 1 / BINS))
     lower, upper = max(0.0, expected - margin), expected + margin
-    unit = Axis(0, 1, tuple(Tick(20.0 * fifth, decimal(fifth / 5, 1)) for fifth in range(6)))
-    return Histogram(unit, _axis(0, max(upper, *counts)), tuple(counts), expected, lower, upper)
+    unit = Axis(0, 1).marked([fifth / 5 for fifth in range(6)], 1)
+    return Histogram(unit, round_axis(0, max(upper, *counts)), tuple(counts), expected, lower, upper)
 
 
 def _middle(row: Row) -> float:
@@ -256,23 +234,7 @@ def _line(points: list[tuple[float, float]]) -> str:
     return " ".join(f"{x},{y}" for x, y in points)
 
 
-def _axis(low: float, high: float, most: int = 5) -> Axis:
-    """An upright axis with about `most` round ticks, from the one below `low` to the one above `high`."""
-    step = _round_step((high - low) / most)
-    first, last = math.floor(low / step), math.ceil(high / step)
-    bare = Axis(first * step, last * step, upright=True)
-    digits = max(0, -math.floor(math.log10(step)))
-    values = [tick * step for tick in range(first, last + 1)]
-    return replace(bare, ticks=tuple(Tick(bare.place(value), decimal(value, digits)) for value in values))
-
-
 def _tokens(n: int) -> Axis:
     """An axis from 0 to n tokens, with a tick at every round number of them."""
-    bare, step = Axis(0, n), max(1, int(_round_step(n / 6)))
+    bare, step = Axis(0, n), max(1, int(round_step(n / 6)))
     return replace(bare, ticks=tuple(Tick(bare.place(token), count(token)) for token in range(step, n + 1, step)))
-
-
-def _round_step(rough: float) -> float:
-    """The next of 1, 2, 5, 10, ... times a power of ten."""
-    power: float = 10.0 ** math.floor(math.log10(rough))
-    return power * next(factor for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Interval, Power
+from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
+from llm_audit.reports import format as fmt
 from llm_audit.reports import html, json
 from llm_audit.reports import write as files
+from llm_audit.results import Interval
 from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def render_html(found: Benchmark) -> str:
         alarms={
             by: [row for row in found.false_alarms if row.by == by] for by in dict.fromkeys(r.by for r in found.false_alarms)
         },
-        cell=cell,
+        cell=fmt.interval,
         percent=percent,
         decades=DECADES,
         combined=COMBINED,
@@ -75,11 +77,6 @@ def renderer_for(path: str | os.PathLike[str]) -> Callable[[Benchmark], str]:
 def write(found: Benchmark, path: str | os.PathLike[str]) -> None:
     """Write in the format that the path's suffix names."""
     files.write(path, renderer_for(path)(found))
-
-
-def cell(interval: Interval | None) -> str:
-    """A value with its interval."""
-    return "–" if interval is None else f"{interval.value:.3f} [{interval.lower:.3f}, {interval.upper:.3f}]"
 
 
 def percent(interval: Interval) -> str:
@@ -113,7 +110,7 @@ def _print_power(title: str, rows: list[Power], console: Console, first: str) ->
     for row in rows:
         table.add_row(
             terminal_safe(getattr(row, first)), f"{row.n_human:,}", f"{row.n_machine:,}",
-            cell(row.auroc), cell(row.tpr_at_1_percent_fpr),
+            fmt.interval(row.auroc), fmt.interval(row.tpr_at_1_percent_fpr),
             f"{row.flagged_at_alpha_1_percent:.1%}", f"{row.flagged_at_alpha_5_percent:.1%}",
         )  # fmt: skip
     console.print(table)

@@ -9,7 +9,21 @@ import math
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Context
 
-from llm_audit.results import Attribution, Authorship, Document, FalsePositiveRate, Result, SetAttribution, Verdict
+from llm_audit.results import (
+    Attribution,
+    Authorship,
+    Document,
+    Draws,
+    Effect,
+    FalsePositiveRate,
+    Interval,
+    Membership,
+    Rate,
+    Result,
+    Screened,
+    SetAttribution,
+    Verdict,
+)
 
 SMALLEST_SHOWN = 1e-6
 """Below this a p-value is written as "< 0.000001": more zeros are not read, and the JSON report has all digits."""
@@ -41,6 +55,18 @@ OF_SEVERAL = AUTHORSHIP | {
 
 ROLES = {"candidate": "Candidate", "sanctioned": "Sanctioned model", "other": "Other model"}
 
+GATE = {
+    "no_difference_found": ("○", "No difference found"),
+    "shifted": ("≠", "Shifted"),
+    "too_few": ("–", "Too few texts to tell"),
+}
+"""What the gate came to -> a sign and words. "No difference found" is not "no difference"."""
+
+SIDES = {"suspect": "suspect", "held_out": "held-out"}
+
+FOR_THE_RECORD = "Scores, for the record: no verdict rests on them"
+NO_SINGLE_TEXT = "No single text is called a member from a score."
+
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -69,11 +95,11 @@ def p_cell(p: float | None, floor: float | None = None, alpha: float | None = No
     return f"≤ {shown}" if at_floor(p, floor) and shown[0].isdigit() else shown
 
 
-def p_statement(p: float, floor: float | None = None, alpha: float | None = None) -> str:
+def p_statement(p: float, floor: float | None = None, alpha: float | None = None, giver: str = "population") -> str:
     """A p-value for a sentence: "p = 0.031", or "p = 0.0005, the smallest this population can give"."""
     shown = p_value(p, alpha)
     statement = f"p = {shown}" if shown[0].isdigit() else f"p {shown}"
-    return f"{statement}, the smallest this population can give" if at_floor(p, floor) else statement
+    return f"{statement}, the smallest this {giver} can give" if at_floor(p, floor) else statement
 
 
 def at_floor(p: float, floor: float | None) -> bool:
@@ -148,8 +174,8 @@ def false_alarms(rate: FalsePositiveRate) -> str:
 
 
 def number(value: float) -> str:
-    """A statistic with four significant digits."""
-    return _minus(f"{value:.4g}")
+    """A statistic with four significant digits, and all digits before the point up to a million million."""
+    return _minus(f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}")
 
 
 def decimal(value: float, digits: int = 2) -> str:
@@ -169,6 +195,48 @@ def shares(result: Result, most: int | None = None) -> str:
     shown = [f"{share.name} {'+' if share.value > 0 else ''}{number(share.value)}" for share in result.shares[:most]]
     more = len(result.shares) - len(shown)
     return ", ".join(shown) + (f" and {more} smaller ones" if more else "")
+
+
+def interval(found: Interval | None, digits: int = 3) -> str:
+    """A value and its interval, "0.612 [0.553, 0.671]"; a dash if there is none."""
+    if found is None:
+        return "–"
+    value, lower, upper = (decimal(number, digits) for number in (found.value, found.lower, found.upper))
+    return f"{value} [{lower}, {upper}]"
+
+
+def effect(found: Effect) -> str:
+    """An effect with name and unit and, if it has one, its interval."""
+    shown = f"{found.name} {number(found.value)} {found.unit}".rstrip()
+    lower, upper = (None if end is None else number(end) for end in (found.lower, found.upper))
+    return shown if lower is None and upper is None else f"{shown}, 95 % interval {lower or '−∞'} to {upper or '∞'}"
+
+
+def draws(found: Draws) -> str:
+    """How many draws were at least as extreme as what was observed, and how to repeat them."""
+    if found.seed is None:
+        return f"{count(found.exceeding)} of all {plural(found.count, 'rearrangement')} at least as extreme, enumerated"
+    return f"{count(found.exceeding)} of {plural(found.count, 'draw')} at least as extreme, seed {found.seed}"
+
+
+def fraction(found: Rate) -> str:
+    """How many of how many: "12/240"."""
+    return f"{count(found.found)}/{count(found.n)}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in per cent, "2.6 %"."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def tokens(text: Screened) -> str:
+    """The tokens that were scored, with a plus where the text went on."""
+    return f"{count(text.tokens)}{'+' if text.truncated else ''}"
+
+
+def units(found: Membership) -> str:
+    """How many independent units there are: "240 suspect, 240 held-out"."""
+    return f"{count(found.n_suspect)} suspect, {count(found.n_held_out) if found.n_held_out else 'no'} held-out"
 
 
 def count(n: int) -> str:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_audit.reports import format as fmt
+from llm_audit.reports import membership
 from llm_audit.reports.attribution import Candidate, candidates
 from llm_audit.reports.passages import Passage, judged_by, passages, segments
 from llm_audit.results import Document, Report, Result
@@ -55,11 +57,25 @@ def render(report: Report) -> str:
     """The whole page. Equal reports give equal bytes."""
     views = [_view(document, number, report.manifest.alpha) for number, document in enumerate(report.documents, start=1)]
     attribution = any(view.candidates for view in views)
-    styles = ("style.css", "attribution.css") if attribution else ("style.css",)
-    return page("page.html.j2", styles, report=report, manifest=report.manifest, views=views, attribution=attribution)
+    styles = ["style.css"]
+    if attribution or report.membership:
+        styles.append("evidence.css")
+    if attribution:
+        styles.append("attribution.css")
+    if report.membership:
+        styles.append("membership.css")
+    return page(
+        "page.html.j2",
+        styles,
+        report=report,
+        manifest=report.manifest,
+        views=views,
+        attribution=attribution,
+        membership=membership.view(report.membership) if report.membership else None,
+    )
 
 
-def page(template: str, styles: tuple[str, ...] = ("style.css",), **content: Any) -> str:
+def page(template: str, styles: Sequence[str] = ("style.css",), **content: Any) -> str:
     """A template filled, with its style sheets as one and the policy that allows it alone."""
     from markupsafe import Markup
 

@@ -5,7 +5,6 @@ Knows nothing about how texts are drawn (`scoring.generate`) or tested.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from llm_audit.populations import Datasheet, Population, build
 from llm_audit.scoring.candidate import describe
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.terminal import terminal_safe
+from llm_audit.text.lines import open_lines, parse
 
 
 class Generation(BaseModel):
@@ -63,18 +63,12 @@ class Generation(BaseModel):
 def read_generations(path: Path) -> list[Generation]:
     """The records of a file that `llm-audit generate` wrote; AuditError if a line is none, or if they are of several kinds."""
     found, kinds = [], set()
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    found.append(record := Generation.model_validate_json(line))
-                    kinds.add((record.digest, record.decoding, record.template))
-                except (ValidationError, ValueError) as error:
-                    raise AuditError(f"Line {number} of {path} was not written by `llm-audit generate`; remove it.") from error
-    except UnicodeDecodeError as error:
-        raise AuditError(f"{path} is not UTF-8, so `llm-audit generate` did not write it.") from error
-    except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
+    for number, line in enumerate(open_lines(path), start=1):
+        try:
+            found.append(record := Generation.model_validate_json(line))
+            kinds.add((record.digest, record.decoding, record.template))
+        except (ValidationError, ValueError) as error:
+            raise AuditError(f"Line {number} of {path} was not written by `llm-audit generate`; remove it.") from error
     if not found:
         raise AuditError(f"{path} holds no generations.")
     if len(kinds) > 1:
@@ -84,20 +78,27 @@ def read_generations(path: Path) -> list[Generation]:
 
 def read_prompts(path: Path) -> list[str]:
     """The prompts of a file: a text's lines or, in JSON lines (.jsonl), the field `prompt` of each; blank lines aside."""
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise AuditError(f"{path} is not UTF-8; convert it first.") from error
-    except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
-    if path.suffix == ".jsonl":
+    prompts = []
+    for number, line in enumerate(open_lines(path), start=1):
+        if line.strip():
+            prompts.append(_prompt(line, ".jsonl" in path.suffixes, f"Line {number} of {path}"))
+    if not prompts:
+        raise AuditError(f"{path} holds no prompts.")
+    return prompts
+
+
+def _prompt(line: bytes, as_json: bool, where: str) -> str:
+    if not as_json:
         try:
-            lines = [json.loads(line)["prompt"] for line in lines]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise AuditError(f"Every line of {path} must be a JSON object with a field 'prompt'.") from error
-    if not lines or not all(isinstance(line, str) for line in lines):
-        raise AuditError(f"{path} holds no prompts, or some that are not texts.")
-    return lines
+            return line.decode("utf-8-sig").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise AuditError(f"{where} is not UTF-8; convert the file first.") from error
+    row = parse(line)
+    if isinstance(row, str):
+        raise AuditError(f"{where} {row}; mend or remove it.")
+    if not isinstance(row.get("prompt"), str):
+        raise AuditError(f"{where} has no text in the field 'prompt'; mend or remove it.")
+    return str(row["prompt"])
 
 
 def reference_population(

@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ COMMANDS = {
     "cache": "Show, check or empty the cache of scores.",
     "calibrate": "Build or show the human population that texts are compared with.",
     "detect": "Was this text machine-generated? A p-value against human writing.",
+    "membership": "Was this data in a model's training set? Gate, scores, tests with an exact null.",
     "generate": "Draw texts from a model, with prompt, tokens and settings, for calibration and tests.",
     "models": "Fetch, list and verify the models that score text.",
     "schema": "Print the JSON Schema of the report.",
@@ -32,26 +34,35 @@ EXIT_FINDINGS, EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in `llm_audit.cli.<name>` as `command`."""
+    """A group whose commands live in `<package>.<name>` as `command`, imported only when they run.
+
+    Args:
+        lazy: name -> one line of help.
+        package: where the modules are.
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, str], package: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy, self.package = lazy, package
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, sorted."""
-        return sorted(COMMANDS)
+        return sorted(self.lazy)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import the command's module; None if there is no such command."""
-        if name not in COMMANDS:
+        if name not in self.lazy:
             return None
-        command: click.Command = importlib.import_module(f"llm_audit.cli.{name}").command
+        command: click.Command = importlib.import_module(f"{self.package}.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table of commands, from `COMMANDS` alone."""
+        """The table of commands, from `lazy` alone."""
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
+            formatter.write_dl(sorted(self.lazy.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, package=__name__, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="llm-audit")
 def cli() -> None:
     """Audit language models and the provenance of text.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -27,8 +25,6 @@ from llm_audit.terminal import terminal_safe
 if TYPE_CHECKING:
     from llm_audit.detectors import Detector
     from llm_audit.populations import Population
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Calibrate(click.Group):
@@ -156,32 +152,20 @@ def _unseen(texts: list[str], detectors: Sequence[Detector]) -> list[str]:
 def _texts(path: Path, field: str) -> list[str]:
     """The distinct normalised texts of a JSON-lines file, in order."""
     from llm_audit.text import normalise
+    from llm_audit.text.lines import open_lines, parse
 
     texts: dict[str, None] = {}
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    try:
-                        row = json.loads(line)
-                        text = row[field]
-                    except (ValueError, KeyError, TypeError, RecursionError) as error:
-                        raise AuditError(
-                            f"Line {number} of {path} is not a JSON object with a field {field!r}; mend or remove it."
-                        ) from error
-                    if row.get("label", "human") != "human":
-                        raise AuditError(
-                            f"Line {number} of {path} is labelled {row['label']!r}; a population is made of human texts only."
-                        )
-                    if not isinstance(text, str):
-                        raise AuditError(f"Line {number} of {path}: the field {field!r} is not a text.")
-                    if _SURROGATE.search(text):
-                        raise AuditError(f"Line {number} of {path} has half a character (a lone surrogate); mend or remove it.")
-                    texts[normalise(text).text] = None
-    except UnicodeDecodeError as error:
-        raise AuditError(f"{path} is not UTF-8; convert it first.") from error
-    except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
+    for number, line in enumerate(open_lines(path), start=1):
+        if not line.strip():
+            continue
+        row, where = parse(line), f"Line {number} of {path}"
+        if isinstance(row, str):
+            raise AuditError(f"{where} {row}; mend or remove it.")
+        if row.get("label", "human") != "human":
+            raise AuditError(f"{where} is labelled {row['label']!r}; a population is made of human texts only.")
+        if not isinstance(row.get(field), str):
+            raise AuditError(f"{where}: the field {field!r} is not a text; mend or remove it.")
+        texts[normalise(row[field]).text] = None
     texts.pop("", None)
     if not texts:
         raise AuditError(f"{path} holds no texts.")

@@ -63,7 +63,9 @@ def command(
         sheet = reference_texts.datasheet
         chosen = known_to(reference_texts.scores, detectors, own=own, model=session.model.digest, weights=sheet.weights)
         settings = plan.Settings(alpha=alpha, detectors=chosen, population=reference_texts, keep_text=not no_text)
-        manifest = collect(session, settings)
+        manifest = collect(
+            session, alpha=alpha, rules=[each.rule for each in settings.detectors], population=settings.population
+        )
         with fraction_bar("Scoring") as progress:
             report = plan.detect(discover(paths), session, settings, manifest, progress)
 

@@ -49,9 +49,13 @@ def scoring_options(command: Command) -> Command:
 
 def report_options(command: Command) -> Command:
     """The options that choose what is said, and where."""
+    return output_options(click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports.")(command))
+
+
+def output_options(command: Command) -> Command:
+    """The options that choose where it is said, and what counts as a failure."""
     for option in (
-        click.option("--strict", is_flag=True, help="Exit with 3 if a text could not be assessed or decided."),
-        click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports."),
+        click.option("--strict", is_flag=True, help="Exit with 3 if something could not be assessed or decided."),
         click.option(
             "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
             help="Standard output.",
@@ -80,7 +84,7 @@ def publish(report: Report, outputs: Sequence[str], format_: str, strict: bool) 
         reports.print_report(report, Console())
     for failure in failures:
         click.echo(failure, err=True)
-    verdicts = {document.verdict for document in report.documents}
+    verdicts = report.verdicts
     if failures or Verdict.ERROR in verdicts:
         return EXIT_ERROR
     if Verdict.FINDING in verdicts:

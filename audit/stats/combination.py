@@ -54,6 +54,24 @@ def merged_p_value(p_values: ArrayLike) -> float:
     return min(1.0, 2 * min(len(p) * float(p.min()), geometric))
 
 
+def holm(p_values: ArrayLike) -> Floats:
+    """Adjusted p-values: rejecting where they are <= a makes any false rejection at most a likely, under any dependence.
+
+    max over j <= i of min(1, (m - j + 1) p_(j)), in the order of the input (Holm 1979). Never above Bonferroni's m p.
+
+    Args:
+        p_values: (m,), m >= 0.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if len(p) == 0:
+        return p
+    _checked(p)
+    order = np.argsort(p)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return adjusted
+
+
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     """Adjusted p-values q: rejecting where q <= a keeps the expected share of false rejections below a.
 

@@ -6,30 +6,24 @@ source), `domain`, `generator`, `population`, `source`, `shared_prefix_chars`. K
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import lzma
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
 from llm_audit.text import beginning, fingerprints, normalise
+from llm_audit.text.lines import open_lines, parse
 
 LABELS = ("human", "machine", "machine-revised")
 
 RESERVED = {"all", "label", "domain", "generator", "length", "population"}
 """What benchmarks group by anyway."""
-
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -124,27 +118,18 @@ _Fields = tuple[str, str, Sequence[str]]  # of the text, of the label, and furth
 
 def _rows(path: Path, fields: _Fields, digest: Callable[[bytes], object]) -> list[Labelled]:
     found = []
-    try:
-        with _OPENERS.get(path.suffix, Path.open)(path, "rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                digest(line)
-                if line.strip():
-                    found.append(_row(line, f"Line {number} of {path}", f"{path}:{number}", fields))
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise AuditError(f"{path} is damaged ({error}); fetch it again.") from error
-    except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror or error}.") from error
+    for number, line in enumerate(open_lines(path), start=1):
+        digest(line)
+        if line.strip():
+            found.append(_row(line, f"Line {number} of {path}", f"{path}:{number}", fields))
     return found
 
 
 def _row(line: bytes, where: str, name: str, fields: _Fields) -> Labelled:
     text_field, label_field, columns = fields
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise AuditError(f"{where} is not a JSON object in UTF-8; mend or remove it.") from error
-    if not isinstance(row, dict):
-        raise AuditError(f"{where} is not a JSON object; mend or remove it.")
+    row = parse(line)
+    if isinstance(row, str):
+        raise AuditError(f"{where} {row}; mend or remove it.")
     text, label = row.get(text_field), row.get(label_field)
     if not isinstance(text, str):
         raise AuditError(f"{where} has no text in the field {text_field!r}; choose another with --text-field.")
@@ -154,8 +139,6 @@ def _row(line: bytes, where: str, name: str, fields: _Fields) -> Labelled:
             f"{where} has {label!r} in the field {label_field!r}, not one of {', '.join(LABELS)}; mend it, or choose another "
             f"field of {present} with --label-field."
         )
-    if _SURROGATE.search(text):
-        raise AuditError(f"{where} has half a character (a lone surrogate); mend or remove it.")
     shared = row.get("shared_prefix_chars") or 0
     if not isinstance(shared, int) or not shared >= 0:
         raise AuditError(f"{where} has shared_prefix_chars {shared!r}, not a number of characters; mend it.")

@@ -6,7 +6,6 @@ Not part of the package: benchmarks and the script that builds the default popul
 from __future__ import annotations
 
 import json
-import lzma
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_audit.text import beginning
+from llm_audit.text.lines import open_lines
 from llm_audit.training import labelled
 
 DATA = Path(os.environ.get("LLM_AUDIT_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -22,8 +22,7 @@ DATA = Path(os.environ.get("LLM_AUDIT_SHARED_DATA", Path(__file__).parents[3] / 
 def rows(*files: str) -> Iterator[dict[str, Any]]:
     """The raw rows of some files, in order."""
     for file in files:
-        with lzma.open(DATA / f"{file}.jsonl.xz", "rt", encoding="utf-8") as lines:
-            yield from map(json.loads, lines)
+        yield from map(json.loads, open_lines(DATA / f"{file}.jsonl.xz"))
 
 
 ENGLISH = ("fastdetect", "glimpse", "imbd", "l2r", "outfox_valid")

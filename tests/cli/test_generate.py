@@ -106,8 +106,8 @@ def test_a_prompt_is_given_through_the_chat_template(tool: Tool, tiny_llama: Pat
         (SETTINGS, ("--prompts", "missing.txt"), "missing.txt cannot be read: No such file"),
         (SETTINGS, ("--prompts", "latin1.txt"), "latin1.txt is not UTF-8"),
         (SETTINGS, ("--prompts", "blank.txt"), "blank.txt holds no prompts"),
-        (SETTINGS, ("--prompts", "wrong.jsonl"), "wrong.jsonl must be a JSON object with a field 'prompt'"),
-        (SETTINGS, ("--prompts", "number.jsonl"), "number.jsonl holds no prompts, or some that are not texts"),
+        (SETTINGS, ("--prompts", "wrong.jsonl"), "Line 1 of wrong.jsonl has no text in the field 'prompt'"),
+        (SETTINGS, ("--prompts", "number.jsonl"), "Line 1 of number.jsonl has no text in the field 'prompt'"),
         ("template=chat", ("--prompts", "good.txt"), "has no chat template"),
         (SETTINGS, ("--max-tokens", 2048), "exceed the 2,048 that the model can see"),
         (
@@ -281,7 +281,7 @@ def test_records_of_another_kind_are_refused(
         (b"\n", "Line 1 of "),
         (b'{"text": "A human text."}\n', "was not written by `llm-audit generate`"),
         (b"[" * 100_000 + b"\n", "Line 1 of "),
-        (b'{"text": "caf\xe9"}\n', "is not UTF-8"),
+        (b'{"text": "caf\xe9"}\n', "Line 1 of "),
         (None, "No such file"),
     ],
 )

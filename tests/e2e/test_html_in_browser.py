@@ -38,6 +38,8 @@ def opened(page: str, folder: Path) -> tuple[str, list[str]]:
     [
         (factory.report, "Was this text machine-generated? 4 documents – llm-audit"),
         (factory.attribution_report, "Who wrote this text? 3 documents – llm-audit"),
+        (factory.membership_report, "Was this data in the training set? – llm-audit"),
+        (factory.shifted_report, "Was this data in the training set? – llm-audit"),
     ],
 )
 def test_a_report_opens_without_complaint(made: Callable[[], Report], title: str, tmp_path: Path) -> None:
@@ -51,7 +53,10 @@ def test_the_console_would_have_told(tmp_path: Path) -> None:
     assert any("Content Security Policy" in line for line in console)
 
 
-@pytest.mark.parametrize(("made", "documents"), [(factory.report, 4), (factory.attribution_report, 3)])
+@pytest.mark.parametrize(
+    ("made", "documents"),
+    [(factory.report, 4), (factory.attribution_report, 3), (factory.membership_report, 1), (factory.shifted_report, 1)],
+)
 def test_a_hostile_report_does_nothing(made: Callable[[], Report], documents: int, tmp_path: Path) -> None:
     payload = " ".join(text for text in PAYLOADS if text != "<!-- ")
     dom, console = opened(render_html(everywhere(payload, made)), tmp_path)

@@ -1,4 +1,4 @@
-"""Realistic reports for tests: findings, passes, what was not judged, long texts, candidates. Numbers are made up."""
+"""Realistic reports for tests: documents, candidates, collections, and what was not judged. Numbers are made up."""
 
 from __future__ import annotations
 
@@ -14,11 +14,21 @@ from llm_audit.results import (
     Authorship,
     Coverage,
     Document,
+    Draws,
+    Effect,
+    Fact,
+    Feature,
+    Gate,
+    Interval,
     Manifest,
+    Membership,
     ModelIdentity,
     Population,
+    Rate,
     Report,
     Result,
+    Screened,
+    Separation,
     SetAttribution,
     Span,
     Statistic,
@@ -423,3 +433,226 @@ def attribution_report(*documents: Document) -> Report:
             ),
         }
     )
+
+
+RULE = "Texts count as shifted if the lower end of the interval lies above 0.55."
+ARCHIVE = "Articles of the same newspaper, published after the model's release: 1 March to 30 June 2025."
+
+
+def exact_test(**more: Any) -> Result:
+    base: dict[str, Any] = {
+        "rule": "AUD311",
+        "name": "Canonical order",
+        "subject": "collection",
+        "null": "The rows are exchangeable and the model did not see them in this order: no order is likelier than another.",
+        "verdict": Verdict.FINDING,
+        "reason": "The published order is likelier than each of 99 random ones.",
+        "statistic": Statistic(name="log-likelihood of the order", value=-48213.74, unit="nats"),
+        "p_value": 0.01,
+        "p_floor": 0.01,
+        "n": 1000,
+        "effect": Effect(name="gain over random orders", value=0.0127, unit="nats per token", lower=0.0091, upper=0.0163),
+        "assumptions": ("The rows were written in no particular order.", "The order was published nowhere but in this file."),
+        "method": "Oren et al. 2023, with all rows in one test instead of shards.",
+    }
+    return Result(**base | more)
+
+
+def normal(n: int, mean: float, sd: float, seed: int) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.random.default_rng(seed).normal(mean, sd, n))
+
+
+def ordered() -> Membership:
+    """A finding: the canonical order, and its shards as a second test; no scores."""
+    values = normal(99, -48277.1, 11.3, seed=3)
+    shards = exact_test(
+        rule="AUD312",
+        name="Canonical order, by shard",
+        null="As above, shard by shard: the mean gain over the shards is zero.",
+        reason="The mean gain over 20 shards is above that of 1,978 of 2,000 sign flips.",
+        statistic=Statistic(name="mean gain", value=3.117, unit="standard deviations"),
+        p_value=0.0114,
+        p_floor=1 / 2001,
+        verdict=Verdict.INCONCLUSIVE,
+        n=20,
+        effect=None,
+        draws=Draws(count=2000, exceeding=22, seed="order/20251121/shards", values=normal(999, 0, 1.4, seed=4)),
+        assumptions=("The rows were written in no particular order.", "Shards are independent of one another."),
+    )
+    return Membership(
+        verdict=Verdict.FINDING,
+        summary="The model prefers the published order of these rows to random orders: it was trained on this file.",
+        claim="Was the collection benchmark.jsonl, in its published order, in the training data of ./models/target?",
+        unit="collection",
+        n_suspect=1000,
+        n_held_out=0,
+        provenance="Not needed: the same rows in random order take their place.",
+        tests=(exact_test(draws=Draws(count=99, exceeding=0, seed="order/20251121", values=values)), shards),
+        facts=(
+            Fact(name="Statistic", value="log-likelihood of all rows, joined by a line break"),
+            Fact(name="Multiplicity", value="Holm over 2 tests"),
+        ),
+        notes=("1 of 1,001 lines was left out: benchmark.jsonl:500 is not JSON.",),
+    )
+
+
+def untouched() -> Membership:
+    """A pass: the published canary lies in the middle of the unpublished ones."""
+    values = normal(199, 4.21, 0.37, seed=5)
+    value = 4.25
+    exceeding = sum(other >= value for other in values)
+    canary = exact_test(
+        rule="AUD313",
+        name="Canary",
+        null="The published string was drawn like the 199 unpublished ones, and the model saw none of them.",
+        verdict=Verdict.PASS,
+        reason="The published string is as surprising to the model as the unpublished ones.",
+        statistic=Statistic(name="mean log-likelihood", value=value, unit="nats per token"),
+        p_value=(1 + exceeding) / 200,
+        p_floor=1 / 200,
+        n=200,
+        effect=Effect(name="distance from the mean draw", value=0.11, unit="standard deviations"),
+        draws=Draws(count=199, exceeding=exceeding, seed=None, values=values),
+        assumptions=("The commitment was published before the model was trained.",),
+        method="Wei, Wang and Jia 2024, with the exact rank instead of a normal approximation.",
+    )
+    return Membership(
+        verdict=Verdict.PASS,
+        summary="The published canary does not stand out among 199 unpublished ones. That does not show that it was not seen.",
+        claim="Was the canary of canary.json in the training data of ./models/target?",
+        unit="text",
+        n_suspect=1,
+        n_held_out=199,
+        provenance="Drawn together with the published string on 3 May 2024 and kept private since.",
+        tests=(canary,),
+        facts=(Fact(name="Commitment", value="sha256 5f0c" + "1c9b" * 15 + ", checked"),),
+    )
+
+
+SCORES = (
+    ("AUD301", "dc-pdd", "DC-PDD"),
+    ("AUD302", "min-k", "Min-K%"),
+    ("AUD302", "min-k-plus-plus", "Min-K%++"),
+    ("AUD303", "loss", "Loss"),
+    ("AUD303", "zlib", "zlib"),
+    ("AUD303", "reference-ratio", "Reference ratio"),
+)
+
+
+def separation(number: int, rule: str, score: str, title: str) -> Separation:
+    area, p = 0.71 - 0.031 * number, 0.0004 * 3**number
+    lone = number == len(SCORES) - 1
+    return Separation(
+        rule=rule,
+        score=score,
+        title=title,
+        auc=Interval(value=area, lower=area - 0.061, upper=area + 0.058),
+        rates=(
+            Rate(fpr=0.01, found=7 - number, n=30, lower=0.04, upper=0.31),
+            *(() if lone else (Rate(fpr=0.001, found=0, n=30, lower=0.0, upper=0.1157),)),
+        ),
+        p_value=p,
+        p_adjusted=min(1.0, p * (len(SCORES) - number)),
+        control=Interval(value=0.487 + 0.006 * number, lower=0.41 + 0.006 * number, upper=0.561 + 0.006 * number),
+        other_model=None if lone else Interval(value=0.66 - 0.02 * number, lower=0.59, upper=0.72),
+        groups=tuple(
+            (group, Interval(value=area + gain, lower=area + gain - 0.09, upper=min(1.0, area + gain + 0.08)))
+            for group, gain in (("seen once", -0.12), ("seen 4 times", 0.03), ("seen 16 times", 0.18))
+        ),
+    )
+
+
+def screened(n: int) -> tuple[Screened, ...]:
+    """Texts in the order of their first score."""
+    rng = np.random.default_rng(n)
+    found = []
+    for number in range(n):
+        base = 0.021 - 0.017 * number / n
+        found.append(
+            Screened(
+                name=f"{'articles' if number % 2 else 'archive/2025'}.jsonl:{(37 * number) % n + 1}",
+                side="held_out" if rng.random() < 0.35 + 0.3 * number / n else "suspect",
+                tokens=2048 if number % 7 == 3 else int(rng.integers(90, 1800)),
+                truncated=number % 7 == 3,
+                scores={
+                    name: float(scale * (base / 0.021 + 0.2 * rng.normal() * (name != "dc-pdd")))
+                    for (_, name, _), scale in zip(SCORES, (0.021, -7.1, -0.8, -2.6, -0.0061, 0.31), strict=True)
+                },
+                saturation=float(rng.uniform(0.4, 0.97)),
+                variants={"dc-pdd, cap 0.001": base / 12, "dc-pdd, cap 0.1": base * 3, "min-k, k = 0.1": -9.0 + base},
+            )
+        )
+    return tuple(found)
+
+
+def shifted(texts: int = 60) -> Membership:
+    """Not assessable: the gate tells the texts apart, so the scores are shown for the record only."""
+    return Membership(
+        verdict=Verdict.NOT_ASSESSABLE,
+        summary="The suspect and the held-out articles differ without any model: nothing follows from the scores.",
+        claim="Were the articles of articles.jsonl, taken together, in the training data of ./models/target?",
+        unit="document",
+        n_suspect=30,
+        n_held_out=30,
+        provenance=ARCHIVE,
+        gate=Gate(
+            outcome="shifted",
+            rule=RULE,
+            reason="A classifier that never asked the model tells them apart: the interval lies above 0.55.",
+            auc=Interval(value=0.964, lower=0.931, upper=0.987),
+            n_suspect=30,
+            n_held_out=30,
+            features=(
+                Feature(name="year 2025", side="held_out", suspect=0.0, held_out=1.733),
+                Feature(name="word “tariffs”", side="held_out", suspect=0.033, held_out=0.567),
+                Feature(name="characters", side="suspect", suspect=5321.4, held_out=3877.9),
+            ),
+        ),
+        separations=tuple(separation(number, *score) for number, score in enumerate(SCORES)),
+        texts=screened(texts),
+        facts=(
+            Fact(name="DC-PDD", value="cap 0.01, frequencies of 2.1 million tokens, Laplace smoothing"),
+            Fact(name="Tokenizer", value="that of the target; a start token is put before each text"),
+            Fact(name="Truncation", value="at 2,048 tokens"),
+            Fact(name="Multiplicity", value="Holm over 6 scores"),
+            Fact(name="Smallest false-positive rate", value="1/30 = 3.3 %"),
+        ),
+        notes=("2 held-out articles share more than half of their 13-grams with a suspect one; both were left out.",),
+    )
+
+
+def membership_report(found: Membership | None = None) -> Report:
+    """A report on a collection, by default the one that is a finding."""
+    found = found or ordered()
+    base = report(finding())
+    lines = found.n_suspect + found.n_held_out
+    return base.model_copy(
+        update={
+            "question": "Was this data in the training set?",
+            "manifest": base.manifest.model_copy(
+                update={
+                    "command": ("llm-audit", "membership", "benchmark.jsonl", "--model", "./models/target"),
+                    "detectors": (),
+                    "population": None,
+                    "population_digest": None,
+                    "model": ModelIdentity(name="target", digest="7c1d05ee" * 8, dtype="float32"),
+                }
+            ),
+            "coverage": Coverage(found=lines + 1, scored=lines, not_assessable=0, unreadable=1),
+            "documents": (),
+            "membership": found,
+            "limits": (
+                "A finding says that the model saw this collection, not which of its texts, nor where it got them.",
+                "No finding does not show that the collection was not seen.",
+                "Every p-value rests on the assumptions that stand beside it.",
+            ),
+        }
+    )
+
+
+def untouched_report() -> Report:
+    return membership_report(untouched())
+
+
+def shifted_report() -> Report:
+    return membership_report(shifted())

@@ -62,8 +62,20 @@ PAYLOADS = (
     "\u0301\u0301\u0301 zalgo",
 )
 
-CLOSED = {"rule", "subject", "verdict", "role", "schema_version"}
-"""Fields with a closed set of values: no text gets in, and `test_closed_fields_take_no_text` holds the models to that."""
+CLOSED = {"rule", "subject", "verdict", "role", "schema_version", "side", "outcome"}
+"""Fields with a closed set of values: no text gets in, and `test_closed_fields_take_no_text` holds the models to that.
+
+The unit of a claim is one too; but the unit of a statistic is not."""
+
+NAMED = {"packages", "scores", "variants"}
+"""Fields whose keys are text."""
+
+
+def is_closed(field: str, model: dict[str, Any]) -> bool:
+    """Whether a field of this model, as a dictionary, has a closed set of values. The rule of a gate is a sentence."""
+    if "outcome" in model and field == "rule":
+        return False
+    return field in CLOSED or (field == "unit" and "claim" in model)
 
 
 def everywhere(payload: str, made: Callable[[], Report] = factory.report) -> Report:
@@ -75,12 +87,12 @@ def everywhere(payload: str, made: Callable[[], Report] = factory.report) -> Rep
 
 def _planted(value: Any, payload: str, key: str = "") -> Any:
     if isinstance(value, dict):
-        if key == "packages":
-            return {payload: payload}
-        return {name: _planted(inner, payload, name) for name, inner in value.items()}
+        if key in NAMED:
+            return {payload: payload if key == "packages" else 0.5}
+        return {name: inner if is_closed(name, value) else _planted(inner, payload, name) for name, inner in value.items()}
     if isinstance(value, tuple | list):
         return [_planted(inner, payload, key) for inner in value]
-    if not isinstance(value, str) or key in CLOSED:
+    if not isinstance(value, str):
         return value
     # The same length as before, so that the passages still lie within the text.
     return payload.ljust(len(value), "x") if key == "text" else payload

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Interval, Power
+from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
+from llm_audit.results import Interval
 from llm_audit.errors import AuditError
 from llm_audit.reports import bench
 

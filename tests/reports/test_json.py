@@ -16,7 +16,10 @@ from llm_audit.terminal import terminal_safe
 from tests.reports import factory
 from tests.reports.hostile import PAYLOADS, everywhere
 
-REPORTS = (factory.report, factory.attribution_report)
+REPORTS = (
+    *(factory.report, factory.attribution_report),
+    *(factory.membership_report, factory.untouched_report, factory.shifted_report),
+)
 
 
 @pytest.fixture(scope="module")

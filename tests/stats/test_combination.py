@@ -17,6 +17,7 @@ from llm_audit.stats.combination import (
     cauchy_statistic,
     e_benjamini_hochberg,
     e_to_p,
+    holm,
     merged_p_value,
     p_to_e,
 )
@@ -44,6 +45,41 @@ def test_benjamini_hochberg_controls_the_false_discovery_rate() -> None:
         proportions.append(rejected[5:].sum() / max(1, rejected.sum()))
     assert np.mean(proportions) <= 0.1
     assert np.mean(proportions) > 0.05  # 0.1 * 15/20 in theory: not merely conservative
+
+
+def test_holm_by_hand() -> None:
+    # .01 * 4; .02 * 3; .03 * 2 = .06 again; .9 * 1
+    np.testing.assert_allclose(holm([0.03, 0.9, 0.01, 0.02]), [0.06, 0.9, 0.04, 0.06])
+    np.testing.assert_allclose(holm([0.01, 0.011]), [0.02, 0.02])  # .011 * 1 would be below its predecessor
+    assert holm([0.6, 0.7]).tolist() == [1, 1]
+    assert holm([0.3]).tolist() == [0.3]
+    assert len(holm([])) == 0
+
+
+@given(P_VALUES)
+def test_holm_rejects_what_the_stepwise_rule_rejects(p: list[float]) -> None:
+    adjusted = holm(p)
+    ranked = sorted(range(len(p)), key=lambda i: p[i])
+    for alpha in (0.0, 0.01, 0.05, 0.3, 0.9):
+        rejected: set[int] = set()
+        for step, i in enumerate(ranked):
+            if p[i] * (len(p) - step) > alpha:
+                break
+            rejected.add(i)
+        assert set(np.flatnonzero(adjusted <= alpha).tolist()) == rejected
+    assert (adjusted[ranked][1:] >= adjusted[ranked][:-1]).all()
+    assert (adjusted >= p).all()
+    assert (adjusted <= np.minimum(np.multiply(p, len(p)), 1)).all()
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.9])
+def test_holm_controls_the_chance_of_any_false_rejection(rho: float) -> None:
+    rng = np.random.default_rng(8)
+    z = np.sqrt(rho) * rng.standard_normal((10_000, 1)) + np.sqrt(1 - rho) * rng.standard_normal((10_000, 6))
+    adjusted = np.array([holm(row) for row in norm.sf(z + np.r_[4.0, 4.0, np.zeros(4)])])
+    assert_size(adjusted[:, 2:].min(axis=1))
+    bonferroni_power = np.mean(norm.sf(z[:, :2] + 4) * 6 <= 0.01)
+    assert np.mean(adjusted[:, :2] <= 0.01) > bonferroni_power > 0.5
 
 
 def test_bonferroni() -> None:

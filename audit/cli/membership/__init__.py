@@ -1,0 +1,22 @@
+"""`llm-audit membership`: whether data was in a model's training set."""
+
+from __future__ import annotations
+
+import click
+
+from llm_audit.cli import COMMANDS, LazyGroup
+
+MEMBERSHIP = {
+    "blind": "AUD300: can suspect and held-out texts be told apart without any model?",
+    "canary": "Draw random strings to publish one of, with a commitment; check that commitment.",
+    "frequencies": "Count a corpus with a model's tokenizer, for DC-PDD (AUD301).",
+    "score": "Rank texts by AUD301-303, beside held-out texts. Screening, behind the gate AUD300.",
+    "test": "Tests whose null hypothesis is exact: order, canary, paired, identifier, dataset.",
+}
+"""Name -> one line of help."""
+
+
+@click.group(name="membership", cls=LazyGroup, lazy=MEMBERSHIP, package=__name__,
+             help=COMMANDS["membership"], short_help=COMMANDS["membership"])  # fmt: skip
+def command() -> None:
+    """Run a command of the group; the docstring for users is in `COMMANDS`."""

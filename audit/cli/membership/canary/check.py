@@ -1,0 +1,20 @@
+"""`llm-audit membership canary check`: whether the secret matches what was published."""
+
+from __future__ import annotations
+
+import click
+
+from llm_audit.cli.membership.canary import CANARY
+
+
+@click.command(help=CANARY["check"], short_help=CANARY["check"])
+@click.argument("name", metavar="NAME")
+def command(name: str) -> None:
+    """Run the command; the docstring for users is in `CANARY`."""
+    from llm_audit.membership import canary
+
+    drawn = canary.check(name)
+    click.echo(
+        f"The secret matches the commitment {drawn.commitment}: {drawn.count:,} unpublished strings of {drawn.length} letters and "
+        f"the published one, drawn {drawn.created} by the owner's clock, {f'salt {drawn.salt!r}' if drawn.salt else 'no salt'}."
+    )

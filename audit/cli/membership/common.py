@@ -1,0 +1,103 @@
+"""Options and services that the membership commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llm_audit.cli.options import Command, computing_options, fraction_bar, output_options, publish, scoring_session
+
+if TYPE_CHECKING:
+    from llm_audit.membership.target import Target
+    from llm_audit.results import Fact, Membership
+
+FIELD = click.option(
+    "--field", "text_field", default="text", show_default=True, help="Field of JSON lines that holds the text."
+)
+PROVENANCE = click.option(
+    "--provenance", default="", metavar="TEXT", help="How the held-out texts were obtained, and when; printed in the report."
+)
+DECISION = click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
+                        help="Report a finding when the p-value is at most this.")  # fmt: skip
+
+
+def audit_options(command: Command) -> Command:
+    """What every command that asks a model shares."""
+    for option in (
+        click.option(
+            "--model", metavar="MODEL", help="The model under audit: folder, or org/name@commit. Default: the embedded one."
+        ),
+        click.option(
+            "--seed-file", type=click.Path(path_type=Path), metavar="FILE",
+            help="Seed registered before the test; written if it is not there. Default: the seed follows from the data.",
+        ),
+        DECISION,
+    ):  # fmt: skip
+        command = option(command)
+    return output_options(computing_options(command))
+
+
+def check_outputs(outputs: Sequence[str]) -> None:
+    """A wrong suffix must not cost a run."""
+    from llm_audit import reports
+
+    for output in outputs:
+        reports.renderer_for(output)
+
+
+@contextmanager
+def asked(model: str | None, device: str, offline: bool, no_cache: bool, description: str = "Scoring") -> Iterator[Target]:
+    """The model under audit, with a progress bar."""
+    from llm_audit.membership.target import Target
+
+    with scoring_session(model, None, device, offline, no_cache) as session, fraction_bar(description) as progress:
+        yield Target(session, progress)
+
+
+def seeded(
+    target: Target, seed_file: Path | None, *, test: str, data: str, draws: int, alpha: float, settings: str = ""
+) -> str:
+    """The seed of this very question; see `seed.seed_for`."""
+    from llm_audit.manifest import now
+    from llm_audit.membership.seed import Question, seed_for
+
+    return seed_for(Question(test, data, target.session.model.digest, draws, alpha, settings), seed_file, now())
+
+
+def facts(target: Target, seed: str, seed_file: Path | None) -> tuple[Fact, ...]:
+    """The conditions of a test."""
+    from llm_audit.results import Fact
+
+    registered = (
+        f"{seed}, registered in {seed_file.name}" if seed_file else f"{seed}, which follows from the data and the question"
+    )
+    return (
+        *target.facts,
+        Fact(name="Seed", value=registered),
+        Fact(name="Multiplicity", value="one test, whose settings were fixed before scoring; AUD300 only guards it"),
+    )
+
+
+def finish(
+    membership: Membership,
+    target: Target | None,
+    outputs: Sequence[str],
+    format_: str,
+    strict: bool,
+    *,
+    alpha: float,
+    rules: Sequence[str],
+    limits: Sequence[str],
+    found: int,
+    malformed: int,
+) -> int:
+    """Write and print the report; return the exit code."""
+    from llm_audit.manifest import collect
+    from llm_audit.membership.evidence import report
+
+    manifest = collect(target.session if target else None, alpha=alpha, rules=rules)
+    return publish(report(membership, manifest, limits, found=found, malformed=malformed), outputs, format_, strict)

@@ -1,0 +1,23 @@
+"""`llm-audit membership test`: tests whose null hypothesis is exact."""
+
+from __future__ import annotations
+
+import click
+
+from llm_audit.cli import LazyGroup
+from llm_audit.cli.membership import MEMBERSHIP
+
+TESTS = {
+    "canary": "AUD311: is a published random string more likely than its unpublished siblings?",
+    "dataset": "AUD314: do suspect documents score above held-out ones, on a half kept for the test?",
+    "identifier": "AUD313: are hashes and ids inside the documents more likely than fresh ones?",
+    "order": "AUD310: is a data set's canonical order more likely than shuffled ones?",
+    "paired": "AUD312: are published versions more likely than private rephrasings?",
+}
+"""Name -> one line of help."""
+
+
+@click.group(name="test", cls=LazyGroup, lazy=TESTS, package=__name__,
+             help=MEMBERSHIP["test"], short_help=MEMBERSHIP["test"])  # fmt: skip
+def command() -> None:
+    """Run a test; the docstring for users is in `MEMBERSHIP`."""

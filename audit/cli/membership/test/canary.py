@@ -1,0 +1,74 @@
+"""`llm-audit membership test canary`: a published random string among its unpublished siblings."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import click
+
+from llm_audit.cli.membership.common import asked, audit_options, check_outputs, finish
+from llm_audit.cli.membership.test import TESTS
+from llm_audit.cli.options import show_warnings_as_sentences
+from llm_audit.errors import AuditError
+
+HELP = (
+    TESTS["canary"]
+    + """
+
+    NAME: of a canary that `llm-audit membership canary new NAME` has drawn; both its files are read, and the commitment is
+    checked first. Several canaries are one test together.
+    """
+)
+
+
+@click.command(help=HELP, short_help=TESTS["canary"])
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@audit_options
+def command(
+    names: tuple[str, ...],
+    model: str | None,
+    seed_file: Path | None,
+    alpha: float,
+    outputs: tuple[str, ...],
+    format_: str,
+    strict: bool,
+    device: str,
+    offline: bool,
+    no_cache: bool,
+) -> int:
+    """Run the test; the docstring for users is in `TESTS`."""
+    show_warnings_as_sentences()
+    from llm_audit.membership import canary
+    from llm_audit.membership.evidence import LIMITS, conclude
+    from llm_audit.results import Fact
+
+    check_outputs(outputs)
+    if seed_file:
+        raise AuditError("A canary's randomness was drawn when it was made; its commitment takes the place of --seed-file.")
+    secrets = [canary.check(name) for name in dict.fromkeys(names)]
+    canary.check_decidable(secrets, alpha)
+    with asked(model, device, offline, no_cache) as target:
+        result = canary.judge(target, secrets, alpha)
+    digest = hashlib.sha256("".join(secret.commitment for secret in secrets).encode()).hexdigest()
+    membership = conclude(
+        [result],
+        deciding=canary.RULE,
+        claim=f"Was the published text in the training data of {target.session.model.name}?",
+        units=f"{len(secrets):,} published strings",
+        n_suspect=len(secrets),
+        n_held_out=sum(secret.count for secret in secrets),
+        provenance="Unpublished strings of the same draw; the commitment, made "
+        f"{', '.join(secret.created for secret in secrets)} by the owner's clock, was checked.",
+        facts=(
+            *target.facts,
+            *(Fact(name="Commitment", value=secret.commitment) for secret in secrets),
+            *(Fact(name="Salt", value=secret.salt or "none: the owner alone drew the strings") for secret in secrets),
+            Fact(name="Data", value=digest),
+        ),
+        notes=(),
+    )
+    return finish(
+        membership, target, outputs, format_, strict, alpha=alpha, rules=(canary.RULE,), limits=LIMITS,
+        found=len(secrets), malformed=0,
+    )  # fmt: skip

@@ -1,0 +1,79 @@
+"""`llm-audit membership test dataset`: suspect documents against held-out ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from llm_audit.cli.membership.common import (
+    FIELD,
+    PROVENANCE,
+    asked,
+    audit_options,
+    check_outputs,
+    facts,
+    finish,
+    seeded,
+)
+from llm_audit.cli.membership.test import TESTS
+from llm_audit.cli.options import show_warnings_as_sentences
+
+DRAWS = 9999
+
+
+@click.command(help=TESTS["dataset"], short_help=TESTS["dataset"])
+@click.argument("paths", nargs=-1, required=True, metavar="SUSPECT...")
+@click.option(
+    "--held-out", multiple=True, required=True, metavar="FILE", help="Texts of the same kind that the model cannot have seen."
+)
+@PROVENANCE
+@FIELD
+@audit_options
+def command(
+    paths: tuple[str, ...],
+    held_out: tuple[str, ...],
+    provenance: str,
+    text_field: str,
+    model: str | None,
+    seed_file: Path | None,
+    alpha: float,
+    outputs: tuple[str, ...],
+    format_: str,
+    strict: bool,
+    device: str,
+    offline: bool,
+    no_cache: bool,
+) -> int:
+    """Run the test; the docstring for users is in `TESTS`."""
+    show_warnings_as_sentences()
+    from llm_audit.membership import dataset, run
+    from llm_audit.membership.collection import read_collection
+    from llm_audit.membership.evidence import LIMITS, conclude
+
+    check_outputs(outputs)
+    suspects, others = (read_collection(each, text_field=text_field) for each in (paths, held_out))
+    dataset.check(suspects, others)
+    with asked(model, device, offline, no_cache) as target:
+        data = f"{suspects.digest} {others.digest}"
+        seed = seeded(target, seed_file, test="dataset", data=data, draws=DRAWS, alpha=alpha)
+        compared = run.compare(suspects, others, seed)
+        sides = compared.sides
+        dataset.check(sides.suspects, sides.held_out)
+        result = dataset.judge(target, sides.suspects, sides.held_out, draws=DRAWS, alpha=alpha, seed=seed)
+    membership = conclude(
+        [result],
+        deciding=dataset.RULE,
+        gate=compared.gate,
+        claim=f"Was the suspect collection in the training data of {target.session.model.name}?",
+        units="documents, half of which trained the classifier",
+        n_suspect=len(sides.suspects.documents),
+        n_held_out=len(sides.held_out.documents),
+        provenance=run.provenance_of(provenance, sides.held_out),
+        facts=facts(target, seed, seed_file),
+        notes=compared.notes,
+    )
+    return finish(
+        membership, target, outputs, format_, strict, alpha=alpha, rules=("AUD300", dataset.RULE), limits=LIMITS,
+        found=suspects.found + others.found, malformed=len(suspects.malformed) + len(others.malformed),
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+"""`llm-audit membership test identifier`: hashes and ids inside documents against fresh ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from llm_audit.cli.membership.common import FIELD, asked, audit_options, check_outputs, facts, finish, seeded
+from llm_audit.cli.membership.test import TESTS
+from llm_audit.cli.options import show_warnings_as_sentences
+
+
+@click.command(help=TESTS["identifier"], short_help=TESTS["identifier"])
+@click.argument("paths", nargs=-1, required=True, metavar="DOCUMENTS...")
+@click.option(
+    "--draws", type=click.IntRange(1), default=19, show_default=True, help="Fresh identifiers for each that is found."
+)
+@FIELD
+@audit_options
+def command(
+    paths: tuple[str, ...],
+    draws: int,
+    text_field: str,
+    model: str | None,
+    seed_file: Path | None,
+    alpha: float,
+    outputs: tuple[str, ...],
+    format_: str,
+    strict: bool,
+    device: str,
+    offline: bool,
+    no_cache: bool,
+) -> int:
+    """Run the test; the docstring for users is in `TESTS`."""
+    show_warnings_as_sentences()
+    from collections import Counter
+
+    from llm_audit.membership import identifier
+    from llm_audit.membership.collection import read_collection
+    from llm_audit.membership.evidence import LIMITS, conclude
+
+    check_outputs(outputs)
+    data = read_collection(paths, text_field=text_field)
+    found = identifier.find(data.items)
+    identifier.check(found, draws, alpha)
+    with asked(model, device, offline, no_cache) as target:
+        seed = seeded(target, seed_file, test="identifier", data=data.digest, draws=draws, alpha=alpha)
+        result = identifier.judge(target, found, draws=draws, alpha=alpha, seed=seed)
+    kinds = ", ".join(f"{count:,} of {name}" for name, count in Counter(each.format.name for each in found).items())
+    membership = conclude(
+        [result],
+        deciding=identifier.RULE,
+        claim=f"Were these {len(data.items):,} documents in the training data of {target.session.model.name}?",
+        units=f"{len(found):,} different identifiers: {kinds}",
+        n_suspect=len(found),
+        n_held_out=draws * len(found),
+        provenance="Fresh identifiers of the same formats, drawn for this test after the model was made.",
+        facts=facts(target, seed, seed_file),
+        notes=data.malformed,
+    )
+    return finish(
+        membership, target, outputs, format_, strict, alpha=alpha, rules=(identifier.RULE,), limits=LIMITS,
+        found=data.found, malformed=len(data.malformed),
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""`llm-audit membership test order`: the canonical order of a data set against its shuffles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from llm_audit.cli.membership.common import FIELD, asked, audit_options, check_outputs, facts, finish, seeded
+from llm_audit.cli.membership.test import TESTS
+from llm_audit.cli.options import show_warnings_as_sentences
+
+HELP = (
+    TESTS["order"]
+    + """
+
+    DATA: JSON lines with a text, or a folder of texts, in the order in which it was published.
+    """
+)
+
+
+@click.command(help=HELP, short_help=TESTS["order"])
+@click.argument("paths", nargs=-1, required=True, metavar="DATA...")
+@click.option("--draws", type=click.IntRange(1), default=99, show_default=True, help="Shuffles, per shard.")
+@click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Parts, each shuffled within itself.")
+@FIELD
+@audit_options
+def command(
+    paths: tuple[str, ...],
+    draws: int,
+    shards: int,
+    text_field: str,
+    model: str | None,
+    seed_file: Path | None,
+    alpha: float,
+    outputs: tuple[str, ...],
+    format_: str,
+    strict: bool,
+    device: str,
+    offline: bool,
+    no_cache: bool,
+) -> int:
+    """Run the test; the docstring for users is in `TESTS`."""
+    show_warnings_as_sentences()
+    from llm_audit.membership import order
+    from llm_audit.membership.collection import read_collection
+    from llm_audit.membership.evidence import LIMITS, conclude
+
+    check_outputs(outputs)
+    data = read_collection(paths, text_field=text_field)
+    rows = [item.text for item in data.items]
+    order.check(len(rows), draws, shards, alpha)
+    with asked(model, device, offline, no_cache) as target:
+        seed = seeded(target, seed_file, test="order", data=data.digest, draws=draws, alpha=alpha, settings=f"{shards} shards")
+        tests = [order.gate(rows, seed), order.judge(target, rows, draws=draws, shards=shards, alpha=alpha, seed=seed)]
+    repeated = order.repeated(rows)
+    membership = conclude(
+        tests,
+        deciding=order.RULE,
+        claim=f"Was this data set, in this order, in the training data of {target.session.model.name}?",
+        units=f"{len(rows):,} rows, whose order is what is tested",
+        n_suspect=len(rows),
+        n_held_out=0,
+        provenance="None are needed: the same rows in other orders take the place of held-out texts.",
+        facts=facts(target, seed, seed_file),
+        notes=(*data.malformed, *([f"{repeated:,} rows occur earlier already, which costs power."] if repeated else [])),
+    )
+    return finish(
+        membership, target, outputs, format_, strict, alpha=alpha, rules=("AUD300", order.RULE), limits=LIMITS,
+        found=data.found, malformed=len(data.malformed),
+    )  # fmt: skip

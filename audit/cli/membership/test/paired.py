@@ -1,0 +1,66 @@
+"""`llm-audit membership test paired`: published versions against private rephrasings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from llm_audit.cli.membership.common import asked, audit_options, check_outputs, facts, finish, seeded
+from llm_audit.cli.membership.test import TESTS
+from llm_audit.cli.options import show_warnings_as_sentences
+
+DRAWS = 9999
+
+HELP = (
+    TESTS["paired"]
+    + """
+
+    PAIRS: JSON lines with the fields public (the version that was published) and private (a rephrasing, or a list of
+    them). A coin must have decided which version was published; a field document names items that one coin decided.
+    """
+)
+
+
+@click.command(help=HELP, short_help=TESTS["paired"])
+@click.argument("path", type=click.Path(path_type=Path), metavar="PAIRS")
+@audit_options
+def command(
+    path: Path,
+    model: str | None,
+    seed_file: Path | None,
+    alpha: float,
+    outputs: tuple[str, ...],
+    format_: str,
+    strict: bool,
+    device: str,
+    offline: bool,
+    no_cache: bool,
+) -> int:
+    """Run the test; the docstring for users is in `TESTS`."""
+    show_warnings_as_sentences()
+    from llm_audit.membership import paired
+    from llm_audit.membership.evidence import LIMITS, conclude
+
+    check_outputs(outputs)
+    pairs = paired.read_pairs(path)
+    paired.check(pairs.items, alpha)
+    with asked(model, device, offline, no_cache) as target:
+        seed = seeded(target, seed_file, test="paired", data=pairs.digest, draws=DRAWS, alpha=alpha)
+        tests = [paired.gate(pairs.items, seed), paired.judge(target, pairs.items, draws=DRAWS, alpha=alpha, seed=seed)]
+    choices = len({pair.document for pair in pairs.items})
+    membership = conclude(
+        tests,
+        deciding=paired.RULE,
+        claim=f"Were the published versions in the training data of {target.session.model.name}?",
+        units=f"{choices:,} independent choices of the version to publish, over {len(pairs.items):,} items",
+        n_suspect=choices,
+        n_held_out=choices * len(pairs.items[0].private),
+        provenance="Private versions of the same items, never published, as the owner states.",
+        facts=facts(target, seed, seed_file),
+        notes=pairs.malformed,
+    )
+    return finish(
+        membership, target, outputs, format_, strict, alpha=alpha, rules=("AUD300", paired.RULE), limits=LIMITS,
+        found=pairs.found, malformed=len(pairs.malformed),
+    )  # fmt: skip

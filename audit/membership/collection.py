@@ -1,0 +1,158 @@
+"""Collections of texts as an audit of training data reads them: which texts, in which order, from which documents.
+
+Knows nothing about models or tests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llm_audit.errors import AuditError
+from llm_audit.text import Unreadable, discover, read
+from llm_audit.text.lines import open_lines, parse
+
+_JSON_LINES = (".jsonl", ".jsonl.gz", ".jsonl.xz")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One text of a collection.
+
+    Attributes:
+        text: as read; line endings are "\\n".
+        name: where it stands: "essays.jsonl:17", or the path of its file.
+        document: texts of one document are never split and count as one independent unit; by default the name.
+        date: as given, or "".
+        group: known group of a labelled benchmark, such as repetitions in training, or "".
+    """
+
+    text: str
+    name: str
+    document: str
+    date: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Texts in the order of their files.
+
+    Attributes:
+        items: without those that could not be read.
+        digest: SHA-256 over the texts in order.
+        found: lines and files, the malformed ones included.
+        malformed: one sentence for each that was left out, with its line number.
+    """
+
+    items: tuple[Item, ...]
+    digest: str
+    found: int
+    malformed: tuple[str, ...] = ()
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """Each document once, in order."""
+        return tuple(dict.fromkeys(item.document for item in self.items))
+
+
+def collect(items: Iterable[Item], found: int | None = None, malformed: Sequence[str] = ()) -> Collection:
+    """The collection of these items; `found` is their number if nothing else is known."""
+    kept = tuple(items)
+    digest = hashlib.sha256(b"".join(hashlib.sha256(item.text.encode()).digest() for item in kept))
+    return Collection(kept, digest.hexdigest(), len(kept) if found is None else found, tuple(malformed))
+
+
+def read_collection(paths: Sequence[str | Path], *, text_field: str = "text") -> Collection:
+    """Read JSON lines (.jsonl, also .gz or .xz), text files, and folders of text files, in this order.
+
+    A line has its text in `text_field` and may have `document`, `date` and `group`. The same document name means the same
+    document in all files. Texts stay as they are (training data is not normalised) but for "\\r\\n", which becomes "\\n", and
+    the last line ending. A line or text file that holds no text is left out and named in `malformed`.
+
+    Raises:
+        AuditError: nothing is left, a path does not exist, or a file of JSON lines cannot be read to its end.
+    """
+    found, malformed = _read(paths, text_field)
+    return collect((item for item, _ in found), len(found) + len(malformed), malformed)
+
+
+def split_by_label(
+    paths: Sequence[str | Path], *, text_field: str = "text", label_field: str = "member"
+) -> tuple[Collection, Collection]:
+    """Read suspects (label true or 1) and held-out texts (false or 0) out of the same files; otherwise as `read_collection`.
+
+    A line without a label is malformed. What is malformed has no side: it is counted and named with the suspects.
+
+    Raises:
+        AuditError: also if all labels are the same.
+    """
+    found, malformed = _read(paths, text_field, label_field)
+    sides = {label: [item for item, row in found if row[label_field] == label] for label in (True, False)}
+    for label, others in ((True, "false"), (False, "true")):
+        if not sides[label]:
+            raise AuditError(
+                f"{_listed(paths)}: every label in the field {label_field!r} is {others}; a comparison needs members (true) "
+                f"and texts that were not trained on (false)."
+            )
+    suspects = collect(sides[True], len(sides[True]) + len(malformed), malformed)
+    return suspects, collect(sides[False])
+
+
+_Row = dict[str, Any]
+
+
+def _read(
+    paths: Sequence[str | Path], text_field: str, label_field: str | None = None
+) -> tuple[list[tuple[Item, _Row]], list[str]]:
+    """The items, each with the fields it came from, and a sentence for everything that is no item."""
+    found, malformed = [], []
+    for name, where, row in _rows(paths, text_field):
+        fault = row if isinstance(row, str) else _fault(row, text_field, label_field)
+        if isinstance(row, dict) and not fault:
+            found.append((_item(row, name, text_field), row))
+        else:
+            malformed.append(f"{where} {fault}.")
+    if not found:
+        first = f" The first of {len(malformed):,} faults: {malformed[0]}" if malformed else ""
+        raise AuditError(f"{_listed(paths)}: there is no text that can be read.{first}")
+    return found, malformed
+
+
+def _rows(paths: Sequence[str | Path], text_field: str) -> Iterator[tuple[str, str, _Row | str]]:
+    """Name, name in a sentence, and fields of every line and text file; or what is wrong with it, without the full stop."""
+    for path in map(Path, paths):
+        if not path.exists():
+            raise AuditError(f"No such file: {path}. Check the path.")
+        if path.name.lower().endswith(_JSON_LINES) and not path.is_dir():
+            for number, line in enumerate(open_lines(path), start=1):
+                if line.strip():
+                    yield f"{path}:{number}", f"Line {number:,} of {path}", parse(line)
+            continue
+        for source in discover([str(path)]):
+            try:
+                yield source.name, source.name, {text_field: read(source).text}
+            except Unreadable as error:
+                yield source.name, source.name, f"cannot be read ({str(error).rstrip('.')})"
+
+
+def _fault(row: _Row, text_field: str, label_field: str | None) -> str:
+    if not isinstance(row.get(text_field), str):
+        return f"has no text in the field {text_field!r}"
+    if not row[text_field].strip():
+        return "has an empty text"
+    if label_field is not None and row.get(label_field) not in (True, False):  # 1 and 0 are equal to them
+        return f"has neither true nor false in the field {label_field!r}"
+    return ""
+
+
+def _item(row: _Row, name: str, text_field: str) -> Item:
+    document, date, group = ("" if row.get(field) is None else str(row[field]) for field in ("document", "date", "group"))
+    return Item(row[text_field].replace("\r\n", "\n").removesuffix("\n"), name, document or name, date, group)
+
+
+def _listed(paths: Sequence[str | Path]) -> str:
+    return ", ".join(map(str, paths))

@@ -1,0 +1,165 @@
+"""From the outcome of an exact test to a result, and from results to what is said of the collection.
+
+Knows nothing about models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from llm_audit.results import (
+    Coverage,
+    Draws,
+    Effect,
+    Fact,
+    Gate,
+    Manifest,
+    Membership,
+    Report,
+    Result,
+    Statistic,
+    Verdict,
+)
+from llm_audit.stats.permutation import Outcome
+
+KEPT_DRAWS = 999
+"""Draws whose statistic goes into the report, for the picture."""
+
+GATE_LEVEL = 0.05
+"""At which p the texts alone count as giving the answer away. Larger than alpha: here the danger is to see too little."""
+
+LIMITS = (
+    "A finding says that the null hypothesis stated beside the number fails. That the data was trained on is the likeliest "
+    "reason only if the assumptions hold; each is stated, and whoever supplied the data answers for it.",
+    "No finding is not evidence of absence: data seen once or a few times leaves no trace that any known test can find.",
+    "The claim is about the collection as a whole. Which of its texts were seen remains open.",
+    "Copies count as the data: a model that saw a quotation, a mirror or a near-duplicate of a text has seen that text.",
+    "Every test, model and collection tried is a further chance to be wrong; state all that were tried.",
+)
+
+
+def result(
+    outcome: Outcome,
+    *,
+    rule: str,
+    name: str,
+    null: str,
+    statistic: tuple[str, str],
+    effect: Effect | None,
+    n: int,
+    alpha: float,
+    found: str,
+    seed: str | None,
+    assumptions: Sequence[str],
+    method: str,
+) -> Result:
+    """An exact test as a result, whose fields are explained there.
+
+    `statistic` is name and unit, `n` counts independent units, `found` says what p counts as the beginning of a sentence, and
+    `seed` is None if nothing was drawn.
+    """
+    if outcome.p_value <= alpha:
+        verdict, then = Verdict.FINDING, f"at alpha {alpha:g} the null hypothesis is rejected"
+    elif outcome.p_floor > alpha:
+        verdict, then = (
+            Verdict.INCONCLUSIVE,
+            f"no p-value below {outcome.p_floor:.2g} was possible, and {alpha:g} was asked for",
+        )
+    else:
+        verdict, then = Verdict.PASS, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it"
+    return Result(
+        rule=rule,
+        name=name,
+        subject="collection",
+        null=null,
+        verdict=verdict,
+        reason=f"{found}: {then}.",
+        statistic=Statistic(name=statistic[0], value=float(outcome.statistic), unit=statistic[1]),
+        p_value=outcome.p_value,
+        p_floor=outcome.p_floor,
+        n=n,
+        effect=effect,
+        draws=Draws(
+            count=outcome.draws,
+            exceeding=outcome.exceeding,
+            seed=seed,
+            values=tuple(float(value) for value in np.asarray(outcome.null)[:KEPT_DRAWS]),
+        ),
+        assumptions=tuple(assumptions),
+        method=method,
+    )
+
+
+def unit_means(values: ArrayLike, units: Sequence[str]) -> NDArray[np.float64]:
+    """(k,) mean of the values of each independent unit, in order of first appearance."""
+    number = {unit: i for i, unit in enumerate(dict.fromkeys(units))}
+    member = np.array([number[unit] for unit in units], dtype=np.int64)
+    return np.asarray(np.bincount(member, np.asarray(values, dtype=np.float64)) / np.bincount(member), dtype=np.float64)
+
+
+def conclude(
+    tests: Sequence[Result],
+    *,
+    deciding: str,
+    claim: str,
+    units: str,
+    n_suspect: int,
+    n_held_out: int,
+    provenance: str,
+    facts: Sequence[Fact],
+    notes: Sequence[str],
+    gate: Gate | None = None,
+) -> Membership:
+    """What exact tests come to, given what the texts alone gave away (the results of rule AUD300 among them).
+
+    `tests` come in the order to be shown, `deciding` is the rule that the verdict rests on, `units` says what the independent
+    units are. The other fields are explained at `Membership`.
+    """
+    (decided,) = (test for test in tests if test.rule == deciding)
+    given_away = [test.reason for test in tests if test.rule == "AUD300" and test.verdict is Verdict.FINDING]
+    if gate and gate.outcome != "no_difference_found":
+        given_away.append(gate.reason)
+    verdict, summary = decided.verdict, decided.reason
+    if given_away:
+        verdict, summary = Verdict.NOT_ASSESSABLE, f"Not assessable: {given_away[0]} {deciding} is shown, and decides nothing."
+    elif verdict is Verdict.FINDING:
+        summary = f"Evidence that the model was trained on this data. {summary}"
+    elif verdict is Verdict.PASS:
+        summary = f"No evidence that the model was trained on this data. {summary}"
+    else:
+        summary = f"Undecided. {summary}"
+    return Membership(
+        verdict=verdict,
+        summary=summary,
+        claim=claim,
+        unit="collection",
+        n_suspect=n_suspect,
+        n_held_out=n_held_out,
+        provenance=provenance,
+        gate=gate,
+        tests=tuple(tests),
+        facts=(Fact(name="Independent units", value=units), *facts),
+        notes=tuple(notes),
+    )
+
+
+def report(membership: Membership, manifest: Manifest, limits: Sequence[str], *, found: int, malformed: int) -> Report:
+    """A membership as a report. `found` lines and files, of which `malformed` could not be read."""
+    assessable = membership.verdict is not Verdict.NOT_ASSESSABLE
+    judged = found - malformed
+    return Report(
+        question="Was this in the training data?",
+        manifest=manifest,
+        coverage=Coverage(
+            found=found,
+            scored=judged if assessable else 0,
+            not_assessable=0 if assessable else judged,
+            unreadable=malformed,
+        ),
+        documents=(),
+        membership=membership,
+        limits=tuple(limits),
+    )

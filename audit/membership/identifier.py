@@ -1,0 +1,189 @@
+"""Are the hashes, ids and short links inside documents more likely than fresh ones of the same format? AUD313.
+
+They were drawn at random by somebody else, long before anybody thought of this test: canaries that nobody had to plant.
+Knows nothing about files.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llm_audit.errors import AuditError
+from llm_audit.membership.collection import Item
+from llm_audit.membership.evidence import result
+from llm_audit.membership.seed import generator
+from llm_audit.membership.target import Target
+from llm_audit.results import Effect, Result
+from llm_audit.scoring.request import Prompted
+from llm_audit.stats import permutation
+
+RULE = "AUD313"
+CONTEXT = 200
+"""Characters before an identifier that the model reads with it, the same for the true one and for the fresh ones."""
+
+HEX = "0123456789abcdef"
+BASE64URL = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+
+KNOWN = frozenset(
+    {
+        "d41d8cd98f00b204e9800998ecf8427e",  # MD5, SHA-1 and SHA-256 of nothing, and git's empty tree
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    }
+)
+"""Identifiers that every corpus knows, whether or not it holds these documents."""
+
+ASSUMPTIONS = (
+    "Each identifier was drawn uniformly from its format: hashes and version-4 UUIDs are, ids of links are taken to be but "
+    "for their first character.",
+    "The identifier occurs in these documents alone. One that is quoted elsewhere shows that some copy was seen, not which.",
+)
+
+Draw = Callable[[np.random.Generator, str], str]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of identifier: `pattern` finds it (group `id`), `draw` makes a fresh one for one that was found."""
+
+    name: str
+    pattern: re.Pattern[str]
+    draw: Draw
+
+
+@dataclass(frozen=True)
+class Found:
+    """An identifier in its place. `before`: up to `CONTEXT` characters of the document before it."""
+
+    format: Format
+    text: str
+    before: str
+    where: str
+
+
+def _hex(rng: np.random.Generator, found: str) -> str:
+    drawn = "".join(HEX[i] for i in rng.integers(16, size=len(found)))
+    return drawn.upper() if found.upper() == found else drawn
+
+
+def _uuid(rng: np.random.Generator, found: str) -> str:
+    digits = [HEX[i] for i in rng.integers(16, size=32)]
+    digits[12], digits[16] = "4", "89ab"[rng.integers(4)]
+    text = "".join(digits)
+    drawn = "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+    return drawn.upper() if found.upper() == found else drawn
+
+
+def _video(rng: np.random.Generator, found: str) -> str:
+    # 64 bits in 11 characters of 6: the last one holds 4.
+    return "".join(BASE64URL[i] for i in rng.integers(64, size=10)) + BASE64URL[4 * rng.integers(16)]
+
+
+def _link(rng: np.random.Generator, found: str) -> str:
+    # The first character may tell when a link was made: it stays.
+    return found[0] + "".join((string.ascii_letters + string.digits)[i] for i in rng.integers(62, size=len(found) - 1))
+
+
+_ALONE = r"(?<![0-9A-Za-z])(?P<id>{})(?![0-9A-Za-z])"
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_VIDEO = r"(?:youtu\.be/|youtube\.com/watch\?v=)(?P<id>[\w-]{10}[AEIMQUYcgkosw048])(?![\w-])"
+_SHORT = r"(?:\bbit\.ly/|\bt\.co/)(?P<id>[A-Za-z0-9]{7,10})(?![A-Za-z0-9])"
+
+
+def _either_case(lower: str) -> re.Pattern[str]:
+    """Hexadecimal digits all in lower or all in upper case, and nothing alphanumeric beside them."""
+    return re.compile(_ALONE.format(f"{lower}|{lower.replace('a-f', 'A-F').replace('ab]', 'AB]')}"))
+
+
+FORMATS = (
+    Format("UUID version 4", _either_case(_UUID), _uuid),
+    *(
+        Format(f"{name}, {n} hexadecimal digits", _either_case(f"[0-9a-f]{{{n}}}"), _hex)
+        for name, n in (("MD5", 32), ("SHA-1", 40), ("SHA-256", 64), ("SHA-512", 128))
+    ),
+    Format("YouTube video", re.compile(_VIDEO, re.ASCII), _video),
+    Format("short link", re.compile(_SHORT), _link),
+)
+
+
+def find(items: Sequence[Item]) -> list[Found]:
+    """Every identifier, once, at its first place; without well-known and hand-made ones (fewer than 6 different characters)."""
+    found: dict[str, Found] = {}
+    for item in items:
+        for form in FORMATS:
+            for match in form.pattern.finditer(item.text):
+                text, start = match["id"], match.start("id")
+                if text.lower() not in KNOWN and _random(text):
+                    found.setdefault(text, Found(form, text, item.text[max(0, start - CONTEXT) : start], item.name))
+    return list(found.values())
+
+
+def _random(text: str) -> bool:
+    """Not "0000..." or "deadbeef...": true of nearly every draw, and asked of the draws as well."""
+    return len(set(text)) >= min(6, len(text) - 1)
+
+
+def check(found: Sequence[Found], draws: int, alpha: float) -> None:
+    """Refuse too few identifiers for p <= alpha. Raises AuditError with the number needed."""
+    if not found:
+        names = ", ".join(form.name for form in FORMATS)
+        raise AuditError(f"The documents hold no identifiers of a known format ({names}); this test needs them.")
+    if permutation.rank_sum([0] * len(found), [draws] * len(found)).p_value > alpha:
+        needed = permutation.pairs_needed(alpha, draws + 1)
+        raise AuditError(
+            f"{len(found)} identifiers with {draws} draws each give no p-value below {(draws + 1) ** -len(found):.2g}; alpha "
+            f"{alpha:g} needs {needed} identifiers, or --draws {permutation.draws_needed(alpha)}."
+        )
+
+
+def judge(target: Target, found: Sequence[Found], *, draws: int, alpha: float, seed: str) -> Result:
+    """Rank each identifier among fresh ones of its format, read after the same characters; the sum of ranks decides, exactly.
+
+    Null hypothesis: to the model, an identifier is as random as fresh ones. Natural identifiers (2026, arXiv 2606.24408);
+    the paper's statistic could not be read here: log-probability of the identifier given what precedes it in the document.
+    """
+    check(found, draws, alpha)
+    rng = generator(seed, "identifier")
+    texts = []
+    for each in found:
+        fresh: list[str] = []
+        while len(fresh) < draws:
+            drawn = each.format.draw(rng, each.text)
+            if _random(drawn):
+                fresh.append(drawn)
+        texts += [(each.before, text) for text in (each.text, *fresh)]
+    prompted: list[str | Prompted] = [before + text for before, text in texts]
+    totals = np.array(
+        [
+            scores.logprob[scores.char_end > len(before)].sum(dtype=np.float64)
+            for (before, _), scores in zip(texts, target.beginnings(prompted), strict=True)
+        ]
+    ).reshape(len(found), draws + 1)
+    single = [permutation.monte_carlo(float(row[0]), row[1:]) for row in totals]
+    outcome = permutation.rank_sum([each.exceeding for each in single], [draws] * len(found))
+    gain = totals[:, 0] - totals[:, 1:].mean(axis=1)
+    low, high = permutation.bootstrap_mean(gain, generator(seed, "identifier interval"))
+    first = sum(each.exceeding == 0 for each in single)
+    return result(
+        outcome,
+        rule=RULE,
+        name="Natural identifiers",
+        null="The model was not trained on these documents: their identifiers are as likely as fresh ones of the same format.",
+        statistic=("mean share of draws beaten", ""),
+        effect=Effect(name="gain over fresh identifiers", value=float(gain.mean()), unit="nats each", lower=low, upper=high),
+        n=len(found),
+        alpha=alpha,
+        found=(
+            f"{first:,} of {len(found):,} identifiers are likelier than all {draws} fresh ones (by chance about "
+            f"{len(found) / (draws + 1):.2g}); p = {outcome.p_value:.2g}"
+        ),
+        seed=seed,
+        assumptions=ASSUMPTIONS,
+        method="Natural identifiers (2026, arXiv 2606.24408), by exact sum of ranks",
+    )

@@ -1,0 +1,71 @@
+"""AUD302: Min-K% and Min-K%++. How unlikely are the least likely tokens? Members have few outliers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from llm_audit.detectors.membership.base import MembershipScore
+from llm_audit.scoring.tokens import TokenScores
+
+SHARE = 0.2
+"""k, as in both papers' main tables; fixed before any text is scored."""
+
+SMALLEST_DEVIATION = 1e-4
+"""Nats. Where the model is all but certain, sigma goes to 0 and the float32 error of l - mu, about 1e-6, would be magnified."""
+
+
+def mean_of_lowest(values: ArrayLike, share: float = SHARE) -> float:
+    """Mean of the max(1, int(n * share)) lowest of (n,) values, n >= 1. Without the 1, a short text would have no score."""
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    return float(ordered[: max(1, int(len(ordered) * share))].mean())
+
+
+def min_k_probability(scores: TokenScores) -> float:
+    """Min-K%: mean log-probability of the 20 % least likely tokens, nats per token; higher = more member-like.
+
+    Source: Shi, Ajith, Xia, Huang, Liu, Blevins, Chen & Zettlemoyer, "Detecting Pretraining Data from Large Language Models"
+    (ICLR 2024, arXiv 2310.16789). Where we differ: at least one token, however short the text.
+    """
+    return mean_of_lowest(scores.logprob)
+
+
+def standardised(scores: TokenScores) -> NDArray[np.float64]:
+    """Z = (l - mu) / sigma, (n,): by how many of its own standard deviations each log-probability misses its expectation.
+
+    mu = sum p log p and sigma^2 = sum p (log p)^2 - mu^2 over the model's own distribution p, that is, minus the entropy and
+    the varentropy. Not the plain mean over the vocabulary, as one other tool has it.
+    """
+    logprob, entropy, varentropy = (column.astype(np.float64) for column in (scores.logprob, scores.entropy, scores.varentropy))
+    sigma = np.sqrt(np.maximum(varentropy, 0.0))
+    standard: NDArray[np.float64] = (logprob + entropy) / np.maximum(sigma, SMALLEST_DEVIATION)
+    return standard
+
+
+def min_k_plus_plus_score(scores: TokenScores) -> float:
+    """Min-K%++: mean of the 20 % lowest z, in standard deviations; higher = more member-like.
+
+    Source: Zhang, Sun, Yeats, Ouyang, Kuo, Zhang, Yang & Li, "Min-K%++: Improved Baseline for Detecting Pre-Training Data from
+    Large Language Models" (ICLR 2025, arXiv 2404.02936). Where we differ: sigma is at least `SMALLEST_DEVIATION`; at least one
+    token.
+    """
+    return mean_of_lowest(standardised(scores))
+
+
+min_k = MembershipScore(
+    rule="AUD302",
+    name="min-k",
+    title="Least likely tokens (Min-K%)",
+    unit="nats per token",
+    method="Shi et al. 2024 (arXiv 2310.16789), k = 20 %, at least one token",
+    statistic=lambda passes: min_k_probability(passes.scores),
+)
+
+min_k_plus_plus = MembershipScore(
+    rule="AUD302",
+    name="min-k-plus-plus",
+    title="Least likely tokens, standardised (Min-K%++)",
+    unit="standard deviations",
+    method="Zhang et al. 2025 (arXiv 2404.02936), k = 20 %, at least one token; sigma at least 1e-4 nats",
+    statistic=lambda passes: min_k_plus_plus_score(passes.scores),
+)
