@@ -1,4 +1,4 @@
-"""The contract that every detector must pass, ours and other people's: `check_detector(detector)`.
+"""The contract that every detector must pass, ours and other people's: `check_detector`, `check_membership_score`.
 
 Call it from a test of your plugin. It needs numpy only: no model, no network.
 """
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors.base import Detector, Terms
+from llm_audit.detectors.membership.base import MembershipScore, Passes
+from llm_audit.scoring.frequencies import Frequencies
 from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, TokenScores
 
 
@@ -151,6 +153,48 @@ def check_detector(detector: Detector) -> None:
         assert detector.hidden_layers or _prefers_likely_text(detector, rng, 1), (
             f"{detector.rule} is not higher for text that the model finds likelier"
         )
+
+
+def check_membership_score(score: MembershipScore) -> None:
+    """Raise AssertionError, with a sentence, if a membership score breaks the contract.
+
+    Checked: metadata for the reader; finite numbers from 1 to 512 tokens, also where the model is certain; the same number
+    for the same passes, which are left unchanged; variants and saturation likewise, the latter a share; and the direction:
+    higher where the target finds the text likelier, all else being equal.
+    """
+    for name in ("name", "title", "unit", "method"):
+        assert getattr(score, name).strip(), f"{score.rule} has no {name}"
+    rng = np.random.default_rng(0)
+    statistics = {score.name: score.statistic, **{f"{score.name} {name}": each for name, each in score.variants}}
+    for n_tokens in (1, 2, 64, 512):
+        for scores in (sample_scores(n_tokens, rng), certain_scores(n_tokens)):
+            passes = _passes(scores, rng)
+            before = scores.to_bytes()
+            for name, statistic in statistics.items():
+                value = statistic(passes)
+                assert isinstance(value, float), f"{name} returns {type(value).__name__}, not float"
+                assert math.isfinite(value), f"{name} is not finite on {n_tokens} tokens"
+                assert statistic(passes) == value, f"{name} gives two numbers for the same passes"
+            if score.saturation:
+                assert 0 <= score.saturation(passes) <= 1, f"the saturation of {score.name} is no share"
+            assert scores.to_bytes() == before, f"{score.name} changes the scores it is given"
+    higher = 0
+    for _ in range(50):
+        likely = sample_scores(200, rng)
+        passes = _passes(likely, rng)
+        unlikely = dataclasses.replace(likely, logprob=(likely.logprob - 3 * (rng.random(200) < 1 / 3)).astype(np.float32))
+        higher += score.statistic(passes) > score.statistic(passes._replace(scores=unlikely))
+    assert higher >= 45, f"{score.name} is not higher for text that the model finds likelier"
+
+
+def _passes(scores: TokenScores, rng: np.random.Generator) -> Passes:
+    """The passes of a text that has these scores, every further pass a little off the first."""
+    n_tokens = len(scores)
+    less = dataclasses.replace(scores, logprob=(scores.logprob - rng.random(n_tokens)).astype(np.float32))
+    text = "".join(chr(97 + letter) for letter in rng.integers(26, size=4 * n_tokens))
+    counts = np.arange(max(50, int(scores.token_id.max()) + 1), dtype=np.int64)
+    table = Frequencies(counts, "tokenizer", "counts", "Numbers.", 1)
+    return Passes(text, scores, lowercase=less, reference=less, prefixed=less, frequencies=table)
 
 
 def _prefers_likely_text(detector: Detector, rng: np.random.Generator, sign: int) -> bool:

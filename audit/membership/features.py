@@ -111,7 +111,7 @@ def _as_years(date: str) -> float:
 
 
 def views(features: Features, training: Indexes) -> list[NDArray[np.float32]]:
-    """Three matrices of all n texts, (n, columns) each, whose columns and weights come from the training texts alone."""
+    """Three matrices of all n texts, (n, columns) each: tokens, characters, surface. Columns and weights by training texts."""
     return [
         _weighted(features.tokens, training),
         _weighted(features.characters, training),
@@ -130,9 +130,10 @@ def _weighted(counts: Any, training: Indexes) -> NDArray[np.float32]:
 
 
 def _graded(surface: Floats, training: Indexes) -> NDArray[np.float32]:
-    """Each column as ten overlapping grades of its rank among the training texts; all zero where there is no number.
+    """Each column as ten overlapping grades of its rank among the training texts; their mean where there is no number.
 
-    A linear rule over grades can follow any smooth curve of the rank, such as "neither short nor long" or "after 2022".
+    A linear rule over grades can follow any smooth curve of the rank, such as "neither short nor long" or "after 2022". That a
+    number is missing says nothing: one side may have come without dates.
     """
     centres, columns = np.linspace(0.05, 0.95, 10), []
     for column in surface.T:
@@ -140,14 +141,16 @@ def _graded(surface: Floats, training: Indexes) -> NDArray[np.float32]:
         if len(known) and known[0] < known[-1]:
             rank = (np.searchsorted(known, column, "left") + np.searchsorted(known, column, "right")) / (2 * len(known))
             grades = np.exp(-(((rank[:, None] - centres) / 0.15) ** 2) / 2)
-            columns.append(np.where(np.isnan(column)[:, None], 0.0, grades))
+            there = ~np.isnan(column)
+            mean = grades[np.intersect1d(training, np.flatnonzero(there))].mean(axis=0)
+            columns.append(np.where(there[:, None], grades, mean))
     return np.hstack([np.zeros((len(surface), 1)), *columns]).astype(np.float32)
 
 
-def presence(features: Features) -> tuple[list[str], Floats]:
-    """Names and (n, k) values of what can be named to a reader: words, pairs and symbols (1 if there), and the surface."""
+def presence(features: Features, training: Indexes) -> tuple[list[str], Floats]:
+    """Names and (n, k) values of what readers can be told: the surface, and 1 or 0 for tokens of 5 training texts or more."""
     there = features.tokens > 0
-    frequency = np.asarray(there.sum(axis=0)).ravel()
+    frequency = np.asarray(there[training].sum(axis=0)).ravel()
     frequent = np.argsort(-frequency, kind="stable")[:MOST_FREQUENT]
     frequent = frequent[frequency[frequent] >= 5]
     names = [*SURFACE, *(_in_words(name) for name in features.names[frequent])]

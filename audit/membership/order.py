@@ -59,8 +59,10 @@ def judge(target: Target, rows: Sequence[str], *, draws: int, shards: int, alpha
     """Compare the log-probability of the rows in their order with that of `draws` shuffles.
 
     One shard: T = log p(all rows); p = (1 + #{shuffles >= T}) / (1 + draws), exact (Oren et al. 2023, arXiv 2310.17623).
-    Several: contiguous shards, each ranked among its own shuffles; the sum of ranks decides, exactly. Oren et al.'s t over
-    shards is printed beside it with r - 1 degrees of freedom and the sample standard deviation; their code divides by r.
+    Several: contiguous shards, each ranked among its own shuffles; the sum of ranks decides, exactly. A shard is read after
+    the one before it, in canonical order: a model recalls what follows from what precedes. The ranks stay independent, for
+    each is uniform given the order of all rows before its shard. Oren et al.'s t over shards is printed beside it with r - 1
+    degrees of freedom and the sample standard deviation; their code divides by r, and reads each shard alone.
 
     Args:
         target: the model.
@@ -72,10 +74,11 @@ def judge(target: Target, rows: Sequence[str], *, draws: int, shards: int, alpha
     """
     check(len(rows), draws, shards, alpha)
     rng = generator(seed, "order")
+    parts = np.array_split(np.arange(len(rows)), shards)
     texts = []
-    for part in np.array_split(np.arange(len(rows)), shards):
+    for before, part in zip([parts[0][:0], *parts], parts, strict=False):
         orders = [part, *(rng.permutation(part) for _ in range(draws))]
-        texts += [SEPARATOR.join(rows[i] for i in order) for order in orders]
+        texts += [SEPARATOR.join(rows[i] for i in (*before, *order)) for order in orders]
     totals = target.totals(texts).reshape(shards, draws + 1)
     single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
     gain = totals[:, 0] - totals[:, 1:].mean(axis=1)

@@ -63,7 +63,7 @@ class Overlap:
                 said.append(f"{count:,} {side} texts nearly repeat another {side} text; together they count as one document.")
         if both := len(set(self.suspects.documents) & set(self.held_out.documents)):
             said.append(
-                f"{both:,} document names occur on both sides; if they mean the same documents, those are no non-members."
+                f"{both:,} document names occur on both sides; if they mean the same documents, they are no non-members."
             )
         if any(self.shared):
             said.append(

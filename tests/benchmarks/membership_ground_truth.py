@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fixtures.membership import grammar
-from fixtures.membership.world import REPETITIONS, SEED, WITH_NONE, World, world
+from fixtures.membership.world import REPETITIONS, WITH_NONE, World, world
 from llm_audit.detectors.membership.base import Passes, find_scores
 from llm_audit.membership import canary, dataset, identifier, order, paired, screen
 from llm_audit.membership.collection import Item, collect
@@ -92,7 +92,7 @@ def tests_table(model: Target, truth: World) -> None:
         "order, 8 shards of 5 rows, 99 shuffles each": lambda n: said(
             order.judge(model, truth.orders[n], draws=99, shards=8, alpha=0.01, seed=RUN)
         ),
-        "canary, one string of 64 letters, 999 siblings": lambda n: said(canary.judge(model, [planted(n)], 0.01)),
+        "canary, one string of 64 letters, 999 siblings": lambda n: said(canary.judge(model, [truth.canaries[n]], 0.01)),
         "paired, 60 pairs": lambda n: said(paired.judge(model, pairs(truth.pairs[n]), draws=9999, alpha=0.01, seed=RUN)),
         "identifier, 30 identifiers, 19 draws each": lambda n: said(
             identifier.judge(model, identifier.find(items(truth.identifiers[n], "d")), draws=19, alpha=0.01, seed=RUN)
@@ -118,11 +118,6 @@ def p_of(result: Result) -> float:
     """The p-value of a test that has one."""
     assert result.p_value is not None
     return result.p_value
-
-
-def planted(count: int) -> canary.Secret:
-    """The secret from which the world drew the string that the model saw so often."""
-    return canary.Secret(str(SEED), f"canary {count}", 999, 64, "", "")
 
 
 def pairs(found: Sequence[tuple[str, str]]) -> list[Pair]:

@@ -9,10 +9,12 @@ import pytest
 
 from llm_audit.detectors import Detector, Evidence, available, find
 from llm_audit.detectors.generated import curvature, log_rank, lrr, perplexity_ratio
+from llm_audit.detectors.membership.base import GROUP, find_scores
+from llm_audit.detectors.membership.likelihood import loss
 from llm_audit.detectors.provenance import pit
 from llm_audit.errors import AuditError
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.testing import certain_scores, check_detector, sample_scores
+from llm_audit.testing import certain_scores, check_detector, check_membership_score, sample_scores
 
 PROVENANCE = {"gap": "AUD201", "e-process": "AUD202", "pit": "AUD203", "likelihood-ratio": "AUD204"}
 SCORES = sample_scores(90, np.random.default_rng(0))
@@ -24,6 +26,29 @@ def test_contract(name: str) -> None:
     (detector,) = find([name], null="model" if name in PROVENANCE else "human")
     assert detector.name == name
     check_detector(detector)
+
+
+@pytest.mark.parametrize("name", [point.name for point in available(GROUP)])
+def test_contract_of_membership_scores(name: str) -> None:
+    (score,) = find_scores([name])
+    assert score.name == name and score.rule in {"AUD301", "AUD302", "AUD303"}
+    check_membership_score(score)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"method": " "}, "has no method"),
+        ({"statistic": lambda passes: float(np.log(-passes.scores.logprob.mean()))}, "not finite"),
+        ({"statistic": lambda passes: -float(passes.scores.logprob.mean())}, "not higher"),
+        ({"statistic": lambda passes: passes.scores.logprob.mean()}, "not float"),
+        ({"saturation": lambda passes: 2.0}, "no share"),
+        ({"variants": (("x", lambda passes: float("nan")),)}, "loss x is not finite"),
+    ],
+)
+def test_the_contract_catches_a_broken_membership_score(broken: dict[str, object], said: str) -> None:
+    with pytest.raises(AssertionError, match=said), np.errstate(divide="ignore"):
+        check_membership_score(dataclasses.replace(loss, **broken))  # type: ignore[arg-type]  # broken on purpose
 
 
 def test_ours_are_announced_under_their_codes() -> None:

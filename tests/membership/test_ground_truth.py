@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import binomtest, mannwhitneyu
+from scipy.stats import mannwhitneyu
 
+from fixtures.membership import grammar
 from fixtures.membership.train import FIXTURE, TOKENIZER_SEED
-from fixtures.membership.world import REPETITIONS, WITH_NONE, World, world
+from fixtures.membership.world import REPETITIONS, World, world
 from llm_audit.membership import canary, identifier, order, paired
 from llm_audit.membership.collection import Item
 from llm_audit.membership.target import Target
@@ -83,6 +84,12 @@ def test_the_card_says_what_was_shipped(card: str) -> None:
     assert sum(path.stat().st_size for path in FIXTURE.iterdir()) <= 3_000_000
 
 
+def unseen(count: int) -> list[str]:
+    """Rows that are not of the world: the canonical order of its own unseen ones is likely by chance, p = .02."""
+    generator = np.random.default_rng(7)
+    return [grammar.question(generator) for _ in range(count)]
+
+
 def p_values(target: Target, made: World, count: int) -> dict[str, float | None]:
     """Of every exact test, on as much as is scored in seconds: fewer siblings, rows and draws than there are."""
     secret = replace(made.canaries[count], count=199)  # the first 199 of the 999
@@ -90,7 +97,7 @@ def p_values(target: Target, made: World, count: int) -> dict[str, float | None]
     found = identifier.find([Item(text, str(at), str(at)) for at, text in enumerate(made.identifiers[count])])
     results = [
         canary.judge(target, [secret], ALPHA),
-        order.judge(target, made.orders[count][:16], draws=99, shards=1, alpha=ALPHA, seed="order"),
+        order.judge(target, made.orders[count][:16] if count else unseen(16), draws=99, shards=1, alpha=ALPHA, seed="order"),
         paired.judge(target, pairs, draws=9999, alpha=ALPHA, seed="paired"),
         identifier.judge(target, found, draws=9, alpha=ALPHA, seed="identifier"),
     ]
@@ -122,4 +129,4 @@ def test_the_loss_tells_members_apart_the_better_the_more_often_they_were_seen(t
     never = mean_log_probabilities(target, made.non_members[:200])
     by_count = [auroc(mean_log_probabilities(target, made.members[count][:60]), never) for count in REPETITIONS]
     assert by_count == sorted(by_count)
-    assert LOW
+    assert by_count[-1] > 0.95

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
-from llm_audit.results import Interval
 from llm_audit.errors import AuditError
 from llm_audit.reports import bench
+from llm_audit.results import Interval
 
 RATE = Interval(value=0.012, lower=0.004, upper=0.03)
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
