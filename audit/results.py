@@ -303,6 +303,62 @@ class Membership(Model):
     notes: tuple[str, ...] = Field(default=(), description="overlaps, lines that were left out, what looks wrong")
 
 
+class Served(StrEnum):
+    """What the tests of an endpoint came to. What could not be measured is never called consistent."""
+
+    CONSISTENT = "consistent"
+    INCONSISTENT = "inconsistent"
+    NOT_MEASURED = "not_measured"
+
+
+class Cost(Model):
+    """What the questions to an endpoint cost. Tokens as the endpoint counts them."""
+
+    requests: int = Field(ge=0)
+    attempts: int = Field(ge=0, description="requests sent, repeats after failures included")
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+
+
+class FailedRequest(Model):
+    """A request that got no usable answer."""
+
+    request: str
+    kind: str
+    reason: str
+    attempts: int
+
+
+class Point(Model):
+    """One request of an audit, as the per-request tests saw it."""
+
+    request: str
+    value: float = Field(description="distance from the nearest allowed variant")
+    limit: float = Field(description="the largest distance that an allowed precision reached anywhere")
+
+
+class Substitution(Model):
+    """What `llm-audit substitution` says of one endpoint."""
+
+    verdict: Verdict
+    served: Served
+    summary: str
+    claim: str = Field(description="the question as a sentence")
+    endpoint: str = Field(description="address, without credentials")
+    model: str = Field(description="that the endpoint is said to serve")
+    allowed: tuple[str, ...] = Field(description="variants of the reference that would all be as promised")
+    tests: tuple[Result, ...] = ()
+    mixture: Interval | None = Field(
+        default=None, description="share of requests answered by something else, if that moves a single request out of range"
+    )
+    points: tuple[Point, ...] = ()
+    capabilities: tuple[Fact, ...] = Field(default=(), description="what the endpoint really returned")
+    facts: tuple[Fact, ...] = Field(default=(), description="settings fixed before the first request")
+    cost: Cost
+    failures: tuple[FailedRequest, ...] = ()
+    notes: tuple[str, ...] = Field(default=(), description="defective evidence, changed names, what looks wrong")
+
+
 class Coverage(Model):
     """How many inputs ended where. `found` is the sum of the others."""
 
@@ -338,10 +394,11 @@ class Report(Model):
     coverage: Coverage
     documents: tuple[Document, ...]
     membership: Membership | None = None
+    substitution: Substitution | None = None
     limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
 
     @property
     def verdicts(self) -> frozenset[Verdict]:
         """Every verdict in it: what the exit code is made from."""
         told = {document.verdict for document in self.documents}
-        return frozenset(told | ({self.membership.verdict} if self.membership else set()))
+        return frozenset(told | {one.verdict for one in (self.membership, self.substitution) if one})

@@ -6,11 +6,10 @@ Knows nothing of pages or terminals, and judges nothing. Positions are in per ce
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 
-from llm_audit.reports.axes import Axis, Tick, round_axis, round_step
-from llm_audit.reports.format import count
+from llm_audit.reports.axes import Axis, count_axis, round_axis
 from llm_audit.reports.passages import excerpt_of
 from llm_audit.results import Attribution, Document, Trace
 
@@ -131,7 +130,7 @@ def pictures(trace: Trace, text: str | None, alpha: float) -> Pictures | None:
     return Pictures(
         block=found[0].last,
         impossible=trace.surprisal.count(None),
-        tokens=_tokens(n),
+        tokens=count_axis(n),
         rows=found,
         surprisal=_surprisal(found, n),
         gap=_gap(trace, found),
@@ -232,9 +231,3 @@ def _middle(row: Row) -> float:
 def _line(points: list[tuple[float, float]]) -> str:
     """Points for an SVG polyline."""
     return " ".join(f"{x},{y}" for x, y in points)
-
-
-def _tokens(n: int) -> Axis:
-    """An axis from 0 to n tokens, with a tick at every round number of them."""
-    bare, step = Axis(0, n), max(1, int(round_step(n / 6)))
-    return replace(bare, ticks=tuple(Tick(bare.place(token), count(token)) for token in range(step, n + 1, step)))

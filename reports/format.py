@@ -21,6 +21,7 @@ from llm_audit.results import (
     Rate,
     Result,
     Screened,
+    Served,
     SetAttribution,
     Verdict,
 )
@@ -62,8 +63,23 @@ GATE = {
 }
 """What the gate came to -> a sign and words. "No difference found" is not "no difference"."""
 
+LIKE = {
+    Served.CONSISTENT: Verdict.PASS,
+    Served.INCONSISTENT: Verdict.FINDING,
+    Served.NOT_MEASURED: Verdict.NOT_ASSESSABLE,
+}
+"""What the tests of an endpoint came to -> the verdict that it looks like on a page and a terminal."""
+
+SERVED: dict[Served, tuple[str, str]] = {
+    Served.CONSISTENT: (LABELS[LIKE[Served.CONSISTENT]][0], "Consistent"),
+    Served.INCONSISTENT: (LABELS[LIKE[Served.INCONSISTENT]][0], "Inconsistent"),
+    Served.NOT_MEASURED: (LABELS[LIKE[Served.NOT_MEASURED]][0], "Not measured"),
+}
+"""The same -> a sign and words. "Consistent" is not "the promised model", and "not measured" is not "consistent"."""
+
 SIDES = {"suspect": "suspect", "held_out": "held-out"}
 
+NOTHING_SHOWN = "Nothing was shown either way. This is not a pass."
 FOR_THE_RECORD = "Scores, for the record: no verdict rests on them"
 NO_SINGLE_TEXT = "No single text is called a member from a score."
 
@@ -227,6 +243,18 @@ def fraction(found: Rate) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """A share in per cent, "2.6 %"."""
     return f"{100 * share:.{digits}f} %"
+
+
+def mixture(found: Interval) -> str:
+    """A share of requests with its interval, in per cent: "10.0 [4.9, 17.6] %"."""
+    value, lower, upper = (decimal(100 * share, 1) for share in (found.value, found.lower, found.upper))
+    return f"{value} [{lower}, {upper}] %"
+
+
+def beyond(found: int, n: int) -> str:
+    """How many requests lie beyond their limit, as a sentence."""
+    which = f"{count(found) if found else 'Not one'} of {plural(n, 'request')}"
+    return f"{which} {'lie' if found > 1 else 'lies'} beyond what the allowed variants reach."
 
 
 def tokens(text: Screened) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports import membership
+from llm_audit.reports import membership, substitution
 from llm_audit.reports.attribution import Candidate, candidates
 from llm_audit.reports.passages import Passage, judged_by, passages, segments
 from llm_audit.results import Document, Report, Result
@@ -58,12 +58,16 @@ def render(report: Report) -> str:
     views = [_view(document, number, report.manifest.alpha) for number, document in enumerate(report.documents, start=1)]
     attribution = any(view.candidates for view in views)
     styles = ["style.css"]
-    if attribution or report.membership:
+    if attribution or report.membership or report.substitution:
         styles.append("evidence.css")
     if attribution:
         styles.append("attribution.css")
+    if report.membership or report.substitution:
+        styles.append("tests.css")
     if report.membership:
         styles.append("membership.css")
+    if report.substitution:
+        styles.append("substitution.css")
     return page(
         "page.html.j2",
         styles,
@@ -72,6 +76,7 @@ def render(report: Report) -> str:
         views=views,
         attribution=attribution,
         membership=membership.view(report.membership) if report.membership else None,
+        substitution=substitution.view(report.substitution) if report.substitution else None,
     )
 
 

@@ -29,7 +29,7 @@ def print_membership(found: Membership, alpha: float, console: Console) -> None:
     if found.gate:
         _print_gate(found.gate, console)
     for test in found.tests:
-        _print_test(test, alpha, console)
+        print_test(test, alpha, console)
     if found.separations or found.texts:
         console.print()
         say(console, fmt.FOR_THE_RECORD if set_aside(found) else "Scores", indent=2, style="bold")
@@ -56,7 +56,8 @@ def _print_gate(gate: Gate, console: Console) -> None:
         say(console, f"What gave it away: {', '.join(feature.name for feature in gate.features)}", indent=4, style="dim")
 
 
-def _print_test(test: Result, alpha: float, console: Console) -> None:
+def print_test(test: Result, alpha: float, console: Console) -> None:
+    """A test of a collection or of an endpoint: its verdict, its numbers, its null hypothesis."""
     from rich.text import Text
 
     heading = Text(overflow="fold")
@@ -68,6 +69,8 @@ def _print_test(test: Result, alpha: float, console: Console) -> None:
     if test.p_value is not None:
         statement = fmt.p_statement(test.p_value, test.p_floor, alpha, "test")
         say(console, f"{statement} (α = {alpha})", indent=4, style="bold")
+    if test.e_value is not None:
+        say(console, f"e = {fmt.e_value(test.e_value)}", indent=4, style="" if test.p_value is not None else "bold")
     if test.p_floor is not None and (test.p_value is None or not fmt.at_floor(test.p_value, test.p_floor)):
         say(console, f"Smallest possible p: {fmt.p_value(test.p_floor)}", indent=4)
     if test.effect:

@@ -13,6 +13,7 @@ from llm_audit.reports.attribution import crossing
 from llm_audit.reports.console import STYLES, file_name, label, line, plain_table, say, show
 from llm_audit.reports.membership_terminal import print_membership
 from llm_audit.reports.passages import Passage, judged_by, passages
+from llm_audit.reports.substitution_terminal import print_substitution
 from llm_audit.results import Attribution, Authorship, Document, Report, Result, SetAttribution, Trace
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ PATH_WIDTH = 56
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Each document or the collection with its verdict, its p-values and their worth; the limits once, at the end."""
+    """Each document, the collection or the endpoint with its verdict and its numbers; the limits once, at the end."""
     from rich.table import Table
 
     for document in report.documents:
@@ -42,6 +43,8 @@ def print_report(report: Report, console: Console) -> None:
         printed(document, report.manifest.alpha, console)
     if report.membership:
         print_membership(report.membership, report.manifest.alpha, console)
+    if report.substitution:
+        print_substitution(report.substitution, report.manifest.alpha, console)
     if report.limits:
         say(console, "What this does not prove", style="bold")
         for limit in report.limits:

@@ -1,4 +1,4 @@
-"""Realistic reports for tests: documents, candidates, collections, and what was not judged. Numbers are made up."""
+"""Realistic reports for tests: documents, candidates, collections, endpoints, and what was not judged. Numbers are made up."""
 
 from __future__ import annotations
 
@@ -12,26 +12,31 @@ import numpy as np
 from llm_audit.results import (
     Attribution,
     Authorship,
+    Cost,
     Coverage,
     Document,
     Draws,
     Effect,
     Fact,
+    FailedRequest,
     Feature,
     Gate,
     Interval,
     Manifest,
     Membership,
     ModelIdentity,
+    Point,
     Population,
     Rate,
     Report,
     Result,
     Screened,
     Separation,
+    Served,
     SetAttribution,
     Span,
     Statistic,
+    Substitution,
     Trace,
     Verdict,
 )
@@ -656,3 +661,197 @@ def untouched_report() -> Report:
 
 def shifted_report() -> Report:
     return membership_report(shifted())
+
+
+LIMIT = 0.0293
+CLAIM = "Does the endpoint serve smollm2-135m-instruct, in one of the allowed precisions?"
+
+
+def points(n: int, off: tuple[int, ...] = (), seed: int = 6) -> tuple[Point, ...]:
+    """Distances below the limit, and far above it at the places `off`; every 17th reply is exactly that of the reference."""
+    near, far = np.random.default_rng(seed).lognormal(math.log(0.004), 0.6, (2, n))
+    return tuple(
+        Point(
+            request=f"prompt {number}",
+            value=float(90 * far[number - 1]) if number in off else 0.0 if number % 17 == 0 else min(LIMIT, near[number - 1]),
+            limit=LIMIT,
+        )
+        for number in range(1, n + 1)
+    )
+
+
+def endpoint_test(**more: Any) -> Result:
+    base: dict[str, Any] = {
+        "rule": "AUD401",
+        "name": "Teacher-forced comparison",
+        "subject": "endpoint",
+        "null": "The replies come from one of the allowed variants of the model.",
+        "verdict": Verdict.PASS,
+        "reason": "The replies lie as near to the variant F16 as its own repeats do.",
+        "statistic": Statistic(name="mean distance", value=0.00391, unit="nats"),
+        "p_value": 0.31,
+        "p_floor": 1 / 2001,
+        "n": 60,
+        "effect": Effect(name="distance beyond repeats", value=0.00021, unit="nats", lower=-0.0004, upper=0.0008),
+        "assumptions": ("The endpoint treats the questions of an audit like any others.",),
+        "method": "Composite null: rejected only if every allowed variant is.",
+    }
+    return Result(**base | more)
+
+
+def mixture_test(**more: Any) -> Result:
+    """With an e-value and no p-value."""
+    base: dict[str, Any] = {
+        "rule": "AUD402",
+        "name": "Single requests",
+        "null": "No request was answered by something that is not allowed.",
+        "reason": "No reply lies out of range.",
+        "statistic": Statistic(name="requests out of range", value=0, unit=""),
+        **dict.fromkeys(("p_value", "p_floor", "effect")),
+        "e_value": 0.0427,
+        "assumptions": ("Requests are routed independently of one another.",),
+        "method": "Clopper-Pearson interval; betting e-process.",
+    }
+    return endpoint_test(**base | more)
+
+
+CAPABILITIES = (
+    Fact(name="Log-probabilities", value="of the 20 likeliest tokens at each position"),
+    Fact(name="Token ids", value="returned"),
+    Fact(name="Prompt log-probabilities", value="not returned"),
+)
+FIXED = (
+    Fact(name="Prompts", value="60 of prompts.txt, SHA-256 0f2a11c95d3e, in random order"),
+    Fact(name="Decoding", value="temperature 0, at most 8 tokens"),
+    Fact(name="Multiplicity", value="Holm over the tests with a p-value"),
+)
+
+
+def consistent(**more: Any) -> Substitution:
+    """A pass: all replies in range."""
+    base: dict[str, Any] = {
+        "verdict": Verdict.PASS,
+        "served": Served.CONSISTENT,
+        "summary": "The replies are what an allowed variant of this model gives, as far as 60 requests can tell.",
+        "claim": CLAIM,
+        "endpoint": "http://127.0.0.1:8080/v1",
+        "model": "smollm2-135m-instruct",
+        "allowed": ("F32", "F16", "BF16"),
+        "tests": (endpoint_test(), mixture_test()),
+        "mixture": Interval(value=0.0, lower=0.0, upper=0.0596),
+        "points": points(60),
+        "capabilities": CAPABILITIES,
+        "facts": FIXED,
+        "cost": Cost(requests=60, attempts=60, prompt_tokens=1724, completion_tokens=480),
+    }
+    return Substitution(**base | more)
+
+
+def inconsistent() -> Substitution:
+    """A finding: a tenth of the requests went to another model."""
+    off = (4, 9, 23, 31, 45, 58, 72, 77, 90, 101, 104, 118)
+    values = normal(999, 0.0039, 0.0004, seed=8)
+    return consistent(
+        verdict=Verdict.FINDING,
+        served=Served.INCONSISTENT,
+        summary="About 10 % of the requests were answered by something that is none of the allowed variants.",
+        tests=(
+            endpoint_test(
+                verdict=Verdict.FINDING,
+                reason="Every allowed variant is rejected; the nearest is F16.",
+                statistic=Statistic(name="mean distance", value=0.0378, unit="nats"),
+                p_value=1 / 2001,
+                n=120,
+                effect=Effect(name="distance beyond repeats", value=0.0339, unit="nats", lower=0.0151, upper=0.0598),
+                draws=Draws(count=2000, exceeding=0, seed="substitution/1", values=values),
+            ),
+            mixture_test(
+                verdict=Verdict.FINDING,
+                reason="12 of 120 replies lie farther from every allowed variant than any of its own repeats.",
+                statistic=Statistic(name="requests out of range", value=12, unit=""),
+                e_value=3.4e11,
+                n=120,
+            ),
+            endpoint_test(
+                rule="AUD403",
+                name="Rank uniformity",
+                null="The rank of a reply among five of the reference is uniform, for every allowed variant.",
+                reason="Texts alone do not show a difference.",
+                statistic=Statistic(name="Cramér-von Mises", value=0.187, unit=""),
+                p_value=0.294,
+                n=120,
+                effect=None,
+                assumptions=("Replies to different prompts are independent.",),
+            ),
+        ),
+        mixture=Interval(value=0.1, lower=0.0527, upper=0.168),
+        points=points(120, off),
+        cost=Cost(requests=121, attempts=123, prompt_tokens=3448, completion_tokens=952),
+        failures=(
+            FailedRequest(request="prompt 66, again", kind="server error", reason="The server answered 500.", attempts=3),
+        ),
+        notes=("The system_fingerprint changed from fp_1 to fp_2 after request 40.",),
+    )
+
+
+def not_measured(failures: int = 7) -> Substitution:
+    """Not assessable: no log-probabilities, defective ones, and requests that failed."""
+    kinds = (
+        ("rate limit", "The server answered 429 and asked to wait for 3,600 seconds, longer than this audit may take."),
+        ("timeout", "No answer within 60 seconds."),
+    )
+    return consistent(
+        verdict=Verdict.NOT_ASSESSABLE,
+        served=Served.NOT_MEASURED,
+        summary="This endpoint returns no usable log-probabilities, and too few of its replies are left for the other tests.",
+        allowed=("F32",),
+        tests=(
+            endpoint_test(
+                **dict.fromkeys(("statistic", "p_value", "p_floor", "n", "effect")),
+                verdict=Verdict.NOT_ASSESSABLE,
+                reason="The test needs log-probabilities; the endpoint returned −9999 in their place.",
+            ),
+        ),
+        mixture=None,
+        points=(),
+        capabilities=(Fact(name="Log-probabilities", value="asked for 20, returned −9999"),),
+        cost=Cost(requests=12, attempts=29, prompt_tokens=140, completion_tokens=40),
+        failures=tuple(
+            FailedRequest(
+                request=f"prompt {number}", kind=kinds[number % 2][0], reason=kinds[number % 2][1], attempts=1 + number % 5
+            )
+            for number in range(1, failures + 1)
+        ),
+        notes=("5 replies hold log-probabilities of −9999: defective, and left out.", "The model name changed midway."),
+    )
+
+
+def substitution_report(found: Substitution | None = None) -> Report:
+    """A report on an endpoint, by default the inconsistent one."""
+    found = found or inconsistent()
+    requests, failed = found.cost.requests, len(found.failures)
+    base = membership_report()
+    return base.model_copy(
+        update={
+            "question": "Is this the model that was promised?",
+            "manifest": base.manifest.model_copy(
+                update={"command": ("llm-audit", "substitution", found.endpoint, "--reference", "smollm2-135m-instruct")}
+            ),
+            "coverage": Coverage(found=requests, scored=requests - failed, not_assessable=0, unreadable=failed),
+            "membership": None,
+            "substitution": found,
+            "limits": (
+                "“Consistent” says that no difference was found. It does not prove which model answers.",
+                "“Inconsistent” does not say what was served instead, nor that anyone meant to deceive.",
+                "Other requests than those of this audit may be served by something else.",
+            ),
+        }
+    )
+
+
+def consistent_report() -> Report:
+    return substitution_report(consistent())
+
+
+def not_measured_report() -> Report:
+    return substitution_report(not_measured())

@@ -62,7 +62,7 @@ PAYLOADS = (
     "\u0301\u0301\u0301 zalgo",
 )
 
-CLOSED = {"rule", "subject", "verdict", "role", "schema_version", "side", "outcome"}
+CLOSED = {"rule", "subject", "verdict", "role", "schema_version", "side", "outcome", "served"}
 """Fields with a closed set of values: no text gets in, and `test_closed_fields_take_no_text` holds the models to that.
 
 The unit of a claim is one too; but the unit of a statistic is not."""

@@ -22,7 +22,9 @@ from tests.reports.hostile import NAMED, PAYLOADS, everywhere, is_closed
 REPORTS = (
     *(factory.report, factory.attribution_report),
     *(factory.membership_report, factory.untouched_report, factory.shifted_report),
+    *(factory.substitution_report, factory.consistent_report, factory.not_measured_report),
 )
+OURS = re.compile(r"#document-\d+(-candidate-\d+)?|#(membership|substitution)-assumptions|#substitution-test-\d+|#limits")
 
 
 class Skeleton(HTMLParser):
@@ -70,7 +72,7 @@ def test_no_field_can_change_the_page(payload: str, made: Callable[[], Report]) 
     assert not {"script", "img", "iframe", "link", "base", "form", "object"} & {tag for tag, _ in skeleton.elements}
     for tag, name, value in skeleton.attributes:
         assert not name.startswith("on") and name not in {"style", "src", "srcset", "action"}, (tag, name)
-        assert name != "href" or re.fullmatch(r"#document-\d+(-candidate-\d+)?|#membership-assumptions", value), value
+        assert name != "href" or OURS.fullmatch(value), value
     assert terminal_safe(page) == page, "a control character of the input reached the page"
     page.encode("utf-8")
 
@@ -101,6 +103,7 @@ def test_closed_fields_take_no_text() -> None:
     for model, field in (
         *((found, "verdict"), (found, "unit"), (found.gate, "outcome"), (found.gate.features[0], "side")),
         *((found.texts[0], "side"), (found.separations[0], "rule")),
+        *((factory.consistent(), "verdict"), (factory.consistent(), "served")),
     ):
         with pytest.raises(ValidationError):
             type(model).model_validate(model.model_dump() | {field: "<script>"})
@@ -111,6 +114,7 @@ def test_closed_fields_take_no_text() -> None:
     [
         *(factory.report(factory.finding(), factory.passing()), factory.attribution_report(factory.attributed())),
         *(factory.membership_report(), factory.untouched_report(), factory.shifted_report()),
+        *(factory.substitution_report(), factory.consistent_report(), factory.not_measured_report()),
     ],
 )
 def test_every_text_of_a_report_is_on_the_page(report: Report) -> None:

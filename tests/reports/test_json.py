@@ -19,6 +19,7 @@ from tests.reports.hostile import PAYLOADS, everywhere
 REPORTS = (
     *(factory.report, factory.attribution_report),
     *(factory.membership_report, factory.untouched_report, factory.shifted_report),
+    *(factory.substitution_report, factory.consistent_report, factory.not_measured_report),
 )
 
 

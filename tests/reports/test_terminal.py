@@ -29,7 +29,11 @@ def words(report: Report, width: int = 80) -> str:
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 @pytest.mark.parametrize("colour", [False, True])
 @pytest.mark.parametrize(
-    "made", [factory.report, factory.attribution_report, factory.membership_report, factory.shifted_report]
+    "made",
+    [
+        *(factory.report, factory.attribution_report, factory.membership_report, factory.shifted_report),
+        *(factory.substitution_report, factory.not_measured_report),
+    ],
 )
 def test_no_field_can_act_on_the_terminal(payload: str, made: Callable[[], Report], colour: bool) -> None:
     output = printed(everywhere(payload, made), colour=colour)

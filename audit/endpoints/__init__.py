@@ -1,0 +1,1 @@
+"""Clients for OpenAI-compatible servers; raw responses kept. Knows nothing about models or tests."""

@@ -1,0 +1,324 @@
+"""An OpenAI-compatible endpoint that is asked many questions: retried, limited, paid for within a cap, and written down.
+
+Knows nothing about what the answers mean.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+import numpy as np
+
+from llm_audit.endpoints import wire
+from llm_audit.endpoints.journal import KEPT_HEADERS, Entry, Journal, digest
+from llm_audit.endpoints.key import Scrubber, check_key
+from llm_audit.endpoints.limits import Budget, Limits, Pace
+from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
+from llm_audit.endpoints.transport import Answer, Broken, Line
+from llm_audit.errors import AuditError
+from llm_audit.results import Fact
+from llm_audit.terminal import terminal_safe
+
+LONGEST_WAIT = 120.0
+"""Seconds before another attempt, whatever the server asks for."""
+
+_AGAIN = frozenset({408, 409, 429, *range(500, 600)})
+_BROKEN_AGAIN = frozenset({"unreachable", "connection", "timeout"})
+_HOPELESS = frozenset({"key", "model", "tls"})
+_INTERRUPTED = "Not sent: the run was ended."
+
+
+class Endpoint:
+    """A server and a model on it.
+
+    Args:
+        url: base address, as an OpenAI client takes it: "https://api.example.com/v1"; without a path, "/v1" is added.
+        model: the name to ask for.
+        key: from `key.read_key`; it goes into the Authorization header and nowhere else.
+        limits: of time, pace and cost.
+        journal: where everything is written down; of an earlier run: what it answered is not asked again.
+        rng: spreads the waits between attempts; no answer depends on it.
+        sleep: waits some seconds; by default until the run is ended, if that comes first.
+        clock: seconds since 1970, for the journal and for dates in Retry-After.
+
+    Raises:
+        AuditError: the address or the key cannot be used, or the journal is about another endpoint.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        key: str | None = None,
+        limits: Limits | None = None,
+        journal: Journal | None = None,
+        *,
+        rng: np.random.Generator | None = None,
+        sleep: Callable[[float], object] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._url, self._model, self._limits = _address(url), model, limits or Limits()
+        self._scrub = Scrubber(check_key(key, "The argument") if key is not None else None)
+        self._headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+        self._journal = journal if journal is not None else Journal()
+        self._journal.begin(self._url, model)
+        self._rng, self._lock = rng or np.random.default_rng(0), threading.Lock()
+        self._sleep, self._clock = sleep, clock
+        self._pace = Pace(self._limits.per_second)
+        self._budget = Budget(self._limits, self._journal.records.cost)
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self._url!r}, {self._model!r})"
+
+    def renamed(self, model: str) -> Endpoint:
+        """The same endpoint, journal and budget, asked for another model."""
+        other = copy.copy(self)
+        other._model = model
+        return other
+
+    @property
+    def model(self) -> str:
+        """The name of the model that is asked for."""
+        return self._model
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the journal itself, as sentences."""
+        return self._journal.records.notes
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What was asked where, what it cost and what failed; with a journal, over all runs that it continues."""
+        return self._journal.records.facts
+
+    @property
+    def cost(self) -> Cost:
+        """What has been spent; with a journal, by all runs that it continues."""
+        return self._journal.records.cost
+
+    def ask(self, asks: Sequence[Ask], progress: Callable[[float], None] = lambda fraction: None) -> list[Reply | Failure]:
+        """Answer all of them, in their order; what gets no answer is a Failure, and no fault of the server raises.
+
+        A refused key, an unknown model, an untrusted certificate or a host that was never reached ends the run: what is
+        left becomes a Failure "stopped". Ended by an exception (such as KeyboardInterrupt), it cuts the connections, and
+        the journal has every attempt.
+
+        Args:
+            asks: two that are equal, name included, are one.
+            progress: gets the share that is done, in [0, 1].
+
+        Raises:
+            AuditError: the journal cannot be written.
+        """
+        records = self._journal.records
+        pending = {digest(ask, self._model): ask for ask in asks if not isinstance(records.outcome(ask, self._model), Reply)}
+        with ExitStack() as stack:
+            lines = [
+                Line(_tls(), self._headers, self._limits.timeout) for _ in range(min(self._limits.concurrency, len(pending)))
+            ]
+            for line in lines:
+                stack.enter_context(line)
+            run = _Run(lines, self._sleep)
+            pool = stack.enter_context(ThreadPoolExecutor(max(1, len(lines))))
+            try:
+                futures = [pool.submit(self._answer, ask, run) for ask in pending.values()]
+                for done, future in enumerate(as_completed(futures), start=1):
+                    future.result()
+                    progress(done / len(futures))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                run.end()
+                for line in lines:
+                    line.cut()
+                raise
+        progress(1.0)
+        outcomes = [records.outcome(ask, self._model) for ask in asks]
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _answer(self, ask: Ask, run: _Run) -> None:
+        """Ask until there is an answer, or nothing more to be tried."""
+        with run.line() as line:
+            for attempt in range(1, self._limits.attempts + 1):
+                wait = self._attempt(ask, attempt, line, run)
+                if wait is None or attempt == self._limits.attempts:
+                    return
+                run.sleep(wait)
+
+    def _attempt(self, ask: Ask, attempt: int, line: Line, run: _Run) -> float | None:
+        """Ask once and write down what came of it; returns the seconds before the next attempt, None if there is none."""
+        request = wire.request(ask, self._model)
+        if reason := self._may_not_send(ask, run):
+            if attempt == 1 and not run.interrupted:  # otherwise the failure before this stands
+                kind: FailureKind = "stopped" if run.over() else "budget"
+                self._note(ask, 0, request, self._clock(), 0.0, Broken(kind, reason))
+            return None
+        started, begun = self._clock(), time.perf_counter()
+        result: Answer | Broken
+        try:
+            result = line.post(self._url + wire.PATHS[ask.surface], json.dumps(request).encode())
+        except Broken as broken:
+            result = broken
+        entry = self._note(ask, attempt, request, started, time.perf_counter() - begun, result)
+        self._budget.settle(ask, _tokens(entry))
+        run.reached |= entry.kind != "unreachable"
+        if entry.kind in _HOPELESS or (not run.reached and attempt == self._limits.attempts):
+            run.end(f"Not sent, as it would have failed like an earlier request: {entry.reason}")
+        if entry.status in _AGAIN or entry.kind in _BROKEN_AGAIN:
+            return self._pause(attempt, entry.headers.get("retry-after", ""))
+        return None
+
+    def _may_not_send(self, ask: Ask, run: _Run) -> str:
+        """Wait for the turn of an attempt; if there is none, why, as a sentence."""
+        if run.over():
+            return run.reason
+        if reason := self._budget.reserve(ask):
+            return reason
+        self._pace.wait(run.sleep)
+        if run.over():
+            self._budget.give_back(ask)
+        return run.reason
+
+    def _note(
+        self, ask: Ask, attempt: int, request: dict[str, Any], started: float, seconds: float, result: Answer | Broken
+    ) -> Entry:
+        """Write an attempt down, without the key."""
+        headers: dict[str, str] = {}
+        body = ""
+        if isinstance(result, Answer):
+            headers = {name: self._scrub(result.headers[name]) for name in KEPT_HEADERS if name in result.headers}
+            body = self._scrub(result.body)
+        kind, reason = (result.kind, result.reason) if isinstance(result, Broken) else _fault(ask, result.status, headers, body)
+        entry = Entry(
+            digest=digest(ask, self._model),
+            name=self._scrub(ask.name),
+            attempt=attempt,
+            started=datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
+            seconds=round(seconds, 6),
+            request=json.loads(self._scrub(json.dumps(request))),
+            status=result.status,
+            headers=headers,
+            body=body,
+            kind=kind,
+            reason=terminal_safe(self._scrub(reason)),
+        )
+        self._journal.write(entry)
+        return entry
+
+    def _pause(self, attempt: int, retry_after: str) -> float:
+        """Seconds before the next attempt: as the server says, else doubling from half a second, less up to half of it."""
+        asked = _retry_after(retry_after, self._clock())
+        if asked is None:
+            with self._lock:  # a generator is not made for several threads
+                asked = 0.5 * 2 ** min(attempt - 1, 6) * float(self._rng.uniform(0.5, 1.0))
+        return min(asked, LONGEST_WAIT)
+
+
+class _Run:
+    """What the threads of one call of `Endpoint.ask` share."""
+
+    def __init__(self, lines: Sequence[Line], sleep: Callable[[float], object] | None) -> None:
+        self._lines: queue.SimpleQueue[Line] = queue.SimpleQueue()
+        for line in lines:
+            self._lines.put(line)
+        self._ended = threading.Event()
+        self.sleep = sleep or self._ended.wait
+        self.reason = ""
+        self.reached = False
+
+    def over(self) -> bool:
+        """Whether nothing more is to be sent."""
+        return self._ended.is_set()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it ended for no fault of the endpoint."""
+        return self.reason == _INTERRUPTED
+
+    def end(self, reason: str = _INTERRUPTED) -> None:
+        """Send nothing more, for this reason or that of an earlier call."""
+        self.reason = self.reason or reason
+        self._ended.set()
+
+    @contextmanager
+    def line(self) -> Iterator[Line]:
+        """A connection that no other thread uses."""
+        line = self._lines.get()
+        try:
+            yield line
+        finally:
+            self._lines.put(line)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Slow to make, and the same for all connections."""
+    return httpx2.create_ssl_context()
+
+
+def _address(url: str) -> str:
+    """The base address without a last slash, if it is one and has no secret in it."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+    except ValueError:
+        known = False
+    if not known:
+        raise AuditError("The address of the endpoint is no web address; it looks like https://api.example.com/v1.")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise AuditError(
+            "The address of the endpoint has a user name, a password or parameters in it, which would be written into the "
+            "report; give the plain address, and the key by an environment variable or a file."
+        )
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") or "/v1", "", ""))
+
+
+def _fault(ask: Ask, status: int, headers: Mapping[str, str], body: str) -> tuple[FailureKind | None, str]:
+    """What is wrong with an answer, and why as a sentence; None: nothing."""
+    if status == 200:
+        try:
+            wire.parse(ask, body, seconds=0.0, attempts=1)
+        except wire.Malformed as error:
+            return "malformed", str(error)
+        return None, ""
+    said = wire.error_message(body) or "the server does not say why"
+    if 300 <= status < 400:
+        return (
+            "redirect",
+            f"Status {status}: the server points elsewhere, which is not followed: {headers.get('location', said)}",
+        )
+    if status in (401, 402, 403):
+        return "key", f"Status {status}: the server does not accept the key: {said}"
+    if status == 404 and "model" in said.lower():
+        return "model", f"Status 404: the server does not know the model: {said}"
+    return "status", f"Status {status}: {said}"
+
+
+def _tokens(entry: Entry) -> int | None:
+    """What an attempt cost; None: unknown."""
+    if entry.status == 200 and entry.kind is None:
+        prompt, completion = wire.summary(entry.body)[2]
+        return None if prompt is None or completion is None else prompt + completion
+    return None if entry.kind in ("timeout", "connection", "interrupted", "malformed", "too large") else 0
+
+
+def _retry_after(value: str, now: float) -> float | None:
+    """Seconds, from a number or a date; None: neither."""
+    try:
+        seconds = float(value) if value.strip().isdecimal() else parsedate_to_datetime(value).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, seconds)

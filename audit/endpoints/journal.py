@@ -1,0 +1,284 @@
+"""Every request and what came back, as JSON lines: an audit can be continued and repeated from it without the endpoint.
+
+The first line says which endpoint and model it is about; every other line is one attempt, or one question that was not sent.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from llm_audit.endpoints import wire
+from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
+from llm_audit.errors import AuditError
+from llm_audit.results import Fact
+
+FORMAT = "llm-audit journal 1"
+
+KEPT_HEADERS = ("content-type", "date", "retry-after", "server", "location", "x-request-id", "openai-processing-ms")
+"""Of an answer; the others can hold cookies and accounts."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One attempt.
+
+    Attributes:
+        digest: of the question and the model asked for.
+        name: of the question.
+        attempt: from 1; 0: nothing was sent.
+        started: ISO 8601, UTC.
+        seconds: until the last byte, or until it failed.
+        request: the body sent.
+        status: of HTTP; None: no answer came.
+        headers: of the answer, those in `KEPT_HEADERS`.
+        body: of the answer, as received but for the key.
+        kind: of the failure; None: it was answered.
+        reason: of the failure.
+    """
+
+    digest: str
+    name: str
+    attempt: int
+    started: str
+    seconds: float
+    request: Mapping[str, Any]
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    kind: FailureKind | None = None
+    reason: str = ""
+
+
+def digest(ask: Ask, model: str) -> str:
+    """SHA-256 over everything that makes a question this one."""
+    return hashlib.sha256(json.dumps([model, asdict(ask)], sort_keys=True).encode()).hexdigest()
+
+
+class Records:
+    """The entries about one model of one endpoint, and what follows from them."""
+
+    def __init__(self, url: str = "", model: str = "") -> None:
+        self.url, self.model = url, model
+        self.notes: tuple[str, ...] = ()
+        self._entries: list[Entry] = []
+        self._deciding: dict[str, Entry] = {}
+        self._said: list[tuple[str, str]] = []
+        self._usage: list[tuple[int | None, int | None]] = []
+
+    def add(self, entry: Entry) -> None:
+        """Append an entry. Of several about one question the answer decides, else the last."""
+        self._entries.append(entry)
+        known = self._deciding.get(entry.digest)
+        if known is None or known.kind is not None:
+            self._deciding[entry.digest] = entry
+        if entry.status == 200:
+            model, fingerprint, usage = wire.summary(entry.body)
+            self._said.append((model, fingerprint))
+            self._usage.append(usage)
+
+    def outcome(self, ask: Ask, model: str) -> Reply | Failure | None:
+        """What a question came to; None: there is nothing about it.
+
+        It depends on nothing but the entry, so that a replay gives the same as the run.
+        """
+        entry = self._deciding.get(digest(ask, model))
+        if entry is None:
+            return None
+        if entry.kind is not None:
+            return Failure(ask, entry.kind, entry.reason, entry.status, entry.attempt)
+        return wire.parse(ask, entry.body, seconds=entry.seconds, attempts=entry.attempt)
+
+    @property
+    def cost(self) -> Cost:
+        """What all attempts have cost together."""
+        sent = [entry for entry in self._entries if entry.attempt]
+        return Cost(
+            requests=len({entry.digest for entry in sent}),
+            attempts=len(sent),
+            prompt_tokens=sum(prompt or 0 for prompt, _ in self._usage),
+            completion_tokens=sum(completion or 0 for _, completion in self._usage),
+            uncounted=sum(1 for usage in self._usage if None in usage),
+        )
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What was asked where, what it cost and what failed, for the report."""
+        cost = self.cost
+        times = sorted(entry.started for entry in self._entries)
+        failed = Counter[str](_failure(entry) for entry in self._entries if entry.kind is not None)
+        open_ends = Counter[str](entry.kind for entry in self._deciding.values() if entry.kind is not None)
+        lines = {
+            "Endpoint": self.url,
+            "Model asked for": self.model,
+            "Model named in the answers": _listed(model for model, _ in self._said),
+            "System fingerprint": _listed(fingerprint for _, fingerprint in self._said),
+            "Asked": f"{times[0]} to {times[-1]}" if times else "never",
+            "Requests": f"{cost.requests:,} in {cost.attempts:,} attempts",
+            "Tokens": f"{cost.prompt_tokens:,} of prompts, {cost.completion_tokens:,} of answers, as the server counts them"
+            + (f"; {cost.uncounted:,} answers do not say" if cost.uncounted else ""),
+            "Failed attempts": _counted(failed),
+            "Unanswered requests": _counted(open_ends),
+        }
+        return tuple(Fact(name=name, value=value) for name, value in lines.items())
+
+
+class Journal:
+    """Where an endpoint writes down what happens: in a file that grows by whole lines, or in memory if none is named.
+
+    A run with the journal of an earlier one continues it: what was answered is not asked again.
+
+    Raises:
+        AuditError: the file cannot be read or written, or is no journal.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self._path = Path(path) if path is not None else None
+        self._lock = threading.Lock()
+        self._full = False
+        self.records = Records()
+        if self._path is not None and self._path.exists():
+            self.records, whole = _read(self._path)
+            if self.records.notes:
+                with _writable(self._path) as file:
+                    file.truncate(whole)
+
+    def begin(self, url: str, model: str) -> None:
+        """Say what the entries will be about.
+
+        Raises:
+            AuditError: the journal is about something else, or cannot be written.
+        """
+        if not self.records.url:
+            self.records.url, self.records.model = url, model
+            self._append({"format": FORMAT, "url": url, "model": model})
+        elif (self.records.url, self.records.model) != (url, model):
+            raise AuditError(
+                f"The journal {self._path} is about the model {self.records.model!r} at {self.records.url}, "
+                f"not {model!r} at {url}; name another file."
+            )
+
+    def write(self, entry: Entry) -> None:
+        """Keep an entry; it is in the file when this returns.
+
+        Raises:
+            AuditError: it cannot be written.
+        """
+        with self._lock:
+            self._append(asdict(entry))
+            self.records.add(entry)
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        if self._path is not None:
+            if self._full:  # half a line may be at the end, to which nothing may be added
+                raise AuditError(f"Cannot write the journal {self._path}: an earlier line could not be written.")
+            self._full = True
+            with _writable(self._path) as file:
+                file.write(json.dumps(record).encode() + b"\n")
+            self._full = False
+
+
+class Replay:
+    """The answers of a journal, and nothing else: no connection is made.
+
+    Raises:
+        AuditError: the file cannot be read, or is no journal.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._records, _ = _read(Path(path))
+        if not self._records.url:
+            raise AuditError(f"The journal {path} is empty; nothing can be repeated from it.")
+        self._model = self._records.model
+
+    def __repr__(self) -> str:
+        return f"Replay({self._records.url!r}, {self._model!r})"
+
+    def ask(self, asks: Sequence[Ask], progress: Callable[[float], None] = lambda fraction: None) -> list[Reply | Failure]:
+        """What the run that wrote the journal returned; a Failure "not recorded" for what it did not ask."""
+        missing = "The journal has nothing about this question."
+        answers = [self._records.outcome(ask, self._model) or Failure(ask, "not recorded", missing, None, 0) for ask in asks]
+        progress(1.0)
+        return answers
+
+    def renamed(self, model: str) -> Replay:
+        """The same journal, asked for another model."""
+        other = copy.copy(self)
+        other._model = model
+        return other
+
+    @property
+    def model(self) -> str:
+        """The name of the model that was asked for."""
+        return self._model
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the journal itself, as sentences."""
+        return self._records.notes
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Those of the run that wrote the journal."""
+        return self._records.facts
+
+    @property
+    def cost(self) -> Cost:
+        """That of the run that wrote the journal."""
+        return self._records.cost
+
+
+def _read(path: Path) -> tuple[Records, int]:
+    """What a journal holds, and the number of bytes of its whole lines: a killed run leaves a line without its end."""
+    if path.exists() and not path.is_file():  # a device may have no end
+        raise AuditError(f"Cannot read the journal {path}: it is not a plain file.")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise AuditError(f"Cannot read the journal {path}: {error.strerror}.") from None
+    whole = content.rfind(b"\n") + 1
+    lines = content[:whole].splitlines()
+    records = Records()
+    for number, line in enumerate(lines, start=1):
+        try:
+            fields = json.loads(line)
+            if number > 1:
+                records.add(Entry(**fields))
+            elif fields.pop("format") != FORMAT:
+                raise ValueError
+            else:
+                records.url, records.model = fields["url"], fields["model"]
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise AuditError(f"Line {number:,} of {path} is not from a journal of this version; name another file.") from None
+    if whole < len(content):
+        records.notes = (f"The last line was cut off ({len(content) - whole:,} bytes); it was left out.",)
+    return records, whole
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("ab") as file:
+            yield file
+    except OSError as error:
+        raise AuditError(f"Cannot write the journal {path}: {error.strerror}.") from None
+
+
+def _failure(entry: Entry) -> str:
+    return f"status {entry.status}" if entry.kind == "status" else str(entry.kind)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(filter(None, names))) or "none"
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "none"

@@ -1,0 +1,109 @@
+"""How long, how often and at what cost an endpoint may be asked."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llm_audit.endpoints.records import Ask, Cost
+from llm_audit.errors import AuditError
+
+_TEMPLATE = 64
+"""Tokens that a chat template may add."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may take.
+
+    Attributes:
+        timeout: seconds for one attempt, from connecting to the last byte.
+        attempts: for one question.
+        concurrency: attempts in progress at once.
+        per_second: attempts begun; None: as fast as the answers come.
+        most_requests: attempts sent in all, retries included; None: no cap.
+        most_tokens: of prompts and answers; None: no cap. Until the server has told what an attempt cost, it counts with a
+            token per byte of the prompt, and all that the answer may have, so that an honest count never exceeds the cap.
+
+    Raises:
+        AuditError: a limit that allows nothing.
+    """
+
+    timeout: float = 120.0
+    attempts: int = 4
+    concurrency: int = 4
+    per_second: float | None = None
+    most_requests: int | None = None
+    most_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None and not (0 < value < math.inf):
+                raise AuditError(f"The limit {name.replace('_', ' ')} is {value}; it must be more than 0.")
+
+
+class Budget:
+    """What may still be spent; shared by threads."""
+
+    def __init__(self, limits: Limits, spent: Cost) -> None:
+        self._limits = limits
+        self._requests, self._tokens = spent.attempts, spent.prompt_tokens + spent.completion_tokens
+        self._reserved = self._waiting = 0
+        self._changed = threading.Condition()
+
+    def reserve(self, ask: Ask) -> str:
+        """Set aside what an attempt may cost, or say as a sentence why there is too little; to be followed by `settle`.
+
+        It waits for attempts in progress where these may turn out cheap enough.
+        """
+        limits, tokens = self._limits, _most_tokens(ask)
+        with self._changed:
+            while limits.most_tokens is not None and self._tokens + self._reserved + tokens > limits.most_tokens:
+                if not self._waiting:
+                    return f"Not sent: the budget of {limits.most_tokens:,} tokens does not allow for it."
+                self._changed.wait()
+            if limits.most_requests is not None and self._requests >= limits.most_requests:
+                return f"Not sent: the budget of {limits.most_requests:,} requests is used up."
+            self._requests += 1
+            self._reserved += tokens
+            self._waiting += 1
+            return ""
+
+    def settle(self, ask: Ask, tokens: int | None) -> None:
+        """Replace what was set aside by the tokens that were used; None: unknown, so that all of it counts."""
+        with self._changed:
+            self._reserved -= _most_tokens(ask)
+            self._tokens += _most_tokens(ask) if tokens is None else tokens
+            self._waiting -= 1
+            self._changed.notify_all()
+
+    def give_back(self, ask: Ask) -> None:
+        """Undo `reserve`: the attempt was not sent."""
+        self.settle(ask, 0)
+        with self._changed:
+            self._requests -= 1
+
+
+class Pace:
+    """Evenly spaced moments, of which every thread takes the next."""
+
+    def __init__(self, per_second: float | None) -> None:
+        self._interval = 1 / per_second if per_second else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self, sleep: Callable[[float], object]) -> None:
+        """Return when it is time."""
+        with self._lock:
+            now = time.monotonic()
+            moment = max(now, self._next)
+            self._next = moment + self._interval
+        if moment > now:
+            sleep(moment - now)
+
+
+def _most_tokens(ask: Ask) -> int:
+    return _TEMPLATE + len(ask.prompt.encode(errors="replace")) + ask.max_tokens

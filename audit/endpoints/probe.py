@@ -1,0 +1,228 @@
+"""What an endpoint really returns, found by asking: documentation and good intentions do not count.
+
+About ten short requests per surface. Which tests that allows follows from the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, same
+from llm_audit.results import Fact
+
+UNKNOWN_MODEL = "llm-audit-no-such-model"
+"""A server that checks names refuses it; one that serves whatever is loaded does not."""
+
+_PROMPT = "List the months of the year, separated by commas: January,"
+_TOKENS = 16  # some servers refuse to answer with fewer
+_REPEATS = 3
+_WIDTHS = (20, 5, 1, None)
+_TOO_MUCH = (400, 422, 500, 501)  # how servers refuse what they do not know or do not grant
+_FATAL = ("key", "model", "tls", "unreachable", "stopped", "budget")
+
+
+@dataclass(frozen=True)
+class SurfaceCapabilities:
+    """What one surface returns.
+
+    Attributes:
+        surface: which.
+        logprobs: whether generated tokens have log-probabilities.
+        top_logprobs: the most alternatives that came back for a token, of 20 wanted; 0: none.
+        token_ids: whether tokens come with their ids, if asked for or by themselves.
+        ask_for_ids: whether they have to be asked for (`Ask.token_ids`).
+        bytes: whether tokens come with their bytes.
+        echo: whether the prompt's own log-probabilities can be had.
+        one_token: whether an answer of one token is allowed.
+        usage: whether tokens of prompt and answer are counted.
+        deterministic: whether three repeats at temperature 0 gave one text; None: not all were answered.
+        defects: what was wrong with the evidence, as sentences.
+    """
+
+    surface: Surface
+    logprobs: bool
+    top_logprobs: int
+    token_ids: bool
+    ask_for_ids: bool
+    bytes: bool
+    echo: bool
+    one_token: bool
+    usage: bool
+    deterministic: bool | None
+    defects: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """Whether a test can be run.
+
+    Attributes:
+        rule: its code.
+        allowed: whether the endpoint returns what it needs.
+        reason: why not, as a sentence; "" if it does.
+    """
+
+    rule: str
+    allowed: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an endpoint returns.
+
+    Attributes:
+        model: the name asked for.
+        served: the names that the answers gave, each once.
+        chat: None: that surface gives no answers.
+        completions: likewise.
+        refuses_unknown_model: None: not known.
+        failures: what got no answer and should have.
+    """
+
+    model: str
+    served: tuple[str, ...]
+    chat: SurfaceCapabilities | None
+    completions: SurfaceCapabilities | None
+    refuses_unknown_model: bool | None
+    failures: tuple[Failure, ...]
+
+    @property
+    def best(self) -> SurfaceCapabilities | None:
+        """The surface with the most alternatives per token; chat, if they are equal."""
+        known = [surface for surface in (self.chat, self.completions) if surface is not None]
+        return max(known, key=lambda surface: (surface.top_logprobs, surface.logprobs), default=None)
+
+    @property
+    def allows(self) -> tuple[Allowance, ...]:
+        """Each of the tests AUD401 to AUD406, and why it cannot be run."""
+        best = self.best
+        if best is None:
+            because = self.failures[0].reason if self.failures else "It was not asked."
+            return tuple(Allowance(f"AUD40{n}", False, f"The endpoint gives no answers. {because}") for n in range(1, 7))
+        missing = "" if best.top_logprobs else "The endpoint returns no alternatives with log-probabilities."
+        reasons = {"AUD401": missing, "AUD402": missing, "AUD403": "", "AUD404": "", "AUD405": missing, "AUD406": ""}
+        return tuple(Allowance(rule, not reason, reason) for rule, reason in reasons.items())
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """All of it, for the report."""
+        refused = {True: "refused", False: "answered all the same", None: "not known"}[self.refuses_unknown_model]
+        lines = [("Model named in the answers", ", ".join(self.served) or "none"), ("A model that does not exist", refused)]
+        for name, surface in (("Chat", self.chat), ("Completions", self.completions)):
+            lines += [(name, "no answers")] if surface is None else _described(name, surface)
+        lines += [(f"No answer to {failure.ask.name}", failure.reason) for failure in self.failures]
+        return tuple(Fact(name=name, value=value) for name, value in lines)
+
+
+def probe(endpoint: Source) -> Capabilities:
+    """Ask both surfaces what they return. Failures are part of the answer; nothing that a server does raises."""
+    surfaces: dict[Surface, SurfaceCapabilities | None] = {"chat": None, "completions": None}
+    replies: list[Reply] = []
+    failures: list[Failure] = []
+    for surface in surfaces:
+        first = _first(endpoint, surface)
+        if isinstance(first, Reply):
+            surfaces[surface] = _explored(endpoint, first, replies)
+            continue
+        failures.append(first)
+        if first.kind in _FATAL:
+            break
+    refused = _refuses(endpoint, replies[0].ask) if replies else None
+    return Capabilities(
+        model=endpoint.model,
+        served=tuple(dict.fromkeys(reply.model for reply in replies if reply.model)),
+        chat=surfaces["chat"],
+        completions=surfaces["completions"],
+        refuses_unknown_model=refused,
+        failures=tuple(failures),
+    )
+
+
+def _first(endpoint: Source, surface: Surface) -> Reply | Failure:
+    """The answer with the most alternatives that is granted."""
+    for width in _WIDTHS:
+        name = f"probe {surface} {'without' if width is None else width}"
+        answer = _one(endpoint, Ask(name, _PROMPT, surface, _TOKENS, 0.0, width))
+        if isinstance(answer, Reply) or answer.status not in _TOO_MUCH:
+            return answer
+    return answer
+
+
+def _explored(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCapabilities:
+    """All that one surface returns; what it answered is added to `replies`."""
+    ask, surface = first.ask, first.ask.surface
+    repeats = [_one(endpoint, _changed(ask, f"repeat {n}")) for n in range(2, _REPEATS + 1)]
+    ids = _one(endpoint, _changed(ask, "token ids", token_ids=True))
+    echo = _one(endpoint, _changed(ask, "echo", echo=True))
+    short = _one(endpoint, _changed(ask, "one token", max_tokens=1))
+    mine = [first, *(answer for answer in (*repeats, ids, echo, short) if isinstance(answer, Reply))]
+    replies += mine
+    tokens = [position.token for position in first.positions]
+    own_ids = bool(tokens) and all(token.id is not None for token in tokens)
+    asked_ids = isinstance(ids, Reply) and bool(ids.positions) and all(p.token.id is not None for p in ids.positions)
+    return SurfaceCapabilities(
+        surface=surface,
+        logprobs=any(position.logprob is not None for position in first.usable),
+        top_logprobs=max((len(position.top) for position in first.usable), default=0),
+        token_ids=own_ids or asked_ids,
+        ask_for_ids=asked_ids and not own_ids,
+        bytes=any(token.bytes is not None for token in tokens),
+        echo=isinstance(echo, Reply) and any(position.logprob is not None for position in echo.prompt_positions),
+        one_token=isinstance(short, Reply) and short.usage[1] in (None, 1) and len(short.positions) <= 1,
+        usage=None not in first.usage,
+        deterministic=_equal([first, *repeats]),
+        defects=tuple(dict.fromkeys(defect for reply in mine for defect in reply.defects)),
+    )
+
+
+def _refuses(endpoint: Source, ask: Ask) -> bool | None:
+    """Whether a model that does not exist is refused; None: there was another fault."""
+    answer = _one(endpoint.renamed(UNKNOWN_MODEL), _changed(ask, "unknown model"))
+    if isinstance(answer, Reply):
+        return False
+    return True if answer.status is not None and 400 <= answer.status < 500 and answer.status != 429 else None
+
+
+def _one(endpoint: Source, ask: Ask) -> Reply | Failure:
+    """By itself: a fault in one question must not stop the next."""
+    return endpoint.ask([ask])[0]
+
+
+def _changed(ask: Ask, purpose: str, **changes: Any) -> Ask:
+    return replace(ask, name=f"probe {ask.surface} {purpose}", **changes)
+
+
+def _equal(answers: Sequence[Reply | Failure]) -> bool | None:
+    """Whether all are one text, token by token where tokens are told; None: not all were answered."""
+    replies = [answer for answer in answers if isinstance(answer, Reply)]
+    if len(replies) < len(answers):
+        return None
+    first = replies[0]
+    return all(
+        reply.text == first.text
+        and len(reply.positions) == len(first.positions)
+        and all(same(a.token, b.token) or a.token == b.token for a, b in zip(reply.positions, first.positions, strict=True))
+        for reply in replies
+    )
+
+
+def _described(name: str, surface: SurfaceCapabilities) -> list[tuple[str, str]]:
+    def said(present: bool | None) -> str:
+        return {True: "yes", False: "no", None: "not known"}[present]
+
+    ids = "if asked for" if surface.ask_for_ids else said(surface.token_ids)
+    lines = [
+        (name, "answers"),
+        (f"{name}: log-probabilities", said(surface.logprobs)),
+        (f"{name}: alternatives per token", str(surface.top_logprobs)),
+        (f"{name}: token ids", ids),
+        (f"{name}: token bytes", said(surface.bytes)),
+        (f"{name}: log-probabilities of the prompt", said(surface.echo)),
+        (f"{name}: answers of one token", said(surface.one_token)),
+        (f"{name}: token counts", said(surface.usage)),
+        (f"{name}: the same answer {_REPEATS} times at temperature 0", said(surface.deterministic)),
+    ]
+    return lines + [(f"{name}: defects", " ".join(surface.defects))] * bool(surface.defects)

@@ -1,0 +1,195 @@
+"""How many of n values lie beyond what N honest ones reached: exact tests, and the share of requests it proves.
+
+Null hypothesis: the n values of the endpoint and the N honest values are exchangeable: requests of one kind, allotted to the
+two at random, each with its own prompt (for honest repeats of the *same* prompts use `permutation.versions`). The threshold is
+the `rank`-th largest honest value, rank fixed beforehand: 1 is the most powerful where every honest value is sound, a larger
+one survives rank - 1 honest accidents. No distribution is assumed and none estimated.
+
+Why extremes: if one request can tell a substitute, a share e of substituted requests shows after about 1/e requests, whereas a
+test of means needs about 1/e^2.
+
+Sources: Rosenbaum, "Tables for a nonparametric test of location" (Ann. Math. Statist. 1954) for rank 1; exceedance tests in
+Balakrishnan & Ng, "Precedence-Type Tests and Applications" (2006). The interval and the planner are ours.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+from scipy.special import betaincc, betaincinv
+from scipy.stats import binom, hypergeom
+
+from llm_audit.stats.conformal import Interval
+
+
+class Exceedance(NamedTuple):
+    """What was found beyond the honest values.
+
+    Attributes:
+        above: how many of the n values exceed the threshold strictly; a tie counts as honest.
+        threshold: the `rank`-th largest honest value.
+        p_value: P(at least so many by chance).
+        p_floor: the smallest p-value that could have come out: all n above.
+    """
+
+    above: int
+    threshold: float
+    p_value: float
+    p_floor: float
+
+
+def exceedance(values: ArrayLike, honest: ArrayLike, rank: int = 1) -> Exceedance:
+    """Whether too many of the endpoint's values exceed the `rank`-th largest honest one.
+
+    Args:
+        values: (n,) of the endpoint, higher = more unlike the reference, n >= 1; +inf allowed (impossible under the reference).
+        honest: (N,) finite, N >= rank.
+        rank: fixed before looking.
+    """
+    x, reference = np.asarray(values, dtype=np.float64), np.asarray(honest, dtype=np.float64)
+    if x.ndim != 1 or len(x) == 0 or not (x > -np.inf).all():
+        raise ValueError("values must be numbers above -inf, at least one")
+    if reference.ndim != 1 or not np.isfinite(reference).all():
+        raise ValueError("honest values must be finite")
+    n, size = _sizes(len(x), len(reference), rank)
+    threshold = float(np.sort(reference)[-rank])
+    above = int(np.count_nonzero(x > threshold))
+    return Exceedance(above, threshold, tail(above, n, size, rank), tail(n, n, size, rank))
+
+
+def tail(above: int, n: int, honest: int, rank: int = 1) -> float:
+    """P(at least `above` of n values exceed the `rank`-th largest of N honest ones), all n + N exchangeable.
+
+    They do if and only if fewer than `rank` of the above + rank - 1 largest values are honest, so this is a hypergeometric
+    tail of `rank` terms; for rank 1, C(n, above) / C(n + N, above). Computed in whole numbers: 1 of 1 beyond 99 is .01.
+
+    Returns:
+        At least the smallest normal float64.
+    """
+    n, honest = _sizes(n, honest, rank)
+    if not 0 <= above <= n:
+        raise ValueError(f"of {n} values, {above} cannot lie above")
+    largest = above + rank - 1
+    ways = sum(math.comb(n, j) * math.comb(honest, largest - j) for j in range(above, largest + 1))
+    return max(ways / math.comb(n + honest, largest), float(np.finfo(np.float64).tiny))
+
+
+def rate_interval(above: int, n: int, honest: int, rank: int = 1, confidence: float = 0.95) -> Interval:
+    """The share e of the endpoint's requests that were substituted and thereby moved above the threshold.
+
+    Model: n independent requests; with probability e one is moved above; otherwise it is at most as likely above as an honest
+    one, whose probability f is unknown but for the N honest values: f ~ Beta(rank, N + 1 - rank) over such samples.
+    Substitution that leaves a request below is not counted: the share of substituted requests is e / sensitivity.
+
+    Lower end: the smallest e that the exact test accepts at (1 - confidence) / 2, where its law is that of a binomial number
+    of moved requests plus the exceedances among the others. So it is above 0 if and only if `tail` is at most that level.
+    Upper end: Clopper-Pearson's for the share above, as every moved request is above. Coverage is at least `confidence`,
+    honest values being drawn anew each time. Ours; tighter than bounding f and the share above separately.
+
+    Args:
+        above: requests above the threshold.
+        n: requests.
+        honest: N.
+        rank: of the threshold among the honest values.
+        confidence: of both ends together.
+    """
+    n, honest = _sizes(n, honest, rank)
+    level = (1 - confidence) / 2
+    upper = 1.0 if above == n else float(betaincinv(above + 1, n - above, 1 - level))
+    moved = np.arange(above)
+    others = hypergeom.sf(above - moved - 1, n - moved + honest, n - moved, above - moved + rank - 1)
+
+    def excess(share: float) -> float:
+        return float(binom.pmf(moved, n, share) @ others + binom.sf(above - 1, n, share)) - level
+
+    if excess(0.0) >= 0:
+        return Interval(0.0, upper)
+    return Interval(max(0.0, float(brentq(excess, 0.0, above / n, xtol=1e-9)) - 1e-9), upper)
+
+
+def honest_needed(above: int, n: int, alpha: float, rank: int = 1) -> int:
+    """The fewest honest values with which `above` of n beyond the `rank`-th largest give p <= alpha.
+
+    For one beyond the maximum, n (1/alpha - 1): 99 honest values per request at .01. For k, about n (alpha^(-1/k) - 1).
+    """
+    _checked(alpha)
+    if above < 1:
+        raise ValueError("at least one value must lie above")
+    high = rank
+    while tail(above, n, high, rank) > alpha:
+        high *= 2
+    low = max(rank - 1, high // 2)  # too few, or none at all
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tail(above, n, middle, rank) <= alpha else (middle, high)
+    return high
+
+
+def needed_above(n: int, honest: int, alpha: float, rank: int = 1) -> int | None:
+    """The fewest of n values that must lie above for p <= alpha; None: not even all of them suffice."""
+    if tail(n, n, honest, rank) > _checked(alpha):
+        return None
+    low, high = 0, n  # p at `low` is 1, above alpha
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tail(middle, n, honest, rank) <= alpha else (middle, high)
+    return high
+
+
+def power(n: int, rate: float, honest: int, alpha: float, rank: int = 1) -> float:
+    """P(p <= alpha) with n requests, of which each lies above with probability `rate`: a lower bound, see there.
+
+    Args:
+        n: requests.
+        rate: share of substituted requests times the probability that one of them exceeds all honest values (the sensitivity,
+            which falls as `honest` grows). Honest requests above the threshold would help; they are left out.
+        honest: N.
+        alpha: level.
+        rank: of the threshold.
+    """
+    needed = needed_above(n, honest, alpha, rank)
+    return 0.0 if needed is None else float(binom.sf(needed - 1, n, rate))
+
+
+def requests_needed(
+    rate: float, honest: int, alpha: float, wanted: float = 0.9, rank: int = 1, most: int = 10_000
+) -> int | None:
+    """The fewest requests with which `power` is at least `wanted`; None: not with `most`, so more honest values are needed.
+
+    Where an honest sample of that size has a share `rate` above its threshold more often than alpha, no number of requests
+    suffices: for rank 1, N > log(1/alpha) / rate, about. Power is not quite monotone in the number of requests, because the
+    count needed is whole: this is the first number that reaches it.
+
+    Args:
+        rate: of requests above the threshold, in (0, 1], as in `power`.
+        honest: N.
+        alpha: level.
+        wanted: power, at least 1/2.
+        rank: of the threshold.
+        most: requests at which one gives up.
+    """
+    if betaincc(rank, honest + 1 - rank, rate) > _checked(alpha):
+        return None
+    needed = 1
+    for n in range(1, most + 1):
+        while needed <= n and tail(needed, n, honest, rank) > alpha:  # the count needed never falls as n grows
+            needed += 1
+        if needed <= n and binom.sf(needed - 1, n, rate) >= wanted:
+            return n
+    return None
+
+
+def _sizes(n: int, honest: int, rank: int) -> tuple[int, int]:
+    if n < 1 or not 1 <= rank <= honest:
+        raise ValueError(f"there must be at least one value and {rank} honest ones (the rank, at least 1)")
+    return n, honest
+
+
+def _checked(alpha: float) -> float:
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
+    return alpha

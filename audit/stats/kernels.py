@@ -1,0 +1,133 @@
+"""Two samples of texts, several of each per prompt: were they written by one model? Maximum mean discrepancy of strings.
+
+Null hypothesis: for each prompt, the texts of both sides are independent draws from one law (they are exchangeable); prompts
+may differ as they like. Rejecting says that some law differs, not what is better. Texts are compared by code points, since
+an endpoint returns text and not tokens; white space at the ends is the caller's decision.
+
+With K(y, y') = k(y, y') / sqrt(k(y, y) k(y', y')) for texts y, y' of one prompt, and none for others,
+
+    MMD = mean K(x, x') - 2 mean K(x, y) + mean K(y, y'),
+
+each mean over all such pairs of all prompts. p by permutation of the labels within each prompt.
+
+Source: Gao, Liang & Guestrin, "Model Equality Testing" (MET, ICLR 2025, arXiv 2410.20247), its kernels and statistic. Ours
+differs: labels are permuted within prompts, not over all (which presumes equal shares of every prompt); p is (1 + b) / (1 + B)
+and so never 0; the kernel is computed once, not per permutation; texts are padded to the longest of their prompt.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from llm_audit.stats.permutation import Outcome, monte_carlo
+
+Floats = NDArray[np.float64]
+Kernel = Callable[[Sequence[str]], Floats]
+"""(n,) texts of one prompt -> (n, n) k(y, y'), symmetric and positive semidefinite."""
+
+LONGEST = 5
+"""Substrings of up to so many code points are counted by `spectrum`."""
+
+
+def hamming(texts: Sequence[str]) -> Floats:
+    """Positions with the same code point; the shorter text is padded to the longest of all, and padding matches padding."""
+    length = max(map(len, texts), default=0)
+    points = np.full((len(texts), length), -1, dtype=np.int64)
+    for row, text in zip(points, texts, strict=True):
+        row[: len(text)] = np.fromiter(map(ord, text), np.int64, len(text))
+    matches = np.zeros((len(texts), len(texts)))
+    for column in points.T:
+        matches += column[:, None] == column
+    return matches
+
+
+def one_hot(texts: Sequence[str]) -> Floats:
+    """1 if the texts are equal, else 0."""
+    number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    numbers = np.array([number[text] for text in texts])
+    equal: Floats = (numbers[:, None] == numbers).astype(np.float64)
+    return equal
+
+
+def spectrum(texts: Sequence[str]) -> Floats:
+    """Sum over all substrings s of 1 to `LONGEST` code points of (times s occurs in y) (times s occurs in y')."""
+    found = [Counter(text[i : i + k] for k in range(1, LONGEST + 1) for i in range(len(text) - k + 1)) for text in texts]
+    number = {substring: i for i, substring in enumerate(dict.fromkeys(chain.from_iterable(found)))}
+    rows = np.repeat(np.arange(len(texts)), [len(each) for each in found])
+    columns = np.array([number[substring] for each in found for substring in each], dtype=np.int64)
+    counts = np.array([times for each in found for times in each.values()], dtype=np.float64)
+    features = csr_array((counts, (rows, columns)), shape=(len(texts), max(1, len(number))))
+    gram: Floats = (features @ features.T).toarray()
+    return gram
+
+
+KERNELS: dict[str, Kernel] = {"hamming": hamming, "one-hot": one_hot, "spectrum": spectrum}
+
+
+def two_sample(
+    first: Sequence[tuple[Hashable, str]],
+    second: Sequence[tuple[Hashable, str]],
+    kernel: Kernel,
+    generator: np.random.Generator,
+    draws: int = 999,
+) -> Outcome:
+    """Whether two samples of texts differ: MMD, with labels permuted within each prompt.
+
+    Several allowed references: one call each, then `composite`.
+
+    Args:
+        first: (n,) prompt and text, such as the endpoint's. Prompts that only one side answered are left out.
+        second: (m,) the same of the reference.
+        kernel: one of `KERNELS`, or another.
+        generator: of the permutations.
+        draws: how many, at least 1.
+
+    Raises:
+        ValueError: no prompt has texts of both sides and at least three in all, so that no permutation changes anything.
+    """
+    sides: dict[Hashable, tuple[list[str], list[str]]] = {}
+    for side, texts in enumerate((first, second)):
+        for prompt, text in texts:
+            sides.setdefault(prompt, ([], []))[side].append(text)
+    shared = [(x, y) for x, y in sides.values() if x and y]
+    if not any(len(x) + len(y) > 2 for x, y in shared):
+        raise ValueError("the samples share no prompt that one of them answered more than once")
+    sums, pairs = np.zeros((draws + 1, 3)), np.zeros(3)  # of K over the pairs (x, x'), (x, y), (y, y'); row 0 as observed
+    for x, y in shared:
+        gram = _normalised(kernel([*x, *y]))
+        labels = np.tile(np.arange(len(x) + len(y)) < len(x), (draws + 1, 1))
+        labels[1:] = generator.permuted(labels[1:], axis=1)
+        chosen = labels.astype(np.float64)
+        within, of_first = ((chosen @ gram) * chosen).sum(axis=1), chosen @ gram.sum(axis=1)
+        between = of_first - within
+        sums += np.column_stack([within, between, gram.sum() - within - 2 * between])
+        pairs += len(x) * (len(x) - 1), len(x) * len(y), len(y) * (len(y) - 1)
+    statistics = sums @ (np.array([1.0, -2.0, 1.0]) / np.maximum(pairs, 1))  # no pairs: a sum of 0
+    # Equal divisions must stay tied: a difference in the last bit of a sum is not evidence.
+    statistics[np.abs(statistics - statistics[0]) <= 1e-10] = statistics[0]
+    return monte_carlo(statistics[0], statistics[1:])
+
+
+def composite(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome with the largest p-value: a test of "the endpoint is one of several allowed references".
+
+    Null: the null of at least one outcome holds. Its p-value is then at most the largest one, so P(p <= a) <= a whatever the
+    dependence, and no correction is due. An endpoint that mixes allowed references within one prompt is not in this null.
+    """
+    return max(outcomes, key=lambda outcome: outcome.p_value)
+
+
+def _normalised(gram: Floats) -> Floats:
+    """K with zeros on its diagonal; empty texts, whose k is 0, are equal to one another and unlike all others."""
+    own = np.sqrt(np.diag(gram))
+    empty = own == 0
+    scale = np.where(empty, 1.0, own)
+    normalised: Floats = gram / scale[:, None] / scale + np.outer(empty, empty)
+    np.fill_diagonal(normalised, 0.0)
+    return normalised

@@ -1,0 +1,254 @@
+"""Each dialect as its servers write it, and each kind of defective evidence."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_audit.endpoints import wire
+from llm_audit.endpoints.defects import changes, judged
+from llm_audit.endpoints.records import Ask, Failure, Position, Reply, Token, same
+
+CHAT = Ask("a", "Hi", "chat", 4, 0.0, 2)
+TEXT = Ask("a", "Hi", "completions", 4, 0.0, 2)
+
+
+def parse(ask: Ask, body: Any) -> Reply:
+    return wire.parse(ask, body if isinstance(body, str) else json.dumps(body), seconds=0.5, attempts=1)
+
+
+def completion(text: str, logprobs: Any, **fields: Any) -> dict[str, Any]:
+    return {"model": "m", "choices": [{"text": text, "logprobs": logprobs, "finish_reason": "stop"}]} | fields
+
+
+def token(text: str, logprob: float, **fields: Any) -> dict[str, Any]:
+    return {"token": text, "logprob": logprob, "bytes": list(text.encode())} | fields
+
+
+def position(*logprobs: float | None, chosen: int = 0) -> Position:
+    """Tokens 0, 1, ... of these logarithms, of which one was chosen."""
+    top = tuple((Token(i, None, f"t{i}"), value) for i, value in enumerate(logprobs) if value is not None)
+    return Position(Token(chosen, None, f"t{chosen}"), logprobs[chosen], top)
+
+
+def test_requests_hold_what_was_asked_for_and_nothing_else() -> None:
+    assert wire.request(CHAT, "m") == {
+        "model": "m",
+        "max_tokens": 4,
+        "temperature": 0.0,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "logprobs": True,
+        "top_logprobs": 2,
+    }
+    assert wire.request(TEXT, "m") == {"model": "m", "max_tokens": 4, "temperature": 0.0, "prompt": "Hi", "logprobs": 2}
+    bare = replace(TEXT, top_logprobs=None, seed=7, echo=True, token_ids=True)
+    assert wire.request(bare, "m").keys() - wire.request(TEXT, "m").keys() == {"seed", "echo", "return_tokens_as_token_ids"}
+    assert "logprobs" not in wire.request(bare, "m")
+    assert wire.request(replace(CHAT, echo=True), "m")["prompt_logprobs"] == 2
+
+
+def test_openai_chat() -> None:
+    entry = token("é", -0.1) | {"top_logprobs": [token("é", -0.1), token("e", -2.5)]}
+    choice = {"message": {"content": "é"}, "logprobs": {"content": [entry]}, "finish_reason": "length"}
+    usage = {"prompt_tokens": 3, "completion_tokens": 1}
+    reply = parse(CHAT, {"model": "m-1", "system_fingerprint": "fp", "choices": [choice], "usage": usage})
+    accented = Token(None, "é".encode(), "é")
+    assert reply.positions == (Position(accented, -0.1, ((accented, -0.1), (Token(None, b"e", "e"), -2.5))),)
+    assert (reply.text, reply.finish, reply.model, reply.fingerprint, reply.usage) == ("é", "length", "m-1", "fp", (3, 1))
+    assert reply.defects == ()
+    assert reply.usable == reply.positions
+
+
+def test_legacy_arrays_have_no_order_and_no_ids() -> None:
+    logprobs = {"tokens": [" a"], "token_logprobs": [-1.5], "top_logprobs": [{" a": -1.5, " b": -0.5}], "text_offset": [2]}
+    reply = parse(TEXT, completion(" a", logprobs))
+    assert [(t.text, lp) for t, lp in reply.positions[0].top] == [(" b", -0.5), (" a", -1.5)]
+    assert reply.positions[0].token.key == ("text", " a")
+    assert reply.defects == ()
+
+
+def test_legacy_arrays_with_an_echoed_prompt() -> None:
+    logprobs = {
+        "tokens": ["H", "i", " a"],
+        "token_logprobs": [None, -2.0, -1.0],
+        "top_logprobs": [None, {"i": -2.0, "o": -0.5}, {" a": -1.0}],
+        "text_offset": [0, 1, 2],
+    }
+    ask = replace(TEXT, echo=True)
+    for usage in ({"prompt_tokens": 2, "completion_tokens": 1}, None):
+        reply = parse(ask, completion("Hi a", logprobs, usage=usage))
+        assert [p.logprob for p in reply.prompt_positions] == [None, -2.0]
+        assert [p.logprob for p in reply.positions] == [-1.0]
+        assert (reply.text, reply.defects) == (" a", ())
+
+
+def test_an_ignored_echo_leaves_the_answer_whole() -> None:
+    logprobs = {"content": [token("Hi a", -1.0) | {"top_logprobs": [token("Hi a", -1.0)]}]}
+    reply = parse(replace(TEXT, echo=True), completion("yes", logprobs, usage={"completion_tokens": 1}))
+    assert (reply.prompt_positions, len(reply.positions), reply.text) == ((), 1, "yes")
+
+
+def test_llama_cpp_has_the_chat_shape_on_completions_with_ids_and_pieces_of_utf_8() -> None:
+    top = [token("\ufffd", -0.2, id=7, bytes=[0xC3]), token("\ufffd", -1.9, id=9, bytes=[0xE2])]
+    reply = parse(TEXT, completion("\ufffd", {"content": [top[0] | {"top_logprobs": top}]}))
+    assert [t for t, _ in reply.positions[0].top] == [Token(7, b"\xc3", "\ufffd"), Token(9, b"\xe2", "\ufffd")]
+    assert reply.defects == ()
+
+
+def test_vllm_token_ids_in_place_of_strings_whose_bytes_mean_nothing() -> None:
+    top = [token("token_id:164", -2.0), token("token_id:5", -0.3)]
+    reply = parse(CHAT, completion("x", {"content": [top[0] | {"top_logprobs": top}]}))
+    assert reply.positions[0].token == Token(164, None, "")
+    assert reply.defects == ()  # the chosen token comes first, whatever its rank
+
+
+def test_vllm_empty_tokens_cannot_be_told_apart() -> None:
+    top = [token("", -0.2), token("", -2.0)]
+    reply = parse(CHAT, completion("x", {"content": [top[0] | {"top_logprobs": top}]}))
+    assert not reply.positions[0].token.identified
+    assert reply.usable == ()
+    assert "cannot be told from others" in reply.defects[0]
+    assert not same(reply.positions[0].top[0][0], reply.positions[0].top[1][0])
+
+
+def test_vllm_prompt_logprobs() -> None:
+    table = {"40": {"logprob": -3.0, "rank": 9, "decoded_token": "i"}, "41": {"logprob": -0.1, "rank": 1, "decoded_token": "o"}}
+    reply = parse(CHAT, completion("x", None) | {"prompt_logprobs": [None, table]})
+    assert reply.prompt_positions[1].token == Token(40, None, "i")
+    assert [t.id for t, _ in reply.prompt_positions[1].top] == [41, 40]
+
+
+def test_together_2024() -> None:
+    logprobs = {"tokens": ["a"], "token_ids": [11], "token_logprobs": [-0.5]}
+    prompt = [{"text": "Hi", "logprobs": {"tokens": ["Hi"], "token_ids": [3], "token_logprobs": [None]}}]
+    choice = {"message": {"content": "a"}, "logprobs": logprobs}
+    reply = parse(CHAT, {"choices": [choice], "prompt": prompt})
+    assert reply.positions == (Position(Token(11, None, "a"), -0.5),)
+    assert reply.prompt_positions == (Position(Token(3, None, "Hi"), None),)
+    assert reply.defects == ("Alternatives were asked for and not returned.",)
+
+
+def test_fireworks_token_ids() -> None:
+    entry = token("a", -0.5, token_id=12) | {"top_logprobs": [token("a", -0.5, token_id=12)]}
+    assert parse(CHAT, completion("a", {"content": [entry]})).positions[0].token == Token(12, b"a", "a")
+
+
+def test_ollama_bytes_of_the_replacement_character_are_no_bytes() -> None:
+    entry = token("\ufffd", -0.5) | {"top_logprobs": []}
+    assert parse(CHAT, completion("\ufffd", {"content": [entry]})).positions[0].token == Token(None, None, "\ufffd")
+
+
+def test_legacy_openai_escapes_pieces_of_utf_8() -> None:
+    logprobs = {"tokens": ["bytes:\\xe2\\x80"], "token_logprobs": [-0.5], "top_logprobs": [{"bytes:\\xe2\\x80": -0.5}]}
+    reply = parse(TEXT, completion("x", logprobs))
+    assert reply.positions[0].token.key == ("bytes", b"\xe2\x80")
+
+
+def test_tokens_are_matched_by_the_best_name_that_both_have() -> None:
+    assert same(Token(1, b"a", "x"), Token(1, b"b", "y"))
+    assert not same(Token(1, b"a", "a"), Token(2, b"a", "a"))
+    assert same(Token(1, b"a", "x"), Token(None, b"a", "y"))
+    assert same(Token(1, None, "a"), Token(None, b"a", "a"))
+    assert not same(Token(1, None, "\ufffd"), Token(None, b"\xe2", "\ufffd"))
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (position(-9999.0, -1.0), "placeholder"),
+        (position(-0.1, -9999.0), "placeholder"),
+        (position(0.0, 0.0), "all log-probabilities are zero"),
+        (position(math.nan, -1.0), "not a finite number"),
+        (position(-math.inf, -1.0), "not a finite number"),
+        (position(0.1, -4.0), "positive"),
+        (position(-3.0, -2.0, -1.0, chosen=1), "not in falling order"),
+        (position(-0.5, -0.6), "add up to more than 1"),
+        (replace(position(-0.1, -4.0), logprob=-0.2), "another log-probability in the list"),
+        (Position(Token(1, None, "a"), -0.1, ((Token(2, None, "b"), -3.0),) * 2), "listed twice"),
+        (Position(Token(1, None, "a"), None), "has no log-probability"),
+        (Position(Token(1, None, "a"), -0.5, ((Token(2, None, "b"), -0.5),)), "add up to more than 1"),
+    ],
+)
+def test_defective_numbers_are_named_and_end_what_is_usable(bad: Position, words: str) -> None:
+    good = position(-0.1, -3.0)
+    positions, sentences = judged([good, bad, good])
+    assert [bool(p.defects) for p in positions] == [False, True, False]
+    assert any(words in sentence and sentence.startswith("At 1 of 3 positions, first at 2") for sentence in sentences)
+    reply = Reply(CHAT, "", positions, (), "", "", "", (None, None), sentences, 0.0, 1)
+    assert reply.usable == (good,)
+
+
+def test_rounding_is_no_defect() -> None:
+    half = math.log(0.5) + 5e-4
+    for honest in (position(half, half), position(0.0), position(0.0, -17.5), position(1e-6, -20.0)):
+        assert judged([honest])[1] == ()
+    assert judged([position(-0.2, -1.9), position(0.0), position(0.0)])[1] == ()
+
+
+def test_an_answer_of_zeros_is_no_evidence_even_without_alternatives() -> None:
+    positions, sentences = judged([position(0.0), position(0.0)])
+    assert all(p.defects for p in positions)
+    assert "all log-probabilities of the answer are zero" in sentences[0]
+
+
+def test_a_model_that_changes_in_the_midst_is_named() -> None:
+    first = parse(CHAT, completion("x", None))
+    later = replace(first, ask=replace(CHAT, name="b"), model="other", fingerprint="fp")
+    failure = Failure(CHAT, "timeout", "Late.", None, 1)
+    assert changes([first, failure, first]) == ()
+    assert changes([first, failure, later, first]) == (
+        "The model changed in the midst, first at 'b': 'm', 'other'.",
+        "The system_fingerprint changed in the midst, first at 'b': none, 'fp'.",
+    )
+
+
+def test_what_was_asked_for_and_not_returned_is_noted() -> None:
+    assert parse(CHAT, completion("x", None)).defects == ("Log-probabilities were asked for and not returned.",)
+    assert parse(CHAT, completion("", None)).defects == ()
+    assert parse(CHAT, completion("", None, usage={"completion_tokens": 1})).defects != ()
+    assert parse(replace(CHAT, top_logprobs=None), completion("x", None)).defects == ()
+
+
+def test_text_can_always_be_written() -> None:
+    reply = parse(TEXT, '{"choices": [{"text": "a\\ud800b"}]}')
+    assert reply.text == "a\ufffdb"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+ENTRIES = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(("token", "logprob", "bytes", "id", "token_id"), JSON)
+    | {"top_logprobs": st.lists(JSON, max_size=2)},
+)
+LOGPROBS = st.fixed_dictionaries(
+    {},
+    optional={"content": st.lists(ENTRIES, max_size=2), "tokens": st.lists(st.text(max_size=3), max_size=2)}
+    | dict.fromkeys(("token_logprobs", "top_logprobs", "token_ids", "text_offset"), JSON),
+)
+CHOICES = st.fixed_dictionaries(
+    {}, optional={"text": JSON, "message": JSON, "logprobs": JSON | LOGPROBS, "prompt_logprobs": JSON}
+)
+
+
+@given(st.fixed_dictionaries({"choices": st.lists(CHOICES, min_size=1, max_size=1)}, optional={"usage": JSON, "prompt": JSON}))
+def test_no_answer_breaks_the_reader(body: dict[str, Any]) -> None:
+    for ask in (CHAT, replace(TEXT, echo=True, prompt="")):
+        reply = parse(ask, json.dumps(body))
+        assert all(p.logprob is not None and math.isfinite(p.logprob) for p in reply.usable)
+        reply.text.encode()
+
+
+@given(st.text(max_size=40))
+def test_what_is_no_answer_is_malformed(body: str) -> None:
+    with pytest.raises(wire.Malformed, match=r"^Status 200, but .*\."):
+        parse(CHAT, body)
