@@ -35,21 +35,24 @@ class Session:
         model, reference: from the store.
         device: `cpu` (float32) or `cuda` (bfloat16 body, float32 statistics).
         cache: None to score everything anew.
+        dtype: in which the body computes, if not as usual on the device.
     """
 
     def __init__(
-        self, model: StoredModel, reference: StoredModel | None = None, *, device: str = "cpu", cache: ScoreCache | None = None
+        self,
+        model: StoredModel,
+        reference: StoredModel | None = None,
+        *,
+        device: str = "cpu",
+        cache: ScoreCache | None = None,
+        dtype: str | None = None,
     ) -> None:
         self.model = model
         self.reference = reference
         self.device = device
         self.cache = cache
+        self.dtype = dtype or DTYPES[device]
         self._engines: dict[tuple[Request, tuple[Decoding, ...]], Engine] = {}
-
-    @property
-    def dtype(self) -> str:
-        """In which the body computes."""
-        return DTYPES[self.device]
 
     def conditions(self, request: Request) -> str:
         """Digest of all that scores depend on but the text and its windows: equal for comparable scores."""
@@ -119,18 +122,20 @@ class Session:
 
     @cached_property
     def _models(self):  # type: ignore[no-untyped-def]  # its type would import torch
-        return [stored and _load(stored, self.device) for stored in (self.model, self.reference)]
+        return [stored and _load(stored, self.device, self.dtype) for stored in (self.model, self.reference)]
 
 
 def _all_here(scores: tuple[TokenScores | None, ...]) -> TypeGuard[tuple[TokenScores, ...]]:
     return None not in scores
 
 
-def _load(stored: StoredModel, device: str) -> LanguageModel:
+def _load(stored: StoredModel, device: str, dtype: str) -> LanguageModel:
+    import torch
+
     from llm_audit.scoring.model import load
 
     try:
-        return load(stored.name, stored.digest, stored.folder, device)
+        return load(stored.name, stored.digest, stored.folder, device, getattr(torch, dtype))
     except AuditError:
         raise
     except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file

@@ -1,0 +1,141 @@
+"""`llm-audit substitution audit`: an endpoint's answers against a reference model on this machine."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal, cast
+
+import click
+from typing_extensions import Unpack
+
+from llm_audit.cli import EXIT_INCONCLUSIVE
+from llm_audit.cli.options import (
+    computing_options,
+    output_options,
+    publish,
+    scoring_session,
+    show_warnings_as_sentences,
+    stages,
+)
+from llm_audit.cli.substitution import SUBSTITUTION
+from llm_audit.cli.substitution.common import ALPHA, Asked, check_outputs, choose_surface, endpoint_options, source_of
+
+HELP = (
+    SUBSTITUTION["audit"]
+    + """
+
+    URL: of an OpenAI-compatible server, such as https://api.example.com/v1.
+
+    Exit code 3 if nothing could be measured, which is never called consistent.
+    """
+)
+
+
+@click.command(help=HELP, short_help=SUBSTITUTION["audit"])
+@click.option(
+    "--prompts",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="One a line, or JSON lines with prompt or text; best from real traffic.",
+)
+@click.option(
+    "--reference",
+    metavar="MODEL",
+    help="What the endpoint is said to serve: folder, or org/name@commit. Default: the embedded model.",
+)
+@click.option(
+    "--surface",
+    type=click.Choice(["auto", "chat", "completions"]),
+    default="auto",
+    show_default=True,
+    help="What to ask the endpoint for. auto: chat if the reference has a chat template.",
+)
+@click.option("--requests", type=click.IntRange(10), default=60, show_default=True, help="To the endpoint.")
+@click.option(
+    "--honest",
+    type=click.IntRange(10),
+    default=200,
+    show_default=True,
+    help="Questions that the reference answers for comparison.",
+)
+@click.option("--tokens", type=click.IntRange(1), default=8, show_default=True, help="Of each answer.")
+@click.option(
+    "--allow",
+    "precisions",
+    multiple=True,
+    type=click.Choice(["f32", "f16", "bf16"]),
+    default=("f32", "f16", "bf16"),
+    show_default=True,
+    help="Precisions that are as promised; two or more.",
+)
+@click.option(
+    "--texts",
+    type=click.IntRange(0),
+    default=None,
+    help="Prompts for AUD403 and AUD404. Default: 20 where the endpoint hides log-probabilities, else none.",
+)
+@click.option("--sequential", is_flag=True, help="Stop as soon as AUD401 suffices; AUD402 is not run.")
+@ALPHA
+@endpoint_options
+@output_options
+@computing_options
+def command(
+    prompts: Path,
+    reference: str | None,
+    surface: str,
+    requests: int,
+    honest: int,
+    tokens: int,
+    precisions: tuple[str, ...],
+    texts: int | None,
+    sequential: bool,
+    alpha: float,
+    outputs: tuple[str, ...],
+    format_: str,
+    strict: bool,
+    device: str,
+    offline: bool,
+    no_cache: bool,
+    **asked: Unpack[Asked],
+) -> int:  # fmt: skip
+    """Run the command; the docstring for users is in `SUBSTITUTION`."""
+    show_warnings_as_sentences()
+    import hashlib
+    from dataclasses import replace
+
+    from llm_audit.endpoints.probe import probe
+    from llm_audit.manifest import collect
+    from llm_audit.results import Served
+    from llm_audit.substitution import run
+    from llm_audit.substitution.prompts import allot, digest, read_prompts
+    from llm_audit.substitution.reference import Reference
+    from llm_audit.substitution.settings import Settings
+
+    check_outputs(outputs)
+    questions = read_prompts(prompts)
+    settings = Settings(
+        requests=requests, honest=honest, tokens=tokens, precisions=tuple(dict.fromkeys(precisions)), texts=texts,
+        alpha=alpha, sequential=sequential,
+    )  # fmt: skip
+    run.check(settings)
+    with ExitStack() as stack:
+        session = stack.enter_context(scoring_session(reference, None, device, offline, no_cache))
+        stored = session.model
+        chosen = cast('Literal["chat", "completions"]', choose_surface(surface, stored.chat_template))
+        asked_of = Reference(stored, chosen, device, session.cache)
+        seed = hashlib.sha256(f"{digest(questions)} {stored.digest} {replace(settings, alpha=0.0)}".encode()).hexdigest()[:32]
+        settings = replace(settings, seed=seed)
+        allot(
+            questions, requests, honest, settings.generator("prompts")
+        )  # too few prompts are refused before anything is asked
+        source = source_of(asked)
+        progress = stack.enter_context(stages())
+        found = run.audit(
+            source, probe(source), asked_of, questions, settings,
+            lambda stage, share: progress(stage, round(1000 * share), 1000),
+        )  # fmt: skip
+    rules = sorted({test.rule for test in found.tests})
+    code = publish(run.report(found, collect(session, alpha=alpha, rules=rules)), outputs, format_, strict)
+    return code or (EXIT_INCONCLUSIVE if found.served is Served.NOT_MEASURED else 0)

@@ -1,0 +1,83 @@
+"""How far an answer's log-probabilities are from the reference's: one number a request.
+
+Pure functions of what was returned and what the reference found. Knows nothing about tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from llm_audit.endpoints.records import Position, Reply
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.substitution.reference import Answer, Vocabulary
+
+LONGEST_MARGIN = 20.0
+"""Nats at which a margin is cut off, so that one token that the reference finds impossible does not weigh as a hundred."""
+
+
+def usable(reply: Reply, vocabulary: Vocabulary) -> tuple[Position, ...]:
+    """The positions before the first that is defective, has no alternatives, or a token that the reference does not know."""
+    kept = []
+    for position in reply.usable:
+        if not position.top or vocabulary.find(position.token) is None:
+            break
+        kept.append(position)
+    return tuple(kept)
+
+
+def answer_of(reply: Reply, vocabulary: Vocabulary) -> Answer:
+    """The usable tokens of a reply, as ids of the reference."""
+    ids = [vocabulary.find(position.token) for position in usable(reply, vocabulary)]
+    return Answer(reply.ask.prompt, tuple(token for token in ids if token is not None))
+
+
+def of_tables(ours: dict[int, float], theirs: dict[int, float]) -> float:
+    """Mean |log p - log q| over the tokens of two tables of the same place, nats.
+
+    Both are cut to the shorter one's length. A token that one table lacks is taken to have that table's smallest value: it has
+    at most that (left-censoring, as for AUD405).
+    """
+    k = min(len(ours), len(theirs))
+    tables = [dict(sorted(table.items(), key=lambda entry: -entry[1])[:k]) for table in (ours, theirs)]
+    floors = [min(table.values()) for table in tables]
+    union = tables[0].keys() | tables[1].keys()
+    return float(np.mean([abs(tables[0].get(token, floors[0]) - tables[1].get(token, floors[1])) for token in union]))
+
+
+def to_endpoint(reply: Reply, scores: TokenScores, vocabulary: Vocabulary) -> float:
+    """Mean over the usable places of `of_tables`, endpoint against reference, nats."""
+    places = usable(reply, vocabulary)
+    found = []
+    for place, position in enumerate(places[: len(scores)]):
+        returned = {vocabulary.find(token): value for token, value in position.top}
+        known = {token: value for token, value in returned.items() if token is not None}
+        if known:
+            found.append(of_tables(known, table(scores, place, len(known))))
+    return float(np.mean(found))
+
+
+def between(first: TokenScores, second: TokenScores, k: int) -> float:
+    """The same between two precisions of the reference, over their `k` likeliest tokens."""
+    return float(np.mean([of_tables(table(first, place, k), table(second, place, k)) for place in range(len(first))]))
+
+
+def table(scores: TokenScores, place: int, k: int) -> dict[int, float]:
+    """The `k` likeliest tokens of a place, with their logarithms."""
+    assert scores.top_ids is not None and scores.top_logprobs is not None
+    return dict(zip(scores.top_ids[place, :k].tolist(), scores.top_logprobs[place, :k].tolist(), strict=True))
+
+
+def margin(scores: TokenScores) -> float:
+    """Mean over the tokens of log p(likeliest) - log p(token), nats; 0 for what the reference would have written itself.
+
+    Token-DiFR's margin at temperature 0 (arXiv 2511.20621), for endpoints that hide log-probabilities.
+    """
+    return float(np.mean(np.minimum(scores.max_logprob - scores.logprob, LONGEST_MARGIN)))
+
+
+def granted(replies: Sequence[Reply]) -> int:
+    """Alternatives per place that most replies have: the median of what was returned."""
+    counts = [len(position.top) for reply in replies for position in reply.usable if position.top]
+    return int(np.median(counts)) if counts else 0

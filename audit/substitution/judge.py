@@ -1,0 +1,238 @@
+"""AUD401-404: from distances, ranks and texts to results. Pure: no endpoint, no model.
+
+Every test has the same null: the endpoint serves one of the allowed precisions of the reference. It is composite, so a test
+rejects only if it rejects every one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from llm_audit.results import Draws, Effect, Interval, Point, Result, Statistic, Verdict
+from llm_audit.stats import exceedance, kernels, online, ranks
+from llm_audit.stats.combination import holm
+from llm_audit.stats.permutation import bootstrap_mean
+
+Floats = NDArray[np.float64]
+
+NULL = "The endpoint serves the reference model, in one of the allowed precisions."
+
+ALLOTTED = (
+    "Prompts were dealt to endpoint and reference at random, so under the null hypothesis their distances are exchangeable, or "
+    "the endpoint's smaller.",
+    "The endpoint's software moves log-probabilities no more than the coarsest allowed precision does. Batching, attention in "
+    "half precision and prompt caches were measured to move them less than bfloat16 does.",
+)
+PLAIN = (
+    "The endpoint draws with the settings that were asked for and no others: a hidden system prompt, temperature, top-k or "
+    "min-p is a departure from the reference, and is found as one.",
+)
+
+
+class Distances(NamedTuple):
+    """One number a request, for each allowed precision of the reference.
+
+    Attributes:
+        kind: what they measure.
+        unit: of them.
+        endpoint: precision -> (n,) of the endpoint's answers, in the order asked.
+        honest: precision -> (N,), the farthest that another allowed precision is from it.
+        names: (n,) of the requests.
+    """
+
+    kind: str
+    unit: str
+    endpoint: Mapping[str, Floats]
+    honest: Mapping[str, Floats]
+    names: tuple[str, ...]
+
+    @property
+    def nearest(self) -> str:
+        """The allowed precision that the endpoint is closest to on average."""
+        return min(self.endpoint, key=lambda precision: float(self.endpoint[precision].mean()))
+
+
+def compare(found: Distances, generator: Callable[[str], np.random.Generator]) -> Result:
+    """AUD401: whether the endpoint's distances keep exceeding honest ones. An e-process, valid at every stop.
+
+    `generator` gives the random numbers for a purpose, so that more requests only lengthen what fewer had come to.
+    """
+    processes = {
+        name: online.wealth(online.ranks(values, found.honest[name], generator(f"ranks {name}")))
+        for name, values in found.endpoint.items()
+    }
+    path = np.min([process.path for process in processes.values()], axis=0)
+    log_e = max(0.0, float(path.max(initial=0.0)))
+    smallest = online.wealth(np.full(len(path), 0.5 / (1 + min(map(len, found.honest.values()))))).p_anytime
+    at = int(path.argmax()) + 1 if log_e > 0 else 0
+    nearest, n = found.nearest, len(path)
+    values = found.endpoint[nearest]
+    low, high = bootstrap_mean(values, generator("interval")) if n >= 10 else (None, None)
+    honest = float(found.honest[nearest].mean())
+    return Result(
+        rule="AUD401",
+        name="Teacher-forced comparison",
+        subject="endpoint",
+        null=NULL,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=(
+            f"The endpoint's {n} answers are {values.mean():.2g} {found.unit} from {nearest}, the nearest allowed precision; "
+            f"allowed precisions are {honest:.2g} from each other"
+            + (f". The evidence is strongest after {at} answers" if at else "")
+        ),
+        statistic=Statistic(name="largest log e-value over the requests, least over precisions", value=log_e, unit="nats"),
+        p_value=min(1.0, float(np.exp(-log_e))),
+        e_value=float(np.exp(min(log_e, 700.0))),
+        p_floor=min(1.0, max(smallest, 1e-300)),
+        effect=Effect(name=f"{found.kind} from {nearest}", value=float(values.mean()), unit=found.unit, lower=low, upper=high),
+        n=n,
+        assumptions=ALLOTTED,
+        method=(
+            "Log-probability analysis (Cai et al. 2025, arXiv 2504.04715, which gives no statistic): online conformal ranks of "
+            "distances among honest ones and a power bet (Vovk et al. 2003); composite null as in MET (arXiv 2410.20247)"
+        ),
+    )
+
+
+def classify(found: Distances) -> tuple[Result, Interval, tuple[Point, ...]]:
+    """AUD402: whether single requests lie beyond every honest one. Exact for a number of requests fixed beforehand.
+
+    Returns the result, the share of requests that were substituted and thereby moved out of range, with its 95 % interval, and
+    every request with the limit that it was held against.
+    """
+    tested = {name: exceedance.exceedance(values, found.honest[name]) for name, values in found.endpoint.items()}
+    worst = max(tested, key=lambda name: tested[name].p_value)
+    one, n, honest = tested[worst], len(found.names), len(found.honest[worst])
+    rate = exceedance.rate_interval(one.above, n, honest)
+    mixture = Interval(value=one.above / n, lower=rate.lower, upper=rate.upper)
+    needed = exceedance.needed_above(n, honest, 0.01)
+    result = Result(
+        rule="AUD402",
+        name="Requests beyond the honest range",
+        subject="endpoint",
+        null=NULL,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=(
+            f"{one.above} of {n} answers are farther from {worst} than each of {honest} honest ones"
+            + (f"; p = 0.01 takes {needed}" if needed else "")
+        ),
+        statistic=Statistic(name="answers beyond the honest range", value=float(one.above), unit=""),
+        p_value=one.p_value,
+        p_floor=one.p_floor,
+        effect=Effect(
+            name="share of requests answered by something else",
+            value=mixture.value,
+            unit="",
+            lower=rate.lower,
+            upper=rate.upper,
+        ),
+        n=n,
+        assumptions=ALLOTTED,
+        method="Exceedance test (Rosenbaum 1954); the interval inverts it, and counts what a substitute moves out of range",
+    )
+    points = tuple(
+        Point(request=name, value=float(value), limit=one.threshold)
+        for name, value in zip(found.names, found.endpoint[worst], strict=True)
+    )
+    return result, mixture, points
+
+
+def rank_uniformity(scores: ArrayLike, references: ArrayLike, rng: np.random.Generator) -> Result:
+    """AUD403: whether the rank of each answer's score among the reference's own answers is uniform.
+
+    Args:
+        scores: (n,) mean log-rank of the endpoint's answer to each prompt, under the reference.
+        references: (n, m) of the reference's own answers.
+        rng: breaks ties.
+    """
+    table = np.asarray(references, dtype=np.float64)
+    relative = ranks.relative_rank(scores, table, rng)
+    uniform, process = ranks.uniformity(relative), ranks.wealth(relative)
+    return Result(
+        rule="AUD403",
+        name="Rank uniformity",
+        subject="endpoint",
+        null=NULL,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=(
+            f"Among {table.shape[1]} answers of the reference the endpoint's rank {uniform.mean:.2f} on average (uniform: "
+            f"0.50) over {len(relative)} prompts; Cramer-von Mises p = {uniform.p_value:.2g}, by a test that does not decide"
+        ),
+        statistic=Statistic(name="largest log e-value over the prompts", value=process.log_peak, unit="nats"),
+        p_value=process.p_anytime,
+        e_value=float(np.exp(min(process.log_peak, 700.0))),
+        effect=Effect(name="mean rank", value=uniform.mean, unit=""),
+        n=len(relative),
+        assumptions=PLAIN,
+        method=(
+            "RUT (arXiv 2506.06975) with the rank (#less + U (#ties + 1)) / (m + 1), which is uniform for every m; the "
+            "published one, over m, is not. An e-process decides in the place of Cramer-von Mises"
+        ),
+    )
+
+
+def same_texts(
+    endpoint: Sequence[tuple[str, str]], reference: Sequence[tuple[str, str]], rng: np.random.Generator, draws: int = 9999
+) -> Result:
+    """AUD404: whether the endpoint's texts and the reference's are draws from one law. MMD, permuted within prompts.
+
+    Args:
+        endpoint: (prompt, text), several texts a prompt.
+        reference: likewise, for the same prompts.
+        rng: of the permutations.
+        draws: of them.
+    """
+
+    def canonical(texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [(prompt, " ".join(text.split())) for prompt, text in texts]
+
+    outcome = kernels.two_sample(canonical(endpoint), canonical(reference), kernels.spectrum, rng, draws)
+    raw = kernels.two_sample(endpoint, reference, kernels.hamming, rng, draws)
+    return Result(
+        rule="AUD404",
+        name="Two samples of text",
+        subject="endpoint",
+        null=NULL,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=(
+            f"Maximum mean discrepancy {outcome.statistic:.3g} between {len(endpoint)} and {len(reference)} texts, white space "
+            f"aside; with white space and the Hamming kernel p = {raw.p_value:.2g}, by a test that does not decide"
+        ),
+        statistic=Statistic(name="MMD, spectrum kernel", value=float(outcome.statistic), unit=""),
+        p_value=outcome.p_value,
+        p_floor=outcome.p_floor,
+        n=len(endpoint),
+        draws=Draws(
+            count=outcome.draws,
+            exceeding=outcome.exceeding,
+            seed="of the report",
+            values=tuple(float(value) for value in np.asarray(outcome.null)[:999]),
+        ),
+        assumptions=PLAIN,
+        method="Model equality testing (Gao et al. 2024, arXiv 2410.20247), permuted within prompts, p = (1 + b)/(1 + B)",
+    )
+
+
+def decide(results: Sequence[Result], alpha: float) -> tuple[Result, ...]:
+    """The results with their verdicts: Holm over those that have a p-value."""
+    with_p = [result for result in results if result.p_value is not None]
+    adjusted = dict(zip(map(id, with_p), holm([result.p_value or 0.0 for result in with_p]), strict=True)) if with_p else {}
+    decided = []
+    for result in results:
+        if result.p_value is None:
+            decided.append(result)
+            continue
+        p = float(adjusted[id(result)])
+        over = f"p = {result.p_value:.2g}" + (f", {p:.2g} by Holm over {len(with_p)} tests" if len(with_p) > 1 else "")
+        if p <= alpha:
+            verdict, then = Verdict.FINDING, f"at alpha {alpha:g} the null hypothesis is rejected"
+        elif (floor := (result.p_floor or 0.0) * len(with_p)) > alpha:
+            verdict, then = Verdict.INCONCLUSIVE, f"no p-value below {floor:.2g} was possible, and {alpha:g} was asked for"
+        else:
+            verdict, then = Verdict.PASS, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it"
+        decided.append(result.model_copy(update={"verdict": verdict, "reason": f"{result.reason}; {over}: {then}."}))
+    return tuple(decided)

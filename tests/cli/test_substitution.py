@@ -1,0 +1,255 @@
+"""`llm-audit substitution` on real llama.cpp servers: what it says of honest and of cheap ones, and of what cannot be measured."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from fixtures.membership import grammar
+from fixtures.servers.chaos import chaos
+from fixtures.servers.proxy import mixing
+from tests.cli.tool import Outcome, Tool, sentence
+from tests.servers.conftest import MODEL, cheap, honest, ladder, model
+
+__all__ = ["cheap", "honest", "ladder", "model"]
+
+SMALL = ("--requests", 15, "--honest", 45, "--tokens", 4, "--texts", 0)
+ON = ("--reference", MODEL, "--model", "fixture")
+KEY = "sk-secret-0123456789"
+
+
+@pytest.fixture(scope="module")
+def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng, path = np.random.default_rng(5), tmp_path_factory.mktemp("prompts") / "prompts.txt"
+    path.write_text("".join(grammar.document(rng).replace("\n", " ")[:90] + "\n" for _ in range(60)))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cache for all tests of this file, so that the reference's numbers are computed once."""
+    monkeypatch.setenv("LLM_AUDIT_CACHE", str(tmp_path_factory.getbasetemp() / "substitution-cache"))
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AUDIT_KEY", KEY)
+    yield
+    assert os.environ["AUDIT_KEY"] == KEY
+
+
+def audit(tool: Tool, *args: object, code: int) -> dict[str, Any]:
+    found = tool("substitution", "audit", *args, "--format", "json")
+    assert found.code == code, (found.err, found.out[-2000:])
+    report = json.loads(found.out)
+    Draft202012Validator(json.loads(tool("schema").out)).validate(report)
+    told: dict[str, Any] = report["substitution"]
+    return told
+
+
+def by_rule(found: dict[str, Any]) -> dict[str, Any]:
+    return {test["rule"]: test for test in found["tests"]}
+
+
+def test_an_honest_endpoint_is_consistent(tool: Tool, honest: str, prompts: Path) -> None:
+    found = audit(tool, honest, *ON, "--prompts", prompts, *SMALL, code=0)
+    assert (found["served"], found["verdict"]) == ("consistent", "pass")
+    assert set(by_rule(found)) == {"AUD401", "AUD402", "AUD406"}
+    assert len(found["points"]) == 15 and all(point["value"] < point["limit"] for point in found["points"])
+    assert found["mixture"]["lower"] == 0 < found["mixture"]["upper"] < 0.3
+    assert found["cost"]["requests"] >= 15 and found["cost"]["completion_tokens"] > 0
+    assert "Chat" in {fact["name"] for fact in found["capabilities"]}
+    assert "which does not prove it" in found["summary"]
+
+
+def test_a_cheaper_model_is_found(tool: Tool, cheap: str, prompts: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    found = audit(tool, cheap, *ON, "--prompts", prompts, *SMALL, "-o", page, code=1)
+    assert (found["served"], found["verdict"]) == ("inconsistent", "finding")
+    assert by_rule(found)["AUD401"]["e_value"] > 1000
+    assert found["mixture"]["lower"] > 0.3
+    assert "Not consistent" in page.read_text() or "nconsistent" in page.read_text()
+
+
+def test_a_sequential_audit_stops_when_it_knows(tool: Tool, cheap: str, prompts: Path) -> None:
+    wanted = ("--requests", 30, "--honest", 45, "--tokens", 4, "--texts", 0, "--sequential")
+    found = audit(tool, cheap, *ON, "--prompts", prompts, *wanted, code=1)
+    assert by_rule(found).keys() == {"AUD401", "AUD406"}
+    assert any(note.startswith("The audit stopped after 10 of 30 requests") for note in found["notes"])
+
+
+def test_a_share_of_cheap_answers_is_found_and_its_interval_holds_it(
+    tool: Tool, honest: str, cheap: str, prompts: Path
+) -> None:
+    with mixing(honest, cheap, 0.4, 7) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=1)
+    assert 0 < found["mixture"]["lower"] < 0.4 < found["mixture"]["upper"]
+
+
+def test_live_and_replayed_are_the_same_and_a_journal_is_not_asked_again(
+    tool: Tool, honest: str, prompts: Path, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal.jsonl"
+    rest = ("--prompts", prompts, *SMALL)
+    live = audit(tool, honest, *ON, *rest, "--journal", journal, code=0)
+    size = journal.stat().st_size
+    replayed = audit(tool, *ON[:2], *rest, "--replay", journal, code=0)
+    assert replayed == live
+    again = audit(tool, honest, *ON, *rest, "--journal", journal, code=0)
+    assert again == live and journal.stat().st_size == size
+
+
+def test_endpoints_that_hide_log_probabilities_are_compared_by_margins(
+    tool: Tool, honest: str, cheap: str, prompts: Path
+) -> None:
+    found = {}
+    for name, url in (("honest", honest), ("cheap", cheap)):
+        with chaos(url, "logprobs-dropped", range(10**6)) as proxy:
+            outcome = tool("substitution", "audit", proxy.url, *ON, "--prompts", prompts, *SMALL, "--format", "json")
+        found[name] = json.loads(outcome.out)["substitution"]
+    assert found["honest"]["served"] == "consistent"
+    assert by_rule(found["cheap"])["AUD401"]["effect"]["value"] > by_rule(found["honest"])["AUD401"]["effect"]["value"]
+    assert "margin" in by_rule(found["cheap"])["AUD401"]["effect"]["name"]
+
+
+def test_texts_alone(tool: Tool, honest: str, prompts: Path) -> None:
+    wanted = ("--requests", 15, "--honest", 45, "--tokens", 4, "--texts", 12)
+    found = audit(tool, honest, *ON, "--prompts", prompts, *wanted, code=0)
+    tests = by_rule(found)
+    assert set(tests) == {"AUD401", "AUD402", "AUD403", "AUD404", "AUD406"}
+    assert tests["AUD403"]["n"] == 12 and tests["AUD404"]["draws"]["count"] == 9999
+
+
+def silent_about_the_key(outcome: Outcome, *folders: Path) -> bool:
+    written = [path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return KEY not in outcome.out + outcome.err and not any(KEY.encode() in each for each in written)
+
+
+@pytest.mark.parametrize("behaviour", ["401", "404", "hang", "html", "truncated-json", "reset", "redirect"])
+def test_what_cannot_be_measured_is_never_called_consistent(
+    tool: Tool, honest: str, prompts: Path, tmp_path: Path, key: None, behaviour: str
+) -> None:
+    with chaos(honest, behaviour, range(10**6)) as proxy:
+        outcome = tool(
+            *("substitution", "audit", proxy.url, *ON, "--prompts", prompts, *SMALL, "--key-env", "AUDIT_KEY", "--attempts", 1),
+            *("--timeout", 0.5, "--concurrency", 8, "--journal", tmp_path / "j.jsonl", "-o", tmp_path / "r.json"),
+        )
+    assert outcome.code == 3
+    report = json.loads((tmp_path / "r.json").read_text())["substitution"]
+    assert report["served"] == "not_measured"
+    assert report["summary"].startswith("Not measured: ")
+    assert silent_about_the_key(outcome, tmp_path)
+
+
+def test_some_failures_are_reported_each_and_the_rest_is_judged(tool: Tool, honest: str, prompts: Path) -> None:
+    with chaos(honest, "500", range(20, 23)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--attempts", 1, "--concurrency", 1, code=0)
+    assert len(found["failures"]) == 3 and {failure["kind"] for failure in found["failures"]} == {"status"}
+    assert by_rule(found)["AUD401"]["n"] == 12
+
+
+def test_defective_evidence_is_named_and_not_averaged_in(tool: Tool, honest: str, prompts: Path) -> None:
+    with chaos(honest, "logprobs-9999", range(20, 22)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=0)
+    assert any("-9999" in note for note in found["notes"])
+    assert found["served"] == "consistent"
+
+
+def test_another_tokenizer_is_no_reference(tool: Tool, honest: str, prompts: Path, tiny_llama: Path) -> None:
+    found = audit(tool, honest, "--reference", tiny_llama, "--model", "fixture", "--prompts", prompts, *SMALL, code=3)
+    assert found["served"] == "not_measured"
+    assert "tokenizer" in found["summary"]
+
+
+def test_a_budget_too_small_is_not_measured_and_keeps_what_it_has(
+    tool: Tool, honest: str, prompts: Path, tmp_path: Path
+) -> None:
+    journal = tmp_path / "j.jsonl"
+    options = (*ON, "--prompts", prompts, *SMALL, "--journal", journal)
+    found = audit(tool, honest, *options, "--max-requests", 20, code=3)
+    assert found["served"] == "not_measured" and found["failures"]
+    assert {failure["kind"] for failure in found["failures"]} == {"budget"}
+    assert audit(tool, honest, *options, code=0)["served"] == "consistent"
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ("audit {url} --prompts {prompts}", "--model"),
+        ("audit --prompts {prompts} --model fixture", "URL"),
+        ("audit {url} --model fixture", "--prompts"),
+        ("audit {url} --model fixture --prompts {one}", "an audit needs 20 or more"),
+        ("audit {url} --model fixture --prompts {empty}", "holds no prompts"),
+        ("audit {url} --model fixture --prompts {missing}", "missing.txt"),
+        ("audit {url} --model fixture --prompts {prompts} --allow f32", "One allowed precision"),
+        ("audit {url} --model fixture --prompts {prompts} --replay {one}", "--replay asks no endpoint"),
+        ("audit {url} --model fixture --prompts {prompts} --surface chat", "no chat template"),
+        ("audit {url} --model fixture --prompts {prompts} --key-env NO_SUCH_KEY", "NO_SUCH_KEY"),
+        ("audit http://user:pw@host --model fixture --prompts {prompts}", "password"),
+        ("audit nonsense --model fixture --prompts {prompts}", "no web address"),
+        ("audit {url} --model fixture --prompts {prompts} -o r.docx", "r.docx"),
+        ("plan --effect nonsense", "no measured effect"),
+        ("watch {url} --model fixture --baseline {one}", "no baseline"),
+    ],
+)
+def test_bad_input_is_one_sentence(tool: Tool, honest: str, prompts: Path, tmp_path: Path, args: str, said: str) -> None:
+    (tmp_path / "one.txt").write_text("One prompt.\n")
+    (tmp_path / "empty.txt").write_text("\n")
+    files = {name: tmp_path / f"{name}.txt" for name in ("one", "empty", "missing")}
+    reference = ("--reference", MODEL) if args.startswith("audit") else ()
+    outcome = tool("substitution", *args.format(url=honest, prompts=prompts, **files).split(), *reference)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_watching_the_same_endpoint_and_another(tool: Tool, honest: str, cheap: str, tmp_path: Path) -> None:
+    baseline = tmp_path / "baseline.json"
+    options = ("--model", "fixture", "--baseline", baseline, "--surface", "completions")
+    first = tool("substitution", "watch", honest, *options)
+    assert first.code == 0 and "10 rows are the baseline now" in first.out
+    same = json.loads(tool("substitution", "watch", honest, *options, "--format", "json").out)["substitution"]
+    assert same["served"] == "consistent"
+    changed = tool("substitution", "watch", cheap, *options, "--format", "json")
+    assert changed.code == 1
+    (test,) = json.loads(changed.out)["substitution"]["tests"]
+    assert test["rule"] == "AUD405" and test["p_value"] <= 0.01
+    with chaos(honest, "logprobs-dropped", range(10**6)) as proxy:
+        hidden = tool("substitution", "watch", proxy.url, *options)
+    assert hidden.code == 3 and "Not measured" in hidden.out
+
+
+def test_a_probe_says_what_can_be_run(tool: Tool, honest: str) -> None:
+    found = tool("substitution", "probe", honest, "--model", "fixture")
+    assert found.code == 0
+    assert "AUD405" in found.out and "answered all the same" in found.out
+
+
+def test_an_unreachable_host_is_said_in_a_sentence(tool: Tool) -> None:
+    found = tool("substitution", "probe", "http://127.0.0.1:9", "--model", "fixture", "--attempts", 1)
+    assert found.code == 3
+    assert "no answers" in found.out
+
+
+@pytest.mark.parametrize("effect", ["q8", "q4"])
+def test_a_plan_needs_more_requests_for_a_smaller_share(tool: Tool, effect: str) -> None:
+    def requests(rate: float) -> str:
+        found = tool("substitution", "plan", "--effect", effect, "--rate", rate)
+        assert found.code == 0
+        return next(line for line in found.out.splitlines() if "AUD401" in line)
+
+    whole, tenth = requests(1.0), requests(0.1)
+    assert whole != tenth
+    assert int(whole.split()[1]) < 60
+
+
+def test_a_refusal_is_one_sentence(tool: Tool, prompts: Path) -> None:
+    outcome = tool("substitution", "audit", "nonsense", *ON, "--prompts", prompts)
+    assert sentence(outcome).startswith("Error: ")
