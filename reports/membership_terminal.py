@@ -67,7 +67,8 @@ def _print_test(test: Result, alpha: float, console: Console) -> None:
     say(console, test.reason, indent=4)
     if test.p_value is not None:
         statement = fmt.p_statement(test.p_value, test.p_floor, alpha, "test")
-        say(console, f"{statement} (α = {alpha})", indent=4, style="bold")
+        # AUD300 guards the others at a level of its own, which its reason states.
+        say(console, statement if test.rule == "AUD300" else f"{statement} (α = {alpha})", indent=4, style="bold")
     if test.p_floor is not None and (test.p_value is None or not fmt.at_floor(test.p_value, test.p_floor)):
         say(console, f"Smallest possible p: {fmt.p_value(test.p_floor)}", indent=4)
     if test.effect:
@@ -77,6 +78,8 @@ def _print_test(test: Result, alpha: float, console: Console) -> None:
     counted += [fmt.draws(test.draws)] if test.draws else []
     if counted:
         say(console, "; ".join(counted), indent=4, style="dim")
+    for assumption in test.assumptions:
+        say(console, f"Assumes: {assumption}", indent=4, style="dim")
 
 
 def _print_separations(found: tuple[Separation, ...], alpha: float, console: Console) -> None:
