@@ -39,8 +39,9 @@ lint: $(INSTALLED)
 	$(BIN)/mypy -p llm_audit
 	$(BIN)/lint-imports
 
+# Two processes of one thread each: tests are many and small. A file stays in one process, for what its tests share.
 test: setup lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow --timeout 1800

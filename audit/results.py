@@ -259,6 +259,7 @@ class Separation(Model):
     other_model: Interval | None = Field(
         default=None, description="AUC under the control model, which cannot have seen the texts"
     )
+    gain: Interval | None = Field(default=None, description="AUC minus the one under the control model, same documents")
     groups: tuple[tuple[str, Interval], ...] = Field(
         default=(), description="AUC by known group, such as repetitions in training"
     )

@@ -231,7 +231,7 @@ def effect(found: Effect) -> str:
 def draws(found: Draws) -> str:
     """How many draws were at least as extreme as what was observed, and how to repeat them."""
     if found.seed is None:
-        return f"{count(found.exceeding)} of all {plural(found.count, 'rearrangement')} at least as extreme, enumerated"
+        return f"{count(found.exceeding)} of all {plural(found.count, 'possible outcome')} at least as extreme, enumerated"
     return f"{count(found.exceeding)} of {plural(found.count, 'draw')} at least as extreme, seed {found.seed}"
 
 

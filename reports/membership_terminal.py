@@ -68,7 +68,8 @@ def print_test(test: Result, alpha: float, console: Console) -> None:
     say(console, test.reason, indent=4)
     if test.p_value is not None:
         statement = fmt.p_statement(test.p_value, test.p_floor, alpha, "test")
-        say(console, f"{statement} (α = {alpha})", indent=4, style="bold")
+        # AUD300 guards the others at a level of its own, which its reason states.
+        say(console, statement if test.rule == "AUD300" else f"{statement} (α = {alpha})", indent=4, style="bold")
     if test.e_value is not None:
         say(console, f"e = {fmt.e_value(test.e_value)}", indent=4, style="" if test.p_value is not None else "bold")
     if test.p_floor is not None and (test.p_value is None or not fmt.at_floor(test.p_value, test.p_floor)):
@@ -80,6 +81,8 @@ def print_test(test: Result, alpha: float, console: Console) -> None:
     counted += [fmt.draws(test.draws)] if test.draws else []
     if counted:
         say(console, "; ".join(counted), indent=4, style="dim")
+    for assumption in test.assumptions:
+        say(console, f"Assumes: {assumption}", indent=4, style="dim")
 
 
 def _print_separations(found: tuple[Separation, ...], alpha: float, console: Console) -> None:

@@ -32,8 +32,8 @@ the data. Chosen on shifts made for the purpose (a word, a quotation mark, years
 regression alone misses a single telling word, outstanding features alone miss differences spread over many."""
 
 RULE = (
-    "The texts count as shifted if the 95 % interval of the blind classifier's AUC lies above 0.5, which it does for at most "
-    "2.5 % of random halves of one corpus."
+    "The texts count as shifted if the 95 % interval of the blind classifier's AUC leaves out 0.5, which it does for at most "
+    "5 % of random halves of one corpus."
 )
 
 
@@ -49,8 +49,9 @@ def judge(suspects: Collection, held_out: Collection, generator: np.random.Gener
     The AUC is the mean over folds: whatever the training labels are, those of the test fold are still equally likely in any
     order, so its mean is 0.5 under the null. (Scores pooled over folds would not do: their mean AUC is lower.) Labels are
     permuted within folds 999 times and everything repeated; the interval is the central 95 % of these AUCs, moved to the
-    observed one. So it lies above 0.5 in at most 2.5 % of cases under the null, exactly; the simple interval of a fixed
-    classifier, which ignores that every pair of folds counts twice, would in 8 %. Elsewhere it is an approximation.
+    observed one. So under the null it lies above 0.5 in at most 2.5 % of cases, exactly, and below in as many: sides that
+    mirror each other, one made from the other, are no random halves either. The simple interval of a fixed classifier, which
+    ignores that every pair of folds counts twice, would lie above in 8 %. Elsewhere it is an approximation.
 
     Unlike the blind baselines of Das et al. (2024) and Meeus et al. (2025) it has an exact size, and no feature is chosen by
     hand or on test data.
@@ -67,7 +68,7 @@ def judge(suspects: Collection, held_out: Collection, generator: np.random.Gener
     folds = _folds(sample, generator)
     labels = _permuted(sample.labels, folds, generator)
     auc = _interval(_cross_validated(features, sample, folds, labels))
-    shifted = auc.lower > 0.5
+    shifted = not auc.lower <= 0.5 <= auc.upper
     telling = _telling(features, sample, labels) if shifted else ()
     return Gate(
         outcome="shifted" if shifted else "no_difference_found",
@@ -219,9 +220,14 @@ def _reason(auc: Interval, telling: tuple[Feature, ...], drawn: bool) -> str:
     if auc.lower > 0.5:
         by = f"; most of all by {telling[0].name}" if telling else "; by many small differences, none of them telling alone"
         reason = f"The texts alone, without the model, tell suspect from held-out documents ({measured}){by}."
+    elif auc.upper < 0.5:
+        reason = (
+            f"Suspect and held-out documents mirror each other ({measured}): they were not dealt out at random, but look as if "
+            f"one had been made from the other. For versions of the same items there is `membership test paired`."
+        )
     else:
         reason = (
-            f"The texts alone do not tell suspect from held-out documents ({measured}); a difference of up to AUC "
-            f"{auc.upper:.2f} cannot be excluded."
+            f"This classifier does not tell suspect from held-out documents by the texts alone ({measured}). Its AUC may be "
+            f"up to {auc.upper:.2f}, and a language model may see differences that it does not."
         )
     return f"{reason} Judged on at most {MOST:,} documents of a side, drawn at random." if drawn else reason

@@ -28,9 +28,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 VERSION = 1
 
 ASSUMPTIONS = (
-    "The published string was drawn at random with its siblings, once. The commitment proves that nothing was changed after "
-    "it was published; that the owner did not draw many sets and publish the luckiest, only a salt that somebody else chose "
-    "can show.",
+    "The published string was drawn at random with its siblings, once. That the commitment fits shows that nothing was changed "
+    "since the commitment was published: compare it with the copy of that day. It does not show that the owner drew one set "
+    "only; whoever draws many and publishes the one that today's models find likeliest has bent the test.",
     "The siblings are secret: no copy of them was ever published or sent to the model's maker.",
 )
 
@@ -41,7 +41,6 @@ class Secret:
 
     Attributes:
         seed: 64 hexadecimal digits.
-        salt: public words mixed into the seed, chosen by somebody else than the owner, or "".
         count: unpublished strings, N.
         length: letters of each string.
         before: what stands before the published string wherever it is published, or "".
@@ -49,7 +48,6 @@ class Secret:
     """
 
     seed: str
-    salt: str
     count: int
     length: int
     before: str
@@ -57,8 +55,7 @@ class Secret:
 
     def strings(self) -> list[str]:
         """The published string, then its N siblings."""
-        seed = hashlib.sha256(f"{self.seed} {self.salt}".encode()).digest()
-        return strings(seed, self.count + 1, self.length)
+        return strings(hashlib.sha256(f"{self.seed} ".encode()).digest(), self.count + 1, self.length)
 
     @property
     def commitment(self) -> str:
@@ -85,13 +82,13 @@ def strings(seed: bytes, count: int, length: int) -> list[str]:
     return drawn
 
 
-def new(name: str, *, count: int, length: int, salt: str, before: str, created: str) -> tuple[Path, Path]:
+def new(name: str, *, count: int, length: int, before: str, created: str) -> tuple[Path, Path]:
     """Draw a secret and write NAME.secret.json, readable by the owner only, and NAME.public.json.
 
     Raises:
         AuditError: one of the files exists or cannot be written.
     """
-    secret = Secret(secrets.token_hex(32), salt, count, length, before, created)
+    secret = Secret(secrets.token_hex(32), count, length, before, created)
     paths = _paths(name)
     for path, kind, content, mode in (
         (paths[0], "secret", asdict(secret), 0o600),
@@ -154,7 +151,9 @@ def _read(path: Path, kind: str) -> dict[str, Any]:
 
 
 def check_decidable(canaries: Sequence[Secret], alpha: float) -> None:
-    """Refuse too few siblings for p <= alpha. Raises AuditError with the number needed."""
+    """Refuse a canary that is named twice, and too few siblings for p <= alpha. Raises AuditError with the number needed."""
+    if len({secret.commitment for secret in canaries}) < len(canaries):
+        raise AuditError("One canary is named twice; it would count as two. Name each once.")
     floor = permutation.rank_sum([0] * len(canaries), [secret.count for secret in canaries]).p_value
     if floor > alpha:
         raise AuditError(

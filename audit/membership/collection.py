@@ -6,6 +6,7 @@ Knows nothing about models or tests.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ class Collection:
 
     Attributes:
         items: without those that could not be read.
-        digest: SHA-256 over the texts in order.
+        digest: SHA-256 over the texts in order, with date, group, and which of them are one document.
         found: lines and files, the malformed ones included.
         malformed: one sentence for each that was left out, with its line number.
     """
@@ -62,7 +63,11 @@ class Collection:
 def collect(items: Iterable[Item], found: int | None = None, malformed: Sequence[str] = ()) -> Collection:
     """The collection of these items; `found` is their number if nothing else is known."""
     kept = tuple(items)
-    digest = hashlib.sha256(b"".join(hashlib.sha256(item.text.encode()).digest() for item in kept))
+    number: dict[str, int] = {}
+    digest = hashlib.sha256()
+    for item in kept:
+        fields = [item.text, number.setdefault(item.document, len(number)), item.date, item.group]
+        digest.update(json.dumps(fields).encode() + b"\n")
     return Collection(kept, digest.hexdigest(), len(kept) if found is None else found, tuple(malformed))
 
 

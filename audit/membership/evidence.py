@@ -23,7 +23,7 @@ from llm_audit.results import (
     Statistic,
     Verdict,
 )
-from llm_audit.stats.permutation import Outcome
+from llm_audit.stats.permutation import Outcome, bootstrap_mean
 
 KEPT_DRAWS = 999
 """Draws whose statistic goes into the report, for the picture."""
@@ -93,6 +93,11 @@ def result(
     )
 
 
+def mean_interval(values: NDArray[np.float64], generator: np.random.Generator) -> tuple[float | None, float | None]:
+    """The 95 % bootstrap interval of a mean of independent values; none for fewer than 10, of which it would miss too often."""
+    return bootstrap_mean(values, generator) if len(values) >= 10 else (None, None)
+
+
 def unit_means(values: ArrayLike, units: Sequence[str]) -> NDArray[np.float64]:
     """(k,) mean of the values of each independent unit, in order of first appearance."""
     number = {unit: i for i, unit in enumerate(dict.fromkeys(units))}
@@ -111,22 +116,27 @@ def conclude(
     provenance: str,
     facts: Sequence[Fact],
     notes: Sequence[str],
+    condition: str,
+    unstated: str = "",
     gate: Gate | None = None,
 ) -> Membership:
     """What exact tests come to, given what the texts alone gave away (the results of rule AUD300 among them).
 
     `tests` come in the order to be shown, `deciding` is the rule that the verdict rests on, `units` says what the independent
-    units are. The other fields are explained at `Membership`.
+    units are, `condition` what a finding rests on besides the number, and `unstated` what nobody has stated without which there
+    is none. The other fields are explained at `Membership`.
     """
     (decided,) = (test for test in tests if test.rule == deciding)
-    given_away = [test.reason for test in tests if test.rule == "AUD300" and test.verdict is Verdict.FINDING]
+    given_away = [test.reason for test in tests if test.rule == "AUD300" and test.verdict is not Verdict.PASS]
     if gate and gate.outcome != "no_difference_found":
         given_away.append(gate.reason)
     verdict, summary = decided.verdict, decided.reason
     if given_away:
         verdict, summary = Verdict.NOT_ASSESSABLE, f"Not assessable: {given_away[0]} {deciding} is shown, and decides nothing."
+    elif verdict is Verdict.FINDING and unstated:
+        verdict, summary = Verdict.INCONCLUSIVE, f"Undecided: {unstated} {summary}"
     elif verdict is Verdict.FINDING:
-        summary = f"Evidence that the model was trained on this data. {summary}"
+        summary = f"Evidence that the model was trained on this data, if {condition}. {summary}"
     elif verdict is Verdict.PASS:
         summary = f"No evidence that the model was trained on this data. {summary}"
     else:

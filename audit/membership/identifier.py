@@ -1,4 +1,4 @@
-"""Are the hashes, ids and short links inside documents more likely than fresh ones of the same format? AUD313.
+"""Are the hashes and ids inside documents more likely than fresh ones of the same format? AUD313.
 
 They were drawn at random by somebody else, long before anybody thought of this test: canaries that nobody had to plant.
 Knows nothing about files.
@@ -6,6 +6,7 @@ Knows nothing about files.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import string
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ import numpy as np
 
 from llm_audit.errors import AuditError
 from llm_audit.membership.collection import Item
-from llm_audit.membership.evidence import result
+from llm_audit.membership.evidence import mean_interval, result
 from llm_audit.membership.seed import generator
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
@@ -31,17 +32,19 @@ BASE64URL = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-
 
 KNOWN = frozenset(
     {
-        "d41d8cd98f00b204e9800998ecf8427e",  # MD5, SHA-1 and SHA-256 of nothing, and git's empty tree
-        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-        "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+        *(hashlib.new(name, text).hexdigest() for name in ("md5", "sha1", "sha256", "sha512") for text in (b"", b"password")),
+        "4b825dc642cb6eb9a060e54bf8d69288fbee4904",  # git's empty tree and empty file
+        "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     }
 )
 """Identifiers that every corpus knows, whether or not it holds these documents."""
 
+TELLTALE = 4
+"""Characters in a row of an identifier that must not stand before it: a link named by its first digits gives the rest away."""
+
 ASSUMPTIONS = (
-    "Each identifier was drawn uniformly from its format: hashes and version-4 UUIDs are, ids of links are taken to be but "
-    "for their first character.",
+    "Each identifier was drawn uniformly from its format, independently of the others and of the text before it. Hashes of "
+    "unknown content and version-4 UUIDs are, ids of videos are taken to be.",
     "The identifier occurs in these documents alone. One that is quoted elsewhere shows that some copy was seen, not which.",
 )
 
@@ -93,7 +96,8 @@ def _link(rng: np.random.Generator, found: str) -> str:
 _ALONE = r"(?<![0-9A-Za-z])(?P<id>{})(?![0-9A-Za-z])"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _VIDEO = r"(?:youtu\.be/|youtube\.com/watch\?v=)(?P<id>[\w-]{10}[AEIMQUYcgkosw048])(?![\w-])"
-_SHORT = r"(?:\bbit\.ly/|\bt\.co/)(?P<id>[A-Za-z0-9]{7,10})(?![A-Za-z0-9])"
+# Links of bit.ly can be words that somebody chose; those of t.co cannot.
+_SHORT = r"\bt\.co/(?P<id>[A-Za-z0-9]{10})(?![A-Za-z0-9])"
 
 
 def _either_case(lower: str) -> re.Pattern[str]:
@@ -108,20 +112,37 @@ FORMATS = (
         for name, n in (("MD5", 32), ("SHA-1", 40), ("SHA-256", 64), ("SHA-512", 128))
     ),
     Format("YouTube video", re.compile(_VIDEO, re.ASCII), _video),
-    Format("short link", re.compile(_SHORT), _link),
+    Format("link of t.co", re.compile(_SHORT), _link),
 )
 
 
 def find(items: Sequence[Item]) -> list[Found]:
-    """Every identifier, once, at its first place; without well-known and hand-made ones (fewer than 6 different characters)."""
+    """Every identifier, once in whatever spelling, at its first place.
+
+    Left out: well-known ones, hand-made ones (fewer than 6 different characters), and those of which `TELLTALE` characters in a
+    row stand in the text that is read before them.
+    """
     found: dict[str, Found] = {}
     for item in items:
         for form in FORMATS:
             for match in form.pattern.finditer(item.text):
                 text, start = match["id"], match.start("id")
-                if text.lower() not in KNOWN and _random(text):
-                    found.setdefault(text, Found(form, text, item.text[max(0, start - CONTEXT) : start], item.name))
+                before = item.text[max(0, start - CONTEXT) : start]
+                if _bare(text) not in KNOWN and _random(text) and not _foretold(text, before):
+                    found.setdefault(_bare(text), Found(form, text, before, item.name))
     return list(found.values())
+
+
+def _bare(text: str) -> str:
+    """The same for all spellings of a hash or UUID; ids of links keep their case, which counts."""
+    lower = text.lower().replace("-", "")
+    return lower if set(lower) <= set(HEX) else text
+
+
+def _foretold(text: str, before: str) -> bool:
+    """Whether what is read first holds a part of it. Case and dashes, in which copies differ, count for nothing."""
+    text, before = (each.lower().replace("-", "") for each in (text, before))
+    return any(text[i : i + TELLTALE] in before for i in range(len(text) - TELLTALE + 1))
 
 
 def _random(text: str) -> bool:
@@ -155,7 +176,7 @@ def judge(target: Target, found: Sequence[Found], *, draws: int, alpha: float, s
         fresh: list[str] = []
         while len(fresh) < draws:
             drawn = each.format.draw(rng, each.text)
-            if _random(drawn):
+            if _random(drawn) and not _foretold(drawn, each.before):
                 fresh.append(drawn)
         texts += [(each.before, text) for text in (each.text, *fresh)]
     prompted: list[str | Prompted] = [before + text for before, text in texts]
@@ -168,7 +189,7 @@ def judge(target: Target, found: Sequence[Found], *, draws: int, alpha: float, s
     single = [permutation.monte_carlo(float(row[0]), row[1:]) for row in totals]
     outcome = permutation.rank_sum([each.exceeding for each in single], [draws] * len(found))
     gain = totals[:, 0] - totals[:, 1:].mean(axis=1)
-    low, high = permutation.bootstrap_mean(gain, generator(seed, "identifier interval"))
+    low, high = mean_interval(gain, generator(seed, "identifier interval"))
     first = sum(each.exceeding == 0 for each in single)
     return result(
         outcome,

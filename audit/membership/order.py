@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
-from llm_audit.membership.evidence import GATE_LEVEL, result
+from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result
 from llm_audit.membership.seed import generator
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
@@ -23,6 +23,9 @@ from llm_audit.stats.combination import bonferroni
 RULE = "AUD310"
 GATE_DRAWS = 499
 SEPARATOR = "\n"
+LAGS, LEAST_FOR_GATE = 10, 8
+"""Places between rows that the gate compares; different rows below which it would hardly ever see that they were sorted."""
+
 LEAST_IN_SHARD = 5
 """Rows: of 5! = 120 orders few draws are the canonical one itself, which counts as a tie."""
 
@@ -98,7 +101,7 @@ def judge(target: Target, rows: Sequence[str], *, draws: int, shards: int, alpha
             f"chance: 50 %); t = {t:.2f} with {df} degrees of freedom, p = {p:.2g}, by an approximation that does not decide"
         )
         said = ("mean share of shuffles beaten", "")
-        low, high = permutation.bootstrap_mean(gain, generator(seed, "order interval"))
+        low, high = mean_interval(gain, generator(seed, "order interval"))
         effect = Effect(
             name="canonical order over the mean shuffle", value=float(gain.mean()), unit="nats per shard", lower=low, upper=high
         )
@@ -121,9 +124,14 @@ def judge(target: Target, rows: Sequence[str], *, draws: int, shards: int, alpha
 def gate(rows: Sequence[str], seed: str) -> Result:
     """AUD300 for an order: whether the texts alone show that they were sorted or follow one another.
 
-    Statistics of the order, each against the same shuffles, two-sided where a direction means nothing: likeness of
-    neighbours, and rank correlation of the place with length, alphabetical rank and the first number. Bonferroni over them.
+    Statistics of the order, each against the same shuffles and two-sided: likeness of rows up to ten places apart, how often
+    they begin and how often they end alike, and rank correlation of the place with length, alphabetical rank and the first
+    number. Bonferroni over them.
     """
+    if len(set(rows)) < LEAST_FOR_GATE:
+        raise AuditError(
+            f"{LEAST_FOR_GATE} different rows are needed to see whether they were sorted; there are {len(set(rows))}."
+        )
     rng, n = generator(seed, "order gate"), len(rows)
     orders = np.array([np.arange(n), *(rng.permutation(n) for _ in range(GATE_DRAWS))])
     measured = {name: statistic(rows, orders) for name, statistic in _OF_AN_ORDER.items()}
@@ -148,7 +156,7 @@ def gate(rows: Sequence[str], seed: str) -> Result:
 
 
 def _neighbours(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(orders,) mean cosine of the word sets of neighbouring rows."""
+    """(orders,) how far the mean cosine of the word sets of rows some places apart is from usual."""
     from scipy import sparse
 
     vocabulary: dict[str, int] = {}
@@ -162,8 +170,29 @@ def _neighbours(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.fl
     )
     norm = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
     scaled = sparse.csr_array(sparse.diags_array(1 / np.maximum(norm, 1e-12)) @ matrix)
-    likeness = [scaled[order[:-1]].multiply(scaled[order[1:]]).sum() / (len(order) - 1) for order in orders]
-    return np.array(likeness, dtype=np.float64)
+    return _unusual(np.asarray((scaled @ scaled.T).todense()), orders)
+
+
+def _unusual(alike: NDArray[np.float64], orders: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(orders,) over the lags up to `LAGS`: the largest distance of the mean of alike[a, b] at that lag from its usual value.
+
+    In standard deviations over the orders: alternating rows are unlike their neighbours, and like the next but one.
+    """
+    largest = np.zeros(len(orders))
+    for lag in range(1, min(LAGS, orders.shape[1] - 2) + 1):
+        mean = alike[orders[:, :-lag], orders[:, lag:]].mean(axis=1)
+        largest = np.maximum(largest, np.abs(mean - mean.mean()) / max(mean.std(), 1e-12))
+    return largest
+
+
+def _same(word: int) -> Callable[[Sequence[str], NDArray[np.int64]], NDArray[np.float64]]:
+    """(orders,) how far from usual it is, how often rows some places apart have the same first (0) or last (-1) word."""
+
+    def statistic(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
+        words = np.array([(row.lower().split() or [""])[word] for row in rows])
+        return _unusual((words[:, None] == words[None, :]).astype(np.float64), orders)
+
+    return statistic
 
 
 def _place(
@@ -193,7 +222,9 @@ def _first_number(rows: Sequence[str]) -> list[float]:
 
 
 _OF_AN_ORDER: dict[str, Callable[[Sequence[str], NDArray[np.int64]], NDArray[np.float64]]] = {
-    "likeness of neighbouring rows": _neighbours,
+    "likeness of rows near each other": _neighbours,
+    "beginnings of rows near each other": _same(0),
+    "endings of rows near each other": _same(-1),
     "place and length": _place(lambda rows: [float(len(row)) for row in rows]),
     "place and alphabet": _place(_alphabetical),
     "place and first number": _place(_first_number),

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from llm_audit.errors import AuditError
-from llm_audit.membership.evidence import GATE_LEVEL, result, unit_means
+from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result, unit_means
 from llm_audit.membership.seed import generator
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
@@ -98,7 +98,8 @@ def _pair(line: bytes, name: str) -> Pair | str:
         return "has an empty version, or no private one"
     if public in versions:
         return "has its public version among the private ones"
-    return Pair(public, tuple(versions), str(row.get("document", name)))
+    document = row.get("document")
+    return Pair(public, tuple(versions), name if document is None else str(document))
 
 
 def check(pairs: Sequence[Pair], alpha: float) -> None:
@@ -126,19 +127,25 @@ def judge(target: Target, pairs: Sequence[Pair], *, draws: int, alpha: float, se
     outcome = permutation.versions(table, generator(seed, "paired"), draws, groups)
     difference = table[:, 0] - table[:, 1:].mean(axis=1)
     by_choice = unit_means(difference, groups)
-    low, high = permutation.bootstrap_mean(by_choice, generator(seed, "paired interval"))
+    low, high = mean_interval(by_choice, generator(seed, "paired interval"))
     return result(
         outcome,
         rule=RULE,
         name="Published against private versions",
         null="The model was not trained on the published versions: to it, each version is as likely as the item's others.",
         statistic=("mean difference", "nats per token"),
-        effect=Effect(name="public over private", value=float(by_choice.mean()), unit="nats per token", lower=low, upper=high),
+        effect=Effect(
+            name="public over private, mean over choices",
+            value=float(by_choice.mean()),
+            unit="nats per token",
+            lower=low,
+            upper=high,
+        ),
         n=len(by_choice),
         alpha=alpha,
         found=(
             f"The public version is the likelier one in {int((difference > 0).sum()):,} of {len(pairs):,} items, by "
-            f"{by_choice.mean():.3f} nats per token on average; p = {outcome.p_value:.2g}"
+            f"{difference.mean():.3f} nats per token on average; p = {outcome.p_value:.2g}"
         ),
         seed=seed,
         assumptions=ASSUMPTIONS,

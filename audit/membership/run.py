@@ -114,7 +114,7 @@ def score(
     if isinstance(compared, Compared):
         table = {one.name: [row.scores[one.name] for row in rows] for one in scores}
         separations = screen.separations(both, table, scores, seed, under_control)
-    verdict, summary = _verdict(compared, separations, alpha)
+    verdict, summary = _verdict(compared, separations, alpha, provenance)
     labels = both.labels
     return Membership(
         verdict=verdict,
@@ -132,7 +132,9 @@ def score(
     )
 
 
-def _verdict(compared: Compared | Collection, separations: Sequence[Separation], alpha: float) -> tuple[Verdict, str]:
+def _verdict(
+    compared: Compared | Collection, separations: Sequence[Separation], alpha: float, provenance: str
+) -> tuple[Verdict, str]:
     """What scores may say: nothing about one text, and of a collection only what the gate lets through."""
     if isinstance(compared, Collection):
         return Verdict.NOT_ASSESSABLE, (
@@ -141,22 +143,37 @@ def _verdict(compared: Compared | Collection, separations: Sequence[Separation],
         )
     if compared.gate.outcome != "no_difference_found":
         return Verdict.NOT_ASSESSABLE, f"Not assessable: {compared.gate.reason}"
-    best = min(separations, key=lambda found: found.p_adjusted if found.p_adjusted is not None else 1.0)
     fooled = [found for found in separations if found.other_model is not None and found.other_model.lower > 0.5]
     if fooled:
         return Verdict.NOT_ASSESSABLE, (
             f"Not assessable: a model that cannot have seen the texts tells them apart as well ({fooled[0].title}: AUC "
             f"{_interval(fooled[0].other_model)}), so the difference is in the texts."
         )
+    controlled = any(found.gain is not None for found in separations)
+    deciding = [found for found in separations if not controlled or (found.gain is not None and found.gain.lower > 0)]
+    best = min(deciding or separations, key=_adjusted)
     over = f"{best.title} separates best, AUC {_interval(best.auc)}, p = {best.p_adjusted:.2g} over {len(separations)} scores"
-    if (best.p_adjusted or 0.0) <= alpha:
+    if deciding and _adjusted(best) <= alpha and not provenance:
+        return Verdict.INCONCLUSIVE, f"Undecided: {UNSTATED} {over[0].upper()}{over[1:]}."
+    if deciding and _adjusted(best) <= alpha:
         return Verdict.FINDING, (
             f"Evidence that the model was trained on the suspect collection, if the two collections differ in nothing else: "
             f"{over}. Which of its texts were seen remains open."
         )
+    if not deciding:
+        over += ", which is no more than under the model that cannot have seen the texts"
+    if (floor := len(separations) / (1 + screen.DRAWS)) > alpha:
+        return Verdict.INCONCLUSIVE, (
+            f"Undecided: no p-value below {floor:.2g} was possible over {len(separations)} scores, and {alpha:g} was asked "
+            f"for; {over}."
+        )
     return Verdict.PASS, (
         f"No evidence that the model was trained on the suspect collection: {over}. That does not show that it was not."
     )
+
+
+def _adjusted(found: Separation) -> float:
+    return 1.0 if found.p_adjusted is None else found.p_adjusted
 
 
 def _interval(found: object) -> str:
@@ -199,7 +216,17 @@ def _facts(
             name="Smallest false-positive rate that can be resolved",
             value=f"1/{n_held_out:,} = {1 / n_held_out:.2g}" if n_held_out else "none without held-out texts",
         ),
-        Fact(name="Negative control", value=_control(control, n_held_out)),
+        *(
+            Fact(
+                name=f"False-positive rate at the threshold for {fpr:g}",
+                value="between {:.2g} and {:.2g} with 95 % confidence: it was set by {:,} held-out documents".format(
+                    *_true_rate(fpr, n_held_out), n_held_out
+                ),
+            )
+            for fpr in screen.RATES
+            if n_held_out * fpr >= 1
+        ),
+        Fact(name="Noise level and control", value=_control(control, n_held_out)),
         Fact(name="Seed", value=seed),
     ]
     if surprisal is not None and vocabulary:
@@ -222,6 +249,15 @@ def _facts(
             Fact(name="DC-PDD's cap", value=f"binds at {np.mean(saturations):.1%} of first occurrences, mean over texts")
         )
     return facts
+
+
+def _true_rate(fpr: float, n: int) -> tuple[float, float]:
+    """Between which bounds the true rate lies of a threshold that floor(n fpr) of n held-out documents reach; a beta law."""
+    from scipy.stats import beta
+
+    k = max(1, int(n * fpr))
+    low, high = beta.ppf([0.025, 0.975], k, n + 1 - k)
+    return float(low), float(high)
 
 
 def _control(control: Target | None, n_held_out: int) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu
 
 from llm_audit.detectors.membership.base import MembershipScore, Passes
 from llm_audit.errors import AuditError
@@ -169,6 +170,7 @@ def separations(
                 p_adjusted=float(adjusted),
                 control=_auc(own[~labels], half, rng) if (~labels).sum() >= 2 * FEWEST else None,
                 other_model=_auc(theirs, labels, rng) if theirs is not None and enough else None,
+                gain=_gain(own, theirs, labels, rng) if theirs is not None and enough else None,
                 groups=tuple(_by_group(own, labels, groups, rng)),
             )
         )
@@ -180,8 +182,29 @@ def _auc(values: NDArray[np.float64], labels: NDArray[np.bool_], rng: np.random.
     return Interval(value=found.value, lower=found.lower, upper=found.upper)
 
 
+def _gain(
+    own: NDArray[np.float64], theirs: NDArray[np.float64], labels: NDArray[np.bool_], rng: np.random.Generator
+) -> Interval:
+    """AUC under the target minus AUC under the control model, both of the same resampled documents."""
+
+    def difference(drawn: NDArray[np.intp]) -> float:
+        there = labels[drawn]
+        both = [mannwhitneyu(values[drawn][there], values[drawn][~there]).statistic for values in (own, theirs)]
+        return float(both[0] - both[1]) / (int(there.sum()) * int((~there).sum()))
+
+    sides = [np.flatnonzero(labels == side) for side in (True, False)]
+    resampled = [
+        difference(np.concatenate([side[rng.integers(len(side), size=len(side))] for side in sides])) for _ in range(RESAMPLES)
+    ]
+    lower, upper = np.quantile(resampled, [0.025, 0.975])
+    return Interval(value=difference(np.arange(len(labels))), lower=float(lower), upper=float(upper))
+
+
 def _rates(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> Iterator[Rate]:
-    """TPR at each false-positive rate that the held-out documents can resolve, with the exact interval given the threshold."""
+    """TPR at each false-positive rate that the held-out documents can resolve, with the binomial interval given the threshold.
+
+    The threshold is itself an estimate, whose true rate is not the nominal one: `run` prints between which rates it lies.
+    """
     suspects, n_held_out = values[labels], int((~labels).sum())
     for fpr in RATES:
         if n_held_out * fpr >= 1:

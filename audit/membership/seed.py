@@ -1,6 +1,7 @@
 """Where the random numbers of a test come from: the data and the question or, registered before the test, a seed file.
 
-Nobody can try seeds until one pleases: without a file the seed follows from what is tested. Knows nothing about the tests.
+Without a file the seed follows from what is tested, so that no option is left to try until one pleases; whoever changes the
+data by a word does get another. Knows nothing about the tests.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ class Question:
 
     @property
     def own_seed(self) -> str:
-        """32 hexadecimal digits that follow from the question, and from nothing else."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
+        """32 hexadecimal digits that follow from test, data, model and settings, not from alpha or the number of draws."""
+        asked = [self.test, self.data, self.model, self.settings]
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32]
 
 
 def seed_for(question: Question, file: Path | None, created: str) -> str:

@@ -375,12 +375,12 @@ def test_closed_standard_streams_are_no_traceback(tiny: tuple[str, ...], witness
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_a_terminal_of_few_characters_shows_the_others_as_escapes(tiny: tuple[str, ...], witness: Path, encoding: str) -> None:
+def test_a_terminal_of_few_characters_shows_plainer_signs(tiny: tuple[str, ...], witness: Path, encoding: str) -> None:
     env = {"PYTHONIOENCODING": encoding}
     for args in (("detect", witness, *tiny), ("calibrate", "show")):
         outcome = spawn(*args, env=env)
         assert (outcome.code, outcome.err) == (0, "")
-        assert ("\\u25c7 Inconclusive" in outcome.out) == (args[0] == "detect")
+        assert ("? Inconclusive" in outcome.out) == (args[0] == "detect")
 
 
 def test_json_is_utf_8_on_every_terminal(tool: Tool, tiny: tuple[str, ...], witness: Path, tmp_path: Path) -> None:

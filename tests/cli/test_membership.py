@@ -102,11 +102,11 @@ def test_a_data_set_that_was_seen_is_found_and_one_that_was_not_is_not(tool: Too
 def test_a_canary_from_drawing_to_verdict(tool: Tool, tmp_path: Path) -> None:
     """The strings of a canary that nobody planted: published, unseen."""
     name = tmp_path / "trap"
-    drawn = tool("membership", "canary", "new", name, "--count", 99, "--salt", "lottery 4 8 15", "--before", "The code is ")
+    drawn = tool("membership", "canary", "new", name, "--count", 99, "--before", "The code is ")
     assert drawn.code == 0
     published = re.search(r"Publish this string:  The code is ([a-z]{64})\n", drawn.out)
     assert published and published[1] in Path(f"{name}.public.json").read_text()
-    assert "lottery 4 8 15" in tool("membership", "canary", "check", name).out
+    assert "matches the commitment" in tool("membership", "canary", "check", name).out
     assert membership(tool, "test", "canary", name, *ON, code=0)["verdict"] == "pass"
     public = json.loads(Path(f"{name}.public.json").read_text())
     Path(f"{name}.public.json").write_text(json.dumps(public | {"commitment": "0" * 64}))
@@ -146,7 +146,7 @@ def test_scores_of_labelled_texts_with_every_mandatory_field(tool: Tool, labelle
     prefix = tmp_path / "prefix.txt"
     prefix.write_text("\n\n".join(grammar.document(np.random.default_rng(4)) for _ in range(3)))
     options = ("--member-field", "member", "--frequencies", table, "--prefix", prefix, "--reference", MODEL)
-    found = membership(tool, "score", labelled, *options, *ON, code=1)
+    found = membership(tool, "score", labelled, *options, "--provenance", "Drawn alike.", *ON, code=1)
     names = {"dc-pdd", "min-k", "min-k-plus-plus", "loss", "zlib", "surp", "reference-ratio", "recall"}
     assert {separation["score"] for separation in found["separations"]} == names
     by_name = {separation["score"]: separation for separation in found["separations"]}
@@ -164,12 +164,30 @@ def test_scores_of_labelled_texts_with_every_mandatory_field(tool: Tool, labelle
     assert facts["Smallest false-positive rate that can be resolved"] == "1/120 = 0.0083"
     assert facts["Start token"].startswith("token 0")
     assert facts["Truncation"].startswith("none")
-    assert {"Orientation", "Multiplicity", "Fixed before scoring", "Negative control", "Token frequencies", "Seed"} <= set(
-        facts
-    )
+    assert {
+        "Orientation",
+        "Multiplicity",
+        "Fixed before scoring",
+        "Noise level and control",
+        "Token frequencies",
+        "Seed",
+    } <= set(facts)
     assert "Source of log-probabilities" in facts and "Are the log-probabilities real" in facts
     assert len(found["texts"]) == 240 and set(found["texts"][0]["variants"]) >= {"dc-pdd a=1", "dc-pdd no cap"}
     assert all(0 <= text["saturation"] <= 1 for text in found["texts"])
+
+
+def test_nobody_says_where_the_held_out_texts_are_from_so_there_is_no_finding(tool: Tool, labelled: Path) -> None:
+    found = membership(tool, "score", labelled, "--member-field", "member", *ON, code=0)
+    assert found["verdict"] == "inconclusive" and "nobody says how the held-out texts were obtained" in found["summary"]
+
+
+def test_a_model_that_cannot_have_seen_the_texts_takes_the_finding_back(tool: Tool, labelled: Path) -> None:
+    """Here the control is the target itself: its scores are no higher than its own."""
+    options = ("--member-field", "member", "--provenance", "Drawn alike.", "--control", MODEL)
+    found = membership(tool, "score", labelled, *options, *ON, code=0)
+    assert found["verdict"] == "not_assessable" and "cannot have seen the texts tells them apart" in found["summary"]
+    assert all(one["gain"]["value"] == 0 for one in found["separations"])
 
 
 def test_without_held_out_texts_there_is_a_ranking_and_no_verdict(tool: Tool, truth: World, tmp_path: Path) -> None:

@@ -29,14 +29,14 @@ def judged(suspects: Sequence[str], held_out: Sequence[str], seed: int = 0) -> G
 
 
 def test_random_halves_are_seldom_shifted() -> None:
-    """At most 2.5 % are; 9 or more of 80 would be once in 4,000 times."""
+    """At most 5 % are; 10 or more of 50 would be once in 5,000 times."""
     gates = []
-    for seed in range(80):
+    for seed in range(50):
         rng = np.random.default_rng(seed)
         gates.append(judged([text(rng) for _ in range(50)], [text(rng) for _ in range(50)], seed))
-    assert sum(gate.outcome == "shifted" for gate in gates) < 9
+    assert sum(gate.outcome == "shifted" for gate in gates) < 10
     centre = np.mean([gate.auc.value for gate in gates if gate.auc])
-    assert abs(centre - 0.5) < 0.03
+    assert abs(centre - 0.5) < 0.04
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,15 @@ def test_dates_given_with_the_texts_are_told_apart() -> None:
     telling = gate.features[0]
     assert (telling.name, telling.side) == ("date given with the text", "held_out")
     assert (round(telling.suspect), round(telling.held_out)) == (2019, 2024)
+
+
+def test_sides_that_mirror_each_other_were_not_dealt_out() -> None:
+    """Each held-out text is a suspect one rewritten: where one is left out, the other votes against it."""
+    rng = np.random.default_rng(8)
+    texts = [text(rng, n=40) for _ in range(80)]
+    gate = judged(texts, [" ".join(rng.permutation(each.split())) for each in texts])
+    assert gate.auc is not None and gate.auc.upper < 0.5
+    assert gate.outcome == "shifted" and "mirror each other" in gate.reason
 
 
 def test_that_one_side_comes_without_dates_says_nothing() -> None:

@@ -21,9 +21,7 @@ GOLDEN = "7fd82142197aa946c4ac7c3f9d1639731344998c3643a2f95bcd704219ed4a19"
 
 def draw(folder: Path, name: str = "trap", count: int = 99, **changes: str) -> str:
     path = str(folder / name)
-    canary.new(
-        path, count=count, length=64, salt=changes.get("salt", ""), before=changes.get("before", ""), created="2026-11-21"
-    )
+    canary.new(path, count=count, length=64, before=changes.get("before", ""), created="2026-11-21")
     return path
 
 
@@ -50,13 +48,7 @@ def test_the_published_file_holds_no_secret_and_the_secret_file_is_private(tmp_p
     assert stat.S_IMODE(Path(f"{name}.secret.json").stat().st_mode) == 0o600
 
 
-def test_a_salt_changes_every_string(tmp_path: Path) -> None:
-    plain = canary.Secret("ab" * 32, "", 9, 64, "", "")
-    salted = canary.Secret("ab" * 32, "lottery 4 8 15", 9, 64, "", "")
-    assert not set(plain.strings()) & set(salted.strings())
-
-
-@pytest.mark.parametrize("field", ["seed", "salt", "count", "length", "before", "created"])
+@pytest.mark.parametrize("field", ["seed", "count", "length", "before", "created"])
 def test_a_changed_secret_does_not_match(tmp_path: Path, field: str) -> None:
     name = draw(tmp_path)
     path = Path(f"{name}.secret.json")
@@ -95,7 +87,7 @@ def test_too_few_siblings_are_refused_with_the_number_needed(tmp_path: Path) -> 
     few = canary.check(draw(tmp_path, count=98))
     with pytest.raises(AuditError, match="--count 99"):
         canary.check_decidable([few], 0.01)
-    canary.check_decidable([few, few], 0.01)
+    canary.check_decidable([few, canary.check(draw(tmp_path, "other", count=98))], 0.01)
 
 
 def test_a_seen_string_is_found_and_an_unseen_one_is_not(tmp_path: Path) -> None:
@@ -111,7 +103,7 @@ def test_size_of_one_and_of_three_canaries() -> None:
     """10,000 secrets drawn anew, under a model that has seen none of them."""
     reader, single, several = Reader(), [], []
     for number in range(10_000):
-        secrets = [canary.Secret(f"{number} {i}", "", 19, 16, "", "") for i in range(3)]
+        secrets = [canary.Secret(f"{number} {i}", 19, 8, "", "") for i in range(3)]
         totals = reader.totals(secrets[0].strings())
         single.append((1 + np.sum(totals[1:] >= totals[0])) / 20)
         if number < 500:
@@ -119,3 +111,9 @@ def test_size_of_one_and_of_three_canaries() -> None:
     assert holds(single)
     assert holds(several)  # type: ignore[arg-type]  # p-values are there
     assert abs(np.mean(several) - 0.5) < 0.05
+
+
+def test_a_canary_named_twice_is_refused(tmp_path: Path) -> None:
+    secret = canary.check(draw(tmp_path))
+    with pytest.raises(AuditError, match="named twice"):
+        canary.check_decidable([secret, canary.check(str(tmp_path / "." / "trap"))], 0.01)

@@ -94,12 +94,15 @@ def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
         read_collection([tmp_path / "cut.jsonl.gz"])
 
 
-def test_the_digest_is_of_texts_in_order(tmp_path: Path) -> None:
+def test_the_digest_is_of_texts_in_order_and_of_what_is_one_document(tmp_path: Path) -> None:
     one = read_collection([write(tmp_path / "a.jsonl", {"text": "a"}, {"text": "bc"})])
     assert one.digest == read_collection([write(tmp_path / "b.jsonl", {"text": "a", "document": "d"}, {"text": "bc"})]).digest
     for rows in (("bc", "a"), ("ab", "c"), ("a", "bc", "d")):
         assert one.digest != read_collection([write(tmp_path / "c.jsonl", *({"text": text} for text in rows))]).digest
     assert collect(one.items).digest == one.digest
+    for fields in ({"document": "d"}, {"date": "2020"}, {"group": "4"}):
+        rows = [{"text": "a"} | fields, {"text": "bc"} | fields]
+        assert one.digest != read_collection([write(tmp_path / "c.jsonl", *rows)]).digest
 
 
 def test_labels_split_one_file(tmp_path: Path) -> None:

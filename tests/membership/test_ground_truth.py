@@ -104,9 +104,8 @@ def p_values(target: Target, made: World, count: int) -> dict[str, float | None]
     return {result.rule: result.p_value for result in results}
 
 
-@pytest.mark.parametrize("count", [16, 64])
-def test_every_exact_test_finds_what_was_seen_often(target: Target, made: World, count: int) -> None:
-    found = p_values(target, made, count)
+def test_every_exact_test_finds_what_was_seen_16_times(target: Target, made: World) -> None:
+    found = p_values(target, made, 16)
     assert len(found) == 4
     assert all(p is not None and p <= ALPHA for p in found.values()), found
 

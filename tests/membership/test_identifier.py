@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def item(text: str) -> list[Item]:
         (hashlib.sha512(b"x").hexdigest(), "SHA-512, 128 hexadecimal digits"),
         (str(uuid.UUID(int=0x1234567890ABCDEF1234567890ABCDEF, version=4)), "UUID version 4"),
         ("https://youtu.be/dQw4w9WgXcQ", "YouTube video"),
-        ("http://bit.ly/2hT7xQz", "short link"),
+        ("http://t.co/2hT7xQzbW9", "link of t.co"),
     ],
 )
 def test_each_format_is_found_and_drawn_again(text: str, name: str) -> None:
@@ -56,6 +57,9 @@ def test_each_format_is_found_and_drawn_again(text: str, name: str) -> None:
         "a" * 33,
         "0123456789abcdef" * 2 + "z",
         "0123456789abcdefABCDEF0123456789",  # of both cases
+        hashlib.sha512(b"").hexdigest(),
+        "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",  # git's empty file
+        "http://bit.ly/GreenGrid7",  # a name that somebody chose
     ],
 )
 def test_what_everybody_knows_or_nobody_drew_is_no_identifier(text: str) -> None:
@@ -66,6 +70,25 @@ def test_an_identifier_counts_once_at_its_first_place() -> None:
     digest = hashlib.md5(b"x").hexdigest()
     (found,) = identifier.find(item("a " * 300 + digest) + item(f"again {digest}"))
     assert found.before == ("a " * 300)[-identifier.CONTEXT :]
+
+
+@pytest.mark.parametrize("spelling", [str.upper, lambda text: text.replace("-", "")])
+def test_another_spelling_is_the_same_identifier(spelling: Callable[[str], str]) -> None:
+    text = str(uuid.UUID(int=0x1234567890ABCDEF1234567890ABCDEF, version=4))
+    assert len(identifier.find(item(f"See {text}. ") + item(f"And {spelling(text)}."))) == 1
+
+
+@pytest.mark.parametrize("before", ["[1a2b3c4](", "[1A2B-3C4](", "img.example/9f8e7d6c/x.jpg and "])
+def test_an_identifier_that_the_text_before_it_gives_away_is_left_out(before: str) -> None:
+    digest = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2f9f8e"
+    assert identifier.find(item(f"{before}https://example.org/commit/{digest})")) == []
+    assert len(identifier.find(item(f"[commit](https://example.org/commit/{digest})"))) == 1
+
+
+def test_one_identifier_and_many_draws_can_decide() -> None:
+    found = identifier.find(documents(np.random.default_rng(3), 1))
+    judged = identifier.judge(Reader(seen=[found[0].text], gain=5.0), found, draws=99, alpha=0.01, seed="x")
+    assert judged.p_value == 0.01 and judged.effect and judged.effect.lower is None
 
 
 def test_size() -> None:

@@ -22,7 +22,7 @@ def rows(rng: np.random.Generator, n: int = 12) -> list[str]:
 def test_size_of_the_whole_and_of_shards() -> None:
     rng, reader = np.random.default_rng(1), Reader()
     whole, sharded = [], []
-    for number in range(2000):
+    for number in range(1000):
         texts = rows(rng, 20)
         whole.append(order.judge(reader, texts, draws=19, shards=1, alpha=0.05, seed=str(number)).p_value)
         sharded.append(order.judge(reader, texts, draws=9, shards=4, alpha=0.05, seed=str(number)).p_value)
@@ -82,6 +82,21 @@ def test_a_sorted_data_set_is_noticed_without_a_model(sorting: str) -> None:
     if sorting in ("alphabet", "length"):
         texts = sorted(texts, key=len if sorting == "length" else None)
     assert order.gate(texts, "x").verdict is Verdict.FINDING
+
+
+@pytest.mark.parametrize("period", [2, 4])
+@pytest.mark.parametrize("end", [False, True])
+def test_rows_that_take_turns_are_noticed(period: int, end: bool) -> None:
+    """A dialogue, or templates in a cycle: neighbours are less alike than usual."""
+    texts = rows(np.random.default_rng(7), 40)
+    turns = [f"Speaker{i % period}" for i in range(40)]
+    texts = [f"{text} {turn}" if end else f"{turn}: {text}" for text, turn in zip(texts, turns, strict=True)]
+    assert order.gate(texts, "x").verdict is Verdict.FINDING
+
+
+def test_too_few_rows_to_see_that_they_were_sorted() -> None:
+    with pytest.raises(AuditError, match="8 different rows are needed"):
+        order.gate(rows(np.random.default_rng(8), 7), "x")
 
 
 def test_equal_rows_are_ties_that_count_against_a_finding() -> None:

@@ -56,7 +56,7 @@ def test_copies_within_a_side_are_one_document() -> None:
     assert [item.document for item in found.suspects.items] == ["s:0", "s:1", "s:0", "s:0"]
     assert found.repeated == (2, 0)
     assert found.notes == ["2 suspect texts nearly repeat another suspect text; together they count as one document."]
-    assert found.suspects.digest == collection("s", [text(0), text(1), half, text(0)]).digest
+    assert [item.text for item in found.suspects.items] == [text(0), text(1), half, text(0)]
 
 
 def test_leaving_copies_out_treats_both_sides_alike() -> None:

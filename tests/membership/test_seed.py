@@ -16,13 +16,12 @@ QUESTION = Question("order", "ab" * 32, "cd" * 32, 99, 0.01)
 
 def test_without_a_file_the_seed_follows_from_the_question_alone() -> None:
     assert seed_for(QUESTION, None, "now") == seed_for(QUESTION, None, "later") == QUESTION.own_seed
-    others = [
-        replace(QUESTION, data="x"),
-        replace(QUESTION, draws=98),
-        replace(QUESTION, alpha=0.05),
-        replace(QUESTION, model=""),
-    ]
+    others = [replace(QUESTION, **{field: "x"}) for field in ("test", "data", "model", "settings")]
     assert len({QUESTION.own_seed, *(other.own_seed for other in others)}) == 5
+
+
+def test_no_alpha_and_no_number_of_draws_gives_another_seed() -> None:
+    assert replace(QUESTION, draws=98).own_seed == replace(QUESTION, alpha=0.0099).own_seed == QUESTION.own_seed
 
 
 def test_a_new_file_is_written_once_and_then_read(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_test_comes_with_all_that_it_needs() -> None:
 def test_enumerated_draws_and_an_effect_without_interval_say_so() -> None:
     text = text_of(factory.untouched())
     assert re.search(r"○ No finding p = 0\.\d+ The published string", text)
-    assert re.search(r"Draws \d+ of all 199 rearrangements at least as extreme, enumerated", text)
+    assert re.search(r"Draws \d+ of all 199 possible outcomes at least as extreme, enumerated", text)
     assert "Effect distance from the mean draw 0.11 standard deviations Independent units 200" in text
 
 

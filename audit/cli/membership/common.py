@@ -73,12 +73,14 @@ def facts(target: Target, seed: str, seed_file: Path | None) -> tuple[Fact, ...]
     from llm_audit.results import Fact
 
     registered = (
-        f"{seed}, registered in {seed_file.name}" if seed_file else f"{seed}, which follows from the data and the question"
+        f"{seed}, of the file {seed_file.name}; that the file is older than this run, its owner has to show"
+        if seed_file
+        else f"{seed}, which follows from data, model and settings"
     )
     return (
         *target.facts,
         Fact(name="Seed", value=registered),
-        Fact(name="Multiplicity", value="one test, whose settings were fixed before scoring; AUD300 only guards it"),
+        Fact(name="Multiplicity", value="one test; that its settings were fixed beforehand is the user's statement"),
     )
 
 

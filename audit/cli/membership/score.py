@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,7 +100,10 @@ def command(
         material = _material(target, frequencies, further(reference), prefix)
         scores = _chosen(available, material, asked_for=bool(names))
         digest = f"{suspects.digest} {others.digest if others else ''}"
-        settings = ", ".join(score.name for score in scores)
+        others_named = {"frequencies": frequencies, "prefix": prefix, "reference": reference, "control": control}
+        settings = ", ".join(
+            [score.name for score in scores] + [f"{name} {_digest(named)}" for name, named in others_named.items() if named]
+        )
         seed = seeded(target, seed_file, test="score", data=digest, draws=0, alpha=alpha, settings=settings)
         compared = run.compare(suspects, others, seed) if others else suspects
         membership = run.score(
@@ -113,6 +117,11 @@ def command(
         limits=(*run.LIMITS_OF_SCORES, *LIMITS),
         found=sum(each.found for each in collections), malformed=sum(len(each.malformed) for each in collections),
     )  # fmt: skip
+
+
+def _digest(named: Path | str) -> str:
+    """Of a file's content; of a model the name itself."""
+    return str(named) if isinstance(named, str) else hashlib.sha256(named.read_bytes()).hexdigest()[:16]
 
 
 def _material(target: Target, frequencies: Path | None, reference: Target | None, prefix: Path | None) -> Material:

@@ -14,8 +14,7 @@ def command(name: str) -> None:
     from llm_audit.membership import canary
 
     drawn = canary.check(name)
-    salt = f"salt {drawn.salt!r}" if drawn.salt else "no salt"
     click.echo(
         f"The secret matches the commitment {drawn.commitment}: {drawn.count:,} unpublished strings of {drawn.length} letters, "
-        f"and the published one, drawn {drawn.created} by the owner's clock, {salt}."
+        f"and the published one, drawn {drawn.created} by the owner's clock."
     )

@@ -23,14 +23,12 @@ HELP = (
               help="Unpublished strings; the smallest p-value is 1/(count + 1).")  # fmt: skip
 @click.option("--length", type=click.IntRange(8, 1000), default=64, show_default=True, help="Letters of each string.")
 @click.option("--before", default="", metavar="TEXT", help="What will stand before the string wherever it is published.")
-@click.option("--salt", default="", metavar="TEXT",
-              help="Words that somebody else chose, such as a public draw of today: proof that you drew once.")  # fmt: skip
-def command(name: str, count: int, length: int, before: str, salt: str) -> None:
+def command(name: str, count: int, length: int, before: str) -> None:
     """Run the command; the docstring for users is in `CANARY`."""
     from llm_audit.manifest import now
     from llm_audit.membership import canary
 
-    secret, public = canary.new(name, count=count, length=length, salt=salt, before=before, created=now())
+    secret, public = canary.new(name, count=count, length=length, before=before, created=now())
     drawn = canary.check(name)
     click.echo(f"Publish this string:  {terminal_safe(before)}{drawn.strings()[0]}")
     click.echo(f"Commitment:           {drawn.commitment}")

@@ -46,7 +46,7 @@ def command(
     check_outputs(outputs)
     if seed_file:
         raise AuditError("A canary's randomness was drawn when it was made; its commitment takes the place of --seed-file.")
-    secrets = [canary.check(name) for name in dict.fromkeys(names)]
+    secrets = [canary.check(name) for name in names]
     canary.check_decidable(secrets, alpha)
     with asked(model, device, offline, no_cache) as target:
         result = canary.judge(target, secrets, alpha)
@@ -54,16 +54,16 @@ def command(
     membership = conclude(
         [result],
         deciding=canary.RULE,
+        condition="the strings were drawn once and the others kept secret",
         claim=f"Was the published text in the training data of {target.session.model.name}?",
         units=f"{len(secrets):,} published strings",
         n_suspect=len(secrets),
         n_held_out=sum(secret.count for secret in secrets),
-        provenance="Unpublished strings of the same draw; the commitment, made "
-        f"{', '.join(secret.created for secret in secrets)} by the owner's clock, was checked.",
+        provenance="Unpublished strings of the same draw, which fit the commitment. By the owner's clock it was made "
+        f"{', '.join(secret.created for secret in secrets)}; compare it with the copy that was published then.",
         facts=(
             *target.facts,
             *(Fact(name="Commitment", value=secret.commitment) for secret in secrets),
-            *(Fact(name="Salt", value=secret.salt or "none: the owner alone drew the strings") for secret in secrets),
             Fact(name="Data", value=digest),
         ),
         notes=(),

@@ -64,6 +64,8 @@ def command(
     membership = conclude(
         [result],
         deciding=dataset.RULE,
+        condition="the two collections differ in nothing else",
+        unstated="" if provenance else run.UNSTATED,
         gate=compared.gate,
         claim=f"Was the suspect collection in the training data of {target.session.model.name}?",
         units="documents, half of which trained the classifier",

@@ -51,6 +51,7 @@ def command(
     membership = conclude(
         [result],
         deciding=identifier.RULE,
+        condition="the identifiers were drawn at random and stand nowhere else",
         claim=f"Were these {len(data.items):,} documents in the training data of {target.session.model.name}?",
         units=f"{len(found):,} different identifiers: {kinds}",
         n_suspect=len(found),

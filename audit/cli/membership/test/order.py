@@ -57,6 +57,7 @@ def command(
     membership = conclude(
         tests,
         deciding=order.RULE,
+        condition="all orders of the rows were equally likely to become the published one",
         claim=f"Was this data set, in this order, in the training data of {target.session.model.name}?",
         units=f"{len(rows):,} rows, whose order is what is tested",
         n_suspect=len(rows),

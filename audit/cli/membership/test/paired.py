@@ -52,6 +52,7 @@ def command(
     membership = conclude(
         tests,
         deciding=paired.RULE,
+        condition="a coin chose the published versions",
         claim=f"Were the published versions in the training data of {target.session.model.name}?",
         units=f"{choices:,} independent choices of the version to publish, over {len(pairs.items):,} items",
         n_suspect=choices,

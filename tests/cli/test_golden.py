@@ -1,0 +1,55 @@
+"""Stored membership reports, one for each verdict: every format renders as it did, and the tool still finds the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.golden.make import CASES, command
+from llm_audit.reports import render_html, render_json
+from llm_audit.results import Report
+from tests.cli.tool import Tool
+from tests.reports.test_terminal import printed
+
+GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
+
+
+def stored(name: str, suffix: str) -> str:
+    return (GOLDEN / f"{name}.{suffix}").read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=CASES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_every_format_is_rendered_as_it_was(name: str) -> None:
+    report = Report.model_validate_json(stored(name, "json"))
+    assert render_json(report) == stored(name, "json")
+    assert render_html(report) == stored(name, "html")
+    assert printed(report) == stored(name, "txt")
+
+
+def numbers(found: Any, path: str = "") -> dict[str, float | str | None]:
+    """Every number and sentence of a report, by its place in it; what a machine may change is left out."""
+    if isinstance(found, dict):
+        return {key: value for name, each in found.items() for key, value in numbers(each, f"{path}/{name}").items()}
+    if isinstance(found, list):
+        return {key: value for at, each in enumerate(found) for key, value in numbers(each, f"{path}/{at}").items()}
+    return {path: found}
+
+
+def test_the_tool_still_finds_the_same(tool: Tool, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(GOLDEN.parents[1])
+    found = tool(*command(name), "--format", "json", "--no-cache")
+    assert found.code == CASES[name][0]
+    now, then = (numbers(json.loads(text)["membership"]) for text in (found.out, stored(name, "json")))
+    assert now.keys() == then.keys()
+    for place, value in then.items():
+        if isinstance(value, float):
+            assert now[place] == pytest.approx(value, rel=1e-3, abs=1e-3), place
+        elif not place.startswith("/facts"):
+            assert now[place] == value, place
