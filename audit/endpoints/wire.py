@@ -31,6 +31,8 @@ class Malformed(ValueError):
 def request(ask: Ask, model: str) -> dict[str, Any]:
     """The body to be sent to `PATHS[ask.surface]`. Only what is asked for is in it: strict servers refuse the rest."""
     body: dict[str, Any] = {"model": model, "max_tokens": ask.max_tokens, "temperature": ask.temperature}
+    if ask.temperature > 0:
+        body["top_p"] = 1.0  # some servers cut the distribution unless told otherwise
     if ask.surface == "chat":
         body["messages"] = [{"role": "user", "content": ask.prompt}]
         if ask.top_logprobs is not None:

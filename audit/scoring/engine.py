@@ -71,7 +71,7 @@ class Engine:
         self.reference = reference
         self.request = request
         self.decodings = tuple(decodings or (request.decoding,))
-        self.head = Head(model.head_weight, *self.decodings, bias=model.head_bias)
+        self.head = Head(model.head_weight, *self.decodings, bias=model.head_bias, rounded=model.logits)
         self.reference_head = Head(reference.head_weight, bias=reference.head_bias) if reference else None
 
     def score(self, texts: Sequence[str | Prompted], progress: Progress = lambda done, total: None) -> Iterator[TokenScores]:

@@ -25,10 +25,18 @@ class Head:
         weight: (vocabulary, hidden), float32 on a CPU, bfloat16 or float32 on a GPU. Logits are always float32.
         decodings: each applied to the logits before its statistics are taken.
         bias: (vocabulary,) or None.
+        rounded: the type that logits are rounded to, as by servers that compute them in half precision; None: not at all.
     """
 
-    def __init__(self, weight: torch.Tensor, *decodings: Decoding, bias: torch.Tensor | None = None) -> None:
+    def __init__(
+        self,
+        weight: torch.Tensor,
+        *decodings: Decoding,
+        bias: torch.Tensor | None = None,
+        rounded: torch.dtype | None = None,
+    ) -> None:
         self.weight = weight
+        self.rounded = rounded
         self.bias = bias
         self.decodings = decodings or (Decoding(),)
         self.n_rows = max(1, LOGIT_BYTES // (4 * weight.shape[0]))
@@ -48,7 +56,7 @@ class Head:
             logits = hidden.float() @ self.weight.float().T
         if self.bias is not None:
             logits += self.bias
-        return logits
+        return logits if self.rounded is None else logits.to(self.rounded).float()
 
     def __call__(
         self, hidden: torch.Tensor, targets: torch.Tensor, *, reference: tuple[Head, torch.Tensor] | None = None, top_k: int = 0

@@ -46,6 +46,7 @@ class LanguageModel:
         prefix: the token put before every window (begin of sequence, else end of text), or None if the model has neither.
         max_length: tokens the model can see at once.
         device: where it computes.
+        logits: the type that logits are rounded to; None: they stay float32.
     """
 
     name: str
@@ -57,6 +58,7 @@ class LanguageModel:
     prefix: int | None
     max_length: int
     device: torch.device
+    logits: torch.dtype | None = None
 
     @property
     def dtype(self) -> str:
@@ -110,19 +112,31 @@ def decode_tokens(tokenizer: Tokenizer, token_ids: Sequence[int]) -> str:
     return text
 
 
-def load(name: str, digest: str, folder: Path, device_name: str = "cpu", dtype: torch.dtype | None = None) -> LanguageModel:
-    """Load a folder that the store has checked: float32 on the CPU, bfloat16 on a GPU, unless `dtype` says otherwise."""
+def load(
+    name: str,
+    digest: str,
+    folder: Path,
+    device_name: str = "cpu",
+    dtype: torch.dtype | None = None,
+    rounded: torch.dtype | None = None,
+    logits: torch.dtype | None = None,
+) -> LanguageModel:
+    """Load a folder that the store has checked: float32 on the CPU, bfloat16 on a GPU, unless `dtype` says otherwise.
+
+    With `rounded`, weights are rounded to that type first, and the computation stays in `dtype`; with `logits`, logits are
+    rounded to that type at last.
+    """
     device = find_device(device_name)
     dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
     _keep_the_heap_small()
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if llama.supports(config):
-        weights = Weights(folder, device, dtype)
+        weights = Weights(folder, device, dtype, rounded)
         body: Body = (lean := llama.LlamaBody(config, weights))
         head_weight = weights.get("lm_head.weight", lean.embedding)
         head_bias = None
     else:
-        body, head_weight, head_bias = _load_with_transformers(folder, device, dtype)
+        body, head_weight, head_bias = _load_with_transformers(folder, device, dtype, rounded)
     return LanguageModel(
         name=name,
         digest=digest,
@@ -133,6 +147,7 @@ def load(name: str, digest: str, folder: Path, device_name: str = "cpu", dtype: 
         prefix=prefix_token(config),
         max_length=context_length(config),
         device=device,
+        logits=logits,
     )
 
 
@@ -161,8 +176,8 @@ class Weights(Mapping[str, torch.Tensor]):
     A memory-mapped file would stay in memory beside the matrices that are fused from it, as a second copy of the model.
     """
 
-    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
-        self._device, self._dtype = device, dtype
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype, rounded: torch.dtype | None = None) -> None:
+        self._device, self._dtype, self._rounded = device, dtype, rounded
         self._files: dict[str, Path] = {}
         for path in sorted(folder.glob("*.safetensors")):
             with safe_open(path, framework="pt") as file:
@@ -171,7 +186,8 @@ class Weights(Mapping[str, torch.Tensor]):
     def __getitem__(self, name: str) -> torch.Tensor:
         with safe_open(self._files[name], framework="pt") as file:
             tensor: torch.Tensor = file.get_tensor(name)
-            return tensor.to(self._device, self._dtype, copy=True)
+            rounded = tensor if self._rounded is None else tensor.to(self._rounded)
+            return rounded.to(self._device, self._dtype, copy=True)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
@@ -221,9 +237,11 @@ def causal_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
 
 
 def _load_with_transformers(
-    folder: Path, device: torch.device, dtype: torch.dtype
+    folder: Path, device: torch.device, dtype: torch.dtype, rounded: torch.dtype | None = None
 ) -> tuple[TransformersBody, torch.Tensor, torch.Tensor | None]:
     model = causal_model(folder, device, dtype)
+    if rounded is not None:
+        model.to(rounded).to(dtype)
     head = model.get_output_embeddings()
     body = TransformersBody(model.base_model)
     # Some architectures scale or cap their logits after the head. Better refused than silently scored wrong.

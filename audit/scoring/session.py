@@ -35,7 +35,8 @@ class Session:
         model, reference: from the store.
         device: `cpu` (float32) or `cuda` (bfloat16 body, float32 statistics).
         cache: None to score everything anew.
-        dtype: in which the body computes, if not as usual on the device.
+        dtype: in which the body computes, if not as usual on the device; "float32 of float16" rounds the weights alone, and
+            "bfloat16 to bfloat16" the logits, too.
     """
 
     def __init__(
@@ -135,7 +136,10 @@ def _load(stored: StoredModel, device: str, dtype: str) -> LanguageModel:
     from llm_audit.scoring.model import load
 
     try:
-        return load(stored.name, stored.digest, stored.folder, device, getattr(torch, dtype))
+        rest, _, logits = dtype.partition(" to ")
+        computed, _, rounded = rest.partition(" of ")
+        types = [getattr(torch, name) if name else None for name in (computed, rounded, logits)]
+        return load(stored.name, stored.digest, stored.folder, device, *types)
     except AuditError:
         raise
     except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file

@@ -17,19 +17,19 @@ LONGEST_MARGIN = 20.0
 """Nats at which a margin is cut off, so that one token that the reference finds impossible does not weigh as a hundred."""
 
 
-def usable(reply: Reply, vocabulary: Vocabulary) -> tuple[Position, ...]:
-    """The positions before the first that is defective, has no alternatives, or a token that the reference does not know."""
+def usable(reply: Reply, vocabulary: Vocabulary, k: int) -> tuple[Position, ...]:
+    """The positions before the first that is defective, has fewer than `k` alternatives, or an unknown token."""
     kept = []
     for position in reply.usable:
-        if not position.top or vocabulary.find(position.token) is None:
+        if len(position.top) < k or vocabulary.find(position.token) is None:
             break
         kept.append(position)
     return tuple(kept)
 
 
-def answer_of(reply: Reply, vocabulary: Vocabulary) -> Answer:
+def answer_of(reply: Reply, vocabulary: Vocabulary, k: int) -> Answer:
     """The usable tokens of a reply, as ids of the reference."""
-    ids = [vocabulary.find(position.token) for position in usable(reply, vocabulary)]
+    ids = [vocabulary.find(position.token) for position in usable(reply, vocabulary, k)]
     return Answer(reply.ask.prompt, tuple(token for token in ids if token is not None))
 
 
@@ -46,16 +46,22 @@ def of_tables(ours: dict[int, float], theirs: dict[int, float]) -> float:
     return float(np.mean([abs(tables[0].get(token, floors[0]) - tables[1].get(token, floors[1])) for token in union]))
 
 
-def to_endpoint(reply: Reply, scores: TokenScores, vocabulary: Vocabulary) -> float:
-    """Mean over the usable places of `of_tables`, endpoint against reference, nats."""
-    places = usable(reply, vocabulary)
+def to_endpoint(reply: Reply, scores: TokenScores, vocabulary: Vocabulary, k: int) -> float:
+    """Mean over the usable places of `of_tables`, endpoint against reference, nats.
+
+    Where the server tells no ids, tokens that no text identifies are left out on both sides.
+    """
+    places = usable(reply, vocabulary, k)
     found = []
     for place, position in enumerate(places[: len(scores)]):
         returned = {vocabulary.find(token): value for token, value in position.top}
         known = {token: value for token, value in returned.items() if token is not None}
-        if known:
-            found.append(of_tables(known, table(scores, place, len(known))))
-    return float(np.mean(found))
+        theirs = table(scores, place, k)
+        if any(token.id is None for token, _ in position.top):
+            theirs = {token: value for token, value in theirs.items() if token in vocabulary.told_by_text}
+        if known and theirs:
+            found.append(of_tables(known, theirs))
+    return float(np.mean(found)) if found else float("inf")
 
 
 def between(first: TokenScores, second: TokenScores, k: int) -> float:

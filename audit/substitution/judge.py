@@ -24,8 +24,8 @@ NULL = "The endpoint serves the reference model, in one of the allowed precision
 ALLOTTED = (
     "Prompts were dealt to endpoint and reference at random, so under the null hypothesis their distances are exchangeable, or "
     "the endpoint's smaller.",
-    "The endpoint's software moves log-probabilities no more than the coarsest allowed precision does. Batching, attention in "
-    "half precision and prompt caches were measured to move them less than bfloat16 does.",
+    "The endpoint's software (its batching, kernels and caches) moves log-probabilities no more than the coarsest allowed "
+    "precision does.",
 )
 PLAIN = (
     "The endpoint draws with the settings that were asked for and no others: a hidden system prompt, temperature, top-k or "
@@ -42,6 +42,7 @@ class Distances(NamedTuple):
         endpoint: precision -> (n,) of the endpoint's answers, in the order asked.
         honest: precision -> (N,), the farthest that another allowed precision is from it.
         names: (n,) of the requests.
+        missing: requests without an answer that can be compared.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Distances(NamedTuple):
     endpoint: Mapping[str, Floats]
     honest: Mapping[str, Floats]
     names: tuple[str, ...]
+    missing: int = 0
 
     @property
     def nearest(self) -> str:
@@ -86,7 +88,7 @@ def compare(found: Distances, generator: Callable[[str], np.random.Generator]) -
         ),
         statistic=Statistic(name="largest log e-value over the requests, least over precisions", value=log_e, unit="nats"),
         p_value=min(1.0, float(np.exp(-log_e))),
-        e_value=float(np.exp(min(log_e, 700.0))),
+        e_value=float(np.exp(np.clip(path[-1], -700.0, 700.0))),
         p_floor=min(1.0, max(smallest, 1e-300)),
         effect=Effect(name=f"{found.kind} from {nearest}", value=float(values.mean()), unit=found.unit, lower=low, upper=high),
         n=n,
@@ -98,18 +100,24 @@ def compare(found: Distances, generator: Callable[[str], np.random.Generator]) -
     )
 
 
-def classify(found: Distances) -> tuple[Result, Interval, tuple[Point, ...]]:
+def classify(found: Distances, alpha: float) -> tuple[Result, Interval, tuple[Point, ...]]:
     """AUD402: whether single requests lie beyond every honest one. Exact for a number of requests fixed beforehand.
 
-    Returns the result, the share of requests that were substituted and thereby moved out of range, with its 95 % interval, and
-    every request with the limit that it was held against.
+    Returns the result, the share of requests that were moved out of the honest range, with an interval, and every request with
+    the limit that it was held against. The lower end is above 0 if this test alone rejects at alpha; the upper end, of 95 %
+    confidence or more, counts every request without a comparable answer as moved, and is the largest over precisions.
     """
     tested = {name: exceedance.exceedance(values, found.honest[name]) for name, values in found.endpoint.items()}
     worst = max(tested, key=lambda name: tested[name].p_value)
     one, n, honest = tested[worst], len(found.names), len(found.honest[worst])
-    rate = exceedance.rate_interval(one.above, n, honest)
-    mixture = Interval(value=one.above / n, lower=rate.lower, upper=rate.upper)
-    needed = exceedance.needed_above(n, honest, 0.01)
+    confidence = max(0.95, 1 - 2 * alpha)
+    rate = exceedance.rate_interval(one.above, n, honest, confidence=confidence)
+    upper = max(
+        exceedance.rate_interval(each.above + found.missing, n + found.missing, honest, confidence=confidence).upper
+        for each in tested.values()
+    )
+    mixture = Interval(value=one.above / n, lower=rate.lower, upper=upper)
+    needed = exceedance.needed_above(n, honest, alpha)
     result = Result(
         rule="AUD402",
         name="Requests beyond the honest range",
@@ -118,7 +126,7 @@ def classify(found: Distances) -> tuple[Result, Interval, tuple[Point, ...]]:
         verdict=Verdict.INCONCLUSIVE,
         reason=(
             f"{one.above} of {n} answers are farther from {worst} than each of {honest} honest ones"
-            + (f"; p = 0.01 takes {needed}" if needed else "")
+            + (f"; p = {alpha:g} takes {needed}" if needed else "")
         ),
         statistic=Statistic(name="answers beyond the honest range", value=float(one.above), unit=""),
         p_value=one.p_value,
@@ -164,7 +172,7 @@ def rank_uniformity(scores: ArrayLike, references: ArrayLike, rng: np.random.Gen
         ),
         statistic=Statistic(name="largest log e-value over the prompts", value=process.log_peak, unit="nats"),
         p_value=process.p_anytime,
-        e_value=float(np.exp(min(process.log_peak, 700.0))),
+        e_value=float(np.exp(np.clip(process.log_e, -700.0, 700.0))),
         effect=Effect(name="mean rank", value=uniform.mean, unit=""),
         n=len(relative),
         assumptions=PLAIN,

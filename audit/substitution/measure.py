@@ -33,28 +33,36 @@ def questions(prompts: Sequence[str], surface: SurfaceCapabilities, tokens: int,
     ]
 
 
-def comparable(replies: Sequence[Reply], reference: Reference, wanted: int | None) -> list[tuple[Reply, Answer]]:
-    """The answers that have something to compare."""
+def comparable(replies: Sequence[Reply], reference: Reference, k: int) -> list[tuple[Reply, Answer]]:
+    """The answers that have something to compare: places with `k` alternatives or, with k = 0, a text."""
     vocabulary = reference.vocabulary
     found = [
-        (reply, distance.answer_of(reply, vocabulary) if wanted else reference.reread(reply.ask.prompt, reply.text))
+        (reply, distance.answer_of(reply, vocabulary, k) if k else reference.reread(reply.ask.prompt, reply.text))
         for reply in replies
     ]
     return [(reply, answer) for reply, answer in found if answer.token_ids]
 
 
+def ended_alike(replies: Sequence[Reply], reference: Reference, k: int) -> int:
+    """How many replies that have nothing to compare ended at once where the reference does, too: they are as they should be."""
+    compared = {id(reply) for reply, _ in comparable(replies, reference, k)}
+    empty = [reply for reply in replies if id(reply) not in compared and not reply.text and not reply.defects]
+    drawn = reference.draw([reply.ask.prompt for reply in empty], 1, GREEDY, 0) if empty else []
+    return sum(not answer.token_ids for answer in drawn)
+
+
 def honest_distances(
-    reference: Reference, prompts: Sequence[str], settings: Settings, k: int, logprobs: bool, progress: Progress = silent
+    reference: Reference, prompts: Sequence[str], settings: Settings, k: int, progress: Progress = silent
 ) -> dict[str, Floats]:
     """Precision -> (N,) how far the farthest other allowed precision is from it, on the reference's own answers."""
     drawn = reference.draw(prompts, settings.tokens, GREEDY, 0, lambda share: progress("Answers of the reference", share))
     answers = [answer for answer in drawn if answer.token_ids]
-    if not logprobs:  # as an endpoint's texts are read
+    if not k:  # as an endpoint's texts are read
         texts = [reference.tokenizer.decode(list(answer.token_ids)) for answer in answers]
         answers = [reference.reread(answer.prompt, text) for answer, text in zip(answers, texts, strict=True)]
         answers = [answer for answer in answers if answer.token_ids]
     scores = _scores(reference, answers, settings, k, "Honest distances", progress)
-    if not logprobs:
+    if not k:
         margins = {name: np.array([distance.margin(each) for each in column]) for name, column in scores.items()}
         return dict.fromkeys(margins, np.max(list(margins.values()), axis=0))
     return {
@@ -73,7 +81,6 @@ def endpoint_distances(
     answers: Sequence[tuple[Reply, Answer]],
     settings: Settings,
     k: int,
-    logprobs: bool,
     progress: Progress = silent,
 ) -> dict[str, Floats]:
     """Precision -> (n,) how far the endpoint's answers are from it."""
@@ -82,7 +89,7 @@ def endpoint_distances(
     return {
         name: np.array(
             [
-                distance.to_endpoint(reply, each, vocabulary) if logprobs else distance.margin(each)
+                distance.to_endpoint(reply, each, vocabulary, k) if k else distance.margin(each)
                 for (reply, _), each in zip(answers, column, strict=True)
             ]
         )

@@ -64,7 +64,7 @@ def effects() -> dict[str, Effect]:
     }
 
 
-def plan(effect: str, *, rate: float, alpha: float, power: float, honest: int, tokens: int) -> list[Plan]:
+def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -> list[Plan]:
     """Requests for AUD401 and AUD402 to find an effect in a share `rate` of requests, each test at alpha / 2, Holm's worst.
 
     AUD401 is simulated: a substituted request has one of the measured ranks, an honest one a uniform rank, which real ones
@@ -76,9 +76,9 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, honest: int, t
     known = effects()
     if effect not in known:
         raise AuditError(f"There is no measured effect {effect!r}; there are {', '.join(known)}.")
-    ranks, level = known[effect].ranks, alpha / 2
+    ranks, level, honest = known[effect].ranks, alpha / 2, measured_honest()
     first = _sequential(ranks, rate, level, power, honest)
-    sensitivity = float(np.mean(ranks * (len_honest() + 1) < 1.5))
+    sensitivity = float(np.mean(ranks * (measured_honest() + 1) < 1.5))
     second = exceedance.requests_needed(rate * sensitivity, honest, level, power, most=MOST) if sensitivity > 0 else None
     return [
         Plan("AUD401", first, None if first is None else first * tokens, "can stop earlier, with --sequential"),
@@ -91,7 +91,7 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, honest: int, t
     ]
 
 
-def len_honest() -> int:
+def measured_honest() -> int:
     """Honest distances among which the effects' ranks were measured."""
     return int(_table()["honest"])
 

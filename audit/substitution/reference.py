@@ -21,8 +21,13 @@ from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding, TokenScores
 
-PRECISIONS = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
-"""In which weights and computation may be rounded and still be the model that was promised; name -> torch dtype."""
+PRECISIONS = {"f32": "float32", "f16": "float32 of float16", "bf16": "bfloat16", "bf16-logits": "bfloat16 to bfloat16"}
+"""In which a model may be served and still be the one that was promised; name -> dtype of a `Session`.
+
+bf16 rounds weights and computation, bf16-logits the logits as well, as servers do whose output layer is in half precision: of
+all it moves log-probabilities most. f16 rounds the weights alone: CPUs only emulate half-precision arithmetic, at a seventh of
+the speed, and it moves log-probabilities less than bfloat16 does.
+"""
 
 GREEDY = Decoding(top_k=1)
 
@@ -124,6 +129,8 @@ class Vocabulary:
         for token, text in self._texts.items():
             by_text[text] = None if text in by_text or not text or "\ufffd" in text else token
         self._by_text = {text: token for text, token in by_text.items() if token is not None}
+        self.told_by_text = frozenset(self._by_text.values())
+        """Tokens that their text alone identifies."""
 
     def find(self, token: Token) -> int | None:
         """The id of a server's token: its own if it was told, else that of the one token with its bytes or text; else None."""

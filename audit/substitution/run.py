@@ -39,6 +39,9 @@ from llm_audit.substitution.settings import Settings
 BATCH = 10
 """Requests after which a sequential audit looks whether it may stop."""
 
+MOST_MISSING = 0.1
+"""Share of questions without a comparable answer above which nothing is called consistent."""
+
 REFERENCE_DRAWS = 10
 """Answers of the reference to each prompt of the text tests."""
 
@@ -48,6 +51,9 @@ LIMITS = (
     "Consistent means that no test found a difference. A rare substitution, one that spares audit traffic, or one that changes "
     "no probability noticeably can be there all the same; the interval of the mixture rate says how rare.",
     "An endpoint that recognises these prompts can answer them with the genuine model. Draw prompts from real traffic.",
+    "Servers whose arithmetic is coarser than every allowed precision are accused wrongly: allow what the operator states. "
+    "Measured were llama.cpp servers on a CPU, and the rounding of half-precision logits; no GPU server was.",
+    "Templates that name today's date, answers that end early, and white space that a server strips make honest texts differ.",
     "The claim is about the endpoint at the time of the audit. Every further audit of it is a further chance to be wrong.",
 )
 
@@ -60,6 +66,7 @@ class _Gathered:
     results: list[Result]
     notes: list[str]
     mixture: Interval | None = None
+    missing: float = 0.0
     points: tuple[Point, ...] = ()
 
 
@@ -92,7 +99,7 @@ def audit(
         if surface.deterministic is False:
             gathered.notes.append("Repeats of one request at temperature 0 gave different texts.")
         foreign = _distances(source, surface, reference, allotment, settings, gathered, progress)
-        texts = settings.texts if settings.texts is not None else (0 if surface.top_logprobs else 20)
+        texts = settings.prompts_of_texts(surface.top_logprobs)
         if texts and not foreign:
             _texts(source, reference, prompts, replace(settings, texts=texts), gathered, progress)
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
@@ -103,6 +110,8 @@ def audit(
 
 def check(settings: Settings) -> None:
     """Refuse settings under which nothing could be found. Raises AuditError."""
+    if settings.requests > settings.honest:
+        raise AuditError("There are more requests than honest answers to hold them against; ask for --honest as many or more.")
     if len(settings.precisions) < 2:
         raise AuditError(
             "One allowed precision gives no honest distance: how far may an honest endpoint be from it? Allow two or more."
@@ -119,49 +128,58 @@ def _distances(
     progress: Progress,
 ) -> str:
     """AUD401 and AUD402 into `gathered`. Returns why the reference is no reference for this endpoint, or ""."""
-    wanted = min(settings.alternatives, surface.top_logprobs) or None
-    asks = measure.questions(allotment.audited, surface, settings.tokens, wanted)
+    wanted = min(settings.alternatives, surface.top_logprobs)
+    asks = measure.questions(allotment.audited, surface, settings.tokens, wanted or None)
     step = BATCH if settings.sequential else len(asks)
+    level = settings.alpha / (3 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
     honest: dict[str, np.ndarray] | None = None
+    found: Distances | None = None
     replies: list[Reply] = []
+    k = asked = 0
     for start in range(0, len(asks), step):
         outcomes = source.ask(asks[start : start + step], lambda share: progress("Asking the endpoint", share))
         gathered.outcomes += outcomes
+        asked += len(outcomes)
         replies += [outcome for outcome in outcomes if isinstance(outcome, Reply)]
         if not replies:
-            break
+            continue
         if foreign := conformance.foreign(replies, reference.vocabulary):
+            gathered.results.clear()
             gathered.notes.append(foreign)
             return foreign
-        answers = measure.comparable(replies, reference, wanted)
+        k = k or (min(wanted, distance.granted(replies)) if wanted else 0)
+        answers = measure.comparable(replies, reference, k)
         if len(answers) < FEWEST:
             continue
-        k = distance.granted(replies) if wanted else 1
         if honest is None:
-            honest = measure.honest_distances(reference, allotment.honest, settings, k, bool(wanted), progress)
+            honest = measure.honest_distances(reference, allotment.honest, settings, k, progress)
             if min(map(len, honest.values())) < FEWEST:
                 gathered.notes.append("The reference ends most answers at once; no honest distances could be measured.")
                 return ""
-        endpoint = measure.endpoint_distances(reference, answers, settings, k, bool(wanted), progress)
+        endpoint = measure.endpoint_distances(reference, answers, settings, k, progress)
         found = Distances(
-            "distance" if wanted else "margin",
-            "nats per alternative" if wanted else "nats per token",
+            "distance" if k else "margin",
+            "nats per alternative" if k else "nats per token",
             endpoint,
             honest,
             tuple(reply.ask.name for reply, _ in answers),
+            asked - len(answers) - measure.ended_alike(replies, reference, k),
         )
         first = judge.compare(found, settings.generator)
         gathered.results = [first]
-        if settings.sequential and first.p_value is not None and first.p_value <= settings.alpha:
-            gathered.notes.append(f"The audit stopped after {len(gathered.outcomes)} of {len(asks)} requests: AUD401 sufficed.")
+        if settings.sequential and first.p_value is not None and first.p_value <= level:
+            gathered.notes.append(f"The audit stopped after {asked} of {len(asks)} requests: AUD401 sufficed.")
             break
-    if gathered.results and not settings.sequential:
-        second, gathered.mixture, gathered.points = judge.classify(found)
+    if found is None:
+        usable = len(measure.comparable(replies, reference, k)) if replies else 0
+        gathered.notes.append(f"{usable} answers can be compared; AUD401 and AUD402 need {FEWEST}.")
+        return ""
+    if not k:
+        gathered.notes.append("Log-probabilities were hidden: answers are compared by their texts alone, which see far less.")
+    gathered.missing = found.missing / asked
+    if not settings.sequential:
+        second, gathered.mixture, gathered.points = judge.classify(found, settings.alpha)
         gathered.results.append(second)
-    elif not gathered.results:
-        gathered.notes.append(
-            f"{len(measure.comparable(replies, reference, wanted))} answers can be compared; AUD401 and AUD402 need {FEWEST}."
-        )
     return ""
 
 
@@ -239,6 +257,12 @@ def _concluded(
     if findings:
         served, verdict = Served.INCONSISTENT, Verdict.FINDING
         summary = f"The endpoint is not what was promised, if the tests' assumptions hold: {findings[0].reason}"
+    elif passed and gathered.missing > MOST_MISSING:
+        served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
+        summary = (
+            f"Not measured: {gathered.missing:.0%} of the questions have no answer that can be compared, and whoever hides a "
+            f"substitute would leave out just those. The others show no difference; nothing was shown of these."
+        )
     elif passed:
         served, verdict = Served.CONSISTENT, Verdict.PASS
         summary = f"No test tells the endpoint from {reference.stored.name}. {passed[0].reason}"
@@ -248,10 +272,8 @@ def _concluded(
         summary = f"Not measured: {why} Nothing was shown either way."
     if gathered.mixture is not None and served is not Served.NOT_MEASURED:
         rate = gathered.mixture
-        summary += (
-            f" Between {rate.lower:.1%} and {rate.upper:.1%} of requests were answered by something that moves a single answer "
-            f"out of the honest range."
-        )
+        least = f"Between {rate.lower:.1%} and" if served is Served.INCONSISTENT else "At most"
+        summary += f" {least} {rate.upper:.1%} of requests were moved out of the honest range; what stays in it is not counted."
     defects = [
         f"{outcome.ask.name}: {defect}"
         for outcome in gathered.outcomes

@@ -30,13 +30,17 @@ class Settings:
     honest: int = 200
     tokens: int = 8
     alternatives: int = 20
-    precisions: tuple[str, ...] = ("f32", "f16", "bf16")
+    precisions: tuple[str, ...] = ("f32", "f16", "bf16", "bf16-logits")
     texts: int | None = None
     draws: int = 5
     text_tokens: int = 30
     alpha: float = 0.01
     sequential: bool = False
     seed: str = "0"
+
+    def prompts_of_texts(self, top_logprobs: int) -> int:
+        """How many prompts AUD403 and AUD404 get from an endpoint that grants so many alternatives."""
+        return self.texts if self.texts is not None else 0 if top_logprobs else 20
 
     def generator(self, purpose: str) -> np.random.Generator:
         """Random numbers that follow from the seed and from what they are for."""

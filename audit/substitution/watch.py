@@ -21,6 +21,10 @@ KIND = "llm-audit substitution baseline"
 PROMPT, ALTERNATIVES = "x", 20
 """As in the paper: the shorter the prompt, the more the answer depends on everything."""
 
+SMALLEST = 0.05
+"""Nats per token below which a change is what another replica, batch or precision can do: rounding the logits of SmolLM2 to
+bfloat16 moved its log-probabilities by 0.04."""
+
 FEWEST = 5
 """Rows of each side: 10 over 5 gives p = 1/252."""
 
@@ -47,7 +51,8 @@ def rows_of(source: Source, count: int, surface: Surface) -> tuple[list[Row], li
     for outcome in outcomes:
         if isinstance(outcome, Reply) and outcome.usable and outcome.usable[0].top:
             rows.append({json.dumps(_key(token.key)): value for token, value in outcome.usable[0].top})
-    return rows, list(outcomes)
+    most = max(map(len, rows), default=0)
+    return [row for row in rows if len(row) == most], list(outcomes)  # one short row would cut all others to its length
 
 
 def _key(key: tuple[str, int | bytes | str]) -> list[str | int]:
@@ -130,7 +135,9 @@ def compare(
 
 def _judged(before: Sequence[Row], after: Sequence[Row], alpha: float, seed: str) -> Result:
     outcome = tracking.change(before, after, np.random.default_rng(int(seed, 16)))
-    if outcome.p_value <= alpha:
+    if outcome.p_value <= alpha and outcome.statistic < SMALLEST:
+        verdict, then = Verdict.PASS, f"it moved, by less than {SMALLEST} nats, as another replica or batch of the same can do"
+    elif outcome.p_value <= alpha:
         verdict, then = Verdict.FINDING, f"at alpha {alpha:g} the null hypothesis is rejected"
     elif outcome.p_floor > alpha:
         verdict, then = (

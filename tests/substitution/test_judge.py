@@ -26,7 +26,7 @@ def test_an_endpoint_like_one_allowed_precision_is_no_finding_however_far_from_t
     honest = {"f32": rng.exponential(0.01, 100), "bf16": rng.exponential(0.01, 100)}
     found = distances({"f32": rng.exponential(5.0, 30), "bf16": rng.exponential(0.001, 30)}, honest)
     assert found.nearest == "bf16"
-    one, (two, mixture, _) = judge.compare(found, generator(1)), judge.classify(found)
+    one, (two, mixture, _) = judge.compare(found, generator(1)), judge.classify(found, 0.01)
     assert one.p_value == 1.0 and two.p_value == 1.0
     assert mixture.lower == 0
     assert "bf16, the nearest allowed precision" in one.reason
@@ -40,7 +40,7 @@ def test_size_of_the_two_together() -> None:
         endpoint = {name: rng.exponential(1.0, 20) for name in ("a", "b")}
         honest = {name: rng.exponential(1.0, 60) for name in ("a", "b")}
         each = distances(endpoint, honest)
-        results = judge.decide([judge.compare(each, generator(seed)), judge.classify(each)[0]], 0.05)
+        results = judge.decide([judge.compare(each, generator(seed)), judge.classify(each, 0.05)[0]], 0.05)
         found.append(any(result.verdict is Verdict.FINDING for result in results))
     assert np.mean(found) <= 0.05 + 3 * (0.05 * 0.95 / 2000) ** 0.5
 
@@ -49,12 +49,12 @@ def test_other_weights_are_found_by_both_and_a_small_share_by_single_requests() 
     rng = np.random.default_rng(2)
     honest = {"f32": rng.exponential(0.01, 200)}
     far = distances({"f32": 1 + rng.random(30)}, honest)
-    one, (two, mixture, points) = judge.compare(far, generator(2)), judge.classify(far)
+    one, (two, mixture, points) = judge.compare(far, generator(2)), judge.classify(far, 0.01)
     assert one.p_value is not None and one.p_value < 1e-10 and one.e_value is not None and one.e_value > 1e10
     assert two.p_value is not None and two.p_value < 1e-10 and mixture.lower > 0.8
     assert all(point.value > point.limit == honest["f32"].max() for point in points)
     few = np.where(np.arange(60) % 10 == 0, 1.0, rng.exponential(0.001, 60))
-    result, mixture, _ = judge.classify(distances({"f32": few}, honest))
+    result, mixture, _ = judge.classify(distances({"f32": few}, honest), 0.01)
     assert result.p_value is not None and result.p_value < 0.001
     assert 0 < mixture.lower < 0.1 < mixture.upper
 

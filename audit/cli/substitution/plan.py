@@ -38,16 +38,15 @@ HELP = (
     show_default=True,
     help="Chance to find it.",
 )
-@click.option("--honest", type=click.IntRange(10), default=200, show_default=True, help="As of the audit.")
 @click.option("--tokens", type=click.IntRange(1), default=8, show_default=True, help="As of the audit.")
-def command(effect: str, rate: float, alpha: float, power: float, honest: int, tokens: int) -> None:  # fmt: skip
+def command(effect: str, rate: float, alpha: float, power: float, tokens: int) -> None:  # fmt: skip
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     from rich.console import Console
 
     from llm_audit.reports.console import line, plain_table, say, show
-    from llm_audit.substitution.plan import effects, plan
+    from llm_audit.substitution.plan import effects, measured_honest, plan
 
-    plans = plan(effect, rate=rate, alpha=alpha, power=power, honest=honest, tokens=tokens)
+    plans = plan(effect, rate=rate, alpha=alpha, power=power, tokens=tokens)
     console, table = Console(), plain_table()
     for name in ("test", "requests", "tokens answered", "note"):
         table.add_column(name)
@@ -59,5 +58,9 @@ def command(effect: str, rate: float, alpha: float, power: float, honest: int, t
             line(one.note),
         )
     say(console, f"{effect}: {effects()[effect].description}")
-    say(console, f"in {rate:.0%} of requests, to be found at alpha {alpha:g} with power {power:g}, {honest} honest answers:")
+    say(
+        console,
+        f"in {rate:.0%} of requests, to be found at alpha {alpha:g} with power {power:g}, against {measured_honest()} honest "
+        "answers:",
+    )
     show(console, table, 2)

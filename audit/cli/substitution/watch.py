@@ -12,6 +12,7 @@ from llm_audit.cli import EXIT_INCONCLUSIVE
 from llm_audit.cli.options import output_options, publish, show_warnings_as_sentences
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import ALPHA, Asked, check_outputs, endpoint_options, source_of
+from llm_audit.errors import AuditError
 
 HELP = (
     SUBSTITUTION["watch"]
@@ -49,6 +50,8 @@ def command(
     from llm_audit.substitution import run, watch
 
     check_outputs(outputs)
+    if asked["journal"] is not None and asked["journal"].exists():
+        raise AuditError("This journal holds the answers of an earlier run, which would be taken for today's; name a new file.")
     source = source_of(asked)
     on = cast('Literal["chat", "completions"]', surface)
     if not baseline.exists():
