@@ -260,9 +260,7 @@ class Separation(Model):
         default=None, description="AUC under the control model, which cannot have seen the texts"
     )
     gain: Interval | None = Field(default=None, description="AUC minus the one under the control model, same documents")
-    groups: tuple[tuple[str, Interval], ...] = Field(
-        default=(), description="AUC by known group, such as repetitions in training"
-    )
+    groups: tuple[tuple[str, Interval], ...] = Field(default=(), description="AUC by known group, as repetitions in training")
 
 
 class Screened(Model):
@@ -298,9 +296,7 @@ class Membership(Model):
     tests: tuple[Result, ...] = ()
     separations: tuple[Separation, ...] = ()
     texts: tuple[Screened, ...] = Field(default=(), description="screening, most member-like first")
-    facts: tuple[Fact, ...] = Field(
-        default=(), description="settings fixed before scoring, tokenizer, truncation, multiplicity"
-    )
+    facts: tuple[Fact, ...] = Field(default=(), description="settings fixed before scoring, tokenizer, multiplicity")
     notes: tuple[str, ...] = Field(default=(), description="overlaps, lines that were left out, what looks wrong")
 
 
@@ -313,10 +309,10 @@ class Served(StrEnum):
 
 
 class Cost(Model):
-    """What the questions to an endpoint cost. Tokens as the endpoint counts them."""
+    """What the questions to an endpoint cost: requests, attempts (repeats included), and tokens as the endpoint counts them."""
 
     requests: int = Field(ge=0)
-    attempts: int = Field(ge=0, description="requests sent, repeats after failures included")
+    attempts: int = Field(ge=0)
     prompt_tokens: int = Field(ge=0)
     completion_tokens: int = Field(ge=0)
 
@@ -335,7 +331,7 @@ class Point(Model):
 
     request: str
     value: float = Field(description="distance from the nearest allowed variant")
-    limit: float = Field(description="the largest distance that an allowed precision reached anywhere")
+    limit: float = Field(description="the largest honest distance")
 
 
 class Substitution(Model):
@@ -349,9 +345,7 @@ class Substitution(Model):
     model: str = Field(description="that the endpoint is said to serve")
     allowed: tuple[str, ...] = Field(description="variants of the reference that would all be as promised")
     tests: tuple[Result, ...] = ()
-    mixture: Interval | None = Field(
-        default=None, description="share of requests answered by something else, if that moves a single request out of range"
-    )
+    mixture: Interval | None = Field(default=None, description="share of requests moved out of the honest range")
     points: tuple[Point, ...] = ()
     capabilities: tuple[Fact, ...] = Field(default=(), description="what the endpoint really returned")
     facts: tuple[Fact, ...] = Field(default=(), description="settings fixed before the first request")

@@ -32,7 +32,7 @@ def print_substitution(found: Substitution, alpha: float, console: Console) -> N
     if found.points:
         say(console, fmt.beyond(beyond(found.points), len(found.points)), indent=2)
     share = fmt.mixture(found.mixture) if found.mixture else "not estimated"
-    say(console, f"Share of requests answered by something else: {share}", indent=2, style="bold" if found.mixture else "")
+    say(console, f"Share of requests out of the honest range: {share}", indent=2, style="bold" if found.mixture else "")
     if found.capabilities:
         _print_capabilities(found, console)
     cost = found.cost

@@ -132,11 +132,11 @@ def classify(found: Distances, alpha: float) -> tuple[Result, Interval, tuple[Po
         p_value=one.p_value,
         p_floor=one.p_floor,
         effect=Effect(
-            name="share of requests answered by something else",
+            name="share of requests out of the honest range",
             value=mixture.value,
             unit="",
             lower=rate.lower,
-            upper=rate.upper,
+            upper=upper,
         ),
         n=n,
         assumptions=ALLOTTED,

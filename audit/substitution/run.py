@@ -228,7 +228,9 @@ def _texts(
     gathered.results.append(judge.same_texts(texts, fewer, settings.generator("permutations")))
 
 
-def log_ranks(reference: Reference, texts: Sequence[tuple[str, str]], progress: Progress) -> dict[tuple[str, str], float]:
+def log_ranks(
+    reference: Reference, texts: Sequence[tuple[str, str]], progress: Progress = silent
+) -> dict[tuple[str, str], float]:
     """(prompt, text) -> mean log-rank of its tokens under the reference, read anew from the text on both sides; 0 if empty."""
     different = list(dict.fromkeys(texts))
     answers = [reference.reread(prompt, text) for prompt, text in different]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ SERVED = {
     "q4": ("Q4_0", 0.0, "4-bit quantisation (llama.cpp Q4_0)"),
     "other": ("F32", 0.2, "other weights (a fifth of each weight's spread added as noise)"),
 }
-HONEST, REQUESTS, AUDITS, ALPHA, POWER = 150, 60, 1000, 0.01, 0.9
+HONEST, REQUESTS, AUDITS, ALPHA, POWER = 90, 50, 1000, 0.01, 0.9
 TEXT_PROMPTS, DRAWS, OWN, TEXT_TOKENS = 60, 5, 10, 30
 
 
@@ -64,9 +65,11 @@ def prompts_for(model: StoredModel, count: int) -> list[str]:
     return [text for text in dict.fromkeys(first) if 8 <= len(text.split()) <= 40][:count]
 
 
-def record(model: StoredModel, reference: Reference, prompts: Sequence[str], name: str, texts: int) -> Recorded:
+def record(
+    model: StoredModel, reference: Reference, settings: Settings, prompts: Sequence[str], name: str, texts: int
+) -> Recorded:
     kind, noise, _ = SERVED[name]
-    folder, settings = cache_root() / "benchmarks" / "gguf", Settings()
+    folder = cache_root() / "benchmarks" / "gguf"
     folder.mkdir(parents=True, exist_ok=True)
     with llama.serve(gguf.write(model, kind, folder, noised=noise)) as url:
         source = Endpoint(url, "fixture")
@@ -92,11 +95,11 @@ def audits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(AUDITS, n) log e of AUD401 after each request, and p of AUD402 at each size; `other` serves a share `rate`."""
     rng, paths, exceeded = np.random.default_rng(1), [], []
-    size = min(min(map(len, endpoint.values())), min(map(len, honest.values())))
+    answered, size = min(map(len, endpoint.values())), min(map(len, honest.values()))
     for _ in range(AUDITS):
-        order = rng.permutation(size)
-        first, second = order[:n], order[n : n + HONEST]
-        swapped = rng.random(n) < rate
+        first = rng.permutation(answered)[: min(n, answered)]
+        second = rng.permutation(np.setdiff1d(np.arange(size), first))[:HONEST]
+        swapped = rng.random(len(first)) < rate
         log_e, p = [], []
         for name, values in endpoint.items():
             asked = np.where(swapped, other[name][first], values[first]) if other else values[first]
@@ -168,7 +171,9 @@ def main(which: str, effects: bool, texts: int) -> None:
     """Record, draw audits, print tables."""
     model = Store().resolve(DEFAULT_MODEL if which == "smollm2" else str(FIXTURE), offline=True)
     reference, settings = Reference(model, "completions"), Settings()
-    prompts = prompts_for(model, HONEST + REQUESTS)
+    if which == "fixture":
+        settings = replace(settings, precisions=("f32", "f16", "bf16"))
+    prompts = prompts_for(model, HONEST + (REQUESTS if which == "smollm2" else 180))
     honest = measure.honest_distances(reference, prompts, settings, settings.alternatives)
     print(f"honest: {', '.join(f'{name} {values.mean():.3g} (max {values.max():.3g})' for name, values in honest.items())}")
     own: dict[str, list[str]] = {}
@@ -176,15 +181,17 @@ def main(which: str, effects: bool, texts: int) -> None:
         wanted = [prompt for prompt in prompts[:texts] for _ in range(OWN)]
         for answer in reference.draw(wanted, TEXT_TOKENS, Decoding(), 7):
             own.setdefault(answer.prompt, []).append(reference.tokenizer.decode(list(answer.token_ids)))
-    recorded, table = {}, {}
+    recorded, table, most = {}, {}, 150 if which == "fixture" else REQUESTS
     print(f"\nAt {ALPHA}; rejected: within {REQUESTS} requests; needed: requests at power {POWER}.\n")
     print("| served | mean distance | AUD401 rejected | AUD402 | AUD401 needed | AUD402 | RUT | MMD, texts |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
-    # The large model's half-precision files take minutes each on CPUs that only emulate them.
-    for name in SERVED if which == "fixture" else [name for name in SERVED if not name.endswith("F16")]:
-        recorded[name] = record(model, reference, prompts, name, texts)
+    # The large model takes minutes a file: the reference's half precisions are emulated by a CPU.
+    for name in SERVED if which == "fixture" else ["F32", "q8", "q5", "q4"]:
+        recorded[name] = record(
+            model, reference, settings, prompts[: len(prompts) if which == "fixture" else REQUESTS], name, texts
+        )
         distances = recorded[name].distances
-        paths, p_values = audits(distances, honest, None, 0.0, REQUESTS)
+        paths, p_values = audits(distances, honest, None, 0.0, most)
         by_text = text_tests(reference, recorded[name].texts, own) if texts else ("–", "–")
         print(row(name, distances, paths, p_values, by_text), flush=True)
         ranked = np.max([_ranked(values, honest[each]) for each, values in distances.items()], axis=0)
@@ -194,7 +201,7 @@ def main(which: str, effects: bool, texts: int) -> None:
                 "ranks": [round(float(u), 4) for u in np.sort(ranked)],
             }
     for rate in (0.05, 0.1, 0.3):
-        paths, p_values = audits(recorded["F32"].distances, honest, recorded["q4"].distances, rate, 180)
+        paths, p_values = audits(recorded["F32"].distances, honest, recorded["q4"].distances, rate, most)
         print(row(f"{rate:.0%} q4 in F32", recorded["q4"].distances, paths, p_values, ("–", "–")), flush=True)
     if which == "fixture":
         live(model, reference, prompts)

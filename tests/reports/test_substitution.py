@@ -49,7 +49,7 @@ def test_the_parts_come_in_order() -> None:
             "Allowed variants any of these is as promised: F32 F16 BF16",
         ),
         *("The tests", "AUD401", "AUD402", "AUD403", "Request by request", "12 of 120 requests lie beyond"),
-        *("Share of requests answered by something else 10.0 [5.3, 16.8] %", "What the endpoint returned Log-prob"),
+        *("Share of requests out of the honest range 10.0 [5.3, 16.8] %", "What the endpoint returned Log-prob"),
         *("Conditions, fixed before the first request Prompts", "What the audit cost Requests 121 Attempts 123"),
         *("3,448 of prompts, 952 of completions", "Failed requests 1 request without a usable answer."),
         *("prompt 66, again server error The server answered 500. 3", "Notes on this endpoint", "What the tests assume"),
@@ -247,11 +247,11 @@ def test_nothing_is_drawn_or_said_of_what_was_not_measured() -> None:
         "Detectors",
     ):
         assert absent not in text
-    assert "Allowed variants not stated" in text and "something else Not estimated." in text
+    assert "Allowed variants not stated" in text and "honest range Not estimated." in text
     terminal = terminal_words(factory.substitution_report(bare))
     assert (
         "Allowed variants: not stated" in terminal
-        and "something else: not estimated" in terminal
+        and "honest range: not estimated" in terminal
         and "lies beyond" not in terminal
     )
 
@@ -292,7 +292,7 @@ def test_the_terminal_has_it_all_in_short() -> None:
         *("AUD401 Teacher-forced comparison: ▲ Finding", "p = 0.0005, the smallest this test can give (α = 0.01)"),
         *("Effect: distance beyond repeats 0.0339 nats", "0 of 2,000 draws", "AUD402", "e = 3.4 × 10^11", "120 independent"),
         *("AUD403", "p = 0.29 (α = 0.01)", "12 of 120 requests lie beyond what the allowed variants reach."),
-        *("Share of requests answered by something else: 10.0 [5.3, 16.8] %", "Token ids returned"),
+        *("Share of requests out of the honest range: 10.0 [5.3, 16.8] %", "Token ids returned"),
         *("Cost: 121 requests, 123 attempts, 3,448 + 952 tokens", "1 failed request: 1 server error"),
         *(
             "prompt 66, again: The server answered 500. (3 attempts)",

@@ -65,8 +65,8 @@ HELP = (
     "--allow",
     "precisions",
     multiple=True,
-    type=click.Choice(["f32", "f16", "bf16"]),
-    default=("f32", "f16", "bf16"),
+    type=click.Choice(["f32", "f16", "bf16", "bf16-logits"]),
+    default=("f32", "f16", "bf16", "bf16-logits"),
     show_default=True,
     help="Precisions that are as promised; two or more.",
 )

@@ -16,7 +16,7 @@ HELP = (
 
 
 @click.command(help=HELP, short_help=SUBSTITUTION["plan"])
-@click.option("--effect", required=True, metavar="NAME", help="What may be served instead: q8, q5, q4 or other.")
+@click.option("--effect", required=True, metavar="NAME", help="What may be served instead: q8, q5 or q4.")
 @click.option(
     "--rate",
     type=click.FloatRange(0, 1, min_open=True),
