@@ -1,0 +1,62 @@
+"""The one vocabulary between detectors and reports: Result, Document, Report.
+
+Detectors fill these models, reports render them, `llm-audit schema` publishes them as JSON Schema. Nothing here computes.
+"""
+
+from llm_audit.results.core import (
+    Draws,
+    Effect,
+    Fact,
+    FalsePositiveRate,
+    Interval,
+    Model,
+    ModelIdentity,
+    Population,
+    Probability,
+    Result,
+    Share,
+    Span,
+    Statistic,
+    Verdict,
+)
+from llm_audit.results.documents import Attribution, Authorship, Document, SetAttribution, Trace
+from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation
+from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Report
+from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Attribution",
+    "Authorship",
+    "Cost",
+    "Coverage",
+    "Document",
+    "Draws",
+    "Effect",
+    "Fact",
+    "FailedRequest",
+    "FalsePositiveRate",
+    "Feature",
+    "Gate",
+    "Interval",
+    "Manifest",
+    "Membership",
+    "Model",
+    "ModelIdentity",
+    "Point",
+    "Population",
+    "Probability",
+    "Rate",
+    "Report",
+    "Result",
+    "Screened",
+    "Separation",
+    "Served",
+    "SetAttribution",
+    "Share",
+    "Span",
+    "Statistic",
+    "Substitution",
+    "Trace",
+    "Verdict",
+]

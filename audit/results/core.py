@@ -1,0 +1,143 @@
+"""What every test says of its subject: Result, and the parts of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Verdict(StrEnum):
+    """What a test of one subject came to. A closed set: an unreadable input is an `error`, never a `pass`."""
+
+    FINDING = "finding"
+    PASS = "pass"
+    INCONCLUSIVE = "inconclusive"
+    NOT_ASSESSABLE = "not_assessable"
+    ERROR = "error"
+
+
+class Model(BaseModel):
+    """Base of all report models: immutable, and a misspelt field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Statistic(Model):
+    """A test statistic, oriented so that higher is stronger evidence against the null."""
+
+    name: str
+    value: float
+    unit: str
+
+
+class Population(Model):
+    """The reference population of a conformal null, as the reader must see it next to every p-value."""
+
+    name: str
+    description: str
+    n: int = Field(ge=1, description="documents of the length bin that the subject was compared with")
+    length_bin: str = Field(description="tokens of the subject and of every reference document, e.g. '192 tokens'")
+    digest: str = Field(description="SHA-256 of the population file")
+
+
+class FalsePositiveRate(Model):
+    """How often the rule "p <= alpha" really flags texts of the population: calibration sets of its size differ."""
+
+    alpha: Probability
+    lower: Probability
+    upper: Probability
+    confidence: Probability = 0.95
+
+
+class Span(Model):
+    """A stretch of the source text, in characters of the text as read, with the evidence it contributes."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    p_value: Probability | None = Field(description="of this passage alone, before multiplicity; None: too short to judge")
+    p_floor: Probability | None = Field(description="the smallest p-value that could have come out for this passage")
+    q_value: Probability | None = Field(description="Benjamini-Hochberg adjusted over the passages of the document")
+    n: int = Field(ge=0, description="reference documents that this passage was compared with")
+
+
+class Interval(Model):
+    """A value and its 95 % interval: bootstrap over independent units for areas and effects, Clopper-Pearson for rates."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+class Effect(Model):
+    """How large the departure from the null is, on a scale that does not grow with the number of texts."""
+
+    name: str
+    value: float
+    unit: str
+    lower: float | None = Field(default=None, description="of the 95 % interval; None: no interval is known")
+    upper: float | None = None
+
+
+class Draws(Model):
+    """The reference distribution of a permutation or rank test: what the statistic was under the null."""
+
+    count: int = Field(ge=0, description="draws, or all rearrangements if they were enumerated")
+    exceeding: int = Field(ge=0, description="draws at least as extreme as what was observed")
+    seed: str | None = Field(description="of the generator, so that the draws can be repeated; None: enumerated")
+    values: tuple[float, ...] = Field(
+        default=(), description="the statistic of each draw, or of the first 999, for the picture"
+    )
+
+
+class Share(Model):
+    """How much one part of the evidence moved a statistic, in the statistic's unit; positive is machine-like."""
+
+    name: str
+    value: float
+
+
+class Result(Model):
+    """What one detector, or the combination of all, says about one subject."""
+
+    rule: str = Field(pattern=r"^AUD\d{3}$")
+    name: str
+    subject: Literal["document", "passage", "collection", "endpoint"]
+    null: str = Field(description="the null hypothesis, as a sentence")
+    verdict: Verdict
+    reason: str = Field(description="one sentence: why this verdict")
+    statistic: Statistic | None = None
+    p_value: Probability | None = None
+    e_value: float | None = None
+    p_floor: Probability | None = Field(default=None, description="the smallest p-value that could have come out")
+    p_upper: Probability | None = Field(
+        default=None,
+        description="95 % upper confidence bound on the chance that a text of the population scores at least as high",
+    )
+    population: Population | None = None
+    false_positive_rate: FalsePositiveRate | None = None
+    n: int | None = Field(default=None, description="tokens judged; of a collection: independent units")
+    effect: Effect | None = None
+    draws: Draws | None = Field(default=None, description="of permutation and rank tests")
+    spans: tuple[Span, ...] = ()
+    shares: tuple[Share, ...] = Field(default=(), description="what moved a trained statistic, largest first")
+    assumptions: tuple[str, ...] = ()
+    method: str = Field(default="", description="reference, and where we differ from it")
+
+
+class Fact(Model):
+    """One line of the conditions under which everything was measured."""
+
+    name: str
+    value: str
+
+
+class ModelIdentity(Model):
+    """Which model scored the text, by content rather than by name."""
+
+    name: str
+    digest: str = Field(description="SHA-256 over the weight, configuration and tokenizer files")
+    dtype: str

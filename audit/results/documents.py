@@ -1,0 +1,81 @@
+"""What is said of one text: by `detect`, and by `attribute`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from llm_audit.results.core import Model, ModelIdentity, Probability, Result, Verdict
+
+
+class Authorship(StrEnum):
+    """What the tests of one candidate, or of one set of candidates, came to."""
+
+    WRITTEN_BY = "written_by"
+    NOT_WRITTEN_BY = "not_written_by"
+    UNDECIDED = "undecided"
+    NOT_ASSESSABLE = "not_assessable"
+
+
+class Trace(Model):
+    """A text token by token under one candidate, for the pictures. All of one length; natural logarithms."""
+
+    start: tuple[int, ...] = Field(description="first character of each token in the text as read")
+    end: tuple[int, ...]
+    surprisal: tuple[float | None, ...] = Field(description="-log p of the token; None: impossible under these settings")
+    entropy: tuple[float, ...] = Field(description="what the surprisal would average to, had the candidate written the text")
+    log_e: tuple[float, ...] = Field(description="logarithm of the e-process after each token")
+    pit: tuple[float | None, ...] = Field(
+        description="randomised probability integral transform: uniform under the null, near 1 if surprising"
+    )
+
+
+class Attribution(Model):
+    """One candidate against one text: model, settings and assumptions beside the numbers that rest on them."""
+
+    candidate: str = Field(description="as the user wrote it")
+    role: Literal["candidate", "sanctioned", "other"]
+    model: ModelIdentity | None = Field(description="None if it could not be used")
+    settings: tuple[str, ...] = Field(description="the decoding settings of the null; several: one of them, unknown which")
+    context: str = Field(description="what the candidate is taken to have read before the text, as a sentence")
+    exact: bool = Field(description="whether the error guarantee is exact: prompt and settings are taken as known")
+    verdict: Authorship
+    reason: str = Field(description="one sentence: why this verdict")
+    p_value: Probability | None = Field(
+        default=None, description="against 'this candidate wrote it', all deciding tests together"
+    )
+    tests: tuple[Result, ...] = ()
+    trace: Trace | None = None
+
+
+class SetAttribution(Model):
+    """A set of candidates against one text. Null: one of the members wrote it."""
+
+    role: Literal["sanctioned", "other"]
+    members: tuple[str, ...]
+    null: str
+    verdict: Authorship
+    reason: str
+    p_value: Probability | None = None
+    e_value: float | None = None
+
+
+class Document(Model):
+    """One input and all that was found about it."""
+
+    name: str = Field(description="path as given, or '-' for standard input")
+    sha256: str | None = Field(description="of the raw bytes; None if they could not be read")
+    encoding: str | None
+    language: str | None = Field(description="ISO 639-1 code, with the identifier's own confidence in `notes`")
+    characters: int = Field(ge=0)
+    tokens: int | None
+    verdict: Verdict
+    summary: str = Field(description="the verdict as one sentence that a teacher understands")
+    combined: Result | None = Field(description="all detectors in one p-value")
+    results: tuple[Result, ...] = ()
+    attributions: tuple[Attribution, ...] = Field(default=(), description="of `attribute`: one per candidate, as given")
+    sets: tuple[SetAttribution, ...] = Field(default=(), description="of `attribute`: the sanctioned and the other models")
+    notes: tuple[str, ...] = Field(default=(), description="what was normalised away, truncated, or looks tampered with")
+    text: str | None = Field(default=None, description="the text as read, for the heat strip; left out with --no-text")

@@ -1,0 +1,90 @@
+"""What `llm-audit membership` says of one collection."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from llm_audit.results.core import Fact, Interval, Model, Probability, Result, Verdict
+
+
+class Feature(Model):
+    """Something in the texts themselves by which two collections can be told apart without any model."""
+
+    name: str
+    side: Literal["suspect", "held_out"] = Field(description="where there is more of it")
+    suspect: float = Field(description="mean over the suspect documents")
+    held_out: float = Field(description="mean over the held-out documents")
+
+
+class Gate(Model):
+    """AUD300: whether the texts alone, without the model, tell suspect and held-out documents apart."""
+
+    outcome: Literal["no_difference_found", "shifted", "too_few"]
+    rule: str = Field(description="when texts count as shifted, as a sentence")
+    reason: str
+    auc: Interval | None = Field(description="of the blind classifier, cross-validated by document; None: too few")
+    n_suspect: int = Field(ge=0, description="documents")
+    n_held_out: int = Field(ge=0)
+    features: tuple[Feature, ...] = Field(default=(), description="what gave it away, strongest first")
+
+
+class Rate(Model):
+    """A true-positive rate at a false-positive rate, with the exact interval of the former given the threshold."""
+
+    fpr: Probability = Field(description="asked for")
+    found: int = Field(ge=0)
+    n: int = Field(ge=0)
+    lower: Probability
+    upper: Probability
+
+
+class Separation(Model):
+    """How well one score tells suspect from held-out texts. 0.5 is chance; it says nothing about a single text."""
+
+    rule: str = Field(pattern=r"^AUD\d{3}$")
+    score: str
+    title: str
+    auc: Interval | None = Field(description="bootstrap over documents")
+    rates: tuple[Rate, ...] = Field(
+        default=(), description="at 1 % and 0.1 % FPR; none where held-out texts are too few for it"
+    )
+    p_value: Probability | None = Field(default=None, description="permutation of documents, this score alone")
+    p_adjusted: Probability | None = Field(default=None, description="Holm over the scores of this run")
+    control: Interval | None = Field(default=None, description="AUC of one random half of the held-out texts against the other")
+    other_model: Interval | None = Field(
+        default=None, description="AUC under the control model, which cannot have seen the texts"
+    )
+    gain: Interval | None = Field(default=None, description="AUC minus the one under the control model, same documents")
+    groups: tuple[tuple[str, Interval], ...] = Field(default=(), description="AUC by known group, as repetitions in training")
+
+
+class Screened(Model):
+    """The scores of one text, for ranking. Higher is more member-like; no single one says that the text was seen."""
+
+    name: str
+    side: Literal["suspect", "held_out"]
+    tokens: int = Field(ge=0, description="scored; the rest of a longer text was cut off")
+    truncated: bool
+    scores: dict[str, float]
+    saturation: float | None = Field(default=None, description="share of DC-PDD's first occurrences at its cap")
+    variants: dict[str, float] = Field(default={}, description="other settings of a score, printed and never decided on")
+
+
+class Membership(Model):
+    """What `llm-audit membership` says of one collection."""
+
+    verdict: Verdict
+    summary: str
+    claim: str = Field(description="the question as a sentence, with its unit")
+    unit: Literal["text", "document", "collection"]
+    n_suspect: int = Field(ge=0, description="independent units: documents, pairs, rows, strings")
+    n_held_out: int = Field(ge=0)
+    provenance: str = Field(description="how the non-members were obtained, and their dates; as the user states it")
+    gate: Gate | None = None
+    tests: tuple[Result, ...] = ()
+    separations: tuple[Separation, ...] = ()
+    texts: tuple[Screened, ...] = Field(default=(), description="screening, most member-like first")
+    facts: tuple[Fact, ...] = Field(default=(), description="settings fixed before scoring, tokenizer, multiplicity")
+    notes: tuple[str, ...] = Field(default=(), description="overlaps, lines that were left out, what looks wrong")

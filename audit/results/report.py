@@ -1,0 +1,59 @@
+"""Everything one run found: what every report format is rendered from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from llm_audit.results.core import Model, ModelIdentity, Probability, Verdict
+from llm_audit.results.documents import Document
+from llm_audit.results.membership import Membership
+from llm_audit.results.substitution import Substitution
+
+SCHEMA_VERSION = "1"
+
+
+class Coverage(Model):
+    """How many inputs ended where. `found` is the sum of the others."""
+
+    found: int
+    scored: int
+    not_assessable: int
+    unreadable: int
+
+
+class Manifest(Model):
+    """What was run: enough to repeat it."""
+
+    tool: str = "llm-audit"
+    version: str
+    command: tuple[str, ...]
+    started: str = Field(description="ISO 8601, UTC")
+    alpha: Probability
+    model: ModelIdentity | None
+    reference_model: ModelIdentity | None = None
+    population: str | None
+    population_digest: str | None
+    detectors: tuple[str, ...]
+    packages: dict[str, str]
+    threads: int | None
+
+
+class Report(Model):
+    """Everything one run found: what every report format is rendered from."""
+
+    schema_version: Literal["1"] = "1"
+    question: str
+    manifest: Manifest
+    coverage: Coverage
+    documents: tuple[Document, ...]
+    membership: Membership | None = None
+    substitution: Substitution | None = None
+    limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
+
+    @property
+    def verdicts(self) -> frozenset[Verdict]:
+        """Every verdict in it: what the exit code is made from."""
+        told = {document.verdict for document in self.documents}
+        return frozenset(told | {one.verdict for one in (self.membership, self.substitution) if one})

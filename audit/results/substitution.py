@@ -1,0 +1,63 @@
+"""What `llm-audit substitution` says of one endpoint."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from llm_audit.results.core import Fact, Interval, Model, Result, Verdict
+
+
+class Served(StrEnum):
+    """What the tests of an endpoint came to. What could not be measured is never called consistent."""
+
+    CONSISTENT = "consistent"
+    INCONSISTENT = "inconsistent"
+    NOT_MEASURED = "not_measured"
+
+
+class Cost(Model):
+    """What the questions to an endpoint cost: requests, attempts (repeats included), and tokens as the endpoint counts them."""
+
+    requests: int = Field(ge=0)
+    attempts: int = Field(ge=0)
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+
+
+class FailedRequest(Model):
+    """A request that got no usable answer."""
+
+    request: str
+    kind: str
+    reason: str
+    attempts: int
+
+
+class Point(Model):
+    """One request of an audit, as the per-request tests saw it."""
+
+    request: str
+    value: float = Field(description="distance from the nearest allowed variant")
+    limit: float = Field(description="the largest honest distance")
+
+
+class Substitution(Model):
+    """What `llm-audit substitution` says of one endpoint."""
+
+    verdict: Verdict
+    served: Served
+    summary: str
+    claim: str = Field(description="the question as a sentence")
+    endpoint: str = Field(description="address, without credentials")
+    model: str = Field(description="that the endpoint is said to serve")
+    allowed: tuple[str, ...] = Field(description="variants of the reference that would all be as promised")
+    tests: tuple[Result, ...] = ()
+    mixture: Interval | None = Field(default=None, description="share of requests moved out of the honest range")
+    points: tuple[Point, ...] = ()
+    capabilities: tuple[Fact, ...] = Field(default=(), description="what the endpoint really returned")
+    facts: tuple[Fact, ...] = Field(default=(), description="settings fixed before the first request")
+    cost: Cost
+    failures: tuple[FailedRequest, ...] = ()
+    notes: tuple[str, ...] = Field(default=(), description="defective evidence, changed names, what looks wrong")
