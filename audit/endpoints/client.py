@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -209,6 +210,7 @@ class Endpoint:
             started=datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
             seconds=round(seconds, 6),
             request=json.loads(self._scrub(json.dumps(request))),
+            ask=json.loads(self._scrub(json.dumps(asdict(ask)))),
             status=result.status,
             headers=headers,
             body=body,

@@ -21,7 +21,7 @@ from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
 from llm_audit.errors import AuditError
 from llm_audit.results import Fact
 
-FORMAT = "llm-audit journal 1"
+FORMAT = "llm-audit journal 2"
 
 KEPT_HEADERS = ("content-type", "date", "retry-after", "server", "location", "x-request-id", "openai-processing-ms")
 """Of an answer; the others can hold cookies and accounts."""
@@ -38,6 +38,7 @@ class Entry:
         started: ISO 8601, UTC.
         seconds: until the last byte, or until it failed.
         request: the body sent.
+        ask: the question, in the fields of `Ask`.
         status: of HTTP; None: no answer came.
         headers: of the answer, those in `KEPT_HEADERS`.
         body: of the answer, as received but for the key.
@@ -51,6 +52,7 @@ class Entry:
     started: str
     seconds: float
     request: Mapping[str, Any]
+    ask: Mapping[str, Any]
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
@@ -96,6 +98,11 @@ class Records:
         if entry.kind is not None:
             return Failure(ask, entry.kind, entry.reason, entry.status, entry.attempt)
         return wire.parse(ask, entry.body, seconds=entry.seconds, attempts=entry.attempt)
+
+    def replies(self) -> list[Reply]:
+        """Every answer, in the order in which the questions were first sent."""
+        outcomes = [self.outcome(Ask(**entry.ask), self.model) for entry in self._deciding.values() if entry.kind is None]
+        return [outcome for outcome in outcomes if isinstance(outcome, Reply)]
 
     @property
     def cost(self) -> Cost:
@@ -209,11 +216,20 @@ class Replay:
         progress(1.0)
         return answers
 
+    def replies(self) -> list[Reply]:
+        """Every answer to a question for the journal's own model."""
+        return self._records.replies()
+
     def renamed(self, model: str) -> Replay:
         """The same journal, asked for another model."""
         other = copy.copy(self)
         other._model = model
         return other
+
+    @property
+    def url(self) -> str:
+        """Of the endpoint that was asked."""
+        return self._records.url
 
     @property
     def model(self) -> str:

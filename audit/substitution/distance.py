@@ -5,7 +5,9 @@ Pure functions of what was returned and what the reference found. Knows nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import takewhile
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,18 +15,20 @@ from llm_audit.endpoints.records import Position, Reply
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.substitution.reference import Answer, Vocabulary
 
+Name = TypeVar("Name", bound=Hashable)
+
 LONGEST_MARGIN = 20.0
 """Nats at which a margin is cut off, so that one token that the reference finds impossible does not weigh as a hundred."""
 
 
+def places(reply: Reply, k: int) -> tuple[Position, ...]:
+    """The places before the first that is defective or has fewer than `k` alternatives."""
+    return tuple(takewhile(lambda position: len(position.top) >= k, reply.usable))
+
+
 def usable(reply: Reply, vocabulary: Vocabulary, k: int) -> tuple[Position, ...]:
-    """The positions before the first that is defective, has fewer than `k` alternatives, or an unknown token."""
-    kept = []
-    for position in reply.usable:
-        if len(position.top) < k or vocabulary.find(position.token) is None:
-            break
-        kept.append(position)
-    return tuple(kept)
+    """The places before the first with a token that the vocabulary has not."""
+    return tuple(takewhile(lambda position: vocabulary.find(position.token) is not None, places(reply, k)))
 
 
 def answer_of(reply: Reply, vocabulary: Vocabulary, k: int) -> Answer:
@@ -33,7 +37,7 @@ def answer_of(reply: Reply, vocabulary: Vocabulary, k: int) -> Answer:
     return Answer(reply.ask.prompt, tuple(token for token in ids if token is not None))
 
 
-def of_tables(ours: dict[int, float], theirs: dict[int, float]) -> float:
+def of_tables(ours: Mapping[Name, float], theirs: Mapping[Name, float]) -> float:
     """Mean |log p - log q| over the tokens of two tables of the same place, nats.
 
     Both are cut to the shorter one's length. A token that one table lacks is taken to have that table's smallest value: it has

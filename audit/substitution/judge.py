@@ -1,7 +1,7 @@
 """AUD401-404: from distances, ranks and texts to results. Pure: no endpoint, no model.
 
-Every test has the same null: the endpoint serves one of the allowed precisions of the reference. It is composite, so a test
-rejects only if it rejects every one of them.
+Every test has the same null: the endpoint serves one of the allowed variants. It is composite, so a test rejects only if it
+rejects every one of them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,10 @@ from llm_audit.results import Draws, Effect, Interval, Point, Result, Statistic,
 from llm_audit.stats import exceedance, kernels, online, ranks
 from llm_audit.stats.combination import holm
 from llm_audit.stats.permutation import bootstrap_mean
+from llm_audit.substitution.yardstick import Words
 
 Floats = NDArray[np.float64]
 
-NULL = "The endpoint serves the reference model, in one of the allowed precisions."
-
-ALLOTTED = (
-    "Prompts were dealt to endpoint and reference at random, so under the null hypothesis their distances are exchangeable, or "
-    "the endpoint's smaller.",
-    "The endpoint's software (its batching, kernels and caches) moves log-probabilities no more than the coarsest allowed "
-    "precision does.",
-)
 PLAIN = (
     "The endpoint draws with the settings that were asked for and no others: a hidden system prompt, temperature, top-k or "
     "min-p is a departure from the reference, and is found as one.",
@@ -34,17 +27,19 @@ PLAIN = (
 
 
 class Distances(NamedTuple):
-    """One number a request, for each allowed precision of the reference.
+    """One number a request, for each allowed variant.
 
     Attributes:
+        words: for the sentences about them.
         kind: what they measure.
         unit: of them.
-        endpoint: precision -> (n,) of the endpoint's answers, in the order asked.
-        honest: precision -> (N,), the farthest that another allowed precision is from it.
+        endpoint: variant -> (n,) of the endpoint's answers, in the order asked.
+        honest: variant -> (N,), the farthest that another one is from it.
         names: (n,) of the requests.
         missing: requests without an answer that can be compared.
     """
 
+    words: Words
     kind: str
     unit: str
     endpoint: Mapping[str, Floats]
@@ -54,8 +49,8 @@ class Distances(NamedTuple):
 
     @property
     def nearest(self) -> str:
-        """The allowed precision that the endpoint is closest to on average."""
-        return min(self.endpoint, key=lambda precision: float(self.endpoint[precision].mean()))
+        """The variant that the endpoint is closest to on average."""
+        return min(self.endpoint, key=lambda variant: float(self.endpoint[variant].mean()))
 
 
 def compare(found: Distances, generator: Callable[[str], np.random.Generator]) -> Result:
@@ -79,20 +74,20 @@ def compare(found: Distances, generator: Callable[[str], np.random.Generator]) -
         rule="AUD401",
         name="Teacher-forced comparison",
         subject="endpoint",
-        null=NULL,
+        null=found.words.null,
         verdict=Verdict.INCONCLUSIVE,
         reason=(
-            f"The endpoint's {n} answers are {values.mean():.2g} {found.unit} from {nearest}, the nearest allowed precision; "
-            f"allowed precisions are {honest:.2g} from each other"
+            f"The endpoint's {n} answers are {values.mean():.2g} {found.unit} from {nearest}, the nearest "
+            f"{found.words.variant}; {found.words.variant}s are {honest:.2g} from each other"
             + (f". The evidence is strongest after {at} answers" if at else "")
         ),
-        statistic=Statistic(name="largest log e-value over the requests, least over precisions", value=log_e, unit="nats"),
+        statistic=Statistic(name="largest log e-value over the requests, least over variants", value=log_e, unit="nats"),
         p_value=min(1.0, float(np.exp(-log_e))),
         e_value=float(np.exp(np.clip(path[-1], -700.0, 700.0))),
         p_floor=min(1.0, max(smallest, 1e-300)),
         effect=Effect(name=f"{found.kind} from {nearest}", value=float(values.mean()), unit=found.unit, lower=low, upper=high),
         n=n,
-        assumptions=ALLOTTED,
+        assumptions=found.words.assumptions,
         method=(
             "Log-probability analysis (Cai et al. 2025, arXiv 2504.04715, which gives no statistic): online conformal ranks of "
             "distances among honest ones and a power bet (Vovk et al. 2003); composite null as in MET (arXiv 2410.20247)"
@@ -105,7 +100,7 @@ def classify(found: Distances, alpha: float) -> tuple[Result, Interval, tuple[Po
 
     Returns the result, the share of requests that were moved out of the honest range, with an interval, and every request with
     the limit that it was held against. The lower end is above 0 if this test alone rejects at alpha; the upper end, of 95 %
-    confidence or more, counts every request without a comparable answer as moved, and is the largest over precisions.
+    confidence or more, counts every request without a comparable answer as moved, and is the largest over variants.
     """
     tested = {name: exceedance.exceedance(values, found.honest[name]) for name, values in found.endpoint.items()}
     worst = max(tested, key=lambda name: tested[name].p_value)
@@ -122,7 +117,7 @@ def classify(found: Distances, alpha: float) -> tuple[Result, Interval, tuple[Po
         rule="AUD402",
         name="Requests beyond the honest range",
         subject="endpoint",
-        null=NULL,
+        null=found.words.null,
         verdict=Verdict.INCONCLUSIVE,
         reason=(
             f"{one.above} of {n} answers are farther from {worst} than each of {honest} honest ones"
@@ -139,7 +134,7 @@ def classify(found: Distances, alpha: float) -> tuple[Result, Interval, tuple[Po
             upper=upper,
         ),
         n=n,
-        assumptions=ALLOTTED,
+        assumptions=found.words.assumptions,
         method="Exceedance test (Rosenbaum 1954); the interval inverts it, and counts what a substitute moves out of range",
     )
     points = tuple(
@@ -149,13 +144,14 @@ def classify(found: Distances, alpha: float) -> tuple[Result, Interval, tuple[Po
     return result, mixture, points
 
 
-def rank_uniformity(scores: ArrayLike, references: ArrayLike, rng: np.random.Generator) -> Result:
+def rank_uniformity(scores: ArrayLike, references: ArrayLike, rng: np.random.Generator, words: Words) -> Result:
     """AUD403: whether the rank of each answer's score among the reference's own answers is uniform.
 
     Args:
         scores: (n,) mean log-rank of the endpoint's answer to each prompt, under the reference.
         references: (n, m) of the reference's own answers.
         rng: breaks ties.
+        words: for its sentences.
     """
     table = np.asarray(references, dtype=np.float64)
     relative = ranks.relative_rank(scores, table, rng)
@@ -164,7 +160,7 @@ def rank_uniformity(scores: ArrayLike, references: ArrayLike, rng: np.random.Gen
         rule="AUD403",
         name="Rank uniformity",
         subject="endpoint",
-        null=NULL,
+        null=words.null,
         verdict=Verdict.INCONCLUSIVE,
         reason=(
             f"Among {table.shape[1]} answers of the reference the endpoint's rank {uniform.mean:.2f} on average (uniform: "
@@ -184,7 +180,11 @@ def rank_uniformity(scores: ArrayLike, references: ArrayLike, rng: np.random.Gen
 
 
 def same_texts(
-    endpoint: Sequence[tuple[str, str]], reference: Sequence[tuple[str, str]], rng: np.random.Generator, draws: int = 9999
+    endpoint: Sequence[tuple[str, str]],
+    reference: Sequence[tuple[str, str]],
+    rng: np.random.Generator,
+    words: Words,
+    draws: int = 9999,
 ) -> Result:
     """AUD404: whether the endpoint's texts and the reference's are draws from one law. MMD, permuted within prompts.
 
@@ -192,6 +192,7 @@ def same_texts(
         endpoint: (prompt, text), several texts a prompt.
         reference: likewise, for the same prompts.
         rng: of the permutations.
+        words: for its sentences.
         draws: of them.
     """
 
@@ -204,7 +205,7 @@ def same_texts(
         rule="AUD404",
         name="Two samples of text",
         subject="endpoint",
-        null=NULL,
+        null=words.null,
         verdict=Verdict.INCONCLUSIVE,
         reason=(
             f"Maximum mean discrepancy {outcome.statistic:.3g} between {len(endpoint)} and {len(reference)} texts, white space "

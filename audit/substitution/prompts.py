@@ -74,8 +74,18 @@ def digest(prompts: Sequence[str]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(prompt.encode()).digest() for prompt in prompts)).hexdigest()
 
 
-def allot(prompts: Sequence[str], audited: int, honest: int, rng: np.random.Generator) -> Allotment:
-    """Deal prompts to endpoint and reference at random. Where they do not suffice, beginnings of prompts join them.
+def pool_of(prompts: Sequence[str], wanted: int, rng: np.random.Generator) -> list[str]:
+    """All prompts and, if they are fewer than wanted, beginnings of them, drawn at random."""
+    if len(prompts) >= wanted:
+        return list(prompts)
+    known = set(prompts)
+    beginnings = list(dict.fromkeys(text for prompt in prompts for text in _beginnings(prompt) if text not in known))
+    chosen = np.sort(rng.permutation(len(beginnings))[: wanted - len(prompts)])
+    return [*prompts, *(beginnings[i] for i in chosen)]
+
+
+def allot(prompts: Sequence[str], audited: int, honest: int, rng: np.random.Generator, *, cut: bool = True) -> Allotment:
+    """Deal prompts to endpoint and reference at random. Where they do not suffice, `cut` lets beginnings of prompts join them.
 
     Which prompt goes where is what makes honest and audited distances exchangeable, beginnings of one prompt included.
 
@@ -83,12 +93,8 @@ def allot(prompts: Sequence[str], audited: int, honest: int, rng: np.random.Gene
         AuditError: there are fewer than `FEWEST` for either, with the number needed.
     """
     wanted = audited + honest
-    pool = list(prompts)
-    beginnings = list(dict.fromkeys(text for prompt in prompts for text in _beginnings(prompt) if text not in set(prompts)))
-    if len(pool) < wanted:
-        chosen = np.sort(rng.permutation(len(beginnings))[: wanted - len(pool)])
-        pool += [beginnings[i] for i in chosen]
-    cut = max(0, len(pool) - len(prompts))
+    pool = pool_of(prompts, wanted, rng) if cut else list(prompts)
+    joined = len(pool) - len(prompts)
     order = rng.permutation(len(pool))
     n = min(audited, max(FEWEST, round(len(pool) * audited / wanted)))
     first, second = order[:n], order[n : n + honest]
@@ -97,7 +103,7 @@ def allot(prompts: Sequence[str], audited: int, honest: int, rng: np.random.Gene
             f"{len(prompts)} prompts make {len(pool)} different questions; an audit needs {2 * FEWEST} or more, half of them "
             f"for the reference. Name a file with more or longer prompts."
         )
-    return Allotment(tuple(pool[i] for i in first), tuple(pool[i] for i in second), cut, (audited, honest))
+    return Allotment(tuple(pool[i] for i in first), tuple(pool[i] for i in second), joined, (audited, honest))
 
 
 def _beginnings(prompt: str) -> list[str]:

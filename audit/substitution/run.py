@@ -6,13 +6,13 @@ Knows nothing about the command line or report formats.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
-from llm_audit.endpoints.records import Ask, Cost, Failure, Reply, Source, Surface
+from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.errors import AuditError
 from llm_audit.results import Cost as Spent
 from llm_audit.results import (
@@ -28,22 +28,18 @@ from llm_audit.results import (
     Substitution,
     Verdict,
 )
-from llm_audit.scoring.tokens import Decoding
-from llm_audit.substitution import conformance, distance, judge, measure
+from llm_audit.substitution import conformance, distance, judge
 from llm_audit.substitution.judge import Distances
-from llm_audit.substitution.measure import Progress, silent
 from llm_audit.substitution.prompts import FEWEST, Allotment, allot, digest
-from llm_audit.substitution.reference import Reference
+from llm_audit.substitution.questions import questions, texts
 from llm_audit.substitution.settings import Settings
+from llm_audit.substitution.yardstick import Progress, Yardstick, silent
 
 BATCH = 10
 """Requests after which a sequential audit looks whether it may stop."""
 
 MOST_MISSING = 0.1
 """Share of questions without a comparable answer above which nothing is called consistent."""
-
-REFERENCE_DRAWS = 10
-"""Answers of the reference to each prompt of the text tests."""
 
 LIMITS = (
     "Inconsistent means that the stated null hypothesis fails for the requests that were made: another model, other weights, "
@@ -73,7 +69,7 @@ class _Gathered:
 def audit(
     source: Source,
     capabilities: Capabilities,
-    reference: Reference,
+    yardstick: Yardstick,
     prompts: Sequence[str],
     settings: Settings,
     progress: Progress = silent,
@@ -82,8 +78,8 @@ def audit(
 
     Args:
         source: the endpoint, or the journal of one.
-        capabilities: of its surface that `reference` is asked on, too.
-        reference: the model that it is said to serve.
+        capabilities: of its surface that `yardstick` is asked on, too.
+        yardstick: what the endpoint is held against.
         prompts: best drawn from real traffic.
         settings: fixed beforehand.
         progress: gets the stage and the share of it that is done.
@@ -91,51 +87,59 @@ def audit(
     Raises:
         AuditError: the settings or prompts cannot come to a decision.
     """
-    check(settings)
-    surface = capabilities.chat if reference.surface == "chat" else capabilities.completions
+    allotment = deal(yardstick, prompts, settings)
+    surface = capabilities.chat if yardstick.surface == "chat" else capabilities.completions
     gathered = _Gathered([], [], [])
-    allotment = allot(prompts, settings.requests, settings.honest, settings.generator("prompts"))
     if surface is not None:
         if surface.deterministic is False:
             gathered.notes.append("Repeats of one request at temperature 0 gave different texts.")
-        foreign = _distances(source, surface, reference, allotment, settings, gathered, progress)
-        texts = settings.prompts_of_texts(surface.top_logprobs)
-        if texts and not foreign:
-            _texts(source, reference, prompts, replace(settings, texts=texts), gathered, progress)
+        foreign = _distances(source, surface, yardstick, allotment, settings, gathered, progress)
+        count = settings.prompts_of_texts(surface.top_logprobs)
+        if count and not foreign:
+            _texts(source, yardstick, prompts, count, settings, gathered, progress)
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
     if replies:
         gathered.results.append(conformance.conformance(gathered.outcomes, source.model))
-    return _concluded(source, capabilities, reference, allotment, settings, gathered)
+    return _concluded(source, capabilities, yardstick, allotment, settings, gathered)
 
 
-def check(settings: Settings) -> None:
-    """Refuse settings under which nothing could be found. Raises AuditError."""
+def deal(yardstick: Yardstick, prompts: Sequence[str], settings: Settings) -> Allotment:
+    """Which prompts go where; the same at every call. Call it before anything is asked.
+
+    Raises:
+        AuditError: nothing could be found under these settings, or the prompts are too few.
+    """
     if settings.requests > settings.honest:
         raise AuditError("There are more requests than honest answers to hold them against; ask for --honest as many or more.")
-    if len(settings.precisions) < 2:
+    if len(yardstick.allowed) < 2:
         raise AuditError(
-            "One allowed precision gives no honest distance: how far may an honest endpoint be from it? Allow two or more."
+            f"One {yardstick.words.variant} gives no honest distance: how far may an honest endpoint be from it? Allow two or "
+            "more."
         )
+    return allot(prompts, settings.requests, settings.honest, settings.generator("prompts"), cut=yardstick.cuts)
 
 
 def _distances(
     source: Source,
     surface: SurfaceCapabilities,
-    reference: Reference,
+    yardstick: Yardstick,
     allotment: Allotment,
     settings: Settings,
     gathered: _Gathered,
     progress: Progress,
 ) -> str:
-    """AUD401 and AUD402 into `gathered`. Returns why the reference is no reference for this endpoint, or ""."""
+    """AUD401 and AUD402 into `gathered`. Returns why the yardstick is none for this endpoint, or ""."""
     wanted = min(settings.alternatives, surface.top_logprobs)
-    asks = measure.questions(allotment.audited, surface, settings.tokens, wanted or None)
+    if yardstick.alternatives is not None:
+        wanted = min(wanted, yardstick.alternatives)
+    asks = questions(allotment.audited, surface, settings.tokens, wanted or None)
     step = BATCH if settings.sequential else len(asks)
     level = settings.alpha / (3 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
-    honest: dict[str, np.ndarray] | None = None
+    honest: Mapping[str, np.ndarray] | None = None
     found: Distances | None = None
     replies: list[Reply] = []
     k = asked = 0
+    gathered.missing = 1.0  # until something could be compared: texts alone must not stand for it
     for start in range(0, len(asks), step):
         outcomes = source.ask(asks[start : start + step], lambda share: progress("Asking the endpoint", share))
         gathered.outcomes += outcomes
@@ -143,27 +147,26 @@ def _distances(
         replies += [outcome for outcome in outcomes if isinstance(outcome, Reply)]
         if not replies:
             continue
-        if foreign := conformance.foreign(replies, reference.vocabulary):
+        if foreign := yardstick.foreign(replies):
             gathered.results.clear()
             gathered.notes.append(foreign)
             return foreign
         k = k or (min(wanted, distance.granted(replies)) if wanted else 0)
-        answers = measure.comparable(replies, reference, k)
-        if len(answers) < FEWEST:
+        compared = yardstick.comparable(replies, k)
+        if len(compared) < FEWEST:
             continue
         if honest is None:
-            honest = measure.honest_distances(reference, allotment.honest, settings, k, progress)
+            honest = yardstick.honest(allotment.honest, k, progress)
             if min(map(len, honest.values())) < FEWEST:
                 gathered.notes.append("The reference ends most answers at once; no honest distances could be measured.")
                 return ""
-        endpoint = measure.endpoint_distances(reference, answers, settings, k, progress)
         found = Distances(
-            "distance" if k else "margin",
-            "nats per alternative" if k else "nats per token",
-            endpoint,
+            yardstick.words,
+            *yardstick.measures(k),
+            yardstick.distances(compared, k, progress),
             honest,
-            tuple(reply.ask.name for reply, _ in answers),
-            asked - len(answers) - measure.ended_alike(replies, reference, k),
+            tuple(reply.ask.name for reply in compared),
+            asked - len(compared) - yardstick.ended_alike(replies, k),
         )
         first = judge.compare(found, settings.generator)
         gathered.results = [first]
@@ -171,7 +174,7 @@ def _distances(
             gathered.notes.append(f"The audit stopped after {asked} of {len(asks)} requests: AUD401 sufficed.")
             break
     if found is None:
-        usable = len(measure.comparable(replies, reference, k)) if replies else 0
+        usable = len(yardstick.comparable(replies, k))
         gathered.notes.append(f"{usable} answers can be compared; AUD401 and AUD402 need {FEWEST}.")
         return ""
     if not k:
@@ -185,67 +188,31 @@ def _distances(
 
 def _texts(
     source: Source,
-    reference: Reference,
+    yardstick: Yardstick,
     prompts: Sequence[str],
+    count: int,
     settings: Settings,
     gathered: _Gathered,
     progress: Progress,
 ) -> None:
-    """AUD403 and AUD404 into `gathered`: what the endpoint writes at temperature 1, against what the reference writes."""
-    rng = settings.generator("text prompts")
-    chosen = [prompts[i] for i in rng.permutation(len(prompts))[: settings.texts]]
-    asks = [
-        Ask(f"text {number}, draw {draw}", prompt, reference.surface, settings.text_tokens, 1.0, seed=number * 1000 + draw)
-        for number, prompt in enumerate(chosen, start=1)
-        for draw in range(1, settings.draws + 1)
-    ]
+    """AUD403 and AUD404 into `gathered`: what the endpoint writes at temperature 1, against what it should."""
+    pool = yardstick.text_prompts(prompts)
+    chosen = [pool[i] for i in settings.generator("text prompts").permutation(len(pool))[:count]]
+    asks = texts(chosen, yardstick.surface, settings.text_tokens, settings.draws)
     outcomes = source.ask(asks, lambda share: progress("Asking for texts", share))
     gathered.outcomes += outcomes
-    texts = [(outcome.ask.prompt, outcome.text) for outcome in outcomes if isinstance(outcome, Reply)]
-    complete = [prompt for prompt in chosen if sum(asked == prompt for asked, _ in texts) == settings.draws]
+    written = [(outcome.ask.prompt, outcome.text) for outcome in outcomes if isinstance(outcome, Reply)]
+    complete = {prompt for prompt in chosen if sum(asked == prompt for asked, _ in written) == settings.draws}
     if len(complete) < FEWEST:
         gathered.notes.append(f"{len(complete)} prompts have all their texts; AUD403 and AUD404 need {FEWEST}.")
         return
-    texts = [(prompt, text) for prompt, text in texts if prompt in set(complete)]
-    drawn = reference.draw(
-        [prompt for prompt in complete for _ in range(REFERENCE_DRAWS)],
-        settings.text_tokens,
-        Decoding(),
-        int(settings.generator("reference texts").integers(2**31)),
-        lambda share: progress("Texts of the reference", share),
-    )
-    own = [(answer.prompt, reference.tokenizer.decode(list(answer.token_ids))) for answer in drawn]
-    first = dict(reversed(texts))
-    scores = log_ranks(reference, [*first.items(), *own], progress)
-    gathered.results.append(
-        judge.rank_uniformity(
-            [scores[item] for item in first.items()],
-            [[scores[item] for item in own if item[0] == prompt] for prompt in first],
-            settings.generator("text ranks"),
-        )
-    )
-    fewer = [item for at, item in enumerate(own) if at % REFERENCE_DRAWS < settings.draws]
-    gathered.results.append(judge.same_texts(texts, fewer, settings.generator("permutations")))
-
-
-def log_ranks(
-    reference: Reference, texts: Sequence[tuple[str, str]], progress: Progress = silent
-) -> dict[tuple[str, str], float]:
-    """(prompt, text) -> mean log-rank of its tokens under the reference, read anew from the text on both sides; 0 if empty."""
-    different = list(dict.fromkeys(texts))
-    answers = [reference.reread(prompt, text) for prompt, text in different]
-    full = [answer for answer in answers if answer.token_ids]
-    scored = iter(reference.scores(full, "f32", 0, lambda share: progress("Ranks of texts", share)))
-    return {
-        text: float(np.mean(np.log(next(scored).rank))) if answer.token_ids else 0.0
-        for text, answer in zip(different, answers, strict=True)
-    }
+    gathered.results += yardstick.text_tests([pair for pair in written if pair[0] in complete], settings, progress)
 
 
 def _concluded(
     source: Source,
     capabilities: Capabilities,
-    reference: Reference,
+    yardstick: Yardstick,
     allotment: Allotment,
     settings: Settings,
     gathered: _Gathered,
@@ -267,10 +234,10 @@ def _concluded(
         )
     elif passed:
         served, verdict = Served.CONSISTENT, Verdict.PASS
-        summary = f"No test tells the endpoint from {reference.stored.name}. {passed[0].reason}"
+        summary = f"No test tells the endpoint from {yardstick.name}. {passed[0].reason}"
     else:
         served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
-        why = _why_not(capabilities, reference.surface, failures, gathered.notes)
+        why = _why_not(capabilities, yardstick.surface, failures, gathered.notes)
         summary = f"Not measured: {why} Nothing was shown either way."
     if gathered.mixture is not None and served is not Served.NOT_MEASURED:
         rate = gathered.mixture
@@ -282,20 +249,19 @@ def _concluded(
         if isinstance(outcome, Reply)
         for defect in outcome.defects
     ]
-    allowed = tuple(f"{reference.stored.name}, {name}" for name in settings.precisions)
     return Substitution(
         verdict=verdict,
         served=served,
         summary=summary,
-        claim=f"Does the endpoint serve {reference.stored.name} when asked for {source.model}?",
+        claim=f"Does the endpoint serve {yardstick.name} when asked for {source.model}?",
         endpoint=next((fact.value for fact in source.facts if fact.name == "Endpoint"), "a journal"),
         model=source.model,
-        allowed=allowed,
+        allowed=yardstick.allowed,
         tests=results,
         mixture=gathered.mixture,
         points=gathered.points,
         capabilities=capabilities.facts,
-        facts=(*_facts(reference, allotment, settings), *source.facts),
+        facts=(*_facts(yardstick, allotment, settings), *source.facts),
         cost=spent(source.cost),
         failures=tuple(
             FailedRequest(request=one.ask.name, kind=one.kind, reason=one.reason, attempts=one.attempts) for one in failures
@@ -323,15 +289,16 @@ def _why_not(capabilities: Capabilities, surface: Surface, failures: Sequence[Fa
     return notes[-1] if notes else "there was nothing to compare."
 
 
-def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tuple[Fact, ...]:
+def _facts(yardstick: Yardstick, allotment: Allotment, settings: Settings) -> tuple[Fact, ...]:
     chosen = {key: value for key, value in asdict(settings).items() if key not in ("precisions", "seed")}
     return (
         Fact(name="Fixed before the first request", value=json.dumps(chosen)[1:-1].replace('"', "")),
-        Fact(name="Reference", value=f"{reference.stored.name}, digest {reference.stored.digest[:12]}, on {reference.surface}"),
+        *yardstick.facts,
         Fact(
             name="Questions",
-            value=f"{len(allotment.audited)} to the endpoint and {len(allotment.honest)} to the reference, dealt at random; "
-            f"{allotment.cut} of them are beginnings of prompts; SHA-256 {digest(allotment.audited + allotment.honest)[:12]}",
+            value=f"{len(allotment.audited)} to the endpoint and {len(allotment.honest)} for honest distances, dealt at "
+            f"random; {allotment.cut} of them are beginnings of prompts; SHA-256 "
+            f"{digest(allotment.audited + allotment.honest)[:12]}",
         ),
         Fact(name="Multiplicity", value="Holm over the tests that have a p-value"),
         Fact(name="Seed", value=settings.seed),

@@ -28,9 +28,10 @@ from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.store import Store, StoredModel
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.stats import exceedance, kernels, online, ranks
-from llm_audit.substitution import measure, run
+from llm_audit.substitution import run
+from llm_audit.substitution.local import LocalModel
+from llm_audit.substitution.questions import questions
 from llm_audit.substitution.reference import Reference
-from llm_audit.substitution.run import log_ranks
 from llm_audit.substitution.settings import Settings
 from tests.benchmarks.corpus import humans
 
@@ -66,7 +67,7 @@ def prompts_for(model: StoredModel, count: int) -> list[str]:
 
 
 def record(
-    model: StoredModel, reference: Reference, settings: Settings, prompts: Sequence[str], name: str, texts: int
+    model: StoredModel, yardstick: LocalModel, settings: Settings, prompts: Sequence[str], name: str, texts: int
 ) -> Recorded:
     kind, noise, _ = SERVED[name]
     folder = cache_root() / "benchmarks" / "gguf"
@@ -75,15 +76,15 @@ def record(
         source = Endpoint(url, "fixture")
         surface = probe(source).completions
         assert surface is not None
-        replies = source.ask(measure.questions(prompts, surface, settings.tokens, settings.alternatives))
+        replies = source.ask(questions(prompts, surface, settings.tokens, settings.alternatives))
         asks = [
             Ask(f"text {i} {draw}", prompt, "completions", TEXT_TOKENS, 1.0, seed=1000 * i + draw)
             for i, prompt in enumerate(prompts[:texts])
             for draw in range(DRAWS)
         ]
         drawn = [reply for reply in source.ask(asks) if isinstance(reply, Reply)]
-    answers = measure.comparable([reply for reply in replies if isinstance(reply, Reply)], reference, settings.alternatives)
-    distances = measure.endpoint_distances(reference, answers, settings, settings.alternatives)
+    answers = yardstick.comparable([reply for reply in replies if isinstance(reply, Reply)], settings.alternatives)
+    distances = yardstick.distances(answers, settings.alternatives)
     by_prompt: dict[str, list[str]] = {}
     for reply in drawn:
         by_prompt.setdefault(reply.ask.prompt, []).append(reply.text)
@@ -126,11 +127,11 @@ def needed(rejected: np.ndarray) -> str:
     return str(enough[0] + 1) if len(enough) else f"> {rejected.shape[1]} ({rejected.mean(axis=0)[-1]:.2f})"
 
 
-def text_tests(reference: Reference, texts: dict[str, list[str]], own: dict[str, list[str]]) -> tuple[str, str]:
+def text_tests(yardstick: LocalModel, texts: dict[str, list[str]], own: dict[str, list[str]]) -> tuple[str, str]:
     """Requests that RUT and MMD need, prompts drawn anew 200 times."""
     rng, prompts = np.random.default_rng(2), [prompt for prompt in texts if len(texts[prompt]) == DRAWS]
     pairs = [(prompt, text) for prompt in prompts for text in (texts[prompt][0], *own[prompt])]
-    scores = log_ranks(reference, pairs)
+    scores = yardstick.log_ranks(pairs)
     table = np.array([[scores[prompt, text] for text in (texts[prompt][0], *own[prompt])] for prompt in prompts])
     rut = []
     for _ in range(200):
@@ -158,7 +159,9 @@ def live(model: StoredModel, reference: Reference, prompts: Sequence[str], each:
             for seed in range(each):
                 source = Endpoint(url, "fixture")
                 settings = Settings(requests=30, honest=100, texts=15, seed=f"{kind} {seed}")
-                found = run.audit(source, probe(source), reference, prompts, settings)
+                found = run.audit(
+                    source, probe(source), LocalModel(reference, settings.precisions, settings.tokens), prompts, settings
+                )
                 accused += found.served is not Served.CONSISTENT
     print(f"\n{accused} of {3 * each} live audits of honest servers (F32, F16, BF16; default attention) were not consistent.")
 
@@ -174,7 +177,8 @@ def main(which: str, effects: bool, texts: int) -> None:
     if which == "fixture":
         settings = replace(settings, precisions=("f32", "f16", "bf16"))
     prompts = prompts_for(model, HONEST + (REQUESTS if which == "smollm2" else 180))
-    honest = measure.honest_distances(reference, prompts, settings, settings.alternatives)
+    yardstick = LocalModel(reference, settings.precisions, settings.tokens)
+    honest = yardstick.honest(prompts, settings.alternatives)
     print(f"honest: {', '.join(f'{name} {values.mean():.3g} (max {values.max():.3g})' for name, values in honest.items())}")
     own: dict[str, list[str]] = {}
     if texts:
@@ -188,11 +192,11 @@ def main(which: str, effects: bool, texts: int) -> None:
     # The large model takes minutes a file: the reference's half precisions are emulated by a CPU.
     for name in SERVED if which == "fixture" else ["F32", "q8", "q5", "q4"]:
         recorded[name] = record(
-            model, reference, settings, prompts[: len(prompts) if which == "fixture" else REQUESTS], name, texts
+            model, yardstick, settings, prompts[: len(prompts) if which == "fixture" else REQUESTS], name, texts
         )
         distances = recorded[name].distances
         paths, p_values = audits(distances, honest, None, 0.0, most)
-        by_text = text_tests(reference, recorded[name].texts, own) if texts else ("–", "–")
+        by_text = text_tests(yardstick, recorded[name].texts, own) if texts else ("–", "–")
         print(row(name, distances, paths, p_values, by_text), flush=True)
         ranked = np.max([_ranked(values, honest[each]) for each, values in distances.items()], axis=0)
         if SERVED[name][2]:

@@ -13,8 +13,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from fixtures.membership import grammar
-from fixtures.servers.chaos import chaos
-from fixtures.servers.proxy import mixing
+from fixtures.servers.chaos import BEHAVIOURS, chaos
+from fixtures.servers.gguf import write
+from fixtures.servers.llama import serve
+from fixtures.servers.proxy import Exchange, mixing, proxy
+from llm_audit.scoring.store import StoredModel
 from tests.cli.tool import Outcome, Tool, sentence
 from tests.servers.conftest import MODEL, cheap, honest, ladder, model
 
@@ -163,6 +166,20 @@ def test_what_is_left_out_is_not_called_consistent(tool: Tool, honest: str, prom
     assert found["mixture"]["upper"] > 0.5
 
 
+def test_texts_do_not_stand_for_questions_that_were_never_answered(tool: Tool, honest: str, prompts: Path) -> None:
+    def answer(exchange: Exchange) -> None:
+        if json.loads(exchange.body)["max_tokens"] == 5:  # the questions, not the probe's nor the texts
+            BEHAVIOURS["500"](exchange)
+        else:
+            exchange.send(exchange.genuine())
+
+    wanted = ("--requests", 12, "--honest", 45, "--tokens", 5, "--texts", 12, "--attempts", 1)
+    with proxy(honest, answer) as spoilt:
+        found = audit(tool, spoilt.url, *ON, "--prompts", prompts, *wanted, code=3)
+    assert found["served"] == "not_measured" and "100% of the questions" in found["summary"]
+    assert by_rule(found)["AUD404"]["verdict"] == "pass" and len(found["failures"]) == 12
+
+
 def test_defective_evidence_is_named_and_not_averaged_in(tool: Tool, honest: str, prompts: Path) -> None:
     with chaos(honest, "logprobs-9999", range(20, 21)) as proxy:
         found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=0)
@@ -203,6 +220,9 @@ def test_a_budget_too_small_is_not_measured_and_keeps_what_it_has(
         ("audit http://user:pw@host --model fixture --prompts {prompts}", "password"),
         ("audit nonsense --model fixture --prompts {prompts}", "no web address"),
         ("audit {url} --model fixture --prompts {prompts} -o r.docx", "r.docx"),
+        ("audit {url} --model fixture --prompts {prompts} --trusted {one}", "--trusted brings its own prompts"),
+        ("audit {url} --model fixture --trusted {one}", "--trusted brings"),
+        ("record {url} --model fixture --prompts {prompts}", "Name a --journal"),
         ("plan --effect nonsense", "no measured effect"),
         ("watch {url} --model fixture --baseline {one}", "no baseline"),
     ],
@@ -244,6 +264,58 @@ def test_an_unreachable_host_is_said_in_a_sentence(tool: Tool) -> None:
     found = tool("substitution", "probe", "http://127.0.0.1:9", "--model", "fixture", "--attempts", 1)
     assert found.code == 3
     assert "no answers" in found.out
+
+
+@pytest.fixture(scope="module")
+def half(model: StoredModel, ladder: Path) -> Iterator[str]:
+    """The same model in half precision: another honest machine."""
+    with serve(write(model, "BF16", ladder)) as url:
+        yield url
+
+
+def record(tool: Tool, url: str, prompts: Path, journal: Path, *more: object) -> Outcome:
+    options = ("--model", "fixture", "--surface", "completions", "--questions", 60, "--tokens", 4, "--journal", journal)
+    return tool("substitution", "record", url, "--prompts", prompts, *options, *more)
+
+
+def test_trusted_endpoints_are_a_yardstick_without_a_model(
+    tool: Tool, model: StoredModel, ladder: Path, honest: str, half: str, cheap: str, prompts: Path, tmp_path: Path
+) -> None:
+    journals = [tmp_path / "f32.jsonl", tmp_path / "bf16.jsonl"]
+    for url, journal in zip((honest, half), journals, strict=True):
+        kept = record(tool, url, prompts, journal, "--repeats", 1, "--texts", 12)
+        assert kept.code == 0 and f"120 answers are in {journal}" in kept.out.replace("\n", "")
+    options = ("--model", "fixture", "--requests", 15, "--honest", 45, "--tokens", 4, "--texts", 12)
+    trusted = [item for journal in journals for item in ("--trusted", journal)]
+    with serve(write(model, "F16", ladder)) as third:
+        same = audit(tool, third, *trusted, *options, code=0)
+    assert same["served"] == "consistent" and set(by_rule(same)) == {"AUD401", "AUD402", "AUD404", "AUD406"}
+    assert sum(fact["name"] == "Trusted endpoint" for fact in same["facts"]) == 2 and len(same["allowed"]) == 2
+    assert by_rule(same)["AUD401"]["null"] == "The endpoint answers as the trusted endpoints do."
+    page = tmp_path / "report.html"
+    other = audit(tool, cheap, *trusted, *options, "--journal", tmp_path / "cheap.jsonl", "-o", page, code=1)
+    assert other["served"] == "inconsistent" and other["mixture"]["lower"] > 0.3 and "trusted answer" in page.read_text()
+    assert audit(tool, *trusted, *options[2:], "--replay", tmp_path / "cheap.jsonl", code=1) == other
+    with chaos(honest, "logprobs-dropped", range(10**6)) as proxy:
+        hidden = audit(tool, proxy.url, *trusted, *options, code=0)
+    assert by_rule(hidden)["AUD401"]["effect"]["unit"] == "of the answer"
+
+
+def test_one_trusted_endpoint_that_never_varies_is_no_yardstick(tool: Tool, honest: str, prompts: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "one.jsonl"
+    assert record(tool, honest, prompts, journal, "--concurrency", 1).code == 0
+    outcome = tool("substitution", "audit", honest, "--model", "fixture", "--trusted", journal, "--tokens", 4)
+    assert outcome.code == 2 and "record a second trusted endpoint" in sentence(outcome)
+
+
+def test_a_recording_with_gaps_says_so_and_is_completed_by_the_same_command(
+    tool: Tool, honest: str, prompts: Path, tmp_path: Path
+) -> None:
+    journal = tmp_path / "gaps.jsonl"
+    gaps = record(tool, honest, prompts, journal, "--max-requests", 40)
+    assert gaps.code == 3 and "questions got no answer" in gaps.err
+    whole = record(tool, honest, prompts, journal)
+    assert whole.code == 0 and "120 answers" in whole.out
 
 
 @pytest.mark.parametrize("effect", ["q8", "q4"])

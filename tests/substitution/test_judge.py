@@ -10,6 +10,7 @@ import pytest
 from llm_audit.results import Result, Verdict
 from llm_audit.substitution import judge
 from llm_audit.substitution.judge import Distances
+from llm_audit.substitution.local import WORDS
 
 
 def generator(seed: int) -> Callable[[str], np.random.Generator]:
@@ -18,7 +19,7 @@ def generator(seed: int) -> Callable[[str], np.random.Generator]:
 
 def distances(endpoint: dict[str, np.ndarray], honest: dict[str, np.ndarray]) -> Distances:
     n = len(next(iter(endpoint.values())))
-    return Distances("distance", "nats", endpoint, honest, tuple(f"question {i}" for i in range(n)))
+    return Distances(WORDS, "distance", "nats", endpoint, honest, tuple(f"question {i}" for i in range(n)))
 
 
 def test_an_endpoint_like_one_allowed_precision_is_no_finding_however_far_from_the_others() -> None:
@@ -98,9 +99,9 @@ def test_texts_and_ranks_of_the_same_law_and_of_another() -> None:
     def texts(letters: str) -> list[tuple[str, str]]:
         return [(f"p{i}", "".join(rng.choice(list(letters), 30))) for i in range(15) for _ in range(5)]
 
-    same = judge.same_texts(texts("abcdef"), texts("abcdef"), rng, 199)
-    other = judge.same_texts(texts("abcdefgh"), texts("abcdef"), rng, 199)
+    same = judge.same_texts(texts("abcdef"), texts("abcdef"), rng, WORDS, 199)
+    other = judge.same_texts(texts("abcdefgh"), texts("abcdef"), rng, WORDS, 199)
     assert same.p_value is not None and same.p_value > 0.01 and other.p_value == other.p_floor == 1 / 200
-    ranked = judge.rank_uniformity(rng.normal(3, 1, 40), rng.normal(0, 1, (40, 10)), rng)
+    ranked = judge.rank_uniformity(rng.normal(3, 1, 40), rng.normal(0, 1, (40, 10)), rng, WORDS)
     assert ranked.p_value is not None and ranked.p_value < 0.001 and ranked.effect and ranked.effect.value > 0.9
-    assert judge.rank_uniformity(rng.normal(size=40), rng.normal(size=(40, 10)), rng).p_value > 0.01  # type: ignore[operator]
+    assert judge.rank_uniformity(rng.normal(size=40), rng.normal(size=(40, 10)), rng, WORDS).p_value > 0.01  # type: ignore[operator]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import click
 from typing_extensions import Unpack
@@ -19,7 +19,19 @@ from llm_audit.cli.options import (
     stages,
 )
 from llm_audit.cli.substitution import SUBSTITUTION
-from llm_audit.cli.substitution.common import ALPHA, Asked, check_outputs, choose_surface, endpoint_options, source_of
+from llm_audit.cli.substitution.common import (
+    ALPHA,
+    TOKENS,
+    Asked,
+    check_outputs,
+    choose_surface,
+    endpoint_options,
+    prompts_option,
+    source_of,
+)
+
+if TYPE_CHECKING:
+    from llm_audit.scoring.session import Session
 
 HELP = (
     SUBSTITUTION["audit"]
@@ -33,17 +45,18 @@ HELP = (
 
 
 @click.command(help=HELP, short_help=SUBSTITUTION["audit"])
-@click.option(
-    "--prompts",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="One a line, or JSON lines with prompt or text; best from real traffic.",
-)
+@prompts_option(required=False)
 @click.option(
     "--reference",
     metavar="MODEL",
     help="What the endpoint is said to serve: folder, or org/name@commit. Default: the embedded model.",
+)
+@click.option(
+    "--trusted",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="JOURNAL",
+    help="Instead of a model here: recorded answers (`llm-audit substitution record`) and their prompts; repeatable.",
 )
 @click.option(
     "--surface",
@@ -60,7 +73,7 @@ HELP = (
     show_default=True,
     help="Questions that the reference answers for comparison.",
 )
-@click.option("--tokens", type=click.IntRange(1), default=8, show_default=True, help="Of each answer.")
+@TOKENS
 @click.option(
     "--allow",
     "precisions",
@@ -82,7 +95,8 @@ HELP = (
 @output_options
 @computing_options
 def command(
-    prompts: Path,
+    prompts: Path | None,
+    trusted: tuple[Path, ...],
     reference: str | None,
     surface: str,
     requests: int,
@@ -105,35 +119,45 @@ def command(
     import hashlib
     from dataclasses import replace
 
+    from llm_audit.endpoints.journal import Replay
     from llm_audit.endpoints.probe import probe
     from llm_audit.manifest import collect
     from llm_audit.results import Served
     from llm_audit.substitution import run
-    from llm_audit.substitution.prompts import allot, digest, read_prompts
+    from llm_audit.substitution.local import LocalModel
+    from llm_audit.substitution.prompts import digest, read_prompts
     from llm_audit.substitution.reference import Reference
     from llm_audit.substitution.settings import Settings
+    from llm_audit.substitution.trusted import Trusted
 
     check_outputs(outputs)
-    questions = read_prompts(prompts)
     settings = Settings(
         requests=requests, honest=honest, tokens=tokens, precisions=tuple(dict.fromkeys(precisions)), texts=texts,
         alpha=alpha, sequential=sequential,
     )  # fmt: skip
-    run.check(settings)
     with ExitStack() as stack:
-        session = stack.enter_context(scoring_session(reference, None, device, offline, no_cache))
-        stored = session.model
-        chosen = cast('Literal["chat", "completions"]', choose_surface(surface, stored.chat_template))
-        asked_of = Reference(stored, chosen, device, session.cache)
-        seed = hashlib.sha256(f"{digest(questions)} {stored.digest} {replace(settings, alpha=0.0)}".encode()).hexdigest()[:32]
+        session: Session | None = None
+        yardstick: Trusted | LocalModel
+        if trusted:
+            if prompts or reference or surface != "auto":
+                raise click.UsageError("--trusted brings its own prompts and surface, and needs no model: give no other.")
+            yardstick = Trusted([Replay(path) for path in trusted], tokens)
+            questions, known = yardstick.prompts, " ".join(yardstick.allowed)
+        elif prompts is None:
+            raise click.UsageError("Name a file of --prompts, or --trusted journals that hold theirs.")
+        else:
+            questions = read_prompts(prompts)
+            session = stack.enter_context(scoring_session(reference, None, device, offline, no_cache))
+            chosen = cast('Literal["chat", "completions"]', choose_surface(surface, session.model.chat_template))
+            yardstick = LocalModel(Reference(session.model, chosen, device, session.cache), settings.precisions, tokens)
+            known = session.model.digest
+        seed = hashlib.sha256(f"{digest(questions)} {known} {replace(settings, alpha=0.0)}".encode()).hexdigest()[:32]
         settings = replace(settings, seed=seed)
-        allot(
-            questions, requests, honest, settings.generator("prompts")
-        )  # too few prompts are refused before anything is asked
+        run.deal(yardstick, questions, settings)  # what cannot come to a decision is refused before anything is asked
         source = source_of(asked)
         progress = stack.enter_context(stages())
         found = run.audit(
-            source, probe(source), asked_of, questions, settings,
+            source, probe(source), yardstick, questions, settings,
             lambda stage, share: progress(stage, round(1000 * share), 1000),
         )  # fmt: skip
     rules = sorted({test.rule for test in found.tests})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 ALPHA = click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
                      help="Report a finding when the p-value is at most this, over all tests.")  # fmt: skip
+
+TOKENS = click.option("--tokens", type=click.IntRange(1), default=8, show_default=True, help="Of each answer.")
+
+
+def prompts_option(*, required: bool) -> Callable[[Command], Command]:
+    """The option that names the file of prompts."""
+    return click.option("--prompts", type=click.Path(path_type=Path), required=required, metavar="FILE",
+                        help="One a line, or JSON lines with prompt or text; best from real traffic.")  # fmt: skip
 
 
 class Asked(TypedDict):
