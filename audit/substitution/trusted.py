@@ -66,10 +66,11 @@ class Trusted:
         if shortest < tokens:
             raise AuditError(f"The trusted answers have {shortest} tokens at most; ask for --tokens {shortest} or fewer.")
         self.alternatives = granted(asked)
+        repeats = [_repeats(told) for told in answered]
         self._variants = {
-            f"{address}, answer {number}": by_prompt
-            for address, told in zip(self._addresses(), answered, strict=True)
-            for number, by_prompt in enumerate(_repeats(told), start=1)
+            f"trusted endpoint {at}" + (f", answer {number}" if len(found) > 1 else ""): by_prompt
+            for at, found in enumerate(repeats, start=1)
+            for number, by_prompt in enumerate(found, start=1)
         }
         if len(self._variants) < 2:
             raise AuditError(
@@ -87,10 +88,6 @@ class Trusted:
                 "may be from it is unknown: record a second trusted endpoint too."
             )
 
-    def _addresses(self) -> list[str]:
-        told = [f"{journal.url}, model {journal.model}" for journal in self._journals]
-        return [f"{address} ({number})" if told.count(address) > 1 else address for number, address in enumerate(told, start=1)]
-
     @property
     def name(self) -> str:
         """Of the trusted model."""
@@ -105,8 +102,8 @@ class Trusted:
     def facts(self) -> tuple[Fact, ...]:
         """Which endpoints they are, and when they were asked."""
         return tuple(
-            Fact(name="Trusted endpoint", value=f"{address}, asked {asked}")
-            for address, journal in zip(self._addresses(), self._journals, strict=True)
+            Fact(name=f"Trusted endpoint {at}", value=f"{journal.url}, model {journal.model}, asked {asked}")
+            for at, journal in enumerate(self._journals, start=1)
             for asked in [next((fact.value for fact in journal.facts if fact.name == "Asked"), "never")]
         )
 

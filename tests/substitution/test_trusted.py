@@ -152,7 +152,8 @@ def test_journals_that_cannot_be_a_yardstick_are_refused(tmp_path: Path) -> None
         Trusted([journal(tmp_path / "none", [])], 4)
     other = [(ask(prompt), noisy(table, rng, 1e-3)) for prompt, table in tables.items()]
     both = Trusted([journal(tmp_path / "once", once), journal(tmp_path / "other", other, "http://second/v1")], 4)
-    assert both.allowed == ("http://trusted/v1, model m, answer 1", "http://second/v1, model m, answer 1")
+    assert both.allowed == ("trusted endpoint 1", "trusted endpoint 2")
+    assert [fact.value.split(",")[0] for fact in both.facts] == ["http://trusted/v1", "http://second/v1"]
 
 
 def test_tokens_with_no_name_in_common_are_foreign(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def command(
             if prompts or reference or surface != "auto":
                 raise click.UsageError("--trusted brings its own prompts and surface, and needs no model: give no other.")
             yardstick = Trusted([Replay(path) for path in trusted], tokens)
-            questions, known = yardstick.prompts, " ".join(yardstick.allowed)
+            questions, known = yardstick.prompts, " ".join(fact.value for fact in yardstick.facts)
         elif prompts is None:
             raise click.UsageError("Name a file of --prompts, or --trusted journals that hold theirs.")
         else:
