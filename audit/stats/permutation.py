@@ -273,11 +273,6 @@ def pairs_needed(alpha: float, versions: int = 2) -> int:
     return _first(alpha, lambda n: versions**n)
 
 
-def per_side_needed(alpha: float) -> int:
-    """The smallest n with 1 / C(2n, n) <= alpha: units of either label."""
-    return _first(alpha, lambda n: math.comb(2 * n, n))
-
-
 def bootstrap_mean(
     values: ArrayLike, generator: np.random.Generator, resamples: int = 2000, confidence: float = 0.95
 ) -> tuple[float, float]:

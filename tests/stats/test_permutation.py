@@ -475,7 +475,6 @@ def test_needed_sizes_by_hand() -> None:
     assert [tests.rows_needed(a) for a in (0.5, 1 / 6, 0.05, 1 / 24, 0.01, 0.001)] == [2, 3, 4, 4, 5, 7]
     assert [tests.pairs_needed(a) for a in (0.5, 0.05, 0.01, 0.001)] == [1, 5, 7, 10]
     assert [tests.pairs_needed(a, versions=10) for a in (0.1, 0.01, 0.001, 1e-12)] == [1, 2, 3, 12]
-    assert [tests.per_side_needed(a) for a in (0.5, 1 / 6, 0.05, 0.01, 0.001)] == [1, 2, 3, 5, 7]
 
 
 @given(st.integers(1, 200_000))
@@ -492,14 +491,11 @@ def test_the_needed_data_decide_and_one_fewer_do_not(alpha: float) -> None:
         n = tests.pairs_needed(alpha, k)
         perfect = np.tile(np.eye(1, k), (n, 1))
         assert tests.versions(perfect, rng).p_value <= alpha < tests.versions(perfect[1:], rng).p_value
-    n = tests.per_side_needed(alpha)
-    p = [tests.two_sample(np.arange(2 * each), np.arange(2 * each) >= each, rng).p_value for each in (n, n - 1)]
-    assert p[0] <= alpha < p[1]
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, np.nan])
 def test_needed_sizes_refuse_impossible_levels(alpha: float) -> None:
-    for needed in (tests.draws_needed, tests.rows_needed, tests.pairs_needed, tests.per_side_needed):
+    for needed in (tests.draws_needed, tests.rows_needed, tests.pairs_needed):
         with pytest.raises(ValueError, match="between 0 and 1"):
             needed(alpha)
 
