@@ -54,23 +54,31 @@ def parse(text: str, name: str) -> Framework:
     except tomllib.TOMLDecodeError as error:
         raise AuditError(f"{name} is not valid TOML: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        raise AuditError(f"{name}, line {_line(text, first['loc'], first['input'])}: {_complaint(first)}.") from error
+        # A misspelt key is reported twice: as unknown and, of the right name, as missing. The first helps more.
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        place = first["loc"][:-1] if first["type"] == "missing" else first["loc"]
+        raise AuditError(f"{name}, line {_line(text, place, first['input'])}: {_complaint(first)}.") from error
     _check_references(framework, text, name)
     return framework
 
 
 def _check_references(framework: Framework, text: str, name: str) -> None:
     """Every source that is referred to is listed, and no two sources or requirements share an id."""
-    for table, entries in (("sources", framework.sources), ("requirements", framework.requirements)):
-        ids = [entry.id for entry in entries]
+    for table, ids in (
+        ("sources", [source.id for source in framework.sources]),
+        ("requirements", [requirement.id for requirement in framework.requirements]),
+    ):
         for number, id_ in enumerate(ids):
             if id_ in ids[:number]:
                 line = _line(text, (table, number, "id"), id_)
                 raise AuditError(f"{name}, line {line}: the id “{id_}” is taken; give each entry its own.")
     known = [source.id for source in framework.sources]
-    for table, referring in (("dates", framework.dates), ("requirements", framework.requirements)):
-        for number, entry in enumerate(referring):
+    referring: dict[str, tuple[LegalDate | Requirement, ...]] = {
+        "dates": framework.dates,
+        "requirements": framework.requirements,
+    }
+    for table, entries in referring.items():
+        for number, entry in enumerate(entries):
             if entry.source not in known:
                 line = _line(text, (table, number, "source"), entry.source)
                 hint = did_you_mean(entry.source, known)
@@ -86,7 +94,9 @@ def _complaint(error: Any) -> str:
     if kind == "missing":
         return f"the key “{key}” is missing"
     if kind == "enum":
-        return f"unknown evidence “{error['input']}”{did_you_mean(str(error['input']), Selector)}; known are {', '.join(Selector)}"
+        return (
+            f"unknown evidence “{error['input']}”{did_you_mean(str(error['input']), Selector)}; known are {', '.join(Selector)}"
+        )
     if kind == "literal_error":
         allowed = _literals(loc)
         hint = did_you_mean(str(error["input"]), allowed)
@@ -111,7 +121,7 @@ def _literals(loc: Sequence[int | str]) -> tuple[str, ...]:
 
 
 def _line(text: str, loc: Sequence[int | str], value: Any) -> int:
-    """The line of a key, or of the value in its list; where the key is missing, that of its table's head.
+    """The line of a key, or of the value in its list; of a `loc` without a key that of its table's head.
 
     tomllib keeps no lines, so the text is searched: for the table with its number, then for the key, then for the value.
     """
@@ -119,10 +129,12 @@ def _line(text: str, loc: Sequence[int | str], value: Any) -> int:
     head, keys = 0, list(loc)
     if len(loc) > 1 and loc[0] in _TABLES:
         heads = [number for number, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{loc[0]}\s*\]\]", line)]
-        head = heads[int(loc[1])] if int(loc[1]) < len(heads) else 0
+        head = heads[int(loc[1])] if int(loc[1]) < len(heads) else 0  # tables may be written inline, too
         keys = keys[2:]
-    key = next((part for part in keys if isinstance(part, str)), "")
-    found = next((n for n in range(head, len(lines)) if re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", lines[n])), head)
+    if not keys:
+        return head + 1
+    pattern = re.compile(rf"""\s*(\[+\s*)?["']?{re.escape(str(keys[0]))}["']?\s*[]=.]""")
+    found = next((number for number in range(head, len(lines)) if pattern.match(lines[number])), head)
     if isinstance(value, str) and len(keys) > 1:
-        found = next((n for n in range(found, len(lines)) if value in lines[n]), found)
+        found = next((number for number in range(found, len(lines)) if value in lines[number]), found)
     return found + 1

@@ -17,7 +17,7 @@ def false_positive_rate(report: Report) -> Seen:
         return not_testable("The report decides nothing by a test, so that no rate of errors applies.")
     told = [(place, test, _how_wrong(test)) for place, test in tests]
     silent = [place for place, _, rate in told if rate is None]
-    sentences = [f"{place.where if len(tests) < 4 else test.rule}: {rate}" for place, test, rate in told if rate]
+    sentences = [f"{test.population.name if test.population else place.where}: {rate}" for place, test, rate in told if rate]
     count = f"{fmt.count(len(tests) - len(silent))} of {fmt.plural(len(tests), 'deciding test')} state it."
     return Seen(
         Outcome.NOT_FOUND if silent else Outcome.FOUND,
@@ -29,7 +29,7 @@ def false_positive_rate(report: Report) -> Seen:
 def false_negative_rate(report: Report) -> Seen:
     """What a test misses: no report on subjects of unknown origin can hold it."""
     return not_testable(
-        "How much a test misses cannot be seen where the truth is unknown. `llm-audit bench` measures it for detectors, on texts "
+        "How much a test misses cannot be seen where the truth is unknown. llm-audit bench measures it for detectors, on texts "
         "of known origin."
     )
 
@@ -64,7 +64,11 @@ def limits_documented(report: Report) -> Seen:
     place = Pointer(where="limits of the report", path="/limits")
     if not report.limits:
         return Seen(Outcome.NOT_FOUND, ("The report states no limits.",), (place,))
-    stated = "The report states one limit; it is" if len(report.limits) == 1 else f"The report states {len(report.limits)} limits; all are"
+    stated = (
+        "The report states one limit; it is"
+        if len(report.limits) == 1
+        else f"The report states {len(report.limits)} limits; all are"
+    )
     return Seen(Outcome.FOUND, (f"{stated} printed below.",), (place,))
 
 

@@ -13,7 +13,7 @@ from llm_audit.reports import format as fmt
 from llm_audit.reports import html, json
 from llm_audit.reports.compliance.assess import assess
 from llm_audit.reports.compliance.framework import load
-from llm_audit.reports.compliance.model import ComplianceReport, Outcome
+from llm_audit.reports.compliance.model import Assessed, ComplianceReport, Outcome
 from llm_audit.results import Report
 from llm_audit.terminal import terminal_safe
 
@@ -95,7 +95,8 @@ def _markdown(found: ComplianceReport) -> Iterable[str]:
     counts = (f"{fmt.count(n)} {LABELS[outcome][1].lower()}" for outcome, n in _words(found)["tally"])
     yield f"# {_md(head.title)}"
     yield from ("", _md(head.about), "", f"**{_md(head.statement)}**", "")
-    yield f"- Audit: {_md(found.question)} {_md(fmt.moment(found.started))}, {_md(found.tool)} {_md(found.version)}, α = {found.alpha:g}"
+    yield f"- Audit: {_md(found.question)} {_md(fmt.moment(found.started))}, α = {found.alpha:g}"
+    yield f"- Tool: {_md(found.tool)} {_md(found.version)}"
     yield f"- Audit report: SHA-256 `{_code(found.report_digest)}`"
     yield f"- Framework: {_md(head.name)}, edition {head.edition}, SHA-256 `{_code(found.framework_digest)}`"
     for subject in found.subjects[:MOST]:
@@ -103,10 +104,10 @@ def _markdown(found: ComplianceReport) -> Iterable[str]:
     if len(found.subjects) > MOST:
         yield f"- and {fmt.count(len(found.subjects) - MOST)} more, in the JSON"
     yield f"- Of {fmt.plural(len(found.requirements), 'requirement')}: {', '.join(counts)}"
-    yield from ("", "| requirement | reference | binds | result |", "|---|---|---|---|")
+    yield from ("", "| requirement | reference | result | |", "|---|---|---|---|")
     for assessed in found.requirements:
-        asked = assessed.requirement
-        yield f"| {_md(asked.title)} | {_md(asked.reference)} | {BINDS[asked.binds]} | {' '.join(LABELS[assessed.result])} |"
+        asked, label = assessed.requirement, " ".join(LABELS[assessed.result])
+        yield f"| {_md(asked.title)} | {_md(asked.reference)} | {label} | {_md(assessed.words)} |"
     for assessed in found.requirements:
         yield from _requirement_markdown(assessed)
     yield from ("", "## What the results mean", "")
@@ -122,13 +123,14 @@ def _markdown(found: ComplianceReport) -> Iterable[str]:
     yield from ("", _md(head.notice), "", "Reviewed by, role, date, signature: ________________________________")
 
 
-def _requirement_markdown(assessed: Any) -> Iterable[str]:
+def _requirement_markdown(assessed: Assessed) -> Iterable[str]:
     asked = assessed.requirement
     yield from ("", f"## {_md(asked.title)}", "")
     yield f"**{' '.join(LABELS[assessed.result])}.** {_md(assessed.words)}"
     yield ""
     yield f"{_md(asked.reference)} ({CHECKED[asked.checked]}). Binds: {BINDS[asked.binds].lower()}. {_md(asked.asks)}"
-    yield f"Counts as found with {NEEDS[asked.needs]}."
+    if len(assessed.evidence) > 1:
+        yield f"Counts as found with {NEEDS[asked.needs]}."
     yield ""
     for evidence in assessed.evidence:
         yield f"- {evidence.title}: {' '.join(LABELS[evidence.outcome])}. {_md(' '.join(evidence.sentences))}"
@@ -146,8 +148,8 @@ def _md(text: str) -> str:
     line = " ".join(terminal_safe(text).split())
     line = re.sub(r"([\\`*_{}\[\]<>|~#!&])", r"\\\1", line)
     line = re.sub(r"^([-+]|\d+[.)])(?=\s|$)", lambda match: match[1][:-1] + "\\" + match[1][-1], line)
-    # An address or a name would become a link or a message to someone; a word joiner prevents both and is not seen.
-    return re.sub(r"(?<=[:@])(?=\S)|(?<=www)(?=\.)", "\u2060", line, flags=re.IGNORECASE)
+    # An address, a name or a number would become a link or a message to someone; a word joiner prevents it, unseen.
+    return re.sub(r"(?<=:)(?=//)|(?<=[@#!$~&])(?=\w)|(?<=www)(?=\.)", "\u2060", line, flags=re.IGNORECASE)
 
 
 def _code(text: str) -> str:

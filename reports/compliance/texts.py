@@ -34,13 +34,17 @@ def statistical_detection(report: Report) -> Seen:
         if (result := document.combined) and result.p_value is not None
     ]
     unjudged = len(report.documents) - len(judged)
-    left_out = [f"{fmt.plural(unjudged, 'text')} of {len(report.documents)} not judged, and so not cleared."] if unjudged else []
+    left_out = (
+        [f"{fmt.plural(unjudged, 'text')} of {len(report.documents)} not judged, and so not cleared."] if unjudged else []
+    )
     if not judged:
         return not_testable("The report judges no text by its statistics.", *left_out)
     alpha = report.manifest.alpha
     flagged = [(place, result) for place, result in judged if result.verdict is Verdict.FINDING]
     shown = sorted(flagged or judged, key=lambda entry: entry[1].p_value or 0.0)
-    sentences = [f"{fmt.count(len(flagged))} of {fmt.plural(len(judged), 'judged text')} unlike its population at α = {alpha:g}."]
+    sentences = [
+        f"{fmt.count(len(flagged))} of {fmt.plural(len(judged), 'judged text')} unlike its population at α = {alpha:g}."
+    ]
     if len(judged) > 1:
         chance = fmt.number(alpha * len(judged))
         sentences.append(f"About {chance} would be, had people like those of the populations written all of them.")
@@ -71,7 +75,9 @@ def attribution_test(report: Report) -> Seen:
             )
             pointers.append(Pointer(where=f"{document.name}, {found.candidate}", path=f"{place.path}/attributions/{number}"))
     models = len({found.candidate for _, document in tested for found in document.attributions})
-    count = f"{len(sentences)} of {fmt.plural(len(tested), 'text')} attributed to one of {fmt.plural(models, 'named candidate')}."
+    count = (
+        f"{len(sentences)} of {fmt.plural(len(tested), 'text')} attributed to one of {fmt.plural(models, 'named candidate')}."
+    )
     return Seen(
         Outcome.FOUND if sentences else Outcome.NOT_FOUND,
         (count, *some(sentences, "attributed texts")),
@@ -94,7 +100,9 @@ def length_over_200_tokens(report: Report) -> Seen:
     ]
     if uncounted := len(report.documents) - len(counted):
         sentences.append(f"{fmt.plural(uncounted, 'text')} not counted.")
-    return Seen(Outcome.FOUND if longer else Outcome.NOT_FOUND, tuple(sentences), tuple(place for place, _ in longer or counted))
+    return Seen(
+        Outcome.FOUND if longer else Outcome.NOT_FOUND, tuple(sentences), tuple(place for place, _ in longer or counted)
+    )
 
 
 def tamper_findings(report: Report) -> Seen:
