@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from llm_audit.errors import AuditError
 from llm_audit.reports.compliance import FRAMEWORKS, RENDERERS, ComplianceReport, assess, load, render_compliance
@@ -25,6 +26,10 @@ REPORTS = (
     *(factory.membership_report, factory.untouched_report, factory.shifted_report),
     *(factory.substitution_report, factory.consistent_report, factory.not_measured_report),
 )
+HOLDS_ALL = ("eu-ai-act-50", "nist-ai-600-1")
+"""Between them they ask for every kind of evidence, and for every claim."""
+
+MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 GOLDEN = Path("fixtures/golden")
 REVIEWED = "Reviewed by A. Editor on 12 November 2026."
 
@@ -153,7 +158,7 @@ def claims(text: str, framework: str) -> dict[str, str]:
 @pytest.mark.parametrize("made", REPORTS)
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_no_field_can_change_the_page(payload: str, made: Callable[[], Report]) -> None:
-    for framework in FRAMEWORKS:
+    for framework in HOLDS_ALL:
         page = render_compliance(everywhere(payload, made), framework, claims(payload, framework), ".html")
         skeleton = Skeleton(page)
         assert skeleton.elements == harmless(made, framework)
@@ -167,24 +172,27 @@ def test_no_field_can_change_the_page(payload: str, made: Callable[[], Report]) 
 @pytest.mark.parametrize("made", REPORTS)
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_no_field_can_act_in_markdown(payload: str, made: Callable[[], Report]) -> None:
-    from markdown_it import MarkdownIt
-
-    for framework in FRAMEWORKS:
+    for framework in HOLDS_ALL:
         text = render_compliance(everywhere(payload, made), framework, claims(payload, framework), ".md")
         assert terminal_safe(text) == text
         assert not re.search(r"https?://|www\.|@\w", re.sub(r"`[^`\n]*`", "", text))
         kinds = set()
-        for token in MarkdownIt("gfm-like", {"linkify": False}).parse(text):
+        for token in MARKDOWN.parse(text):
             kinds |= {token.type, *(child.type for child in token.children or ())}
         assert not kinds & {"html_block", "html_inline", "link_open", "image", "fence", "code_block", "s_open"}
 
 
 def test_a_mark_of_a_list_at_the_start_of_a_name_starts_no_list() -> None:
-    from markdown_it import MarkdownIt
-
     from llm_audit.reports.compliance.render import _md
 
     for name in ("- x", "+ x", "1. x", "12) x", "# x", "> x", "* x", "| x | y |", "~~x~~", "a@b", "see #12", "`x`"):
-        tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(_md(name))
+        tokens = MARKDOWN.parse(_md(name))
         assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"], name
         assert "".join(child.content for child in tokens[1].children or ()).replace("\u2060", "") == name
+
+
+def test_no_address_and_no_mention_becomes_a_link() -> None:
+    from llm_audit.reports.compliance.render import _md
+
+    text = _md("@octocat, a@evil.example, #12, org/repo#3, !4, www.evil.example, HTTPS://evil.example")
+    assert not re.search(r"[@#!]\w|www\.|://", text, re.IGNORECASE)
