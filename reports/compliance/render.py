@@ -34,7 +34,7 @@ MEANINGS: dict[Outcome, str] = {
 }
 
 NEEDS = {"all": "all of the evidence", "any": "any of the evidence"}
-BINDS = {"provider": "Providers", "deployer": "Deployers", "both": "Providers and deployers"}
+ADDRESSED = {"provider": "Providers", "deployer": "Deployers", "both": "Providers and deployers"}
 CHECKED = {
     "primary": "read in the primary text",
     "copy": "read in verbatim copies; check the primary text",
@@ -83,7 +83,7 @@ def _words(found: ComplianceReport) -> dict[str, Any]:
         "meanings": MEANINGS,
         "tally": [(outcome, results.count(outcome)) for outcome in Outcome],
         "needs": NEEDS,
-        "binds": BINDS,
+        "addressed": ADDRESSED,
         "checked": CHECKED,
         "stated": STATED,
         "most": MOST,
@@ -128,7 +128,7 @@ def _requirement_markdown(assessed: Assessed) -> Iterable[str]:
     yield from ("", f"## {_md(asked.title)}", "")
     yield f"**{' '.join(LABELS[assessed.result])}.** {_md(assessed.words)}"
     yield ""
-    yield f"{_md(asked.reference)} ({CHECKED[asked.checked]}). Binds: {BINDS[asked.binds].lower()}. {_md(asked.asks)}"
+    yield f"{_md(asked.reference)} ({CHECKED[asked.checked]}). Addressed to: {ADDRESSED[asked.binds].lower()}. {_md(asked.asks)}"
     if len(assessed.evidence) > 1:
         yield f"Counts as found with {NEEDS[asked.needs]}."
     yield ""
