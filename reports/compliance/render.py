@@ -128,7 +128,8 @@ def _requirement_markdown(assessed: Assessed) -> Iterable[str]:
     yield from ("", f"## {_md(asked.title)}", "")
     yield f"**{' '.join(LABELS[assessed.result])}.** {_md(assessed.words)}"
     yield ""
-    yield f"{_md(asked.reference)} ({CHECKED[asked.checked]}). Addressed to: {ADDRESSED[asked.binds].lower()}. {_md(asked.asks)}"
+    addressed = ADDRESSED[asked.binds].lower()
+    yield f"{_md(asked.reference)} ({CHECKED[asked.checked]}). Addressed to: {addressed}. {_md(asked.asks)}"
     if len(assessed.evidence) > 1:
         yield f"Counts as found with {NEEDS[asked.needs]}."
     yield ""

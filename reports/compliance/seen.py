@@ -27,11 +27,14 @@ def not_testable(*sentences: str, pointers: Iterable[Pointer] = ()) -> Seen:
 
 
 def numbers(test: Result, alpha: float) -> str:
-    """What a test came to, with what it was compared with: never a p-value alone."""
-    parts = []
+    """What a test came to, with what it was compared with: never a p-value alone.
+
+    `alpha` sets how many digits are shown. It is not printed: some tests of an audit have a threshold of their own.
+    """
+    parts = [fmt.LABELS[test.verdict][1].lower()]
     if test.p_value is not None:
         giver = "population" if test.population else "test"
-        parts.append(f"{fmt.p_statement(test.p_value, test.p_floor, alpha, giver)}, at α = {alpha:g}")
+        parts.append(fmt.p_statement(test.p_value, test.p_floor, alpha, giver))
     if test.e_value is not None:
         parts.append(f"e-value {fmt.e_value(test.e_value)}")
     if test.n is not None:
@@ -46,7 +49,7 @@ def numbers(test: Result, alpha: float) -> str:
         parts.append(fmt.draws(test.draws))
     if test.effect:
         parts.append(f"effect: {fmt.effect(test.effect)}")
-    return f"{test.rule} {test.name}: {'; '.join(parts) or 'no number'}."
+    return f"{test.rule} {test.name}: {'; '.join(parts)}."
 
 
 def some(sentences: Sequence[str], what: str) -> tuple[str, ...]:

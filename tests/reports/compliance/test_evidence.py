@@ -101,10 +101,11 @@ def test_of_a_finding_a_pass_and_a_text_that_is_too_short(selector: Selector) ->
 def test_a_p_value_is_never_printed_without_its_population_size_and_threshold() -> None:
     evidence = seen(Selector.STATISTICAL_DETECTION, with_rates(factory.report(factory.finding())))
     assert (
-        "p = 0.0005, the smallest this population can give, at α = 0.01; n = 612 tokens; compared with 1,999 documents of "
+        "finding; p = 0.0005, the smallest this population can give; n = 612 tokens; compared with 1,999 documents of "
         "192 tokens of the population essays-en (English student essays and news written before 2020)" in said(evidence)
     )
     assert "at α = 0.01 between 0.61% and 1.44% of such human texts are flagged" in said(evidence)
+    assert "1 of 1 judged text unlike its population at α = 0.01" in said(evidence)
     assert [pointer.path for pointer in evidence.pointers] == ["/documents/0/combined"]
 
 
@@ -118,7 +119,9 @@ def test_many_documents_are_counted_and_the_strongest_written_out() -> None:
     ]
     evidence = seen(Selector.STATISTICAL_DETECTION, factory.report(*documents))
     assert "8 of 200 judged texts" in said(evidence) and "About 2 would be" in said(evidence)
-    assert "1.txt: AUD100 Combination: p = 0.0005" in said(evidence) and "5 more, with larger p-values" in said(evidence)
+    assert "1.txt: AUD100 Combination: finding; p = 0.0005" in said(evidence) and "5 more, with larger p-values" in said(
+        evidence
+    )
     assert len(evidence.pointers) == 8 and len(evidence.sentences) < 9
 
 
