@@ -1,0 +1,88 @@
+"""From an audit report and a framework to a compliance report. A pure function: equal inputs, equal outputs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from llm_audit.errors import AuditError
+from llm_audit.reports import json
+from llm_audit.reports.compliance.evidence import CLAIMED, look
+from llm_audit.reports.compliance.framework import did_you_mean
+from llm_audit.reports.compliance.model import (
+    Assessed,
+    Claim,
+    ComplianceReport,
+    Framework,
+    Head,
+    Outcome,
+    Requirement,
+    Subject,
+    together,
+)
+from llm_audit.results import Report
+
+
+def assess(
+    report: Report,
+    framework: Framework,
+    framework_digest: str,
+    claims: Mapping[str, str] | None = None,
+    report_digest: str | None = None,
+) -> ComplianceReport:
+    """What one audit report shows of a framework's requirements.
+
+    `claims` are the user's own statements by name (`Claim`): printed as unverified, without influence on any result.
+    `report_digest` is the SHA-256 of the report's file; None: of the report as `render_json` writes it.
+
+    Raises:
+        AuditError: a claim that does not exist, or that no requirement of the framework asks for.
+    """
+    stated = _claims(claims or {}, framework)
+    return ComplianceReport(
+        framework=Head.model_validate(framework.model_dump(include=set(Head.model_fields))),
+        framework_digest=framework_digest,
+        question=report.question,
+        subjects=_subjects(report),
+        started=report.manifest.started,
+        tool=report.manifest.tool,
+        version=report.manifest.version,
+        alpha=report.manifest.alpha,
+        report_digest=report_digest or hashlib.sha256(json.render(report).encode()).hexdigest(),
+        claims=stated,
+        requirements=tuple(_assessed(requirement, report, stated) for requirement in framework.requirements),
+        limits=report.limits,
+    )
+
+
+def _assessed(requirement: Requirement, report: Report, stated: Mapping[Claim, str]) -> Assessed:
+    evidence = tuple(look(selector, report, stated) for selector in requirement.evidence)
+    result = together((found.outcome for found in evidence), requirement.needs)
+    words = {
+        Outcome.FOUND: requirement.found,
+        Outcome.NOT_FOUND: requirement.not_found,
+        Outcome.NOT_TESTABLE: requirement.not_testable,
+    }
+    return Assessed(requirement=requirement, evidence=evidence, result=result, words=words[result])
+
+
+def _claims(claims: Mapping[str, str], framework: Framework) -> dict[Claim, str]:
+    asked = {CLAIMED[s] for requirement in framework.requirements for s in requirement.evidence if s in CLAIMED}
+    stated = {}
+    for name, text in claims.items():
+        if name not in Claim.__members__.values():
+            raise AuditError(f"There is no claim “{name}”{did_you_mean(name, Claim)}; known are {' and '.join(Claim)}.")
+        if Claim(name) not in asked:
+            raise AuditError(f"The framework {framework.name} asks for no claim “{name}”; leave it out.")
+        if not text.strip():
+            raise AuditError(f"The claim “{name}” is empty; say who reviewed or labelled what, and when.")
+        stated[Claim(name)] = text
+    return stated
+
+
+def _subjects(report: Report) -> tuple[Subject, ...]:
+    tested = [found.claim for found in (report.membership, report.substitution) if found]
+    return (
+        *(Subject(name=document.name, sha256=document.sha256) for document in report.documents),
+        *(Subject(name=claim, sha256=None) for claim in tested),
+    )

@@ -1,0 +1,41 @@
+"""Evidence about models: what they were trained on, and whether an endpoint serves the promised one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.compliance.model import Outcome, Pointer
+from llm_audit.reports.compliance.seen import Seen, not_testable, numbers
+from llm_audit.results import Report, Result, Verdict
+
+OUTCOMES = {Verdict.FINDING: Outcome.FOUND, Verdict.PASS: Outcome.NOT_FOUND}
+"""Of an audit as a whole; what is undecided or was not measured shows nothing either way."""
+
+
+def membership_test(report: Report) -> Seen:
+    """Whether a model was trained on a collection."""
+    found = report.membership
+    if found is None:
+        return not_testable("The report tests no collection for membership in training data.")
+    about = (f"{found.claim} {found.summary}", f"Independent units: {fmt.units(found)}. Non-members: {found.provenance}")
+    return _audit(report, "membership", found.verdict, about, found.tests)
+
+
+def substitution_test(report: Report) -> Seen:
+    """Whether an endpoint serves something else than it claims."""
+    found = report.substitution
+    if found is None:
+        return not_testable("The report tests no endpoint for substitution of its model.")
+    sent = f"{fmt.plural(found.cost.requests, 'request')}, {fmt.count(len(found.failures))} of them failed"
+    about = (f"{found.claim} {found.summary}", f"{sent}; allowed as promised: {', '.join(found.allowed) or 'nothing'}.")
+    return _audit(report, "substitution", found.verdict, about, found.tests)
+
+
+def _audit(report: Report, name: str, verdict: Verdict, about: tuple[str, ...], tests: Sequence[Result]) -> Seen:
+    outcome = OUTCOMES.get(verdict, Outcome.NOT_TESTABLE)
+    undecided = (fmt.NOTHING_SHOWN,) if outcome is Outcome.NOT_TESTABLE else ()
+    pointers = [Pointer(where=f"{test.rule} {test.name}", path=f"/{name}/tests/{n}") for n, test in enumerate(tests)]
+    whole = Pointer(where=f"the {name} audit", path=f"/{name}")
+    told = tuple(numbers(test, report.manifest.alpha) for test in tests)
+    return Seen(outcome, (*about, *undecided, *told), tuple(pointers) or (whole,))

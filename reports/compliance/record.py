@@ -1,0 +1,129 @@
+"""Evidence about the audit itself: its errors, populations, limits, coverage, and whether it can be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.compliance.model import Outcome, Pointer
+from llm_audit.reports.compliance.seen import Seen, not_testable, some
+from llm_audit.results import Report, Result
+
+
+def false_positive_rate(report: Report) -> Seen:
+    """Whether each deciding test says how often it is wrong about the innocent."""
+    tests = list(_deciding(report))
+    if not tests:
+        return not_testable("The report decides nothing by a test, so that no rate of errors applies.")
+    told = [(place, test, _how_wrong(test)) for place, test in tests]
+    silent = [place for place, _, rate in told if rate is None]
+    sentences = [f"{test.population.name if test.population else place.where}: {rate}" for place, test, rate in told if rate]
+    count = f"{fmt.count(len(tests) - len(silent))} of {fmt.plural(len(tests), 'deciding test')} state it."
+    return Seen(
+        Outcome.NOT_FOUND if silent else Outcome.FOUND,
+        (count, *some(sentences, "such statements")),
+        tuple(silent or (place for place, _, _ in told)),
+    )
+
+
+def false_negative_rate(report: Report) -> Seen:
+    """What a test misses: no report on subjects of unknown origin can hold it."""
+    return not_testable(
+        "How much a test misses cannot be seen where the truth is unknown. llm-audit bench measures it for detectors, on texts "
+        "of known origin."
+    )
+
+
+def population_documented(report: Report) -> Seen:
+    """Whether it is said what each deciding test compared its subject with."""
+    if report.membership:
+        place = Pointer(where="the membership audit", path="/membership/provenance")
+        return Seen(Outcome.FOUND, (f"Non-members, as the user states: {report.membership.provenance}",), (place,))
+    if report.substitution:
+        place = Pointer(where="the substitution audit", path="/substitution/allowed")
+        allowed = ", ".join(report.substitution.allowed) or "nothing"
+        return Seen(Outcome.FOUND, (f"Compared with {report.substitution.model}; allowed as promised: {allowed}.",), (place,))
+    tests = list(_deciding(report))
+    if not tests:
+        return not_testable("The report judges no text, so that nothing was compared.")
+    told = [test.population for _, test in tests if test.population]
+    sentences = [
+        f"{found.name}: {found.description}; {fmt.plural(found.n, 'document')} of {found.length_bin}, SHA-256 {found.digest}."
+        for found in told
+    ]
+    count = f"{fmt.count(len(told))} of {fmt.plural(len(tests), 'deciding test')} name it."
+    return Seen(
+        Outcome.FOUND if len(told) == len(tests) else Outcome.NOT_FOUND,
+        (count, *some(sentences, "populations or lengths")),
+        tuple(place for place, test in tests if test.population or len(told) < len(tests)),
+    )
+
+
+def limits_documented(report: Report) -> Seen:
+    """Whether the report says what it does not prove."""
+    place = Pointer(where="limits of the report", path="/limits")
+    if not report.limits:
+        return Seen(Outcome.NOT_FOUND, ("The report states no limits.",), (place,))
+    stated = (
+        "The report states one limit; it is"
+        if len(report.limits) == 1
+        else f"The report states {len(report.limits)} limits; all are"
+    )
+    return Seen(Outcome.FOUND, (f"{stated} printed below.",), (place,))
+
+
+def coverage_documented(report: Report) -> Seen:
+    """Whether every input is accounted for, also those that were not judged."""
+    found = report.coverage
+    place = Pointer(where="coverage of the report", path="/coverage")
+    counts = (
+        f"{fmt.plural(found.found, 'input')} found: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
+        f"assessable, {fmt.count(found.unreadable)} unreadable. What was not judged is not cleared."
+    )
+    whole = found.found == found.scored + found.not_assessable + found.unreadable
+    return Seen(Outcome.FOUND if whole else Outcome.NOT_FOUND, (counts,), (place,))
+
+
+def manifest_complete(report: Report) -> Seen:
+    """Whether the report names by content all that is needed to repeat it."""
+    manifest = report.manifest
+    wanted = {
+        "the version of the tool": manifest.version,
+        "the command": manifest.command,
+        "the time": manifest.started,
+        "the SHA-256 of the model": manifest.model and manifest.model.digest,
+        "the versions of the packages": manifest.packages,
+        "the number of threads": manifest.threads,
+    }
+    if manifest.population:
+        wanted["the SHA-256 of the population"] = manifest.population_digest
+    for document in report.documents:
+        wanted[f"the SHA-256 of {document.name}"] = document.sha256
+    missing = [name for name, value in wanted.items() if not value]
+    place = Pointer(where="manifest of the report", path="/manifest")
+    if missing:
+        return Seen(Outcome.NOT_FOUND, some([f"Missing: {name}." for name in missing], "things missing"), (place,))
+    return Seen(Outcome.FOUND, (f"Recorded: {', '.join(list(wanted)[:7])}, and that of every text.",), (place,))
+
+
+def _deciding(report: Report) -> Iterator[tuple[Pointer, Result]]:
+    """The tests that verdicts rest on, where they came to a number."""
+    for number, document in enumerate(report.documents):
+        if document.combined and document.combined.p_value is not None:
+            where = f"{document.name}, {document.combined.rule} {document.combined.name}"
+            yield Pointer(where=where, path=f"/documents/{number}/combined"), document.combined
+    for name, audit in (("membership", report.membership), ("substitution", report.substitution)):
+        for number, test in enumerate(audit.tests if audit else ()):
+            if test.p_value is not None or test.e_value is not None:
+                yield Pointer(where=f"{test.rule} {test.name}", path=f"/{name}/tests/{number}"), test
+
+
+def _how_wrong(test: Result) -> str | None:
+    """How often a test rejects a true null, as a sentence; None: the report does not say."""
+    if test.false_positive_rate:
+        return f"{fmt.false_alarms(test.false_positive_rate)}."
+    if test.draws:
+        return f"a p-value from its own reference distribution, valid under its null; {fmt.draws(test.draws)}."
+    if test.e_value is not None:
+        return "an e-value: under its null it exceeds 1/α with probability α at most."
+    return None

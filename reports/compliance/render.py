@@ -1,0 +1,157 @@
+"""A compliance report as a page, as Markdown and as JSON.
+
+Knows nothing of how evidence is found. All words but the headings come from the framework and the audit report.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports import html, json
+from llm_audit.reports.compliance.assess import assess
+from llm_audit.reports.compliance.framework import load
+from llm_audit.reports.compliance.model import Assessed, ComplianceReport, Outcome
+from llm_audit.results import Report
+from llm_audit.terminal import terminal_safe
+
+MOST = 20
+"""Subjects and places that are listed on a page; the JSON has all."""
+
+LABELS: dict[Outcome, tuple[str, str]] = {
+    Outcome.FOUND: ("▲", "Evidence found"),
+    Outcome.NOT_FOUND: ("○", "Evidence not found"),
+    Outcome.NOT_TESTABLE: ("–", "Not testable"),
+}
+"""Outcome -> a sign and words, so that none is told by colour alone."""
+
+MEANINGS: dict[Outcome, str] = {
+    Outcome.FOUND: "The audit report holds it. What it is evidence of stands beside it.",
+    Outcome.NOT_FOUND: "The audit looked, and did not find it. That is no proof of the opposite.",
+    Outcome.NOT_TESTABLE: "The audit did not or could not look, or could not decide. Nothing was shown either way.",
+}
+
+NEEDS = {"all": "all of the evidence", "any": "any of the evidence"}
+ADDRESSED = {"provider": "Providers", "deployer": "Deployers", "both": "Providers and deployers"}
+CHECKED = {
+    "primary": "read in the primary text",
+    "copy": "read in verbatim copies; check the primary text",
+    "secondary": "unverified, from secondary sources; check the primary text",
+}
+STATED = "Stated by the user, unverified"
+
+
+def render_compliance(
+    report: Report, framework: str, claims: Mapping[str, str], suffix: str, report_digest: str | None = None
+) -> str:
+    """All in one: the compliance report of an audit report in the format of a suffix, one of `RENDERERS`.
+
+    `framework` is one of ours by name or a path to a .toml file; the rest as for `assess`. Raises AuditError.
+    """
+    return RENDERERS[suffix](assess(report, *load(framework), claims, report_digest))
+
+
+def render_json(found: ComplianceReport) -> str:
+    """Everything, indented."""
+    return json.dump(found.model_dump(mode="json"))
+
+
+def render_html(found: ComplianceReport) -> str:
+    """One printable page."""
+    return html.page("compliance.html.j2", ("style.css", "compliance.css"), found=found, **_words(found))
+
+
+def render_markdown(found: ComplianceReport) -> str:
+    """The same as Markdown for GitHub and GitLab: no HTML, no links but to headings, nobody mentioned."""
+    return "\n".join(_markdown(found)) + "\n"
+
+
+RENDERERS: dict[str, Callable[[ComplianceReport], str]] = {
+    ".html": render_html,
+    ".htm": render_html,
+    ".md": render_markdown,
+    ".json": render_json,
+}
+
+
+def _words(found: ComplianceReport) -> dict[str, Any]:
+    results = [assessed.result for assessed in found.requirements]
+    return {
+        "labels": LABELS,
+        "meanings": MEANINGS,
+        "tally": [(outcome, results.count(outcome)) for outcome in Outcome],
+        "needs": NEEDS,
+        "addressed": ADDRESSED,
+        "checked": CHECKED,
+        "stated": STATED,
+        "most": MOST,
+    }
+
+
+def _markdown(found: ComplianceReport) -> Iterable[str]:
+    head = found.framework
+    counts = (f"{fmt.count(n)} {LABELS[outcome][1].lower()}" for outcome, n in _words(found)["tally"])
+    yield f"# {_md(head.title)}"
+    yield from ("", _md(head.about), "", f"**{_md(head.statement)}**", "")
+    yield f"- Audit: {_md(found.question)} {_md(fmt.moment(found.started))}, α = {found.alpha:g}"
+    yield f"- Tool: {_md(found.tool)} {_md(found.version)}"
+    yield f"- Audit report: SHA-256 `{_code(found.report_digest)}`"
+    yield f"- Framework: {_md(head.name)}, edition {head.edition}, SHA-256 `{_code(found.framework_digest)}`"
+    for subject in found.subjects[:MOST]:
+        yield f"- Audited: {_md(subject.name)}" + (f", SHA-256 `{_code(subject.sha256)}`" if subject.sha256 else "")
+    if len(found.subjects) > MOST:
+        yield f"- and {fmt.count(len(found.subjects) - MOST)} more, in the JSON"
+    yield f"- Of {fmt.plural(len(found.requirements), 'requirement')}: {', '.join(counts)}"
+    yield from ("", "| requirement | reference | result | |", "|---|---|---|---|")
+    for assessed in found.requirements:
+        asked, label = assessed.requirement, " ".join(LABELS[assessed.result])
+        yield f"| {_md(asked.title)} | {_md(asked.reference)} | {label} | {_md(assessed.words)} |"
+    for assessed in found.requirements:
+        yield from _requirement_markdown(assessed)
+    yield from ("", "## What the results mean", "")
+    yield from (f"- {' '.join(LABELS[outcome])}: {MEANINGS[outcome]}" for outcome in Outcome)
+    for heading, lines in (
+        ("Not looked at", head.outside),
+        ("What the audit report itself does not prove", found.limits),
+        ("Dates", [f"{date.day}: {date.what} ({CHECKED[date.checked]})" for date in head.dates]),
+        ("Sources", [f"{s.title}, {s.version}: {CHECKED[s.checked]}. {s.note}" for s in head.sources]),
+    ):
+        if lines:
+            yield from ("", f"## {heading}", "", *(f"- {_md(line)}" for line in lines))
+    yield from ("", _md(head.notice), "", "Reviewed by, role, date, signature: ________________________________")
+
+
+def _requirement_markdown(assessed: Assessed) -> Iterable[str]:
+    asked = assessed.requirement
+    yield from ("", f"## {_md(asked.title)}", "")
+    yield f"**{' '.join(LABELS[assessed.result])}.** {_md(assessed.words)}"
+    yield ""
+    addressed = ADDRESSED[asked.binds].lower()
+    yield f"{_md(asked.reference)} ({CHECKED[asked.checked]}). Addressed to: {addressed}. {_md(asked.asks)}"
+    if len(assessed.evidence) > 1:
+        yield f"Counts as found with {NEEDS[asked.needs]}."
+    yield ""
+    for evidence in assessed.evidence:
+        yield f"- {evidence.title}: {' '.join(LABELS[evidence.outcome])}. {_md(' '.join(evidence.sentences))}"
+        if evidence.stated:
+            yield f"  - {STATED}: “{_md(evidence.stated)}”"
+        if evidence.pointers:
+            shown = ", ".join(f"`{_code(pointer.path)}`" for pointer in evidence.pointers[:MOST])
+            more = len(evidence.pointers) - MOST
+            yield f"  - In the report: {shown}" + (f" and {fmt.count(more)} more" if more > 0 else "")
+    yield from (f"- Limit: {_md(limit)}" for limit in asked.limits)
+
+
+def _md(text: str) -> str:
+    """Untrusted text in a line of Markdown: visible, and without any effect."""
+    line = " ".join(terminal_safe(text).split())
+    line = re.sub(r"([\\`*_{}\[\]<>|~#!&])", r"\\\1", line)
+    line = re.sub(r"^([-+]|\d+[.)])(?=\s|$)", lambda match: match[1][:-1] + "\\" + match[1][-1], line)
+    # An address, a name or a number would become a link or a message to someone; a word joiner prevents it, unseen.
+    return re.sub(r"(?<=:)(?=//)|(?<=[@#!$~&])(?=\w)|(?<=www)(?=\.)", "\u2060", line, flags=re.IGNORECASE)
+
+
+def _code(text: str) -> str:
+    return terminal_safe(text).replace("`", "")

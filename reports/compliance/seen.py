@@ -1,0 +1,59 @@
+"""What one look at a report came to, and the numbers of a test as words. Knows no requirement and no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.compliance.model import Outcome, Pointer
+from llm_audit.results import Result
+
+MOST = 3
+"""Single results that are written out; of more, the number is given and where they stand."""
+
+
+class Seen(NamedTuple):
+    """An outcome with its reasons, and where in the report they stand."""
+
+    outcome: Outcome
+    sentences: tuple[str, ...]
+    pointers: tuple[Pointer, ...] = ()
+
+
+def not_testable(*sentences: str, pointers: Iterable[Pointer] = ()) -> Seen:
+    """Nothing in the report speaks for or against it."""
+    return Seen(Outcome.NOT_TESTABLE, sentences, tuple(pointers))
+
+
+def numbers(test: Result, alpha: float) -> str:
+    """What a test came to, with what it was compared with: never a p-value alone.
+
+    `alpha` sets how many digits are shown. It is not printed: some tests of an audit have a threshold of their own.
+    """
+    parts = [fmt.LABELS[test.verdict][1].lower()]
+    if test.p_value is not None:
+        giver = "population" if test.population else "test"
+        parts.append(fmt.p_statement(test.p_value, test.p_floor, alpha, giver))
+    if test.e_value is not None:
+        parts.append(f"e-value {fmt.e_value(test.e_value)}")
+    if test.n is not None:
+        parts.append(f"n = {fmt.count(test.n)} {'tokens' if test.subject in ('document', 'passage') else 'units'}")
+    if test.population:
+        found = test.population
+        parts.append(
+            f"compared with {fmt.plural(found.n, 'document')} of {found.length_bin} of the population {found.name} "
+            f"({found.description})"
+        )
+    if test.draws:
+        parts.append(fmt.draws(test.draws))
+    if test.effect:
+        parts.append(f"effect: {fmt.effect(test.effect)}")
+    return f"{test.rule} {test.name}: {'; '.join(parts)}."
+
+
+def some(sentences: Sequence[str], what: str) -> tuple[str, ...]:
+    """The first few different sentences, and how many more there are of `what`."""
+    different = list(dict.fromkeys(sentences))
+    left = len(different) - MOST
+    return (*different[:MOST], *([f"{fmt.count(left)} more {what}; the report has them."] if left > 0 else ()))
