@@ -9,8 +9,8 @@ from typing import Literal, cast
 import click
 from typing_extensions import Unpack
 
-from llm_audit.cli import EXIT_INCONCLUSIVE
 from llm_audit.cli.options import (
+    check_outputs,
     computing_options,
     output_options,
     publish,
@@ -19,7 +19,7 @@ from llm_audit.cli.options import (
     stages,
 )
 from llm_audit.cli.substitution import SUBSTITUTION
-from llm_audit.cli.substitution.common import ALPHA, Asked, check_outputs, choose_surface, endpoint_options, source_of
+from llm_audit.cli.substitution.common import ALPHA, Asked, choose_surface, endpoint_options, source_of
 
 HELP = (
     SUBSTITUTION["audit"]
@@ -107,13 +107,12 @@ def command(
 
     from llm_audit.endpoints.probe import probe
     from llm_audit.manifest import collect
-    from llm_audit.results import Served
     from llm_audit.substitution import run
     from llm_audit.substitution.prompts import allot, digest, read_prompts
     from llm_audit.substitution.reference import Reference
     from llm_audit.substitution.settings import Settings
 
-    check_outputs(outputs)
+    check_outputs(outputs, format_)
     questions = read_prompts(prompts)
     settings = Settings(
         requests=requests, honest=honest, tokens=tokens, precisions=tuple(dict.fromkeys(precisions)), texts=texts,
@@ -137,5 +136,4 @@ def command(
             lambda stage, share: progress(stage, round(1000 * share), 1000),
         )  # fmt: skip
     rules = sorted({test.rule for test in found.tests})
-    code = publish(run.report(found, collect(session, alpha=alpha, rules=rules)), outputs, format_, strict)
-    return code or (EXIT_INCONCLUSIVE if found.served is Served.NOT_MEASURED else 0)
+    return publish(run.report(found, collect(session, alpha=alpha, rules=rules)), outputs, format_, strict)
