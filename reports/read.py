@@ -20,11 +20,11 @@ def read_report(data: bytes, name: str) -> Report:
         _refuse(name, "it is not UTF-8")
     if not text.strip():
         _refuse(name, "it is empty")
-    first, _, rest = text.lstrip().partition("\n")
+    first = text.lstrip().partition("\n")[0]
     record = _parsed(first)
     content = _joined(text, name) if isinstance(record, dict) and "type" in record else _parsed(text)
     if content is None:
-        _refuse(name, "it is cut off, or no JSON" if first.startswith("{") and rest else "it is no JSON")
+        _refuse(name, "it is cut off, or no JSON" if first.startswith("{") else "it is no JSON")
     if not isinstance(content, dict) or "schema_version" not in content:
         _refuse(name, "it says no schema_version")
     if content["schema_version"] != SCHEMA_VERSION:
