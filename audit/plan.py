@@ -114,9 +114,13 @@ def detect(
     settings: Settings,
     manifest: Manifest,
     progress: Callable[[float], None] = lambda fraction: None,
+    finished: Callable[[Document], None] = lambda document: None,
 ) -> Report:
-    """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other."""
-    documents = judge_all([read_text(source) for source in sources], session, settings, progress)
+    """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other.
+
+    `finished` gets every document as soon as it is judged, in the order of the report.
+    """
+    documents = judge_all([read_text(source) for source in sources], session, settings, progress, finished)
     return Report(
         question="Was this text machine-generated?",
         manifest=manifest,
@@ -131,15 +135,20 @@ def judge_all(
     session: Session,
     settings: Settings,
     progress: Callable[[float], None] = lambda fraction: None,
+    finished: Callable[[Document], None] = lambda document: None,
 ) -> list[Document]:
-    """Judge what could be read; what could not stays as it is."""
+    """Judge what could be read; what could not stays as it is. See `detect`."""
     check_comparable(session, settings.population)
     prepared = [entry if isinstance(entry, Document) else prepare(entry, settings) for entry in inputs]
     scorable = [entry for entry in prepared if not isinstance(entry, Document)]
     scores = session.score(
         [view.text for _, view, _ in scorable], request_for(settings.population, settings.detectors), progress
     )
-    return [entry if isinstance(entry, Document) else judge(entry, next(scores), settings) for entry in prepared]
+    documents = []
+    for entry in prepared:
+        documents.append(entry if isinstance(entry, Document) else judge(entry, next(scores), settings))
+        finished(documents[-1])
+    return documents
 
 
 def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.reports import format as fmt
-from llm_audit.reports import html, json
+from llm_audit.reports import formats, html, json
 from llm_audit.reports import write as files
 from llm_audit.results import Interval
 from llm_audit.terminal import terminal_safe
@@ -71,7 +71,7 @@ RENDERERS: dict[str, Callable[[Benchmark], str]] = {".html": render_html, ".htm"
 
 def renderer_for(path: str | os.PathLike[str]) -> Callable[[Benchmark], str]:
     """The renderer for a path's suffix; AuditError for an unknown one, so call it before a long run."""
-    return files.choose(path, RENDERERS)
+    return formats.choose(path, RENDERERS)
 
 
 def write(found: Benchmark, path: str | os.PathLike[str]) -> None:

@@ -30,15 +30,20 @@ def render(report: Report) -> str:
     Characters that could act on a terminal, or that cannot be seen, are written as `\\u` escapes: the same JSON, but
     safe to print. Only a lone surrogate, which strict readers refuse, is replaced: by its escape as visible text.
     """
-    content = report.model_dump()
-    content["manifest"]["packages"] = dict(sorted(report.manifest.packages.items()))
-    return dump(content)
+    return dump(content(report))
 
 
-def dump(content: dict[str, Any]) -> str:
-    """A model's content as JSON that is safe to print, one final newline."""
+def content(report: Report, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The fields of a report, but for some, in the one order."""
+    found = report.model_dump(exclude=set(without))
+    found["manifest"]["packages"] = dict(sorted(report.manifest.packages.items()))
+    return found
+
+
+def dump(what: Any, indent: int | None = 2) -> str:
+    """A model's content as JSON that is safe to print, one final newline; on one line if `indent` is None."""
     # Not `model_dump_json`: it raises on lone surrogates, which names of files have.
-    return _NOT_ASCII.sub(_escaped, json.dumps(content, indent=2, ensure_ascii=False)) + "\n"
+    return _NOT_ASCII.sub(_escaped, json.dumps(what, indent=indent, ensure_ascii=False)) + "\n"
 
 
 def schema() -> str:

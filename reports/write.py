@@ -1,6 +1,6 @@
 """Write a report to a file so that there is always a whole one: the old or the new.
 
-Picks the format by the file's suffix. Knows nothing of what the formats contain.
+Knows nothing of what the formats contain.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from llm_audit.errors import AuditError
-from llm_audit.reports import html, json
-from llm_audit.results import Report
+from llm_audit.reports.formats import renderer_for
 
-Renderer = TypeVar("Renderer")
-
-RENDERERS: dict[str, Callable[[Report], str]] = {".html": html.render, ".htm": html.render, ".json": json.render}
+if TYPE_CHECKING:
+    from llm_audit.results import Report
 
 # These name what is already open, also when that is a plain file: replacing the file would leave the writer behind.
 _OPEN_ALREADY = re.compile(r"/dev/(stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")
@@ -39,27 +36,17 @@ _WHY = {
 }
 
 
-def renderer_for(path: str | os.PathLike[str]) -> Callable[[Report], str]:
-    """The renderer for a path's suffix; AuditError for an unknown one, so call it before a long run."""
-    return choose(path, RENDERERS)
-
-
-def choose(path: str | os.PathLike[str], renderers: dict[str, Renderer]) -> Renderer:
-    """The one of some renderers that a path's suffix names; AuditError if none."""
-    renderer = renderers.get(Path(path).suffix.lower())
-    if renderer is None:
-        raise AuditError(f"Cannot tell the report format of {os.fspath(path)}: its name must end in {_one_of(renderers)}.")
-    return renderer
-
-
 def write_report(report: Report, path: str | os.PathLike[str]) -> None:
     """Render the report in the format that the path's suffix names, and write it. Raises AuditError."""
     write(path, renderer_for(path)(report))
 
 
-def write(path: str | os.PathLike[str], content: str) -> None:
-    """Write text as UTF-8: a file atomically, a device or pipe directly. Raises AuditError; the old file is then intact."""
-    data = content.encode("utf-8")
+def write(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write bytes, or text as UTF-8: a file atomically, a device or pipe directly.
+
+    Raises AuditError; the old file is then intact.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         existing = _stat(path)
         if _OPEN_ALREADY.fullmatch(os.fspath(path)) or (existing and not stat.S_ISREG(existing.st_mode)):
@@ -117,8 +104,3 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _one_of(names: Iterable[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} or {last}"

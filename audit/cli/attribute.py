@@ -9,6 +9,7 @@ import click
 
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import (
+    check_outputs,
     computing_options,
     fraction_bar,
     publish,
@@ -77,7 +78,7 @@ def command(
 
     from contextlib import ExitStack
 
-    from llm_audit import plan, reports
+    from llm_audit import plan
     from llm_audit.attribution import Author, Settings, attribute
     from llm_audit.detectors import find, known_to
     from llm_audit.manifest import collect
@@ -85,8 +86,7 @@ def command(
     from llm_audit.scoring.candidate import Candidate
     from llm_audit.text import discover
 
-    for output in outputs:
-        reports.renderer_for(output)  # a wrong suffix must not cost a run
+    check_outputs(outputs, format_)
     parsed = [(role, Candidate.parse(name)) for role, names in named.items() for name in names]
     asked = None if prompt is None else _prompt(prompt)
     people, generations = load(population or DEFAULT_POPULATION), references() if asked is None else ()

@@ -6,6 +6,7 @@ import click
 
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import (
+    check_outputs,
     classifier_option,
     fraction_bar,
     own_detectors,
@@ -14,6 +15,7 @@ from llm_audit.cli.options import (
     scoring_options,
     scoring_session,
     show_warnings_as_sentences,
+    stream,
 )
 
 
@@ -46,14 +48,13 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit import plan, reports
+    from llm_audit import plan
     from llm_audit.detectors import find, known_to
     from llm_audit.manifest import collect
     from llm_audit.populations import DEFAULT_POPULATION, load
     from llm_audit.text import discover
 
-    for output in outputs:
-        reports.renderer_for(output)  # a wrong suffix must not cost a run
+    check_outputs(outputs, format_)
     own = own_detectors(classifier)
     if detectors:
         find(detectors, own)  # an unknown name must not cost a download
@@ -67,6 +68,6 @@ def command(
             session, alpha=alpha, rules=[each.rule for each in settings.detectors], population=settings.population
         )
         with fraction_bar("Scoring") as progress:
-            report = plan.detect(discover(paths), session, settings, manifest, progress)
+            report = plan.detect(discover(paths), session, settings, manifest, progress, stream(format_))
 
-    return publish(report, outputs, format_, strict)
+    return publish(report, outputs, format_, strict, streamed=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,11 +13,12 @@ import click
 
 from llm_audit.cli import EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
 from llm_audit.errors import AuditError
+from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES, one_of, renderer_for
 from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.detectors import Detector
-    from llm_audit.results import Report
+    from llm_audit.results import Document, Report
     from llm_audit.scoring.session import Session
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -57,39 +59,78 @@ def output_options(command: Command) -> Command:
     for option in (
         click.option("--strict", is_flag=True, help="Exit with 3 if something could not be assessed or decided."),
         click.option(
-            "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
-            help="Standard output.",
+            "--format", "format_", type=click.Choice(NAMES), default="text", show_default=True, help="Standard output.",
         ),
         click.option(
             "-o", "--output", "outputs", multiple=True, metavar="FILE",
-            help="Write the report to FILE (.html, .json); repeatable.",
+            help=f"Write the report to FILE, in the format that its suffix names ({one_of(SUFFIXES)}); repeatable.",
         ),
     ):  # fmt: skip
         command = option(command)
     return command
 
 
-def publish(report: Report, outputs: Sequence[str], format_: str, strict: bool) -> int:
-    """Write the report files, then print the report; return the exit code."""
+def check_outputs(outputs: Sequence[str], format_: str) -> None:
+    """A format that cannot be written must not cost a run. Raises AuditError."""
+    for output in outputs:
+        renderer_for(output)
+    if format_ in FORMATS:
+        FORMATS[format_].renderer()
+        if FORMATS[format_].binary and sys.stdout.isatty():
+            raise AuditError(f"The format {format_} is nothing for a terminal: redirect standard output, or use -o FILE.")
+
+
+def stream(format_: str) -> Callable[[Document], None]:
+    """What is done with a document as soon as it is finished: if the format can be printed by and by, it is."""
+    if format_ != "jsonl":
+        return lambda document: None
+    from llm_audit.reports import jsonl
+
+    return lambda document: show(jsonl.record(document))
+
+
+def publish(report: Report, outputs: Sequence[str], format_: str, strict: bool, streamed: bool = False) -> int:
+    """Write the report files, then print the report; return the exit code.
+
+    `streamed`: every document has been given to `stream`.
+    """
     from llm_audit import reports
-    from llm_audit.results import Verdict
 
     # Files first: the reader of standard output may be gone.
     failures = write_outputs(outputs, lambda output: reports.write_report(report, output))
-    if format_ == "json":
-        click.echo(reports.render_json(report).encode(), nl=False)  # JSON is UTF-8, whatever the terminal is
-    else:
+    if format_ == "text":
         from rich.console import Console
 
         reports.print_report(report, Console())
+    elif format_ == "jsonl" and streamed:
+        from llm_audit.reports import jsonl
+
+        show(jsonl.last(report))
+    else:
+        show(FORMATS[format_].renderer()(report))
     for failure in failures:
         click.echo(failure, err=True)
+    return EXIT_ERROR if failures else exit_code(report, strict)
+
+
+def exit_code(report: Report, strict: bool) -> int:
+    """What a report means to the shell, in whatever format it is written."""
+    from llm_audit.results import Served, Verdict
+
     verdicts = report.verdicts
-    if failures or Verdict.ERROR in verdicts:
+    if Verdict.ERROR in verdicts:
         return EXIT_ERROR
     if Verdict.FINDING in verdicts:
         return EXIT_FINDINGS
+    # An endpoint that could not be measured is never taken for a consistent one.
+    if report.substitution and report.substitution.served is Served.NOT_MEASURED:
+        return EXIT_INCONCLUSIVE
     return EXIT_INCONCLUSIVE if strict and verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE} else 0
+
+
+def show(content: str | bytes) -> None:
+    """What programs read is UTF-8, whatever the terminal is."""
+    click.echo(content.encode() if isinstance(content, str) else content, nl=False)
 
 
 def classifier_option(command: Command) -> Command:
@@ -168,7 +209,8 @@ def _bar() -> Any:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    # Standard output is left alone: what is streamed there is not for standard error.
+    return Progress(*columns, console=console, transient=True, redirect_stdout=False, disable=not console.is_terminal)
 
 
 def write_outputs(outputs: Sequence[str], write: Callable[[str], None]) -> list[str]:

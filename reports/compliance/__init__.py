@@ -6,7 +6,7 @@ Which requirements there are, and every word about them, stands in a TOML file b
 from llm_audit.reports.compliance.assess import assess
 from llm_audit.reports.compliance.framework import FRAMEWORKS, load
 from llm_audit.reports.compliance.model import Claim, ComplianceReport, Framework, Outcome, Selector
-from llm_audit.reports.compliance.render import RENDERERS, render_compliance
+from llm_audit.reports.compliance.render import RENDERERS
 
 __all__ = [
     "FRAMEWORKS",
@@ -18,5 +18,4 @@ __all__ = [
     "Selector",
     "assess",
     "load",
-    "render_compliance",
 ]

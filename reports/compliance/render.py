@@ -5,17 +5,13 @@ Knows nothing of how evidence is found. All words but the headings come from the
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports import html, json
-from llm_audit.reports.compliance.assess import assess
-from llm_audit.reports.compliance.framework import load
+from llm_audit.reports import html, json, pdf
 from llm_audit.reports.compliance.model import Assessed, ComplianceReport, Outcome
-from llm_audit.results import Report
-from llm_audit.terminal import terminal_safe
+from llm_audit.reports.markdown import code, prose
 
 MOST = 20
 """Subjects and places that are listed on a page; the JSON has all."""
@@ -43,16 +39,6 @@ CHECKED = {
 STATED = "Stated by the user, unverified"
 
 
-def render_compliance(
-    report: Report, framework: str, claims: Mapping[str, str], suffix: str, report_digest: str | None = None
-) -> str:
-    """All in one: the compliance report of an audit report in the format of a suffix, one of `RENDERERS`.
-
-    `framework` is one of ours by name or a path to a .toml file; the rest as for `assess`. Raises AuditError.
-    """
-    return RENDERERS[suffix](assess(report, *load(framework), claims, report_digest))
-
-
 def render_json(found: ComplianceReport) -> str:
     """Everything, indented."""
     return json.dump(found.model_dump(mode="json"))
@@ -68,9 +54,15 @@ def render_markdown(found: ComplianceReport) -> str:
     return "\n".join(_markdown(found)) + "\n"
 
 
-RENDERERS: dict[str, Callable[[ComplianceReport], str]] = {
+def render_pdf(found: ComplianceReport) -> bytes:
+    """The page on paper."""
+    return pdf.from_page(render_html(found))
+
+
+RENDERERS: dict[str, Callable[[ComplianceReport], str | bytes]] = {
     ".html": render_html,
     ".htm": render_html,
+    ".pdf": render_pdf,
     ".md": render_markdown,
     ".json": render_json,
 }
@@ -93,21 +85,21 @@ def _words(found: ComplianceReport) -> dict[str, Any]:
 def _markdown(found: ComplianceReport) -> Iterable[str]:
     head = found.framework
     counts = (f"{fmt.count(n)} {LABELS[outcome][1].lower()}" for outcome, n in _words(found)["tally"])
-    yield f"# {_md(head.title)}"
-    yield from ("", _md(head.about), "", f"**{_md(head.statement)}**", "")
-    yield f"- Audit: {_md(found.question)} {_md(fmt.moment(found.started))}, α = {found.alpha:g}"
-    yield f"- Tool: {_md(found.tool)} {_md(found.version)}"
-    yield f"- Audit report: SHA-256 `{_code(found.report_digest)}`"
-    yield f"- Framework: {_md(head.name)}, edition {head.edition}, SHA-256 `{_code(found.framework_digest)}`"
+    yield f"# {prose(head.title)}"
+    yield from ("", prose(head.about), "", f"**{prose(head.statement)}**", "")
+    yield f"- Audit: {prose(found.question)} {prose(fmt.moment(found.started))}, α = {found.alpha:g}"
+    yield f"- Tool: {prose(found.tool)} {prose(found.version)}"
+    yield f"- Audit report: SHA-256 {code(found.report_digest)}"
+    yield f"- Framework: {prose(head.name)}, edition {head.edition}, SHA-256 {code(found.framework_digest)}"
     for subject in found.subjects[:MOST]:
-        yield f"- Audited: {_md(subject.name)}" + (f", SHA-256 `{_code(subject.sha256)}`" if subject.sha256 else "")
+        yield f"- Audited: {prose(subject.name)}" + (f", SHA-256 {code(subject.sha256)}" if subject.sha256 else "")
     if len(found.subjects) > MOST:
         yield f"- and {fmt.count(len(found.subjects) - MOST)} more, in the JSON"
     yield f"- Of {fmt.plural(len(found.requirements), 'requirement')}: {', '.join(counts)}"
     yield from ("", "| requirement | reference | result | |", "|---|---|---|---|")
     for assessed in found.requirements:
         asked, label = assessed.requirement, " ".join(LABELS[assessed.result])
-        yield f"| {_md(asked.title)} | {_md(asked.reference)} | {label} | {_md(assessed.words)} |"
+        yield f"| {prose(asked.title)} | {prose(asked.reference)} | {label} | {prose(assessed.words)} |"
     for assessed in found.requirements:
         yield from _requirement_markdown(assessed)
     yield from ("", "## What the results mean", "")
@@ -119,39 +111,26 @@ def _markdown(found: ComplianceReport) -> Iterable[str]:
         ("Sources", [f"{s.title}, {s.version}: {CHECKED[s.checked]}. {s.note}" for s in head.sources]),
     ):
         if lines:
-            yield from ("", f"## {heading}", "", *(f"- {_md(line)}" for line in lines))
-    yield from ("", _md(head.notice), "", "Reviewed by, role, date, signature: ________________________________")
+            yield from ("", f"## {heading}", "", *(f"- {prose(line)}" for line in lines))
+    yield from ("", prose(head.notice), "", "Reviewed by, role, date, signature: ________________________________")
 
 
 def _requirement_markdown(assessed: Assessed) -> Iterable[str]:
     asked = assessed.requirement
-    yield from ("", f"## {_md(asked.title)}", "")
-    yield f"**{' '.join(LABELS[assessed.result])}.** {_md(assessed.words)}"
+    yield from ("", f"## {prose(asked.title)}", "")
+    yield f"**{' '.join(LABELS[assessed.result])}.** {prose(assessed.words)}"
     yield ""
     addressed = ADDRESSED[asked.binds].lower()
-    yield f"{_md(asked.reference)} ({CHECKED[asked.checked]}). Addressed to: {addressed}. {_md(asked.asks)}"
+    yield f"{prose(asked.reference)} ({CHECKED[asked.checked]}). Addressed to: {addressed}. {prose(asked.asks)}"
     if len(assessed.evidence) > 1:
         yield f"Counts as found with {NEEDS[asked.needs]}."
     yield ""
     for evidence in assessed.evidence:
-        yield f"- {evidence.title}: {' '.join(LABELS[evidence.outcome])}. {_md(' '.join(evidence.sentences))}"
+        yield f"- {evidence.title}: {' '.join(LABELS[evidence.outcome])}. {prose(' '.join(evidence.sentences))}"
         if evidence.stated:
-            yield f"  - {STATED}: “{_md(evidence.stated)}”"
+            yield f"  - {STATED}: “{prose(evidence.stated)}”"
         if evidence.pointers:
-            shown = ", ".join(f"`{_code(pointer.path)}`" for pointer in evidence.pointers[:MOST])
+            shown = ", ".join(f"{code(pointer.path)}" for pointer in evidence.pointers[:MOST])
             more = len(evidence.pointers) - MOST
             yield f"  - In the report: {shown}" + (f" and {fmt.count(more)} more" if more > 0 else "")
-    yield from (f"- Limit: {_md(limit)}" for limit in asked.limits)
-
-
-def _md(text: str) -> str:
-    """Untrusted text in a line of Markdown: visible, and without any effect."""
-    line = " ".join(terminal_safe(text).split())
-    line = re.sub(r"([\\`*_{}\[\]<>|~#!&])", r"\\\1", line)
-    line = re.sub(r"^([-+]|\d+[.)])(?=\s|$)", lambda match: match[1][:-1] + "\\" + match[1][-1], line)
-    # An address, a name or a number would become a link or a message to someone; a word joiner prevents it, unseen.
-    return re.sub(r"(?<=:)(?=//)|(?<=[@#!$~&])(?=\w)|(?<=www)(?=\.)", "\u2060", line, flags=re.IGNORECASE)
-
-
-def _code(text: str) -> str:
-    return terminal_safe(text).replace("`", "")
+    yield from (f"- Limit: {prose(limit)}" for limit in asked.limits)

@@ -159,7 +159,7 @@ def test_several_reports_of_one_run(tool: Tool, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["-o", "report.pdf"], "report.pdf"),
+        (["-o", "report.docx"], "report.docx"),
         (["-o", "good.html", "-o", "report"], "report"),
         (["--detector", "magic"], "There is no detector 'magic'; choose from classifier, curvature"),
         (["--population", "martian"], "There is no population 'martian'; choose from english-mixed"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from llm_audit.cli.membership import MEMBERSHIP
-from llm_audit.cli.membership.common import FIELD, PROVENANCE, check_outputs, finish
-from llm_audit.cli.options import output_options, show_warnings_as_sentences
+from llm_audit.cli.membership.common import FIELD, PROVENANCE, finish
+from llm_audit.cli.options import check_outputs, output_options, show_warnings_as_sentences
 
 
 @click.command(help=MEMBERSHIP["blind"], short_help=MEMBERSHIP["blind"])
@@ -33,7 +33,7 @@ def command(
     from llm_audit.membership.evidence import GATE_LEVEL
     from llm_audit.membership.seed import Question
 
-    check_outputs(outputs)
+    check_outputs(outputs, format_)
     suspects, others = (read_collection(each, text_field=text_field) for each in (paths, held_out))
     seed = Question("blind", f"{suspects.digest} {others.digest}", "", 0, GATE_LEVEL).own_seed
     compared = run.compare(suspects, others, seed)

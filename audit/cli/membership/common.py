@@ -41,14 +41,6 @@ def audit_options(command: Command) -> Command:
     return output_options(computing_options(command))
 
 
-def check_outputs(outputs: Sequence[str]) -> None:
-    """A wrong suffix must not cost a run."""
-    from llm_audit import reports
-
-    for output in outputs:
-        reports.renderer_for(output)
-
-
 @contextmanager
 def asked(model: str | None, device: str, offline: bool, no_cache: bool, description: str = "Scoring") -> Iterator[Target]:
     """The model under audit, with a progress bar."""

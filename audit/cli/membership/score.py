@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from llm_audit.cli.membership import MEMBERSHIP
-from llm_audit.cli.membership.common import FIELD, PROVENANCE, asked, audit_options, check_outputs, finish, seeded
-from llm_audit.cli.options import scoring_session, show_warnings_as_sentences
+from llm_audit.cli.membership.common import FIELD, PROVENANCE, asked, audit_options, finish, seeded
+from llm_audit.cli.options import check_outputs, scoring_session, show_warnings_as_sentences
 from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def command(
     from llm_audit.membership.evidence import LIMITS
     from llm_audit.membership.target import Target
 
-    check_outputs(outputs)
+    check_outputs(outputs, format_)
     if held_out and member_field:
         raise click.UsageError("Give --held-out or --member-field, not both.")
     available = find_scores(names)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 from typing_extensions import Unpack
 
-from llm_audit.cli import EXIT_INCONCLUSIVE
 from llm_audit.cli.options import (
+    check_outputs,
     computing_options,
     output_options,
     publish,
@@ -23,7 +23,6 @@ from llm_audit.cli.substitution.common import (
     ALPHA,
     TOKENS,
     Asked,
-    check_outputs,
     choose_surface,
     endpoint_options,
     prompts_option,
@@ -122,7 +121,6 @@ def command(
     from llm_audit.endpoints.journal import Replay
     from llm_audit.endpoints.probe import probe
     from llm_audit.manifest import collect
-    from llm_audit.results import Served
     from llm_audit.substitution import run
     from llm_audit.substitution.local import LocalModel
     from llm_audit.substitution.prompts import digest, read_prompts
@@ -130,7 +128,7 @@ def command(
     from llm_audit.substitution.settings import Settings
     from llm_audit.substitution.trusted import Trusted
 
-    check_outputs(outputs)
+    check_outputs(outputs, format_)
     settings = Settings(
         requests=requests, honest=honest, tokens=tokens, precisions=tuple(dict.fromkeys(precisions)), texts=texts,
         alpha=alpha, sequential=sequential,
@@ -161,5 +159,4 @@ def command(
             lambda stage, share: progress(stage, round(1000 * share), 1000),
         )  # fmt: skip
     rules = sorted({test.rule for test in found.tests})
-    code = publish(run.report(found, collect(session, alpha=alpha, rules=rules)), outputs, format_, strict)
-    return code or (EXIT_INCONCLUSIVE if found.served is Served.NOT_MEASURED else 0)
+    return publish(run.report(found, collect(session, alpha=alpha, rules=rules)), outputs, format_, strict)

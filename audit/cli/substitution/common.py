@@ -94,14 +94,6 @@ def source_of(asked: Asked) -> Endpoint | Replay:
     return Endpoint(asked["url"], asked["model"], key, limits, Journal(asked["journal"]))
 
 
-def check_outputs(outputs: tuple[str, ...]) -> None:
-    """A wrong suffix must not cost a run, nor its requests. Raises AuditError."""
-    from llm_audit import reports
-
-    for output in outputs:
-        reports.renderer_for(output)
-
-
 def choose_surface(surface: str, template: str | None) -> str:
     """Chat where the reference has a template for it, if nothing else was asked for. Raises AuditError."""
     if surface == "chat" and template is None:

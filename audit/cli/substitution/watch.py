@@ -8,10 +8,9 @@ from typing import Literal, cast
 import click
 from typing_extensions import Unpack
 
-from llm_audit.cli import EXIT_INCONCLUSIVE
-from llm_audit.cli.options import output_options, publish, show_warnings_as_sentences
+from llm_audit.cli.options import check_outputs, output_options, publish, show_warnings_as_sentences
 from llm_audit.cli.substitution import SUBSTITUTION
-from llm_audit.cli.substitution.common import ALPHA, Asked, check_outputs, endpoint_options, source_of
+from llm_audit.cli.substitution.common import ALPHA, Asked, endpoint_options, source_of
 from llm_audit.errors import AuditError
 
 HELP = (
@@ -46,10 +45,9 @@ def command(
     import hashlib
 
     from llm_audit.manifest import collect, now
-    from llm_audit.results import Served
     from llm_audit.substitution import run, watch
 
-    check_outputs(outputs)
+    check_outputs(outputs, format_)
     if asked["journal"] is not None and asked["journal"].exists():
         raise AuditError("This journal holds the answers of an earlier run, which would be taken for today's; name a new file.")
     source = source_of(asked)
@@ -63,5 +61,4 @@ def command(
     seed = hashlib.sha256(baseline.read_bytes()).hexdigest()[:32]
     found = watch.compare(source, before, taken, count, on, alpha, seed)
     report = run.report(found, collect(None, alpha=alpha, rules=["AUD405"])).model_copy(update={"limits": watch.LIMITS})
-    code = publish(report, outputs, format_, strict)
-    return code or (EXIT_INCONCLUSIVE if found.served is Served.NOT_MEASURED else 0)
+    return publish(report, outputs, format_, strict)

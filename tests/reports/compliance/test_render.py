@@ -13,7 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from llm_audit.errors import AuditError
-from llm_audit.reports.compliance import FRAMEWORKS, RENDERERS, ComplianceReport, assess, load, render_compliance
+from llm_audit.reports.compliance import FRAMEWORKS, RENDERERS, ComplianceReport, assess, load
 from llm_audit.reports.compliance.model import VERDICT
 from llm_audit.results import Report
 from llm_audit.terminal import terminal_safe
@@ -31,24 +31,29 @@ HOLDS_ALL = ("eu-ai-act-50", "nist-ai-600-1")
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 GOLDEN = Path("fixtures/golden")
+TEXTS = [".html", ".md", ".json"]
 REVIEWED = "Reviewed by A. Editor on 12 November 2026."
 
 
-@pytest.mark.parametrize("suffix", RENDERERS)
+def rendered_as(report: Report, framework: str, claims: dict[str, str], suffix: str) -> str:
+    text = RENDERERS[suffix](assess(report, *load(framework), claims))
+    assert isinstance(text, str)
+    return text
+
+
+@pytest.mark.parametrize("suffix", TEXTS)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("made", REPORTS)
 def test_no_rendering_gives_a_verdict_on_the_law(made: Callable[[], Report], framework: str, suffix: str) -> None:
-    rendered = render_compliance(made(), framework, {}, suffix)
+    rendered = rendered_as(made(), framework, {}, suffix)
     assert not VERDICT.search(rendered)
     assert not re.search(r"\b(passed|failed the|violat|infring|lawful|certif)", rendered, re.IGNORECASE)
 
 
-@pytest.mark.parametrize("suffix", RENDERERS)
+@pytest.mark.parametrize("suffix", TEXTS)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_equal_reports_give_equal_bytes(framework: str, suffix: str) -> None:
-    assert render_compliance(factory.report(), framework, {}, suffix) == render_compliance(
-        factory.report(), framework, {}, suffix
-    )
+    assert rendered_as(factory.report(), framework, {}, suffix) == rendered_as(factory.report(), framework, {}, suffix)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -62,7 +67,7 @@ def test_the_json_is_the_model(made: Callable[[], Report], framework: str) -> No
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_each_requirement_stands_with_its_evidence_result_and_limits(framework: str, suffix: str) -> None:
     found = assess(factory.report(), *load(framework))
-    rendered = RENDERERS[suffix](found)
+    rendered = str(RENDERERS[suffix](found))
     text = words(rendered) if suffix == ".html" else re.sub(r"\\(?=[^A-Za-z0-9\s])|\u2060", "", rendered)
     for assessed in found.requirements:
         asked = assessed.requirement
@@ -76,14 +81,14 @@ def test_each_requirement_stands_with_its_evidence_result_and_limits(framework: 
 
 
 def test_what_is_known_from_secondary_sources_only_is_marked() -> None:
-    page = words(render_compliance(factory.report(), "eu-ai-act-50", {}, ".html"))
+    page = words(rendered_as(factory.report(), "eu-ai-act-50", {}, ".html"))
     assert "Code of Practice, Section 1, measures 1.1.1 and 1.1.2 unverified" in page
     assert page.count("Unverified, from secondary sources; check the primary text") == 4  # two requirements, a date, a source
 
 
-@pytest.mark.parametrize("suffix", RENDERERS)
+@pytest.mark.parametrize("suffix", TEXTS)
 def test_a_claim_is_printed_as_unverified_and_changes_no_result(suffix: str) -> None:
-    with_claim = render_compliance(factory.report(), "eu-ai-act-50", {"human-review": REVIEWED}, suffix)
+    with_claim = rendered_as(factory.report(), "eu-ai-act-50", {"human-review": REVIEWED}, suffix)
     assert REVIEWED in with_claim
     if suffix != ".json":
         assert "Stated by the user, unverified" in with_claim
@@ -103,7 +108,7 @@ def test_a_claim_is_printed_as_unverified_and_changes_no_result(suffix: str) -> 
 )
 def test_a_claim_that_would_get_lost_is_refused(framework: str, claims: dict[str, str], told: str) -> None:
     with pytest.raises(AuditError, match=re.escape(told)):
-        render_compliance(factory.report(), framework, claims, ".html")
+        rendered_as(factory.report(), framework, claims, ".html")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +119,7 @@ def test_stored_reports_are_assessed_and_named_by_their_digest(name: str, traini
     data = (GOLDEN / f"{name}.json").read_bytes()
     report = Report.model_validate_json(data)
     for framework in FRAMEWORKS:
-        found = json.loads(render_compliance(report, framework, {}, ".json"))
+        found = json.loads(rendered_as(report, framework, {}, ".json"))
         assert found["report_digest"] == hashlib.sha256(data).hexdigest()
         results = {assessed["requirement"]["id"]: assessed["result"] for assessed in found["requirements"]}
         assert results.get("training-data", training) == training
@@ -122,21 +127,21 @@ def test_stored_reports_are_assessed_and_named_by_their_digest(name: str, traini
 
 
 def test_the_digest_of_another_file_can_be_given() -> None:
-    found = json.loads(render_compliance(factory.report(), "generic", {}, ".json", report_digest="ab" * 32))
+    found = json.loads(RENDERERS[".json"](assess(factory.report(), *load("generic"), {}, "ab" * 32)))
     assert found["report_digest"] == "ab" * 32
 
 
 def test_two_hundred_documents_fit_on_a_page() -> None:
     report = factory.report(*(factory.finding(f"essays/{n}.txt") for n in range(200)))
     for framework in FRAMEWORKS:
-        page = render_compliance(report, framework, {}, ".html")
+        page = rendered_as(report, framework, {}, ".html")
         assert "200 subjects" in words(page) and "and 180 more, in the JSON" in words(page)
         assert len(page) < 100_000
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_page_has_one_heading_per_section_and_its_links_lead_somewhere(framework: str) -> None:
-    page = render_compliance(factory.report(), framework, {}, ".html")
+    page = rendered_as(factory.report(), framework, {}, ".html")
     skeleton = Skeleton(page)
     ids = [value for _, name, value in skeleton.attributes if name == "id"]
     assert len(ids) == len(set(ids))
@@ -148,7 +153,7 @@ def test_the_page_has_one_heading_per_section_and_its_links_lead_somewhere(frame
 
 @cache
 def harmless(made: Callable[[], Report], framework: str) -> list[tuple[str, tuple[str, ...]]]:
-    return Skeleton(render_compliance(everywhere("harmless", made), framework, claims("harmless", framework), ".html")).elements
+    return Skeleton(rendered_as(everywhere("harmless", made), framework, claims("harmless", framework), ".html")).elements
 
 
 def claims(text: str, framework: str) -> dict[str, str]:
@@ -159,7 +164,7 @@ def claims(text: str, framework: str) -> dict[str, str]:
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_no_field_can_change_the_page(payload: str, made: Callable[[], Report]) -> None:
     for framework in HOLDS_ALL:
-        page = render_compliance(everywhere(payload, made), framework, claims(payload, framework), ".html")
+        page = rendered_as(everywhere(payload, made), framework, claims(payload, framework), ".html")
         skeleton = Skeleton(page)
         assert skeleton.elements == harmless(made, framework)
         for _, name, value in skeleton.attributes:
@@ -173,7 +178,7 @@ def test_no_field_can_change_the_page(payload: str, made: Callable[[], Report]) 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_no_field_can_act_in_markdown(payload: str, made: Callable[[], Report]) -> None:
     for framework in HOLDS_ALL:
-        text = render_compliance(everywhere(payload, made), framework, claims(payload, framework), ".md")
+        text = rendered_as(everywhere(payload, made), framework, claims(payload, framework), ".md")
         assert terminal_safe(text) == text
         assert not re.search(r"https?://|www\.|@\w", re.sub(r"`[^`\n]*`", "", text))
         kinds = set()
@@ -183,16 +188,16 @@ def test_no_field_can_act_in_markdown(payload: str, made: Callable[[], Report]) 
 
 
 def test_a_mark_of_a_list_at_the_start_of_a_name_starts_no_list() -> None:
-    from llm_audit.reports.compliance.render import _md
+    from llm_audit.reports.markdown import prose
 
     for name in ("- x", "+ x", "1. x", "12) x", "# x", "> x", "* x", "| x | y |", "~~x~~", "a@b", "see #12", "`x`"):
-        tokens = MARKDOWN.parse(_md(name))
+        tokens = MARKDOWN.parse(prose(name))
         assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"], name
         assert "".join(child.content for child in tokens[1].children or ()).replace("\u2060", "") == name
 
 
 def test_no_address_and_no_mention_becomes_a_link() -> None:
-    from llm_audit.reports.compliance.render import _md
+    from llm_audit.reports.markdown import prose
 
-    text = _md("@octocat, a@evil.example, #12, org/repo#3, !4, www.evil.example, HTTPS://evil.example")
+    text = prose("@octocat, a@evil.example, #12, org/repo#3, !4, www.evil.example, HTTPS://evil.example")
     assert not re.search(r"[@#!]\w|www\.|://", text, re.IGNORECASE)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from llm_audit.cli.membership.common import asked, audit_options, check_outputs, finish
+from llm_audit.cli.membership.common import asked, audit_options, finish
 from llm_audit.cli.membership.test import TESTS
-from llm_audit.cli.options import show_warnings_as_sentences
+from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 from llm_audit.errors import AuditError
 
 HELP = (
@@ -43,7 +43,7 @@ def command(
     from llm_audit.membership.evidence import LIMITS, conclude
     from llm_audit.results import Fact
 
-    check_outputs(outputs)
+    check_outputs(outputs, format_)
     if seed_file:
         raise AuditError("A canary's randomness was drawn when it was made; its commitment takes the place of --seed-file.")
     secrets = [canary.check(name) for name in names]

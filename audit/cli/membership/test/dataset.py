@@ -11,13 +11,12 @@ from llm_audit.cli.membership.common import (
     PROVENANCE,
     asked,
     audit_options,
-    check_outputs,
     facts,
     finish,
     seeded,
 )
 from llm_audit.cli.membership.test import TESTS
-from llm_audit.cli.options import show_warnings_as_sentences
+from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 
 DRAWS = 9999
 
@@ -51,7 +50,7 @@ def command(
     from llm_audit.membership.collection import read_collection
     from llm_audit.membership.evidence import LIMITS, conclude
 
-    check_outputs(outputs)
+    check_outputs(outputs, format_)
     suspects, others = (read_collection(each, text_field=text_field) for each in (paths, held_out))
     dataset.check(suspects, others)
     with asked(model, device, offline, no_cache) as target:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from llm_audit.cli.membership.common import FIELD, asked, audit_options, check_outputs, facts, finish, seeded
+from llm_audit.cli.membership.common import FIELD, asked, audit_options, facts, finish, seeded
 from llm_audit.cli.membership.test import TESTS
-from llm_audit.cli.options import show_warnings_as_sentences
+from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 
 HELP = (
     TESTS["order"]
@@ -46,7 +46,7 @@ def command(
     from llm_audit.membership.collection import read_collection
     from llm_audit.membership.evidence import LIMITS, conclude
 
-    check_outputs(outputs)
+    check_outputs(outputs, format_)
     data = read_collection(paths, text_field=text_field)
     rows = [item.text for item in data.items]
     order.check(len(rows), draws, shards, alpha)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from llm_audit.cli.membership.common import asked, audit_options, check_outputs, facts, finish, seeded
+from llm_audit.cli.membership.common import asked, audit_options, facts, finish, seeded
 from llm_audit.cli.membership.test import TESTS
-from llm_audit.cli.options import show_warnings_as_sentences
+from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 
 DRAWS = 9999
 
@@ -42,7 +42,7 @@ def command(
     from llm_audit.membership import paired
     from llm_audit.membership.evidence import LIMITS, conclude
 
-    check_outputs(outputs)
+    check_outputs(outputs, format_)
     pairs = paired.read_pairs(path)
     paired.check(pairs.items, alpha)
     with asked(model, device, offline, no_cache) as target:

@@ -1,0 +1,195 @@
+"""A report as one flat list: a document, a collection or an endpoint per entry, the worst first.
+
+SARIF, JUnit, GitLab, GitHub and Markdown are rendered from it. Everything in it is safe to print; what a format must escape
+besides, it escapes itself. Knows nothing of formats, and judges nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.console import file_name
+from llm_audit.reports.passages import passages
+from llm_audit.reports.places import Place, path_of, places
+from llm_audit.reports.rules import AUTHORSHIP, GATE, GENERATED, SERVED, UNREADABLE, Rule, rule
+from llm_audit.results import Document, Membership, Report, Result, Substitution, Verdict
+from llm_audit.terminal import terminal_safe
+
+WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
+
+OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
+"""Neither found nor passed: what was asked has no answer."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is said of one subject.
+
+    Attributes:
+        name: of the file, as given; of a collection the question; the address of an endpoint.
+        path: of the file, relative to the project; a word in its place if there is no file.
+        p: as a table shows it.
+        summary: the verdict's sentence.
+        message: the same, then numbers, null hypothesis and population.
+        places: where the text stands out, the strongest first; none if that is not known, or not asked.
+        fingerprint: equal for equal content, wherever it is and whatever stands around it.
+        occurrence: 1 for the first subject with this fingerprint, then 2, ...
+        sha256: of the file's bytes.
+    """
+
+    subject: Literal["document", "collection", "endpoint"]
+    rule: Rule
+    verdict: Verdict
+    name: str
+    path: str
+    p: str
+    summary: str
+    message: str
+    places: tuple[Place, ...] = ()
+    fingerprint: str = ""
+    occurrence: int = 1
+    sha256: str | None = None
+
+
+def findings(report: Report) -> list[Finding]:
+    """All subjects, the worst first, and then in the order of the report."""
+    alpha = report.manifest.alpha
+    attributed = any(document.attributions for document in report.documents)
+    found = [_document(document, attributed, alpha) for document in report.documents]
+    found += [_collection(report.membership, alpha)] if report.membership else []
+    found += [_endpoint(report.substitution, alpha)] if report.substitution else []
+    seen: Counter[str] = Counter()
+    numbered = []
+    for one in found:
+        seen[one.fingerprint] += 1
+        numbered.append(replace(one, occurrence=seen[one.fingerprint]))
+    return sorted(numbered, key=lambda one: WORST_FIRST.index(one.verdict))
+
+
+def coverage(report: Report) -> str:
+    """How many inputs ended where, as a sentence."""
+    found = report.coverage
+    return (
+        f"{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
+        f"assessable, {fmt.count(found.unreadable)} unreadable."
+    )
+
+
+def plain(text: str) -> str:
+    """One line that is safe to print."""
+    return terminal_safe(re.sub(r"[\t\n]+", " ", text))
+
+
+def passage(place: Place) -> str:
+    """What is said of a passage that stands out."""
+    found = place.passage
+    return f"passage {found.number}: {fmt.p_statement(found.p or 0.0, found.p_floor)}, q = {fmt.p_cell(found.q)}"
+
+
+def _document(document: Document, attributed: bool, alpha: float) -> Finding:
+    code = UNREADABLE if document.verdict is Verdict.ERROR else AUTHORSHIP if attributed else GENERATED
+    said = [document.summary]
+    if document.verdict in fmt.NOT_JUDGED:
+        said.append("No statement is made about this document: it has neither passed nor failed.")
+    for each in document.sets:
+        numbers = [fmt.p_statement(each.p_value, None, alpha)] if each.p_value is not None else []
+        numbers += [f"e = {fmt.e_value(each.e_value)}"] if each.e_value is not None else []
+        said.append(f"{fmt.set_name(each)}: {', '.join(numbers) or 'no number'}. Null hypothesis: {each.null}")
+    if document.combined:
+        said += ["Compared with human writing:"] if attributed else []
+        said += _numbers(document.combined, alpha, "population")
+    found = passages(document, alpha)
+    loud = sorted((each for each in found if each.stands_out), key=lambda each: (each.p or 0.0, each.number))
+    if loud and not attributed:
+        verb = "stands" if len(loud) == 1 else "stand"
+        said.append(f"{fmt.count(len(loud))} of {fmt.plural(len(found), 'passage')} {verb} out (q ≤ {alpha}).")
+    shown = document.verdict is Verdict.FINDING and not attributed and document.text is not None
+    combined = document.combined
+    sanctioned = next((each.p_value for each in document.sets if each.role == "sanctioned"), None)
+    p = (sanctioned, None) if attributed else (combined.p_value, combined.p_floor) if combined else (None, None)
+    return Finding(
+        subject="document",
+        rule=rule(code),
+        verdict=document.verdict,
+        name=file_name(document.name),
+        path="stdin" if document.name == "-" else path_of(file_name(document.name)),
+        p=fmt.p_cell(*p, alpha),
+        summary=plain(said[0]),
+        message=plain(" ".join(said)),
+        places=tuple(places(document.text or "", loud)) if shown else (),
+        fingerprint=_fingerprint(code, document.sha256 or f"{document.name}\0{document.summary}"),
+        sha256=document.sha256,
+    )
+
+
+def _collection(found: Membership, alpha: float) -> Finding:
+    tests = [test for test in found.tests if test.rule != GATE]
+    code = tests[0].rule if tests else found.separations[0].rule if found.separations else GATE
+    said = [found.summary, found.claim]
+    if found.verdict in fmt.NOT_JUDGED:
+        said.append("No statement is made about this collection: it has neither passed nor failed.")
+    said.append(f"Independent units: {fmt.units(found)}.")
+    for test in found.tests:
+        # The gate has a level of its own, which its reason states.
+        said += [f"{test.rule} {test.name}:", *_numbers(test, None if test.rule == GATE else alpha, "test")]
+    if found.gate:
+        said.append(f"AUD300 {fmt.GATE[found.gate.outcome][1]}: {found.gate.reason}")
+    for one in found.separations:
+        said.append(f"{one.title}: AUC {fmt.interval(one.auc)}, p {fmt.p_cell(one.p_adjusted, None, alpha)} (Holm).")
+    return Finding(
+        subject="collection",
+        rule=rule(code),
+        verdict=found.verdict,
+        name=plain(found.claim),
+        path="collection",
+        p=fmt.p_cell(tests[0].p_value, tests[0].p_floor, alpha) if tests else "–",
+        summary=plain(said[0]),
+        message=plain(" ".join(said)),
+        fingerprint=_fingerprint(code, found.claim),
+    )
+
+
+def _endpoint(found: Substitution, alpha: float) -> Finding:
+    said = [f"{fmt.SERVED[found.served][1]}. {found.summary}", found.claim]
+    if found.verdict in fmt.NOT_JUDGED:
+        said.append("No statement is made about this endpoint: it has neither passed nor failed.")
+    for test in found.tests:
+        said += [f"{test.rule} {test.name}:", *_numbers(test, alpha, "test")]
+    numbered = [test for test in found.tests if test.p_value is not None]
+    only = numbered[0] if len(numbered) == 1 else None  # of several, none alone is what the verdict rests on
+    return Finding(
+        subject="endpoint",
+        rule=rule(SERVED),
+        verdict=found.verdict,
+        name=plain(found.endpoint),
+        path="endpoint",
+        p=fmt.p_cell(only.p_value, only.p_floor, alpha) if only else "–",
+        summary=plain(said[0]),
+        message=plain(" ".join(said)),
+        fingerprint=_fingerprint(SERVED, f"{found.endpoint}\0{found.model}"),
+    )
+
+
+def _numbers(result: Result, alpha: float | None, giver: str) -> list[str]:
+    """What stands next to a verdict, wherever it is shown; `alpha` is None where another level decides."""
+    numbers = [fmt.p_statement(result.p_value, result.p_floor, alpha, giver)] if result.p_value is not None else []
+    numbers += [f"e = {fmt.e_value(result.e_value)}"] if result.e_value is not None else []
+    said = []
+    if numbers:
+        said.append(", ".join(numbers) + (f" (α = {alpha})." if alpha is not None else "."))
+    said.append(f"Null hypothesis: {result.null}")
+    if population := result.population:
+        said.append(
+            f"Population: {population.name} ({population.description}), {fmt.plural(population.n, 'document')} of "
+            f"{population.length_bin}."
+        )
+    return said
+
+
+def _fingerprint(code: str, content: str) -> str:
+    return hashlib.sha256(f"{code}\0{content}".encode("utf-8", "backslashreplace")).hexdigest()

@@ -1,0 +1,93 @@
+"""The formats that a report is written in: name, suffixes, and the module that renders it.
+
+The one list that the command line, the suffixes of `-o` and the tests are made from. Imports no renderer
+before it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from llm_audit.errors import AuditError
+
+if TYPE_CHECKING:
+    from llm_audit.results import Report
+
+Chosen = TypeVar("Chosen")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write a report. Module `llm_audit.reports.<name>` has `render`: a report to text, or to bytes if `binary`.
+
+    Attributes:
+        suffixes: of files in it; several formats may end alike, and then the longest suffix counts.
+        needs: a package that only this format needs, and the extra of ours that installs it.
+    """
+
+    name: str
+    suffixes: tuple[str, ...] = ()
+    binary: bool = False
+    needs: tuple[str, str] | None = None
+
+    def renderer(self) -> Callable[[Report], str | bytes]:
+        """The function that renders it. Equal reports give equal output. Raises AuditError if what it needs is missing."""
+        if self.needs:
+            package, extra = self.needs
+            try:
+                importlib.import_module(package)
+            except ImportError:
+                raise AuditError(
+                    f"The format {self.name} needs {package}: install it with `pip install 'llm-audit[{extra}]'`."
+                ) from None
+            except OSError as error:  # a library that pip does not install
+                why = " ".join(str(error).split())
+                raise AuditError(f"The format {self.name} needs {package}, which does not load: {why}.") from None
+        renderer: Callable[[Report], str | bytes] = importlib.import_module(f"llm_audit.reports.{self.name}").render
+        return renderer
+
+
+FORMATS: dict[str, Format] = {
+    each.name: each
+    for each in (
+        Format("html", (".html", ".htm")),
+        Format("pdf", (".pdf",), binary=True, needs=("weasyprint", "pdf")),
+        Format("json", (".json",)),
+        Format("jsonl", (".jsonl",)),
+        Format("sarif", (".sarif", ".sarif.json")),
+        Format("junit", (".xml",)),
+        Format("gitlab", (".gitlab.json",)),
+        Format("github"),
+        Format("markdown", (".md",)),
+    )
+}
+
+NAMES = ("text", *FORMATS)
+"""What standard output can be. "text" is no format of files: it depends on the terminal, see `print_report`."""
+
+SUFFIXES: dict[str, Format] = {suffix: each for each in FORMATS.values() for suffix in each.suffixes}
+
+
+def renderer_for(path: str | os.PathLike[str]) -> Callable[[Report], str | bytes]:
+    """The renderer for a path's suffix; AuditError for an unknown one, so call it before a long run."""
+    return choose(path, SUFFIXES).renderer()
+
+
+def choose(path: str | os.PathLike[str], known: Mapping[str, Chosen]) -> Chosen:
+    """What the longest suffix of a path stands for; AuditError if it has none of those that are known."""
+    name = Path(path).name.lower()
+    suffix = max((each for each in known if name.endswith(each) and name != each), key=len, default=None)
+    if suffix is None:
+        raise AuditError(f"Cannot tell the report format of {os.fspath(path)}: its name must end in {one_of(known)}.")
+    return known[suffix]
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A list for a sentence: "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}"

@@ -1,0 +1,75 @@
+"""The report as JUnit XML: a test case for each subject. Found: failed; unreadable: error; no answer: skipped.
+
+Written with the standard library: characters that XML 1.0 does not know are made visible before, and the bytes are the same
+whatever else is installed. Follows the schema of Jenkins' xUnit plug-in.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.findings import OPEN, Finding, coverage, findings, passage, plain
+from llm_audit.results import Report, Verdict
+
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+ELEMENTS = {
+    Verdict.FINDING: "failure",
+    Verdict.ERROR: "error",
+    Verdict.INCONCLUSIVE: "skipped",
+    Verdict.NOT_ASSESSABLE: "skipped",
+}
+
+
+def render(report: Report) -> str:
+    """One suite, the worst first. No times: an audit is not measured by them, and equal reports give equal bytes."""
+    found = findings(report)
+    verdicts = [one.verdict for one in found]
+    counts = {
+        "tests": str(len(found)),
+        "failures": str(verdicts.count(Verdict.FINDING)),
+        "errors": str(verdicts.count(Verdict.ERROR)),
+    }
+    root = ET.Element("testsuites", {"name": "llm-audit", **counts})
+    skipped = sum(verdict in OPEN for verdict in verdicts)
+    about = {"name": _legal(report.question), **counts, "skipped": str(skipped), "timestamp": _legal(report.manifest.started)}
+    suite = ET.SubElement(root, "testsuite", about)
+    properties = ET.SubElement(suite, "properties")
+    for name, value in _properties(report):
+        ET.SubElement(properties, "property", {"name": name, "value": _legal(value)})
+    for one in found:
+        _case(suite, one)
+    ET.SubElement(suite, "system-out").text = _legal("\n".join([coverage(report), *map(plain, report.limits)]))
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _properties(report: Report) -> list[tuple[str, str]]:
+    manifest = report.manifest
+    found = [("version", manifest.version), ("alpha", str(manifest.alpha))]
+    if manifest.model:
+        found += [("model", manifest.model.name), ("model digest", manifest.model.digest)]
+    if manifest.population:
+        found += [("population", manifest.population), ("population digest", manifest.population_digest or "")]
+    return found
+
+
+def _case(suite: ET.Element, found: Finding) -> None:
+    code = found.rule.code
+    case = ET.SubElement(suite, "testcase", {"name": _legal(found.name), "classname": f"llm-audit.{code}"})
+    name = ELEMENTS.get(found.verdict)
+    if name is None:
+        ET.SubElement(case, "system-out").text = _legal(found.message)
+        return
+    message = f"{fmt.LABELS[found.verdict][1]}: {found.summary}"
+    element = ET.SubElement(case, name, {"message": _legal(message), "type": f"{code}.{found.verdict.value}"})
+    places = [f"{found.path}:{at.start_line}:{at.start_column}: {passage(at)}" for at in found.places]
+    element.text = _legal("\n".join([found.message, *places]))
+
+
+def _legal(text: str) -> str:
+    """Text without the characters that are none in XML 1.0; what a terminal could act on is visible already, or becomes so."""
+    lines = (plain(line) for line in text.split("\n"))
+    return _ILLEGAL.sub(lambda match: f"\\u{ord(match[0]):04x}", "\n".join(lines))

@@ -1,0 +1,70 @@
+"""A stored report, JSON or JSON lines, read back as the same report."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from llm_audit.errors import AuditError
+from llm_audit.reports.jsonl import DOCUMENT, REPORT
+from llm_audit.results import SCHEMA_VERSION, Report
+
+
+def read_report(data: bytes, name: str) -> Report:
+    """The report in the content of a file. Raises AuditError, which calls it by `name`."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        _refuse(name, "it is not UTF-8")
+    if not text.strip():
+        _refuse(name, "it is empty")
+    first = text.lstrip().partition("\n")[0]
+    record = _parsed(first)
+    content = _joined(text, name) if isinstance(record, dict) and "type" in record else _parsed(text)
+    if content is None:
+        _refuse(name, "it is cut off, or no JSON" if first.startswith("{") else "it is no JSON")
+    if not isinstance(content, dict) or "schema_version" not in content:
+        _refuse(name, "it says no schema_version")
+    if content["schema_version"] != SCHEMA_VERSION:
+        raise AuditError(
+            f"{name} has schema version {str(content['schema_version'])[:20]}, and this llm-audit reads version "
+            f"{SCHEMA_VERSION}: use the one that wrote it."
+        )
+    try:
+        return Report.model_validate(content)
+    except ValidationError as error:
+        first_error = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(map(str, first_error["loc"]))
+        _refuse(name, f"{place or 'its content'}: {first_error['msg']}")
+
+
+def _joined(text: str, name: str) -> dict[str, Any]:
+    """The records of JSON lines as one report."""
+    documents: list[dict[str, Any]] = []
+    lines = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        parsed = _parsed(line)
+        record: dict[str, Any] = parsed if isinstance(parsed, dict) else {}
+        kind = record.pop("type", None)
+        if kind == DOCUMENT:
+            documents.append(record)
+        elif kind == REPORT:
+            if any(each.strip() for each in lines[number:]):
+                _refuse(name, f"line {number + 1} comes after its last record")
+            return record | {"documents": documents}
+        elif line.strip():
+            _refuse(name, f"line {number} is cut off, or no record of ours")
+    raise AuditError(f"{name} is cut off: the run that wrote it did not end, or the last line is lost; run it again.")
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(name: str, why: str) -> NoReturn:
+    raise AuditError(f"{name} is no report of llm-audit that can be read ({why}): give one that `-o FILE.json` wrote.")

@@ -1,0 +1,126 @@
+"""The registry: which name and which suffix stand for what, and what every format has in common."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llm_audit.errors import AuditError
+from llm_audit.reports import read_report, render_html, render_json, renderer_for, write_report
+from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES
+from llm_audit.results import Report
+from llm_audit.terminal import terminal_safe
+from tests.reports import factory
+from tests.reports.hostile import PAYLOADS, everywhere
+from tests.reports.test_json import REPORTS
+
+GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
+TEXTUAL = [name for name, each in FORMATS.items() if not each.binary]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        *(("a.HTML", "html"), ("a.htm", "html"), ("a.pdf", "pdf"), ("a.b.json", "json"), ("a.jsonl", "jsonl")),
+        *(("a.sarif", "sarif"), ("a.sarif.json", "sarif"), ("TEST-a.xml", "junit"), ("a.md", "markdown")),
+        *(("gl.gitlab.json", "gitlab"), ("folder.sarif/a.json", "json"), ("gitlab.json", "json"), (".x.json", "json")),
+    ],
+)
+def test_the_longest_suffix_names_the_format(path: str, name: str) -> None:
+    assert renderer_for(path) is renderer_for(Path(path)) is FORMATS[name].renderer()
+
+
+@pytest.mark.parametrize("path", ["report", "report.docx", ".json", ".sarif.json.", "/dev/stdout", "json", "a.json/"])
+def test_an_unknown_suffix_is_refused_with_the_list_of_all(path: str) -> None:
+    if path == "a.json/":
+        assert renderer_for(path) is render_json  # that it is a folder shows when it is written
+        return
+    with pytest.raises(AuditError) as caught:
+        renderer_for(path)
+    assert str(caught.value).startswith(f"Cannot tell the report format of {path}: its name must end in .html, ")
+    assert all(suffix in str(caught.value) for suffix in SUFFIXES)
+
+
+def test_every_format_can_be_asked_for_and_is_written_as_it_is_printed(tmp_path: Path) -> None:
+    assert list(NAMES) == ["text", *FORMATS]
+    report = factory.report(factory.finding())
+    for suffix, each in SUFFIXES.items():
+        if each.binary:
+            continue  # slow, and tested by itself
+        path = tmp_path / f"report{suffix}"
+        write_report(report, path)
+        content = each.renderer()(report)
+        assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
+
+
+@pytest.mark.parametrize("name", TEXTUAL)
+@pytest.mark.parametrize("made", REPORTS)
+def test_a_stored_report_renders_to_the_same_bytes(name: str, made: Callable[[], Report]) -> None:
+    render, report = FORMATS[name].renderer(), made()
+    stored = (render_json(report).encode(), FORMATS["jsonl"].renderer()(report).encode())  # type: ignore[union-attr]  # text
+    for data in stored:
+        assert render(read_report(data, "stored")) == render(report) == render(made())
+
+
+@pytest.mark.parametrize("name", TEXTUAL)
+@pytest.mark.parametrize("golden", ["finding", "pass", "not-assessable"])
+def test_the_golden_reports_render_in_every_format(name: str, golden: str) -> None:
+    report = read_report((GOLDEN / f"{golden}.json").read_bytes(), golden)
+    content = FORMATS[name].renderer()(report)
+    assert isinstance(content, str) and content.endswith("\n")
+    assert render_html(report) == (GOLDEN / f"{golden}.html").read_text()
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+def test_hostile_text_prints_safely_in_every_format(payload: str) -> None:
+    for made in REPORTS:
+        report = everywhere(payload, made)
+        for name in set(TEXTUAL) - {"html", "json"}:  # they have tests of their own
+            content = FORMATS[name].renderer()(report)
+            assert isinstance(content, str)
+            assert terminal_safe(content) == content
+            content.encode()
+
+
+def test_a_missing_package_is_one_sentence_that_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(
+        AuditError, match=r"^The format pdf needs weasyprint: install it with `pip install 'llm-audit\[pdf\]'`\.$"
+    ):
+        renderer_for("report.pdf")
+
+
+def test_the_list_of_formats_costs_no_renderer() -> None:
+    code = "import sys, llm_audit.cli.options; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "llm_audit.reports.formats" in loaded
+    assert not {"pydantic", "jinja2", "rich", "numpy", "weasyprint", "llm_audit.results", "llm_audit.reports.html"} & set(
+        loaded
+    )
+
+
+def test_unknown_names_of_the_package_are_attribute_errors() -> None:
+    import llm_audit.reports as package
+
+    assert all(callable(getattr(package, name)) for name in package.__all__)
+    with pytest.raises(AttributeError, match="render_word"):
+        package.render_word  # noqa: B018  # asked for on purpose
+
+
+def test_every_verdict_is_told_apart_in_every_format_for_machines() -> None:
+    """An input that was not judged never looks like one in which nothing was found."""
+    by_name = {}
+    for make in (factory.passing, factory.not_assessable, factory.unreadable):
+        report = factory.report(make("same.txt"))
+        by_name[make.__name__] = {name: FORMATS[name].renderer()(report) for name in TEXTUAL}
+    for name in ("sarif", "junit", "gitlab", "github", "markdown", "json", "jsonl"):
+        contents = [contents[name] for contents in by_name.values()]
+        assert len(set(contents)) == 3, name
+    assert json.loads(by_name["passing"]["gitlab"]) == []
+    assert len(json.loads(by_name["not_assessable"]["gitlab"])) == len(json.loads(by_name["unreadable"]["gitlab"])) == 1
