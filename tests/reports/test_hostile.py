@@ -20,6 +20,7 @@ from tests.reports.hostile import (
     alone,
     closed_fields,
     filled,
+    handfuls,
     harmless,
     models,
     plant,

@@ -22,6 +22,7 @@ REPORTS = (
     *(factory.substitution_report, factory.consistent_report, factory.not_measured_report),
 )
 
+
 def words(page: str) -> str:
     return " ".join(" ".join(Skeleton(page).texts).split())
 
