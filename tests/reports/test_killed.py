@@ -20,6 +20,7 @@ from llm_audit.reports.write import RENDERERS
 from llm_audit.text import discover
 from tests.reports import factory
 
+SLOW = pytest.mark.slow
 KILLS = 50
 MEGABYTES = 12
 WRITER = """
@@ -142,9 +143,6 @@ CALLS = ("write", "fsync", "fchmod", "rename", "openat", "close")
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt-get install strace")
-SLOW = pytest.mark.slow
-
-
 @pytest.mark.parametrize("error", ["ENOSPC", pytest.param("EIO", marks=SLOW), pytest.param("EINTR", marks=SLOW)])
 def test_every_system_call_may_fail(tmp_path: Path, error: str) -> None:
     """The k-th call fails, for every call and every k: the report is whole, a failure is said, and nothing is left behind."""
