@@ -36,7 +36,8 @@ FOCUSED = """() => {
         return {
             text: other.innerText,
             shown: other.checkVisibility({opacityProperty: true, visibilityProperty: true})
-                && where.width > 20 && where.height > 8 && where.left >= 0 && where.right <= innerWidth && where.bottom > 0 && where.top < innerHeight,
+                && where.width > 20 && where.height > 8 && where.left >= 0 && where.right <= innerWidth
+                && where.bottom > 0 && where.top < innerHeight,
         };
     });
     return {
