@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from llm_audit.reports import render_html
 from tests.e2e.pages import PAGES
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 WIDE = {"width": 1280, "height": 900}
 MODES: dict[str, dict[str, Any]] = {
@@ -56,7 +56,7 @@ TABBABLE = """selector => [...document.querySelectorAll(selector)]
 
 @pytest.fixture(scope="module", params=PAGES)
 def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pages") / "report.html"
+    path = tmp_path_factory.mktemp("pages") / f"{request.param}.html"
     path.write_text(render_html(PAGES[request.param]()), encoding="utf-8")
     return path
 
@@ -69,7 +69,8 @@ def unfolded(page: Page) -> None:
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "without JavaScript"])
 def test_axe_finds_nothing(file: Path, mode: str, opened: Callable[..., Any]) -> None:
     with opened(file, **MODES[mode]) as (page, seen):
-        unfolded(page)
+        if file.stem != "200 documents":  # which folded takes minutes as it is; each kind of document is unfolded elsewhere
+            unfolded(page)
         found = Axe().run(page, options=RULES)
         seen.quiet(file)
     assert found.response["testEngine"]["name"] == "axe-core"
