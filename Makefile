@@ -46,6 +46,7 @@ test: setup lint
 test-slow: setup
 	$(BIN)/python -m pytest -m slow --timeout 1800
 
+# In a real browser, Debian's: `apt-get install chromium`. The proofs of writing also use strace, if it is there.
 e2e: setup
 	$(BIN)/python -m pytest -m slow --timeout 1800 tests/e2e
 

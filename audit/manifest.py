@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from llm_audit import __version__
+from llm_audit.errors import AuditError
 from llm_audit.results import Manifest, ModelIdentity
 
 if TYPE_CHECKING:
@@ -49,5 +50,21 @@ def collect(session: Session | None, *, alpha: float, rules: Sequence[str], popu
 
 
 def now() -> str:
-    """The time in UTC, to the second, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    """The time in UTC, to the second, ISO 8601.
+
+    `SOURCE_DATE_EPOCH` (reproducible-builds.org), seconds since 1970, takes its place, so that two runs give equal bytes.
+
+    Raises:
+        AuditError: what it holds is no such number.
+    """
+    told = os.environ.get("SOURCE_DATE_EPOCH")
+    if told is None:
+        return datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        if not (told.isascii() and told.isdigit()):
+            raise ValueError
+        return datetime.fromtimestamp(int(told), UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        raise AuditError(
+            f"SOURCE_DATE_EPOCH is {told!r}; set it to seconds since 1970, such as 1735689600, or not at all."
+        ) from None

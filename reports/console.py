@@ -47,11 +47,6 @@ def line(sentence: str) -> Text:
     return Text(terminal_safe(re.sub(r"[\t\n]+", " ", sentence)), overflow="fold")
 
 
-def file_name(name: str) -> str:
-    """A file name: a line break in it is part of the name, so it is shown."""
-    return terminal_safe(name).replace("\n", "\\n").replace("\t", "\\t")
-
-
 def label(words: tuple[str, str], style: str, console: Console) -> Text:
     """A sign and its words, as `fmt.LABELS` has them; a plainer sign where the terminal knows only ASCII."""
     from rich.text import Text

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
 from llm_audit.reports.attribution import crossing
-from llm_audit.reports.console import STYLES, file_name, label, line, plain_table, say, show
+from llm_audit.reports.console import STYLES, label, line, plain_table, say, show
 from llm_audit.reports.membership_terminal import print_membership
 from llm_audit.reports.passages import Passage, judged_by, passages
 from llm_audit.reports.substitution_terminal import print_substitution
 from llm_audit.results import Attribution, Authorship, Document, Report, Result, SetAttribution, Trace
+from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,7 +66,7 @@ def _print_document(document: Document, alpha: float, console: Console) -> None:
     from rich.text import Text
 
     found = label(fmt.LABELS[document.verdict], STYLES[document.verdict], console)
-    console.print(Text.assemble(found, "  ", file_name(document.name)))
+    console.print(Text.assemble(found, "  ", one_line(document.name)))
     say(console, document.summary, indent=2)
     result = document.combined
     if document.verdict in fmt.NOT_JUDGED:
@@ -165,7 +166,7 @@ def _print_hottest(found: list[Passage], console: Console, alpha: float) -> None
 def _print_attributed(document: Document, alpha: float, console: Console) -> None:
     from rich.text import Text
 
-    console.print(Text(file_name(document.name), style="bold", overflow="fold"))
+    console.print(Text(one_line(document.name), style="bold", overflow="fold"))
     say(console, document.summary, indent=2)
     if not fmt.judged(document):
         say(console, "No statement is made about who wrote this document.", indent=2)

@@ -14,7 +14,7 @@ import click
 
 from llm_audit import __version__
 from llm_audit.errors import AuditError
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line
 
 COMMANDS = {
     "attribute": "Who wrote this text, model A or model B? Exact tests for known prompts.",
@@ -104,7 +104,7 @@ def main(args: list[str] | None = None) -> Any:
 
 def _complain(sentence: str) -> None:
     with contextlib.suppress(OSError):  # standard error may be as full or closed as standard output
-        click.echo(terminal_safe(sentence), err=True)
+        click.echo(one_line(sentence), err=True)
 
 
 def _let_go_of_stdout() -> None:

@@ -6,7 +6,7 @@ import click
 
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS
 from llm_audit.cli.options import show_warnings_as_sentences
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line
 
 
 @click.group(help=COMMANDS["cache"])
@@ -23,7 +23,7 @@ def info() -> None:
 
     with ScoreCache(cache_root() / "scores.sqlite") as cache:
         found = cache.info()
-    click.echo(f"{terminal_safe(str(found.path))}: scores of {found.rows:,} texts, {found.size / 1e6:,.1f} MB")
+    click.echo(f"{one_line(str(found.path))}: scores of {found.rows:,} texts, {found.size / 1e6:,.1f} MB")
 
 
 @command.command()

@@ -20,7 +20,7 @@ from llm_audit.cli.options import (
     show_warnings_as_sentences,
 )
 from llm_audit.errors import AuditError
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line, terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.detectors import Detector
@@ -103,7 +103,7 @@ def build(
         population = populations.build(sheet, session.score(texts, request, progress), detectors, fingerprints(texts))
     saved = populations.save(population)
     click.echo(
-        f"Population {name}: {population.n:,} of {len(texts):,} texts are long enough. Written to {terminal_safe(str(saved))}."
+        f"Population {name}: {population.n:,} of {len(texts):,} texts are long enough. Written to {one_line(str(saved))}."
     )
 
 
@@ -127,7 +127,7 @@ def _build_of_generations(path: Path, name: str, device: str, offline: bool, no_
     saved = populations.save(population)
     click.echo(
         f"Population {name}: {population.n:,} texts that are long enough, one per prompt, of {len(records):,} generations. "
-        f"Written to {terminal_safe(str(saved))}."
+        f"Written to {one_line(str(saved))}."
     )
 
 
@@ -182,7 +182,7 @@ def show(name: str | None) -> None:
     click.echo(terminal_safe(_datasheet(population)))
     others = [other for other in populations.names() if other != population.datasheet.name]
     if others:
-        click.echo(f"\nOther populations: {', '.join(others)}")
+        click.echo(f"\nOther populations: {one_line(', '.join(others))}")
 
 
 def _datasheet(population: Population) -> str:

@@ -10,7 +10,7 @@ import click
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import computing_options, fraction_bar, scoring_session, show_warnings_as_sentences
 from llm_audit.errors import AuditError
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line
 
 
 @click.command(help=COMMANDS["generate"], short_help=COMMANDS["generate"])
@@ -82,4 +82,4 @@ def command(
                 )
                 file.write(record.model_dump_json() + "\n")
                 file.flush()  # what is drawn is kept, whatever happens next
-    click.echo(f"{len(asked):,} texts by {terminal_safe(author)} in {terminal_safe(str(output))}.")
+    click.echo(f"{len(asked):,} texts by {one_line(author)} in {one_line(str(output))}.")

@@ -10,7 +10,7 @@ import click
 from llm_audit.cli.options import show_warnings_as_sentences, stages
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.store import Store
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line
 
 EXIT_DAMAGED = 1
 
@@ -30,7 +30,7 @@ def list_models() -> None:
     for entry in entries:
         size = f"{entry.size / 1e6:.0f} MB" if entry.size else "-"
         licence = store.pins[entry.name].licence if entry.name in store.pins else "-"
-        click.echo(terminal_safe(f"{entry.name:<{width}}  {entry.state:<11}  {size:>8}  {licence:<18}  {entry.folder}"))
+        click.echo(one_line(f"{entry.name:<{width}}  {entry.state:<11}  {size:>8}  {licence:<18}  {entry.folder}"))
 
 
 @command.command()
@@ -43,7 +43,7 @@ def get(model: str, offline: bool) -> None:
     """
     with stages() as progress:
         stored = Store().get(model, offline=offline, progress=progress)
-    click.echo(terminal_safe(f"{stored.name} is ready in {stored.folder}"))
+    click.echo(one_line(f"{stored.name} is ready in {stored.folder}"))
 
 
 @command.command()
@@ -61,9 +61,9 @@ def show(model: str) -> None:
     if pin := store.pins.get(model):
         lines += [("licence", f"{pin.licence}, {pin.terms}" if pin.terms else pin.licence), ("source", pin.source)]
     for label, value in lines:
-        click.echo(terminal_safe(f"{label:<13} {value}".replace("\n", "\\n")))
+        click.echo(one_line(f"{label:<13} {value}"))
     for name, digest in sorted(stored.files.items()):
-        click.echo(terminal_safe(f"{'file':<13} {digest}  {name}".replace("\n", "\\n")))
+        click.echo(one_line(f"{'file':<13} {digest}  {name}"))
 
 
 @command.command()
@@ -72,5 +72,5 @@ def verify(model: str) -> int:
     """Hash every file of MODEL again; exit with 1 if one has changed."""
     with stages() as progress:
         damage = Store().verify(model, progress=progress)
-    click.echo(terminal_safe(damage or f"{model}: every file is as it was fetched"))
+    click.echo(one_line(damage or f"{model}: every file is as it was fetched"))
     return EXIT_DAMAGED if damage else 0

@@ -14,7 +14,7 @@ import click
 from llm_audit.cli import EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
 from llm_audit.errors import AuditError
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES, one_of, renderer_for
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line, terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.detectors import Detector
@@ -184,7 +184,7 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
             shown["bar"] = _bar()
             shown["bar"].start()
         if shown.get("stage") != stage:
-            shown["stage"], shown["task"] = stage, shown["bar"].add_task(terminal_safe(stage), total=total or None)
+            shown["stage"], shown["task"] = stage, shown["bar"].add_task(one_line(stage), total=total or None)
         shown["bar"].update(shown["task"], completed=done, total=total or None)
 
     try:
@@ -220,7 +220,7 @@ def write_outputs(outputs: Sequence[str], write: Callable[[str], None]) -> list[
         try:
             write(output)
         except AuditError as error:
-            failures.append(f"Error: {terminal_safe(str(error))}")
+            failures.append(f"Error: {one_line(str(error))}")
     return failures
 
 
@@ -229,6 +229,6 @@ def show_warnings_as_sentences() -> None:
 
     def show(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         if issubclass(category, UserWarning):
-            click.echo(f"Warning: {terminal_safe(str(message))}", err=True)
+            click.echo(f"Warning: {one_line(str(message))}", err=True)
 
     warnings.showwarning = show

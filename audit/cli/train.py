@@ -10,7 +10,7 @@ import click
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import fraction_bar, scoring_options, scoring_session, show_warnings_as_sentences
 from llm_audit.errors import AuditError
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line, terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.detectors.generated.classifier import Head
@@ -76,7 +76,7 @@ def command(
             raise AuditError(f"{target.with_suffix('')} exists already; choose another name.")
         with fraction_bar("Fine-tuning") as progress:
             folder = finetune(backbone, data, texts, target.with_suffix(""), loss, settings, device, progress)
-        click.echo(f"Classifier {name}: written to {terminal_safe(str(folder))}; `llm-audit bench --backbone` judges it.")
+        click.echo(f"Classifier {name}: written to {one_line(str(folder))}; `llm-audit bench --backbone` judges it.")
         return
 
     if accumulate > 1:

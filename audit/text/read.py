@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line
 from llm_audit.text.decode import Unreadable, decode
 
 MAX_BYTES = 20_000_000
@@ -104,7 +104,7 @@ def _identity(path: Path) -> str:
 def _clean(path: Path) -> str:
     r"""Give the path as a printable string: bytes that are no UTF-8 and control characters as escapes, e.g. `\xff`."""
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return terminal_safe(name).replace("\n", "\\n").replace("\t", "\\t")
+    return one_line(name)
 
 
 def _from_stdin() -> bytes:

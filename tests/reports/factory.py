@@ -34,6 +34,7 @@ from llm_audit.results import (
     Separation,
     Served,
     SetAttribution,
+    Share,
     Span,
     Statistic,
     Substitution,
@@ -147,7 +148,9 @@ def finding(name: str = "essays/müller_anna.txt", p: float = 0.0005) -> Documen
             detector(
                 "AUD102", "Mean surprisal", Statistic(name="−surprisal", value=-2.31, unit="nats/token"), 0.0312, Verdict.PASS
             ),
-            detector("AUD110", "Classifier", Statistic(name="log-odds", value=1.07, unit=""), 0.0085, Verdict.FINDING),
+            detector(
+                "AUD110", "Classifier", Statistic(name="log-odds", value=1.07, unit=""), 0.0085, Verdict.FINDING
+            ).model_copy(update={"shares": (Share(name="mean log rank", value=0.61), Share(name="curvature", value=-0.12))}),
         ),
         notes=("Language identified as English with confidence 0.98.", "2 zero-width spaces were removed before scoring."),
         text=text,
@@ -329,7 +332,7 @@ def candidate(name: str, verdict: Authorship, reason: str, **more: Any) -> Attri
     return Attribution(candidate=name, verdict=verdict, reason=reason, **base | more)
 
 
-def attributed(name: str = "essays/river.txt") -> Document:
+def attributed(name: str = "essays/river.txt", tokens: int = 120) -> Document:
     """One candidate wrote it, one did not, one could not be used."""
     text = prose()
     written = candidate(
@@ -339,7 +342,7 @@ def attributed(name: str = "essays/river.txt") -> Document:
         role="sanctioned",
         p_value=0.43,
         tests=author_tests(0.21, -1.83, -78.2),
-        trace=trace(fits=True),
+        trace=trace(tokens, fits=True),
     )
     refuted = candidate(
         OTHER,
@@ -349,7 +352,7 @@ def attributed(name: str = "essays/river.txt") -> Document:
         settings=("temperature 0.7, top-k 50", "temperature 1, top-k 50"),
         p_value=2.3e-6,
         tests=author_tests(4.6e-7, 14.6, 78.2),
-        trace=trace(fits=False, impossible=IMPOSSIBLE),
+        trace=trace(tokens, fits=False, impossible=min(IMPOSSIBLE, tokens)),
     )
     unfit = candidate(
         UNFIT,
@@ -395,7 +398,7 @@ def attributed(name: str = "essays/river.txt") -> Document:
     )
 
 
-def undecided(name: str = "essays/island.txt") -> Document:
+def undecided(name: str = "essays/island.txt", tokens: int = 120) -> Document:
     """No comparison with people, no text kept, no exact guarantee."""
     fits = candidate(
         WRITER,
@@ -405,7 +408,7 @@ def undecided(name: str = "essays/island.txt") -> Document:
         exact=False,
         p_value=0.087,
         tests=tuple(test.model_copy(update={"population": POPULATION}) for test in author_tests(0.087, 2.31, 1.2)),
-        trace=trace(fits=True),
+        trace=trace(tokens, fits=True),
     )
     return Document(
         name=name,
@@ -747,7 +750,7 @@ def consistent(**more: Any) -> Substitution:
     return Substitution(**base | more)
 
 
-def inconsistent() -> Substitution:
+def inconsistent(requests: int = 120) -> Substitution:
     """A finding: a tenth of the requests went to another model."""
     off = (4, 9, 23, 31, 45, 58, 72, 77, 90, 101, 104, 118)
     values = normal(999, 0.0039, 0.0004, seed=8)
@@ -785,7 +788,7 @@ def inconsistent() -> Substitution:
             ),
         ),
         mixture=Interval(value=0.1, lower=0.0527, upper=0.168),
-        points=points(120, off),
+        points=points(requests, off),
         cost=Cost(requests=121, attempts=123, prompt_tokens=3448, completion_tokens=952),
         failures=(
             FailedRequest(request="prompt 66, again", kind="server error", reason="The server answered 500.", attempts=3),

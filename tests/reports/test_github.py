@@ -8,8 +8,6 @@ import pytest
 
 from llm_audit.reports import github
 from tests.reports import factory
-from tests.reports.hostile import PAYLOADS, everywhere
-from tests.reports.test_json import REPORTS
 
 COMMAND = re.compile(r"::(error|warning|notice) ((?:[a-zA-Z]+=[^:,\r\n]*,?)+)::([^\r\n]*)\n")
 
@@ -63,15 +61,6 @@ def test_columns_are_left_out_of_places_of_several_lines() -> None:
 def test_names_are_escaped_as_github_reads_them(name: str) -> None:
     ((_, properties, _), _) = commands(github.render(factory.report(factory.finding(name))))
     assert properties["file"] == name.replace("\n", "\\n")
-
-
-@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
-def test_hostile_text_forges_no_command(payload: str) -> None:
-    for made in REPORTS:
-        hostile, harmless = (commands(github.render(everywhere(each, made))) for each in (payload, "harmless"))
-        assert [(kind, properties.keys() - {"file"}) for kind, properties, _ in hostile] == [
-            (kind, properties.keys() - {"file"}) for kind, properties, _ in harmless
-        ]
 
 
 def test_the_file_of_a_collection_an_endpoint_or_standard_input_is_not_invented() -> None:

@@ -14,7 +14,6 @@ import pytest
 from llm_audit.reports import sarif
 from llm_audit.results import Report
 from tests.reports import factory
-from tests.reports.hostile import PAYLOADS, everywhere
 from tests.reports.test_json import REPORTS
 
 SCHEMA = Path(__file__).parents[2] / "fixtures" / "schemas" / "sarif-2.1.0.json"
@@ -40,18 +39,6 @@ def by_name(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("made", REPORTS)
 def test_reports_obey_the_schema(validator: jsonschema.Draft4Validator, made: Callable[[], Report]) -> None:
     validator.validate(json.loads(sarif.render(made())))
-
-
-@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
-def test_hostile_text_keeps_it_valid_and_makes_no_links(validator: jsonschema.Draft4Validator, payload: str) -> None:
-    for made in (factory.report, factory.attribution_report, factory.shifted_report, factory.not_measured_report):
-        text = sarif.render(everywhere(payload, made))
-        log = json.loads(text)
-        validator.validate(log)
-        assert "](" not in text
-        for artifact in log["runs"][0]["artifacts"]:
-            uri = artifact["location"]["uri"]
-            assert ":" not in uri and not uri.startswith("//")
 
 
 def test_every_verdict_but_a_pass_is_a_result_of_its_own_kind() -> None:

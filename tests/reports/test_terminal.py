@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable
 
 import pytest
 from rich.cells import cell_len
@@ -11,9 +10,7 @@ from rich.console import Console
 
 from llm_audit.reports import print_report
 from llm_audit.results import Report
-from llm_audit.terminal import terminal_safe
 from tests.reports import factory
-from tests.reports.hostile import PAYLOADS, everywhere
 
 
 def printed(report: Report, width: int = 80, colour: bool = False) -> str:
@@ -24,24 +21,6 @@ def printed(report: Report, width: int = 80, colour: bool = False) -> str:
 
 def words(report: Report, width: int = 80) -> str:
     return " ".join(printed(report, width).split())
-
-
-@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
-@pytest.mark.parametrize("colour", [False, True])
-@pytest.mark.parametrize(
-    "made",
-    [
-        *(factory.report, factory.attribution_report, factory.membership_report, factory.shifted_report),
-        *(factory.substitution_report, factory.not_measured_report),
-    ],
-)
-def test_no_field_can_act_on_the_terminal(payload: str, made: Callable[[], Report], colour: bool) -> None:
-    output = printed(everywhere(payload, made), colour=colour)
-    if colour:  # ours are the only escape sequences: plain colours; without colour there are none at all
-        assert "\x1b[" in output
-        assert not re.search(r"\x1b(?!\[[0-9;]*m)|\x1b\[2J", output)
-        output = re.sub(r"\x1b\[[0-9;]*m", "", output)
-    assert terminal_safe(output) == output
 
 
 def test_a_file_name_cannot_forge_a_line() -> None:

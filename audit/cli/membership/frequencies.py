@@ -8,7 +8,7 @@ import click
 
 from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.cli.options import fraction_bar, stages
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line, terminal_safe
 
 
 @click.command(help=MEMBERSHIP["frequencies"], short_help=MEMBERSHIP["frequencies"])
@@ -46,7 +46,7 @@ def command(corpus: tuple[Path, ...], output: Path, model: str | None, field: st
     for label, value in lines:
         click.echo(f"{label:<10} {value}")
     for problem in problems:
-        click.echo(f"  {problem}")
+        click.echo(f"  {one_line(problem)}")
     if malformed > len(problems):
         click.echo(f"  and {malformed - len(problems):,} more")
-    click.echo(terminal_safe(f"The table {table.name} is in {output}."))
+    click.echo(one_line(f"The table {table.name} is in {output}."))

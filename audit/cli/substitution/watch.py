@@ -12,6 +12,7 @@ from llm_audit.cli.options import check_outputs, output_options, publish, show_w
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import ALPHA, Asked, endpoint_options, source_of
 from llm_audit.errors import AuditError
+from llm_audit.terminal import one_line
 
 HELP = (
     SUBSTITUTION["watch"]
@@ -55,7 +56,7 @@ def command(
     if not baseline.exists():
         rows, _ = watch.rows_of(source, count, on)
         watch.write_baseline(baseline, rows, source.model, now())
-        click.echo(f"{len(rows)} rows are the baseline now: {baseline}. Run the same command later to compare.")
+        click.echo(f"{len(rows)} rows are the baseline now: {one_line(str(baseline))}. Run the same command later to compare.")
         return 0
     before, taken = watch.read_baseline(baseline, source.model)
     seed = hashlib.sha256(baseline.read_bytes()).hexdigest()[:32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from llm_audit.cli.membership.canary import CANARY
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line, terminal_safe
 
 HELP = (
     CANARY["new"]
@@ -32,5 +32,5 @@ def command(name: str, count: int, length: int, before: str) -> None:
     drawn = canary.check(name)
     click.echo(f"Publish this string:  {terminal_safe(before)}{drawn.strings()[0]}")
     click.echo(f"Commitment:           {drawn.commitment}")
-    click.echo(f"Keep secret:          {terminal_safe(str(secret))}")
-    click.echo(f"Publish, with a date: {terminal_safe(str(public))}")
+    click.echo(f"Keep secret:          {one_line(str(secret))}")
+    click.echo(f"Publish, with a date: {one_line(str(public))}")

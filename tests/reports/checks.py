@@ -1,0 +1,183 @@
+"""What each format of a report must hold, whatever the report says: one check per format of the registry."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import xmlschema
+from markdown_it import MarkdownIt
+
+from llm_audit.reports.formats import FORMATS
+from llm_audit.reports.read import read_report
+from llm_audit.results import Report
+from llm_audit.terminal import terminal_safe
+
+OURS = re.compile(r"#document-\d+(-candidate-\d+)?|#(membership|substitution)-assumptions|#substitution-test-\d+|#limits")
+"""Where the links of a page lead."""
+
+FORBIDDEN = frozenset({"script", "img", "iframe", "link", "base", "form", "object", "embed", "audio", "video", "input"})
+LOADING = frozenset({"style", "src", "srcset", "action", "formaction", "data", "poster", "ping", "background", "xlink:href"})
+
+SCHEMAS = Path(__file__).parents[2] / "fixtures" / "schemas"
+
+MARKDOWN = MarkdownIt("gfm-like", {"html": True, "linkify": True})
+"""The renderer of GitHub's dialect that does the most: HTML let through, addresses made into links."""
+
+INERT = frozenset(
+    {"html_inline", "html_block", "image", "link_open", "fence", "code_block", "blockquote_open", "hr", "s_open"}
+)
+MENTION = re.compile(r"(?<!\w)@\w|(?<![\w&])#\d|:[a-z+_-]+:")
+
+
+class Skeleton(HTMLParser):
+    """The page as a parser sees it: its elements with their attribute names, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, tuple[str, ...]]] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, tuple(name for name, _ in attrs)))
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def rendered(name: str, report: Report) -> bytes:
+    """A report in a format."""
+    content = FORMATS[name].renderer()(report)
+    return content.encode("utf-8") if isinstance(content, str) else content
+
+
+def check_html(data: bytes, plain: bytes, report: Report) -> None:
+    """The elements are those of the harmless page; nothing runs, loads, or leads away."""
+    page = data.decode("utf-8")
+    skeleton = Skeleton(page)
+    assert skeleton.elements == Skeleton(plain.decode("utf-8")).elements
+    assert not FORBIDDEN & {tag for tag, _ in skeleton.elements}
+    for tag, name, value in skeleton.attributes:
+        assert not name.startswith("on") and name not in LOADING, (tag, name)
+        assert name != "href" or OURS.fullmatch(value), value
+    assert terminal_safe(page) == page, "a control character of the input reached the page"
+
+
+def check_json(data: bytes, plain: bytes, report: Report) -> None:
+    """It reads back as what was written, and is safe to print. Half a character is shown as its escape."""
+    text = data.decode("utf-8")
+    assert terminal_safe(text) == text
+    assert Report.model_validate_json(text) == Report.model_validate(_whole(report.model_dump()))
+
+
+def check_jsonl(data: bytes, plain: bytes, report: Report) -> None:
+    """As many lines as the harmless one has, and they read back as what was written."""
+    text = data.decode("utf-8")
+    assert terminal_safe(text) == text
+    assert len(text.splitlines()) == text.count("\n") == plain.count(b"\n")
+    assert read_report(data, "x") == Report.model_validate(_whole(report.model_dump()))
+
+
+def check_sarif(data: bytes, plain: bytes, report: Report) -> None:
+    """It obeys the OASIS schema, has no link, and every path leads into the project."""
+    text = data.decode("utf-8")
+    log = json.loads(text)
+    _schema("sarif-2.1.0.json").validate(log)
+    assert terminal_safe(text) == text and "](" not in text
+    for artifact in log["runs"][0]["artifacts"]:
+        uri = artifact["location"]["uri"]
+        assert ":" not in uri and not uri.startswith("//")
+
+
+def check_gitlab(data: bytes, plain: bytes, report: Report) -> None:
+    """It obeys GitLab's schema, and no issue hides another."""
+    issues = json.loads(data)
+    _schema("gitlab-code-quality.json").validate(issues)
+    assert terminal_safe(data.decode("utf-8")) == data.decode("utf-8")
+    assert len({issue["fingerprint"] for issue in issues}) == len(issues) == len(json.loads(plain))
+
+
+def check_junit(data: bytes, plain: bytes, report: Report) -> None:
+    """It obeys the schema, and has the elements of the harmless one."""
+    text = data.decode("utf-8")
+    _junit().validate(text)
+    assert terminal_safe(text) == text
+    assert [each.tag for each in ET.fromstring(data).iter()] == [each.tag for each in ET.fromstring(plain).iter()]
+
+
+def check_github(data: bytes, plain: bytes, report: Report) -> None:
+    """As many commands as the harmless one has, of the same kinds, and nothing else."""
+    hostile, harmless = (each.decode("utf-8").splitlines() for each in (data, plain))
+    assert terminal_safe(data.decode("utf-8")) == data.decode("utf-8")
+    assert [_command(line) for line in hostile] == [_command(line) for line in harmless]
+
+
+def check_markdown(data: bytes, plain: bytes, report: Report) -> None:
+    """The blocks of the harmless one; no HTML, image, link, mention or reference, in a renderer that makes whatever it can."""
+    text = data.decode("utf-8")
+    assert terminal_safe(text) == text
+    found = [token for each in MARKDOWN.parse(text) for token in (each, *(each.children or []))]
+    assert not INERT & {token.type for token in found}
+    assert [token.type for token in found if token.block] == [
+        token.type for token in MARKDOWN.parse(plain.decode("utf-8")) if token.block
+    ]
+    for token in found:
+        if token.type == "text":
+            assert not MENTION.search(token.content), token.content
+            assert not re.search(r"https?://|www\.|\w@\w", token.content), token.content
+
+
+def check_pdf(data: bytes, plain: bytes, report: Report) -> None:
+    """A document with nothing in it that acts."""
+    assert data.startswith(b"%PDF-")
+    assert not re.search(rb"/EmbeddedFile|/Launch|/JavaScript|/SubmitForm", data)
+
+
+CHECKS: dict[str, Callable[[bytes, bytes, Report], None]] = {
+    "html": check_html,
+    "pdf": check_pdf,
+    "json": check_json,
+    "jsonl": check_jsonl,
+    "sarif": check_sarif,
+    "junit": check_junit,
+    "gitlab": check_gitlab,
+    "github": check_github,
+    "markdown": check_markdown,
+}
+"""Format -> check of a hostile report, the harmless one of the same shape, and what was rendered."""
+
+
+@cache
+def _schema(name: str) -> jsonschema.Draft4Validator:
+    return jsonschema.Draft4Validator(json.loads((SCHEMAS / name).read_text()))
+
+
+@cache
+def _junit() -> xmlschema.XMLSchema:
+    return xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))
+
+
+def _command(line: str) -> tuple[str, frozenset[str]]:
+    """The kind of a workflow command, and its properties but for the file: whether there is one depends on the name."""
+    match = re.fullmatch(r"::(error|warning|notice) ([^:]*)::(.*)", line)
+    assert match, line
+    return match[1], frozenset(each.partition("=")[0] for each in match[2].split(",")) - {"file"}
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_whole(key): _whole(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_whole(each) for each in value]
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", value) if isinstance(value, str) else value
