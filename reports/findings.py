@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.console import file_name
 from llm_audit.reports.passages import passages
 from llm_audit.reports.places import Place, path_of, places
 from llm_audit.reports.rules import AUTHORSHIP, GATE, GENERATED, SERVED, UNREADABLE, Rule, rule
 from llm_audit.results import Document, Membership, Report, Result, Substitution, Verdict
-from llm_audit.terminal import terminal_safe
+from llm_audit.terminal import one_line, terminal_safe
 
 WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
 
@@ -116,8 +115,8 @@ def _document(document: Document, attributed: bool, alpha: float) -> Finding:
         subject="document",
         rule=rule(code),
         verdict=document.verdict,
-        name=file_name(document.name),
-        path="stdin" if document.name == "-" else path_of(file_name(document.name)),
+        name=one_line(document.name),
+        path="stdin" if document.name == "-" else path_of(one_line(document.name)),
         p=fmt.p_cell(*p, alpha),
         summary=plain(said[0]),
         message=plain(" ".join(said)),

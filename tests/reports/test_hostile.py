@@ -32,6 +32,7 @@ from tests.reports.test_terminal import printed
 SHARE = {"sarif": 9, "junit": 6, "gitlab": 3, "markdown": 6}
 """Of the shifts, every so-manyth is tried where a schema or a parser takes long; all of them in the slow test."""
 
+
 @cache
 def plain(name: str, world: str) -> bytes:
     return rendered(name, harmless(world))
