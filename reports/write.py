@@ -53,8 +53,16 @@ def choose(path: str | os.PathLike[str], renderers: dict[str, Renderer]) -> Rend
 
 
 def write_report(report: Report, path: str | os.PathLike[str]) -> None:
-    """Render the report in the format that the path's suffix names, and write it. Raises AuditError."""
-    write(path, renderer_for(path)(report))
+    """Render the report in the format that the path's suffix names, and write it. Raises AuditError.
+
+    A page that would be too large is written as several files side by side, that with the index last.
+    """
+    renderer = renderer_for(path)
+    if renderer is not html.render or _OPEN_ALREADY.fullmatch(os.fspath(path)):
+        write(path, renderer(report))
+        return
+    for name, content in html.pages(report, Path(path).name).items():
+        write(Path(path).with_name(name), content)
 
 
 def write(path: str | os.PathLike[str], content: str) -> None:
