@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from llm_audit import pictures
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
 from llm_audit.populations import MINIMUM_TOKENS, Population
 from llm_audit.populations.population import PASSAGE, Comparison
-from llm_audit.results import Coverage, Document, FalsePositiveRate, Histogram, Manifest, Report, Result
+from llm_audit.results import Coverage, Document, FalsePositiveRate, Manifest, Report, Result, Share, Span, Statistic, Verdict
 from llm_audit.results import Population as NamedPopulation
-from llm_audit.results import Share, Span, Statistic, Tokens, Verdict
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
@@ -24,10 +24,6 @@ from llm_audit.text import RawText, Source, Unreadable, View, identify, normalis
 
 LONGEST_TEXT = 4_000_000
 """Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
-
-PICTURED = 20
-"""In runs of more texts, only findings carry the population's histograms, and no text carries its tokens: nobody looks at
-so many pictures, and the reports would be large."""
 
 LEAST_CONFIDENCE = 0.5
 """Of the language identifier: below it, the text counts as being in no language of any population."""
@@ -122,11 +118,8 @@ def detect(
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Report:
     """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other."""
-    few = len(sources) <= PICTURED
-    settings = replace(settings, keep_tokens=settings.keep_text and few)
-    documents = judge_all([read_text(source) for source in sources], session, settings, progress)
-    if not few:
-        documents = [document if document.verdict is Verdict.FINDING else _unpictured(document) for document in documents]
+    settings = replace(settings, keep_tokens=settings.keep_text and len(sources) <= pictures.MOST)
+    documents = pictures.thinned(judge_all([read_text(source) for source in sources], session, settings, progress))
     return Report(
         question="Was this text machine-generated?",
         manifest=manifest,
@@ -134,11 +127,6 @@ def detect(
         documents=tuple(documents),
         limits=(*_expected_by_chance(documents, settings.alpha), *LIMITS),
     )
-
-
-def _unpictured(document: Document) -> Document:
-    plain = tuple(result.model_copy(update={"histogram": None}) for result in document.results)
-    return document.model_copy(update={"results": plain})
 
 
 def judge_all(
@@ -266,10 +254,9 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
             comparisons, settings, detector.rule, detector.title, detector.method, exact_tail=True, statistic=statistic
         )
         shares = detector.explain(part) if detector.explain else ()
-        bins = population.histogram(detector, comparisons[strongest].stretch)
         more = {
             "shares": tuple(Share(name=name, value=value) for name, value in shares),
-            "histogram": Histogram(edges=tuple(float(f"{edge:.6g}") for edge in bins.edges), counts=tuple(bins.counts.tolist())),
+            "histogram": pictures.histogram(population, detector, comparisons[strongest].stretch),
         }
         results.append(result.model_copy(update=more))
     return Document(
@@ -285,17 +272,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         results=tuple(results),
         notes=view.notes,
         text=raw.text if settings.keep_text else None,
-        trace=_tokens(scores, view) if settings.keep_tokens else None,
-    )
-
-
-def _tokens(scores: TokenScores, view: View) -> Tokens:
-    places = [view.to_source(start, end) for start, end in zip(scores.char_start.tolist(), scores.char_end.tolist(), strict=True)]
-    return Tokens(
-        start=tuple(start for start, _ in places),
-        end=tuple(end for _, end in places),
-        surprisal=tuple(round(-value, 2) for value in scores.logprob.tolist()),
-        entropy=tuple(round(value, 2) for value in scores.entropy.tolist()),
+        trace=pictures.tokens(scores, view) if settings.keep_tokens else None,
     )
 
 

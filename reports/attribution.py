@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.charts import Canvas
+from llm_audit.reports.charts import Canvas, Key
 from llm_audit.reports.figures import Block, Figure, Row, blocks, both, count_ticks, crossing, path, surprisal, value_ticks
 from llm_audit.results import Attribution, Document, Trace
 
@@ -136,8 +136,8 @@ def _gap(trace: Trace, found: list[Block]) -> Gap | None:
         figure=Figure(
             name="gap",
             title="Mean surprisal less mean entropy, so far",
-            description=f"One line, from token {fmt.count(shown[0])} to the last. It stays near zero if the candidate wrote the "
-            f"text; over the whole text it is {fmt.decimal(means[-1], 3)} nats per token.",
+            description=f"One line, from token {fmt.count(shown[0])} to the last. It stays near zero if the candidate wrote "
+            f"the text; over the whole text it is {fmt.decimal(means[-1], 3)} nats per token.",
             drawn=both(paint),
             table="The line as a table",
             columns=("After token", "mean gap"),
@@ -160,8 +160,12 @@ def _transform(values: list[float]) -> Transform | None:
     band = f"{fmt.decimal(lower, 1)} to {fmt.decimal(upper, 1)}"
 
     def paint(width: int) -> Canvas:
-        legend = [("box", "bar", "tokens in this tenth"), ("line", "ink", "expected"), ("dashes", "soft", "95 % of single bars")]
-        canvas = Canvas(width, 140, (0, 1), (0, ticks[-1][0]), legend=legend, top=30)  # type: ignore[arg-type]  # literals
+        legend: list[Key] = [
+            ("box", "bar", "tokens in this tenth"),
+            ("line", "ink", "expected"),
+            ("dashes", "soft", "95 % of single bars"),
+        ]
+        canvas = Canvas(width, 140, (0, 1), (0, ticks[-1][0]), legend=legend, top=30)
         canvas.upright(ticks, "tokens")
         canvas.along([(tenth / 5, fmt.decimal(tenth / 5, 1)) for tenth in range(6)], "PIT")
         bars = [((tenth + 0.1) / BINS, (tenth + 0.9) / BINS, 0, count) for tenth, count in enumerate(counts)]
@@ -179,7 +183,14 @@ def _transform(values: list[float]) -> Transform | None:
         table="The bars as a table",
         columns=("PIT", "tokens", "expected", "95 % band"),
         rows=[
-            Row((f"{fmt.decimal(k / BINS, 1)} to {fmt.decimal((k + 1) / BINS, 1)}", fmt.count(c), fmt.decimal(expected, 1), band))
+            Row(
+                (
+                    f"{fmt.decimal(k / BINS, 1)} to {fmt.decimal((k + 1) / BINS, 1)}",
+                    fmt.count(c),
+                    fmt.decimal(expected, 1),
+                    band,
+                )
+            )
             for k, c in enumerate(counts)
         ],
     )

@@ -57,8 +57,13 @@ def calibration(curves: Sequence[Curve]) -> Figure:
         return max(math.log10(max(rate, 10.0**-DECADES)), -DECADES)
 
     def paint(width: int) -> Canvas:
-        legend: list[Key] = [("line" if kind == "line" else "dashes", colour, drawable(curve.detector, 20)) for (kind, colour), curve in zip(signs, curves, strict=True)]
-        canvas = Canvas(min(width, 420), 300 if width > 400 else 230, (-DECADES, 0), (-DECADES, 0), legend=legend, left=52, top=30)
+        legend: list[Key] = [
+            ("line" if kind == "line" else "dashes", colour, drawable(curve.detector, 20))
+            for (kind, colour), curve in zip(signs, curves, strict=True)
+        ]
+        canvas = Canvas(
+            min(width, 420), 300 if width > 400 else 230, (-DECADES, 0), (-DECADES, 0), legend=legend, left=52, top=30
+        )
         powers = range(-DECADES, 1)
         decades = [(float(at), label) for at, label in zip(powers, powers_of_ten(powers), strict=True)]
         canvas.upright(decades, "realised rate")
@@ -72,8 +77,8 @@ def calibration(curves: Sequence[Curve]) -> Figure:
     return Figure(
         name="calibration",
         title="Nominal against realised false-positive rate",
-        description="Both axes logarithmic, from 0.001 to 1. One line per detector; the dashed diagonal is a p-value that keeps "
-        "its promise exactly, lines above it flag too many human texts.",
+        description="Both axes logarithmic, from 0.001 to 1. One line per detector; the dashed diagonal is a p-value that "
+        "keeps its promise exactly, lines above it flag too many human texts.",
         drawn=both(paint),
         table="The curves as a table",
         columns=("Detector", *(str(alpha) for alpha in curves[0].nominal)),

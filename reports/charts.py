@@ -1,7 +1,8 @@
-"""Drawing surfaces for the charts of a page: matplotlib draws, and what it drew becomes plain SVG that a style sheet can colour.
+"""Drawing surfaces for the charts of a page: matplotlib draws, and what it drew becomes plain SVG that a style sheet colours.
 
 The same numbers give the same bytes on every machine: no fonts are measured, no user's settings read, no ids or dates made.
-Text on a chart is ours, or a name made `drawable`; what users wrote stays in the page around it. matplotlib is imported when the first chart is drawn.
+Text on a chart is ours, or a name made `drawable`; what users wrote stays in the page around it. matplotlib is imported when
+the first chart is drawn.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ LETTER = 0.56 * TEXT
 """About the width of a letter, for what stands side by side."""
 
 Anchor = Literal["start", "middle", "end"]
+_SIDES: dict[Anchor, Literal["left", "center", "right"]] = {"start": "left", "middle": "center", "end": "right"}
 Kind = Literal["line", "dashes", "box", "dot", "ring", "cross", "diamond"]
 Key = tuple[Kind, str, str]
 """An entry of a legend: a sign, its colour and what it stands for."""
@@ -93,7 +95,7 @@ class Canvas:
         self._left, self._right, self._low, self._high = left, width - right, bottom, bottom + height
         self._log_x = log_x
         self._figure = Figure(figsize=(self.width / 72, self.height / 72))
-        FigureCanvasSVG(self._figure)
+        self._canvas: Any = FigureCanvasSVG(self._figure)
         self._figure.patch.set_visible(False)
         self._drawn = count()  # what is drawn later lies above
         for (kind, colour, text), (column, row) in zip(legend, placed, strict=True):
@@ -109,7 +111,13 @@ class Canvas:
         return self._low + (value - self.y[0]) / (self.y[1] - self.y[0]) * (self._high - self._low)
 
     def line(
-        self, xs: Sequence[float], ys: Sequence[float], colour: str, part: str = "line", width: float = 1.5, dashes: bool = False
+        self,
+        xs: Sequence[float],
+        ys: Sequence[float],
+        colour: str,
+        part: str = "line",
+        width: float = 1.5,
+        dashes: bool = False,
     ) -> None:
         """A line through points; NaN breaks it."""
         self._line([self.across(x) for x in xs], [self.up(y) for y in ys], colour, part, width, dashes)
@@ -158,11 +166,13 @@ class Canvas:
 
         written = io.StringIO()
         nothing: dict[str, Any] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        self._figure.savefig(written, format="svg", metadata=nothing)
+        self._canvas.print_svg(written, metadata=nothing)
         drawn = ElementTree.fromstring(written.getvalue()).find(f"{_SVG}g")
         return Markup("".join(_plain(part, "") for part in drawn)) if drawn is not None else Markup("")
 
-    def _line(self, xs: Sequence[float], ys: Sequence[float], colour: str, part: str, width: float, dashes: bool = False) -> None:
+    def _line(
+        self, xs: Sequence[float], ys: Sequence[float], colour: str, part: str, width: float, dashes: bool = False
+    ) -> None:
         from matplotlib.lines import Line2D
         from matplotlib.transforms import IdentityTransform
 
@@ -193,8 +203,8 @@ class Canvas:
         from matplotlib.transforms import IdentityTransform
 
         written = Text(
-            x, y, text, transform=IdentityTransform(), color=palette()[colour], fontsize=TEXT, gid=part, verticalalignment="baseline",
-            horizontalalignment={"start": "left", "middle": "center", "end": "right"}[anchor], zorder=next(self._drawn),
+            x, y, text, transform=IdentityTransform(), color=palette()[colour], fontsize=TEXT, gid=part,
+            horizontalalignment=_SIDES[anchor], verticalalignment="baseline", zorder=next(self._drawn),
         )  # fmt: skip
         self._figure.add_artist(written)
 

@@ -67,7 +67,9 @@ def view(document: Document, anchor: str, alpha: float, *, charts: bool) -> Docu
         # A line ending is no tampering: without this, every line of a Windows file would end in a visible "\r".
         segments=[(text.replace("\r\n", "\n"), passage) for text, passage in segments(document.text or "", found)],
         candidates=candidates(document, anchor, alpha, charts=charts),
-        scale=scale(combined.p_value, combined.p_floor, alpha) if charts and combined and combined.p_value is not None else None,
+        scale=scale(combined.p_value, combined.p_floor, alpha)
+        if charts and combined and combined.p_value is not None
+        else None,
         strip=strip(found, document.characters, alpha, charts=charts) if found else None,
         tokens=surprisal(blocks(document.trace, document.text)) if traced and document.trace else None,
         populations=[figure for figure in histograms if figure],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.charts import LETTER, Anchor, Canvas, decimals, drawing, powers_of_ten, round_ticks
+from llm_audit.reports.charts import LETTER, Anchor, Canvas, Key, decimals, drawing, powers_of_ten, round_ticks
 from llm_audit.reports.passages import excerpt_of
 from llm_audit.results import Result, Tokens
 
@@ -116,7 +116,9 @@ def scale(p: float, floor: float | None, alpha: float, giver: str = "population"
         if shown_floor is not None:
             anchor, dx = side(share(shown_floor))
             canvas.line((shown_floor, shown_floor), (0, 0.3), "ink", "floor", 3)
-            canvas.text(shown_floor, 0.12, "smallest possible" if width > NARROW else "smallest", anchor, "soft", "floor", dx=2 * dx)
+            canvas.text(
+                shown_floor, 0.12, "smallest possible" if width > NARROW else "smallest", anchor, "soft", "floor", dx=2 * dx
+            )
         anchor, dx = side(share(p))
         canvas.line((place(p), place(p)), (0, 1.14), "ink", "leader", 1)
         canvas.dots([place(p)], [0], "paper", 16, "halo")
@@ -128,7 +130,7 @@ def scale(p: float, floor: float | None, alpha: float, giver: str = "population"
     return Figure(
         name="scale",
         title="The p-value on a logarithmic scale",
-        description=f"From 1, as expected by chance, on the left to ever rarer on the right. {fmt.p_statement(p, None, alpha)}; "
+        description=f"From 1, expected by chance, on the left to ever rarer on the right. {fmt.p_statement(p, None, alpha)}; "
         f"the threshold is {alpha}.",
         drawn=both(paint),
         table="The scale as a table",
@@ -195,10 +197,10 @@ def surprisal(found: Sequence[Block]) -> Figure:
     of = "" if size == 1 else f", mean of {fmt.count(size)} tokens"
 
     def paint(width: int) -> Canvas:
-        legend = [("box", "bar", f"surprisal{of}"), ("line", "link", f"entropy{of}")]
+        legend: list[Key] = [("box", "bar", f"surprisal{of}"), ("line", "link", f"entropy{of}")]
         if gone:
             legend.append(("cross", "ink", "impossible under these settings"))
-        canvas = Canvas(width, 170, (0, n), (0, top), legend=legend, top=30)  # type: ignore[arg-type]  # a list of literals
+        canvas = Canvas(width, 170, (0, n), (0, top), legend=legend, top=30)
         canvas.upright(ticks, "nats")
         canvas.along(count_ticks(n, width), "token")
         bars = [(block.first - 0.9, block.last - 0.1, 0, block.surprisal) for block in found if block.surprisal is not None]
@@ -291,7 +293,9 @@ def population(result: Result, number: int) -> Figure | None:
         canvas.boxes([(a, b, 0, c) for a, b, c in zip(edges, edges[1:], counts, strict=False) if c], "bar")
         canvas.line((value, value), (0, uprights[-1][0]), "accent", "observed", 2)
         anchor, _ = side((value - low) / (high - low))
-        canvas.text(value, uprights[-1][0], "this text", anchor, "accent", "strong observed", dx=3 if anchor == "end" else -3, dy=7)
+        canvas.text(
+            value, uprights[-1][0], "this text", anchor, "accent", "strong observed", dx=3 if anchor == "end" else -3, dy=7
+        )
         return canvas
 
     last = len(counts) - 1

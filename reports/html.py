@@ -37,7 +37,7 @@ ALL_PICTURED, MOST_PICTURED = 20, 20
 
 @dataclass(frozen=True)
 class Method:
-    """What is said once of all that was found in documents: nulls, populations, tests, and assumptions with how many share them."""
+    """What is said once of all that was found in documents: nulls, populations, tests, assumptions with how many share them."""
 
     nulls: list[str]
     populations: list[Population]
@@ -55,14 +55,15 @@ class Entry:
 
 def render(report: Report) -> str:
     """All of it as one page. Equal reports give equal bytes."""
-    (page,) = pages(report, "report.html", largest=None).values()
+    (page,) = pages(report, "report.html", None).values()
     return page
 
 
-def pages(report: Report, name: str, largest: int | None = LARGEST_PAGE) -> dict[str, str]:
+def pages(report: Report, name: str, largest: int | None) -> dict[str, str]:
     """The pages by the names of their files, that with the index last: whoever finds it finds all of them.
 
-    A second page of `report.html` is `report-2.html`; `largest` is the size in bytes from which on a page is split.
+    A second page of `report.html` is `report-2.html`; `largest` is the size in bytes that no page may exceed
+    that can be split; None: a single page.
     """
     from markupsafe import Markup
 
@@ -82,18 +83,25 @@ def pages(report: Report, name: str, largest: int | None = LARGEST_PAGE) -> dict
         "membership": membership.view(report.membership, alpha) if report.membership else None,
         "substitution": substitution.view(report.substitution, alpha) if report.substitution else None,
     }
-    templates = {False: _environment().get_template("document.html.j2"), True: _environment().get_template("attribution.html.j2")}
+    templates = {
+        False: _environment().get_template("document.html.j2"),
+        True: _environment().get_template("attribution.html.j2"),
+    }
     sections = [Markup(templates[bool(one.candidates)].render(view=one, **content)) for one in views]
+    stem, suffix = PurePath(name).stem, PurePath(name).suffix
     parts = [sections]
     if largest and sum(map(_size, sections)) > largest / 2:  # only then is it worth measuring what comes with them
-        entries = [Entry(one, f"./{name}#{one.anchor}") for one in views]
-        rest = _size(page("page.html.j2", **content, index=entries, sections=[], files=[name]))
-        parts = list(_split(sections, largest - rest, largest - _size(page("more.html.j2", **content, sections=[], number=2, files=[name] * 2))))
-    stem, suffix = PurePath(name).stem, PurePath(name).suffix
+        longest = _address(f"{stem}-{len(views)}{suffix}")
+        index = [Entry(one, f"{longest}#{one.anchor}") for one in views]
+        around = [
+            _size(page(template, **content, index=index, sections=[], number=1, files=[longest] * 2))
+            for template in ("page.html.j2", "more.html.j2")
+        ]
+        parts = list(_split(sections, largest - around[0], largest - around[1]))
     names = [name, *(f"{stem}-{number}{suffix}" for number in range(2, len(parts) + 1))]
+    places = [file for file, part in zip(names, parts, strict=True) for _ in part]
     index = [
-        Entry(one, ("" if file == name else _address(file)) + f"#{one.anchor}")
-        for one, file in zip(views, [file for file, part in zip(names, parts, strict=True) for _ in part], strict=True)
+        Entry(one, ("" if file == name else _address(file)) + f"#{one.anchor}") for one, file in zip(views, places, strict=True)
     ]
     first = page("page.html.j2", **content, index=index, sections=parts[0], files=[_address(file) for file in names])
     others = {
@@ -155,7 +163,8 @@ def _method(documents: Sequence[Document]) -> Method:
         populations=list(populations.values()),
         tests=list(dict.fromkeys((result.rule, result.name, result.method) for result in results if result.method)),
         assumptions=[
-            (assumption, sum(assumption in own for own in shared)) for assumption in dict.fromkeys(one for own in shared for one in own)
+            (assumption, sum(assumption in own for own in shared))
+            for assumption in dict.fromkeys(one for own in shared for one in own)
         ],
     )
 
@@ -165,7 +174,7 @@ def _split(sections: Sequence[Markup], first: int, other: int) -> Iterator[list[
     part: list[Markup] = []
     size, room = 0, first
     for section in sections:
-        needed = _size(section)
+        needed = _size(section) + 1  # and the line break after it
         if part and size + needed > room:
             yield part
             part, size, room = [], 0, other

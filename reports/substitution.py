@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_audit.reports.charts import Canvas, powers_of_ten
+from llm_audit.reports.charts import Canvas, Key, powers_of_ten
 from llm_audit.reports.figures import Figure, Row, both, count_ticks
 from llm_audit.reports.format import count, decimal, number
 from llm_audit.reports.tested import Tested, assumptions_of, tested
@@ -111,10 +111,10 @@ def distances(found: Sequence[Dot]) -> Figure:
         return math.log10(value) if value > 0 else low
 
     def paint(width: int) -> Canvas:
-        legend = [("dot", "link", "within its limit"), ("dashes", "ink", "limit")]
+        legend: list[Key] = [("dot", "link", "within its limit"), ("dashes", "ink", "limit")]
         if any(dot.beyond for dot in found):
             legend.insert(1, ("dot", "accent", "beyond it"))
-        canvas = Canvas(width, 200, (0, n), (low, high), legend=legend, left=58, top=30)  # type: ignore[arg-type]  # literals
+        canvas = Canvas(width, 200, (0, n), (low, high), legend=legend, left=58, top=30)
         canvas.upright(ticks, "distance")
         canvas.along(count_ticks(n, width), "request")
         steps = [(x, height(dot.point.limit)) for dot in found for x in (dot.first - 1, dot.last)]
@@ -139,7 +139,10 @@ def distances(found: Sequence[Dot]) -> Figure:
         table="The requests as a table" if single else "The dots as a table",
         columns=("No.", "Request", "distance", "limit"),
         rows=[
-            Row((dot.numbers, dot.point.request, number(dot.point.value), number(dot.point.limit)), "beyond its limit" * dot.beyond)
+            Row(
+                (dot.numbers, dot.point.request, number(dot.point.value), number(dot.point.limit)),
+                "beyond its limit" * dot.beyond,
+            )
             for dot in found
         ],
         named=1,

@@ -9,8 +9,8 @@ import math
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.figures import crossing
 from llm_audit.reports.console import STYLES, file_name, label, line, plain_table, say, show
+from llm_audit.reports.figures import crossing
 from llm_audit.reports.membership_terminal import print_membership
 from llm_audit.reports.passages import Passage, judged_by, passages
 from llm_audit.reports.substitution_terminal import print_substitution

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_audit.reports.charts import Canvas, decimals, round_ticks
+from llm_audit.reports.charts import Anchor, Canvas, Key, decimals, round_ticks
 from llm_audit.reports.figures import Figure, Row, both, path, scale, value_ticks
 from llm_audit.reports.format import count, decimal
 from llm_audit.results import Result
@@ -113,8 +113,8 @@ def draws(test: Result) -> Figure | None:
     uprights, observed = value_ticks(0, max(4, *(bar.count for bar in found.bars)), 4), decimal(found.observed, found.digits)
 
     def paint(width: int) -> Canvas:
-        legend = [("box", "bar", "under the null hypothesis"), ("box", "accent", "at least as extreme")]
-        canvas = Canvas(width, 140, (found.low, found.high), (0, uprights[-1][0]), legend=legend, top=30)  # type: ignore[arg-type]  # literals
+        legend: list[Key] = [("box", "bar", "under the null hypothesis"), ("box", "accent", "at least as extreme")]
+        canvas = Canvas(width, 140, (found.low, found.high), (0, uprights[-1][0]), legend=legend, top=30)
         canvas.upright(uprights, "draws")
         ticks = round_ticks(found.low, found.high, 3 if width < 400 else 6)
         digits = decimals(ticks)
@@ -124,8 +124,9 @@ def draws(test: Result) -> Figure | None:
             canvas.boxes(bars, colour, part)
         canvas.line((found.observed, found.observed), (0, uprights[-1][0]), "ink", "observed", 2)
         left = found.observed < (found.low + found.high) / 2
-        at = ("start", -3) if left else ("end", 3)
-        canvas.text(found.observed, uprights[-1][0], f"observed {observed}", at[0], "ink", "strong observed", dx=at[1], dy=7)
+        anchor: Anchor = "start" if left else "end"
+        name, dx = f"observed {observed}", -3 if left else 3
+        canvas.text(found.observed, uprights[-1][0], name, anchor, "ink", "strong observed", dx=dx, dy=7)
         return canvas
 
     return Figure(

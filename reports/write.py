@@ -61,7 +61,7 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> None:
     if renderer is not html.render or _OPEN_ALREADY.fullmatch(os.fspath(path)):
         write(path, renderer(report))
         return
-    for name, content in html.pages(report, Path(path).name).items():
+    for name, content in html.pages(report, Path(path).name, html.LARGEST_PAGE).items():
         write(Path(path).with_name(name), content)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_audit import plan, populations
+from llm_audit import pictures, plan, populations
 from llm_audit.detectors import find
 from llm_audit.populations.population import Comparison, Population, Stretch
 from llm_audit.results import Verdict
@@ -95,6 +95,30 @@ def test_spans_cover_the_text_in_order(population: Population) -> None:
     assert [span.p_value is None for span in found.spans] == [False, False, True]
     assert all(a.end <= b.start for a, b in zip(found.spans, found.spans[1:], strict=False))
     assert found.spans[-1].end >= 149 * 4
+
+
+def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictures(population: Population) -> None:
+    rng = np.random.default_rng(7)
+    text = " ".join("word" for _ in range(128))
+    scores = sample_scores(128, rng, vocabulary=12)
+    raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
+    chosen = plan.Settings(alpha=0.05, detectors=DETECTORS, population=population, keep_tokens=True)
+    document = plan.judge((raw, normalise(text), "en"), scores, chosen)
+    for result, detector in zip(document.results, DETECTORS, strict=True):
+        assert result.histogram and result.statistic
+        assert sum(result.histogram.counts) == 199 and len(result.histogram.edges) == len(result.histogram.counts) + 1
+        own = population.scores[detector.rule][:, populations.population.STRETCHES.index(Stretch(0, 128))]
+        assert result.histogram.edges[0] == pytest.approx(own.min(), rel=1e-5)
+        assert result.histogram.edges[-1] == pytest.approx(own.max(), rel=1e-5)
+    assert document.trace and len(document.trace.surprisal) == 128
+    assert document.trace.surprisal == pytest.approx([-value for value in scores.logprob], abs=0.0051)
+    assert document.trace.entropy == pytest.approx(list(scores.entropy), abs=0.0051)
+    assert plan.judge((raw, normalise(text), "en"), scores, settings(population, 0.05)).trace is None
+
+    many = [document.model_copy(update={"verdict": verdict}) for verdict in (Verdict.FINDING, Verdict.PASS) for _ in range(11)]
+    thinned = pictures.thinned(many)
+    assert [bool(one.results[0].histogram) for one in thinned] == [True] * 11 + [False] * 11
+    assert pictures.thinned(many[:20]) == many[:20]
 
 
 def test_too_few_tokens_are_not_assessable(population: Population) -> None:

@@ -259,6 +259,20 @@ def report(*documents: Document) -> Report:
     )
 
 
+def many(documents: int) -> Report:
+    """A report of a class, a school, a district: one finding in twenty, some that could not be judged."""
+    made = []
+    for number in range(documents):
+        name = f"essays/class {number % 7 + 1}/student {number:04}.txt"
+        if number % 20 == 3:
+            made.append(finding(name, p=0.0005 + 0.0004 * (number % 23)))
+        elif number % 20 == 11:
+            made.append(not_assessable(name))
+        else:
+            made.append(unreadable(name) if number % 97 == 5 else passing(name))
+    return report(*made)
+
+
 WRITER, OTHER, UNFIT = "smollm2-135m-instruct@temperature=0.8", "gpt2@temperature=0.7|1,top_k=50", "./models/quantised"
 IMPOSSIBLE = 57
 

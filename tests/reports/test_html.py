@@ -18,8 +18,8 @@ from llm_audit.reports import render_html
 from llm_audit.results import Attribution, Report, Result, SetAttribution
 from llm_audit.terminal import terminal_safe
 from tests.reports import factory
-from tests.reports.plots import Plot, parsed
 from tests.reports.hostile import NAMED, PAYLOADS, everywhere, is_closed
+from tests.reports.plots import Plot, parsed
 
 REPORTS = (
     *(factory.report, factory.attribution_report),
@@ -69,7 +69,7 @@ def harmless(made: Callable[[], Report]) -> list[tuple[str, tuple[str, ...]]]:
 
 
 @pytest.mark.parametrize("made", REPORTS)
-@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+@pytest.mark.parametrize("payload", [" ".join(PAYLOADS[at : at + 5]) for at in range(0, len(PAYLOADS), 5)], ids=ascii)
 def test_no_field_can_change_the_page(payload: str, made: Callable[[], Report]) -> None:
     page = render_html(everywhere(payload, made))
     skeleton = Skeleton(page)

@@ -51,7 +51,12 @@ def test_the_parts_come_in_order() -> None:
         *("Share of requests out of the honest range 10.0 [5.3, 16.8] %", "What the endpoint returned Log-prob"),
         *("Conditions, fixed before the first request Prompts", "What the audit cost Requests 121 Attempts 123"),
         *("3,448 of prompts, 952 of completions", "Failed requests 1 request without a usable answer."),
-        *("prompt 66, again server error The server answered 500. 3", "Notes on this endpoint", "Method and limits", "What the tests assume"),
+        *(
+            "prompt 66, again server error The server answered 500. 3",
+            "Notes on this endpoint",
+            "Method and limits",
+            "What the tests assume",
+        ),
         *("Coverage", "How to repeat this"),
     )
 
@@ -191,8 +196,8 @@ def test_of_many_requests_none_beyond_its_limit_is_hidden() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 1e308), st.floats(0, 1e308)), min_size=1, max_size=30))
 def test_no_distance_leaves_the_axis(pairs: list[tuple[float, float]]) -> None:
-    low, high, ticks = log_ticks([number for pair in pairs for number in pair])
-    for value in (number for pair in pairs for number in pair):
+    low, high, ticks = log_ticks([value for pair in pairs for value in pair])
+    for value in (value for pair in pairs for value in pair):
         assert low <= (math.log10(value) if value else low) <= high
     assert all(low <= tick <= high for tick, _ in ticks)
     assert 2 <= len(ticks) <= 8
