@@ -108,17 +108,19 @@ def scale(p: float, floor: float | None, alpha: float, giver: str = "population"
         step = math.ceil(decades / (5 if width == NARROW else 8))
         powers = [-power for power in range(0, decades + 1, step)]
         ticks = [(10.0**power, label) for power, label in zip(powers, powers_of_ten(powers), strict=True)]
-        canvas.along(ticks, "rarer by chance →")
+        canvas.along(ticks, "")
+        low_floor = shown_floor is not None and share(shown_floor) < 0.55
+        canvas.text(end if low_floor else 1, 0, "rarer by chance →", "end" if low_floor else "start", dy=-33)
         canvas.line((1, end), (0, 0), "soft", "axis", 1)
         canvas.line((alpha, alpha), (0, 0.66), "accent", "alpha", dashes=True)
         left = share(alpha) * width > (7 + len(f"α = {alpha}")) * LETTER
         canvas.text(alpha, 0.42, f"α = {alpha}", "end" if left else "start", "accent", "alpha", dx=-7 if left else 7)
         if shown_floor is not None:
-            anchor, dx = side(share(shown_floor))
+            at = share(shown_floor)
+            near: Anchor = "end" if at > 0.8 else "start" if at < 0.2 else "middle"
             canvas.line((shown_floor, shown_floor), (0, 0.3), "ink", "floor", 3)
-            canvas.text(
-                shown_floor, 0.12, "smallest possible" if width > NARROW else "smallest", anchor, "soft", "floor", dx=2 * dx
-            )
+            name = "smallest possible" if width > NARROW else "smallest"
+            canvas.text(shown_floor, 0, name, near, "soft", "floor", dx={"end": 20, "middle": 0, "start": -8}[near], dy=-33)
         anchor, dx = side(share(p))
         canvas.line((place(p), place(p)), (0, 1.14), "ink", "leader", 1)
         canvas.dots([place(p)], [0], "paper", 16, "halo")
