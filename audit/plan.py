@@ -6,8 +6,9 @@ Each (document, model) is scored once, however many detectors run. Knows nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from llm_audit import pictures
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
 from llm_audit.populations import MINIMUM_TOKENS, Population
@@ -70,6 +71,8 @@ class Settings:
     detectors: Sequence[Detector]
     population: Population
     keep_text: bool = True
+    keep_tokens: bool = False
+    many: bool = False  # texts: pictures of the population for findings only
 
 
 def request_for(population: Population, detectors: Sequence[Detector] = ()) -> Request:
@@ -120,7 +123,10 @@ def detect(
 
     `finished` gets every document as soon as it is judged, in the order of the report.
     """
-    documents = judge_all([read_text(source) for source in sources], session, settings, progress, finished)
+    inputs = [read_text(source) for source in sources]
+    many = len(inputs) > pictures.MOST
+    settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
+    documents = judge_all(inputs, session, settings, progress, finished)
     return Report(
         question="Was this text machine-generated?",
         manifest=manifest,
@@ -260,7 +266,10 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
             comparisons, settings, detector.rule, detector.title, detector.method, exact_tail=True, statistic=statistic
         )
         shares = detector.explain(part) if detector.explain else ()
-        results.append(result.model_copy(update={"shares": tuple(Share(name=name, value=value) for name, value in shares)}))
+        more: dict[str, object] = {"shares": tuple(Share(name=name, value=value) for name, value in shares)}
+        if not settings.many or combined.verdict is Verdict.FINDING:
+            more["histogram"] = pictures.histogram(population, detector, comparisons[strongest].stretch)
+        results.append(result.model_copy(update=more))
     return Document(
         name=raw.name,
         sha256=raw.sha256,
@@ -274,6 +283,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         results=tuple(results),
         notes=view.notes,
         text=raw.text if settings.keep_text else None,
+        trace=pictures.tokens(scores, view) if settings.keep_tokens else None,
     )
 
 

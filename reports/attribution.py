@@ -1,20 +1,18 @@
-"""The candidates of a document as a report shows them: their tests, and their traces as rows, axes and points.
+"""The candidates of a document as a report shows them: their tests, and their traces as charts and rows.
 
-Knows nothing of pages or terminals, and judges nothing. Positions are in per cent of a picture, from its left and its top.
+Knows nothing of pages or terminals, and judges nothing.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from llm_audit.reports.axes import Axis, count_axis, round_axis
-from llm_audit.reports.passages import excerpt_of
+from llm_audit.reports import format as fmt
+from llm_audit.reports.charts import Canvas, Key
+from llm_audit.reports.figures import Block, Figure, Row, blocks, both, count_ticks, crossing, path, surprisal, value_ticks
 from llm_audit.results import Attribution, Document, Trace
-
-ROWS = 400
-"""Longer texts are shown in equal blocks of tokens, so that a page stays small and a picture legible."""
 
 BINS = 10
 GAP_FROM = (10, 1 / 20)
@@ -25,63 +23,26 @@ NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True)
-class Row:
-    """One token, or one block of tokens. Surprisal and entropy are means; `log_e` is the value after the last token."""
+class Transform:
+    """Probability integral transforms in equal bins, with what a uniform distribution would give.
 
-    first: int
-    last: int
-    text: str
-    surprisal: float | None
-    impossible: int
-    entropy: float
-    log_e: float
-    pit: float | None
+    `lower` and `upper` hold 95 % of the counts of a single bin: normal approximation of the binomial distribution.
+    """
 
-
-@dataclass(frozen=True)
-class Surprisal:
-    """Surprisal as bars and entropy as a line; the places of impossible tokens."""
-
-    axis: Axis
-    bars: str
-    entropy: str
-    impossible: tuple[float, ...]
+    counts: tuple[int, ...]
+    expected: float
+    lower: float
+    upper: float
+    figure: Figure
 
 
 @dataclass(frozen=True)
 class Gap:
     """Mean of surprisal minus entropy over the tokens so far, impossible ones left out; `whole` is that of the text."""
 
-    axis: Axis
-    line: str
     first: int
     whole: float
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The logarithm of the e-process, its threshold, and the first token after which it was reached."""
-
-    axis: Axis
-    line: str
-    threshold: float
-    crossed: int | None
-    at: tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Probability integral transforms in equal bins, with what a uniform distribution would give.
-
-    `lower` and `upper` hold 95 % of the counts of a single bin: normal approximation of the binomial distribution.
-    """
-
-    across: Axis
-    axis: Axis
-    counts: tuple[int, ...]
-    expected: float
-    lower: float
-    upper: float
+    figure: Figure
 
 
 @dataclass(frozen=True)
@@ -90,12 +51,11 @@ class Pictures:
 
     block: int
     impossible: int
-    tokens: Axis
-    rows: list[Row]
-    surprisal: Surprisal
+    surprisal: Figure
     gap: Gap | None
-    evidence: Evidence
-    histogram: Histogram | None
+    evidence: Figure
+    crossed: int | None
+    transform: Transform | None
 
 
 @dataclass(frozen=True)
@@ -108,14 +68,14 @@ class Candidate:
     pictures: Pictures | None
 
 
-def candidates(document: Document, anchor: str, alpha: float) -> list[Candidate]:
+def candidates(document: Document, anchor: str, alpha: float, *, charts: bool = True) -> list[Candidate]:
     """The candidates of a document, as given."""
     return [
         Candidate(
             anchor=f"{anchor}-candidate-{number}",
             attribution=attribution,
             assumptions=list(dict.fromkeys(assumption for test in attribution.tests for assumption in test.assumptions)),
-            pictures=pictures(attribution.trace, document.text, alpha) if attribution.trace else None,
+            pictures=pictures(attribution.trace, document.text, alpha) if charts and attribution.trace else None,
         )
         for number, attribution in enumerate(document.attributions, start=1)
     ]
@@ -123,94 +83,70 @@ def candidates(document: Document, anchor: str, alpha: float) -> list[Candidate]
 
 def pictures(trace: Trace, text: str | None, alpha: float) -> Pictures | None:
     """What is drawn of a trace; None if it has no tokens."""
-    n = len(trace.entropy)
-    if n == 0:
+    if not trace.entropy:
         return None
-    found = rows(trace, text)
+    found = blocks(trace, text)
     return Pictures(
         block=found[0].last,
         impossible=trace.surprisal.count(None),
-        tokens=count_axis(n),
-        rows=found,
-        surprisal=_surprisal(found, n),
+        surprisal=_with_all(surprisal(found), found, trace, alpha),
         gap=_gap(trace, found),
-        evidence=evidence(trace, found, alpha),
-        histogram=_histogram([value for value in trace.pit if value is not None]),
+        evidence=path(trace.log_e, alpha, "token"),
+        crossed=crossing(trace.log_e, alpha),
+        transform=_transform([value for value in trace.pit if value is not None]),
     )
 
 
-def rows(trace: Trace, text: str | None) -> list[Row]:
-    """The tokens, or if there are more than `ROWS` of them, blocks of as many tokens each; the last may be shorter."""
-    n = len(trace.entropy)
-    size = max(1, math.ceil(n / ROWS))
-    found = []
-    for first in range(0, n, size):
-        last = min(first + size, n)
-        possible = [value for value in trace.surprisal[first:last] if value is not None]
-        found.append(
-            Row(
-                first=first + 1,
-                last=last,
-                text=excerpt_of(text, trace.start[first], trace.end[last - 1], 44),
-                surprisal=sum(possible) / len(possible) if possible else None,
-                impossible=last - first - len(possible),
-                entropy=sum(trace.entropy[first:last]) / (last - first),
-                log_e=trace.log_e[last - 1],
-                pit=trace.pit[first] if size == 1 else None,
-            )
-        )
-    return found
+def _with_all(figure: Figure, found: list[Block], trace: Trace, alpha: float) -> Figure:
+    """The table of the tokens with all that is known of them."""
+    single, crossed = found[0].first == found[0].last, crossing(trace.log_e, alpha)
+    rows = []
+    for block, row in zip(found, figure.rows, strict=True):
+        cells = (*row.cells, fmt.decimal(trace.log_e[block.last - 1]))
+        if single:
+            pit = trace.pit[block.first - 1]
+            cells = (*cells, "–" if pit is None else fmt.decimal(pit))
+        rows.append(Row(cells, "threshold reached" if crossed and block.first <= crossed <= block.last else ""))
+    return replace(figure, columns=(*figure.columns, "log e", *(["PIT"] if single else [])), rows=rows)
 
 
-def crossing(trace: Trace, alpha: float) -> int | None:
-    """Number of the first token after which the e-process reached 1 / alpha; None if it never did."""
-    threshold = math.log(1 / alpha)
-    return next((number for number, value in enumerate(trace.log_e, start=1) if value >= threshold), None)
-
-
-def evidence(trace: Trace, found: list[Row], alpha: float) -> Evidence:
-    """The path of the e-process, which starts at log 1 = 0 before the first token."""
-    threshold, crossed = math.log(1 / alpha), crossing(trace, alpha)
-    # The token of the crossing is drawn also if it lies within a block.
-    places = [0, *sorted({row.last for row in found} | ({crossed} if crossed else set()))]
-    path = [0.0, *(trace.log_e[place - 1] for place in places[1:])]
-    tokens, axis = Axis(0, len(trace.log_e)), round_axis(min(0, *path), max(1.0, 1.15 * threshold, *path))
-    points = [(tokens.place(place), axis.place(value)) for place, value in zip(places, path, strict=True)]
-    return Evidence(axis, _line(points), threshold, crossed, points[places.index(crossed)] if crossed else None)
-
-
-def _surprisal(found: list[Row], n: int) -> Surprisal:
-    tokens = Axis(0, n)
-    axis = round_axis(0, max(1.0, *(max(row.entropy, row.surprisal or 0) for row in found)))
-    bars = [
-        f"M{tokens.place(row.first - 0.9)} 100V{axis.place(row.surprisal)}H{tokens.place(row.last - 0.1)}V100Z"
-        for row in found
-        if row.surprisal is not None
-    ]
-    return Surprisal(
-        axis=axis,
-        bars="".join(bars),
-        entropy=_line([(tokens.place(_middle(row)), axis.place(row.entropy)) for row in found]),
-        impossible=tuple(tokens.place(_middle(row)) for row in found if row.impossible),
-    )
-
-
-def _gap(trace: Trace, found: list[Row]) -> Gap | None:
+def _gap(trace: Trace, found: list[Block]) -> Gap | None:
     differences = [None if s is None else s - h for s, h in zip(trace.surprisal, trace.entropy, strict=True)]
     sums = accumulate(difference or 0.0 for difference in differences)
     counts = accumulate(difference is not None for difference in differences)
     means = [total / max(count, 1) for total, count in zip(sums, counts, strict=True)]
     tokens, share = GAP_FROM
-    shown = [row.last for row in found if row.last >= max(tokens, share * len(means))]
+    shown = [block.last for block in found if block.last >= max(tokens, share * len(means))]
     if not shown:
         return None
     values = [means[place - 1] for place in shown]
-    across, axis = Axis(0, len(means)), round_axis(min(-0.1, *values), max(0.1, *values), most=4)
-    points = [(across.place(x), axis.place(y)) for x, y in zip(shown, values, strict=True)]
-    return Gap(axis, _line(points), shown[0], means[-1])
+    ticks = value_ticks(min(-0.1, *values), max(0.1, *values), 4)
+
+    def paint(width: int) -> Canvas:
+        canvas = Canvas(width, 96, (0, len(means)), (ticks[0][0], ticks[-1][0]), top=30)
+        canvas.upright(ticks, "nats")
+        canvas.along(count_ticks(len(means), width), "token")
+        canvas.line((0, len(means)), (0, 0), "soft", "zero", 1)
+        canvas.line(shown, values, "link")
+        return canvas
+
+    return Gap(
+        first=shown[0],
+        whole=means[-1],
+        figure=Figure(
+            name="gap",
+            title="Mean surprisal less mean entropy, so far",
+            description=f"One line, from token {fmt.count(shown[0])} to the last. It stays near zero if the candidate wrote "
+            f"the text; over the whole text it is {fmt.decimal(means[-1], 3)} nats per token.",
+            drawn=both(paint),
+            table="The line as a table",
+            columns=("After token", "mean gap"),
+            rows=[Row((fmt.count(x), fmt.decimal(y, 3))) for x, y in zip(shown, values, strict=True)],
+        ),
+    )
 
 
-def _histogram(values: list[float]) -> Histogram | None:
+def _transform(values: list[float]) -> Transform | None:
     n = len(values)
     if n == 0:
         return None
@@ -220,14 +156,42 @@ def _histogram(values: list[float]) -> Histogram | None:
     expected = n / BINS
     margin = NORMAL_95 * math.sqrt(expected * (1 - 1 / BINS))
     lower, upper = max(0.0, expected - margin), expected + margin
-    unit = Axis(0, 1).marked([fifth / 5 for fifth in range(6)], 1)
-    return Histogram(unit, round_axis(0, max(upper, *counts)), tuple(counts), expected, lower, upper)
+    ticks = value_ticks(0, max(upper, *counts))
+    band = f"{fmt.decimal(lower, 1)} to {fmt.decimal(upper, 1)}"
 
+    def paint(width: int) -> Canvas:
+        legend: list[Key] = [
+            ("box", "bar", "tokens in this tenth"),
+            ("line", "ink", "expected"),
+            ("dashes", "soft", "95 % of single bars"),
+        ]
+        canvas = Canvas(width, 140, (0, 1), (0, ticks[-1][0]), legend=legend, top=30)
+        canvas.upright(ticks, "tokens")
+        canvas.along([(tenth / 5, fmt.decimal(tenth / 5, 1)) for tenth in range(6)], "PIT")
+        bars = [((tenth + 0.1) / BINS, (tenth + 0.9) / BINS, 0, count) for tenth, count in enumerate(counts)]
+        canvas.boxes(bars, "bar")
+        for at in (lower, upper):
+            canvas.line((0, 1), (at, at), "soft", "edge", 1, dashes=True)
+        canvas.line((0, 1), (expected, expected), "ink", "expected")
+        return canvas
 
-def _middle(row: Row) -> float:
-    return (row.first - 1 + row.last) / 2
-
-
-def _line(points: list[tuple[float, float]]) -> str:
-    """Points for an SVG polyline."""
-    return " ".join(f"{x},{y}" for x, y in points)
+    figure = Figure(
+        name="transform",
+        title="Where the tokens lie in the candidate’s predictions",
+        description="Ten bars of token counts, with the expected count as a line and the band of a single bar as dashed ones.",
+        drawn=both(paint),
+        table="The bars as a table",
+        columns=("PIT", "tokens", "expected", "95 % band"),
+        rows=[
+            Row(
+                (
+                    f"{fmt.decimal(k / BINS, 1)} to {fmt.decimal((k + 1) / BINS, 1)}",
+                    fmt.count(c),
+                    fmt.decimal(expected, 1),
+                    band,
+                )
+            )
+            for k, c in enumerate(counts)
+        ],
+    )
+    return Transform(tuple(counts), expected, lower, upper, figure)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.reports import format as fmt
 from llm_audit.reports import formats, html, json
 from llm_audit.reports import write as files
+from llm_audit.reports.charts import Canvas, Key, drawable, powers_of_ten
+from llm_audit.reports.figures import Figure, Row, both
 from llm_audit.results import Interval
 from llm_audit.terminal import terminal_safe
 
@@ -31,39 +32,58 @@ def render_json(found: Benchmark) -> str:
     return json.dump(found.model_dump())
 
 
-@dataclass(frozen=True)
-class Line:
-    """One detector's calibration curve, in units of the plot: 100 wide, 100 high, downwards."""
-
-    name: str
-    points: str
-
-
 def render_html(found: Benchmark) -> str:
     """A page: power by slice, false alarms by group, calibration. Equal results give equal bytes."""
     return html.page(
         "bench.html.j2",
         found=found,
-        lines=[line(curve) for curve in found.curves],
+        calibration=calibration(found.curves) if found.curves else None,
         power={by: [row for row in found.power if row.by == by] for by in dict.fromkeys(row.by for row in found.power)},
         alarms={
             by: [row for row in found.false_alarms if row.by == by] for by in dict.fromkeys(r.by for r in found.false_alarms)
         },
         cell=fmt.interval,
         percent=percent,
-        decades=DECADES,
         combined=COMBINED,
     )
 
 
-def line(curve: Curve) -> Line:
-    """Both axes logarithmic; rates below the axis sit on it."""
+def calibration(curves: Sequence[Curve]) -> Figure:
+    """Nominal against realised false-positive rates, both logarithmic; rates below the axis sit on it."""
+    colours = ("ink", "accent", "link", "bar", "soft", "heat-4")
+    signs = [("line" if number < len(colours) else "dashes", colours[number % len(colours)]) for number in range(len(curves))]
 
     def place(rate: float) -> float:
-        return round(100 * (1 + math.log10(max(rate, 10**-DECADES)) / DECADES), 2)
+        return max(math.log10(max(rate, 10.0**-DECADES)), -DECADES)
 
-    points = (f"{place(x)},{round(100 - place(y), 2)}" for x, y in zip(curve.nominal, curve.realised, strict=True))
-    return Line(curve.detector, " ".join(points))
+    def paint(width: int) -> Canvas:
+        legend: list[Key] = [
+            ("line" if kind == "line" else "dashes", colour, drawable(curve.detector, 20))
+            for (kind, colour), curve in zip(signs, curves, strict=True)
+        ]
+        canvas = Canvas(
+            min(width, 420), 300 if width > 400 else 230, (-DECADES, 0), (-DECADES, 0), legend=legend, left=52, top=30
+        )
+        powers = range(-DECADES, 1)
+        decades = [(float(at), label) for at, label in zip(powers, powers_of_ten(powers), strict=True)]
+        canvas.upright(decades, "realised rate")
+        canvas.along(decades, "nominal rate α")
+        canvas.line((-DECADES, 0), (-DECADES, 0), "soft", "promise", 1, dashes=True)
+        for (kind, colour), curve in zip(signs, curves, strict=True):
+            xs, ys = map(place, curve.nominal), map(place, curve.realised)
+            canvas.line(list(xs), list(ys), colour, "curve", dashes=kind == "dashes")
+        return canvas
+
+    return Figure(
+        name="calibration",
+        title="Nominal against realised false-positive rate",
+        description="Both axes logarithmic, from 0.001 to 1. One line per detector; the dashed diagonal is a p-value that "
+        "keeps its promise exactly, lines above it flag too many human texts.",
+        drawn=both(paint),
+        table="The curves as a table",
+        columns=("Detector", *(str(alpha) for alpha in curves[0].nominal)),
+        rows=[Row((curve.detector, *(f"{rate:.4f}" for rate in curve.realised))) for curve in curves],
+    )
 
 
 RENDERERS: dict[str, Callable[[Benchmark], str]] = {".html": render_html, ".htm": render_html, ".json": render_json}

@@ -1,6 +1,6 @@
 """A collection as a report shows it: its tests, its scores on one axis, its texts as columns of numbers.
 
-Knows nothing of pages or terminals, and judges nothing. Positions are in per cent of a picture, from its left and its top.
+Knows nothing of pages or terminals, and judges nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llm_audit.reports.axes import Axis
+from llm_audit.reports.charts import Canvas, Key, drawable
+from llm_audit.reports.figures import NARROW, Figure, both
+from llm_audit.reports.figures import Row as TableRow
 from llm_audit.reports.format import decimal, interval
 from llm_audit.reports.tested import Tested, assumptions_of, tested
 from llm_audit.results import Interval, Membership, Screened, Separation
@@ -17,28 +19,24 @@ from llm_audit.results import Interval, Membership, Screened, Separation
 FIRST, MOST = 50, 1000
 """Texts shown at once, and shown at all: the ranking is of use at its top, and the JSON report has all of it."""
 
-AREAS = Axis(0, 1).marked([0, 0.25, 0.5, 0.75, 1], 2)
-"""One axis for all areas under the curve of a page, so that pictures can be compared."""
+LEGEND: dict[str, Key] = {
+    "score": ("dot", "link", "suspect against held-out"),
+    "control": ("ring", "soft", "held-out against held-out: should cover 0.5"),
+    "other": ("diamond", "soft", "under a model that cannot have seen them"),
+}
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A value with its interval, at its height in the row."""
-
-    kind: str
-    at: float
-    lower: float
-    upper: float
-    y: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """What is drawn of one score on the axis `AREAS`, and the same in words."""
+class Areas:
+    """Areas under the curve that belong together, by what they are the area of."""
 
     name: str
-    marks: list[Mark]
-    words: str
+    found: dict[str, Interval]
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The same for a table."""
+        return {kind: interval(area) for kind, area in self.found.items()}
 
 
 @dataclass(frozen=True)
@@ -74,29 +72,29 @@ class View:
 
     found: Membership
     set_aside: bool
-    gate: Row | None
+    gate: Figure | None
     tests: list[Tested]
     assumptions: list[str]
-    separations: list[Row]
-    kinds: list[str]
+    separations: Figure | None
     fprs: list[float]
     groups: list[str]
     screening: Screening | None
-    areas: Axis = AREAS
 
 
-def view(found: Membership) -> View:
+def view(found: Membership, alpha: float) -> View:
     """What is shown of a collection."""
-    rows = [row for row in map(_row, found.separations) if row]
-    kinds = {mark.kind for row in rows for mark in row.marks}
+    gate = [Areas("Classifier of texts", {"score": found.gate.auc})] if found.gate and found.gate.auc else []
     return View(
         found=found,
         set_aside=set_aside(found),
-        gate=row_of("Classifier that reads only the texts", {"score": found.gate.auc}) if found.gate else None,
-        tests=tested(found.tests, "membership"),
+        gate=areas("gate", "How well a classifier that reads only the texts tells them apart", gate),
+        tests=tested(found.tests, "membership", alpha),
         assumptions=assumptions_of(found.tests),
-        separations=rows,
-        kinds=[kind for kind in ("score", "control", "other") if kind in kinds],
+        separations=areas(
+            "areas",
+            "How well each score tells suspect from held-out texts",
+            [one for one in map(_areas, found.separations) if one.found],
+        ),
         fprs=sorted({rate.fpr for separation in found.separations for rate in separation.rates}, reverse=True),
         groups=list(dict.fromkeys(name for separation in found.separations for name, _ in separation.groups)),
         screening=_screening(found) if found.texts else None,
@@ -113,25 +111,60 @@ def score_columns(found: Membership) -> list[Column]:
     return _columns(found.texts, lambda text: text.scores, {one.score: one.title for one in found.separations})
 
 
-def row_of(name: str, found: dict[str, Interval | None]) -> Row | None:
-    """One row of intervals, one under the other; None if there are none."""
-    there = {kind: area for kind, area in found.items() if area is not None}
-    words = {"score": "AUC", "control": "control", "other": "other model"}
-    marks = [
-        Mark(
-            kind=kind,
-            at=AREAS.place(area.value),
-            lower=AREAS.place(area.lower),
-            upper=AREAS.place(area.upper),
-            y=round(100 * (2 * number + 1) / (2 * len(there)), 2),
-        )
-        for number, (kind, area) in enumerate(there.items())
-    ]
-    return Row(name, marks, ", ".join(f"{words[kind]} {interval(area)}" for kind, area in there.items())) if marks else None
+def areas(name: str, title: str, rows: list[Areas]) -> Figure | None:
+    """Areas under the curve with their intervals, a row each, on one axis from 0 to 1; None if there are none."""
+    if not rows:
+        return None
+    kinds = [kind for kind in LEGEND if any(kind in row.found for row in rows)]
+    heights = [14 + 14 * len(row.found) for row in rows]  # pixels
+    total = sum(heights)
+
+    def paint(width: int) -> Canvas:
+        # Names stand above their rows where there is no room beside them.
+        beside = width > NARROW
+        high = total + (0 if beside else 16 * len(rows))
+        legend = [LEGEND[kind] for kind in kinds] if len(kinds) > 1 or name == "areas" else []
+        canvas = Canvas(width, high, (0, 1), (high, 0), legend=legend, left=150 if beside else 8, right=12, top=8)
+        canvas.along([(quarter / 4, decimal(quarter / 4)) for quarter in range(5)], "AUC; 0.5 is chance")
+        for quarter in range(5):
+            canvas.line((quarter / 4,) * 2, (0, high), "line", "grid", 1)
+        canvas.line((0.5, 0.5), (0, high), "soft", "chance", dashes=True)
+        top = 0.0
+        for row, height in zip(rows, heights, strict=True):
+            if beside:
+                canvas.text(0, top + height / 2, drawable(row.name, 20), dx=-150, dy=-4, part="name", colour="ink")
+            else:
+                canvas.text(0, top + 14, drawable(row.name, 40), part="strong name", colour="ink")
+                top += 16
+            for place, (kind, area) in enumerate(row.found.items()):
+                y = top + 14 * (place + 1)
+                colour = LEGEND[kind][1]
+                canvas.line((area.lower, area.upper), (y, y), colour, f"reach {kind}", 2)
+                if kind == "other":
+                    wide = 6 / (width - (162 if beside else 20))
+                    corners = ((area.value - wide, y), (area.value, y - 6), (area.value + wide, y), (area.value, y + 6))
+                    canvas.shapes([corners], colour, f"value {kind}")
+                else:
+                    canvas.dots([area.value], [y], colour, 9, f"value {kind}")
+                if kind == "control":
+                    canvas.dots([area.value], [y], "paper", 5, "hollow")
+            top += height
+        return canvas
+
+    return Figure(
+        name=name,
+        title=title,
+        description="Areas under the ROC curve with their 95 % intervals, on an axis from 0 to 1 with chance at 0.5.",
+        drawn=both(paint),
+        table="The areas as a table",
+        columns=("", *(LEGEND[kind][2] for kind in kinds)),
+        rows=[TableRow((row.name, *(row.words.get(kind, "–") for kind in kinds))) for row in rows],
+    )
 
 
-def _row(found: Separation) -> Row | None:
-    return row_of(found.title, {"score": found.auc, "control": found.control, "other": found.other_model})
+def _areas(found: Separation) -> Areas:
+    there = {"score": found.auc, "control": found.control, "other": found.other_model}
+    return Areas(found.title, {kind: area for kind, area in there.items() if area is not None})
 
 
 def _screening(found: Membership) -> Screening:

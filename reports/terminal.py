@@ -9,8 +9,8 @@ import math
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.attribution import crossing
 from llm_audit.reports.console import STYLES, label, line, plain_table, say, show
+from llm_audit.reports.figures import crossing
 from llm_audit.reports.membership_terminal import print_membership
 from llm_audit.reports.passages import Passage, judged_by, passages
 from llm_audit.reports.substitution_terminal import print_substitution
@@ -246,7 +246,7 @@ def _print_path(trace: Trace, alpha: float, console: Console) -> None:
     width = min(PATH_WIDTH, console.width - 4, n)
     ends = [trace.log_e[(column + 1) * n // width - 1] for column in range(width)]
     levels = [full if value >= threshold else 0 if value <= 0 else 1 + int((full - 1) * value / threshold) for value in ends]
-    crossed = crossing(trace, alpha)
+    crossed = crossing(trace.log_e, alpha)
     reached = f"reached at token {fmt.count(crossed)} of" if crossed else "not reached in"
     scale = f"from {glyphs[0]} none to {glyphs[full]} {fmt.decimal(threshold)} = log(1/α)"
     say(console, "".join(glyphs[level] for level in levels), indent=4)

@@ -1,6 +1,6 @@
 """Tests as a report shows them, of a collection or of an endpoint: the draws of each, and what it rests on.
 
-Knows nothing of pages or terminals, and judges nothing. Positions are in per cent of a picture, from its left and its top.
+Knows nothing of pages or terminals, and judges nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_audit.reports.axes import Axis, decimals, round_axis, round_step
-from llm_audit.reports.format import decimal
+from llm_audit.reports.charts import Anchor, Canvas, Key, decimals, round_ticks
+from llm_audit.reports.figures import Figure, Row, both, path, scale, value_ticks
+from llm_audit.reports.format import count, decimal
 from llm_audit.results import Result
 
 NARROWEST = 100
@@ -22,12 +23,9 @@ NARROWEST = 100
 class Bar:
     """One bar of a histogram: draws with `low` <= value < `high`."""
 
-    x: float
-    width: float
-    y: float
+    low: float
+    high: float
     count: int
-    low: str
-    high: str
     extreme: bool
 
 
@@ -35,29 +33,31 @@ class Bar:
 class Histogram:
     """The draws of a test in bars of equal width, and the observed value, at which a bar begins.
 
-    So bars are either wholly at least as extreme as what was observed or wholly less so.
+    So bars are either wholly at least as extreme as what was observed or wholly less so. `low` and `high` hold them all.
     """
 
-    across: Axis
-    axis: Axis
     bars: list[Bar]
-    at: float
-    observed: str
-    shown: int
+    observed: float
+    digits: int
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Tested:
-    """A test and its picture; `rests_on` numbers the assumptions of all tests together, listed at the anchor `assumptions`."""
+    """A test and its figures; `rests_on` numbers the assumptions of all tests together, listed at the anchor `assumptions`."""
 
     anchor: str
     assumptions: str
     result: Result
     rests_on: list[int]
-    draws: Histogram | None
+    scale: Figure | None
+    draws: Figure | None
+    shown: int
+    path: Figure | None
 
 
-def tested(tests: Sequence[Result], of: str) -> list[Tested]:
+def tested(tests: Sequence[Result], of: str, alpha: float) -> list[Tested]:
     """The tests of a report with what `test.html.j2` shows of them; `of` begins the anchors."""
     assumptions = assumptions_of(tests)
     return [
@@ -66,7 +66,10 @@ def tested(tests: Sequence[Result], of: str) -> list[Tested]:
             assumptions=f"{of}-assumptions",
             result=test,
             rests_on=[assumptions.index(assumption) + 1 for assumption in dict.fromkeys(test.assumptions)],
-            draws=histogram(test),
+            scale=scale(test.p_value, test.p_floor, alpha, "test") if test.p_value is not None else None,
+            draws=draws(test),
+            shown=len(test.draws.values) if test.draws else 0,
+            path=path(test.log_e, alpha, "request" if of == "substitution" else "unit") if test.log_e else None,
         )
         for number, test in enumerate(tests, start=1)
     ]
@@ -90,35 +93,55 @@ def histogram(test: Result) -> Histogram | None:
     counts = Counter(math.floor((value - observed) / step) for value in values)
     low, high = min(low, observed + min(counts) * step), max(high, observed + (max(counts) + 1) * step)
     margin = (high - low) / NARROWEST
-    across, axis = _along(low - margin, high + margin), round_axis(0, max(4, *counts.values()), most=4)
-    digits = decimals(round_step(step)) + 1
     return Histogram(
-        across=across,
-        axis=axis,
         bars=[
-            Bar(
-                x=across.place(observed + place * step),
-                width=round(100 * step / (across.high - across.low), 2),
-                y=axis.place(count),
-                count=count,
-                low=decimal(observed + place * step, digits),
-                high=decimal(observed + (place + 1) * step, digits),
-                extreme=place >= 0,
-            )
-            for place, count in sorted(counts.items())
+            Bar(low=observed + place * step, high=observed + (place + 1) * step, count=found, extreme=place >= 0)
+            for place, found in sorted(counts.items())
         ],
-        at=across.place(observed),
-        observed=decimal(observed, digits),
-        shown=len(values),
+        observed=observed,
+        digits=max(0, -math.floor(math.log10(step))) + 1,
+        low=low - margin,
+        high=high + margin,
     )
 
 
-def _along(low: float, high: float) -> Axis:
-    """A lying axis with these ends and a few round ticks; fewer if their labels are long."""
-    for most in (6, 3):
-        step = round_step((high - low) / most)
-        inside = [tick * step for tick in range(math.ceil(low / step), math.floor(high / step) + 1)]
-        axis = Axis(low, high).marked(inside, decimals(step))
-        if sum(len(tick.label) for tick in axis.ticks) <= 30:
-            break
-    return axis
+def draws(test: Result) -> Figure | None:
+    """What was observed among the draws under the null hypothesis."""
+    found = histogram(test)
+    if found is None:
+        return None
+    uprights, observed = value_ticks(0, max(4, *(bar.count for bar in found.bars)), 4), decimal(found.observed, found.digits)
+
+    def paint(width: int) -> Canvas:
+        legend: list[Key] = [("box", "bar", "under the null hypothesis"), ("box", "accent", "at least as extreme")]
+        canvas = Canvas(width, 140, (found.low, found.high), (0, uprights[-1][0]), legend=legend, top=30)
+        canvas.upright(uprights, "draws")
+        ticks = round_ticks(found.low, found.high, 3 if width < 400 else 6)
+        digits = decimals(ticks)
+        canvas.along([(tick, decimal(tick, digits)) for tick in ticks if found.low <= tick <= found.high], "statistic")
+        for extreme, colour, part in ((False, "bar", "bars"), (True, "accent", "extreme")):
+            bars = [(bar.low, bar.high, 0, bar.count) for bar in found.bars if bar.extreme == extreme]
+            canvas.boxes(bars, colour, part)
+        canvas.line((found.observed, found.observed), (0, uprights[-1][0]), "ink", "observed", 2)
+        left = found.observed < (found.low + found.high) / 2
+        anchor: Anchor = "start" if left else "end"
+        name, dx = f"observed {observed}", -3 if left else 3
+        canvas.text(found.observed, uprights[-1][0], name, anchor, "ink", "strong observed", dx=dx, dy=7)
+        return canvas
+
+    return Figure(
+        name="draws",
+        title="What was observed among the draws",
+        description="A histogram of the statistic under the null hypothesis, and the observed value as an upright line at "
+        f"{observed}.",
+        drawn=both(paint),
+        table="The draws as a table",
+        columns=("statistic", "draws"),
+        rows=[
+            Row(
+                (f"{decimal(bar.low, found.digits)} to {decimal(bar.high, found.digits)}", count(bar.count)),
+                "at least as extreme" if bar.extreme else "",
+            )
+            for bar in found.bars
+        ],
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_audit.errors import AuditError
-from llm_audit.reports.formats import renderer_for
+from llm_audit.reports.formats import SUFFIXES, choose, renderer_for
 
 if TYPE_CHECKING:
     from llm_audit.results import Report
@@ -37,8 +37,17 @@ _WHY = {
 
 
 def write_report(report: Report, path: str | os.PathLike[str]) -> None:
-    """Render the report in the format that the path's suffix names, and write it. Raises AuditError."""
-    write(path, renderer_for(path)(report))
+    """Render the report in the format that the path's suffix names, and write it. Raises AuditError.
+
+    A page that would be too large is written as several files side by side, that with the index last.
+    """
+    if choose(path, SUFFIXES).name != "html" or _OPEN_ALREADY.fullmatch(os.fspath(path)):
+        write(path, renderer_for(path)(report))
+        return
+    from llm_audit.reports import html
+
+    for name, content in html.pages(report, Path(path).name, html.LARGEST_PAGE).items():
+        write(Path(path).with_name(name), content)
 
 
 def write(path: str | os.PathLike[str], content: str | bytes) -> None:

@@ -97,6 +97,37 @@ def test_spans_cover_the_text_in_order(population: Population) -> None:
     assert found.spans[-1].end >= 149 * 4
 
 
+def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictures(population: Population) -> None:
+    rng = np.random.default_rng(7)
+    text = " ".join("word" for _ in range(128))
+    scores = sample_scores(128, rng, vocabulary=12)
+    raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
+    chosen = plan.Settings(alpha=0.05, detectors=DETECTORS, population=population, keep_tokens=True)
+    document = plan.judge((raw, normalise(text), "en"), scores, chosen)
+    for result, detector in zip(document.results, DETECTORS, strict=True):
+        assert result.histogram and result.statistic
+        assert sum(result.histogram.counts) == 199 and len(result.histogram.edges) == len(result.histogram.counts) + 1
+        own = population.scores[detector.rule][:, populations.population.STRETCHES.index(Stretch(0, 128))]
+        assert result.histogram.edges[0] == pytest.approx(own.min(), rel=1e-5)
+        assert result.histogram.edges[-1] == pytest.approx(own.max(), rel=1e-5)
+    assert document.trace and len(document.trace.surprisal) == 128
+    assert document.trace.surprisal == pytest.approx([-value for value in scores.logprob], abs=0.0051)
+    assert document.trace.entropy == pytest.approx(list(scores.entropy), abs=0.0051)
+    assert plan.judge((raw, normalise(text), "en"), scores, settings(population, 0.05)).trace is None
+
+
+def test_of_many_texts_only_findings_carry_the_pictures_of_the_population(population: Population) -> None:
+    text = " ".join("word" for _ in range(128))
+    raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
+    scores = sample_scores(128, np.random.default_rng(7), vocabulary=12)
+    drawn = {}
+    for alpha in (0.999, 1e-9):
+        chosen = plan.Settings(alpha=alpha, detectors=DETECTORS, population=population, many=True)
+        judged = plan.judge((raw, normalise(text), "en"), scores, chosen)
+        drawn[judged.verdict] = {bool(result.histogram) for result in judged.results}
+    assert drawn == {Verdict.FINDING: {True}, Verdict.INCONCLUSIVE: {False}}
+
+
 def test_too_few_tokens_are_not_assessable(population: Population) -> None:
     short = document(sample_scores(63, np.random.default_rng(0), vocabulary=12), population)
     assert short.verdict is Verdict.NOT_ASSESSABLE

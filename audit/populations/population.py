@@ -40,6 +40,9 @@ PASSAGE = 64
 """Tokens of a passage of the heat strip."""
 
 
+BINS = 24
+"""Bars in the picture of a statistic over the population."""
+
 MEMBERS = "members"
 """Name of the fingerprints in the file, beside the rules."""
 
@@ -88,6 +91,13 @@ class Datasheet(BaseModel):
     reference: str | None = None
     weights: dict[str, str] = {}
     author: str | None = None
+
+
+class Bins(NamedTuple):
+    """A histogram: edges (BINS + 1,), counts (BINS,)."""
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
 
 
 class Comparison(NamedTuple):
@@ -155,6 +165,11 @@ class Population:
         tested = [np.float32(detector.statistic(part)) for detector in detectors]  # in the precision of the reference
         weights = [detector.weight for detector in detectors]
         return Comparison(conformal.combined_p_value(reference, tested, weights), len(reference), stretch)
+
+    def histogram(self, detector: Detector, stretch: Stretch) -> Bins:
+        """One detector's statistic over the population's documents, from the smallest to the largest."""
+        counts, edges = np.histogram(self._reference([detector], stretch)[:, 0], BINS)
+        return Bins(edges, counts)
 
     def beginning(self, n_tokens: int) -> Stretch:
         """The longest beginning on the grid, up to `longest_window`, that a window of `n_tokens` tokens has."""

@@ -8,6 +8,7 @@ from llm_audit.results.core import (
     Effect,
     Fact,
     FalsePositiveRate,
+    Histogram,
     Interval,
     Model,
     ModelIdentity,
@@ -19,7 +20,7 @@ from llm_audit.results.core import (
     Statistic,
     Verdict,
 )
-from llm_audit.results.documents import Attribution, Authorship, Document, SetAttribution, Trace
+from llm_audit.results.documents import Attribution, Authorship, Document, SetAttribution, Tokens, Trace
 from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation
 from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Report
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
@@ -38,6 +39,7 @@ __all__ = [
     "FalsePositiveRate",
     "Feature",
     "Gate",
+    "Histogram",
     "Interval",
     "Manifest",
     "Membership",
@@ -57,6 +59,7 @@ __all__ = [
     "Span",
     "Statistic",
     "Substitution",
+    "Tokens",
     "Trace",
     "Verdict",
 ]

@@ -93,6 +93,13 @@ class Draws(Model):
     )
 
 
+class Histogram(Model):
+    """How many texts of the population have a statistic in each of some bins; the ends of the bins, one more than counts."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
 class Share(Model):
     """How much one part of the evidence moved a statistic, in the statistic's unit; positive is machine-like."""
 
@@ -120,6 +127,10 @@ class Result(Model):
     population: Population | None = None
     false_positive_rate: FalsePositiveRate | None = None
     n: int | None = Field(default=None, description="tokens judged; of a collection: independent units")
+    histogram: Histogram | None = Field(default=None, description="the statistic over the population, for the picture")
+    log_e: tuple[float, ...] = Field(
+        default=(), description="logarithm of the e-process after each independent unit, in their order, for the picture"
+    )
     effect: Effect | None = None
     draws: Draws | None = Field(default=None, description="of permutation and rank tests")
     spans: tuple[Span, ...] = ()

@@ -19,13 +19,18 @@ class Authorship(StrEnum):
     NOT_ASSESSABLE = "not_assessable"
 
 
-class Trace(Model):
-    """A text token by token under one candidate, for the pictures. All of one length; natural logarithms."""
+class Tokens(Model):
+    """A text token by token under one model, for the pictures. All of one length; natural logarithms."""
 
     start: tuple[int, ...] = Field(description="first character of each token in the text as read")
     end: tuple[int, ...]
     surprisal: tuple[float | None, ...] = Field(description="-log p of the token; None: impossible under these settings")
-    entropy: tuple[float, ...] = Field(description="what the surprisal would average to, had the candidate written the text")
+    entropy: tuple[float, ...] = Field(description="what the surprisal would average to, had the model written the text")
+
+
+class Trace(Tokens):
+    """The same under a candidate, with what its tests made of it."""
+
     log_e: tuple[float, ...] = Field(description="logarithm of the e-process after each token")
     pit: tuple[float | None, ...] = Field(
         description="randomised probability integral transform: uniform under the null, near 1 if surprising"
@@ -79,3 +84,6 @@ class Document(Model):
     sets: tuple[SetAttribution, ...] = Field(default=(), description="of `attribute`: the sanctioned and the other models")
     notes: tuple[str, ...] = Field(default=(), description="what was normalised away, truncated, or looks tampered with")
     text: str | None = Field(default=None, description="the text as read, for the heat strip; left out with --no-text")
+    trace: Tokens | None = Field(
+        default=None, description="of `detect`, under the scoring model; left out with --no-text, and in runs of many texts"
+    )

@@ -87,6 +87,7 @@ def compare(found: Distances, generator: Callable[[str], np.random.Generator]) -
         p_floor=min(1.0, max(smallest, 1e-300)),
         effect=Effect(name=f"{found.kind} from {nearest}", value=float(values.mean()), unit=found.unit, lower=low, upper=high),
         n=n,
+        log_e=tuple(round(value, 4) for value in path.tolist()),
         assumptions=found.words.assumptions,
         method=(
             "Log-probability analysis (Cai et al. 2025, arXiv 2504.04715, which gives no statistic): online conformal ranks of "

@@ -20,7 +20,10 @@ from llm_audit.reports.read import read_report
 from llm_audit.results import Report
 from llm_audit.terminal import terminal_safe
 
-OURS = re.compile(r"#document-\d+(-candidate-\d+)?|#(membership|substitution)-assumptions|#substitution-test-\d+|#limits")
+OURS = re.compile(
+    r"#document-\d+(-candidate-\d+|-after)?|#(membership|substitution)-assumptions|#substitution-test-\d+"
+    r"|#(content|index|limits|method)"
+)
 """Where the links of a page lead."""
 
 FORBIDDEN = frozenset({"script", "img", "iframe", "link", "base", "form", "object", "embed", "audio", "video", "input"})
@@ -29,7 +32,7 @@ LOADING = frozenset({"style", "src", "srcset", "action", "formaction", "data", "
 SCHEMAS = Path(__file__).parents[2] / "fixtures" / "schemas"
 
 MARKDOWN = MarkdownIt("gfm-like", {"html": True, "linkify": True})
-"""GitHub's dialect with HTML let through and addresses made into links; a bare `a.py` is a link to neither GitHub nor GitLab."""
+"""GitHub's dialect with HTML let through and addresses made into links; a bare `a.py` is none on GitHub and GitLab."""
 assert MARKDOWN.linkify is not None
 MARKDOWN.linkify.set({"fuzzy_link": False})
 

@@ -21,6 +21,7 @@ from llm_audit.results import (
     FailedRequest,
     Feature,
     Gate,
+    Histogram,
     Interval,
     Manifest,
     Membership,
@@ -38,6 +39,7 @@ from llm_audit.results import (
     Span,
     Statistic,
     Substitution,
+    Tokens,
     Trace,
     Verdict,
 )
@@ -113,6 +115,13 @@ def combined(text: str, p: float, verdict: Verdict = Verdict.FINDING) -> Result:
     )
 
 
+def histogram(value: float) -> Histogram:
+    """Of 1,999 texts, most of them below a value."""
+    scores = np.random.default_rng(4).normal(value - 1.4 * abs(value), 0.5 * abs(value), 1999)
+    counts, edges = np.histogram(scores, 24)
+    return Histogram(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()))
+
+
 def detector(rule: str, name: str, statistic: Statistic, p: float, verdict: Verdict) -> Result:
     return Result(
         rule=rule,
@@ -127,6 +136,7 @@ def detector(rule: str, name: str, statistic: Statistic, p: float, verdict: Verd
         population=POPULATION,
         n=612,
         assumptions=("The scoring model did not learn this text by heart.",),
+        histogram=histogram(statistic.value),
         method="Bao et al. 2024, eq. 4, with the scoring model as its own reference.",
     )
 
@@ -154,6 +164,7 @@ def finding(name: str = "essays/müller_anna.txt", p: float = 0.0005) -> Documen
         ),
         notes=("Language identified as English with confidence 0.98.", "2 zero-width spaces were removed before scoring."),
         text=text,
+        trace=Tokens.model_validate(trace(fits=False).model_dump(include={"start", "end", "surprisal", "entropy"})),
     )
 
 
@@ -249,6 +260,20 @@ def report(*documents: Document) -> Report:
             "No one should be accused on the strength of this report alone.",
         ),
     )
+
+
+def many(documents: int) -> Report:
+    """A report of a class, a school, a district: one finding in twenty, some that could not be judged."""
+    made = []
+    for number in range(documents):
+        name = f"essays/class {number % 7 + 1}/student {number:04}.txt"
+        if number % 20 == 3:
+            made.append(finding(name, p=0.0005 + 0.0004 * (number % 23)))
+        elif number % 20 == 11:
+            made.append(not_assessable(name))
+        else:
+            made.append(unreadable(name) if number % 97 == 5 else passing(name))
+    return report(*made)
 
 
 WRITER, OTHER, UNFIT = "smollm2-135m-instruct@temperature=0.8", "gpt2@temperature=0.7|1,top_k=50", "./models/quantised"
@@ -767,6 +792,7 @@ def inconsistent(requests: int = 120) -> Substitution:
                 n=120,
                 effect=Effect(name="distance beyond repeats", value=0.0339, unit="nats", lower=0.0151, upper=0.0598),
                 draws=Draws(count=2000, exceeding=0, seed="substitution/1", values=values),
+                log_e=tuple(float(value) for value in np.cumsum(np.random.default_rng(2).normal(0.09, 0.3, 120))),
             ),
             mixture_test(
                 verdict=Verdict.FINDING,

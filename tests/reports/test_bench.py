@@ -13,6 +13,7 @@ from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.errors import AuditError
 from llm_audit.reports import bench
 from llm_audit.results import Interval
+from tests.reports.plots import Plot
 
 RATE = Interval(value=0.012, lower=0.004, upper=0.03)
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
@@ -54,7 +55,11 @@ def test_the_page_shows_every_number_and_runs_nothing() -> None:
 
 
 def test_the_curve_lies_on_the_diagonal_where_the_promise_is_kept() -> None:
-    assert bench.line(FOUND.curves[0]).points == "0.0,100.0 66.67,33.33 100.0,0.0"
+    plot = Plot(bench.render_html(FOUND), "calibration")
+    diagonal, curve = plot.line("promise"), plot.line("curve")
+    assert curve[0] == diagonal[0] and curve[-1] == diagonal[1]
+    share = (curve[1][0] - curve[0][0]) / (curve[2][0] - curve[0][0])
+    assert share == pytest.approx(2 / 3, abs=1e-3) == (curve[1][1] - curve[0][1]) / (curve[2][1] - curve[0][1])
 
 
 def test_the_terminal_shows_the_combination_or_with_fairness_every_detector() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from llm_audit.results import Report
 from tests.reports import factory
 from tests.reports.checks import Skeleton
 from tests.reports.hostile import plant
+from tests.reports.plots import Plot, parsed
 
 REPORTS = (
     *(factory.report, factory.attribution_report),
@@ -91,30 +93,90 @@ def test_what_was_not_judged_does_not_look_like_a_pass(document: Any) -> None:
 
 def test_heat_is_in_the_strip_in_the_text_and_in_the_table() -> None:
     page = render_html(factory.report(factory.finding()))
-    assert re.findall(r'<mark class="heat-(\w+)"><sup>(\d)</sup>', page) == [
+    assert re.findall(r'<mark class="heat-(\w+)"[^>]*><sup>(\d)</sup>', page) == [
         *(("0", "1"), ("5", "2"), ("1", "3")),
         *(("5", "4"), ("none", "5"), ("3", "6")),
     ]
-    assert page.count("<title>Passage ") == 6
-    assert "Passage 2: p = 0.0015" in page and "Passage 5: too short to judge" in page
     assert page.count("stands out</span>") == 1
-    marked = Skeleton(page[page.index('<div class="text"') : page.index("</div>", page.index('<div class="text"'))])
-    assert re.sub(r"\d", "", "".join(marked.texts)) == factory.prose()
+    text = parsed(page).select_one("div.text")
+    assert text
+    for extra in text.select("sup, .tip"):
+        extra.decompose()
+    parsed.cache_clear()  # the page was changed
+    assert text.get_text() == factory.prose()
+
+
+@pytest.mark.parametrize("kind", ["wide", "narrow"])
+def test_the_strip_has_a_bar_for_every_judged_passage(kind: str) -> None:
+    document = factory.finding()
+    plot = Plot(render_html(factory.report(document)), "strip", kind)
+    assert document.combined
+    judged = [span for span in document.combined.spans if span.p_value is not None]
+    bars = sorted(bar for level in range(6) for bar in plot.shapes(f"fill-heat-{level}"))
+    foot, top = (plot.shapes("grid")[at][0][1] for at in (0, -1))
+    left, right = (plot.shapes("grid")[0][at][0] for at in (0, 1))
+    for bar, span in zip(bars, judged, strict=True):
+        assert span.p_value
+        assert (bar[0][0] - left) / (right - left) == pytest.approx(span.start / document.characters, abs=1e-3)
+        assert 10 ** (-3 * (foot - bar[1][1]) / (foot - top)) == pytest.approx(span.p_value, rel=0.01)
+    assert [row[2] for row in plot.rows()] == ["0.71", "0.0015", "0.43", "0.0085", "–", "0.06"]
+
+
+@pytest.mark.parametrize("kind", ["wide", "narrow"])
+@pytest.mark.parametrize(("p", "floor"), [(0.0005, 0.0005), (0.43, 0.0005), (3e-9, 1e-300), (0.02, None), (1.0, 0.2)])
+def test_the_scale_shows_p_alpha_and_the_smallest_possible(kind: str, p: float, floor: float | None) -> None:
+    result = factory.combined(factory.prose(), p).model_copy(update={"p_floor": floor})
+    page = render_html(factory.report(factory.finding().model_copy(update={"combined": result})))
+    plot = Plot(page, "scale", kind)
+    left, right = plot.line("axis")[0][0], plot.line("axis")[1][0]
+    decades = max(2, math.ceil(-math.log10(max(1e-12, min(p, 0.01, floor or 1))) - 1e-9))
+
+    def read(part: str) -> float:
+        return float(10 ** (-decades * (plot.shapes(part)[0][0][0] - left) / (right - left)))
+
+    assert read("p") == pytest.approx(p, rel=0.02)
+    assert read("alpha") == pytest.approx(0.01, rel=0.02)
+    assert bool(plot.shapes("floor")) == (floor is not None and floor >= 1e-12)
+    if plot.shapes("floor"):
+        assert read("floor") == pytest.approx(floor, rel=0.02)
+    assert any(label.startswith("p ") for label in plot.labels) and "α = 0.01" in plot.labels
+
+
+def test_a_document_is_marked_in_the_histogram_of_its_population() -> None:
+    document = factory.finding()
+    page = render_html(factory.report(document))
+    for number, result in enumerate(document.results):
+        plot = Plot(page, f"population-{number + 1}", "small")
+        assert result.histogram and result.statistic
+        assert plot.along(plot.line("observed")[0][0]) == pytest.approx(result.statistic.value, rel=0.02)
+        bars = plot.shapes("bars")
+        counts = [count for count in result.histogram.counts if count]
+        assert [plot.upright(bar[1][1]) for bar in bars] == pytest.approx(counts, abs=3)
+        assert sum(int(row[1].replace(",", "")) for row in plot.rows()) == 1999
+        assert sum("this text" in row[0] for row in plot.rows()) <= 1
+
+
+def test_a_documents_tokens_are_drawn_and_tabulated() -> None:
+    document = factory.finding()
+    plot = Plot(render_html(factory.report(document)), "surprisal")
+    assert document.trace
+    assert [plot.upright(y) for _, y in plot.line()] == pytest.approx(document.trace.entropy, abs=0.05)
+    assert len(plot.rows()) == 120
 
 
 def test_without_text_the_passages_are_named_by_place() -> None:
-    document = factory.finding().model_copy(update={"text": None})
+    document = factory.finding().model_copy(update={"text": None, "trace": None})
     page = render_html(factory.report(document))
-    assert "characters 0 to 2" in page and 'class="text"' not in page
+    assert "characters 0 to 2" in page and 'class="text"' not in page and "chart surprisal" not in page
 
 
 def test_many_passages_fit() -> None:
     page = render_html(factory.report(factory.many_passages()))
-    assert page.count("<title>Passage ") == 120
-    bars = re.findall(r'<rect class="heat-\w+" x="([\d.]+)" y="\d+" width="([\d.]+)" height="\d+"><title>', page)
-    assert len(bars) == 120
-    edges = [float(x) + float(width) for x, width in bars]
-    assert max(edges) <= 1000
+    assert len(parsed(page).select(".text mark")) == 120
+    plot = Plot(page, "strip")
+    bars = [bar for level in range(6) for bar in plot.shapes(f"fill-heat-{level}")]
+    assert len(bars) == 113 and len(plot.rows()) == 120
+    assert max(x for bar in bars for x, _ in bar) <= plot.width
 
 
 @pytest.mark.parametrize("made", REPORTS)

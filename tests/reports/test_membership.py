@@ -15,10 +15,10 @@ from rich.cells import cell_len
 
 from llm_audit.reports import json_schema, render_html, render_json
 from llm_audit.reports.membership import FIRST, MOST
-from llm_audit.reports.tested import histogram
+from llm_audit.reports.tested import draws, histogram
 from llm_audit.results import Draws, Membership, Statistic, Verdict
 from tests.reports import factory
-from tests.reports.test_attribution import Plot, number
+from tests.reports.plots import Plot, number, parsed
 from tests.reports.test_html import Skeleton, words
 from tests.reports.test_terminal import in_ascii, printed
 from tests.reports.test_terminal import words as terminal_words
@@ -51,11 +51,11 @@ def test_the_parts_come_in_order() -> None:
     in_order(
         text_of(found),
         *("Was this data in the training set?", found.claim, "– Not assessable", found.summary),
-        *("It has neither passed nor failed.", "No single text is called a member from a score."),
+        *("It has neither passed nor failed.", "No single text is called a member from a score.", "What this does not prove"),
         *("Unit of the claim document", "Independent units 30 suspect, 30 held-out", f"Non-members {factory.ARCHIVE}"),
         *("AUD300", "Tests with an exact null", "AUD311", "AUD312", "Scores, for the record: no verdict rests on them"),
         *("How well each score", "AUC by known group", "Screening", "Conditions, fixed before scoring"),
-        *("Notes on this collection", "What the tests assume", "What this does not prove", "Coverage", "How to repeat this"),
+        *("Notes on this collection", "Method and limits", "What the tests assume", "Coverage", "How to repeat this"),
     )
 
 
@@ -102,42 +102,29 @@ def test_a_test_that_could_not_be_made_has_no_number() -> None:
     assert "p =" not in text and "If that holds" not in text and "Smallest possible" not in text
 
 
-def ticks_along(svg: str) -> tuple[list[float], list[float]]:
-    found = re.findall(r'<text x="([\d.]+)%" y="100%" dy="1.3em"[^>]*>([^<]+)</text>', svg)
-    return [float(x) for x, _ in found], [number(label) for _, label in found]
-
-
-def along(svg: str, at: float) -> float:
-    """The value at a place, extrapolated beyond the labelled ticks."""
-    places, values = ticks_along(svg)
-    return values[0] + (at - places[0]) * (values[-1] - values[0]) / (places[-1] - places[0])
-
-
 @pytest.mark.parametrize("found", [factory.ordered().tests[1], factory.untouched().tests[0]], ids=["far", "middle"])
-def test_the_draws_and_what_was_observed_are_drawn_where_they_are(found: Any) -> None:
-    page = page_of(factory.ordered().model_copy(update={"tests": (found,)}))
-    plot = Plot.find(page, "draws")
+@pytest.mark.parametrize("kind", ["wide", "narrow"])
+def test_the_draws_and_what_was_observed_are_drawn_where_they_are(found: Any, kind: str) -> None:
+    plot = Plot(page_of(factory.ordered().model_copy(update={"tests": (found,)})), "draws", kind)
     values, observed = np.array(found.draws.values), found.statistic.value
-    (x,) = plot.one(r'<line class="observed" x1="([\d.]+)%" y1="0" x2="\1%" y2="100%"/>')
-    assert along(plot.svg, float(x)) == pytest.approx(observed, abs=0.01)
-    assert f">observed {observed:.2f}" in plot.svg or f">observed {observed:.3f}" in plot.svg
-    bars = re.findall(
-        r'<rect class="(bars|extreme)" x="([\d.]+)%" y="([\d.]+)%" width="([\d.]+)%" height="([\d.]+)%"/>', plot.svg
-    )
-    edges = [
-        (along(plot.svg, float(left)), along(plot.svg, float(left) + float(width) + 0.15)) for _, left, _, width, _ in bars
+    (x, _), (same, _) = plot.line("observed")
+    scale = abs(plot.along(plot.width) - plot.along(0)) / plot.width  # of a pixel
+    assert x == same and plot.along(x) == pytest.approx(observed, abs=0.1 * scale)
+    assert any(label.startswith(f"observed {observed:.2f}") for label in plot.labels)
+    drawn = {part: plot.shapes(part) for part in ("bars", "extreme")}
+    for bar in (*drawn["bars"], *drawn["extreme"]):
+        count, low, high = plot.upright(bar[1][1]), plot.along(bar[0][0]), plot.along(bar[2][0])
+        # Edges are read off with an error of a part of a pixel, so a draw next to one may count on either side.
+        assert count == pytest.approx(round(count), abs=0.3) and plot.upright(bar[0][1]) == 0
+        assert sum((values >= low + 0.1 * scale) & (values < high - 0.1 * scale)) <= round(count)
+        assert round(count) <= sum((values >= low - 0.1 * scale) & (values < high + 0.1 * scale))
+    assert sum(round(plot.upright(bar[1][1])) for bar in drawn["extreme"]) == sum(values >= observed)
+    rows = plot.rows()
+    assert sum(int(row[1]) for row in rows) == len(values)
+    assert sum("at least as extreme" in row[0] for row in rows) == len(drawn["extreme"])
+    assert [int(row[1]) for row in rows] == [
+        round(plot.upright(bar[1][1])) for bar in sorted((*drawn["bars"], *drawn["extreme"]))
     ]
-    # Edges are read off with an error of the labels' rounding, so a draw next to one may count on either side.
-    for (_, _, y, _, height), (low, high) in zip(bars, edges, strict=True):
-        count = plot.upright(y)
-        assert count == pytest.approx(round(count), abs=0.05) and float(y) + float(height) == pytest.approx(100)
-        assert sum((values >= low + 0.005) & (values < high - 0.005)) <= round(count)
-        assert round(count) <= sum((values >= low - 0.005) & (values < high + 0.005))
-    extreme = [round(plot.upright(y)) for kind, _, y, _, _ in bars if kind == "extreme"]
-    assert sum(extreme) == sum(values >= observed)
-    table = [int(count) for count in re.findall(r'<th scope="row">\S+ to \S+.*?</th><td class="number">(\d+)</td>', page)]
-    assert table == [round(plot.upright(y)) for _, _, y, _, _ in bars] and sum(table) == len(values)
-    assert page.count("at least as extreme</span>") == len(extreme)
 
 
 def test_more_draws_than_are_shown_are_counted() -> None:
@@ -158,19 +145,20 @@ def test_no_draw_is_lost_and_nothing_leaves_the_picture(values: list[float], obs
     assert drawn
     assert sum(bar.count for bar in drawn.bars) == len(values)
     assert sum(bar.count for bar in drawn.bars if bar.extreme) == sum(value >= observed for value in values)
-    assert 0 <= drawn.at <= 100 and 1 <= len(drawn.bars) <= 130
+    assert 1 <= len(drawn.bars) <= 130
+    assert drawn.low <= drawn.bars[0].low and drawn.bars[-1].high <= drawn.high and drawn.low < observed < drawn.high
     for bar in drawn.bars:
-        assert bar.x >= 0 and bar.x + bar.width <= 100.02 and 0 <= bar.y < 100 and bar.width > 0.5
-    for tick in drawn.across.ticks:
-        assert drawn.across.place(number(tick.label)) == pytest.approx(tick.at, abs=0.02)
+        assert (bar.high - bar.low) / (drawn.high - drawn.low) > 0.005
 
 
 @pytest.mark.parametrize("values", [(0.0,) * 9, (5.0,), (-48213.74,) * 99, (1e6, 1e6)])
 def test_draws_that_are_all_alike_are_drawn(values: tuple[float, ...]) -> None:
-    draws = Draws(count=len(values), exceeding=0, seed="1", values=values)
-    same = factory.exact_test(draws=draws, statistic=Statistic(name="x", value=values[0], unit="nats"))
+    found = Draws(count=len(values), exceeding=0, seed="1", values=values)
+    same = factory.exact_test(draws=found, statistic=Statistic(name="x", value=values[0], unit="nats"))
     drawn = histogram(same)
-    assert drawn and [bar.count for bar in drawn.bars] == [len(values)] and len(drawn.across.ticks) >= 2
+    assert drawn and [bar.count for bar in drawn.bars] == [len(values)]
+    figure = draws(same)
+    assert figure and len(re.findall(r'class="along', figure.drawn[0].svg)) >= 2
 
 
 def test_without_draws_or_statistic_there_is_no_picture() -> None:
@@ -179,38 +167,31 @@ def test_without_draws_or_statistic_there_is_no_picture() -> None:
     assert histogram(factory.exact_test(draws=nothing)) is None
     assert histogram(factory.exact_test(draws=nothing.model_copy(update={"values": (1.0,)}), statistic=None)) is None
     text = text_of(factory.ordered().model_copy(update={"tests": (factory.exact_test(draws=nothing),)}))
-    assert "3 of 1,000,000 draws at least as extreme, seed 7" in text and "as a table" not in text
+    assert "3 of 1,000,000 draws at least as extreme, seed 7" in text and "The draws as a table" not in text
 
 
-def area_rows(page: str) -> list[str]:
-    return re.findall(r'<li><span class="name">.*?</li>', page, re.S)
-
-
-def test_areas_are_drawn_where_they_are_and_chance_is_marked() -> None:
+@pytest.mark.parametrize("kind", ["wide", "narrow"])
+def test_areas_are_drawn_where_they_are_and_chance_is_marked(kind: str) -> None:
     found = factory.shifted()
-    gate, *rows = area_rows(page_of(found))
+    page = page_of(found)
     assert found.gate and found.gate.auc
-    expected = [(found.gate.auc, None, None), *((one.auc, one.control, one.other_model) for one in found.separations)]
-    assert len(rows) == len(found.separations)
-    for row, areas in zip([gate, *rows], expected, strict=True):
-        assert '<line class="chance" x1="50.0%"' in row
-        for kind, area in zip(("score", "control", "other"), areas, strict=True):
-            reach = re.findall(rf'<line class="reach {kind}" x1="([\d.]+)%" y1="([\d.]+)%" x2="([\d.]+)%"', row)
-            value = re.findall(rf'<circle class="value {kind}" cx="([\d.]+)%" cy="([\d.]+)%"', row)
-            value += re.findall(rf'<svg x="([\d.]+)%" y="([\d.]+)%"[^>]*><path class="value {kind}"', row)
-            assert len(reach) == len(value) == (area is not None)
-            if area:
-                (low, y, high), (at, same) = reach[0], value[0]
-                assert y == same
-                assert [float(low), float(at), float(high)] == pytest.approx(
-                    [100 * area.lower, 100 * area.value, 100 * area.upper]
-                )
-    assert (
-        ">DC-PDD: AUC 0.710 [0.649, 0.768], control 0.487 [0.410, 0.561], other model 0.660 [0.590, 0.720]</title>" in rows[0]
-    )
-    scale = re.search(r'<li class="scale".*?</li>', page_of(found), re.S)
-    assert scale and re.findall(r'x="([\d.]+)%" y="1em"[^>]*>([\d.]+)<', scale[0]) == [
-        *(("0.0", "0.00"), ("25.0", "0.25"), ("50.0", "0.50"), ("75.0", "0.75"), ("100.0", "1.00"))
+    scores = [(one.auc, one.control, one.other_model) for one in found.separations]
+    for name, expected in (("gate", [(found.gate.auc, None, None)]), ("areas", scores)):
+        plot = Plot(page, name, kind)
+        assert plot.along(plot.line("chance")[0][0]) == pytest.approx(0.5, abs=1e-3)
+        for sign, areas in zip(("score", "control", "other"), zip(*expected, strict=True), strict=True):
+            there = [area for area in areas if area]
+            reach, value = plot.shapes(f"reach.{sign}"), plot.shapes(f"value.{sign}")
+            assert len(reach) == len(value) == len(there)
+            for area, ((low, y), (high, same)), mark in zip(there, reach, value, strict=True):
+                ats, heights = np.array(mark).T
+                assert y == same == pytest.approx((min(heights) + max(heights)) / 2, abs=0.1)
+                places = (low, (min(ats) + max(ats)) / 2, high)
+                assert list(map(plot.along, places)) == pytest.approx([area.lower, area.value, area.upper], abs=1e-3)
+    plot = Plot(page, "areas", kind)
+    assert plot.rows()[0] == ["DC-PDD", "0.710 [0.649, 0.768]", "0.487 [0.410, 0.561]", "0.660 [0.590, 0.720]"]
+    assert [label for label in plot.labels if label in {one.title for one in found.separations}] == [
+        one.title for one in found.separations
     ]
 
 
@@ -234,7 +215,7 @@ def test_what_was_not_computed_has_no_column() -> None:
         for one in factory.shifted().separations
     )
     page = page_of(factory.shifted().model_copy(update={"separations": bare}))
-    assert len(area_rows(page)) == 1
+    assert 'class="chart gate wide"' in page and 'class="chart areas' not in page
     text = words(page)
     assert "TPR at" not in text and "control AUC" not in text and "known group" not in text
     assert "DC-PDD AUD301 dc-pdd – – 0.0024" in text
@@ -258,7 +239,7 @@ def test_scores_are_folded_unless_the_gate_lets_them_pass(outcome: str, said: st
     found = found.model_copy(update={"gate": gate})
     page = page_of(found)
     assert said in words(page) and said in terminal_words(factory.membership_report(found))
-    assert len(area_rows(page)) == len(found.separations)
+    assert len(Plot(page, "areas").rows()) == len(found.separations)
     assert ('<details class="aside">' in page) == folded
     for text in (words(page), terminal_words(factory.membership_report(found))):
         assert ("Scores, for the record: no verdict rests on them" in text) == folded
@@ -319,9 +300,9 @@ def test_ids_are_unique_and_pictures_are_named() -> None:
     page = page_of(found)
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
-    named = re.findall(r'<svg class="[^"]*" role="img" aria-labelledby="([^"]+)"', page)
-    assert len(named) == 2 + 1 + len(found.separations)
-    assert {name for names in named for name in names.split()} <= set(ids)
+    named = re.findall(r'<svg class="[^"]*" role="img" aria-labelledby="([^"]+)" aria-describedby="([^"]+)"', page)
+    assert len(named) == len(parsed(page).find_all("svg")) == 2 * 6
+    assert {name for names in named for name in names} <= set(ids)
     labelled = re.findall(r'aria-labelledby="([^" ]+)"', page)
     assert set(labelled) <= set(ids)
 
@@ -332,9 +313,7 @@ def test_it_loads_nothing() -> None:
 
 
 def test_other_reports_carry_nothing_of_this() -> None:
-    page = render_html(factory.report())
-    assert ".areas" not in page and ".chart" not in page and "member" not in page
-    assert ".areas" not in render_html(factory.attribution_report())
+    assert "member" not in render_html(factory.report()) + render_html(factory.attribution_report())
 
 
 @pytest.mark.parametrize("made", [factory.ordered, factory.untouched, factory.shifted])

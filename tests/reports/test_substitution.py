@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import math
 import re
-from itertools import pairwise
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from llm_audit.reports import json_schema, render_html, render_json
-from llm_audit.reports.axes import log_axis
-from llm_audit.reports.substitution import DOTS, FAILURES, distances
+from llm_audit.reports.substitution import DOTS, FAILURES, dots, log_ticks
 from llm_audit.reports.substitution_terminal import FAILURES_SHOWN
 from llm_audit.results import Point, Served, Substitution, Verdict
 from tests.reports import factory
-from tests.reports.test_attribution import Plot, number
+from tests.reports.plots import Plot, number
 from tests.reports.test_html import words
 from tests.reports.test_membership import in_order
 from tests.reports.test_terminal import in_ascii, printed
@@ -52,8 +51,13 @@ def test_the_parts_come_in_order() -> None:
         *("Share of requests out of the honest range 10.0 [5.3, 16.8] %", "What the endpoint returned Log-prob"),
         *("Conditions, fixed before the first request Prompts", "What the audit cost Requests 121 Attempts 123"),
         *("3,448 of prompts, 952 of completions", "Failed requests 1 request without a usable answer."),
-        *("prompt 66, again server error The server answered 500. 3", "Notes on this endpoint", "What the tests assume"),
-        *("What this does not prove", "Coverage", "How to repeat this"),
+        *(
+            "prompt 66, again server error The server answered 500. 3",
+            "Notes on this endpoint",
+            "Method and limits",
+            "What the tests assume",
+        ),
+        *("Coverage", "How to repeat this"),
     )
 
 
@@ -128,44 +132,54 @@ def test_each_test_has_its_block_with_its_draws_and_its_assumptions() -> None:
     assert set(linked) <= set(re.findall(r' id="([^"]+)"', page)) and "substitution-test-3" in linked and "limits" in linked
 
 
-def on_log_axis(plot: Plot, y: str) -> float:
-    """The value at a height, interpolated between labelled ticks other than 0."""
-    ticks = re.findall(r'<text x="0" y="([\d.]+)%" dx="-.5em"[^>]*>([^<]+)</text>', plot.svg)
-    (low, first), *_, (high, last) = [(float(at), math.log10(number(label))) for at, label in ticks if label != "0"]
-    return float(10 ** (first + (float(y) - low) / (high - low) * (last - first)))
+def on_log_axis(plot: Plot, y: float) -> float:
+    """The value at a height, interpolated between labelled grid lines other than that of 0."""
+    labels = [text.get_text() for text in plot.svg.select("text.up")]
+    heights = [stroke[0][1] for stroke in plot.shapes("grid")]
+    (low, first), *_, (high, last) = [
+        (at, math.log10(number(label))) for at, label in zip(heights, labels, strict=True) if label != "0"
+    ]
+    return float(10 ** (first + (y - low) / (high - low) * (last - first)))
 
 
 @pytest.mark.parametrize("made", [factory.inconsistent, factory.consistent])
-def test_every_request_is_drawn_at_its_distance_and_tabulated(made: Any) -> None:
+@pytest.mark.parametrize("kind", ["wide", "narrow"])
+def test_every_request_is_drawn_at_its_distance_and_tabulated(made: Any, kind: str) -> None:
     found = made()
     page = page_of(found)
-    plot = Plot.find(page, "distances")
-    dots = re.findall(r'<circle class="(within|beyond)" cx="([\d.]+)%" cy="([\d.]+)%" r="([35])"/>', plot.svg)
-    assert len(dots) == len(found.points)
-    for place, ((kind, x, y, _), point) in enumerate(zip(dots, found.points, strict=True)):
-        assert plot.along(x) == pytest.approx(place + 0.5, abs=0.05)
-        assert (kind == "beyond") == (point.value > point.limit)
-        if point.value:
-            assert on_log_axis(plot, y) == pytest.approx(point.value, rel=0.01)
-        else:
-            assert y == "100.0" and '<text x="0" y="100.0%" dx="-.5em" dy=".33em" text-anchor="end">0</text>' in plot.svg
-    (height,) = plot.one(r'<path class="limit" d="M0 ([\d.]+)H[^V"]*(?:V\1H[^V"]*)*"/>')
-    assert on_log_axis(plot, height) == pytest.approx(factory.LIMIT, rel=0.01)
-    assert ">limit 0.0293</text>" in plot.svg
-    rows = rows_of(page, "requests")
-    for row, point in zip(rows, found.points, strict=True):
+    plot = Plot(page, "distances", kind)
+    drawn = sorted((*dot[0], part) for part in ("within", "beyond") for dot in plot.shapes(part))
+    assert len(drawn) == len(found.points)
+    foot = plot.shapes("grid")[0][0][1]
+    for place, ((x, y, part), point) in enumerate(zip(drawn, found.points, strict=True)):
+        assert plot.along(x) == pytest.approx(place + 0.5, abs=0.1)
+        assert (part == "beyond") == (point.value > point.limit)
+        assert on_log_axis(plot, y) == pytest.approx(point.value, rel=0.01) if point.value else y == foot
+    assert all(on_log_axis(plot, y) == pytest.approx(factory.LIMIT, rel=0.01) for _, y in plot.line("limit"))
+    assert "limit 0.0293" in plot.labels
+    for row, point in zip(plot.rows(), found.points, strict=True):
         assert row[1].startswith(point.request) and number(row[2]) == pytest.approx(point.value, rel=1e-3)
         assert number(row[3]) == point.limit
         assert row[1].endswith("beyond its limit") == (point.value > point.limit)
-    assert ("beyond it</span>" in page) == (found.served is Served.INCONSISTENT)
+    assert ("beyond it" in plot.labels) == (found.served is Served.INCONSISTENT)
 
 
 def test_limits_that_differ_make_steps_and_have_no_label() -> None:
     points = tuple(Point(request=str(place), value=0.01, limit=limit) for place, limit in enumerate((0.1, 0.1, 0.001)))
-    plot = Plot.find(page_of(factory.consistent(points=points)), "distances")
-    first, same, last = plot.one(r'<path class="limit" d="M0 ([\d.]+)H33.33V([\d.]+)H66.67V([\d.]+)H100.0"/>')
-    assert first == same and on_log_axis(plot, last) == pytest.approx(0.001)
-    assert ">limit " not in plot.svg and plot.svg.count('class="beyond"') == 1
+    plot = Plot(page_of(factory.consistent(points=points)), "distances")
+    path = [(plot.along(x), on_log_axis(plot, y)) for x, y in plot.line("limit")]
+    steps = [(0, 0.1), (1, 0.1), (1, 0.1), (2, 0.1), (2, 0.001), (3, 0.001)]
+    assert np.array(path) == pytest.approx(np.array(steps), rel=0.02, abs=0.02)
+    assert "limit 0.001" not in plot.labels and len(plot.shapes("beyond")) == 1
+
+
+def test_the_path_of_the_evidence_is_drawn_request_by_request() -> None:
+    found = factory.inconsistent()
+    plot, log_e = Plot(page_of(found), "path"), found.tests[0].log_e
+    assert len(log_e) == 120
+    assert [plot.upright(y) for _, y in plot.line()] == pytest.approx([0, *log_e], abs=0.05)
+    crossed = next(number for number, value in enumerate(log_e, start=1) if value >= math.log(100))
+    assert f"reached at request {crossed}" in plot.labels
 
 
 def test_of_many_requests_none_beyond_its_limit_is_hidden() -> None:
@@ -174,20 +188,21 @@ def test_of_many_requests_none_beyond_its_limit_is_hidden() -> None:
     page = page_of(found)
     assert f"{len(off)} of 1,199 requests lie beyond" in words(page)
     assert "A dot is the farthest of 3 requests in a row." in words(page)
-    rows = rows_of(page, "requests")
+    rows = Plot(page, "distances").rows()
     assert len(rows) == DOTS and rows[0][0] == "1–3" and rows[-1][0] == "1,198–1,199"
     assert sum(row[1].endswith("beyond its limit") for row in rows) == len(off)
     assert "in a row" not in text_of(factory.consistent(points=factory.points(DOTS)))
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e308), st.floats(0, 1e308)), min_size=1, max_size=30))
-def test_no_distance_leaves_the_picture(pairs: list[tuple[float, float]]) -> None:
-    drawn = distances([Point(request="r", value=value, limit=limit) for value, limit in pairs])
-    heights = [dot.y for dot in drawn.dots] + [tick.at for tick in drawn.axis.ticks]
-    assert all(0 <= height <= 100 for height in heights)
-    order = sorted(drawn.dots, key=lambda dot: dot.point.value)
-    assert all(low.y >= high.y for low, high in pairwise(order))
-    assert 2 <= len(drawn.axis.ticks) <= 8
+def test_no_distance_leaves_the_axis(pairs: list[tuple[float, float]]) -> None:
+    low, high, ticks = log_ticks([value for pair in pairs for value in pair])
+    for value in (value for pair in pairs for value in pair):
+        assert low <= (math.log10(value) if value else low) <= high
+    assert all(low <= tick <= high for tick, _ in ticks)
+    assert 2 <= len(ticks) <= 8
+    shown = dots([Point(request="r", value=value, limit=limit) for value, limit in pairs])
+    assert [dot.point.value for dot in shown] == [value for value, _ in pairs]
 
 
 @pytest.mark.parametrize(
@@ -203,11 +218,11 @@ def test_no_distance_leaves_the_picture(pairs: list[tuple[float, float]]) -> Non
     ],
 )
 def test_the_logarithmic_axis_has_round_ticks(values: list[float], labels: list[str]) -> None:
-    axis = log_axis(values)
-    assert [tick.label for tick in axis.ticks] == labels
-    for tick in axis.ticks:
-        if tick.label.replace(".", "").isascii():
-            assert axis.place(float(tick.label)) == pytest.approx(tick.at, abs=0.01)
+    _, _, ticks = log_ticks(values)
+    assert [label for _, label in ticks] == labels
+    for tick, label in ticks:
+        if label.replace(".", "").isascii() and label != "0":
+            assert 10**tick == pytest.approx(float(label), rel=1e-6)
 
 
 def test_all_failed_requests_are_counted_and_the_first_hundred_shown() -> None:
@@ -261,7 +276,7 @@ def test_ids_are_unique_and_pictures_are_named() -> None:
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     named = re.findall(r'<svg class="[^"]*" role="img" aria-labelledby="([^"]+)"', page)
-    assert len(named) == 2 and {name for names in named for name in names.split()} <= set(ids)
+    assert len(named) == 10 and set(named) <= set(ids)
     assert set(re.findall(r'aria-labelledby="([^" ]+)"', page)) <= set(ids)
 
 
@@ -274,8 +289,7 @@ def test_it_loads_nothing_and_the_address_is_no_link() -> None:
 def test_other_reports_carry_nothing_of_this() -> None:
     for report in (factory.report(), factory.membership_report(), factory.attribution_report()):
         page = render_html(report)
-        assert "substitution" not in page and ".of-tests" not in page
-    assert ".test h4" not in render_html(factory.report()) and ".areas" not in page_of(factory.consistent())
+        assert "substitution" not in page and 'class="of-tests"' not in page
 
 
 @pytest.mark.parametrize("made", KINDS)
