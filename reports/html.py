@@ -72,7 +72,7 @@ def pages(report: Report, name: str, largest: int | None) -> dict[str, str]:
         view(document, f"document-{number}", alpha, charts=pictured)
         for number, (document, pictured) in enumerate(_pictured(documents), start=1)
     ]
-    content = {
+    content: dict[str, Any] = {
         "report": report,
         "manifest": report.manifest,
         "views": views,
@@ -111,11 +111,11 @@ def pages(report: Report, name: str, largest: int | None) -> dict[str, str]:
     return {**others, name: first}
 
 
-def page(template: str, **content: Any) -> str:
-    """A template filled, with the style sheet and the policy that allows it alone."""
+def page(template: str, *, more: Sequence[str] = (), **content: Any) -> str:
+    """A template filled, with the style sheet, `more` of its own, and the policy that allows these alone."""
     from markupsafe import Markup
 
-    style = "".join((TEMPLATES / name).read_text("utf-8") for name in ("style.css", "charts.css", "print.css"))
+    style = "".join((TEMPLATES / name).read_text("utf-8") for name in ("style.css", "charts.css", "print.css", *more))
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     filled: Template = _environment().get_template(template)

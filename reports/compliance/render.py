@@ -46,7 +46,7 @@ def render_json(found: ComplianceReport) -> str:
 
 def render_html(found: ComplianceReport) -> str:
     """One printable page."""
-    return html.page("compliance.html.j2", ("style.css", "compliance.css"), found=found, **_words(found))
+    return html.page("compliance.html.j2", more=("compliance.css",), found=found, **_words(found))
 
 
 def render_markdown(found: ComplianceReport) -> str:
