@@ -15,8 +15,8 @@ from llm_audit.results import Report
 LONGEST = 900_000
 """Characters of the table; GitHub drops a job summary of more than 1 MiB."""
 
-_SYNTAX = re.compile(r"[\\`*_{}\[\]<>()|~&$^!]")
-_AT_THE_BEGINNING = re.compile(r"^(\d*)([#+\-=:.])")
+_SYNTAX = re.compile(r"[\\`*_\[\]<>|~&$]")
+_AT_THE_BEGINNING = re.compile(r"^(\d*)([#+\-=:.)])")
 _BECOMES_A_LINK = re.compile(r"(?<=[@#:!$~&%])(?=[\w/+-])|(?<=/)(?=/)|(?<=www)(?=\.)", re.IGNORECASE)
 """Where an invisible word joiner keeps addresses, mentions, references and emoji from being made, also those of GitLab."""
 
@@ -34,7 +34,7 @@ def render(report: Report) -> str:
         "### What this does not prove",
         "\n".join(f"- {prose(limit)}" for limit in report.limits) or "- –",
         "### How it was run",
-        "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _manifest(report))]),
+        "\n".join(["| What | Value |", "|---|---|", *(f"| {name} | {value} |" for name, value in _manifest(report))]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -54,7 +54,7 @@ def code(text: str) -> str:
 
 
 def _table(found: list[Finding]) -> str:
-    rows = ["| | Subject | p | |", "|---|---|---:|---|"]
+    rows = ["| Verdict | Subject | p | What is said |", "|---|---|---:|---|"]
     room = LONGEST
     for number, one in enumerate(found):
         sign, words = fmt.LABELS[one.verdict]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from llm_audit.scoring.engine import Engine
     from llm_audit.scoring.model import LanguageModel
 
-GROUP = 256
-"""Texts looked up, scored and cached together."""
+GROUP = 32
+"""Texts looked up, scored and cached together: enough to fill the engine's packs, few enough that results come early."""
 
 DTYPES = {"cpu": "float32", "cuda": "bfloat16"}
 
