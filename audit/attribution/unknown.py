@@ -8,8 +8,10 @@ from llm_audit.attribution.known import result, unassessed
 from llm_audit.attribution.text import Text
 from llm_audit.detectors.base import Detector
 from llm_audit.populations import MINIMUM_TOKENS, Population
+from llm_audit.populations.population import alone
 from llm_audit.results import Attribution, Authorship, Result
 from llm_audit.results import Population as NamedPopulation
+from llm_audit.results.evidence import Conformal, Generations
 from llm_audit.scoring.candidate import describe
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.tokens import TokenScores
@@ -48,14 +50,19 @@ def attribution(text: Text, number: int, detectors: Sequence[Detector], alpha: f
                 author, None, f"The text has {len(own)} tokens; with an unknown prompt {MINIMUM_TOKENS} are needed."
             )
         known = [detector for detector in detectors if detector.rule in reference.scores]
-        compared.append((reference.compare_all(own, known), reference, known, own))
-    (p, n, stretch), reference, known, own = max(compared, key=lambda entry: entry[0].p_value)
+        part = reference.measure(own, known)
+        found = reference.evidence(known, [part])
+        compared.append((reference.judge(found, part), reference, known, own, found))
+    (p, n, stretch), reference, known, own, found = max(compared, key=lambda entry: entry[0].p_value)
     verdict, reason = _verdict(p, n, stretch.stop, alpha)
     return unassessed(author, None, reason).model_copy(
         update={
             "verdict": verdict,
             "p_value": p,
-            "tests": tuple(_result(reference, detector, own, alpha) for detector in known),
+            "tests": tuple(
+                _result(reference, detector, own, alone(found, place), alpha) for place, detector in enumerate(known)
+            ),
+            "evidence": Generations(settings=tuple(entry[-1] for entry in compared)),
         }
     )
 
@@ -74,8 +81,8 @@ def _verdict(p: float, n: int, length: int, alpha: float) -> tuple[Authorship, s
     )
 
 
-def _result(reference: Population, detector: Detector, own: TokenScores, alpha: float) -> Result:
-    p, n, stretch = reference.compare(own, detector)
+def _result(reference: Population, detector: Detector, own: TokenScores, found: Conformal, alpha: float) -> Result:
+    p, n, stretch = reference.judge(found, found.parts[0])
     sheet = reference.datasheet
     return result(
         detector,
@@ -86,6 +93,7 @@ def _result(reference: Population, detector: Detector, own: TokenScores, alpha: 
         null=f"The text was written like the reference generations {sheet.name}.",
         reason=f"Of {n:,} reference generations {round(p * (n + 1)) - 1:,} lie at least as far out.",
         p_floor=smallest_p_value(n),
+        evidence=found,
         population=NamedPopulation(
             name=sheet.name,
             description=sheet.description,

@@ -3,16 +3,15 @@
 Detectors fill these models, reports render them, `llm-audit schema` publishes them as JSON Schema. Nothing here computes.
 """
 
+from llm_audit.results.base import Model, Probability
 from llm_audit.results.core import (
     Draws,
     Effect,
     Fact,
     FalsePositiveRate,
     Interval,
-    Model,
     ModelIdentity,
     Population,
-    Probability,
     Result,
     Share,
     Span,

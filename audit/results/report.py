@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.core import Model, ModelIdentity, Probability, Verdict
+from llm_audit.results.base import Model, Probability
+from llm_audit.results.core import ModelIdentity, Verdict
 from llm_audit.results.documents import Document
 from llm_audit.results.membership import Membership
 from llm_audit.results.substitution import Substitution
