@@ -164,8 +164,9 @@ def _distances(
             honest,
             tuple(reply.ask.name for reply, _ in answers),
             asked - len(answers) - measure.ended_alike(replies, reference, k),
+            asked,
         )
-        first = judge.compare(found, settings.generator)
+        first = judge.compare(found, settings.seed)
         gathered.results = [first]
         if settings.sequential and first.p_value is not None and first.p_value <= level:
             gathered.notes.append(f"The audit stopped after {asked} of {len(asks)} requests: AUD401 sufficed.")
@@ -221,11 +222,11 @@ def _texts(
         judge.rank_uniformity(
             [scores[item] for item in first.items()],
             [[scores[item] for item in own if item[0] == prompt] for prompt in first],
-            settings.generator("text ranks"),
+            settings.seed,
         )
     )
     fewer = [item for at, item in enumerate(own) if at % REFERENCE_DRAWS < settings.draws]
-    gathered.results.append(judge.same_texts(texts, fewer, settings.generator("permutations")))
+    gathered.results.append(judge.same_texts(texts, fewer, settings.seed))
 
 
 def log_ranks(
