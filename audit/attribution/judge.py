@@ -45,8 +45,13 @@ class Told(NamedTuple):
     robust: bool
 
 
+def knows(evidence: Derivation) -> bool:
+    """Whether it is of an exact test of a candidate."""
+    return type(evidence) in _TOLD
+
+
 def told(evidence: Derivation, level: float) -> Told:
-    """Raises KeyError for evidence of another kind of test."""
+    """What it says; of a kind that `knows` accepts."""
     return _TOLD[type(evidence)](evidence, level)
 
 

@@ -6,11 +6,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from llm_audit.cli import EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
+from llm_audit.cli.sealing import finished, keep_key, sign_report
 from llm_audit.errors import AuditError
 from llm_audit.terminal import terminal_safe
 
@@ -55,6 +57,10 @@ def report_options(command: Command) -> Command:
 def output_options(command: Command) -> Command:
     """The options that choose where it is said, and what counts as a failure."""
     for option in (
+        click.option(
+            "--sign", type=click.Path(path_type=Path), metavar="KEY", expose_value=False, callback=keep_key,
+            help="Sign each JSON report with this Ed25519 key (PEM): writes FILE.dsse beside it.",
+        ),
         click.option("--strict", is_flag=True, help="Exit with 3 if something could not be assessed or decided."),
         click.option(
             "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
@@ -74,8 +80,10 @@ def publish(report: Report, outputs: Sequence[str], format_: str, strict: bool) 
     from llm_audit import reports
     from llm_audit.results import Verdict
 
+    report = finished(report)
     # Files first: the reader of standard output may be gone.
     failures = write_outputs(outputs, lambda output: reports.write_report(report, output))
+    failures += write_outputs(outputs, lambda output: sign_report(report, output))
     if format_ == "json":
         click.echo(reports.render_json(report).encode(), nl=False)  # JSON is UTF-8, whatever the terminal is
     else:

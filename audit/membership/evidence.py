@@ -63,15 +63,7 @@ def result(
     `statistic` is name and unit, `n` counts independent units, `found` says what p counts as the beginning of a sentence, and
     `seed` is None if nothing was drawn.
     """
-    if outcome.p_value <= alpha:
-        verdict, then = Verdict.FINDING, f"at alpha {alpha:g} the null hypothesis is rejected"
-    elif outcome.p_floor > alpha:
-        verdict, then = (
-            Verdict.INCONCLUSIVE,
-            f"no p-value below {outcome.p_floor:.2g} was possible, and {alpha:g} was asked for",
-        )
-    else:
-        verdict, then = Verdict.PASS, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it"
+    verdict, then = decide(outcome.p_value, outcome.p_floor, alpha)
     return Result(
         rule=rule,
         name=name,
@@ -94,6 +86,15 @@ def result(
         assumptions=tuple(assumptions),
         method=method,
     )
+
+
+def decide(p: float, floor: float, alpha: float) -> tuple[Verdict, str]:
+    """The verdict of one exact test, and half a sentence that says so."""
+    if p <= alpha:
+        return Verdict.FINDING, f"at alpha {alpha:g} the null hypothesis is rejected"
+    if floor > alpha:
+        return Verdict.INCONCLUSIVE, f"no p-value below {floor:.2g} was possible, and {alpha:g} was asked for"
+    return Verdict.PASS, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it"
 
 
 def mean_interval(values: NDArray[np.float64], generator: np.random.Generator) -> tuple[float | None, float | None]:

@@ -51,10 +51,10 @@ def compare(suspects: Collection, held_out: Collection, seed: str) -> Compared:
 def gate_alone(compared: Compared, provenance: str, seed: str) -> Membership:
     """What the texts alone say: whether anything could be concluded from scores of them."""
     gate, labels = compared.gate, compared.sides.labels
-    verdict = Verdict.PASS if gate.outcome == "no_difference_found" else Verdict.NOT_ASSESSABLE
+    verdict, summary = verdict_of_gate(gate)
     return Membership(
         verdict=verdict,
-        summary=f"{'Scores of these texts can be compared' if verdict is Verdict.PASS else 'Not assessable'}: {gate.reason}",
+        summary=summary,
         claim="Can the suspect and the held-out texts be told apart without any model?",
         unit="collection",
         n_suspect=int(labels.sum()),
@@ -64,6 +64,13 @@ def gate_alone(compared: Compared, provenance: str, seed: str) -> Membership:
         facts=(Fact(name="Model", value="none was asked"), Fact(name="Seed", value=seed)),
         notes=compared.notes,
     )
+
+
+def verdict_of_gate(gate: Gate) -> tuple[Verdict, str]:
+    """What the gate alone says."""
+    if gate.outcome == "no_difference_found":
+        return Verdict.PASS, f"Scores of these texts can be compared: {gate.reason}"
+    return Verdict.NOT_ASSESSABLE, f"Not assessable: {gate.reason}"
 
 
 def score(

@@ -1,6 +1,7 @@
 """The one vocabulary between detectors and reports: Result, Document, Report.
 
-Detectors fill these models, reports render them, `llm-audit schema` publishes them as JSON Schema. Nothing here computes.
+Detectors fill these models, reports render them, `llm-audit schema` publishes them as JSON Schema. Nothing here computes but a
+digest of it all.
 """
 
 from llm_audit.results.base import Model, Probability

@@ -44,8 +44,9 @@ def evidence(scores: TokenScores, terms: Terms) -> Evidence:
             f"this size needs {_tokens(needed)} for alpha {terms.alpha:g}, and {_tokens(by_z)} by z at the observed variance. "
         )
     sentence += "Neither sees a writer whose cross-entropy under this model equals the model's own entropy."
-    stored = MartingaleZ(tokens=n, deviation=float(-logprob.sum() - entropy.sum()), variance=float(varentropy.sum()))
-    return Evidence(gap, z.p_value, None, sentence, stored=stored)
+    deviation = float(-logprob.sum() - entropy.sum())
+    stored = MartingaleZ(tokens=n, deviation=deviation, variance=float(varentropy.sum()))
+    return Evidence(deviation / n, z.p_value, None, sentence, stored=stored)
 
 
 def _tokens(n: int) -> str:
