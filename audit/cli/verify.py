@@ -90,6 +90,11 @@ def _show(ledger: Ledger, report: Path, *, signed: bool) -> None:
         say(console, f"{report} does not hold: {len(ledger.mismatches):,} fields are not what follows from the others.")
     elif ledger.unchecked:
         say(console, f"{report}: nothing contradicts it, but not all of it could be checked.")
+    elif ledger.draws_only:
+        say(
+            console,
+            f"{report} holds: what follows from its numbers was computed again and agrees, some of it from counts alone.",
+        )
     else:
         say(console, f"{report} holds: everything that follows from its numbers was computed again and agrees.")
     for mismatch in ledger.mismatches[:MOST_SHOWN]:
