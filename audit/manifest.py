@@ -2,51 +2,139 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from llm_audit import __version__
 from llm_audit.errors import AuditError
-from llm_audit.results import Manifest, ModelIdentity
+from llm_audit.results import Manifest, ModelIdentity, Report
 
 if TYPE_CHECKING:
     from llm_audit.populations import Population
     from llm_audit.scoring.session import Session
     from llm_audit.scoring.store import StoredModel
 
+REMOVED = "[removed]"
+_SECRET = re.compile(r"-+(.*[-_])?(key|apikey|token|secret|password|passphrase|credentials?|auth|authorization|bearer)", re.I)
+_CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_IN_QUERY = re.compile(r"([?&](?:[\w-]*(?:key|token|secret|password|auth|signature))=)[^&#\s]+", re.I)
+"""What looks like a secret on a command line: the name of an option, credentials and parameters of an address."""
+
 PACKAGES = ("numpy", "safetensors", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 
 
-def collect(session: Session | None, *, alpha: float, rules: Sequence[str], population: Population | None = None) -> Manifest:
-    """The manifest of a run that starts now.
+def collect(
+    session: Session | None,
+    *,
+    alpha: float,
+    rules: Sequence[str],
+    population: Population | None = None,
+    further: Sequence[Session] = (),
+) -> Manifest:
+    """The manifest of a run; `complete` adds what is known at its end.
 
     Args:
         session: the scoring models; None if no model is asked.
         alpha: of every decision.
         rules: codes of what is to run.
         population: that texts are compared with.
+        further: other models that are asked.
     """
-
-    def identity(model: StoredModel, session: Session) -> ModelIdentity:
-        return ModelIdentity(name=model.name, digest=model.digest, dtype=session.dtype)
-
     return Manifest(
         version=__version__,
-        command=tuple(argument.encode("utf-8", "backslashreplace").decode() for argument in sys.argv),
+        command=safe_command(sys.argv),
         started=now(),
         alpha=alpha,
-        model=identity(session.model, session) if session else None,
-        reference_model=identity(session.reference, session) if session and session.reference else None,
+        model=_identity(session.model, session) if session else None,
+        reference_model=_identity(session.reference, session) if session and session.reference else None,
+        further_models=tuple(_identity(each.model, each) for each in further),
         population=population.datasheet.name if population else None,
         population_digest=population.digest if population else None,
         detectors=tuple(rules),
+        weights=dict(sorted(population.datasheet.weights.items())) if population else {},
         packages={name: version(name) for name in PACKAGES},
+        device=session.device if session else None,
         threads=os.cpu_count(),
     )
+
+
+def complete(report: Report, *, started: str, inputs: Iterable[Path], keys: Collection[str] = ()) -> Report:
+    """The report of a run that ends now.
+
+    Args:
+        report: of which the manifest is completed.
+        started: when the command began.
+        inputs: files that the command named.
+        keys: words that no report may hold.
+    """
+    torch = sys.modules.get("torch")
+    return report.model_copy(
+        update={
+            "manifest": report.manifest.model_copy(
+                update={
+                    "command": safe_command(sys.argv, keys),
+                    "started": started,
+                    "finished": now(),
+                    "inputs": dict(sorted((_text(str(path)), file_digest(path)) for path in inputs)),
+                    "seeds": tuple(sorted(set(_seeds(report.model_dump())))),
+                    "threads": torch.get_num_threads() if torch else report.manifest.threads,
+                }
+            )
+        }
+    )
+
+
+def safe_command(arguments: Sequence[str], keys: Collection[str] = ()) -> tuple[str, ...]:
+    """A command line without secrets: values of options that are named like keys, credentials in addresses, known keys."""
+    safe, hide = [], False
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        if hide and not argument.startswith("-"):
+            argument = REMOVED
+        elif equals and _SECRET.fullmatch(name):
+            argument = f"{name}={REMOVED}"
+        hide = not equals and bool(_SECRET.fullmatch(name))
+        argument = _IN_QUERY.sub(rf"\1{REMOVED}", _CREDENTIALS.sub(f"//{REMOVED}@", argument))
+        for key in keys:
+            argument = argument.replace(key, REMOVED)
+        safe.append(_text(argument))
+    return tuple(safe)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file. Raises AuditError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _identity(model: StoredModel, session: Session) -> ModelIdentity:
+    return ModelIdentity(name=model.name, digest=model.digest, dtype=session.dtype, files=dict(sorted(model.files.items())))
+
+
+def _seeds(content: Any) -> Iterator[str]:
+    """Every seed in a report."""
+    if isinstance(content, dict):
+        if isinstance(seed := content.get("seed"), str):
+            yield seed
+        for value in content.values():
+            yield from _seeds(value)
+    elif isinstance(content, tuple) and content and isinstance(content[0], dict):
+        for value in content:
+            yield from _seeds(value)
+
+
+def _text(argument: str) -> str:
+    return argument.encode("utf-8", "backslashreplace").decode()
 
 
 def now() -> str:

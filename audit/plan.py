@@ -12,14 +12,13 @@ from llm_audit import pictures
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
 from llm_audit.populations import MINIMUM_TOKENS, Population
-from llm_audit.populations.population import PASSAGE, Comparison
-from llm_audit.results import Coverage, Document, FalsePositiveRate, Manifest, Report, Result, Share, Span, Statistic, Verdict
-from llm_audit.results import Population as NamedPopulation
+from llm_audit.populations.population import PASSAGE, Stretch, alone
+from llm_audit.populations.verdict import conformal_result, passage_numbers
+from llm_audit.results import Coverage, Document, Manifest, Report, Share, Span, Statistic, Verdict
+from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.stats.combination import benjamini_hochberg, merged_p_value
-from llm_audit.stats.conformal import realised_false_positive_rate, smallest_p_value, upper_p_value
 from llm_audit.text import RawText, Source, Unreadable, View, identify, normalise, read, why_not_prose
 
 LONGEST_TEXT = 4_000_000
@@ -40,22 +39,6 @@ LIMITS = (
     "The false-positive rate is an average over the population's mixture of texts. Single kinds differ several-fold, and "
     "short texts are flagged more often than long ones. For other kinds, learners of English among them, no rate is known.",
     "No decision about a person should rest on this report alone.",
-)
-
-ASSUMPTIONS = (
-    "Under the null hypothesis the text is exchangeable with the beginnings of the population's texts, most of which go on "
-    "for longer. Texts that are themselves short are of other kinds, and are flagged somewhat more often than alpha.",
-    "Line breaks, invisible characters and look-alike letters do not count: the normalised text was scored.",
-)
-
-ASSUMPTIONS_OF_PARTS = (
-    "The parts of the text, from the second on cut in mid-sentence, are compared with beginnings of human texts. Measured "
-    "for second parts only, where it made no difference.",
-    "The p-values of the parts are merged in a way that holds under any dependence between them.",
-)
-
-ASSUMPTIONS_OF_PASSAGES = (
-    "A passage is scored with the text before it in its part: next to machine text a human passage can stand out.",
 )
 
 COMBINED_RULE = "AUD100"
@@ -243,27 +226,44 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         reason = f"The text has {len(scores)} tokens; below {MINIMUM_TOKENS} no detector can tell people and machines apart."
         short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes)
         return short.model_copy(update={"tokens": len(scores)})
-    population = settings.population
-    combined = _result(
-        [population.compare_all(window, settings.detectors) for window in windows],
-        settings,
+    population, detectors = settings.population, settings.detectors
+    stretches = [(window, stretch) for window in windows for stretch in population.passages(window)]
+    found = population.evidence(
+        detectors,
+        [population.measure(window, detectors) for window in windows],
+        [population.measure(window, detectors, stretch) for window, stretch in stretches],
+    )
+    combined = conformal_result(
+        [population.judge(found, part) for part in found.parts],
+        population,
+        settings.alpha,
         rule=COMBINED_RULE,
         name="All detectors",
         exact_tail=False,
         method=(
             "Exact conformal combination: each detector's rank p-value, one Cauchy statistic per text (Liu & Xie 2020), and "
-            "the rank of this text's statistic among those of the population. Shares: " + _weights(settings.detectors) + "."
+            "the rank of this text's statistic among those of the population. Shares: " + _weights(detectors) + "."
         ),
-        spans=_spans(windows, view, settings),
+        spans=_spans(windows, stretches, view, found, population),
+        evidence=found,
     )
     results = []
-    for detector in settings.detectors:
-        comparisons = [population.compare(window, detector) for window in windows]
+    for number, detector in enumerate(detectors):
+        own = alone(found, number)
+        comparisons = [population.judge(own, part) for part in own.parts]
         strongest = min(range(len(windows)), key=lambda i: comparisons[i].p_value)
         part = windows[strongest][: comparisons[strongest].stretch.stop]
         statistic = Statistic(name=detector.name, value=detector.statistic(part), unit=detector.unit)
-        result = _result(
-            comparisons, settings, detector.rule, detector.title, detector.method, exact_tail=True, statistic=statistic
+        result = conformal_result(
+            comparisons,
+            population,
+            settings.alpha,
+            rule=detector.rule,
+            name=detector.title,
+            method=detector.method,
+            exact_tail=True,
+            statistic=statistic,
+            evidence=own,
         )
         shares = detector.explain(part) if detector.explain else ()
         more: dict[str, object] = {"shares": tuple(Share(name=name, value=value) for name, value in shares)}
@@ -293,92 +293,17 @@ def _weights(detectors: Sequence[Detector]) -> str:
     return ", ".join(f"{detector.rule} {detector.weight / total:.3g}" for detector in detectors)
 
 
-def _result(
-    comparisons: Sequence[Comparison],
-    settings: Settings,
-    rule: str,
-    name: str,
-    method: str,
-    *,
-    exact_tail: bool,
-    statistic: Statistic | None = None,
-    spans: tuple[Span, ...] = (),
-) -> Result:
-    """The windows' comparisons as one result.
-
-    `exact_tail`: the score is a fixed function of the text, so that the p-value has a confidence bound. The combined
-    statistic is not: it is ranked anew with the population.
-    """
-    sheet, alpha, count = settings.population.datasheet, settings.alpha, len(comparisons)
-    strongest = min(comparisons, key=lambda comparison: comparison.p_value)
-    p = merged_p_value([comparison.p_value for comparison in comparisons])
-    floor = merged_p_value([smallest_p_value(comparison.n) for comparison in comparisons])
-    verdict = Verdict.FINDING if p <= alpha else Verdict.INCONCLUSIVE if floor > alpha else Verdict.PASS
-    length = strongest.stretch.stop
-    rate = realised_false_positive_rate(alpha, strongest.n)
-    return Result(
-        rule=rule,
-        name=name,
-        subject="document",
-        null=f"The text was written like the human texts of the population {sheet.name}.",
-        verdict=verdict,
-        reason=_reason(verdict, p, floor, strongest, count, alpha),
-        statistic=statistic,
-        p_value=p,
-        p_floor=floor,
-        p_upper=upper_p_value(p, strongest.n) if exact_tail and count == 1 else None,
-        population=NamedPopulation(
-            name=sheet.name,
-            description=sheet.description,
-            n=strongest.n,
-            length_bin=f"first {length} tokens" if count == 1 else f"{length} tokens, the most machine-like of {count} parts",
-            digest=settings.population.digest,
-        ),
-        false_positive_rate=FalsePositiveRate(alpha=alpha, lower=rate.lower, upper=rate.upper) if count == 1 else None,
-        n=sum(comparison.stretch.stop for comparison in comparisons),
-        spans=spans,
-        assumptions=(
-            *ASSUMPTIONS,
-            *(ASSUMPTIONS_OF_PARTS if count > 1 else ()),
-            *(ASSUMPTIONS_OF_PASSAGES if spans else ()),
-        ),
-        method=method,
-    )
-
-
-def _reason(verdict: Verdict, p: float, floor: float, strongest: Comparison, count: int, alpha: float) -> str:
-    exceeding = round(strongest.p_value * (strongest.n + 1)) - 1
-    subject = "this text" if count == 1 else f"the most machine-like of its {count} parts"
-    compared = (
-        f"of {strongest.n:,} human texts, cut to {strongest.stretch.stop} tokens, {exceeding:,} look at least as "
-        f"machine-like as {subject}" + (f"; over all parts p = {p:.2g}" if count > 1 else "")
-    )
-    if verdict is Verdict.FINDING:
-        return f"Unlike human writing of the population: {compared}."
-    if verdict is Verdict.INCONCLUSIVE:
-        return (
-            f"Undecided: with {strongest.n:,} human texts and {count} {'part' if count == 1 else 'parts'} no p-value below "
-            f"{floor:.2g} is possible, and {alpha:g} was asked for."
-        )
-    return f"Not unusual enough at alpha {alpha:g}: {compared}. That does not show that a person wrote it."
-
-
-def _spans(windows: Sequence[TokenScores], view: View, settings: Settings) -> tuple[Span, ...]:
+def _spans(
+    windows: Sequence[TokenScores],
+    stretches: Sequence[tuple[TokenScores, Stretch]],
+    view: View,
+    found: Conformal,
+    population: Population,
+) -> tuple[Span, ...]:
     """Passages of all windows with their own p-values; the rest of a window, too short to judge, without."""
-    population = settings.population
-    stretches = [(window, stretch) for window in windows for stretch in population.passages(window)]
-    compared = [population.compare_all(window, settings.detectors, stretch) for window, stretch in stretches]
-    adjusted = benjamini_hochberg([comparison.p_value for comparison in compared])
     spans = [
-        Span(
-            start=start,
-            end=end,
-            p_value=comparison.p_value,
-            p_floor=smallest_p_value(comparison.n),
-            q_value=float(q),
-            n=comparison.n,
-        )
-        for (window, stretch), comparison, q in zip(stretches, compared, adjusted, strict=True)
+        Span.model_validate({"start": start, "end": end, **numbers})
+        for (window, stretch), numbers in zip(stretches, passage_numbers(found, population), strict=True)
         for start, end in [_characters(window[stretch.start : stretch.stop], view)]
     ]
     for window in windows:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
+from llm_audit.results.evidence import Derivation
 from llm_audit.scoring.tokens import TokenScores
 
 GROUP = "llm_audit.detectors"
@@ -55,6 +56,7 @@ class Evidence(NamedTuple):
         robust: false if the test refutes at its level, and would not without its strongest token.
         path: (n,) logarithm of the e-process after each token; None for tests that have none.
         pit: (n,) the transform that should be uniform; None for tests that have none.
+        stored: what the p-value follows from, for the report; None: it cannot be verified from there.
     """
 
     statistic: float
@@ -64,6 +66,7 @@ class Evidence(NamedTuple):
     robust: bool = True
     path: NDArray[np.float64] | None = None
     pit: NDArray[np.float64] | None = None
+    stored: Derivation | None = None
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,11 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core.core_schema import DataclassField, ModelField, TypedDictField
 
 from llm_audit.results import SCHEMA_VERSION, Report
+from llm_audit.results.canonical import content_digest
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
+_NUMBERS = re.compile(r"\[\n\s*((?:(?:-?\d[\d.e+-]*|null),?\s+)+)\]")
+"""A list of numbers: on one line it takes a third of the space. No string holds a line break, so that none looks like it."""
 
 
 class _Complete(GenerateJsonSchema):
@@ -34,16 +37,20 @@ def render(report: Report) -> str:
 
 
 def content(report: Report, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The fields of a report, but for some, in the one order."""
-    found = report.model_dump(exclude=set(without))
+    """The fields of a report, but for some, in the one order; the digest is of all."""
+    found = report.model_dump()
     found["manifest"]["packages"] = dict(sorted(report.manifest.packages.items()))
-    return found
+    if report.content_digest is None:  # of what is written: lone surrogates are replaced there
+        found["content_digest"] = content_digest(json.loads(dump(found)))
+    return {name: value for name, value in found.items() if name not in without}
 
 
 def dump(what: Any, indent: int | None = 2) -> str:
     """A model's content as JSON that is safe to print, one final newline; on one line if `indent` is None."""
     # Not `model_dump_json`: it raises on lone surrogates, which names of files have.
-    return _NOT_ASCII.sub(_escaped, json.dumps(what, indent=indent, ensure_ascii=False)) + "\n"
+    text = json.dumps(what, indent=indent, ensure_ascii=False)
+    text = _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", text)
+    return _NOT_ASCII.sub(_escaped, text) + "\n"
 
 
 def schema() -> str:

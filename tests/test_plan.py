@@ -8,7 +8,8 @@ import pytest
 from llm_audit import plan, populations
 from llm_audit.detectors import find
 from llm_audit.populations.population import Comparison, Population, Stretch
-from llm_audit.results import Verdict
+from llm_audit.populations.verdict import conformal_result
+from llm_audit.results import Result, Verdict
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
@@ -27,9 +28,9 @@ def settings(population: Population, alpha: float) -> plan.Settings:
     return plan.Settings(alpha=alpha, detectors=DETECTORS, population=population)
 
 
-def result(population: Population, p_values: list[float], alpha: float = 0.05, n: int = 199) -> plan.Result:
+def result(population: Population, p_values: list[float], alpha: float = 0.05, n: int = 199) -> Result:
     comparisons = [Comparison(p, n, Stretch(0, 128)) for p in p_values]
-    return plan._result(comparisons, settings(population, alpha), "AUD100", "All", "ours", exact_tail=False)
+    return conformal_result(comparisons, population, alpha, rule="AUD100", name="All", method="ours", exact_tail=False)
 
 
 def test_the_verdict_is_p_against_alpha(population: Population) -> None:
@@ -53,8 +54,11 @@ def test_the_sentence_has_the_raw_count_and_the_merged_p(population: Population)
 
 
 def test_bounds_that_hold_for_one_part_only_are_not_claimed_for_several(population: Population) -> None:
-    comparison, chosen = Comparison(0.01, 199, Stretch(0, 128)), settings(population, 0.05)
-    one, two = (plan._result([comparison] * m, chosen, "AUD101", "A", "m", exact_tail=True) for m in (1, 2))
+    comparison = Comparison(0.01, 199, Stretch(0, 128))
+    one, two = (
+        conformal_result([comparison] * m, population, 0.05, rule="AUD101", name="A", method="m", exact_tail=True)
+        for m in (1, 2)
+    )
     assert one.p_upper is not None
     assert one.p_upper > 0.01
     assert one.false_positive_rate is not None

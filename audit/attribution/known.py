@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.attribution.judge import Refutation, e_value, finite_statistic, least, least_refuted, needed, refutation
 from llm_audit.attribution.text import Author, Text, under
 from llm_audit.detectors.base import Detector, Evidence, Terms
 from llm_audit.errors import AuditError
 from llm_audit.results import Attribution, Authorship, ModelIdentity, Result, Statistic, Trace, Verdict
+from llm_audit.results.evidence import Against, Deciding, Setting, Settings
 from llm_audit.scoring.candidate import describe
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats.alignment import CAP, ESCAPE
-from llm_audit.stats.combination import bonferroni
 from llm_audit.stats.concentration import z_length
 
 FEWEST = 16
@@ -57,7 +58,9 @@ def _attribution(
     author, own = text.authors[number], judged[number]
     if isinstance(own, str):
         return unassessed(author, prompt, own)
-    verdict, reason = _verdict(text, number, judged, alpha)
+    others = [i for i in range(len(text.authors)) if i != number]
+    against = () if own.refuted or not all(map(text.scored, others)) else text.against(others, [number])
+    verdict, reason = _verdict(text, number, judged, against, alpha)
     return unassessed(author, prompt, reason).model_copy(
         update={
             "exact": True,
@@ -68,6 +71,7 @@ def _attribution(
                 for detector, evidence in zip(detectors, own.evidence, strict=True)
             ),
             "trace": _trace(own),
+            "evidence": own.stored.model_copy(update={"against": against}),
         }
     )
 
@@ -94,7 +98,7 @@ def result(detector: Detector, alpha: float, n: int, p: float, value: float, **f
         name=detector.title,
         subject="document",
         verdict=Verdict.FINDING if p <= alpha else Verdict.PASS,
-        statistic=Statistic(name=detector.name, value=float(np.clip(value, -1e300, 1e300)), unit=detector.unit),
+        statistic=Statistic(name=detector.name, value=finite_statistic(value), unit=detector.unit),
         p_value=p,
         n=n,
         method=detector.method,
@@ -120,7 +124,8 @@ def _read_before(author: Author, prompt: str | None) -> str:
 class _Judged:
     """What the tests say: of the least refuted setting, with the largest p-value of all.
 
-    `refuted`: under every setting p <= alpha. `robust`: and that stands without the strongest token.
+    `refuted`: under every setting p <= alpha. `robust`: and that stands without the strongest token. `stored`: what both follow
+    from, for the report.
     """
 
     scores: TokenScores
@@ -128,6 +133,7 @@ class _Judged:
     refuted: bool
     robust: bool
     evidence: tuple[Evidence, ...]
+    stored: Settings
 
 
 def _judge(text: Text, number: int, detectors: Sequence[Detector], alpha: float) -> _Judged | str:
@@ -146,18 +152,36 @@ def _judge(text: Text, number: int, detectors: Sequence[Detector], alpha: float)
         _judge_setting(text, number, under(scores, decoding), detectors, decoding.top_k, alpha)
         for decoding in author.candidate.decodings
     ]
-    least = max(each, key=lambda one: (not (one.refuted and one.robust), one.p_value))
-    return replace(
-        least,
-        p_value=max(one.p_value for one in each),
-        refuted=all(one.refuted for one in each),
-        robust=all(one.robust for one in each),
+    together, shown = least_refuted([one.refutation for one in each])
+    stored = Settings(
+        settings=tuple(
+            Setting(
+                name=describe(decoding),
+                tests=tuple(
+                    Deciding(rule=rule, evidence=None if place == shown else found.stored)
+                    for rule, found in one.deciding.items()
+                ),
+            )
+            for place, (decoding, one) in enumerate(zip(author.candidate.decodings, each, strict=True))
+        ),
+        shown=shown,
     )
+    return _Judged(each[shown].scores, *together, each[shown].evidence, stored)
+
+
+@dataclass(frozen=True)
+class _UnderSetting:
+    """All tests under one setting; `deciding`: those that decide, by rule."""
+
+    scores: TokenScores
+    evidence: tuple[Evidence, ...]
+    deciding: dict[str, Evidence]
+    refutation: Refutation
 
 
 def _judge_setting(
     text: Text, number: int, own: TokenScores, detectors: Sequence[Detector], top_k: int, alpha: float
-) -> _Judged:
+) -> _UnderSetting:
     """All tests under one setting; the p-value is Bonferroni's over the exact ones."""
     rivals = text.columns(own, text.rivals(number)).astype(np.float32)
     own = replace(own, rivals=rivals)
@@ -165,13 +189,14 @@ def _judge_setting(
     vocabulary = int(text.authors[number].session.model.config.get("vocab_size") or 1 << 18)
     terms = Terms(alpha, min(top_k or vocabulary, vocabulary), sum(decides))
     evidence = tuple(detector.exact(own, terms) for detector in detectors if detector.exact)
-    deciding = [found for found, counts in zip(evidence, decides, strict=True) if counts]
-    refuting = [found for found in deciding if found.p_value <= terms.level]
-    robust = any(found.robust for found in refuting)
-    return _Judged(own, bonferroni([found.p_value for found in deciding]), bool(refuting), robust, evidence)
+    deciding = {one.rule: found for one, found, counts in zip(detectors, evidence, decides, strict=True) if counts}
+    came_to = refutation([found.p_value for found in deciding.values()], [found.robust for found in deciding.values()], alpha)
+    return _UnderSetting(own, evidence, deciding, came_to)
 
 
-def _verdict(text: Text, number: int, judged: Sequence[_Judged | str], alpha: float) -> tuple[Authorship, str]:
+def _verdict(
+    text: Text, number: int, judged: Sequence[_Judged | str], against: Sequence[Against], alpha: float
+) -> tuple[Authorship, str]:
     name, own = text.authors[number].name, judged[number]
     assert not isinstance(own, str)
     p = own.p_value
@@ -192,7 +217,7 @@ def _verdict(text: Text, number: int, judged: Sequence[_Judged | str], alpha: fl
                 f"{fits}: {text.authors[other].name} is the same model with the same prompt and settings, and no test can tell "
                 "the two apart."
             )
-    missing = _missing(text, number, judged, alpha)
+    missing = _missing(text, number, judged, against, alpha)
     if missing is not None:
         return Authorship.UNDECIDED, f"{fits}: {missing}."
     return Authorship.WRITTEN_BY, (
@@ -201,7 +226,7 @@ def _verdict(text: Text, number: int, judged: Sequence[_Judged | str], alpha: fl
     )
 
 
-def _missing(text: Text, number: int, judged: Sequence[_Judged | str], alpha: float) -> str | None:
+def _missing(text: Text, number: int, judged: Sequence[_Judged | str], against: Sequence[Against], alpha: float) -> str | None:
     """What is missing for "written by", as half a sentence; None if nothing is.
 
     Every rival must be refuted by itself, and by the likelihood of this candidate against its own, at alpha over the number
@@ -213,15 +238,15 @@ def _missing(text: Text, number: int, judged: Sequence[_Judged | str], alpha: fl
     for other in others:
         if isinstance(judged[other], str):
             return f"its rival {text.authors[other].name} could not be tested"
-    needed, n = math.log(len(others) / alpha), text.length(number)
-    ratios = {other: text.against([other], [number]) for other in others}
+    enough, n = needed(len(others), alpha), text.length(number)
+    ratios = {one.candidate: least([one]) for one in against}
     weakest = min(ratios, key=lambda other: ratios[other])
-    if ratios[weakest] < needed:
+    if ratios[weakest] < enough:
         pace = ratios[weakest] / n
-        longer = f"; at this pace {math.ceil(needed / pace):,} tokens would do" if pace > 1e-4 else ""
+        longer = f"; at this pace {math.ceil(enough / pace):,} tokens would do" if pace > 1e-4 else ""
         return (
             f"against {text.authors[weakest].name} its e-value is e^{ratios[weakest]:.2f} after {n:,} tokens, and "
-            f"e^{needed:.2f} is needed{longer}"
+            f"e^{enough:.2f} is needed{longer}"
         )
     for other in others:
         rival = judged[other]
@@ -254,7 +279,8 @@ def _result(text: Text, number: int, prompt: str, detector: Detector, evidence: 
         null=f"{author.name} wrote the text: every token drawn from it after {_read_before(author, prompt)}, with "
         f"{' or '.join(settings)}.",
         reason=evidence.reason,
-        e_value=None if evidence.log_e is None else math.exp(min(evidence.log_e, 690.0)),
+        e_value=None if evidence.log_e is None else e_value(evidence.log_e),
+        evidence=evidence.stored,
         assumptions=(
             KNOWN,
             SETTINGS if len(settings) == 1 else SOME_SETTINGS,

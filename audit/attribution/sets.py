@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
+from llm_audit.attribution.judge import e_value, least, needed
 from llm_audit.attribution.known import human_p_value
 from llm_audit.attribution.text import Text
 from llm_audit.results import Attribution, Authorship, SetAttribution, Verdict
+from llm_audit.results.evidence import Members
 
 TITLES = {"sanctioned": "sanctioned models", "other": "other models"}
 
@@ -21,7 +22,7 @@ def judge_set(
     if not members:
         return None
 
-    def found(verdict: Authorship, reason: str, **numbers: float | None) -> SetAttribution:
+    def found(verdict: Authorship, reason: str, **numbers: Any) -> SetAttribution:
         return SetAttribution(
             role=role,
             members=tuple(text.authors[i].name for i in members),
@@ -37,17 +38,21 @@ def judge_set(
     p = max(judged[i].p_value or 0.0 for i in members)
     outside = [i for i, author in enumerate(text.authors) if author.role != role and text.scored(i)]
     exact = judged[members[0]].exact and bool(outside)
-    log_e = text.against(members, outside) if exact else None
-    numbers = {"p_value": p, "e_value": None if log_e is None else math.exp(min(log_e, 690.0))}
+    evidence = Members(against=text.against(members, outside)) if exact else None
+    numbers: dict[str, Any] = {
+        "p_value": p,
+        "e_value": e_value(least(evidence.against)) if evidence else None,
+        "evidence": evidence,
+    }
     if all(judged[i].verdict is Authorship.NOT_WRITTEN_BY for i in members):
         return found(
             Authorship.NOT_WRITTEN_BY, f"Each of the {TITLES[role]} is refuted (the least refuted with p = {p:.2g}).", **numbers
         )
     human = human_p_value(text)
     others_refuted = all(one.verdict is Authorship.NOT_WRITTEN_BY for one in judged if one.role != role)
-    if exact and others_refuted and human is not None and human <= alpha and p > alpha:
-        against = text.against(outside, members)
-        if against >= math.log(1 / alpha):
+    if evidence and others_refuted and human is not None and human <= alpha and p > alpha:
+        numbers["evidence"] = evidence = evidence.model_copy(update={"outside": text.against(outside, members)})
+        if (against := least(evidence.outside)) >= needed(1, alpha):
             return found(
                 Authorship.WRITTEN_BY,
                 f"Not refuted (p = {p:.2g}); every candidate outside the set is (e-values from e^{against:.1f}), and the text "

@@ -15,15 +15,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.provenance.support import null_logprob, rival_logprob
+from llm_audit.detectors.provenance.support import finite, null_logprob, rival_logprob
 from llm_audit.populations import Population
 from llm_audit.results import Document
+from llm_audit.results.evidence import Against, Ratio
 from llm_audit.scoring.candidate import Candidate
 from llm_audit.scoring.request import Request
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import Decoding, TokenScores
 from llm_audit.stats.alignment import align
-from llm_audit.stats.likelihood_ratio import log_ratio
 from llm_audit.text import RawText
 
 Role = Literal["candidate", "sanctioned", "other"]
@@ -122,13 +122,16 @@ class Text:
         found = [self._onto(own, other) for number in alternatives for other in self.settings(number)]
         return np.stack(found, 1) if found else np.empty((len(own), 0))
 
-    def against(self, null: Sequence[int], alternatives: Sequence[int]) -> float:
-        """Log e-value after the whole text against "one of `null` wrote it": the smallest over its members and settings."""
-        return min(
-            float(log_ratio(self.columns(own, alternatives), null_logprob(own)[:, None])[-1])
+    def against(self, null: Sequence[int], alternatives: Sequence[int]) -> tuple[Against, ...]:
+        """Likelihoods of the whole text: of `alternatives` together against each of `null`, under each of its settings."""
+        return tuple(
+            Against(candidate=number, settings=tuple(self._totals(own, alternatives) for own in self.settings(number)))
             for number in null
-            for own in self.settings(number)
         )
+
+    def _totals(self, own: TokenScores, alternatives: Sequence[int]) -> Ratio:
+        above, below = (np.cumsum(each, axis=0)[-1] for each in (self.columns(own, alternatives), null_logprob(own)))
+        return Ratio(rivals=tuple(map(finite, above)), null=finite(below))
 
     def same(self, number: int, other: int) -> bool:
         """Whether two candidates predict the same, whatever they are called."""

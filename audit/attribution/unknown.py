@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from llm_audit.attribution.known import result, unassessed
 from llm_audit.attribution.text import Text
 from llm_audit.detectors.base import Detector
 from llm_audit.populations import MINIMUM_TOKENS, Population
-from llm_audit.results import Attribution, Authorship, Result
+from llm_audit.populations.population import alone
+from llm_audit.results import Attribution, Authorship, Result, Verdict
 from llm_audit.results import Population as NamedPopulation
+from llm_audit.results.evidence import Conformal, Generations
 from llm_audit.scoring.candidate import describe
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.tokens import TokenScores
@@ -48,19 +51,25 @@ def attribution(text: Text, number: int, detectors: Sequence[Detector], alpha: f
                 author, None, f"The text has {len(own)} tokens; with an unknown prompt {MINIMUM_TOKENS} are needed."
             )
         known = [detector for detector in detectors if detector.rule in reference.scores]
-        compared.append((reference.compare_all(own, known), reference, known, own))
-    (p, n, stretch), reference, known, own = max(compared, key=lambda entry: entry[0].p_value)
-    verdict, reason = _verdict(p, n, stretch.stop, alpha)
+        part = reference.measure(own, known)
+        found = reference.evidence(known, [part])
+        compared.append((reference.judge(found, part), reference, known, own, found))
+    (p, n, stretch), reference, known, own, found = max(compared, key=lambda entry: entry[0].p_value)
+    verdict, reason = verdict_of(p, n, stretch.stop, alpha)
     return unassessed(author, None, reason).model_copy(
         update={
             "verdict": verdict,
             "p_value": p,
-            "tests": tuple(_result(reference, detector, own, alpha) for detector in known),
+            "tests": tuple(
+                _result(reference, detector, own, alone(found, place), alpha) for place, detector in enumerate(known)
+            ),
+            "evidence": Generations(settings=tuple(entry[-1] for entry in compared)),
         }
     )
 
 
-def _verdict(p: float, n: int, length: int, alpha: float) -> tuple[Authorship, str]:
+def verdict_of(p: float, n: int, length: int, alpha: float) -> tuple[Authorship, str]:
+    """What a rank among n reference generations, cut to `length` tokens, says, and why."""
     if p <= alpha:
         return Authorship.NOT_WRITTEN_BY, (
             f"Unlike the {n:,} reference generations, cut to {length} tokens like this text (p = {p:.2g}). That does not say "
@@ -74,24 +83,31 @@ def _verdict(p: float, n: int, length: int, alpha: float) -> tuple[Authorship, s
     )
 
 
-def _result(reference: Population, detector: Detector, own: TokenScores, alpha: float) -> Result:
-    p, n, stretch = reference.compare(own, detector)
+def _result(reference: Population, detector: Detector, own: TokenScores, found: Conformal, alpha: float) -> Result:
+    part = found.parts[0]
+    fields = result_fields(reference, found, alpha)
+    del fields["verdict"]  # of which `result` is in charge
+    return result(detector, alpha, fields.pop("n"), fields.pop("p_value"), detector.statistic(own[: part.stop]), **fields)
+
+
+def result_fields(reference: Population, found: Conformal, alpha: float) -> dict[str, Any]:
+    """What follows from the rank of one statistic: the fields of its result."""
+    p, n, stretch = reference.judge(found, found.parts[0])
     sheet = reference.datasheet
-    return result(
-        detector,
-        alpha,
-        stretch.stop,
-        p,
-        detector.statistic(own[: stretch.stop]),
-        null=f"The text was written like the reference generations {sheet.name}.",
-        reason=f"Of {n:,} reference generations {round(p * (n + 1)) - 1:,} lie at least as far out.",
-        p_floor=smallest_p_value(n),
-        population=NamedPopulation(
+    return {
+        "null": f"The text was written like the reference generations {sheet.name}.",
+        "reason": f"Of {n:,} reference generations {round(p * (n + 1)) - 1:,} lie at least as far out.",
+        "verdict": Verdict.FINDING if p <= alpha else Verdict.PASS,
+        "p_value": p,
+        "p_floor": smallest_p_value(n),
+        "evidence": found,
+        "n": stretch.stop,
+        "population": NamedPopulation(
             name=sheet.name,
             description=sheet.description,
             n=n,
             length_bin=f"first {stretch.stop} tokens",
             digest=reference.digest,
         ),
-        assumptions=(EXCHANGEABLE,),
-    )
+        "assumptions": (EXCHANGEABLE,),
+    }

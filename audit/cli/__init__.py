@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -29,8 +30,12 @@ COMMANDS = {
     "schema": "Print the JSON Schema of the report.",
     "substitution": "Is an API serving the model it claims? Log-probabilities, ranks, texts; probe, plan, watch.",
     "train": "Train a classifier of your own on labelled texts.",
+    "verify": "Is a stored report still what was found? Recomputes every p-value, without a model.",
 }
 """Name -> one line of help. Kept here so that `--help` imports no command; a test holds it to the commands' own help."""
+
+STARTED = "llm_audit.started"
+"""Where the context of a command says when it began, ISO 8601, UTC."""
 
 EXIT_FINDINGS, EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -71,6 +76,7 @@ def cli() -> None:
 
     Every p-value comes with its null hypothesis, its population and what it does not prove.
     """
+    click.get_current_context().meta[STARTED] = datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def main(args: list[str] | None = None) -> Any:

@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from llm_audit.cli import EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
+from llm_audit.cli.sealing import finished, keep_key, sign_report
 from llm_audit.errors import AuditError
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES, one_of, renderer_for
 from llm_audit.terminal import one_line, terminal_safe
@@ -57,6 +59,10 @@ def report_options(command: Command) -> Command:
 def output_options(command: Command) -> Command:
     """The options that choose where it is said, and what counts as a failure."""
     for option in (
+        click.option(
+            "--sign", type=click.Path(path_type=Path), metavar="KEY", expose_value=False, callback=keep_key,
+            help="Sign each JSON report with this Ed25519 key (PEM): writes FILE.dsse beside it.",
+        ),
         click.option("--strict", is_flag=True, help="Exit with 3 if something could not be assessed or decided."),
         click.option(
             "--format", "format_", type=click.Choice(NAMES), default="text", show_default=True, help="Standard output.",
@@ -96,8 +102,10 @@ def publish(report: Report, outputs: Sequence[str], format_: str, strict: bool, 
     """
     from llm_audit import reports
 
+    report = finished(report)
     # Files first: the reader of standard output may be gone.
     failures = write_outputs(outputs, lambda output: reports.write_report(report, output))
+    failures += write_outputs(outputs, lambda output: sign_report(report, output))
     if format_ == "text":
         from rich.console import Console
 

@@ -67,7 +67,7 @@ def judge(suspects: Collection, held_out: Collection, generator: np.random.Gener
     features = count(sample.items)
     folds = _folds(sample, generator)
     labels = _permuted(sample.labels, folds, generator)
-    auc = _interval(_cross_validated(features, sample, folds, labels))
+    auc, chance = _against_chance(_cross_validated(features, sample, folds, labels))
     shifted = not auc.lower <= 0.5 <= auc.upper
     telling = _telling(features, sample, labels) if shifted else ()
     return Gate(
@@ -77,6 +77,7 @@ def judge(suspects: Collection, held_out: Collection, generator: np.random.Gener
         auc=auc,
         n_suspect=sizes[0],
         n_held_out=sizes[1],
+        chance=chance,
         features=telling,
     )
 
@@ -187,11 +188,17 @@ def _auc(scores: Floats, labels: NDArray[np.float32]) -> Floats:
     return np.asarray(above / (positive * (labels.shape[1] - positive)))
 
 
-def _interval(aucs: Floats) -> Interval:
-    """The first AUC, and about it what the others reach by chance: above 0.5 if (1 + #{others >= first}) / 1,000 <= .025."""
+def _against_chance(aucs: Floats) -> tuple[Interval, tuple[float, float]]:
+    """The first AUC with its interval, and between which the central 95 % of the others lie."""
     low, high = np.quantile(aucs[1:], 0.025, method="lower"), np.quantile(aucs[1:], 0.975, method="higher")
-    value = float(aucs[0])
-    return Interval(value=value, lower=max(0.0, value - (float(high) - 0.5)), upper=min(1.0, value + (0.5 - float(low))))
+    chance = float(low), float(high)
+    return interval(float(aucs[0]), chance), chance
+
+
+def interval(value: float, chance: tuple[float, float]) -> Interval:
+    """About an AUC what others reach by chance: above 0.5 if (1 + #{others >= it}) / 1,000 <= .025."""
+    low, high = chance
+    return Interval(value=value, lower=max(0.0, value - (high - 0.5)), upper=min(1.0, value + (0.5 - low)))
 
 
 def _telling(features: Features, sample: _Sample, labels: NDArray[np.float32], most: int = 10) -> tuple[Feature, ...]:

@@ -21,6 +21,7 @@ from llm_audit.errors import AuditError
 from llm_audit.membership.evidence import result
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
+from llm_audit.results.evidence import Drawn, RankSum
 from llm_audit.stats import permutation
 
 RULE = "AUD311"
@@ -191,4 +192,11 @@ def judge(target: Target, canaries: Sequence[Secret], alpha: float) -> Result:
         seed=None,
         assumptions=ASSUMPTIONS,
         method="Random canary / data watermark (Wei, Wang, Jia 2024, arXiv 2402.10892); exact rank p = (1 + b)/(1 + N)",
+        evidence=Drawn(effect="gain")
+        if len(single) == 1
+        else RankSum(
+            exceeding=tuple(each.exceeding for each in single),
+            draws=tuple(each.draws for each in single),
+            gains=tuple(gains.tolist()),
+        ),
     )

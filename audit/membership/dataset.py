@@ -15,6 +15,7 @@ from llm_audit.membership.evidence import result, unit_means
 from llm_audit.membership.seed import generator
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
+from llm_audit.results.evidence import TwoSample
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import permutation
 from llm_audit.stats.classification import area, bootstrap
@@ -88,7 +89,16 @@ def judge(target: Target, suspects: Collection, held_out: Collection, *, draws: 
     values = np.column_stack([unit_means(column, units) for column in table.T])
     names = list(dict.fromkeys(units))
     labels = np.array([name.startswith("s") for name in names])
-    outcome, scores, tested = infer(values, labels, generator(seed, "dataset"), draws)
+    scores, _ = scored(values, labels, generator(seed, "dataset"))
+    return judge_scores(scores, int(labels.sum()), int((~labels).sum()), draws=draws, alpha=alpha, seed=seed)
+
+
+def judge_scores(scores: NDArray[np.float64], suspect: int, held_out: int, *, draws: int, alpha: float, seed: str) -> Result:
+    """`judge` from the scores of the test half, suspects first, and the numbers of documents before they were divided."""
+    rng = generator(seed, "dataset")
+    labels = np.arange(suspect + held_out) < suspect
+    tested = ~divide(labels, rng)
+    outcome = permutation.two_sample(scores, labels[tested], rng, draws)
     low, high = _interval(scores, labels[tested], seed)
     return result(
         outcome,
@@ -106,21 +116,27 @@ def judge(target: Target, suspects: Collection, held_out: Collection, *, draws: 
         seed=seed,
         assumptions=ASSUMPTIONS,
         method="Dataset inference (Maini et al. 2024, arXiv 2406.06443), by label permutation over documents",
+        evidence=TwoSample(suspect=suspect, held_out=held_out, scores=tuple(scores.tolist())),
     )
 
 
-def infer(
-    values: NDArray[np.float64], labels: NDArray[np.bool_], rng: np.random.Generator, draws: int
-) -> tuple[permutation.Outcome, NDArray[np.float64], NDArray[np.bool_]]:
-    """The test on features (n, k) and labels (n,): its outcome, the scores of the test half, and which documents those are."""
+def divide(labels: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(n,) which documents are learned from: half of each side, at random."""
     learned = np.zeros(len(labels), dtype=bool)
     for side in (True, False):
         members = rng.permutation(np.flatnonzero(labels == side))
         learned[members[: len(members) // 2]] = True
+    return learned
+
+
+def scored(
+    values: NDArray[np.float64], labels: NDArray[np.bool_], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The scores of the test half, learned on the other, and which documents those are."""
+    learned = divide(labels, rng)
     centre, spread = values[learned].mean(axis=0), np.maximum(values[learned].std(axis=0), 1e-12)
     standard = (values - centre) / spread
-    scores = standard[~learned] @ weights(standard[learned], labels[learned])
-    return permutation.two_sample(scores, labels[~learned], rng, draws), scores, ~learned
+    return standard[~learned] @ weights(standard[learned], labels[learned]), ~learned
 
 
 def weights(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.float64]:

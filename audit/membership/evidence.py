@@ -5,7 +5,7 @@ Knows nothing about models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ from llm_audit.results import (
     Statistic,
     Verdict,
 )
+from llm_audit.results.evidence import Derivation, Sign, Signs
 from llm_audit.stats.permutation import Outcome, bootstrap_mean
 
 KEPT_DRAWS = 999
@@ -55,21 +56,14 @@ def result(
     seed: str | None,
     assumptions: Sequence[str],
     method: str,
+    evidence: Derivation,
 ) -> Result:
     """An exact test as a result, whose fields are explained there.
 
     `statistic` is name and unit, `n` counts independent units, `found` says what p counts as the beginning of a sentence, and
     `seed` is None if nothing was drawn.
     """
-    if outcome.p_value <= alpha:
-        verdict, then = Verdict.FINDING, f"at alpha {alpha:g} the null hypothesis is rejected"
-    elif outcome.p_floor > alpha:
-        verdict, then = (
-            Verdict.INCONCLUSIVE,
-            f"no p-value below {outcome.p_floor:.2g} was possible, and {alpha:g} was asked for",
-        )
-    else:
-        verdict, then = Verdict.PASS, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it"
+    verdict, then = decide(outcome.p_value, outcome.p_floor, alpha)
     return Result(
         rule=rule,
         name=name,
@@ -88,14 +82,29 @@ def result(
             seed=seed,
             values=tuple(float(value) for value in np.asarray(outcome.null)[:KEPT_DRAWS]),
         ),
+        evidence=evidence,
         assumptions=tuple(assumptions),
         method=method,
     )
 
 
+def decide(p: float, floor: float, alpha: float) -> tuple[Verdict, str]:
+    """The verdict of one exact test, and half a sentence that says so."""
+    if p <= alpha:
+        return Verdict.FINDING, f"at alpha {alpha:g} the null hypothesis is rejected"
+    if floor > alpha:
+        return Verdict.INCONCLUSIVE, f"no p-value below {floor:.2g} was possible, and {alpha:g} was asked for"
+    return Verdict.PASS, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it"
+
+
 def mean_interval(values: NDArray[np.float64], generator: np.random.Generator) -> tuple[float | None, float | None]:
     """The 95 % bootstrap interval of a mean of independent values; none for fewer than 10, of which it would miss too often."""
     return bootstrap_mean(values, generator) if len(values) >= 10 else (None, None)
+
+
+def signs_of(outcomes: Mapping[str, Outcome]) -> Signs:
+    """What a gate's p-value follows from: name -> outcome of each sign that it looked for."""
+    return Signs(signs=tuple(Sign(name=name, exceeding=one.exceeding, draws=one.draws) for name, one in outcomes.items()))
 
 
 def unit_means(values: ArrayLike, units: Sequence[str]) -> NDArray[np.float64]:
@@ -127,20 +136,7 @@ def conclude(
     is none. The other fields are explained at `Membership`.
     """
     (decided,) = (test for test in tests if test.rule == deciding)
-    given_away = [test.reason for test in tests if test.rule == "AUD300" and test.verdict is not Verdict.PASS]
-    if gate and gate.outcome != "no_difference_found":
-        given_away.append(gate.reason)
-    verdict, summary = decided.verdict, decided.reason
-    if given_away:
-        verdict, summary = Verdict.NOT_ASSESSABLE, f"Not assessable: {given_away[0]} {deciding} is shown, and decides nothing."
-    elif verdict is Verdict.FINDING and unstated:
-        verdict, summary = Verdict.INCONCLUSIVE, f"Undecided: {unstated} {summary}"
-    elif verdict is Verdict.FINDING:
-        summary = f"Evidence that the model was trained on this data, if {condition}. {summary}"
-    elif verdict is Verdict.PASS:
-        summary = f"No evidence that the model was trained on this data. {summary}"
-    else:
-        summary = f"Undecided. {summary}"
+    verdict, summary = concluded(decided, tests, gate, condition=condition, unstated=unstated)
     return Membership(
         verdict=verdict,
         summary=summary,
@@ -154,6 +150,30 @@ def conclude(
         facts=(Fact(name="Independent units", value=units), *facts),
         notes=tuple(notes),
     )
+
+
+def concluded(
+    decided: Result, tests: Sequence[Result], gate: Gate | None, *, condition: str, unstated: str
+) -> tuple[Verdict, str]:
+    """The verdict and its sentence, from the deciding result and what the texts alone gave away; see `conclude`."""
+    given_away = [test.reason for test in tests if test.rule == "AUD300" and test.verdict is not Verdict.PASS]
+    if gate and gate.outcome != "no_difference_found":
+        given_away.append(gate.reason)
+    verdict, summary = decided.verdict, decided.reason
+    if given_away:
+        verdict, summary = (
+            Verdict.NOT_ASSESSABLE,
+            f"Not assessable: {given_away[0]} {decided.rule} is shown, and decides nothing.",
+        )
+    elif verdict is Verdict.FINDING and unstated:
+        verdict, summary = Verdict.INCONCLUSIVE, f"Undecided: {unstated} {summary}"
+    elif verdict is Verdict.FINDING:
+        summary = f"Evidence that the model was trained on this data, if {condition}. {summary}"
+    elif verdict is Verdict.PASS:
+        summary = f"No evidence that the model was trained on this data. {summary}"
+    else:
+        summary = f"Undecided. {summary}"
+    return verdict, summary
 
 
 def report(membership: Membership, manifest: Manifest, limits: Sequence[str], *, found: int, malformed: int) -> Report:

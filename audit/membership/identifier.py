@@ -20,6 +20,7 @@ from llm_audit.membership.evidence import mean_interval, result
 from llm_audit.membership.seed import generator
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
+from llm_audit.results.evidence import RankSum
 from llm_audit.scoring.request import Prompted
 from llm_audit.stats import permutation
 
@@ -207,4 +208,7 @@ def judge(target: Target, found: Sequence[Found], *, draws: int, alpha: float, s
         seed=seed,
         assumptions=ASSUMPTIONS,
         method="Natural identifiers (2026, arXiv 2606.24408), by exact sum of ranks",
+        evidence=RankSum(
+            exceeding=tuple(each.exceeding for each in single), draws=(draws,) * len(found), gains=tuple(gain.tolist())
+        ),
     )

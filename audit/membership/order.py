@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
-from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result
+from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result, signs_of
 from llm_audit.membership.seed import generator
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
+from llm_audit.results.evidence import Derivation, Drawn, RankSum
 from llm_audit.stats import permutation
 from llm_audit.stats.combination import bonferroni
 
@@ -85,6 +86,7 @@ def judge(target: Target, rows: Sequence[str], *, draws: int, shards: int, alpha
     totals = target.totals(texts).reshape(shards, draws + 1)
     single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
     gain = totals[:, 0] - totals[:, 1:].mean(axis=1)
+    evidence: Derivation = Drawn(effect="standardised")
     if shards == 1:
         outcome = single[0]
         found = f"{outcome.exceeding:,} of {draws:,} shuffles are at least as likely as the canonical order"
@@ -94,6 +96,9 @@ def judge(target: Target, rows: Sequence[str], *, draws: int, shards: int, alpha
         )
     else:
         outcome = permutation.rank_sum([each.exceeding for each in single], [draws] * shards)
+        evidence = RankSum(
+            exceeding=tuple(each.exceeding for each in single), draws=(draws,) * shards, gains=tuple(gain.tolist())
+        )
         t, df, p = permutation.sharded_t(totals[:, 0], totals[:, 1:])
         mean_rank = float(np.mean([each.exceeding for each in single]) / draws)
         found = (
@@ -118,6 +123,7 @@ def judge(target: Target, rows: Sequence[str], *, draws: int, shards: int, alpha
         seed=seed,
         assumptions=(*ASSUMPTIONS, *([SHARDED] if shards > 1 else [])),
         method="Exchangeability of a data set's order (Oren et al. 2023, arXiv 2310.17623), by ranks",
+        evidence=evidence,
     )
 
 
@@ -152,6 +158,7 @@ def gate(rows: Sequence[str], seed: str) -> Result:
         seed=seed,
         assumptions=(),
         method=f"Permutation of the rows; signs: {', '.join(outcomes)}; Bonferroni",
+        evidence=signs_of(outcomes),
     )
 
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
-from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result, unit_means
+from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result, signs_of, unit_means
 from llm_audit.membership.seed import generator
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
+from llm_audit.results.evidence import Versions
 from llm_audit.stats import permutation
 from llm_audit.stats.combination import bonferroni
 from llm_audit.text.lines import open_lines, parse
@@ -122,11 +124,16 @@ def judge(target: Target, pairs: Sequence[Pair], *, draws: int, alpha: float, se
     check(pairs, alpha)
     texts = [text for pair in pairs for text in (pair.public, *pair.private)]
     means = [float(np.mean(scores.logprob, dtype=np.float64)) if len(scores) else 0.0 for scores in target.beginnings(texts)]
+    number = {document: i for i, document in enumerate(dict.fromkeys(pair.document for pair in pairs))}
     table = np.array(means).reshape(len(pairs), -1)
-    groups = [pair.document for pair in pairs]
+    return judge_table(table, [number[pair.document] for pair in pairs], draws=draws, alpha=alpha, seed=seed)
+
+
+def judge_table(table: NDArray[np.float64], groups: Sequence[int], *, draws: int, alpha: float, seed: str) -> Result:
+    """`judge` from the versions' mean log-probabilities (n, 1 + K) and the choice (n,) that published each item."""
     outcome = permutation.versions(table, generator(seed, "paired"), draws, groups)
     difference = table[:, 0] - table[:, 1:].mean(axis=1)
-    by_choice = unit_means(difference, groups)
+    by_choice = unit_means(difference, list(map(str, groups)))
     low, high = mean_interval(by_choice, generator(seed, "paired interval"))
     return result(
         outcome,
@@ -144,12 +151,13 @@ def judge(target: Target, pairs: Sequence[Pair], *, draws: int, alpha: float, se
         n=len(by_choice),
         alpha=alpha,
         found=(
-            f"The public version is the likelier one in {int((difference > 0).sum()):,} of {len(pairs):,} items, by "
+            f"The public version is the likelier one in {int((difference > 0).sum()):,} of {len(table):,} items, by "
             f"{difference.mean():.3f} nats per token on average; p = {outcome.p_value:.2g}"
         ),
         seed=seed,
         assumptions=ASSUMPTIONS,
         method="STAMP (Rastogi et al. 2025, arXiv 2504.13416), with an exact permutation of versions instead of a paired t",
+        evidence=Versions(table=tuple(map(tuple, table.tolist())), groups=tuple(groups)),
     )
 
 
@@ -194,6 +202,7 @@ def gate(pairs: Sequence[Pair], seed: str) -> Result:
         seed=seed,
         assumptions=(),
         method=f"Permutation of versions; signs: {', '.join(outcomes)}; Bonferroni",
+        evidence=signs_of(outcomes),
     )
 
 

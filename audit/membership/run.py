@@ -51,10 +51,10 @@ def compare(suspects: Collection, held_out: Collection, seed: str) -> Compared:
 def gate_alone(compared: Compared, provenance: str, seed: str) -> Membership:
     """What the texts alone say: whether anything could be concluded from scores of them."""
     gate, labels = compared.gate, compared.sides.labels
-    verdict = Verdict.PASS if gate.outcome == "no_difference_found" else Verdict.NOT_ASSESSABLE
+    verdict, summary = verdict_of_gate(gate)
     return Membership(
         verdict=verdict,
-        summary=f"{'Scores of these texts can be compared' if verdict is Verdict.PASS else 'Not assessable'}: {gate.reason}",
+        summary=summary,
         claim="Can the suspect and the held-out texts be told apart without any model?",
         unit="collection",
         n_suspect=int(labels.sum()),
@@ -64,6 +64,13 @@ def gate_alone(compared: Compared, provenance: str, seed: str) -> Membership:
         facts=(Fact(name="Model", value="none was asked"), Fact(name="Seed", value=seed)),
         notes=compared.notes,
     )
+
+
+def verdict_of_gate(gate: Gate) -> tuple[Verdict, str]:
+    """What the gate alone says."""
+    if gate.outcome == "no_difference_found":
+        return Verdict.PASS, f"Scores of these texts can be compared: {gate.reason}"
+    return Verdict.NOT_ASSESSABLE, f"Not assessable: {gate.reason}"
 
 
 def score(
@@ -96,10 +103,11 @@ def score(
     def part(number: int) -> Callable[[float], None]:
         return lambda fraction: target.progress((number + fraction) / passes)
 
+    number = {unit: i for i, unit in enumerate(dict.fromkeys(both.units))}
     rows = [
-        screen.screened(item, side, read, scores)
-        for item, side, read in zip(
-            both.items, sides, screen.passes(target, both.items, scores, material, part(0)), strict=True
+        screen.screened(item, side, read, scores).model_copy(update={"place": place, "unit": number[unit]})
+        for place, (item, side, unit, read) in enumerate(
+            zip(both.items, sides, both.units, screen.passes(target, both.items, scores, material, part(0)), strict=True)
         )
     ]
     under_control = None
@@ -110,11 +118,13 @@ def score(
         read = screen.passes(control, both.items, plain, Material(), part(1))
         found = [{one.name: one.statistic(each) for one in plain} for each in read]
         under_control = {one.name: [row[one.name] for row in found] for one in plain}
+        rows = [row.model_copy(update={"control": each}) for row, each in zip(rows, found, strict=True)]
     separations: tuple[Separation, ...] = ()
     if isinstance(compared, Compared):
         table = {one.name: [row.scores[one.name] for row in rows] for one in scores}
         separations = screen.separations(both, table, scores, seed, under_control)
-    verdict, summary = _verdict(compared, separations, alpha, provenance)
+    gate = compared.gate if isinstance(compared, Compared) else None
+    verdict, summary = verdict_of(gate, separations, alpha, provenance)
     labels = both.labels
     return Membership(
         verdict=verdict,
@@ -124,25 +134,24 @@ def score(
         n_suspect=int(labels.sum()),
         n_held_out=int((~labels).sum()),
         provenance=provenance_of(provenance, both.held_out),
-        gate=compared.gate if isinstance(compared, Compared) else None,
+        gate=gate,
         separations=separations,
         texts=tuple(sorted(rows, key=lambda row: -row.scores[scores[0].name])),
         facts=(*target.facts, *_facts(target, rows, scores, material, both, seed, control)),
+        seed=seed if separations else None,
         notes=compared.notes if isinstance(compared, Compared) else compared.malformed,
     )
 
 
-def _verdict(
-    compared: Compared | Collection, separations: Sequence[Separation], alpha: float, provenance: str
-) -> tuple[Verdict, str]:
+def verdict_of(gate: Gate | None, separations: Sequence[Separation], alpha: float, provenance: str) -> tuple[Verdict, str]:
     """What scores may say: nothing about one text, and of a collection only what the gate lets through."""
-    if isinstance(compared, Collection):
+    if gate is None:
         return Verdict.NOT_ASSESSABLE, (
             "Not assessable: there are no held-out texts, so nobody knows how high the scores of unseen texts like these are. "
             "The texts are ranked, and no more; name texts that the model cannot have seen with --held-out."
         )
-    if compared.gate.outcome != "no_difference_found":
-        return Verdict.NOT_ASSESSABLE, f"Not assessable: {compared.gate.reason}"
+    if gate.outcome != "no_difference_found":
+        return Verdict.NOT_ASSESSABLE, f"Not assessable: {gate.reason}"
     fooled = [found for found in separations if found.other_model is not None and found.other_model.lower > 0.5]
     if fooled:
         return Verdict.NOT_ASSESSABLE, (

@@ -97,6 +97,7 @@ def screened(item: Item, side: str, read: Passes, scores: Sequence[MembershipSco
         scores={score.name: score.statistic(read) for score in scores},
         saturation=saturations[0] if saturations else None,
         variants={f"{score.name} {name}": variant(read) for score in scores for name, variant in score.variants},
+        group=item.group,
     )
 
 
@@ -147,23 +148,34 @@ def separations(
         seed: of intervals and permutations.
         other: the same table under a model that cannot have seen any of the texts.
     """
-    labels, groups, units = sides.labels, sides.groups, sides.units
+    named = [(score.rule, score.name, score.title) for score in scores]
+    values, theirs = ({name: unit_means(each, sides.units) for name, each in (one or {}).items()} for one in (table, other))
+    return separate(named, values, theirs, sides.labels, sides.groups, seed)
+
+
+def separate(
+    scores: Sequence[tuple[str, str, str]],
+    values: Mapping[str, NDArray[np.float64]],
+    other: Mapping[str, NDArray[np.float64]],
+    labels: NDArray[np.bool_],
+    groups: Sequence[str],
+    seed: str,
+) -> tuple[Separation, ...]:
+    """`separations` from the scores of each unit: `scores` are rule, name and title, in the order to be shown."""
     enough = min(labels.sum(), (~labels).sum()) >= FEWEST
-    values = {score.name: unit_means(table[score.name], units) for score in scores}
     p_values = [
-        permutation.two_sample(values[score.name], labels, generator(seed, f"labels {score.name}"), DRAWS).p_value
-        for score in scores
+        permutation.two_sample(values[name], labels, generator(seed, f"labels {name}"), DRAWS).p_value for _, name, _ in scores
     ]
     found = []
-    for score, p, adjusted in zip(scores, p_values, holm(p_values), strict=True):
-        own, rng = values[score.name], generator(seed, f"interval {score.name}")
-        theirs = unit_means(other[score.name], units) if other and score.name in other else None
+    for (rule, name, title), p, adjusted in zip(scores, p_values, holm(p_values), strict=True):
+        own, rng = values[name], generator(seed, f"interval {name}")
+        theirs = other.get(name)
         half = generator(seed, "halves").permutation(int((~labels).sum())) % 2 == 0
         found.append(
             Separation(
-                rule=score.rule,
-                score=score.name,
-                title=score.title,
+                rule=rule,
+                score=name,
+                title=title,
                 auc=_auc(own, labels, rng) if enough else None,
                 rates=tuple(_rates(own, labels)),
                 p_value=p,

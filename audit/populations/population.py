@@ -26,6 +26,7 @@ from safetensors.numpy import save as to_safetensors
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
 from llm_audit.paths import data_root
+from llm_audit.results.evidence import Conformal, Part
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import conformal
 
@@ -150,25 +151,51 @@ class Population:
         """SHA-256 of the file."""
         return hashlib.sha256(self.content).hexdigest()
 
+    def measure(self, window: TokenScores, detectors: Sequence[Detector], stretch: Stretch | None = None) -> Part:
+        """What the detectors say of a window's beginning, or of a passage inside it: all that `judge` needs of the text."""
+        stretch = stretch or self.beginning(len(window))
+        part = window[stretch.start : stretch.stop]
+        return Part(
+            start=stretch.start,
+            stop=stretch.stop,
+            statistics=tuple(as_stored(detector.statistic(part)) for detector in detectors),
+        )
+
+    def evidence(self, detectors: Sequence[Detector], parts: Sequence[Part], passages: Sequence[Part] = ()) -> Conformal:
+        """Of all detectors in one p-value."""
+        return Conformal(
+            population=self.datasheet.name,
+            digest=self.digest,
+            rules=tuple(detector.rule for detector in detectors),
+            weights=tuple(detector.weight for detector in detectors),
+            parts=tuple(parts),
+            passages=tuple(passages),
+        )
+
+    def judge(self, found: Conformal, part: Part) -> Comparison:
+        """The conformal p-value of one part, or passage, of what was measured."""
+        stretch = Stretch(part.start, part.stop)
+        reference = self._reference(found.rules, stretch)
+        tested = [np.float32(value) for value in part.statistics]  # in the precision of the reference
+        if found.weights:
+            p = conformal.combined_p_value(reference, tested, found.weights)
+        else:
+            p = conformal.p_value(reference[:, 0], float(tested[0]))
+        return Comparison(p, len(reference), stretch)
+
     def compare(self, window: TokenScores, detector: Detector) -> Comparison:
         """One detector's conformal p-value of a window of at least `MINIMUM_TOKENS` tokens."""
-        stretch = self.beginning(len(window))
-        reference = self._reference([detector], stretch)[:, 0]
-        tested = np.float32(detector.statistic(window[stretch.start : stretch.stop]))
-        return Comparison(conformal.p_value(reference, float(tested)), len(reference), stretch)
+        part = self.measure(window, [detector])
+        return self.judge(alone(self.evidence([detector], [part]), 0), part)
 
     def compare_all(self, window: TokenScores, detectors: Sequence[Detector], stretch: Stretch | None = None) -> Comparison:
         """All detectors in one p-value, of a window or of a passage inside it."""
-        stretch = stretch or self.beginning(len(window))
-        reference = self._reference(detectors, stretch)
-        part = window[stretch.start : stretch.stop]
-        tested = [np.float32(detector.statistic(part)) for detector in detectors]  # in the precision of the reference
-        weights = [detector.weight for detector in detectors]
-        return Comparison(conformal.combined_p_value(reference, tested, weights), len(reference), stretch)
+        part = self.measure(window, detectors, stretch)
+        return self.judge(self.evidence(detectors, [part]), part)
 
     def histogram(self, detector: Detector, stretch: Stretch) -> Bins:
         """One detector's statistic over the population's documents, from the smallest to the largest."""
-        counts, edges = np.histogram(self._reference([detector], stretch)[:, 0], BINS)
+        counts, edges = np.histogram(self._reference([detector.rule], stretch)[:, 0], BINS)
         return Bins(edges, counts)
 
     def beginning(self, n_tokens: int) -> Stretch:
@@ -181,15 +208,24 @@ class Population:
         starts = range(0, min(len(window), 512) - PASSAGE + 1, PASSAGE)
         return [stretch for start in starts if self.size(stretch := Stretch(start, start + PASSAGE)) > 0]
 
-    def _reference(self, detectors: Sequence[Detector], stretch: Stretch) -> NDArray[np.float64]:
+    def _reference(self, rules: Sequence[str], stretch: Stretch) -> NDArray[np.float64]:
         column = STRETCHES.index(stretch)
-        missing = [detector.name for detector in detectors if detector.rule not in self.scores]
+        missing = [rule for rule in rules if rule not in self.scores]
         if missing:
-            raise AuditError(
-                f"The population {self.datasheet.name} has no scores of the detector {missing[0]}; calibrate it anew."
-            )
-        table = np.stack([self.scores[detector.rule][:, column] for detector in detectors], axis=1).astype(np.float64)
+            raise AuditError(f"The population {self.datasheet.name} has no scores of {missing[0]}; calibrate it anew.")
+        table = np.stack([self.scores[rule][:, column] for rule in rules], axis=1).astype(np.float64)
         return table[np.isfinite(table).all(axis=1)]
+
+
+def as_stored(value: float) -> float:
+    """A statistic in the population's precision, as the shortest decimal number that is rounded to it."""
+    return float(str(np.float32(value)))
+
+
+def alone(found: Conformal, number: int) -> Conformal:
+    """One of the detectors of what was measured, ranked by itself."""
+    parts = tuple(part.model_copy(update={"statistics": (part.statistics[number],)}) for part in found.parts)
+    return found.model_copy(update={"rules": (found.rules[number],), "weights": (), "parts": parts, "passages": ()})
 
 
 def build(

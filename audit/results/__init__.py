@@ -1,8 +1,10 @@
 """The one vocabulary between detectors and reports: Result, Document, Report.
 
-Detectors fill these models, reports render them, `llm-audit schema` publishes them as JSON Schema. Nothing here computes.
+Detectors fill these models, reports render them, `llm-audit schema` publishes them as JSON Schema. Nothing here computes but a
+digest of it all.
 """
 
+from llm_audit.results.base import Model, Probability
 from llm_audit.results.core import (
     Draws,
     Effect,
@@ -10,10 +12,8 @@ from llm_audit.results.core import (
     FalsePositiveRate,
     Histogram,
     Interval,
-    Model,
     ModelIdentity,
     Population,
-    Probability,
     Result,
     Share,
     Span,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+from llm_audit.results.base import Model, Probability
+from llm_audit.results.evidence import Derivation
 
 
 class Verdict(StrEnum):
@@ -18,12 +19,6 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     NOT_ASSESSABLE = "not_assessable"
     ERROR = "error"
-
-
-class Model(BaseModel):
-    """Base of all report models: immutable, and a misspelt field is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Statistic(Model):
@@ -133,6 +128,7 @@ class Result(Model):
     )
     effect: Effect | None = None
     draws: Draws | None = Field(default=None, description="of permutation and rank tests")
+    evidence: Derivation | None = Field(default=None, description="what the p-value follows from, without a model")
     spans: tuple[Span, ...] = ()
     shares: tuple[Share, ...] = Field(default=(), description="what moved a trained statistic, largest first")
     assumptions: tuple[str, ...] = ()
@@ -152,3 +148,4 @@ class ModelIdentity(Model):
     name: str
     digest: str = Field(description="SHA-256 over the weight, configuration and tokenizer files")
     dtype: str
+    files: dict[str, str] = Field(default={}, description="SHA-256 of each of these files, by name")

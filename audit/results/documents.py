@@ -7,7 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.core import Model, ModelIdentity, Probability, Result, Verdict
+from llm_audit.results.base import Model, Probability
+from llm_audit.results.core import ModelIdentity, Result, Verdict
+from llm_audit.results.evidence import Generations, Members, Settings
 
 
 class Authorship(StrEnum):
@@ -53,6 +55,9 @@ class Attribution(Model):
     )
     tests: tuple[Result, ...] = ()
     trace: Trace | None = None
+    evidence: Settings | Generations | None = Field(
+        default=None, discriminator="kind", description="what `p_value` and `verdict` follow from, beside `tests`"
+    )
 
 
 class SetAttribution(Model):
@@ -65,6 +70,7 @@ class SetAttribution(Model):
     reason: str
     p_value: Probability | None = None
     e_value: float | None = None
+    evidence: Members | None = Field(default=None, description="what the e-value follows from")
 
 
 class Document(Model):

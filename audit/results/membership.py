@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.core import Fact, Interval, Model, Probability, Result, Verdict
+from llm_audit.results.base import Model, Probability
+from llm_audit.results.core import Fact, Interval, Result, Verdict
 
 
 class Feature(Model):
@@ -27,6 +28,9 @@ class Gate(Model):
     auc: Interval | None = Field(description="of the blind classifier, cross-validated by document; None: too few")
     n_suspect: int = Field(ge=0, description="documents")
     n_held_out: int = Field(ge=0)
+    chance: tuple[float, float] | None = Field(
+        default=None, description="between which the central 95 % of the AUC lie when labels are dealt out anew"
+    )
     features: tuple[Feature, ...] = Field(default=(), description="what gave it away, strongest first")
 
 
@@ -70,6 +74,10 @@ class Screened(Model):
     scores: dict[str, float]
     saturation: float | None = Field(default=None, description="share of DC-PDD's first occurrences at its cap")
     variants: dict[str, float] = Field(default={}, description="other settings of a score, printed and never decided on")
+    place: int | None = Field(default=None, description="among all texts, suspects first, as they were given")
+    unit: int | None = Field(default=None, description="number of the independent unit, a document, that the text is of")
+    group: str = Field(default="", description="known group, as repetitions in training")
+    control: dict[str, float] = Field(default={}, description="the scores under the control model")
 
 
 class Membership(Model):
@@ -87,4 +95,5 @@ class Membership(Model):
     separations: tuple[Separation, ...] = ()
     texts: tuple[Screened, ...] = Field(default=(), description="screening, most member-like first")
     facts: tuple[Fact, ...] = Field(default=(), description="settings fixed before scoring, tokenizer, multiplicity")
+    seed: str | None = Field(default=None, description="of the intervals and permutations of `separations`")
     notes: tuple[str, ...] = Field(default=(), description="overlaps, lines that were left out, what looks wrong")

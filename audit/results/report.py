@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.core import Model, ModelIdentity, Probability, Verdict
+from llm_audit.results.base import Model, Probability
+from llm_audit.results.core import ModelIdentity, Verdict
 from llm_audit.results.documents import Document
 from llm_audit.results.membership import Membership
 from llm_audit.results.substitution import Substitution
@@ -24,19 +25,28 @@ class Coverage(Model):
 
 
 class Manifest(Model):
-    """What was run: enough to repeat it."""
+    """What was run: enough to repeat it, and to see whether what it was run on is still the same."""
 
     tool: str = "llm-audit"
     version: str
-    command: tuple[str, ...]
+    command: tuple[str, ...] = Field(description="as given, keys and passwords removed")
     started: str = Field(description="ISO 8601, UTC")
+    finished: str | None = Field(default=None, description="ISO 8601, UTC")
     alpha: Probability
     model: ModelIdentity | None
     reference_model: ModelIdentity | None = None
+    further_models: tuple[ModelIdentity, ...] = Field(default=(), description="candidates, control and reference models")
     population: str | None
     population_digest: str | None
     detectors: tuple[str, ...]
+    weights: dict[str, str] = Field(default={}, description="digest of the trained weights behind each detector, by rule")
+    inputs: dict[str, str] = Field(
+        default={}, description="SHA-256 of the files that the command names; those of texts stand beside each document"
+    )
+    seeds: tuple[str, ...] = Field(default=(), description="of all random numbers; each is also beside what it was drawn for")
+    policy: str | None = Field(default=None, description="digest of the policy that was fixed before the run")
     packages: dict[str, str]
+    device: str | None = None
     threads: int | None
 
 
@@ -51,6 +61,9 @@ class Report(Model):
     membership: Membership | None = None
     substitution: Substitution | None = None
     limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
+    content_digest: str | None = Field(
+        default=None, description="SHA-256 over everything else, see `llm_audit.results.canonical`; a signature vouches for it"
+    )
 
     @property
     def verdicts(self) -> frozenset[Verdict]:

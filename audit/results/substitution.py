@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from llm_audit.results.core import Fact, Interval, Model, Result, Verdict
+from llm_audit.results.base import Model
+from llm_audit.results.core import Fact, Interval, Result, Verdict
 
 
 class Served(StrEnum):

@@ -109,9 +109,14 @@ def martingale_z(logprob: ArrayLike, entropy: ArrayLike, varentropy: ArrayLike) 
     """
     total = float(np.sum(varentropy, dtype=np.float64))
     deviation = -float(np.sum(logprob, dtype=np.float64)) - float(np.sum(entropy, dtype=np.float64))
+    return z_test(deviation, total)
+
+
+def z_test(deviation: float, variance: float) -> ZTest:
+    """`martingale_z` from the sums over tokens: of surprisal minus entropy, nats, and of varentropy, nats^2."""
     if math.isinf(deviation):
         return ZTest(deviation, 0.0)
-    z = deviation / math.sqrt(total) if total > 0 else 0.0
+    z = deviation / math.sqrt(variance) if variance > 0 else 0.0
     return ZTest(z, float(2 * ndtr(-abs(z))))
 
 

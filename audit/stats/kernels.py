@@ -91,6 +91,17 @@ def two_sample(
     Raises:
         ValueError: no prompt has texts of both sides and at least three in all, so that no permutation changes anything.
     """
+    return permuted(within_prompts(first, second, kernel), generator, draws)
+
+
+def within_prompts(
+    first: Sequence[tuple[Hashable, str]], second: Sequence[tuple[Hashable, str]], kernel: Kernel
+) -> list[tuple[Floats, int]]:
+    """K of the texts of each prompt that both sides answered, zeros on its diagonal, and how many of them are of the first.
+
+    Raises:
+        ValueError: no prompt has texts of both sides and at least three in all, so that no permutation changes anything.
+    """
     sides: dict[Hashable, tuple[list[str], list[str]]] = {}
     for side, texts in enumerate((first, second)):
         for prompt, text in texts:
@@ -98,16 +109,21 @@ def two_sample(
     shared = [(x, y) for x, y in sides.values() if x and y]
     if not any(len(x) + len(y) > 2 for x, y in shared):
         raise ValueError("the samples share no prompt that one of them answered more than once")
+    return [(_normalised(kernel([*x, *y])), len(x)) for x, y in shared]
+
+
+def permuted(likeness: Sequence[tuple[Floats, int]], generator: np.random.Generator, draws: int) -> Outcome:
+    """`two_sample` from what `within_prompts` gives."""
     sums, pairs = np.zeros((draws + 1, 3)), np.zeros(3)  # of K over the pairs (x, x'), (x, y), (y, y'); row 0 as observed
-    for x, y in shared:
-        gram = _normalised(kernel([*x, *y]))
-        labels = np.tile(np.arange(len(x) + len(y)) < len(x), (draws + 1, 1))
+    for gram, n in likeness:
+        m = len(gram) - n
+        labels = np.tile(np.arange(n + m) < n, (draws + 1, 1))
         labels[1:] = generator.permuted(labels[1:], axis=1)
         chosen = labels.astype(np.float64)
         within, of_first = ((chosen @ gram) * chosen).sum(axis=1), chosen @ gram.sum(axis=1)
         between = of_first - within
         sums += np.column_stack([within, between, gram.sum() - within - 2 * between])
-        pairs += len(x) * (len(x) - 1), len(x) * len(y), len(y) * (len(y) - 1)
+        pairs += n * (n - 1), n * m, m * (m - 1)
     statistics = sums @ (np.array([1.0, -2.0, 1.0]) / np.maximum(pairs, 1))  # no pairs: a sum of 0
     # Equal divisions must stay tied: a difference in the last bit of a sum is not evidence.
     statistics[np.abs(statistics - statistics[0]) <= 1e-10] = statistics[0]

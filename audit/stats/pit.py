@@ -74,9 +74,12 @@ def fisher(u: ArrayLike) -> float:
         u: (n,) in [0, 1], n >= 1; so for all tests here.
     """
     numbers = _checked(u)
-    n = len(numbers)
     with np.errstate(divide="ignore"):
-        half = -np.log1p(-numbers).sum()  # T / 2, a sum of n independent Exponential(1) numbers
+        return fisher_tail(float(-np.log1p(-numbers).sum()), len(numbers))
+
+
+def fisher_tail(half: float, n: int) -> float:
+    """`fisher` from T / 2, a sum of n independent Exponential(1) numbers; inf is allowed."""
     return float(min(1.0, 2 * min(gammaincc(n, half), gammainc(n, half))))
 
 

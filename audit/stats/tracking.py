@@ -41,7 +41,12 @@ def change(before: Sequence[Row], after: Sequence[Row], generator: np.random.Gen
     """
     if not before or not after:
         raise ValueError("each occasion needs at least one row")
-    values, n, size = table([*before, *after]), len(before), len(before) + len(after)
+    return moved(table([*before, *after]), len(before), generator, draws)
+
+
+def moved(values: Floats, n: int, generator: np.random.Generator, draws: int = 9999) -> Outcome:
+    """`change` from the `table` of all rows, of which the first n are of the occasion before."""
+    size = len(values)
     ways = math.comb(size, n)
     if ways <= draws + 1:
         chosen = np.fromiter(chain.from_iterable(combinations(range(size), n)), np.int64, ways * n).reshape(ways, n)
@@ -51,7 +56,7 @@ def change(before: Sequence[Row], after: Sequence[Row], generator: np.random.Gen
     else:
         first = np.tile((np.arange(size) < n).astype(np.float64), (draws + 1, 1))
         first[1:] = generator.permuted(first[1:], axis=1)
-    statistics = np.abs(first @ values / n - (1 - first) @ values / len(after)).mean(axis=1)
+    statistics = np.abs(first @ values / n - (1 - first) @ values / (size - n)).mean(axis=1)
     # Equal divisions must stay tied: a difference in the last bit of a sum is not evidence.
     statistics[np.abs(statistics - statistics[0]) <= 1e-12 * np.abs(values).max()] = statistics[0]
     return monte_carlo(statistics[0], statistics[1:])

@@ -6,17 +6,19 @@ rejects every one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from llm_audit.results import Draws, Effect, Interval, Point, Result, Statistic, Verdict
+from llm_audit.results.evidence import Discrepancy, Exceedance, Kernel, OnlineRanks, RelativeRanks, Variant
 from llm_audit.stats import exceedance, kernels, online, ranks
 from llm_audit.stats.combination import holm
 from llm_audit.stats.permutation import bootstrap_mean
-from llm_audit.substitution.yardstick import Words
+from llm_audit.substitution.yardstick import WORDS, Words
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +26,11 @@ PLAIN = (
     "The endpoint draws with the settings that were asked for and no others: a hidden system prompt, temperature, top-k or "
     "min-p is a departure from the reference, and is found as one.",
 )
+
+
+def generator(seed: str, purpose: str) -> np.random.Generator:
+    """Random numbers that follow from the seed of an audit and from what they are for."""
+    return np.random.default_rng(np.frombuffer(hashlib.sha256(f"{seed} {purpose}".encode()).digest(), np.uint32))
 
 
 class Distances(NamedTuple):
@@ -37,6 +44,7 @@ class Distances(NamedTuple):
         honest: variant -> (N,), the farthest that another one is from it.
         names: (n,) of the requests.
         missing: requests without an answer that can be compared.
+        asked: all requests.
     """
 
     words: Words
@@ -46,20 +54,53 @@ class Distances(NamedTuple):
     honest: Mapping[str, Floats]
     names: tuple[str, ...]
     missing: int = 0
+    asked: int = 0
 
     @property
     def nearest(self) -> str:
         """The variant that the endpoint is closest to on average."""
         return min(self.endpoint, key=lambda variant: float(self.endpoint[variant].mean()))
 
+    def stored(self, seed: str) -> OnlineRanks:
+        """For the report."""
+        return OnlineRanks(
+            yardstick=self.words.name,
+            measure=self.kind,
+            unit=self.unit,
+            seed=seed,
+            requests=self.names,
+            missing=self.missing,
+            asked=self.asked,
+            variants=tuple(
+                Variant(name=name, endpoint=tuple(values.tolist()), honest=tuple(self.honest[name].tolist()))
+                for name, values in self.endpoint.items()
+            ),
+        )
 
-def compare(found: Distances, generator: Callable[[str], np.random.Generator]) -> Result:
+    @classmethod
+    def of(cls, stored: OnlineRanks) -> Distances:
+        """From the report."""
+        endpoint = {one.name: np.array(one.endpoint) for one in stored.variants}
+        honest = {one.name: np.array(one.honest) for one in stored.variants}
+        return cls(
+            WORDS[stored.yardstick],
+            stored.measure,
+            stored.unit,
+            endpoint,
+            honest,
+            stored.requests,
+            stored.missing,
+            stored.asked,
+        )
+
+
+def compare(found: Distances, seed: str) -> Result:
     """AUD401: whether the endpoint's distances keep exceeding honest ones. An e-process, valid at every stop.
 
-    `generator` gives the random numbers for a purpose, so that more requests only lengthen what fewer had come to.
+    Every purpose has random numbers of its own, so that more requests only lengthen what fewer had come to.
     """
     processes = {
-        name: online.wealth(online.ranks(values, found.honest[name], generator(f"ranks {name}")))
+        name: online.wealth(online.ranks(values, found.honest[name], generator(seed, f"ranks {name}")))
         for name, values in found.endpoint.items()
     }
     path = np.min([process.path for process in processes.values()], axis=0)
@@ -68,7 +109,7 @@ def compare(found: Distances, generator: Callable[[str], np.random.Generator]) -
     at = int(path.argmax()) + 1 if log_e > 0 else 0
     nearest, n = found.nearest, len(path)
     values = found.endpoint[nearest]
-    low, high = bootstrap_mean(values, generator("interval")) if n >= 10 else (None, None)
+    low, high = bootstrap_mean(values, generator(seed, "interval")) if n >= 10 else (None, None)
     honest = float(found.honest[nearest].mean())
     return Result(
         rule="AUD401",
@@ -88,6 +129,7 @@ def compare(found: Distances, generator: Callable[[str], np.random.Generator]) -
         effect=Effect(name=f"{found.kind} from {nearest}", value=float(values.mean()), unit=found.unit, lower=low, upper=high),
         n=n,
         log_e=tuple(round(value, 4) for value in path.tolist()),
+        evidence=found.stored(seed),
         assumptions=found.words.assumptions,
         method=(
             "Log-probability analysis (Cai et al. 2025, arXiv 2504.04715, which gives no statistic): online conformal ranks of "
@@ -135,6 +177,7 @@ def classify(found: Distances, alpha: float) -> tuple[Result, Interval, tuple[Po
             upper=upper,
         ),
         n=n,
+        evidence=Exceedance(),
         assumptions=found.words.assumptions,
         method="Exceedance test (Rosenbaum 1954); the interval inverts it, and counts what a substitute moves out of range",
     )
@@ -145,17 +188,17 @@ def classify(found: Distances, alpha: float) -> tuple[Result, Interval, tuple[Po
     return result, mixture, points
 
 
-def rank_uniformity(scores: ArrayLike, references: ArrayLike, rng: np.random.Generator, words: Words) -> Result:
+def rank_uniformity(scores: ArrayLike, references: ArrayLike, seed: str, words: Words) -> Result:
     """AUD403: whether the rank of each answer's score among the reference's own answers is uniform.
 
     Args:
         scores: (n,) mean log-rank of the endpoint's answer to each prompt, under the reference.
         references: (n, m) of the reference's own answers.
-        rng: breaks ties.
+        seed: of what breaks ties.
         words: for its sentences.
     """
-    table = np.asarray(references, dtype=np.float64)
-    relative = ranks.relative_rank(scores, table, rng)
+    own, table = np.asarray(scores, dtype=np.float64), np.asarray(references, dtype=np.float64)
+    relative = ranks.relative_rank(own, table, generator(seed, "text ranks"))
     uniform, process = ranks.uniformity(relative), ranks.wealth(relative)
     return Result(
         rule="AUD403",
@@ -172,6 +215,7 @@ def rank_uniformity(scores: ArrayLike, references: ArrayLike, rng: np.random.Gen
         e_value=float(np.exp(np.clip(process.log_e, -700.0, 700.0))),
         effect=Effect(name="mean rank", value=uniform.mean, unit=""),
         n=len(relative),
+        evidence=RelativeRanks(seed=seed, scores=tuple(own.tolist()), references=tuple(map(tuple, table.tolist()))),
         assumptions=PLAIN,
         method=(
             "RUT (arXiv 2506.06975) with the rank (#less + U (#ties + 1)) / (m + 1), which is uniform for every m; the "
@@ -181,18 +225,14 @@ def rank_uniformity(scores: ArrayLike, references: ArrayLike, rng: np.random.Gen
 
 
 def same_texts(
-    endpoint: Sequence[tuple[str, str]],
-    reference: Sequence[tuple[str, str]],
-    rng: np.random.Generator,
-    words: Words,
-    draws: int = 9999,
+    endpoint: Sequence[tuple[str, str]], reference: Sequence[tuple[str, str]], seed: str, words: Words, draws: int = 9999
 ) -> Result:
     """AUD404: whether the endpoint's texts and the reference's are draws from one law. MMD, permuted within prompts.
 
     Args:
         endpoint: (prompt, text), several texts a prompt.
         reference: likewise, for the same prompts.
-        rng: of the permutations.
+        seed: of the permutations.
         words: for its sentences.
         draws: of them.
     """
@@ -200,31 +240,65 @@ def same_texts(
     def canonical(texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         return [(prompt, " ".join(text.split())) for prompt, text in texts]
 
-    outcome = kernels.two_sample(canonical(endpoint), canonical(reference), kernels.spectrum, rng, draws)
-    raw = kernels.two_sample(endpoint, reference, kernels.hamming, rng, draws)
+    likeness = kernels.within_prompts(canonical(endpoint), canonical(reference), kernels.spectrum)
+    raw = kernels.permuted(
+        kernels.within_prompts(endpoint, reference, kernels.hamming), generator(seed, "permutations of raw texts"), draws
+    )
+    return judge_likeness(
+        likeness,
+        seed,
+        draws,
+        f"{len(endpoint)} and {len(reference)} texts, white space aside; with white space and the Hamming kernel p = "
+        f"{raw.p_value:.2g}, by a test that does not decide",
+        len(endpoint),
+        words,
+    )
+
+
+def judge_likeness(likeness: Sequence[tuple[Floats, int]], seed: str, draws: int, between: str, n: int, words: Words) -> Result:
+    """`same_texts` from the likeness of the texts of each prompt, of which so many are the endpoint's.
+
+    `between` ends the reason, `n` counts the endpoint's texts.
+    """
+    outcome = kernels.permuted(likeness, generator(seed, "permutations"), draws)
     return Result(
         rule="AUD404",
         name="Two samples of text",
         subject="endpoint",
         null=words.null,
         verdict=Verdict.INCONCLUSIVE,
-        reason=(
-            f"Maximum mean discrepancy {outcome.statistic:.3g} between {len(endpoint)} and {len(reference)} texts, white space "
-            f"aside; with white space and the Hamming kernel p = {raw.p_value:.2g}, by a test that does not decide"
-        ),
+        reason=f"Maximum mean discrepancy {outcome.statistic:.3g} between {between}",
         statistic=Statistic(name="MMD, spectrum kernel", value=float(outcome.statistic), unit=""),
         p_value=outcome.p_value,
         p_floor=outcome.p_floor,
-        n=len(endpoint),
+        n=n,
         draws=Draws(
             count=outcome.draws,
             exceeding=outcome.exceeding,
-            seed="of the report",
+            seed=seed,
             values=tuple(float(value) for value in np.asarray(outcome.null)[:999]),
+        ),
+        evidence=Discrepancy(
+            yardstick=words.name,
+            seed=seed,
+            prompts=tuple(
+                Kernel(first=first, size=len(gram), above=tuple(gram[np.triu_indices(len(gram), 1)].tolist()))
+                for gram, first in likeness
+            ),
         ),
         assumptions=PLAIN,
         method="Model equality testing (Gao et al. 2024, arXiv 2410.20247), permuted within prompts, p = (1 + b)/(1 + B)",
     )
+
+
+def likeness_of(stored: Discrepancy) -> list[tuple[Floats, int]]:
+    """What `judge_likeness` takes, from the report."""
+    found = []
+    for one in stored.prompts:
+        gram = np.zeros((one.size, one.size))
+        gram[np.triu_indices(one.size, 1)] = one.above
+        found.append((gram + gram.T, one.first))
+    return found
 
 
 def decide(results: Sequence[Result], alpha: float) -> tuple[Result, ...]:

@@ -16,21 +16,10 @@ from llm_audit.scoring.tokens import Decoding, TokenScores
 from llm_audit.substitution import conformance, distance, judge
 from llm_audit.substitution.reference import GREEDY, Answer, Reference
 from llm_audit.substitution.settings import Settings
-from llm_audit.substitution.yardstick import Floats, Progress, Words, silent
+from llm_audit.substitution.yardstick import LOCAL, Floats, Progress, Words, silent
 
 REFERENCE_DRAWS = 10
 """Answers of the reference to each prompt of the text tests."""
-
-WORDS = Words(
-    null="The endpoint serves the reference model, in one of the allowed precisions.",
-    variant="allowed precision",
-    assumptions=(
-        "Prompts were dealt to endpoint and reference at random, so under the null hypothesis their distances are "
-        "exchangeable, or the endpoint's smaller.",
-        "The endpoint's software (its batching, kernels and caches) moves log-probabilities no more than the coarsest allowed "
-        "precision does.",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -46,7 +35,7 @@ class LocalModel:
     reference: Reference
     precisions: tuple[str, ...]
     tokens: int
-    words: Words = WORDS
+    words: Words = LOCAL
     cuts: bool = True
     alternatives: int | None = None
 
@@ -142,11 +131,11 @@ class LocalModel:
         ranked = judge.rank_uniformity(
             [scores[item] for item in first.items()],
             [[scores[item] for item in own if item[0] == prompt] for prompt in first],
-            settings.generator("text ranks"),
+            settings.seed,
             self.words,
         )
         fewer = [item for at, item in enumerate(own) if at % REFERENCE_DRAWS < settings.draws]
-        return [ranked, judge.same_texts(texts, fewer, settings.generator("permutations"), self.words)]
+        return [ranked, judge.same_texts(texts, fewer, settings.seed, self.words)]
 
     def log_ranks(self, texts: Sequence[tuple[str, str]], progress: Progress = silent) -> dict[tuple[str, str], float]:
         """(prompt, text) -> mean log-rank of its tokens, read anew from the text on both sides; 0 if empty."""

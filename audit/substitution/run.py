@@ -167,8 +167,9 @@ def _distances(
             honest,
             tuple(reply.ask.name for reply in compared),
             asked - len(compared) - yardstick.ended_alike(replies, k),
+            asked,
         )
-        first = judge.compare(found, settings.generator)
+        first = judge.compare(found, settings.seed)
         gathered.results = [first]
         if settings.sequential and first.p_value is not None and first.p_value <= level:
             gathered.notes.append(f"The audit stopped after {asked} of {len(asks)} requests: AUD401 sufficed.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+
+from llm_audit.substitution import judge
 
 
 @dataclass(frozen=True)
@@ -44,4 +45,4 @@ class Settings:
 
     def generator(self, purpose: str) -> np.random.Generator:
         """Random numbers that follow from the seed and from what they are for."""
-        return np.random.default_rng(np.frombuffer(hashlib.sha256(f"{self.seed} {purpose}".encode()).digest(), np.uint32))
+        return judge.generator(self.seed, purpose)

@@ -18,22 +18,10 @@ from llm_audit.substitution import judge
 from llm_audit.substitution.distance import granted, of_tables, places
 from llm_audit.substitution.questions import is_question, is_text
 from llm_audit.substitution.settings import Settings
-from llm_audit.substitution.yardstick import Floats, Progress, Words, silent
+from llm_audit.substitution.yardstick import TRUSTED, Floats, Progress, silent
 
 SHARED = 0.1
 """Share of the questions that must have a token in common at the first place, or tokens cannot be told apart."""
-
-WORDS = Words(
-    null="The endpoint answers as the trusted endpoints do.",
-    variant="trusted answer",
-    assumptions=(
-        "Prompts were dealt at random, those to the endpoint and those on which trusted answers are compared with each other, "
-        "so under the null hypothesis their distances are exchangeable, or the endpoint's smaller.",
-        "The endpoint's machines and software differ from a trusted endpoint no more than trusted answers differ from each "
-        "other: repeats of one endpoint know its own machines only.",
-        "The trusted endpoints served what was promised when they were recorded, and have not been changed since.",
-    ),
-)
 
 
 class Trusted:
@@ -47,7 +35,7 @@ class Trusted:
         AuditError: they cannot be compared with each other, or would show no honest difference.
     """
 
-    words = WORDS
+    words = TRUSTED
     cuts = False
 
     def __init__(self, journals: Sequence[Replay], tokens: int) -> None:
@@ -163,7 +151,7 @@ class Trusted:
         """AUD404 alone: ranks (AUD403) need the model's own log-probabilities of a text."""
         asked = {prompt for prompt, _ in texts}
         recorded = [pair for pair in self._texts if pair[0] in asked]
-        return [judge.same_texts(texts, recorded, settings.generator("permutations"), self.words)]
+        return [judge.same_texts(texts, recorded, settings.seed, self.words)]
 
     def _apart(self, trusted: Reply, other: Reply, k: int) -> float:
         return between_replies(trusted, other, k, self._tokens) if k else between_texts(trusted.text, other.text)

@@ -10,10 +10,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface
 from llm_audit.errors import AuditError
 from llm_audit.results import Draws, Effect, Fact, FailedRequest, Result, Served, Statistic, Substitution, Verdict
+from llm_audit.results.evidence import Change
 from llm_audit.stats import tracking
 from llm_audit.substitution.run import spent
 
@@ -105,7 +107,7 @@ def compare(
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     test: Result | None = None
     if len(after) >= FEWEST:
-        test = _judged(before, after, alpha, seed)
+        test = judged(tracking.table([*before, *after]), len(before), alpha, seed)
     if test is None:
         why = failures[0].reason if failures else "The answers hold no log-probabilities."
         served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
@@ -133,8 +135,9 @@ def compare(
     )
 
 
-def _judged(before: Sequence[Row], after: Sequence[Row], alpha: float, seed: str) -> Result:
-    outcome = tracking.change(before, after, np.random.default_rng(int(seed, 16)))
+def judged(rows: NDArray[np.float64], before: int, alpha: float, seed: str) -> Result:
+    """AUD405 from the rows (n, tokens) of both times, of which so many are of before; see `tracking.table`."""
+    outcome = tracking.moved(rows, before, np.random.default_rng(int(seed, 16)))
     if outcome.p_value <= alpha and outcome.statistic < SMALLEST:
         verdict, then = Verdict.PASS, f"it moved, by less than {SMALLEST} nats, as another replica or batch of the same can do"
     elif outcome.p_value <= alpha:
@@ -157,8 +160,9 @@ def _judged(before: Sequence[Row], after: Sequence[Row], alpha: float, seed: str
         p_value=outcome.p_value,
         p_floor=outcome.p_floor,
         effect=Effect(name="mean absolute change", value=float(outcome.statistic), unit="nats per token"),
-        n=len(before) + len(after),
+        n=len(rows),
         draws=Draws(count=outcome.draws, exceeding=outcome.exceeding, seed=seed),
+        evidence=Change(before=before, rows=tuple(map(tuple, rows.tolist()))),
         assumptions=("Rows of both times are exchangeable under the null hypothesis: spread over time, not of one minute.",),
         method="LT (arXiv 2512.03816): left-censored means, permutation of rows with p = (1 + b)/(1 + B)",
     )

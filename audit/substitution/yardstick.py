@@ -6,7 +6,7 @@ Knows nothing about tests or verdicts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +27,45 @@ class Words(NamedTuple):
     """How sentences speak of a yardstick.
 
     Attributes:
+        name: in reports.
         null: the hypothesis of every test.
         variant: one of the allowed ones.
         assumptions: of the tests of distances.
     """
 
+    name: Literal["local", "trusted"]
     null: str
     variant: str
     assumptions: tuple[str, ...]
+
+
+LOCAL = Words(
+    name="local",
+    null="The endpoint serves the reference model, in one of the allowed precisions.",
+    variant="allowed precision",
+    assumptions=(
+        "Prompts were dealt to endpoint and reference at random, so under the null hypothesis their distances are "
+        "exchangeable, or the endpoint's smaller.",
+        "The endpoint's software (its batching, kernels and caches) moves log-probabilities no more than the coarsest allowed "
+        "precision does.",
+    ),
+)
+
+TRUSTED = Words(
+    name="trusted",
+    null="The endpoint answers as the trusted endpoints do.",
+    variant="trusted answer",
+    assumptions=(
+        "Prompts were dealt at random, those to the endpoint and those on which trusted answers are compared with each other, "
+        "so under the null hypothesis their distances are exchangeable, or the endpoint's smaller.",
+        "The endpoint's machines and software differ from a trusted endpoint no more than trusted answers differ from each "
+        "other: repeats of one endpoint know its own machines only.",
+        "The trusted endpoints served what was promised when they were recorded, and have not been changed since.",
+    ),
+)
+
+WORDS: dict[str, Words] = {words.name: words for words in (LOCAL, TRUSTED)}
+"""By the name that reports store."""
 
 
 class Yardstick(Protocol):

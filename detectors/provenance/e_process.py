@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors.base import Detector, Evidence, Terms
-from llm_audit.detectors.provenance.support import EPSILON, inside
+from llm_audit.detectors.provenance.support import EPSILON, finite, inside
+from llm_audit.results.evidence import Tempering
 from llm_audit.scoring.tokens import RENYI_ORDERS, TokenScores
 from llm_audit.stats import eprocess
 
@@ -29,7 +30,8 @@ def log_e(scores: TokenScores) -> float:
 
 def evidence(scores: TokenScores, terms: Terms) -> Evidence:
     """The p-value is 1 over the largest e-value on the way (Ville)."""
-    found, needed = eprocess.mixture(increments(scores)), -math.log(terms.level)
+    steps, needed = increments(scores), -math.log(terms.level)
+    found = eprocess.mixture(steps)
     outside = int((~inside(scores)).sum())
     sentence = (
         f"The e-value after {len(scores):,} tokens is e^{found.log_e:.2f}, its largest on the way e^{found.log_peak:.2f}; "
@@ -43,7 +45,12 @@ def evidence(scores: TokenScores, terms: Terms) -> Evidence:
             f" Without token {found.dominant + 1} it is e^{found.log_peak_without:.2f}: that points to another tokeniser, "
             "another precision or an edit at this place rather than to another writer."
         )
-    return Evidence(found.log_e, found.p_anytime, found.log_e, sentence, robust, path=found.path)
+    products = np.cumsum(steps, axis=0)
+    peak = products[int(found.path.argmax())] if found.log_peak > 0 else ()
+    stored = Tempering(
+        peak=tuple(map(finite, peak)), end=tuple(map(finite, products[-1])), without=finite(found.log_peak_without)
+    )
+    return Evidence(found.log_e, found.p_anytime, found.log_e, sentence, robust, path=found.path, stored=stored)
 
 
 detector = Detector(

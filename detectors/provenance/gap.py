@@ -6,6 +6,7 @@ import numpy as np
 
 from llm_audit.detectors.base import Detector, Evidence, Terms
 from llm_audit.detectors.provenance.support import inside
+from llm_audit.results.evidence import MartingaleZ
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import concentration
 
@@ -20,7 +21,9 @@ def evidence(scores: TokenScores, terms: Terms) -> Evidence:
     """The martingale z with its normal p-value, and beside it the finite-sample certificate of statistics with no floor."""
     kept = inside(scores)
     if not kept.any():
-        return Evidence(0.0, 1.0, None, "Every token is impossible under these settings; there is no gap to measure.")
+        nothing = MartingaleZ(tokens=0, deviation=0.0, variance=0.0)
+        reason = "Every token is impossible under these settings; there is no gap to measure."
+        return Evidence(0.0, 1.0, None, reason, stored=nothing)
     logprob, entropy, varentropy = (
         column[kept].astype(np.float64) for column in (scores.logprob, scores.entropy, scores.varentropy)
     )
@@ -41,7 +44,9 @@ def evidence(scores: TokenScores, terms: Terms) -> Evidence:
             f"this size needs {_tokens(needed)} for alpha {terms.alpha:g}, and {_tokens(by_z)} by z at the observed variance. "
         )
     sentence += "Neither sees a writer whose cross-entropy under this model equals the model's own entropy."
-    return Evidence(gap, z.p_value, None, sentence)
+    deviation = float(-logprob.sum() - entropy.sum())
+    stored = MartingaleZ(tokens=n, deviation=deviation, variance=float(varentropy.sum()))
+    return Evidence(deviation / n, z.p_value, None, sentence, stored=stored)
 
 
 def _tokens(n: int) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors.base import Detector, Evidence, Terms
-from llm_audit.detectors.provenance.support import null_logprob
+from llm_audit.detectors.provenance.support import finite, null_logprob
+from llm_audit.results.evidence import LikelihoodRatio, Ratio
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import likelihood_ratio
 
@@ -28,7 +29,8 @@ def log_e(scores: TokenScores) -> float:
 def evidence(scores: TokenScores, terms: Terms) -> Evidence:
     """The p-value is 1 over the largest ratio on the way (Ville)."""
     if scores.rivals is None or scores.rivals.shape[1] == 0:
-        return Evidence(0.0, 1.0, 0.0, "No rival was named, or none could be scored; there is nothing to compare with.")
+        reason = "No rival was named, or none could be scored; there is nothing to compare with."
+        return Evidence(0.0, 1.0, 0.0, reason, stored=LikelihoodRatio(peak=None, end=None, without=0.0))
     along = path(scores)
     final, peak, needed = float(along[-1]), max(float(along.max()), 0.0), -math.log(terms.level)
     steps = np.diff(along[: int(along.argmax()) + 1], prepend=0.0)
@@ -43,7 +45,19 @@ def evidence(scores: TokenScores, terms: Terms) -> Evidence:
             f" Without token {strongest + 1} it is e^{peak - steps[strongest]:.2f}: that points to another tokeniser, another "
             "precision or an edit at this place rather than to another writer."
         )
-    return Evidence(final, min(1.0, math.exp(-peak)), final, sentence, robust, path=along)
+    stored = LikelihoodRatio(
+        peak=totals(scores, int(along.argmax())) if peak > 0 else None,
+        end=totals(scores, len(along) - 1),
+        without=finite(peak - steps[strongest]),
+    )
+    return Evidence(final, min(1.0, math.exp(-peak)), final, sentence, robust, path=along, stored=stored)
+
+
+def totals(scores: TokenScores, place: int) -> Ratio:
+    """Log-likelihoods up to and with the token at a place."""
+    assert scores.rivals is not None
+    above = np.cumsum(scores.rivals.astype(np.float64), axis=0)[place]
+    return Ratio(rivals=tuple(map(finite, above)), null=finite(np.cumsum(null_logprob(scores))[place]))
 
 
 detector = Detector(

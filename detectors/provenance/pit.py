@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from llm_audit.detectors.base import Detector, Evidence, Terms
 from llm_audit.detectors.provenance.support import EPSILON, inside
+from llm_audit.results.evidence import Fisher
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import pit
 
@@ -39,7 +40,7 @@ def evidence(scores: TokenScores, terms: Terms) -> Evidence:
         f"Fisher p = {p:.2g}; other forms of the same test, which decide nothing: Kolmogorov-Smirnov "
         f"{pit.kolmogorov_smirnov(u):.2g}, Anderson-Darling {pit.anderson_darling(u):.2g}."
     )
-    p_outside = 1.0
+    p_outside, n_outside, without = 1.0, None, None
     if scores.free_logprob is not None:
         n_outside = int((~inside(scores)).sum())
         p_outside = pit.outside(n_outside, len(u), EPSILON)
@@ -54,7 +55,15 @@ def evidence(scores: TokenScores, terms: Terms) -> Evidence:
         robust = without <= terms.level
         if not robust:
             sentence += f" Without its most surprising token, and with other random numbers, p = {without:.2g}."
-    return Evidence(deviation(scores), p, None, sentence, robust, pit=u)
+    stored = Fisher(
+        tokens=len(u),
+        total=float(-np.log1p(-np.minimum(u, 1 - 2.0**-24)).sum()),
+        impossible=int((u == 1).sum()),
+        outside=n_outside,
+        share=EPSILON,
+        without=without,
+    )
+    return Evidence(deviation(scores), p, None, sentence, robust, pit=u, stored=stored)
 
 
 def _without_the_strongest(scores: TokenScores, draw: int) -> float:

@@ -42,3 +42,8 @@ def rival_logprob(scores: TokenScores) -> Floats:
     kept = np.log1p(-EPSILON) + scores.logprob.astype(np.float64)
     softened: Floats = np.logaddexp(kept, escaped)  # kept is -inf outside, where only the escape is left
     return softened
+
+
+def finite(value: float) -> float | None:
+    """A number for a report, which holds no infinite ones: None instead."""
+    return float(value) if np.isfinite(value) else None

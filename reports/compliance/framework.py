@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from llm_audit.errors import AuditError
 from llm_audit.reports.compliance.model import Framework, LegalDate, Requirement, Selector, Source
-from llm_audit.results.core import Model
+from llm_audit.results.base import Model
 
 FOLDER = Path(__file__).parent
 FRAMEWORKS = tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))

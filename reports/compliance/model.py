@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from llm_audit.results.core import Model, Probability
+from llm_audit.results.base import Model, Probability
 
 VERDICT = re.compile(r"complian|complie|[ck]onform", re.IGNORECASE)
 """Words that would turn evidence into a verdict on the law."""

@@ -25,6 +25,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
 from llm_audit.stats import permutation
 from llm_audit.stats.classification import auroc, tpr_at_fpr
+from tests.membership.readers import infer
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "membership" / "model"
 ALPHAS = (0.05, 0.01, 0.001)
@@ -142,7 +143,7 @@ def sizes(model: Target, never: dict[str, np.ndarray]) -> None:
     unseen = [grammar.document(rng) for _ in range(2000)]
     table = np.array([dataset.features(text, scores) for text, scores in zip(unseen, model.beginnings(unseen), strict=True)])
     report_size("dataset, 50 against 50 documents", [
-        dataset.infer(table[rng.permutation(2000)[:100]], np.arange(100) < 50, rng, 999)[0].p_value for _ in range(2000)
+        infer(table[rng.permutation(2000)[:100]], np.arange(100) < 50, rng, 999)[0].p_value for _ in range(2000)
     ])  # fmt: skip
     found = identifier.find(items([grammar.identified(rng) for _ in range(2000)], "d"))
     report_size("identifier, 2 identifiers, 19 draws each", [

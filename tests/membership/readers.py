@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.membership import dataset
 from llm_audit.membership.target import Target
 from llm_audit.scoring.request import Prompted
 from llm_audit.scoring.tokens import RENYI_ORDERS, TokenScores
+from llm_audit.stats import permutation
 
 TOKEN = 4
 """Characters of a token."""
@@ -72,3 +74,11 @@ def holds(p_values: Sequence[float]) -> bool:
     """Whether no level is exceeded by more than 3.5 standard deviations of the simulation."""
     n = len(p_values)
     return all(share <= alpha + 3.5 * (alpha * (1 - alpha) / n) ** 0.5 for alpha, share in sizes(p_values).items())
+
+
+def infer(
+    values: NDArray[np.float64], labels: NDArray[np.bool_], rng: np.random.Generator, draws: int
+) -> tuple[permutation.Outcome, NDArray[np.bool_]]:
+    """Dataset inference on features (n, k) and labels (n,): the outcome, and which documents were kept for the test."""
+    scores, tested = dataset.scored(values, labels, rng)
+    return permutation.two_sample(scores, labels[tested], rng, draws), tested

@@ -12,7 +12,7 @@ from llm_audit.errors import AuditError
 from llm_audit.membership import dataset
 from llm_audit.membership.collection import Item, collect
 from llm_audit.results import Verdict
-from tests.membership.readers import Reader, holds
+from tests.membership.readers import Reader, holds, infer
 
 WORDS = [f"word{i}" for i in range(300)]
 
@@ -40,7 +40,7 @@ def test_size_under_random_labels_of_features_that_are_correlated_and_heavy_tail
     rng, p_values = np.random.default_rng(1), []
     for _ in range(1000):
         values = rng.standard_t(2, (60, 1)) + rng.standard_normal((60, 5))
-        outcome, _, tested = dataset.infer(values, np.arange(60) < 30, rng, 199)
+        outcome, tested = infer(values, np.arange(60) < 30, rng, 199)
         p_values.append(outcome.p_value)
         assert tested.sum() == 30
     assert holds(p_values)

@@ -133,7 +133,7 @@ def test_a_population_without_long_texts_is_refused() -> None:
 
 def test_a_population_without_this_detector_says_so(small: Population) -> None:
     poorer = Population(small.datasheet, {"AUD101": small.scores["AUD101"]})
-    with pytest.raises(AuditError, match="no scores of the detector log-rank"):
+    with pytest.raises(AuditError, match="no scores of AUD103"):
         poorer.compare(sample_scores(64, np.random.default_rng(0)), DETECTORS[2])
 
 

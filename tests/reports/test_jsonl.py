@@ -11,6 +11,7 @@ from llm_audit.errors import AuditError
 from llm_audit.reports import jsonl, read_report, render_json
 from llm_audit.results import Report
 from tests.reports import factory
+from tests.reports.checks import unsealed
 from tests.reports.test_json import REPORTS
 
 
@@ -25,8 +26,8 @@ def refused(data: bytes) -> str:
 @pytest.mark.parametrize("made", REPORTS)
 def test_the_lines_read_back_as_the_same_report(made: Callable[[], Report]) -> None:
     report = made()
-    assert read_report(jsonl.render(report).encode(), "x") == report
-    assert read_report(render_json(report).encode(), "x") == report
+    assert unsealed(read_report(jsonl.render(report).encode(), "x")) == report
+    assert unsealed(read_report(render_json(report).encode(), "x")) == report
 
 
 def test_a_record_a_document_and_a_last_one() -> None:
@@ -53,7 +54,7 @@ def test_lost_and_repeated_lines() -> None:
     assert "is cut off: the run that wrote it did not end" in refused("".join(lines[:-1]).encode())
     assert "line 6 comes after its last record" in refused("".join([*lines, lines[0]]).encode())
     assert "line 2 is cut off, or no record of ours" in refused("".join([lines[0], lines[1][:40] + "\n", *lines[2:]]).encode())
-    assert read_report("".join(["\n", *lines, "\n\n"]).encode(), "x") == factory.report()
+    assert unsealed(read_report("".join(["\n", *lines, "\n\n"]).encode(), "x")) == factory.report()
 
 
 @pytest.mark.parametrize(
@@ -92,4 +93,4 @@ def test_the_first_field_that_is_wrong_is_named(change: dict[str, object], said:
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:
-    assert read_report(b"\xef\xbb\xbf" + render_json(factory.report()).encode(), "x") == factory.report()
+    assert unsealed(read_report(b"\xef\xbb\xbf" + render_json(factory.report()).encode(), "x")) == factory.report()

@@ -14,6 +14,7 @@ from llm_audit.cli.options import Command, computing_options, fraction_bar, outp
 if TYPE_CHECKING:
     from llm_audit.membership.target import Target
     from llm_audit.results import Fact, Membership
+    from llm_audit.scoring.session import Session
 
 FIELD = click.option(
     "--field", "text_field", default="text", show_default=True, help="Field of JSON lines that holds the text."
@@ -88,10 +89,11 @@ def finish(
     limits: Sequence[str],
     found: int,
     malformed: int,
+    further: Sequence[Session] = (),
 ) -> int:
     """Write and print the report; return the exit code."""
     from llm_audit.manifest import collect
     from llm_audit.membership.evidence import report
 
-    manifest = collect(target.session if target else None, alpha=alpha, rules=rules)
+    manifest = collect(target.session if target else None, alpha=alpha, rules=rules, further=further)
     return publish(report(membership, manifest, limits, found=found, malformed=malformed), outputs, format_, strict)

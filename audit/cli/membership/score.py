@@ -97,7 +97,8 @@ def command(
         def further(name: str | None) -> Target | None:
             return Target(stack.enter_context(scoring_session(name, None, device, offline, no_cache))) if name else None
 
-        material = _material(target, frequencies, further(reference), prefix)
+        others_asked = {"reference": further(reference), "control": further(control)}
+        material = _material(target, frequencies, others_asked["reference"], prefix)
         scores = _chosen(available, material, asked_for=bool(names))
         digest = f"{suspects.digest} {others.digest if others else ''}"
         others_named = {"frequencies": frequencies, "prefix": prefix, "reference": reference, "control": control}
@@ -108,7 +109,7 @@ def command(
         compared = run.compare(suspects, others, seed) if others else suspects
         membership = run.score(
             target, compared, scores, material,
-            alpha=alpha, seed=seed, provenance=provenance, control=further(control),
+            alpha=alpha, seed=seed, provenance=provenance, control=others_asked["control"],
         )  # fmt: skip
     collections = [suspects, *([others] if others else [])]
     return finish(
@@ -116,6 +117,7 @@ def command(
         rules=["AUD300"] * bool(others) + sorted({score.rule for score in scores}),
         limits=(*run.LIMITS_OF_SCORES, *LIMITS),
         found=sum(each.found for each in collections), malformed=sum(len(each.malformed) for each in collections),
+        further=[each.session for each in others_asked.values() if each],
     )  # fmt: skip
 
 

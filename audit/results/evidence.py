@@ -1,0 +1,260 @@
+"""What a p-value was computed from: enough to compute it again without a model.
+
+A closed set of kinds, told apart by `kind`. Each holds the sufficient statistics of one test, not the data: a few numbers a
+document. `llm-audit verify` hands them to the functions that made the p-value. Natural logarithms; None stands for infinity.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from llm_audit.results.base import Model, Probability
+
+Numbers = tuple[float, ...]
+
+
+class Part(Model):
+    """Tokens [start, stop) of a window, and what the detectors said of them, in the population's precision (float32)."""
+
+    start: int = Field(ge=0)
+    stop: int = Field(ge=0)
+    statistics: Numbers = Field(description="of each rule, in the order of `rules`")
+
+
+class Conformal(Model):
+    """Rank among a population's texts at the same place: of one statistic, or of the Cauchy combination of several."""
+
+    kind: Literal["conformal"] = "conformal"
+    population: str
+    digest: str = Field(description="SHA-256 of the population file")
+    rules: tuple[str, ...]
+    weights: Numbers = Field(description="shares of the rules in the combination; empty: one statistic, ranked itself")
+    parts: tuple[Part, ...] = Field(description="of the text, whose p-values are merged")
+    passages: tuple[Part, ...] = Field(default=(), description="of the spans that have a p-value, in their order")
+
+
+class MartingaleZ(Model):
+    """Normal tail of a standardised martingale: z = deviation / sqrt(variance), two-sided."""
+
+    kind: Literal["martingale_z"] = "martingale_z"
+    tokens: int = Field(ge=0, description="that the setting does not exclude; 0: nothing to measure, p = 1")
+    deviation: float | None = Field(description="sum of surprisal minus entropy, nats")
+    variance: float = Field(ge=0, description="sum of varentropy, nats²")
+
+
+class Tempering(Model):
+    """Mixture over exponents of running products: p = 1 / the mixture at its peak."""
+
+    kind: Literal["tempering"] = "tempering"
+    peak: tuple[float | None, ...] = Field(description="log of each product where the mixture is largest; empty: at the start")
+    end: tuple[float | None, ...] = Field(description="log of each product after the last token")
+    without: float | None = Field(description="log of the mixture at the peak without its strongest token")
+
+
+class Ratio(Model):
+    """Mean of some likelihoods over one: log-likelihoods of the text up to a place."""
+
+    rivals: tuple[float | None, ...] = Field(description="None: the rival excludes the text")
+    null: float | None
+
+
+class LikelihoodRatio(Model):
+    """Likelihood ratio along the text: p = 1 / the ratio at its peak."""
+
+    kind: Literal["likelihood_ratio"] = "likelihood_ratio"
+    peak: Ratio | None = Field(description="None: never above its start")
+    end: Ratio | None = Field(description="None: there is no rival")
+    without: float | None = Field(
+        description="log of the ratio at the peak without its strongest token; None: that token makes it infinite"
+    )
+
+
+class Fisher(Model):
+    """Fisher's statistic of the randomised PIT, and the count of tokens outside a truncated setting."""
+
+    kind: Literal["fisher"] = "fisher"
+    tokens: int = Field(ge=1)
+    total: float = Field(description="sum of -log(1 - U) over the tokens, nats")
+    impossible: int = Field(ge=0, description="tokens with U = 1, which make the sum infinite")
+    outside: int | None = Field(description="tokens outside the kept set; None: nothing is truncated")
+    share: float = Field(description="of tokens that may escape the truncation")
+    without: Probability | None = Field(description="median p without the strongest token; None: not asked for")
+
+
+class Drawn(Model):
+    """Rank of the statistic among the draws that the result holds: p = (1 + exceeding) / (1 + count)."""
+
+    kind: Literal["drawn"] = "drawn"
+    effect: Literal["standardised", "gain"] | None = Field(
+        default=None, description="how the effect follows: in standard deviations of the draws, or from their mean"
+    )
+
+
+class Versions(Model):
+    """Permutation of versions within items, repeated from its seed."""
+
+    kind: Literal["versions"] = "versions"
+    table: tuple[Numbers, ...] = Field(description="of each item: the published version first, nats per token")
+    groups: tuple[int, ...] = Field(description="items with one number switch together")
+
+
+class TwoSample(Model):
+    """Permutation of labels over the documents kept for the test, repeated from its seed."""
+
+    kind: Literal["two_sample"] = "two_sample"
+    suspect: int = Field(ge=1, description="documents before they were divided into a half to learn from and one to test")
+    held_out: int = Field(ge=1)
+    scores: Numbers = Field(description="of the documents kept for the test")
+
+
+class RankSum(Model):
+    """Sum of independent ranks, by convolution."""
+
+    kind: Literal["rank_sum"] = "rank_sum"
+    exceeding: tuple[int, ...] = Field(description="of each test: draws at least as large as what was observed")
+    draws: tuple[int, ...]
+    gains: Numbers = Field(description="of each test: what was observed minus the mean of its draws, nats")
+
+
+class Sign(Model):
+    """One of the signs that a gate looks for: draws at least as strong, of all draws."""
+
+    name: str
+    exceeding: int = Field(ge=0)
+    draws: int = Field(ge=1)
+
+
+class Signs(Model):
+    """Bonferroni over the ranks of several signs."""
+
+    kind: Literal["signs"] = "signs"
+    signs: tuple[Sign, ...]
+
+
+class Variant(Model):
+    """Distances from one allowed precision."""
+
+    name: str
+    endpoint: Numbers = Field(description="of the endpoint's answers, in the order asked")
+    honest: Numbers = Field(description="of the reference's own")
+
+
+class OnlineRanks(Model):
+    """Online conformal ranks of distances among honest ones, bet against in turn; the least over variants."""
+
+    kind: Literal["online_ranks"] = "online_ranks"
+    yardstick: Literal["local", "trusted"] = Field(description="a model run here, or recorded answers of trusted endpoints")
+    measure: str = Field(description="what the distances are")
+    unit: str
+    seed: str = Field(description="of ties and intervals")
+    requests: tuple[str, ...]
+    missing: int = Field(ge=0, description="questions without an answer that can be compared")
+    asked: int = Field(ge=0)
+    variants: tuple[Variant, ...]
+
+
+class Exceedance(Model):
+    """How many answers lie beyond every honest one, from the distances of AUD401."""
+
+    kind: Literal["exceedance"] = "exceedance"
+
+
+class RelativeRanks(Model):
+    """Ranks of the endpoint's scores among the reference's, bet against in turn."""
+
+    kind: Literal["relative_ranks"] = "relative_ranks"
+    seed: str
+    scores: Numbers
+    references: tuple[Numbers, ...]
+
+
+class Kernel(Model):
+    """Likeness of the texts of one prompt: `first` of them are the endpoint's, then the reference's."""
+
+    first: int = Field(ge=1)
+    size: int = Field(ge=2)
+    above: Numbers = Field(description="the matrix above its diagonal, row by row")
+
+
+class Discrepancy(Model):
+    """Maximum mean discrepancy, permuted within prompts, repeated from its seed."""
+
+    kind: Literal["discrepancy"] = "discrepancy"
+    yardstick: Literal["local", "trusted"]
+    seed: str
+    prompts: tuple[Kernel, ...]
+
+
+class Change(Model):
+    """Rows of log-probabilities of two occasions, divided anew, repeated from the seed."""
+
+    kind: Literal["change"] = "change"
+    before: int = Field(ge=1, description="rows of the first occasion; the others are of the second")
+    rows: tuple[Numbers, ...]
+
+
+Derivation = Annotated[
+    Conformal
+    | MartingaleZ
+    | Tempering
+    | LikelihoodRatio
+    | Fisher
+    | Drawn
+    | Versions
+    | TwoSample
+    | RankSum
+    | Signs
+    | OnlineRanks
+    | Exceedance
+    | RelativeRanks
+    | Discrepancy
+    | Change,
+    Field(discriminator="kind"),
+]
+"""How a p-value follows from what is stored."""
+
+
+class Deciding(Model):
+    """One exact test under one setting."""
+
+    rule: str
+    evidence: Derivation | None = Field(description="None: that of the test shown, or one that cannot be stored")
+
+
+class Setting(Model):
+    """The tests that decide about a candidate under one of its settings."""
+
+    name: str
+    tests: tuple[Deciding, ...]
+
+
+class Against(Model):
+    """Likelihood of a candidate (or of all outside a set) against another one, under each setting of the latter."""
+
+    candidate: int = Field(description="place of the other one among the candidates")
+    settings: tuple[Ratio, ...]
+
+
+class Settings(Model):
+    """What an attribution with a known prompt rests on: the least refuted of its settings."""
+
+    kind: Literal["settings"] = "settings"
+    settings: tuple[Setting, ...]
+    shown: int = Field(description="the setting whose tests are shown")
+    against: tuple[Against, ...] = Field(default=(), description="this candidate against each other one, where it was asked")
+
+
+class Generations(Model):
+    """What an attribution with an unknown prompt rests on: its rank among the generations of each setting."""
+
+    kind: Literal["generations"] = "generations"
+    settings: tuple[Conformal, ...]
+
+
+class Members(Model):
+    """What a set's e-values rest on: all outside it against each member, and the reverse where it was asked."""
+
+    against: tuple[Against, ...] = Field(description="all outside against each member")
+    outside: tuple[Against, ...] = Field(default=(), description="all members against each one outside")

@@ -1,0 +1,121 @@
+"""What was computed again, what was not, and what came out otherwise. Knows nothing about tests."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+TOLERANCE = 1e-12
+"""Relative: processors differ in the last bits of sums and special functions. Digits beyond it are the content digest's."""
+
+_DIFFERENCES = re.compile(r"\.(statistic|effect|draws|trace)\b")
+"""Fields of numbers that can be small differences of larger ones: there `TOLERANCE` is absolute as well."""
+
+KINDS = {
+    "p_value": "p-values",
+    "p_adjusted": "p-values",
+    "e_value": "e-values",
+    "q_value": "q-values",
+    "p_floor": "smallest possible p-values",
+    "p_upper": "bounds",
+    "lower": "bounds",
+    "upper": "bounds",
+    "verdict": "verdicts",
+    "served": "verdicts",
+    "outcome": "verdicts",
+    "reason": "sentences",
+    "summary": "sentences",
+    "sha256": "digests",
+    "digest": "digests",
+    "content_digest": "digests",
+}
+"""Name of a field -> what it is counted as; all others are "other values"."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A field of the report that does not hold what follows from the others. `stored` and `recomputed` are JSON values."""
+
+    path: str
+    stored: Any
+    recomputed: Any
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """A field that could not be computed again, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass
+class Ledger:
+    """Everything that a verification came to.
+
+    Attributes:
+        recomputed: how many fields of each kind were computed again and agree.
+        mismatches: those that do not.
+        unchecked: those for which something is missing here.
+        draws_only: tests whose draws are too many to store: their counts were checked against the draws that are there.
+        notes: files that are not here, so that their digests were not checked.
+    """
+
+    recomputed: Counter[str] = field(default_factory=Counter)
+    mismatches: list[Mismatch] = field(default_factory=list)
+    unchecked: list[Unchecked] = field(default_factory=list)
+    draws_only: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def same(self, path: str, stored: Any, again: Any, tolerance: float = TOLERANCE) -> None:
+        """Compare a value, or everything in it, with what was computed again."""
+        stored, again = _plain(stored), _plain(again)
+        if isinstance(stored, dict) and isinstance(again, dict):
+            for name in {**again, **stored}:
+                self.same(f"{path}.{name}", stored.get(name), again.get(name), tolerance)
+        elif isinstance(stored, list) and isinstance(again, list) and len(stored) == len(again):
+            for number, (one, other) in enumerate(zip(stored, again, strict=True)):
+                self.same(f"{path}[{number}]", one, other, tolerance)
+        elif _equal(stored, again, tolerance, tolerance if _DIFFERENCES.search(path) else 0.0):
+            if stored is not None:
+                name = path.rsplit(".", 1)[-1].split("[")[0]
+                self.recomputed[KINDS.get(name, "other values")] += 1
+        else:
+            self.mismatches.append(Mismatch(path, stored, again))
+
+    def fields(self, path: str, stored: BaseModel, again: BaseModel, without: Collection[str] = ()) -> None:
+        """Compare all fields of two models of one kind but some."""
+        for name in type(stored).model_fields:
+            if name not in without:
+                self.same(f"{path}.{name}", getattr(stored, name), getattr(again, name))
+
+    def holds(self, path: str, stored: Any, true: bool, reason: str) -> None:
+        """Count a field as right, or name what it contradicts."""
+        if true:
+            self.recomputed[KINDS.get(path.rsplit(".", 1)[-1], "other values")] += 1
+        else:
+            self.mismatches.append(Mismatch(path, _plain(stored), None, reason))
+
+    def cannot(self, path: str, reason: str) -> None:
+        """Note what could not be computed again."""
+        self.unchecked.append(Unchecked(path, reason))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _equal(stored: Any, again: Any, tolerance: float, nothing: float) -> bool:
+    numbers = all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in (stored, again))
+    if numbers and (isinstance(stored, float) or isinstance(again, float)):
+        return math.isclose(stored, again, rel_tol=tolerance, abs_tol=nothing)
+    return bool(stored == again)

@@ -1,0 +1,161 @@
+"""Reports of random audits are never refused: 200 of them, through the JSON that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llm_audit import plan, populations
+from llm_audit.attribution import known
+from llm_audit.attribution.sets import judge_set, summary
+from llm_audit.detectors import find
+from llm_audit.manifest import collect
+from llm_audit.membership import canary, evidence, identifier, order, paired
+from llm_audit.membership.canary import Secret
+from llm_audit.membership.collection import Item
+from llm_audit.membership.paired import Pair
+from llm_audit.populations import Population
+from llm_audit.reports import render_json
+from llm_audit.results import Cost, Membership, Report, Result, Served, Substitution, Verdict
+from llm_audit.scoring.tokens import Decoding
+from llm_audit.substitution import judge
+from llm_audit.testing import sample_scores
+from llm_audit.text import RawText, normalise
+from llm_audit.verify import verify
+from tests.attribution.world import author, draw, laws, scores
+from tests.attribution.world import text as text_of
+from tests.membership.readers import Reader
+from tests.populations.test_population import datasheet
+
+DETECTORS = [detector for detector in find(()) if not detector.hidden_layers]
+EACH = 50
+
+
+@pytest.fixture(scope="module")
+def population(tmp_path_factory: pytest.TempPathFactory) -> Population:
+    rng = np.random.default_rng(0)
+    return populations.build(datasheet(target_n=50), [sample_scores(128, rng, vocabulary=12) for _ in range(99)], DETECTORS)
+
+
+def refused(report: Report) -> list[object]:
+    ledger, _ = verify(render_json(report), Path("/nonexistent"))
+    return [*ledger.mismatches, *ledger.unchecked]
+
+
+def about(alpha: float, population: Population | None = None, **found: object) -> Report:
+    manifest = collect(None, alpha=alpha, rules=(), population=population)
+    documents = found.pop("documents", ())
+    return Report.model_validate(
+        {
+            "question": "?",
+            "manifest": manifest,
+            "coverage": plan.coverage(documents) if documents else evidence_free(),  # type: ignore[arg-type]
+            "documents": documents,
+            "limits": (),
+            **found,
+        }
+    )
+
+
+def evidence_free() -> dict[str, int]:
+    return {"found": 0, "scored": 0, "not_assessable": 0, "unreadable": 0}
+
+
+def test_random_texts(population: Population, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path))
+    populations.save(population)
+    rng = np.random.default_rng(1)
+    for _ in range(EACH):
+        windows = [sample_scores(int(rng.integers(40, 140)), rng, vocabulary=int(rng.integers(5, 20))) for _ in range(3)]
+        raw = RawText("a.txt", "0" * 64, "utf-8", "word " * 2000, 10_000)
+        alpha = float(rng.choice([0.001, 0.01, 0.05, 0.2]))
+        settings = plan.Settings(alpha=alpha, detectors=DETECTORS, population=population)
+        found = [plan.judge((raw, normalise(raw.text), "en"), window, settings) for window in windows]
+        assert refused(about(alpha, population, documents=tuple(found))) == []
+
+
+def test_random_candidates() -> None:
+    rng = np.random.default_rng(2)
+    detectors = find((), null="model")
+    for _ in range(EACH):
+        models = [laws(rng) for _ in range(3)]
+        tokens = draw(models[0], rng, Decoding(top_k=3))
+        decodings = [(Decoding(),), (Decoding(top_k=3), Decoding()), (Decoding(temperature=0.5), Decoding())]
+        names = ["a", "b@top_k=3", "c@temperature=0.5|1"]
+        found = text_of(
+            [author(name, role) for name, role in zip(names, ("sanctioned", "other", "other"), strict=True)],
+            [scores(logits, tokens, each) for logits, each in zip(models, decodings, strict=True)],
+        )
+        alpha = float(rng.choice([0.001, 0.01, 0.2]))
+        judged = known.attributions(found, "", detectors, alpha)
+        sets = [one for role in ("sanctioned", "other") if (one := judge_set(found, role, judged, alpha))]
+        verdict, sentence = summary(judged, sets)
+        document = found.person.model_copy(
+            update={"verdict": verdict, "summary": sentence, "attributions": tuple(judged), "sets": tuple(sets)}
+        )
+        mismatches = [one for one in refused(about(alpha, documents=(document,))) if ".combined" not in str(one)]
+        assert mismatches == []
+
+
+def test_random_collections() -> None:
+    for seed in range(EACH):
+        rng, alpha = np.random.default_rng(seed), 0.05
+        reader = Reader(seed)
+        rows = [f"row {number} {rng.integers(10**9)}" for number in range(12)]
+        pairs = [Pair(f"public {rng.integers(10**9)}", (f"private {rng.integers(10**9)}",), str(n // 2)) for n in range(24)]
+        secrets = [Secret(f"{seed} {n}", 99 + n, 64, "", "2026-01-01") for n in range(2)]
+        ids = [Item(f"see {''.join(rng.choice(list('0123456789abcdef'), 40))}", f"{n}", f"{n}") for n in range(12)]
+        tests = [
+            [order.gate(rows, str(seed)), order.judge(reader, rows, draws=39, shards=1, alpha=alpha, seed=str(seed))],
+            [order.judge(reader, rows, draws=9, shards=2, alpha=alpha, seed=str(seed))],
+            [paired.judge(reader, pairs, draws=999, alpha=alpha, seed=str(seed))],
+            [canary.judge(reader, secrets[:1], alpha)],
+            [canary.judge(reader, secrets, alpha)],
+            [identifier.judge(reader, identifier.find(ids), draws=9, alpha=alpha, seed=str(seed))],
+        ]
+        for each in tests:
+            assert refused(about(alpha, membership=concluded(each))) == []
+
+
+def concluded(tests: Sequence[Result]) -> Membership:
+    return evidence.conclude(
+        tests, deciding=tests[-1].rule, claim="?", units="", n_suspect=1, n_held_out=1, provenance="", facts=(), notes=(),
+        condition="",
+    )  # fmt: skip
+
+
+def test_random_endpoints() -> None:
+    for seed in range(EACH):
+        rng, alpha = np.random.default_rng(seed), 0.01
+        precisions = ("f32", "bf16")
+        endpoint = {name: rng.exponential(rng.choice([1.0, 3.0]), 20) for name in precisions}
+        honest = {name: rng.exponential(1.0, 60) for name in precisions}
+        names = tuple(f"question {n}" for n in range(20))
+        found = judge.Distances("distance", "nats", endpoint, honest, names, int(rng.integers(0, 4)), 24)
+        second, mixture, points = judge.classify(found, alpha)
+        raw = [
+            judge.compare(found, str(seed)),
+            second,
+            judge.rank_uniformity(rng.normal(size=15), rng.normal(size=(15, 10)), str(seed)),
+            judge.same_texts(written(rng), written(rng), str(seed), 199),
+        ]
+        tests = judge.decide(raw, alpha)
+        verdicts = {test.verdict for test in tests}
+        if Verdict.FINDING in verdicts:
+            served, verdict = Served.INCONSISTENT, Verdict.FINDING
+        elif Verdict.PASS in verdicts and found.missing <= 2:
+            served, verdict = Served.CONSISTENT, Verdict.PASS
+        else:
+            served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
+        said = Substitution(
+            verdict=verdict, served=served, summary="", claim="?", endpoint="", model="", allowed=precisions, tests=tests,
+            mixture=mixture, points=points, cost=Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0),
+        )  # fmt: skip
+        assert refused(about(alpha, substitution=said)) == []
+
+
+def written(rng: np.random.Generator) -> list[tuple[str, str]]:
+    return [(f"p{i}", "".join(rng.choice(list("abc"), 12))) for i in range(6) for _ in range(3)]
