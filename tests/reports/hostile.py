@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
-from llm_audit.results import Report
+from llm_audit.results import Membership, Report
 from llm_audit.results.core import Model
-from tests.reports import factory
+from tests.reports import evidenced, factory
 
 LONG = 5000
 
@@ -224,12 +224,21 @@ PAYLOADS = (
 HANDFULS = tuple(PAYLOADS[start::46] for start in range(46))
 """Four at a time, each from another group."""
 
+
+def with_control(found: Membership) -> Membership:
+    """The same with the scores of a control model beside each text."""
+    return found.model_copy(
+        update={"texts": tuple(one.model_copy(update={"control": dict(one.scores)}) for one in found.texts)}
+    )
+
+
 WORLDS: dict[str, Callable[[], Report]] = {
     "detect": lambda: factory.report(factory.finding(), factory.not_assessable(), factory.unreadable()),
     "attribute": lambda: factory.attribution_report(factory.attributed(tokens=20), factory.undecided(tokens=20)),
-    "membership, ordered": factory.membership_report,
-    "membership, shifted": lambda: factory.membership_report(factory.shifted(texts=4)),
+    "membership, ordered": lambda: factory.membership_report(factory.ordered().model_copy(update={"seed": "5"})),
+    "membership, shifted": lambda: factory.membership_report(with_control(factory.shifted(texts=4))),
     "substitution": lambda: factory.substitution_report(factory.inconsistent(requests=12)),
+    "evidence": evidenced.report,
 }
 """Small reports, and yet with every field that takes text filled somewhere."""
 

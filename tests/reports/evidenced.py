@@ -1,0 +1,64 @@
+"""A report with a piece of evidence of every kind, as small as it can be, and a manifest with every field filled."""
+
+from __future__ import annotations
+
+from llm_audit.results import Report
+from llm_audit.results import evidence as e
+from tests.reports import factory
+
+CONFORMAL = e.Conformal(
+    population="essays-en", digest="0" * 64, rules=("AUD101",), weights=(), parts=(e.Part(start=0, stop=64, statistics=(0.1,)),)
+)
+RATIO = e.Ratio(rivals=(-1.0,), null=-2.0)
+AGAINST = e.Against(candidate=0, settings=(RATIO,))
+KINDS: tuple[e.Derivation, ...] = (
+    CONFORMAL,
+    e.MartingaleZ(tokens=1, deviation=0.1, variance=1.0),
+    e.Tempering(peak=(0.1,), end=(0.1,), without=None),
+    e.LikelihoodRatio(peak=RATIO, end=RATIO, without=None),
+    e.Fisher(tokens=1, total=1.0, impossible=0, outside=None, share=0.0, without=None),
+    e.Drawn(effect="gain"),
+    e.Versions(table=((1.0, 2.0),), groups=(0,)),
+    e.TwoSample(suspect=1, held_out=1, scores=(0.1, 0.2)),
+    e.RankSum(exceeding=(1,), draws=(9,), gains=(0.1,)),
+    e.Signs(signs=(e.Sign(name="sorting", exceeding=1, draws=9),)),
+    e.OnlineRanks(
+        yardstick="local", measure="distance", unit="nats", seed="5", requests=("question 1",), missing=0, asked=1,
+        variants=(e.Variant(name="f32", endpoint=(0.1,), honest=(0.1,)),),
+    ),
+    e.Exceedance(),
+    e.RelativeRanks(seed="5", scores=(0.1,), references=((0.1,),)),
+    e.Discrepancy(yardstick="local", seed="5", prompts=(e.Kernel(first=1, size=2, above=(0.1,)),)),
+    e.Change(before=1, rows=((0.1,), (0.2,))),
+)  # fmt: skip
+
+
+def report() -> Report:
+    """Texts of `attribute`, with one result a kind."""
+    document = factory.attributed(tokens=20)
+    tests = tuple(document.combined.model_copy(update={"evidence": kind}) for kind in KINDS) if document.combined else ()
+    settings = e.Settings(settings=(e.Setting(name="T = 1", tests=(e.Deciding(rule="AUD202", evidence=KINDS[2]),)),), shown=0)
+    first, *others = document.attributions
+    attributions = (
+        first.model_copy(update={"evidence": settings}),
+        *(other.model_copy(update={"evidence": e.Generations(settings=(CONFORMAL,))}) for other in others),
+    )
+    members = e.Members(against=(AGAINST,), outside=(AGAINST,))
+    sets = tuple(one.model_copy(update={"evidence": members}) for one in document.sets)
+    made = factory.attribution_report(
+        document.model_copy(update={"results": tests, "attributions": attributions, "sets": sets})
+    )
+    manifest = made.manifest
+    assert manifest.model is not None
+    model = manifest.model.model_copy(update={"files": {"model.safetensors": "0" * 64}})
+    more = {
+        "model": model,
+        "further_models": (model,),
+        "finished": manifest.started,
+        "weights": {"AUD110": "0" * 64},
+        "inputs": {"corpus.txt": "0" * 64},
+        "seeds": ("5",),
+        "policy": "0" * 64,
+        "device": "cpu",
+    }
+    return made.model_copy(update={"manifest": manifest.model_copy(update=more), "content_digest": "0" * 64})
