@@ -30,9 +30,7 @@ def inputs(report: Report, folder: Path, ledger: Ledger) -> None:
         else:
             missing.append(name)
     if missing:
-        ledger.notes.append(
-            f"Not here, so that {'their' if len(missing) > 1 else 'its'} digest was not checked: {_few(missing)}."
-        )
+        ledger.notes.append(f"Inputs that are not here, so that no digest of them was checked: {_few(missing)}.")
 
 
 def models(manifest: Manifest, ledger: Ledger) -> None:
