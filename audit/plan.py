@@ -5,7 +5,7 @@ Each (document, model) is scored once, however many detectors run. Knows nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from llm_audit.detectors.base import Detector
@@ -19,7 +19,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats.combination import benjamini_hochberg, merged_p_value
 from llm_audit.stats.conformal import realised_false_positive_rate, smallest_p_value, upper_p_value
-from llm_audit.text import RawText, Source, Unreadable, View, identify, normalise, read, why_not_prose
+from llm_audit.text import Map, RawText, Source, Unread, View, identify, normalise, read_all, why_not_prose
 
 LONGEST_TEXT = 4_000_000
 """Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
@@ -70,6 +70,7 @@ class Settings:
     detectors: Sequence[Detector]
     population: Population
     keep_text: bool = True
+    text_field: str = "text"
 
 
 def request_for(population: Population, detectors: Sequence[Detector] = ()) -> Request:
@@ -116,7 +117,7 @@ def detect(
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Report:
     """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other."""
-    documents = judge_all([read_text(source) for source in sources], session, settings, progress)
+    documents = judge_all(list(read_texts(sources, settings.text_field)), session, settings, progress)
     return Report(
         question="Was this text machine-generated?",
         manifest=manifest,
@@ -164,16 +165,18 @@ def coverage(documents: Sequence[Document]) -> Coverage:
     )
 
 
-def read_text(source: Source) -> RawText | Document:
-    """Read one input, or say why it cannot be judged."""
-    try:
-        raw = read(source)
-    except Unreadable as error:
-        return unjudged(source.name, Verdict.ERROR, str(error))
-    if len(raw.text) > LONGEST_TEXT:
-        reason = f"The text has {len(raw.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once; split it."
-        return unjudged(raw.name, Verdict.ERROR, reason, raw)
-    return raw
+def read_texts(
+    sources: Sequence[Source], text_field: str = "text", *, strip_markdown: bool = True
+) -> Iterator[RawText | Document]:
+    """Read every text of the inputs, one at a time, or say why it cannot be judged."""
+    for entry in read_all(sources, text_field, strip_markdown=strip_markdown):
+        if isinstance(entry, Unread):
+            yield unjudged(entry.name, Verdict.ERROR, entry.reason)
+        elif len(entry.text) > LONGEST_TEXT:
+            size = f"The text has {len(entry.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once"
+            yield unjudged(entry.name, Verdict.ERROR, f"{size}; split it.", entry)
+        else:
+            yield entry
 
 
 def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
@@ -216,7 +219,7 @@ def unjudged(
         verdict=verdict,
         summary=summary,
         combined=None,
-        notes=notes,
+        notes=(*(raw.notes if raw else ()), *notes),
     )
 
 
@@ -239,7 +242,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
             "Exact conformal combination: each detector's rank p-value, one Cauchy statistic per text (Liu & Xie 2020), and "
             "the rank of this text's statistic among those of the population. Shares: " + _weights(settings.detectors) + "."
         ),
-        spans=_spans(windows, view, settings),
+        spans=_spans(windows, prepared, settings),
     )
     results = []
     for detector in settings.detectors:
@@ -263,7 +266,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         summary=combined.reason,
         combined=combined,
         results=tuple(results),
-        notes=view.notes,
+        notes=(*raw.notes, *view.notes),
         text=raw.text if settings.keep_text else None,
     )
 
@@ -344,8 +347,10 @@ def _reason(verdict: Verdict, p: float, floor: float, strongest: Comparison, cou
     return f"Not unusual enough at alpha {alpha:g}: {compared}. That does not show that a person wrote it."
 
 
-def _spans(windows: Sequence[TokenScores], view: View, settings: Settings) -> tuple[Span, ...]:
+def _spans(windows: Sequence[TokenScores], prepared: Prepared, settings: Settings) -> tuple[Span, ...]:
     """Passages of all windows with their own p-values; the rest of a window, too short to judge, without."""
+    raw, view, _ = prepared
+    places = Map(raw.text, raw.places)
     population = settings.population
     stretches = [(window, stretch) for window in windows for stretch in population.passages(window)]
     compared = [population.compare_all(window, settings.detectors, stretch) for window, stretch in stretches]
@@ -358,6 +363,7 @@ def _spans(windows: Sequence[TokenScores], view: View, settings: Settings) -> tu
             p_floor=smallest_p_value(comparison.n),
             q_value=float(q),
             n=comparison.n,
+            place=places.of(start, end),
         )
         for (window, stretch), comparison, q in zip(stretches, compared, adjusted, strict=True)
         for start, end in [_characters(window[stretch.start : stretch.stop], view)]
@@ -365,7 +371,7 @@ def _spans(windows: Sequence[TokenScores], view: View, settings: Settings) -> tu
     for window in windows:
         if rest := len(window) % PASSAGE:
             start, end = _characters(window[len(window) - rest :], view)
-            spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=0))
+            spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=0, place=places.of(start, end)))
     return tuple(sorted(spans, key=lambda span: span.start))
 
 
