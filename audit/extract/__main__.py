@@ -12,9 +12,18 @@ import os
 import resource
 import sys
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from llm_audit.extract import MEMORY, SECONDS
 from llm_audit.extract.draft import Refused
+
+_KINDS = {
+    "docx": "a Word document",
+    "pdf": "a PDF document",
+    "html": "a web page",
+    "markdown": "Markdown",
+    "parquet": "a Parquet file",
+}
 
 
 def main() -> None:
@@ -23,15 +32,16 @@ def main() -> None:
     _limit(resource.RLIMIT_AS, MEMORY)
     _grant_time()
     kind, *options = sys.argv[1:]
-    for answer in _answers(kind, options):
+    for answer in answers(sys.stdin.buffer, kind, *options):
         sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
         sys.stdout.buffer.flush()
         _grant_time()
 
 
-def _answers(kind: str, options: list[str]) -> Iterator[object]:
+def answers(stream: BinaryIO, kind: str, *options: str) -> Iterator[object]:
+    """What the parser of a kind says of one document; never raises."""
     try:
-        yield from importlib.import_module(f"llm_audit.extract.{kind}").read(sys.stdin.buffer, *options)
+        yield from importlib.import_module(f"llm_audit.extract.{kind}").read(stream, *options)
     except Refused as reason:
         yield {"error": str(reason)}
     except ModuleNotFoundError as error:
@@ -41,7 +51,7 @@ def _answers(kind: str, options: list[str]) -> Iterator[object]:
     except RecursionError:
         yield {"error": "is nested too deeply to read: save it as plain text and try again"}
     except Exception as error:  # whatever a parser raises on a hostile document
-        yield {"error": f"cannot be read: it is damaged, or not what its name or its beginning says ({type(error).__name__})"}
+        yield {"error": f"cannot be read as {_KINDS[kind]}: it is damaged, or something else ({type(error).__name__})"}
 
 
 def _grant_time() -> None:

@@ -20,7 +20,7 @@ from llm_audit.errors import AuditError
 
 LONGEST_LINE = 20_000_000
 
-_MOST_RATIO, _RATIO_FROM = 200, 100_000_000
+_MOST_RATIO, _RATIO_FROM = 200, 20_000_000
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -22,6 +22,7 @@ from llm_audit.text.sources import Source
 
 _LOOKED_AT = 100
 _DELIMITERS = (",", ";", "\t")
+_TOO_LONG = f"is longer than {LONGEST_LINE // 1_000_000} MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +121,12 @@ def _json_lines(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
 def _table(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
     """CSV with a heading, divided by commas, semicolons or tabs. A record over many lines has the number of its first."""
     csv.field_size_limit(LONGEST_LINE)  # for the whole process: nobody else reads CSV
-    cut = False
+    size = 0  # of the record
 
     def decoded() -> Iterator[str]:
-        nonlocal cut
+        nonlocal size
         for line in lines:
-            cut = cut or len(line) > LONGEST_LINE
+            size += len(line)
             yield line.decode(errors="surrogateescape")  # half characters then tell what was no UTF-8
 
     text = decoded()
@@ -134,21 +135,22 @@ def _table(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
     fields = tuple(next(csv.reader([heading], delimiter=delimiter), ()))
     rows = csv.reader(text, delimiter=delimiter)
     while True:
-        number, cut = rows.line_num + 2, False  # the heading was line 1
+        number, size = rows.line_num + 2, 0  # the heading was line 1
         try:
             row = next(rows)
         except StopIteration:
             return
         except csv.Error as error:
+            if size > LONGEST_LINE:
+                yield number, _Fault(f"{_TOO_LONG}, perhaps for a quote that is not closed; what follows is not read")
+                return
             yield number, _Fault(f"is no row of a table ({error})")
             continue
         if row:
-            yield number, _cell(row, fields, text_field, cut)
+            yield number, _Fault(_TOO_LONG) if size > LONGEST_LINE else _cell(row, fields, text_field)
 
 
-def _cell(row: list[str], fields: tuple[str, ...], text_field: str, cut: bool) -> str | _Fault:
-    if cut:
-        return _Fault(f"is longer than {LONGEST_LINE // 1_000_000} MB")
+def _cell(row: list[str], fields: tuple[str, ...], text_field: str) -> str | _Fault:
     if text_field not in fields:
         return _Fault(f"has no field {text_field!r}", fields)
     position = fields.index(text_field)

@@ -89,7 +89,7 @@ def test_a_missing_path_loses_no_other(essays: Path) -> None:
 
 
 def test_a_folder_without_texts(tmp_path: Path) -> None:
-    assert problem(tmp_path) == f"Folder {tmp_path} holds no .txt or .md files."
+    assert problem(tmp_path) == f"Folder {tmp_path} holds no text in a format that can be read."
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
