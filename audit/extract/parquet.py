@@ -27,7 +27,7 @@ def read(stream: BinaryIO, field: str) -> Iterator[list[str | dict[str, str] | N
 
 def _kind(schema: pa.Schema, field: str) -> pa.DataType:
     if schema.names.count(field) != 1:
-        raise Refused(f"has no column {field!r}, only {', '.join(schema.names[:20])}: choose one with --text-field")
+        raise Refused(f"has no column {field!r}, only {', '.join(map(repr, schema.names[:20]))}: choose one with --text-field")
     kind = schema.field(field).type
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not (pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value)):

@@ -84,7 +84,7 @@ def _with_field(records: Iterator[_Record], name: str, text_field: str) -> Itera
     if not waiting:
         raise Unreadable(f"{name} is empty: there is no text to judge.")
     if fields is not None and not isinstance(waiting[-1][1], str):
-        listed = ", ".join(field[:40] for field in fields[:20]) or "records without fields"
+        listed = ", ".join(repr(field[:40]) for field in fields[:20]) or "records without fields"
         raise Unreadable(f"{name} has no field {text_field!r}, only {listed}: choose one with --text-field.")
     yield from waiting
     yield from records
@@ -132,7 +132,11 @@ def _table(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
     text = decoded()
     heading = next(text, "").removeprefix("\ufeff")
     delimiter = max(_DELIMITERS, key=heading.count)
-    fields = tuple(next(csv.reader([heading], delimiter=delimiter), ()))
+    try:
+        fields = tuple(next(csv.reader([heading], delimiter=delimiter), ()))
+    except csv.Error as error:
+        yield 1, _Fault(f"is no heading of a table ({error})")
+        return
     rows = csv.reader(text, delimiter=delimiter)
     while True:
         number, size = rows.line_num + 2, 0  # the heading was line 1
