@@ -5,6 +5,7 @@ Knows nothing about how texts are read.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,7 +26,7 @@ class Map:
         if places:
             self._starts = [place.start for place in places]
         else:
-            self._starts = [0, *(position for position, sign in enumerate(text, start=1) if sign == "\n")]
+            self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def of(self, start: int, end: int) -> str:
         """Where `text[start:end]` stood, as in "line 3" or "page 1, line 30 to page 2, line 4".

@@ -50,11 +50,12 @@ def read_records(source: Source, text_field: str = "text") -> Iterator[RawText |
     has the field, the file as a whole is unread. What cannot be read to its end gives what came before, and then a reason.
     """
     assert source.path is not None
-    place = "row" if source.kind == "parquet" else "line"
+    kind = source.kind
+    place = "row" if kind == "parquet" else "line"
     try:
         with open_file(source.path, source.name) as file:
             for number, found in _with_field(_records(source, file, text_field), source.name, text_field):
-                yield _checked(f"{source.name}:{number}", Place(0, f"{place} {number}"), source.kind, found)
+                yield _checked(f"{source.name}:{number}", Place(0, f"{place} {number}"), kind, found)
     except AuditError as error:
         yield Unread(source.name, str(error))
     except OSError as error:

@@ -175,6 +175,12 @@ def test_html_gives_the_main_text_only(tmp_path: Path) -> None:
     assert raw.notes[0].startswith("Only the main text was read")
 
 
+def test_html_may_declare_what_it_is(tmp_path: Path) -> None:
+    page = b'<?xml version="1.0" encoding="windows-1252"?>\n<html><body><p>' + "A caf\u00e9 \u2013 closed.".encode("cp1252")
+    raw = document(tmp_path, "a.html", page + b"</p></body></html>")
+    assert (raw.text, raw.encoding) == ("A caf\u00e9 \u2013 closed.", "html, cp1252")
+
+
 def test_html_without_its_extra_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "trafilatura.py").write_text("raise ModuleNotFoundError(name='trafilatura')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
