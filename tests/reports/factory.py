@@ -84,7 +84,6 @@ def spans(text: str, p_values: tuple[float | None, ...] = HOT) -> tuple[Span, ..
                 p_floor=None if p is None else 1 / 2000,
                 q_value=q,
                 n=0 if p is None else 1999,
-                place=f"page 7, line {len(found) + 1}",
             )
         )
     return tuple(found)

@@ -176,7 +176,8 @@ def test_html_gives_the_main_text_only(tmp_path: Path) -> None:
 
 
 def test_html_may_declare_what_it_is(tmp_path: Path) -> None:
-    page = b'<?xml version="1.0" encoding="windows-1252"?>\n<html><body><p>' + "A caf\u00e9 \u2013 closed.".encode("cp1252")
+    page = b'<?xml version="1.0" encoding="windows-1252"?>\n<html><head><meta charset="windows-1252"></head><body><p>'
+    page += "A caf\u00e9 \u2013 closed.".encode("cp1252")
     raw = document(tmp_path, "a.html", page + b"</p></body></html>")
     assert (raw.text, raw.encoding) == ("A caf\u00e9 \u2013 closed.", "html, cp1252")
 
