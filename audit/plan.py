@@ -5,7 +5,7 @@ Each (document, model) is scored once, however many detectors run. Knows nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from llm_audit import pictures
@@ -19,7 +19,7 @@ from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.text import RawText, Source, Unreadable, View, identify, normalise, read, why_not_prose
+from llm_audit.text import Map, RawText, Source, Unread, View, identify, normalise, read_all, why_not_prose
 
 LONGEST_TEXT = 4_000_000
 """Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
@@ -56,6 +56,7 @@ class Settings:
     keep_text: bool = True
     keep_tokens: bool = False
     many: bool = False  # texts: pictures of the population for findings only
+    text_field: str = "text"
 
 
 def request_for(population: Population, detectors: Sequence[Detector] = ()) -> Request:
@@ -106,7 +107,7 @@ def detect(
 
     `finished` gets every document as soon as it is judged, in the order of the report.
     """
-    inputs = [read_text(source) for source in sources]
+    inputs = list(read_texts(sources, settings.text_field))
     many = len(inputs) > pictures.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
     documents = judge_all(inputs, session, settings, progress, finished)
@@ -162,16 +163,18 @@ def coverage(documents: Sequence[Document]) -> Coverage:
     )
 
 
-def read_text(source: Source) -> RawText | Document:
-    """Read one input, or say why it cannot be judged."""
-    try:
-        raw = read(source)
-    except Unreadable as error:
-        return unjudged(source.name, Verdict.ERROR, str(error))
-    if len(raw.text) > LONGEST_TEXT:
-        reason = f"The text has {len(raw.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once; split it."
-        return unjudged(raw.name, Verdict.ERROR, reason, raw)
-    return raw
+def read_texts(
+    sources: Sequence[Source], text_field: str = "text", *, strip_markdown: bool = True
+) -> Iterator[RawText | Document]:
+    """Read every text of the inputs, one at a time, or say why it cannot be judged."""
+    for entry in read_all(sources, text_field, strip_markdown=strip_markdown):
+        if isinstance(entry, Unread):
+            yield unjudged(entry.name, Verdict.ERROR, entry.reason)
+        elif len(entry.text) > LONGEST_TEXT:
+            size = f"The text has {len(entry.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once"
+            yield unjudged(entry.name, Verdict.ERROR, f"{size}; split it.", entry)
+        else:
+            yield entry
 
 
 def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
@@ -214,7 +217,7 @@ def unjudged(
         verdict=verdict,
         summary=summary,
         combined=None,
-        notes=notes,
+        notes=(*(raw.notes if raw else ()), *notes),
     )
 
 
@@ -244,7 +247,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
             "Exact conformal combination: each detector's rank p-value, one Cauchy statistic per text (Liu & Xie 2020), and "
             "the rank of this text's statistic among those of the population. Shares: " + _weights(detectors) + "."
         ),
-        spans=_spans(windows, stretches, view, found, population),
+        spans=_spans(windows, stretches, prepared, found, population),
         evidence=found,
     )
     results = []
@@ -281,7 +284,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         summary=combined.reason,
         combined=combined,
         results=tuple(results),
-        notes=view.notes,
+        notes=(*raw.notes, *view.notes),
         text=raw.text if settings.keep_text else None,
         trace=pictures.tokens(scores, view) if settings.keep_tokens else None,
     )
@@ -296,20 +299,22 @@ def _weights(detectors: Sequence[Detector]) -> str:
 def _spans(
     windows: Sequence[TokenScores],
     stretches: Sequence[tuple[TokenScores, Stretch]],
-    view: View,
+    prepared: Prepared,
     found: Conformal,
     population: Population,
 ) -> tuple[Span, ...]:
     """Passages of all windows with their own p-values; the rest of a window, too short to judge, without."""
+    raw, view, _ = prepared
+    places = Map(raw.text, raw.places)
     spans = [
-        Span.model_validate({"start": start, "end": end, **numbers})
+        Span.model_validate({"start": start, "end": end, "place": places.of(start, end), **numbers})
         for (window, stretch), numbers in zip(stretches, passage_numbers(found, population), strict=True)
         for start, end in [_characters(window[stretch.start : stretch.stop], view)]
     ]
     for window in windows:
         if rest := len(window) % PASSAGE:
             start, end = _characters(window[len(window) - rest :], view)
-            spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=0))
+            spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=0, place=places.of(start, end)))
     return tuple(sorted(spans, key=lambda span: span.start))
 
 

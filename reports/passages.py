@@ -19,6 +19,7 @@ class Passage:
     start: int
     end: int
     excerpt: str
+    place: str | None
     p: float | None
     p_floor: float | None
     q: float | None
@@ -43,6 +44,7 @@ def passages(document: Document, alpha: float, excerpt: int = 72) -> list[Passag
             start=span.start,
             end=span.end,
             excerpt=excerpt_of(document.text, span.start, span.end, excerpt),
+            place=span.place,
             p=span.p_value,
             p_floor=span.p_floor,
             q=span.q_value,

@@ -159,7 +159,8 @@ def _print_hottest(found: list[Passage], console: Console, alpha: float) -> None
     table.add_column("passage", overflow="fold")
     for passage in shown:
         numbers = (fmt.p_cell(passage.p, passage.p_floor, alpha), fmt.p_cell(passage.q, None, alpha), fmt.count(passage.n))
-        table.add_row(str(passage.number), *numbers, line(passage.excerpt))
+        place = f" ({passage.place})" if passage.place else ""
+        table.add_row(str(passage.number), *numbers, line(passage.excerpt + place))
     show(console, table, 2)
 
 

@@ -64,7 +64,8 @@ def attribute(
     """Test every candidate on every text; what cannot be tested says why, and stops nothing else."""
     session, human = settings.human
     share = 1 / (len({id(author.session) for author in authors}) + 1)
-    inputs = [_as_put_out(plan.read_text(source)) for source in sources]
+    # Markdown stays as it is: the model wrote the signs too.
+    inputs = [_as_put_out(entry) for entry in plan.read_texts(sources, human.text_field, strip_markdown=False)]
     people = plan.judge_all(inputs, session, human, lambda done: progress(share * done))
     session.release()
     texts = [entry.text for entry in inputs if isinstance(entry, RawText)]
@@ -164,7 +165,8 @@ def _document(text: Text, settings: Settings) -> Document:
 
 
 def _notes(text: Text) -> list[str]:
-    notes = [f"For the candidates the text was scored as it stands. In it: {note}" for note in text.person.notes]
+    found = text.person.notes[len(text.raw.notes) :]
+    notes = [*text.raw.notes, *(f"For the candidates the text was scored as it stands. In it: {note}" for note in found)]
     if text.person.combined is None:
         notes.append(f"The comparison with human writing: {text.person.summary}")
     reached = [

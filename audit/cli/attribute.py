@@ -12,6 +12,7 @@ from llm_audit.cli.options import (
     check_outputs,
     computing_options,
     fraction_bar,
+    input_options,
     publish,
     report_options,
     scoring_session,
@@ -49,6 +50,7 @@ HELP = (
 @click.option("--population", default=None, metavar="NAME", help="Human texts to compare with as well.")
 @click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
               help="Refute a candidate when its p-value is at most this.")  # fmt: skip
+@input_options
 @report_options
 @computing_options
 def command(
@@ -63,6 +65,7 @@ def command(
     format_: str,
     alpha: float,
     no_text: bool,
+    text_field: str,
     strict: bool,
     device: str,
     offline: bool,
@@ -103,6 +106,7 @@ def command(
             alpha=alpha,
             detectors=known_to(people.scores, (), model=human.model.digest, weights=people.datasheet.weights),
             population=people,
+            text_field=text_field,
         )
         settings = Settings(alpha, asked, find((), null="model"), (human, against_people), keep_text=not no_text)
         manifest = collect(

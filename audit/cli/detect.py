@@ -9,6 +9,7 @@ from llm_audit.cli.options import (
     check_outputs,
     classifier_option,
     fraction_bar,
+    input_options,
     own_detectors,
     publish,
     report_options,
@@ -27,6 +28,7 @@ from llm_audit.cli.options import (
     "--population", default=None, metavar="NAME", help="Human texts to compare with (see `llm-audit calibrate show`)."
 )
 @click.option("--detector", "detectors", multiple=True, metavar="NAME", help="Run only this detector; repeatable.")
+@input_options
 @report_options
 @classifier_option
 @scoring_options
@@ -38,6 +40,7 @@ def command(
     population: str | None,
     detectors: tuple[str, ...],
     no_text: bool,
+    text_field: str,
     strict: bool,
     classifier: str | None,
     model: str | None,
@@ -63,7 +66,9 @@ def command(
         plan.check_comparable(session, reference_texts)
         sheet = reference_texts.datasheet
         chosen = known_to(reference_texts.scores, detectors, own=own, model=session.model.digest, weights=sheet.weights)
-        settings = plan.Settings(alpha=alpha, detectors=chosen, population=reference_texts, keep_text=not no_text)
+        settings = plan.Settings(
+            alpha=alpha, detectors=chosen, population=reference_texts, keep_text=not no_text, text_field=text_field
+        )
         manifest = collect(
             session, alpha=alpha, rules=[each.rule for each in settings.detectors], population=settings.population
         )

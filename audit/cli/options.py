@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def input_options(command: Command) -> Command:
+    """The options that say how files are read."""
+    return click.option(
+        "--text-field", default="text", show_default=True, metavar="NAME",
+        help="Where JSON lines, CSV and Parquet files hold their texts.",
+    )(command)  # fmt: skip
+
+
 def computing_options(command: Command) -> Command:
     """The options that choose where to compute, and what may be fetched and kept."""
     for option in (

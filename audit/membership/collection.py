@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from llm_audit.errors import AuditError
-from llm_audit.text import Unreadable, discover, read
+from llm_audit.text import PLAIN, Unreadable, discover, read
 from llm_audit.text.lines import open_lines, parse
 
-_JSON_LINES = (".jsonl", ".jsonl.gz", ".jsonl.xz")
+_JSON_LINES = (".jsonl", ".jsonl.gz", ".jsonl.xz", ".jsonl.zst")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def collect(items: Iterable[Item], found: int | None = None, malformed: Sequence
 
 
 def read_collection(paths: Sequence[str | Path], *, text_field: str = "text") -> Collection:
-    """Read JSON lines (.jsonl, also .gz or .xz), text files, and folders of text files, in this order.
+    """Read JSON lines (.jsonl, also .gz, .xz or .zst), text files, and folders of text files, in this order.
 
     A line has its text in `text_field` and may have `document`, `date` and `group`. The same document name means the same
     document in all files. Texts stay as they are (training data is not normalised) but for "\\r\\n", which becomes "\\n", and
@@ -137,7 +137,7 @@ def _rows(paths: Sequence[str | Path], text_field: str) -> Iterator[tuple[str, s
                 if line.strip():
                     yield f"{path}:{number}", f"Line {number:,} of {path}", parse(line)
             continue
-        for source in discover([str(path)]):
+        for source in discover([str(path)], PLAIN):
             try:
                 yield source.name, source.name, {text_field: read(source).text}
             except Unreadable as error:

@@ -57,6 +57,7 @@ class Span(Model):
     p_floor: Probability | None = Field(description="the smallest p-value that could have come out for this passage")
     q_value: Probability | None = Field(description="Benjamini-Hochberg adjusted over the passages of the document")
     n: int = Field(ge=0, description="reference documents that this passage was compared with")
+    place: str | None = Field(default=None, description="where it stands in the source: 'page 3, line 4 to 9', 'row 17'")
 
 
 class Interval(Model):

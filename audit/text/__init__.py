@@ -1,4 +1,4 @@
-"""Reading texts: which inputs there are, their bytes as text, the normalised view, the language.
+"""Reading texts: which inputs there are, the texts in them, the normalised view, the language.
 
 The input side of `llm-audit detect`. Knows nothing of tokens, models and statistics.
 """
@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from llm_audit.text.decode import Unreadable
 from llm_audit.text.fingerprint import beginning, fingerprints
+from llm_audit.text.inputs import read_all
 from llm_audit.text.language import Language, identify, why_not_prose
-from llm_audit.text.read import RawText, Source, discover, read
+from llm_audit.text.places import Map, Place
+from llm_audit.text.read import RawText, read, read_document
+from llm_audit.text.records import Unread, read_records
+from llm_audit.text.sources import PLAIN, Source, discover
 from llm_audit.text.views import View, normalise
 
 __all__ = [
+    "PLAIN",
     "Language",
+    "Map",
+    "Place",
     "RawText",
     "Source",
+    "Unread",
     "Unreadable",
     "View",
     "beginning",
@@ -23,5 +31,8 @@ __all__ = [
     "identify",
     "normalise",
     "read",
+    "read_all",
+    "read_document",
+    "read_records",
     "why_not_prose",
 ]

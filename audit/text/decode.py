@@ -32,7 +32,7 @@ _CONVERT = "save it as plain text in UTF-8 and try again."
 _FORMATS = (
     (b"%PDF-", "a PDF document"),
     (b"PK\x03\x04", "a Word or OpenDocument file or another zip archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Word document"),
+    (b"\xd0\xcf\x11\xe0", "an old Word document, or one with a password"),
     (b"{\\rtf", "a rich text (RTF) document"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -71,10 +71,14 @@ def decode(data: bytes) -> Decoded:
         if data.startswith(magic):
             raise Unreadable(f"This is {description}, not plain text: {_CONVERT}")
     decoded = _by_mark(data) or _by_zeros(data) or _as_utf8(data) or _as_legacy(data)
-    controls = len(_CONTROL.findall(decoded.text))
-    if "\0" in decoded.text or controls > 0.01 * len(decoded.text):
+    if looks_binary(decoded.text):
         raise _binary()
     return decoded
+
+
+def looks_binary(text: str) -> bool:
+    """Whether a text holds characters that nobody writes: a NUL, or more than 1 % other control characters."""
+    return "\0" in text or len(_CONTROL.findall(text)) > 0.01 * len(text)
 
 
 def _by_mark(data: bytes) -> Decoded | None:

@@ -6,42 +6,81 @@ Knows nothing about what the objects mean.
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
 import lzma
 import re
+import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from llm_audit.errors import AuditError
 
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+LONGEST_LINE = 20_000_000
+
+_MOST_RATIO, _RATIO_FROM = 200, 20_000_000
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def open_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file as they stand, endings included, unpacked if it is called .gz or .xz.
+    """The lines of a file as they stand, endings included, unpacked if it is called .gz, .xz or .zst.
+
+    A longer line than `LONGEST_LINE` bytes is cut off one byte after it: `parse` refuses it, and the others are not lost.
 
     Raises:
-        AuditError: on the way, if the file is missing, cannot be read, or is damaged.
+        AuditError: on the way, if the file is missing, cannot be read, is damaged, or is made to fill the disk when unpacked.
     """
     try:
-        with _OPENERS.get(path.suffix.lower(), Path.open)(path, "rb") as lines:
-            yield from lines
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
-        raise AuditError(f"{path} is damaged ({error}); fetch it again.") from error
+        with path.open("rb") as packed:
+            yield from lines_of(packed, path.suffix, str(path))
     except OSError as error:
         raise AuditError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def lines_of(packed: BinaryIO, suffix: str, name: str) -> Iterator[bytes]:
+    """The same of a file that is open, packed as its suffix says; `name` is for messages."""
+    unpacked, errors = _unpacked(packed, suffix.lower(), name)
+    damage: tuple[type[Exception], ...] = (EOFError, *errors)
+    read, whole = 0, True
+    try:
+        while line := unpacked.readline(LONGEST_LINE + 1):
+            read += len(line)
+            if read > max(_RATIO_FROM, _MOST_RATIO * packed.tell()):
+                raise AuditError(f"{name} unpacks to more than {_MOST_RATIO} times its size, like a bomb: unpack it yourself.")
+            if whole:
+                yield line
+            whole = len(line) <= LONGEST_LINE or line.endswith(b"\n")
+    except damage as error:
+        raise AuditError(f"{name} is damaged ({error}); fetch it again.") from error
+
+
+def _unpacked(packed: BinaryIO, suffix: str, name: str) -> tuple[BinaryIO, tuple[type[Exception], ...]]:
+    """The stream inside, and the errors that mean that it is damaged."""
+    match suffix:
+        case ".gz":
+            return cast(BinaryIO, gzip.open(packed)), (gzip.BadGzipFile, zlib.error)
+        case ".xz":
+            return cast(BinaryIO, lzma.open(packed)), (lzma.LZMAError,)
+        case ".zst":
+            try:
+                zstd = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+            except ModuleNotFoundError as error:
+                raise AuditError(f"{name} needs the package {error.name}: run `pip install 'llm-audit[formats]'`.") from None
+            return zstd.open(packed), (zstd.ZstdError,)
+    return packed, ()
 
 
 def parse(line: bytes) -> dict[str, Any] | str:
     """The JSON object on a line or, to follow "Line 17", why there is none: "is not UTF-8". Never raises.
 
-    A byte order mark is no part of the object. Half a character (a lone surrogate, which JSON can spell) is refused wherever
-    it stands: no such text can be hashed, scored or printed.
+    A byte order mark is no part of the object; of two fields with one name the last counts. Half a character (a lone
+    surrogate, which JSON can spell) is refused wherever it stands: no such text can be hashed, scored or printed.
     """
+    if len(line) > LONGEST_LINE:
+        return f"is longer than {LONGEST_LINE // 1_000_000} MB"
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:

@@ -60,7 +60,7 @@ def folder_without_texts(path: Path) -> None:
 
 UNREADABLE: dict[str, tuple[bytes | Callable[[Path], None], str]] = {
     "missing": (lambda path: None, "No such file"),
-    "folder without texts": (folder_without_texts, "holds no .txt or .md files"),
+    "folder without texts": (folder_without_texts, "holds no text in a format that can be read"),
     "empty": (b"", "is empty"),
     "white space": (" \n\t\r\n\u00a0\u3000\n".encode(), "is empty"),
     "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "a PNG image"),

@@ -36,6 +36,16 @@ def test_a_p_value_comes_with_all_that_it_needs() -> None:
     assert "Smallest possible p: 0.0005. Upper bound of p with 95 % confidence: 0.0018." in text
 
 
+def test_passages_that_stand_out_say_where_they_stand() -> None:
+    document = factory.finding()
+    assert document.combined
+    spans = [span.model_copy(update={"place": f"page 7, line {n}"}) for n, span in enumerate(document.combined.spans, start=1)]
+    placed = document.model_copy(update={"combined": document.combined.model_copy(update={"spans": tuple(spans)})})
+    text = words(factory.report(placed), width=120)
+    assert "(page 7, line 2)" in text
+    assert "(page 7, line 1)" not in text  # it does not stand out
+
+
 def test_heat_is_legible_without_colour() -> None:
     text = printed(factory.report(factory.finding()))
     assert "▁█▂█·▅" in text

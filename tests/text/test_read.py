@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.text import Source, Unreadable, discover, read
+from llm_audit.text import PLAIN, Source, Unreadable, discover, read
 from llm_audit.text.read import MAX_BYTES
 
 
@@ -44,6 +44,41 @@ def test_files_keep_their_order_and_come_once(essays: Path) -> None:
     b, a = essays / "b.txt", essays / "a.md"
     assert names(b, a, b, f"{essays}/sub/../b.txt", essays)[:2] == [str(b), str(a)]
     assert len(names(b, a, b, essays)) == 5
+
+
+def test_a_folder_stands_for_every_format(tmp_path: Path) -> None:
+    kept = ["a.HTM", "b.csv.gz", "c.docx", "d.html", "e.jsonl.zst", "f.jsonl", "g.parquet", "h.pdf", "i.tsv", "j.txt"]
+    for name in [*kept, "x.txt.gz", "x.gz", "x.parquet.gz", "x.json", "x.doc", "x"]:
+        (tmp_path / name).touch()
+    assert names(tmp_path) == [f"{tmp_path}/{name}" for name in kept]
+    assert [source.name for source in discover([str(tmp_path)], PLAIN)] == [f"{tmp_path}/j.txt"]
+
+
+def test_a_pattern_stands_for_what_fits_it(essays: Path) -> None:
+    (essays / "sub" / "deeper").mkdir()
+    (essays / "sub" / "deeper" / "h.md").touch()
+
+    def fitting(pattern: str) -> list[str]:
+        return [str(Path(name).relative_to(essays)) for name in names(essays / pattern)]
+
+    assert fitting("*.md") == ["a.md"]
+    assert fitting("**/*.m*") == ["a.md", "sub/d.markdown", "sub/deeper/h.md"]
+    assert fitting("s?b") == ["sub/c.TXT", "sub/d.markdown", "sub/e.text", "sub/deeper/h.md"]
+    assert fitting("[ab].*") == ["a.md", "b.txt"]
+    assert fitting("*") == ["README", "a.md", "b.txt", "g.py", "sub/c.TXT", "sub/d.markdown", "sub/e.text", "sub/deeper/h.md"]
+    assert "No such file" in problem(essays / "*.pdf")
+    assert "No such file" in problem(essays / "a**b")
+
+
+def test_a_file_called_like_a_pattern_is_that_file(essays: Path) -> None:
+    (essays / "[ab].md").touch()
+    assert names(essays / "[ab].md") == [str(essays / "[ab].md")]
+
+
+def test_t23_links_in_circles_end_under_a_pattern_too(essays: Path) -> None:
+    for name in ("one", "two", "three"):
+        (essays / "sub" / name).symlink_to(essays)
+    assert len(names(essays / "**" / "*.txt")) == 1
 
 
 def test_a_named_file_is_read_whatever_its_suffix(essays: Path) -> None:
@@ -89,7 +124,7 @@ def test_a_missing_path_loses_no_other(essays: Path) -> None:
 
 
 def test_a_folder_without_texts(tmp_path: Path) -> None:
-    assert problem(tmp_path) == f"Folder {tmp_path} holds no .txt or .md files."
+    assert problem(tmp_path) == f"Folder {tmp_path} holds no text in a format that can be read."
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -1,0 +1,99 @@
+"""PDF documents: the lines of each page, without what repeats at its top and bottom."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import pypdf
+
+from llm_audit.extract.draft import Draft, Refused
+
+_REPEATED_FROM = 3  # pages
+_HYPHENATED = re.compile(r"[^\W\d_][-\u00ad]\Z")
+
+_Page = list[tuple[int, str]]  # number and text of each line
+
+
+def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
+    """The text of one document, with "page 3, line 12" as places.
+
+    Words that are hyphenated at the end of a line are put together again; a compound that is broken at its own hyphen loses
+    it. Paragraphs are not told apart: a page only says where letters stand.
+    """
+    reader = pypdf.PdfReader(io.BytesIO(stream.read()))
+    if reader.is_encrypted:
+        raise Refused("is encrypted: save a copy without a password and try again")
+    draft = Draft()
+    pages, failed = _pages(reader)
+    silent = [number for number, page in enumerate(pages, start=1) if not page and number not in failed]
+    repeated = _repeated(pages)
+    hyphenated = 0
+    for (page, number, line), following in _with_next(_lines(pages, repeated)):
+        broken = bool(_HYPHENATED.search(line)) and following[:1].islower()
+        hyphenated += broken
+        draft.add(line[:-1] if broken else line, f"page {page}, line {number}", end="" if broken else "\n")
+    if repeated:
+        draft.notes.append("Left out: headers, footers and page numbers, which repeat from page to page.")
+    if hyphenated:
+        draft.notes.append(f"Joined {hyphenated:,} word{'s' * (hyphenated > 1)} that the end of a line had parted.")
+    for numbers, said in ((silent, "without text, perhaps images"), (failed, "damaged and left out")):
+        if numbers:
+            draft.notes.append(f"{_listed(numbers)}: {said}.")
+    why = (
+        "has no page that can be read" if failed else "has no text, only images or empty pages: recognise its text (OCR) first"
+    )
+    yield draft.answer(why)
+
+
+def _pages(reader: pypdf.PdfReader) -> tuple[list[_Page], list[int]]:
+    """The lines of each page that are not blank, and the numbers of the pages that cannot be read."""
+    pages: list[_Page] = []
+    failed = []
+    for number, page in enumerate(reader.pages, start=1):
+        try:
+            text = page.extract_text()
+        except MemoryError:
+            raise
+        except Exception:  # whatever a hostile page raises costs that page
+            text = ""
+            failed.append(number)
+        lines = (line.strip() for line in text.splitlines())
+        pages.append(list(enumerate(filter(None, lines), start=1)))
+    return pages, failed
+
+
+def _repeated(pages: Sequence[_Page]) -> frozenset[str]:
+    """What the first or last lines of at least three pages, and of half of them, have in common but for numbers."""
+    edges = Counter(edge for page in pages for edge in {_pattern(line) for _, line in (*page[:1], *page[-1:])})
+    enough = max(_REPEATED_FROM, sum(map(bool, pages)) / 2)
+    return frozenset(edge for edge, count in edges.items() if count >= enough)
+
+
+def _pattern(line: str) -> str:
+    return re.sub(r"\d+", "0", line)
+
+
+def _lines(pages: Sequence[_Page], repeated: frozenset[str]) -> Iterator[tuple[int, int, str]]:
+    for page, lines in enumerate(pages, start=1):
+        for position, (number, line) in enumerate(lines):
+            edge = position in (0, len(lines) - 1)
+            if not (edge and _pattern(line) in repeated):
+                yield page, number, line
+
+
+def _with_next(lines: Iterator[tuple[int, int, str]]) -> Iterator[tuple[tuple[int, int, str], str]]:
+    """Each line with the text of the one after it."""
+    current = next(lines, None)
+    while current:
+        following = next(lines, None)
+        yield current, following[2] if following else ""
+        current = following
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    more = f" and {len(numbers) - 10:,} more" if len(numbers) > 10 else ""
+    return f"Page{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers[:10]))}{more}"

@@ -1,0 +1,44 @@
+"""Where the stretches of a text stand in what it was read from: page, paragraph, line or row.
+
+Knows nothing about how texts are read.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """From this character on, up to the next place, the text stood at `name`: "page 3, line 12"."""
+
+    start: int
+    name: str
+
+
+class Map:
+    """The places of one text; of a text without any, its lines."""
+
+    def __init__(self, text: str, places: Sequence[Place] = ()) -> None:
+        self._names = [place.name for place in places]
+        if places:
+            self._starts = [place.start for place in places]
+        else:
+            self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def of(self, start: int, end: int) -> str:
+        """Where `text[start:end]` stood, as in "line 3" or "page 1, line 30 to page 2, line 4".
+
+        A number that alone differs is not said twice: "line 3 to 5".
+        """
+        first, last = self._name(start), self._name(max(start, end - 1))
+        if first == last:
+            return first
+        head, _, number = last.rpartition(" ")
+        return f"{first} to {number if first.rpartition(' ')[0] == head else last}"
+
+    def _name(self, position: int) -> str:
+        index = max(bisect_right(self._starts, position) - 1, 0)
+        return self._names[index] if self._names else f"line {index + 1}"

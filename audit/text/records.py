@@ -1,0 +1,168 @@
+"""Files of many texts: JSON lines, CSV and Parquet, one record at a time, however large the file.
+
+Each record is a text of its own, `essays.jsonl:17`, or says why not: a bad one costs no other. Knows nothing of what the texts
+are for.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+from llm_audit.errors import AuditError
+from llm_audit.text import child
+from llm_audit.text.decode import Unreadable, looks_binary
+from llm_audit.text.lines import LONGEST_LINE, lines_of, parse
+from llm_audit.text.places import Place
+from llm_audit.text.read import RawText, open_file
+from llm_audit.text.sources import Source
+
+_LOOKED_AT = 100
+_DELIMITERS = (",", ";", "\t")
+_TOO_LONG = f"is longer than {LONGEST_LINE // 1_000_000} MB"
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A text that could not be read, and why, in a sentence."""
+
+    name: str
+    reason: str
+
+
+class _Fault(NamedTuple):
+    """Why a record has no text, to follow its name; `fields` are those it has if the wanted one is not among them."""
+
+    reason: str
+    fields: tuple[str, ...] | None = None
+
+
+_Record = tuple[int, str | _Fault]  # the number of its line or row
+
+
+def read_records(source: Source, text_field: str = "text") -> Iterator[RawText | Unread]:
+    """The texts of one file, in order; `source.kind` says how to read it. Holds one record at a time.
+
+    `sha256` and `size` are of the text in UTF-8, so that a text is the same in every format. If none of the first 100 records
+    has the field, the file as a whole is unread. What cannot be read to its end gives what came before, and then a reason.
+    """
+    assert source.path is not None
+    kind = source.kind
+    place = "row" if kind == "parquet" else "line"
+    try:
+        with open_file(source.path, source.name) as file:
+            for number, found in _with_field(_records(source, file, text_field), source.name, text_field):
+                yield _checked(f"{source.name}:{number}", Place(0, f"{place} {number}"), kind, found)
+    except AuditError as error:
+        yield Unread(source.name, str(error))
+    except OSError as error:
+        yield Unread(source.name, f"{source.name} cannot be read ({error.strerror or error}): check the path.")
+
+
+def _checked(name: str, place: Place, kind: str, found: str | _Fault) -> RawText | Unread:
+    if isinstance(found, _Fault):
+        return Unread(name, f"{name} {found.reason}.")
+    if not found.strip():
+        return Unread(name, f"{name} is empty: there is no text to judge.")
+    if looks_binary(found):
+        return Unread(name, f"{name} holds control characters: this is binary data, not text.")
+    data = found.encode()
+    return RawText(name, hashlib.sha256(data).hexdigest(), kind, found, len(data), (place,))
+
+
+def _with_field(records: Iterator[_Record], name: str, text_field: str) -> Iterator[_Record]:
+    """The records; or one error, instead of one for each, if the first of them show that the field is called otherwise."""
+    waiting: list[_Record] = []
+    fields: tuple[str, ...] | None = None
+    for number, found in records:
+        waiting.append((number, found))
+        if isinstance(found, str) or len(waiting) == _LOOKED_AT:
+            break
+        fields = fields or found.fields
+    if not waiting:
+        raise Unreadable(f"{name} is empty: there is no text to judge.")
+    if fields is not None and not isinstance(waiting[-1][1], str):
+        listed = ", ".join(repr(field[:40]) for field in fields[:20]) or "records without fields"
+        raise Unreadable(f"{name} has no field {text_field!r}, only {listed}: choose one with --text-field.")
+    yield from waiting
+    yield from records
+
+
+def _records(source: Source, file: BinaryIO, text_field: str) -> Iterator[_Record]:
+    assert source.path is not None
+    if source.kind == "parquet":
+        return enumerate(map(_parquet_row, child.rows(source.name, file, text_field)), start=1)
+    lines = lines_of(file, source.path.suffix, source.name)
+    return _json_lines(lines, text_field) if source.kind == "jsonl" else _table(lines, text_field)
+
+
+def _parquet_row(answer: str | dict[str, str] | None) -> str | _Fault:
+    if isinstance(answer, str):
+        return answer
+    return _Fault(answer["error"] if answer else "has no text: its value is null")
+
+
+def _json_lines(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        row = parse(line)
+        if isinstance(row, str):
+            yield number, _Fault(row)
+        elif text_field not in row:
+            yield number, _Fault(f"has no field {text_field!r}", tuple(row))
+        else:
+            text = row[text_field]
+            yield number, text if isinstance(text, str) else _Fault(f"has no text in the field {text_field!r}")
+
+
+def _table(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
+    """CSV with a heading, divided by commas, semicolons or tabs. A record over many lines has the number of its first."""
+    csv.field_size_limit(LONGEST_LINE)  # for the whole process: nobody else reads CSV
+    size = 0  # of the record
+
+    def decoded() -> Iterator[str]:
+        nonlocal size
+        for line in lines:
+            size += len(line)
+            yield line.decode(errors="surrogateescape")  # half characters then tell what was no UTF-8
+
+    text = decoded()
+    heading = next(text, "").removeprefix("\ufeff")
+    delimiter = max(_DELIMITERS, key=heading.count)
+    try:
+        fields = tuple(next(csv.reader([heading], delimiter=delimiter), ()))
+    except csv.Error as error:
+        yield 1, _Fault(f"is no heading of a table ({error})")
+        return
+    rows = csv.reader(text, delimiter=delimiter)
+    while True:
+        number, size = rows.line_num + 2, 0  # the heading was line 1
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if size > LONGEST_LINE:
+                yield number, _Fault(f"{_TOO_LONG}, perhaps for a quote that is not closed; what follows is not read")
+                return
+            yield number, _Fault(f"is no row of a table ({error})")
+            continue
+        if row:
+            yield number, _Fault(_TOO_LONG) if size > LONGEST_LINE else _cell(row, fields, text_field)
+
+
+def _cell(row: list[str], fields: tuple[str, ...], text_field: str) -> str | _Fault:
+    if text_field not in fields:
+        return _Fault(f"has no field {text_field!r}", fields)
+    position = fields.index(text_field)
+    if position >= len(row):
+        return _Fault(f"ends before the field {text_field!r}")
+    try:
+        row[position].encode()
+    except UnicodeEncodeError:
+        return _Fault("is not UTF-8")
+    return row[position]
