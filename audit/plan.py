@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
+from llm_audit.inspection import AS_GIVEN_RULE, ASSUMPTION_AS_GIVEN, METHOD_AS_GIVEN, inspect
 from llm_audit.populations import MINIMUM_TOKENS, Population
 from llm_audit.populations.population import PASSAGE, Comparison
 from llm_audit.results import Coverage, Document, FalsePositiveRate, Manifest, Report, Result, Share, Span, Statistic, Verdict
@@ -19,7 +20,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats.combination import benjamini_hochberg, merged_p_value
 from llm_audit.stats.conformal import realised_false_positive_rate, smallest_p_value, upper_p_value
-from llm_audit.text import RawText, Source, Unreadable, View, identify, normalise, read, why_not_prose
+from llm_audit.text import RawText, Source, Unreadable, View, find_marks, identify, normalise, read, why_not_prose
 
 LONGEST_TEXT = 4_000_000
 """Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
@@ -134,12 +135,19 @@ def judge_all(
 ) -> list[Document]:
     """Judge what could be read; what could not stays as it is."""
     check_comparable(session, settings.population)
+    inspected = [inspect(entry) for entry in inputs]
     prepared = [entry if isinstance(entry, Document) else prepare(entry, settings) for entry in inputs]
-    scorable = [entry for entry in prepared if not isinstance(entry, Document)]
-    scores = session.score(
-        [view.text for _, view, _ in scorable], request_for(settings.population, settings.detectors), progress
-    )
-    return [entry if isinstance(entry, Document) else judge(entry, next(scores), settings) for entry in prepared]
+    both = list(zip(prepared, inspected, strict=True))
+    texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]
+    scores = session.score(texts, request_for(settings.population, settings.detectors), progress)
+    documents = []
+    for entry, found in both:
+        as_given: list[Result] = []
+        if not isinstance(entry, Document):
+            entry = judge(entry, next(scores), settings)
+            as_given = [result for _ in found.given for result in judge_as_given(next(scores), settings)]
+        documents.append(found.added_to(entry, as_given))
+    return documents
 
 
 def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[str, ...]:
@@ -178,7 +186,7 @@ def read_text(source: Source) -> RawText | Document:
 
 def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
     """Normalise one text, or say why it cannot be judged."""
-    view = normalise(raw.text)
+    view = normalise(raw.text, find_marks(raw.text))
     if not view.text:
         return unjudged(raw.name, Verdict.NOT_ASSESSABLE, "The text is empty once white space is set aside.", raw)
     if no_prose := why_not_prose(view.text):
@@ -266,6 +274,20 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         notes=view.notes,
         text=raw.text if settings.keep_text else None,
     )
+
+
+def judge_as_given(scores: TokenScores, settings: Settings) -> list[Result]:
+    """The same combination on a text as it was tampered with; nothing if it is too short.
+
+    For comparison only: the verdict rests on the normalised text, since no text of the population was tampered with.
+    """
+    windows = [window for window in scores.windows() if len(window) >= MINIMUM_TOKENS]
+    if not windows:
+        return []
+    comparisons = [settings.population.compare_all(window, settings.detectors) for window in windows]
+    result = _result(comparisons, settings, AS_GIVEN_RULE, "Text as given", METHOD_AS_GIVEN, exact_tail=False)
+    reason = f"For comparison, no verdict rests on it. {result.reason}"
+    return [result.model_copy(update={"reason": reason, "assumptions": (ASSUMPTION_AS_GIVEN,)})]
 
 
 def _weights(detectors: Sequence[Detector]) -> str:

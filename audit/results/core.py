@@ -119,7 +119,9 @@ class Result(Model):
     )
     population: Population | None = None
     false_positive_rate: FalsePositiveRate | None = None
-    n: int | None = Field(default=None, description="tokens judged; of a collection: independent units")
+    n: int | None = Field(
+        default=None, description="tokens judged; of integrity rules: characters; of a collection: independent units"
+    )
     effect: Effect | None = None
     draws: Draws | None = Field(default=None, description="of permutation and rank tests")
     spans: tuple[Span, ...] = ()

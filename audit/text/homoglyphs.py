@@ -47,12 +47,9 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
     TNFα and IFNγ are left alone, and texts written in another alphabet altogether: their Latin letters, which some Bulgarian
     sites print, imitate Cyrillic ones.
     """
-    if text.isascii() or not _OTHER.search(text):
+    if text.isascii() or not _OTHER.search(text) or _in_another_alphabet(text):
         return
     table = _imitated()
-    # Letters that imitate nothing show what a text is written in, however many of its other letters were replaced.
-    if sum(letter not in table for letter in _OTHER.findall(text)) > len(_LATIN.findall(text)):
-        return
     words = list(_WORD.finditer(text))
     for position, match in enumerate(words):
         word = match[0]
@@ -69,3 +66,38 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
         twins = [(match.start() + index, table[word[index]]) for index in others if word[index] in table]
         if latin >= len(others) or len(twins) == len(others):
             yield from twins
+
+
+def latin_lookalikes(text: str) -> Iterator[int]:
+    """Positions of the opposite: Latin letters that imitate Cyrillic or Greek ones, in texts written in those alphabets.
+
+    A row of three or more at the edge of a word is a Latin word that lost its space, as in "SpaceXзапусна", and left alone.
+    """
+    if text.isascii() or not _in_another_alphabet(text):
+        return
+    for match in _MIXED.finditer(text):
+        imitable = _imitable()[match.lastgroup]
+        letters = [found.start() for found in _LATIN.finditer(match[0])]
+        mixed = 0 < len(letters) < len(match[0]) and _OTHER.search(match[0])
+        if mixed and all(match[0][index] in imitable for index in letters) and not _GLUED.search(match[0]):
+            yield from (match.start() + index for index in letters)
+
+
+_MIXED = regex.compile(r"(?P<Cyrillic>[\p{Latin}\p{Cyrillic}\p{M}]{2,}+)|(?P<Greek>[\p{Latin}\p{Greek}\p{M}]{2,}+)")
+_GLUED = regex.compile(r"^\P{Latin}*+\p{Latin}{3,}+\P{Latin}*+$")
+
+
+@cache
+def _imitable() -> dict[str, frozenset[str]]:
+    """Alphabet -> the Latin letters that some letter of it looks like."""
+    table = _imitated().items()
+    return {
+        script: frozenset(twin for letter, twin in table if regex.match(rf"\p{{{script}}}", letter))
+        for script in ("Cyrillic", "Greek")
+    }
+
+
+def _in_another_alphabet(text: str) -> bool:
+    """Letters that imitate nothing show what a text is written in, however many of its other letters were replaced."""
+    table = _imitated()
+    return sum(letter not in table for letter in _OTHER.findall(text)) > len(_LATIN.findall(text))
