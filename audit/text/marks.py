@@ -88,7 +88,7 @@ def _block(text: str, begun: re.Match[str], ended: re.Match[str]) -> Wrapper:
     from c2pa_text import DATA_URI_PREFIX, decode_data_uri, validate_manifest
 
     start, end, reference = begun.start(), ended.end(), text[begun.end() : ended.start()].strip()
-    if not reference or len(reference.split()) > 1:
+    if not reference.isascii() or len(reference.split()) != 1:
         # What stands between two quoted delimiters is text, and may be all of it.
         return Wrapper("block", *begun.span(), None, defect="holds no manifest and no address")
     if not reference.startswith(DATA_URI_PREFIX):
