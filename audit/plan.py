@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 from llm_audit import pictures
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
+from llm_audit.inspection import AS_GIVEN_RULE, METHOD_AS_GIVEN, for_comparison, inspect
 from llm_audit.populations import MINIMUM_TOKENS, Population
 from llm_audit.populations.population import PASSAGE, Stretch, alone
 from llm_audit.populations.verdict import conformal_result, passage_numbers
-from llm_audit.results import Coverage, Document, Manifest, Report, Share, Span, Statistic, Verdict
+from llm_audit.results import Coverage, Document, Manifest, Report, Result, Share, Span, Statistic, Verdict
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.text import Map, RawText, Source, Unread, View, identify, normalise, read_all, why_not_prose
+from llm_audit.text import Map, RawText, Source, Unread, View, find_marks, identify, normalise, read_all, why_not_prose
 
 LONGEST_TEXT = 4_000_000
 """Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
@@ -129,14 +130,18 @@ def judge_all(
 ) -> list[Document]:
     """Judge what could be read; what could not stays as it is. See `detect`."""
     check_comparable(session, settings.population)
+    inspected = [inspect(entry) for entry in inputs]
     prepared = [entry if isinstance(entry, Document) else prepare(entry, settings) for entry in inputs]
-    scorable = [entry for entry in prepared if not isinstance(entry, Document)]
-    scores = session.score(
-        [view.text for _, view, _ in scorable], request_for(settings.population, settings.detectors), progress
-    )
+    both = list(zip(prepared, inspected, strict=True))
+    texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]
+    scores = session.score(texts, request_for(settings.population, settings.detectors), progress)
     documents = []
-    for entry in prepared:
-        documents.append(entry if isinstance(entry, Document) else judge(entry, next(scores), settings))
+    for entry, found in both:
+        as_given: list[Result] = []
+        if not isinstance(entry, Document):
+            entry = judge(entry, next(scores), settings)
+            as_given = [result for _ in found.given for result in judge_as_given(next(scores), settings)]
+        documents.append(found.added_to(entry, as_given))
         finished(documents[-1])
     return documents
 
@@ -179,7 +184,7 @@ def read_texts(
 
 def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
     """Normalise one text, or say why it cannot be judged."""
-    view = normalise(raw.text)
+    view = normalise(raw.text, find_marks(raw.text))
     if not view.text:
         return unjudged(raw.name, Verdict.NOT_ASSESSABLE, "The text is empty once white space is set aside.", raw)
     if no_prose := why_not_prose(view.text):
@@ -288,6 +293,29 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         text=raw.text if settings.keep_text else None,
         trace=pictures.tokens(scores, view) if settings.keep_tokens else None,
     )
+
+
+def judge_as_given(scores: TokenScores, settings: Settings) -> list[Result]:
+    """The same combination on a text as it was tampered with; nothing if it is too short.
+
+    For comparison only: the verdict rests on the normalised text, since no text of the population was tampered with.
+    """
+    windows = [window for window in scores.windows() if len(window) >= MINIMUM_TOKENS]
+    if not windows:
+        return []
+    population, detectors = settings.population, settings.detectors
+    found = population.evidence(detectors, [population.measure(window, detectors) for window in windows])
+    result = conformal_result(
+        [population.judge(found, part) for part in found.parts],
+        population,
+        settings.alpha,
+        rule=AS_GIVEN_RULE,
+        name="Text as given",
+        method=METHOD_AS_GIVEN,
+        exact_tail=False,
+        evidence=found,
+    )
+    return [for_comparison(result)]
 
 
 def _weights(detectors: Sequence[Detector]) -> str:

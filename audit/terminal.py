@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-# C0 (but tab and newline), DEL, C1, bidirectional controls and isolates, line/paragraph separators, lone surrogates.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# C0 (but tab and newline), DEL, C1, bidirectional controls and isolates, line/paragraph separators, lone surrogates; and what
+# is never seen and no part of any script: zero-width spaces, tags.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def terminal_safe(text: str) -> str:

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors.base import Detector, Terms
+from llm_audit.detectors.integrity.base import IntegrityRule, examine
 from llm_audit.detectors.membership.base import MembershipScore, Passes
+from llm_audit.results import Verdict
 from llm_audit.scoring.frequencies import Frequencies
 from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, TokenScores
 
@@ -185,6 +187,27 @@ def check_membership_score(score: MembershipScore) -> None:
         unlikely = dataclasses.replace(likely, logprob=(likely.logprob - 3 * (rng.random(200) < 1 / 3)).astype(np.float32))
         higher += score.statistic(passes) > score.statistic(passes._replace(scores=unlikely))
     assert higher >= 45, f"{score.name} is not higher for text that the model finds likelier"
+
+
+def check_integrity_rule(rule: IntegrityRule, odd: str) -> None:
+    """Raise AssertionError, with a sentence, if an integrity rule breaks the contract.
+
+    Checked: metadata for the reader; nothing found in an empty text and in plain prose; a finding in the text `odd`, the same
+    each time, with its characters in order and named visibly; and nothing left to find once they are taken out.
+    """
+    for name in ("name", "title", "noun", "null", "method"):
+        assert getattr(rule, name).strip(), f"{rule.rule} has no {name}"
+    for plain in ("", "It is a truth universally acknowledged, that 1 man in 2 must be in want of a wife."):
+        assert not rule.look(plain).places, f"{rule.rule} finds something in plain prose"
+    found = rule.look(odd)
+    assert rule.look(odd) == found, f"{rule.rule} finds two things in the same text"
+    assert list(found.places) == sorted(set(found.places)), f"{rule.rule} names its characters out of order, or twice"
+    assert all(0 <= place < len(odd) for place in found.places), f"{rule.rule} names places outside of the text"
+    result = examine(rule, odd)
+    assert result.verdict is Verdict.FINDING, f"{rule.rule} finds nothing odd in the text that it was given for that"
+    assert result.reason.isprintable(), f"{rule.rule} prints the characters that it should name"
+    rest = "".join(character for place, character in enumerate(odd) if place not in set(found.places))
+    assert examine(rule, rest).verdict is Verdict.PASS, f"{rule.rule} finds more once what it named is taken out"
 
 
 def _passes(scores: TokenScores, rng: np.random.Generator) -> Passes:

@@ -18,6 +18,8 @@ from llm_audit.results.canonical import content_digest
 _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 _NUMBERS = re.compile(r"\[\n\s*((?:(?:-?\d[\d.e+-]*|null),?\s+)+)\]")
 """A list of numbers: on one line it takes a third of the space. No string holds a line break, so that none looks like it."""
+# What Python calls printable and nobody sees: variation selectors, fillers, joiners of graphemes.
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
 class _Complete(GenerateJsonSchema):
@@ -66,7 +68,7 @@ def schema() -> str:
 
 def _escaped(match: re.Match[str]) -> str:
     character = match[0]
-    if character.isprintable():
+    if character.isprintable() and not _UNSEEN.match(character):
         return character
     escape = json.dumps(character)[1:-1]
     return f"\\{escape}" if "\ud800" <= character <= "\udfff" else escape

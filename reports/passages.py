@@ -31,7 +31,8 @@ class Passage:
 def judged_by(document: Document) -> Result | None:
     """The result whose passages are shown: the combined one, or else the first detector that has any."""
     results = (*([document.combined] if document.combined else []), *document.results)
-    return next((result for result in results if result.spans), None)
+    # The spans of integrity rules are characters.
+    return next((result for result in results if result.spans and result not in document.integrity), None)
 
 
 def passages(document: Document, alpha: float, excerpt: int = 72) -> list[Passage]:

@@ -14,7 +14,7 @@ from llm_audit.reports.figures import crossing
 from llm_audit.reports.membership_terminal import print_membership
 from llm_audit.reports.passages import Passage, judged_by, passages
 from llm_audit.reports.substitution_terminal import print_substitution
-from llm_audit.results import Attribution, Authorship, Document, Report, Result, SetAttribution, Trace
+from llm_audit.results import Attribution, Authorship, Document, Report, Result, SetAttribution, Trace, Verdict
 from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
@@ -69,15 +69,17 @@ def _print_document(document: Document, alpha: float, console: Console) -> None:
     console.print(Text.assemble(found, "  ", one_line(document.name)))
     say(console, document.summary, indent=2)
     result = document.combined
+    if result and result.reason != document.summary:
+        say(console, result.reason, indent=2)
     if document.verdict in fmt.NOT_JUDGED:
-        if result and result.reason != document.summary:
-            say(console, result.reason, indent=2)
         say(console, "No statement is made about this document. It has neither passed nor failed.", indent=2)
     if result and result.p_value is not None:
         _print_number(result, alpha, console)
-    if any(detector.p_value is not None for detector in document.results):
-        _print_detectors(document.results, alpha, console)
+    detectors = tuple(found for found in document.results if found not in document.integrity)
+    if any(detector.p_value is not None for detector in detectors):
+        _print_detectors(detectors, alpha, console)
     _print_passages(document, alpha, console)
+    _print_integrity(document, console)
     for note in document.notes:
         say(console, f"Note: {note}", indent=2)
     console.print()
@@ -123,6 +125,24 @@ def _print_detectors(results: tuple[Result, ...], alpha: float, console: Console
     for result in results:
         if result.shares:
             say(console, f"What moved {result.rule}: {fmt.shares(result, SHARES_SHOWN)}.", indent=2, style="dim")
+
+
+def _print_integrity(document: Document, console: Console) -> None:
+    """What the characters of a text are; the rules without a finding in one line, unless they have something to say."""
+    from rich.text import Text
+
+    quiet = [found for found in document.integrity if found.verdict is Verdict.PASS and not found.spans]
+    if document.integrity:
+        console.print()
+    for found in document.integrity:
+        if found not in quiet:
+            heading = label(fmt.LABELS[found.verdict], STYLES[found.verdict], console)
+            show(console, Text.assemble(heading, f"  {found.rule} ", line(found.name), overflow="fold"), 2)
+            say(console, found.reason, indent=4)
+            say(console, f"Normal: {found.null}", indent=4, style="dim")
+    if quiet:
+        names = ", ".join(f"{found.name.lower()} ({found.rule})" for found in quiet)
+        say(console, f"Looked for and not found: {names}.", indent=2, style="dim")
 
 
 def _print_passages(document: Document, alpha: float, console: Console) -> None:
@@ -182,6 +202,9 @@ def _print_attributed(document: Document, alpha: float, console: Console) -> Non
         say(console, document.combined.reason, indent=2)
         if document.combined.p_value is not None:
             _print_number(document.combined, alpha, console)
+        if compared := tuple(found for found in document.results if found not in document.integrity):
+            _print_detectors(compared, alpha, console)
+    _print_integrity(document, console)
     for note in document.notes:
         say(console, f"Note: {note}", indent=2)
     console.print()

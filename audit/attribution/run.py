@@ -16,10 +16,11 @@ from llm_audit.attribution.text import Author, Scores, Text, under
 from llm_audit.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
-from llm_audit.results import Document, Manifest, Report
+from llm_audit.inspection import AS_GIVEN_RULE, marks_of, of_tampering
+from llm_audit.results import Document, Manifest, Mark, Report
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
-from llm_audit.text import RawText, Source
+from llm_audit.text import RawText, Source, find_marks, without_marks
 
 __all__ = ["REFERENCE_REQUEST", "Author", "Settings", "attribute", "one_line_ending", "under"]
 
@@ -65,14 +66,17 @@ def attribute(
     session, human = settings.human
     share = 1 / (len({id(author.session) for author in authors}) + 1)
     # Markdown stays as it is: the model wrote the signs too.
-    inputs = [_as_put_out(entry) for entry in plan.read_texts(sources, human.text_field, strip_markdown=False)]
+    read = list(plan.read_texts(sources, human.text_field, strip_markdown=False))
+    inputs = [_as_put_out(entry) for entry in read]
     people = plan.judge_all(inputs, session, human, lambda done: progress(share * done))
     session.release()
     texts = [entry.text for entry in inputs if isinstance(entry, RawText)]
     scored = iter(_score(authors, texts, settings, lambda done: progress(share + (1 - share) * done)))
     documents = [
-        entry if isinstance(entry, Document) else _document(Text(entry, person, authors, next(scored)), settings)
-        for entry, person in zip(inputs, people, strict=True)
+        entry
+        if isinstance(entry, Document)
+        else _document(Text(entry, person, authors, next(scored)), marks_of(original), settings)
+        for original, entry, person in zip(read, inputs, people, strict=True)
     ]
     return Report(
         question="Who wrote this text?",
@@ -84,11 +88,14 @@ def attribute(
 
 
 def _as_put_out(entry: RawText | Document) -> RawText | Document:
-    """The text as it stands, every character of it, because the model put it out; but for the line endings at its end.
+    """The text as it stands, every character of it, because the model put it out; but for marks and line endings at its end.
 
-    Editors add one there. Without them a text is a beginning of what was written, and no less drawn from the model.
+    Marks are added afterwards. Editors add line endings; without them a text is a beginning of what was written, and no less
+    drawn from the model.
     """
-    return entry if isinstance(entry, Document) else replace(entry, text=one_line_ending(entry.text).rstrip("\n"))
+    if isinstance(entry, Document):
+        return entry
+    return replace(entry, text=one_line_ending(without_marks(entry.text, find_marks(entry.text))).rstrip("\n"))
 
 
 def one_line_ending(text: str) -> str:
@@ -137,8 +144,8 @@ def _request(settings: Settings, session: Session) -> Request:
     return Request(Windowing(min(LONGEST, context_length(session.model.config) - 1), first_only=True))
 
 
-def _document(text: Text, settings: Settings) -> Document:
-    """Every candidate, every set, and one sentence."""
+def _document(text: Text, marks: tuple[Mark, ...], settings: Settings) -> Document:
+    """Every candidate, every set, and one sentence; and what is odd about the characters."""
     alpha, detectors = settings.alpha, settings.detectors
     if settings.prompt is None:
         judged = [unknown.attribution(text, number, detectors, alpha) for number in range(len(text.authors))]
@@ -147,6 +154,8 @@ def _document(text: Text, settings: Settings) -> Document:
     sets = [one for role in ("sanctioned", "other") if (one := judge_set(text, role, judged, alpha))]
     verdict, sentence = summary(judged, sets)
     raw, person = text.raw, text.person
+    if person.tampering:
+        sentence += f" {of_tampering(person)}"
     return Document(
         name=raw.name,
         sha256=raw.sha256,
@@ -157,9 +166,11 @@ def _document(text: Text, settings: Settings) -> Document:
         verdict=verdict,
         summary=sentence,
         combined=person.combined,
+        results=(*(result for result in person.results if result.rule == AS_GIVEN_RULE), *person.integrity),
         attributions=tuple(judged),
         sets=tuple(sets),
-        notes=tuple(_notes(text)),
+        marks=marks,
+        notes=(*_notes(text), *(mark.reason for mark in marks)),
         text=raw.text if settings.keep_text else None,
     )
 

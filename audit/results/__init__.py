@@ -20,7 +20,7 @@ from llm_audit.results.core import (
     Statistic,
     Verdict,
 )
-from llm_audit.results.documents import Attribution, Authorship, Document, SetAttribution, Tokens, Trace
+from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
 from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation
 from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Report
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
@@ -42,6 +42,7 @@ __all__ = [
     "Histogram",
     "Interval",
     "Manifest",
+    "Mark",
     "Membership",
     "Model",
     "ModelIdentity",

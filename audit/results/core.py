@@ -122,7 +122,9 @@ class Result(Model):
     )
     population: Population | None = None
     false_positive_rate: FalsePositiveRate | None = None
-    n: int | None = Field(default=None, description="tokens judged; of a collection: independent units")
+    n: int | None = Field(
+        default=None, description="tokens judged; of integrity rules: characters; of a collection: independent units"
+    )
     histogram: Histogram | None = Field(default=None, description="the statistic over the population, for the picture")
     log_e: tuple[float, ...] = Field(
         default=(), description="logarithm of the e-process after each independent unit, in their order, for the picture"

@@ -73,6 +73,22 @@ class SetAttribution(Model):
     evidence: Members | None = Field(default=None, description="what the e-value follows from")
 
 
+class Mark(Model):
+    """A provenance mark in a text. Evidence of origin only if its signature is valid, and its signer trusted."""
+
+    kind: Literal["c2pa_selectors", "c2pa_block"] = Field(description="C2PA 2.4, A.8 and A.9")
+    start: int = Field(ge=0, description="in characters of the text as read, like `end`")
+    end: int = Field(ge=0)
+    manifest_sha256: str | None = Field(description="of the manifest store; None: the mark holds none")
+    manifest_bytes: int | None
+    reference: str | None = Field(description="where the mark says that its manifest lies; never fetched")
+    defect: str | None = Field(description="what is wrong with the mark; None: it is well-formed")
+    claim_generator: str | None = Field(description="the program that says it made the mark; None: not read")
+    signer: str | None = Field(description="name and organisation in the certificate; None: not read")
+    signature: Literal["valid", "invalid", "not_checked"] = Field(description="valid: signature and text belong together")
+    reason: str = Field(description="all of this as sentences")
+
+
 class Document(Model):
     """One input and all that was found about it."""
 
@@ -88,8 +104,19 @@ class Document(Model):
     results: tuple[Result, ...] = ()
     attributions: tuple[Attribution, ...] = Field(default=(), description="of `attribute`: one per candidate, as given")
     sets: tuple[SetAttribution, ...] = Field(default=(), description="of `attribute`: the sanctioned and the other models")
+    marks: tuple[Mark, ...] = Field(default=(), description="of provenance; no part of what was scored")
     notes: tuple[str, ...] = Field(default=(), description="what was normalised away, truncated, or looks tampered with")
     text: str | None = Field(default=None, description="the text as read, for the heat strip; left out with --no-text")
     trace: Tokens | None = Field(
         default=None, description="of `detect`, under the scoring model; left out with --no-text, and in runs of many texts"
     )
+
+    @property
+    def integrity(self) -> tuple[Result, ...]:
+        """Those of the results that say whether the text was tampered with."""
+        return tuple(result for result in self.results if result.rule.startswith("AUD9"))
+
+    @property
+    def tampering(self) -> tuple[Result, ...]:
+        """The findings among them."""
+        return tuple(result for result in self.integrity if result.verdict is Verdict.FINDING)

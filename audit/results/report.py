@@ -67,6 +67,7 @@ class Report(Model):
 
     @property
     def verdicts(self) -> frozenset[Verdict]:
-        """Every verdict in it: what the exit code is made from."""
+        """Every verdict in it, and that of tampering: what the exit code is made from."""
         told = {document.verdict for document in self.documents}
+        told |= {result.verdict for document in self.documents for result in document.tampering}
         return frozenset(told | {one.verdict for one in (self.membership, self.substitution) if one})

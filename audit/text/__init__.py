@@ -9,6 +9,7 @@ from llm_audit.text.decode import Unreadable
 from llm_audit.text.fingerprint import beginning, fingerprints
 from llm_audit.text.inputs import read_all
 from llm_audit.text.language import Language, identify, why_not_prose
+from llm_audit.text.marks import Wrapper, find_marks, without_marks
 from llm_audit.text.places import Map, Place
 from llm_audit.text.read import RawText, read, read_document
 from llm_audit.text.records import Unread, read_records
@@ -25,8 +26,10 @@ __all__ = [
     "Unread",
     "Unreadable",
     "View",
+    "Wrapper",
     "beginning",
     "discover",
+    "find_marks",
     "fingerprints",
     "identify",
     "normalise",
@@ -35,4 +38,5 @@ __all__ = [
     "read_document",
     "read_records",
     "why_not_prose",
+    "without_marks",
 ]

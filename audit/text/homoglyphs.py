@@ -43,18 +43,16 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
     """Position of every look-alike letter in a word of mixed alphabets, and the Latin letter it imitates.
 
     Words of one alphabet are left alone, as they may be Russian or Greek, unless every letter imitates a Latin one, none is
-    Greek (a symbol: "where ν is"), and the words before and after are Latin: the lone "а" of an English sentence. Scientists'
+    Greek (a symbol: "where ν is"), and the words around it are Latin: the lone "а" of an English sentence. Scientists'
     TNFα and IFNγ are left alone, and texts written in another alphabet altogether: their Latin letters, which some Bulgarian
     sites print, imitate Cyrillic ones.
     """
-    if text.isascii() or not _OTHER.search(text):
+    if text.isascii() or not _OTHER.search(text) or _in_another_alphabet(text):
         return
     table = _imitated()
-    # Letters that imitate nothing show what a text is written in, however many of its other letters were replaced.
-    if sum(letter not in table for letter in _OTHER.findall(text)) > len(_LATIN.findall(text)):
-        return
     words = list(_WORD.finditer(text))
-    for position, match in enumerate(words):
+    between_latin = _between_latin([match[0] for match in words], table)
+    for match, between in zip(words, between_latin, strict=True):
         word = match[0]
         if word.isascii():
             continue
@@ -62,10 +60,62 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
         latin = len(_LATIN.findall(word))
         if not others or _SYMBOL_AT_EDGE.fullmatch(word):
             continue
-        neighbours = [*words[max(position - 1, 0) : position], *words[position + 1 : position + 2]]
-        between_latin = bool(neighbours) and all(_LATIN.search(other[0]) for other in neighbours)
-        if not latin and (_GREEK.search(word) or not between_latin):
+        if not latin and (_GREEK.search(word) or not between):
             continue
         twins = [(match.start() + index, table[word[index]]) for index in others if word[index] in table]
         if latin >= len(others) or len(twins) == len(others):
             yield from twins
+
+
+def _between_latin(words: list[str], table: dict[str, str]) -> list[bool]:
+    """Whether the nearest words on either side of each that can tell, not being all look-alikes themselves, are Latin."""
+    tells = [
+        bool(_LATIN.search(word)) if word.isascii() or not all(letter in table for letter in word) else None for word in words
+    ]
+    before, after = _last_told(tells), _last_told(tells[::-1])[::-1]
+    return [left is not False and right is not False and bool(left or right) for left, right in zip(before, after, strict=True)]
+
+
+def _last_told(tells: list[bool | None]) -> list[bool | None]:
+    """What the nearest earlier word told; None at the beginning, where there is none."""
+    found: list[bool | None] = []
+    last: bool | None = None
+    for tell in tells:
+        found.append(last)
+        last = last if tell is None else tell
+    return found
+
+
+def latin_lookalikes(text: str) -> Iterator[int]:
+    """Positions of the opposite: Latin letters that imitate Cyrillic or Greek ones, in texts written in those alphabets.
+
+    A row of three or more at the edge of a word is a Latin word that lost its space, as in "SpaceXзапусна", and left alone.
+    """
+    if text.isascii() or not _in_another_alphabet(text):
+        return
+    for match in _MIXED.finditer(text):
+        imitable = _imitable()[match.lastgroup]
+        letters = [found.start() for found in _LATIN.finditer(match[0])]
+        mixed = 0 < len(letters) < len(match[0]) and _OTHER.search(match[0])
+        if mixed and all(match[0][index] in imitable for index in letters) and not _GLUED.search(match[0]):
+            yield from (match.start() + index for index in letters)
+
+
+_MIXED = regex.compile(r"(?P<Cyrillic>[\p{Latin}\p{Cyrillic}\p{M}]{2,}+)|(?P<Greek>[\p{Latin}\p{Greek}\p{M}]{2,}+)")
+_GLUED = regex.compile(r"^\P{Latin}*+\p{Latin}{3,}+\P{Latin}*+$")
+
+
+@cache
+def _imitable() -> dict[str, frozenset[str]]:
+    """Alphabet -> the Latin letters that some letter of it looks like."""
+    table = _imitated().items()
+    return {
+        script: frozenset(twin for letter, twin in table if regex.match(rf"\p{{{script}}}", letter))
+        for script in ("Cyrillic", "Greek")
+    }
+
+
+def _in_another_alphabet(text: str) -> bool:
+    """Letters that imitate nothing show what a text is written in, however many of its other letters were replaced."""
+    table = _imitated()
+    return sum(letter not in table for letter in _OTHER.findall(text)) > len(_LATIN.findall(text))

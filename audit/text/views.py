@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -18,6 +18,7 @@ import numpy.typing as npt
 import regex
 
 from llm_audit.text.homoglyphs import lookalikes
+from llm_audit.text.marks import Wrapper
 
 Offsets = npt.NDArray[np.int32]
 Edit = tuple[int, int, str]  # replace [start, end) by the string
@@ -37,10 +38,8 @@ _ALWAYS_HIDDEN = regex.compile(
 )
 # Joiners, variation selectors and other "default ignorables" (DI) shape Arabic, Indic scripts and emoji. They are hidden
 # characters only where both neighbours never need them: letters of these alphabets, ASCII, spaces, common punctuation.
-_PLAIN = (
-    r"\p{Latin}\p{Cyrillic}\p{Greek}\p{Coptic}\p{Armenian}\p{Cherokee}\p{Georgian}\p{Deseret}\p{Lisu}"
-    r"\p{ASCII}\s«»\u2010-\u2027\u2030-\u203a"
-)
+PLAIN_SCRIPTS = r"\p{Latin}\p{Cyrillic}\p{Greek}\p{Coptic}\p{Armenian}\p{Cherokee}\p{Georgian}\p{Deseret}\p{Lisu}"
+_PLAIN = PLAIN_SCRIPTS + r"\p{ASCII}\s«»\u2010-\u2027\u2030-\u203a"
 _AT_TIMES_HIDDEN = regex.compile(
     rf"(?<![^[{_PLAIN}[\p{{Mn}}&&\p{{Inherited}}]]--[\p{{DI}}]])\p{{DI}}++(?![^{_PLAIN}])", regex.V1
 )
@@ -84,15 +83,16 @@ class View:
         return last, last
 
 
-def normalise(text: str) -> View:
+def normalise(text: str, marks: Sequence[Wrapper] = ()) -> View:
     """Give the view that is scored: NFC, single spaces, no hidden characters, no look-alike letters in mixed words.
 
-    Idempotent, and the same for every way to break a text into lines.
+    Idempotent, and the same for every way to break a text into lines. Provenance marks are no part of it.
     """
     draft = _Draft(text)
+    draft.replace((mark.start, mark.end, "") for mark in marks)
     counts: Counter[str] = Counter()
     # A removed or replaced character can bring others together, so repeat until nothing changes; two rounds are usual.
-    before = text if text.isascii() else None
+    before = draft.text if draft.text.isascii() else None
     while draft.text != before:
         before = draft.text
         draft.replace(_composed(draft.text))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from llm_audit.attribution import judge, sets, unknown
+from llm_audit.inspection import AS_GIVEN_RULE, for_comparison, of_tampering, summarised
 from llm_audit.populations import Population
 from llm_audit.populations.population import alone, as_stored
 from llm_audit.populations.verdict import conformal_result, passage_numbers
@@ -25,13 +26,18 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
         conformal(f"{path}.combined", combined, manifest, ledger, find, exact_tail=False)
     for number, result in enumerate(found.results):
         at = f"{path}.results[{number}]"
+        if result.p_value is None:  # counts of odd characters, which only the text could show again
+            continue
+        if result.rule == AS_GIVEN_RULE:
+            conformal(at, result, manifest, ledger, find, exact_tail=False, then=for_comparison)
+            continue
         conformal(at, result, manifest, ledger, find, exact_tail=True)
         whole, own = combined and combined.evidence, result.evidence
         if isinstance(whole, Conformal) and isinstance(own, Conformal) and own.rules and own.rules[0] in whole.rules:
             ledger.same(f"{at}.evidence", own, alone(whole, whole.rules.index(own.rules[0])))
     if combined is not None and not found.attributions:
         ledger.same(f"{path}.verdict", found.verdict, combined.verdict)
-        ledger.same(f"{path}.summary", found.summary, combined.reason)
+        ledger.same(f"{path}.summary", found.summary, summarised(found.model_copy(update={"summary": combined.reason})))
     human = combined.p_value if combined else None
     for number, one in enumerate(found.attributions):
         _attribution(f"{path}.attributions[{number}]", one, found.attributions, human, manifest.alpha, ledger, find)
@@ -40,11 +46,20 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
     if found.attributions:
         verdict, summary = sets.summary(found.attributions, found.sets)
         ledger.same(f"{path}.verdict", found.verdict, verdict)
-        ledger.same(f"{path}.summary", found.summary, summary)
+        ledger.same(f"{path}.summary", found.summary, " ".join([summary, *([of_tampering(found)] if found.tampering else [])]))
 
 
-def conformal(path: str, stored: Result, manifest: Manifest, ledger: Ledger, find: Find, *, exact_tail: bool) -> None:
-    """A rank among the population of the run."""
+def conformal(
+    path: str,
+    stored: Result,
+    manifest: Manifest,
+    ledger: Ledger,
+    find: Find,
+    *,
+    exact_tail: bool,
+    then: Callable[[Result], Result] = lambda result: result,
+) -> None:
+    """A rank among the population of the run; `then` is what was made of the result."""
     found = stored.evidence
     if not isinstance(found, Conformal):
         ledger.cannot(path, "the report stores nothing that the p-value follows from")
@@ -55,17 +70,19 @@ def conformal(path: str, stored: Result, manifest: Manifest, ledger: Ledger, fin
     if population is None:
         return
     comparisons = [population.judge(found, part) for part in found.parts]
-    again = conformal_result(
-        comparisons,
-        population,
-        manifest.alpha,
-        rule=stored.rule,
-        name=stored.name,
-        method=stored.method,
-        exact_tail=exact_tail,
-        statistic=stored.statistic,
-        spans=stored.spans,
-        evidence=found,
+    again = then(
+        conformal_result(
+            comparisons,
+            population,
+            manifest.alpha,
+            rule=stored.rule,
+            name=stored.name,
+            method=stored.method,
+            exact_tail=exact_tail,
+            statistic=stored.statistic,
+            spans=stored.spans,
+            evidence=found,
+        )
     )
     ledger.fields(path, stored, again, without={"spans", "shares", "evidence", "rule", "name", "method", "statistic"})
     if stored.statistic is not None:

@@ -9,12 +9,19 @@ import pytest
 
 from llm_audit.detectors import Detector, Evidence, available, find
 from llm_audit.detectors.generated import curvature, log_rank, lrr, perplexity_ratio
+from llm_audit.detectors.integrity.base import IntegrityRule, Oddities, find_rules
 from llm_audit.detectors.membership.base import GROUP, find_scores
 from llm_audit.detectors.membership.likelihood import loss
 from llm_audit.detectors.provenance import pit
 from llm_audit.errors import AuditError
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.testing import certain_scores, check_detector, check_membership_score, sample_scores
+from llm_audit.testing import (
+    certain_scores,
+    check_detector,
+    check_integrity_rule,
+    check_membership_score,
+    sample_scores,
+)
 
 PROVENANCE = {"gap": "AUD201", "e-process": "AUD202", "pit": "AUD203", "likelihood-ratio": "AUD204"}
 SCORES = sample_scores(90, np.random.default_rng(0))
@@ -144,3 +151,46 @@ def test_lrr_stays_finite_and_large_where_every_rank_is_one() -> None:
     one_second_choice = dataclasses.replace(first_choices, rank=np.array([2] + [1] * 63, np.int32))
     value: TokenScores = first_choices
     assert lrr.lrr(value) == pytest.approx(lrr.lrr(one_second_choice)) == pytest.approx(0.5 * 64 / np.log(2))
+
+
+ODD = {
+    "AUD901": "Thе quiсk brоwn fох",
+    "AUD902": "th\u200be qu\u200bick br\u2060own fox",
+    "AUD903": "if access \u202eresu\u202c: grant",
+}
+RULES = {rule.rule: rule for rule in find_rules()}
+
+
+def test_every_integrity_rule_is_announced_under_its_code() -> None:
+    assert {code: rule.name for code, rule in RULES.items()} == {
+        "AUD901": "look-alikes",
+        "AUD902": "invisible",
+        "AUD903": "direction",
+    }
+
+
+@pytest.mark.parametrize("code", ODD)
+def test_contract_of_integrity_rules(code: str) -> None:
+    check_integrity_rule(RULES[code], ODD[code])
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"null": " "}, "has no null"),
+        ({"look": lambda text: Oddities(tuple(range(len(text))))}, "in plain prose"),
+        ({"look": lambda text: Oddities(())}, "finds nothing odd"),
+        ({"look": lambda text: Oddities((2, 0) if "\u200b" in text else ())}, "out of order"),
+        ({"look": lambda text: Oddities((99,) if "\u200b" in text else ())}, "outside of the text"),
+        ({"look": lambda text: Oddities((2,) if "\u2060" in text else ())}, "finds more"),
+    ],
+)
+def test_the_contract_catches_a_broken_integrity_rule(broken: dict[str, object], said: str) -> None:
+    rule: IntegrityRule = dataclasses.replace(RULES["AUD902"], **broken)  # type: ignore[arg-type]  # broken on purpose
+    with pytest.raises(AssertionError, match=said):
+        check_integrity_rule(rule, ODD["AUD902"])
+
+
+def test_an_integrity_rule_has_a_code_of_its_family() -> None:
+    with pytest.raises(ValueError, match="AUD9 and two digits"):
+        dataclasses.replace(RULES["AUD901"], rule="AUD101")
