@@ -10,9 +10,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from llm_audit import __version__
-from llm_audit.results import Manifest, ModelIdentity
+from llm_audit.detectors.announced import switched_off
+from llm_audit.results import Manifest, ModelIdentity, Plugin
 
 if TYPE_CHECKING:
+    from llm_audit.detectors import Detector
+    from llm_audit.detectors.membership.base import MembershipScore
     from llm_audit.populations import Population
     from llm_audit.scoring.session import Session
     from llm_audit.scoring.store import StoredModel
@@ -20,7 +23,14 @@ if TYPE_CHECKING:
 PACKAGES = ("numpy", "safetensors", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 
 
-def collect(session: Session | None, *, alpha: float, rules: Sequence[str], population: Population | None = None) -> Manifest:
+def collect(
+    session: Session | None,
+    *,
+    alpha: float,
+    rules: Sequence[str],
+    population: Population | None = None,
+    used: Sequence[Detector | MembershipScore] = (),
+) -> Manifest:
     """The manifest of a run that starts now.
 
     Args:
@@ -28,6 +38,7 @@ def collect(session: Session | None, *, alpha: float, rules: Sequence[str], popu
         alpha: of every decision.
         rules: codes of what is to run.
         population: that texts are compared with.
+        used: detectors and scores, of which the plugins are named.
     """
 
     def identity(model: StoredModel, session: Session) -> ModelIdentity:
@@ -43,8 +54,23 @@ def collect(session: Session | None, *, alpha: float, rules: Sequence[str], popu
         population=population.datasheet.name if population else None,
         population_digest=population.digest if population else None,
         detectors=tuple(rules),
+        plugins=None if switched_off() else _plugins(used),
         packages={name: version(name) for name in PACKAGES},
         threads=os.cpu_count(),
+    )
+
+
+def _plugins(used: Sequence[Detector | MembershipScore]) -> tuple[Plugin, ...]:
+    return tuple(
+        Plugin(
+            rule=each.rule,
+            name=each.name,
+            distribution=each.plugin.distribution,
+            version=each.plugin.version,
+            digest=each.plugin.digest,
+        )
+        for each in used
+        if each.plugin
     )
 
 

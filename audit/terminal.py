@@ -14,3 +14,8 @@ def terminal_safe(text: str) -> str:
     Rich does not do this: it passes escape sequences inside strings through to the terminal.
     """
     return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+
+
+def one_line(text: str) -> str:
+    r"""The same for a name or a sentence within a line of ours: breaks become `\n` and `\t` and forge no line."""
+    return terminal_safe(text).replace("\n", "\\n").replace("\t", "\\t")

@@ -105,7 +105,13 @@ def command(
             population=people,
         )
         settings = Settings(alpha, asked, find((), null="model"), (human, against_people), keep_text=not no_text)
-        manifest = collect(human, alpha=alpha, rules=[each.rule for each in against_people.detectors], population=people)
+        manifest = collect(
+            human,
+            alpha=alpha,
+            rules=[each.rule for each in against_people.detectors],
+            population=people,
+            used=[*against_people.detectors, *settings.detectors],
+        )
         with fraction_bar("Scoring") as progress:
             report = attribute(discover(paths), authors, settings, manifest, progress)
     return publish(report, outputs, format_, strict)

@@ -64,7 +64,11 @@ def command(
         chosen = known_to(reference_texts.scores, detectors, own=own, model=session.model.digest, weights=sheet.weights)
         settings = plan.Settings(alpha=alpha, detectors=chosen, population=reference_texts, keep_text=not no_text)
         manifest = collect(
-            session, alpha=alpha, rules=[each.rule for each in settings.detectors], population=settings.population
+            session,
+            alpha=alpha,
+            rules=[each.rule for each in settings.detectors],
+            population=settings.population,
+            used=settings.detectors,
         )
         with fraction_bar("Scoring") as progress:
             report = plan.detect(discover(paths), session, settings, manifest, progress)

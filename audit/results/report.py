@@ -23,6 +23,16 @@ class Coverage(Model):
     unreadable: int
 
 
+class Plugin(Model):
+    """A detector or score of another package that took part."""
+
+    rule: str
+    name: str
+    distribution: str
+    version: str
+    digest: str | None = Field(description="SHA-256 over the files of its package; None: it has none that can be read")
+
+
 class Manifest(Model):
     """What was run: enough to repeat it."""
 
@@ -36,6 +46,7 @@ class Manifest(Model):
     population: str | None
     population_digest: str | None
     detectors: tuple[str, ...]
+    plugins: tuple[Plugin, ...] | None = Field(default=(), description="that took part; None: plugins were switched off")
     packages: dict[str, str]
     threads: int | None
 

@@ -116,6 +116,7 @@ def command(
         rules=["AUD300"] * bool(others) + sorted({score.rule for score in scores}),
         limits=(*run.LIMITS_OF_SCORES, *LIMITS),
         found=sum(each.found for each in collections), malformed=sum(len(each.malformed) for each in collections),
+        used=scores,
     )  # fmt: skip
 
 
