@@ -114,7 +114,8 @@ def code_digest(module: str) -> str | None:
     """SHA-256 over names and contents of all files of the top-level package that holds a module, or of the one file.
 
     Of a namespace package, which belongs to nobody, the first package inside counts. Nothing is imported. What the code
-    itself imports from elsewhere is not covered. None if there are no such files. Read once a process, as the code is.
+    itself imports from elsewhere is not covered. None if there are no such files, as inside a zip file. Read once a process,
+    as the code is.
     """
     parts, depth = module.split("."), 1
     try:
@@ -127,14 +128,14 @@ def code_digest(module: str) -> str | None:
         origin = Path(spec.origin)
         root = origin.parent
         files = sorted(root.rglob("*")) if spec.submodule_search_locations else [origin]
-        digest = hashlib.sha256()
-        for path in files:
-            if path.is_file() and "__pycache__" not in path.parts:
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-                digest.update(f"{content}  {path.relative_to(root).as_posix()}\n".encode("utf-8", "surrogateescape"))
-    except (ImportError, OSError, ValueError):  # as for a package inside a zip file
+        lines = [
+            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(root).as_posix()}\n"
+            for path in files
+            if path.is_file() and "__pycache__" not in path.parts
+        ]
+    except (ImportError, OSError, ValueError):
         return None
-    return digest.hexdigest()
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest() if lines else None
 
 
 def in_words(error: BaseException) -> str:
