@@ -1,4 +1,4 @@
-"""The detector of the README, and a membership score, as somebody else's package would ship them."""
+"""A detector and a membership score, as somebody else's package would ship them."""
 
 import numpy as np
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import keyword
 import re
+import shlex
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
@@ -109,7 +110,7 @@ def command(name: str, folder: Path | None) -> None:
     except OSError as error:
         raise AuditError(f"{folder} cannot be written: {error.strerror}.") from error
     click.echo(terminal_safe(f"{folder} holds the detector {name}, code {words['rule']}. Next:"))
-    click.echo(terminal_safe(f"  pip install --editable {folder}\n  llm-audit plugins check {name}"))
+    click.echo(terminal_safe(f"  pip install --editable {shlex.quote(str(folder))}\n  llm-audit plugins check {name}"))
 
 
 def _module(name: str) -> str:
