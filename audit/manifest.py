@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_audit import __version__
+from llm_audit.detectors.announced import switched_off
 from llm_audit.errors import AuditError
-from llm_audit.results import Manifest, ModelIdentity, Report
+from llm_audit.results import Manifest, ModelIdentity, Plugin, Report
 
 if TYPE_CHECKING:
+    from llm_audit.detectors import Detector
+    from llm_audit.detectors.membership.base import MembershipScore
     from llm_audit.populations import Population
     from llm_audit.scoring.session import Session
     from llm_audit.scoring.store import StoredModel
@@ -37,6 +40,7 @@ def collect(
     rules: Sequence[str],
     population: Population | None = None,
     further: Sequence[Session] = (),
+    used: Sequence[Detector | MembershipScore] = (),
 ) -> Manifest:
     """The manifest of a run; `complete` adds what is known at its end.
 
@@ -46,6 +50,7 @@ def collect(
         rules: codes of what is to run.
         population: that texts are compared with.
         further: other models that are asked.
+        used: detectors and scores, of which the plugins are named.
     """
     return Manifest(
         version=__version__,
@@ -59,6 +64,7 @@ def collect(
         population_digest=population.digest if population else None,
         detectors=tuple(rules),
         weights=dict(sorted(population.datasheet.weights.items())) if population else {},
+        plugins=None if switched_off() else _plugins(used),
         packages={name: version(name) for name in PACKAGES},
         device=session.device if session else None,
         threads=os.cpu_count(),
@@ -135,6 +141,20 @@ def _seeds(content: Any) -> Iterator[str]:
 
 def _text(argument: str) -> str:
     return argument.encode("utf-8", "backslashreplace").decode()
+
+
+def _plugins(used: Sequence[Detector | MembershipScore]) -> tuple[Plugin, ...]:
+    return tuple(
+        Plugin(
+            rule=each.rule,
+            name=each.name,
+            distribution=each.plugin.distribution,
+            version=each.plugin.version,
+            digest=each.plugin.digest,
+        )
+        for each in used
+        if each.plugin
+    )
 
 
 def now() -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,67 +121,167 @@ def certain_scores(n_tokens: int, states: tuple[int, int] = (0, 0)) -> TokenScor
 def check_detector(detector: Detector) -> None:
     """Raise AssertionError, with a sentence, if a detector breaks the contract.
 
-    Checked: metadata for the reader; finite numbers from 2 to 512 tokens, with one model and with two, also where the model
-    is certain; the same number for the same scores; scores left unchanged; nothing read but the scores; explanations in
-    finite numbers; and the direction. Against the null "a person wrote it" that is: higher for text that the model finds
-    likelier (a detector that reads hidden states has learnt its direction from texts, so random scores cannot show it).
-    Against "this model wrote it": higher for text with tokens that the model finds unlikely; and of its exact test, a p-value
-    whose size on 400 texts drawn from the model itself is not above .05, within four standard errors.
+    Checked, one clause of `DETECTOR_CONTRACT` after the other: metadata for the reader; finite numbers from 2 to 512 tokens,
+    with one model and with two, also where the model is certain; the same number for the same scores; scores left unchanged;
+    nothing read but the scores; explanations in finite numbers; and the direction. Against the null "a person wrote it" that
+    is: higher for text that the model finds likelier (a detector that reads hidden states has learnt its direction from
+    texts, so random scores cannot show it). Against "this model wrote it": higher for text with tokens that the model finds
+    unlikely; and of its exact test, a p-value whose size on 400 texts drawn from the model itself is not above .05, within
+    four standard errors.
     """
-    for name in ("name", "title", "unit", "method"):
-        assert getattr(detector, name).strip(), f"{detector.rule} has no {name}"
-    rng, states = np.random.default_rng(0), (len(detector.hidden_layers), detector.hidden_size)
-    for n_tokens in (2, 3, 64, 512):
-        for two_models in (False, True):
-            scores = sample_scores(n_tokens, rng, two_models=two_models, states=states, rivals=2 * detector.needs_rivals)
-            before = scores.to_bytes()
-            value = detector.statistic(scores)
-            assert isinstance(value, float), f"{detector.rule} returns {type(value).__name__}, not float"
-            assert math.isfinite(value), f"{detector.rule} is not finite on {n_tokens} tokens"
-            assert detector.statistic(scores) == value, f"{detector.rule} gives two numbers for the same scores"
-            assert scores.to_bytes() == before, f"{detector.rule} changes the scores it is given"
-            moved = dataclasses.replace(scores, char_start=scores.char_start + 7, char_end=scores.char_end + 7)
-            assert detector.statistic(moved) == value, f"{detector.rule} depends on where the text stands"
-        certain = certain_scores(n_tokens, states)
-        assert math.isfinite(detector.statistic(certain)), f"{detector.rule} is not finite on a certain text"
-        if detector.explain:
-            shares = detector.explain(certain)
-            assert all(name and math.isfinite(value) for name, value in shares), f"{detector.rule} explains with no number"
-    if detector.null == "model":
-        assert _prefers_likely_text(detector, rng, -1), (
-            f"{detector.rule} is not higher for text that the model finds unlikelier"
-        )
-        _check_exact(detector, rng)
-    else:
-        assert detector.hidden_layers or _prefers_likely_text(detector, rng, 1), (
-            f"{detector.rule} is not higher for text that the model finds likelier"
-        )
+    for check in DETECTOR_CONTRACT.values():
+        check(detector)
 
 
 def check_membership_score(score: MembershipScore) -> None:
     """Raise AssertionError, with a sentence, if a membership score breaks the contract.
 
-    Checked: metadata for the reader; finite numbers from 1 to 512 tokens, also where the model is certain; the same number
-    for the same passes, which are left unchanged; variants and saturation likewise, the latter a share; and the direction:
-    higher where the target finds the text likelier, all else being equal.
+    Checked, one clause of `MEMBERSHIP_CONTRACT` after the other: metadata for the reader; finite numbers from 1 to 512
+    tokens, also where the model is certain; the same number for the same passes, which are left unchanged; variants and
+    saturation likewise, the latter a share; and the direction: higher where the target finds the text likelier, all else
+    being equal.
     """
+    for check in MEMBERSHIP_CONTRACT.values():
+        check(score)
+
+
+def _says_what_it_is(thing: Detector | MembershipScore) -> None:
     for name in ("name", "title", "unit", "method"):
-        assert getattr(score, name).strip(), f"{score.rule} has no {name}"
+        assert getattr(thing, name).strip(), f"{thing.rule} has no {name}"
+
+
+def _sampled(detector: Detector) -> Iterator[TokenScores]:
+    """Scores of short and long texts, by one model and by two."""
     rng = np.random.default_rng(0)
-    statistics = {score.name: score.statistic, **{f"{score.name} {name}": each for name, each in score.variants}}
+    for n_tokens in (2, 3, 64, 512):
+        for two_models in (False, True):
+            yield sample_scores(
+                n_tokens, rng, two_models=two_models, states=_states(detector), rivals=2 * detector.needs_rivals
+            )
+
+
+def _certain(detector: Detector) -> Iterator[TokenScores]:
+    return (certain_scores(n_tokens, _states(detector)) for n_tokens in (2, 3, 64, 512))
+
+
+def _states(detector: Detector) -> tuple[int, int]:
+    return len(detector.hidden_layers), detector.hidden_size
+
+
+def _is_finite(detector: Detector) -> None:
+    for scores in _sampled(detector):
+        value = detector.statistic(scores)
+        assert isinstance(value, float), f"{detector.rule} returns {type(value).__name__}, not float"
+        assert math.isfinite(value), f"{detector.rule} is not finite on {len(scores)} tokens"
+    for scores in _certain(detector):
+        assert math.isfinite(detector.statistic(scores)), f"{detector.rule} is not finite on a certain text"
+
+
+def _repeats_itself(detector: Detector) -> None:
+    for scores in _sampled(detector):
+        first, second = detector.statistic(scores), detector.statistic(scores)
+        assert first == second, f"{detector.rule} gives two numbers for the same scores"
+
+
+def _leaves_scores_alone(detector: Detector) -> None:
+    for scores in _sampled(detector):
+        before = scores.to_bytes()
+        detector.statistic(scores)
+        assert scores.to_bytes() == before, f"{detector.rule} changes the scores it is given"
+
+
+def _ignores_the_place(detector: Detector) -> None:
+    for scores in _sampled(detector):
+        moved = dataclasses.replace(scores, char_start=scores.char_start + 7, char_end=scores.char_end + 7)
+        same = detector.statistic(moved) == detector.statistic(scores)
+        assert same, f"{detector.rule} depends on where the text stands"
+
+
+def _explains_in_numbers(detector: Detector) -> None:
+    for scores in _certain(detector) if detector.explain else ():
+        shares = detector.explain(scores) if detector.explain else ()
+        assert all(name and math.isfinite(value) for name, value in shares), f"{detector.rule} explains with no number"
+
+
+def _points_the_right_way(detector: Detector) -> None:
+    if detector.null == "model":
+        right, said = _prefers_likely_text(detector, -1), "unlikelier"
+    else:
+        right, said = bool(detector.hidden_layers) or _prefers_likely_text(detector, 1), "likelier"
+    assert right, f"{detector.rule} is not higher for text that the model finds {said}"
+
+
+def _prefers_likely_text(detector: Detector, sign: int) -> bool:
+    """Compare texts sampled from the model with the same texts, a third of their tokens replaced by unlikely ones."""
+    rng, higher = np.random.default_rng(0), 0
+    for _ in range(50):
+        likely = sample_scores(200, rng, rivals=2 * detector.needs_rivals)
+        changed = rng.random(200) < 1 / 3
+        unlikely = dataclasses.replace(
+            likely,
+            logprob=np.where(changed, likely.logprob - 3, likely.logprob).astype(np.float32),
+            rank=np.where(changed, likely.rank + 15, likely.rank).astype(np.int32),
+            mass_above=np.where(changed, 1 - (1 - likely.mass_above) / 20, likely.mass_above).astype(np.float32),
+            tie_mass=np.where(changed, likely.tie_mass / 20, likely.tie_mass).astype(np.float32),
+        )
+        higher += sign * detector.statistic(likely) > sign * detector.statistic(unlikely)
+    return higher >= 45
+
+
+def _keeps_its_level(detector: Detector) -> None:
+    """The exact test of a detector against the null "this model wrote it", on texts drawn from the model."""
+    if detector.null == "human":
+        return
+    rng = np.random.default_rng(0)
+    assert detector.exact is not None, f"{detector.rule} is against the null 'model' and has no exact test"
+    for kept in (None, 8):
+        terms, rejected = Terms(0.05, 50), 0
+        for _ in range(400):
+            scores = sample_scores(40, rng, rivals=2 * detector.needs_rivals, kept=kept)
+            found = detector.exact(scores, terms)
+            assert 0 <= found.p_value <= 1, f"{detector.rule} gives p = {found.p_value}"
+            assert found.reason.strip(), f"{detector.rule} gives no reason"
+            for column in (found.path, found.pit):
+                assert column is None or column.shape == (40,), f"{detector.rule} gives a curve of another length than the text"
+            rejected += found.p_value <= 0.05
+        limit = 400 * (0.05 + 4 * math.sqrt(0.05 * 0.95 / 400))
+        assert rejected <= limit, f"{detector.rule} refutes {rejected} of 400 texts that the model wrote, at alpha .05"
+
+
+def _all_passes() -> Iterator[Passes]:
+    rng = np.random.default_rng(0)
     for n_tokens in (1, 2, 64, 512):
         for scores in (sample_scores(n_tokens, rng), certain_scores(n_tokens)):
-            passes = _passes(scores, rng)
-            before = scores.to_bytes()
-            for name, statistic in statistics.items():
-                value = statistic(passes)
-                assert isinstance(value, float), f"{name} returns {type(value).__name__}, not float"
-                assert math.isfinite(value), f"{name} is not finite on {n_tokens} tokens"
-                assert statistic(passes) == value, f"{name} gives two numbers for the same passes"
-            if score.saturation:
-                assert 0 <= score.saturation(passes) <= 1, f"the saturation of {score.name} is no share"
-            assert scores.to_bytes() == before, f"{score.name} changes the scores it is given"
-    higher = 0
+            yield _passes(scores, rng)
+
+
+def _statistics(score: MembershipScore) -> dict[str, Callable[[Passes], float]]:
+    return {score.name: score.statistic, **{f"{score.name} {name}": each for name, each in score.variants}}
+
+
+def _gives_numbers(score: MembershipScore) -> None:
+    for passes in _all_passes():
+        for name, statistic in _statistics(score).items():
+            value = statistic(passes)
+            assert isinstance(value, float), f"{name} returns {type(value).__name__}, not float"
+            assert math.isfinite(value), f"{name} is not finite on {len(passes.scores)} tokens"
+
+
+def _gives_the_same_numbers(score: MembershipScore) -> None:
+    for passes in _all_passes():
+        before = passes.scores.to_bytes()
+        for name, statistic in _statistics(score).items():
+            assert statistic(passes) == statistic(passes), f"{name} gives two numbers for the same passes"
+        assert passes.scores.to_bytes() == before, f"{score.name} changes the scores it is given"
+
+
+def _saturates_between_0_and_1(score: MembershipScore) -> None:
+    for passes in _all_passes() if score.saturation else ():
+        assert score.saturation is None or 0 <= score.saturation(passes) <= 1, f"the saturation of {score.name} is no share"
+
+
+def _is_higher_for_likelier_text(score: MembershipScore) -> None:
+    rng, higher = np.random.default_rng(0), 0
     for _ in range(50):
         likely = sample_scores(200, rng)
         passes = _passes(likely, rng)
@@ -220,35 +321,23 @@ def _passes(scores: TokenScores, rng: np.random.Generator) -> Passes:
     return Passes(text, scores, lowercase=less, reference=less, prefixed=less, frequencies=table)
 
 
-def _prefers_likely_text(detector: Detector, rng: np.random.Generator, sign: int) -> bool:
-    """Compare texts sampled from the model with the same texts, a third of their tokens replaced by unlikely ones."""
-    higher = 0
-    for _ in range(50):
-        likely = sample_scores(200, rng, rivals=2 * detector.needs_rivals)
-        changed = rng.random(200) < 1 / 3
-        unlikely = dataclasses.replace(
-            likely,
-            logprob=np.where(changed, likely.logprob - 3, likely.logprob).astype(np.float32),
-            rank=np.where(changed, likely.rank + 15, likely.rank).astype(np.int32),
-            mass_above=np.where(changed, 1 - (1 - likely.mass_above) / 20, likely.mass_above).astype(np.float32),
-            tie_mass=np.where(changed, likely.tie_mass / 20, likely.tie_mass).astype(np.float32),
-        )
-        higher += sign * detector.statistic(likely) > sign * detector.statistic(unlikely)
-    return higher >= 45
+DETECTOR_CONTRACT: Mapping[str, Callable[[Detector], None]] = {
+    "says what it is: name, title, unit, method": _says_what_it_is,
+    "gives a finite float from 2 to 512 tokens, with one model and with two": _is_finite,
+    "gives the same number for the same scores": _repeats_itself,
+    "leaves the scores that it is given as they are": _leaves_scores_alone,
+    "reads nothing but the scores": _ignores_the_place,
+    "explains itself in finite numbers, if at all": _explains_in_numbers,
+    "is higher for stronger evidence against its null": _points_the_right_way,
+    "keeps the level of its exact test, if its null is a model": _keeps_its_level,
+}
+"""What a detector promises -> the check of it, which raises AssertionError."""
 
-
-def _check_exact(detector: Detector, rng: np.random.Generator) -> None:
-    """The exact test of a detector against the null "this model wrote it", on texts drawn from the model."""
-    assert detector.exact is not None, f"{detector.rule} is against the null 'model' and has no exact test"
-    for kept in (None, 8):
-        terms, rejected = Terms(0.05, 50), 0
-        for _ in range(400):
-            scores = sample_scores(40, rng, rivals=2 * detector.needs_rivals, kept=kept)
-            found = detector.exact(scores, terms)
-            assert 0 <= found.p_value <= 1, f"{detector.rule} gives p = {found.p_value}"
-            assert found.reason.strip(), f"{detector.rule} gives no reason"
-            for column in (found.path, found.pit):
-                assert column is None or column.shape == (40,), f"{detector.rule} gives a curve of another length than the text"
-            rejected += found.p_value <= 0.05
-        limit = 400 * (0.05 + 4 * math.sqrt(0.05 * 0.95 / 400))
-        assert rejected <= limit, f"{detector.rule} refutes {rejected} of 400 texts that the model wrote, at alpha .05"
+MEMBERSHIP_CONTRACT: Mapping[str, Callable[[MembershipScore], None]] = {
+    "says what it is: name, title, unit, method": _says_what_it_is,
+    "gives a finite float from 1 to 512 tokens, also in its variants": _gives_numbers,
+    "gives the same numbers for the same passes, and leaves them as they are": _gives_the_same_numbers,
+    "saturates by a share between 0 and 1, if at all": _saturates_between_0_and_1,
+    "is higher where the target finds the text likelier": _is_higher_for_likelier_text,
+}
+"""What a membership score promises -> the check of it, which raises AssertionError."""

@@ -8,22 +8,21 @@ populations or reports.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.detectors.announced import DETECTORS, Announcement
+from llm_audit.detectors.plugins import find_announced, guarded
 from llm_audit.errors import AuditError
 from llm_audit.results.evidence import Derivation
 from llm_audit.scoring.tokens import TokenScores
-
-GROUP = "llm_audit.detectors"
-"""Entry-point group under which packages, this one included, announce their detectors."""
 
 
 class Terms(NamedTuple):
@@ -74,7 +73,7 @@ class Detector:
     """A statistic and what a reader must know about it.
 
     Attributes:
-        rule: stable code, AUDnnn.
+        rule: stable code, AUDnnn; of plugins AUD150 to AUD199, against a model AUD250 to AUD299.
         name: short name on the command line.
         title: name in reports.
         unit: of the statistic, as printed.
@@ -84,7 +83,7 @@ class Detector:
         hidden_layers: whose `states` it reads; with these, the other three matter.
         hidden_size: width of those states.
         model: digest of the one model whose scores it understands; None for any.
-        digest: of trained weights; a population's scores are valid for these alone.
+        digest: of trained weights, and of a plugin's code; a population's scores are valid for these alone.
         weight: share in the combination of all detectors, relative to the others; a constant, never fitted to the text at hand.
         seen: fingerprints of the texts that it was trained on, and of their pairs.
         explain: what moved the statistic, as (name, contribution), largest first; None if the formula says it all.
@@ -93,6 +92,7 @@ class Detector:
         exact: of a detector with the null `model`: its test where prompt and settings are known.
         approximate: the p-value of `exact` is not exact after all, so that no verdict rests on it.
         needs_rivals: it compares with the column `rivals`, and says nothing without.
+        plugin: where it came from, set when it is loaded; None: from llm-audit, or from the user's own training.
     """
 
     rule: str
@@ -112,15 +112,11 @@ class Detector:
     exact: Callable[[TokenScores, Terms], Evidence] | None = None
     approximate: bool = False
     needs_rivals: bool = False
+    plugin: Announcement | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"AUD\d{3}", self.rule):
             raise ValueError(f"a rule is AUD and three digits, not {self.rule!r}")
-
-
-def available(group: str = GROUP) -> list[EntryPoint]:
-    """Everything announced in a group, sorted by name, none of it imported."""
-    return sorted(entry_points(group=group), key=lambda point: point.name)
 
 
 def find(names: Sequence[str], own: Sequence[Detector] = (), null: Literal["human", "model"] = "human") -> list[Detector]:
@@ -135,61 +131,11 @@ def find(names: Sequence[str], own: Sequence[Detector] = (), null: Literal["huma
         AuditError: an unknown name, or a detector asked for that does not load. One that was not asked for and does not
             load is left out with a warning: a broken plugin must not stop the others.
     """
-    loaded: dict[str, Detector] = {}
-    for detector in find_announced(GROUP, Detector, "detector", names, own):
+    loaded = find_announced(DETECTORS, Detector, "detector", names, own, _adopted)
+    for detector in loaded if names else ():
         if detector.null != null:
-            if names:
-                raise AuditError(_WRONG_NULL[detector.null].format(detector.name))
-            continue
-        other = loaded.setdefault(detector.rule, detector)
-        if other is not detector:
-            raise AuditError(
-                f"The detectors {other.name!r} and {detector.name!r} both claim the code {detector.rule}; remove one."
-            )
-    return [loaded[rule] for rule in sorted(loaded)]
-
-
-Announced = TypeVar("Announced", bound="Named")
-
-
-class Named(Protocol):
-    """Whatever has the name that it is announced under."""
-
-    @property
-    def name(self) -> str:
-        """On the command line."""
-
-
-def find_announced(
-    group: str, kind: type[Announced], noun: str, names: Sequence[str], own: Sequence[Announced] = ()
-) -> list[Announced]:
-    """Load what is announced in a group, by name or, without names, all of it; sorted by name.
-
-    Args:
-        group: of entry points.
-        kind: what each must be.
-        noun: what users call it.
-        names: as announced.
-        own: what takes the place of the announced ones of the same name.
-
-    Raises:
-        AuditError: an unknown name, or one asked for that does not load. One that was not asked for and does not load is
-            left out with a warning: a broken plugin must not stop the others.
-    """
-    points = {point.name: point for point in available(group)}
-    unknown = sorted(set(names) - set(points))
-    if unknown:
-        raise AuditError(f"There is no {noun} {unknown[0]!r}; choose from {', '.join(points)}.")
-    instead = {thing.name: thing for thing in own}
-    loaded = []
-    for name in sorted(set(names) or points):
-        try:
-            loaded.append(instead.get(name) or _load(points[name], kind, noun))
-        except AuditError as error:
-            if names:
-                raise
-            warnings.warn(f"{error} It is left out.", stacklevel=3)
-    return loaded
+            raise AuditError(_WRONG_NULL[detector.null].format(detector.name))
+    return sorted((detector for detector in loaded if detector.null == null), key=lambda detector: detector.rule)
 
 
 _WRONG_NULL = {
@@ -198,14 +144,20 @@ _WRONG_NULL = {
 }
 
 
-def _load(point: EntryPoint, kind: type[Announced], noun: str) -> Announced:
-    try:
-        found = point.load()
-    except Exception as error:  # whatever a plugin raises on import is that plugin's fault, and must be named as such
-        raise AuditError(f"The {noun} {point.name!r} ({point.value}) does not load: {error}.") from error
-    if not isinstance(found, kind):
-        raise AuditError(f"The {noun} {point.name!r} ({point.value}) is not a {kind.__name__}.")
-    return found
+def _adopted(detector: Detector, plugin: Announcement) -> Detector:
+    """A plugin's detector, as we run it.
+
+    Its digest covers the code as well: a population's scores by another version of it are scores of another detector.
+    """
+    code = plugin.digest or ""
+    return replace(
+        detector,
+        statistic=guarded(detector.statistic, plugin),
+        explain=detector.explain and guarded(detector.explain, plugin),
+        exact=detector.exact and guarded(detector.exact, plugin),
+        digest=hashlib.sha256(f"{code} {detector.digest}".encode()).hexdigest() if detector.digest else code,
+        plugin=plugin,
+    )
 
 
 def known_to(
@@ -223,7 +175,7 @@ def known_to(
         names: asked for by the user.
         own: see `find`.
         model: digest of the scoring model; None if it does not matter.
-        weights: rule -> digest of the trained weights behind the population's scores.
+        weights: rule -> digest of the weights or code behind the population's scores.
 
     Raises:
         AuditError: a detector that was asked for does not fit. One that was not asked for is left out: with a warning, since
@@ -232,7 +184,7 @@ def known_to(
     chosen = []
     for detector in find(names, own):
         asked = bool(names) or detector in own
-        if reason := _misfit(detector, None if asked else rules, model, weights or {}):
+        if reason := _misfit(detector, rules, model, weights or {}):
             if asked:
                 raise AuditError(reason)
             if _understands(detector, model):
@@ -261,10 +213,10 @@ def _misfit(detector: Detector, rules: Collection[str] | None, model: str | None
             f"is {str(model)[:12]}; train one for it with `llm-audit train`."
         )
     if rules is not None and detector.rule not in rules:
-        return f"The population has no scores of the detector {detector.name}."
+        return f"The population has no scores of the detector {detector.name}; `llm-audit calibrate` makes one that has."
     if weights.get(detector.rule, detector.digest) != detector.digest:
         return (
-            f"The population has scores of another {detector.name} (weights {weights[detector.rule][:12]}, not "
+            f"The population has scores of another {detector.name} (digest {weights[detector.rule][:12]}, not "
             f"{detector.digest[:12]}); calibrate it anew."
         )
     return None

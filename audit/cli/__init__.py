@@ -26,6 +26,7 @@ COMMANDS = {
     "membership": "Was this data in a model's training set? Gate, scores, tests with an exact null.",
     "generate": "Draw texts from a model, with prompt, tokens and settings, for calibration and tests.",
     "models": "Fetch, list and verify the models that score text.",
+    "plugins": "List, check and start detectors of other packages.",
     "report": "Write a stored report in other formats: HTML, PDF, SARIF, JUnit, Markdown and more.",
     "schema": "Print the JSON Schema of the report.",
     "substitution": "Is an API serving the model it claims? Log-probabilities, ranks, texts; probe, plan, watch.",

@@ -115,6 +115,7 @@ def command(
             rules=[each.rule for each in against_people.detectors],
             population=people,
             further=tuple(sessions.values()),
+            used=[*against_people.detectors, *settings.detectors],
         )
         with fraction_bar("Scoring") as progress:
             report = attribute(discover(paths), authors, settings, manifest, progress)

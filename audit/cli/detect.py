@@ -70,7 +70,11 @@ def command(
             alpha=alpha, detectors=chosen, population=reference_texts, keep_text=not no_text, text_field=text_field
         )
         manifest = collect(
-            session, alpha=alpha, rules=[each.rule for each in settings.detectors], population=settings.population
+            session,
+            alpha=alpha,
+            rules=[each.rule for each in settings.detectors],
+            population=settings.population,
+            used=settings.detectors,
         )
         with fraction_bar("Scoring") as progress:
             report = plan.detect(discover(paths), session, settings, manifest, progress, stream(format_))

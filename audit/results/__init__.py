@@ -22,7 +22,7 @@ from llm_audit.results.core import (
 )
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
 from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation
-from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Report
+from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Plugin, Report
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "Membership",
     "Model",
     "ModelIdentity",
+    "Plugin",
     "Point",
     "Population",
     "Probability",

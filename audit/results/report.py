@@ -24,6 +24,16 @@ class Coverage(Model):
     unreadable: int
 
 
+class Plugin(Model):
+    """A detector or score of another package that took part."""
+
+    rule: str
+    name: str
+    distribution: str
+    version: str
+    digest: str | None = Field(description="SHA-256 over the files of its package; None: it has none that can be read")
+
+
 class Manifest(Model):
     """What was run: enough to repeat it, and to see whether what it was run on is still the same."""
 
@@ -39,6 +49,7 @@ class Manifest(Model):
     population: str | None
     population_digest: str | None
     detectors: tuple[str, ...]
+    plugins: tuple[Plugin, ...] | None = Field(default=(), description="that took part; None: plugins were switched off")
     weights: dict[str, str] = Field(default={}, description="digest of the trained weights behind each detector, by rule")
     inputs: dict[str, str] = Field(
         default={}, description="SHA-256 of the files that the command names; those of texts stand beside each document"

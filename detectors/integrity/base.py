@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from llm_audit.detectors.base import find_announced
+from llm_audit.detectors.plugins import find_announced
 from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Result, Span, Statistic, Verdict
 

@@ -7,11 +7,12 @@ null distribution of its own: what a number means is known only beside texts tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
-from llm_audit.detectors.base import find_announced
+from llm_audit.detectors.announced import Announcement
+from llm_audit.detectors.plugins import find_announced, guarded
 from llm_audit.scoring.frequencies import Frequencies
 from llm_audit.scoring.tokens import TokenScores
 
@@ -51,7 +52,7 @@ class MembershipScore:
     """A score and what a reader must know about it.
 
     Attributes:
-        rule: code of its family, AUD301 to AUD303.
+        rule: code of its family, AUD301 to AUD303; of plugins AUD350 to AUD399.
         name: short name on the command line.
         title: name in reports.
         unit: as printed.
@@ -60,6 +61,7 @@ class MembershipScore:
         needs: beyond the one pass over the text.
         saturation: share of what it averages that sits at a cap; None if it has no cap.
         variants: the same score at other settings, by name; printed beside it and never decided on.
+        plugin: where it came from, set when it is loaded; None: from llm-audit.
     """
 
     rule: str
@@ -71,6 +73,7 @@ class MembershipScore:
     needs: tuple[Need, ...] = ()
     saturation: Callable[[Passes], float] | None = None
     variants: tuple[tuple[str, Callable[[Passes], float]], ...] = ()
+    plugin: Announcement | None = field(default=None, compare=False, repr=False)
 
 
 def find_scores(names: Sequence[str] = ()) -> list[MembershipScore]:
@@ -79,8 +82,19 @@ def find_scores(names: Sequence[str] = ()) -> list[MembershipScore]:
     Raises:
         AuditError: an unknown name, or a score asked for that does not load; see `find_announced`.
     """
-    found = find_announced(GROUP, MembershipScore, "membership score", names)
+    found = find_announced(GROUP, MembershipScore, "membership score", names, adopt=_adopted)
     return sorted(found, key=lambda score: (score.rule, score.name))
+
+
+def _adopted(score: MembershipScore, plugin: Announcement) -> MembershipScore:
+    """A plugin's score, as we run it."""
+    return replace(
+        score,
+        statistic=guarded(score.statistic, plugin),
+        saturation=score.saturation and guarded(score.saturation, plugin),
+        variants=tuple((name, guarded(variant, plugin)) for name, variant in score.variants),
+        plugin=plugin,
+    )
 
 
 def present(needed: Pass | None, what: str) -> Pass:

@@ -1,8 +1,9 @@
-"""The detector of the README, as somebody else's package would ship it."""
+"""A detector and a membership score, as somebody else's package would ship them."""
 
 import numpy as np
 
 from llm_audit.detectors import Detector
+from llm_audit.detectors.membership.base import MembershipScore
 
 detector = Detector(
     rule="AUD199",
@@ -11,4 +12,13 @@ detector = Detector(
     unit="nats per token, negated",
     method="ours",
     statistic=lambda scores: float(np.mean(scores.logprob)),
+)
+
+score = MembershipScore(
+    rule="AUD399",
+    name="mean-logprob",
+    title="Mean log-probability",
+    unit="nats per token",
+    method="ours",
+    statistic=lambda passes: float(np.mean(passes.scores.logprob)),
 )

@@ -12,6 +12,7 @@ import click
 from llm_audit.cli.options import Command, computing_options, fraction_bar, output_options, publish, scoring_session
 
 if TYPE_CHECKING:
+    from llm_audit.detectors.membership.base import MembershipScore
     from llm_audit.membership.target import Target
     from llm_audit.results import Fact, Membership
     from llm_audit.scoring.session import Session
@@ -90,10 +91,11 @@ def finish(
     found: int,
     malformed: int,
     further: Sequence[Session] = (),
+    used: Sequence[MembershipScore] = (),
 ) -> int:
     """Write and print the report; return the exit code."""
     from llm_audit.manifest import collect
     from llm_audit.membership.evidence import report
 
-    manifest = collect(target.session if target else None, alpha=alpha, rules=rules, further=further)
+    manifest = collect(target.session if target else None, alpha=alpha, rules=rules, further=further, used=used)
     return publish(report(membership, manifest, limits, found=found, malformed=malformed), outputs, format_, strict)

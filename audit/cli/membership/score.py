@@ -118,6 +118,7 @@ def command(
         limits=(*run.LIMITS_OF_SCORES, *LIMITS),
         found=sum(each.found for each in collections), malformed=sum(len(each.malformed) for each in collections),
         further=[each.session for each in others_asked.values() if each],
+        used=scores,
     )  # fmt: skip
 
 

@@ -1,0 +1,68 @@
+"""`llm-audit plugins list`: what is announced, by whom, and whether it can be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llm_audit.cli import EXIT_FINDINGS
+from llm_audit.cli.plugins import PLUGINS, survey_all
+from llm_audit.terminal import one_line
+
+if TYPE_CHECKING:
+    from llm_audit.detectors import Detector
+    from llm_audit.detectors.integrity.base import IntegrityRule
+    from llm_audit.detectors.membership.base import MembershipScore
+    from llm_audit.detectors.plugins import Surveyed
+
+
+@click.command(help=PLUGINS["list"] + "\n\nExits with 1 if something is broken.", short_help=PLUGINS["list"])
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(format_: str) -> int:
+    """Run the command; the docstring for users is in `PLUGINS`."""
+    from llm_audit.detectors.announced import SWITCH, switched_off
+    from llm_audit.detectors.integrity.base import GROUP, IntegrityRule
+    from llm_audit.detectors.plugins import survey
+    from llm_audit.reports.json import dump
+
+    entries = [_entry(each) for each in (*survey_all(), *survey(GROUP, IntegrityRule, "integrity rule"))]
+    if format_ == "json":
+        click.echo(dump({"switched_off": switched_off(), "plugins": entries}), nl=False)
+    else:
+        click.echo(_table(entries))
+        for entry in entries:
+            if entry["status"] == "broken":
+                click.echo(f"\n{one_line(entry['reason'])}")
+        if switched_off():
+            click.echo(f"\nPlugins are switched off: {SWITCH}=off.")
+    return EXIT_FINDINGS if any(entry["status"] == "broken" for entry in entries) else 0
+
+
+def _entry(each: Surveyed[Detector] | Surveyed[MembershipScore] | Surveyed[IntegrityRule]) -> dict[str, Any]:
+    announcement = each.announcement
+    return {
+        "name": announcement.name,
+        "rule": each.thing.rule if each.thing else None,
+        "group": announcement.group,
+        "target": announcement.target,
+        "distribution": announcement.distribution,
+        "version": announcement.version,
+        "digest": announcement.digest,
+        "shipped": announcement.shipped,
+        "status": each.status,
+        "reason": each.reason,
+    }
+
+
+def _table(entries: list[dict[str, Any]]) -> str:
+    rows = [("name", "code", "group", "package", "digest", "from", "status")]
+    for entry in entries:
+        package, origin = f"{entry['distribution']} {entry['version']}", "llm-audit" if entry["shipped"] else "plugin"
+        digest = str(entry["digest"] or "-")[:12]
+        group = entry["group"].removeprefix("llm_audit.")
+        rows.append((entry["name"], entry["rule"] or "-", group, package, digest, origin, entry["status"]))
+    safe = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*safe, strict=True)]
+    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in safe)
+    return "\n".join(line.rstrip() for line in lines)

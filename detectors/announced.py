@@ -1,0 +1,176 @@
+"""What packages announce as entry points, and how one of these is loaded without harm to the others.
+
+What comes with llm-audit is announced in the same way. Whatever a plugin does wrong on import is said of that plugin; only
+one that ends or crashes the whole process is beyond us. Knows nothing of what is announced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import PathFinder
+from importlib.metadata import EntryPoint, distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+from llm_audit.errors import AuditError
+
+DETECTORS = "llm_audit.detectors"
+"""Entry-point group under which packages, this one included, announce their detectors."""
+
+OURS = "llm-audit"
+"""Our own distribution; everything else announced is a plugin."""
+
+SWITCH = "LLM_AUDIT_PLUGINS"
+"""Environment variable: `off` leaves plugins out everywhere."""
+
+LOAD_SECONDS = 60.0
+"""Longest import of a plugin. Importing torch takes a tenth of it."""
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What a package says that it has; nothing of it is imported yet.
+
+    Attributes:
+        group: of entry points.
+        name: on the command line.
+        target: module:attribute.
+        distribution, version: of the package.
+    """
+
+    group: str
+    name: str
+    target: str
+    distribution: str
+    version: str
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it comes with llm-audit."""
+        return _canonical(self.distribution) == OURS
+
+    @property
+    def package(self) -> str:
+        """Name and version of the package."""
+        return f"{self.distribution} {self.version}"
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of the code, see `code_digest`."""
+        return code_digest(self.target.partition(":")[0])
+
+    def load(self) -> object:
+        """Import it. What a plugin prints meanwhile goes to standard error: standard output is for results.
+
+        Raises:
+            AuditError: whatever happened, in a few words.
+        """
+        limit = nullcontext() if self.shipped else _time_limit(LOAD_SECONDS)
+        try:
+            with redirect_stdout(sys.stderr), limit:
+                return EntryPoint(self.name, self.target, self.group).load()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit and worse: whatever a plugin raises on import is that plugin's fault
+            raise AuditError(in_words(error)) from error
+
+
+def switched_off() -> bool:
+    """Whether the user wants no plugins. AuditError if the switch is set to anything but `off`: it may be meant as off."""
+    value = os.environ.get(SWITCH, "")
+    if value not in ("", "off"):
+        raise AuditError(f"{SWITCH} is {value!r}; set it to 'off' to leave plugins out, or not at all.")
+    return value == "off"
+
+
+def available(group: str = DETECTORS) -> list[Announcement]:
+    """Everything announced in a group, sorted by name, none of it imported."""
+    found: dict[str, list[Announcement]] = {}
+    for distribution in distributions():
+        # The standard library's `entry_points` fails for everybody if the metadata of one package is damaged.
+        with suppress(Exception):
+            points = distribution.entry_points.select(group=group)
+            if points:
+                package = [" ".join(words.split()) for words in (distribution.metadata["Name"], distribution.version)]
+                # As for imports, the first of two copies on the path counts.
+                found.setdefault(
+                    _canonical(package[0]), [Announcement(group, point.name, point.value, *package) for point in points]
+                )
+    everything = (each for announcements in found.values() for each in announcements)
+    return sorted(everything, key=lambda each: (each.name, each.distribution))
+
+
+@cache
+def code_digest(module: str) -> str | None:
+    """SHA-256 over names and contents of all files of the top-level package that holds a module, or of the one file.
+
+    Of a namespace package, which belongs to nobody, the first package inside counts. Nothing is imported. What the code
+    itself imports from elsewhere is not covered. None if there are no such files, as inside a zip file. Read once a process,
+    as the code is.
+    """
+    parts, depth = module.split("."), 1
+    try:
+        spec = find_spec(parts[0])
+        while spec is not None and spec.origin is None and depth < len(parts):
+            depth += 1
+            spec = PathFinder.find_spec(".".join(parts[:depth]), spec.submodule_search_locations)
+        if spec is None or spec.origin is None:
+            return None
+        origin = Path(spec.origin)
+        root = origin.parent
+        files = sorted(root.rglob("*")) if spec.submodule_search_locations else [origin]
+        lines = [
+            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(root).as_posix()}\n"
+            for path in files
+            if path.is_file() and "__pycache__" not in path.parts
+        ]
+    except (ImportError, OSError, ValueError):
+        return None
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest() if lines else None
+
+
+def in_words(error: BaseException) -> str:
+    """An exception in one line without full stop."""
+    try:
+        said = " ".join(str(error).split())
+    except Exception:  # a plugin's exceptions are its own classes
+        said = ""
+    said = said if len(said) <= 300 else f"{said[:300]}…"
+    return f"{type(error).__name__}: {said}".rstrip(".: ")
+
+
+class TooSlow(BaseException):
+    """A plugin's import took too long. No Exception, for plugins to swallow."""
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Interrupt what takes longer; only the main thread can be interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TooSlow(f"its import took longer than {seconds:g} seconds")
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, handler)
+
+
+def _canonical(distribution: str) -> str:
+    """The name of a distribution as package indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()

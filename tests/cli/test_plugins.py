@@ -1,0 +1,314 @@
+"""`llm-audit plugins`, and what plugins do to the other commands, in processes of their own as for a user."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from llm_audit.detectors.announced import code_digest
+from llm_audit.detectors.plugins import PLUGIN_CODE
+from tests.cli.conftest import write_texts
+from tests.cli.tool import COMMAND, HUMAN, Outcome, Tool, run_command, sentence, spawn
+from tests.detectors.installing import SAMPLE, installed, pip_install
+
+SURPRISE = {"name": "surprise", "rule": "AUD199", "distribution": "llm-audit-sample-plugin", "version": "1.0"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the installed sample plugin: a detector, a membership score, and a detector that does not load."""
+    return pip_install(SAMPLE, tmp_path_factory.mktemp("plugin") / "site")
+
+
+def beside(*sites: Path, **settings: str) -> dict[str, str]:
+    """The environment in which these folders of packages are installed."""
+    return {"PYTHONPATH": os.pathsep.join(map(str, sites)), **settings}
+
+
+def listed(*sites: Path, code: int, **settings: str) -> dict[str, dict[str, Any]]:
+    """What `plugins list` says of everything that is not ours, by name."""
+    outcome = spawn("plugins", "list", "--format", "json", env=beside(*sites, **settings))
+    assert outcome.code == code, outcome.err
+    return {each["name"]: each for each in json.loads(outcome.out)["plugins"] if not each["shipped"]}
+
+
+# list
+
+
+def test_the_list_names_ours(tool: Tool) -> None:
+    outcome = tool("plugins", "list")
+    assert (outcome.code, outcome.err) == (0, "")
+    head, *rows = outcome.out.splitlines()
+    assert head.split() == ["name", "code", "group", "package", "digest", "from", "status"]
+    assert len(rows) == 18
+    assert all(row.endswith("llm-audit  ok") for row in rows)
+
+
+def test_the_list_names_plugins_and_what_is_broken(site: Path) -> None:
+    found = listed(site, code=1)
+    digest = found["surprise"]["digest"]
+    assert found["surprise"] == {
+        **SURPRISE,
+        "group": "llm_audit.detectors",
+        "target": "sample_plugin:detector",
+        "digest": digest,
+        "shipped": False,
+        "status": "ok",
+        "reason": "",
+    }
+    assert len(digest) == 64
+    assert (found["mean-logprob"]["rule"], found["mean-logprob"]["group"]) == ("AUD399", "llm_audit.membership")
+    assert (found["broken"]["rule"], found["broken"]["status"]) == (None, "broken")
+    shown = spawn("plugins", "list", env=beside(site))
+    assert shown.code == 1
+    assert f"llm-audit-sample-plugin 1.0  {digest[:12]}  plugin     ok" in shown.out
+    assert shown.out.endswith(
+        "\n\nThe detector 'broken' (sample_plugin_broken:detector, llm-audit-sample-plugin 1.0) does not load: "
+        "ImportError: this plugin needs a library that is not there.\n"
+    )
+
+
+def test_off_is_said_and_nothing_is_imported(site: Path, tmp_path: Path) -> None:
+    canary = tmp_path / "imported"
+    installed(tmp_path / "site", "spy", f"open({str(canary)!r}, 'w')", {"spy": "spy"}, module="spy_module")
+    found = listed(site, tmp_path / "site", code=0, LLM_AUDIT_PLUGINS="off")
+    assert {name: (each["status"], each["rule"]) for name, each in found.items()} == dict.fromkeys(
+        ("broken", "mean-logprob", "spy", "surprise"), ("off", None)
+    )
+    shown = spawn("plugins", "list", env=beside(site, LLM_AUDIT_PLUGINS="off"))
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.endswith("\nPlugins are switched off: LLM_AUDIT_PLUGINS=off.\n")
+    refused = spawn("plugins", "check", "surprise", env=beside(site, LLM_AUDIT_PLUGINS="off"))
+    assert refused.code == 2
+    assert "LLM_AUDIT_PLUGINS=off" in sentence(refused)
+    assert not canary.exists()
+    listed(tmp_path / "site", code=1)
+    assert canary.exists()
+
+
+@pytest.mark.parametrize("args", [["--help"], ["plugins", "--help"], ["plugins", "check", "--help"], ["detect", "--help"]])
+def test_help_imports_no_plugin(args: list[str], tmp_path: Path) -> None:
+    canary = tmp_path / "imported"
+    site = installed(tmp_path / "site", "spy", f"open({str(canary)!r}, 'w')", {"spy": "spy"}, module="spy_module")
+    assert spawn(*args, env=beside(site)).code == 0
+    assert not canary.exists()
+
+
+def test_the_list_needs_no_torch(site: Path) -> None:
+    code = f"import sys, atexit; atexit.register(lambda: print('LOADED', *sorted(sys.modules))); {COMMAND[2]}"
+    loaded = run_command([*COMMAND[:2], code, "plugins", "list"], env=beside(site)).out.split("LOADED")[1].split()
+    assert "llm_audit.detectors.generated.lrr" in loaded
+    assert not {"torch", "transformers", "matplotlib"}.intersection(loaded)
+
+
+HOSTILE = "\x1b]0;title\x07\x9b31m\u202e"
+
+
+def test_nothing_in_a_plugin_acts_on_the_terminal(tmp_path: Path) -> None:
+    site = installed(
+        tmp_path, "", f"raise ValueError({HOSTILE!r} + chr(10) + 'forged line')", {f"evil{HOSTILE}": "x"}, module="evil_module",
+        metadata=f"Metadata-Version: 2.1\nName: pack{HOSTILE}\n  forged name\nVersion: 1.0{HOSTILE}\n",
+    )  # fmt: skip
+    for args in (["list"], ["list", "--format", "json"], ["check", f"evil{HOSTILE}"], ["check", f"none{HOSTILE}"]):
+        outcome = spawn("plugins", *args, env=beside(site, PYTHONIOENCODING="utf-8"))
+        assert outcome.code in (1, 2), outcome
+        shown = outcome.out + outcome.err
+        assert "evil" in shown
+        assert not any(character in shown for character in "\x1b\x07\x9b\u202e")
+        assert not any(line.startswith("forged") for line in shown.splitlines())
+
+
+# check
+
+
+def clauses(outcome: Outcome) -> dict[str, str]:
+    """What became of each clause."""
+    lines = [line.strip().partition("  ") for line in outcome.out.splitlines()[1:]]
+    return {what: passed for passed, _, what in lines}
+
+
+@pytest.mark.parametrize("name", ["surprise", "mean-logprob", "sample_plugin:detector"])
+def test_the_sample_plugin_passes_every_clause(name: str, site: Path) -> None:
+    outcome = spawn("plugins", "check", name, env=beside(site))
+    assert (outcome.code, outcome.err) == (0, "")
+    found = clauses(outcome)
+    assert set(found.values()) == {"pass"}
+    assert len(found) == (6 if name == "mean-logprob" else 9)
+
+
+def test_each_broken_clause_is_named_with_the_reason(tmp_path: Path) -> None:
+    code = """
+def statistic(scores):
+    if len(scores) == 3:
+        raise KeyError("three")
+    return -float(scores.logprob.mean())
+one = detector("one", "AUD150", statistic)
+two = 2
+"""
+    site = installed(tmp_path, "faulty", code, {"one": "one", "two": "two"}, module="faulty_module")
+    outcome = spawn("plugins", "check", "one", env=beside(site))
+    assert (outcome.code, outcome.err) == (1, "")
+    found = clauses(outcome)
+    assert found["loads, under a name and a code of its own"] == "pass"
+    assert found["says what it is: name, title, unit, method"] == "pass"
+    assert found["leaves the scores that it is given as they are: KeyError: 'three'"] == "FAIL"
+    assert found["is higher for stronger evidence against its null: AUD150 is not higher for text that the model finds "
+                 "likelier"] == "FAIL"  # fmt: skip
+    for name, said in (
+        ("two", "'two' (faulty_module:two, faulty 1.0) is not a Detector."),
+        ("faulty_module:two", "It is a int, neither a Detector nor a MembershipScore."),
+        ("faulty_module:three", "AttributeError: module 'faulty_module' has no attribute 'three'"),
+        ("llm_audit.detectors.generated.lrr:detector", "It claims the code AUD104"),
+    ):
+        outcome = spawn("plugins", "check", name, env=beside(site))
+        assert outcome.code == 1
+        assert said in outcome.out
+    unknown = spawn("plugins", "check", "three", env=beside(site))
+    assert unknown.code == 2
+    assert "There is no detector or membership score 'three'; choose from classifier," in sentence(unknown)
+
+
+# detect
+
+
+@pytest.fixture(scope="module")
+def calibrated(site: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcome]:
+    """Runs `detect` on an essay against a population with scores of the sample plugin, by the tiny model."""
+    root = tmp_path_factory.mktemp("calibrated")
+    folders = {"LLM_AUDIT_CACHE": str(root / "cache"), "LLM_AUDIT_DATA": str(root / "data")}
+    texts = write_texts(root / "human.jsonl", 40)
+    options = ["--model", str(tiny_llama)]
+    made = spawn("calibrate", texts, "--name", "own", *options, env={**beside(site), **folders})
+    assert made.code == 0, made.err
+
+    def detect(*args: object, env: dict[str, str]) -> Outcome:
+        return spawn("detect", HUMAN, "--population", "own", *options, *args, env={**env, **folders})
+
+    return detect
+
+
+def test_a_plugin_takes_part_with_a_p_value_and_is_named_in_the_report(
+    site: Path, calibrated: Callable[..., Outcome], tool: Tool, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    outcome = calibrated("--format", "json", "-o", page, env=beside(site))
+    assert outcome.code in (0, 1), outcome.err
+    assert outcome.err == (
+        "Warning: The detector 'broken' (sample_plugin_broken:detector, llm-audit-sample-plugin 1.0) does not load: "
+        "ImportError: this plugin needs a library that is not there. It is left out.\n"
+    )
+    report = json.loads(outcome.out)
+    Draft202012Validator(json.loads(tool("schema").out)).validate(report)
+    digest = listed(site, code=1)["surprise"]["digest"]
+    assert report["manifest"]["plugins"] == [{**SURPRISE, "digest": digest}]
+    (document,) = report["documents"]
+    assert "AUD199" in report["manifest"]["detectors"]
+    (result,) = (result for result in document["results"] if result["rule"] == "AUD199")
+    assert 1 / 41 <= result["p_value"] <= 1
+    assert "AUD199" in document["combined"]["method"]
+    assert f'AUD199 surprise, of llm-audit-sample-plugin 1.0<br><code class="digest">{digest}</code>' in page.read_text()
+
+
+def test_off_leaves_a_plugin_out_of_a_run(site: Path, calibrated: Callable[..., Outcome], tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    outcome = calibrated("--format", "json", "-o", page, env=beside(site, LLM_AUDIT_PLUGINS="off"))
+    assert outcome.err == ""
+    report = json.loads(outcome.out)
+    assert report["manifest"]["plugins"] is None
+    assert "AUD199" not in report["manifest"]["detectors"]
+    assert "<dt>Plugins</dt><dd>switched off</dd>" in page.read_text()
+
+
+def test_a_changed_plugin_is_left_out_until_calibrated_anew(
+    calibrated: Callable[..., Outcome], site: Path, tmp_path: Path
+) -> None:
+    changed = tmp_path / "site"
+    subprocess.run(["cp", "-r", str(site), str(changed)], check=True)
+    with (changed / "sample_plugin.py").open("a") as file:
+        file.write("# a change\n")
+    outcome = calibrated("--format", "json", env=beside(changed))
+    assert "Warning: The population has scores of another surprise" in outcome.err
+    assert "calibrate it anew. It is left out." in outcome.err
+    assert json.loads(outcome.out)["manifest"]["plugins"] == []
+
+
+# new
+
+
+def test_a_new_package_installs_and_passes_out_of_the_box(tmp_path: Path) -> None:
+    folder = tmp_path / "top-ten"
+    made = spawn("plugins", "new", "top-ten", folder)
+    assert (made.code, made.err) == (0, "")
+    assert {path.name for path in folder.iterdir()} == {"pyproject.toml", "top_ten.py", "test_top_ten.py", "README.md"}
+    assert tomllib.loads((folder / "pyproject.toml").read_text())["project"]["name"] == "top-ten"
+    assert not [line for path in folder.iterdir() for line in path.read_text().splitlines() if "$" in line]
+    site = pip_install(folder, tmp_path / "site")
+    outcome = spawn("plugins", "check", "top-ten", env=beside(site))
+    assert outcome.code == 0, outcome
+    assert set(clauses(outcome).values()) == {"pass"}
+    rule = listed(site, code=0)["top-ten"]["rule"]
+    assert PLUGIN_CODE.fullmatch(rule) and rule.startswith("AUD1")
+    pytest_command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", str(folder)]
+    assert run_command(pytest_command, env=beside(site), cwd=tmp_path).code == 0
+
+
+def test_the_next_new_package_has_another_code(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def code_of(folder: str) -> str:
+        assert tool("plugins", "new", "my-own", tmp_path / folder).code == 0
+        (line,) = (line for line in (tmp_path / folder / "my_own.py").read_text().splitlines() if line.startswith("    rule="))
+        return line.split('"')[1]
+
+    first = code_of("first")
+    assert code_of("second") == first
+    monkeypatch.syspath_prepend(
+        str(installed(tmp_path / "site", "x", f"x = detector('x', {first!r})", {"x": "x"}, module="module_of_x"))
+    )
+    assert code_of("third") != first
+    code_digest.cache_clear()
+    sys.modules.pop("module_of_x")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("My_Plugin", "is no name for a package here"),
+        ("-x", "is no name"),
+        ("a b", "is no name"),
+        ("a/../b", "is no name"),
+        ("x" + HOSTILE, "is no name"),
+        ("numpy", "is a module of Python or of an installed package"),
+        ("json", "is a module of Python"),
+        ("class", "is a module of Python"),
+        ("lrr", "There is a detector or membership score 'lrr' already"),
+        ("zlib", "is a module of Python"),
+        ("min-k", "There is a detector or membership score 'min-k' already"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(tool: Tool, name: str, said: str, tmp_path: Path) -> None:
+    outcome = tool("plugins", "new", "--", name, tmp_path / "new")
+    assert outcome.code == 2
+    assert said in sentence(outcome)
+    assert not {"\x1b", "\x9b"}.intersection(outcome.err)
+    assert not (tmp_path / "new").exists()
+
+
+def test_nothing_is_overwritten(tool: Tool, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    for name in ("file", "folder"):
+        outcome = tool("plugins", "new", "my-own", tmp_path / name)
+        assert outcome.code == 2
+        assert "exists already; name a new folder" in sentence(outcome)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert not list((tmp_path / "folder").iterdir())
+    outcome = tool("plugins", "new", "my-own", tmp_path / "file" / "below")
+    assert (outcome.code, "Not a directory" in sentence(outcome)) == (2, True)
