@@ -25,6 +25,7 @@ COMMANDS = {
     "membership": "Was this data in a model's training set? Gate, scores, tests with an exact null.",
     "generate": "Draw texts from a model, with prompt, tokens and settings, for calibration and tests.",
     "models": "Fetch, list and verify the models that score text.",
+    "scan": "Judge every document of a corpus; goes on after any interruption, counts mistakes over all of it.",
     "schema": "Print the JSON Schema of the report.",
     "substitution": "Is an API serving the model it claims? Log-probabilities, ranks, texts; probe, plan, watch.",
     "train": "Train a classifier of your own on labelled texts.",

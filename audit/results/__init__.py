@@ -19,6 +19,7 @@ from llm_audit.results.core import (
     Statistic,
     Verdict,
 )
+from llm_audit.results.corpus import CorpusReport, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, SetAttribution, Trace
 from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation
 from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Report
@@ -28,8 +29,10 @@ __all__ = [
     "SCHEMA_VERSION",
     "Attribution",
     "Authorship",
+    "CorpusReport",
     "Cost",
     "Coverage",
+    "Discovery",
     "Document",
     "Draws",
     "Effect",
@@ -46,6 +49,7 @@ __all__ = [
     "Point",
     "Population",
     "Probability",
+    "Ranked",
     "Rate",
     "Report",
     "Result",
@@ -58,5 +62,6 @@ __all__ = [
     "Statistic",
     "Substitution",
     "Trace",
+    "Unread",
     "Verdict",
 ]
