@@ -1,0 +1,207 @@
+"""`llm-audit scan`: the numbers of `detect`, exit codes, interruptions, and what the report says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import write_texts
+from tests.cli.tool import COMMAND, HUMAN, Tool, sentence
+
+ROOT = Path(__file__).parents[2]
+FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")
+TINY = ("--alpha", 0.2)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Texts in the words of the population, some that repeat themselves, a short one, a bad line."""
+    path, rng = write_texts(tmp_path / "corpus.jsonl", 20, 30), np.random.default_rng(5)
+    words = Path(HUMAN).read_text().split()
+    with path.open("a") as file:
+        for _ in range(20):
+            file.write(json.dumps({"text": " ".join([*rng.choice(words, 8)] * 5)}) + "\n")
+        file.write(json.dumps({"text": "Too short."}) + "\nno JSON\n")
+    return path
+
+
+def results(where: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (where / "results.jsonl").read_text().splitlines()]
+
+
+def summary(where: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((where / "summary.json").read_text())
+    return found
+
+
+def test_the_numbers_are_those_of_detect(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
+    outcome = tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny)
+    assert outcome.code == 1, outcome.err
+    rows = results(tmp_path / "out")
+    for row, line in zip(rows, corpus.read_text().splitlines(), strict=True):
+        if row["p_value"] is None:
+            continue
+        (tmp_path / "one.txt").write_text(json.loads(line)["text"])
+        (document,) = json.loads(tool("detect", tmp_path / "one.txt", *TINY, *tiny, "--format", "json").out)["documents"]
+        assert row["p_value"] == document["combined"]["p_value"]
+        assert row["p_floor"] == document["combined"]["p_floor"]
+        assert row["n"] == document["combined"]["population"]["n"]
+        assert row["tokens"] == document["tokens"]
+        assert row["sha256"] == document["sha256"]
+        assert row["detectors"] == {result["rule"]: result["p_value"] for result in document["results"]}
+    assert [row["verdict"] for row in rows[40:]] == ["not_assessable", "error"]
+    assert rows[41]["reason"].startswith(f"{corpus}:42 is not a JSON object")
+
+
+def test_the_parquet_file_has_the_same_rows(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny)
+    table = parquet.read_table(tmp_path / "out" / "results.parquet")
+    assert table.schema.metadata[b"complete"] == b"true"
+    for row, line in zip(table.to_pylist(), results(tmp_path / "out"), strict=True):
+        rules = {name.removeprefix("p_"): row.pop(name) for name in list(row) if name.startswith("p_AUD")}
+        assert {rule: p for rule, p in rules.items() if p is not None} == line.pop("detectors")
+        assert row == line
+
+
+def test_the_summary_counts_the_rows_and_the_page_says_the_same(
+    tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path
+) -> None:
+    out = tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny).out
+    found, rows = summary(tmp_path / "out"), results(tmp_path / "out")
+    assert found["complete"]
+    for verdict, count in found["verdicts"].items():
+        assert count == sum(row["verdict"] == verdict for row in rows)
+    assert found["verdicts"]["finding"] == found["discovery"]["found"] >= 9
+    assert found["discovery"]["tests"] == sum(found["discovery"]["histogram"]) == 40
+    assert found["discovery"]["floor"] == 1 / 41
+    assert found["discovery"]["fewest"] == 5
+    page = (tmp_path / "out" / "report.html").read_text()
+    for said in (found["summary"], found["null"], *found["limits"], *found["assumptions"]):
+        assert said in page.replace("&#39;", "'")
+    assert found["summary"] in " ".join(out.split())
+    assert "<script" not in page
+    assert [document["p_value"] for document in found["ranked"]] == sorted(row["p_value"] for row in rows[:40])
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "code"),
+    [
+        (20, [], 0),
+        (20, ["--strict"], 3),
+        (40, [], 1),
+        (42, ["--strict"], 1),
+        (20, ["--limit", 0], 2),
+        (20, ["--shard", "0/2"], 2),
+        (20, ["--shard", "3/2"], 2),
+        (20, ["--shard", "half"], 2),
+        (20, ["--population", "nobody"], 2),
+    ],
+)
+def test_exit_codes(
+    tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path, texts: int, options: list[object], code: int
+) -> None:
+    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:texts]))
+    outcome = tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny, *options)
+    assert outcome.code == code, outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_an_unreadable_document_among_human_ones_exits_with_2(
+    tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path
+) -> None:
+    outcome = tool("scan", corpus, tmp_path / "missing.txt", "--limit", 43, "-o", tmp_path / "out", "--alpha", 0.01, *tiny)
+    assert outcome.code == 2
+    assert "No such file" in outcome.out
+    assert "nothing could be found" in " ".join(outcome.out.split())
+
+
+def test_shards_then_the_whole(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
+    assert tool("scan", corpus, "-o", tmp_path / "one", *TINY, *tiny).code == 1
+    for number in (1, 2):
+        outcome = tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny, "--shard", f"{number}/2")
+        assert (outcome.code, outcome.out) == (0, f"Shard {number} of 2 is done. A scan without --shard gives the results.\n")
+    assert tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny).code == 1
+    for name in FINAL:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+
+
+def test_another_setting_is_refused_in_one_sentence(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
+    tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny, "--limit", 3)
+    said = sentence(tool("scan", corpus, "-o", tmp_path / "out", "--alpha", 0.1, *tiny))
+    assert said == f"Error: {tmp_path}/out holds another scan (alpha was 0.2, now 0.1): restore that, or name another folder."
+
+
+# Interruptions
+
+
+@pytest.fixture
+def long_corpus(tmp_path: Path) -> Path:
+    return write_texts(tmp_path / "long.jsonl", 3000, 30)
+
+
+def begun(tiny: tuple[str, ...], corpus: Path, out: Path, size: int) -> subprocess.Popen[bytes]:
+    """A scan whose journal has grown to a size."""
+    command = [*COMMAND, "scan", str(corpus), "-o", str(out), "--alpha", "0.2", *tiny]
+    scan = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    journal = out / "journal.jsonl"
+    while scan.poll() is None and not (journal.exists() and journal.stat().st_size > size):
+        time.sleep(0.05)
+    return scan
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_partial_report_that_says_so(
+    tiny: tuple[str, ...], long_corpus: Path, tmp_path: Path, number: int
+) -> None:
+    scan = begun(tiny, long_corpus, tmp_path / "out", 1000)
+    scan.send_signal(number)
+    out, err = scan.communicate(timeout=120)
+    assert scan.returncode == 130, err
+    assert err.decode().splitlines()[-1] == "Interrupted; the same command goes on."
+    found = summary(tmp_path / "out" / "partial")
+    assert not found["complete"]
+    assert 0 < found["included"] == len(results(tmp_path / "out" / "partial")) < 3000
+    assert "This report is partial." in (tmp_path / "out" / "partial" / "report.html").read_text()
+    assert out.decode().startswith(f"Partial: {found['included']:,} of 3,000 documents")
+    assert not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_a_second_signal_ends_it_at_once(tiny: tuple[str, ...], long_corpus: Path, tmp_path: Path) -> None:
+    scan = begun(tiny, long_corpus, tmp_path / "out", 1000)
+    for _ in range(100):  # the second may come while the first is still being delivered: they are then one
+        scan.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+        if scan.poll() is not None:
+            break
+    assert scan.wait(timeout=20) == 130
+
+
+def killed(tiny: tuple[str, ...], corpus: Path, folder: Path, kills: int) -> Iterator[dict[str, Any]]:
+    """What `killing` reports."""
+    command = [sys.executable, "-m", "tests.cli.killing", str(corpus), str(folder), str(kills), *tiny]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    yield from map(json.loads, done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("documents", "kills"), [(200, 25), pytest.param(10_000, 200, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])]
+)
+def test_sigkill_at_random_moments_changes_no_byte(tiny: tuple[str, ...], tmp_path: Path, documents: int, kills: int) -> None:
+    corpus = write_texts(tmp_path / "corpus.jsonl", documents, 20)
+    runs = list(killed(tiny, corpus, tmp_path / "scans", kills))
+    assert sum(run["kills"] for run in runs) >= kills
+    assert all(run["same"] for run in runs)
+    assert all(run["journal"] == documents for run in runs)  # none lost, none written twice
