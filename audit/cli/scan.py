@@ -100,7 +100,11 @@ def command(
         find(detectors, own)  # an unknown name must not cost a download
     human = load(population or DEFAULT_POPULATION)
     corpus = open_corpus(paths, text_field)
-    with Folder(folder_path, shard) as folder, scoring_session(model, reference, device, offline, not cache) as session:
+    with (
+        Folder(folder_path, shard) as folder,
+        scoring_session(model, reference, device, offline, not cache) as session,
+        _interruptible(),
+    ):
         plan.check_comparable(session, human)
         weights = human.datasheet.weights
         chosen = known_to(human.scores, detectors, own=own, model=session.model.digest, weights=weights)
@@ -119,7 +123,7 @@ def command(
         if not can_write():
             click.echo("No results.parquet: that needs `pip install 'llm-audit[formats]'`.", err=True)
         interrupted = False
-        with _interruptible(), _shown() as show:
+        with _shown() as show:
             try:
                 engine = local_engine(session, settings)
                 progress = scan(corpus, inputs, folder, header, engine, limit=limit, shard=shard, show=show)
@@ -161,7 +165,7 @@ def _publish(report: CorpusReport, folder: Folder, where: Path, interrupted: boo
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends the scan in good order, the second one at once."""
+    """The first SIGINT or SIGTERM ends what is being done, in good order; the second ends everything at once."""
 
     def first(number: int, frame: object) -> None:
         for each in kept:

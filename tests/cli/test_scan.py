@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llm_audit.cli import main
 from tests.cli.conftest import write_texts
 from tests.cli.tool import COMMAND, HUMAN, Tool, sentence
 
@@ -23,15 +24,30 @@ FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")
 TINY = ("--alpha", 0.2)
 
 
+@pytest.fixture(scope="module")
+def unusual(tiny_root: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Texts that this model finds as predictable as it finds any: two words over and over, chosen by their p-value."""
+    folder, rng, words = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5), Path(HUMAN).read_text().split()
+    texts = [" ".join([*rng.choice(words, 2)] * 20) for _ in range(80)]
+    (folder / "candidates.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    options = ["--model", str(tiny_llama), "--population", "own", "-o", str(folder / "out")]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.setenv("LLM_AUDIT_CACHE", str(tiny_root / "cache"))
+        patch.setenv("LLM_AUDIT_DATA", str(tiny_root / "data"))
+        main(["scan", str(folder / "candidates.jsonl"), *options])
+    chosen = [text for text, row in zip(texts, results(folder / "out"), strict=True) if row["p_value"] == 1 / 41]
+    assert len(chosen) >= 10
+    return chosen[:10]
+
+
 @pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    """Texts in the words of the population, some that repeat themselves, a short one, a bad line."""
-    path, rng = write_texts(tmp_path / "corpus.jsonl", 20, 30), np.random.default_rng(5)
-    words = Path(HUMAN).read_text().split()
+def corpus(tmp_path: Path, unusual: list[str]) -> Path:
+    """Twenty texts in the words of the population, ten unusual ones, a short one, a bad line."""
+    path = write_texts(tmp_path / "corpus.jsonl", 20, 30)
     with path.open("a") as file:
-        for _ in range(20):
-            file.write(json.dumps({"text": " ".join([*rng.choice(words, 8)] * 5)}) + "\n")
-        file.write(json.dumps({"text": "Too short."}) + "\nno JSON\n")
+        for text in (*unusual, "Too short."):
+            file.write(json.dumps({"text": text}) + "\n")
+        file.write("no JSON\n")
     return path
 
 
@@ -59,8 +75,8 @@ def test_the_numbers_are_those_of_detect(tool: Tool, tiny: tuple[str, ...], corp
         assert row["tokens"] == document["tokens"]
         assert row["sha256"] == document["sha256"]
         assert row["detectors"] == {result["rule"]: result["p_value"] for result in document["results"]}
-    assert [row["verdict"] for row in rows[40:]] == ["not_assessable", "error"]
-    assert rows[41]["reason"].startswith(f"{corpus}:42 is not a JSON object")
+    assert [row["verdict"] for row in rows[30:]] == ["not_assessable", "error"]
+    assert rows[31]["reason"].startswith(f"{corpus}:32 is not a JSON object")
 
 
 def test_the_parquet_file_has_the_same_rows(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
@@ -83,16 +99,16 @@ def test_the_summary_counts_the_rows_and_the_page_says_the_same(
     assert found["complete"]
     for verdict, count in found["verdicts"].items():
         assert count == sum(row["verdict"] == verdict for row in rows)
-    assert found["verdicts"]["finding"] == found["discovery"]["found"] >= 9
-    assert found["discovery"]["tests"] == sum(found["discovery"]["histogram"]) == 40
+    assert found["verdicts"]["finding"] == found["discovery"]["found"] >= 10
+    assert found["discovery"]["tests"] == sum(found["discovery"]["histogram"]) == 30
     assert found["discovery"]["floor"] == 1 / 41
-    assert found["discovery"]["fewest"] == 5
+    assert found["discovery"]["fewest"] == 4
     page = (tmp_path / "out" / "report.html").read_text()
     for said in (found["summary"], found["null"], *found["limits"], *found["assumptions"]):
         assert said in page.replace("&#39;", "'")
     assert found["summary"] in " ".join(out.split())
     assert "<script" not in page
-    assert [document["p_value"] for document in found["ranked"]] == sorted(row["p_value"] for row in rows[:40])
+    assert [document["p_value"] for document in found["ranked"]] == sorted(row["p_value"] for row in rows[:30])
 
 
 @pytest.mark.parametrize(
@@ -100,8 +116,8 @@ def test_the_summary_counts_the_rows_and_the_page_says_the_same(
     [
         (20, [], 0),
         (20, ["--strict"], 3),
-        (40, [], 1),
-        (42, ["--strict"], 1),
+        (30, [], 1),
+        (32, ["--strict"], 1),
         (20, ["--limit", 0], 2),
         (20, ["--shard", "0/2"], 2),
         (20, ["--shard", "3/2"], 2),
@@ -121,7 +137,7 @@ def test_exit_codes(
 def test_an_unreadable_document_among_human_ones_exits_with_2(
     tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path
 ) -> None:
-    outcome = tool("scan", corpus, tmp_path / "missing.txt", "--limit", 43, "-o", tmp_path / "out", "--alpha", 0.01, *tiny)
+    outcome = tool("scan", corpus, tmp_path / "missing.txt", "--limit", 33, "-o", tmp_path / "out", "--alpha", 0.01, *tiny)
     assert outcome.code == 2
     assert "No such file" in outcome.out
     assert "nothing could be found" in " ".join(outcome.out.split())
@@ -180,12 +196,13 @@ def test_a_signal_leaves_a_partial_report_that_says_so(
 
 def test_a_second_signal_ends_it_at_once(tiny: tuple[str, ...], long_corpus: Path, tmp_path: Path) -> None:
     scan = begun(tiny, long_corpus, tmp_path / "out", 1000)
-    for _ in range(100):  # the second may come while the first is still being delivered: they are then one
-        scan.send_signal(signal.SIGINT)
-        time.sleep(0.01)
-        if scan.poll() is not None:
-            break
-    assert scan.wait(timeout=20) == 130
+    scan.send_signal(signal.SIGINT)
+    time.sleep(0.01)
+    scan.send_signal(signal.SIGINT)
+    before = time.monotonic()
+    assert b"Traceback" not in scan.communicate(timeout=60)[1]
+    assert scan.returncode == 130
+    assert time.monotonic() - before < 10
 
 
 def killed(tiny: tuple[str, ...], corpus: Path, folder: Path, kills: int) -> Iterator[dict[str, Any]]:
