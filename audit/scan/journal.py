@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from llm_audit.scan.files import failing, write_all
+from llm_audit.scan.files import failing, sync_folder, write_all
 
 _DIGITS = 16
 
@@ -42,6 +42,7 @@ class Journal:
             size = os.fstat(self._descriptor).st_size
             if size and os.pread(self._descriptor, 1, size - 1) != b"\n":  # a torn line must not swallow the next
                 write_all(self._descriptor, b"\n")
+            sync_folder(path.parent)
 
     def __enter__(self) -> Self:
         return self

@@ -6,9 +6,7 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,10 @@ import numpy as np
 import pytest
 
 from llm_audit.cli import main
+from llm_audit.scoring.cache import ScoreCache
 from tests.cli.conftest import write_texts
 from tests.cli.tool import COMMAND, HUMAN, Tool, sentence
+from tests.scan.test_kills import check_kills
 
 ROOT = Path(__file__).parents[2]
 FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")
@@ -205,20 +205,26 @@ def test_a_second_signal_ends_it_at_once(tiny: tuple[str, ...], long_corpus: Pat
     assert time.monotonic() - before < 10
 
 
-def killed(tiny: tuple[str, ...], corpus: Path, folder: Path, kills: int) -> Iterator[dict[str, Any]]:
-    """What `killing` reports."""
-    command = [sys.executable, "-m", "tests.cli.killing", str(corpus), str(folder), str(kills), *tiny]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == 0, done.stderr
-    yield from map(json.loads, done.stdout.splitlines())
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_200_kills_of_10000_documents(tiny: tuple[str, ...], tmp_path: Path) -> None:
+    corpus = write_texts(tmp_path / "corpus.jsonl", 10_000, 20)
+    check_kills(corpus, tmp_path / "scans", 10_000, 200, "--alpha", "0.2", *tiny)
 
 
-@pytest.mark.parametrize(
-    ("documents", "kills"), [(200, 25), pytest.param(10_000, 200, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])]
-)
-def test_sigkill_at_random_moments_changes_no_byte(tiny: tuple[str, ...], tmp_path: Path, documents: int, kills: int) -> None:
-    corpus = write_texts(tmp_path / "corpus.jsonl", documents, 20)
-    runs = list(killed(tiny, corpus, tmp_path / "scans", kills))
-    assert sum(run["kills"] for run in runs) >= kills
-    assert all(run["same"] for run in runs)
-    assert all(run["journal"] == documents for run in runs)  # none lost, none written twice
+@pytest.mark.slow
+def test_eight_scans_share_one_cache(tiny: tuple[str, ...], tmp_path: Path) -> None:
+    corpus, cache = write_texts(tmp_path / "corpus.jsonl", 200, 20), tmp_path / "cache"
+    environment = {**os.environ, "LLM_AUDIT_CACHE": str(cache)}
+
+    def scan(name: str) -> subprocess.Popen[bytes]:
+        command = [*COMMAND, "scan", str(corpus), "-o", str(tmp_path / name), "--cache", *map(str, TINY), *tiny]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+
+    scans = [scan(str(number)) for number in range(8)]
+    said = [line for process in scans for line in process.communicate()[1].decode().splitlines()]
+    assert [line for line in said if " documents; " not in line] == []  # progress, where the machine is slow
+    assert {process.returncode for process in scans} <= {0, 1}
+    assert len({(tmp_path / str(number) / "results.jsonl").read_bytes() for number in range(8)}) == 1
+    with ScoreCache(cache / "scores.sqlite") as shared:
+        assert shared.verify() == (200, 0)  # every text once, every row sound
