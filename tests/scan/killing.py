@@ -64,14 +64,13 @@ def ended(child: int) -> bool:
     return status == 0
 
 
-def kill_until_it_ends(corpus: str, out: Path, options: list[str], whole: float, most: int, rng: np.random.Generator) -> int:
-    """Start a scan, kill it, start it again, at most so many times; return how often it was killed."""
+def kill_until_it_ends(corpus: str, out: Path, options: list[str], waits: Iterator[float]) -> int:
+    """Start a scan, kill it after a while, start it again, as long as there are waits; return how often it was killed."""
     kills = 0
     while True:
-        child = start(corpus, out, options)
-        if kills < most:
-            # What is left to do shrinks with each run.
-            time.sleep(float(rng.uniform(0, whole * rng.choice([0.2, 0.6, 1.0]))))
+        child, wait = start(corpus, out, options), next(waits, None)
+        if wait is not None:
+            time.sleep(wait)
             os.kill(child, signal.SIGKILL)
         if ended(child):
             return kills
@@ -82,18 +81,20 @@ def scans() -> None:
     corpus, folder, wanted, *options = sys.argv[1:]
     corpora.BLOCK_DOCUMENTS = 7
     find([])
-    rng, left, undisturbed = np.random.default_rng(25), int(wanted), Path(folder) / "undisturbed"
+    rng, kills, undisturbed = np.random.default_rng(25), 0, Path(folder) / "undisturbed"
     began = time.monotonic()
     assert ended(start(corpus, undisturbed, options))
     whole = time.monotonic() - began
-    while left > 0:
-        out = Path(folder) / f"killed-{left}"
-        kills = kill_until_it_ends(corpus, out, options, whole, left, rng)
-        left -= kills
+    while kills < int(wanted):
+        # Mostly soon, so that a scan is killed many times; now and then late, so that much is there to be lost.
+        share = rng.choice([4 / int(wanted), 0.5], p=[0.9, 0.1], size=int(wanted) - kills)
+        out = Path(folder) / f"killed-{kills}"
+        killed = kill_until_it_ends(corpus, out, options, iter(rng.uniform(0, whole * share).tolist()))
+        kills += killed
         lines = (out / "journal.jsonl").read_bytes().splitlines()
         sound = [json.loads(line[17:])["position"] for line in lines if line.endswith(b"}") and line[16:17] == b" "]
         same = driver.final(out) == driver.final(undisturbed)
-        print(json.dumps({"kills": kills, "same": same, "positions": len(set(sound)), "lines": len(sound)}), flush=True)
+        print(json.dumps({"kills": killed, "same": same, "positions": len(set(sound)), "lines": len(sound)}), flush=True)
 
 
 if __name__ == "__main__":
