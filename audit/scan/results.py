@@ -1,6 +1,6 @@
 """The end of a scan: the journals in the order of the corpus, the false discovery rate over all of it, the results.
 
-Holds about a hundred bytes a document; the records themselves pass through one at a time. What is written depends on the
+Holds some hundred bytes a document; the records themselves pass through one at a time. What is written depends on the
 corpus and the conditions alone, not on the way there.
 """
 
