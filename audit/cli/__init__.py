@@ -28,6 +28,7 @@ COMMANDS = {
     "models": "Fetch, list and verify the models that score text.",
     "plugins": "List, check and start detectors of other packages.",
     "report": "Write a stored report in other formats: HTML, PDF, SARIF, JUnit, Markdown and more.",
+    "scan": "Judge every document of a corpus; goes on after any interruption, counts mistakes over all of it.",
     "schema": "Print the JSON Schema of the report.",
     "substitution": "Is an API serving the model it claims? Log-probabilities, ranks, texts; probe, plan, watch.",
     "train": "Train a classifier of your own on labelled texts.",

@@ -36,8 +36,12 @@ def input_options(command: Command) -> Command:
 
 def computing_options(command: Command) -> Command:
     """The options that choose where to compute, and what may be fetched and kept."""
+    return place_options(click.option("--no-cache", is_flag=True, help="Score anew, and keep no scores.")(command))
+
+
+def place_options(command: Command) -> Command:
+    """The options that choose where to compute, and what may be fetched."""
     for option in (
-        click.option("--no-cache", is_flag=True, help="Score anew, and keep no scores."),
         click.option("--offline", is_flag=True, help="Never use the network; fail if the model is not here yet."),
         click.option(
             "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to compute."
@@ -49,6 +53,11 @@ def computing_options(command: Command) -> Command:
 
 def scoring_options(command: Command) -> Command:
     """The options that choose what scores the text, and where."""
+    return model_options(computing_options(command))
+
+
+def model_options(command: Command) -> Command:
+    """The options that choose what scores the text."""
     for option in (
         click.option("--reference", metavar="MODEL", help="Second model with the same vocabulary (Binoculars' observer)."),
         click.option(
@@ -56,7 +65,7 @@ def scoring_options(command: Command) -> Command:
         ),
     ):
         command = option(command)
-    return computing_options(command)
+    return command
 
 
 def report_options(command: Command) -> Command:

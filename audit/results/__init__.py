@@ -20,6 +20,7 @@ from llm_audit.results.core import (
     Statistic,
     Verdict,
 )
+from llm_audit.results.corpus import CorpusReport, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
 from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation
 from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Plugin, Report
@@ -29,8 +30,10 @@ __all__ = [
     "SCHEMA_VERSION",
     "Attribution",
     "Authorship",
+    "CorpusReport",
     "Cost",
     "Coverage",
+    "Discovery",
     "Document",
     "Draws",
     "Effect",
@@ -50,6 +53,7 @@ __all__ = [
     "Point",
     "Population",
     "Probability",
+    "Ranked",
     "Rate",
     "Report",
     "Result",
@@ -63,5 +67,6 @@ __all__ = [
     "Substitution",
     "Tokens",
     "Trace",
+    "Unread",
     "Verdict",
 ]

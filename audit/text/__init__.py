@@ -13,11 +13,12 @@ from llm_audit.text.marks import Wrapper, find_marks, without_marks
 from llm_audit.text.places import Map, Place
 from llm_audit.text.read import RawText, read, read_document
 from llm_audit.text.records import Unread, read_records
-from llm_audit.text.sources import PLAIN, Source, discover
+from llm_audit.text.sources import PLAIN, RECORDS, Source, discover
 from llm_audit.text.views import View, normalise
 
 __all__ = [
     "PLAIN",
+    "RECORDS",
     "Language",
     "Map",
     "Place",

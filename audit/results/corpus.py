@@ -1,0 +1,69 @@
+"""What `llm-audit scan` says of a corpus as a whole; the single documents are in the results beside it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from llm_audit.results.core import Model, ModelIdentity, Probability, Verdict
+
+
+class Ranked(Model):
+    """One of the documents that are least like the population."""
+
+    name: str
+    tokens: int
+    verdict: Verdict
+    p_value: Probability
+    p_floor: Probability
+    q_value: Probability
+
+
+class Unread(Model):
+    """A document that could not be read, and why."""
+
+    name: str
+    reason: str
+
+
+class Discovery(Model):
+    """The false discovery rate over the corpus: what was tested, what was found, and what could have been."""
+
+    alpha: Probability = Field(description="the false discovery rate that was asked for")
+    tests: int = Field(ge=0, description="different texts that were judged; copies of a text are one test")
+    found: int = Field(ge=0, description="different texts with q <= alpha")
+    floor: Probability | None = Field(description="the smallest p-value that any of these texts could have given")
+    at_floor: int = Field(ge=0, description="texts whose p-value is the smallest that they could have given")
+    fewest: int | None = Field(description="texts that must be found together, or none can be; None: none can in any case")
+    low: int = Field(ge=0, description="texts with p <= alpha, each taken by itself")
+    low_by_chance: float = Field(description="how many of those to expect, had people written all texts")
+    histogram: tuple[int, ...] = Field(description="p-values of the tests, in 20 equal bins of [0, 1]")
+
+
+class CorpusReport(Model):
+    """Everything that is said of a corpus."""
+
+    complete: bool = Field(description="whether every document of the corpus is in it")
+    documents: int = Field(ge=0, description="in the corpus")
+    included: int = Field(ge=0, description="in this report")
+    limit: int | None = Field(description="documents that were asked for; None: all")
+    verdicts: dict[Verdict, int] = Field(description="of documents, copies counted")
+    copies: int = Field(ge=0, description="judged documents whose text had occurred before")
+    discovery: Discovery
+    summary: str = Field(description="what was found, as a sentence")
+    null: str = Field(description="the null hypothesis of every document, as a sentence")
+    assumptions: tuple[str, ...]
+    limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
+    ranked: tuple[Ranked, ...] = Field(description="the documents least like the population, found or not; 100 at most")
+    unread: tuple[Unread, ...] = Field(description="documents that could not be read; 100 at most")
+    files: int
+    inputs: str = Field(description="SHA-256 over the names and contents of all files")
+    text_field: str
+    version: str
+    model: ModelIdentity | None
+    reference_model: ModelIdentity | None
+    population: str
+    population_description: str
+    population_digest: str
+    detectors: tuple[str, ...]
+    device: str
+    packages: dict[str, str]

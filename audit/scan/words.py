@@ -1,0 +1,50 @@
+"""What is said of a corpus: null, assumptions, limits, and the finding in one sentence."""
+
+from __future__ import annotations
+
+from llm_audit.results import Discovery
+
+NULL = "Of every document by itself: the text was written like the human texts of the population {}."
+
+ASSUMPTIONS = (
+    "Benjamini-Hochberg over all judged documents. It keeps the expected share of mistakes among the findings below alpha when "
+    "documents are independent of each other and share one calibration set (Bates, Candes, Lei, Romano and Sesia 2023: such "
+    "p-values are positively dependent, PRDS). Proven there for one fixed score; ours ranks several scores together and cuts "
+    "the population to the document's length, for which it was checked by simulation, not proven.",
+    "Copies, equal but for white space, are one test. Versions and excerpts of one text are not recognised: where there are "
+    "many, they are found or missed together.",
+    "Documents that could not be judged are no tests. Which ones those are does not depend on any score.",
+    "Each document is exchangeable with the population's texts under its null hypothesis; see `llm-audit detect`.",
+)
+
+LIMITS = (
+    "A false discovery rate is about all findings together: of 100 findings at alpha .05 about 5 are expected to be mistakes, "
+    "on average over corpora and calibration sets, and none is known by name.",
+    "A finding says that the text is unlike the human texts of the population. It does not say who or what wrote it, and human "
+    "texts of other kinds than the population's are unlike them too.",
+    "A document that was not found is not shown to be human. In a large corpus it takes more to be found than when a document "
+    "is judged alone.",
+    "No decision about a person should rest on this report alone.",
+)
+
+
+def summary(found: Discovery) -> str:
+    """The outcome, and where the population's size forbids one, that."""
+    if not found.tests:
+        return "No document could be judged."
+    texts = "text was" if found.tests == 1 else "different texts were"
+    tested = f"{found.tests:,} {texts} tested"
+    if found.found:
+        return f"{tested}; {found.found:,} are unlike human writing, at a false discovery rate of {found.alpha:g}."
+    if found.fewest is None:
+        return (
+            f"{tested}, and nothing could be found: no p-value of this population is below {found.floor:.2g}, and a false "
+            f"discovery rate of {found.alpha:g} was asked for. Use a larger population."
+        )
+    if found.fewest > 1 and found.at_floor < found.fewest:
+        return (
+            f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}. Among so many "
+            f"tests this population allows findings only {found.fewest:,} or more at a time, because no p-value of it is below "
+            f"{found.floor:.2g}; {found.at_floor:,} reached their smallest. A larger population or a smaller corpus would help."
+        )
+    return f"{tested}; none is unlike human writing, at a false discovery rate of {found.alpha:g}."

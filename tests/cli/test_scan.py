@@ -1,0 +1,230 @@
+"""`llm-audit scan`: the numbers of `detect`, exit codes, interruptions, and what the report says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llm_audit.cli import main
+from llm_audit.scoring.cache import ScoreCache
+from tests.cli.conftest import write_texts
+from tests.cli.tool import COMMAND, HUMAN, Tool, sentence
+from tests.scan.test_kills import check_kills
+
+ROOT = Path(__file__).parents[2]
+FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")
+TINY = ("--alpha", 0.2)
+
+
+@pytest.fixture(scope="module")
+def unusual(tiny_root: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Texts that this model finds as predictable as it finds any: two words over and over, chosen by their p-value."""
+    folder, rng, words = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5), Path(HUMAN).read_text().split()
+    texts = [" ".join([*rng.choice(words, 2)] * 20) for _ in range(80)]
+    (folder / "candidates.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    options = ["--model", str(tiny_llama), "--population", "own", "-o", str(folder / "out")]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.setenv("LLM_AUDIT_CACHE", str(tiny_root / "cache"))
+        patch.setenv("LLM_AUDIT_DATA", str(tiny_root / "data"))
+        main(["scan", str(folder / "candidates.jsonl"), *options])
+    chosen = [text for text, row in zip(texts, results(folder / "out"), strict=True) if row["p_value"] == 1 / 41]
+    assert len(chosen) >= 10
+    return chosen[:10]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, unusual: list[str]) -> Path:
+    """Twenty texts in the words of the population, ten unusual ones, a short one, a bad line."""
+    path = write_texts(tmp_path / "corpus.jsonl", 20, 30)
+    with path.open("a") as file:
+        for text in (*unusual, "Too short."):
+            file.write(json.dumps({"text": text}) + "\n")
+        file.write("no JSON\n")
+    return path
+
+
+def results(where: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (where / "results.jsonl").read_text().splitlines()]
+
+
+def summary(where: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((where / "summary.json").read_text())
+    return found
+
+
+def test_the_numbers_are_those_of_detect(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
+    outcome = tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny)
+    assert outcome.code == 1, outcome.err
+    rows = results(tmp_path / "out")
+    for row, line in zip(rows, corpus.read_text().splitlines(), strict=True):
+        if row["p_value"] is None:
+            continue
+        (tmp_path / "one.txt").write_text(json.loads(line)["text"])
+        (document,) = json.loads(tool("detect", tmp_path / "one.txt", *TINY, *tiny, "--format", "json").out)["documents"]
+        assert row["p_value"] == document["combined"]["p_value"]
+        assert row["p_floor"] == document["combined"]["p_floor"]
+        assert row["n"] == document["combined"]["population"]["n"]
+        assert row["tokens"] == document["tokens"]
+        assert row["sha256"] == document["sha256"]
+        assert row["detectors"] == {result["rule"]: result["p_value"] for result in document["results"]}
+    assert [row["verdict"] for row in rows[30:]] == ["not_assessable", "error"]
+    assert rows[31]["reason"].startswith(f"{corpus}:32 is not a JSON object")
+
+
+def test_the_parquet_file_has_the_same_rows(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny)
+    table = parquet.read_table(tmp_path / "out" / "results.parquet")
+    assert table.schema.metadata[b"complete"] == b"true"
+    for row, line in zip(table.to_pylist(), results(tmp_path / "out"), strict=True):
+        rules = {name.removeprefix("p_"): row.pop(name) for name in list(row) if name.startswith("p_AUD")}
+        assert {rule: p for rule, p in rules.items() if p is not None} == line.pop("detectors")
+        assert row == line
+
+
+def test_the_summary_counts_the_rows_and_the_page_says_the_same(
+    tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path
+) -> None:
+    out = tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny).out
+    found, rows = summary(tmp_path / "out"), results(tmp_path / "out")
+    assert found["complete"]
+    for verdict, count in found["verdicts"].items():
+        assert count == sum(row["verdict"] == verdict for row in rows)
+    assert found["verdicts"]["finding"] == found["discovery"]["found"] >= 10
+    assert found["discovery"]["tests"] == sum(found["discovery"]["histogram"]) == 30
+    assert found["discovery"]["floor"] == 1 / 41
+    assert found["discovery"]["fewest"] == 4
+    page = (tmp_path / "out" / "report.html").read_text()
+    for said in (found["summary"], found["null"], *found["limits"], *found["assumptions"]):
+        assert said in page.replace("&#39;", "'")
+    assert found["summary"] in " ".join(out.split())
+    assert "<script" not in page
+    assert [document["p_value"] for document in found["ranked"]] == sorted(row["p_value"] for row in rows[:30])
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "code"),
+    [
+        (20, [], 0),
+        (20, ["--strict"], 3),
+        (30, [], 1),
+        (32, ["--strict"], 1),
+        (20, ["--limit", 0], 2),
+        (20, ["--shard", "0/2"], 2),
+        (20, ["--shard", "3/2"], 2),
+        (20, ["--shard", "half"], 2),
+        (20, ["--population", "nobody"], 2),
+    ],
+)
+def test_exit_codes(
+    tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path, texts: int, options: list[object], code: int
+) -> None:
+    corpus.write_text("".join(corpus.read_text().splitlines(keepends=True)[:texts]))
+    outcome = tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny, *options)
+    assert outcome.code == code, outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_an_unreadable_document_among_human_ones_exits_with_2(
+    tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path
+) -> None:
+    outcome = tool("scan", corpus, tmp_path / "missing.txt", "--limit", 33, "-o", tmp_path / "out", "--alpha", 0.01, *tiny)
+    assert outcome.code == 2
+    assert "No such file" in outcome.out
+    assert "nothing could be found" in " ".join(outcome.out.split())
+
+
+def test_shards_then_the_whole(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
+    assert tool("scan", corpus, "-o", tmp_path / "one", *TINY, *tiny).code == 1
+    for number in (1, 2):
+        outcome = tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny, "--shard", f"{number}/2")
+        assert (outcome.code, outcome.out) == (0, f"Shard {number} of 2 is done. A scan without --shard gives the results.\n")
+    assert tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny).code == 1
+    for name in FINAL:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+
+
+def test_another_setting_is_refused_in_one_sentence(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
+    tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny, "--limit", 3)
+    said = sentence(tool("scan", corpus, "-o", tmp_path / "out", "--alpha", 0.1, *tiny))
+    assert said == f"Error: {tmp_path}/out holds another scan (alpha was 0.2, now 0.1): restore that, or name another folder."
+
+
+# Interruptions
+
+
+@pytest.fixture
+def long_corpus(tmp_path: Path) -> Path:
+    return write_texts(tmp_path / "long.jsonl", 3000, 30)
+
+
+def begun(tiny: tuple[str, ...], corpus: Path, out: Path, size: int) -> subprocess.Popen[bytes]:
+    """A scan whose journal has grown to a size."""
+    command = [*COMMAND, "scan", str(corpus), "-o", str(out), "--alpha", "0.2", *tiny]
+    scan = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    journal = out / "journal.jsonl"
+    while scan.poll() is None and not (journal.exists() and journal.stat().st_size > size):
+        time.sleep(0.05)
+    return scan
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_partial_report_that_says_so(
+    tiny: tuple[str, ...], long_corpus: Path, tmp_path: Path, number: int
+) -> None:
+    scan = begun(tiny, long_corpus, tmp_path / "out", 1000)
+    scan.send_signal(number)
+    out, err = scan.communicate(timeout=120)
+    assert scan.returncode == 130, err
+    assert err.decode().splitlines()[-1] == "Interrupted; the same command goes on."
+    found = summary(tmp_path / "out" / "partial")
+    assert not found["complete"]
+    assert 0 < found["included"] == len(results(tmp_path / "out" / "partial")) < 3000
+    assert "This report is partial." in (tmp_path / "out" / "partial" / "report.html").read_text()
+    assert out.decode().startswith(f"Partial: {found['included']:,} of 3,000 documents")
+    assert not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_a_second_signal_ends_it_at_once(tiny: tuple[str, ...], long_corpus: Path, tmp_path: Path) -> None:
+    scan = begun(tiny, long_corpus, tmp_path / "out", 1000)
+    scan.send_signal(signal.SIGINT)
+    time.sleep(0.01)
+    scan.send_signal(signal.SIGINT)
+    before = time.monotonic()
+    assert b"Traceback" not in scan.communicate(timeout=60)[1]
+    assert scan.returncode == 130
+    assert time.monotonic() - before < 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_200_kills_of_10000_documents(tiny: tuple[str, ...], tmp_path: Path) -> None:
+    corpus = write_texts(tmp_path / "corpus.jsonl", 10_000, 20)
+    check_kills(corpus, tmp_path / "scans", 10_000, 200, "--alpha", "0.2", *tiny)
+
+
+@pytest.mark.slow
+def test_eight_scans_share_one_cache(tiny: tuple[str, ...], tmp_path: Path) -> None:
+    corpus, cache = write_texts(tmp_path / "corpus.jsonl", 200, 20), tmp_path / "cache"
+    environment = {**os.environ, "LLM_AUDIT_CACHE": str(cache)}
+
+    def scan(name: str) -> subprocess.Popen[bytes]:
+        command = [*COMMAND, "scan", str(corpus), "-o", str(tmp_path / name), "--cache", *map(str, TINY), *tiny]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+
+    scans = [scan(str(number)) for number in range(8)]
+    said = [line for process in scans for line in process.communicate()[1].decode().splitlines()]
+    assert [line for line in said if " documents; " not in line] == []  # progress, where the machine is slow
+    assert {process.returncode for process in scans} <= {0, 1}
+    assert len({(tmp_path / str(number) / "results.jsonl").read_bytes() for number in range(8)}) == 1
+    with ScoreCache(cache / "scores.sqlite") as shared:
+        assert shared.verify() == (200, 0)  # every text once, every row sound

@@ -1,0 +1,78 @@
+"""What Benjamini-Hochberg can find among p-values with a floor: against brute force, and its false discovery rate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_audit.stats.combination import benjamini_hochberg
+from llm_audit.stats.conformal import combined_p_value
+from llm_audit.stats.discovery import could_be_found, fewest_findings
+
+ALPHAS = st.sampled_from([0.01, 0.05, 0.1, 0.2, 0.5])
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Conformal p-values from calibration sets of several sizes, with many ties."""
+    sizes = draw(st.lists(st.integers(1, 60), min_size=1, max_size=12))
+    ranks = [draw(st.integers(1, min(size + 1, 6))) if draw(st.booleans()) else size + 1 for size in sizes]
+    floors = 1 / (np.array(sizes) + 1)
+    return np.minimum(np.array(ranks) * floors, 1.0), floors
+
+
+@given(worlds(), ALPHAS)
+def test_a_test_could_be_found_if_its_floor_in_its_place_would_be(world: tuple[np.ndarray, np.ndarray], alpha: float) -> None:
+    p, floors = world
+    expected = []
+    for i in range(len(p)):
+        other = p.copy()
+        other[i] = floors[i]
+        expected.append(bool(benjamini_hochberg(other)[i] <= alpha))
+    assert could_be_found(p, floors, alpha).tolist() == expected
+
+
+@given(worlds(), ALPHAS)
+def test_never_fewer_findings_than_the_fewest(world: tuple[np.ndarray, np.ndarray], alpha: float) -> None:
+    p, floors = world
+    fewest = fewest_findings(floors, alpha)
+    found = int((benjamini_hochberg(p) <= alpha).sum())
+    assert found == 0 or (fewest is not None and found >= fewest)
+    # And it can be as few as that: the smallest floors reached, all other tests at 1.
+    best = np.ones(len(p))
+    smallest = np.argsort(floors)[: fewest or len(p)]
+    best[smallest] = floors[smallest]
+    assert int((benjamini_hochberg(best) <= alpha).sum()) == (fewest or 0)
+
+
+def test_the_shipped_population_and_a_million_documents() -> None:
+    floors = np.full(1_000_000, 1 / 2390)
+    assert fewest_findings(floors, 0.01) == 41842
+    assert fewest_findings(floors[:1000], 0.05) == 9
+    assert fewest_findings(floors[:10], 0.01) == 1
+    assert fewest_findings(floors[:10], 1e-4) is None
+
+
+def test_no_tests() -> None:
+    assert fewest_findings([], 0.05) is None
+    assert could_be_found([], [], 0.05).tolist() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [0, 20])
+def test_the_false_discovery_rate_of_combined_p_values_that_share_one_population(machine: int) -> None:
+    """Four correlated scores, ranked anew with each document: Bates et al. prove it for one fixed score only."""
+    rng, alpha, repetitions, documents, n = np.random.default_rng(8), 0.1, 400, 60, 150
+    shares = []
+    for _ in range(repetitions):
+        common = rng.standard_normal((n + documents, 1))
+        scores = 0.7 * common + 0.7 * rng.standard_normal((n + documents, 4))
+        scores[n : n + machine] += 3.0
+        p = [combined_p_value(scores[:n], tested) for tested in scores[n:]]
+        found = benjamini_hochberg(p) <= alpha
+        shares.append(found[machine:].sum() / max(1, found.sum()))
+    error = np.std(shares) / np.sqrt(repetitions)
+    assert np.mean(shares) <= alpha * (documents - machine) / documents + 2.6 * error
+    assert machine == 0 or np.mean(shares) > 0.02  # it is not zero for want of findings
