@@ -5,11 +5,12 @@ Knows nothing of how the numbers came about.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from llm_audit.reports import figures, html, json
 from llm_audit.reports import format as fmt
-from llm_audit.reports import html, json
+from llm_audit.reports.charts import Canvas
 from llm_audit.reports.console import STYLES, label, line, plain_table, say
 from llm_audit.results import CorpusReport, Verdict
 from llm_audit.terminal import one_line
@@ -19,21 +20,6 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Documents listed on a terminal; the page has more."""
-
-WIDTH, HEIGHT = 1000, 200
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A bin of the histogram, in units of the picture, downwards."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    lower: str
-    upper: str
-    count: int
 
 
 def render_json(report: CorpusReport) -> str:
@@ -51,11 +37,8 @@ def render_html(report: CorpusReport) -> str:
         report=report,
         found=found,
         title=title(report),
-        bars=bars(found.histogram),
-        even=round(HEIGHT - HEIGHT * found.tests / len(found.histogram) / max(1, *found.histogram), 2),
+        figure=p_values(found.histogram),
         verdicts=[(verdict, fmt.LABELS[verdict], count) for verdict, count in report.verdicts.items()],
-        width=WIDTH,
-        height=HEIGHT,
     )
 
 
@@ -65,21 +48,28 @@ def title(report: CorpusReport) -> str:
     return everything if report.complete else f"Partial: {fmt.count(report.included)} of {everything}"
 
 
-def bars(histogram: tuple[int, ...]) -> list[Bar]:
-    """Side by side, the highest over the full height."""
-    step, highest = WIDTH / len(histogram), max(1, *histogram)
-    return [
-        Bar(
-            x=round(i * step + 1, 2),
-            y=round(HEIGHT - HEIGHT * count / highest, 2),
-            width=round(step - 2, 2),
-            height=round(HEIGHT * count / highest, 2),
-            lower=f"{i / len(histogram):g}",
-            upper=f"{(i + 1) / len(histogram):g}",
-            count=count,
-        )
-        for i, count in enumerate(histogram)
-    ]
+def p_values(histogram: Sequence[int]) -> figures.Figure:
+    """How often which p-value came out, against an even share."""
+    bins = len(histogram)
+    even, uprights = sum(histogram) / bins, figures.value_ticks(0, max(1, *histogram), 3)
+
+    def paint(width: int) -> Canvas:
+        canvas = Canvas(width, 150, (0, 1), (0, uprights[-1][0]), left=40, right=8, top=12, bottom=26)
+        canvas.upright(uprights, "")
+        canvas.along([(tick, fmt.decimal(tick, 1)) for tick in (0.0, 0.5, 1.0)], "p")
+        canvas.boxes([(at / bins, (at + 1) / bins, 0, count) for at, count in enumerate(histogram) if count], "bar")
+        canvas.line((0, 1), (even, even), "accent", "even", dashes=True)
+        return canvas
+
+    return figures.Figure(
+        name="p-values",
+        title="How often which p-value came out",
+        description=f"One bar for each of {bins} equal parts of the range from 0 to 1; the dashed line is an even share.",
+        drawn=figures.both(paint),
+        table="The bars as a table",
+        columns=("p", "texts"),
+        rows=[figures.Row((f"{at / bins:g} to {(at + 1) / bins:g}", fmt.count(count))) for at, count in enumerate(histogram)],
+    )
 
 
 def print_corpus(report: CorpusReport, console: Console) -> None:

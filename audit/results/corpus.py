@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from llm_audit.results.core import Model, ModelIdentity, Probability, Verdict
+from llm_audit.results.base import Model, Probability
+from llm_audit.results.core import ModelIdentity, Verdict
 
 
 class Ranked(Model):
