@@ -1,4 +1,4 @@
-"""A report as one flat list: a document, a collection or an endpoint per entry, the worst first.
+"""A report as one flat list: a document, a collection or an endpoint per entry, the worst first; tampering on top of it.
 
 SARIF, JUnit, GitLab, GitHub and Markdown are rendered from it. Everything in it is safe to print; what a format must escape
 besides, it escapes itself. Knows nothing of formats, and judges nothing.
@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.passages import passages
+from llm_audit.reports.passages import Passage, passages
 from llm_audit.reports.places import Place, path_of, places
 from llm_audit.reports.rules import AUTHORSHIP, GATE, GENERATED, SERVED, UNREADABLE, Rule, rule
-from llm_audit.results import Document, Membership, Report, Result, Substitution, Verdict
+from llm_audit.results import Document, Membership, Report, Result, Span, Substitution, Verdict
 from llm_audit.terminal import one_line, terminal_safe
 
 WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
@@ -60,6 +60,7 @@ def findings(report: Report) -> list[Finding]:
     alpha = report.manifest.alpha
     attributed = any(document.attributions for document in report.documents)
     found = [_document(document, attributed, alpha) for document in report.documents]
+    found += [_tampering(document, result) for document in report.documents for result in document.tampering]
     found += [_collection(report.membership, alpha)] if report.membership else []
     found += [_endpoint(report.substitution, alpha)] if report.substitution else []
     seen: Counter[str] = Counter()
@@ -124,6 +125,28 @@ def _document(document: Document, attributed: bool, alpha: float) -> Finding:
         fingerprint=_fingerprint(code, document.sha256 or f"{document.name}\0{document.summary}"),
         sha256=document.sha256,
     )
+
+
+def _tampering(document: Document, result: Result) -> Finding:
+    """Odd characters, beside what is said of the author; at the first of them, as far as the text is there."""
+    span = result.spans[0] if result.spans and document.text is not None else None
+    return Finding(
+        subject="document",
+        rule=rule(result.rule),
+        verdict=result.verdict,
+        name=one_line(document.name),
+        path="stdin" if document.name == "-" else path_of(one_line(document.name)),
+        p="–",
+        summary=plain(result.reason),
+        message=plain(f"{result.reason} Normal: {result.null} That by itself says nothing about who wrote the text."),
+        places=tuple(places(document.text or "", [_at(span)])) if span else (),
+        fingerprint=_fingerprint(result.rule, document.sha256 or document.name),
+        sha256=document.sha256,
+    )
+
+
+def _at(span: Span) -> Passage:
+    return Passage(1, span.start, span.end, "", span.place, None, None, None, 0, None, stands_out=False)
 
 
 def _collection(found: Membership, alpha: float) -> Finding:

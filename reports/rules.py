@@ -21,6 +21,8 @@ class Rule:
 
 UNREADABLE, GENERATED, AUTHORSHIP, GATE, SERVED = "AUD000", "AUD100", "AUD200", "AUD300", "AUD400"
 
+_TAMPERED = "A count of characters, without chance and without a p-value. It says nothing about who wrote the text."
+
 _TRAINED_ON = (
     "Null hypothesis: the model was not trained on this data. A finding speaks of the collection, and of no single text in it."
 )
@@ -62,6 +64,9 @@ RULES: dict[str, Rule] = {
         Rule("AUD312", "MembershipPaired", "Published versions are preferred", _TRAINED_ON),
         Rule("AUD313", "MembershipIdentifier", "Published identifiers are preferred", _TRAINED_ON),
         Rule("AUD314", "MembershipDataset", "Suspect documents score above held-out ones", _TRAINED_ON),
+        Rule("AUD901", "LookAlikeLetters", "Letters of another alphabet imitate those around them", _TAMPERED),
+        Rule("AUD902", "InvisibleCharacters", "Characters that nobody sees", _TAMPERED),
+        Rule("AUD903", "DirectionControls", "Controls that reorder what is read", _TAMPERED),
         Rule(
             SERVED,
             "ModelSubstitution",

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from llm_audit.reports.findings import WORST_FIRST, Finding, findings
 from llm_audit.reports.passages import Passage
 from llm_audit.reports.places import path_of, places, uri_of
-from llm_audit.results import Document, Report, Verdict
+from llm_audit.results import Document, Report, Result, Span, Verdict
 from tests.reports import factory
 
 
 def passage(start: int, end: int) -> Passage:
-    return Passage(1, start, end, "", 0.001, 0.0005, 0.001, 99, 5, True)
+    return Passage(1, start, end, "", None, 0.001, 0.0005, 0.001, 99, 5, True)
 
 
 def alone(document: Document) -> Finding:
@@ -186,3 +186,16 @@ def test_candidates_have_a_code_of_their_own() -> None:
     assert found["essays/river.txt"].rule.code == found["essays/island.txt"].rule.code == "AUD200"
     assert "The sanctioned model: p = 0.43" in found["essays/river.txt"].message
     assert found["essays/scan.pdf"].rule.code == "AUD000"
+
+
+def test_tampering_is_an_entry_of_its_own_at_the_first_odd_character() -> None:
+    text = "A clean line.\nA l\u043eok-alike."
+    result = Result(
+        rule="AUD901", name="Look-alike letters", subject="document", null="No word mixes alphabets.", verdict=Verdict.FINDING,
+        reason="1 look-alike letter.", spans=(Span(start=17, end=18, p_value=None, p_floor=None, q_value=None, n=0),),
+    )  # fmt: skip
+    document = factory.passing().model_copy(update={"text": text, "results": (result,)})
+    odd, author = findings(factory.report(document))
+    assert (odd.rule.code, odd.verdict, odd.places[0].start_line, odd.places[0].start_column) == ("AUD901", Verdict.FINDING, 2, 4)
+    assert "nothing about who wrote" in odd.message
+    assert author.verdict is Verdict.PASS and author.rule.code == "AUD100" and author.fingerprint != odd.fingerprint
