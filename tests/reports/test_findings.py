@@ -196,6 +196,7 @@ def test_tampering_is_an_entry_of_its_own_at_the_first_odd_character() -> None:
     )  # fmt: skip
     document = factory.passing().model_copy(update={"text": text, "results": (result,)})
     odd, author = findings(factory.report(document))
-    assert (odd.rule.code, odd.verdict, odd.places[0].start_line, odd.places[0].start_column) == ("AUD901", Verdict.FINDING, 2, 4)
+    (place,) = odd.places
+    assert (odd.rule.code, odd.verdict, place.start_line, place.start_column) == ("AUD901", Verdict.FINDING, 2, 4)
     assert "nothing about who wrote" in odd.message
     assert author.verdict is Verdict.PASS and author.rule.code == "AUD100" and author.fingerprint != odd.fingerprint

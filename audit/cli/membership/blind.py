@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from llm_audit.cli.membership import MEMBERSHIP
-from llm_audit.cli.membership.common import FIELD, PROVENANCE, finish
+from llm_audit.cli.membership.common import FIELD, PROVENANCE, Said, finish
 from llm_audit.cli.options import check_outputs, output_options, show_warnings_as_sentences
 
 
@@ -38,7 +38,8 @@ def command(
     seed = Question("blind", f"{suspects.digest} {others.digest}", "", 0, GATE_LEVEL).own_seed
     compared = run.compare(suspects, others, seed)
     return finish(
-        run.gate_alone(compared, provenance, seed), None, outputs, format_, strict, alpha=GATE_LEVEL, rules=("AUD300",),
+        run.gate_alone(compared, provenance, seed), None,
+        Said(alpha=GATE_LEVEL, outputs=outputs, format_=format_, strict=strict), rules=("AUD300",),
         limits=(run.LIMIT_OF_THE_GATE,),
         found=suspects.found + others.found, malformed=len(suspects.malformed) + len(others.malformed),
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
@@ -27,6 +27,25 @@ DECISION = click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, ma
                         help="Report a finding when the p-value is at most this.")  # fmt: skip
 
 
+class Said(TypedDict):
+    """The level of a decision, and how it is said."""
+
+    alpha: float
+    outputs: tuple[str, ...]
+    format_: str
+    strict: bool
+
+
+class Audit(Said):
+    """The options of `audit_options`, as click gives them."""
+
+    model: str | None
+    seed_file: Path | None
+    device: str
+    offline: bool
+    no_cache: bool
+
+
 def audit_options(command: Command) -> Command:
     """What every command that asks a model shares."""
     for option in (
@@ -44,22 +63,22 @@ def audit_options(command: Command) -> Command:
 
 
 @contextmanager
-def asked(model: str | None, device: str, offline: bool, no_cache: bool, description: str = "Scoring") -> Iterator[Target]:
+def asked(chosen: Audit, description: str = "Scoring") -> Iterator[Target]:
     """The model under audit, with a progress bar."""
     from llm_audit.membership.target import Target
 
-    with scoring_session(model, None, device, offline, no_cache) as session, fraction_bar(description) as progress:
+    session_of = scoring_session(chosen["model"], None, chosen["device"], chosen["offline"], chosen["no_cache"])
+    with session_of as session, fraction_bar(description) as progress:
         yield Target(session, progress)
 
 
-def seeded(
-    target: Target, seed_file: Path | None, *, test: str, data: str, draws: int, alpha: float, settings: str = ""
-) -> str:
+def seeded(target: Target, chosen: Audit, *, test: str, data: str, draws: int, settings: str = "") -> str:
     """The seed of this very question; see `seed.seed_for`."""
     from llm_audit.manifest import now
     from llm_audit.membership.seed import Question, seed_for
 
-    return seed_for(Question(test, data, target.session.model.digest, draws, alpha, settings), seed_file, now())
+    question = Question(test, data, target.session.model.digest, draws, chosen["alpha"], settings)
+    return seed_for(question, chosen["seed_file"], now())
 
 
 def facts(target: Target, seed: str, seed_file: Path | None) -> tuple[Fact, ...]:
@@ -81,11 +100,8 @@ def facts(target: Target, seed: str, seed_file: Path | None) -> tuple[Fact, ...]
 def finish(
     membership: Membership,
     target: Target | None,
-    outputs: Sequence[str],
-    format_: str,
-    strict: bool,
+    chosen: Said,
     *,
-    alpha: float,
     rules: Sequence[str],
     limits: Sequence[str],
     found: int,
@@ -97,5 +113,6 @@ def finish(
     from llm_audit.manifest import collect
     from llm_audit.membership.evidence import report
 
-    manifest = collect(target.session if target else None, alpha=alpha, rules=rules, further=further, used=used)
-    return publish(report(membership, manifest, limits, found=found, malformed=malformed), outputs, format_, strict)
+    manifest = collect(target.session if target else None, alpha=chosen["alpha"], rules=rules, further=further, used=used)
+    finished = report(membership, manifest, limits, found=found, malformed=malformed)
+    return publish(finished, chosen["outputs"], chosen["format_"], chosen["strict"])

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from typing_extensions import Unpack
 
 from llm_audit.cli.membership import MEMBERSHIP
-from llm_audit.cli.membership.common import FIELD, PROVENANCE, asked, audit_options, finish, seeded
+from llm_audit.cli.membership.common import FIELD, PROVENANCE, Audit, asked, audit_options, finish, seeded
 from llm_audit.cli.options import check_outputs, scoring_session, show_warnings_as_sentences
 from llm_audit.errors import AuditError
 
@@ -63,15 +64,7 @@ def command(
     prefix: Path | None,
     control: str | None,
     text_field: str,
-    model: str | None,
-    seed_file: Path | None,
-    alpha: float,
-    outputs: tuple[str, ...],
-    format_: str,
-    strict: bool,
-    device: str,
-    offline: bool,
-    no_cache: bool,
+    **chosen: Unpack[Audit],
 ) -> int:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
     show_warnings_as_sentences()
@@ -81,7 +74,7 @@ def command(
     from llm_audit.membership.evidence import LIMITS
     from llm_audit.membership.target import Target
 
-    check_outputs(outputs, format_)
+    check_outputs(chosen["outputs"], chosen["format_"])
     if held_out and member_field:
         raise click.UsageError("Give --held-out or --member-field, not both.")
     available = find_scores(names)
@@ -92,10 +85,16 @@ def command(
         suspects = read_collection(paths, text_field=text_field)
         others = read_collection(held_out, text_field=text_field) if held_out else None
     with ExitStack() as stack:
-        target = stack.enter_context(asked(model, device, offline, no_cache))
+        target = stack.enter_context(asked(chosen))
 
         def further(name: str | None) -> Target | None:
-            return Target(stack.enter_context(scoring_session(name, None, device, offline, no_cache))) if name else None
+            return (
+                Target(
+                    stack.enter_context(scoring_session(name, None, chosen["device"], chosen["offline"], chosen["no_cache"]))
+                )
+                if name
+                else None
+            )
 
         others_asked = {"reference": further(reference), "control": further(control)}
         material = _material(target, frequencies, others_asked["reference"], prefix)
@@ -105,16 +104,15 @@ def command(
         settings = ", ".join(
             [score.name for score in scores] + [f"{name} {_digest(named)}" for name, named in others_named.items() if named]
         )
-        seed = seeded(target, seed_file, test="score", data=digest, draws=0, alpha=alpha, settings=settings)
+        seed = seeded(target, chosen, test="score", data=digest, draws=0, settings=settings)
         compared = run.compare(suspects, others, seed) if others else suspects
         membership = run.score(
             target, compared, scores, material,
-            alpha=alpha, seed=seed, provenance=provenance, control=others_asked["control"],
+            alpha=chosen["alpha"], seed=seed, provenance=provenance, control=others_asked["control"],
         )  # fmt: skip
     collections = [suspects, *([others] if others else [])]
     return finish(
-        membership, target, outputs, format_, strict, alpha=alpha,
-        rules=["AUD300"] * bool(others) + sorted({score.rule for score in scores}),
+        membership, target, chosen, rules=["AUD300"] * bool(others) + sorted({score.rule for score in scores}),
         limits=(*run.LIMITS_OF_SCORES, *LIMITS),
         found=sum(each.found for each in collections), malformed=sum(len(each.malformed) for each in collections),
         further=[each.session for each in others_asked.values() if each],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import click
+from typing_extensions import Unpack
 
-from llm_audit.cli.membership.common import asked, audit_options, finish
+from llm_audit.cli.membership.common import Audit, asked, audit_options, finish
 from llm_audit.cli.membership.test import TESTS
 from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 from llm_audit.errors import AuditError
@@ -27,15 +27,7 @@ HELP = (
 @audit_options
 def command(
     names: tuple[str, ...],
-    model: str | None,
-    seed_file: Path | None,
-    alpha: float,
-    outputs: tuple[str, ...],
-    format_: str,
-    strict: bool,
-    device: str,
-    offline: bool,
-    no_cache: bool,
+    **chosen: Unpack[Audit],
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
@@ -43,13 +35,13 @@ def command(
     from llm_audit.membership.evidence import LIMITS, conclude
     from llm_audit.results import Fact
 
-    check_outputs(outputs, format_)
-    if seed_file:
+    check_outputs(chosen["outputs"], chosen["format_"])
+    if chosen["seed_file"]:
         raise AuditError("A canary's randomness was drawn when it was made; its commitment takes the place of --seed-file.")
     secrets = [canary.check(name) for name in names]
-    canary.check_decidable(secrets, alpha)
-    with asked(model, device, offline, no_cache) as target:
-        result = canary.judge(target, secrets, alpha)
+    canary.check_decidable(secrets, chosen["alpha"])
+    with asked(chosen) as target:
+        result = canary.judge(target, secrets, chosen["alpha"])
     digest = hashlib.sha256("".join(secret.commitment for secret in secrets).encode()).hexdigest()
     membership = conclude(
         [result],
@@ -69,6 +61,6 @@ def command(
         notes=(),
     )
     return finish(
-        membership, target, outputs, format_, strict, alpha=alpha, rules=(canary.RULE,), limits=LIMITS,
+        membership, target, chosen, rules=(canary.RULE,), limits=LIMITS,
         found=len(secrets), malformed=0,
     )  # fmt: skip

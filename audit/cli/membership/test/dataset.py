@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
+from typing_extensions import Unpack
 
 from llm_audit.cli.membership.common import (
     FIELD,
@@ -34,15 +33,7 @@ def command(
     held_out: tuple[str, ...],
     provenance: str,
     text_field: str,
-    model: str | None,
-    seed_file: Path | None,
-    alpha: float,
-    outputs: tuple[str, ...],
-    format_: str,
-    strict: bool,
-    device: str,
-    offline: bool,
-    no_cache: bool,
+    **chosen: Unpack[Audit],
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
@@ -50,16 +41,16 @@ def command(
     from llm_audit.membership.collection import read_collection
     from llm_audit.membership.evidence import LIMITS, conclude
 
-    check_outputs(outputs, format_)
+    check_outputs(chosen["outputs"], chosen["format_"])
     suspects, others = (read_collection(each, text_field=text_field) for each in (paths, held_out))
     dataset.check(suspects, others)
-    with asked(model, device, offline, no_cache) as target:
+    with asked(chosen) as target:
         data = f"{suspects.digest} {others.digest}"
-        seed = seeded(target, seed_file, test="dataset", data=data, draws=DRAWS, alpha=alpha)
+        seed = seeded(target, chosen, test="dataset", data=data, draws=DRAWS)
         compared = run.compare(suspects, others, seed)
         sides = compared.sides
         dataset.check(sides.suspects, sides.held_out)
-        result = dataset.judge(target, sides.suspects, sides.held_out, draws=DRAWS, alpha=alpha, seed=seed)
+        result = dataset.judge(target, sides.suspects, sides.held_out, draws=DRAWS, alpha=chosen["alpha"], seed=seed)
     membership = conclude(
         [result],
         deciding=dataset.RULE,
@@ -71,10 +62,10 @@ def command(
         n_suspect=len(sides.suspects.documents),
         n_held_out=len(sides.held_out.documents),
         provenance=run.provenance_of(provenance, sides.held_out),
-        facts=facts(target, seed, seed_file),
+        facts=facts(target, seed, chosen["seed_file"]),
         notes=compared.notes,
     )
     return finish(
-        membership, target, outputs, format_, strict, alpha=alpha, rules=("AUD300", dataset.RULE), limits=LIMITS,
+        membership, target, chosen, rules=("AUD300", dataset.RULE), limits=LIMITS,
         found=suspects.found + others.found, malformed=len(suspects.malformed) + len(others.malformed),
     )  # fmt: skip

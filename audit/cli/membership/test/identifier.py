@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
+from typing_extensions import Unpack
 
-from llm_audit.cli.membership.common import FIELD, asked, audit_options, facts, finish, seeded
+from llm_audit.cli.membership.common import FIELD, Audit, asked, audit_options, facts, finish, seeded
 from llm_audit.cli.membership.test import TESTS
 from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 
@@ -22,15 +21,7 @@ def command(
     paths: tuple[str, ...],
     draws: int,
     text_field: str,
-    model: str | None,
-    seed_file: Path | None,
-    alpha: float,
-    outputs: tuple[str, ...],
-    format_: str,
-    strict: bool,
-    device: str,
-    offline: bool,
-    no_cache: bool,
+    **chosen: Unpack[Audit],
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
@@ -40,13 +31,13 @@ def command(
     from llm_audit.membership.collection import read_collection
     from llm_audit.membership.evidence import LIMITS, conclude
 
-    check_outputs(outputs, format_)
+    check_outputs(chosen["outputs"], chosen["format_"])
     data = read_collection(paths, text_field=text_field)
     found = identifier.find(data.items)
-    identifier.check(found, draws, alpha)
-    with asked(model, device, offline, no_cache) as target:
-        seed = seeded(target, seed_file, test="identifier", data=data.digest, draws=draws, alpha=alpha)
-        result = identifier.judge(target, found, draws=draws, alpha=alpha, seed=seed)
+    identifier.check(found, draws, chosen["alpha"])
+    with asked(chosen) as target:
+        seed = seeded(target, chosen, test="identifier", data=data.digest, draws=draws)
+        result = identifier.judge(target, found, draws=draws, alpha=chosen["alpha"], seed=seed)
     kinds = ", ".join(f"{count:,} of {name}" for name, count in Counter(each.format.name for each in found).items())
     membership = conclude(
         [result],
@@ -57,10 +48,10 @@ def command(
         n_suspect=len(found),
         n_held_out=draws * len(found),
         provenance="Fresh identifiers of the same formats, drawn for this test after the model was made.",
-        facts=facts(target, seed, seed_file),
+        facts=facts(target, seed, chosen["seed_file"]),
         notes=data.malformed,
     )
     return finish(
-        membership, target, outputs, format_, strict, alpha=alpha, rules=(identifier.RULE,), limits=LIMITS,
+        membership, target, chosen, rules=(identifier.RULE,), limits=LIMITS,
         found=data.found, malformed=len(data.malformed),
     )  # fmt: skip

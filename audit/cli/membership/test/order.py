@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
+from typing_extensions import Unpack
 
-from llm_audit.cli.membership.common import FIELD, asked, audit_options, facts, finish, seeded
+from llm_audit.cli.membership.common import FIELD, Audit, asked, audit_options, facts, finish, seeded
 from llm_audit.cli.membership.test import TESTS
 from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 
@@ -30,15 +29,7 @@ def command(
     draws: int,
     shards: int,
     text_field: str,
-    model: str | None,
-    seed_file: Path | None,
-    alpha: float,
-    outputs: tuple[str, ...],
-    format_: str,
-    strict: bool,
-    device: str,
-    offline: bool,
-    no_cache: bool,
+    **chosen: Unpack[Audit],
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
@@ -46,13 +37,16 @@ def command(
     from llm_audit.membership.collection import read_collection
     from llm_audit.membership.evidence import LIMITS, conclude
 
-    check_outputs(outputs, format_)
+    check_outputs(chosen["outputs"], chosen["format_"])
     data = read_collection(paths, text_field=text_field)
     rows = [item.text for item in data.items]
-    order.check(len(rows), draws, shards, alpha)
-    with asked(model, device, offline, no_cache) as target:
-        seed = seeded(target, seed_file, test="order", data=data.digest, draws=draws, alpha=alpha, settings=f"{shards} shards")
-        tests = [order.gate(rows, seed), order.judge(target, rows, draws=draws, shards=shards, alpha=alpha, seed=seed)]
+    order.check(len(rows), draws, shards, chosen["alpha"])
+    with asked(chosen) as target:
+        seed = seeded(target, chosen, test="order", data=data.digest, draws=draws, settings=f"{shards} shards")
+        tests = [
+            order.gate(rows, seed),
+            order.judge(target, rows, draws=draws, shards=shards, alpha=chosen["alpha"], seed=seed),
+        ]
     repeated = order.repeated(rows)
     membership = conclude(
         tests,
@@ -63,10 +57,10 @@ def command(
         n_suspect=len(rows),
         n_held_out=0,
         provenance="None are needed: the same rows in other orders take the place of held-out texts.",
-        facts=facts(target, seed, seed_file),
+        facts=facts(target, seed, chosen["seed_file"]),
         notes=(*data.malformed, *([f"{repeated:,} rows occur earlier already, which costs power."] if repeated else [])),
     )
     return finish(
-        membership, target, outputs, format_, strict, alpha=alpha, rules=("AUD300", order.RULE), limits=LIMITS,
+        membership, target, chosen, rules=("AUD300", order.RULE), limits=LIMITS,
         found=data.found, malformed=len(data.malformed),
     )  # fmt: skip

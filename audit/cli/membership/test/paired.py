@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from typing_extensions import Unpack
 
-from llm_audit.cli.membership.common import asked, audit_options, facts, finish, seeded
+from llm_audit.cli.membership.common import Audit, asked, audit_options, facts, finish, seeded
 from llm_audit.cli.membership.test import TESTS
 from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 
@@ -27,27 +28,22 @@ HELP = (
 @audit_options
 def command(
     path: Path,
-    model: str | None,
-    seed_file: Path | None,
-    alpha: float,
-    outputs: tuple[str, ...],
-    format_: str,
-    strict: bool,
-    device: str,
-    offline: bool,
-    no_cache: bool,
+    **chosen: Unpack[Audit],
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
     from llm_audit.membership import paired
     from llm_audit.membership.evidence import LIMITS, conclude
 
-    check_outputs(outputs, format_)
+    check_outputs(chosen["outputs"], chosen["format_"])
     pairs = paired.read_pairs(path)
-    paired.check(pairs.items, alpha)
-    with asked(model, device, offline, no_cache) as target:
-        seed = seeded(target, seed_file, test="paired", data=pairs.digest, draws=DRAWS, alpha=alpha)
-        tests = [paired.gate(pairs.items, seed), paired.judge(target, pairs.items, draws=DRAWS, alpha=alpha, seed=seed)]
+    paired.check(pairs.items, chosen["alpha"])
+    with asked(chosen) as target:
+        seed = seeded(target, chosen, test="paired", data=pairs.digest, draws=DRAWS)
+        tests = [
+            paired.gate(pairs.items, seed),
+            paired.judge(target, pairs.items, draws=DRAWS, alpha=chosen["alpha"], seed=seed),
+        ]
     choices = len({pair.document for pair in pairs.items})
     membership = conclude(
         tests,
@@ -58,10 +54,10 @@ def command(
         n_suspect=choices,
         n_held_out=choices * len(pairs.items[0].private),
         provenance="Private versions of the same items, never published, as the owner states.",
-        facts=facts(target, seed, seed_file),
+        facts=facts(target, seed, chosen["seed_file"]),
         notes=pairs.malformed,
     )
     return finish(
-        membership, target, outputs, format_, strict, alpha=alpha, rules=("AUD300", paired.RULE), limits=LIMITS,
+        membership, target, chosen, rules=("AUD300", paired.RULE), limits=LIMITS,
         found=pairs.found, malformed=len(pairs.malformed),
     )  # fmt: skip
