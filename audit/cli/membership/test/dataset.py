@@ -8,6 +8,7 @@ from typing_extensions import Unpack
 from llm_audit.cli.membership.common import (
     FIELD,
     PROVENANCE,
+    Audit,
     asked,
     audit_options,
     facts,
