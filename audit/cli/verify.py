@@ -96,7 +96,7 @@ def _show(ledger: Ledger, report: Path, *, signed: bool) -> None:
             f"{report} holds: what follows from its numbers was computed again and agrees, some of it from counts alone.",
         )
     else:
-        say(console, f"{report} holds: everything that follows from its numbers was computed again and agrees.")
+        say(console, f"{report} holds: what follows from its numbers was computed again and agrees.")
     for mismatch in ledger.mismatches[:MOST_SHOWN]:
         say(console, f"Mismatch: {_sentence(mismatch)}")
     if len(ledger.mismatches) > MOST_SHOWN:

@@ -34,6 +34,9 @@ class Discovery(Model):
     found: int = Field(ge=0, description="different texts with q <= alpha")
     floor: Probability | None = Field(description="the smallest p-value that any of these texts could have given")
     at_floor: int = Field(ge=0, description="texts whose p-value is the smallest that they could have given")
+    possible: int = Field(
+        ge=0, description="texts that are found, or would have been with their smallest p-value, the others being what they are"
+    )
     fewest: int | None = Field(description="texts that must be found together, or none can be; None: none can in any case")
     low: int = Field(ge=0, description="texts with p <= alpha, each taken by itself")
     low_by_chance: float = Field(description="how many of those to expect, had people written all texts")

@@ -14,6 +14,9 @@ from llm_audit.results.base import Model, Probability
 
 Numbers = tuple[float, ...]
 
+MOST = 10_000_000
+"""Requests of an audit."""
+
 
 class Part(Model):
     """Tokens [start, stop) of a window, and what the detectors said of them, in the population's precision (float32)."""
@@ -150,8 +153,8 @@ class OnlineRanks(Model):
     unit: str
     seed: str = Field(description="of ties and intervals")
     requests: tuple[str, ...]
-    missing: int = Field(ge=0, description="questions without an answer that can be compared")
-    asked: int = Field(ge=0)
+    missing: int = Field(ge=0, le=MOST, description="questions without an answer that can be compared")
+    asked: int = Field(ge=0, le=MOST)
     variants: tuple[Variant, ...]
 
 
@@ -174,7 +177,7 @@ class Kernel(Model):
     """Likeness of the texts of one prompt: `first` of them are the endpoint's, then the reference's."""
 
     first: int = Field(ge=1)
-    size: int = Field(ge=2)
+    size: int = Field(ge=2, le=10_000)
     above: Numbers = Field(description="the matrix above its diagonal, row by row")
 
 

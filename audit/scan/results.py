@@ -169,6 +169,7 @@ def _judge(index: _Index, alpha: float) -> _Judged:
             found=int(np.count_nonzero(q <= alpha)),
             floor=float(floor.min()) if len(p) else None,
             at_floor=int(np.count_nonzero(p <= floor * (1 + 1e-9))),
+            possible=int(np.count_nonzero(possible)),
             fewest=fewest_findings(floor, alpha),
             low=int(np.count_nonzero(p <= alpha)),
             low_by_chance=alpha * len(p),

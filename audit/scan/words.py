@@ -38,13 +38,14 @@ def summary(found: Discovery) -> str:
         return f"{tested}; {found.found:,} are unlike human writing, at a false discovery rate of {found.alpha:g}."
     if found.fewest is None:
         return (
-            f"{tested}, and nothing could be found: no p-value of this population is below {found.floor:.2g}, and a false "
-            f"discovery rate of {found.alpha:g} was asked for. Use a larger population."
+            f"{tested}, and nothing could be found: among {found.tests:,} tests the smallest p-values of this population, from "
+            f"{found.floor:.2g} on, are too large for a false discovery rate of {found.alpha:g}. Use a larger population."
         )
-    if found.fewest > 1 and found.at_floor < found.fewest:
+    none = f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}."
+    if found.possible < found.tests:
         return (
-            f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}. Among so many "
-            f"tests this population allows findings only {found.fewest:,} or more at a time, because no p-value of it is below "
-            f"{found.floor:.2g}; {found.at_floor:,} reached their smallest. A larger population or a smaller corpus would help."
+            f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "
+            f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below {found.floor:.2g}; "
+            f"{found.at_floor:,} reached their smallest. A larger population or a smaller corpus would help."
         )
-    return f"{tested}; none is unlike human writing, at a false discovery rate of {found.alpha:g}."
+    return none

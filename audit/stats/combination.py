@@ -87,7 +87,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
         return p
     _checked(p)
     order = np.argsort(p)
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
+    scaled = p[order] * (len(p) / np.arange(1, len(p) + 1))  # exact for the largest: alpha itself must be at most alpha
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return adjusted

@@ -50,11 +50,11 @@ def could_be_found(p_values: ArrayLike, floors: ArrayLike, alpha: float) -> NDAr
 
 def _price(p: Floats, alpha: float) -> Integers:
     """The smallest k with p m / k <= alpha, m = len(p): how many rejections it takes for p to be one of them."""
-    scaled = p * len(p)
-    k = np.maximum(np.ceil(scaled / alpha), 1.0)
+    m = len(p)
+    k = np.maximum(np.ceil(p * m / alpha), 1.0)
     # The division may have rounded across an integer; what counts is the comparison that the adjusted p-values make.
-    k = np.where((k > 1) & (scaled / np.maximum(k - 1, 1) <= alpha), k - 1, k)
-    price: Integers = np.where(scaled / k > alpha, k + 1, k).astype(np.int64)
+    k = np.where((k > 1) & (p * (m / np.maximum(k - 1, 1)) <= alpha), k - 1, k)
+    price: Integers = np.where(p * (m / k) > alpha, k + 1, k).astype(np.int64)
     return price
 
 

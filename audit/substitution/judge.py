@@ -23,6 +23,7 @@ from llm_audit.substitution.yardstick import WORDS, Words
 Floats = NDArray[np.float64]
 
 PLAIN = (
+    "The texts are independent draws: of seeds that no two of them share.",
     "The endpoint draws with the settings that were asked for and no others: a hidden system prompt, temperature, top-k or "
     "min-p is a departure from the reference, and is found as one.",
 )

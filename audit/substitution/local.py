@@ -37,6 +37,7 @@ class LocalModel:
     tokens: int
     words: Words = LOCAL
     cuts: bool = True
+    still: str = ""
     alternatives: int | None = None
 
     @property

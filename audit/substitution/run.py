@@ -47,7 +47,8 @@ LIMITS = (
     "Consistent means that no test found a difference. A rare substitution, one that spares audit traffic, or one that changes "
     "no probability noticeably can be there all the same; the interval of the mixture rate says how rare.",
     "An endpoint that recognises these prompts can answer them with the genuine model. Draw prompts from real traffic.",
-    "Servers whose arithmetic is coarser than every allowed precision are accused wrongly: allow what the operator states. "
+    "Servers whose arithmetic is coarser than every allowed variant are accused wrongly: allow what the operator states, or "
+    "name more trusted endpoints. "
     "Measured were llama.cpp servers on a CPU, and the rounding of half-precision logits; no GPU server was.",
     "Templates that name today's date, answers that end early, and white space that a server strips make honest texts differ.",
     "The claim is about the endpoint at the time of the audit. Every further audit of it is a further chance to be wrong.",
@@ -159,6 +160,9 @@ def _distances(
             honest = yardstick.honest(allotment.honest, k, progress)
             if min(map(len, honest.values())) < FEWEST:
                 gathered.notes.append("The reference ends most answers at once; no honest distances could be measured.")
+                return ""
+            if yardstick.still and not any(values.any() for values in honest.values()):
+                gathered.notes.append(yardstick.still)
                 return ""
         found = Distances(
             yardstick.words,

@@ -23,6 +23,11 @@ from llm_audit.substitution.yardstick import TRUSTED, Floats, Progress, silent
 SHARED = 0.1
 """Share of the questions that must have a token in common at the first place, or tokens cannot be told apart."""
 
+STILL = (
+    "The trusted answers are equal to the last digit, so how far another machine with the same model may be from them is "
+    "unknown."
+)
+
 
 class Trusted:
     """A `Yardstick`: the journals of trusted endpoints, written by `llm-audit substitution record` or `audit`.
@@ -36,6 +41,7 @@ class Trusted:
     """
 
     words = TRUSTED
+    still = STILL
     cuts = False
 
     def __init__(self, journals: Sequence[Replay], tokens: int) -> None:
@@ -50,10 +56,14 @@ class Trusted:
                 + "; record them with `llm-audit substitution record`, on one surface."
             )
         self.surface: Surface = asked[0].ask.surface
-        shortest = min(reply.ask.max_tokens for reply in asked)
-        if shortest < tokens:
-            raise AuditError(f"The trusted answers have {shortest} tokens at most; ask for --tokens {shortest} or fewer.")
-        self.alternatives = granted(asked)
+        lengths = sorted({reply.ask.max_tokens for reply in asked})
+        if lengths != [tokens]:  # texts cannot be cut to a number of tokens
+            told = " and ".join(map(str, lengths))
+            raise AuditError(
+                f"The trusted answers were asked for {told} tokens and this audit's for {tokens}; use --tokens {lengths[0]}"
+                + (", and journals of one length." if len(lengths) > 1 else ".")
+            )
+        self.alternatives = min(granted([reply for reply in told if is_question(reply)]) for told in answered)
         repeats = [_repeats(told) for told in answered]
         self._variants = {
             f"trusted endpoint {at}" + (f", answer {number}" if len(found) > 1 else ""): by_prompt
@@ -65,16 +75,17 @@ class Trusted:
                 "One trusted answer to each question gives no honest distance: how far may an honest endpoint be from it? "
                 "Record with --repeats 2 or more, or name the journal of a second trusted endpoint."
             )
-        usable = set.intersection(*(set(by_prompt) for by_prompt in self._variants.values()))
-        self.prompts = tuple(dict.fromkeys(reply.ask.prompt for reply in asked if reply.ask.prompt in usable))
-        self._texts = [(reply.ask.prompt, reply.text) for reply in replies if is_text(reply)]
-        if len(self._journals) == 1 and not any(
-            values.any() for values in self.honest(self.prompts, self.alternatives).values()
-        ):
-            raise AuditError(
-                "The trusted endpoint repeats its answers to the last digit, so how far another machine with the same model "
-                "may be from it is unknown: record a second trusted endpoint too."
-            )
+        everywhere = set.intersection(*(set(by_prompt) for by_prompt in self._variants.values()))
+        prompts = tuple(dict.fromkeys(reply.ask.prompt for reply in asked if reply.ask.prompt in everywhere))
+        apart = self._farthest(prompts, self.alternatives)
+        self.prompts = tuple(
+            prompt for prompt, finite in zip(prompts, np.isfinite(apart).all(axis=0).tolist(), strict=True) if finite
+        )
+        # Endpoints that honour seeds write the same text for the same seed: as two draws of one law it may count once.
+        first = {(reply.ask.prompt, reply.ask.seed): reply.text for reply in reversed(replies) if is_text(reply)}
+        self._texts = [(prompt, text) for (prompt, _), text in first.items()]
+        if not apart[np.isfinite(apart)].any():
+            raise AuditError(f"{STILL} Record another trusted endpoint too.")
 
     @property
     def name(self) -> str:
@@ -112,8 +123,13 @@ class Trusted:
         )
 
     def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
-        """Those with `k` alternatives at the first place or, with k = 0, a text."""
-        return [reply for reply in replies if (places(reply, k) if k else reply.text)]
+        """Those that are a finite distance from every trusted answer: tokens with names in common or, with k = 0, a text."""
+        told = [reply for reply in replies if (places(reply, k) if k else reply.text)]
+        return [
+            reply
+            for reply in told
+            if all(np.isfinite(self._apart(theirs[reply.ask.prompt], reply, k)) for theirs in self._variants.values())
+        ]
 
     def ended_alike(self, replies: Sequence[Reply], k: int) -> int:
         """None: questions that trusted endpoints leave unanswered are not asked."""
@@ -125,16 +141,22 @@ class Trusted:
 
     def honest(self, prompts: Sequence[str], k: int, progress: Progress = silent) -> dict[str, Floats]:
         """How far the farthest other trusted answer is from each."""
-        variants = self._variants
-        return {
-            name: np.array(
+        apart = self._farthest(prompts, k)
+        finite = np.isfinite(apart).all(axis=0)
+        return {name: row[finite] for name, row in zip(self._variants, apart, strict=True)}
+
+    def _farthest(self, prompts: Sequence[str], k: int) -> Floats:
+        """(variants, prompts) how far the farthest other variant is; infinite where nothing can be compared."""
+        variants = list(self._variants.values())
+        return np.array(
+            [
                 [
-                    max(self._apart(mine[prompt], variants[other][prompt], k) for other in variants if other != name)
+                    max(self._apart(mine[prompt], other[prompt], k) for other in variants if other is not mine)
                     for prompt in prompts
                 ]
-            )
-            for name, mine in variants.items()
-        }
+                for mine in variants
+            ]
+        ).reshape(len(variants), len(prompts))
 
     def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> dict[str, Floats]:
         """How far answers are from each trusted one."""

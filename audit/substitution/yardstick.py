@@ -60,6 +60,8 @@ TRUSTED = Words(
         "so under the null hypothesis their distances are exchangeable, or the endpoint's smaller.",
         "The endpoint's machines and software differ from a trusted endpoint no more than trusted answers differ from each "
         "other: repeats of one endpoint know its own machines only.",
+        "Alpha is over prompts, not over machines: of some trusted machines and one more of the same kind, any may be the "
+        "farthest from the others, so with m trusted ones the last is it in up to 1 of m + 1 cases.",
         "The trusted endpoints served what was promised when they were recorded, and have not been changed since.",
     ),
 )
@@ -94,6 +96,10 @@ class Yardstick(Protocol):
     @property
     def cuts(self) -> bool:
         """Whether beginnings of prompts can be asked, too."""
+
+    @property
+    def still(self) -> str:
+        """Why nothing can be said if all honest distances are 0, as a sentence; "" if it can."""
 
     @property
     def alternatives(self) -> int | None:

@@ -22,7 +22,8 @@ def inputs(report: Report, folder: Path, ledger: Ledger) -> None:
     missing = []
     for path, name, digest in named:
         try:
-            here = name != "-" and (folder / name).is_file()
+            # What has no size, as all in /proc, was no input, and may never end.
+            here = name != "-" and (folder / name).is_file() and (folder / name).stat().st_size > 0
         except (OSError, ValueError):  # no possible name of a file
             here = False
         if here:

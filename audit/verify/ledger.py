@@ -14,6 +14,9 @@ from pydantic import BaseModel
 TOLERANCE = 1e-12
 """Relative: processors differ in the last bits of sums and special functions. Digits beyond it are the content digest's."""
 
+MOST_DRAWS = 1_000_000
+"""Of a test; as many take seconds."""
+
 _DIFFERENCES = re.compile(r"\.(statistic|effect|draws|trace)\b")
 """Fields of numbers that can be small differences of larger ones: there `TOLERANCE` is absolute as well."""
 
@@ -102,6 +105,12 @@ class Ledger:
             self.recomputed[KINDS.get(path.rsplit(".", 1)[-1], "other values")] += 1
         else:
             self.mismatches.append(Mismatch(path, _plain(stored), None, reason))
+
+    def affordable(self, path: str, draws: int) -> bool:
+        """Whether so many draws are repeated; a forged number must not keep anybody waiting."""
+        if draws > MOST_DRAWS:
+            self.cannot(path, f"{draws:,} draws are more than the {MOST_DRAWS:,} that are repeated")
+        return draws <= MOST_DRAWS
 
     def cannot(self, path: str, reason: str) -> None:
         """Note what could not be computed again."""

@@ -32,8 +32,10 @@ def membership(path: str, found: Membership, alpha: float, ledger: Ledger) -> No
     stated = not found.provenance.startswith(run.UNSTATED)
     if deciding:
         unstated = "" if stated or deciding[0].rule != dataset.RULE else run.UNSTATED
-        verdict, _ = evidence.concluded(deciding[0], found.tests, found.gate, condition="", unstated=unstated)
+        verdict, said = evidence.concluded(deciding[0], found.tests, found.gate, condition="", unstated=unstated)
         ledger.same(f"{path}.verdict", found.verdict, verdict)
+        begins = said.split(",")[0].split(":")[0]
+        ledger.holds(f"{path}.summary", found.summary, found.summary.startswith(begins), "does not say what the verdict says")
     elif found.texts:
         verdict, summary = run.verdict_of(found.gate, found.separations, alpha, "stated" if stated else "")
         ledger.same(f"{path}.verdict", found.verdict, verdict)
@@ -127,6 +129,8 @@ def _signs(path: str, stored: Result, found: Signs, alpha: float, ledger: Ledger
 
 
 def _rank_sum(path: str, stored: Result, found: RankSum, alpha: float, ledger: Ledger) -> None:
+    if not ledger.affordable(path, sum(found.draws)):
+        return
     outcome = permutation.rank_sum(found.exceeding, found.draws)
     if stored.draws is not None:
         ledger.same(f"{path}.draws.count", stored.draws.count, outcome.draws)
@@ -150,6 +154,8 @@ def _versions(path: str, stored: Result, found: Versions, alpha: float, ledger: 
     if draws is None or draws.seed is None:
         ledger.cannot(path, "the report stores no seed")
         return
+    if not ledger.affordable(path, draws.count):
+        return
     table = np.array(found.table)
     again = paired.judge_table(table, found.groups, draws=draws.count, alpha=alpha, seed=draws.seed)
     _compare(path, stored, again, ledger)
@@ -159,6 +165,8 @@ def _two_sample(path: str, stored: Result, found: TwoSample, alpha: float, ledge
     draws = stored.draws
     if draws is None or draws.seed is None:
         ledger.cannot(path, "the report stores no seed")
+        return
+    if not ledger.affordable(path, draws.count):
         return
     again = dataset.judge_scores(
         np.array(found.scores), found.suspect, found.held_out, draws=draws.count, alpha=alpha, seed=draws.seed

@@ -68,7 +68,16 @@ def verify(text: str, folder: Path) -> tuple[Ledger, Report | None]:
         return ledger, None
     try:
         _recompute(report, folder, ledger)
-    except (ValueError, KeyError, IndexError, TypeError, OverflowError, ZeroDivisionError, AssertionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        OverflowError,
+        ZeroDivisionError,
+        AssertionError,
+        MemoryError,
+    ) as error:
         ledger.mismatches.append(Mismatch("evidence", None, None, f"cannot be what was measured ({error})"))
     return ledger, report
 

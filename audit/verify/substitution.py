@@ -11,6 +11,13 @@ from llm_audit.substitution.run import MOST_MISSING
 from llm_audit.substitution.yardstick import LOCAL, WORDS
 from llm_audit.verify.ledger import Ledger
 
+OPENINGS = {
+    Served.INCONSISTENT: ("The endpoint is not what was promised", "The endpoint has changed"),
+    Served.CONSISTENT: ("No test tells the endpoint from", "No change since"),
+    Served.NOT_MEASURED: ("Not measured:",),
+}
+"""How the summary of each verdict begins."""
+
 
 def substitution(path: str, found: Substitution, alpha: float, ledger: Ledger) -> None:
     """All that is said of one endpoint."""
@@ -27,6 +34,8 @@ def substitution(path: str, found: Substitution, alpha: float, ledger: Ledger) -
     else:
         served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
     ledger.same(f"{path}.served", found.served, served)
+    begins = OPENINGS[served]
+    ledger.holds(f"{path}.summary", found.summary, found.summary.startswith(begins), "does not say what the verdict says")
     ledger.same(f"{path}.verdict", found.verdict, verdict)
 
 
@@ -47,8 +56,11 @@ def _audited(path: str, found: Substitution, alpha: float, ledger: Ledger) -> fl
         if stored.p_value is not None and again[number] is not stored:
             ledger.fields(f"{path}.tests[{number}]", stored, decided, without)
     if distances is None:
-        return 0.0
-    if any(isinstance(test.evidence, Exceedance) for test in found.tests):
+        return 1.0  # nothing could be compared: texts alone do not stand for it
+    if not any(isinstance(test.evidence, Exceedance) for test in found.tests):
+        ledger.holds(f"{path}.mixture", found.mixture, found.mixture is None, "follows from no test")
+        ledger.holds(f"{path}.points", len(found.points), not found.points, "follow from no test")
+    else:
         _, mixture, points = judge.classify(judge.Distances.of(distances), alpha)
         ledger.same(f"{path}.mixture", found.mixture, mixture, 1e-8)  # the bounds are found by bisection
         ledger.same(f"{path}.points", found.points, points)
@@ -65,6 +77,8 @@ def _again(path: str, stored: Result, distances: OnlineRanks | None, alpha: floa
     if isinstance(found, RelativeRanks):
         return judge.rank_uniformity(found.scores, found.references, found.seed, LOCAL)
     if isinstance(found, Discrepancy) and stored.draws is not None and stored.n is not None:
+        if not ledger.affordable(path, stored.draws.count):
+            return stored
         return judge.judge_likeness(
             judge.likeness_of(found), found.seed, stored.draws.count, "", stored.n, WORDS[found.yardstick]
         )

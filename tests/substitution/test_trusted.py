@@ -144,10 +144,12 @@ def test_journals_that_cannot_be_a_yardstick_are_refused(tmp_path: Path) -> None
     with pytest.raises(AuditError, match="One trusted answer"):
         Trusted([journal(tmp_path / "once", once)], 4)
     twice = [*once, *((ask(prompt, 2), table) for prompt, table in tables.items())]
-    with pytest.raises(AuditError, match="to the last digit"):
-        Trusted([journal(tmp_path / "twice", twice)], 4)
-    with pytest.raises(AuditError, match="--tokens 4 or fewer"):
-        Trusted([journal(tmp_path / "twice", twice)], 5)
+    for journals in (1, 2):
+        with pytest.raises(AuditError, match="to the last digit"):
+            Trusted([journal(tmp_path / f"twice {n}", twice) for n in range(journals)], 4)
+    for tokens in (3, 5):  # texts cannot be cut to a number of tokens
+        with pytest.raises(AuditError, match="use --tokens 4"):
+            Trusted([journal(tmp_path / "twice", twice)], tokens)
     with pytest.raises(AuditError, match="no answers to questions"):
         Trusted([journal(tmp_path / "none", [])], 4)
     other = [(ask(prompt), noisy(table, rng, 1e-3)) for prompt, table in tables.items()]
@@ -164,6 +166,34 @@ def test_tokens_with_no_name_in_common_are_foreign(tmp_path: Path) -> None:
     ours = [reply(table, prompt) for prompt, table in tables.items()]
     theirs = [reply(table, prompt, ("w", "x", "y", "z")) for prompt, table in tables.items()]
     assert yardstick.foreign(ours) == "" and "another tokenizer" in yardstick.foreign(theirs)
+
+
+def test_prompts_whose_answers_cannot_be_compared_are_left_out_before_anything_is_asked(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    tables = {f"p{i}": base(rng) for i in range(30)}
+    asked = [(ask(prompt, repeat), noisy(table, rng, 1e-3)) for repeat in (1, 2) for prompt, table in tables.items()]
+    short = [
+        (each, [table[:2] for table in answer] if each.name == "question p3, repeat 2" else answer) for each, answer in asked
+    ]
+    yardstick = Trusted([journal(tmp_path / "j", short)], 4)
+    assert "p3" not in yardstick.prompts and len(yardstick.prompts) == 29
+    assert all(np.isfinite(values).all() for values in yardstick.honest(yardstick.prompts, 4).values())
+    theirs = [reply(table, prompt, ("\ufffd",) * 4) for prompt, table in tables.items() if prompt != "p3"]
+    assert yardstick.comparable(theirs, 4) == []
+
+
+def test_texts_of_endpoints_that_honour_seeds_count_once(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    tables = {f"p{i}": base(rng) for i in range(20)}
+    drawn = [(each, tables[each.prompt]) for each in texts(list(tables), "completions", 4, 3, 10**8)]
+    both = [
+        journal(
+            tmp_path / name, [*((ask(prompt), noisy(table, rng, 1e-3)) for prompt, table in tables.items()), *drawn],
+            f"http://{name}/v1",
+        )
+        for name in ("first", "second")
+    ]  # fmt: skip
+    assert len(Trusted(both, 4)._texts) == len(drawn) == 60
 
 
 def test_texts_of_a_recording_have_seeds_of_their_own() -> None:

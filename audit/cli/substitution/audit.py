@@ -139,6 +139,8 @@ def command(
         if trusted:
             if prompts or reference or surface != "auto":
                 raise click.UsageError("--trusted brings its own prompts and surface, and needs no model: give no other.")
+            if len({path.resolve() for path in trusted}) < len(trusted):
+                raise click.UsageError("A --trusted journal is named twice; name each once.")
             yardstick = Trusted([Replay(path) for path in trusted], tokens)
             questions, known = yardstick.prompts, " ".join(fact.value for fact in yardstick.facts)
         elif prompts is None:
