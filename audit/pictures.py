@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from llm_audit.detectors.base import Detector
 from llm_audit.populations import Population
 from llm_audit.populations.population import Stretch
 from llm_audit.results import Histogram, Tokens
@@ -26,7 +25,7 @@ def tokens(scores: TokenScores, view: View) -> Tokens:
     )
 
 
-def histogram(population: Population, detector: Detector, stretch: Stretch) -> Histogram:
+def histogram(population: Population, rule: str, stretch: Stretch) -> Histogram:
     """A detector's statistic over the population's texts, cut like the judged one."""
-    edges, counts = population.histogram(detector, stretch)
+    edges, counts = population.histogram(rule, stretch)
     return Histogram(edges=tuple(float(f"{edge:.6g}") for edge in edges), counts=tuple(counts.tolist()))

@@ -276,7 +276,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         shares = detector.explain(part) if detector.explain else ()
         more: dict[str, object] = {"shares": tuple(Share(name=name, value=value) for name, value in shares)}
         if not settings.many or combined.verdict is Verdict.FINDING:
-            more["histogram"] = pictures.histogram(population, detector, comparisons[strongest].stretch)
+            more["histogram"] = pictures.histogram(population, detector.rule, comparisons[strongest].stretch)
         results.append(result.model_copy(update=more))
     return Document(
         name=raw.name,

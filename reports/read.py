@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from llm_audit.errors import AuditError
 from llm_audit.reports.jsonl import DOCUMENT, REPORT
 from llm_audit.results import SCHEMA_VERSION, Report
+from llm_audit.results.canonical import content_digest
 
 
 def read_report(data: bytes, name: str) -> Report:
@@ -38,6 +39,13 @@ def read_report(data: bytes, name: str) -> Report:
         first_error = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, first_error["loc"]))
         _refuse(name, f"{place or 'its content'}: {first_error['msg']}")
+
+
+def intact(data: bytes) -> bool:
+    """Whether a stored JSON report has the content digest that it states; lines, and reports without one, state none."""
+    content = _parsed(data.decode("utf-8-sig", "replace"))
+    stated = content.get("content_digest") if isinstance(content, dict) else None
+    return stated is None or stated == content_digest(content)
 
 
 def _joined(text: str, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from llm_audit.cli import EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
-from llm_audit.cli.sealing import finished, keep_key, sign_report
+from llm_audit.cli.sealing import check_signing, finished, keep_key, sign_report
 from llm_audit.errors import AuditError
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES, one_of, renderer_for
 from llm_audit.terminal import one_line, terminal_safe
@@ -94,9 +94,12 @@ def output_options(command: Command) -> Command:
 
 
 def check_outputs(outputs: Sequence[str], format_: str) -> None:
-    """A format that cannot be written must not cost a run. Raises AuditError."""
+    """What cannot be written or signed must not cost a run. Raises AuditError."""
+    check_signing(outputs)
     for output in outputs:
         renderer_for(output)
+        if not Path(output).parent.is_dir():
+            raise AuditError(f"Cannot write the report {output}: its folder does not exist.")
     if format_ in FORMATS:
         FORMATS[format_].renderer()
         if FORMATS[format_].binary and sys.stdout.isatty():
@@ -112,14 +115,17 @@ def stream(format_: str) -> Callable[[Document], None]:
     return lambda document: show(jsonl.record(document))
 
 
-def publish(report: Report, outputs: Sequence[str], format_: str, strict: bool, streamed: bool = False) -> int:
+def publish(
+    report: Report, outputs: Sequence[str], format_: str, strict: bool, *, streamed: bool = False, stored: bool = False
+) -> int:
     """Write the report files, then print the report; return the exit code.
 
-    `streamed`: every document has been given to `stream`.
+    `streamed`: every document has been given to `stream`. `stored`: it is of an earlier run, whose manifest it keeps.
     """
     from llm_audit import reports
 
-    report = finished(report)
+    if not stored:
+        report = finished(report)
     # Files first: the reader of standard output may be gone.
     failures = write_outputs(outputs, lambda output: reports.write_report(report, output))
     failures += write_outputs(outputs, lambda output: sign_report(report, output))

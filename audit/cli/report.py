@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_ERROR
-from llm_audit.cli.options import check_outputs, exit_code, output_options, publish, show, write_outputs
+from llm_audit.cli.options import check_outputs, exit_code, output_options, publish, show, show_warnings_as_sentences, write_outputs
 from llm_audit.errors import AuditError
 
 HELP = (
@@ -41,14 +42,22 @@ def command(
     source: str, compliance: str | None, claims: tuple[str, ...], outputs: tuple[str, ...], format_: str, strict: bool
 ) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
+    show_warnings_as_sentences()
     from llm_audit.reports import read_report
+    from llm_audit.reports.read import intact
 
     if compliance is not None:
         return _compliance(source, compliance, claims, outputs, format_, strict)
     if claims:
         raise AuditError("--claim goes with --compliance; name the framework that asks for it.")
     check_outputs(outputs, format_)
-    return publish(read_report(*_content(source)), outputs, format_, strict)
+    data, name = _content(source)
+    report = read_report(data, name)
+    if not intact(data):
+        warnings.warn(
+            f"{name} is not as llm-audit wrote it: its content digest is another one. See `llm-audit verify`.", stacklevel=1
+        )
+    return publish(report, outputs, format_, strict, stored=True)
 
 
 def _compliance(source: str, framework: str, claims: Sequence[str], outputs: Sequence[str], format_: str, strict: bool) -> int:
@@ -56,6 +65,7 @@ def _compliance(source: str, framework: str, claims: Sequence[str], outputs: Seq
     import hashlib
 
     from llm_audit.reports import compliance, read_report
+    from llm_audit.reports.read import intact
     from llm_audit.reports.formats import choose
     from llm_audit.reports.write import write
 
@@ -65,6 +75,10 @@ def _compliance(source: str, framework: str, claims: Sequence[str], outputs: Seq
     check_outputs(outputs, format_)
     data, name = _content(source)
     report = read_report(data, name)
+    if not intact(data):
+        raise AuditError(
+            f"{name} is not as llm-audit wrote it: its content digest is another one. It is not filed; see `llm-audit verify`."
+        )
     stated = dict(_claim(each) for each in claims)
     found = compliance.assess(report, *compliance.load(framework), stated, hashlib.sha256(data).hexdigest())
     failures = write_outputs(outputs, lambda output: write(output, renderers[output](found)))

@@ -100,6 +100,9 @@ def command(
         find(detectors, own)  # an unknown name must not cost a download
     human = load(population or DEFAULT_POPULATION)
     corpus = open_corpus(paths, text_field)
+    for path in map(Path, paths):
+        if path.is_dir() and folder_path.resolve().is_relative_to(path.resolve()):
+            raise AuditError(f"The results of a scan of {path} cannot be kept in it, where they would be taken for texts.")
     with (
         Folder(folder_path, shard) as folder,
         scoring_session(model, reference, device, offline, not cache) as session,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ def keep_key(context: click.Context, parameter: click.Parameter, value: Path | N
 def finished(report: Report) -> Report:
     """The report with a complete manifest."""
     from llm_audit.endpoints.key import read_key
-    from llm_audit.manifest import complete
+    from llm_audit.manifest import complete, now
 
     context = click.get_current_context()
     named = context.params
@@ -42,10 +42,16 @@ def finished(report: Report) -> Report:
     judged = {document.name for document in report.documents}
     return complete(
         report,
-        started=context.meta[STARTED],
+        started=now() if "SOURCE_DATE_EPOCH" in os.environ else context.meta[STARTED],
         inputs=[path for path in inputs if str(path) not in judged],
         keys=(key,) if key else (),
     )
+
+
+def check_signing(outputs: Sequence[str]) -> None:
+    """A key with nothing to sign was a mistake. Raises a usage error."""
+    if KEY in click.get_current_context().meta and not any(output.lower().endswith(".json") for output in outputs):
+        raise click.UsageError("--sign signs JSON reports, and none is written: add -o FILE.json.")
 
 
 def sign_report(report: Report, output: str) -> None:

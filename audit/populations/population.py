@@ -193,9 +193,9 @@ class Population:
         part = self.measure(window, detectors, stretch)
         return self.judge(self.evidence(detectors, [part]), part)
 
-    def histogram(self, detector: Detector, stretch: Stretch) -> Bins:
+    def histogram(self, rule: str, stretch: Stretch) -> Bins:
         """One detector's statistic over the population's documents, from the smallest to the largest."""
-        counts, edges = np.histogram(self._reference([detector.rule], stretch)[:, 0], BINS)
+        counts, edges = np.histogram(self._reference([rule], stretch)[:, 0], BINS)
         return Bins(edges, counts)
 
     def beginning(self, n_tokens: int) -> Stretch:

@@ -8,6 +8,7 @@ import numpy as np
 
 from llm_audit.attribution import judge, sets, unknown
 from llm_audit.inspection import AS_GIVEN_RULE, for_comparison, of_tampering, summarised
+from llm_audit.pictures import histogram
 from llm_audit.populations import Population
 from llm_audit.populations.population import alone, as_stored
 from llm_audit.populations.verdict import conformal_result, passage_numbers
@@ -84,7 +85,11 @@ def conformal(
             evidence=found,
         )
     )
-    ledger.fields(path, stored, again, without={"spans", "shares", "evidence", "rule", "name", "method", "statistic"})
+    if stored.histogram is not None:
+        stretch = min(comparisons, key=lambda comparison: comparison.p_value).stretch
+        again = again.model_copy(update={"histogram": histogram(population, stored.rule, stretch)})
+    kept = {"spans", "shares", "evidence", "rule", "name", "method", "statistic"}
+    ledger.fields(path, stored, again, without=kept)
     if stored.statistic is not None:
         strongest = min(range(len(comparisons)), key=lambda i: comparisons[i].p_value)
         same = as_stored(stored.statistic.value) == found.parts[strongest].statistics[0]

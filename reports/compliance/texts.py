@@ -17,8 +17,21 @@ THRESHOLD = 200
 
 
 def signed_provenance(report: Report) -> Seen:
-    """Signed provenance: no test of ours looks for it yet."""
-    return _mark(report, "No test of this version looks for signed provenance data (C2PA) in a text or beside it.")
+    """Whether any text carries provenance data whose signature belongs to it."""
+    if not any(document.sha256 for document in report.documents):
+        return not_testable("The report reads no text, so that no mark could be looked for.")
+    marks = [
+        (Pointer(where=f"{document.name}, {mark.kind}", path=f"{place.path}/marks/{number}"), mark)
+        for place, document in _places(report)
+        for number, mark in enumerate(document.marks)
+    ]
+    valid = [(place, mark) for place, mark in marks if mark.signature == "valid"]
+    count = f"{fmt.plural(len(marks), 'C2PA mark')} in {fmt.plural(len(report.documents), 'text')}, {len(valid)} with a valid signature."
+    told = some([f"{place.where}: {mark.reason}" for place, mark in valid or marks], "marks")
+    unread = marks and not valid and any(mark.signature == "not_checked" for _, mark in marks)
+    outcome = Outcome.FOUND if valid else Outcome.NOT_TESTABLE if unread else Outcome.NOT_FOUND
+    everywhere = [place for place, _ in _places(report)]
+    return Seen(outcome, (count, "Only marks inside the text are looked for.", *told), tuple(place for place, _ in valid or marks) or tuple(everywhere))
 
 
 def watermark_test(report: Report) -> Seen:

@@ -12,7 +12,7 @@ from llm_audit.reports import render_json
 from llm_audit.reports.compliance import Outcome, Selector
 from llm_audit.reports.compliance.evidence import LOOKS, look
 from llm_audit.reports.compliance.model import Evidence, together
-from llm_audit.results import FalsePositiveRate, Report, Verdict
+from llm_audit.results import FalsePositiveRate, Mark, Report, Verdict
 from tests.reports import factory
 
 FOUND, NOT_FOUND, NOT_TESTABLE = Outcome
@@ -75,6 +75,7 @@ def test_each_look_gives_reasons_and_places_that_exist(selector: Selector, made:
 
 EXPECTED = {
     Selector.STATISTICAL_DETECTION: (FOUND, NOT_FOUND, NOT_TESTABLE),
+    Selector.SIGNED_PROVENANCE: (NOT_FOUND, NOT_FOUND, NOT_FOUND),
     Selector.LENGTH: (FOUND, FOUND, NOT_FOUND),
     Selector.FALSE_POSITIVES: (NOT_FOUND, NOT_FOUND, NOT_TESTABLE),
     Selector.POPULATION: (FOUND, FOUND, NOT_TESTABLE),
@@ -83,7 +84,7 @@ EXPECTED = {
     Selector.MANIFEST: (FOUND, FOUND, FOUND),
     **dict.fromkeys(
         (
-            *(Selector.SIGNED_PROVENANCE, Selector.WATERMARK_TEST, Selector.VISIBLE_LABEL, Selector.HUMAN_REVIEW),
+            *(Selector.WATERMARK_TEST, Selector.VISIBLE_LABEL, Selector.HUMAN_REVIEW),
             *(Selector.ATTRIBUTION_TEST, Selector.MEMBERSHIP_TEST, Selector.SUBSTITUTION_TEST, Selector.TAMPERING),
             Selector.FALSE_NEGATIVES,
         ),
@@ -178,9 +179,20 @@ def test_notes_alone_are_quoted_and_are_no_test() -> None:
     assert evidence.outcome is NOT_TESTABLE and "2 zero-width spaces were removed" in said(evidence)
 
 
-@pytest.mark.parametrize("selector", [Selector.SIGNED_PROVENANCE, Selector.WATERMARK_TEST])
-def test_tests_for_marks_of_a_later_version_are_not_misread(selector: Selector) -> None:
-    evidence = seen(selector, with_rule("AUD501", Verdict.FINDING))
+def test_a_mark_is_evidence_only_if_its_signature_is_valid() -> None:
+    def marked(signature: str) -> Report:
+        mark = Mark(
+            kind="c2pa_selectors", start=0, end=9, manifest_sha256="0" * 64, manifest_bytes=9, reference=None, defect=None,
+            claim_generator="x", signer="y", signature=signature, reason="A mark.",
+        )  # fmt: skip
+        return factory.report(factory.passing().model_copy(update={"marks": (mark,)}))
+
+    told = {one: seen(Selector.SIGNED_PROVENANCE, marked(one)).outcome for one in ("valid", "invalid", "not_checked")}
+    assert told == {"valid": FOUND, "invalid": NOT_FOUND, "not_checked": NOT_TESTABLE}
+
+
+def test_tests_for_marks_of_a_later_version_are_not_misread() -> None:
+    evidence = seen(Selector.WATERMARK_TEST, with_rule("AUD501", Verdict.FINDING))
     assert evidence.outcome is NOT_TESTABLE and "cannot weigh" in said(evidence) and evidence.pointers
 
 
