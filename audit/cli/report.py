@@ -10,7 +10,15 @@ from pathlib import Path
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_ERROR
-from llm_audit.cli.options import check_outputs, exit_code, output_options, publish, show, show_warnings_as_sentences, write_outputs
+from llm_audit.cli.options import (
+    check_outputs,
+    exit_code,
+    output_options,
+    publish,
+    show,
+    show_warnings_as_sentences,
+    write_outputs,
+)
 from llm_audit.errors import AuditError
 
 HELP = (
@@ -65,8 +73,8 @@ def _compliance(source: str, framework: str, claims: Sequence[str], outputs: Seq
     import hashlib
 
     from llm_audit.reports import compliance, read_report
-    from llm_audit.reports.read import intact
     from llm_audit.reports.formats import choose
+    from llm_audit.reports.read import intact
     from llm_audit.reports.write import write
 
     if format_ != "text":

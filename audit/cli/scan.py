@@ -21,6 +21,7 @@ from llm_audit.cli.options import (
     scoring_session,
     show_warnings_as_sentences,
 )
+from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
     from llm_audit.results import CorpusReport

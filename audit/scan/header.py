@@ -31,7 +31,8 @@ class Header(Model):
 
     def identity(self) -> dict[str, Any]:
         """All that the numbers depend on, flat; not when, where and by which command line it was begun."""
-        content = self.model_dump(exclude={"manifest": {"command", "started", "threads"}})
+        of_its_own = {"device", "weights", "inputs"}  # beside the manifest
+        content = self.model_dump(exclude={"manifest": {"command", "started", "finished", "threads", *of_its_own}})
         return dict(sorted(_flat(content)))
 
     def key(self) -> bytes:

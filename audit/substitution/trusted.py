@@ -78,9 +78,7 @@ class Trusted:
         everywhere = set.intersection(*(set(by_prompt) for by_prompt in self._variants.values()))
         prompts = tuple(dict.fromkeys(reply.ask.prompt for reply in asked if reply.ask.prompt in everywhere))
         apart = self._farthest(prompts, self.alternatives)
-        self.prompts = tuple(
-            prompt for prompt, finite in zip(prompts, np.isfinite(apart).all(axis=0).tolist(), strict=True) if finite
-        )
+        self.prompts = tuple(prompts[at] for at in np.flatnonzero(np.isfinite(apart).all(axis=0)))
         # Endpoints that honour seeds write the same text for the same seed: as two draws of one law it may count once.
         first = {(reply.ask.prompt, reply.ask.seed): reply.text for reply in reversed(replies) if is_text(reply)}
         self._texts = [(prompt, text) for (prompt, _), text in first.items()]

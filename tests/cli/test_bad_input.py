@@ -83,7 +83,6 @@ NOT_ASSESSABLE: dict[str, tuple[bytes, str]] = {
     "Russian": (RUSSIAN.encode(), "looks like language 'ru'"),
     "Russian in UTF-16": (RUSSIAN.encode("utf-16"), "looks like language 'ru'"),
     "two sentences": (b"This is short. It ends here.", "tokens; below 64"),
-    "invisible characters": ("\u200b\u2060\ufeff".encode() * 50, "empty once white space"),
     "numbers": (b"12 34.5 67 | 89\n" * 200, "are letters"),
     "a line of 1,000,000 letters": (b"abcdefghij" * 100_000, "no spaces"),
     "a line of 1,000,000 digits": (b"0123456789" * 100_000, "are letters"),
@@ -119,6 +118,21 @@ def test_what_cannot_be_read_is_an_error_and_costs_no_other_file(
     text = tool("detect", path, witness, *tiny)
     assert text.code == 2
     assert "2 inputs: 1 judged, 0 not assessable, 1 unreadable." in text.out
+
+
+def test_invisible_characters_alone_are_not_assessable_and_a_finding_about_the_text(
+    tool: Tool, tiny: tuple[str, ...], witness: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "input.txt"
+    path.write_bytes("\u200b\u2060\ufeff".encode() * 50)
+    code, _, summary = judged_with(tool, witness, path, tiny)
+    assert code == 1 and "empty once white space" in summary and "AUD902" in summary
+
+
+def test_a_folder_that_does_not_exist_costs_no_run(tool: Tool, tiny: tuple[str, ...], witness: Path, tmp_path: Path) -> None:
+    outcome = tool("detect", witness, *tiny, "-o", tmp_path / "nowhere" / "r.html")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert sentence(outcome).endswith("r.html: its folder does not exist.")
 
 
 @pytest.mark.parametrize("name", NOT_ASSESSABLE)
@@ -304,13 +318,14 @@ def test_a_full_disk_under_the_cache_costs_only_time(tiny: tuple[str, ...], witn
 
 def test_a_full_disk_under_one_report_costs_no_other(tool: Tool, tiny: tuple[str, ...], witness: Path, tmp_path: Path) -> None:
     (tmp_path / "full.json").symlink_to("/dev/full")
-    good, nowhere = tmp_path / "good.json", tmp_path / "nowhere" / "r.html"
+    good, nowhere = tmp_path / "good.json", tmp_path / "r.html"
+    nowhere.mkdir()
     outcome = tool("detect", witness, *tiny, "-o", tmp_path / "full.json", "-o", nowhere, "-o", good)
     assert outcome.code == 2
     assert "Inconclusive" in outcome.out
     first, second = outcome.err.splitlines()
     assert first.endswith("full.json: no space is left on the device.")
-    assert second.endswith("r.html: its folder does not exist.")
+    assert second.endswith("r.html: it is a folder.")
     assert json.loads(good.read_text())["coverage"]["scored"] == 1
 
 

@@ -49,7 +49,7 @@ def test_the_list_names_ours(tool: Tool) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     head, *rows = outcome.out.splitlines()
     assert head.split() == ["name", "code", "group", "package", "digest", "from", "status"]
-    assert len(rows) == 18
+    assert len(rows) == 21
     assert all(row.endswith("llm-audit  ok") for row in rows)
 
 

@@ -151,11 +151,10 @@ def test_a_pdf_is_not_put_on_a_terminal(tool: Tool, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_report_that_cannot_be_written_costs_no_other(tool: Tool, tmp_path: Path) -> None:
-    outcome = tool(
-        "report", GOLDEN / "pass.json", "-o", tmp_path / "gone" / "a.md", "-o", tmp_path / "a.sarif", "--format", "jsonl"
-    )
+    (tmp_path / "a.md").mkdir()
+    outcome = tool("report", GOLDEN / "pass.json", "-o", tmp_path / "a.md", "-o", tmp_path / "a.sarif", "--format", "jsonl")
     assert outcome.code == 2
-    assert outcome.err.endswith("a.md: its folder does not exist.\n")
+    assert outcome.err.endswith("a.md: it is a folder.\n")
     assert json.loads((tmp_path / "a.sarif").read_text())["version"] == "2.1.0"
     assert json.loads(outcome.out)["type"] == "report"
 

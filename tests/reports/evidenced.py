@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_audit.results import Report
+from llm_audit.results import Mark, Plugin, Report, Span
 from llm_audit.results import evidence as e
 from tests.reports import factory
 
@@ -11,6 +11,10 @@ CONFORMAL = e.Conformal(
 )
 RATIO = e.Ratio(rivals=(-1.0,), null=-2.0)
 AGAINST = e.Against(candidate=0, settings=(RATIO,))
+MARK = Mark(
+    kind="c2pa_selectors", start=0, end=9, manifest_sha256="0" * 64, manifest_bytes=9, reference="x", defect="x",
+    claim_generator="x", signer="x", signature="valid", reason="x",
+)  # fmt: skip
 KINDS: tuple[e.Derivation, ...] = (
     CONFORMAL,
     e.MartingaleZ(tokens=1, deviation=0.1, variance=1.0),
@@ -37,6 +41,8 @@ def report() -> Report:
     """Texts of `attribute`, with one result a kind."""
     document = factory.attributed(tokens=20)
     tests = tuple(document.combined.model_copy(update={"evidence": kind}) for kind in KINDS) if document.combined else ()
+    placed = Span(start=0, end=1, p_value=None, p_floor=None, q_value=None, n=0, place="page 1")
+    tests = (*tests[1:], tests[0].model_copy(update={"spans": (placed,)}))
     settings = e.Settings(settings=(e.Setting(name="T = 1", tests=(e.Deciding(rule="AUD202", evidence=KINDS[2]),)),), shown=0)
     first, *others = document.attributions
     attributions = (
@@ -46,7 +52,7 @@ def report() -> Report:
     members = e.Members(against=(AGAINST,), outside=(AGAINST,))
     sets = tuple(one.model_copy(update={"evidence": members}) for one in document.sets)
     made = factory.attribution_report(
-        document.model_copy(update={"results": tests, "attributions": attributions, "sets": sets})
+        document.model_copy(update={"results": tests, "attributions": attributions, "sets": sets, "marks": (MARK,)})
     )
     manifest = made.manifest
     assert manifest.model is not None
@@ -60,5 +66,6 @@ def report() -> Report:
         "seeds": ("5",),
         "policy": "0" * 64,
         "device": "cpu",
+        "plugins": (Plugin(rule="AUD199", name="mine", distribution="mine", version="1", digest="0" * 64),),
     }
     return made.model_copy(update={"manifest": manifest.model_copy(update=more), "content_digest": "0" * 64})

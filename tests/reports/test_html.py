@@ -58,7 +58,7 @@ def test_every_text_of_a_report_is_on_the_page(report: Report) -> None:
     markers: list[str] = []
 
     def marked(field: str) -> str | None:
-        if field == "Manifest.packages, keys":
+        if field in ("Manifest.packages, keys", "Screened.group"):  # the latter is for verify; groups have a table
             return None
         markers.append(f"m{len(markers)}m")
         return markers[-1]

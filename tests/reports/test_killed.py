@@ -40,11 +40,9 @@ for line in sys.stdin:  # one child for each line: a fork costs no new interpret
 """
 PUBLISH = """
 import sys
-from pathlib import Path
 from llm_audit.cli import main
-from llm_audit.cli.options import publish
-from llm_audit.results import Report
-sys.exit(publish(Report.model_validate_json(Path(sys.argv[1]).read_bytes()), sys.argv[2:], "json", False))
+stored, *outputs = sys.argv[1:]
+main(["report", stored, "--format", "json", *(part for output in outputs for part in ("-o", output))])
 """
 """How every command ends: write the files, print the report, say what failed, return the exit code."""
 

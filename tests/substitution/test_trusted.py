@@ -38,7 +38,7 @@ def reply(tables: Sequence[Table], prompt: str = "p", names: Sequence[str] = WOR
 
 def body(prompt: str, tables: Sequence[Table]) -> str:
     """As a server of legacy completions would return it."""
-    rows = [dict(zip(WORDS, table, strict=True)) for table in tables]
+    rows = [dict(zip(WORDS, table, strict=False)) for table in tables]
     written = [max(row, key=row.__getitem__) for row in rows]
     logprobs = {
         "tokens": written,
@@ -121,7 +121,7 @@ def test_honest_distances_are_those_of_trusted_answers_from_each_other(tmp_path:
 def test_size_and_power_of_the_exceedance_test_between_endpoints(tmp_path: Path) -> None:
     """Repeats with the noise of one machine; an endpoint with the same noise, and one with more."""
     size, power = [], []
-    for seed in range(200):
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         tables = {f"p{i}": base(rng, 2) for i in range(60)}
         asked = [(ask(prompt, repeat, 2), noisy(table, rng, 0.01)) for repeat in (1, 2) for prompt, table in tables.items()]
@@ -133,7 +133,7 @@ def test_size_and_power_of_the_exceedance_test_between_endpoints(tmp_path: Path)
             apart = yardstick.distances(replies, 4)
             found.append(max(exceedance.exceedance(apart[name], honest[name]).p_value for name in apart))
     for alpha in (0.05, 0.01):
-        assert np.mean(np.array(size) <= alpha) <= alpha + 3 * (alpha * (1 - alpha) / 200) ** 0.5
+        assert np.mean(np.array(size) <= alpha) <= alpha + 3 * (alpha * (1 - alpha) / 100) ** 0.5
     assert np.mean(np.array(power) <= 0.05) > 0.9
 
 

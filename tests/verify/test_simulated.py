@@ -22,9 +22,11 @@ from llm_audit.reports import render_json
 from llm_audit.results import Cost, Membership, Report, Result, Served, Substitution, Verdict
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.substitution import judge
+from llm_audit.substitution.yardstick import LOCAL
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
 from llm_audit.verify import verify
+from llm_audit.verify.substitution import OPENINGS
 from tests.attribution.world import author, draw, laws, scores
 from tests.attribution.world import text as text_of
 from tests.membership.readers import Reader
@@ -134,13 +136,13 @@ def test_random_endpoints() -> None:
         endpoint = {name: rng.exponential(rng.choice([1.0, 3.0]), 20) for name in precisions}
         honest = {name: rng.exponential(1.0, 60) for name in precisions}
         names = tuple(f"question {n}" for n in range(20))
-        found = judge.Distances("distance", "nats", endpoint, honest, names, int(rng.integers(0, 4)), 24)
+        found = judge.Distances(LOCAL, "distance", "nats", endpoint, honest, names, int(rng.integers(0, 4)), 24)
         second, mixture, points = judge.classify(found, alpha)
         raw = [
             judge.compare(found, str(seed)),
             second,
-            judge.rank_uniformity(rng.normal(size=15), rng.normal(size=(15, 10)), str(seed)),
-            judge.same_texts(written(rng), written(rng), str(seed), 199),
+            judge.rank_uniformity(rng.normal(size=15), rng.normal(size=(15, 10)), str(seed), LOCAL),
+            judge.same_texts(written(rng), written(rng), str(seed), LOCAL, 199),
         ]
         tests = judge.decide(raw, alpha)
         verdicts = {test.verdict for test in tests}
@@ -151,7 +153,8 @@ def test_random_endpoints() -> None:
         else:
             served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
         said = Substitution(
-            verdict=verdict, served=served, summary="", claim="?", endpoint="", model="", allowed=precisions, tests=tests,
+            verdict=verdict, served=served, summary=OPENINGS[served][0],
+            claim="?", endpoint="", model="", allowed=precisions, tests=tests,
             mixture=mixture, points=points, cost=Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0),
         )  # fmt: skip
         assert refused(about(alpha, substitution=said)) == []

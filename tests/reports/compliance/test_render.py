@@ -179,7 +179,7 @@ def test_no_field_can_change_the_page(payload: str, made: Callable[[], Report]) 
 def test_no_field_can_act_in_markdown(payload: str, made: Callable[[], Report]) -> None:
     for framework in HOLDS_ALL:
         text = rendered_as(everywhere(payload, made), framework, claims(payload, framework), ".md")
-        assert terminal_safe(text) == text
+        assert terminal_safe(text.replace("\u2060", "")) == text.replace("\u2060", "")  # the joiners are ours
         assert not re.search(r"https?://|www\.|@\w", re.sub(r"`[^`\n]*`", "", text))
         kinds = set()
         for token in MARKDOWN.parse(text):
