@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fixtures.golden.make import CASES, command
-from llm_audit.reports.formats import SUFFIXES
+from llm_audit.reports.formats import FORMATS
 from tests.cli.tool import ESSAYS, HUMAN, MACHINE, SHORT, Tool, sentence
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +37,9 @@ SURROUNDINGS = (
     {"LC_ALL": "C.UTF-8", "TZ": "Pacific/Honolulu", "PYTHONHASHSEED": "4294967295"},
 )
 
+TEXTUAL = [each.suffixes[0] for each in FORMATS.values() if each.suffixes and not each.binary]
+"""One suffix of each format; PDF takes seconds, and its bytes have a test of their own."""
+
 
 @pytest.fixture(scope="module")
 def german(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -49,7 +52,7 @@ def german(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def in_surroundings(
-    commands: list[list[str]], folder: Path, tried: Iterable[dict[str, str]] = SURROUNDINGS, suffixes: Iterable[str] = SUFFIXES
+    commands: list[list[str]], folder: Path, tried: Iterable[dict[str, str]] = SURROUNDINGS, suffixes: Iterable[str] = TEXTUAL
 ) -> list[dict[str, bytes]]:
     """Every report of the commands, once for each of the surroundings; the commands run in `folder`."""
     (folder / "fixtures").symlink_to(ROOT / "fixtures")
