@@ -331,7 +331,7 @@ def test_a_command_that_says_too_little_or_too_much(tool: Tool, foreign: Path, a
         (("--other", "no-such-model"), "no-such-model"),
         (("--other", "org/name@main"), "as a hub model it needs a pinned revision"),
         (("--population", "martian"), "There is no population 'martian'"),
-        (("-o", "report.pdf"), "report.pdf"),
+        (("-o", "report.docx"), "report.docx"),
     ],
 )
 def test_what_cannot_be_asked_is_one_sentence(

@@ -80,7 +80,8 @@ def test_warnings_and_complaints_about_a_report(
     cache.mkdir()
     (cache / "scores.sqlite").write_bytes(b"no database " * 1000)
     monkeypatch.setenv("LLM_AUDIT_CACHE", str(cache))
-    outcome = tool("detect", HUMAN, *tiny, "-o", cache / "nowhere" / "r.json")
+    (cache / "r.json").mkdir()
+    outcome = tool("detect", HUMAN, *tiny, "-o", cache / "r.json")
     assert outcome.code == 2
     warning, error = outcome.err.splitlines()
     assert warning.startswith("Warning: ") and error.startswith("Error: ")

@@ -179,7 +179,7 @@ def begun(tiny: tuple[str, ...], corpus: Path, out: Path, size: int) -> subproce
     return scan
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_leaves_a_partial_report_that_says_so(
     tiny: tuple[str, ...], long_corpus: Path, tmp_path: Path, number: int
 ) -> None:

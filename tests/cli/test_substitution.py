@@ -305,7 +305,7 @@ def test_one_trusted_endpoint_that_never_varies_is_no_yardstick(tool: Tool, hone
     journal = tmp_path / "one.jsonl"
     assert record(tool, honest, prompts, journal, "--concurrency", 1).code == 0
     outcome = tool("substitution", "audit", honest, "--model", "fixture", "--trusted", journal, "--tokens", 4)
-    assert outcome.code == 2 and "record a second trusted endpoint" in sentence(outcome)
+    assert outcome.code == 2 and "Record another trusted endpoint" in sentence(outcome)
 
 
 def test_a_recording_with_gaps_says_so_and_is_completed_by_the_same_command(

@@ -107,7 +107,7 @@ def test_tables_have_captions_and_scopes(page: BeautifulSoup) -> None:
 
 def test_what_scrolls_can_be_reached_and_is_named(page: BeautifulSoup) -> None:
     for element in page.select(".scroll"):
-        assert element["tabindex"] == "0" and element["role"] == "region"
+        assert element["tabindex"] == "0" and element["role"] == "group"
         assert element.get("aria-label") or element.get("aria-labelledby")
 
 

@@ -29,7 +29,7 @@ from tests.reports.hostile import (
 )
 from tests.reports.test_terminal import printed
 
-SHARE = {"html": 6, "terminal": 3, "sarif": 9, "junit": 6, "gitlab": 3, "markdown": 6}
+SHARE = {"html": 12, "terminal": 6, "json": 3, "jsonl": 3, "github": 2, "sarif": 9, "junit": 6, "gitlab": 3, "markdown": 6}
 """Of the shifts, every so-manyth is tried where rendering or checking takes long; all of them in the slow test."""
 
 
