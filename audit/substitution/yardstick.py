@@ -6,14 +6,16 @@ Knows nothing about tests or verdicts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.endpoints.records import Reply, Surface
 from llm_audit.results import Fact, Result
-from llm_audit.substitution.settings import Settings
+
+if TYPE_CHECKING:
+    from llm_audit.substitution.settings import Settings  # which imports this
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, float], None]
