@@ -89,3 +89,20 @@ def test_the_wheel_judges_an_essay(installed_wheel: Path, tmp_path: Path) -> Non
     assert done.returncode == 1, done.stderr
     assert "Finding" in done.stdout
     assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_every_module_can_be_the_first_to_be_imported() -> None:
+    """Imports in a circle work for who happens to begin at the right place, and fail for the others."""
+    code = """
+import importlib, pkgutil, sys
+import matplotlib, numba, scipy.stats, sklearn, torch, transformers  # once: they take long
+import llm_audit
+names = [each.name for each in pkgutil.walk_packages(llm_audit.__path__, "llm_audit.") if not each.name.endswith("__main__")]
+assert len(names) > 200, names
+for name in names:
+    for known in [known for known in sys.modules if known.startswith("llm_audit")]:
+        del sys.modules[known]
+    importlib.import_module(name)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr
