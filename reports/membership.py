@@ -157,7 +157,7 @@ def areas(name: str, title: str, rows: list[Areas]) -> Figure | None:
         description="Areas under the ROC curve with their 95 % intervals, on an axis from 0 to 1 with chance at 0.5.",
         drawn=both(paint),
         table="The areas as a table",
-        columns=("", *(LEGEND[kind][2] for kind in kinds)),
+        columns=("Texts", *(LEGEND[kind][2] for kind in kinds)),
         rows=[TableRow((row.name, *(row.words.get(kind, "–") for kind in kinds))) for row in rows],
     )
 
