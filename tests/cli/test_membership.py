@@ -65,6 +65,7 @@ def test_an_order_that_was_seen_is_found_and_one_that_was_not_is_not(tool: Tool,
     assert sharded["tests"][1]["p_value"] < 0.001
 
 
+@pytest.mark.slow  # another 45 seconds
 def test_a_sorted_data_set_is_not_assessable_whatever_the_model_saw(tool: Tool, truth: World, tmp_path: Path) -> None:
     found = membership(tool, "test", "order", texts(tmp_path / "rows.jsonl", sorted(truth.orders[64])), *ON, code=0)
     assert found["verdict"] == "not_assessable"
@@ -116,7 +117,7 @@ def test_a_canary_from_drawing_to_verdict(tool: Tool, tmp_path: Path) -> None:
 
 
 def test_a_planted_canary_is_found_and_an_unplanted_one_is_not(tool: Tool, truth: World, tmp_path: Path) -> None:
-    for count, code in ((64, 1), (16, 1), (0, 0)):
+    for count, code in ((64, 1), (0, 0)):
         secret = truth.canaries[count]
         for kind, content in (("secret", asdict(secret)), ("public", secret.public)):
             path = tmp_path / f"{count}.{kind}.json"

@@ -145,6 +145,7 @@ def test_unknown_loss(tool: Tool, tmp_path: Path) -> None:
     assert "'hinge' is not one of 'bce'" in outcome.err
 
 
+@pytest.mark.slow
 def test_fine_tuning_a_backbone(
     tool: Tool, tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_llama: Path
 ) -> None:
