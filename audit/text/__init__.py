@@ -6,7 +6,7 @@ The input side of `llm-audit detect`. Knows nothing of tokens, models and statis
 from __future__ import annotations
 
 from llm_audit.text.decode import Unreadable
-from llm_audit.text.fingerprint import beginning, fingerprints
+from llm_audit.text.fingerprint import beginning, fingerprints, text_digest
 from llm_audit.text.inputs import read_all
 from llm_audit.text.language import Language, identify, why_not_prose
 from llm_audit.text.marks import Wrapper, find_marks, without_marks
@@ -38,6 +38,7 @@ __all__ = [
     "read_all",
     "read_document",
     "read_records",
+    "text_digest",
     "why_not_prose",
     "without_marks",
 ]
