@@ -1,0 +1,5 @@
+"""The policy: what a team fixes once, in a file of its repository, about how its texts are judged."""
+
+from llm_audit.policy.model import DOCUMENT_RULES, Outcome, Override, Policy, Rules
+
+__all__ = ["DOCUMENT_RULES", "Outcome", "Override", "Policy", "Rules"]
