@@ -9,6 +9,7 @@ from pydantic import Field
 from llm_audit.results.base import Model, Probability
 from llm_audit.results.core import ModelIdentity, Verdict
 from llm_audit.results.documents import Document
+from llm_audit.results.gate import GateOutcome
 from llm_audit.results.membership import Membership
 from llm_audit.results.substitution import Substitution
 
@@ -71,6 +72,7 @@ class Report(Model):
     documents: tuple[Document, ...]
     membership: Membership | None = None
     substitution: Substitution | None = None
+    gate: GateOutcome | None = None
     limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
     content_digest: str | None = Field(
         default=None, description="SHA-256 over everything else, see `llm_audit.results.canonical`; a signature vouches for it"

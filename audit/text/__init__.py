@@ -6,6 +6,7 @@ The input side of `llm-audit detect`. Knows nothing of tokens, models and statis
 from __future__ import annotations
 
 from llm_audit.text.decode import Unreadable
+from llm_audit.text.directives import Directive, Malformed
 from llm_audit.text.fingerprint import beginning, fingerprints, text_digest
 from llm_audit.text.inputs import read_all
 from llm_audit.text.language import Language, identify, why_not_prose
@@ -19,7 +20,9 @@ from llm_audit.text.views import View, normalise
 __all__ = [
     "PLAIN",
     "RECORDS",
+    "Directive",
     "Language",
+    "Malformed",
     "Map",
     "Place",
     "RawText",
