@@ -21,6 +21,9 @@ from llm_audit.results import Model
 DOCUMENT_RULES = ("AUD100", "AUD901", "AUD902", "AUD903")
 """Rules that decide about a document: all detectors together, and each kind of tampering. Plugins may add AUD9nn."""
 
+_LONGEST = 40
+"""Characters of a word that a sentence repeats."""
+
 Outcome = Literal["finding", "error", "inconclusive", "not_assessable"]
 
 
@@ -43,6 +46,11 @@ class Rules(NamedTuple):
         return code.startswith(self.select) and not code.startswith(self.ignore)
 
 
+def quoted(word: str) -> str:
+    """A word of the user's in a sentence: short, and in plain ASCII, so that look-alike letters are seen."""
+    return ascii(word[:_LONGEST]) + ("..." if len(word) > _LONGEST else "")
+
+
 def closest(word: str, known: tuple[str, ...]) -> str:
     """`; did you mean 'x'?` or, if nothing is close, a full stop."""
     near = get_close_matches(word, known, n=1)
@@ -58,9 +66,9 @@ def _patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
         try:
             (compiled,) = GitIgnoreSpec.from_lines([pattern], backend="simple").patterns
         except ValueError:
-            raise ValueError(f"'{pattern}' is no pattern of gitignore.") from None
+            raise ValueError(f"{quoted(pattern)} is no pattern of gitignore.") from None
         if compiled.include is None:
-            raise ValueError(f"'{pattern}' matches nothing: it is empty or a comment.")
+            raise ValueError(f"{quoted(pattern)} matches nothing: it is empty or a comment.")
     return patterns
 
 
@@ -72,7 +80,7 @@ def _rules(entries: tuple[str, ...]) -> tuple[str, ...]:
 
             known = tuple(sorted({*DOCUMENT_RULES, *(rule.rule for rule in find_rules())}))
             if not _names(entry, known):
-                raise ValueError(f"'{entry}' is no rule that decides about a document{closest(entry.upper(), known)}")
+                raise ValueError(f"{quoted(entry)} is no rule that decides about a document{closest(entry.upper(), known)}")
     return entries
 
 
@@ -87,7 +95,7 @@ def _detectors(names: tuple[str, ...]) -> tuple[str, ...]:
         known = tuple(announced.name for announced in available())
         for name in names:
             if name not in known:
-                raise ValueError(f"no detector is called '{name}'{closest(name, known)}")
+                raise ValueError(f"no detector is called {quoted(name)}{closest(name, known)}")
     return names
 
 
@@ -162,17 +170,17 @@ class Policy(_Settings):
     exclude: Patterns = Field(default=(), description=PATTERNS)
     overrides: Annotated[tuple[Override, ...], Listed] = Field(default=(), description="tables, [[overrides]]")
 
-    def for_path(self, path: PurePath | str) -> Rules:
-        """What holds for the document at a path, relative to the policy's folder."""
+    def for_path(self, path: PurePath | str | None) -> Rules:
+        """What holds for the document at a path, relative to the policy's folder; None: outside, where no pattern fits."""
         settings: dict[str, Any] = {name: getattr(self, name) for name in Rules._fields}
         for override in self.overrides:
-            if matches(override.paths, path):
+            if _match(override.paths, path):
                 settings |= {name: value for name in Rules._fields if (value := getattr(override, name)) is not None}
         return Rules(**settings)
 
-    def covers(self, path: PurePath | str) -> bool:
-        """Whether the document at a path, relative to the policy's folder, is to be judged."""
-        return (not self.include or matches(self.include, path)) and not matches(self.exclude, path)
+    def covers(self, path: PurePath | str | None) -> bool:
+        """Whether the document at a path, relative to the policy's folder, is to be judged; None: outside."""
+        return (not self.include or _match(self.include, path)) and not _match(self.exclude, path)
 
     def digest(self) -> str:
         """SHA-256 of all settings, defaults included: JSON, names sorted, without white space, plain ASCII."""
@@ -180,9 +188,9 @@ class Policy(_Settings):
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def matches(patterns: tuple[str, ...], path: PurePath | str) -> bool:
+def _match(patterns: tuple[str, ...], path: PurePath | str | None) -> bool:
     """Whether gitignore patterns, the last that fits deciding, mean the file at a relative path."""
-    return _compiled(patterns).match_file(path)
+    return path is not None and _compiled(patterns).match_file(path)
 
 
 @cache
