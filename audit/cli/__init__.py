@@ -23,6 +23,7 @@ COMMANDS = {
     "cache": "Show, check or empty the cache of scores.",
     "calibrate": "Build or show the human population that texts are compared with.",
     "detect": "Was this text machine-generated? A p-value against human writing.",
+    "gate": "May these texts pass? Policy, baseline, suppressions, false discovery rate; for CI.",
     "membership": "Was this data in a model's training set? Gate, scores, tests with an exact null.",
     "generate": "Draw texts from a model, with prompt, tokens and settings, for calibration and tests.",
     "models": "Fetch, list and verify the models that score text.",

@@ -5,7 +5,7 @@ Everything of it but the scoring of texts is a function of what is stored in the
 
 from llm_audit.gate.baseline import Baseline, read_baseline, renewed
 from llm_audit.gate.changes import changed_files
-from llm_audit.gate.inputs import Input, covered, judge
+from llm_audit.gate.inputs import Input, covered, judge, read
 from llm_audit.gate.settle import LIMITS, QUESTION, Terms, settle
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "changed_files",
     "covered",
     "judge",
+    "read",
     "read_baseline",
     "renewed",
     "settle",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from llm_audit.errors import AuditError
@@ -56,7 +57,7 @@ def changed_files(revision: str, folder: Path) -> list[Path]:
     return [root / os.fsdecode(name) for name in dict.fromkeys(names)]
 
 
-def _git(folder: Path, *arguments: str, failed: object = None) -> bytes:
+def _git(folder: Path, *arguments: str, failed: Callable[[str], AuditError] | None = None) -> bytes:
     # Neither a lock nor a helper of the repository's choosing: it is only read.
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
     try:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from llm_audit import pictures, plan
 from llm_audit.detectors.integrity.base import find_rules
 from llm_audit.errors import AuditError
 from llm_audit.inspection import AS_GIVEN_RULE, inspect, of_tampering
-from llm_audit.policy import DOCUMENT_RULES, Policy, Rules
-from llm_audit.policy.model import closest
-from llm_audit.results import Document, Gated, Result, Suppression, Verdict
+from llm_audit.policy import DOCUMENT_RULES, Loaded, Rules
+from llm_audit.policy.model import closest, quoted
+from llm_audit.results import Document, Gated, Suppression, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Directive, RawText, Source, text_digest
 
@@ -39,17 +37,15 @@ class Input:
         return self.rules.counts(code)
 
 
-def covered(sources: Iterable[Source], policy: Policy, folder: Path) -> tuple[list[tuple[Source, Rules]], int]:
+def covered(sources: Iterable[Source], policy: Loaded) -> tuple[list[tuple[Source, Rules]], int]:
     """The inputs for which the policy has any rule, and how many it has none for. Standard input is always covered."""
-    asked, left_out = [], 0
-    known = [*DOCUMENT_RULES, *(rule.rule for rule in find_rules())]
+    asked, left_out, known = [], 0, _known()
     for source in sources:
-        path = _within(source.path, folder) if source.path else PurePosixPath("-")
-        rules = policy.for_path(path)
-        if (source.path and not policy.covers(path)) or not any(map(rules.counts, known)):
-            left_out += 1
-        else:
+        rules = policy.for_path(source.path or Path("-"))
+        if (source.path is None or policy.covers(source.path)) and any(map(rules.counts, known)):
             asked.append((source, rules))
+        else:
+            left_out += 1
     return asked, left_out
 
 
@@ -83,19 +79,11 @@ def judge(
     return [_gated(each, next(scored) if each.counts(plan.COMBINED_RULE) else _not_asked(each.entry)) for each in inputs]
 
 
-def _within(path: Path, folder: Path) -> PurePosixPath:
-    """The path as patterns see it; outside of the folder, from the root."""
-    full, root = Path(os.path.abspath(path)), Path(os.path.abspath(folder))
-    relative = full.relative_to(root) if full.is_relative_to(root) else full.relative_to(full.anchor)
-    return PurePosixPath(relative.as_posix())
-
-
-def _check_rules(name: str, directives: Iterable[Directive]) -> None:
+def _check_rules(name: str, directives: Sequence[Directive]) -> None:
+    known = _known() if directives else ()
     for told in directives:
-        if told.rule not in DOCUMENT_RULES and told.rule not in (known := _known()):
-            raise AuditError(
-                f"{name}, line {told.line}: {told.rule[:40]} is no rule that could be ignored{closest(told.rule, known)}"
-            )
+        if told.rule not in known:
+            raise AuditError(f"{name}, line {told.line}: {quoted(told.rule)} is no rule to ignore{closest(told.rule, known)}")
 
 
 def _known() -> tuple[str, ...]:
@@ -133,13 +121,11 @@ def _too_short(document: Document, least: int) -> Document:
 
 def _without_uncounted(document: Document, of: Input) -> Document:
     said = document.summary.removesuffix(f" {of_tampering(document)}") if document.tampering else document.summary
-    kept: tuple[Result, ...] = tuple(
-        result for result in document.results if result not in document.integrity or of.counts(result.rule)
-    )
-    left = document.model_copy(update={"results": kept})
+    kept = [result for result in document.results if result not in document.integrity or of.counts(result.rule)]
+    left = document.model_copy(update={"results": tuple(kept)})
     if not left.tampering:  # then there is nothing that the text as given differs by
-        kept = tuple(result for result in kept if result.rule != AS_GIVEN_RULE)
-    return left.model_copy(update={"results": kept, "summary": _with_tampering(said, left)})
+        kept = [result for result in kept if result.rule != AS_GIVEN_RULE]
+    return left.model_copy(update={"results": tuple(kept), "summary": _with_tampering(said, left)})
 
 
 def _with_tampering(said: str, document: Document) -> str:
@@ -147,12 +133,5 @@ def _with_tampering(said: str, document: Document) -> str:
 
 
 def _suppression(told: Directive) -> Suppression:
-    until: date | None = told.until
-    return Suppression(
-        kind="inline",
-        rule=told.rule,
-        reason=told.reason,
-        line=told.line,
-        until=until.isoformat() if until else None,
-        state="unused",
-    )
+    until = told.until.isoformat() if told.until else None
+    return Suppression(kind="inline", rule=told.rule, reason=told.reason, line=told.line, until=until, state="unused")

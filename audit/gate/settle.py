@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 
 from llm_audit import plan
 from llm_audit.discovery import Family, judge, summary
 from llm_audit.inspection import of_tampering
-from llm_audit.results import BaselineUse, Discovery, Document, Gated, GateOutcome, Suppression, Verdict
+from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
 
 QUESTION = "May these texts pass?"
 UNREADABLE = "AUD000"
@@ -54,22 +55,16 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
         terms: of the run.
     """
     settled = [_with_states(document, terms) for document in documents]
-    tested = [document.combined is not None and not document.suppressed(plan.COMBINED_RULE) for document in settled]
+    tests = [None if document.suppressed(plan.COMBINED_RULE) else document.combined for document in settled]
     family = judge(
-        [
-            _number(document.combined and document.combined.p_value, is_one)
-            for document, is_one in zip(settled, tested, strict=True)
-        ],
-        [
-            _number(document.combined and document.combined.p_floor, is_one)
-            for document, is_one in zip(settled, tested, strict=True)
-        ],
+        [nan if test is None or test.p_value is None else test.p_value for test in tests],
+        [nan if test is None or test.p_floor is None else test.p_floor for test in tests],
         [_gated(document).text_digest or "" for document in settled],
         terms.alpha,
     )
     final = tuple(
-        _failing(_decided(document, family, number if is_one else None))
-        for number, (document, is_one) in enumerate(zip(settled, tested, strict=True))
+        _failing(_decided(document, family, None if test is None else number))
+        for number, (document, test) in enumerate(zip(settled, tests, strict=True))
     )
     return final, _outcome(final, family.discovery, terms)
 
@@ -133,16 +128,15 @@ def _said_of_suppressed(p: float, why: Suppression | None) -> str:
 
 
 def _failing(document: Document) -> Document:
-    """With the codes of the rules by which it fails."""
-    gated, codes = _gated(document), []
-    if document.verdict in gated.fail_on:
-        if document.verdict is Verdict.ERROR:
-            codes.append(UNREADABLE)
-        elif not document.suppressed(plan.COMBINED_RULE):
-            codes.append(plan.COMBINED_RULE)
+    """With what it fails by."""
+    gated, verdict = _gated(document), document.verdict
+    failures = []
+    if verdict in gated.fail_on and not (verdict is Verdict.FINDING and document.suppressed(plan.COMBINED_RULE)):
+        failures.append(Failure(rule=UNREADABLE if verdict is Verdict.ERROR else plan.COMBINED_RULE, verdict=verdict))
     if Verdict.FINDING in gated.fail_on:
-        codes += [result.rule for result in document.tampering if not document.suppressed(result.rule)]
-    return document.model_copy(update={"gate": gated.model_copy(update={"failures": tuple(codes)})})
+        codes = [result.rule for result in document.tampering if not document.suppressed(result.rule)]
+        failures += [Failure(rule=code, verdict=Verdict.FINDING) for code in codes]
+    return document.model_copy(update={"gate": gated.model_copy(update={"failures": tuple(failures)})})
 
 
 def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) -> GateOutcome:
@@ -180,7 +174,3 @@ def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) 
 def _gated(document: Document) -> Gated:
     assert document.gate is not None
     return document.gate
-
-
-def _number(value: float | None, is_test: bool) -> float:
-    return value if value is not None and is_test else float("nan")

@@ -24,6 +24,13 @@ class Suppression(Model):
     )
 
 
+class Failure(Model):
+    """Why a text fails."""
+
+    rule: str = Field(pattern=r"^AUD\d{3}$", description="AUD000: it could not be read")
+    verdict: Verdict
+
+
 class Gated(Model):
     """What the gate says of one text, beside its verdict."""
 
@@ -35,7 +42,7 @@ class Gated(Model):
     )
     fail_on: tuple[Verdict, ...] = Field(description="what makes this text fail")
     suppressions: tuple[Suppression, ...] = ()
-    failures: tuple[str, ...] = Field(default=(), description="codes of the rules by which it fails; AUD000: unreadable")
+    failures: tuple[Failure, ...] = ()
 
 
 class BaselineUse(Model):

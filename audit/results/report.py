@@ -84,3 +84,8 @@ class Report(Model):
         told = {document.verdict for document in self.documents}
         told |= {result.verdict for document in self.documents for result in document.tampering}
         return frozenset(told | {one.verdict for one in (self.membership, self.substitution) if one})
+
+    @property
+    def failing(self) -> frozenset[Verdict]:
+        """Of a gate: the verdicts by which texts fail."""
+        return frozenset(one.verdict for document in self.documents if document.gate for one in document.gate.failures)
