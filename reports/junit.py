@@ -49,6 +49,8 @@ def render(report: Report) -> str:
 def _properties(report: Report) -> list[tuple[str, str]]:
     manifest = report.manifest
     found = [("version", manifest.version), ("alpha", str(manifest.alpha))]
+    if manifest.policy:
+        found.append(("policy digest", manifest.policy))
     if manifest.model:
         found += [("model", manifest.model.name), ("model digest", manifest.model.digest)]
     if manifest.population:

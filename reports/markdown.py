@@ -78,6 +78,8 @@ def _manifest(report: Report) -> list[tuple[str, str]]:
         ("Started", code(manifest.started)),
         ("Alpha", code(str(manifest.alpha))),
     ]
+    if manifest.policy:
+        rows.append(("Policy", code(manifest.policy)))
     for name, model in (("Model", manifest.model), ("Reference model", manifest.reference_model)):
         if model:
             rows.append((name, f"{code(model.name)} {code(model.dtype)} {code(model.digest)}"))

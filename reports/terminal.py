@@ -60,6 +60,9 @@ def print_report(report: Report, console: Console) -> None:
             f"{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, "
             f"{fmt.count(found.not_assessable)} not assessable, {fmt.count(found.unreadable)} unreadable.",
         )
+    if report.manifest.policy:
+        console.print()
+        say(console, f"Policy {fmt.short_digest(report.manifest.policy)}")
 
 
 def _print_document(document: Document, alpha: float, console: Console) -> None:

@@ -15,7 +15,8 @@ from llm_audit.errors import AuditError
 from llm_audit.policy.file import PolicyFile, find, read
 from llm_audit.policy.model import Outcome, Override, Policy, Rules, closest, quoted
 
-BY_PATH = "the false discovery rate is one statement about all documents, so this cannot differ by path"
+TESTED_BY = ("alpha", "population", "model", "classifier", "detectors")
+"""What tells documents apart from the population: the same for all of them."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,16 @@ class Loaded:
         policy = self.policy.model_copy(update=dict(settings))
         return replace(self, policy=policy, from_command_line=self.from_command_line | settings.keys())
 
-    def origin(self, setting: str) -> str:
-        """Where the value of a setting, in Python's spelling, comes from."""
+    def origin(self, setting: str, override: int | None = None) -> str:
+        """Where the value of a setting, in Python's spelling, comes from.
+
+        `override`: in which of the overrides it stands, from 0; None: in none.
+        """
         if setting in self.from_command_line:
             return "command line"
-        if self.file is None or setting not in self.policy.model_fields_set:
+        if self.file is None or (override is None and setting not in self.policy.model_fields_set):
             return "default"
-        line = self.file.line(_key(setting))
+        line = self.file.line(_key(setting), override)
         return f"{self.file.name}:{line}" if line else f"{self.file.name} {self.file.table}".rstrip()
 
     def _inside(self, path: Path) -> Path | None:
@@ -92,19 +96,21 @@ def parse(file: PolicyFile) -> Policy:
 def _sentence(file: PolicyFile, error: Any) -> str:
     """One of pydantic's errors."""
     loc, kind = error["loc"], error["type"]
-    override = loc[0] == "overrides" and len(loc) > 1
-    where = f"{file.name}, line {line}" if not override and (line := file.line(str(loc[0]))) else file.name
-    model: type[Policy | Override] = Policy
-    if override:
-        where, model = f"{where}, overrides number {loc[1] + 1}", Override
-        loc = loc[2:]
-        if not loc:
-            return f"{where}: it must be a table; write [[{'tool.llm-audit.' if file.table else ''}overrides]]."
+    override = loc[1] if loc[0] == "overrides" and len(loc) > 1 else None
+    model: type[Policy | Override] = Policy if override is None else Override
+    loc = loc if override is None else loc[2:]
+    line = file.line(str(loc[0]), override) if loc else None
+    where = f"{file.name}, line {line}" if line else file.name
+    if override is not None and not line:
+        where = f"{where}, overrides number {override + 1}"
+    if not loc:
+        return f"{where}: it must be a table; write [[{'tool.llm-audit.' if file.table else ''}overrides]]."
     key = str(loc[0])
     if kind == "extra_forbidden":
-        if override and key in _keys(Policy):
-            return f"{where}: {key} is no setting of overrides: {BY_PATH}."
-        table = f"{file.table} has no setting" if file.table and not override else "there is no setting"
+        if override is not None and key in _keys(Policy):
+            why = ", since their false discovery rate is one statement" if key in TESTED_BY else ""
+            return f"{where}: {key} is the same for all documents{why}; take it out of the overrides."
+        table = "overrides have no setting" if override is not None else f"{file.table or 'the policy'} has no setting"
         return f"{where}: {table} {quoted(key)}{closest(key, _keys(model))}"
     if kind == "missing":
         return f"{where}: '{key}' is missing; say which paths it is for."

@@ -56,7 +56,7 @@ class Manifest(Model):
         default={}, description="SHA-256 of the files that the command names; those of texts stand beside each document"
     )
     seeds: tuple[str, ...] = Field(default=(), description="of all random numbers; each is also beside what it was drawn for")
-    policy: str | None = Field(default=None, description="digest of the policy that was fixed before the run")
+    policy: str | None = Field(default=None, description="digest of the policy file merged with the options; None: no file")
     packages: dict[str, str]
     device: str | None = None
     threads: int | None

@@ -109,6 +109,7 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
         population_description=description,
         population_digest=manifest.population_digest or "",
         detectors=manifest.detectors,
+        policy=manifest.policy,
         device=header.device,
         packages=manifest.packages,
     )
