@@ -23,7 +23,8 @@ _BECOMES_A_LINK = re.compile(r"(?<=[@#:!$~&%])(?=[\w/+-])|(?<=/)(?=/)|(?<=www)(?
 
 def render(report: Report) -> str:
     """The whole summary, the worst first."""
-    found = findings(report)
+    everything = findings(report)
+    found = [one for one in everything if not one.suppression]
     counts = Counter(one.verdict for one in found)
     told = ", ".join(f"{sign} {words}: {counts[verdict]}" for verdict, (sign, words) in fmt.LABELS.items() if counts[verdict])
     parts = [
@@ -31,6 +32,7 @@ def render(report: Report) -> str:
         f"**{told}**",
         prose(coverage(report)),
         _table(found),
+        *_suppressions(report, [one for one in everything if one.suppression]),
         "### What this does not prove",
         "\n".join(f"- {prose(limit)}" for limit in report.limits) or "- –",
         "### How it was run",
@@ -68,6 +70,18 @@ def _table(found: list[Finding]) -> str:
             break
         rows.append(row)
     return "\n".join(rows)
+
+
+def _suppressions(report: Report, passed_over: list[Finding]) -> list[str]:
+    """What fails nothing, in a section of its own; then what the texts say of themselves to no effect."""
+    parts = ["### Passed over", _table(passed_over)] if passed_over else []
+    idle = [
+        f"- {fmt.SUPPRESSIONS[told.state]}: {code(document.name)} {told.rule} {prose(fmt.known(told))}"
+        for document in report.documents
+        for told in (document.gate.suppressions if document.gate else ())
+        if told.state != "applied"
+    ]
+    return [*parts, *(["### Suppressions without effect", "\n".join(idle)] if idle else [])]
 
 
 def _manifest(report: Report) -> list[tuple[str, str]]:
