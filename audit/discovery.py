@@ -75,7 +75,8 @@ def summary(found: Discovery) -> str:
     texts = "text was" if found.tests == 1 else "different texts were"
     tested = f"{found.tests:,} {texts} tested"
     if found.found:
-        return f"{tested}; {found.found:,} are unlike human writing, at a false discovery rate of {found.alpha:g}."
+        verb = "is" if found.found == 1 else "are"
+        return f"{tested}; {found.found:,} {verb} unlike human writing, at a false discovery rate of {found.alpha:g}."
     if found.fewest is None:
         return (
             f"{tested}, and nothing could be found: among {found.tests:,} tests the smallest p-values of this population, from "

@@ -82,8 +82,8 @@ SERVED: dict[Served, tuple[str, str]] = {
 
 SUPPRESSIONS = {
     "applied": "Passed over",
-    "unused": "Unused: there is no such finding",
-    "expired": "Expired: it counts no longer",
+    "unused": "Unused, there is no such finding",
+    "expired": "Expired, counts no longer",
     "off": "Not allowed by the policy",
 }
 """What became of a suppression, in words."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.console import STYLES, label, line, plain_table, say, show
+from llm_audit.reports.console import STYLES, label, say, show
 from llm_audit.results import GateOutcome, Report, Verdict
 from llm_audit.terminal import one_line
 
@@ -39,10 +39,6 @@ def print_gate(report: Report, gate: GateOutcome, console: Console) -> None:
         console.print()
     if told := fmt.suppressions(report):
         say(console, "Suppressions", style="bold")
-        table = plain_table()
-        for column in ("document", "rule", "what became of it", "why"):
-            table.add_column(column, overflow="fold")
         for document, each in told:
-            table.add_row(line(document.name), each.rule, fmt.SUPPRESSIONS[each.state], line(fmt.known(each)))
-        show(console, table, 2)
+            say(console, f"{one_line(document.name)}, {each.rule}. {fmt.SUPPRESSIONS[each.state]}: {fmt.known(each)}", indent=2)
         console.print()

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from llm_audit.cli import main
-from llm_audit.reports.formats import FORMATS
 from llm_audit.verify import verify
 from tests.cli.tool import HUMAN, Outcome, Tool, sentence
-from tests.reports.checks import rendered, schema
+from tests.reports.checks import schema
 
 ALPHA = ("--alpha", "0.2")
 REASON = 'reason="Licence text, quoted"'
@@ -180,7 +179,7 @@ def test_an_entry_whose_text_is_no_finding_any_more_is_reported(gate: Gate, unus
     gate.write("a.txt", unusual[0])
     gate("a.txt", "--baseline", "known.json", "--update-baseline")
     outcome = gate.tool("gate", "a.txt", "--baseline", "known.json", "--alpha", "0.001", *gate.options)
-    assert outcome.code == 0 and "Unused: there is no such finding" in " ".join(outcome.out.split())
+    assert outcome.code == 0 and "Unused, there is no such finding" in " ".join(outcome.out.split())
 
 
 @pytest.mark.parametrize(
@@ -233,7 +232,9 @@ def test_a_text_that_says_why_fails_nothing(gate: Gate, unusual: list[str], name
 
 def test_a_web_page_can_say_so_too(gate: Gate, unusual: list[str]) -> None:
     page = [f"<p>{text}</p>" for text in unusual[0:1]]
-    gate.write("a.html", "<html><body><article>", f"<!-- llm-audit: ignore[AUD100] {REASON} -->", *page, "</article></body></html>")
+    gate.write(
+        "a.html", "<html><body><article>", f"<!-- llm-audit: ignore[AUD100] {REASON} -->", *page, "</article></body></html>"
+    )
     (document,) = gate.report("a.html")["documents"]
     assert states(document) == [("AUD100", "applied")]
 
@@ -249,7 +250,10 @@ def test_the_line_is_not_scored_and_nothing_moves(gate: Gate, unusual: list[str]
     assert len(said["text"]) == len(path.read_text())
     for span in said["combined"]["spans"]:
         there = path.read_text()[span["start"] : span["end"]]
-        assert there.replace(f"llm-audit: ignore[AUD100] {REASON}", "").split() == said["text"][span["start"] : span["end"]].split()
+        assert (
+            there.replace(f"llm-audit: ignore[AUD100] {REASON}", "").split()
+            == said["text"][span["start"] : span["end"]].split()
+        )
 
 
 def test_an_example_in_markdown_is_no_suppression(gate: Gate, unusual: list[str]) -> None:
@@ -265,7 +269,7 @@ def test_expired_and_unused_ones_are_reported_and_do_nothing(gate: Gate, unusual
     assert states(found["old.txt"]) == [("AUD100", "expired")] and found["old.txt"]["gate"]["failures"]
     assert states(found["idle.txt"]) == [("AUD100", "unused"), ("AUD901", "unused")]
     out = " ".join(gate(".").out.split())
-    assert "Expired: it counts no longer" in out and "Unused: there is no such finding" in out
+    assert "Expired, counts no longer" in out and "Unused, there is no such finding" in out
 
 
 def test_the_last_day_still_counts(gate: Gate, unusual: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +285,7 @@ def test_the_last_day_still_counts(gate: Gate, unusual: list[str], monkeypatch: 
         ("llm-audit: ignore[AUD100]", "a.txt, line 2: the suppression gives no reason"),
         ('llm-audit: ignore[AUD100] reason=""', "a.txt, line 2: the suppression gives no reason"),
         (f"llm-audit: ignore[AUD10] {REASON}", "a.txt, line 2: 'AUD10' is no rule to ignore; did you mean 'AUD100'?"),
-        (f"llm-audit: ignore[AUD101] {REASON}", "a.txt, line 2: 'AUD101' is no rule to ignore; did you mean 'AUD100'?"),
+        (f"llm-audit: ignore[AUD101] {REASON}", "a.txt, line 2: 'AUD101' is no rule to ignore; did you mean 'AUD901'?"),
         (f"llm-audit: ignore[] {REASON}", "a.txt, line 2: the suppression names no rule"),
         (f"llm-audit: ignore {REASON}", "a.txt, line 2: this is no suppression that can be obeyed"),
         (f"llm-audit: ignore[AUD100] {REASON} until=2027-02-30", "a.txt, line 2: '2027-02-30' is no day"),
@@ -419,7 +423,8 @@ def test_only_what_changed_since_the_branch_began(repository: Gate) -> None:
     found = repository.report("--changed-since", "main", code=1)
     assert set(by_name(found)) == {"changed.txt", "new\\nline.txt", "late.txt", "untracked.txt"}
     assert found["gate"]["changed_since"] == "main"
-    assert set(by_name(repository.report("docs/late.txt", "docs/same.txt", "--changed-since", "main"))) == {"late.txt"}
+    repository("docs/late.txt", "docs/same.txt", "--changed-since", "main", "-o", "r.json")
+    assert set(by_name(json.loads(Path("r.json").read_text()))) == {"late.txt"}
 
 
 def test_it_works_from_a_folder_within(repository: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -475,7 +480,9 @@ def test_every_format_shows_what_is_passed_over_and_counts_it_as_no_failure(gate
     assert outcome.code == 0
     log = json.loads(Path("r.sarif").read_text())
     schema("sarif-2.1.0.json").validate(log)
-    results = {Path(one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]).name: one for one in log["runs"][0]["results"]}
+    results = {
+        Path(one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]).name: one for one in log["runs"][0]["results"]
+    }
     assert results["said.txt"]["suppressions"] == [
         {"kind": "inSource", "status": "accepted", "justification": "by line 1 of the text: Licence text, quoted"}
     ]
@@ -490,4 +497,3 @@ def test_every_format_shows_what_is_passed_over_and_counts_it_as_no_failure(gate
     assert "::error" not in github and github.count("::notice") == 3
     again = gate.tool("report", "r.json", "--format", "text")
     assert (again.code, again.out) == (0, outcome.out)
-    assert rendered is not None and FORMATS
