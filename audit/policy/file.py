@@ -127,9 +127,8 @@ def _text(path: Path) -> str:
     try:
         kind = path.stat()
         if not stat.S_ISREG(kind.st_mode):
-            raise AuditError(
-                f"The policy {_name(path)} is {'a folder' if stat.S_ISDIR(kind.st_mode) else 'no file'}; name a TOML file."
-            )
+            what = "a folder" if stat.S_ISDIR(kind.st_mode) else "no regular file"
+            raise AuditError(f"The policy {_name(path)} is {what}; it must be a TOML file.")
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:

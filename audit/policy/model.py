@@ -189,7 +189,7 @@ class Policy(_Settings):
 
 
 def _match(patterns: tuple[str, ...], path: PurePath | str | None) -> bool:
-    """Whether gitignore patterns, the last that fits deciding, mean the file at a relative path."""
+    """Whether gitignore patterns mean a file, by its relative path. Unlike git's, they can take one back from a folder."""
     return path is not None and _compiled(patterns).match_file(path)
 
 
