@@ -154,7 +154,8 @@ def _renewed(path: Path, before: Baseline, documents: Sequence[Document]) -> Bas
     after = renewed(documents)
     write(path, after.render())
     added, removed = before.difference(after)
-    click.echo(f"{one_line(str(path))}: {len(after.entries):,} findings; {added:,} added, {removed:,} removed.", err=True)
+    held = f"{len(after.entries):,} finding{'' if len(after.entries) == 1 else 's'}"
+    click.echo(f"{one_line(str(path))}: {held}; {added:,} added, {removed:,} removed.", err=True)
     return after
 
 

@@ -23,7 +23,7 @@ QUESTION = "May these texts pass?"
 UNREADABLE = "AUD000"
 
 LIMITS = (
-    "Findings are made over all texts of this run together: of 100 at alpha .01 about one is expected to be a mistake, on "
+    "Findings are made over all texts of this run together: of 100 at alpha .01 one at most is expected to be a mistake, on "
     "average over runs and calibration sets, and none is known by name. Only AUD100 is the verdict on a text.",
     "Each run stands by itself. A gate that runs every day makes mistakes every day: the rate holds within each run, not over "
     "all runs to come.",
