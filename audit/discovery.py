@@ -83,6 +83,11 @@ def summary(found: Discovery) -> str:
             f"{found.floor:.2g} on, are too large for a false discovery rate of {found.alpha:g}. Use a larger population."
         )
     none = f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}."
+    if found.possible < found.tests and found.fewest == 1:
+        return (
+            f"{none} For {found.tests - found.possible:,} of them no finding was possible: even their smallest p-values are "
+            "too large among so many tests, unless others are found with them. A larger population or fewer texts would help."
+        )
     if found.possible < found.tests:
         return (
             f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "

@@ -9,6 +9,7 @@ from pathlib import Path
 from llm_audit import pictures, plan
 from llm_audit.detectors.integrity.base import find_rules
 from llm_audit.errors import AuditError
+from llm_audit.gate.settle import OPEN
 from llm_audit.inspection import AS_GIVEN_RULE, inspect, of_tampering
 from llm_audit.policy import DOCUMENT_RULES, Loaded, Rules
 from llm_audit.policy.model import closest, quoted
@@ -16,7 +17,6 @@ from llm_audit.results import Document, Gated, Suppression, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Directive, RawText, Source, text_digest
 
-OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
 NOT_ASKED = "The policy does not ask who wrote it: AUD100 does not count here."
 
 

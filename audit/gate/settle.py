@@ -18,9 +18,11 @@ from llm_audit import plan
 from llm_audit.discovery import Family, judge, summary
 from llm_audit.inspection import of_tampering
 from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
+from llm_audit.stats.discovery import findings_needed
 
 QUESTION = "May these texts pass?"
 UNREADABLE = "AUD000"
+OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
 
 LIMITS = (
     "Findings are made over all texts of this run together: of 100 at alpha .01 one at most is expected to be a mistake, on "
@@ -117,8 +119,9 @@ def _said(verdict: Verdict, p: float, q: float, floor: float, found: Discovery) 
         return f"Unlike human writing of the population ({numbers})."
     if verdict is Verdict.PASS:
         return f"Not unusual enough to be found ({numbers}). That does not show that a person wrote it."
-    together = "none can be found" if found.fewest is None else f"findings come {found.fewest:,} or more at a time"
-    return f"Undecided ({numbers}): even its smallest possible p-value, {floor:.3g}, would not have been found; {together}."
+    needed = findings_needed(floor, found.tests, found.alpha)
+    lacking = "the population is too small for that" if needed is None else f"it takes {needed:,} or more findings at a time"
+    return f"Undecided ({numbers}): even its smallest possible p-value, {floor:.3g}, would not have been found; {lacking}."
 
 
 def _said_of_suppressed(p: float, why: Suppression | None) -> str:
@@ -155,8 +158,10 @@ def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) 
         said = "There was nothing to judge."
     else:
         texts = "1 text" if len(documents) == 1 else f"{len(documents):,} texts"
-        said = f"Failed: {failed:,} of {texts}." if failed else f"Passed: {texts}."
-        said += f" {summary(discovery)}"
+        unclear = sum(not _gated(one).failures and one.verdict in OPEN for one in documents)
+        said = f"Failed: {failed:,} of {texts}" if failed else f"Passed: {texts}"
+        said += f"; nothing can be said of {unclear:,}. " if unclear else ". "
+        said += summary(discovery)
     return GateOutcome(
         summary=said,
         failed=failed,

@@ -130,7 +130,7 @@ def test_the_same_text_fails_alone_and_has_no_chance_among_many(gate: Gate, unus
     discovery = found["gate"]["discovery"]
     assert discovery["tests"] == 21 and discovery["fewest"] == 3 and discovery["found"] == 0
     document = by_name(found)["odd.txt"]
-    assert document["verdict"] == "inconclusive" and "findings come 3 or more at a time" in document["summary"]
+    assert document["verdict"] == "inconclusive" and "it takes 3 or more findings at a time" in document["summary"]
     assert gate(".", "--strict").code == 3
     for number, text in enumerate(unusual[1:5]):
         gate.write(f"odd{number}.txt", text)
