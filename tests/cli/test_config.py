@@ -218,10 +218,10 @@ def test_the_level_of_a_plan_comes_from_the_policy(tool: Tool, here: Path) -> No
 
 
 def test_a_model_of_the_policy_is_not_the_one_under_audit(tool: Tool, here: Path, tiny: tuple[str, ...]) -> None:
-    data = write_texts(here / "data.jsonl", 30)
-    policy("alpha = 0.03\nmodel = 'nothing-of-that-name'\npopulation = 'nor-of-that'")
-    found = manifest(tool, "membership", "test", "order", data, "--model", tiny[1], "--draws", 99)
-    assert found["alpha"] == 0.03
+    data = write_texts(here / "data.jsonl", 10, 5)
+    policy("alpha = 0.2\nmodel = 'nothing-of-that-name'\npopulation = 'nor-of-that'")
+    found = manifest(tool, "membership", "test", "order", data, "--model", tiny[1], "--draws", 19)
+    assert found["alpha"] == 0.2
     assert found["policy"] == shown(tool)["digest"]
 
 
