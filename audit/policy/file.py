@@ -18,8 +18,11 @@ OWN, SHARED = "llm-audit.toml", "pyproject.toml"
 LARGEST = 1_000_000
 """Bytes of a policy file."""
 
+_MOST_DOTS = 1000
+"""In one line: tomllib takes time that grows with the square of a dotted key."""
+
 _PROBE = "llm-audit-probe"
-_LARGEST_SEARCHED, _TRIES = 100_000, 50
+_LARGEST_SEARCHED, _TRIES = 100_000, 20
 """Characters of a file in which lines are looked for, and lines that are tried: it must not take seconds."""
 
 
@@ -99,6 +102,8 @@ def read(path: Path) -> PolicyFile:
 def _read(path: Path) -> PolicyFile | None:
     """None if it is a pyproject.toml that says nothing of us."""
     text = _text(path)
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise AuditError(f"{_name(path)} has a line with more than {_MOST_DOTS:,} dots; no policy needs that, so break it up.")
     try:
         settings = _settings(tomllib.loads(text), path)
     except RecursionError:
