@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -497,3 +498,14 @@ def test_every_format_shows_what_is_passed_over_and_counts_it_as_no_failure(gate
     assert "::error" not in github and github.count("::notice") == 3
     again = gate.tool("report", "r.json", "--format", "text")
     assert (again.code, again.out) == (0, outcome.out)
+
+
+def test_a_signature_says_what_fails_and_not_what_is_found(gate: Gate, unusual: list[str]) -> None:
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", "key.pem"], check=True, capture_output=True)
+    Path("key.pem").chmod(0o600)
+    gate.write("odd.txt", usual(1)[0].replace(" ", "\u200b ", 5))
+    gate.write("said.txt", f"llm-audit: ignore[AUD100] {REASON}", unusual[0])
+    assert gate("odd.txt", "said.txt", "-o", "r.json", "--sign", "key.pem").code == 1
+    statement = json.loads(base64.b64decode(json.loads(Path("r.json.dsse").read_text())["payload"]))
+    told = {kind: [test.split(":")[0] for test in statement["predicate"][f"{kind}Tests"]] for kind in ("failed", "warned")}
+    assert told == {"failed": ["odd.txt"], "warned": ["said.txt"]}
