@@ -24,7 +24,7 @@ def fewest_findings(floors: ArrayLike, alpha: float) -> int | None:
         alpha: false discovery rate, in (0, 1).
     """
     values = np.asarray(floors, dtype=np.float64)
-    possible = np.flatnonzero(_affordable(_price(values, alpha)) >= np.arange(1, len(values) + 1))
+    possible = np.flatnonzero(_affordable(_price(values, len(values), alpha)) >= np.arange(1, len(values) + 1))
     return int(possible[0]) + 1 if len(possible) else None
 
 
@@ -39,7 +39,7 @@ def could_be_found(p_values: ArrayLike, floors: ArrayLike, alpha: float) -> NDAr
         alpha: false discovery rate, in (0, 1).
     """
     p, low = np.asarray(p_values, dtype=np.float64), np.asarray(floors, dtype=np.float64)
-    price, lowest = _price(p, alpha), _price(low, alpha)
+    price, lowest = _price(p, len(p), alpha), _price(low, len(p), alpha)
     counted, ks = _affordable(price), np.arange(1, len(p) + 1)
     found = price <= max(np.flatnonzero(counted >= ks) + 1, default=0)
     # k rejections that lack just this one: it pays if its floor can afford k, and its own p-value cannot.
@@ -48,9 +48,14 @@ def could_be_found(p_values: ArrayLike, floors: ArrayLike, alpha: float) -> NDAr
     return found | ((last >= 0) & (lacking[np.maximum(last, 0)] >= lowest) if len(lacking) else False)
 
 
-def _price(p: Floats, alpha: float) -> Integers:
-    """The smallest k with p m / k <= alpha, m = len(p): how many rejections it takes for p to be one of them."""
-    m = len(p)
+def findings_needed(floor: float, tests: int, alpha: float) -> int | None:
+    """How many rejections at once it takes for a test with this floor to be one; None: more than there are tests."""
+    needed = int(_price(np.array([floor]), tests, alpha)[0])
+    return needed if needed <= tests else None
+
+
+def _price(p: Floats, m: int, alpha: float) -> Integers:
+    """The smallest k with p m / k <= alpha: how many rejections among m tests it takes for p to be one of them."""
     k = np.maximum(np.ceil(p * m / alpha), 1.0)
     # The division may have rounded across an integer; what counts is the comparison that the adjusted p-values make.
     k = np.where((k > 1) & (p * (m / np.maximum(k - 1, 1)) <= alpha), k - 1, k)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from llm_audit.stats.combination import benjamini_hochberg
 from llm_audit.stats.conformal import combined_p_value
-from llm_audit.stats.discovery import could_be_found, fewest_findings
+from llm_audit.stats.discovery import could_be_found, fewest_findings, findings_needed
 
 ALPHAS = st.sampled_from([0.01, 0.05, 0.1, 0.2, 0.5])
 
@@ -76,3 +76,13 @@ def test_the_false_discovery_rate_of_combined_p_values_that_share_one_population
     error = np.std(shares) / np.sqrt(repetitions)
     assert np.mean(shares) <= alpha * (documents - machine) / documents + 2.6 * error
     assert machine == 0 or np.mean(shares) > 0.02  # it is not zero for want of findings
+
+
+@given(worlds(), ALPHAS)
+def test_the_findings_needed_are_as_few_as_suffice(world: tuple[np.ndarray, np.ndarray], alpha: float) -> None:
+    """With so many p-values at the floor it is found; with one fewer it is not."""
+    floor, m = float(world[1][0]), len(world[0])
+    needed = findings_needed(floor, m, alpha)
+    for together in range(1, m + 1):
+        p = np.where(np.arange(m) < together, floor, 1.0)
+        assert bool(benjamini_hochberg(p)[0] <= alpha) == (needed is not None and together >= needed)

@@ -107,6 +107,20 @@ def _long(made: Made, *out: object) -> int:
     return run("detect", made.folder / "long.txt", *_own(made), "--alpha", 0.1, *out)
 
 
+def _gate(made: Made, *out: object) -> int:
+    folder, words = made.folder / "gate", Path(HUMAN).read_text().split()
+    folder.mkdir(exist_ok=True)
+    odd = [" ".join([words[number], words[-number]] * 20) for number in range(1, 11)]
+    for number, text in enumerate(odd[:9]):
+        said = 'llm-audit: ignore[AUD100] reason="Poetry" until=2999-01-01\n' if number % 3 == 0 else ""
+        (folder / f"{number}.txt").write_text(said + text)
+    (folder / "new.txt").write_text(odd[9])
+    known = folder / "known.json"
+    on = (*_own(made), "--alpha", 0.2, "--baseline", known)
+    assert run("gate", *(folder / f"{number}.txt" for number in range(1, 9, 3)), *on, "--update-baseline") == 0
+    return run("gate", folder, HUMAN, MACHINE, SHORT, folder / "not-here.txt", *on, *out)
+
+
 def _own(made: Made) -> tuple[object, ...]:
     """Options for a population of the user's own."""
     if not (made.folder / "human.jsonl").exists():
@@ -218,6 +232,7 @@ def _watch(made: Made, *out: object) -> int:
 
 FAST: dict[str, Callable[..., int]] = {
     "detect": _detect,
+    "gate": _gate,
     "long": _long,
     "tiny": _tiny,
     "canary": _test("test canary", _canaries("one")),

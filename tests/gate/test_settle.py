@@ -1,0 +1,82 @@
+"""The outcome of a gate as a function of its texts: its own fixed point, and with a renewed baseline nothing is found."""
+
+from __future__ import annotations
+
+import hashlib
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_audit.gate import Terms, renewed, settle
+from llm_audit.results import Document, Gated, Suppression, Verdict
+from tests.reports import factory
+
+FLOORS = (1 / 41, 1 / 400, 1 / 2390)
+
+
+def document(number: int, p: float, floor: float, **gate: object) -> Document:
+    """A text that was judged by itself at alpha .05."""
+    made = factory.passing(f"{number}.txt")
+    assert made.combined
+    verdict = Verdict.FINDING if p <= 0.05 else Verdict.INCONCLUSIVE if floor > 0.05 else Verdict.PASS
+    combined = made.combined.model_copy(update={"p_value": p, "p_floor": floor, "verdict": verdict})
+    digest = hashlib.sha256(str(number).encode()).hexdigest()
+    gated = Gated(text_digest=digest, fail_on=(Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE))
+    return made.model_copy(update={"combined": combined, "gate": gated.model_copy(update=gate)})
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> list[Document]:
+    floors = st.sampled_from(FLOORS)
+    ranks = st.one_of(st.integers(1, 3), st.integers(1, 400))
+    told = st.sampled_from(["none", "none", "none", "inline", "late"])
+    found = []
+    for number in range(draw(st.integers(0, 25))):
+        floor, kind = draw(floors), draw(told)
+        until = "2020-01-01" if kind == "late" else None
+        inline = Suppression(kind="inline", rule="AUD100", reason="x", line=1, until=until, state="unused")
+        copies = draw(st.integers(1, 2))
+        one = document(number, min(1.0, draw(ranks) * floor), floor, suppressions=() if kind == "none" else (inline,))
+        found += [one] * copies
+    return found
+
+
+TERMS = Terms(alpha=0.05, day="2026-01-01")
+
+
+@given(runs())
+def test_settling_twice_changes_nothing(documents: list[Document]) -> None:
+    once, outcome = settle(documents, TERMS)
+    assert settle(once, TERMS) == (once, outcome)
+
+
+@given(runs())
+def test_after_a_renewal_no_finding_fails(documents: list[Document]) -> None:
+    """Leaving out what was found never makes anything else a finding."""
+    found, _ = settle(documents, TERMS)
+    again, outcome = settle(renewed(found).applied(documents), TERMS)
+    assert outcome.discovery.found == 0
+    assert outcome.baselined == sum(one.verdict is Verdict.FINDING and not one.suppressed("AUD100") for one in found)
+    assert not any(failure.verdict is Verdict.FINDING for one in again if one.gate for failure in one.gate.failures)
+
+
+@given(runs())
+def test_what_is_passed_over_fails_nothing_and_is_no_test(documents: list[Document]) -> None:
+    for one in settle(documents, TERMS)[0]:
+        assert one.gate
+        if one.suppressed("AUD100"):
+            assert one.verdict is Verdict.FINDING and not one.gate.failures and one.gate.q_value is None
+        else:
+            assert one.gate.q_value is not None
+            assert (one.verdict is Verdict.FINDING) == (one.gate.q_value <= 0.05)
+
+
+def test_what_had_no_chance_is_not_passed() -> None:
+    """Of 30 texts against 400 a single one cannot be found at .05: its smallest q would be 30/400."""
+    many = [document(number, 0.5, 1 / 400) for number in range(30)]
+    settled, outcome = settle(many, TERMS)
+    assert {one.verdict for one in settled} == {Verdict.INCONCLUSIVE}
+    assert outcome.discovery.fewest == 2 and outcome.failed == 30
+    settled, outcome = settle([*many, document(99, 1 / 400, 1 / 400)], TERMS)
+    assert {one.verdict for one in settled[:30]} == {Verdict.PASS}  # with it, a second one would have been found
+    assert settled[30].verdict is Verdict.INCONCLUSIVE

@@ -1,0 +1,1 @@
+"""The policy: its settings, its file, its patterns."""

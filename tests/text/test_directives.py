@@ -1,0 +1,60 @@
+"""Lines in which a text speaks of itself: they go, nothing else moves, and whatever they hold is obeyed or refused."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_audit.text.directives import Directive, Malformed, take_out
+
+LINE = 'llm-audit: ignore[AUD100] reason="x"'
+PIECES = st.sampled_from([LINE, "prose", "", "```", "~~~", "    ", "# " + LINE, f"<!-- {LINE} -->", "\r", "é😀\u2028", "````x"])
+
+
+@given(st.lists(st.one_of(PIECES, st.text(max_size=8)), max_size=12), st.sampled_from(["text", "markdown", "html"]))
+def test_only_such_lines_go_and_every_character_keeps_its_place(lines: list[str], kind: str) -> None:
+    text = "\n".join(lines)
+    left, found = take_out("x", text, kind)
+    before, after = text.split("\n"), left.split("\n")
+    assert len(left) == len(text) and len(before) == len(after)
+    changed = {number for number, (one, other) in enumerate(zip(before, after, strict=True), start=1) if one != other}
+    assert changed == {each.line for each in found}
+    for number in changed:
+        assert "ignore[AUD100]" in before[number - 1] and after[number - 1].strip() == ""
+    assert take_out("x", left, kind) == (left, ())
+
+
+@given(st.text(alphabet='ignore[]AUD10,= "<>-\t#%/;untilreaso2027\r', max_size=60))
+def test_whatever_follows_is_obeyed_or_refused(rest: str) -> None:
+    try:
+        text, found = take_out("x", f"<!-- llm-audit: {rest} -->", "html")
+    except Malformed as error:
+        assert str(error).startswith("x, line 1: ") and "\n" not in str(error)
+    else:
+        assert found and not text.strip() and all(each.reason.strip() for each in found)
+
+
+def test_fields_in_any_order_and_several_rules() -> None:
+    line = 'llm-audit: ignore[AUD901, AUD902] until=2027-06-30 reason="open'
+    with pytest.raises(Malformed):
+        take_out("x", line, "text")
+    _, found = take_out("x", 'llm-audit: ignore[AUD901, AUD902] until=2027-06-30 reason="Names"', "text")
+    assert [(each.rule, each.reason, str(each.until)) for each in found] == [
+        ("AUD901", "Names", "2027-06-30"),
+        ("AUD902", "Names", "2027-06-30"),
+    ]
+    assert take_out("x", "// llm-audit: ignore[AUD100] reason=short", "text")[1] == (Directive(1, "AUD100", "short"),)
+
+
+@pytest.mark.parametrize("fill", ["#", " ", "<!--", "llm-audit:", '"', "ignore[", "\t", "a="])
+def test_long_lines_take_no_time(fill: str) -> None:
+    for text in (f"llm-audit: {fill * 300_000}x", f"{fill * 300_000}llm-audit: ignore[AUD100]{fill * 300_000}"):
+        before = time.process_time()
+        try:
+            take_out("x", text, "markdown")
+        except Malformed as error:
+            assert len(str(error)) < 300
+        assert time.process_time() - before < 5
