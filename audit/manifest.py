@@ -71,7 +71,9 @@ def collect(
     )
 
 
-def complete(report: Report, *, started: str, inputs: Iterable[Path], keys: Collection[str] = ()) -> Report:
+def complete(
+    report: Report, *, started: str, inputs: Iterable[Path], keys: Collection[str] = (), policy: str | None = None
+) -> Report:
     """The report of a run that ends now.
 
     Args:
@@ -79,6 +81,7 @@ def complete(report: Report, *, started: str, inputs: Iterable[Path], keys: Coll
         started: when the command began.
         inputs: files that the command named.
         keys: words that no report may hold.
+        policy: digest of the policy in force; None: what the manifest already says.
     """
     torch = sys.modules.get("torch")
     return report.model_copy(
@@ -90,6 +93,7 @@ def complete(report: Report, *, started: str, inputs: Iterable[Path], keys: Coll
                     "finished": now(),
                     "inputs": dict(sorted((_text(str(path)), file_digest(path)) for path in inputs)),
                     "seeds": tuple(sorted(set(_seeds(report.model_dump())))),
+                    "policy": policy or report.manifest.policy,
                     "threads": torch.get_num_threads() if torch else report.manifest.threads,
                 }
             )

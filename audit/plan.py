@@ -28,11 +28,15 @@ LONGEST_TEXT = 4_000_000
 LEAST_CONFIDENCE = 0.5
 """Of the language identifier: below it, the text counts as being in no language of any population."""
 
+ALONE = (
+    "Every text is tested by itself, and only AUD100 is the verdict. Single detectors and single passages are further chances "
+    "to be wrong."
+)
+
 LIMITS = (
     "A small p-value says that the text is unlike the human texts of the named population. It does not say who or what "
     "wrote it: unusual human writing is unlike them too.",
-    "Every text is tested by itself, and only AUD100 is the verdict. Single detectors and single passages are further "
-    "chances to be wrong.",
+    ALONE,
     "A large p-value is not evidence of a human author. Text of older and of untuned models, short texts and school essays "
     "written by a machine are missed more often than not.",
     "Text that a machine polished cannot be told from text that a machine wrote: both are found. A finding does not say how "
@@ -169,10 +173,10 @@ def coverage(documents: Sequence[Document]) -> Coverage:
 
 
 def read_texts(
-    sources: Sequence[Source], text_field: str = "text", *, strip_markdown: bool = True
+    sources: Sequence[Source], text_field: str = "text", *, strip_markdown: bool = True, directives: bool = False
 ) -> Iterator[RawText | Document]:
-    """Read every text of the inputs, one at a time, or say why it cannot be judged."""
-    for entry in read_all(sources, text_field, strip_markdown=strip_markdown):
+    """Read every text of the inputs, one at a time, or say why it cannot be judged. See `read_all`."""
+    for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives):
         if isinstance(entry, Unread):
             yield unjudged(entry.name, Verdict.ERROR, entry.reason)
         elif len(entry.text) > LONGEST_TEXT:

@@ -144,7 +144,11 @@ def _payload(report: Report, name: str, content: bytes) -> bytes:
 def _tests(report: Report) -> Iterator[tuple[str, Verdict]]:
     """Every verdict, by what it is about."""
     for document in report.documents:
-        yield f"{document.name}: {report.question}", document.verdict
+        verdict = document.verdict
+        if document.gate:  # what fails need not be found, nor what is found fail
+            passed = verdict is Verdict.PASS
+            verdict = Verdict.FINDING if document.gate.failures else Verdict.PASS if passed else Verdict.INCONCLUSIVE
+        yield f"{document.name}: {report.question}", verdict
     for one in (report.membership, report.substitution):
         if one is not None:
             yield one.claim, one.verdict

@@ -109,3 +109,6 @@ def print_corpus(report: CorpusReport, console: Console) -> None:
         console.print(table)
     for unread in report.unread[:SHOWN]:
         say(console, unread.reason, style=STYLES[Verdict.ERROR])
+    if report.policy:
+        console.print()
+        say(console, f"Policy {fmt.short_digest(report.policy)}")

@@ -39,11 +39,12 @@ class DocumentView:
 
 
 def worst_first(documents: Sequence[Document]) -> list[Document]:
-    """By verdict, then by p-value, then as given."""
+    """By verdict, what is passed over after what is not, then by p-value, then as given."""
 
-    def key(document: Document) -> tuple[int, float]:
+    def key(document: Document) -> tuple[int, bool, float]:
         p = document.combined.p_value if document.combined else None
-        return ORDER.index(document.verdict), 2.0 if p is None or document.attributions else p
+        passed_over = document.suppressed("AUD100") is not None
+        return ORDER.index(document.verdict), passed_over, 2.0 if p is None or document.attributions else p
 
     return sorted(documents, key=key)
 

@@ -16,7 +16,7 @@ from llm_audit.reports import format as fmt
 from llm_audit.reports.passages import Passage, passages
 from llm_audit.reports.places import Place, path_of, places
 from llm_audit.reports.rules import AUTHORSHIP, GATE, GENERATED, SERVED, UNREADABLE, Rule, rule
-from llm_audit.results import Document, Membership, Report, Result, Span, Substitution, Verdict
+from llm_audit.results import Document, Membership, Report, Result, Span, Substitution, Suppression, Verdict
 from llm_audit.terminal import one_line, terminal_safe
 
 WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
@@ -39,6 +39,7 @@ class Finding:
         fingerprint: equal for equal content, wherever it is and whatever stands around it.
         occurrence: 1 for the first subject with this fingerprint, then 2, ...
         sha256: of the file's bytes.
+        suppression: why it fails nothing, if that was said beforehand.
     """
 
     subject: Literal["document", "collection", "endpoint"]
@@ -53,10 +54,11 @@ class Finding:
     fingerprint: str = ""
     occurrence: int = 1
     sha256: str | None = None
+    suppression: Suppression | None = None
 
 
 def findings(report: Report) -> list[Finding]:
-    """All subjects, the worst first, and then in the order of the report."""
+    """All subjects, the worst first, then in the order of the report; what is passed over comes after all open questions."""
     alpha = report.manifest.alpha
     attributed = any(document.attributions for document in report.documents)
     found = [_document(document, attributed, alpha) for document in report.documents]
@@ -68,14 +70,15 @@ def findings(report: Report) -> list[Finding]:
     for one in found:
         seen[one.fingerprint] += 1
         numbered.append(replace(one, occurrence=seen[one.fingerprint]))
-    return sorted(numbered, key=lambda one: WORST_FIRST.index(one.verdict))
+    passed_over = WORST_FIRST.index(Verdict.PASS) - 0.5
+    return sorted(numbered, key=lambda one: passed_over if one.suppression else WORST_FIRST.index(one.verdict))
 
 
 def coverage(report: Report) -> str:
-    """How many inputs ended where, as a sentence."""
-    found = report.coverage
+    """How many inputs ended where, as a sentence; before it, what a gate came to."""
+    found, told = report.coverage, f"{plain(report.gate.summary)} " if report.gate else ""
     return (
-        f"{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
+        f"{told}{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
         f"assessable, {fmt.count(found.unreadable)} unreadable."
     )
 
@@ -100,9 +103,12 @@ def _document(document: Document, attributed: bool, alpha: float) -> Finding:
         numbers = [fmt.p_statement(each.p_value, None, alpha)] if each.p_value is not None else []
         numbers += [f"e = {fmt.e_value(each.e_value)}"] if each.e_value is not None else []
         said.append(f"{fmt.set_name(each)}: {', '.join(numbers) or 'no number'}. Null hypothesis: {each.null}")
+    suppression = document.suppressed(GENERATED) if document.verdict is Verdict.FINDING else None
+    if suppression:
+        said.append(f"Passed over, {fmt.known(suppression)}.")
     if document.combined:
         said += ["Compared with human writing:"] if attributed else []
-        said += _numbers(document.combined, alpha, "population")
+        said += _numbers(document.combined, alpha, "population", fmt.with_q(document, alpha))
     found = passages(document, alpha)
     loud = sorted((each for each in found if each.stands_out), key=lambda each: (each.p or 0.0, each.number))
     if loud and not attributed:
@@ -124,12 +130,15 @@ def _document(document: Document, attributed: bool, alpha: float) -> Finding:
         places=tuple(places(document.text or "", loud)) if shown else (),
         fingerprint=_fingerprint(code, document.sha256 or f"{document.name}\0{document.summary}"),
         sha256=document.sha256,
+        suppression=suppression,
     )
 
 
 def _tampering(document: Document, result: Result) -> Finding:
     """Odd characters, beside what is said of the author; at the first of them, as far as the text is there."""
     span = result.spans[0] if result.spans and document.text is not None else None
+    suppression = document.suppressed(result.rule)
+    known = f" Passed over, {fmt.known(suppression)}." if suppression else ""
     return Finding(
         subject="document",
         rule=rule(result.rule),
@@ -138,10 +147,11 @@ def _tampering(document: Document, result: Result) -> Finding:
         path="stdin" if document.name == "-" else path_of(one_line(document.name)),
         p="–",
         summary=plain(result.reason),
-        message=plain(f"{result.reason} Normal: {result.null} That by itself says nothing about who wrote the text."),
+        message=plain(f"{result.reason} Normal: {result.null} That by itself says nothing about who wrote the text.{known}"),
         places=tuple(places(document.text or "", [_at(span)])) if span else (),
         fingerprint=_fingerprint(result.rule, document.sha256 or document.name),
         sha256=document.sha256,
+        suppression=suppression,
     )
 
 
@@ -197,9 +207,9 @@ def _endpoint(found: Substitution, alpha: float) -> Finding:
     )
 
 
-def _numbers(result: Result, alpha: float | None, giver: str) -> list[str]:
+def _numbers(result: Result, alpha: float | None, giver: str, q: str = "") -> list[str]:
     """What stands next to a verdict, wherever it is shown; `alpha` is None where another level decides."""
-    numbers = [fmt.p_statement(result.p_value, result.p_floor, alpha, giver)] if result.p_value is not None else []
+    numbers = [fmt.p_statement(result.p_value, result.p_floor, alpha, giver) + q] if result.p_value is not None else []
     numbers += [f"e = {fmt.e_value(result.e_value)}"] if result.e_value is not None else []
     said = []
     if numbers:

@@ -16,13 +16,16 @@ from llm_audit.results import (
     Draws,
     Effect,
     FalsePositiveRate,
+    GateOutcome,
     Interval,
     Membership,
     Rate,
+    Report,
     Result,
     Screened,
     Served,
     SetAttribution,
+    Suppression,
     Verdict,
 )
 
@@ -77,6 +80,14 @@ SERVED: dict[Served, tuple[str, str]] = {
 }
 """The same -> a sign and words. "Consistent" is not "the promised model", and "not measured" is not "consistent"."""
 
+SUPPRESSIONS = {
+    "applied": "Passed over",
+    "unused": "Unused: there is no such finding",
+    "expired": "Expired: it counts no longer",
+    "off": "Not allowed by the policy",
+}
+"""What became of a suppression, in words."""
+
 SIDES = {"suspect": "suspect", "held_out": "held-out"}
 
 NOTHING_SHOWN = "Nothing was shown either way. This is not a pass."
@@ -116,6 +127,55 @@ def p_statement(p: float, floor: float | None = None, alpha: float | None = None
     shown = p_value(p, alpha)
     statement = f"p = {shown}" if shown[0].isdigit() else f"p {shown}"
     return f"{statement}, the smallest this {giver} can give" if at_floor(p, floor) else statement
+
+
+def with_q(document: Document, alpha: float) -> str:
+    """What follows the p-value of a text that was tested together with others: ", q = 0.02"; else nothing."""
+    q = document.gate.q_value if document.gate else None
+    if q is None:
+        return ""
+    shown = p_value(q, alpha)
+    return f", q = {shown}" if shown[0].isdigit() else f", q {shown}"
+
+
+def alone(document: Document) -> str:
+    """What the combined test says of a text; marked as that, where the verdict is one over several texts."""
+    reason = document.combined.reason if document.combined else ""
+    return f"Judged by itself: {reason[:1].lower()}{reason[1:]}" if document.gate and reason else reason
+
+
+def known(found: Suppression) -> str:
+    """Why a finding fails nothing: "line 3 of the text: Quoted licence", "baseline, as essays/a.txt"."""
+    if found.kind == "baseline":
+        return f"in the baseline, as {found.reason}"
+    until = f" (until {found.until})" if found.until else ""
+    return f"by line {found.line} of the text: {found.reason}{until}"
+
+
+def suppressions(report: Report) -> list[tuple[Document, Suppression]]:
+    """Every suppression with its document, in the order of the report."""
+    return [(one, told) for one in report.documents if one.gate for told in one.gate.suppressions]
+
+
+def gate_facts(gate: GateOutcome) -> list[tuple[str, str]]:
+    """What the outcome of a gate rests on, line by line."""
+    found = gate.discovery
+    facts = [("False discovery rate", str(found.alpha)), ("Tests", plural(found.tests, "different text"))]
+    if found.floor is not None:
+        facts.append(("Smallest possible p", p_value(found.floor)))
+        together = "none are possible" if found.fewest is None else f"{plural(found.fewest, 'text')} at once, or none"
+        facts.append(("Fewest findings", "a single text can be found" if found.fewest == 1 else together))
+    if gate.baseline:
+        unseen = f", {count(gate.baseline.unseen)} of texts that are not in this run" if gate.baseline.unseen else ""
+        held = f"{count(gate.baseline.entries)} {'entry' if gate.baseline.entries == 1 else 'entries'}{unseen}"
+        facts.append(("Baseline", f"{gate.baseline.name}, {held}, digest {short_digest(gate.baseline.sha256)}"))
+    passed_over = [("by their own texts", gate.suppressed), ("in the baseline", gate.baselined)]
+    facts += [("Passed over", f"{plural(number, 'finding')} {how}") for how, number in passed_over if number]
+    if gate.changed_since is not None:
+        facts.append(("Only what changed", f"since HEAD left {gate.changed_since}"))
+    if gate.left_out:
+        facts.append(("Not covered", f"{plural(gate.left_out, 'input')} that the policy leaves out"))
+    return facts
 
 
 def at_floor(p: float, floor: float | None) -> bool:

@@ -27,7 +27,7 @@ def _annotation(found: Finding) -> str:
     properties = {"title": f"{found.rule.code} {fmt.LABELS[found.verdict][1]}"}
     if found.subject == "document" and found.name != "-":
         properties = {"file": found.path, **_lines(found), **properties}
-    return _command(COMMANDS[found.verdict], properties, found.message)
+    return _command("notice" if found.suppression else COMMANDS[found.verdict], properties, found.message)
 
 
 def _lines(found: Finding) -> dict[str, str]:

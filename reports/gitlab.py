@@ -1,4 +1,4 @@
-"""The report for GitLab's Code Quality widget: a JSON list of all that is not a pass.
+"""The report for GitLab's Code Quality widget: a JSON list of all that is not a pass, and not passed over.
 
 The widget shows neither the code of a finding nor how many files there are, so each description begins with the code.
 """
@@ -21,7 +21,8 @@ SEVERITIES = {
 
 def render(report: Report) -> str:
     """The list, the worst first."""
-    return json.dump([_issue(found) for found in findings(report) if found.verdict is not Verdict.PASS])
+    counted = [one for one in findings(report) if one.verdict is not Verdict.PASS and not one.suppression]
+    return json.dump([_issue(found) for found in counted])
 
 
 def _issue(found: Finding) -> dict[str, object]:

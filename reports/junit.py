@@ -1,4 +1,4 @@
-"""The report as JUnit XML: a test case for each subject. Found: failed; unreadable: error; no answer: skipped.
+"""The report as JUnit XML: a test case for each subject. Found: failed; unreadable: error; no answer, or passed over: skipped.
 
 Written with the standard library: characters that XML 1.0 does not know are made visible before, and the bytes are the same
 whatever else is installed. Follows the schema of Jenkins' xUnit plug-in.
@@ -10,7 +10,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.findings import OPEN, Finding, coverage, findings, passage, plain
+from llm_audit.reports.findings import Finding, coverage, findings, passage, plain
 from llm_audit.results import Report, Verdict
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -26,15 +26,15 @@ ELEMENTS = {
 def render(report: Report) -> str:
     """One suite, the worst first. No times: an audit is not measured by them, and equal reports give equal bytes."""
     found = findings(report)
-    verdicts = [one.verdict for one in found]
+    elements = [_element(one) for one in found]
     counts = {
         "tests": str(len(found)),
-        "failures": str(verdicts.count(Verdict.FINDING)),
-        "errors": str(verdicts.count(Verdict.ERROR)),
+        "failures": str(elements.count("failure")),
+        "errors": str(elements.count("error")),
     }
     root = ET.Element("testsuites", {"name": "llm-audit", **counts})
-    skipped = sum(verdict in OPEN for verdict in verdicts)
-    about = {"name": _legal(report.question), **counts, "skipped": str(skipped), "timestamp": _legal(report.manifest.started)}
+    skipped = str(elements.count("skipped"))
+    about = {"name": _legal(report.question), **counts, "skipped": skipped, "timestamp": _legal(report.manifest.started)}
     suite = ET.SubElement(root, "testsuite", about)
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(report):
@@ -49,6 +49,8 @@ def render(report: Report) -> str:
 def _properties(report: Report) -> list[tuple[str, str]]:
     manifest = report.manifest
     found = [("version", manifest.version), ("alpha", str(manifest.alpha))]
+    if manifest.policy:
+        found.append(("policy digest", manifest.policy))
     if manifest.model:
         found += [("model", manifest.model.name), ("model digest", manifest.model.digest)]
     if manifest.population:
@@ -59,14 +61,20 @@ def _properties(report: Report) -> list[tuple[str, str]]:
 def _case(suite: ET.Element, found: Finding) -> None:
     code = found.rule.code
     case = ET.SubElement(suite, "testcase", {"name": _legal(found.name), "classname": f"llm-audit.{code}"})
-    name = ELEMENTS.get(found.verdict)
+    name = _element(found)
     if name is None:
         ET.SubElement(case, "system-out").text = _legal(found.message)
         return
-    message = f"{fmt.LABELS[found.verdict][1]}: {found.summary}"
+    known = f", passed over {fmt.known(found.suppression)}" if found.suppression else ""
+    message = f"{fmt.LABELS[found.verdict][1]}{known}: {found.summary}"
     element = ET.SubElement(case, name, {"message": _legal(message), "type": f"{code}.{found.verdict.value}"})
     places = [f"{found.path}:{at.start_line}:{at.start_column}: {passage(at)}" for at in found.places]
     element.text = _legal("\n".join([found.message, *places]))
+
+
+def _element(found: Finding) -> str | None:
+    """What a case ends in; None if there is nothing to say of it."""
+    return "skipped" if found.suppression else ELEMENTS.get(found.verdict)
 
 
 def _legal(text: str) -> str:

@@ -23,7 +23,8 @@ _BECOMES_A_LINK = re.compile(r"(?<=[@#:!$~&%])(?=[\w/+-])|(?<=/)(?=/)|(?<=www)(?
 
 def render(report: Report) -> str:
     """The whole summary, the worst first."""
-    found = findings(report)
+    everything = findings(report)
+    found = [one for one in everything if not one.suppression]
     counts = Counter(one.verdict for one in found)
     told = ", ".join(f"{sign} {words}: {counts[verdict]}" for verdict, (sign, words) in fmt.LABELS.items() if counts[verdict])
     parts = [
@@ -31,6 +32,7 @@ def render(report: Report) -> str:
         f"**{told}**",
         prose(coverage(report)),
         _table(found),
+        *_suppressions(report, [one for one in everything if one.suppression]),
         "### What this does not prove",
         "\n".join(f"- {prose(limit)}" for limit in report.limits) or "- –",
         "### How it was run",
@@ -70,6 +72,18 @@ def _table(found: list[Finding]) -> str:
     return "\n".join(rows)
 
 
+def _suppressions(report: Report, passed_over: list[Finding]) -> list[str]:
+    """What fails nothing, in a section of its own; then what the texts say of themselves to no effect."""
+    parts = ["### Passed over", _table(passed_over)] if passed_over else []
+    idle = [
+        f"- {fmt.SUPPRESSIONS[told.state]}: {code(document.name)} {told.rule} {prose(fmt.known(told))}"
+        for document in report.documents
+        for told in (document.gate.suppressions if document.gate else ())
+        if told.state != "applied"
+    ]
+    return [*parts, *(["### Suppressions without effect", "\n".join(idle)] if idle else [])]
+
+
 def _manifest(report: Report) -> list[tuple[str, str]]:
     manifest = report.manifest
     rows = [
@@ -78,6 +92,8 @@ def _manifest(report: Report) -> list[tuple[str, str]]:
         ("Started", code(manifest.started)),
         ("Alpha", code(str(manifest.alpha))),
     ]
+    if manifest.policy:
+        rows.append(("Policy", code(manifest.policy)))
     for name, model in (("Model", manifest.model), ("Reference model", manifest.reference_model)):
         if model:
             rows.append((name, f"{code(model.name)} {code(model.dtype)} {code(model.digest)}"))

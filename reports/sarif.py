@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from llm_audit.reports import format as fmt
 from llm_audit.reports import json
 from llm_audit.reports.findings import Finding, coverage, findings, passage, plain
 from llm_audit.reports.places import Place, uri_of
@@ -43,7 +44,11 @@ def render(report: Report) -> str:
 
 def _log(report: Report, found: list[Finding], most: int) -> dict[str, Any]:
     all_results = [one for one in found if one.verdict is not Verdict.PASS]
-    results, artifacts = all_results[:most], found[:most]
+    results = all_results[:most]
+    artifacts: dict[tuple[object, ...], Finding] = {}
+    for one in found[:most]:
+        artifacts.setdefault(_file(one), one)  # a file may have several results
+    places = {file: index for index, file in enumerate(artifacts)}
     rules = list({one.rule.code: one.rule for one in results}.values())
     started = _utc(report.manifest.started)
     invocation: dict[str, Any] = {
@@ -68,8 +73,11 @@ def _log(report: Report, found: list[Finding], most: int) -> dict[str, Any]:
         "automationDetails": {"id": f"llm-audit/{_category(report)}/{started}"},
         "columnKind": "utf16CodeUnits",
         "invocations": [invocation],
-        "artifacts": [_artifact(one) for one in artifacts],
-        "results": [_result(one, index, rules) for index, one in enumerate(results)],
+        "artifacts": [_artifact(one) for one in artifacts.values()],
+        "results": [
+            _result(one, places[_file(one)], rules) | _known(one, compared=bool(report.gate and report.gate.baseline))
+            for one in results
+        ],
         "properties": {"llm-audit": _safe(about)},
     }
     return {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
@@ -78,7 +86,7 @@ def _log(report: Report, found: list[Finding], most: int) -> dict[str, Any]:
 def _result(found: Finding, index: int, rules: list[Rule]) -> dict[str, Any]:
     kind = KINDS[found.verdict]
     location: dict[str, Any] = {"physicalLocation": _physical(found, found.places[0] if found.places else None)}
-    location["physicalLocation"]["artifactLocation"]["index"] = index  # results come first in the list of artifacts, too
+    location["physicalLocation"]["artifactLocation"]["index"] = index
     if found.subject != "document":
         location["logicalLocations"] = [{"fullyQualifiedName": found.name, "kind": found.subject}]
     result = {
@@ -102,6 +110,18 @@ def _result(found: Finding, index: int, rules: list[Rule]) -> dict[str, Any]:
     return result
 
 
+def _known(found: Finding, *, compared: bool) -> dict[str, Any]:
+    """What was known of a result before the run: from the text itself, and from a baseline if there was one."""
+    told = found.suppression
+    known: dict[str, Any] = {}
+    if told:
+        kind = "inSource" if told.kind == "inline" else "external"
+        known["suppressions"] = [{"kind": kind, "status": "accepted", "justification": _text(plain(fmt.known(told)))}]
+    if compared:
+        known["baselineState"] = "unchanged" if told and told.kind == "baseline" else "new"
+    return known
+
+
 def _physical(found: Finding, place: Place | None) -> dict[str, Any]:
     physical: dict[str, Any] = {"artifactLocation": {"uri": uri_of(found.path)}}
     if place:
@@ -112,6 +132,11 @@ def _physical(found: Finding, place: Place | None) -> dict[str, Any]:
             "endColumn": place.end_column,
         }
     return physical
+
+
+def _file(found: Finding) -> tuple[object, ...]:
+    """What tells two artifacts apart: no two in the list may be equal."""
+    return found.path, found.name, found.sha256, found.verdict
 
 
 def _artifact(found: Finding) -> dict[str, Any]:
@@ -161,6 +186,8 @@ def _text(message: str) -> str:
 
 def _category(report: Report) -> str:
     """What GitHub keeps apart: a run replaces the earlier ones of its category."""
+    if report.gate:
+        return "gate"
     if report.substitution or report.membership:
         return "substitution" if report.substitution else "membership"
     return "attribution" if any(document.attributions for document in report.documents) else "detection"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from llm_audit.reports import format as fmt
 from llm_audit.reports.console import STYLES, label, line, plain_table, say, show
 from llm_audit.reports.figures import crossing
+from llm_audit.reports.gate_terminal import print_gate
 from llm_audit.reports.membership_terminal import print_membership
 from llm_audit.reports.passages import Passage, judged_by, passages
 from llm_audit.reports.substitution_terminal import print_substitution
@@ -39,7 +40,11 @@ def print_report(report: Report, console: Console) -> None:
     """Each document, the collection or the endpoint with its verdict and its numbers; the limits once, at the end."""
     from rich.table import Table
 
+    if report.gate:
+        print_gate(report, report.gate, console)
     for document in report.documents:
+        if document.gate and not document.gate.failures:
+            continue  # of many texts, those that pass in a line each
         printed = _print_attributed if document.attributions else _print_document
         printed(document, report.manifest.alpha, console)
     if report.membership:
@@ -60,6 +65,9 @@ def print_report(report: Report, console: Console) -> None:
             f"{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, "
             f"{fmt.count(found.not_assessable)} not assessable, {fmt.count(found.unreadable)} unreadable.",
         )
+    if report.manifest.policy:
+        console.print()
+        say(console, f"Policy {fmt.short_digest(report.manifest.policy)}")
 
 
 def _print_document(document: Document, alpha: float, console: Console) -> None:
@@ -70,11 +78,11 @@ def _print_document(document: Document, alpha: float, console: Console) -> None:
     say(console, document.summary, indent=2)
     result = document.combined
     if result and result.reason != document.summary:
-        say(console, result.reason, indent=2)
+        say(console, fmt.alone(document), indent=2)
     if document.verdict in fmt.NOT_JUDGED:
         say(console, "No statement is made about this document. It has neither passed nor failed.", indent=2)
     if result and result.p_value is not None:
-        _print_number(result, alpha, console)
+        _print_number(result, alpha, console, fmt.with_q(document, alpha))
     detectors = tuple(found for found in document.results if found not in document.integrity)
     if any(detector.p_value is not None for detector in detectors):
         _print_detectors(detectors, alpha, console)
@@ -85,11 +93,12 @@ def _print_document(document: Document, alpha: float, console: Console) -> None:
     console.print()
 
 
-def _print_number(result: Result, alpha: float, console: Console) -> None:
+def _print_number(result: Result, alpha: float, console: Console, q: str = "") -> None:
     assert result.p_value is not None
     population = result.population
     console.print()
-    say(console, fmt.p_statement(result.p_value, result.p_floor, alpha) + f" (α = {alpha})", indent=2, style="bold")
+    said = f"{fmt.p_statement(result.p_value, result.p_floor, alpha)}{q} (α = {alpha})"
+    say(console, said, indent=2, style="bold")
     say(console, f"Null hypothesis: {result.null}", indent=2)
     if population:
         say(

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,7 +23,9 @@ COMMANDS = {
     "bench": "How well do the detectors do on labelled texts? Power, false alarms, fairness.",
     "cache": "Show, check or empty the cache of scores.",
     "calibrate": "Build or show the human population that texts are compared with.",
+    "config": "Show the policy in force, and where each setting comes from.",
     "detect": "Was this text machine-generated? A p-value against human writing.",
+    "gate": "May these texts pass? Policy, baseline, suppressions, false discovery rate; for CI.",
     "membership": "Was this data in a model's training set? Gate, scores, tests with an exact null.",
     "generate": "Draw texts from a model, with prompt, tokens and settings, for calibration and tests.",
     "models": "Fetch, list and verify the models that score text.",
@@ -73,12 +76,21 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, package=__name__, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="llm-audit")
-def cli() -> None:
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
+              help="Policy file. Default: the nearest llm-audit.toml, or pyproject.toml with [tool.llm-audit].")  # fmt: skip
+@click.option("--isolated", is_flag=True, help="Use no policy file.")
+def cli(config: Path | None, isolated: bool) -> None:
     """Audit language models and the provenance of text.
 
     Every p-value comes with its null hypothesis, its population and what it does not prove.
     """
-    click.get_current_context().meta[STARTED] = datetime.now(UTC).isoformat(timespec="seconds")
+    from llm_audit.cli.policy import CONFIG, DEFAULTS, ISOLATED
+
+    if config and isolated:
+        raise click.UsageError("Give --config or --isolated, not both.")
+    context = click.get_current_context()
+    context.meta.update({STARTED: datetime.now(UTC).isoformat(timespec="seconds"), CONFIG: config, ISOLATED: isolated})
+    context.default_map = DEFAULTS  # type: ignore[assignment]  # click asks for a dict, and only looks names up
 
 
 def main(args: list[str] | None = None) -> Any:

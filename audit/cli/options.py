@@ -148,7 +148,7 @@ def exit_code(report: Report, strict: bool) -> int:
     """What a report means to the shell, in whatever format it is written."""
     from llm_audit.results import Served, Verdict
 
-    verdicts = report.verdicts
+    verdicts = report.verdicts if report.gate is None else report.failing
     if Verdict.ERROR in verdicts:
         return EXIT_ERROR
     if Verdict.FINDING in verdicts:
@@ -156,7 +156,8 @@ def exit_code(report: Report, strict: bool) -> int:
     # An endpoint that could not be measured is never taken for a consistent one.
     if report.substitution and report.substitution.served is Served.NOT_MEASURED:
         return EXIT_INCONCLUSIVE
-    return EXIT_INCONCLUSIVE if strict and verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE} else 0
+    # A gate has said already whether an open question is a failure.
+    return EXIT_INCONCLUSIVE if (strict or report.gate) and verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE} else 0
 
 
 def show(content: str | bytes) -> None:

@@ -86,6 +86,7 @@ def command(
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
     from llm_audit import plan
+    from llm_audit.cli.policy import digest_in_force
     from llm_audit.detectors import find, known_to
     from llm_audit.manifest import collect
     from llm_audit.populations import DEFAULT_POPULATION, load
@@ -114,8 +115,9 @@ def command(
         chosen = known_to(human.scores, detectors, own=own, model=session.model.digest, weights=weights)
         settings = plan.Settings(alpha=alpha, detectors=chosen, population=human, keep_text=False)
         inputs = list(corpus.inputs({file.sha256: file for file in folder.known_inputs()}))
+        manifest = collect(session, alpha=alpha, rules=[each.rule for each in chosen], population=human)
         header = Header(
-            manifest=collect(session, alpha=alpha, rules=[each.rule for each in chosen], population=human),
+            manifest=manifest.model_copy(update={"policy": digest_in_force()}),
             device=device,
             text_field=text_field,
             weights={each.rule: each.digest for each in chosen if each.digest},

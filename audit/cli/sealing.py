@@ -32,6 +32,7 @@ def keep_key(context: click.Context, parameter: click.Parameter, value: Path | N
 
 def finished(report: Report) -> Report:
     """The report with a complete manifest."""
+    from llm_audit.cli.policy import digest_in_force
     from llm_audit.endpoints.key import read_key
     from llm_audit.manifest import complete, now
 
@@ -45,6 +46,7 @@ def finished(report: Report) -> Report:
         started=now() if "SOURCE_DATE_EPOCH" in os.environ else context.meta[STARTED],
         inputs=[path for path in inputs if str(path) not in judged],
         keys=(key,) if key else (),
+        policy=digest_in_force(),
     )
 
 

@@ -22,6 +22,7 @@ from llm_audit.results.core import (
 )
 from llm_audit.results.corpus import CorpusReport, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
+from llm_audit.results.gate import BaselineUse, Failure, Gated, GateOutcome, Suppression
 from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation
 from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Plugin, Report
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
@@ -30,6 +31,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Attribution",
     "Authorship",
+    "BaselineUse",
     "CorpusReport",
     "Cost",
     "Coverage",
@@ -39,9 +41,12 @@ __all__ = [
     "Effect",
     "Fact",
     "FailedRequest",
+    "Failure",
     "FalsePositiveRate",
     "Feature",
     "Gate",
+    "GateOutcome",
+    "Gated",
     "Histogram",
     "Interval",
     "Manifest",
@@ -65,6 +70,7 @@ __all__ = [
     "Span",
     "Statistic",
     "Substitution",
+    "Suppression",
     "Tokens",
     "Trace",
     "Unread",

@@ -69,5 +69,6 @@ class CorpusReport(Model):
     population_description: str
     population_digest: str
     detectors: tuple[str, ...]
+    policy: str | None = Field(default=None, description="digest of the policy that the scan was begun under; None: no file")
     device: str
     packages: dict[str, str]

@@ -10,6 +10,7 @@ from pydantic import Field
 from llm_audit.results.base import Model, Probability
 from llm_audit.results.core import ModelIdentity, Result, Verdict
 from llm_audit.results.evidence import Generations, Members, Settings
+from llm_audit.results.gate import Gated, Suppression
 
 
 class Authorship(StrEnum):
@@ -110,6 +111,7 @@ class Document(Model):
     trace: Tokens | None = Field(
         default=None, description="of `detect`, under the scoring model; left out with --no-text, and in runs of many texts"
     )
+    gate: Gated | None = Field(default=None, description="of `gate`: whether it fails, and what it was told to pass over")
 
     @property
     def integrity(self) -> tuple[Result, ...]:
@@ -120,3 +122,8 @@ class Document(Model):
     def tampering(self) -> tuple[Result, ...]:
         """The findings among them."""
         return tuple(result for result in self.integrity if result.verdict is Verdict.FINDING)
+
+    def suppressed(self, rule: str) -> Suppression | None:
+        """Why a finding of a rule fails nothing here."""
+        told = self.gate.suppressions if self.gate else ()
+        return next((each for each in told if each.rule == rule and each.state == "applied"), None)

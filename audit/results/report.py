@@ -9,6 +9,7 @@ from pydantic import Field
 from llm_audit.results.base import Model, Probability
 from llm_audit.results.core import ModelIdentity, Verdict
 from llm_audit.results.documents import Document
+from llm_audit.results.gate import GateOutcome
 from llm_audit.results.membership import Membership
 from llm_audit.results.substitution import Substitution
 
@@ -55,7 +56,7 @@ class Manifest(Model):
         default={}, description="SHA-256 of the files that the command names; those of texts stand beside each document"
     )
     seeds: tuple[str, ...] = Field(default=(), description="of all random numbers; each is also beside what it was drawn for")
-    policy: str | None = Field(default=None, description="digest of the policy that was fixed before the run")
+    policy: str | None = Field(default=None, description="digest of the policy file merged with the options; None: no file")
     packages: dict[str, str]
     device: str | None = None
     threads: int | None
@@ -71,6 +72,7 @@ class Report(Model):
     documents: tuple[Document, ...]
     membership: Membership | None = None
     substitution: Substitution | None = None
+    gate: GateOutcome | None = None
     limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
     content_digest: str | None = Field(
         default=None, description="SHA-256 over everything else, see `llm_audit.results.canonical`; a signature vouches for it"
@@ -82,3 +84,8 @@ class Report(Model):
         told = {document.verdict for document in self.documents}
         told |= {result.verdict for document in self.documents for result in document.tampering}
         return frozenset(told | {one.verdict for one in (self.membership, self.substitution) if one})
+
+    @property
+    def failing(self) -> frozenset[Verdict]:
+        """Of a gate: the verdicts by which texts fail."""
+        return frozenset(one.verdict for document in self.documents if document.gate for one in document.gate.failures)

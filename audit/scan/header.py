@@ -30,9 +30,12 @@ class Header(Model):
     inputs: str = Field(description="SHA-256 over the names and contents of all files")
 
     def identity(self) -> dict[str, Any]:
-        """All that the numbers depend on, flat; not when, where and by which command line it was begun."""
+        """All that the numbers depend on, flat; not when, where, by which command line and under which policy it was begun.
+
+        What a policy decides of a scan stands in the rest.
+        """
         of_its_own = {"device", "weights", "inputs"}  # beside the manifest
-        content = self.model_dump(exclude={"manifest": {"command", "started", "finished", "threads", *of_its_own}})
+        content = self.model_dump(exclude={"manifest": {"command", "started", "finished", "threads", "policy", *of_its_own}})
         return dict(sorted(_flat(content)))
 
     def key(self) -> bytes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from pydantic import Field
 
 from llm_audit.inspection import AS_GIVEN_RULE, of_tampering
@@ -11,7 +9,7 @@ from llm_audit.plan import Settings, judge_all
 from llm_audit.results import Document, Model, Probability, Verdict
 from llm_audit.scan.corpus import Block
 from llm_audit.scoring.session import Session
-from llm_audit.text import RawText
+from llm_audit.text import RawText, text_digest
 
 
 class Record(Model):
@@ -50,7 +48,7 @@ def _record(position: int, document: Document, entry: RawText | Document) -> Rec
         position=position,
         name=document.name,
         sha256=document.sha256,
-        text_digest=_text_digest(entry.text) if isinstance(entry, RawText) else None,
+        text_digest=text_digest(entry.text) if isinstance(entry, RawText) else None,
         encoding=document.encoding,
         language=document.language,
         characters=document.characters,
@@ -67,7 +65,3 @@ def _record(position: int, document: Document, entry: RawText | Document) -> Rec
         },
         notes=(*document.notes, *([of_tampering(document)] if document.tampering else [])),
     )
-
-
-def _text_digest(text: str) -> str:
-    return hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).hexdigest()

@@ -17,20 +17,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.results import CorpusReport, Discovery, Ranked, Unread, Verdict
+from llm_audit.discovery import Family, judge, summary
+from llm_audit.results import CorpusReport, Ranked, Unread, Verdict
 from llm_audit.scan.files import failing, replacing
 from llm_audit.scan.folder import Folder
 from llm_audit.scan.header import Header
 from llm_audit.scan.record import Record
 from llm_audit.scan.table import Table, can_write
-from llm_audit.scan.words import ASSUMPTIONS, LIMITS, NULL, summary
-from llm_audit.stats.combination import benjamini_hochberg
-from llm_audit.stats.discovery import could_be_found, fewest_findings
+from llm_audit.scan.words import ASSUMPTIONS, LIMITS, NULL
 
 SHOWN = 100
 """Documents named in the report; all are in the results."""
-
-BINS = 20
 
 
 class _Index(NamedTuple):
@@ -41,15 +38,6 @@ class _Index(NamedTuple):
     p_value: NDArray[np.float64]  # NaN where a document was not judged
     p_floor: NDArray[np.float64]
     text: NDArray[np.uint64]  # the same for the same text
-
-
-class _Judged(NamedTuple):
-    """The verdicts over the corpus. Arrays are (documents,)."""
-
-    q_value: NDArray[np.float64]
-    possible: NDArray[np.bool_]
-    first: NDArray[np.bool_]  # the first document with its text
-    discovery: Discovery
 
 
 def write_results(folder: Folder, header: Header, description: str, limit: int | None = None) -> tuple[CorpusReport, Path]:
@@ -67,7 +55,7 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
     key, stop = header.key(), min(header.documents, limit or header.documents)
     manifest, journals = header.manifest, folder.journals()
     index = _index(folder, journals, key, stop)
-    judged = _judge(index, manifest.alpha)
+    judged = judge(index.p_value, index.p_floor, index.text, manifest.alpha)
     complete = len(index.offset) == header.documents
     where = folder.path if complete else folder.path / "partial"
     verdicts: Counter[Verdict] = Counter()
@@ -77,7 +65,7 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
 
     def rows() -> Iterator[dict[str, Any]]:
         for i, record in enumerate(_records(index, journals)):
-            row = _row(record, index, judged, i, manifest.alpha)
+            row = _row(record, judged, i)
             verdicts[row["verdict"]] += 1
             if record.unjudged is Verdict.ERROR and len(unread) < SHOWN:
                 unread.append(Unread(name=record.name, reason=record.reason or ""))
@@ -121,6 +109,7 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
         population_description=description,
         population_digest=manifest.population_digest or "",
         detectors=manifest.detectors,
+        policy=manifest.policy,
         device=header.device,
         packages=manifest.packages,
     )
@@ -152,36 +141,7 @@ def _index(folder: Folder, journals: list[Path], key: bytes, stop: int) -> _Inde
     return _Index(*(np.asarray(column)[order] for column in columns.values()))
 
 
-def _judge(index: _Index, alpha: float) -> _Judged:
-    """Benjamini-Hochberg over the different texts: a text that occurs a thousand times is still one test."""
-    judged = np.flatnonzero(np.isfinite(index.p_value))
-    _, first, which = np.unique(index.text[judged], return_index=True, return_inverse=True)
-    p, floor = index.p_value[judged][first], index.p_floor[judged][first]
-    q, possible = benjamini_hochberg(p), could_be_found(p, floor, alpha)
-    everything = len(index.p_value)
-    verdicts = _Judged(
-        q_value=np.full(everything, np.nan),
-        possible=np.zeros(everything, np.bool_),
-        first=np.zeros(everything, np.bool_),
-        discovery=Discovery(
-            alpha=alpha,
-            tests=len(p),
-            found=int(np.count_nonzero(q <= alpha)),
-            floor=float(floor.min()) if len(p) else None,
-            at_floor=int(np.count_nonzero(p <= floor * (1 + 1e-9))),
-            possible=int(np.count_nonzero(possible)),
-            fewest=fewest_findings(floor, alpha),
-            low=int(np.count_nonzero(p <= alpha)),
-            low_by_chance=alpha * len(p),
-            histogram=tuple(int(count) for count in np.histogram(p, bins=BINS, range=(0.0, 1.0))[0]),
-        ),
-    )
-    verdicts.q_value[judged], verdicts.possible[judged] = q[which], possible[which]
-    verdicts.first[judged[first]] = True
-    return verdicts
-
-
-def _most_unusual(index: _Index, judged: _Judged) -> NDArray[np.int64]:
+def _most_unusual(index: _Index, judged: Family) -> NDArray[np.int64]:
     """The documents with the smallest p-values, each text once; of equal ones, the first in the corpus."""
     candidates = np.flatnonzero(judged.first)
     order = np.argsort(index.p_value[candidates], kind="stable")
@@ -202,14 +162,9 @@ def _records(index: _Index, journals: list[Path]) -> Iterator[Record]:
             yield Record.model_validate_json(file.readline().partition(b" ")[2])
 
 
-def _row(record: Record, index: _Index, judged: _Judged, i: int, alpha: float) -> dict[str, Any]:
+def _row(record: Record, judged: Family, i: int) -> dict[str, Any]:
     """A document with its verdict within the corpus."""
     q = None if record.unjudged else float(judged.q_value[i])
-    if record.unjudged or q is None:
-        verdict = record.unjudged
-    elif q <= alpha:
-        verdict = Verdict.FINDING
-    else:
-        verdict = Verdict.PASS if judged.possible[i] else Verdict.INCONCLUSIVE
+    verdict = record.unjudged or judged.verdict(i)
     content = record.model_dump(exclude={"unjudged"})
     return {"position": content.pop("position"), "name": content.pop("name"), "verdict": verdict, "q_value": q} | content

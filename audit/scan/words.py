@@ -1,8 +1,6 @@
-"""What is said of a corpus: null, assumptions, limits, and the finding in one sentence."""
+"""What is said of a corpus: null, assumptions and limits."""
 
 from __future__ import annotations
-
-from llm_audit.results import Discovery
 
 NULL = "Of every document by itself: the text was written like the human texts of the population {}."
 
@@ -26,26 +24,3 @@ LIMITS = (
     "is judged alone.",
     "No decision about a person should rest on this report alone.",
 )
-
-
-def summary(found: Discovery) -> str:
-    """The outcome, and where the population's size forbids one, that."""
-    if not found.tests:
-        return "No document could be judged."
-    texts = "text was" if found.tests == 1 else "different texts were"
-    tested = f"{found.tests:,} {texts} tested"
-    if found.found:
-        return f"{tested}; {found.found:,} are unlike human writing, at a false discovery rate of {found.alpha:g}."
-    if found.fewest is None:
-        return (
-            f"{tested}, and nothing could be found: among {found.tests:,} tests the smallest p-values of this population, from "
-            f"{found.floor:.2g} on, are too large for a false discovery rate of {found.alpha:g}. Use a larger population."
-        )
-    none = f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}."
-    if found.possible < found.tests:
-        return (
-            f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "
-            f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below {found.floor:.2g}; "
-            f"{found.at_floor:,} reached their smallest. A larger population or a smaller corpus would help."
-        )
-    return none

@@ -6,7 +6,8 @@ The input side of `llm-audit detect`. Knows nothing of tokens, models and statis
 from __future__ import annotations
 
 from llm_audit.text.decode import Unreadable
-from llm_audit.text.fingerprint import beginning, fingerprints
+from llm_audit.text.directives import Directive, Malformed
+from llm_audit.text.fingerprint import beginning, fingerprints, text_digest
 from llm_audit.text.inputs import read_all
 from llm_audit.text.language import Language, identify, why_not_prose
 from llm_audit.text.marks import Wrapper, find_marks, without_marks
@@ -19,7 +20,9 @@ from llm_audit.text.views import View, normalise
 __all__ = [
     "PLAIN",
     "RECORDS",
+    "Directive",
     "Language",
+    "Malformed",
     "Map",
     "Place",
     "RawText",
@@ -38,6 +41,7 @@ __all__ = [
     "read_all",
     "read_document",
     "read_records",
+    "text_digest",
     "why_not_prose",
     "without_marks",
 ]

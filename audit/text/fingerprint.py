@@ -26,3 +26,8 @@ def fingerprints(texts: Iterable[str], names: Iterable[str] = ()) -> NDArray[np.
     keys = {f"text {beginning(text)}" for text in texts} | {f"name {name}" for name in names}
     found = [int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") for key in keys]
     return np.unique(np.array(found, dtype=np.uint64))
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text with white space evened out: the same for copies, however they are wrapped or indented."""
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()

@@ -10,12 +10,14 @@ import hashlib
 import os
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from llm_audit.text.child import extract
 from llm_audit.text.decode import Decoded, Unreadable, decode
+from llm_audit.text.directives import KINDS as SAY_OF_THEMSELVES
+from llm_audit.text.directives import Directive, take_out
 from llm_audit.text.places import Place
 from llm_audit.text.sources import Source
 
@@ -37,6 +39,7 @@ class RawText:
         size: bytes that `sha256` is of.
         places: where its stretches stand in the document; none: its lines are the places.
         notes: what was left out, as sentences.
+        directives: what the text says of itself; only where that was asked for, and then it is no longer part of the text.
     """
 
     name: str
@@ -46,6 +49,7 @@ class RawText:
     size: int
     places: tuple[Place, ...] = ()
     notes: tuple[str, ...] = ()
+    directives: tuple[Directive, ...] = ()
 
 
 def read(source: Source) -> RawText:
@@ -58,21 +62,29 @@ def read(source: Source) -> RawText:
     return _plain(source.name, data, decode(data))
 
 
-def read_document(source: Source, *, strip_markdown: bool = True) -> RawText:
+def read_document(source: Source, *, strip_markdown: bool = True, directives: bool = False) -> RawText:
     """Read one document of any format: as `read`, but Word, PDF, HTML and Markdown give their text without the markup.
 
+    `directives`: take out the lines in which a text says what does not count for it, and keep what they say.
+
     Raises:
+        Malformed: such a line cannot be obeyed.
         Unreadable: also if it is damaged, encrypted, has no text, or is made to exhaust who reads it.
     """
     data = read_bytes(source)
     kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), source.kind)
+    said: tuple[Directive, ...] = ()
+    if kind in SAY_OF_THEMSELVES:
+        decoded = decode(data)
+        if directives:
+            text, said = take_out(source.name, decoded.text, kind)
+            decoded = replace(decoded, text=text)
     if kind == "text" or (kind == "markdown" and not strip_markdown):
-        return _plain(source.name, data, decode(data))
+        return replace(_plain(source.name, data, decoded), directives=said)
     if not data.strip():
         raise _empty(source.name)
     encoding, content = kind, data
     if kind in _MARKUP:
-        decoded = decode(data)
         encoding, content = f"{kind}, {decoded.encoding}", decoded.text.encode()
     found = extract(kind, source.name, content)
     return RawText(
@@ -83,6 +95,7 @@ def read_document(source: Source, *, strip_markdown: bool = True) -> RawText:
         size=len(data),
         places=tuple(Place(*place) for place in found["places"]),
         notes=tuple(found["notes"]),
+        directives=said,
     )
 
 

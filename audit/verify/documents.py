@@ -36,7 +36,7 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
         whole, own = combined and combined.evidence, result.evidence
         if isinstance(whole, Conformal) and isinstance(own, Conformal) and own.rules and own.rules[0] in whole.rules:
             ledger.same(f"{at}.evidence", own, alone(whole, whole.rules.index(own.rules[0])))
-    if combined is not None and not found.attributions:
+    if combined is not None and not found.attributions and found.gate is None:
         ledger.same(f"{path}.verdict", found.verdict, combined.verdict)
         ledger.same(f"{path}.summary", found.summary, summarised(found.model_copy(update={"summary": combined.reason})))
     human = combined.p_value if combined else None

@@ -14,6 +14,7 @@ from llm_audit.results import Report
 from llm_audit.results.canonical import content_digest
 from llm_audit.verify import files
 from llm_audit.verify.documents import document
+from llm_audit.verify.gate import gate
 from llm_audit.verify.ledger import Ledger, Mismatch
 from llm_audit.verify.membership import membership
 from llm_audit.verify.substitution import substitution
@@ -86,6 +87,8 @@ def _recompute(report: Report, folder: Path, ledger: Ledger) -> None:
     manifest, find = report.manifest, files.finder(ledger)
     for number, one in enumerate(report.documents):
         document(f"documents[{number}]", one, manifest, ledger, find)
+    if report.gate is not None:
+        gate(report, report.gate, ledger)
     if report.membership is not None:
         membership("membership", report.membership, manifest.alpha, ledger)
     if report.substitution is not None:

@@ -101,7 +101,7 @@ def check_sarif(data: bytes, plain: bytes, report: Report) -> None:
     """It obeys the OASIS schema, has no link, and every path leads into the project."""
     text = data.decode("utf-8")
     log = json.loads(text)
-    _schema("sarif-2.1.0.json").validate(log)
+    schema("sarif-2.1.0.json").validate(log)
     assert terminal_safe(text) == text
     assert not any("](" in message for message in _messages(log))
     for artifact in log["runs"][0]["artifacts"]:
@@ -125,7 +125,7 @@ def _messages(value: Any) -> Iterator[str]:
 def check_gitlab(data: bytes, plain: bytes, report: Report) -> None:
     """It obeys GitLab's schema, and no issue hides another."""
     issues = json.loads(data)
-    _schema("gitlab-code-quality.json").validate(issues)
+    schema("gitlab-code-quality.json").validate(issues)
     assert terminal_safe(data.decode("utf-8")) == data.decode("utf-8")
     assert len({issue["fingerprint"] for issue in issues}) == len(issues) == len(json.loads(plain))
 
@@ -181,7 +181,7 @@ CHECKS: dict[str, Callable[[bytes, bytes, Report], None]] = {
 
 
 @cache
-def _schema(name: str) -> jsonschema.Draft4Validator:
+def schema(name: str) -> jsonschema.Draft4Validator:
     return jsonschema.Draft4Validator(json.loads((SCHEMAS / name).read_text()))
 
 

@@ -12,15 +12,20 @@ import numpy as np
 from llm_audit.results import (
     Attribution,
     Authorship,
+    BaselineUse,
     Cost,
     Coverage,
+    Discovery,
     Document,
     Draws,
     Effect,
     Fact,
     FailedRequest,
+    Failure,
     Feature,
     Gate,
+    Gated,
+    GateOutcome,
     Histogram,
     Interval,
     Manifest,
@@ -39,6 +44,7 @@ from llm_audit.results import (
     Span,
     Statistic,
     Substitution,
+    Suppression,
     Tokens,
     Trace,
     Verdict,
@@ -884,3 +890,66 @@ def consistent_report() -> Report:
 
 def not_measured_report() -> Report:
     return substitution_report(not_measured())
+
+
+def suppression(**more: Any) -> Suppression:
+    fields = {"kind": "inline", "rule": "AUD100", "reason": "Licence text, quoted", "line": 3, "state": "applied"}
+    return Suppression.model_validate(fields | more)
+
+
+def gated(document: Document, *suppressions: Suppression, fails: bool = False, q: float | None = None) -> Document:
+    fail_on = (Verdict.FINDING, Verdict.ERROR)
+    code = "AUD000" if document.verdict is Verdict.ERROR else "AUD100"
+    return document.model_copy(
+        update={
+            "gate": Gated(
+                text_digest=document.sha256,
+                q_value=q,
+                fail_on=fail_on,
+                suppressions=suppressions,
+                failures=(Failure(rule=code, verdict=document.verdict),) if fails else (),
+            )
+        }
+    )
+
+
+def gate_report() -> Report:
+    """Of a gate: one text that fails, one that says why it does not, one in the baseline, and others."""
+    known = suppression(kind="baseline", reason="old/essay.txt", line=None)
+    odd = passing("essays/odd.txt")
+    tampered = detector("AUD902", "Invisible characters", Statistic(name="x", value=9.0, unit=""), 0.5, Verdict.FINDING)
+    tampered = tampered.model_copy(update={"p_value": None, "p_floor": None, "population": None, "histogram": None})
+    documents = (
+        gated(finding("essays/new.txt"), suppression(state="expired", until="2025-01-31"), fails=True, q=0.002),
+        gated(finding("essays/quoted.txt"), suppression(until="2027-06-30")),
+        gated(finding("essays/moved.txt"), known),
+        gated(odd.model_copy(update={"results": (*odd.results, tampered)}), suppression(rule="AUD902"), q=0.6),
+        gated(passing(), suppression(state="unused"), q=0.6),
+        gated(not_assessable()),
+        gated(unreadable(), fails=True),
+    )
+    made = report(*documents)
+    outcome = GateOutcome(
+        summary="Failed: 2 of 7 texts.",
+        failed=2,
+        suppressed=2,
+        baselined=1,
+        discovery=Discovery(
+            alpha=0.01,
+            tests=3,
+            found=1,
+            floor=0.0005,
+            at_floor=1,
+            possible=3,
+            fewest=1,
+            low=1,
+            low_by_chance=0.03,
+            histogram=(1, *19 * (0,)),
+        ),
+        day="2025-11-21",
+        inline_suppressions=True,
+        baseline=BaselineUse(name="baseline.json", sha256="0" * 64, entries=4, unseen=3),
+        changed_since="main",
+        left_out=2,
+    )
+    return made.model_copy(update={"question": "May these texts pass?", "gate": outcome})

@@ -238,6 +238,7 @@ WORLDS: dict[str, Callable[[], Report]] = {
     "membership, ordered": lambda: factory.membership_report(factory.ordered().model_copy(update={"seed": "5"})),
     "membership, shifted": lambda: factory.membership_report(with_control(factory.shifted(texts=4))),
     "substitution": lambda: factory.substitution_report(factory.inconsistent(requests=12)),
+    "gate": factory.gate_report,
     "evidence": evidenced.report,
 }
 """Small reports, and yet with every field that takes text filled somewhere."""

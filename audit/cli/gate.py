@@ -1,0 +1,171 @@
+"""`llm-audit gate`: whether texts may pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llm_audit.cli import COMMANDS
+from llm_audit.cli.options import (
+    check_outputs,
+    classifier_option,
+    fraction_bar,
+    input_options,
+    own_detectors,
+    publish,
+    report_options,
+    scoring_options,
+    scoring_session,
+    show_warnings_as_sentences,
+)
+from llm_audit.terminal import one_line
+
+if TYPE_CHECKING:
+    from llm_audit.gate import Baseline
+    from llm_audit.results import Document, Manifest
+    from llm_audit.text import Source
+
+HELP = (
+    COMMANDS["gate"]
+    + """
+
+    PATHS: files, folders, patterns, or '-' for standard input; of them, those that the policy covers. With --changed-since they
+    can be left out: then everything below the policy's folder that changed is judged.
+
+    Exit code: 0 all passed, 1 findings, 2 something could not be read, 3 something else that the policy counts as a failure.
+    """
+)
+
+
+@click.command(help=HELP, short_help=COMMANDS["gate"])
+@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
+              help="False discovery rate: the expected share of mistakes among the findings of a run.")  # fmt: skip
+@click.option("--population", default=None, metavar="NAME", help="Human texts to compare with.")
+@click.option("--detector", "detectors", multiple=True, metavar="NAME", help="Run only this detector; repeatable.")
+@click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Known findings, which fail nothing.")
+@click.option("--update-baseline", is_flag=True, help="Write all findings of this run into the baseline.")
+@click.option("--changed-since", metavar="REV", help="Judge only what differs from where HEAD left this revision (git).")
+@input_options
+@report_options
+@classifier_option
+@scoring_options
+def command(
+    paths: tuple[str, ...],
+    outputs: tuple[str, ...],
+    format_: str,
+    alpha: float,
+    population: str | None,
+    detectors: tuple[str, ...],
+    baseline: Path | None,
+    update_baseline: bool,
+    changed_since: str | None,
+    no_text: bool,
+    text_field: str,
+    strict: bool,
+    classifier: str | None,
+    model: str | None,
+    reference: str | None,
+    device: str,
+    offline: bool,
+    no_cache: bool,
+) -> int:
+    """Run the command; the docstring for users is in `COMMANDS`."""
+    show_warnings_as_sentences()
+    from llm_audit import gate, plan
+    from llm_audit.cli.policy import in_force
+    from llm_audit.detectors import find, known_to
+    from llm_audit.manifest import collect, now
+    from llm_audit.populations import DEFAULT_POPULATION, load
+    from llm_audit.results import Report
+
+    if not paths and changed_since is None:
+        raise click.UsageError("Name files or folders, or give --changed-since REV.")
+    if update_baseline and (baseline is None or changed_since is not None):
+        raise click.UsageError(
+            "--update-baseline goes with --baseline FILE, and not with --changed-since: it writes all of it."
+        )
+    check_outputs(outputs, format_)
+    own = own_detectors(classifier)
+    if detectors:
+        find(detectors, own)  # an unknown name must not cost a download
+    policy = in_force()
+    known = _known(baseline, update_baseline)
+    found = _sources(paths or (str(policy.root),), changed_since)
+    asked, left_out = gate.covered(found, policy)
+    inputs = gate.read(asked, text_field, strict)
+
+    def judged() -> tuple[list[Document], Manifest]:
+        """What needs a model is done only if there is a text."""
+        if not inputs:
+            return [], collect(None, alpha=alpha, rules=())
+        human = load(population or DEFAULT_POPULATION)
+        with scoring_session(model, reference, device, offline, no_cache) as session:
+            plan.check_comparable(session, human)
+            weights = human.datasheet.weights
+            chosen = known_to(human.scores, detectors, own=own, model=session.model.digest, weights=weights)
+            settings = plan.Settings(alpha=alpha, detectors=chosen, population=human, keep_text=not no_text)
+            rules = [each.rule for each in chosen]
+            manifest = collect(session, alpha=alpha, rules=rules, population=human, used=chosen)
+            with fraction_bar("Scoring") as progress:
+                return gate.judge(inputs, session, settings, progress), manifest
+
+    documents, manifest = judged()
+    terms = gate.Terms(
+        alpha=alpha,
+        day=now()[:10],
+        inline_suppressions=policy.policy.inline_suppressions,
+        changed_since=changed_since,
+        left_out=left_out,
+    )
+    if baseline and update_baseline:
+        known = _renewed(baseline, known, gate.settle(documents, terms)[0])
+    if baseline:
+        terms = replace(terms, baseline=known.use(one_line(str(baseline))))
+        documents = known.applied(documents)
+    settled, outcome = gate.settle(documents, terms)
+    report = Report(
+        question=gate.QUESTION,
+        manifest=manifest,
+        coverage=plan.coverage(settled),
+        documents=settled,
+        gate=outcome,
+        limits=gate.LIMITS,
+    )
+    return publish(report, outputs, format_, strict)
+
+
+def _known(path: Path | None, update: bool) -> Baseline:
+    """The baseline; an empty one if there is none, or none yet."""
+    from llm_audit.gate import Baseline, read_baseline
+
+    return read_baseline(path) if path and not (update and not path.exists()) else Baseline()
+
+
+def _renewed(path: Path, before: Baseline, documents: Sequence[Document]) -> Baseline:
+    """Write the baseline, and say what became of it."""
+    from llm_audit.gate import renewed
+    from llm_audit.reports.write import write
+
+    after = renewed(documents)
+    write(path, after.render())
+    added, removed = before.difference(after)
+    click.echo(f"{one_line(str(path))}: {len(after.entries):,} findings; {added:,} added, {removed:,} removed.", err=True)
+    return after
+
+
+def _sources(paths: Sequence[str], changed_since: str | None) -> list[Source]:
+    """The inputs behind the paths; of those that are there, only what changed."""
+    from llm_audit.gate import changed_files
+    from llm_audit.text import discover
+
+    sources = discover(paths)
+    if changed_since is None:
+        return sources
+    changed = {file.resolve() for file in changed_files(changed_since, Path.cwd())}
+    # What is not there is a mistake in the command, and is reported; a folder stands here if there is no text in it.
+    return [each for each in sources if each.path is None or not each.path.exists() or each.path.resolve() in changed]

@@ -1,0 +1,91 @@
+"""The policy on the command line: the defaults that options take from it, and the digest of what was in force."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from llm_audit.policy import Loaded
+
+CONFIG, ISOLATED, POLICY = "llm_audit.config", "llm_audit.isolated", "llm_audit.policy"
+
+
+class PolicyDefaults(Mapping[str, Any]):
+    """What the policy file sets of some options, as a default map of click.
+
+    The file is read when click first asks, which it does about every option that was not given, --help among them: no command
+    starts under a policy that is wrong, and help needs none.
+
+    Args:
+        settings: of the policy, and names of the command's parameters.
+    """
+
+    def __init__(self, *settings: str) -> None:
+        self.settings = settings
+
+    def __getitem__(self, name: str) -> Any:
+        if click.get_current_context().resilient_parsing:  # help is shown, or a shell completes
+            raise KeyError(name)
+        loaded = chosen()
+        if name not in self.settings or name not in loaded.policy.model_fields_set:
+            raise KeyError(name)
+        value = getattr(loaded.policy, name)
+        return _anchored(value, loaded.root) if name in ("model", "classifier") else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.settings)
+
+    def __len__(self) -> int:
+        return len(self.settings)
+
+
+def _all(names: str, defaults: PolicyDefaults) -> dict[str, PolicyDefaults]:
+    return dict.fromkeys(names.split(), defaults)
+
+
+_LEVEL = PolicyDefaults("alpha")  # what these commands call a model is what they audit, not what scores texts
+_TEXTS = PolicyDefaults("alpha", "population", "model", "classifier", "text_field", "detectors")
+DEFAULTS: Mapping[str, Any] = {
+    "attribute": PolicyDefaults("alpha", "text_field"),
+    **_all("detect gate scan", _TEXTS),
+    "membership": {"score": _LEVEL, "test": _all("canary dataset identifier order paired", _LEVEL)},
+    "substitution": _all("audit plan watch", _LEVEL),
+}
+"""Command -> what it takes from the policy. The others build something, or show what was stored."""
+
+
+def chosen() -> Loaded:
+    """The policy that the working directory or --config gives, without the other options. Raises AuditError if it is wrong."""
+    meta = click.get_current_context().meta
+    if POLICY not in meta:
+        from llm_audit.policy import load
+
+        meta[POLICY] = load(meta.get(CONFIG), isolated=meta.get(ISOLATED, False))
+    loaded: Loaded = meta[POLICY]
+    return loaded
+
+
+def in_force() -> Loaded:
+    """The same with the options of the running command, which win."""
+    context = click.get_current_context()
+    settings: tuple[str, ...] = context.default_map.settings if isinstance(context.default_map, PolicyDefaults) else ()
+    given = (name for name in settings if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+    return chosen().override({name: context.params[name] for name in given})
+
+
+def digest_in_force() -> str | None:
+    """Of the policy that the running command took its settings from; None: it takes none, or there is no file."""
+    if not isinstance(click.get_current_context().default_map, PolicyDefaults) or chosen().file is None:
+        return None
+    return in_force().policy.digest()
+
+
+def _anchored(name: str | None, root: Path) -> str | None:
+    """A path that the policy names, from its own folder, as one from here; any other name as it is."""
+    return os.path.relpath(root / name) if name and (root / name).exists() else name

@@ -1,0 +1,144 @@
+"""Find and read the file that holds the policy. Knows nothing of what the settings mean."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from llm_audit.errors import AuditError
+
+OWN, SHARED = "llm-audit.toml", "pyproject.toml"
+LARGEST = 1_000_000
+"""Bytes of a policy file."""
+
+_PROBE = "llm-audit-probe"
+_LARGEST_SEARCHED, _TRIES = 100_000, 50
+"""Characters of a file in which lines are looked for, and lines that are tried: it must not take seconds."""
+
+
+@dataclass(frozen=True)
+class PolicyFile:
+    """A file that holds a policy.
+
+    Attributes:
+        path: of the file.
+        text: what it says.
+        settings: of the policy, as TOML has them.
+    """
+
+    path: Path
+    text: str
+    settings: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The file as it is named from the working directory."""
+        return _name(self.path)
+
+    @property
+    def table(self) -> str:
+        """The table of the settings, for sentences; empty where the whole file is theirs."""
+        return "[tool.llm-audit]" if self.path.name == SHARED else ""
+
+    def line(self, key: str, override: int | None = None) -> int | None:
+        """The line in which a setting stands; None where a search cannot tell for sure, as within an inline table.
+
+        tomllib keeps no lines. A line counts if all before it is whole TOML, to which one more key would add a setting.
+
+        Args:
+            key: of the setting.
+            override: which of the overrides it stands in, from 0; None: in none.
+        """
+        if len(self.text) > _LARGEST_SEARCHED:
+            return None
+        for match in islice(re.finditer(rf"""^[ \t]*(["']?){re.escape(key)}\1[ \t]*=""", self.text, re.M), _TRIES):
+            before = self.text[: match.start()]
+            try:
+                table = _settings(tomllib.loads(f"{before}{_PROBE} = 0"), self.path)
+                if _PROBE in (table if override is None else table["overrides"][override]):
+                    return before.count("\n") + 1
+            except (ValueError, RecursionError, LookupError, TypeError):  # no whole TOML, or nothing of ours yet
+                continue
+        return None
+
+
+def find(start: Path) -> PolicyFile | None:
+    """The policy of a folder: in it or in the nearest folder above, up to the root of the repository.
+
+    Raises:
+        AuditError: a file that may hold it cannot be read, or two of the same folder hold one.
+    """
+    for folder in (start, *start.parents):
+        # A link to nowhere was meant to be a policy.
+        own, shared = (_read(path) if path.exists() or path.is_symlink() else None for path in (folder / OWN, folder / SHARED))
+        if own and shared:
+            raise AuditError(
+                f"{own.name} and {shared.name} both hold a policy; keep {OWN}, and take [tool.llm-audit] out of the other."
+            )
+        if found := own or shared:
+            return found
+        if (folder / ".git").exists():
+            break
+    return None
+
+
+def read(path: Path) -> PolicyFile:
+    """The policy in a file of any name; of a pyproject.toml, its table [tool.llm-audit]. Raises AuditError."""
+    if found := _read(path):
+        return found
+    raise AuditError(f"{_name(path)} has no table [tool.llm-audit]; add it, or name another file.")
+
+
+def _read(path: Path) -> PolicyFile | None:
+    """None if it is a pyproject.toml that says nothing of us."""
+    text = _text(path)
+    try:
+        settings = _settings(tomllib.loads(text), path)
+    except RecursionError:
+        raise AuditError(f"{_name(path)} is nested too deeply for a policy; write it flat.") from None
+    except ValueError as error:  # numbers that are too long to read are no TOMLDecodeError
+        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "a number is too long"
+        raise AuditError(f"{_name(path)} is not valid TOML: {reason}.") from error
+    if settings is not None and not isinstance(settings, dict):
+        raise AuditError(f"{_name(path)}: tool.llm-audit must be a table; write [tool.llm-audit], and the settings below.")
+    return None if settings is None else PolicyFile(path, text, settings)
+
+
+def _settings(content: Mapping[str, Any], path: Path) -> Any:
+    if path.name != SHARED:
+        return content
+    tool = content.get("tool")
+    return tool.get("llm-audit") if isinstance(tool, dict) else None
+
+
+def _name(path: Path) -> str:
+    path, here = path.absolute(), Path.cwd()
+    return os.path.relpath(path) if path.is_relative_to(here) or here.is_relative_to(path.parent) else str(path)
+
+
+def _text(path: Path) -> str:
+    try:
+        kind = path.stat()
+        if not stat.S_ISREG(kind.st_mode):
+            raise AuditError(
+                f"The policy {_name(path)} is {'a folder' if stat.S_ISDIR(kind.st_mode) else 'no file'}; name a TOML file."
+            )
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise AuditError(f"Cannot read the policy {_name(path)}: {(error.strerror or str(error)).lower()}.") from error
+    except ValueError:  # a NUL in the name
+        raise AuditError(f"There is no file {_name(path)}.") from None
+    if len(data) > LARGEST:
+        raise AuditError(f"{_name(path)} is larger than {LARGEST:,} bytes, too large for a policy.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AuditError(f"{_name(path)} is not UTF-8 text; save it as UTF-8.") from error

@@ -1,0 +1,138 @@
+"""From a file, or from none, to the policy in force, with the origin of each value; and every mistake in one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from llm_audit.errors import AuditError
+from llm_audit.policy.file import PolicyFile, find, read
+from llm_audit.policy.model import Outcome, Override, Policy, Rules, closest, quoted
+
+TESTED_BY = ("alpha", "population", "model", "classifier", "detectors")
+"""What tells documents apart from the population: the same for all of them."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The policy in force.
+
+    Attributes:
+        policy: file, command line and defaults merged.
+        root: folder that its patterns and its relative paths start from.
+        file: where it was found; None: no file.
+        from_command_line: settings that the command line decided.
+    """
+
+    policy: Policy
+    root: Path
+    file: PolicyFile | None = None
+    from_command_line: frozenset[str] = frozenset()
+
+    def for_path(self, path: Path) -> Rules:
+        """What holds for a document, named as on the command line. No pattern fits a path outside the policy's folder."""
+        return self.policy.for_path(self._inside(path))
+
+    def covers(self, path: Path) -> bool:
+        """Whether a document, named as on the command line, is to be judged."""
+        return self.policy.covers(self._inside(path))
+
+    def override(self, settings: Mapping[str, Any]) -> Loaded:
+        """With settings of the command line, which win. They are taken as checked."""
+        policy = self.policy.model_copy(update=dict(settings))
+        return replace(self, policy=policy, from_command_line=self.from_command_line | settings.keys())
+
+    def origin(self, setting: str, override: int | None = None) -> str:
+        """Where the value of a setting, in Python's spelling, comes from.
+
+        `override`: in which of the overrides it stands, from 0; None: in none.
+        """
+        if setting in self.from_command_line:
+            return "command line"
+        if self.file is None or (override is None and setting not in self.policy.model_fields_set):
+            return "default"
+        line = self.file.line(_key(setting), override)
+        return f"{self.file.name}:{line}" if line else f"{self.file.name} {self.file.table}".rstrip()
+
+    def _inside(self, path: Path) -> Path | None:
+        """The path from the policy's folder; None if it is elsewhere."""
+        named, root = (Path(os.path.normpath(each.absolute())) for each in (path, self.root))
+        if not named.is_relative_to(root):  # one of them may be named by way of a symbolic link
+            named, root = named.resolve(), root.resolve()
+        return named.relative_to(root) if named.is_relative_to(root) else None
+
+
+def load(config: Path | None = None, *, isolated: bool = False) -> Loaded:
+    """The policy of the working directory.
+
+    Args:
+        config: the file that holds it; None: it is looked for, see `find`.
+        isolated: no file at all.
+
+    Raises:
+        AuditError: it cannot be read, or something in it is wrong.
+    """
+    here = Path.cwd()
+    file = None if isolated else read(config) if config else find(here)
+    return Loaded(parse(file), file.path.absolute().parent, file) if file else Loaded(Policy(), here)
+
+
+def parse(file: PolicyFile) -> Policy:
+    """The policy that a file holds. Raises AuditError."""
+    try:
+        return Policy.model_validate(file.settings, by_alias=True, by_name=False)
+    except ValidationError as error:
+        # An unknown key is often the cause of what else is wrong.
+        first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+        raise AuditError(_sentence(file, first)) from error
+
+
+def _sentence(file: PolicyFile, error: Any) -> str:
+    """One of pydantic's errors."""
+    loc, kind = error["loc"], error["type"]
+    override = loc[1] if loc[0] == "overrides" and len(loc) > 1 else None
+    model: type[Policy | Override] = Policy if override is None else Override
+    loc = loc if override is None else loc[2:]
+    line = file.line(str(loc[0]), override) if loc else None
+    where = f"{file.name}, line {line}" if line else file.name
+    if override is not None and not line:
+        where = f"{where}, overrides number {override + 1}"
+    if not loc:
+        return f"{where}: it must be a table; write [[{'tool.llm-audit.' if file.table else ''}overrides]]."
+    key = str(loc[0])
+    if kind == "extra_forbidden":
+        if override is not None and key in _keys(Policy):
+            why = ", since their false discovery rate is one statement" if key in TESTED_BY else ""
+            return f"{where}: {key} is the same for all documents{why}; take it out of the overrides."
+        table = "overrides have no setting" if override is not None else f"{file.table or 'the policy'} has no setting"
+        return f"{where}: {table} {quoted(key)}{closest(key, _keys(model))}"
+    if kind == "missing":
+        return f"{where}: '{key}' is missing; say which paths it is for."
+    if kind == "value_error":
+        return f"{where}: {key}: {error['ctx']['error']}"
+    must_be = next(field.description for name, field in model.model_fields.items() if _key(name) == key)
+    if kind == "literal_error" and isinstance(word := error["input"], str):
+        return f"{where}: {key} must be {must_be}, not {quoted(word)}{closest(word, get_args(Outcome))}"
+    held = f"it holds {_told(error['input'])}" if len(loc) > 1 else f"not {_told(error['input'])}"
+    return f"{where}: {key} must be {must_be}{';' if len(loc) > 1 else ','} {held}."
+
+
+def _told(value: Any) -> str:
+    """A value of TOML in a sentence."""
+    if isinstance(value, (dict, list, tuple)):
+        return "a table" if isinstance(value, dict) else "a list" if value else "an empty list"
+    return quoted(value) if isinstance(value, str) else json.dumps(value, default=str)[:40]
+
+
+def _key(setting: str) -> str:
+    return setting.replace("_", "-")
+
+
+def _keys(model: type[Policy | Override]) -> tuple[str, ...]:
+    return tuple(map(_key, model.model_fields))

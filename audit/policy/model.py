@@ -1,0 +1,199 @@
+"""What a policy can say, and what it says of one document. Knows nothing of files: paths are relative to the policy's folder.
+
+In TOML the settings are written in kebab-case. Settings that only the documents' verdicts depend on can differ by path; the
+level and the population cannot, since the false discovery rate is one statement about all documents together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from difflib import get_close_matches
+from functools import cache
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pathspec import GitIgnoreSpec
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+
+from llm_audit.results import Model
+
+DOCUMENT_RULES = ("AUD100", "AUD901", "AUD902", "AUD903")
+"""Rules that decide about a document: all detectors together, and each kind of tampering. Plugins may add AUD9nn."""
+
+_LONGEST = 40
+"""Characters of a word that a sentence repeats."""
+
+Outcome = Literal["finding", "error", "inconclusive", "not_assessable"]
+
+
+class Rules(NamedTuple):
+    """What the policy says of one document.
+
+    Attributes:
+        select, ignore: codes of rules or their beginnings; see `counts`.
+        minimum_tokens: a text with fewer is not assessable; None: the detectors' own minimum.
+        fail_on: what makes the document fail.
+    """
+
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    minimum_tokens: int | None
+    fail_on: tuple[Outcome, ...]
+
+    def counts(self, code: str) -> bool:
+        """Whether a rule's finding is one here: it is selected and not ignored."""
+        return code.startswith(self.select) and not code.startswith(self.ignore)
+
+
+def quoted(word: str) -> str:
+    """A word of the user's in a sentence: short, and in plain ASCII, so that look-alike letters are seen."""
+    return ascii(word[:_LONGEST]) + ("..." if len(word) > _LONGEST else "")
+
+
+def closest(word: str, known: tuple[str, ...]) -> str:
+    """`; did you mean 'x'?` or, if nothing is close, a full stop."""
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else "."
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in patterns:
+        try:
+            (compiled,) = GitIgnoreSpec.from_lines([pattern], backend="simple").patterns
+        except ValueError:
+            raise ValueError(f"{quoted(pattern)} is no pattern of gitignore.") from None
+        if compiled.include is None:
+            raise ValueError(f"{quoted(pattern)} matches nothing: it is empty or a comment.")
+    return patterns
+
+
+def _rules(entries: tuple[str, ...]) -> tuple[str, ...]:
+    for entry in entries:
+        if not _names(entry, DOCUMENT_RULES):
+            # Importing plugins takes time, and is only needed to tell their rules from mistakes.
+            from llm_audit.detectors.integrity.base import find_rules
+
+            known = tuple(sorted({*DOCUMENT_RULES, *(rule.rule for rule in find_rules())}))
+            if not _names(entry, known):
+                raise ValueError(f"{quoted(entry)} is no rule that decides about a document{closest(entry.upper(), known)}")
+    return entries
+
+
+def _names(entry: str, known: tuple[str, ...]) -> bool:
+    return len(entry) >= len("AUD") and any(code.startswith(entry) for code in known)
+
+
+def _detectors(names: tuple[str, ...]) -> tuple[str, ...]:
+    if names:
+        from llm_audit.detectors import available
+
+        known = tuple(announced.name for announced in available())
+        for name in names:
+            if name not in known:
+                raise ValueError(f"no detector is called {quoted(name)}{closest(name, known)}")
+    return names
+
+
+def _enough(tokens: int) -> int:
+    from llm_audit.populations import MINIMUM_TOKENS
+
+    if tokens < MINIMUM_TOKENS:
+        raise ValueError(f"with fewer than {MINIMUM_TOKENS} tokens no detector can tell people and machines apart.")
+    return tokens
+
+
+Listed = BeforeValidator(_tuple)
+Name = Annotated[str, Field(min_length=1)]
+Patterns = Annotated[tuple[Name, ...], Listed, AfterValidator(_patterns)]
+Codes = Annotated[tuple[Name, ...], Listed, AfterValidator(_rules)]
+Outcomes = Annotated[tuple[Outcome, ...], Listed]
+Tokens = Annotated[int, AfterValidator(_enough)]
+
+CODES, TOKENS = "a list of codes such as 'AUD901' or beginnings such as 'AUD9'", "a whole number of tokens"
+OUTCOMES = "a list of 'finding', 'error', 'inconclusive' and 'not_assessable'"
+PATTERNS = "a list of gitignore patterns, relative to the folder of the policy"
+
+
+class _Settings(Model):
+    """A table of the policy. Descriptions say what a value must be, for the errors."""
+
+    model_config = ConfigDict(strict=True, alias_generator=lambda name: name.replace("_", "-"), validate_by_name=True)
+
+
+class Override(_Settings):
+    """Settings that differ for some paths; None: as everywhere."""
+
+    paths: Patterns = Field(min_length=1, description=PATTERNS)
+    select: Codes | None = Field(default=None, description=CODES)
+    ignore: Codes | None = Field(default=None, description=CODES)
+    minimum_tokens: Tokens | None = Field(default=None, description=TOKENS)
+    fail_on: Outcomes | None = Field(default=None, description=OUTCOMES)
+
+
+class Policy(_Settings):
+    """How texts are judged, in which of them, and what counts as a failure.
+
+    Attributes:
+        alpha: level: for one text of its p-value, for many texts of their false discovery rate.
+        population: human texts to compare with; None: those that ship.
+        model: that scores the texts; None: the embedded one.
+        classifier: a trained one in the place of the one that ships.
+        text_field: where JSON lines, CSV and Parquet files hold their texts.
+        minimum_tokens: a text with fewer is not assessable; None: the detectors' own minimum.
+        detectors: the only ones to run; none: all.
+        select, ignore: rules that count, see `Rules.counts`.
+        fail_on: what makes a document fail.
+        inline_suppressions: whether a text may say of itself that a rule does not count.
+        include, exclude: documents to judge, as gitignore patterns; no `include`: all that are not excluded.
+        overrides: settings that differ by path; of those that fit a path, the last one that has a setting decides.
+    """
+
+    alpha: float = Field(default=0.01, gt=0, lt=1, description="a number above 0 and below 1")
+    population: Name | None = Field(default=None, description="the name of a population")
+    model: Name | None = Field(default=None, description="a folder, or a hub id with revision, org/name@commit")
+    classifier: Name | None = Field(default=None, description="the name or the file of a classifier")
+    text_field: Name = Field(default="text", description="the name of a field")
+    minimum_tokens: Tokens | None = Field(default=None, description=TOKENS)
+    detectors: Annotated[tuple[Name, ...], Listed, AfterValidator(_detectors)] = Field(
+        default=(), description="a list of names, see `llm-audit plugins list`"
+    )
+    select: Codes = Field(default=DOCUMENT_RULES, description=CODES)
+    ignore: Codes = Field(default=(), description=CODES)
+    fail_on: Outcomes = Field(default=("finding", "error"), description=OUTCOMES)
+    inline_suppressions: bool = Field(default=True, description="true or false")
+    include: Patterns = Field(default=(), description=PATTERNS)
+    exclude: Patterns = Field(default=(), description=PATTERNS)
+    overrides: Annotated[tuple[Override, ...], Listed] = Field(default=(), description="tables, [[overrides]]")
+
+    def for_path(self, path: PurePath | str | None) -> Rules:
+        """What holds for the document at a path, relative to the policy's folder; None: outside, where no pattern fits."""
+        settings: dict[str, Any] = {name: getattr(self, name) for name in Rules._fields}
+        for override in self.overrides:
+            if _match(override.paths, path):
+                settings |= {name: value for name in Rules._fields if (value := getattr(override, name)) is not None}
+        return Rules(**settings)
+
+    def covers(self, path: PurePath | str | None) -> bool:
+        """Whether the document at a path, relative to the policy's folder, is to be judged; None: outside."""
+        return (not self.include or _match(self.include, path)) and not _match(self.exclude, path)
+
+    def digest(self) -> str:
+        """SHA-256 of all settings, defaults included: JSON, names sorted, without white space, plain ASCII."""
+        text = json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _match(patterns: tuple[str, ...], path: PurePath | str | None) -> bool:
+    """Whether gitignore patterns, the last that fits deciding, mean the file at a relative path."""
+    return path is not None and _compiled(patterns).match_file(path)
+
+
+@cache
+def _compiled(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    # One backend everywhere: the others are used where they happen to be installed.
+    return GitIgnoreSpec.from_lines(patterns, backend="simple")

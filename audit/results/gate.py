@@ -1,0 +1,69 @@
+"""What `llm-audit gate` says: of every text, whether it fails, and of the run, what it rests on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from llm_audit.results.base import Model, Probability
+from llm_audit.results.core import Verdict
+from llm_audit.results.corpus import Discovery
+
+
+class Suppression(Model):
+    """A finding that is known and accepted: it is shown, and fails nothing."""
+
+    kind: Literal["inline", "baseline"] = Field(description="the text says so itself, or it is in the baseline")
+    rule: str = Field(pattern=r"^AUD\d{3}$")
+    reason: str = Field(description="as given; of the baseline, the name that the text had when it was taken up")
+    line: int | None = Field(default=None, ge=1, description="of the file; None: of the baseline")
+    until: str | None = Field(default=None, description="last day on which it holds, ISO 8601; None: for good")
+    state: Literal["applied", "unused", "expired", "off"] = Field(
+        description="unused: there is no such finding; off: the policy allows no inline suppressions"
+    )
+
+
+class Failure(Model):
+    """Why a text fails."""
+
+    rule: str = Field(pattern=r"^AUD\d{3}$", description="AUD000: it could not be read")
+    verdict: Verdict
+
+
+class Gated(Model):
+    """What the gate says of one text, beside its verdict."""
+
+    text_digest: str | None = Field(
+        description="SHA-256 of the text with white space evened out: what the baseline and copies are known by"
+    )
+    q_value: Probability | None = Field(
+        default=None, description="Benjamini-Hochberg adjusted over the texts of the run; None: it was none of its tests"
+    )
+    fail_on: tuple[Verdict, ...] = Field(description="what makes this text fail")
+    suppressions: tuple[Suppression, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+class BaselineUse(Model):
+    """The baseline that was compared with."""
+
+    name: str
+    sha256: str = Field(description="of the file")
+    entries: int = Field(ge=0)
+    unseen: int = Field(ge=0, description="entries whose text is none of this run's")
+
+
+class GateOutcome(Model):
+    """What all texts come to."""
+
+    summary: str
+    failed: int = Field(ge=0, description="texts that fail")
+    suppressed: int = Field(ge=0, description="findings that are not failures, since their texts say why")
+    baselined: int = Field(ge=0, description="findings that are not failures, since they are in the baseline")
+    discovery: Discovery
+    day: str = Field(description="on which suppressions held or had expired, ISO 8601, UTC")
+    inline_suppressions: bool = Field(description="whether the policy allows them")
+    baseline: BaselineUse | None = None
+    changed_since: str | None = Field(default=None, description="revision; only what changed since was judged")
+    left_out: int = Field(default=0, ge=0, description="inputs that the policy does not cover")

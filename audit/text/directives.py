@@ -1,0 +1,124 @@
+"""Lines in which a text says of itself that a rule does not count for it, and why.
+
+    <!-- llm-audit: ignore[AUD100] reason="Licence text, quoted" until=2027-06-30 -->
+
+Such a line is no part of what the author wrote: it is blanked before anything else reads the text, so that neither lines nor
+columns nor characters move. In Markdown, what stands in a fenced block is an example. Knows nothing of rules and verdicts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from llm_audit.errors import AuditError
+
+KINDS = frozenset({"text", "markdown", "html"})
+"""Of inputs, in which such lines are looked for."""
+
+LONGEST = 2000
+"""Characters of such a line."""
+
+_LINE = re.compile(r"(?P<open><!--|#+|%+|//+)?[ \t]*llm-audit[ \t]*:[ \t]*(?P<rest>.*)", re.I)
+_IGNORE = re.compile(r"ignore[ \t]*\[(?P<rules>[^\]]*)\](?P<fields>.*)", re.I)
+_FIELD = re.compile(r"[ \t]+(?P<name>reason|until)[ \t]*=[ \t]*(?:\"(?P<quoted>[^\"]*)\"|(?P<bare>[^\s\"]+))", re.I)
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_FORM = 'write llm-audit: ignore[AUD100] reason="..." and, if you like, until=2027-06-30.'
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """One rule that does not count for a text, in the words of the text.
+
+    Attributes:
+        line: number of the line, from 1.
+        until: the last day on which it holds; None: for good.
+    """
+
+    line: int
+    rule: str
+    reason: str
+    until: date | None = None
+
+
+class Malformed(AuditError):
+    """A line that looks like a directive and is none that can be obeyed; the message names file and line."""
+
+
+def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...]]:
+    """The text with spaces in the place of such lines, and what they say.
+
+    Args:
+        name: of the file, for messages.
+        text: as decoded.
+        kind: of the file, one of `KINDS`.
+
+    Raises:
+        Malformed: a line has no reason, or is otherwise not as it must be.
+    """
+    if "llm-audit" not in text.lower():
+        return text, ()
+    found: list[Directive] = []
+    lines = text.split("\n")
+    for number, example in enumerate(_examples(lines) if kind == "markdown" else [False] * len(lines)):
+        line = lines[number].rstrip("\r")
+        match = None if example else _LINE.fullmatch(line.strip(" \t\ufeff"))
+        # Prose may begin with "llm-audit: a tool"; a comment of markup, or the word ignore, shows that more is meant.
+        if match and (match["open"] == "<!--" or re.match(r"ignore\b", match["rest"], re.I)):
+            found += _parsed(f"{name}, line {number + 1}", number + 1, match["open"], match["rest"])
+            lines[number] = " " * len(line) + lines[number][len(line) :]
+    return "\n".join(lines), tuple(found)
+
+
+def _examples(lines: Sequence[str]) -> list[bool]:
+    """Whether each line of Markdown belongs to a fenced block."""
+    fence, within = "", []
+    for line in lines:
+        match = _FENCE.fullmatch(line.rstrip("\r"))
+        if fence:
+            within.append(True)
+            if match and match[1].startswith(fence) and not match[2].strip():
+                fence = ""
+        else:
+            fence = match[1] if match and not ("`" in match[1] and "`" in match[2]) else ""
+            within.append(bool(fence))
+    return within
+
+
+def _parsed(place: str, line: int, opening: str | None, rest: str) -> list[Directive]:
+    if opening == "<!--":
+        if not rest.endswith("-->"):
+            raise Malformed(f"{place}: the comment with the suppression does not end in its line; {_FORM}")
+        rest = rest.removesuffix("-->").rstrip()
+    match = _IGNORE.fullmatch(rest) if len(rest) <= LONGEST else None
+    if not match:
+        raise Malformed(f"{place}: this is no suppression that can be obeyed; {_FORM}")
+    rules = [rule.strip() for rule in match["rules"].split(",")]
+    if not all(rules):
+        raise Malformed(f"{place}: the suppression names no rule; {_FORM}")
+    fields: dict[str, str] = {}
+    position = 0
+    for field in _FIELD.finditer(match["fields"]):
+        if field.start() != position or field["name"].lower() in fields:
+            break
+        fields[field["name"].lower()] = field["quoted"] if field["quoted"] is not None else field["bare"]
+        position = field.end()
+    if match["fields"][position:].strip():
+        raise Malformed(f"{place}: the suppression ends in what is no reason and no date; {_FORM}")
+    reason = fields.get("reason", "").strip()
+    if not reason:
+        raise Malformed(f"{place}: the suppression gives no reason, and nothing is suppressed without one; {_FORM}")
+    return [Directive(line, rule.upper(), reason, _day(place, fields.get("until"))) for rule in dict.fromkeys(rules)]
+
+
+def _day(place: str, written: str | None) -> date | None:
+    if written is None:
+        return None
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", written):
+            return date.fromisoformat(written)
+    except ValueError:
+        pass
+    raise Malformed(f"{place}: {written[:40]!r} is no day on which a suppression could end; write until=2027-06-30.")
