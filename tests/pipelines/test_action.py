@@ -121,10 +121,11 @@ def test_only_what_a_branch_changed_is_judged(project: Project, tmp_path: Path) 
     assert [document["name"] for document in made.report["documents"]] == ["docs/draft.txt"]
 
 
-@pytest.mark.parametrize("paths", ["docs/$(touch pwned)", "`touch pwned`", "'; touch pwned; '", "--help", "-o\nx.html"])
-def test_an_input_stays_a_word(project: Project, tmp_path: Path, paths: str) -> None:
-    done, made = gate(project, tmp_path, paths=paths)
+def test_an_input_stays_a_word(project: Project, tmp_path: Path) -> None:
+    paths = "docs/$(touch pwned)\n`touch pwned`\n'; touch pwned; '\n--help\n-o\nx.html\n"
+    done, made = gate(project, tmp_path, paths=paths, arguments="--no-text\n--alpha\n.02")
     assert (done.returncode, made.outputs["exit-code"]) == (2, "2"), done.stdout
+    assert len(made.report["documents"]) == 6 and made.report["manifest"]["alpha"] == 0.02
     assert not (project.folder / "pwned").exists() and not (project.folder / "x.html").exists()
 
 
