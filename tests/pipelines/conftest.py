@@ -80,7 +80,7 @@ def bare(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """This working tree as the repository that pipelines name: one commit with all that git does not ignore."""
+    """The working tree as the repository that pipelines name: one commit with all that git does not ignore."""
     folder = tmp_path_factory.mktemp("published") / "llm-audit"
     listed: Any = {"cwd": ROOT, "check": True, "capture_output": True, "text": True}
     names = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], **listed).stdout
