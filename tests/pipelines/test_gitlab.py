@@ -55,8 +55,8 @@ def check_reports(project: Project, artifacts: dict[str, object]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_by_a_runner_where_nothing_is_installed(bare: Project, published: Path, tmp_path: Path) -> None:
-    if shutil.which("npx") is None:
-        pytest.skip("gitlab-ci-local comes from the npm registry, by npx")
+    if not (shutil.which("npx") and shutil.which("rsync")):
+        pytest.skip("gitlab-ci-local needs npx, which fetches it, and rsync")
     job = snippet().replace("--extra-index-url https://download.pytorch.org/whl/cpu ", "")
     assert "git+https://<this repository>" in job
     bare.write(".gitlab-ci.yml", job.replace("git+https://<this repository>", str(published)))
