@@ -40,6 +40,7 @@ class Finding:
         occurrence: 1 for the first subject with this fingerprint, then 2, ...
         sha256: of the file's bytes.
         suppression: why it fails nothing, if that was said beforehand.
+        fails: whether the gate fails by it; None: no gate was asked.
     """
 
     subject: Literal["document", "collection", "endpoint"]
@@ -55,6 +56,7 @@ class Finding:
     occurrence: int = 1
     sha256: str | None = None
     suppression: Suppression | None = None
+    fails: bool | None = None
 
 
 def findings(report: Report) -> list[Finding]:
@@ -131,7 +133,12 @@ def _document(document: Document, attributed: bool, alpha: float) -> Finding:
         fingerprint=_fingerprint(code, document.sha256 or f"{document.name}\0{document.summary}"),
         sha256=document.sha256,
         suppression=suppression,
+        fails=_fails(document, code),
     )
+
+
+def _fails(document: Document, code: str) -> bool | None:
+    return None if document.gate is None else any(failure.rule == code for failure in document.gate.failures)
 
 
 def _tampering(document: Document, result: Result) -> Finding:
@@ -152,6 +159,7 @@ def _tampering(document: Document, result: Result) -> Finding:
         fingerprint=_fingerprint(result.rule, document.sha256 or document.name),
         sha256=document.sha256,
         suppression=suppression,
+        fails=_fails(document, result.rule),
     )
 
 

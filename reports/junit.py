@@ -1,4 +1,6 @@
-"""The report as JUnit XML: a test case for each subject. Found: failed; unreadable: error; no answer, or passed over: skipped.
+"""The report as JUnit XML: a test case for each subject. Found: failed; unreadable: error; no answer: skipped.
+
+After the gate, whatever fails it failed, and the rest of these, what is passed over among them, is skipped.
 
 Written with the standard library: characters that XML 1.0 does not know are made visible before, and the bytes are the same
 whatever else is installed. Follows the schema of Jenkins' xUnit plug-in.
@@ -74,7 +76,11 @@ def _case(suite: ET.Element, found: Finding) -> None:
 
 def _element(found: Finding) -> str | None:
     """What a case ends in; None if there is nothing to say of it."""
-    return "skipped" if found.suppression else ELEMENTS.get(found.verdict)
+    element = ELEMENTS.get(found.verdict)
+    if found.fails is None or element is None:
+        return element
+    # After the gate it is the policy that says what fails.
+    return ("error" if element == "error" else "failure") if found.fails else "skipped"
 
 
 def _legal(text: str) -> str:

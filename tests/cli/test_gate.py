@@ -344,8 +344,9 @@ def test_the_policy_decides_what_is_judged_and_what_fails(gate: Gate, unusual: l
         'paths = ["odd/"]',
         'ignore = ["AUD9"]',
     )
-    report = gate.report(".", code=1)
+    report = gate.report(".", "-o", "r.xml", code=1)
     found = by_name(report)
+    assert 'tests="4" failures="2" errors="0" skipped="2"' in Path("r.xml").read_text()
     assert set(found) == {"a.txt", "c.txt", "d.txt", "e.txt"} and report["gate"]["left_out"] == 1
     assert found["c.txt"]["verdict"] == "finding" and not found["c.txt"]["gate"]["failures"]
     assert found["d.txt"]["verdict"] == "not_assessable" and "the policy asks for 1000" in found["d.txt"]["summary"]
