@@ -12,7 +12,7 @@ from llm_audit.reports import figures, html, json
 from llm_audit.reports import format as fmt
 from llm_audit.reports.charts import Canvas
 from llm_audit.reports.console import STYLES, label, line, plain_table, say
-from llm_audit.results import CorpusReport, Verdict
+from llm_audit.results import CorpusReport, Discovery, Verdict
 from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def render_html(report: CorpusReport) -> str:
         report=report,
         found=found,
         title=title(report),
+        alone=taken_alone(found),
         figure=p_values(found.histogram),
         verdicts=[(verdict, fmt.LABELS[verdict], count) for verdict, count in report.verdicts.items()],
     )
@@ -46,6 +47,15 @@ def title(report: CorpusReport) -> str:
     """What the report covers."""
     everything = fmt.plural(report.documents, "document")
     return everything if report.complete else f"Partial: {fmt.count(report.included)} of {everything}"
+
+
+def taken_alone(found: Discovery) -> str:
+    """How many texts have a small p-value by themselves, and how many would by chance, as a sentence."""
+    low = f"{fmt.plural(found.low, 'text')} {'has' if found.low == 1 else 'have'}" if found.low else "No text has"
+    return (
+        f"{low} p ≤ {found.alpha:g} taken alone; about {found.low_by_chance:.2g} of {fmt.count(found.tests)} would, had people "
+        "like those of the population written all of them."
+    )
 
 
 def p_values(histogram: Sequence[int]) -> figures.Figure:
@@ -86,11 +96,8 @@ def print_corpus(report: CorpusReport, console: Console) -> None:
             table.add_row(label(fmt.LABELS[verdict], STYLES[verdict], console), fmt.count(count))
     console.print(table)
     console.print()
-    say(
-        console,
-        f"{fmt.plural(found.low, 'text')} {'has' if found.low == 1 else 'have'} p ≤ {found.alpha:g} taken alone; about "
-        f"{found.low_by_chance:.2g} of {fmt.count(found.tests)} would, had people like those of the population written all.",
-    )
+    if found.tests:
+        say(console, taken_alone(found))
     if report.ranked:
         console.print()
         say(console, "Least like the population", style="bold")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llm_audit.reports.format import plural
 from llm_audit.results import Discovery
 
 NULL = "Of every document by itself: the text was written like the human texts of the population {}."
@@ -32,20 +33,21 @@ def summary(found: Discovery) -> str:
     """The outcome, and where the population's size forbids one, that."""
     if not found.tests:
         return "No document could be judged."
-    texts = "text was" if found.tests == 1 else "different texts were"
-    tested = f"{found.tests:,} {texts} tested"
+    tested = "1 text was tested" if found.tests == 1 else f"{plural(found.tests, 'different text')} were tested"
     if found.found:
-        return f"{tested}; {found.found:,} are unlike human writing, at a false discovery rate of {found.alpha:g}."
+        unlike = f"{found.found:,} {'is' if found.found == 1 else 'are'} unlike human writing"
+        return f"{tested}; {unlike}, at a false discovery rate of {found.alpha:g}."
     if found.fewest is None:
         return (
-            f"{tested}, and nothing could be found: among {found.tests:,} tests the smallest p-values of this population, from "
-            f"{found.floor:.2g} on, are too large for a false discovery rate of {found.alpha:g}. Use a larger population."
+            f"{tested}, and nothing could be found: among {plural(found.tests, 'test')} the smallest p-values of this "
+            f"population, from {found.floor:.2g} on, are too large for a false discovery rate of {found.alpha:g}. Use a larger population."
         )
     none = f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}."
     if found.possible < found.tests:
         return (
             f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "
             f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below {found.floor:.2g}; "
-            f"{found.at_floor:,} reached their smallest. A larger population or a smaller corpus would help."
+            f"{found.at_floor:,} reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a smaller "
+            "corpus would help."
         )
     return none
