@@ -40,14 +40,15 @@ def summary(found: Discovery) -> str:
     if found.fewest is None:
         return (
             f"{tested}, and nothing could be found: among {plural(found.tests, 'test')} the smallest p-values of this "
-            f"population, from {found.floor:.2g} on, are too large for a false discovery rate of {found.alpha:g}. Use a larger population."
+            f"population, from {found.floor:.2g} on, are too large for a false discovery rate of {found.alpha:g}. Use a larger "
+            "population."
         )
     none = f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}."
     if found.possible < found.tests:
         return (
             f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "
             f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below {found.floor:.2g}; "
-            f"{found.at_floor:,} reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a smaller "
-            "corpus would help."
+            f"{found.at_floor:,} reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a "
+            "smaller corpus would help."
         )
     return none
