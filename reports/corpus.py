@@ -12,7 +12,7 @@ from llm_audit.reports import figures, html, json
 from llm_audit.reports import format as fmt
 from llm_audit.reports.charts import Canvas
 from llm_audit.reports.console import STYLES, label, line, plain_table, say
-from llm_audit.results import CorpusReport, Discovery, Verdict
+from llm_audit.results import CorpusReport, Discovery, Unread, Verdict
 from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def render_html(report: CorpusReport) -> str:
         title=title(report),
         alone=taken_alone(found),
         figure=p_values(found.histogram),
+        unread=[why_unread(document) for document in report.unread],
         verdicts=[(verdict, fmt.LABELS[verdict], count) for verdict, count in report.verdicts.items()],
     )
 
@@ -58,14 +59,19 @@ def taken_alone(found: Discovery) -> str:
     )
 
 
+def why_unread(document: Unread) -> str:
+    """Which document could not be read, and why, as a sentence."""
+    return document.reason if document.name in document.reason else f"{document.name}: {document.reason}"
+
+
 def p_values(histogram: Sequence[int]) -> figures.Figure:
     """How often which p-value came out, against an even share."""
     bins = len(histogram)
     even, uprights = sum(histogram) / bins, figures.value_ticks(0, max(1, *histogram), 3)
 
     def paint(width: int) -> Canvas:
-        canvas = Canvas(width, 150, (0, 1), (0, uprights[-1][0]), left=40, right=8, top=12, bottom=26)
-        canvas.upright(uprights, "")
+        canvas = Canvas(width, 150, (0, 1), (0, uprights[-1][0]), left=40, right=8, top=24)
+        canvas.upright(uprights, "texts")
         canvas.along([(tick, fmt.decimal(tick, 1)) for tick in (0.0, 0.5, 1.0)], "p")
         canvas.boxes([(at / bins, (at + 1) / bins, 0, count) for at, count in enumerate(histogram) if count], "bar")
         canvas.line((0, 1), (even, even), "accent", "even", dashes=True)
@@ -115,4 +121,4 @@ def print_corpus(report: CorpusReport, console: Console) -> None:
             )
         console.print(table)
     for unread in report.unread[:SHOWN]:
-        say(console, unread.reason, style=STYLES[Verdict.ERROR])
+        say(console, why_unread(unread), style=STYLES[Verdict.ERROR])
