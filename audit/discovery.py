@@ -79,8 +79,9 @@ def summary(found: Discovery) -> str:
         return f"{tested}; {found.found:,} {verb} unlike human writing, at a false discovery rate of {found.alpha:g}."
     if found.fewest is None:
         return (
-            f"{tested}, and nothing could be found: among {found.tests:,} tests the smallest p-values of this population, from "
-            f"{found.floor:.2g} on, are too large for a false discovery rate of {found.alpha:g}. Use a larger population."
+            f"{tested}, and nothing could be found: among {found.tests:,} {'test' if found.tests == 1 else 'tests'} the "
+            f"smallest p-values of this population, from {found.floor:.2g} on, are too large for a false discovery rate of "
+            f"{found.alpha:g}. Use a larger population."
         )
     none = f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}."
     if found.possible < found.tests and found.fewest == 1:
@@ -92,6 +93,7 @@ def summary(found: Discovery) -> str:
         return (
             f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "
             f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below {found.floor:.2g}; "
-            f"{found.at_floor:,} reached their smallest. A larger population or a smaller corpus would help."
+            f"{found.at_floor:,} reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a "
+            "smaller corpus would help."
         )
     return none

@@ -49,7 +49,7 @@ class Inspection:
 
 def summarised(document: Document) -> str:
     """The summary of a document that has one about its author alone: what was found in its characters is added."""
-    return f"{_briefly(document)} {of_tampering(document)}" if document.tampering else document.summary
+    return f"{document.summary} {of_tampering(document)}" if document.tampering else document.summary
 
 
 def for_comparison(result: Result) -> Result:
@@ -75,18 +75,6 @@ def marks_of(raw: RawText | Document) -> tuple[Mark, ...]:
         return ()
     exact = raw.encoding == "utf-8" and len(raw.text.encode("utf-8", "surrogatepass")) == raw.size
     return tuple(describe(wrapper, raw.text, exact) for wrapper in find_marks(raw.text)[:MOST_MARKS])
-
-
-_BRIEFLY = {
-    Verdict.FINDING: "Unlike human writing of the population.",
-    Verdict.PASS: "Not unusual enough for human writing of the population to say anything about its author.",
-    Verdict.INCONCLUSIVE: "Undecided about its author.",
-}
-
-
-def _briefly(document: Document) -> str:
-    """The verdict in a few words where the report has the full reason besides; else the summary as it is."""
-    return _BRIEFLY.get(document.verdict, document.summary) if document.combined else document.summary
 
 
 def of_tampering(document: Document) -> str:

@@ -121,7 +121,7 @@ def detect(
         manifest=manifest,
         coverage=coverage(documents),
         documents=tuple(documents),
-        limits=(*_expected_by_chance(documents, settings.alpha), *LIMITS),
+        limits=(*_expected_by_chance(documents, settings.alpha), *limits_of(documents, LIMITS)),
     )
 
 
@@ -158,6 +158,12 @@ def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[st
         f"{judged} texts were judged, each at alpha {alpha:g}: had people like those of the population written all of them, "
         f"about {alpha * judged:.2g} would be flagged all the same.",
     )
+
+
+def limits_of(documents: Sequence[Document], limits: tuple[str, ...]) -> tuple[str, ...]:
+    """What the numbers about documents do not prove; without any numbers only the last sentence, which is about all reports."""
+    judged = any(document.combined or document.attributions for document in documents)
+    return limits if judged else limits[-1:]
 
 
 def coverage(documents: Sequence[Document]) -> Coverage:

@@ -12,7 +12,7 @@ from llm_audit.reports import figures, html, json
 from llm_audit.reports import format as fmt
 from llm_audit.reports.charts import Canvas
 from llm_audit.reports.console import STYLES, label, line, plain_table, say
-from llm_audit.results import CorpusReport, Verdict
+from llm_audit.results import CorpusReport, Discovery, Unread, Verdict
 from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def render_html(report: CorpusReport) -> str:
         report=report,
         found=found,
         title=title(report),
+        alone=taken_alone(found),
         figure=p_values(found.histogram),
+        unread=[why_unread(document) for document in report.unread],
         verdicts=[(verdict, fmt.LABELS[verdict], count) for verdict, count in report.verdicts.items()],
     )
 
@@ -48,14 +50,28 @@ def title(report: CorpusReport) -> str:
     return everything if report.complete else f"Partial: {fmt.count(report.included)} of {everything}"
 
 
+def taken_alone(found: Discovery) -> str:
+    """How many texts have a small p-value by themselves, and how many would by chance, as a sentence."""
+    low = f"{fmt.plural(found.low, 'text')} {'has' if found.low == 1 else 'have'}" if found.low else "No text has"
+    return (
+        f"{low} p ≤ {found.alpha:g} taken alone; about {found.low_by_chance:.2g} of {fmt.count(found.tests)} would, had people "
+        "like those of the population written all of them."
+    )
+
+
+def why_unread(document: Unread) -> str:
+    """Which document could not be read, and why, as a sentence."""
+    return document.reason if document.name in document.reason else f"{document.name}: {document.reason}"
+
+
 def p_values(histogram: Sequence[int]) -> figures.Figure:
     """How often which p-value came out, against an even share."""
     bins = len(histogram)
     even, uprights = sum(histogram) / bins, figures.value_ticks(0, max(1, *histogram), 3)
 
     def paint(width: int) -> Canvas:
-        canvas = Canvas(width, 150, (0, 1), (0, uprights[-1][0]), left=40, right=8, top=12, bottom=26)
-        canvas.upright(uprights, "")
+        canvas = Canvas(width, 150, (0, 1), (0, uprights[-1][0]), left=40, right=8, top=24)
+        canvas.upright(uprights, "texts")
         canvas.along([(tick, fmt.decimal(tick, 1)) for tick in (0.0, 0.5, 1.0)], "p")
         canvas.boxes([(at / bins, (at + 1) / bins, 0, count) for at, count in enumerate(histogram) if count], "bar")
         canvas.line((0, 1), (even, even), "accent", "even", dashes=True)
@@ -86,11 +102,8 @@ def print_corpus(report: CorpusReport, console: Console) -> None:
             table.add_row(label(fmt.LABELS[verdict], STYLES[verdict], console), fmt.count(count))
     console.print(table)
     console.print()
-    say(
-        console,
-        f"{fmt.plural(found.low, 'text')} {'has' if found.low == 1 else 'have'} p ≤ {found.alpha:g} taken alone; about "
-        f"{found.low_by_chance:.2g} of {fmt.count(found.tests)} would, had people like those of the population written all.",
-    )
+    if found.tests:
+        say(console, taken_alone(found))
     if report.ranked:
         console.print()
         say(console, "Least like the population", style="bold")
@@ -108,7 +121,7 @@ def print_corpus(report: CorpusReport, console: Console) -> None:
             )
         console.print(table)
     for unread in report.unread[:SHOWN]:
-        say(console, unread.reason, style=STYLES[Verdict.ERROR])
+        say(console, why_unread(unread), style=STYLES[Verdict.ERROR])
     if report.policy:
         console.print()
         say(console, f"Policy {fmt.short_digest(report.policy)}")

@@ -62,7 +62,7 @@ def view(document: Document, anchor: str, alpha: float, *, charts: bool) -> Docu
         anchor=anchor,
         document=document,
         judged=judged,
-        reasons=[reason for reason in dict.fromkeys(reasons) if reason != document.summary],
+        reasons=[reason for reason in dict.fromkeys(reasons) if reason not in document.summary],
         passages=found,
         judge=judged_by(document),
         # A line ending is no tampering: without this, every line of a Windows file would end in a visible "\r".

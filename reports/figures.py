@@ -120,7 +120,9 @@ def scale(p: float, floor: float | None, alpha: float, giver: str = "population"
             near: Anchor = "end" if at > 0.8 else "start" if at < 0.2 else "middle"
             canvas.line((shown_floor, shown_floor), (0, 0.3), "ink", "floor", 3)
             name = "smallest possible" if width > NARROW else "smallest"
-            canvas.text(shown_floor, 0, name, near, "soft", "floor", dx={"end": 20, "middle": 0, "start": -8}[near], dy=-33)
+            room = canvas.width - canvas.across(shown_floor)
+            dx = {"end": min(20, room), "middle": 0, "start": -8}[near]
+            canvas.text(shown_floor, 0, name, near, "soft", "floor", dx=dx, dy=-33)
         anchor, dx = side(share(p))
         canvas.line((place(p), place(p)), (0, 1.14), "ink", "leader", 1)
         canvas.dots([place(p)], [0], "paper", 16, "halo")

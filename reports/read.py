@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -12,22 +13,16 @@ from llm_audit.reports.jsonl import DOCUMENT, REPORT
 from llm_audit.results import SCHEMA_VERSION, Report
 from llm_audit.results.canonical import content_digest
 
+Floats = Callable[[str], float]
+"""Makes a number of how it is written in JSON."""
+
+_OF_A_SCAN = ({"discovery", "ranked"}, {"position", "q_value"})
+"""Fields of what a scan writes: its summary, and a line of its results."""
+
 
 def read_report(data: bytes, name: str) -> Report:
     """The report in the content of a file. Raises AuditError, which calls it by `name`."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        _refuse(name, "it is not UTF-8")
-    if not text.strip():
-        _refuse(name, "it is empty")
-    first = text.lstrip().partition("\n")[0]
-    record = _parsed(first)
-    content = _joined(text, name) if isinstance(record, dict) and "type" in record else _parsed(text)
-    if content is None:
-        _refuse(name, "it is cut off, or no JSON" if first.startswith("{") else "it is no JSON")
-    if not isinstance(content, dict) or "schema_version" not in content:
-        _refuse(name, "it says no schema_version")
+    content = read_content(data, name)
     if content["schema_version"] != SCHEMA_VERSION:
         raise AuditError(
             f"{name} has schema version {str(content['schema_version'])[:20]}, and this llm-audit reads version "
@@ -41,19 +36,44 @@ def read_report(data: bytes, name: str) -> Report:
         _refuse(name, f"{place or 'its content'}: {first_error['msg']}")
 
 
+def read_content(data: bytes, name: str, floats: Floats = float) -> dict[str, Any]:
+    """The fields of a stored report as JSON has them, whatever they hold. Raises AuditError, which calls it by `name`."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        _refuse(name, "it is not UTF-8")
+    if not text.strip():
+        _refuse(name, "it is empty")
+    first = text.lstrip().partition("\n")[0]
+    record = _parsed(first, floats)
+    lines = isinstance(record, dict) and "type" in record
+    content = _joined(text, name, floats) if lines else _parsed(text, floats)
+    for found in (record, content):
+        if isinstance(found, dict) and any(fields <= found.keys() for fields in _OF_A_SCAN):
+            raise AuditError(
+                f"{name} is about a corpus, from `llm-audit scan`: report.html beside it is its page, and the same scan into "
+                "the same folder computes it anew; `report` and `verify` read reports of single runs."
+            )
+    if content is None:
+        _refuse(name, "it is cut off, or no JSON" if first.startswith("{") else "it is no JSON")
+    if not isinstance(content, dict) or "schema_version" not in content:
+        _refuse(name, "it says no schema_version")
+    return content
+
+
 def intact(data: bytes) -> bool:
-    """Whether a stored JSON report has the content digest that it states; lines, and reports without one, state none."""
-    content = _parsed(data.decode("utf-8-sig", "replace"))
-    stated = content.get("content_digest") if isinstance(content, dict) and "type" not in content else None
+    """Whether a stored report, which can be read, has the content digest that it states; an early one states none."""
+    content = read_content(data, "")
+    stated = content.get("content_digest")
     return stated is None or stated == content_digest(content)
 
 
-def _joined(text: str, name: str) -> dict[str, Any]:
+def _joined(text: str, name: str, floats: Floats) -> dict[str, Any]:
     """The records of JSON lines as one report."""
     documents: list[dict[str, Any]] = []
     lines = text.split("\n")
     for number, line in enumerate(lines, start=1):
-        parsed = _parsed(line)
+        parsed = _parsed(line, floats)
         record: dict[str, Any] = parsed if isinstance(parsed, dict) else {}
         kind = record.pop("type", None)
         if kind == DOCUMENT:
@@ -67,9 +87,9 @@ def _joined(text: str, name: str) -> dict[str, Any]:
     raise AuditError(f"{name} is cut off: the run that wrote it did not end, or the last line is lost; run it again.")
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str, floats: Floats) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=floats)
     except (ValueError, RecursionError):
         return None
 

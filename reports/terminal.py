@@ -77,7 +77,7 @@ def _print_document(document: Document, alpha: float, console: Console) -> None:
     console.print(Text.assemble(found, "  ", one_line(document.name)))
     say(console, document.summary, indent=2)
     result = document.combined
-    if result and result.reason != document.summary:
+    if result and result.reason not in document.summary:
         say(console, fmt.alone(document), indent=2)
     if document.verdict in fmt.NOT_JUDGED:
         say(console, "No statement is made about this document. It has neither passed nor failed.", indent=2)

@@ -83,7 +83,7 @@ def attribute(
         manifest=manifest,
         coverage=plan.coverage(documents),
         documents=tuple(documents),
-        limits=LIMITS,
+        limits=plan.limits_of(documents, LIMITS),
     )
 
 

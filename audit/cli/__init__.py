@@ -7,7 +7,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,13 @@ STARTED = "llm_audit.started"
 """Where the context of a command says when it began, ISO 8601, UTC."""
 
 EXIT_FINDINGS, EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+EXIT_UNREAD = 141
+"""Whoever read standard output left before all was said: what a shell says of a program that a broken pipe ended."""
+
+
+_UNREAD = (BrokenPipeError, SystemExit)
+"""What is raised when the reader has left: click and rich exit with 1 then, which here would be a finding."""
 
 
 class LazyGroup(click.Group):
@@ -110,16 +117,26 @@ def main(args: list[str] | None = None) -> Any:
     except AuditError as error:
         _complain(f"Error: {error}")
         code = EXIT_ERROR
-    except (BrokenPipeError, SystemExit):
-        # Nobody reads our output any more. click and rich then exit with 1, which here would be a finding.
+    except _UNREAD:
         _let_go_of_stdout()
-        code = EXIT_ERROR
+        code = EXIT_UNREAD
     except OSError as error:
         # A full disk under standard output is the one I/O error that no command can catch in time.
         _complain(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
         _let_go_of_stdout()
         code = EXIT_ERROR
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextlib.contextmanager
+def may_be_unread() -> Iterator[None]:
+    """Print what the command came to; once the reader has left, nowhere: its files and its exit code still count."""
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except _UNREAD:
+        _let_go_of_stdout()
 
 
 def _complain(sentence: str) -> None:

@@ -77,6 +77,6 @@ def command(
             used=settings.detectors,
         )
         with fraction_bar("Scoring") as progress:
-            report = plan.detect(discover(paths), session, settings, manifest, progress, stream(format_))
+            report = plan.detect(discover(paths), session, settings, manifest, progress, stream(format_, outputs))
 
     return publish(report, outputs, format_, strict, streamed=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from llm_audit.cli import EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
+from llm_audit.cli import EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE, may_be_unread
 from llm_audit.cli.sealing import check_signing, finished, keep_key, sign_report
 from llm_audit.errors import AuditError
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES, one_of, renderer_for
@@ -106,13 +106,20 @@ def check_outputs(outputs: Sequence[str], format_: str) -> None:
             raise AuditError(f"The format {format_} is nothing for a terminal: redirect standard output, or use -o FILE.")
 
 
-def stream(format_: str) -> Callable[[Document], None]:
-    """What is done with a document as soon as it is finished: if the format can be printed by and by, it is."""
+def stream(format_: str, outputs: Sequence[str]) -> Callable[[Document], None]:
+    """What is done with a document as soon as it is finished: if the format can be printed by and by, it is.
+
+    A reader that leaves ends the run, unless there are report files to be written.
+    """
     if format_ != "jsonl":
         return lambda document: None
     from llm_audit.reports import jsonl
 
-    return lambda document: show(jsonl.record(document))
+    def printed(document: Document) -> None:
+        with may_be_unread() if outputs else nullcontext():
+            show(jsonl.record(document))
+
+    return printed
 
 
 def publish(
@@ -129,16 +136,17 @@ def publish(
     # Files first: the reader of standard output may be gone.
     failures = write_outputs(outputs, lambda output: reports.write_report(report, output))
     failures += write_outputs(outputs, lambda output: sign_report(report, output))
-    if format_ == "text":
-        from rich.console import Console
+    with may_be_unread():
+        if format_ == "text":
+            from rich.console import Console
 
-        reports.print_report(report, Console())
-    elif format_ == "jsonl" and streamed:
-        from llm_audit.reports import jsonl
+            reports.print_report(report, Console())
+        elif format_ == "jsonl" and streamed:
+            from llm_audit.reports import jsonl
 
-        show(jsonl.last(report))
-    else:
-        show(FORMATS[format_].renderer()(report))
+            show(jsonl.last(report))
+        else:
+            show(FORMATS[format_].renderer()(report))
     for failure in failures:
         click.echo(failure, err=True)
     return EXIT_ERROR if failures else exit_code(report, strict)

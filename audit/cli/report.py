@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
-from llm_audit.cli import COMMANDS, EXIT_ERROR
+from llm_audit.cli import COMMANDS, EXIT_ERROR, may_be_unread
 from llm_audit.cli.options import (
     check_outputs,
     exit_code,
@@ -19,7 +17,9 @@ from llm_audit.cli.options import (
     show_warnings_as_sentences,
     write_outputs,
 )
+from llm_audit.cli.stored import content_of
 from llm_audit.errors import AuditError
+from llm_audit.terminal import one_line
 
 HELP = (
     COMMANDS["report"]
@@ -59,7 +59,7 @@ def command(
     if claims:
         raise AuditError("--claim goes with --compliance; name the framework that asks for it.")
     check_outputs(outputs, format_)
-    data, name = _content(source)
+    data, name = content_of(source)
     report = read_report(data, name)
     if not intact(data):
         warnings.warn(
@@ -81,7 +81,7 @@ def _compliance(source: str, framework: str, claims: Sequence[str], outputs: Seq
         raise AuditError(f"--compliance has no --format {format_}; use -o FILE.")
     renderers = {output: choose(output, compliance.RENDERERS) for output in outputs}
     check_outputs(outputs, format_)
-    data, name = _content(source)
+    data, name = content_of(source)
     report = read_report(data, name)
     if not intact(data):
         raise AuditError(
@@ -89,9 +89,18 @@ def _compliance(source: str, framework: str, claims: Sequence[str], outputs: Seq
         )
     stated = dict(_claim(each) for each in claims)
     found = compliance.assess(report, *compliance.load(framework), stated, hashlib.sha256(data).hexdigest())
-    failures = write_outputs(outputs, lambda output: write(output, renderers[output](found)))
-    if not outputs:
-        show(compliance.RENDERERS[".md"](found))
+    filed: list[str] = []
+
+    def file(output: str) -> None:
+        write(output, renderers[output](found))
+        filed.append(output)
+
+    failures = write_outputs(outputs, file)
+    with may_be_unread():
+        if not outputs:
+            show(compliance.RENDERERS[".md"](found))
+        for output in filed:
+            click.echo(f"The compliance report: {one_line(output)}")
     for failure in failures:
         click.echo(failure, err=True)
     return EXIT_ERROR if failures else exit_code(report, strict)
@@ -102,14 +111,3 @@ def _claim(text: str) -> tuple[str, str]:
     if not equals:
         raise AuditError(f"The claim {text} has no =; write NAME=TEXT.")
     return name, stated
-
-
-def _content(source: str) -> tuple[bytes, str]:
-    """The bytes of a file or of standard input, and what to call it."""
-    try:
-        if source == "-":
-            return sys.stdin.buffer.read(), "Standard input"
-        return Path(source).read_bytes(), source
-    except (OSError, ValueError, AttributeError) as error:
-        why = getattr(error, "strerror", None) or "there is no such file"
-        raise AuditError(f"The report {source} cannot be read: {why}.") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llm_audit.cli import COMMANDS, EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED
+from llm_audit.cli import COMMANDS, EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, may_be_unread
 from llm_audit.cli.options import (
     classifier_option,
     model_options,
@@ -90,6 +90,7 @@ def command(
     from llm_audit.detectors import find, known_to
     from llm_audit.manifest import collect
     from llm_audit.populations import DEFAULT_POPULATION, load
+    from llm_audit.reports.format import plural
     from llm_audit.scan.corpus import open_corpus
     from llm_audit.scan.folder import Folder
     from llm_audit.scan.header import Header, digest_of
@@ -134,7 +135,8 @@ def command(
                 engine = local_engine(session, settings)
                 progress = scan(corpus, inputs, folder, header, engine, limit=limit, shard=shard, show=show)
                 if progress.damaged:
-                    click.echo(f"{progress.damaged:,} damaged lines of the journal were left out.", err=True)
+                    verb = "was" if progress.damaged == 1 else "were"
+                    click.echo(f"{plural(progress.damaged, 'damaged line')} of the journal {verb} left out.", err=True)
             except KeyboardInterrupt:
                 interrupted = True
         if shard:
@@ -156,8 +158,9 @@ def _publish(report: CorpusReport, folder: Folder, where: Path, interrupted: boo
     write(where / "report.html", shown.render_html(report))
     write(where / "summary.json", shown.render_json(report))  # the last one: where it is complete, all is
     folder.tidy(report.complete)
-    shown.print_corpus(report, Console())
-    click.echo(f"The report: {where / 'report.html'}")
+    with may_be_unread():
+        shown.print_corpus(report, Console())
+        click.echo(f"The report: {where / 'report.html'}")
     if interrupted:
         click.echo("Interrupted; the same command goes on.", err=True)
         return EXIT_INTERRUPTED
@@ -193,6 +196,8 @@ def _shown() -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
+    from llm_audit.reports.format import plural
+
     console = Console(stderr=True)
     if not console.is_terminal:
         last = time.monotonic()
@@ -201,7 +206,7 @@ def _shown() -> Iterator[Callable[[Progress], None]]:
             nonlocal last
             if time.monotonic() - last >= SECONDS:
                 last = time.monotonic()
-                click.echo(f"{progress.judged:,} of {progress.documents:,} documents; {_counts(progress)}", err=True)
+                click.echo(f"{progress.judged:,} of {plural(progress.documents, 'document')}; {_counts(progress)}", err=True)
 
         yield tell
         return

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_audit.cli import COMMANDS, EXIT_FINDINGS, EXIT_INCONCLUSIVE
+from llm_audit.cli import COMMANDS, EXIT_FINDINGS, EXIT_INCONCLUSIVE, may_be_unread
 from llm_audit.cli.options import show_warnings_as_sentences
+from llm_audit.cli.stored import content_of
 from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ HELP = (
     COMMANDS["verify"]
     + """
 
-    Everything in the report that follows from stored numbers is computed again and compared. Digests of inputs, populations
-    and models are checked where these are here.
+    REPORT: what `-o FILE.json` or `-o FILE.jsonl` wrote; '-' for standard input. Everything in it that follows from stored
+    numbers is computed again and compared. Digests of inputs, populations and models are checked where these are here.
 
     Exit code 0: all agrees. 1: something does not. 2: no report. 3: something could not be checked.
     """
@@ -30,7 +31,7 @@ HELP = (
 
 
 @click.command(help=HELP, short_help=COMMANDS["verify"])
-@click.argument("report", type=click.Path(path_type=Path), metavar="REPORT.json")
+@click.argument("report", metavar="REPORT")
 @click.option(
     "--inputs",
     "folder",
@@ -40,35 +41,32 @@ HELP = (
     help="Folder from which the inputs are named. Default: the working folder.",
 )
 @click.option(
-    "--key", type=click.Path(path_type=Path), metavar="PUBLIC.pem", help="Check the signature in REPORT.json.dsse as well."
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="PUBLIC.pem",
+    help="Check the signature in REPORT.dsse as well; only JSON reports have one.",
 )
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
 )
-def command(report: Path, folder: Path, key: Path | None, format_: str) -> int:
+def command(report: str, folder: Path, key: Path | None, format_: str) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
     from llm_audit import signing
-    from llm_audit.verify import Mismatch, UnreadableReport, verify
+    from llm_audit.verify import Mismatch, verify
 
+    if key and report == "-":
+        raise AuditError("--key looks for the signature beside the report: give the report as a file.")
     public = signing.load_public_key(key) if key else None
-    try:
-        content = report.read_bytes()
-        ledger, found = verify(content.decode("utf-8"), folder)
-    except OSError as error:
-        raise AuditError(f"The report {report} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise AuditError(f"The report {report} is not UTF-8, so llm-audit did not write it.") from error
-    except UnreadableReport as error:
-        raise AuditError(f"{report} cannot be verified: {error}.") from error
-    if public is not None and found is not None:
-        signed = report.with_name(f"{report.name}.dsse")
-        if problem := signing.problem(public, found, content, signed):
-            ledger.mismatches.append(Mismatch("signature", None, None, problem))
-    if format_ == "json":
-        _as_json(ledger, signed=public is not None)
-    else:
-        _show(ledger, report, signed=public is not None)
+    content, name = content_of(report)
+    ledger, found = verify(content, folder, name)
+    if public and found and (problem := signing.problem(public, found, content, Path(f"{report}.dsse"))):
+        ledger.mismatches.append(Mismatch("signature", None, None, problem))
+    with may_be_unread():
+        if format_ == "json":
+            _as_json(ledger, signed=public is not None)
+        else:
+            _show(ledger, name, signed=public is not None)
     return EXIT_FINDINGS if ledger.mismatches else EXIT_INCONCLUSIVE if ledger.unchecked else 0
 
 
@@ -79,7 +77,7 @@ def _as_json(ledger: Ledger, *, signed: bool) -> None:
     click.echo(dump(said).encode(), nl=False)
 
 
-def _show(ledger: Ledger, report: Path, *, signed: bool) -> None:
+def _show(ledger: Ledger, report: str, *, signed: bool) -> None:
     from rich.console import Console
 
     from llm_audit.reports.console import say

@@ -24,6 +24,7 @@ from llm_audit.results import (
     Verdict,
 )
 from llm_audit.results.evidence import Derivation, Sign, Signs
+from llm_audit.stats.combination import bonferroni
 from llm_audit.stats.permutation import Outcome, bootstrap_mean
 
 KEPT_DRAWS = 999
@@ -100,6 +101,13 @@ def decide(p: float, floor: float, alpha: float) -> tuple[Verdict, str]:
 def mean_interval(values: NDArray[np.float64], generator: np.random.Generator) -> tuple[float | None, float | None]:
     """The 95 % bootstrap interval of a mean of independent values; none for fewer than 10, of which it would miss too often."""
     return bootstrap_mean(values, generator) if len(values) >= 10 else (None, None)
+
+
+def strongest(outcomes: Mapping[str, Outcome]) -> tuple[str, Outcome]:
+    """The sign with the smallest p-value; p-value and floor are corrected for the number of signs (Bonferroni)."""
+    name, outcome = min(outcomes.items(), key=lambda entry: entry[1].p_value)
+    p = bonferroni([each.p_value for each in outcomes.values()])
+    return name, outcome._replace(p_value=p, p_floor=min(1.0, outcome.p_floor * len(outcomes)))
 
 
 def signs_of(outcomes: Mapping[str, Outcome]) -> Signs:

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
-from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result, signs_of
+from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result, signs_of, strongest
 from llm_audit.membership.seed import generator
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
 from llm_audit.results.evidence import Derivation, Drawn, RankSum
 from llm_audit.stats import permutation
-from llm_audit.stats.combination import bonferroni
 
 RULE = "AUD310"
 GATE_DRAWS = 499
@@ -142,9 +141,7 @@ def gate(rows: Sequence[str], seed: str) -> Result:
     orders = np.array([np.arange(n), *(rng.permutation(n) for _ in range(GATE_DRAWS))])
     measured = {name: statistic(rows, orders) for name, statistic in _OF_AN_ORDER.items()}
     outcomes = {name: permutation.monte_carlo(values[0], values[1:]) for name, values in measured.items()}
-    name, outcome = min(outcomes.items(), key=lambda entry: entry[1].p_value)
-    p = bonferroni([each.p_value for each in outcomes.values()])
-    outcome = outcome._replace(p_value=p, p_floor=min(1.0, outcome.p_floor * len(outcomes)))
+    name, outcome = strongest(outcomes)
     return result(
         outcome,
         rule="AUD300",
@@ -154,7 +151,9 @@ def gate(rows: Sequence[str], seed: str) -> Result:
         effect=Effect(name=name, value=permutation.standardised(outcome), unit="standard deviations"),
         n=n,
         alpha=GATE_LEVEL,
-        found=f"Without any model, the strongest sign of an order is {name}, p = {p:.2g} over {len(outcomes)} signs",
+        found=(
+            f"Without any model, the strongest sign of an order is {name}, p = {outcome.p_value:.2g} over {len(outcomes)} signs"
+        ),
         seed=seed,
         assumptions=(),
         method=f"Permutation of the rows; signs: {', '.join(outcomes)}; Bonferroni",

@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
-from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result, signs_of, unit_means
+from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result, signs_of, strongest, unit_means
 from llm_audit.membership.seed import generator
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
 from llm_audit.results.evidence import Versions
 from llm_audit.stats import permutation
-from llm_audit.stats.combination import bonferroni
 from llm_audit.text.lines import open_lines, parse
 
 RULE = "AUD312"
@@ -186,9 +185,7 @@ def gate(pairs: Sequence[Pair], seed: str) -> Result:
             [[sum(weights.get(word, 0.0) for word in _words(text)) for text in (p.public, *p.private)] for p in tested]
         )
         outcomes["words of public versions"] = permutation.versions(table, rng, groups=[pair.document for pair in tested])
-    name, outcome = min(outcomes.items(), key=lambda entry: entry[1].p_value)
-    p = bonferroni([each.p_value for each in outcomes.values()])
-    outcome = outcome._replace(p_value=p, p_floor=min(1.0, outcome.p_floor * len(outcomes)))
+    name, outcome = strongest(outcomes)
     return result(
         outcome,
         rule="AUD300",
@@ -198,7 +195,7 @@ def gate(pairs: Sequence[Pair], seed: str) -> Result:
         effect=Effect(name=name, value=permutation.standardised(outcome), unit="standard deviations"),
         n=len(set(groups)),
         alpha=GATE_LEVEL,
-        found=f"Without any model, {name} is the strongest difference, p = {p:.2g} over {len(outcomes)} signs",
+        found=f"Without any model, {name} is the strongest difference, p = {outcome.p_value:.2g} over {len(outcomes)} signs",
         seed=seed,
         assumptions=(),
         method=f"Permutation of versions; signs: {', '.join(outcomes)}; Bonferroni",

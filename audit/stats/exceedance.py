@@ -111,24 +111,6 @@ def rate_interval(above: int, n: int, honest: int, rank: int = 1, confidence: fl
     return Interval(max(0.0, float(brentq(excess, 0.0, above / n, xtol=1e-9)) - 1e-9), upper)
 
 
-def honest_needed(above: int, n: int, alpha: float, rank: int = 1) -> int:
-    """The fewest honest values with which `above` of n beyond the `rank`-th largest give p <= alpha.
-
-    For one beyond the maximum, n (1/alpha - 1): 99 honest values per request at .01. For k, about n (alpha^(-1/k) - 1).
-    """
-    _checked(alpha)
-    if above < 1:
-        raise ValueError("at least one value must lie above")
-    high = rank
-    while tail(above, n, high, rank) > alpha:
-        high *= 2
-    low = max(rank - 1, high // 2)  # too few, or none at all
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if tail(above, n, middle, rank) <= alpha else (middle, high)
-    return high
-
-
 def needed_above(n: int, honest: int, alpha: float, rank: int = 1) -> int | None:
     """The fewest of n values that must lie above for p <= alpha; None: not even all of them suffice."""
     if tail(n, n, honest, rank) > _checked(alpha):

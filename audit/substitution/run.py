@@ -268,9 +268,7 @@ def _concluded(
         capabilities=capabilities.facts,
         facts=(*_facts(yardstick, allotment, settings), *source.facts),
         cost=spent(source.cost),
-        failures=tuple(
-            FailedRequest(request=one.ask.name, kind=one.kind, reason=one.reason, attempts=one.attempts) for one in failures
-        ),
+        failures=unanswered(failures),
         notes=(*gathered.notes, *defects),
     )
 
@@ -282,6 +280,13 @@ def spent(cost: Cost) -> Spent:
         attempts=cost.attempts,
         prompt_tokens=cost.prompt_tokens,
         completion_tokens=cost.completion_tokens,
+    )
+
+
+def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
+    """Requests without an answer, for the report."""
+    return tuple(
+        FailedRequest(request=one.ask.name, kind=one.kind, reason=one.reason, attempts=one.attempts) for one in failures
     )
 
 

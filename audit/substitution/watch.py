@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface
 from llm_audit.errors import AuditError
-from llm_audit.results import Draws, Effect, Fact, FailedRequest, Result, Served, Statistic, Substitution, Verdict
+from llm_audit.results import Draws, Effect, Fact, Result, Served, Statistic, Substitution, Verdict
 from llm_audit.results.evidence import Change
 from llm_audit.stats import tracking
-from llm_audit.substitution.run import spent
+from llm_audit.substitution.run import spent, unanswered
 
 KIND = "llm-audit substitution baseline"
 PROMPT, ALTERNATIVES = "x", 20
@@ -129,9 +129,7 @@ def compare(
         tests=(test,) if test else (),
         facts=(Fact(name="Rows", value=f"{len(before)} before, {len(after)} now"), *source.facts),
         cost=spent(source.cost),
-        failures=tuple(
-            FailedRequest(request=one.ask.name, kind=one.kind, reason=one.reason, attempts=one.attempts) for one in failures
-        ),
+        failures=unanswered(failures),
     )
 
 

@@ -19,7 +19,7 @@ from llm_audit.text.decode import Decoded, Unreadable, decode
 from llm_audit.text.directives import KINDS as SAY_OF_THEMSELVES
 from llm_audit.text.directives import Directive, take_out
 from llm_audit.text.places import Place
-from llm_audit.text.sources import Source
+from llm_audit.text.sources import Source, is_pattern
 
 MAX_BYTES = 20_000_000
 
@@ -150,6 +150,8 @@ def open_file(path: Path, name: str) -> BinaryIO:
         file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
         _check_kind(os.fstat(file.fileno()), path, name)
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the path
+        if is_pattern(path):
+            raise Unreadable(f"Nothing fits the pattern {name}: check it.") from None
         raise Unreadable(f"No such file: {name}. Check the path.") from None
     except PermissionError:
         raise Unreadable(f"No permission to read {name}: change its access rights or copy it.") from None

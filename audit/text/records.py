@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
@@ -51,7 +52,7 @@ def read_records(source: Source, text_field: str = "text") -> Iterator[RawText |
     """
     assert source.path is not None
     kind = source.kind
-    place = "row" if kind == "parquet" else "line"
+    place = "line" if kind == "jsonl" else "row"
     try:
         with open_file(source.path, source.name) as file:
             for number, found in _with_field(_records(source, file, text_field), source.name, text_field):
@@ -120,7 +121,10 @@ def _json_lines(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
 
 
 def _table(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
-    """CSV with a heading, divided by commas, semicolons or tabs. A record over many lines has the number of its first."""
+    """CSV with a heading, divided by commas, semicolons or tabs.
+
+    Rows have the numbers that a spreadsheet shows: the heading is row 1, and a cell of many lines makes no more rows.
+    """
     csv.field_size_limit(LONGEST_LINE)  # for the whole process: nobody else reads CSV
     size = 0  # of the record
 
@@ -139,8 +143,8 @@ def _table(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
         yield 1, _Fault(f"is no heading of a table ({error})")
         return
     rows = csv.reader(text, delimiter=delimiter)
-    while True:
-        number, size = rows.line_num + 2, 0  # the heading was line 1
+    for number in itertools.count(2):
+        size = 0
         try:
             row = next(rows)
         except StopIteration:

@@ -73,11 +73,16 @@ def discover(paths: Sequence[str], kinds: frozenset[str] = KINDS) -> list[Source
     return list(sources.values())
 
 
+def is_pattern(path: str | os.PathLike[str]) -> bool:
+    """Whether a path stands for all that fits it, unless something is called so."""
+    return not set(os.fspath(path)).isdisjoint("*?[")
+
+
 def _fitting(given: str) -> list[Path]:
     """The path itself, or all that fit it if it is a pattern and nothing is called so."""
     path = Path(given) if given else Path("''")
     parts = path.parts
-    first = next((position for position, part in enumerate(parts) if set(part) & set("*?[")), None)
+    first = next((position for position, part in enumerate(parts) if is_pattern(part)), None)
     if first is None or os.path.lexists(path):
         return [path]
     try:

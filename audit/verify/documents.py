@@ -88,8 +88,7 @@ def conformal(
     if stored.histogram is not None:
         stretch = min(comparisons, key=lambda comparison: comparison.p_value).stretch
         again = again.model_copy(update={"histogram": histogram(population, stored.rule, stretch)})
-    kept = {"spans", "shares", "evidence", "rule", "name", "method", "statistic"}
-    ledger.fields(path, stored, again, without=kept)
+    ledger.fields(path, stored, again, without={"spans", "shares", "evidence", "rule", "name", "method", "statistic"})
     if stored.statistic is not None:
         strongest = min(range(len(comparisons)), key=lambda i: comparisons[i].p_value)
         same = as_stored(stored.statistic.value) == found.parts[strongest].statistics[0]

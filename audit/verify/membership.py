@@ -72,10 +72,6 @@ def _test(path: str, stored: Result, alpha: float, ledger: Ledger) -> None:
     _TESTS[type(found)](path, stored, found, alpha, ledger)
 
 
-def _compare(path: str, stored: Result, again: Result, ledger: Ledger) -> None:
-    ledger.fields(path, stored, again, without={"evidence"})
-
-
 def _drawn(path: str, stored: Result, found: Drawn, alpha: float, ledger: Ledger) -> None:
     draws, statistic = stored.draws, stored.statistic
     if draws is None or statistic is None:
@@ -150,28 +146,27 @@ def _rank_sum(path: str, stored: Result, found: RankSum, alpha: float, ledger: L
 
 
 def _versions(path: str, stored: Result, found: Versions, alpha: float, ledger: Ledger) -> None:
-    draws = stored.draws
-    if draws is None or draws.seed is None:
-        ledger.cannot(path, "the report stores no seed")
-        return
-    if not ledger.affordable(path, draws.count):
-        return
-    table = np.array(found.table)
-    again = paired.judge_table(table, found.groups, draws=draws.count, alpha=alpha, seed=draws.seed)
-    _compare(path, stored, again, ledger)
+    def again(draws: int, seed: str) -> Result:
+        return paired.judge_table(np.array(found.table), found.groups, draws=draws, alpha=alpha, seed=seed)
+
+    _repeated(path, stored, again, ledger)
 
 
 def _two_sample(path: str, stored: Result, found: TwoSample, alpha: float, ledger: Ledger) -> None:
+    def again(draws: int, seed: str) -> Result:
+        scores = np.array(found.scores)
+        return dataset.judge_scores(scores, found.suspect, found.held_out, draws=draws, alpha=alpha, seed=seed)
+
+    _repeated(path, stored, again, ledger)
+
+
+def _repeated(path: str, stored: Result, again: Callable[[int, str], Result], ledger: Ledger) -> None:
+    """A test whose draws are drawn again, so many and from the seed that it stores."""
     draws = stored.draws
     if draws is None or draws.seed is None:
         ledger.cannot(path, "the report stores no seed")
-        return
-    if not ledger.affordable(path, draws.count):
-        return
-    again = dataset.judge_scores(
-        np.array(found.scores), found.suspect, found.held_out, draws=draws.count, alpha=alpha, seed=draws.seed
-    )
-    _compare(path, stored, again, ledger)
+    elif ledger.affordable(path, draws.count):
+        ledger.fields(path, stored, again(draws.count, draws.seed), without={"evidence"})
 
 
 _TESTS: dict[type[Any], Callable[[str, Result, Any, float, Ledger], None]] = {

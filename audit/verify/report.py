@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from llm_audit import plan
+from llm_audit.errors import AuditError
+from llm_audit.reports.read import read_content
 from llm_audit.results import Report
 from llm_audit.results.canonical import content_digest
 from llm_audit.verify import files
@@ -18,10 +19,6 @@ from llm_audit.verify.gate import gate
 from llm_audit.verify.ledger import Ledger, Mismatch
 from llm_audit.verify.membership import membership
 from llm_audit.verify.substitution import substitution
-
-
-class UnreadableReport(Exception):
-    """No report, or one that this version does not read; the message is a sentence."""
 
 
 class _Written(float):
@@ -35,22 +32,23 @@ class _Written(float):
         return number
 
 
-def verify(text: str, folder: Path) -> tuple[Ledger, Report | None]:
+def verify(data: bytes, folder: Path, name: str = "The report") -> tuple[Ledger, Report | None]:
     """Compute again whatever follows from the numbers of a report.
 
     Args:
-        text: of the JSON file.
+        data: of the file, JSON or JSON lines.
         folder: from which the report's inputs are named.
+        name: what an error calls the report.
 
     Returns:
         What it came to, and the report; None if a value is none that the field can have, which is a mismatch.
 
     Raises:
-        UnreadableReport: the text is no report.
+        AuditError: the data is no report, or one that this version does not read.
     """
-    content = _parsed(text)
+    content = read_content(data, name)
     ledger = Ledger()
-    for path in _respelt(json.loads(text, parse_float=_Written)):
+    for path in _respelt(read_content(data, name, _Written)):
         ledger.mismatches.append(Mismatch(path, None, None, "is not written as llm-audit writes numbers"))
     stored = content.get("content_digest")
     if stored is None:
@@ -58,10 +56,10 @@ def verify(text: str, folder: Path) -> tuple[Ledger, Report | None]:
     else:
         ledger.same("content_digest", stored, content_digest(content))
     try:
-        report = Report.model_validate_json(text)
+        report = Report.model_validate(content)
     except ValidationError as error:
         if stored is None or stored == content_digest(content):
-            raise UnreadableReport(f"it does not fit this version: {_first(error)}") from error
+            raise AuditError(f"{name} cannot be verified: it does not fit this version: {_first(error)}.") from error
         ledger.mismatches += [
             Mismatch(_path(one["loc"]), _json(one["input"]), None, "is no value that the field can have")
             for one in error.errors()
@@ -101,16 +99,6 @@ def _recompute(report: Report, folder: Path, ledger: Ledger) -> None:
         ledger.same("coverage.found", counted.found, total)
     files.inputs(report, folder, ledger)
     files.models(manifest, ledger)
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableReport("it is not JSON") from error
-    if not isinstance(content, dict) or not {"schema_version", "question", "manifest"} <= content.keys():
-        raise UnreadableReport("it is no report of llm-audit")
-    return content
 
 
 def _respelt(value: Any, path: str = "") -> Iterator[str]:

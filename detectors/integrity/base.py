@@ -123,7 +123,8 @@ def _reason(rule: IntegrityRule, text: str, found: Oddities, verdict: Verdict) -
     named = named_characters([text[place] for place in found.places])
     if verdict is Verdict.PASS:
         return f"{many}, as few as honest texts have by accident: {named}."
-    return f"{many} among {len(text):,} characters ({1000 * count / len(text):.2g} per 1,000): {named}."
+    share = 1000 * count / len(text)
+    return f"{many} among {len(text):,} characters ({share:{'.0f' if share >= 99.5 else '.2g'}} per 1,000): {named}."
 
 
 def named_characters(characters: list[str]) -> str:

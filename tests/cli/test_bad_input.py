@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -355,20 +355,33 @@ def test_a_full_disk_under_standard_output_exits_with_2(tiny: tuple[str, ...], w
 # The other end of the line
 
 
-@pytest.mark.parametrize(
-    "args", [("detect", "--format", "json"), ("detect",), ("schema",), ("calibrate", "show"), ("--help",)], ids=" ".join
-)
-def test_a_reader_that_leaves_early_is_no_finding(
-    tiny: tuple[str, ...], witness: Path, tmp_path: Path, args: tuple[str, ...]
-) -> None:
-    inputs = (witness, *tiny, "-o", tmp_path / "r.json") if args[0] == "detect" else ()
+@pytest.fixture
+def unread() -> Iterator[int]:
+    """The writing end of a pipe whose reader has left."""
     read_end, write_end = os.pipe()
     os.close(read_end)
-    outcome = spawn(*args, *inputs, stdout=write_end)
+    yield write_end
     os.close(write_end)
-    assert (outcome.code, outcome.err) == (2, "")
-    if inputs:
-        assert json.loads((tmp_path / "r.json").read_text())["coverage"]["scored"] == 1  # the report to keep was written
+
+
+@pytest.mark.parametrize("args", [("schema",), ("calibrate", "show"), ("--help",)], ids=" ".join)
+def test_a_reader_that_leaves_early_is_no_error(tiny: tuple[str, ...], unread: int, args: tuple[str, ...]) -> None:
+    outcome = spawn(*args, stdout=unread)
+    assert (outcome.code, outcome.err) == (141, "")
+
+
+@pytest.mark.parametrize("format_", ["text", "json", "jsonl"])
+def test_a_verdict_that_nobody_reads_still_counts(
+    tiny: tuple[str, ...], witness: Path, tmp_path: Path, unread: int, format_: str
+) -> None:
+    file = tmp_path / "r.json"
+    outcome = spawn("detect", witness, "missing.txt", *tiny, "--format", format_, "-o", file, stdout=unread)
+    assert (outcome.code, outcome.err) == (2, "")  # of the missing text
+    assert json.loads(file.read_text())["coverage"]["scored"] == 1
+    again = spawn("detect", witness, *tiny, "--format", format_, "-o", file, stdout=unread)
+    assert (again.code, again.err) == (0, "")
+    assert json.loads(file.read_text())["coverage"]["found"] == 1
+    assert spawn("verify", file, stdout=unread) == (0, "", "")
 
 
 def test_the_first_line_alone_can_be_read(tiny: tuple[str, ...], witness: Path) -> None:

@@ -337,3 +337,11 @@ def test_a_warm_run_needs_no_torch(tool: Tool) -> None:
     loaded = run_command([*COMMAND[:2], code, "detect", MACHINE]).out.split("LOADED")[1].split()
     assert "torch" not in loaded
     assert "transformers" not in loaded
+
+
+def test_limits_of_p_values_are_told_only_where_there_is_one(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("Too short.")
+    nothing = json.loads(tool("detect", tmp_path / "short.txt", "missing.txt", *tiny, "--format", "json").out)
+    assert nothing["limits"] == ["No decision about a person should rest on this report alone."]
+    something = json.loads(tool("detect", "missing.txt", HUMAN, *tiny, "--format", "json").out)
+    assert len(something["limits"]) == 6

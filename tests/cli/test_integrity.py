@@ -63,6 +63,19 @@ def test_t13_a_tampered_text_is_found_and_scored_as_given_and_normalised(
     }  # fmt: skip
 
 
+def test_each_thing_is_said_once_of_a_tampered_text(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
+    path = written(tmp_path / "a.txt", "\u200b".join(ESSAY[:600]) + ESSAY[600:])
+    found = document(tool, path, *tiny, code=1)
+    assert found["summary"].startswith(found["combined"]["reason"])
+    page = tmp_path / "report.html"
+    out = " ".join(tool("detect", path, *tiny, "--alpha", "0.02", "-o", page).out.split())
+    for sentence in (found["combined"]["reason"], "Characters of this text are not what they seem"):
+        assert out.count(sentence[:60]) == 1
+        assert page.read_text().count(f"<p>{sentence[:60]}") + page.read_text().count(f'summary">{sentence[:60]}') <= 1
+    share = 1000 * 599 / (len(ESSAY) + 599)
+    assert f"({share:.0f} per 1,000)" in by_rule(found)["AUD902"]["reason"]
+
+
 def test_t11_t12_controls_are_shown_and_never_printed(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     text = TAMPERED["AUD902"](TAMPERED["AUD903"](ESSAY)) + "\U000e0041\ufe0f \u2066x\u2069\n"
     page = tmp_path / "report.html"

@@ -222,11 +222,17 @@ def test_a_stream_ends_in_the_same_report_as_any_format(
     assert again.out == file.read_text()
 
 
-def test_nobody_reads_the_stream(tiny: tuple[str, ...], essays: list[Path]) -> None:
+def test_a_stream_that_nobody_reads_ends_the_run_unless_there_are_files_to_write(
+    tiny: tuple[str, ...], essays: list[Path], tmp_path: Path
+) -> None:
     words = ["detect", *map(str, essays), *tiny, "--format", "jsonl"]
     shell = ["bash", "-o", "pipefail", "-c", '"$@" | head -c 10 > /dev/null', "bash", *COMMAND, *words]
     outcome = run_command(shell)
-    assert (outcome.code, outcome.err) == (2, "")
+    assert (outcome.code, outcome.err) == (141, "")
+    outcome = run_command([*shell, "-o", str(tmp_path / "a.json"), "-o", str(tmp_path / "a.jsonl")])
+    assert (outcome.code, outcome.err) == (0, "")
+    assert json.loads((tmp_path / "a.json").read_text())["coverage"]["found"] == len(essays)
+    assert (tmp_path / "a.jsonl").read_text().count("\n") == len(essays) + 1
 
 
 def test_a_compliance_report_of_a_stored_one(tool: Tool, tmp_path: Path) -> None:
@@ -234,7 +240,8 @@ def test_a_compliance_report_of_a_stored_one(tool: Tool, tmp_path: Path) -> None
     files = [tmp_path / f"filed{suffix}" for suffix in (".html", ".md", ".json", ".pdf")]
     outputs = [item for file in files for item in ("-o", file)]
     done = tool("report", stored, "--compliance", "generic", "--claim", "human-review=A. Editor", *outputs)
-    assert (done.code, done.out) == (1, ""), done.err
+    said = "".join(f"The compliance report: {file}\n" for file in files)
+    assert (done.code, done.out, done.err) == (1, said, "")
     page, text, filed, paper = files
     assert "A. Editor" in page.read_text() and "Stated by the user, unverified" in text.read_text()
     assert json.loads(filed.read_text())["report_digest"] == hashlib.sha256(stored.read_bytes()).hexdigest()

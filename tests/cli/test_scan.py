@@ -230,3 +230,34 @@ def test_eight_scans_share_one_cache(tiny: tuple[str, ...], tmp_path: Path) -> N
     assert len({(tmp_path / str(number) / "results.jsonl").read_bytes() for number in range(8)}) == 1
     with ScoreCache(cache / "scores.sqlite") as shared:
         assert shared.verify() == (200, 0)  # every text once, every row sound
+
+
+def test_other_commands_say_what_a_scan_wrote(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
+    tool("scan", write_texts(tmp_path / "corpus.jsonl", 3), "-o", tmp_path / "out", *tiny)
+    for command in ("report", "verify"):
+        for name in ("summary.json", "results.jsonl"):
+            refused = tool(command, tmp_path / "out" / name)
+            assert refused.code == 2 and f"{name} is about a corpus, from `llm-audit scan`" in sentence(refused)
+
+
+def test_one_text_is_spoken_of_as_one(tool: Tool, tiny: tuple[str, ...], unusual: list[str], tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text(json.dumps({"text": unusual[0]}) + "\n")
+    found = tool("scan", tmp_path / "corpus.jsonl", "-o", tmp_path / "found", *TINY, *tiny)
+    assert found.code == 1 and "1 text was tested; 1 is unlike human writing" in " ".join(found.out.split())
+    assert "1 text has p ≤ 0.2 taken alone" in " ".join(found.out.split())
+    page = (tmp_path / "found" / "report.html").read_text()
+    assert "1 different text<" in page and "The text least like the population" in page
+    none = tool("scan", tmp_path / "corpus.jsonl", "-o", tmp_path / "none", "--alpha", 0.001, *tiny)
+    assert "No text has p ≤ 0.001 taken alone" in " ".join(none.out.split())
+    (tmp_path / "empty.jsonl").write_text("no JSON\n")
+    nothing = tool("scan", tmp_path / "empty.jsonl", "-o", tmp_path / "nothing", *tiny)
+    assert "No document could be judged." in nothing.out and "taken alone" not in nothing.out
+
+
+def test_one_damaged_line_was_left_out(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
+    args = ("scan", write_texts(tmp_path / "corpus.jsonl", 3), "-o", tmp_path / "out", *tiny)
+    assert tool(*args).code == 0
+    (journal,) = (tmp_path / "out").glob("journal*")
+    first, _, rest = journal.read_bytes().partition(b"\n")
+    journal.write_bytes(first.replace(b"text", b"tixt") + b"\n" + rest)
+    assert tool(*args).err.startswith("1 damaged line of the journal was left out.")

@@ -11,7 +11,7 @@ import pytest
 
 from llm_audit.manifest import REMOVED, safe_command
 from tests.cli.conftest import write_texts
-from tests.cli.tool import HUMAN, SHORT, Tool, sentence
+from tests.cli.tool import HUMAN, SHORT, Tool, sentence, spawn
 
 
 @pytest.fixture
@@ -50,6 +50,34 @@ def test_a_report_holds(tool: Tool, report: Path) -> None:
     assert "p-values" in said and "No signature was checked (--key)." in said
     as_json = json.loads(tool("verify", report, "--format", "json").out)
     assert as_json["mismatches"] == [] and as_json["recomputed"]["p-values"] >= 5
+
+
+def test_json_lines_and_standard_input_hold_as_well(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
+    lines = tmp_path / "report.jsonl"
+    tool("detect", HUMAN, SHORT, *tiny, "-o", lines, "-o", tmp_path / "report.json")
+    as_json = json.loads(tool("verify", tmp_path / "report.json", "--format", "json").out)
+    assert as_json["recomputed"]["p-values"] >= 5
+    found = tool("verify", lines, "--format", "json")
+    assert (found.code, json.loads(found.out)) == (0, as_json)
+    with lines.open("rb") as file:
+        piped = spawn("verify", "-", stdin=file)
+    assert (piped.code, piped.err) == (0, "")
+    assert piped.out.startswith("Standard input holds: ")
+
+
+def test_a_changed_line_is_named_and_a_lost_one_is_no_report(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
+    lines = tmp_path / "report.jsonl"
+    tool("detect", HUMAN, *tiny, "-o", lines)
+    p = json.loads(lines.read_text().splitlines()[0])["combined"]["p_value"]
+    changed(lines, f'"p_value": {p}', '"p_value": 0.001230')
+    found = json.loads(tool("verify", lines, "--format", "json").out)
+    assert {each["path"] for each in found["mismatches"]} >= {"content_digest", "documents[0].combined.p_value"}
+    assert "is not written as llm-audit writes numbers" in json.dumps(found)
+    rendered = tool("report", lines, "--compliance", "generic")
+    assert rendered.code == 2 and "its content digest is another one" in sentence(rendered)
+    lines.write_text(lines.read_text().splitlines()[0] + "\n")
+    cut = tool("verify", lines)
+    assert cut.code == 2 and "is cut off" in sentence(cut)
 
 
 def test_a_changed_p_value_is_named_with_both_numbers(tool: Tool, report: Path) -> None:
@@ -126,6 +154,11 @@ def signed(tool: Tool, tiny: tuple[str, ...], tmp_path: Path, keys: tuple[Path, 
     found = tool("detect", SHORT, HUMAN, *tiny, "-o", report, "--sign", keys[0])
     assert (found.code, found.err) == (0, "")
     return report
+
+
+def test_a_signature_is_beside_a_file(tool: Tool, signed: Path, keys: tuple[Path, Path]) -> None:
+    found = tool("verify", "-", "--key", keys[1])
+    assert found.code == 2 and "give the report as a file" in sentence(found)
 
 
 def test_a_signed_report_holds_with_the_key_and_says_what_was_found(tool: Tool, signed: Path, keys: tuple[Path, Path]) -> None:

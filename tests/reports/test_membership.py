@@ -67,6 +67,14 @@ def test_a_finding_is_about_the_collection() -> None:
     assert "neither passed nor failed" not in text
 
 
+def test_the_scale_beside_the_verdict_is_of_the_test_that_decides_and_not_of_the_gate() -> None:
+    found = factory.ordered()
+    gate = found.tests[0].model_copy(update={"rule": "AUD300", "name": "Order of the texts alone", "p_value": 0.5})
+    page = render_html(factory.membership_report(found.model_copy(update={"tests": (gate, *found.tests)})))
+    caption = Plot(page, "scale").caption
+    assert caption.startswith(f"{found.tests[0].rule} ") and caption.endswith(f"one of {len(found.tests) + 1} tests")
+
+
 def test_a_test_comes_with_all_that_it_needs() -> None:
     text = text_of(factory.ordered())
     in_order(

@@ -66,8 +66,12 @@ def test_a_pattern_stands_for_what_fits_it(essays: Path) -> None:
     assert fitting("s?b") == ["sub/c.TXT", "sub/d.markdown", "sub/e.text", "sub/deeper/h.md"]
     assert fitting("[ab].*") == ["a.md", "b.txt"]
     assert fitting("*") == ["README", "a.md", "b.txt", "g.py", "sub/c.TXT", "sub/d.markdown", "sub/e.text", "sub/deeper/h.md"]
-    assert "No such file" in problem(essays / "*.pdf")
-    assert "No such file" in problem(essays / "a**b")
+
+
+def test_a_pattern_that_fits_nothing_is_no_missing_file(essays: Path) -> None:
+    for pattern in ("*.xyz", "no/such/**/*.md", "[ab].docx", "a**b"):
+        assert problem(essays / pattern) == f"Nothing fits the pattern {essays / pattern}: check it."
+    assert problem(essays / "x.txt") == f"No such file: {essays / 'x.txt'}. Check the path."
 
 
 def test_a_file_called_like_a_pattern_is_that_file(essays: Path) -> None:

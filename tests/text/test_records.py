@@ -50,13 +50,13 @@ def faults(found: list[RawText | Unread]) -> dict[str, str]:
 def test_the_same_records_come_back_from_every_format(tmp_path: Path, kind: str) -> None:
     found = written(tmp_path, f"a.{kind}", RECORDS[kind](TEXTS))
     assert texts(found) == TEXTS
-    numbers = {"jsonl": [1, 2, 3, 4], "csv": [2, 3, 5, 6], "parquet": [1, 2, 3, 4]}[kind]
+    numbers = {"jsonl": [1, 2, 3, 4], "csv": [2, 3, 4, 5], "parquet": [1, 2, 3, 4]}[kind]
     assert [entry.name for entry in found] == [f"{tmp_path}/a.{kind}:{number}" for number in numbers]
     first = found[0]
     assert isinstance(first, RawText)
     assert first.sha256 == hashlib.sha256(TEXTS[0].encode()).hexdigest()
     assert (first.encoding, first.size) == (kind, len(TEXTS[0]))
-    assert Map(first.text, first.places).of(4, 9) == f"{'row' if kind == 'parquet' else 'line'} {numbers[0]}"
+    assert Map(first.text, first.places).of(4, 9) == f"{'line' if kind == 'jsonl' else 'row'} {numbers[0]}"
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".xz", ".zst"])
@@ -159,6 +159,12 @@ def test_csv_may_be_divided_by_other_signs(tmp_path: Path) -> None:
         found = written(tmp_path, name, data)
         assert texts(found) == [f"One{sign} two.", "Three."]
         assert [entry.name.rpartition(":")[2] for entry in found] == ["2", "4"]
+
+
+def test_rows_have_the_numbers_of_a_spreadsheet_whatever_lines_are_in_their_cells(tmp_path: Path) -> None:
+    found = written(tmp_path, "a.csv", b'id,text\n1,"One\n\nof three."\n2,\n3,"Two\nlines."\n')
+    assert [Path(entry.name).name for entry in found] == ["a.csv:2", "a.csv:3", "a.csv:4"]
+    assert [Map(entry.text, entry.places).of(5, 7) for entry in found if isinstance(entry, RawText)] == ["row 2", "row 4"]
 
 
 def test_csv_faults_cost_their_record(tmp_path: Path) -> None:

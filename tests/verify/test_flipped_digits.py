@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from llm_audit.errors import AuditError
 from llm_audit.results.canonical import content_digest
-from llm_audit.verify import UnreadableReport, verify
+from llm_audit.verify import verify
 from tests.verify.conftest import FAST, SLOW, Made
 
 DECIDED = ("p_value", "p_adjusted", "q_value", "e_value", "p_floor", "p_upper")
@@ -85,8 +86,8 @@ def noticed(text: str, flip: Flip) -> bool:
 def named(made: Made, text: str) -> list[str]:
     """Paths of the fields that do not hold."""
     try:
-        return [mismatch.path for mismatch in verify(text, Path())[0].mismatches]
-    except UnreadableReport:
+        return [mismatch.path for mismatch in verify(text.encode(), Path())[0].mismatches]
+    except AuditError:
         return ["unreadable"]
 
 

@@ -12,7 +12,7 @@ from tests.verify.conftest import FAST, SLOW, Made
 
 def verified(made: Made, name: str) -> Ledger:
     with made.here():
-        return verify(made.text(name), Path())[0]
+        return verify(made[name].read_bytes(), Path())[0]
 
 
 @pytest.mark.parametrize("name", FAST)

@@ -43,7 +43,7 @@ def population(tmp_path_factory: pytest.TempPathFactory) -> Population:
 
 
 def refused(report: Report) -> list[object]:
-    ledger, _ = verify(render_json(report), Path("/nonexistent"))
+    ledger, _ = verify(render_json(report).encode(), Path("/nonexistent"))
     return [*ledger.mismatches, *ledger.unchecked]
 
 
