@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
+import socket
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ from typing import Any
 from llm_audit.errors import AuditError
 from llm_audit.scan.corpus import Block
 from llm_audit.scan.record import Record
-from llm_audit.scan.run import Engine, Part, Work
+from llm_audit.scan.run import Engine, Work
 from llm_audit.terminal import one_line
 
 Judge = Callable[[Block], list[Record]]
@@ -37,6 +40,9 @@ STORE = 128 << 20
 
 TOGETHER = {"cpu": 1, "cuda": 16}
 """Blocks that an actor gets at a time: Ray spends some ms on each time, which a graphics card would spend waiting."""
+
+PATIENCE = 10
+"""Seconds for the cluster to answer."""
 
 CORES_PER_READER, MOST_TASKS = 8, 1000
 """Cores that one task of reading keeps busy with ease; and tasks of reading that the files are divided into."""
@@ -83,6 +89,8 @@ def ray_engine(start: Callable[[], Judge], device: str) -> Iterator[Engine]:
 def _connected(device: str) -> Iterator[None]:
     """A cluster, which Ray keeps quiet about and reports to nobody."""
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_IGNORE_UNHANDLED_ERRORS": "1", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+    if not {"RAY_ADDRESS", "RAY_AUTH_MODE"} & os.environ.keys():  # our own cluster is nobody else's
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     import ray
     import ray.data
 
@@ -94,9 +102,9 @@ def _connected(device: str) -> Iterator[None]:
             with _as_it_was():
                 ray.init(**_cluster(device), log_to_driver=False, logging_level=logging.CRITICAL)
             yield
-        except (ray.exceptions.RayError, ConnectionError) as error:
-            why = one_line(str(error).strip().splitlines()[-1])[:200] if str(error).strip() else type(error).__name__
-            raise AuditError(f"The Ray cluster failed ({why.rstrip('.')}); what was judged so far is kept.") from error
+        except (ray.exceptions.RayError, OSError) as error:
+            why = one_line(str(error.__cause__ or error))[:200].rstrip(".") or type(error).__name__
+            raise AuditError(f"The Ray cluster failed ({why}); what was judged so far is kept.") from error
         finally:
             ray.shutdown()
 
@@ -107,8 +115,12 @@ def _cluster(device: str) -> dict[str, Any]:
     threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"} if device == "cpu" else {}
     common = {"runtime_env": {"env_vars": ours | threads}}
     if address := os.environ.get("RAY_ADDRESS"):
+        host, _, port = address.rpartition(":")
+        if port.isdecimal():  # Ray would try for minutes
+            socket.create_connection((host.rpartition("/")[2], int(port)), timeout=PATIENCE).close()
         return common | {"address": address}
-    return common | {"address": "local", "include_dashboard": False, "object_store_memory": STORE}
+    local = {"address": "local", "_node_ip_address": "127.0.0.1", "include_dashboard": False, "object_store_memory": STORE}
+    return common | local
 
 
 @contextmanager
@@ -149,6 +161,7 @@ def _judge_all(work: Work, start: Callable[[], Judge], device: str) -> Iterator[
 def _judge_once(work: Work, start: Callable[[], Judge], device: str) -> Iterator[Judged]:
     """Every block of the work, but for those that were lost with their actors."""
     import ray.data
+    from ray.util.annotations import RayDeprecationWarning
 
     parts = [{"part": part} for part in work.parts()]
     context = ray.data.DataContext.get_current()
@@ -158,10 +171,11 @@ def _judge_once(work: Work, start: Callable[[], Judge], device: str) -> Iterator
     options = context.execution_options
     options.resource_limits = options.resource_limits.copy(object_store_memory=IN_FLIGHT)
     cores = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]  # Ray's own lack of types
+    warnings.filterwarnings("ignore", category=RayDeprecationWarning)  # of max_task_retries, until 2.64
     judged = (
         ray.data.from_items(parts, override_num_blocks=min(len(parts), MOST_TASKS))
         .map_batches(
-            _read,
+            _read,  # type: ignore[arg-type]  # Ray does not know its own columns of objects
             fn_args=(TOGETHER[device],),
             batch_size=1,
             compute=ray.data.TaskPoolStrategy(size=max(1, int(cores) // CORES_PER_READER)),
@@ -170,7 +184,7 @@ def _judge_once(work: Work, start: Callable[[], Judge], device: str) -> Iterator
         .map_batches(
             _Actor,
             fn_constructor_args=(start,),
-            batch_size=None,
+            batch_size=1,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_tasks_in_flight_per_actor=2),
             num_cpus=1,
             num_gpus=1 if device == "cuda" else 0,
