@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 from llm_audit.errors import AuditError
 from llm_audit.terminal import one_line
@@ -21,6 +20,8 @@ from llm_audit.text import Source
 from llm_audit.text.sources import kind_of
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|[a-z0-9]+::")
+_USER = re.compile(r"(?<=//)[^/@]*@")
+_PATTERN = set("*?[")
 
 
 def is_remote(path: str) -> bool:
@@ -36,9 +37,9 @@ class Remote:
 
     @property
     def name(self) -> str:
-        """The URL without what may be secret in it: user, password, signature."""
-        place = urlsplit(self.url)
-        return one_line(place._replace(netloc=place.netloc.rpartition("@")[2], query="", fragment="").geturl())
+        """The URL without what may be secret in it: user and password and, of a web address, its query."""
+        plain = _USER.sub("", self.url)
+        return one_line(plain.partition("?")[0] if plain.startswith("http") else plain)
 
     @property
     def kind(self) -> str:
@@ -48,7 +49,7 @@ class Remote:
     @property
     def path(self) -> Path:
         """For its suffixes."""
-        return Path(PurePosixPath(urlsplit(self.url).path or self.url).name)
+        return Path(PurePosixPath(self.name.partition("::")[0]).name)
 
 
 def listed(url: str) -> list[Remote]:
@@ -57,11 +58,11 @@ def listed(url: str) -> list[Remote]:
     Raises:
         AuditError: it cannot be listed, or there is none.
     """
-    if kind_of(Remote(url).path) and not set(urlsplit(url).path) & set("*["):
+    if kind_of(Remote(url).path) and not set(Remote(url).name) & _PATTERN:
         return [Remote(url)]
     with _failing("read", url):
         system, path = _open(url)
-        found = system.glob(path) if set(path) & set("*?[") else system.find(path)
+        found = system.glob(path) if set(path) & _PATTERN else system.find(path)
         urls = sorted(system.unstrip_protocol(each) for each in found)
     texts = [each for each in map(Remote, urls) if kind_of(each.path)]
     if not texts:
