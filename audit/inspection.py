@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_audit.detectors.integrity.base import examine, find_rules
+from llm_audit.detectors.integrity.base import IntegrityRule, examine
 from llm_audit.provenance import describe
 from llm_audit.results import Document, Mark, Result, Verdict
 from llm_audit.text import RawText, find_marks, without_marks
@@ -58,13 +58,13 @@ def for_comparison(result: Result) -> Result:
     return result.model_copy(update={"reason": reason, "assumptions": (ASSUMPTION_AS_GIVEN,)})
 
 
-def inspect(raw: RawText | Document) -> Inspection:
-    """Look for provenance marks first, then apply every integrity rule to the rest; places are those of the text as read."""
+def inspect(raw: RawText | Document, rules: Sequence[IntegrityRule]) -> Inspection:
+    """Look for provenance marks first, then apply the integrity rules to the rest; places are those of the text as read."""
     if isinstance(raw, Document):
         return Inspection()
     wrappers = find_marks(raw.text)
     shown = without_marks(raw.text, wrappers, filler="\n")
-    results = tuple(examine(rule, shown) for rule in find_rules())
+    results = tuple(examine(rule, shown) for rule in rules)
     tampered = any(result.verdict is Verdict.FINDING for result in results)
     return Inspection(results, marks_of(raw), (without_marks(raw.text, wrappers),) if tampered else ())
 

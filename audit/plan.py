@@ -6,10 +6,11 @@ Each (document, model) is scored once, however many detectors run. Knows nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from llm_audit import pictures
 from llm_audit.detectors.base import Detector
+from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
 from llm_audit.errors import AuditError
 from llm_audit.inspection import AS_GIVEN_RULE, METHOD_AS_GIVEN, for_comparison, inspect
 from llm_audit.populations import MINIMUM_TOKENS, Population
@@ -62,6 +63,7 @@ class Settings:
     keep_tokens: bool = False
     many: bool = False  # texts: pictures of the population for findings only
     text_field: str = "text"
+    rules: Sequence[IntegrityRule] = field(default_factory=find_rules)  # once a run: to find them reads every package
 
 
 def request_for(population: Population, detectors: Sequence[Detector] = ()) -> Request:
@@ -134,7 +136,7 @@ def judge_all(
 ) -> list[Document]:
     """Judge what could be read; what could not stays as it is. See `detect`."""
     check_comparable(session, settings.population)
-    inspected = [inspect(entry) for entry in inputs]
+    inspected = [inspect(entry, settings.rules) for entry in inputs]
     prepared = [entry if isinstance(entry, Document) else prepare(entry, settings) for entry in inputs]
     both = list(zip(prepared, inspected, strict=True))
     texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]

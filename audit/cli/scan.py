@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,17 +16,19 @@ from llm_audit.cli import COMMANDS, EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE
 from llm_audit.cli.options import (
     classifier_option,
     model_options,
-    own_detectors,
     place_options,
-    scoring_session,
     show_warnings_as_sentences,
 )
 from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
+    from llm_audit.cli.conditions import Conditions, Opened
     from llm_audit.results import CorpusReport
     from llm_audit.scan.folder import Folder, Shard
-    from llm_audit.scan.run import Progress
+    from llm_audit.scan.header import Header
+    from llm_audit.scan.run import Engine, Progress
+
+FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")
 
 SECONDS = 60
 """Between two lines of progress where standard error is no terminal."""
@@ -44,9 +46,18 @@ def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> Sha
     return Shard(int(number), int(parts))
 
 
+def _local(ctx: click.Context, param: click.Parameter, value: str) -> Path:
+    """The value of --output."""
+    from llm_audit.scan.remote import is_remote
+
+    if is_remote(value):
+        raise click.BadParameter(f"a journal needs a disk: name a folder of this machine, and {value!r} with --results.")
+    return Path(value)
+
+
 @click.command(help=COMMANDS["scan"], short_help=COMMANDS["scan"])
 @click.argument("paths", nargs=-1, required=True, metavar="CORPUS...")
-@click.option("-o", "--output", "folder_path", required=True, metavar="DIR", type=click.Path(path_type=Path),
+@click.option("-o", "--output", "folder_path", required=True, metavar="DIR", callback=_local,
               help="Folder of journal and results; a scan that was interrupted goes on where it was.")  # fmt: skip
 @click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True,
               help="False discovery rate: the expected share of mistakes among the documents found.")  # fmt: skip
@@ -60,6 +71,9 @@ def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> Sha
     metavar="I/N",
     help="Judge the I-th of N parts; scan DIR without this for the results.",
 )
+@click.option("--engine", "engine_name", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+              help="Ray: on the cluster that RAY_ADDRESS names, or else in a process for each core.")  # fmt: skip
+@click.option("--results", metavar="URL", help="Copy the results of the whole corpus there, such as s3://bucket/folder.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if something could not be assessed or decided.")
 @click.option("--cache/--no-cache", default=False, show_default=True,
               help="Look for and keep the scores of every token, many times the size of the texts.")  # fmt: skip
@@ -75,6 +89,8 @@ def command(
     text_field: str,
     limit: int | None,
     shard: Shard | None,
+    engine_name: str,
+    results: str | None,
     strict: bool,
     cache: bool,
     classifier: str | None,
@@ -85,43 +101,36 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit import plan
+    from llm_audit.cli.conditions import Conditions
     from llm_audit.cli.policy import digest_in_force
-    from llm_audit.detectors import find, known_to
-    from llm_audit.manifest import collect
-    from llm_audit.populations import DEFAULT_POPULATION, load
     from llm_audit.reports.format import plural
     from llm_audit.scan.corpus import open_corpus
     from llm_audit.scan.folder import Folder
     from llm_audit.scan.header import Header, digest_of
+    from llm_audit.scan.remote import check_results
     from llm_audit.scan.results import write_results
-    from llm_audit.scan.run import local_engine, scan
+    from llm_audit.scan.run import scan
     from llm_audit.scan.table import can_write
 
-    own = own_detectors(classifier)
-    if detectors:
-        find(detectors, own)  # an unknown name must not cost a download
-    human = load(population or DEFAULT_POPULATION)
+    conditions = Conditions(alpha, population, detectors, classifier, model, reference, device, offline, cache)
+    conditions.check()
     corpus = open_corpus(paths, text_field)
+    if results:
+        check_results(results)
+    if engine_name == "ray":
+        from llm_audit.scan.ray_engine import check_installed
+
+        check_installed()
     for path in map(Path, paths):
         if path.is_dir() and folder_path.resolve().is_relative_to(path.resolve()):
             raise AuditError(f"The results of a scan of {path} cannot be kept in it, where they would be taken for texts.")
-    with (
-        Folder(folder_path, shard) as folder,
-        scoring_session(model, reference, device, offline, not cache) as session,
-        _interruptible(),
-    ):
-        plan.check_comparable(session, human)
-        weights = human.datasheet.weights
-        chosen = known_to(human.scores, detectors, own=own, model=session.model.digest, weights=weights)
-        settings = plan.Settings(alpha=alpha, detectors=chosen, population=human, keep_text=False)
+    with Folder(folder_path, shard) as folder, conditions.open() as opened, _interruptible():
         inputs = list(corpus.inputs({file.sha256: file for file in folder.known_inputs()}))
-        manifest = collect(session, alpha=alpha, rules=[each.rule for each in chosen], population=human)
         header = Header(
-            manifest=manifest.model_copy(update={"policy": digest_in_force()}),
+            manifest=opened.manifest.model_copy(update={"policy": digest_in_force()}),
             device=device,
             text_field=text_field,
-            weights={each.rule: each.digest for each in chosen if each.digest},
+            weights=opened.weights,
             files=len(inputs),
             documents=sum(file.documents for file in inputs),
             inputs=digest_of(inputs),
@@ -132,8 +141,8 @@ def command(
         interrupted = False
         with _shown() as show:
             try:
-                engine = local_engine(session, settings)
-                progress = scan(corpus, inputs, folder, header, engine, limit=limit, shard=shard, show=show)
+                with _engine(engine_name, conditions, header, opened) as engine:
+                    progress = scan(corpus, inputs, folder, header, engine, limit=limit, shard=shard, show=show)
                 if progress.damaged:
                     verb = "was" if progress.damaged == 1 else "were"
                     click.echo(f"{plural(progress.damaged, 'damaged line')} of the journal {verb} left out.", err=True)
@@ -143,11 +152,23 @@ def command(
             end = "was interrupted; the same command goes on" if interrupted else "is done"
             click.echo(f"Shard {shard.number} of {shard.parts} {end}. A scan without --shard gives the results.")
             return EXIT_INTERRUPTED if interrupted else 0
-        report, where = write_results(folder, header, human.datasheet.description, limit)
-    return _publish(report, folder, where, interrupted, strict)
+        report, where = write_results(folder, header, opened.settings.population.datasheet.description, limit)
+    return _publish(report, folder, where, results, interrupted, strict)
 
 
-def _publish(report: CorpusReport, folder: Folder, where: Path, interrupted: bool, strict: bool) -> int:
+def _engine(name: str, conditions: Conditions, header: Header, opened: Opened) -> AbstractContextManager[Engine]:
+    """What judges."""
+    if name == "ray":
+        from llm_audit.cli.conditions import Start
+        from llm_audit.scan.ray_engine import ray_engine
+
+        return ray_engine(Start(conditions, header), conditions.device)
+    from llm_audit.scan.run import local_engine
+
+    return nullcontext(local_engine(opened.session, opened.settings))
+
+
+def _publish(report: CorpusReport, folder: Folder, where: Path, results: str | None, interrupted: bool, strict: bool) -> int:
     """Write the report, then print it; return the exit code."""
     from rich.console import Console
 
@@ -158,9 +179,15 @@ def _publish(report: CorpusReport, folder: Folder, where: Path, interrupted: boo
     write(where / "report.html", shown.render_html(report))
     write(where / "summary.json", shown.render_json(report))  # the last one: where it is complete, all is
     folder.tidy(report.complete)
+    if results and report.complete:
+        from llm_audit.scan.remote import put
+
+        put([path for path in (where / name for name in FINAL) if path.exists()], results)
     with may_be_unread():
         shown.print_corpus(report, Console())
         click.echo(f"The report: {where / 'report.html'}")
+        if results and report.complete:
+            click.echo(f"A copy: {results}")
     if interrupted:
         click.echo("Interrupted; the same command goes on.", err=True)
         return EXIT_INTERRUPTED

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llm_audit import pictures, plan
-from llm_audit.detectors.integrity.base import find_rules
+from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
 from llm_audit.errors import AuditError
 from llm_audit.gate.settle import OPEN
 from llm_audit.inspection import AS_GIVEN_RULE, inspect, of_tampering
@@ -76,7 +76,10 @@ def judge(
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
     to_score = [each.entry for each in inputs if each.counts(plan.COMBINED_RULE)]
     scored = iter(plan.judge_all(to_score, session, settings, progress) if to_score else [])
-    return [_gated(each, next(scored) if each.counts(plan.COMBINED_RULE) else _not_asked(each.entry)) for each in inputs]
+    return [
+        _gated(each, next(scored) if each.counts(plan.COMBINED_RULE) else _not_asked(each.entry, settings.rules))
+        for each in inputs
+    ]
 
 
 def _check_rules(name: str, directives: Sequence[Directive]) -> None:
@@ -90,11 +93,11 @@ def _known() -> tuple[str, ...]:
     return tuple(sorted({*DOCUMENT_RULES, *(rule.rule for rule in find_rules())}))
 
 
-def _not_asked(entry: RawText | Document) -> Document:
+def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Document:
     """A text of which only the characters were looked at."""
     if isinstance(entry, Document):
         return entry
-    return inspect(entry).added_to(plan.unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry))
+    return inspect(entry, rules).added_to(plan.unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry))
 
 
 def _gated(of: Input, document: Document) -> Document:

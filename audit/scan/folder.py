@@ -22,7 +22,7 @@ from typing import NamedTuple, Self
 from pydantic import ValidationError
 
 from llm_audit.errors import AuditError
-from llm_audit.scan.corpus import Block, Input
+from llm_audit.scan.corpus import Input
 from llm_audit.scan.files import failing, replacing
 from llm_audit.scan.header import Header, differences
 from llm_audit.scan.journal import Journal, read
@@ -34,9 +34,9 @@ class Shard(NamedTuple):
     number: int
     parts: int
 
-    def takes(self, block: Block) -> bool:
-        """Whether the block belongs to this shard."""
-        return block.number % self.parts == self.number - 1
+    def takes(self, block: int) -> bool:
+        """Whether the block with this number in the corpus, from 0, belongs to this shard."""
+        return block % self.parts == self.number - 1
 
 
 class Folder:

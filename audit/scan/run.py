@@ -12,19 +12,54 @@ from dataclasses import dataclass
 from llm_audit.errors import AuditError
 from llm_audit.plan import Settings
 from llm_audit.results import Verdict
-from llm_audit.scan.corpus import Block, Corpus, Input
+from llm_audit.scan.corpus import Block, Corpus, Input, Section
 from llm_audit.scan.folder import Folder, Shard
 from llm_audit.scan.header import Header, digest_of
 from llm_audit.scan.record import Record, judge_block
 from llm_audit.scoring.session import Session
 
-Engine = Callable[[Iterable[Block]], Iterator[list[Record]]]
-"""Judges blocks, each as a whole; yields the records of a block as soon as they are there."""
+
+@dataclass(frozen=True)
+class Part:
+    """A section of the corpus and which of its documents are wanted: 1 or 0 each."""
+
+    section: Section
+    limit: int
+    wanted: bytes
+
+    def __iter__(self) -> Iterator[Block]:
+        """The blocks with such documents; all of each block is judged, as it would be the first time."""
+        for block in self.section.blocks(self.limit):
+            start = block.first - self.section.first
+            if 1 in self.wanted[start : start + len(block.items)]:
+                yield block
+
+
+class Work:
+    """What is not judged yet, at the moment when it is asked for: block by block here, or in parts for elsewhere."""
+
+    def __init__(self, sections: Iterable[Section], limit: int, wanted: bytearray, done: bytearray) -> None:
+        self._sections, self._limit, self._wanted, self._done = list(sections), limit, wanted, done
+
+    def parts(self) -> Iterator[Part]:
+        """One of every section that has any."""
+        for section in self._sections:
+            both = zip(*(each[section.first : section.stop] for each in (self._wanted, self._done)), strict=True)
+            wanted = bytes(wanted and not done for wanted, done in both)
+            if 1 in wanted:
+                yield Part(section, self._limit, wanted)
+
+    def __iter__(self) -> Iterator[Block]:
+        return (block for part in self.parts() for block in part)
+
+
+Engine = Callable[[Work], Iterator[list[Record]]]
+"""Judges blocks, each as a whole; yields the records of a block as soon as they are there, in any order."""
 
 
 def local_engine(session: Session, settings: Settings) -> Engine:
     """The engine of this process: one block after the other."""
-    return lambda blocks: (judge_block(block, session, settings) for block in blocks)
+    return lambda work: (judge_block(block, session, settings) for block in work)
 
 
 @dataclass
@@ -79,18 +114,10 @@ def scan(
             if wanted[record["position"]]:
                 progress.count(record["unjudged"], record["p_value"])
     show(progress)
-    judging = False
-
-    def waiting() -> Iterator[Block]:
-        nonlocal judging
-        for block in corpus.blocks(inputs, stop):
-            end = block.first + len(block.items)
-            if wanted[block.first] and done.count(0, block.first, end):
-                judging = True
-                yield block
-
+    before = progress.judged
+    work = Work(corpus.sections(inputs), stop, wanted, done)
     with folder.open_journal(header.key()) as journal:
-        for records in engine(waiting()):
+        for records in engine(work):
             # Of a block that a kill cut in two, the first half is there already.
             new = [record for record in records if not done[record.position]]
             journal.append([record.model_dump_json().encode() for record in new])
@@ -98,7 +125,7 @@ def scan(
                 done[record.position] = 1
                 progress.count(record.unjudged, record.p_value)
             show(progress)
-    if judging and digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:
+    if progress.judged > before and digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:
         raise AuditError(
             f"The corpus changed while it was scanned, and what is in {folder.path} may be of either state: scan it anew into "
             "another folder."
@@ -111,7 +138,7 @@ def _part(corpus: Corpus, inputs: Sequence[Input], stop: int, documents: int, sh
     if shard is None:
         return bytearray(b"\1") * stop + bytearray(documents - stop)
     part = bytearray(documents)
-    for block in corpus.blocks(inputs, stop):
-        if shard.takes(block):
+    for number, block in enumerate(corpus.blocks(inputs, stop)):
+        if shard.takes(number):
             part[block.first : block.first + len(block.items)] = b"\1" * len(block.items)
     return part

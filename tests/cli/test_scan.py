@@ -161,6 +161,20 @@ def test_another_setting_is_refused_in_one_sentence(tool: Tool, tiny: tuple[str,
     assert said == f"Error: {tmp_path}/out holds another scan (alpha was 0.2, now 0.1): restore that, or name another folder."
 
 
+def test_results_are_copied_behind_a_url_and_the_journal_stays_here(
+    tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path
+) -> None:
+    outcome = tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny, "--results", f"file://{tmp_path}/copy")
+    assert outcome.out.endswith(f"A copy: file://{tmp_path}/copy\n")
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == sorted(FINAL)
+    for name in FINAL:
+        assert (tmp_path / "copy" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+    assert "with --results" in tool("scan", corpus, "-o", "s3://bucket/scan", *tiny).err
+    assert sentence(tool("scan", corpus, "-o", tmp_path / "other", *tiny, "--results", "nosuch://x")).startswith(
+        "Error: Cannot write to nosuch://x (Protocol not known: nosuch)"
+    )
+
+
 # Interruptions
 
 
