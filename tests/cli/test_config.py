@@ -132,7 +132,7 @@ def test_every_default_is_that_of_an_option() -> None:
         if found := defaults(path):
             assert set(found.settings) <= {parameter.name for parameter in command.params}, path
             assert set(found.settings) <= Policy.model_fields.keys()
-    assert DEFAULTS.keys() <= COMMANDS.keys() | {"gate"}
+    assert DEFAULTS.keys() <= COMMANDS.keys()
 
 
 def test_the_file_gives_defaults_and_the_command_line_wins(
