@@ -38,9 +38,7 @@ def test_t13_homoglyph_swap_is_found_and_undone(share: float) -> None:
 
 def test_the_characters_are_named_by_code_point() -> None:
     result = examine(detector, "pаypаl and pаypаl")
-    assert result.reason == (
-        "4 look-alike letters among 17 characters (235 per 1,000): U+0430 CYRILLIC SMALL LETTER A (4)."
-    )
+    assert result.reason == ("4 look-alike letters among 17 characters (235 per 1,000): U+0430 CYRILLIC SMALL LETTER A (4).")
     assert result.effect is not None and result.effect.value == pytest.approx(1000 * 4 / 17)
 
 
