@@ -56,7 +56,7 @@ class Gate:
         outcome = self(*args, "--format", "json")
         assert outcome.code == code, (outcome.err, outcome.out[:2000])
         found: dict[str, Any] = json.loads(outcome.out)
-        ledger, _ = verify(outcome.out, self.folder)
+        ledger, _ = verify(outcome.out.encode(), self.folder)
         assert ledger.mismatches == [] and ledger.unchecked == []
         return found
 
