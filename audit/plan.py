@@ -21,6 +21,7 @@ from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
+from llm_audit.text import DirectiveUse as Use
 from llm_audit.text import Map, RawText, Source, Unread, View, find_marks, identify, normalise, read_all, why_not_prose
 
 LONGEST_TEXT = 4_000_000
@@ -181,7 +182,7 @@ def coverage(documents: Sequence[Document]) -> Coverage:
 
 
 def read_texts(
-    sources: Sequence[Source], text_field: str = "text", *, strip_markdown: bool = True, directives: bool = False
+    sources: Sequence[Source], text_field: str = "text", *, strip_markdown: bool = True, directives: Use = "no"
 ) -> Iterator[RawText | Document]:
     """Read every text of the inputs, one at a time, or say why it cannot be judged. See `read_all`."""
     for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from llm_audit.cli.options import (
     scoring_session,
     show_warnings_as_sentences,
 )
+from llm_audit.errors import AuditError
 from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
@@ -41,7 +43,17 @@ HELP = (
 )
 
 
-@click.command(help=HELP, short_help=COMMANDS["gate"])
+class _Gate(click.Command):
+    """Takes no file for an option: tools that put names behind the options would let a file choose the baseline."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for each in args[: args.index("--")] if "--" in args else args:
+            if len(each) > 1 and each.startswith("-") and os.path.lexists(each):
+                raise AuditError(f"{one_line(each)} is an option and the name of a file as well: write -- before the names.")
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Gate, help=HELP, short_help=COMMANDS["gate"])
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
               help="False discovery rate: the expected share of mistakes among the findings of a run.")  # fmt: skip
@@ -97,7 +109,7 @@ def command(
     known = _known(baseline, update_baseline)
     found = _sources(paths or (str(policy.root),), changed_since)
     asked, left_out = gate.covered(found, policy)
-    inputs = gate.read(asked, text_field, strict)
+    inputs = gate.read(asked, text_field, strict, obeyed=policy.policy.inline_suppressions)
 
     def judged() -> tuple[list[Document], Manifest]:
         """What needs a model is done only if there is a text."""
@@ -161,12 +173,18 @@ def _renewed(path: Path, before: Baseline, documents: Sequence[Document]) -> Bas
 
 def _sources(paths: Sequence[str], changed_since: str | None) -> list[Source]:
     """The inputs behind the paths; of those that are there, only what changed."""
-    from llm_audit.gate import changed_files
+    from llm_audit.gate import unchanged_files
     from llm_audit.text import discover
 
-    sources = discover(paths)
+    # Under every name: what the policy says of one name of a file must not hide it under another.
+    sources = discover(paths, every_name=True)
     if changed_since is None:
         return sources
-    changed = {file.resolve() for file in changed_files(changed_since, Path.cwd())}
-    # What is not there is a mistake in the command, and is reported; a folder stands here if there is no text in it.
-    return [each for each in sources if each.path is None or not each.path.exists() or each.path.resolve() in changed]
+    passed_over = unchanged_files(changed_since, Path.cwd())
+
+    def unchanged(path: Path) -> bool:
+        link = Path(os.path.realpath(path.parent), path.name)
+        return {link, Path(os.path.realpath(path))} <= passed_over  # of a symbolic link, both it and its target
+
+    # What git does not know, because it is elsewhere or not there at all, is judged or reported.
+    return [each for each in sources if each.path is None or not unchanged(each.path)]

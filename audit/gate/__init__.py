@@ -4,7 +4,7 @@ Everything of it but the scoring of texts is a function of what is stored in the
 """
 
 from llm_audit.gate.baseline import Baseline, read_baseline, renewed
-from llm_audit.gate.changes import changed_files
+from llm_audit.gate.changes import unchanged_files
 from llm_audit.gate.inputs import Input, covered, judge, read
 from llm_audit.gate.settle import LIMITS, QUESTION, Terms, settle
 
@@ -14,11 +14,11 @@ __all__ = [
     "Baseline",
     "Input",
     "Terms",
-    "changed_files",
     "covered",
     "judge",
     "read",
     "read_baseline",
     "renewed",
     "settle",
+    "unchanged_files",
 ]

@@ -1,4 +1,4 @@
-"""Which files differ from what a branch started with, as git knows it. Runs git, and no shell."""
+"""Which files are what a branch started with, as git knows it. Runs git, and no shell."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from llm_audit.terminal import one_line
 _DEEPER = "fetch all of it (`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout)"
 
 
-def changed_files(revision: str, folder: Path) -> list[Path]:
-    """Files of the repository around a folder that differ from the merge base of a revision and HEAD.
+def unchanged_files(revision: str, folder: Path) -> set[Path]:
+    """Files of the repository around a folder that are as they were at the merge base of a revision and HEAD, or ignored.
 
-    Committed or not, and those that git does not know yet and does not ignore. Deleted files are none of them, nor are files
-    that were only renamed.
+    A renamed file is a new one. Files of other repositories, submodules among them, are unknown here.
 
     Raises:
         AuditError: there is no git, no repository, no such revision, or not enough history.
@@ -36,25 +35,12 @@ def changed_files(revision: str, folder: Path) -> list[Path]:
 
     named = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", failed=unknown)
     base = _git(root, "merge-base", named.decode("ascii").strip(), "HEAD", failed=unrelated).decode("ascii").strip()
-    compare = (
-        "diff",
-        "--name-status",
-        "-z",
-        "--find-renames=100%",
-        "--no-ext-diff",
-        "--no-relative",
-        "--ignore-submodules=all",
-    )
-    differing = _git(root, *compare, base, "--").split(b"\0")
-    names = []
-    while len(differing) > 1:
-        status, name = differing.pop(0), differing.pop(0)
-        if status.startswith((b"R", b"C")):
-            name = differing.pop(0)  # to this, from the other
-        if not status.startswith((b"D", b"R")):
-            names.append(name)
-    names += [name for name in _git(root, "ls-files", "--others", "--exclude-standard", "-z").split(b"\0") if name]
-    return [root / os.fsdecode(name) for name in dict.fromkeys(names)]
+    compare = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-relative", "--ignore-submodules=all")
+    changed = set(_git(root, *compare, base, "--").split(b"\0"))
+    tracked = _git(root, "ls-files", "--cached", "-z").split(b"\0")
+    ignored = _git(root, "ls-files", "--others", "--ignored", "--exclude-standard", "-z").split(b"\0")
+    top = Path(os.path.realpath(root))
+    return {top / os.fsdecode(name) for name in {*tracked, *ignored} - changed if name}
 
 
 def _git(folder: Path, *arguments: str, failed: Callable[[str], AuditError] | None = None) -> bytes:

@@ -38,19 +38,29 @@ class Input:
 
 
 def covered(sources: Iterable[Source], policy: Loaded) -> tuple[list[tuple[Source, Rules]], int]:
-    """The inputs for which the policy has any rule, and how many it has none for. Standard input is always covered."""
+    """The inputs for which the policy has any rule, and how many it has none for.
+
+    Standard input is always covered, and so is what is no file, a mistyped name or a closed folder: it is an error to report.
+    """
     asked, left_out, known = [], 0, _known()
     for source in sources:
         rules = policy.for_path(source.path or Path("-"))
-        if (source.path is None or policy.covers(source.path)) and any(map(rules.counts, known)):
+        if source.path is None or not _is_there(source.path) or (policy.covers(source.path) and any(map(rules.counts, known))):
             asked.append((source, rules))
         else:
             left_out += 1
     return asked, left_out
 
 
-def read(asked: Sequence[tuple[Source, Rules]], text_field: str, strict: bool) -> list[Input]:
-    """Every text, with what it says of itself.
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file() or path.is_symlink()
+    except (OSError, ValueError):
+        return False
+
+
+def read(asked: Sequence[tuple[Source, Rules]], text_field: str, strict: bool, *, obeyed: bool) -> list[Input]:
+    """Every text, with what it says of itself; if that is not to be obeyed, it is judged like the rest of the text.
 
     Raises:
         AuditError: that cannot be obeyed: no reason, an unknown rule.
@@ -58,7 +68,7 @@ def read(asked: Sequence[tuple[Source, Rules]], text_field: str, strict: bool) -
     inputs = []
     for source, rules in asked:
         fail_on = tuple(verdict for verdict in Verdict if verdict.value in rules.fail_on or (strict and verdict in OPEN))
-        for entry in plan.read_texts([source], text_field, directives=True):
+        for entry in plan.read_texts([source], text_field, directives="obeyed" if obeyed else "reported"):
             if isinstance(entry, RawText):
                 _check_rules(entry.name, entry.directives)
             inputs.append(Input(entry, rules, fail_on))

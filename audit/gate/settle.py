@@ -4,8 +4,8 @@ Pure, and of its own output it makes the same again: that is how `llm-audit veri
 
 The family of tests is the different texts that could be judged and whose finding, if they have one, is not suppressed. Those
 in the baseline stay out of it: they are true findings by and large, whose many rejections would raise the threshold for the
-others, and the false discovery rate among the new findings would be kept no longer. Leaving them out costs power at most:
-they have small p-values, and those that stay are no smaller for it.
+others, and the false discovery rate among the new findings would be kept no longer. Leaving them out keeps it: they are
+chosen for small p-values, and those that stay are no smaller for it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ UNREADABLE = "AUD000"
 OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
 
 LIMITS = (
-    "Findings are made over all texts of this run together: of 100 at alpha .01 one at most is expected to be a mistake, on "
-    "average over runs and calibration sets, and none is known by name. Only AUD100 is the verdict on a text.",
+    "Findings are made over all texts of this run together: the share of mistakes among them, none counted as no mistake, is "
+    "at most alpha on average over runs and calibration sets. That is proven for independent texts and one fixed score; here "
+    "several scores are ranked together, which was simulated. Only AUD100 is the verdict on a text.",
     "Each run stands by itself. A gate that runs every day makes mistakes every day: the rate holds within each run, not over "
     "all runs to come.",
     "In a run of many texts it takes more to be found than when a text is judged alone, and a single one may have no chance; "
-    "that is then said, and is no pass.",
+    "that is then said, and is no pass. Whoever hands in texts can add harmless ones: where they are not to be trusted, let "
+    "the policy fail on inconclusive ones.",
     "A suppression inside a text is its writer's own word. This report lists each, with its reason; whether it is a good one "
     "is for a reader to judge.",
     *(limit for limit in plan.LIMITS if limit != plan.ALONE),

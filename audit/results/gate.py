@@ -49,7 +49,7 @@ class BaselineUse(Model):
     """The baseline that was compared with."""
 
     name: str
-    sha256: str = Field(description="of the file")
+    sha256: str = Field(description="of its entries, sorted, as `--update-baseline` writes them")
     entries: int = Field(ge=0)
     unseen: int = Field(ge=0, description="entries whose text is none of this run's")
 

@@ -20,7 +20,8 @@ from llm_audit.text import Source
 from llm_audit.text.sources import kind_of
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|[a-z0-9]+::")
-_USER = re.compile(r"(?<=//)[^/@]*@")
+_USER = re.compile(r"(?<=//)[^/?#]*@")
+_QUERY = re.compile(r"\?.*?(?=::|$)", re.DOTALL)
 _PATTERN = set("*?[")
 
 
@@ -39,7 +40,8 @@ class Remote:
     def name(self) -> str:
         """The URL without what may be secret in it: user and password and, of a web address, its query."""
         plain = _USER.sub("", self.url)
-        return one_line(plain.partition("?")[0] if plain.startswith("http") else plain)
+        # In a pattern of another system a question mark is a letter.
+        return one_line(_QUERY.sub("", plain) if "http" in plain.lower() else plain)
 
     @property
     def kind(self) -> str:
@@ -125,5 +127,6 @@ def _failing(verb: str, url: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # every system that fsspec knows has its own
-        why = one_line(str(error)).rstrip(".")[:200] or type(error).__name__
+        told = one_line(str(error)).replace(one_line(url), Remote(url).name)
+        why = re.sub(r"\?\S+", "", _USER.sub("", told)).rstrip(".")[:200] or type(error).__name__
         raise AuditError(f"Cannot {verb} {Remote(url).name} ({why}); what was judged so far is kept.") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from llm_audit.text.decode import Unreadable
 from llm_audit.text.directives import Directive, Malformed
+from llm_audit.text.directives import Use as DirectiveUse
 from llm_audit.text.fingerprint import beginning, fingerprints, text_digest
 from llm_audit.text.inputs import read_all
 from llm_audit.text.language import Language, identify, why_not_prose
@@ -21,6 +22,7 @@ __all__ = [
     "PLAIN",
     "RECORDS",
     "Directive",
+    "DirectiveUse",
     "Language",
     "Malformed",
     "Map",

@@ -12,14 +12,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from llm_audit.errors import AuditError
 
 KINDS = frozenset({"text", "markdown", "html"})
 """Of inputs, in which such lines are looked for."""
 
-LONGEST = 2000
-"""Characters of such a line."""
+LONGEST, LONGEST_REASON, MOST = 2000, 200, 10
+"""Characters of such a line and of its reason, and lines in a text: nobody is to write past the detectors in reasons."""
+
+Use = Literal["no", "reported", "obeyed"]
+"""What is made of such lines: nothing; they are kept and said; they are taken out and said."""
 
 _LINE = re.compile(r"(?P<open><!--|#+|%+|//+)?[ \t]*llm-audit[ \t]*:[ \t]*(?P<rest>.*)", re.I)
 _IGNORE = re.compile(r"ignore[ \t]*\[(?P<rules>[^\]]*)\](?P<fields>.*)", re.I)
@@ -48,7 +52,7 @@ class Malformed(AuditError):
 
 
 def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...]]:
-    """The text with spaces in the place of such lines, and what they say.
+    """The text with spaces in the place of such lines, and what they say, in order.
 
     Args:
         name: of the file, for messages.
@@ -56,11 +60,12 @@ def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...
         kind: of the file, one of `KINDS`.
 
     Raises:
-        Malformed: a line has no reason, or is otherwise not as it must be.
+        Malformed: a line has no reason, or is otherwise not as it must be; or there are too many.
     """
     if "llm-audit" not in text.lower():
         return text, ()
     found: list[Directive] = []
+    taken = 0
     lines = text.split("\n")
     for number, example in enumerate(_examples(lines) if kind == "markdown" else [False] * len(lines)):
         line = lines[number].rstrip("\r")
@@ -69,6 +74,11 @@ def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...
         if match and (match["open"] == "<!--" or re.match(r"ignore\b", match["rest"], re.I)):
             found += _parsed(f"{name}, line {number + 1}", number + 1, match["open"], match["rest"])
             lines[number] = " " * len(line) + lines[number][len(line) :]
+            taken += 1
+            if taken > MOST:
+                raise Malformed(
+                    f"{name}, line {number + 1}: more than {MOST} suppressions in one text; name several rules in one."
+                )
     return "\n".join(lines), tuple(found)
 
 
@@ -92,6 +102,8 @@ def _parsed(place: str, line: int, opening: str | None, rest: str) -> list[Direc
         if not rest.endswith("-->"):
             raise Malformed(f"{place}: the comment with the suppression does not end in its line; {_FORM}")
         rest = rest.removesuffix("-->").rstrip()
+        if "--" in rest:
+            raise Malformed(f"{place}: a comment ends at its first two hyphens; write the suppression without them.")
     match = _IGNORE.fullmatch(rest) if len(rest) <= LONGEST else None
     if not match:
         raise Malformed(f"{place}: this is no suppression that can be obeyed; {_FORM}")
@@ -110,6 +122,8 @@ def _parsed(place: str, line: int, opening: str | None, rest: str) -> list[Direc
     reason = fields.get("reason", "").strip()
     if not reason:
         raise Malformed(f"{place}: the suppression gives no reason, and nothing is suppressed without one; {_FORM}")
+    if len(reason) > LONGEST_REASON:
+        raise Malformed(f"{place}: the reason has more than {LONGEST_REASON} characters; say it in fewer.")
     return [Directive(line, rule.upper(), reason, _day(place, fields.get("until"))) for rule in dict.fromkeys(rules)]
 
 

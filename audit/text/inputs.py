@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from llm_audit.text.decode import Unreadable
+from llm_audit.text.directives import Use
 from llm_audit.text.read import RawText, read_document
 from llm_audit.text.records import Unread, read_records
 from llm_audit.text.sources import RECORDS, Source
 
 
 def read_all(
-    sources: Iterable[Source], text_field: str = "text", *, strip_markdown: bool = True, directives: bool = False
+    sources: Iterable[Source], text_field: str = "text", *, strip_markdown: bool = True, directives: Use = "no"
 ) -> Iterator[RawText | Unread]:
     """Every text in order, each read only when it is asked for; what cannot be read says why, and stops no other.
 

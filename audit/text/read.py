@@ -17,7 +17,7 @@ from typing import BinaryIO
 from llm_audit.text.child import extract
 from llm_audit.text.decode import Decoded, Unreadable, decode
 from llm_audit.text.directives import KINDS as SAY_OF_THEMSELVES
-from llm_audit.text.directives import Directive, take_out
+from llm_audit.text.directives import Directive, Use, take_out
 from llm_audit.text.places import Place
 from llm_audit.text.sources import Source, is_pattern
 
@@ -62,10 +62,10 @@ def read(source: Source) -> RawText:
     return _plain(source.name, data, decode(data))
 
 
-def read_document(source: Source, *, strip_markdown: bool = True, directives: bool = False) -> RawText:
+def read_document(source: Source, *, strip_markdown: bool = True, directives: Use = "no") -> RawText:
     """Read one document of any format: as `read`, but Word, PDF, HTML and Markdown give their text without the markup.
 
-    `directives`: take out the lines in which a text says what does not count for it, and keep what they say.
+    `directives`: what is made of the lines in which a text says what does not count for it.
 
     Raises:
         Malformed: such a line cannot be obeyed.
@@ -76,9 +76,9 @@ def read_document(source: Source, *, strip_markdown: bool = True, directives: bo
     said: tuple[Directive, ...] = ()
     if kind in SAY_OF_THEMSELVES:
         decoded = decode(data)
-        if directives:
+        if directives != "no":
             text, said = take_out(source.name, decoded.text, kind)
-            decoded = replace(decoded, text=text)
+            decoded = replace(decoded, text=text) if directives == "obeyed" else decoded
     if kind == "text" or (kind == "markdown" and not strip_markdown):
         return replace(_plain(source.name, data, decoded), directives=said)
     if not data.strip():

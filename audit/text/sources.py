@@ -54,12 +54,12 @@ def kind_of(path: Path) -> str | None:
     return _KINDS.get(suffixes[-1]) if suffixes else None
 
 
-def discover(paths: Sequence[str], kinds: frozenset[str] = KINDS) -> list[Source]:
+def discover(paths: Sequence[str], kinds: frozenset[str] = KINDS, *, every_name: bool = False) -> list[Source]:
     """List the inputs behind files, folders, patterns such as `docs/**/*.md` and '-' (standard input), each once.
 
     In order. A folder stands for the files of these kinds in it and below, sorted, without hidden ones and without following
-    links to folders; so does a pattern, for whatever it fits. What is missing, or a folder without texts, is listed too:
-    reading it says what is wrong.
+    links to folders; so does a pattern, for whatever it fits. With `every_name`, a file with several is listed under each.
+    What is missing, or a folder without texts, is listed too: reading it says what is wrong.
     """
     sources: dict[str | None, Source] = {}
     for given in paths:
@@ -69,7 +69,8 @@ def discover(paths: Sequence[str], kinds: frozenset[str] = KINDS) -> list[Source
         for path in _fitting(given):
             found = list(_texts_below(path, kinds)) if _is_folder(path) else []
             for each in found or [path]:
-                sources.setdefault(_identity(each), Source(_clean(each), each))
+                known = os.path.normpath(each.absolute()) if every_name else _identity(each)
+                sources.setdefault(known, Source(_clean(each), each))
     return list(sources.values())
 
 

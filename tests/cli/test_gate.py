@@ -327,6 +327,28 @@ def test_tampering_fails_and_can_be_passed_over(gate: Gate) -> None:
 # Policy
 
 
+def test_an_excluded_link_does_not_hide_the_file(gate: Gate, unusual: list[str]) -> None:
+    gate.write("llm-audit.toml", 'exclude = ["a-drafts/"]')
+    gate.write("essays/x.txt", unusual[0])
+    (gate.folder / "a-drafts").mkdir()
+    (gate.folder / "a-drafts" / "x.txt").symlink_to("../essays/x.txt")
+    report = gate.report(".", code=1)
+    assert [document["name"] for document in report["documents"]] == ["essays/x.txt"] and report["gate"]["left_out"] == 1
+
+
+def test_a_mistyped_name_is_an_error_whatever_the_policy_covers(gate: Gate) -> None:
+    gate.write("llm-audit.toml", 'include = ["*.md"]')
+    assert gate("dosc").code == 2
+
+
+def test_a_file_is_no_option(gate: Gate, unusual: list[str]) -> None:
+    gate.write("--baseline=known.txt", "")
+    gate.write("a.txt", unusual[0])
+    outcome = gate.tool("gate", "--baseline=known.txt", "a.txt", *ALPHA, *gate.options)
+    assert sentence(outcome).endswith("write -- before the names.")
+    assert gate.tool("gate", *ALPHA, *gate.options, "--", "--baseline=known.txt", "a.txt").code == 2  # one text is empty
+
+
 def test_the_policy_decides_what_is_judged_and_what_fails(gate: Gate, unusual: list[str]) -> None:
     for name in ("docs/a.txt", "vendor/b.txt", "drafts/c.txt", "short/d.txt"):
         gate.write(name, unusual[0])
@@ -423,7 +445,7 @@ def repository(gate: Gate, unusual: list[str]) -> Gate:
 
 def test_only_what_changed_since_the_branch_began(repository: Gate) -> None:
     found = repository.report("--changed-since", "main", code=1)
-    assert set(by_name(found)) == {"changed.txt", "new\\nline.txt", "late.txt", "untracked.txt"}
+    assert set(by_name(found)) == {"changed.txt", "new\\nline.txt", "late.txt", "renamed.txt", "untracked.txt"}
     assert found["gate"]["changed_since"] == "main"
     repository("docs/late.txt", "docs/same.txt", "--changed-since", "main", "-o", "r.json")
     assert set(by_name(json.loads(Path("r.json").read_text()))) == {"late.txt"}
@@ -431,11 +453,25 @@ def test_only_what_changed_since_the_branch_began(repository: Gate) -> None:
 
 def test_it_works_from_a_folder_within(repository: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository.folder / "docs")
-    assert len(repository.report(".", "--changed-since", "main", code=1)["documents"]) == 4
+    assert len(repository.report(".", "--changed-since", "main", code=1)["documents"]) == 5
 
 
-def test_a_file_that_is_not_there_is_no_unchanged_one(repository: Gate) -> None:
+def test_what_git_does_not_know_is_judged(repository: Gate, unusual: list[str]) -> None:
     assert repository("docs/typo.txt", "--changed-since", "main").code == 2
+    (repository.folder / "loop.txt").symlink_to("loop.txt")
+    assert repository("loop.txt", "--changed-since", "main").code == 2
+    repository.write("inner/docs/a.txt", unusual[0])
+    git("init", "-q", "inner")
+    git("-C", "inner", "add", ".")
+    outside = repository.folder.parent / f"{repository.folder.name}-outside.txt"
+    outside.write_text(unusual[0])
+    for path in ("inner", outside):
+        assert repository(path, "--changed-since", "main").code == 1
+
+
+def test_a_link_to_what_is_unchanged_is_new_where_it_stands(repository: Gate) -> None:
+    (repository.folder / "docs" / "link.txt").symlink_to("same.txt")
+    assert "link.txt" in by_name(repository.report("docs", "--changed-since", "main", code=1))
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "--upload-pack=touch owned", "-h", "", "main..branch", "@{u}", "HEAD:docs"])

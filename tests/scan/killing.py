@@ -52,7 +52,7 @@ def start(corpus: str, out: Path, options: list[str]) -> int:
         driver.run([corpus], out, slow_engine)
         os._exit(0)
     except SystemExit as end:
-        os._exit(0 if end.code == 1 else 99)  # 1: there are findings
+        os._exit(0 if end.code in (0, 1) else 99)  # 1: there are findings
     finally:
         os._exit(99)
 

@@ -49,6 +49,19 @@ def test_fields_in_any_order_and_several_rules() -> None:
     assert take_out("x", "// llm-audit: ignore[AUD100] reason=short", "text")[1] == (Directive(1, "AUD100", "short"),)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'llm-audit: ignore[AUD100] reason="{"prose " * 40}"',
+        'llm-audit: ignore[AUD100] reason="A reason"\n' * 11,
+        '<!-- llm-audit: ignore[AUD100] reason="a --> prose for readers <!-- b" -->',
+    ],
+)
+def test_nobody_writes_past_the_detectors(text: str) -> None:
+    with pytest.raises(Malformed):
+        take_out("x", text, "html")
+
+
 @pytest.mark.parametrize("fill", ["#", " ", "<!--", "llm-audit:", '"', "ignore[", "\t", "a="])
 def test_long_lines_take_no_time(fill: str) -> None:
     for text in (f"llm-audit: {fill * 300_000}x", f"{fill * 300_000}llm-audit: ignore[AUD100]{fill * 300_000}"):
