@@ -91,6 +91,7 @@ def test_the_wheel_judges_an_essay(installed_wheel: Path, tmp_path: Path) -> Non
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_every_module_can_be_the_first_to_be_imported() -> None:
     """Imports in a circle work for who happens to begin at the right place, and fail for the others."""
     code = """

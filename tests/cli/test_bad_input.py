@@ -370,7 +370,7 @@ def test_a_reader_that_leaves_early_is_no_error(tiny: tuple[str, ...], unread: i
     assert (outcome.code, outcome.err) == (141, "")
 
 
-@pytest.mark.parametrize("format_", ["text", "json", "jsonl"])
+@pytest.mark.parametrize("format_", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("text", "json")), "jsonl"])
 def test_a_verdict_that_nobody_reads_still_counts(
     tiny: tuple[str, ...], witness: Path, tmp_path: Path, unread: int, format_: str
 ) -> None:

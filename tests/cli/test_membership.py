@@ -55,6 +55,7 @@ def membership(tool: Tool, *args: object, code: int) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.slow
 def test_an_order_that_was_seen_is_found_and_one_that_was_not_is_not(tool: Tool, truth: World, tmp_path: Path) -> None:
     seen = membership(tool, "test", "order", texts(tmp_path / "seen.jsonl", truth.orders[64]), *ON, code=1)
     assert [test["rule"] for test in seen["tests"]] == ["AUD300", "AUD310"]
@@ -83,7 +84,7 @@ def test_published_versions_that_were_seen_are_found(tool: Tool, truth: World, t
 
 
 def test_identifiers_that_were_seen_are_found(tool: Tool, truth: World, tmp_path: Path) -> None:
-    for count, code in ((64, 1), (0, 0)):
+    for count, code in ((64, 1), (16, 1), (0, 0)):
         path = texts(tmp_path / f"{count}.jsonl", truth.identifiers[count])
         found = membership(tool, "test", "identifier", path, *ON, code=code)
         assert found["n_suspect"] == 30
@@ -116,6 +117,7 @@ def test_a_canary_from_drawing_to_verdict(tool: Tool, tmp_path: Path) -> None:
         assert refused.code == 2 and "does not match the commitment" in sentence(refused)
 
 
+@pytest.mark.slow
 def test_a_planted_canary_is_found_and_an_unplanted_one_is_not(tool: Tool, truth: World, tmp_path: Path) -> None:
     for count, code in ((64, 1), (0, 0)):
         secret = truth.canaries[count]
@@ -183,6 +185,7 @@ def test_nobody_says_where_the_held_out_texts_are_from_so_there_is_no_finding(to
     assert found["verdict"] == "inconclusive" and "nobody says how the held-out texts were obtained" in found["summary"]
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_have_seen_the_texts_takes_the_finding_back(tool: Tool, labelled: Path) -> None:
     """Here the control is the target itself: its scores are no higher than its own."""
     options = ("--member-field", "member", "--provenance", "Drawn alike.", "--control", MODEL)

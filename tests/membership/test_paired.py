@@ -24,7 +24,7 @@ def pairs(rng: np.random.Generator, n: int = 20, private: int = 1) -> list[Pair]
     return [Pair(text(), tuple(text() for _ in range(private)), str(number)) for number in range(n)]
 
 
-@pytest.mark.parametrize("private", [1, 3])
+@pytest.mark.parametrize("private", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_size(private: int) -> None:
     rng, reader = np.random.default_rng(private), Reader()
     p_values = [

@@ -78,6 +78,7 @@ def on_ray(corpus: Path, out: Path, disturbance: str, cluster: Cluster) -> tuple
     return said, int(kilobytes)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_and_a_block_that_failed_once_change_no_byte(
     cluster: Cluster, many_files: Path, tmp_path: Path
 ) -> None:
