@@ -1,4 +1,4 @@
-"""What a scan judges with, as the command line says it: in this process, and the same in every worker of a cluster."""
+"""What texts are judged with, as the command line says it: in this process, and the same in every worker of a cluster."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Conditions:
             yield Opened(
                 session,
                 plan.Settings(alpha=self.alpha, detectors=chosen, population=human, keep_text=False),
-                collect(session, alpha=self.alpha, rules=[each.rule for each in chosen], population=human),
+                collect(session, alpha=self.alpha, rules=[each.rule for each in chosen], population=human, used=chosen),
                 {each.rule: each.digest for each in chosen if each.digest},
             )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from llm_audit.cli import COMMANDS
@@ -10,11 +12,9 @@ from llm_audit.cli.options import (
     classifier_option,
     fraction_bar,
     input_options,
-    own_detectors,
     publish,
     report_options,
     scoring_options,
-    scoring_session,
     show_warnings_as_sentences,
     stream,
 )
@@ -52,31 +52,15 @@ def command(
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
     from llm_audit import plan
-    from llm_audit.detectors import find, known_to
-    from llm_audit.manifest import collect
-    from llm_audit.populations import DEFAULT_POPULATION, load
+    from llm_audit.cli.conditions import Conditions
     from llm_audit.text import discover
 
     check_outputs(outputs, format_)
-    own = own_detectors(classifier)
-    if detectors:
-        find(detectors, own)  # an unknown name must not cost a download
-    reference_texts = load(population or DEFAULT_POPULATION)
-    with scoring_session(model, reference, device, offline, no_cache) as session:
-        plan.check_comparable(session, reference_texts)
-        sheet = reference_texts.datasheet
-        chosen = known_to(reference_texts.scores, detectors, own=own, model=session.model.digest, weights=sheet.weights)
-        settings = plan.Settings(
-            alpha=alpha, detectors=chosen, population=reference_texts, keep_text=not no_text, text_field=text_field
-        )
-        manifest = collect(
-            session,
-            alpha=alpha,
-            rules=[each.rule for each in settings.detectors],
-            population=settings.population,
-            used=settings.detectors,
-        )
+    conditions = Conditions(alpha, population, detectors, classifier, model, reference, device, offline, cache=not no_cache)
+    conditions.check()
+    with conditions.open() as opened:
+        settings = replace(opened.settings, keep_text=not no_text, text_field=text_field)
         with fraction_bar("Scoring") as progress:
-            report = plan.detect(discover(paths), session, settings, manifest, progress, stream(format_, outputs))
+            report = plan.detect(discover(paths), opened.session, settings, opened.manifest, progress, stream(format_, outputs))
 
     return publish(report, outputs, format_, strict, streamed=True)

@@ -16,11 +16,9 @@ from llm_audit.cli.options import (
     classifier_option,
     fraction_bar,
     input_options,
-    own_detectors,
     publish,
     report_options,
     scoring_options,
-    scoring_session,
     show_warnings_as_sentences,
 )
 from llm_audit.errors import AuditError
@@ -89,10 +87,9 @@ def command(
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
     from llm_audit import gate, plan
+    from llm_audit.cli.conditions import Conditions
     from llm_audit.cli.policy import in_force
-    from llm_audit.detectors import find, known_to
     from llm_audit.manifest import collect, now
-    from llm_audit.populations import DEFAULT_POPULATION, load
     from llm_audit.results import Report
 
     if not paths and changed_since is None:
@@ -102,9 +99,8 @@ def command(
             "--update-baseline goes with --baseline FILE, and not with --changed-since: it writes all of it."
         )
     check_outputs(outputs, format_)
-    own = own_detectors(classifier)
-    if detectors:
-        find(detectors, own)  # an unknown name must not cost a download
+    conditions = Conditions(alpha, population, detectors, classifier, model, reference, device, offline, cache=not no_cache)
+    conditions.check()
     policy = in_force()
     known = _known(baseline, update_baseline)
     found = _sources(paths or (str(policy.root),), changed_since)
@@ -115,16 +111,9 @@ def command(
         """What needs a model is done only if there is a text."""
         if not inputs:
             return [], collect(None, alpha=alpha, rules=())
-        human = load(population or DEFAULT_POPULATION)
-        with scoring_session(model, reference, device, offline, no_cache) as session:
-            plan.check_comparable(session, human)
-            weights = human.datasheet.weights
-            chosen = known_to(human.scores, detectors, own=own, model=session.model.digest, weights=weights)
-            settings = plan.Settings(alpha=alpha, detectors=chosen, population=human, keep_text=not no_text)
-            rules = [each.rule for each in chosen]
-            manifest = collect(session, alpha=alpha, rules=rules, population=human, used=chosen)
-            with fraction_bar("Scoring") as progress:
-                return gate.judge(inputs, session, settings, progress), manifest
+        with conditions.open() as opened, fraction_bar("Scoring") as progress:
+            settings = replace(opened.settings, keep_text=not no_text)
+            return gate.judge(inputs, opened.session, settings, progress), opened.manifest
 
     documents, manifest = judged()
     terms = gate.Terms(
