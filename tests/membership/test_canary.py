@@ -99,10 +99,11 @@ def test_a_seen_string_is_found_and_an_unseen_one_is_not(tmp_path: Path) -> None
     assert unseen.verdict is Verdict.PASS
 
 
-def test_size_of_one_and_of_three_canaries() -> None:
-    """10,000 secrets drawn anew, under a model that has seen none of them."""
+@pytest.mark.parametrize("runs", [2000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_size_of_one_and_of_three_canaries(runs: int) -> None:
+    """Secrets drawn anew, under a model that has seen none of them."""
     reader, single, several = Reader(), [], []
-    for number in range(10_000):
+    for number in range(runs):
         secrets = [canary.Secret(f"{number} {i}", 19, 8, "", "") for i in range(3)]
         totals = reader.totals(secrets[0].strings())
         single.append((1 + np.sum(totals[1:] >= totals[0])) / 20)

@@ -277,7 +277,7 @@ def test_where_no_folder_can_be_one_sentence_says_so(corpus: Path) -> None:
         run([str(corpus)], Path("/dev/null/x"))
 
 
-@pytest.mark.parametrize("kilobytes", [16, 40, 80, 400])
+@pytest.mark.parametrize("kilobytes", [40, 400, *(pytest.param(size, marks=pytest.mark.slow) for size in (16, 80))])
 def test_a_disk_that_fills_up_ends_the_scan_in_one_sentence_and_space_lets_it_go_on(
     corpus: Path, tmp_path: Path, undisturbed: dict[str, bytes], kilobytes: int
 ) -> None:
