@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_audit.cli.options import own_detectors, scoring_session
+from llm_audit.cli.policy import blaming
 from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ class Conditions:
         from llm_audit.detectors import find
         from llm_audit.populations import DEFAULT_POPULATION, load
 
-        own = own_detectors(self.classifier)
+        with blaming("classifier"):
+            own = own_detectors(self.classifier)
         if self.detectors:
             find(self.detectors, own)
-        load(self.population or DEFAULT_POPULATION)
+        with blaming("population"):
+            load(self.population or DEFAULT_POPULATION)
 
     @contextmanager
     def open(self) -> Iterator[Opened]:

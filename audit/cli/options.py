@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from llm_audit.cli import EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE, may_be_unread
+from llm_audit.cli.policy import blaming
 from llm_audit.cli.sealing import check_signing, finished, keep_key, sign_report
 from llm_audit.errors import AuditError
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES, one_of, renderer_for
@@ -199,14 +200,14 @@ def scoring_session(model: str | None, reference: str | None, device: str, offli
     from llm_audit.scoring.store import Store
 
     store = Store()
+    chosen = []
     with stages() as progress:
-        chosen = [
-            # The name may be a path of any bytes; reports and populations hold text.
-            replace(stored, name=terminal_safe(stored.name))
-            for spec in (model or DEFAULT_MODEL, reference)
-            if spec
-            for stored in [store.resolve(spec, offline=offline, progress=progress)]
-        ]
+        for setting, spec in (("model", model or DEFAULT_MODEL), ("reference", reference)):
+            if spec:
+                with blaming(setting):
+                    stored = store.resolve(spec, offline=offline, progress=progress)
+                # The name may be a path of any bytes; reports and populations hold text.
+                chosen.append(replace(stored, name=terminal_safe(stored.name)))
     if no_cache:
         yield Session(*chosen, device=device)
         return

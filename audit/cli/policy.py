@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
+
+from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
     from llm_audit.policy import Loaded
@@ -84,6 +87,18 @@ def digest_in_force() -> str | None:
     if not isinstance(click.get_current_context().default_map, PolicyDefaults) or chosen().file is None:
         return None
     return in_force().policy.digest()
+
+
+@contextmanager
+def blaming(setting: str) -> Iterator[None]:
+    """An error about a value that the policy file sets says where it is set."""
+    try:
+        yield
+    except AuditError as error:
+        context = click.get_current_context(silent=True)
+        if context is None or context.get_parameter_source(setting) is not ParameterSource.DEFAULT_MAP:
+            raise
+        raise AuditError(f"{error} It is set at {chosen().origin(setting)}.") from error
 
 
 def _anchored(name: str | None, root: Path) -> str | None:

@@ -174,6 +174,23 @@ def test_paths_are_those_of_the_policys_folder(
     assert found["policy"] == shown(tool)["digest"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [("population", 'population = "nobody"'), ("model", 'model = "nowhere"'), ("classifier", 'classifier = "no.safetensors"')],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["detect", "gate"])
+def test_what_the_file_names_and_nobody_has_is_an_error_with_its_line(
+    tool: Tool, here: Path, tiny: tuple[str, ...], setting: str, line: str, command: str
+) -> None:
+    policy(f"alpha = 0.02\n{line}")
+    outcome = tool(command, HUMAN)
+    assert outcome.code == 2
+    said = sentence(outcome)
+    assert said.endswith(" It is set at pyproject.toml:3.")
+    given = tool(command, HUMAN, f"--{setting}", line.split('"')[1])
+    assert sentence(given) == said.removesuffix(" It is set at pyproject.toml:3.")
+
+
 def test_only_what_the_file_sets_is_taken(tool: Tool, here: Path, tiny: tuple[str, ...]) -> None:
     corpus = write_texts(here / "corpus.jsonl", 3)
     policy("ignore = ['AUD9']")
