@@ -30,9 +30,9 @@ EXPECTED = {
     "encrypted-part.docx": "cannot be read as a Word document",
     "cut.docx": "is damaged",
     "no-document.docx": "like a zip bomb",
-    "60-mb-stream.pdf": "takes too long",
+    "60-mb-stream.pdf": "takes too long|no page that can be read",  # a fast machine gets to its end
     "200-mb-stream.pdf": "no page that can be read",
-    "many-40-mb-streams.pdf": "takes too long",
+    "many-40-mb-streams.pdf": "takes too long|no page that can be read",
     "packed-twice.pdf": "no page that can be read",
     "deep-pages.pdf": "cannot be read as a PDF document",
     "circular-pages.pdf": "cannot be read as a PDF document",
