@@ -1,6 +1,7 @@
 """A corpus scanned by the local engine, with all cores, and on Ray, a worker for each core: tokens per second in one run.
 
-The texts are the words of an essay in random order. The rate is that between the first and the last block in the journal:
+The local engine before and after, since a machine's own speed drifts. The texts are the words of an essay in random order.
+The rate is that between the first and the last block in the journal:
 without the start, which is said apart.
 """
 
@@ -45,9 +46,10 @@ def test_throughput_of_ray_and_of_the_local_engine(
     corpus = write_texts(tmp_path / "corpus.jsonl", documents, words)
     here, first_here, results = scanned(corpus, tmp_path / "here", *options)
     ray, first_ray, same = scanned(corpus, tmp_path / "ray", *options, "--engine", "ray")
+    again, _, _ = scanned(corpus, tmp_path / "again", *options)
     print(
-        f"\n{name} model: local {here:,.0f} tokens/s after {first_here:.1f} s, Ray {ray:,.0f} after {first_ray:.1f} s: "
-        f"{ray / here:.2f} times the local rate"
+        f"\n{name} model: local {here:,.0f} tokens/s after {first_here:.1f} s, Ray {ray:,.0f} after {first_ray:.1f} s, "
+        f"local again {again:,.0f}: {ray / (here * again) ** 0.5:.2f} times the local rate"
     )
     assert results == same
-    assert ray > 0.3 * here
+    assert ray > 0.3 * min(here, again)
