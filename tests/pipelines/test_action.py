@@ -95,6 +95,7 @@ def test_no_input_is_a_piece_of_a_script_and_no_other_action_is_trusted() -> Non
         assert "${{" not in step["run"] and "uses" not in step
 
 
+@pytest.mark.slow
 def test_a_clean_project_passes(project: Project, tmp_path: Path) -> None:
     done, made = gate(project, tmp_path)
     assert (done.returncode, made.outputs["exit-code"]) == (0, "0"), done.stderr
