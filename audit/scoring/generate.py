@@ -7,9 +7,9 @@ key-value cache. Knows nothing about files of prompts or candidates on a command
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -59,6 +59,9 @@ class Sampler:
 
         self.device = find_device(device)
         self.model = causal_model(folder, self.device, torch.bfloat16 if device == "cuda" else torch.float32)
+        # transformers 5.24 renamed the argument, architecture by architecture.
+        named_arguments = inspect.signature(self.model.forward).parameters
+        self.cache_argument = "cache" if "cache" in named_arguments else "past_key_values"
         ends = self.model.config.eos_token_id
         if (folder / "generation_config.json").exists():  # chat models end their turn with a token that only this names
             named = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
@@ -120,6 +123,8 @@ class Sampler:
         progress: Callable[[int], None],
     ) -> list[Sample]:
         """Prompts padded on the left, so that all texts grow at the same position; what is finished leaves the batch."""
+        from transformers import DynamicCache
+
         longest = max(map(len, prompts))
         ids = torch.zeros(len(prompts), longest, dtype=torch.int64)
         mask = torch.zeros_like(ids)
@@ -131,12 +136,11 @@ class Sampler:
         written: list[list[int]] = [[] for _ in prompts]
         finished = [False] * len(prompts)
         rows = list(range(len(prompts)))  # texts that still grow, by their place in the batch
-        cache: Any = None
+        cache = DynamicCache(config=self.model.config)  # grows in place
         for step in range(max_tokens):
             output = self.model(
-                ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+                ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1, **{self.cache_argument: cache}
             )
-            cache = output.past_key_values
             drawn = draw(decode(output.logits[:, -1].float(), decoding), np.array([streams[row].random() for row in rows]))
             going = [i for i, token in enumerate(drawn) if token not in self.ends]
             for i, row in enumerate(rows):
