@@ -61,7 +61,7 @@ class Sampler:
         self.model = causal_model(folder, self.device, torch.bfloat16 if device == "cuda" else torch.float32)
         # transformers 5.24 renamed the argument, architecture by architecture.
         named_arguments = inspect.signature(self.model.forward).parameters
-        self.cache_argument = "cache" if "cache" in named_arguments else "past_key_values"
+        self.cache_name = "cache" if "cache" in named_arguments else "past_key_values"
         ends = self.model.config.eos_token_id
         if (folder / "generation_config.json").exists():  # chat models end their turn with a token that only this names
             named = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
@@ -139,7 +139,7 @@ class Sampler:
         cache = DynamicCache(config=self.model.config)  # grows in place
         for step in range(max_tokens):
             output = self.model(
-                ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1, **{self.cache_argument: cache}
+                ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1, **{self.cache_name: cache}
             )
             drawn = draw(decode(output.logits[:, -1].float(), decoding), np.array([streams[row].random() for row in rows]))
             going = [i for i, token in enumerate(drawn) if token not in self.ends]

@@ -14,8 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (
-    "compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade "
-    "--generate-hashes --no-header --no-annotate"
+    "compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate"
 )
 HEAD = "# {}. Made by `make update`; do not edit.\n"
 CUDA = re.compile(r"(torch|triton|nvidia-|cuda-)")
