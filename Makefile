@@ -85,7 +85,7 @@ e2e: setup
 	$(BIN)/python -m pytest -m slow --timeout 1800 tests/e2e
 
 bench: setup
-	$(BIN)/python -m pytest -m bench --timeout 7200 -s tests/benchmarks
+	$(BIN)/python -m pytest -m bench --timeout 7200 -s benchmarks
 
 clean:
 	rm -rf .venv .venv-latest .venv-oldest build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache

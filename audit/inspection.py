@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llm_audit.detectors.integrity.base import IntegrityRule, examine
-from llm_audit.provenance import describe
+from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.results import Document, Mark, Result, Verdict
 from llm_audit.text import RawText, find_marks, without_marks
 

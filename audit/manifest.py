@@ -20,7 +20,7 @@ from llm_audit.results import Manifest, ModelIdentity, Plugin, Report
 if TYPE_CHECKING:
     from llm_audit.detectors import Detector
     from llm_audit.detectors.membership.base import MembershipScore
-    from llm_audit.populations import Population
+    from llm_audit.detectors.populations import Population
     from llm_audit.scoring.session import Session
     from llm_audit.scoring.store import StoredModel
 

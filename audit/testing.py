@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from llm_audit.detectors.base import Detector, Terms
 from llm_audit.detectors.integrity.base import IntegrityRule, examine
 from llm_audit.detectors.membership.base import MembershipScore, Passes
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.results import Verdict
-from llm_audit.scoring.frequencies import Frequencies
 from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, TokenScores
 
 

@@ -21,7 +21,7 @@ from llm_audit.cli.options import (
 from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
-    from llm_audit.attribution.text import Role
+    from llm_audit.detectors.attribution.text import Role
     from llm_audit.scoring.session import Session
 
 HELP = (
@@ -81,12 +81,12 @@ def command(
 
     from contextlib import ExitStack
 
-    from llm_audit import plan
-    from llm_audit.attribution import Author, Settings, attribute
     from llm_audit.detectors import find, known_to
+    from llm_audit.detectors.attribution import Author, Settings, attribute
+    from llm_audit.detectors.attribution.candidate import Candidate
+    from llm_audit.detectors.origin import run as plan
+    from llm_audit.detectors.populations import DEFAULT_POPULATION, load, references
     from llm_audit.manifest import collect
-    from llm_audit.populations import DEFAULT_POPULATION, load, references
-    from llm_audit.scoring.candidate import Candidate
     from llm_audit.text import discover
 
     check_outputs(outputs, format_)
@@ -123,7 +123,7 @@ def command(
 
 
 def _prompt(path: str) -> str:
-    from llm_audit.attribution import one_line_ending
+    from llm_audit.detectors.attribution import one_line_ending
 
     try:
         return one_line_ending(Path(path).read_bytes().decode("utf-8-sig"))

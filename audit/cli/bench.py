@@ -57,7 +57,7 @@ def command(
     from rich.console import Console
 
     from llm_audit.detectors import find, known_to
-    from llm_audit.populations import DEFAULT_POPULATION, load
+    from llm_audit.detectors.populations import DEFAULT_POPULATION, load
     from llm_audit.reports import bench as shown
     from llm_audit.training import evaluate
     from llm_audit.training.labelled import read_labelled

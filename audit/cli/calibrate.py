@@ -24,7 +24,7 @@ from llm_audit.terminal import one_line, terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.detectors import Detector
-    from llm_audit.populations import Population
+    from llm_audit.detectors.populations import Population
 
 
 class _Calibrate(click.Group):
@@ -72,8 +72,8 @@ def build(
 
     Texts that repeat count once. A p-value cannot fall below 1/(n+1): for --alpha 0.01 take at least 99 texts, better 1,000.
     """
-    from llm_audit import plan, populations
-    from llm_audit.detectors import find, fitting
+    from llm_audit.detectors import find, fitting, populations
+    from llm_audit.detectors.origin import run as plan
     from llm_audit.scoring.request import Request, Windowing
     from llm_audit.text import fingerprints
 
@@ -109,11 +109,10 @@ def build(
 
 def _build_of_generations(path: Path, name: str, device: str, offline: bool, no_cache: bool) -> None:
     """A reference population of what one model wrote under one setting; the records say which."""
-    from llm_audit import populations
-    from llm_audit.attribution import Author
-    from llm_audit.attribution.generations import read_generations, reference_population
-    from llm_audit.detectors import find
-    from llm_audit.scoring.candidate import Candidate
+    from llm_audit.detectors import find, populations
+    from llm_audit.detectors.attribution import Author
+    from llm_audit.detectors.attribution.candidate import Candidate
+    from llm_audit.detectors.attribution.generations import read_generations, reference_population
 
     records = read_generations(path)
     first = records[0]
@@ -176,7 +175,7 @@ def _texts(path: Path, field: str) -> list[str]:
 @click.argument("name", required=False)
 def show(name: str | None) -> None:
     """Print the datasheet of a population, by default the one that comes with llm-audit."""
-    from llm_audit import populations
+    from llm_audit.detectors import populations
 
     population = populations.load(name or populations.DEFAULT_POPULATION)
     click.echo(terminal_safe(_datasheet(population)))
@@ -186,7 +185,7 @@ def show(name: str | None) -> None:
 
 
 def _datasheet(population: Population) -> str:
-    from llm_audit.populations.population import LENGTHS, Stretch
+    from llm_audit.detectors.populations.population import LENGTHS, Stretch
     from llm_audit.stats.conformal import realised_false_positive_rate, smallest_p_value
 
     sheet = population.datasheet

@@ -13,7 +13,7 @@ from llm_audit.cli.policy import blaming
 from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
-    from llm_audit.plan import Settings
+    from llm_audit.detectors.origin.run import Settings
     from llm_audit.results import Manifest
     from llm_audit.scan.corpus import Block
     from llm_audit.scan.header import Header
@@ -47,7 +47,7 @@ class Conditions:
     def check(self) -> None:
         """What is named wrongly must not cost a download. Raises AuditError."""
         from llm_audit.detectors import find
-        from llm_audit.populations import DEFAULT_POPULATION, load
+        from llm_audit.detectors.populations import DEFAULT_POPULATION, load
 
         with blaming("classifier"):
             own = own_detectors(self.classifier)
@@ -63,10 +63,10 @@ class Conditions:
         Raises:
             AuditError: something is not there, or does not fit together.
         """
-        from llm_audit import plan
         from llm_audit.detectors import known_to
+        from llm_audit.detectors.origin import run as plan
+        from llm_audit.detectors.populations import DEFAULT_POPULATION, load
         from llm_audit.manifest import collect
-        from llm_audit.populations import DEFAULT_POPULATION, load
 
         human = load(self.population or DEFAULT_POPULATION)
         own, kept = own_detectors(self.classifier), human.datasheet.weights

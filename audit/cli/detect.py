@@ -51,8 +51,8 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit import plan
     from llm_audit.cli.conditions import Conditions
+    from llm_audit.detectors.origin import run as plan
     from llm_audit.text import discover
 
     check_outputs(outputs, format_)

@@ -86,9 +86,10 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit import gate, plan
+    from llm_audit import gate
     from llm_audit.cli.conditions import Conditions
     from llm_audit.cli.policy import in_force
+    from llm_audit.detectors.origin import run as plan
     from llm_audit.manifest import collect, now
     from llm_audit.results import Report
 

@@ -41,8 +41,8 @@ def command(
 ) -> None:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit.attribution.generations import Generation, read_prompts
-    from llm_audit.scoring.candidate import Candidate
+    from llm_audit.detectors.attribution.candidate import Candidate
+    from llm_audit.detectors.attribution.generations import Generation, read_prompts
 
     candidate = Candidate.parse(author)
     if len(candidate.decodings) > 1:

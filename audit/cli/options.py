@@ -185,7 +185,7 @@ def own_detectors(classifier: str | None) -> list[Detector]:
     """The detectors that the user brings."""
     if classifier is None:
         return []
-    from llm_audit.detectors.generated.classifier import detector_of, resolve
+    from llm_audit.detectors.origin.classifier import detector_of, resolve
 
     return [detector_of(resolve(classifier))]
 

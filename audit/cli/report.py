@@ -51,8 +51,7 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit.reports import read_report
-    from llm_audit.reports.read import intact
+    from llm_audit.results.read import intact, read_report
 
     if compliance is not None:
         return _compliance(source, compliance, claims, outputs, format_, strict)
@@ -72,10 +71,10 @@ def _compliance(source: str, framework: str, claims: Sequence[str], outputs: Seq
     """Write the compliance report of a stored report; to standard output as Markdown if to no file."""
     import hashlib
 
-    from llm_audit.reports import compliance, read_report
+    from llm_audit.reports import compliance
     from llm_audit.reports.formats import choose
-    from llm_audit.reports.read import intact
     from llm_audit.reports.write import write
+    from llm_audit.results.read import intact, read_report
 
     if format_ != "text":
         raise AuditError(f"--compliance has no --format {format_}; use -o FILE.")

@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, may_be_unread
-from llm_audit.cli.options import (
-    classifier_option,
-    model_options,
-    place_options,
-    show_warnings_as_sentences,
-)
+from llm_audit.cli.options import classifier_option, model_options, place_options, show_warnings_as_sentences
 from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from llm_audit.errors import AuditError
 from llm_audit.terminal import one_line, terminal_safe
 
 if TYPE_CHECKING:
-    from llm_audit.detectors.generated.classifier import Head
+    from llm_audit.detectors.origin.classifier import Head
 
 LOSSES = ("bce", "opauc-kl", "opauc-cvar", "tpauc-kl", "aucm")
 KINDS = ("logistic", "mlp", "attention")
@@ -58,7 +58,7 @@ def command(
 ) -> None:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit.detectors.generated.classifier import path_of
+    from llm_audit.detectors.origin.classifier import path_of
     from llm_audit.training.labelled import check_trainable, read_labelled
 
     target = path_of(name)

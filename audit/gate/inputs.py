@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llm_audit import pictures, plan
 from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
+from llm_audit.detectors.origin import plot_data as pictures
+from llm_audit.detectors.origin import run as plan
 from llm_audit.errors import AuditError
 from llm_audit.gate.settle import OPEN
 from llm_audit.inspection import AS_GIVEN_RULE, inspect, of_tampering

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
-from llm_audit import plan
-from llm_audit.discovery import Family, judge, summary
+from llm_audit.detectors.origin import run as plan
 from llm_audit.inspection import of_tampering
 from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
+from llm_audit.results.discovery import Family, judge, summary
 from llm_audit.stats.discovery import findings_needed
 
 QUESTION = "May these texts pass?"

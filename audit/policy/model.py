@@ -100,7 +100,7 @@ def _detectors(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _enough(tokens: int) -> int:
-    from llm_audit.populations import MINIMUM_TOKENS
+    from llm_audit.detectors.populations import MINIMUM_TOKENS
 
     if tokens < MINIMUM_TOKENS:
         raise ValueError(f"with fewer than {MINIMUM_TOKENS} tokens no detector can tell people and machines apart.")

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.discovery import Family, judge, summary
 from llm_audit.results import CorpusReport, Ranked, Unread, Verdict
+from llm_audit.results.discovery import Family, judge, summary
 from llm_audit.scan.files import failing, replacing
 from llm_audit.scan.folder import Folder
 from llm_audit.scan.header import Header

@@ -17,14 +17,7 @@ from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
 from llm_audit.scoring.head import decode
-from llm_audit.scoring.model import (
-    causal_model,
-    decode_tokens,
-    encode_prompt,
-    find_device,
-    load_tokenizer,
-    prefix_token,
-)
+from llm_audit.scoring.model import causal_model, decode_tokens, encode_prompt, find_device, load_tokenizer, prefix_token
 from llm_audit.scoring.request import context_length
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding

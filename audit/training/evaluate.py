@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.detectors.base import Detector
-from llm_audit.plan import COMBINED_RULE, LEAST_CONFIDENCE, check_comparable, hidden_layers
-from llm_audit.populations import MINIMUM_TOKENS, Population
+from llm_audit.detectors.origin.run import COMBINED_RULE, LEAST_CONFIDENCE, check_comparable, hidden_layers
+from llm_audit.detectors.populations import MINIMUM_TOKENS, Population
 from llm_audit.results import Interval
+from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import classification as metric

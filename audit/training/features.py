@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.generated.classifier import STATISTICS, block_features
+from llm_audit.detectors.origin.classifier import STATISTICS, block_features
+from llm_audit.detectors.populations import MINIMUM_TOKENS
 from llm_audit.errors import AuditError
-from llm_audit.populations import MINIMUM_TOKENS
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.generated.classifier import STATISTICS, Card, Head
+from llm_audit.detectors.origin.classifier import STATISTICS, Card, Head
 from llm_audit.errors import AuditError
 from llm_audit.scoring.session import Session
 from llm_audit.training import features as feature

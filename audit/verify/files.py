@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from llm_audit import populations
+from llm_audit.detectors import populations
+from llm_audit.detectors.populations import Population
 from llm_audit.errors import AuditError
 from llm_audit.manifest import file_digest
-from llm_audit.populations import Population
 from llm_audit.results import Manifest, Report
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.store import Store

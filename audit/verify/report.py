@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from llm_audit import plan
+from llm_audit.detectors.origin import run as plan
 from llm_audit.errors import AuditError
-from llm_audit.reports.read import read_content
 from llm_audit.results import Report
 from llm_audit.results.canonical import content_digest
+from llm_audit.results.read import read_content
 from llm_audit.verify import files
 from llm_audit.verify.documents import document
 from llm_audit.verify.gate import gate

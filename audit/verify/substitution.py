@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from llm_audit.detectors.substitution import judge, watch
+from llm_audit.detectors.substitution.run import MOST_MISSING
+from llm_audit.detectors.substitution.yardstick import LOCAL, WORDS
 from llm_audit.results import Result, Served, Substitution, Verdict
 from llm_audit.results.evidence import Change, Discrepancy, Exceedance, OnlineRanks, RelativeRanks
-from llm_audit.substitution import judge, watch
-from llm_audit.substitution.run import MOST_MISSING
-from llm_audit.substitution.yardstick import LOCAL, WORDS
 from llm_audit.verify.ledger import Ledger
 
 OPENINGS = {

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 from llm_audit.detectors.announced import Announcement
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.plugins import find_announced, guarded
-from llm_audit.scoring.frequencies import Frequencies
 from llm_audit.scoring.tokens import TokenScores
 
 GROUP = "llm_audit.membership"
 """Entry-point group under which packages, this one included, announce their scores."""
 
 SHIPPED = Path(__file__).with_name("english.safetensors")
-"""Token frequencies of English, counted with the embedded model's tokenizer by `tests/benchmarks/build_frequencies.py`."""
+"""Token frequencies of English, counted with the embedded model's tokenizer by `tools/build_frequencies.py`."""
 
 Pass = TypeVar("Pass")
 

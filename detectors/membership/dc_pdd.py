@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors.membership.base import MembershipScore, Passes, present
-from llm_audit.scoring.frequencies import Frequencies
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.scoring.tokens import TokenScores
 
 CAP = 0.01

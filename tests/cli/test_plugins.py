@@ -106,7 +106,7 @@ def test_help_imports_no_plugin(args: list[str], tmp_path: Path) -> None:
 def test_the_list_needs_no_torch(site: Path) -> None:
     code = f"import sys, atexit; atexit.register(lambda: print('LOADED', *sorted(sys.modules))); {COMMAND[2]}"
     loaded = run_command([*COMMAND[:2], code, "plugins", "list"], env=beside(site)).out.split("LOADED")[1].split()
-    assert "llm_audit.detectors.generated.lrr" in loaded
+    assert "llm_audit.detectors.origin.lrr" in loaded
     assert not {"torch", "transformers", "matplotlib"}.intersection(loaded)
 
 
@@ -167,7 +167,7 @@ two = 2
         ("two", "'two' (faulty_module:two, faulty 1.0) is not a Detector."),
         ("faulty_module:two", "It is a int, neither a Detector nor a MembershipScore."),
         ("faulty_module:three", "AttributeError: module 'faulty_module' has no attribute 'three'"),
-        ("llm_audit.detectors.generated.lrr:detector", "It claims the code AUD104"),
+        ("llm_audit.detectors.origin.lrr:detector", "It claims the code AUD104"),
     ):
         outcome = spawn("plugins", "check", name, env=beside(site))
         assert outcome.code == 1

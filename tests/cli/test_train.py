@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from llm_audit.cli.train import FEATURES, KINDS, LOSSES
-from llm_audit.detectors.generated.classifier import load_head
+from llm_audit.detectors.origin.classifier import load_head
 from llm_audit.training import heads, losses
 from tests.cli.conftest import write_texts
 from tests.cli.tool import HUMAN, Tool, sentence

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from llm_audit.detectors import Detector, Evidence, available, find
-from llm_audit.detectors.generated import curvature, log_rank, lrr, perplexity_ratio
+from llm_audit.detectors.attribution import pit
 from llm_audit.detectors.integrity.base import IntegrityRule, Oddities, find_rules
 from llm_audit.detectors.membership.base import GROUP, find_scores
 from llm_audit.detectors.membership.likelihood import loss
-from llm_audit.detectors.provenance import pit
+from llm_audit.detectors.origin import curvature, log_rank, lrr, perplexity_ratio
 from llm_audit.errors import AuditError
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import (

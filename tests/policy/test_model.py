@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from llm_audit.detectors.integrity.base import find_rules
-from llm_audit.plan import COMBINED_RULE
+from llm_audit.detectors.origin.run import COMBINED_RULE
 from llm_audit.policy import DOCUMENT_RULES, Override, Policy, Rules
 from llm_audit.reports.rules import RULES
 

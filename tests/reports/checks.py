@@ -16,8 +16,8 @@ import xmlschema
 from markdown_it import MarkdownIt
 
 from llm_audit.reports.formats import FORMATS
-from llm_audit.reports.read import read_report
 from llm_audit.results import Report
+from llm_audit.results.read import read_report
 from llm_audit.terminal import terminal_safe
 
 OURS = re.compile(

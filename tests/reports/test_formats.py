@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from llm_audit.errors import AuditError
-from llm_audit.reports import read_report, render_html, render_json, renderer_for, write_report
+from llm_audit.reports import render_html, render_json, renderer_for, write_report
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES
 from llm_audit.results import Report
+from llm_audit.results.read import read_report
 from tests.reports import factory
 from tests.reports.test_json import REPORTS
 

@@ -8,29 +8,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_audit import plan, populations
-from llm_audit.attribution import known
-from llm_audit.attribution.sets import judge_set, summary
-from llm_audit.detectors import find
+from llm_audit.detectors import find, populations
+from llm_audit.detectors.attribution import known
+from llm_audit.detectors.attribution.sets import judge_set, summary
+from llm_audit.detectors.membership import canary, evidence, identifier, order, paired
+from llm_audit.detectors.membership.canary import Secret
+from llm_audit.detectors.membership.collection import Item
+from llm_audit.detectors.membership.paired import Pair
+from llm_audit.detectors.origin import run as plan
+from llm_audit.detectors.populations import Population
+from llm_audit.detectors.substitution import judge
+from llm_audit.detectors.substitution.yardstick import LOCAL
 from llm_audit.manifest import collect
-from llm_audit.membership import canary, evidence, identifier, order, paired
-from llm_audit.membership.canary import Secret
-from llm_audit.membership.collection import Item
-from llm_audit.membership.paired import Pair
-from llm_audit.populations import Population
 from llm_audit.reports import render_json
 from llm_audit.results import Cost, Membership, Report, Result, Served, Substitution, Verdict
 from llm_audit.scoring.tokens import Decoding
-from llm_audit.substitution import judge
-from llm_audit.substitution.yardstick import LOCAL
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
 from llm_audit.verify import verify
 from llm_audit.verify.substitution import OPENINGS
-from tests.attribution.world import author, draw, laws, scores
-from tests.attribution.world import text as text_of
-from tests.membership.readers import Reader
-from tests.populations.test_population import datasheet
+from tests.detectors.attribution.world import author, draw, laws, scores
+from tests.detectors.attribution.world import text as text_of
+from tests.detectors.membership.readers import Reader
+from tests.detectors.populations.test_population import datasheet
 
 DETECTORS = [detector for detector in find(()) if not detector.hidden_layers]
 EACH = 50

@@ -28,10 +28,10 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
     show_warnings_as_sentences()
-    from llm_audit.membership import run
-    from llm_audit.membership.collection import read_collection
-    from llm_audit.membership.evidence import GATE_LEVEL
-    from llm_audit.membership.seed import Question
+    from llm_audit.detectors.membership import run
+    from llm_audit.detectors.membership.collection import read_collection
+    from llm_audit.detectors.membership.evidence import GATE_LEVEL
+    from llm_audit.detectors.membership.seed import Question
 
     check_outputs(outputs, format_)
     suspects, others = (read_collection(each, text_field=text_field) for each in (paths, held_out))

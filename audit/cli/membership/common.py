@@ -13,7 +13,7 @@ from llm_audit.cli.options import Command, computing_options, fraction_bar, outp
 
 if TYPE_CHECKING:
     from llm_audit.detectors.membership.base import MembershipScore
-    from llm_audit.membership.target import Target
+    from llm_audit.detectors.membership.target import Target
     from llm_audit.results import Fact, Membership
     from llm_audit.scoring.session import Session
 
@@ -65,7 +65,7 @@ def audit_options(command: Command) -> Command:
 @contextmanager
 def asked(chosen: Audit, description: str = "Scoring") -> Iterator[Target]:
     """The model under audit, with a progress bar."""
-    from llm_audit.membership.target import Target
+    from llm_audit.detectors.membership.target import Target
 
     session_of = scoring_session(chosen["model"], None, chosen["device"], chosen["offline"], chosen["no_cache"])
     with session_of as session, fraction_bar(description) as progress:
@@ -74,8 +74,8 @@ def asked(chosen: Audit, description: str = "Scoring") -> Iterator[Target]:
 
 def seeded(target: Target, chosen: Audit, *, test: str, data: str, draws: int, settings: str = "") -> str:
     """The seed of this very question; see `seed.seed_for`."""
+    from llm_audit.detectors.membership.seed import Question, seed_for
     from llm_audit.manifest import now
-    from llm_audit.membership.seed import Question, seed_for
 
     question = Question(test, data, target.session.model.digest, draws, chosen["alpha"], settings)
     return seed_for(question, chosen["seed_file"], now())
@@ -110,8 +110,8 @@ def finish(
     used: Sequence[MembershipScore] = (),
 ) -> int:
     """Write and print the report; return the exit code."""
+    from llm_audit.detectors.membership.evidence import report
     from llm_audit.manifest import collect
-    from llm_audit.membership.evidence import report
 
     manifest = collect(target.session if target else None, alpha=chosen["alpha"], rules=rules, further=further, used=used)
     finished = report(membership, manifest, limits, found=found, malformed=malformed)

@@ -20,7 +20,7 @@ from llm_audit.terminal import one_line, terminal_safe
 @click.option("--offline", is_flag=True, help="Never use the network; fail if the model is not here yet.")
 def command(corpus: tuple[Path, ...], output: Path, model: str | None, field: str, name: str | None, offline: bool) -> None:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
-    from llm_audit.membership.counting import count_corpus
+    from llm_audit.detectors.membership.counting import count_corpus
     from llm_audit.scoring.model import load_tokenizer
     from llm_audit.scoring.pins import DEFAULT_MODEL
     from llm_audit.scoring.store import Store

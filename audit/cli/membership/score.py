@@ -17,8 +17,8 @@ from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
     from llm_audit.detectors.membership.base import MembershipScore
-    from llm_audit.membership.screen import Material
-    from llm_audit.membership.target import Target
+    from llm_audit.detectors.membership.screen import Material
+    from llm_audit.detectors.membership.target import Target
 
 HELP = (
     MEMBERSHIP["score"]
@@ -68,11 +68,11 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
     show_warnings_as_sentences()
+    from llm_audit.detectors.membership import run
     from llm_audit.detectors.membership.base import find_scores
-    from llm_audit.membership import run
-    from llm_audit.membership.collection import Collection, read_collection, split_by_label
-    from llm_audit.membership.evidence import LIMITS
-    from llm_audit.membership.target import Target
+    from llm_audit.detectors.membership.collection import Collection, read_collection, split_by_label
+    from llm_audit.detectors.membership.evidence import LIMITS
+    from llm_audit.detectors.membership.target import Target
 
     check_outputs(chosen["outputs"], chosen["format_"])
     if held_out and member_field:
@@ -127,8 +127,8 @@ def _digest(named: Path | str) -> str:
 
 def _material(target: Target, frequencies: Path | None, reference: Target | None, prefix: Path | None) -> Material:
     from llm_audit.detectors.membership.base import default_frequencies
-    from llm_audit.membership.screen import Material
-    from llm_audit.scoring.frequencies import Frequencies, tokenizer_digest
+    from llm_audit.detectors.membership.frequencies import Frequencies, tokenizer_digest
+    from llm_audit.detectors.membership.screen import Material
     from llm_audit.scoring.model import load_tokenizer, prefix_token
 
     model = target.session.model

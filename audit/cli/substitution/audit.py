@@ -19,15 +19,7 @@ from llm_audit.cli.options import (
     stages,
 )
 from llm_audit.cli.substitution import SUBSTITUTION
-from llm_audit.cli.substitution.common import (
-    ALPHA,
-    TOKENS,
-    Asked,
-    choose_surface,
-    endpoint_options,
-    prompts_option,
-    source_of,
-)
+from llm_audit.cli.substitution.common import ALPHA, TOKENS, Asked, choose_surface, endpoint_options, prompts_option, source_of
 
 if TYPE_CHECKING:
     from llm_audit.scoring.session import Session
@@ -118,15 +110,15 @@ def command(
     import hashlib
     from dataclasses import replace
 
+    from llm_audit.detectors.substitution import run
+    from llm_audit.detectors.substitution.local import LocalModel
+    from llm_audit.detectors.substitution.prompts import digest, read_prompts
+    from llm_audit.detectors.substitution.reference import Reference
+    from llm_audit.detectors.substitution.settings import Settings
+    from llm_audit.detectors.substitution.trusted import Trusted
     from llm_audit.endpoints.journal import Replay
     from llm_audit.endpoints.probe import probe
     from llm_audit.manifest import collect
-    from llm_audit.substitution import run
-    from llm_audit.substitution.local import LocalModel
-    from llm_audit.substitution.prompts import digest, read_prompts
-    from llm_audit.substitution.reference import Reference
-    from llm_audit.substitution.settings import Settings
-    from llm_audit.substitution.trusted import Trusted
 
     check_outputs(outputs, format_)
     settings = Settings(

@@ -43,8 +43,8 @@ def command(effect: str, rate: float, alpha: float, power: float, tokens: int) -
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     from rich.console import Console
 
+    from llm_audit.detectors.substitution.plan import effects, measured_honest, plan
     from llm_audit.reports.console import line, plain_table, say, show
-    from llm_audit.substitution.plan import effects, measured_honest, plan
 
     plans = plan(effect, rate=rate, alpha=alpha, power=power, tokens=tokens)
     console, table = Console(), plain_table()

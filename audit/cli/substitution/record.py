@@ -62,10 +62,10 @@ def command(
 ) -> int:  # fmt: skip
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     show_warnings_as_sentences()
+    from llm_audit.detectors.substitution.prompts import read_prompts
+    from llm_audit.detectors.substitution.record import record
+    from llm_audit.detectors.substitution.settings import Settings
     from llm_audit.endpoints.probe import probe
-    from llm_audit.substitution.prompts import read_prompts
-    from llm_audit.substitution.record import record
-    from llm_audit.substitution.settings import Settings
 
     if asked["journal"] is None:
         raise click.UsageError("Name a --journal: what is recorded is what it holds.")

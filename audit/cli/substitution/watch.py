@@ -45,8 +45,8 @@ def command(
     show_warnings_as_sentences()
     import hashlib
 
+    from llm_audit.detectors.substitution import run, watch
     from llm_audit.manifest import collect, now
-    from llm_audit.substitution import run, watch
 
     check_outputs(outputs, format_)
     if asked["journal"] is not None and asked["journal"].exists():

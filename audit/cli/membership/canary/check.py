@@ -11,7 +11,7 @@ from llm_audit.cli.membership.canary import CANARY
 @click.argument("name", metavar="NAME")
 def command(name: str) -> None:
     """Run the command; the docstring for users is in `CANARY`."""
-    from llm_audit.membership import canary
+    from llm_audit.detectors.membership import canary
 
     drawn = canary.check(name)
     click.echo(

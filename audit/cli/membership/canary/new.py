@@ -25,8 +25,8 @@ HELP = (
 @click.option("--before", default="", metavar="TEXT", help="What will stand before the string wherever it is published.")
 def command(name: str, count: int, length: int, before: str) -> None:
     """Run the command; the docstring for users is in `CANARY`."""
+    from llm_audit.detectors.membership import canary
     from llm_audit.manifest import now
-    from llm_audit.membership import canary
 
     secret, public = canary.new(name, count=count, length=length, before=before, created=now())
     drawn = canary.check(name)

@@ -31,8 +31,8 @@ def command(
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
-    from llm_audit.membership import canary
-    from llm_audit.membership.evidence import LIMITS, conclude
+    from llm_audit.detectors.membership import canary
+    from llm_audit.detectors.membership.evidence import LIMITS, conclude
     from llm_audit.results import Fact
 
     check_outputs(chosen["outputs"], chosen["format_"])

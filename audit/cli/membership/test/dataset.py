@@ -5,16 +5,7 @@ from __future__ import annotations
 import click
 from typing_extensions import Unpack
 
-from llm_audit.cli.membership.common import (
-    FIELD,
-    PROVENANCE,
-    Audit,
-    asked,
-    audit_options,
-    facts,
-    finish,
-    seeded,
-)
+from llm_audit.cli.membership.common import FIELD, PROVENANCE, Audit, asked, audit_options, facts, finish, seeded
 from llm_audit.cli.membership.test import TESTS
 from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 
@@ -38,9 +29,9 @@ def command(
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
-    from llm_audit.membership import dataset, run
-    from llm_audit.membership.collection import read_collection
-    from llm_audit.membership.evidence import LIMITS, conclude
+    from llm_audit.detectors.membership import dataset, run
+    from llm_audit.detectors.membership.collection import read_collection
+    from llm_audit.detectors.membership.evidence import LIMITS, conclude
 
     check_outputs(chosen["outputs"], chosen["format_"])
     suspects, others = (read_collection(each, text_field=text_field) for each in (paths, held_out))

@@ -27,9 +27,9 @@ def command(
     show_warnings_as_sentences()
     from collections import Counter
 
-    from llm_audit.membership import identifier
-    from llm_audit.membership.collection import read_collection
-    from llm_audit.membership.evidence import LIMITS, conclude
+    from llm_audit.detectors.membership import identifier
+    from llm_audit.detectors.membership.collection import read_collection
+    from llm_audit.detectors.membership.evidence import LIMITS, conclude
 
     check_outputs(chosen["outputs"], chosen["format_"])
     data = read_collection(paths, text_field=text_field)

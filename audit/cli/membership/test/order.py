@@ -33,9 +33,9 @@ def command(
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
-    from llm_audit.membership import order
-    from llm_audit.membership.collection import read_collection
-    from llm_audit.membership.evidence import LIMITS, conclude
+    from llm_audit.detectors.membership import order
+    from llm_audit.detectors.membership.collection import read_collection
+    from llm_audit.detectors.membership.evidence import LIMITS, conclude
 
     check_outputs(chosen["outputs"], chosen["format_"])
     data = read_collection(paths, text_field=text_field)

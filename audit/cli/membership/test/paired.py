@@ -32,8 +32,8 @@ def command(
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
-    from llm_audit.membership import paired
-    from llm_audit.membership.evidence import LIMITS, conclude
+    from llm_audit.detectors.membership import paired
+    from llm_audit.detectors.membership.evidence import LIMITS, conclude
 
     check_outputs(chosen["outputs"], chosen["format_"])
     pairs = paired.read_pairs(path)

@@ -1,0 +1,5 @@
+"""Who wrote it, model A or model B: every candidate against every text."""
+
+from llm_audit.detectors.attribution.run import REFERENCE_REQUEST, Author, Settings, attribute, one_line_ending, under
+
+__all__ = ["REFERENCE_REQUEST", "Author", "Settings", "attribute", "one_line_ending", "under"]

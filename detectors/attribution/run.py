@@ -1,0 +1,190 @@
+"""From inputs and candidates to a report. Each (text, model, context) goes through the model once, however many tests follow.
+
+Knows nothing about the command line or file formats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from llm_audit.detectors.attribution import known, unknown
+from llm_audit.detectors.attribution.sets import judge_set, summary
+from llm_audit.detectors.attribution.text import Author, Scores, Text, under
+from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
+from llm_audit.detectors.base import Detector
+from llm_audit.detectors.origin import run as plan
+from llm_audit.errors import AuditError
+from llm_audit.inspection import AS_GIVEN_RULE, marks_of, of_tampering
+from llm_audit.results import Document, Manifest, Mark, Report
+from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
+from llm_audit.scoring.session import Session
+from llm_audit.text import RawText, Source, find_marks, without_marks
+
+__all__ = ["REFERENCE_REQUEST", "Author", "Settings", "attribute", "one_line_ending", "under"]
+
+LONGEST = 4096
+"""Tokens of a text that are tested: exactness needs the whole text before each token, and attention is quadratic."""
+
+LIMITS = (
+    "“Not written by” refers to one model, one prompt and one decoding setting. It does not say “human”: another model, "
+    "another prompt, another temperature or an edit are refuted in the same way.",
+    "“Written by” says that of the named candidates only this one fits, and that the text is unlike human writing of the "
+    "population. A model that nobody named could have written it.",
+    "The exact tests hold for text as the model put it out. Text that was edited, re-typed or cut at the front is another.",
+    "Every text and every candidate is tested by itself: each further one is a further chance to be wrong.",
+    "No decision about a person should rest on this report alone.",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose for one run of `attribute`.
+
+    Attributes:
+        prompt: what the model was asked; "" for nothing at all; None: unknown.
+        detectors: against the null "model".
+        human: how, and with what, texts are compared with human writing.
+    """
+
+    alpha: float
+    prompt: str | None
+    detectors: Sequence[Detector]
+    human: tuple[Session, plan.Settings]
+    keep_text: bool = True
+
+
+def attribute(
+    sources: Sequence[Source],
+    authors: Sequence[Author],
+    settings: Settings,
+    manifest: Manifest,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Report:
+    """Test every candidate on every text; what cannot be tested says why, and stops nothing else."""
+    session, human = settings.human
+    share = 1 / (len({id(author.session) for author in authors}) + 1)
+    # Markdown stays as it is: the model wrote the signs too.
+    read = list(plan.read_texts(sources, human.text_field, strip_markdown=False))
+    inputs = [_as_put_out(entry) for entry in read]
+    people = plan.judge_all(inputs, session, human, lambda done: progress(share * done))
+    session.release()
+    texts = [entry.text for entry in inputs if isinstance(entry, RawText)]
+    scored = iter(_score(authors, texts, settings, lambda done: progress(share + (1 - share) * done)))
+    documents = [
+        entry
+        if isinstance(entry, Document)
+        else _document(Text(entry, person, authors, next(scored)), marks_of(original), settings)
+        for original, entry, person in zip(read, inputs, people, strict=True)
+    ]
+    return Report(
+        question="Who wrote this text?",
+        manifest=manifest,
+        coverage=plan.coverage(documents),
+        documents=tuple(documents),
+        limits=plan.limits_of(documents, LIMITS),
+    )
+
+
+def _as_put_out(entry: RawText | Document) -> RawText | Document:
+    """The text as it stands, every character of it, because the model put it out; but for marks and line endings at its end.
+
+    Marks are added afterwards. Editors add line endings; without them a text is a beginning of what was written, and no less
+    drawn from the model.
+    """
+    if isinstance(entry, Document):
+        return entry
+    return replace(entry, text=one_line_ending(without_marks(entry.text, find_marks(entry.text))).rstrip("\n"))
+
+
+def one_line_ending(text: str) -> str:
+    r"""Without the line ending that editors put at the end of a file, and with "\n", which models write, for "\r\n"."""
+    return re.sub(r"\r\n?", "\n", text).removesuffix("\n")
+
+
+def _score(
+    authors: Sequence[Author], texts: Sequence[str], settings: Settings, progress: Callable[[float], None]
+) -> list[list[Scores | str]]:
+    """Per text and author the scores under each setting, or why there are none. Equal model and context: one pass."""
+    table: list[list[Scores | str]] = [["" for _ in authors] for _ in texts]
+    groups: dict[tuple[int, str | None], list[int]] = {}
+    for number, author in enumerate(authors):
+        try:
+            prompt = author.candidate.fill(author.session.model, settings.prompt) if settings.prompt else None
+        except AuditError as error:
+            for row in table:
+                row[number] = str(error)
+            continue
+        groups.setdefault((id(author.session), prompt), []).append(number)
+    for done, ((_, prompt), members) in enumerate(groups.items()):
+        session = authors[members[0]].session
+        decodings = tuple(dict.fromkeys(decoding for number in members for decoding in authors[number].decodings))
+
+        def within(fraction: float, done: int = done) -> None:
+            progress((done + fraction) / len(groups))
+
+        try:
+            prompted = [Prompted(text, prompt) for text in texts]
+            each = session.score_each(prompted, _request(settings, session), decodings, within)
+            found: list[Scores | str] = [dict(zip(decodings, scores, strict=True)) for scores in each]
+        except AuditError as error:  # damaged weights, a prompt that fills the context: the others are still tested
+            found = [str(error)] * len(texts)
+        for number in members:
+            for row, scores in zip(table, found, strict=True):
+                row[number] = scores
+        session.release()
+    return table
+
+
+def _request(settings: Settings, session: Session) -> Request:
+    """The whole text in one window where the prompt is known; else like the reference generations: its beginning."""
+    if settings.prompt is None:
+        return REFERENCE_REQUEST
+    return Request(Windowing(min(LONGEST, context_length(session.model.config) - 1), first_only=True))
+
+
+def _document(text: Text, marks: tuple[Mark, ...], settings: Settings) -> Document:
+    """Every candidate, every set, and one sentence; and what is odd about the characters."""
+    alpha, detectors = settings.alpha, settings.detectors
+    if settings.prompt is None:
+        judged = [unknown.attribution(text, number, detectors, alpha) for number in range(len(text.authors))]
+    else:
+        judged = known.attributions(text, settings.prompt, detectors, alpha)
+    sets = [one for role in ("sanctioned", "other") if (one := judge_set(text, role, judged, alpha))]
+    verdict, sentence = summary(judged, sets)
+    raw, person = text.raw, text.person
+    if person.tampering:
+        sentence += f" {of_tampering(person)}"
+    return Document(
+        name=raw.name,
+        sha256=raw.sha256,
+        encoding=raw.encoding,
+        language=person.language,
+        characters=len(raw.text),
+        tokens=max((text.length(number) for number in range(len(text.authors)) if text.scored(number)), default=None),
+        verdict=verdict,
+        summary=sentence,
+        combined=person.combined,
+        results=(*(result for result in person.results if result.rule == AS_GIVEN_RULE), *person.integrity),
+        attributions=tuple(judged),
+        sets=tuple(sets),
+        marks=marks,
+        notes=(*_notes(text), *(mark.reason for mark in marks)),
+        text=raw.text if settings.keep_text else None,
+    )
+
+
+def _notes(text: Text) -> list[str]:
+    found = text.person.notes[len(text.raw.notes) :]
+    notes = [*text.raw.notes, *(f"For the candidates the text was scored as it stands. In it: {note}" for note in found)]
+    if text.person.combined is None:
+        notes.append(f"The comparison with human writing: {text.person.summary}")
+    reached = [
+        int(scores[0].char_end[-1])
+        for number in range(len(text.authors))
+        if text.scored(number) and len((scores := text.settings(number))[0])
+    ]
+    if reached and min(reached) < len(text.raw.text):
+        notes.append(f"Of {len(text.raw.text):,} characters only the first {min(reached):,} were tested by every candidate.")
+    return notes

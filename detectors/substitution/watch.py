@@ -1,0 +1,166 @@
+"""AUD405: whether an endpoint's next-token chances have moved since a stored baseline.
+
+Change is not identity: the same endpoint is compared with itself at another time. Knows nothing about the command line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.substitution.run import spent, unanswered
+from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface
+from llm_audit.errors import AuditError
+from llm_audit.results import Draws, Effect, Fact, Result, Served, Statistic, Substitution, Verdict
+from llm_audit.results.evidence import Change
+from llm_audit.stats import tracking
+
+KIND = "llm-audit substitution baseline"
+PROMPT, ALTERNATIVES = "x", 20
+"""As in the paper: the shorter the prompt, the more the answer depends on everything."""
+
+SMALLEST = 0.05
+"""Nats per token below which a change is what another replica, batch or precision can do: rounding the logits of SmolLM2 to
+bfloat16 moved its log-probabilities by 0.04."""
+
+FEWEST = 5
+"""Rows of each side: 10 over 5 gives p = 1/252."""
+
+Row = Mapping[Hashable, float]
+
+LIMITS = (
+    "A change says that the endpoint's probabilities moved: another model, other weights or precision, but also another server "
+    "version, system prompt or template. It does not say which of the two states is the promised one.",
+    "The p-value holds if the rows of both times are exchangeable. Rows of one minute share a machine and a load: spread them.",
+    "No change found is not the same model: one prompt and one token see much, not all.",
+)
+
+
+def rows_of(source: Source, count: int, surface: Surface) -> tuple[list[Row], list[Reply | Failure]]:
+    """Ask `count` times for one token after `PROMPT`; rows of log-probabilities by token, without defective ones."""
+
+    def asks(tokens: int) -> list[Ask]:
+        return [Ask(f"row {number} of {tokens}", PROMPT, surface, tokens, 0.0, ALTERNATIVES) for number in range(1, count + 1)]
+
+    outcomes = source.ask(asks(1))
+    if all(isinstance(outcome, Failure) and outcome.status in (400, 422) for outcome in outcomes):
+        outcomes = source.ask(asks(16))  # some servers refuse to answer with fewer
+    rows: list[Row] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Reply) and outcome.usable and outcome.usable[0].top:
+            rows.append({json.dumps(_key(token.key)): value for token, value in outcome.usable[0].top})
+    most = max(map(len, rows), default=0)
+    return [row for row in rows if len(row) == most], list(outcomes)  # one short row would cut all others to its length
+
+
+def _key(key: tuple[str, int | bytes | str]) -> list[str | int]:
+    kind, value = key
+    return [kind, value.hex() if isinstance(value, bytes) else value]
+
+
+def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) -> None:
+    """Raises AuditError: the file exists or cannot be written, or the rows are too few."""
+    if len(rows) < FEWEST:
+        raise AuditError(f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}.")
+    content = {
+        "kind": KIND,
+        "version": 1,
+        "model": model,
+        "prompt": PROMPT,
+        "created": created,
+        "rows": [dict(row) for row in rows],
+    }
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=1) + "\n")
+    except OSError as error:
+        raise AuditError(f"Cannot write the baseline {path}: {error.strerror}.") from error
+
+
+def read_baseline(path: Path, model: str) -> tuple[list[Row], str]:
+    """Rows, and when they were taken. Raises AuditError: no baseline, or one of another model or prompt."""
+    try:
+        found = json.loads(path.read_bytes())
+        rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in found["rows"]]
+        same, created = (found["kind"], found["version"], found["prompt"]) == (KIND, 1, PROMPT), str(found["created"])
+        named = found["model"]
+    except OSError as error:
+        raise AuditError(f"The baseline {path} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AuditError(f"{path} is no baseline; name one that this command has written, or a new file.") from error
+    if not same or len(rows) < FEWEST:
+        raise AuditError(f"{path} is no baseline that this version reads.")
+    if named != model:
+        raise AuditError(f"The baseline {path} is of the model {named!r}, not {model!r}.")
+    return rows, created
+
+
+def compare(
+    source: Source, before: Sequence[Row], taken: str, count: int, surface: Surface, alpha: float, seed: str
+) -> Substitution:
+    """The endpoint now against the rows of before."""
+    after, outcomes = rows_of(source, count, surface)
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    test: Result | None = None
+    if len(after) >= FEWEST:
+        test = judged(tracking.table([*before, *after]), len(before), alpha, seed)
+    if test is None:
+        why = failures[0].reason if failures else "The answers hold no log-probabilities."
+        served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
+        summary = f"Not measured: {len(after)} usable rows, {FEWEST} are needed. {why} Nothing was shown either way."
+    elif test.verdict is Verdict.FINDING:
+        served, verdict, summary = Served.INCONSISTENT, test.verdict, f"The endpoint has changed since {taken}: {test.reason}"
+    elif test.verdict is Verdict.PASS:
+        served, verdict, summary = Served.CONSISTENT, test.verdict, f"No change since {taken} was found: {test.reason}"
+    else:
+        served, verdict, summary = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE, f"Not measured: {test.reason}"
+    return Substitution(
+        verdict=verdict,
+        served=served,
+        summary=summary,
+        claim=f"Does the endpoint still answer for {source.model} as on {taken}?",
+        endpoint=next((fact.value for fact in source.facts if fact.name == "Endpoint"), "a journal"),
+        model=source.model,
+        allowed=(f"the endpoint as of {taken}",),
+        tests=(test,) if test else (),
+        facts=(Fact(name="Rows", value=f"{len(before)} before, {len(after)} now"), *source.facts),
+        cost=spent(source.cost),
+        failures=unanswered(failures),
+    )
+
+
+def judged(rows: NDArray[np.float64], before: int, alpha: float, seed: str) -> Result:
+    """AUD405 from the rows (n, tokens) of both times, of which so many are of before; see `tracking.table`."""
+    outcome = tracking.moved(rows, before, np.random.default_rng(int(seed, 16)))
+    if outcome.p_value <= alpha and outcome.statistic < SMALLEST:
+        verdict, then = Verdict.PASS, f"it moved, by less than {SMALLEST} nats, as another replica or batch of the same can do"
+    elif outcome.p_value <= alpha:
+        verdict, then = Verdict.FINDING, f"at alpha {alpha:g} the null hypothesis is rejected"
+    elif outcome.p_floor > alpha:
+        verdict, then = (
+            Verdict.INCONCLUSIVE,
+            f"no p-value below {outcome.p_floor:.2g} was possible, and {alpha:g} was asked for",
+        )
+    else:
+        verdict, then = Verdict.PASS, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it"
+    return Result(
+        rule="AUD405",
+        name="Log-probability tracking",
+        subject="endpoint",
+        null="The endpoint's next-token probabilities are as they were.",
+        verdict=verdict,
+        reason=(f"Mean log-probabilities moved by {outcome.statistic:.3g} nats a token; p = {outcome.p_value:.2g}: {then}."),
+        statistic=Statistic(name="mean absolute change", value=float(outcome.statistic), unit="nats per token"),
+        p_value=outcome.p_value,
+        p_floor=outcome.p_floor,
+        effect=Effect(name="mean absolute change", value=float(outcome.statistic), unit="nats per token"),
+        n=len(rows),
+        draws=Draws(count=outcome.draws, exceeding=outcome.exceeding, seed=seed),
+        evidence=Change(before=before, rows=tuple(map(tuple, rows.tolist()))),
+        assumptions=("Rows of both times are exchangeable under the null hypothesis: spread over time, not of one minute.",),
+        method="LT (arXiv 2512.03816): left-censored means, permutation of rows with p = (1 + b)/(1 + B)",
+    )
