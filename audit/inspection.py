@@ -13,13 +13,6 @@ from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.results import Document, Mark, Result, Verdict
 from llm_audit.text import RawText, find_marks, without_marks
 
-AS_GIVEN_RULE = "AUD190"
-METHOD_AS_GIVEN = "As AUD100, on the text with its odd characters and its line breaks."
-ASSUMPTION_AS_GIVEN = (
-    "The text as given is not exchangeable with the population's texts, none of which was tampered with. Its p-value shows "
-    "what the odd characters would have done to detectors that do not set them aside."
-)
-
 MOST_MARKS = 5
 """Marks that are reported: a text may have one, and more make all of them worthless."""
 
@@ -50,12 +43,6 @@ class Inspection:
 def summarised(document: Document) -> str:
     """The summary of a document that has one about its author alone: what was found in its characters is added."""
     return f"{document.summary} {of_tampering(document)}" if document.tampering else document.summary
-
-
-def for_comparison(result: Result) -> Result:
-    """The result on a text as given: no verdict rests on it."""
-    reason = f"For comparison, no verdict rests on it. {result.reason}"
-    return result.model_copy(update={"reason": reason, "assumptions": (ASSUMPTION_AS_GIVEN,)})
 
 
 def inspect(raw: RawText | Document, rules: Sequence[IntegrityRule]) -> Inspection:

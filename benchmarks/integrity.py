@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from llm_audit import judging
 from llm_audit.detectors import known_to
 from llm_audit.detectors.integrity.base import examine, find_rules
-from llm_audit.detectors.origin import run as plan
 from llm_audit.detectors.populations import DEFAULT_POPULATION, load
 from llm_audit.paths import cache_root
 from llm_audit.results import Verdict
@@ -64,14 +64,14 @@ def power(n: int) -> None:
     with ScoreCache(cache_root() / "scores.sqlite") as cache:
         session = Session(Store().resolve(DEFAULT_MODEL, offline=True), cache=cache)
         detectors = known_to(population.scores, (), model=session.model.digest, weights=population.datasheet.weights)
-        settings = plan.Settings(alpha=0.01, detectors=detectors, population=population)
+        settings = judging.Settings(alpha=0.01, detectors=detectors, population=population)
         clean: list[float | None] = []
         print("| attack | finding AUD9xx | p ≤ .01 as given | p ≤ .01 normalised | p as of the clean text |")
         for name, attack in ATTACKS.items():
             raws = [
                 RawText("a", "0" * 64, "utf-8", text, len(text.encode())) for text in (attack(text, rng) for text in chosen)
             ]
-            documents = plan.judge_all(raws, session, settings)
+            documents = judging.judge_all(raws, session, settings)
             p = [document.combined.p_value if document.combined else None for document in documents]
             clean = clean or p
             given = [next((r.p_value for r in document.results if r.rule == "AUD190"), None) for document in documents]

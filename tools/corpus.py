@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llm_audit.stats.components import components as components_of
 from llm_audit.text import beginning
 from llm_audit.text.lines import open_lines
-from llm_audit.training import labelled
 
 DATA = Path(os.environ.get("LLM_AUDIT_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -45,7 +45,7 @@ def components() -> Callable[[str], str]:
     A pair name can stand for several texts and a text for several pairs, so whatever is split is split over connected
     pairs: no pair and no human text then lies on two sides. Two rows are one text if their first 60 letters and digits agree.
     """
-    root = labelled.components((f"pair {row['pair']}", f"text {beginning(row['text'])}") for row in _human_rows())
+    root = components_of((f"pair {row['pair']}", f"text {beginning(row['text'])}") for row in _human_rows())
     return lambda pair: root(f"pair {pair}")
 
 

@@ -81,10 +81,11 @@ def command(
 
     from contextlib import ExitStack
 
+    from llm_audit import judging
     from llm_audit.detectors import find, known_to
-    from llm_audit.detectors.attribution import Author, Settings, attribute
+    from llm_audit.detectors.attribution import Author, Settings
     from llm_audit.detectors.attribution.candidate import Candidate
-    from llm_audit.detectors.origin import run as plan
+    from llm_audit.detectors.origin import run as origin
     from llm_audit.detectors.populations import DEFAULT_POPULATION, load, references
     from llm_audit.manifest import collect
     from llm_audit.text import discover
@@ -101,14 +102,14 @@ def command(
         sessions = {model: session(model) for model in dict.fromkeys(candidate.model for _, candidate in parsed)}
         authors = [Author(candidate, role, sessions[candidate.model], generations) for role, candidate in parsed]
         human = session(None)
-        plan.check_comparable(human, people)
-        against_people = plan.Settings(
+        origin.check_comparable(human, people)
+        against_people = judging.Settings(
             alpha=alpha,
             detectors=known_to(people.scores, (), model=human.model.digest, weights=people.datasheet.weights),
             population=people,
             text_field=text_field,
         )
-        settings = Settings(alpha, asked, find((), null="model"), (human, against_people), keep_text=not no_text)
+        settings = Settings(alpha, asked, find((), null="model"), keep_text=not no_text)
         manifest = collect(
             human,
             alpha=alpha,
@@ -118,7 +119,7 @@ def command(
             used=[*against_people.detectors, *settings.detectors],
         )
         with fraction_bar("Scoring") as progress:
-            report = attribute(discover(paths), authors, settings, manifest, progress)
+            report = judging.attribute(discover(paths), authors, settings, (human, against_people), manifest, progress)
     return publish(report, outputs, format_, strict)
 
 

@@ -73,7 +73,7 @@ def build(
     Texts that repeat count once. A p-value cannot fall below 1/(n+1): for --alpha 0.01 take at least 99 texts, better 1,000.
     """
     from llm_audit.detectors import find, fitting, populations
-    from llm_audit.detectors.origin import run as plan
+    from llm_audit.detectors.origin import run as origin
     from llm_audit.scoring.request import Request, Windowing
     from llm_audit.text import fingerprints
 
@@ -86,7 +86,7 @@ def build(
     with scoring_session(model, reference, device, offline, no_cache) as session, fraction_bar("Scoring") as progress:
         detectors = fitting(find((), own), session.model.digest, own)
         texts = _unseen(texts, detectors)
-        request = Request(Windowing(512, first_only=True), hidden_layers=plan.hidden_layers(detectors))
+        request = Request(Windowing(512, first_only=True), hidden_layers=origin.hidden_layers(detectors))
         sheet = populations.Datasheet(
             name=name,
             description=terminal_safe(description),

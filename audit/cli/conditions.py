@@ -13,7 +13,7 @@ from llm_audit.cli.policy import blaming
 from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
-    from llm_audit.detectors.origin.run import Settings
+    from llm_audit.judging import Settings
     from llm_audit.results import Manifest
     from llm_audit.scan.corpus import Block
     from llm_audit.scan.header import Header
@@ -63,19 +63,20 @@ class Conditions:
         Raises:
             AuditError: something is not there, or does not fit together.
         """
+        from llm_audit import judging
         from llm_audit.detectors import known_to
-        from llm_audit.detectors.origin import run as plan
+        from llm_audit.detectors.origin import run as origin
         from llm_audit.detectors.populations import DEFAULT_POPULATION, load
         from llm_audit.manifest import collect
 
         human = load(self.population or DEFAULT_POPULATION)
         own, kept = own_detectors(self.classifier), human.datasheet.weights
         with scoring_session(self.model, self.reference, self.device, self.offline, not self.cache) as session:
-            plan.check_comparable(session, human)
+            origin.check_comparable(session, human)
             chosen = known_to(human.scores, self.detectors, own=own, model=session.model.digest, weights=kept)
             yield Opened(
                 session,
-                plan.Settings(alpha=self.alpha, detectors=chosen, population=human, keep_text=False),
+                judging.Settings(alpha=self.alpha, detectors=chosen, population=human, keep_text=False),
                 collect(session, alpha=self.alpha, rules=[each.rule for each in chosen], population=human, used=chosen),
                 {each.rule: each.digest for each in chosen if each.digest},
             )

@@ -51,8 +51,8 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
+    from llm_audit import judging
     from llm_audit.cli.conditions import Conditions
-    from llm_audit.detectors.origin import run as plan
     from llm_audit.text import discover
 
     check_outputs(outputs, format_)
@@ -61,6 +61,8 @@ def command(
     with conditions.open() as opened:
         settings = replace(opened.settings, keep_text=not no_text, text_field=text_field)
         with fraction_bar("Scoring") as progress:
-            report = plan.detect(discover(paths), opened.session, settings, opened.manifest, progress, stream(format_, outputs))
+            report = judging.detect(
+                discover(paths), opened.session, settings, opened.manifest, progress, stream(format_, outputs)
+            )
 
     return publish(report, outputs, format_, strict, streamed=True)

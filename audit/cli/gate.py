@@ -89,9 +89,8 @@ def command(
     from llm_audit import gate
     from llm_audit.cli.conditions import Conditions
     from llm_audit.cli.policy import in_force
-    from llm_audit.detectors.origin import run as plan
     from llm_audit.manifest import collect, now
-    from llm_audit.results import Report
+    from llm_audit.results import Coverage, Report
 
     if not paths and changed_since is None:
         raise click.UsageError("Name files or folders, or give --changed-since REV.")
@@ -133,7 +132,7 @@ def command(
     report = Report(
         question=gate.QUESTION,
         manifest=manifest,
-        coverage=plan.coverage(settled),
+        coverage=Coverage.of(settled),
         documents=settled,
         gate=outcome,
         limits=gate.LIMITS,

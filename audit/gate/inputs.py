@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from llm_audit import judging
 from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
 from llm_audit.detectors.origin import plot_data as pictures
-from llm_audit.detectors.origin import run as plan
+from llm_audit.detectors.origin import run as origin
+from llm_audit.detectors.origin.run import AS_GIVEN_RULE
 from llm_audit.errors import AuditError
 from llm_audit.gate.settle import OPEN
-from llm_audit.inspection import AS_GIVEN_RULE, inspect, of_tampering
+from llm_audit.inspection import inspect, of_tampering
 from llm_audit.policy import DOCUMENT_RULES, Loaded, Rules
 from llm_audit.policy.model import closest, quoted
 from llm_audit.results import Document, Gated, Suppression, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Directive, RawText, Source, text_digest
+from llm_audit.text.documents import read_texts, unjudged
 
 NOT_ASKED = "The policy does not ask who wrote it: AUD100 does not count here."
 
@@ -69,7 +72,7 @@ def read(asked: Sequence[tuple[Source, Rules]], text_field: str, strict: bool, *
     inputs = []
     for source, rules in asked:
         fail_on = tuple(verdict for verdict in Verdict if verdict.value in rules.fail_on or (strict and verdict in OPEN))
-        for entry in plan.read_texts([source], text_field, directives="obeyed" if obeyed else "reported"):
+        for entry in read_texts([source], text_field, directives="obeyed" if obeyed else "reported"):
             if isinstance(entry, RawText):
                 _check_rules(entry.name, entry.directives)
             inputs.append(Input(entry, rules, fail_on))
@@ -79,16 +82,16 @@ def read(asked: Sequence[tuple[Source, Rules]], text_field: str, strict: bool, *
 def judge(
     inputs: Sequence[Input],
     session: Session,
-    settings: plan.Settings,
+    settings: judging.Settings,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> list[Document]:
     """Every text judged by itself, as `llm-audit detect` does, with `gate` filled but for what follows from the others."""
     many = len(inputs) > pictures.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
-    to_score = [each.entry for each in inputs if each.counts(plan.COMBINED_RULE)]
-    scored = iter(plan.judge_all(to_score, session, settings, progress) if to_score else [])
+    to_score = [each.entry for each in inputs if each.counts(origin.COMBINED_RULE)]
+    scored = iter(judging.judge_all(to_score, session, settings, progress) if to_score else [])
     return [
-        _gated(each, next(scored) if each.counts(plan.COMBINED_RULE) else _not_asked(each.entry, settings.rules))
+        _gated(each, next(scored) if each.counts(origin.COMBINED_RULE) else _not_asked(each.entry, settings.rules))
         for each in inputs
     ]
 
@@ -108,12 +111,12 @@ def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Doc
     """A text of which only the characters were looked at."""
     if isinstance(entry, Document):
         return entry
-    return inspect(entry, rules).added_to(plan.unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry))
+    return inspect(entry, rules).added_to(unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry))
 
 
 def _gated(of: Input, document: Document) -> Document:
     """Without what does not count here, and with what it says of itself."""
-    fail_on = of.fail_on if of.counts(plan.COMBINED_RULE) else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
+    fail_on = of.fail_on if of.counts(origin.COMBINED_RULE) else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
     told = () if isinstance(of.entry, Document) else of.entry.directives
     gated = Gated(
         text_digest=None if isinstance(of.entry, Document) else text_digest(of.entry.text),

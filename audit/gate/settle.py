@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
-from llm_audit.detectors.origin import run as plan
+from llm_audit import judging
+from llm_audit.detectors.origin import run as origin
 from llm_audit.inspection import of_tampering
 from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
 from llm_audit.results.discovery import Family, judge, summary
@@ -35,7 +36,7 @@ LIMITS = (
     "the policy fail on inconclusive ones.",
     "A suppression inside a text is its writer's own word. This report lists each, with its reason; whether it is a good one "
     "is for a reader to judge.",
-    *(limit for limit in plan.LIMITS if limit != plan.ALONE),
+    *(limit for limit in judging.LIMITS if limit != judging.ALONE),
 )
 
 
@@ -59,7 +60,7 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
         terms: of the run.
     """
     settled = [_with_states(document, terms) for document in documents]
-    tests = [None if document.suppressed(plan.COMBINED_RULE) else document.combined for document in settled]
+    tests = [None if document.suppressed(origin.COMBINED_RULE) else document.combined for document in settled]
     family = judge(
         [nan if test is None or test.p_value is None else test.p_value for test in tests],
         [nan if test is None or test.p_floor is None else test.p_floor for test in tests],
@@ -75,7 +76,7 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
 
 def findings(document: Document) -> list[str]:
     """Codes of the rules that have a finding here, suppressed or not."""
-    own = [plan.COMBINED_RULE] if document.verdict is Verdict.FINDING else []
+    own = [origin.COMBINED_RULE] if document.verdict is Verdict.FINDING else []
     return own + [result.rule for result in document.tampering]
 
 
@@ -84,7 +85,7 @@ def _with_states(document: Document, terms: Terms) -> Document:
     gated = _gated(document)
     alone = {result.rule for result in document.tampering}
     if document.combined and document.combined.verdict is Verdict.FINDING:
-        alone.add(plan.COMBINED_RULE)
+        alone.add(origin.COMBINED_RULE)
 
     def state(told: Suppression) -> str:
         if told.kind == "inline" and not terms.inline_suppressions:
@@ -104,7 +105,7 @@ def _decided(document: Document, family: Family, number: int | None) -> Document
     if combined is not None:
         assert combined.p_value is not None
         if number is None:
-            verdict, said = combined.verdict, _said_of_suppressed(combined.p_value, document.suppressed(plan.COMBINED_RULE))
+            verdict, said = combined.verdict, _said_of_suppressed(combined.p_value, document.suppressed(origin.COMBINED_RULE))
         else:
             q = float(family.q_value[number])
             verdict = family.verdict(number)
@@ -136,8 +137,8 @@ def _failing(document: Document) -> Document:
     """With what it fails by."""
     gated, verdict = _gated(document), document.verdict
     failures = []
-    if verdict in gated.fail_on and not (verdict is Verdict.FINDING and document.suppressed(plan.COMBINED_RULE)):
-        failures.append(Failure(rule=UNREADABLE if verdict is Verdict.ERROR else plan.COMBINED_RULE, verdict=verdict))
+    if verdict in gated.fail_on and not (verdict is Verdict.FINDING and document.suppressed(origin.COMBINED_RULE)):
+        failures.append(Failure(rule=UNREADABLE if verdict is Verdict.ERROR else origin.COMBINED_RULE, verdict=verdict))
     if Verdict.FINDING in gated.fail_on:
         codes = [result.rule for result in document.tampering if not document.suppressed(result.rule)]
         failures += [Failure(rule=code, verdict=Verdict.FINDING) for code in codes]

@@ -9,12 +9,14 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from llm_audit.errors import AuditError
-from llm_audit.reports.jsonl import DOCUMENT, REPORT
 from llm_audit.results import SCHEMA_VERSION, Report
 from llm_audit.results.canonical import content_digest
 
 Floats = Callable[[str], float]
 """Makes a number of how it is written in JSON."""
+
+DOCUMENT, REPORT = "document", "report"
+"""Values of the field `type` in the records of JSON lines."""
 
 _OF_A_SCAN = ({"discovery", "ranked"}, {"position", "q_value"})
 """Fields of what a scan writes: its summary, and a line of its results."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -23,6 +24,18 @@ class Coverage(Model):
     scored: int
     not_assessable: int
     unreadable: int
+
+    @classmethod
+    def of(cls, documents: Sequence[Document]) -> Coverage:
+        """Counts of documents by verdict."""
+        unreadable = sum(document.verdict is Verdict.ERROR for document in documents)
+        not_assessable = sum(document.verdict is Verdict.NOT_ASSESSABLE for document in documents)
+        return cls(
+            found=len(documents),
+            scored=len(documents) - unreadable - not_assessable,
+            not_assessable=not_assessable,
+            unreadable=unreadable,
+        )
 
 
 class Plugin(Model):
@@ -89,3 +102,9 @@ class Report(Model):
     def failing(self) -> frozenset[Verdict]:
         """Of a gate: the verdicts by which texts fail."""
         return frozenset(one.verdict for document in self.documents if document.gate for one in document.gate.failures)
+
+
+def limits_of(documents: Sequence[Document], limits: tuple[str, ...]) -> tuple[str, ...]:
+    """The limits to print beside documents; without any p-value only the last one, which is about all reports."""
+    judged = any(document.combined or document.attributions for document in documents)
+    return limits if judged else limits[-1:]

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from llm_audit.detectors.origin.run import read_texts
 from llm_audit.errors import AuditError
 from llm_audit.results import Document
 from llm_audit.scan.remote import Remote, here, is_remote, listed
 from llm_audit.text import RECORDS, RawText, Source, discover
+from llm_audit.text.documents import read_texts
 
 BLOCK_CHARACTERS = 16_000
 """Of a block, about: 4,000 tokens, ten seconds on two cores. A kill costs one block."""

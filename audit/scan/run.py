@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from llm_audit.detectors.origin.run import Settings
 from llm_audit.errors import AuditError
+from llm_audit.judging import Settings
 from llm_audit.results import Verdict
 from llm_audit.scan.corpus import Block, Corpus, Input, Section
 from llm_audit.scan.folder import Folder, Shard

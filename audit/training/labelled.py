@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
+from llm_audit.stats.components import components
 from llm_audit.text import beginning, fingerprints, normalise
 from llm_audit.text.lines import open_lines, parse
 
@@ -192,22 +193,6 @@ def marks(text: Labelled) -> NDArray[np.uint64]:
     """
     names = [f"{text.source} {text.pair}"] if text.named_pair and text.source else []
     return fingerprints([text.text, *([text.whole] if text.whole else [])], names)
-
-
-def components(links: Iterable[tuple[str, str]]) -> Callable[[str], str]:
-    """A function from a name to the smallest name it is linked with, directly or through others."""
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for left, right in links:
-        one, other = root(left), root(right)
-        parent[max(one, other)] = min(one, other)
-    return root
 
 
 def check_trainable(texts: Sequence[Labelled], least: int = 50) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 from llm_audit.detectors.attribution import judge, sets, unknown
 from llm_audit.detectors.origin.conformal import conformal_result, passage_numbers
 from llm_audit.detectors.origin.plot_data import histogram
+from llm_audit.detectors.origin.run import AS_GIVEN_RULE, for_comparison
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.populations.population import alone, as_stored
-from llm_audit.inspection import AS_GIVEN_RULE, for_comparison, of_tampering, summarised
+from llm_audit.inspection import of_tampering, summarised
 from llm_audit.results import Attribution, Authorship, Document, Manifest, Result, SetAttribution, Verdict
 from llm_audit.results.evidence import Conformal, Fisher, Generations, Settings, Tempering
 from llm_audit.verify.ledger import Ledger

@@ -8,9 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from llm_audit.detectors.origin import run as plan
 from llm_audit.errors import AuditError
-from llm_audit.results import Report
+from llm_audit.results import Coverage, Report
 from llm_audit.results.canonical import content_digest
 from llm_audit.results.read import read_content
 from llm_audit.verify import files
@@ -92,7 +91,7 @@ def _recompute(report: Report, folder: Path, ledger: Ledger) -> None:
     if report.substitution is not None:
         substitution("substitution", report.substitution, manifest.alpha, ledger)
     if report.documents:
-        ledger.same("coverage", report.coverage, plan.coverage(report.documents))
+        ledger.same("coverage", report.coverage, Coverage.of(report.documents))
     else:
         counted = report.coverage
         total = counted.scored + counted.not_assessable + counted.unreadable

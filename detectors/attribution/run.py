@@ -1,4 +1,4 @@
-"""From inputs and candidates to a report. Each (text, model, context) goes through the model once, however many tests follow.
+"""From texts and candidates to documents. Each (text, model, context) goes through the model once, however many tests follow.
 
 Knows nothing about the command line or file formats.
 """
@@ -6,7 +6,7 @@ Knows nothing about the command line or file formats.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from llm_audit.detectors.attribution import known, unknown
@@ -14,15 +14,13 @@ from llm_audit.detectors.attribution.sets import judge_set, summary
 from llm_audit.detectors.attribution.text import Author, Scores, Text, under
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.base import Detector
-from llm_audit.detectors.origin import run as plan
 from llm_audit.errors import AuditError
-from llm_audit.inspection import AS_GIVEN_RULE, marks_of, of_tampering
-from llm_audit.results import Document, Manifest, Mark, Report
+from llm_audit.results import Document
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
-from llm_audit.text import RawText, Source, find_marks, without_marks
+from llm_audit.text import RawText, find_marks, without_marks
 
-__all__ = ["REFERENCE_REQUEST", "Author", "Settings", "attribute", "one_line_ending", "under"]
+__all__ = ["LIMITS", "REFERENCE_REQUEST", "Author", "Settings", "as_put_out", "judge_texts", "one_line_ending", "under"]
 
 LONGEST = 4096
 """Tokens of a text that are tested: exactness needs the whole text before each token, and attention is quadratic."""
@@ -45,57 +43,40 @@ class Settings:
     Attributes:
         prompt: what the model was asked; "" for nothing at all; None: unknown.
         detectors: against the null "model".
-        human: how, and with what, texts are compared with human writing.
     """
 
     alpha: float
     prompt: str | None
     detectors: Sequence[Detector]
-    human: tuple[Session, plan.Settings]
     keep_text: bool = True
 
 
-def attribute(
-    sources: Sequence[Source],
+def judge_texts(
+    texts: Sequence[tuple[RawText, Document]],
     authors: Sequence[Author],
     settings: Settings,
-    manifest: Manifest,
     progress: Callable[[float], None] = lambda fraction: None,
-) -> Report:
-    """Test every candidate on every text; what cannot be tested says why, and stops nothing else."""
-    session, human = settings.human
-    share = 1 / (len({id(author.session) for author in authors}) + 1)
-    # Markdown stays as it is: the model wrote the signs too.
-    read = list(plan.read_texts(sources, human.text_field, strip_markdown=False))
-    inputs = [_as_put_out(entry) for entry in read]
-    people = plan.judge_all(inputs, session, human, lambda done: progress(share * done))
-    session.release()
-    texts = [entry.text for entry in inputs if isinstance(entry, RawText)]
-    scored = iter(_score(authors, texts, settings, lambda done: progress(share + (1 - share) * done)))
-    documents = [
-        entry
-        if isinstance(entry, Document)
-        else _document(Text(entry, person, authors, next(scored)), marks_of(original), settings)
-        for original, entry, person in zip(read, inputs, people, strict=True)
-    ]
-    return Report(
-        question="Who wrote this text?",
-        manifest=manifest,
-        coverage=plan.coverage(documents),
-        documents=tuple(documents),
-        limits=plan.limits_of(documents, LIMITS),
-    )
+) -> Iterator[Document]:
+    """Documents with every candidate tested on every text.
+
+    Args:
+        texts: (n,) each as the model put it out (see `as_put_out`), with its comparison with human writing.
+        authors: the candidates.
+        settings: of the run.
+        progress: gets the share of the work done.
+    """
+    scored = _score(authors, [raw.text for raw, _ in texts], settings, progress)
+    for (raw, person), scores in zip(texts, scored, strict=True):
+        yield _document(Text(raw, person, authors, scores), settings)
 
 
-def _as_put_out(entry: RawText | Document) -> RawText | Document:
+def as_put_out(raw: RawText) -> RawText:
     """The text as it stands, every character of it, because the model put it out; but for marks and line endings at its end.
 
     Marks are added afterwards. Editors add line endings; without them a text is a beginning of what was written, and no less
     drawn from the model.
     """
-    if isinstance(entry, Document):
-        return entry
-    return replace(entry, text=one_line_ending(without_marks(entry.text, find_marks(entry.text))).rstrip("\n"))
+    return replace(raw, text=one_line_ending(without_marks(raw.text, find_marks(raw.text))).rstrip("\n"))
 
 
 def one_line_ending(text: str) -> str:
@@ -144,8 +125,8 @@ def _request(settings: Settings, session: Session) -> Request:
     return Request(Windowing(min(LONGEST, context_length(session.model.config) - 1), first_only=True))
 
 
-def _document(text: Text, marks: tuple[Mark, ...], settings: Settings) -> Document:
-    """Every candidate, every set, and one sentence; and what is odd about the characters."""
+def _document(text: Text, settings: Settings) -> Document:
+    """Every candidate, every set, and one sentence."""
     alpha, detectors = settings.alpha, settings.detectors
     if settings.prompt is None:
         judged = [unknown.attribution(text, number, detectors, alpha) for number in range(len(text.authors))]
@@ -154,8 +135,6 @@ def _document(text: Text, marks: tuple[Mark, ...], settings: Settings) -> Docume
     sets = [one for role in ("sanctioned", "other") if (one := judge_set(text, role, judged, alpha))]
     verdict, sentence = summary(judged, sets)
     raw, person = text.raw, text.person
-    if person.tampering:
-        sentence += f" {of_tampering(person)}"
     return Document(
         name=raw.name,
         sha256=raw.sha256,
@@ -166,11 +145,9 @@ def _document(text: Text, marks: tuple[Mark, ...], settings: Settings) -> Docume
         verdict=verdict,
         summary=sentence,
         combined=person.combined,
-        results=(*(result for result in person.results if result.rule == AS_GIVEN_RULE), *person.integrity),
         attributions=tuple(judged),
         sets=tuple(sets),
-        marks=marks,
-        notes=(*_notes(text), *(mark.reason for mark in marks)),
+        notes=tuple(_notes(text)),
         text=raw.text if settings.keep_text else None,
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llm_audit.detectors.membership.collection import Collection, collect
-from llm_audit.training.labelled import components
+from llm_audit.stats.components import components
 
 SHORT, PART = 8, 0.5
 """Two texts nearly equal each other if the one with fewer distinct word 8-grams has half of them in common with the other;

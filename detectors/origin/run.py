@@ -1,65 +1,46 @@
-"""From inputs to a report: what is read, what is scored, which tests run, and what they come to together.
+"""Was this text machine-generated? From one text and its scores to a document with a p-value for each detector and for all.
 
-Each (document, model) is scored once, however many detectors run. Knows nothing about the command line or file formats.
+Each (document, model) is scored once, however many detectors run. Knows nothing about reading, integrity rules or reports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from llm_audit.detectors.base import Detector
-from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
 from llm_audit.detectors.origin import plot_data as pictures
 from llm_audit.detectors.origin.conformal import conformal_result, passage_numbers
 from llm_audit.detectors.populations import MINIMUM_TOKENS, Population
 from llm_audit.detectors.populations.population import PASSAGE, Stretch, alone
 from llm_audit.errors import AuditError
-from llm_audit.inspection import AS_GIVEN_RULE, METHOD_AS_GIVEN, for_comparison, inspect
-from llm_audit.results import Coverage, Document, Manifest, Report, Result, Share, Span, Statistic, Verdict
+from llm_audit.results import Document, Result, Share, Span, Statistic, Verdict
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.text import DirectiveUse as Use
 from llm_audit.text import (
     Map,
     RawText,
-    Source,
-    Unread,
     View,
     find_marks,
     identify,
     normalise,
-    read_all,
     why_not_prose,
 )
-
-LONGEST_TEXT = 4_000_000
-"""Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
+from llm_audit.text.documents import unjudged
 
 LEAST_CONFIDENCE = 0.5
 """Of the language identifier: below it, the text counts as being in no language of any population."""
 
-ALONE = (
-    "Every text is tested by itself, and only AUD100 is the verdict. Single detectors and single passages are further chances "
-    "to be wrong."
-)
-
-LIMITS = (
-    "A small p-value says that the text is unlike the human texts of the named population. It does not say who or what "
-    "wrote it: unusual human writing is unlike them too.",
-    ALONE,
-    "A large p-value is not evidence of a human author. Text of older and of untuned models, short texts and school essays "
-    "written by a machine are missed more often than not.",
-    "Text that a machine polished cannot be told from text that a machine wrote: both are found. A finding does not say how "
-    "much of the work was a person's.",
-    "The false-positive rate is an average over the population's mixture of texts. Single kinds differ several-fold, and "
-    "short texts are flagged more often than long ones. For other kinds, learners of English among them, no rate is known.",
-    "No decision about a person should rest on this report alone.",
-)
-
 COMBINED_RULE = "AUD100"
+
+AS_GIVEN_RULE = "AUD190"
+METHOD_AS_GIVEN = "As AUD100, on the text with its odd characters and its line breaks."
+ASSUMPTION_AS_GIVEN = (
+    "The text as given is not exchangeable with the population's texts, none of which was tampered with. Its p-value shows "
+    "what the odd characters would have done to detectors that do not set them aside."
+)
 
 Prepared = tuple[RawText, View, str]  # as read, normalised, language code
 
@@ -74,8 +55,6 @@ class Settings:
     keep_text: bool = True
     keep_tokens: bool = False
     many: bool = False  # texts: pictures of the population for findings only
-    text_field: str = "text"
-    rules: Sequence[IntegrityRule] = field(default_factory=find_rules)  # once a run: to find them reads every package
 
 
 def request_for(population: Population, detectors: Sequence[Detector] = ()) -> Request:
@@ -114,98 +93,6 @@ def check_comparable(session: Session, population: Population) -> None:
         )
 
 
-def detect(
-    sources: Sequence[Source],
-    session: Session,
-    settings: Settings,
-    manifest: Manifest,
-    progress: Callable[[float], None] = lambda fraction: None,
-    finished: Callable[[Document], None] = lambda document: None,
-) -> Report:
-    """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other.
-
-    `finished` gets every document as soon as it is judged, in the order of the report.
-    """
-    inputs = list(read_texts(sources, settings.text_field))
-    many = len(inputs) > pictures.MOST
-    settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
-    documents = judge_all(inputs, session, settings, progress, finished)
-    return Report(
-        question="Was this text machine-generated?",
-        manifest=manifest,
-        coverage=coverage(documents),
-        documents=tuple(documents),
-        limits=(*_expected_by_chance(documents, settings.alpha), *limits_of(documents, LIMITS)),
-    )
-
-
-def judge_all(
-    inputs: Sequence[RawText | Document],
-    session: Session,
-    settings: Settings,
-    progress: Callable[[float], None] = lambda fraction: None,
-    finished: Callable[[Document], None] = lambda document: None,
-) -> list[Document]:
-    """Judge what could be read; what could not stays as it is. See `detect`."""
-    check_comparable(session, settings.population)
-    inspected = [inspect(entry, settings.rules) for entry in inputs]
-    prepared = [entry if isinstance(entry, Document) else prepare(entry, settings) for entry in inputs]
-    both = list(zip(prepared, inspected, strict=True))
-    texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]
-    scores = session.score(texts, request_for(settings.population, settings.detectors), progress)
-    documents = []
-    for entry, found in both:
-        as_given: list[Result] = []
-        if not isinstance(entry, Document):
-            entry = judge(entry, next(scores), settings)
-            as_given = [result for _ in found.given for result in judge_as_given(next(scores), settings)]
-        documents.append(found.added_to(entry, as_given))
-        finished(documents[-1])
-    return documents
-
-
-def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[str, ...]:
-    judged = sum(document.combined is not None for document in documents)
-    if judged < 2:
-        return ()
-    return (
-        f"{judged} texts were judged, each at alpha {alpha:g}: had people like those of the population written all of them, "
-        f"about {alpha * judged:.2g} would be flagged all the same.",
-    )
-
-
-def limits_of(documents: Sequence[Document], limits: tuple[str, ...]) -> tuple[str, ...]:
-    """What the numbers about documents do not prove; without any numbers only the last sentence, which is about all reports."""
-    judged = any(document.combined or document.attributions for document in documents)
-    return limits if judged else limits[-1:]
-
-
-def coverage(documents: Sequence[Document]) -> Coverage:
-    """Count where the inputs ended."""
-    unreadable = sum(document.verdict is Verdict.ERROR for document in documents)
-    not_assessable = sum(document.verdict is Verdict.NOT_ASSESSABLE for document in documents)
-    return Coverage(
-        found=len(documents),
-        scored=len(documents) - unreadable - not_assessable,
-        not_assessable=not_assessable,
-        unreadable=unreadable,
-    )
-
-
-def read_texts(
-    sources: Sequence[Source], text_field: str = "text", *, strip_markdown: bool = True, directives: Use = "no"
-) -> Iterator[RawText | Document]:
-    """Read every text of the inputs, one at a time, or say why it cannot be judged. See `read_all`."""
-    for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives):
-        if isinstance(entry, Unread):
-            yield unjudged(entry.name, Verdict.ERROR, entry.reason)
-        elif len(entry.text) > LONGEST_TEXT:
-            size = f"The text has {len(entry.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once"
-            yield unjudged(entry.name, Verdict.ERROR, f"{size}; split it.", entry)
-        else:
-            yield entry
-
-
 def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
     """Normalise one text, or say why it cannot be judged."""
     view = normalise(raw.text, find_marks(raw.text))
@@ -223,31 +110,6 @@ def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
         )
         return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language=language.code, notes=view.notes)
     return raw, view, language.code
-
-
-def unjudged(
-    name: str,
-    verdict: Verdict,
-    reason: str,
-    raw: RawText | None = None,
-    language: str | None = None,
-    notes: tuple[str, ...] = (),
-) -> Document:
-    """An input that no test was made of, and why."""
-    # An error message is already a sentence about the input; the other reasons need their verdict in front.
-    summary = reason if verdict is Verdict.ERROR else f"Not assessable. {reason}"
-    return Document(
-        name=name,
-        sha256=raw.sha256 if raw else None,
-        encoding=raw.encoding if raw else None,
-        language=language,
-        characters=len(raw.text) if raw else 0,
-        tokens=None,
-        verdict=verdict,
-        summary=summary,
-        combined=None,
-        notes=(*(raw.notes if raw else ()), *notes),
-    )
 
 
 def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Document:
@@ -317,6 +179,12 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         text=raw.text if settings.keep_text else None,
         trace=pictures.tokens(scores, view) if settings.keep_tokens else None,
     )
+
+
+def for_comparison(result: Result) -> Result:
+    """The result on a text as given: no verdict rests on it."""
+    reason = f"For comparison, no verdict rests on it. {result.reason}"
+    return result.model_copy(update={"reason": reason, "assumptions": (ASSUMPTION_AS_GIVEN,)})
 
 
 def judge_as_given(scores: TokenScores, settings: Settings) -> list[Result]:

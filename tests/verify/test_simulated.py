@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit import judging
 from llm_audit.detectors import find, populations
 from llm_audit.detectors.attribution import known
 from llm_audit.detectors.attribution.sets import judge_set, summary
@@ -15,13 +16,13 @@ from llm_audit.detectors.membership import canary, evidence, identifier, order, 
 from llm_audit.detectors.membership.canary import Secret
 from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.paired import Pair
-from llm_audit.detectors.origin import run as plan
+from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.substitution import judge
 from llm_audit.detectors.substitution.yardstick import LOCAL
 from llm_audit.manifest import collect
 from llm_audit.reports import render_json
-from llm_audit.results import Cost, Membership, Report, Result, Served, Substitution, Verdict
+from llm_audit.results import Cost, Coverage, Membership, Report, Result, Served, Substitution, Verdict
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
@@ -54,7 +55,7 @@ def about(alpha: float, population: Population | None = None, **found: object) -
         {
             "question": "?",
             "manifest": manifest,
-            "coverage": plan.coverage(documents) if documents else evidence_free(),  # type: ignore[arg-type]
+            "coverage": Coverage.of(documents) if documents else evidence_free(),  # type: ignore[arg-type]
             "documents": documents,
             "limits": (),
             **found,
@@ -74,8 +75,8 @@ def test_random_texts(population: Population, tmp_path: Path, monkeypatch: pytes
         windows = [sample_scores(int(rng.integers(40, 140)), rng, vocabulary=int(rng.integers(5, 20))) for _ in range(3)]
         raw = RawText("a.txt", "0" * 64, "utf-8", "word " * 2000, 10_000)
         alpha = float(rng.choice([0.001, 0.01, 0.05, 0.2]))
-        settings = plan.Settings(alpha=alpha, detectors=DETECTORS, population=population)
-        found = [plan.judge((raw, normalise(raw.text), "en"), window, settings) for window in windows]
+        settings = judging.Settings(alpha=alpha, detectors=DETECTORS, population=population)
+        found = [origin.judge((raw, normalise(raw.text), "en"), window, settings) for window in windows]
         assert refused(about(alpha, population, documents=tuple(found))) == []
 
 

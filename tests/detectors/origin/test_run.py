@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from llm_audit import judging
 from llm_audit.detectors import find, populations
-from llm_audit.detectors.origin import run as plan
+from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.origin.conformal import conformal_result
 from llm_audit.detectors.populations.population import Comparison, Population, Stretch
 from llm_audit.results import Result, Verdict
@@ -24,8 +25,8 @@ def population() -> Population:
     return populations.build(datasheet(target_n=50), [sample_scores(128, rng, vocabulary=12) for _ in range(199)], DETECTORS)
 
 
-def settings(population: Population, alpha: float) -> plan.Settings:
-    return plan.Settings(alpha=alpha, detectors=DETECTORS, population=population)
+def settings(population: Population, alpha: float) -> judging.Settings:
+    return judging.Settings(alpha=alpha, detectors=DETECTORS, population=population)
 
 
 def result(population: Population, p_values: list[float], alpha: float = 0.05, n: int = 199) -> Result:
@@ -66,10 +67,10 @@ def test_bounds_that_hold_for_one_part_only_are_not_claimed_for_several(populati
     assert result(population, [0.01]).p_upper is None  # the combined statistic is ranked anew
 
 
-def document(scores: TokenScores, population: Population, alpha: float = 0.05) -> plan.Document:
+def document(scores: TokenScores, population: Population, alpha: float = 0.05) -> origin.Document:
     text = "abc " * len(scores) + "."  # four characters a token, as in sample_scores
     raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
-    return plan.judge((raw, normalise(text), "en"), scores, settings(population, alpha))
+    return origin.judge((raw, normalise(text), "en"), scores, settings(population, alpha))
 
 
 def test_a_human_like_text_passes_and_a_likely_one_is_found(population: Population) -> None:
@@ -106,8 +107,8 @@ def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictu
     text = " ".join("word" for _ in range(128))
     scores = sample_scores(128, rng, vocabulary=12)
     raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
-    chosen = plan.Settings(alpha=0.05, detectors=DETECTORS, population=population, keep_tokens=True)
-    document = plan.judge((raw, normalise(text), "en"), scores, chosen)
+    chosen = judging.Settings(alpha=0.05, detectors=DETECTORS, population=population, keep_tokens=True)
+    document = origin.judge((raw, normalise(text), "en"), scores, chosen)
     for result, detector in zip(document.results, DETECTORS, strict=True):
         assert result.histogram and result.statistic
         assert sum(result.histogram.counts) == 199 and len(result.histogram.edges) == len(result.histogram.counts) + 1
@@ -117,7 +118,7 @@ def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictu
     assert document.trace and len(document.trace.surprisal) == 128
     assert document.trace.surprisal == pytest.approx([-value for value in scores.logprob], abs=0.0051)
     assert document.trace.entropy == pytest.approx(list(scores.entropy), abs=0.0051)
-    assert plan.judge((raw, normalise(text), "en"), scores, settings(population, 0.05)).trace is None
+    assert origin.judge((raw, normalise(text), "en"), scores, settings(population, 0.05)).trace is None
 
 
 def test_of_many_texts_only_findings_carry_the_pictures_of_the_population(population: Population) -> None:
@@ -126,8 +127,8 @@ def test_of_many_texts_only_findings_carry_the_pictures_of_the_population(popula
     scores = sample_scores(128, np.random.default_rng(7), vocabulary=12)
     drawn = {}
     for alpha in (0.999, 1e-9):
-        chosen = plan.Settings(alpha=alpha, detectors=DETECTORS, population=population, many=True)
-        judged = plan.judge((raw, normalise(text), "en"), scores, chosen)
+        chosen = judging.Settings(alpha=alpha, detectors=DETECTORS, population=population, many=True)
+        judged = origin.judge((raw, normalise(text), "en"), scores, chosen)
         drawn[judged.verdict] = {bool(result.histogram) for result in judged.results}
     assert drawn == {Verdict.FINDING: {True}, Verdict.INCONCLUSIVE: {False}}
 
