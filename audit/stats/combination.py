@@ -23,15 +23,6 @@ def cauchy_statistic(p_values: ArrayLike, weights: ArrayLike | None = None) -> F
     return statistic
 
 
-def cauchy_p_value(p_values: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """P(Cauchy >= `cauchy_statistic`): one p-value from dependent p-values of one document; approximate, for alpha <= .01.
-
-    Measured size with six one-sided p-values of correlation .5: .061 at .05, .011 at .01, .0009 at .001. Null: all of the
-    p-values' nulls hold.
-    """
-    return float(np.arctan2(1.0, cauchy_statistic(_checked(p_values), weights)) / np.pi)
-
-
 def bonferroni(p_values: ArrayLike) -> float:
     """min(1, m * min p): a p-value for "all m nulls hold", under any dependence between them."""
     p = _checked(p_values)
@@ -93,16 +84,6 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     return adjusted
 
 
-def p_to_e(p: float, kappa: float = 0.5) -> float:
-    """An e-value (not its logarithm), kappa p^(kappa - 1), because its integral over p in (0, 1) is 1; inf at p = 0.
-
-    Args:
-        p: a p-value.
-        kappa: in (0, 1); the closer to 0, the more a small p counts.
-    """
-    return float(np.inf) if p == 0 else float(kappa * p ** (kappa - 1))
-
-
 def e_to_p(log_e: float) -> float:
     """min(1, 1 / E), a p-value by Markov's inequality."""
     return float(np.exp(-max(log_e, 0.0)))
@@ -120,22 +101,6 @@ def average_e(log_e: ArrayLike, weights: ArrayLike | None = None) -> Floats:
     used = shares > 0
     mean: Floats = np.logaddexp.reduce(logs[..., used] + np.log(shares[used] / shares.sum()), axis=-1)
     return mean
-
-
-def e_benjamini_hochberg(log_e: ArrayLike, alpha: float) -> NDArray[np.bool_]:
-    """Which of m nulls to reject: the k largest e-values, k the largest with E_(k) >= m / (k alpha).
-
-    The expected share of false rejections stays below alpha under any dependence between the e-values (Wang & Ramdas,
-    "False discovery rate control with e-values", JRSSB 2022).
-
-    Args:
-        log_e: (m,), m >= 0.
-        alpha: false discovery rate, in (0, 1).
-    """
-    logs = np.asarray(log_e, dtype=np.float64)
-    thresholds = np.log(len(logs) / (alpha * np.arange(1, len(logs) + 1)))
-    passing = np.flatnonzero(np.sort(logs)[::-1] >= thresholds)
-    return logs >= (thresholds[passing[-1]] if len(passing) else np.inf)
 
 
 def _checked(p_values: ArrayLike) -> Floats:

@@ -36,17 +36,6 @@ def p_value(calibration: ArrayLike, score: float) -> float:
     return float((1 + np.count_nonzero(reference >= _number(score))) / (len(reference) + 1))
 
 
-def randomised_p_value(calibration: ArrayLike, score: float, rng: np.random.Generator) -> float:
-    """P = (#{s_i > s} + U (1 + #{s_i = s})) / (n + 1), U ~ Uniform(0, 1): exactly uniform, also with ties.
-
-    For simulations and streams of tests; a single document's verdict should not depend on a coin.
-    """
-    reference = _checked(calibration)
-    above = np.count_nonzero(reference > _number(score))
-    ties = np.count_nonzero(reference == score)
-    return float((above + rng.random() * (1 + ties)) / (len(reference) + 1))
-
-
 def combined_p_value(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
     """One p-value from several scores of one document, exact under any dependence between them.
 

@@ -29,7 +29,6 @@ SCHEDULES = {
     "logistic": Schedule(epochs=10, batch_size=256, learning_rate=2e-3, weight_decay=0.1, patience=3),
     "mlp": Schedule(epochs=15, batch_size=64, learning_rate=5e-4, weight_decay=0.1, patience=5),
     "attention": Schedule(epochs=15, batch_size=64, learning_rate=5e-4, weight_decay=0.1, patience=5),
-    "backbone": Schedule(epochs=3, batch_size=16, learning_rate=2e-5, weight_decay=0.01, patience=2),
 }
 """Kind -> how to train it unless the user says otherwise. The same for every loss; by judgement, not tuned for any."""
 
@@ -130,37 +129,3 @@ def write(content: bytes, target: Path) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise AuditError(f"The classifier could not be written to {target}: {error.strerror}.") from error
-
-
-def finetune(
-    folder: Path,
-    data: LabelledTexts,
-    texts: Sequence[Labelled],
-    target: Path,
-    loss: str,
-    settings: dict[str, Any],
-    device: str,
-    progress: Callable[[float], None] = lambda fraction: None,
-) -> Path:
-    """Fine-tune a backbone and write it to the folder `target`; interrupted, the next call goes on from its checkpoint."""
-    from llm_audit.training import backbone
-
-    schedule = Schedule(**asdict(SCHEDULES["backbone"]) | settings)
-    validation = held_back(texts, schedule.seed)
-    parts = [[text for text, held in zip(texts, validation, strict=True) if bool(held) is wanted] for wanted in (False, True)]
-    checkpoint = target.with_name(target.name + ".checkpoint.safetensors")
-    model, fitted = backbone.train_backbone(
-        folder, parts[0], parts[1], loss, schedule, device, checkpoint, lambda epoch, score: progress(epoch / schedule.epochs),
-        identity=f"{data.digest} {loss} {hashlib.sha256(validation.tobytes()).hexdigest()}",
-    )  # fmt: skip
-    labels = np.array([text.is_machine for text in parts[1]], dtype=np.int64)
-    scores = backbone.score(model, [text.text for text in parts[1]]).astype(np.float64)
-    card = {
-        "name": target.name, "loss": loss, "schedule": asdict(schedule), "best_epoch": fitted.best_epoch,
-        "data": data.digests | {"texts": data.digest}, "texts": {"training": len(parts[0]), "validating": len(parts[1])},
-        "metrics": heads.measure(scores, labels), "versions": heads.versions(),
-    }  # fmt: skip
-    backbone.save(model, target, card)
-    for leftover in checkpoint.parent.glob(checkpoint.name + "*"):
-        leftover.unlink()
-    return target
