@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from llm_audit.stats._validate import unit_interval
+
 Floats = NDArray[np.float64]
 
 
@@ -25,7 +27,7 @@ def cauchy_statistic(p_values: ArrayLike, weights: ArrayLike | None = None) -> F
 
 def bonferroni(p_values: ArrayLike) -> float:
     """min(1, m * min p): a p-value for "all m nulls hold", under any dependence between them."""
-    p = _checked(p_values)
+    p = unit_interval(p_values, "p-values")
     return float(min(1.0, p.min() * len(p)))
 
 
@@ -36,7 +38,7 @@ def merged_p_value(p_values: ArrayLike) -> float:
     p-value (Vovk & Wang, Biometrika 2020), and so is twice the smaller of two. The first half finds one machine-written
     part, the second keeps a long text within reach: m / (n + 1) alone would exceed .01 from 25 parts on.
     """
-    p = _checked(p_values)
+    p = unit_interval(p_values, "p-values")
     if len(p) == 1:
         return float(p[0])
     if len(p) == 2:
@@ -56,7 +58,7 @@ def holm(p_values: ArrayLike) -> Floats:
     p = np.asarray(p_values, dtype=np.float64)
     if len(p) == 0:
         return p
-    _checked(p)
+    unit_interval(p, "p-values")
     order = np.argsort(p)
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
@@ -76,7 +78,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     p = np.asarray(p_values, dtype=np.float64)
     if len(p) == 0:
         return p
-    _checked(p)
+    unit_interval(p, "p-values")
     order = np.argsort(p)
     scaled = p[order] * (len(p) / np.arange(1, len(p) + 1))  # exact for the largest: alpha itself must be at most alpha
     adjusted = np.empty_like(p)
@@ -101,10 +103,3 @@ def average_e(log_e: ArrayLike, weights: ArrayLike | None = None) -> Floats:
     used = shares > 0
     mean: Floats = np.logaddexp.reduce(logs[..., used] + np.log(shares[used] / shares.sum()), axis=-1)
     return mean
-
-
-def _checked(p_values: ArrayLike) -> Floats:
-    p = np.asarray(p_values, dtype=np.float64)
-    if p.ndim != 1 or len(p) == 0 or not ((p >= 0) & (p <= 1)).all():
-        raise ValueError("p-values must be a non-empty array of numbers in [0, 1]")
-    return p
