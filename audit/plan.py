@@ -16,6 +16,7 @@ from llm_audit.inspection import AS_GIVEN_RULE, METHOD_AS_GIVEN, for_comparison,
 from llm_audit.populations import MINIMUM_TOKENS, Population
 from llm_audit.populations.population import PASSAGE, Stretch, alone
 from llm_audit.populations.verdict import conformal_result, passage_numbers
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Coverage, Document, Manifest, Report, Result, Share, Span, Statistic, Verdict
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import Request, Windowing
@@ -108,7 +109,7 @@ def detect(
     session: Session,
     settings: Settings,
     manifest: Manifest,
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
     finished: Callable[[Document], None] = lambda document: None,
 ) -> Report:
     """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other.
@@ -132,7 +133,7 @@ def judge_all(
     inputs: Sequence[RawText | Document],
     session: Session,
     settings: Settings,
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
     finished: Callable[[Document], None] = lambda document: None,
 ) -> list[Document]:
     """Judge what could be read; what could not stays as it is. See `detect`."""

@@ -5,7 +5,7 @@ Knows nothing about how texts are drawn (`scoring.generate`) or tested.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from llm_audit.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
 from llm_audit.populations import Datasheet, Population, build
+from llm_audit.progress import Progress, silent
 from llm_audit.scoring.candidate import describe
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.terminal import terminal_safe
@@ -106,7 +107,7 @@ def reference_population(
     generations: Sequence[Generation],
     author: Author,
     detectors: Sequence[Detector],
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Population:
     """How a model's own texts score under it where the prompt is not known: from their first token, without it.
 

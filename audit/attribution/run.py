@@ -6,7 +6,7 @@ Knows nothing about the command line or file formats.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llm_audit import plan
@@ -17,6 +17,7 @@ from llm_audit.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
 from llm_audit.inspection import AS_GIVEN_RULE, marks_of, of_tampering
+from llm_audit.progress import Progress, part, silent
 from llm_audit.results import Document, Manifest, Mark, Report
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
@@ -60,7 +61,7 @@ def attribute(
     authors: Sequence[Author],
     settings: Settings,
     manifest: Manifest,
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Report:
     """Test every candidate on every text; what cannot be tested says why, and stops nothing else."""
     session, human = settings.human
@@ -68,10 +69,10 @@ def attribute(
     # Markdown stays as it is: the model wrote the signs too.
     read = list(plan.read_texts(sources, human.text_field, strip_markdown=False))
     inputs = [_as_put_out(entry) for entry in read]
-    people = plan.judge_all(inputs, session, human, lambda done: progress(share * done))
+    people = plan.judge_all(inputs, session, human, part(progress, 0, share))
     session.release()
     texts = [entry.text for entry in inputs if isinstance(entry, RawText)]
-    scored = iter(_score(authors, texts, settings, lambda done: progress(share + (1 - share) * done)))
+    scored = iter(_score(authors, texts, settings, part(progress, share, 1)))
     documents = [
         entry
         if isinstance(entry, Document)
@@ -103,9 +104,7 @@ def one_line_ending(text: str) -> str:
     return re.sub(r"\r\n?", "\n", text).removesuffix("\n")
 
 
-def _score(
-    authors: Sequence[Author], texts: Sequence[str], settings: Settings, progress: Callable[[float], None]
-) -> list[list[Scores | str]]:
+def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, progress: Progress) -> list[list[Scores | str]]:
     """Per text and author the scores under each setting, or why there are none. Equal model and context: one pass."""
     table: list[list[Scores | str]] = [["" for _ in authors] for _ in texts]
     groups: dict[tuple[int, str | None], list[int]] = {}
@@ -120,10 +119,7 @@ def _score(
     for done, ((_, prompt), members) in enumerate(groups.items()):
         session = authors[members[0]].session
         decodings = tuple(dict.fromkeys(decoding for number in members for decoding in authors[number].decodings))
-
-        def within(fraction: float, done: int = done) -> None:
-            progress((done + fraction) / len(groups))
-
+        within = part(progress, done / len(groups), (done + 1) / len(groups))
         try:
             prompted = [Prompted(text, prompt) for text in texts]
             each = session.score_each(prompted, _request(settings, session), decodings, within)

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
 from llm_audit.membership.evidence import GATE_LEVEL, mean_interval, result, signs_of, strongest, unit_means
-from llm_audit.membership.seed import generator
 from llm_audit.membership.target import Target
 from llm_audit.results import Effect, Result
 from llm_audit.results.evidence import Versions
+from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.text.lines import open_lines, parse
 

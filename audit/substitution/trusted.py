@@ -13,12 +13,13 @@ import numpy as np
 from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.records import Position, Reply, Surface, Token, same
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact, Result
 from llm_audit.substitution import judge
 from llm_audit.substitution.distance import granted, of_tables, places
 from llm_audit.substitution.questions import is_question, is_text
 from llm_audit.substitution.settings import Settings
-from llm_audit.substitution.yardstick import TRUSTED, Floats, Progress, silent
+from llm_audit.substitution.yardstick import TRUSTED, Floats
 
 SHARED = 0.1
 """Share of the questions that must have a token in common at the first place, or tokens cannot be told apart."""

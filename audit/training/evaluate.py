@@ -18,6 +18,7 @@ from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.detectors.base import Detector
 from llm_audit.plan import COMBINED_RULE, LEAST_CONFIDENCE, check_comparable, hidden_layers
 from llm_audit.populations import MINIMUM_TOKENS, Population
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Interval
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
@@ -53,7 +54,7 @@ def judge(
     population: Population,
     detectors: Sequence[Detector],
     texts: Sequence[Labelled],
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Iterator[Judged]:
     """Score and judge the texts of at least `MINIMUM_TOKENS` tokens."""
     check_comparable(session, population)

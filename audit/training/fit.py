@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
 from llm_audit.training.sampler import DualSampler
 
 
@@ -65,7 +66,7 @@ def fit(
     loss: nn.Module,
     validate: Callable[[nn.Module], float],
     schedule: Schedule,
-    progress: Callable[[int, float], None] = lambda step, score: None,
+    progress: Progress = silent,
     cells: NDArray[np.int64] | None = None,
 ) -> tuple[nn.Module, Fitted]:
     """Train a model and return it with the weights of its best epoch, or those of its start if no epoch was better.
@@ -77,7 +78,7 @@ def fit(
         loss: see `losses.Loss`; its parameters are trained along.
         validate: higher is better; called before the first and after each epoch with the model in evaluation mode.
         schedule: see there.
-        progress: called after each epoch with (epochs done, validation score).
+        progress: gets, after each epoch, the share of the epochs that are done.
         cells: (n,), groups of samples that are drawn equally often; None to draw every sample equally often.
 
     Raises:
@@ -91,7 +92,7 @@ def fit(
         while not run.finished:
             run.epoch(inputs)
             run.judge(_validated(run.model, validate))
-            progress(len(run.scores), run.scores[-1])
+            progress(len(run.scores) / schedule.epochs)
     run.model.load_state_dict(run.best)
     return run.model.eval().requires_grad_(False), Fitted(run.best_epoch, run.best_score, run.start, tuple(run.scores))
 

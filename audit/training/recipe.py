@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from llm_audit.detectors.generated.classifier import STATISTICS, Card, Head
 from llm_audit.errors import AuditError
+from llm_audit.files import atomic_write
+from llm_audit.progress import Progress, silent
 from llm_audit.scoring.session import Session
 from llm_audit.training import features as feature
 from llm_audit.training import heads
@@ -61,8 +63,8 @@ def train_and_save(
     parts: str,
     loss: str,
     settings: dict[str, Any],
-    scoring: Callable[[float], None] = lambda fraction: None,
-    training: Callable[[float], None] = lambda fraction: None,
+    scoring: Progress = silent,
+    training: Progress = silent,
 ) -> Head:
     """Train a head on the session's model and write it to `target`.
 
@@ -86,11 +88,8 @@ def train_and_save(
     schedule = Schedule(**asdict(SCHEDULES[kind]) | settings)
     validation = held_back(kept, schedule.seed)
 
-    def step(epoch: int, score: float) -> None:
-        training(epoch / schedule.epochs)
-
     prepared = heads.prepare(blocks, kept, validation)
-    network, fitted = heads.train_head(prepared, kind, loss, schedule, progress=step)
+    network, fitted = heads.train_head(prepared, kind, loss, schedule, progress=training)
     training(1.0)
     labels = np.array([text.is_machine for text in kept], dtype=np.int64)
     rows = np.flatnonzero(validation)
@@ -120,12 +119,9 @@ def train_and_save(
 
 
 def write(content: bytes, target: Path) -> None:
-    """Beside the old file first, then in its place: an interruption leaves the old one."""
-    partial = target.with_name(target.name + ".partial")
+    """Write a classifier's file, all or nothing. Raises AuditError: it cannot be written; the old one is then intact."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(target)
+        atomic_write(target, content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise AuditError(f"The classifier could not be written to {target}: {error.strerror}.") from error
