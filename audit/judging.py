@@ -13,6 +13,7 @@ from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
 from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
 from llm_audit.inspection import Inspection, inspect, marks_of
+from llm_audit.progress import Progress, part, silent
 from llm_audit.results import Coverage, Document, Manifest, Report, Result, limits_of
 from llm_audit.scoring.session import Session
 from llm_audit.text import RawText, Source
@@ -55,7 +56,7 @@ def detect(
     session: Session,
     settings: Settings,
     manifest: Manifest,
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
     finished: Callable[[Document], None] = lambda document: None,
 ) -> Report:
     """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other.
@@ -79,7 +80,7 @@ def judge_all(
     inputs: Sequence[RawText | Document],
     session: Session,
     settings: Settings,
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
     finished: Callable[[Document], None] = lambda document: None,
 ) -> list[Document]:
     """Judge what could be read; what could not stays as it is. See `detect`."""
@@ -116,7 +117,7 @@ def attribute(
     settings: attribution.Settings,
     human: tuple[Session, Settings],
     manifest: Manifest,
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Report:
     """Test every candidate on every text; what cannot be tested says why, and stops nothing else.
 
@@ -127,10 +128,10 @@ def attribute(
     # Markdown stays as it is: the model wrote the signs too.
     read = list(read_texts(sources, against_people.text_field, strip_markdown=False))
     inputs = [attribution.as_put_out(entry) if isinstance(entry, RawText) else entry for entry in read]
-    people = judge_all(inputs, session, against_people, lambda done: progress(share * done))
+    people = judge_all(inputs, session, against_people, part(progress, 0, share))
     session.release()
     texts = [(entry, person) for entry, person in zip(inputs, people, strict=True) if isinstance(entry, RawText)]
-    judged = iter(attribution.judge_texts(texts, authors, settings, lambda done: progress(share + (1 - share) * done)))
+    judged = iter(attribution.judge_texts(texts, authors, settings, part(progress, share, 1)))
     documents = [
         entry if isinstance(entry, Document) else _with_inspection(next(judged), person, entry)
         for entry, person in zip(read, people, strict=True)

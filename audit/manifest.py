@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from llm_audit import __version__
 from llm_audit.detectors.announced import switched_off
 from llm_audit.errors import AuditError
+from llm_audit.files import sha256_of
 from llm_audit.results import Manifest, ModelIdentity, Plugin, Report
 
 if TYPE_CHECKING:
@@ -121,8 +121,7 @@ def safe_command(arguments: Sequence[str], keys: Collection[str] = ()) -> tuple[
 def file_digest(path: Path) -> str:
     """SHA-256 of a file. Raises AuditError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
 

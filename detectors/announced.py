@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from llm_audit.errors import AuditError
+from llm_audit.files import sha256_of
 
 DETECTORS = "llm_audit.detectors"
 """Entry-point group under which packages, this one included, announce their detectors."""
@@ -129,7 +130,7 @@ def code_digest(module: str) -> str | None:
         root = origin.parent
         files = sorted(root.rglob("*")) if spec.submodule_search_locations else [origin]
         lines = [
-            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(root).as_posix()}\n"
+            f"{sha256_of(path)}  {path.relative_to(root).as_posix()}\n"
             for path in files
             if path.is_file() and "__pycache__" not in path.parts
         ]

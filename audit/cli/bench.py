@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -19,9 +18,6 @@ from llm_audit.cli.options import (
 )
 from llm_audit.errors import AuditError
 
-if TYPE_CHECKING:
-    from llm_audit.training.labelled import Labelled
-
 
 @click.command(help=COMMANDS["bench"], short_help=COMMANDS["bench"])
 @click.argument("paths", nargs=-1, required=True, metavar="DATA...", type=click.Path(path_type=Path))
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write to FILE (.html, .json); repeatable.")
 @click.option("--text-field", default="text", show_default=True, help="Field of each line that holds the text.")
 @click.option("--label-field", default="label", show_default=True, help="Field that holds human, machine or machine-revised.")
-@click.option("--backbone", metavar="FOLDER", type=click.Path(path_type=Path), help="Judge a fine-tuned backbone instead.")
 @classifier_option
 @scoring_options
 def command(
@@ -44,7 +39,6 @@ def command(
     outputs: tuple[str, ...],
     text_field: str,
     label_field: str,
-    backbone: Path | None,
     classifier: str | None,
     model: str | None,
     reference: str | None,
@@ -65,11 +59,6 @@ def command(
     for output in outputs:
         shown.renderer_for(output)  # a wrong suffix must not cost a run
     data = read_labelled(paths, text_field, label_field, columns)
-    if backbone is not None:
-        if outputs or columns or fairness or names or population or classifier:
-            raise AuditError("--backbone prints its ranking and nothing else: without a population no other option applies.")
-        click.echo(_backbone(backbone, data.texts, device))
-        return 0
     human_texts = load(population or DEFAULT_POPULATION)
     own = own_detectors(classifier)
     if names:
@@ -88,17 +77,3 @@ def command(
     for failure in failures:
         click.echo(failure, err=True)
     return EXIT_ERROR if failures else 0
-
-
-def _backbone(folder: Path, texts: tuple[Labelled, ...], device: str) -> str:
-    """A fine-tuned backbone has no population: its ranking is judged, and no p-value."""
-    import numpy as np
-
-    from llm_audit.training import backbone, heads
-
-    known = [text for text in texts if text.label != "machine-revised"]
-    scores = backbone.score(backbone.load(folder, device), [text.text for text in known]).astype(np.float64)
-    labels = np.array([text.is_machine for text in known], dtype=np.int64)
-    if not 0 < labels.sum() < len(labels):
-        raise AuditError("Judging a backbone needs texts of both labels, human and machine.")
-    return "\n".join(f"{name:16} {value:.3f}" for name, value in heads.measure(scores, labels).items())

@@ -10,6 +10,7 @@ import click
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import computing_options, fraction_bar, scoring_session, show_warnings_as_sentences
 from llm_audit.errors import AuditError
+from llm_audit.files import Lines
 from llm_audit.terminal import one_line
 
 
@@ -60,7 +61,7 @@ def command(
         with fraction_bar("Drawing") as progress, ExitStack() as stack:
             drawn = Sampler(model, device)(read, decoding, max_tokens, seed, progress)
             try:
-                file = stack.enter_context(output.open("x", encoding="utf-8"))
+                lines = stack.enter_context(Lines(output, new=True))
             except OSError as error:
                 raise AuditError(f"Cannot write {output}: {error.strerror}.") from error
             for number, (prompt, sample) in enumerate(zip(asked, drawn, strict=True)):
@@ -80,6 +81,5 @@ def command(
                     seed=seed,
                     number=number,
                 )
-                file.write(record.model_dump_json() + "\n")
-                file.flush()  # what is drawn is kept, whatever happens next
+                lines.append(record.model_dump_json().encode() + b"\n")  # what is drawn is kept, whatever happens next
     click.echo(f"{len(asked):,} texts by {one_line(author)} in {one_line(str(output))}.")

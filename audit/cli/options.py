@@ -16,6 +16,7 @@ from llm_audit.cli import EXIT_ERROR, EXIT_FINDINGS, EXIT_INCONCLUSIVE, may_be_u
 from llm_audit.cli.policy import blaming
 from llm_audit.cli.sealing import check_signing, finished, keep_key, sign_report
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES, one_of, renderer_for
 from llm_audit.terminal import one_line, terminal_safe
 
@@ -216,17 +217,18 @@ def scoring_session(model: str | None, reference: str | None, device: str, offli
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress callback for the model store, `(stage, done, total)`, drawn on standard error."""
+def stages() -> Iterator[Progress]:
+    """Progress through named stages, a bar for each, drawn on standard error."""
     shown: dict[str, Any] = {}
 
-    def progress(stage: str, done: int, total: int) -> None:
+    def progress(share: float | None, stage: str = "", /) -> None:
+        total = None if share is None else 1.0
         if "bar" not in shown:
             shown["bar"] = _bar()
             shown["bar"].start()
         if shown.get("stage") != stage:
-            shown["stage"], shown["task"] = stage, shown["bar"].add_task(one_line(stage), total=total or None)
-        shown["bar"].update(shown["task"], completed=done, total=total or None)
+            shown["stage"], shown["task"] = stage, shown["bar"].add_task(one_line(stage), total=total)
+        shown["bar"].update(shown["task"], completed=share or 0.0, total=total)
 
     try:
         yield progress
@@ -236,12 +238,12 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def fraction_bar(description: str) -> Iterator[Callable[[float], None]]:
-    """A progress callback for a share of work, in [0, 1], drawn on standard error once there is something to wait for."""
+def fraction_bar(description: str) -> Iterator[Progress]:
+    """Progress of a single stage, drawn on standard error once there is something to wait for."""
     with _bar() as bar:
         task = bar.add_task(description, total=1.0, visible=False)
         # The first call comes with the first result: a run that finishes at once shows no bar.
-        yield lambda fraction: bar.update(task, completed=fraction, visible=fraction < 1.0)
+        yield lambda share, _="", /: bar.update(task, completed=share or 0.0, visible=share is None or share < 1.0)
 
 
 def _bar() -> Any:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from llm_audit.results import CorpusReport
     from llm_audit.scan.folder import Folder, Shard
     from llm_audit.scan.header import Header
-    from llm_audit.scan.run import Engine, Progress
+    from llm_audit.scan.run import Engine, Tally
 
 FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")
 
@@ -137,10 +137,10 @@ def command(
         with _shown() as show:
             try:
                 with _engine(engine_name, conditions, header, opened) as engine:
-                    progress = scan(corpus, inputs, folder, header, engine, limit=limit, shard=shard, show=show)
-                if progress.damaged:
-                    verb = "was" if progress.damaged == 1 else "were"
-                    click.echo(f"{plural(progress.damaged, 'damaged line')} of the journal {verb} left out.", err=True)
+                    tally = scan(corpus, inputs, folder, header, engine, limit=limit, shard=shard, show=show)
+                if tally.damaged:
+                    verb = "was" if tally.damaged == 1 else "were"
+                    click.echo(f"{plural(tally.damaged, 'damaged line')} of the journal {verb} left out.", err=True)
             except KeyboardInterrupt:
                 interrupted = True
         if shard:
@@ -212,11 +212,10 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[[Progress], None]]:
+def _shown() -> Iterator[Callable[[Tally], None]]:
     """Progress on standard error: a bar on a terminal, else a line now and then."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from llm_audit.reports.format import plural
 
@@ -224,24 +223,19 @@ def _shown() -> Iterator[Callable[[Progress], None]]:
     if not console.is_terminal:
         last = time.monotonic()
 
-        def tell(progress: Progress) -> None:
+        def tell(tally: Tally) -> None:
             nonlocal last
             if time.monotonic() - last >= SECONDS:
                 last = time.monotonic()
-                click.echo(f"{progress.judged:,} of {plural(progress.documents, 'document')}; {_counts(progress)}", err=True)
+                click.echo(f"{tally.judged:,} of {plural(tally.documents, 'document')}; {_counts(tally)}", err=True)
 
         yield tell
         return
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
-        yield lambda progress: bar.update(
-            task, completed=progress.judged, total=progress.documents, description=_counts(progress)
-        )
+        yield lambda tally: bar.update(task, completed=tally.judged, total=tally.documents, description=_counts(tally))
 
 
-def _counts(progress: Progress) -> str:
-    return (
-        f"{progress.low:,} with p ≤ {progress.alpha:g}, {progress.not_assessable:,} not assessable, "
-        f"{progress.unreadable:,} unreadable"
-    )
+def _counts(tally: Tally) -> str:
+    return f"{tally.low:,} with p ≤ {tally.alpha:g}, {tally.not_assessable:,} not assessable, {tally.unreadable:,} unreadable"

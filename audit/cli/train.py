@@ -1,4 +1,4 @@
-"""`llm-audit train`: a classifier of one's own, a head on the scoring model or a fine-tuned backbone."""
+"""`llm-audit train`: a classifier of one's own, a head on the scoring model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import click
 
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import fraction_bar, scoring_options, scoring_session, show_warnings_as_sentences
-from llm_audit.errors import AuditError
-from llm_audit.terminal import one_line, terminal_safe
+from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.detectors.origin.classifier import Head
@@ -26,12 +25,9 @@ FEATURES = ("states+statistics", "states")
 @click.option("--loss", type=click.Choice(LOSSES), default="bce", show_default=True, help="What the training minimises.")
 @click.option("--head", "kind", type=click.Choice(KINDS), default="logistic", show_default=True, help="Form of the head.")
 @click.option("--features", type=click.Choice(FEATURES), default=FEATURES[0], show_default=True, help="What the head reads.")
-@click.option("--backbone", metavar="FOLDER", type=click.Path(path_type=Path),
-              help="Fine-tune this Hugging Face model instead of training a head (slow without a GPU).")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), default=None, help="At most; early stopping may end sooner.")
 @click.option("--batch-size", type=click.IntRange(8), default=None, help="Texts per step, half of them machine text.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None, help="Peak, of AdamW.")
-@click.option("--accumulate", type=click.IntRange(1), default=1, help="Steps per update, for --backbone with --loss bce.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random.")
 @click.option("--text-field", default="text", show_default=True, help="Field of each line that holds the text.")
 @click.option("--label-field", default="label", show_default=True, help="Field that holds human, machine or machine-revised.")
@@ -42,11 +38,9 @@ def command(
     loss: str,
     kind: str,
     features: str,
-    backbone: Path | None,
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
-    accumulate: int,
     seed: int,
     text_field: str,
     label_field: str,
@@ -68,19 +62,7 @@ def command(
     texts = [text for text in data.texts if text.label != "machine-revised"]
     check_trainable(texts)
     chosen: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    settings = {key: value for key, value in chosen.items() if value is not None} | {"seed": seed, "accumulate": accumulate}
-    if backbone is not None:
-        from llm_audit.training.recipe import finetune
-
-        if target.with_suffix("").exists():
-            raise AuditError(f"{target.with_suffix('')} exists already; choose another name.")
-        with fraction_bar("Fine-tuning") as progress:
-            folder = finetune(backbone, data, texts, target.with_suffix(""), loss, settings, device, progress)
-        click.echo(f"Classifier {name}: written to {one_line(str(folder))}; `llm-audit bench --backbone` judges it.")
-        return
-
-    if accumulate > 1:
-        raise AuditError("--accumulate is for --backbone: a head's batches fit into memory.")
+    settings = {key: value for key, value in chosen.items() if value is not None} | {"seed": seed}
     from llm_audit.training.recipe import train_and_save
 
     with (

@@ -31,6 +31,7 @@ from llm_audit.endpoints.limits import Budget, Limits, Pace
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
 from llm_audit.endpoints.transport import Answer, Broken, Line
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact
 from llm_audit.terminal import terminal_safe
 
@@ -111,7 +112,7 @@ class Endpoint:
         """What has been spent; with a journal, by all runs that it continues."""
         return self._journal.records.cost
 
-    def ask(self, asks: Sequence[Ask], progress: Callable[[float], None] = lambda fraction: None) -> list[Reply | Failure]:
+    def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
         """Answer all of them, in their order; what gets no answer is a Failure, and no fault of the server raises.
 
         A refused key, an unknown model, an untrusted certificate or a host that was never reached ends the run: what is

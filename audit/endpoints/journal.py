@@ -10,15 +10,17 @@ import hashlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from llm_audit.endpoints import wire
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
 from llm_audit.errors import AuditError
+from llm_audit.files import Lines
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact
 
 FORMAT = "llm-audit journal 2"
@@ -155,8 +157,8 @@ class Journal:
         if self._path is not None and self._path.exists():
             self.records, whole = _read(self._path)
             if self.records.notes:
-                with _writable(self._path) as file:
-                    file.truncate(whole)
+                with _writing(self._path), Lines(self._path) as lines:
+                    lines.truncate(whole)
 
     def begin(self, url: str, model: str) -> None:
         """Say what the entries will be about.
@@ -188,8 +190,8 @@ class Journal:
             if self._full:  # half a line may be at the end, to which nothing may be added
                 raise AuditError(f"Cannot write the journal {self._path}: an earlier line could not be written.")
             self._full = True
-            with _writable(self._path) as file:
-                file.write(json.dumps(record).encode() + b"\n")
+            with _writing(self._path), Lines(self._path) as lines:
+                lines.append(json.dumps(record).encode() + b"\n")
             self._full = False
 
 
@@ -209,7 +211,7 @@ class Replay:
     def __repr__(self) -> str:
         return f"Replay({self._records.url!r}, {self._model!r})"
 
-    def ask(self, asks: Sequence[Ask], progress: Callable[[float], None] = lambda fraction: None) -> list[Reply | Failure]:
+    def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
         """What the run that wrote the journal returned; a Failure "not recorded" for what it did not ask."""
         missing = "The journal has nothing about this question."
         answers = [self._records.outcome(ask, self._model) or Failure(ask, "not recorded", missing, None, 0) for ask in asks]
@@ -280,10 +282,9 @@ def _read(path: Path) -> tuple[Records, int]:
 
 
 @contextmanager
-def _writable(path: Path) -> Iterator[BinaryIO]:
+def _writing(path: Path) -> Iterator[None]:
     try:
-        with path.open("ab") as file:
-            yield file
+        yield
     except OSError as error:
         raise AuditError(f"Cannot write the journal {path}: {error.strerror}.") from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from llm_audit.gate.settle import OPEN
 from llm_audit.inspection import inspect, of_tampering
 from llm_audit.policy import DOCUMENT_RULES, Loaded, Rules
 from llm_audit.policy.model import closest, quoted
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Document, Gated, Suppression, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Directive, RawText, Source, text_digest
@@ -83,7 +84,7 @@ def judge(
     inputs: Sequence[Input],
     session: Session,
     settings: judging.Settings,
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> list[Document]:
     """Every text judged by itself, as `llm-audit detect` does, with `gate` filled but for what follows from the others."""
     many = len(inputs) > pictures.MOST

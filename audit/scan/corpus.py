@@ -6,7 +6,6 @@ position in the corpus is its identity. Knows nothing of scores.
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from llm_audit.errors import AuditError
+from llm_audit.files import sha256_of
 from llm_audit.results import Document
 from llm_audit.scan.remote import Remote, here, is_remote, listed
 from llm_audit.text import RECORDS, RawText, Source, discover
@@ -188,10 +188,9 @@ def _digest(source: Source) -> tuple[int, str]:
     """Size and SHA-256 of a file; 0 and nothing if there is no reading it."""
     assert source.path is not None
     try:
-        if not stat.S_ISREG(source.path.stat().st_mode):  # a pipe would wait for a writer
+        found = source.path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would wait for a writer
             return 0, ""
-        with source.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return file.tell(), digest
+        return found.st_size, sha256_of(source.path)
     except (OSError, ValueError):
         return 0, ""

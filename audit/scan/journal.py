@@ -7,12 +7,12 @@ its document is judged again. Knows nothing of what a record says.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from llm_audit.scan.files import failing, sync_folder, write_all
+from llm_audit.files import Lines
+from llm_audit.scan.files import failing
 
 _DIGITS = 16
 
@@ -38,17 +38,16 @@ class Journal:
     def __init__(self, path: Path, key: bytes) -> None:
         self.path, self.key = path, key
         with failing("write", path):
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-            size = os.fstat(self._descriptor).st_size
-            if size and os.pread(self._descriptor, 1, size - 1) != b"\n":  # a torn line must not swallow the next
-                write_all(self._descriptor, b"\n")
-            sync_folder(path.parent)
+            self._lines = Lines(path)
+            if self._lines.torn:  # a torn line must not swallow the next
+                self._lines.append(b"\n")
+            self._lines.sync_name()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        self._lines.close()
 
     def append(self, payloads: Sequence[bytes]) -> None:
         """Write lines; they are on the disk when this returns. No payload has a line break.
@@ -57,8 +56,8 @@ class Journal:
             AuditError: they are not; what there is of them does no harm.
         """
         with failing("write", self.path):
-            write_all(self._descriptor, b"".join(_checksum(payload, self.key) + b" " + payload + b"\n" for payload in payloads))
-            os.fsync(self._descriptor)
+            lines = b"".join(_checksum(payload, self.key) + b" " + payload + b"\n" for payload in payloads)
+            self._lines.append(lines, durable=True)
 
 
 def read(path: Path, key: bytes) -> Iterator[Line]:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from llm_audit.errors import AuditError
+from llm_audit.files import scratch
 from llm_audit.terminal import one_line
 from llm_audit.text import Source
 from llm_audit.text.sources import kind_of
@@ -86,7 +87,7 @@ def here(source: Source | Remote) -> Iterator[Source]:
         path = Path(folder, "file" + "".join(source.path.suffixes))
         with _failing("read", source.url):
             system, remote = _open(source.url)
-            with system.open(remote, "rb") as there, path.open("wb") as file:
+            with system.open(remote, "rb") as there, scratch(path) as file:
                 shutil.copyfileobj(there, file, 1 << 20)
         yield Source(source.name, path)
 

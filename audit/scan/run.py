@@ -63,7 +63,7 @@ def local_engine(session: Session, settings: Settings) -> Engine:
 
 
 @dataclass
-class Progress:
+class Tally:
     """How far a run is. What a document comes to is known once all are judged; until then they are sorted by p alone."""
 
     documents: int  # that the run is to have judged in the end
@@ -91,8 +91,8 @@ def scan(
     *,
     limit: int | None = None,
     shard: Shard | None = None,
-    show: Callable[[Progress], None] = lambda progress: None,
-) -> Progress:
+    show: Callable[[Tally], None] = lambda tally: None,
+) -> Tally:
     """Judge what is not judged yet: of all documents, of the first `limit`, or of those of a shard.
 
     Whatever ends it early, also an exception, costs the blocks in flight and nothing else: calling it again goes on.
@@ -103,18 +103,18 @@ def scan(
     stop = min(header.documents, limit or header.documents)
     wanted = _part(corpus, inputs, stop, header.documents, shard)
     done = bytearray(header.documents)
-    progress = Progress(wanted.count(1), header.manifest.alpha)
+    tally = Tally(wanted.count(1), header.manifest.alpha)
     for _, _, payload in folder.judged(header.key()):
         if payload is None:
-            progress.damaged += 1
+            tally.damaged += 1
             continue
         record = json.loads(payload)
         if not done[record["position"]]:
             done[record["position"]] = 1
             if wanted[record["position"]]:
-                progress.count(record["unjudged"], record["p_value"])
-    show(progress)
-    before = progress.judged
+                tally.count(record["unjudged"], record["p_value"])
+    show(tally)
+    before = tally.judged
     work = Work(corpus.sections(inputs), stop, wanted, done)
     with folder.open_journal(header.key()) as journal:
         for records in engine(work):
@@ -123,14 +123,14 @@ def scan(
             journal.append([record.model_dump_json().encode() for record in new])
             for record in new:
                 done[record.position] = 1
-                progress.count(record.unjudged, record.p_value)
-            show(progress)
-    if progress.judged > before and digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:
+                tally.count(record.unjudged, record.p_value)
+            show(tally)
+    if tally.judged > before and digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:
         raise AuditError(
             f"The corpus changed while it was scanned, and what is in {folder.path} may be of either state: scan it anew into "
             "another folder."
         )
-    return progress
+    return tally
 
 
 def _part(corpus: Corpus, inputs: Sequence[Input], stop: int, documents: int, shard: Shard | None) -> bytearray:

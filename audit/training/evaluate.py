@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from llm_audit.detectors.base import Detector
 from llm_audit.detectors.origin.run import COMBINED_RULE, LEAST_CONFIDENCE, check_comparable, hidden_layers
 from llm_audit.detectors.populations import MINIMUM_TOKENS, Population
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Interval
 from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.scoring.session import Session
@@ -53,7 +54,7 @@ def judge(
     population: Population,
     detectors: Sequence[Detector],
     texts: Sequence[Labelled],
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Iterator[Judged]:
     """Score and judge the texts of at least `MINIMUM_TOKENS` tokens."""
     check_comparable(session, population)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from llm_audit.detectors.origin.classifier import STATISTICS, block_features
 from llm_audit.detectors.populations import MINIMUM_TOKENS
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
@@ -94,7 +95,7 @@ def extract(
     texts: Sequence[str],
     layers: tuple[int, ...],
     statistics: Sequence[str] = tuple(STATISTICS),
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Blocks:
     """Score the beginnings of normalised texts and collect their block features.
 

@@ -9,7 +9,7 @@ into the first layer; at test time neither a domain nor a second matrix is neede
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from llm_audit.detectors.origin.classifier import Card, Head
+from llm_audit.progress import Progress, silent
 from llm_audit.stats.classification import FEWEST_FOR_1_PERCENT, FEWEST_FOR_5_PERCENT, auroc, one_way_partial_auc, tpr_at_fpr
 from llm_audit.training.features import MINIMUM_BLOCKS, Blocks
 from llm_audit.training.fit import Fitted, Schedule, fit
@@ -217,7 +218,7 @@ def train_head(
     schedule: Schedule,
     *,
     discriminant: bool = True,
-    progress: Callable[[int, float], None] = lambda epoch, score: None,
+    progress: Progress = silent,
 ) -> tuple[HeadNetwork, Fitted]:
     """Train one head.
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors.membership import blind, dataset, evidence, identifier, order, paired, run, screen
-from llm_audit.detectors.membership.seed import generator
 from llm_audit.results import Gate, Membership, Result, Screened
 from llm_audit.results.evidence import Drawn, RankSum, Signs, TwoSample, Versions
+from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.stats.combination import bonferroni
 from llm_audit.verify.ledger import Ledger

@@ -5,7 +5,7 @@ Knows nothing about how texts are drawn (`scoring.generate`) or tested.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.base import Detector
 from llm_audit.detectors.populations import Datasheet, Population, build
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.terminal import terminal_safe
 from llm_audit.text.lines import open_lines, parse
@@ -106,7 +107,7 @@ def reference_population(
     generations: Sequence[Generation],
     author: Author,
     detectors: Sequence[Detector],
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Population:
     """How a model's own texts score under it where the prompt is not known: from their first token, without it.
 

@@ -6,7 +6,7 @@ Knows nothing about the command line or file formats.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from llm_audit.detectors.attribution import known, unknown
@@ -15,6 +15,7 @@ from llm_audit.detectors.attribution.text import Author, Scores, Text, under
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, part, silent
 from llm_audit.results import Document
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
@@ -55,7 +56,7 @@ def judge_texts(
     texts: Sequence[tuple[RawText, Document]],
     authors: Sequence[Author],
     settings: Settings,
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Iterator[Document]:
     """Documents with every candidate tested on every text.
 
@@ -84,9 +85,7 @@ def one_line_ending(text: str) -> str:
     return re.sub(r"\r\n?", "\n", text).removesuffix("\n")
 
 
-def _score(
-    authors: Sequence[Author], texts: Sequence[str], settings: Settings, progress: Callable[[float], None]
-) -> list[list[Scores | str]]:
+def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, progress: Progress) -> list[list[Scores | str]]:
     """Per text and author the scores under each setting, or why there are none. Equal model and context: one pass."""
     table: list[list[Scores | str]] = [["" for _ in authors] for _ in texts]
     groups: dict[tuple[int, str | None], list[int]] = {}
@@ -101,10 +100,7 @@ def _score(
     for done, ((_, prompt), members) in enumerate(groups.items()):
         session = authors[members[0]].session
         decodings = tuple(dict.fromkeys(decoding for number in members for decoding in authors[number].decodings))
-
-        def within(fraction: float, done: int = done) -> None:
-            progress((done + fraction) / len(groups))
-
+        within = part(progress, done / len(groups), (done + 1) / len(groups))
         try:
             prompted = [Prompted(text, prompt) for text in texts]
             each = session.score_each(prompted, _request(settings, session), decodings, within)

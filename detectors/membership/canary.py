@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from llm_audit.detectors.membership.evidence import result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.errors import AuditError
+from llm_audit.files import create
 from llm_audit.results import Effect, Result
 from llm_audit.results.evidence import Drawn, RankSum
 from llm_audit.stats import permutation
@@ -97,8 +97,7 @@ def new(name: str, *, count: int, length: int, before: str, created: str) -> tup
     ):
         text = json.dumps({"kind": f"llm-audit canary {kind}", "version": VERSION} | content, indent=2) + "\n"
         try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-                file.write(text)
+            create(path, text.encode(), mode=mode)
         except FileExistsError:
             raise AuditError(f"Cannot write {path}: it exists already. A canary is drawn once; choose another name.") from None
         except OSError as error:

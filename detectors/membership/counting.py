@@ -6,7 +6,7 @@ Knows nothing about models or what the table is for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from llm_audit.detectors.membership.frequencies import Frequencies, read_counts, tokenizer_digest, vocabulary_size, write_counts
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
 from llm_audit.terminal import terminal_safe
 from llm_audit.text.lines import open_lines, parse
 
@@ -83,7 +84,7 @@ def count_corpus(
     description: str,
     text_field: str,
     output: Path,
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Counted:
     """Count the tokens of every text, write the table to `output`, and return it.
 
@@ -166,7 +167,7 @@ class _Batch:
 class _Reader:
     """The lines of some files in turn, but for those that an earlier run has read and that are still the same."""
 
-    def __init__(self, paths: Sequence[Path], read: Sequence[_Read], progress: Callable[[float], None]) -> None:
+    def __init__(self, paths: Sequence[Path], read: Sequence[_Read], progress: Progress) -> None:
         self._paths, self._read, self._progress = paths, read, progress
         self._sizes = [_size(path) for path in paths]
         self._begun: list[tuple[int, Any]] = []

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from llm_audit.detectors.membership.collection import Collection
 from llm_audit.detectors.membership.evidence import result, unit_means
-from llm_audit.detectors.membership.seed import generator
 from llm_audit.detectors.membership.target import Target
 from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Result
 from llm_audit.results.evidence import TwoSample
 from llm_audit.scoring.tokens import TokenScores
+from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.stats.classification import area, bootstrap
 

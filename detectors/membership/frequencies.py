@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from llm_audit.errors import AuditError
+from llm_audit.files import atomic_write
 
 PROBE = (
     "Whether another measured the weather, then the unbelievable reinterpretations withered thereafter. "
@@ -119,12 +120,9 @@ def write_counts(path: Path, counts: NDArray[np.int64], card: BaseModel) -> None
     """Write counts and their card as one safetensors file, all or nothing; AuditError if that fails."""
     small = counts.astype(np.uint32) if counts.max(initial=0) < 2**32 else counts
     content = to_safetensors({"counts": small}, metadata={"card": card.model_dump_json()})
-    temporary = path.with_name(f"{path.name}.new")
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        atomic_write(path, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise AuditError(f"Cannot write {path}: {error.strerror}.") from error
 
 

@@ -16,12 +16,12 @@ import numpy as np
 
 from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.evidence import mean_interval, result
-from llm_audit.detectors.membership.seed import generator
 from llm_audit.detectors.membership.target import Target
 from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Result
 from llm_audit.results.evidence import RankSum
 from llm_audit.scoring.request import Prompted
+from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 
 RULE = "AUD313"

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors.membership.evidence import GATE_LEVEL, mean_interval, result, signs_of, strongest
-from llm_audit.detectors.membership.seed import generator
 from llm_audit.detectors.membership.target import Target
 from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Result
 from llm_audit.results.evidence import Derivation, Drawn, RankSum
+from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 
 RULE = "AUD310"

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors.membership.evidence import GATE_LEVEL, mean_interval, result, signs_of, strongest, unit_means
-from llm_audit.detectors.membership.seed import generator
 from llm_audit.detectors.membership.target import Target
 from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Result
 from llm_audit.results.evidence import Versions
+from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.text.lines import open_lines, parse
 

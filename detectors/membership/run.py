@@ -5,7 +5,7 @@ Knows nothing about the command line or report formats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,10 @@ from llm_audit.detectors.membership import blind, overlap, screen
 from llm_audit.detectors.membership.base import MembershipScore
 from llm_audit.detectors.membership.collection import Collection
 from llm_audit.detectors.membership.screen import Material, Sides
-from llm_audit.detectors.membership.seed import generator
 from llm_audit.detectors.membership.target import Target
+from llm_audit.progress import part
 from llm_audit.results import Fact, Gate, Membership, Screened, Separation, Verdict
+from llm_audit.seeds import generator
 
 UNSTATED = "Not stated: nobody says how the held-out texts were obtained, or that the model cannot have seen them."
 
@@ -98,24 +99,19 @@ def score(
     """
     both = compared.sides if isinstance(compared, Compared) else Sides(compared, Collection((), "", 0))
     sides = ["suspect"] * len(both.suspects.items) + ["held_out"] * len(both.held_out.items)
-    passes = 1 + (control is not None)
-
-    def part(number: int) -> Callable[[float], None]:
-        return lambda fraction: target.progress((number + fraction) / passes)
-
+    half = 1.0 if control is None else 0.5
     number = {unit: i for i, unit in enumerate(dict.fromkeys(both.units))}
+    first = screen.passes(target, both.items, scores, material, part(target.progress, 0, half))
     rows = [
         screen.screened(item, side, read, scores).model_copy(update={"place": place, "unit": number[unit]})
-        for place, (item, side, unit, read) in enumerate(
-            zip(both.items, sides, both.units, screen.passes(target, both.items, scores, material, part(0)), strict=True)
-        )
+        for place, (item, side, unit, read) in enumerate(zip(both.items, sides, both.units, first, strict=True))
     ]
     under_control = None
     if control is not None and isinstance(compared, Compared):
         target.session.release()
         # The control model has its own tokenizer, and no table of its own: what needs one is not compared.
         plain = [one for one in scores if not one.needs]
-        read = screen.passes(control, both.items, plain, Material(), part(1))
+        read = screen.passes(control, both.items, plain, Material(), part(target.progress, half, 1))
         found = [{one.name: one.statistic(each) for one in plain} for each in read]
         under_control = {one.name: [row[one.name] for row in found] for one in plain}
         rows = [row.model_copy(update={"control": each}) for row, each in zip(rows, found, strict=True)]

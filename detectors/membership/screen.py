@@ -16,12 +16,13 @@ from llm_audit.detectors.membership.base import MembershipScore, Passes
 from llm_audit.detectors.membership.collection import Collection, Item
 from llm_audit.detectors.membership.evidence import unit_means
 from llm_audit.detectors.membership.frequencies import Frequencies
-from llm_audit.detectors.membership.seed import generator
-from llm_audit.detectors.membership.target import Progress, Target
+from llm_audit.detectors.membership.target import Target
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, part
 from llm_audit.results import Interval, Rate, Screened, Separation
 from llm_audit.scoring.request import Prompted
 from llm_audit.scoring.tokens import TokenScores
+from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.stats.classification import area, binomial_interval, bootstrap, threshold_at_fpr
 from llm_audit.stats.combination import holm
@@ -72,10 +73,7 @@ def passes(
         kinds["prefixed"] = target, [Prompted(text, material.prefix) for text in texts]
     streams = {}
     for number, (kind, (asked, inputs)) in enumerate(kinds.items()):
-
-        def within(fraction: float, number: int = number) -> None:
-            progress((number + fraction) / len(kinds))
-
+        within = part(progress, number / len(kinds), (number + 1) / len(kinds))
         # One kind after the other: two models need not be in memory together.
         streams[kind] = list(asked.beginnings(inputs, within)) if len(kinds) > 1 else asked.beginnings(inputs, within)
     for item, *each in zip(items, *streams.values(), strict=True):

@@ -13,9 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from llm_audit.errors import AuditError
+from llm_audit.files import create
 
 KIND = "llm-audit seed"
 
@@ -64,8 +63,7 @@ def seed_for(question: Question, file: Path | None, created: str) -> str:
     if not file.exists():
         seed = secrets.token_hex(16)
         try:
-            with file.open("x", encoding="utf-8") as out:
-                out.write(json.dumps(asked | {"seed": seed, "created": created}, indent=2) + "\n")
+            create(file, (json.dumps(asked | {"seed": seed, "created": created}, indent=2) + "\n").encode())
         except OSError as error:
             raise AuditError(f"Cannot write the seed file {file}: {error.strerror}.") from error
         return seed
@@ -84,9 +82,3 @@ def seed_for(question: Question, file: Path | None, created: str) -> str:
             "was registered, or name a new file."
         )
     return str(seed)
-
-
-def generator(seed: str, purpose: str) -> np.random.Generator:
-    """Random numbers that follow from a seed and from what they are for, so that one use never shifts another."""
-    digest = hashlib.sha256(f"{seed} {purpose}".encode()).digest()
-    return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))

@@ -5,13 +5,14 @@ Knows nothing about tests or scores.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
@@ -22,12 +23,6 @@ LONGEST = 2048
 
 OVERLAP = 256
 """Tokens of left context that a further window of a long text repeats."""
-
-Progress = Callable[[float], None]
-
-
-def silent(fraction: float) -> None:
-    """The progress callback of callers that show none."""
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,7 @@ from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.text import (
-    Map,
-    RawText,
-    View,
-    find_marks,
-    identify,
-    normalise,
-    why_not_prose,
-)
+from llm_audit.text import Map, RawText, View, find_marks, identify, normalise, why_not_prose
 from llm_audit.text.documents import unjudged
 
 LEAST_CONFIDENCE = 0.5

@@ -25,6 +25,7 @@ from safetensors.numpy import save as to_safetensors
 
 from llm_audit.detectors.base import Detector
 from llm_audit.errors import AuditError
+from llm_audit.files import atomic_write
 from llm_audit.paths import data_root
 from llm_audit.results.evidence import Conformal, Part
 from llm_audit.scoring.tokens import TokenScores
@@ -315,12 +316,9 @@ def save(population: Population) -> Path:
     """Write a population to the user's data folder and return its path."""
     check_name(population.datasheet.name)
     path = data_root() / "populations" / f"{population.datasheet.name}.safetensors"
-    temporary = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(population.content)
-        temporary.replace(path)
+        atomic_write(path, population.content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise AuditError(f"The population could not be written to {path}: {error.strerror}.") from error
     return path

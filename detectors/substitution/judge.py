@@ -6,7 +6,6 @@ rejects every one of them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from llm_audit.detectors.substitution.yardstick import WORDS, Words
 from llm_audit.results import Draws, Effect, Interval, Point, Result, Statistic, Verdict
 from llm_audit.results.evidence import Discrepancy, Exceedance, Kernel, OnlineRanks, RelativeRanks, Variant
+from llm_audit.seeds import generator
 from llm_audit.stats import exceedance, kernels, online, ranks
 from llm_audit.stats.combination import holm
 from llm_audit.stats.permutation import bootstrap_mean
@@ -27,11 +27,6 @@ PLAIN = (
     "The endpoint draws with the settings that were asked for and no others: a hidden system prompt, temperature, top-k or "
     "min-p is a departure from the reference, and is found as one.",
 )
-
-
-def generator(seed: str, purpose: str) -> np.random.Generator:
-    """Random numbers that follow from the seed of an audit and from what they are for."""
-    return np.random.default_rng(np.frombuffer(hashlib.sha256(f"{seed} {purpose}".encode()).digest(), np.uint32))
 
 
 class Distances(NamedTuple):

@@ -13,8 +13,9 @@ import numpy as np
 from llm_audit.detectors.substitution import conformance, distance, judge
 from llm_audit.detectors.substitution.reference import GREEDY, Answer, Reference
 from llm_audit.detectors.substitution.settings import Settings
-from llm_audit.detectors.substitution.yardstick import LOCAL, Floats, Progress, Words, silent
+from llm_audit.detectors.substitution.yardstick import LOCAL, Floats, Words
 from llm_audit.endpoints.records import Reply, Surface
+from llm_audit.progress import Progress, named, part, silent
 from llm_audit.results import Fact, Result
 from llm_audit.scoring.tokens import Decoding, TokenScores
 
@@ -80,7 +81,7 @@ class LocalModel:
 
     def honest(self, prompts: Sequence[str], k: int, progress: Progress = silent) -> dict[str, Floats]:
         """How far the farthest other allowed precision is from each, on the reference's own answers."""
-        drawn = self.reference.draw(prompts, self.tokens, GREEDY, 0, lambda share: progress("Answers of the reference", share))
+        drawn = self.reference.draw(prompts, self.tokens, GREEDY, 0, named(progress, "Answers of the reference"))
         answers = [answer for answer in drawn if answer.token_ids]
         if not k:  # as an endpoint's texts are read
             answers = [self.reference.reread(answer.prompt, self._text(answer)) for answer in answers]
@@ -125,7 +126,7 @@ class LocalModel:
             settings.text_tokens,
             Decoding(),
             int(settings.generator("reference texts").integers(2**31)),
-            lambda share: progress("Texts of the reference", share),
+            named(progress, "Texts of the reference"),
         )
         own = [(answer.prompt, self._text(answer)) for answer in drawn]
         scores = self.log_ranks([*first.items(), *own], progress)
@@ -143,7 +144,7 @@ class LocalModel:
         different = list(dict.fromkeys(texts))
         answers = [self.reference.reread(prompt, text) for prompt, text in different]
         full = [answer for answer in answers if answer.token_ids]
-        scored = iter(self.reference.scores(full, "f32", 0, lambda share: progress("Ranks of texts", share)))
+        scored = iter(self.reference.scores(full, "f32", 0, named(progress, "Ranks of texts")))
         return {
             text: float(np.mean(np.log(next(scored).rank))) if answer.token_ids else 0.0
             for text, answer in zip(different, answers, strict=True)
@@ -166,7 +167,7 @@ class LocalModel:
                 answers,
                 name,
                 k,
-                lambda share, number=number: progress(stage, (number + share) / passes),  # type: ignore[misc]
+                named(part(progress, number / passes, (number + 1) / passes), stage),
             )
             for number, name in enumerate(self.precisions)
         }

@@ -10,10 +10,10 @@ import numpy as np
 from llm_audit.detectors.substitution.prompts import pool_of
 from llm_audit.detectors.substitution.questions import questions, texts
 from llm_audit.detectors.substitution.settings import Settings
-from llm_audit.detectors.substitution.yardstick import Progress, silent
 from llm_audit.endpoints.probe import Capabilities
 from llm_audit.endpoints.records import Failure, Source, Surface
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, named, silent
 
 FIRST_SEED = 10**8
 """Of texts, beyond those of an audit: an endpoint that honours seeds would write the very same texts for both."""
@@ -41,11 +41,11 @@ def record(
     # A fixed draw, so that another run asks the same; which questions an audit uses is drawn later.
     pool = pool_of(prompts, count, np.random.default_rng(0))[:count]
     wanted = min(settings.alternatives, known.top_logprobs) or None
-    outcomes = source.ask(questions(pool, known, settings.tokens, wanted, repeats), lambda share: progress("Asking", share))
+    outcomes = source.ask(questions(pool, known, settings.tokens, wanted, repeats), named(progress, "Asking"))
     chosen = prompts[: settings.prompts_of_texts(known.top_logprobs)]
     outcomes += source.ask(
         texts(chosen, surface, settings.text_tokens, settings.draws, FIRST_SEED),
-        lambda share: progress("Asking for texts", share),
+        named(progress, "Asking for texts"),
     )
     failures = Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Failure))
     return len(outcomes) - failures.total(), failures

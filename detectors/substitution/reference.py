@@ -5,7 +5,7 @@ Knows nothing about endpoints' wire formats or about tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from llm_audit.endpoints.records import Surface, Token
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
 from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.chat import render
 from llm_audit.scoring.model import decode_tokens, load_tokenizer
@@ -30,12 +31,6 @@ the speed, and it moves log-probabilities less than bfloat16 does.
 """
 
 GREEDY = Decoding(top_k=1)
-
-Progress = Callable[[float], None]
-
-
-def silent(fraction: float) -> None:
-    """The progress callback of callers that show none."""
 
 
 @dataclass(frozen=True)

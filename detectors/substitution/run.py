@@ -16,10 +16,11 @@ from llm_audit.detectors.substitution.judge import Distances
 from llm_audit.detectors.substitution.prompts import FEWEST, Allotment, allot, digest
 from llm_audit.detectors.substitution.questions import questions, texts
 from llm_audit.detectors.substitution.settings import Settings
-from llm_audit.detectors.substitution.yardstick import Progress, Yardstick, silent
+from llm_audit.detectors.substitution.yardstick import Yardstick
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
 from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, named, silent
 from llm_audit.results import Cost as Spent
 from llm_audit.results import (
     Coverage,
@@ -83,7 +84,7 @@ def audit(
         yardstick: what the endpoint is held against.
         prompts: best drawn from real traffic.
         settings: fixed beforehand.
-        progress: gets the stage and the share of it that is done.
+        progress: gets the share of each stage that is done.
 
     Raises:
         AuditError: the settings or prompts cannot come to a decision.
@@ -142,7 +143,7 @@ def _distances(
     k = asked = 0
     gathered.missing = 1.0  # until something could be compared: texts alone must not stand for it
     for start in range(0, len(asks), step):
-        outcomes = source.ask(asks[start : start + step], lambda share: progress("Asking the endpoint", share))
+        outcomes = source.ask(asks[start : start + step], named(progress, "Asking the endpoint"))
         gathered.outcomes += outcomes
         asked += len(outcomes)
         replies += [outcome for outcome in outcomes if isinstance(outcome, Reply)]
@@ -204,7 +205,7 @@ def _texts(
     pool = yardstick.text_prompts(prompts)
     chosen = [pool[i] for i in settings.generator("text prompts").permutation(len(pool))[:count]]
     asks = texts(chosen, yardstick.surface, settings.text_tokens, settings.draws)
-    outcomes = source.ask(asks, lambda share: progress("Asking for texts", share))
+    outcomes = source.ask(asks, named(progress, "Asking for texts"))
     gathered.outcomes += outcomes
     written = [(outcome.ask.prompt, outcome.text) for outcome in outcomes if isinstance(outcome, Reply)]
     complete = {prompt for prompt in chosen if sum(asked == prompt for asked, _ in written) == settings.draws}

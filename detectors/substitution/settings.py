@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_audit.detectors.substitution import judge
+from llm_audit import seeds
 
 
 @dataclass(frozen=True)
@@ -45,4 +45,4 @@ class Settings:
 
     def generator(self, purpose: str) -> np.random.Generator:
         """Random numbers that follow from the seed and from what they are for."""
-        return judge.generator(self.seed, purpose)
+        return seeds.generator(self.seed, purpose)

@@ -14,10 +14,11 @@ from llm_audit.detectors.substitution import judge
 from llm_audit.detectors.substitution.distance import granted, of_tables, places
 from llm_audit.detectors.substitution.questions import is_question, is_text
 from llm_audit.detectors.substitution.settings import Settings
-from llm_audit.detectors.substitution.yardstick import TRUSTED, Floats, Progress, silent
+from llm_audit.detectors.substitution.yardstick import TRUSTED, Floats
 from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.records import Position, Reply, Surface, Token, same
 from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact, Result
 
 SHARED = 0.1

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from llm_audit.detectors.substitution.run import spent, unanswered
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface
 from llm_audit.errors import AuditError
+from llm_audit.files import create
 from llm_audit.results import Draws, Effect, Fact, Result, Served, Statistic, Substitution, Verdict
 from llm_audit.results.evidence import Change
 from llm_audit.stats import tracking
@@ -75,8 +76,7 @@ def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) ->
         "rows": [dict(row) for row in rows],
     }
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(json.dumps(content, indent=1) + "\n")
+        create(path, (json.dumps(content, indent=1) + "\n").encode())
     except OSError as error:
         raise AuditError(f"Cannot write the baseline {path}: {error.strerror}.") from error
 

@@ -5,24 +5,18 @@ Knows nothing about tests or verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.records import Reply, Surface
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact, Result
 
-if TYPE_CHECKING:
-    from llm_audit.detectors.substitution.settings import Settings  # which imports this
-
 Floats = NDArray[np.float64]
-Progress = Callable[[str, float], None]
-
-
-def silent(stage: str, share: float) -> None:
-    """The progress callback of callers that show none."""
 
 
 class Words(NamedTuple):

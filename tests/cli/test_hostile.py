@@ -98,7 +98,7 @@ def test_progress_shows_a_hostile_name_and_does_nothing(
     ours = r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[1A|\x1b\[2K|\r"
     for text in HOSTILE:
         with stages() as progress:
-            progress(text, 1, 2)
+            progress(0.5, text)
         shown = capfd.readouterr().err
         assert "\x1b[" in shown
         assert terminal_safe(bare := re.sub(ours, "", shown)) == bare

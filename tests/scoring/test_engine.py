@@ -114,10 +114,10 @@ def test_a_text_does_not_depend_on_its_batch_mates(llama: LanguageModel) -> None
 def test_more_texts_than_a_group(llama: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llm_audit.scoring.engine.GROUP_TEXTS", 3)
     monkeypatch.setattr("llm_audit.scoring.engine.PACK_TOKENS", 50)
-    done: list[tuple[int, int]] = []
-    scores = list(Engine(llama, Request()).score(TEXTS, lambda a, b: done.append((a, b))))
+    shares: list[float] = []
+    scores = list(Engine(llama, Request()).score(TEXTS, shares.append))
     assert [len(s) for s in scores] == [len(s) for s in score(llama, TEXTS)]
-    assert done[-1][0] == done[-1][1] == sum(len(s) for s in scores)
+    assert shares == sorted(shares) and len(shares) > 1 and shares[-1] == 1.0
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=80))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.cli.membership.common import FIELD, PROVENANCE, Audit, asked, audit_options, finish, seeded
 from llm_audit.cli.options import check_outputs, scoring_session, show_warnings_as_sentences
 from llm_audit.errors import AuditError
+from llm_audit.files import sha256_of
 
 if TYPE_CHECKING:
     from llm_audit.detectors.membership.base import MembershipScore
@@ -122,7 +122,7 @@ def command(
 
 def _digest(named: Path | str) -> str:
     """Of a file's content; of a model the name itself."""
-    return str(named) if isinstance(named, str) else hashlib.sha256(named.read_bytes()).hexdigest()[:16]
+    return str(named) if isinstance(named, str) else sha256_of(named)[:16]
 
 
 def _material(target: Target, frequencies: Path | None, reference: Target | None, prefix: Path | None) -> Material:

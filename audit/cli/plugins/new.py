@@ -14,6 +14,7 @@ import click
 
 from llm_audit.cli.plugins import PLUGINS, survey_all
 from llm_audit.errors import AuditError
+from llm_audit.files import create
 from llm_audit.terminal import terminal_safe
 
 PYPROJECT = """\
@@ -104,7 +105,7 @@ def command(name: str, folder: Path | None) -> None:
     try:
         folder.mkdir(parents=True)
         for file, template in files.items():
-            (folder / file).write_text(Template(template).substitute(words), encoding="utf-8")
+            create(folder / file, Template(template).substitute(words).encode())
     except FileExistsError:
         raise AuditError(f"{folder} exists already; name a new folder.") from None
     except OSError as error:

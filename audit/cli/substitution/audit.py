@@ -150,7 +150,7 @@ def command(
         progress = stack.enter_context(stages())
         found = run.audit(
             source, probe(source), yardstick, questions, settings,
-            lambda stage, share: progress(stage, round(1000 * share), 1000),
+            progress,
         )  # fmt: skip
     rules = sorted({test.rule for test in found.tests})
     return publish(run.report(found, collect(session, alpha=alpha, rules=rules)), outputs, format_, strict)

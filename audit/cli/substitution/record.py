@@ -75,7 +75,7 @@ def command(
     with stages() as progress:
         kept, failures = record(
             source, probe(source), questions, cast('Literal["chat", "completions"]', surface), count, repeats, settings,
-            lambda stage, share: progress(stage, round(1000 * share), 1000),
+            progress,
         )  # fmt: skip
     click.echo(f"{kept:,} answers are in {asked['journal']}. Audit another endpoint with --trusted {asked['journal']}.")
     for reason, times in failures.items():

@@ -12,6 +12,7 @@ from llm_audit.cli.options import check_outputs, output_options, publish, show_w
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import ALPHA, Asked, endpoint_options, source_of
 from llm_audit.errors import AuditError
+from llm_audit.files import sha256_of
 from llm_audit.terminal import one_line
 
 HELP = (
@@ -43,7 +44,6 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     show_warnings_as_sentences()
-    import hashlib
 
     from llm_audit.detectors.substitution import run, watch
     from llm_audit.manifest import collect, now
@@ -59,7 +59,7 @@ def command(
         click.echo(f"{len(rows)} rows are the baseline now: {one_line(str(baseline))}. Run the same command later to compare.")
         return 0
     before, taken = watch.read_baseline(baseline, source.model)
-    seed = hashlib.sha256(baseline.read_bytes()).hexdigest()[:32]
+    seed = sha256_of(baseline)[:32]
     found = watch.compare(source, before, taken, count, on, alpha, seed)
     report = run.report(found, collect(None, alpha=alpha, rules=["AUD405"])).model_copy(update={"limits": watch.LIMITS})
     return publish(report, outputs, format_, strict)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from llm_audit.detectors.membership import dataset
 from llm_audit.detectors.membership.target import Target
+from llm_audit.progress import silent
 from llm_audit.scoring.request import Prompted
 from llm_audit.scoring.tokens import RENYI_ORDERS, TokenScores
 from llm_audit.stats import permutation
@@ -28,7 +29,7 @@ class Reader(Target):
         object.__setattr__(self, "seed", seed)
         object.__setattr__(self, "seen", tuple(seen))
         object.__setattr__(self, "gain", gain)
-        object.__setattr__(self, "progress", lambda fraction: None)
+        object.__setattr__(self, "progress", silent)
 
     def totals(self, texts: Sequence[str]) -> NDArray[np.float64]:
         return np.array([scores.logprob.sum(dtype=np.float64) for scores in self.beginnings(texts)])

@@ -1,0 +1,94 @@
+"""Who may do what in the package: files are written by one module, which knows how to leave a whole one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHELF = ROOT / "audit" / "files.py"
+MODULES = sorted(path for folder in ("audit", "detectors", "reports") for path in (ROOT / folder).rglob("*.py"))
+
+WRITERS = {"write_text", "write_bytes", "fsync", "fdatasync", "sync_file_range", "copyfile", "copy2", "copytree"}
+"""Methods and functions that write a file, or bring it to the disk, in one call."""
+
+NAMED_FILES = {"NamedTemporaryFile", "TemporaryFile", "mkstemp"}
+
+
+def breaches(source: str) -> list[int]:
+    """Lines of a module that write a file by themselves.
+
+    Writing to a descriptor (`os.write`) and opening for writing in any way (`open`, `Path.open`, `os.fdopen`, `gzip.open`) are
+    among them. Not among them: what only names a file (`os.open` for a lock), `os.devnull`, and an `open` with an address as
+    its first argument and the mode as its second that is no file of this machine (`fsspec`).
+    """
+    return sorted(node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and _writes(node))
+
+
+def _writes(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    owner = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    if name in WRITERS | NAMED_FILES or (owner, name) == ("os", "write"):
+        return True
+    if name not in ("open", "fdopen") or "os.devnull" in ast.unparse(call) or owner == "system":
+        return False
+    return any(set(mode) & set("wax+") for mode in _modes(call))
+
+
+def _modes(call: ast.Call) -> Iterator[str]:
+    """The mode in a call of `open`: the first argument of a path's method, the second of a function, or by name."""
+    candidates = [*call.args[:2], *(word.value for word in call.keywords if word.arg == "mode")]
+    for argument in candidates:
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and set(argument.value) <= set("rwaxbt+"):
+            yield argument.value
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path != SHELF], ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_but_one_writes_files(path: Path) -> None:
+    lines = breaches(path.read_text(encoding="utf-8"))
+    assert lines == [], f"{path.relative_to(ROOT)} writes a file in lines {lines}: use llm_audit.files"
+
+
+def test_that_one_is_seen_to_write() -> None:
+    assert len(MODULES) > 250
+    assert len(breaches(SHELF.read_text(encoding="utf-8"))) >= 6
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'path.write_text("x")',
+        'path.write_bytes(b"")',
+        'path.open("w", encoding="utf-8")',
+        'path.open(mode="ab")',
+        'open(path, "x")',
+        'open(path, "r+b")',
+        'os.fdopen(descriptor, "wb")',
+        "os.fsync(3)",
+        'os.write(3, b"")',
+        'gzip.open(path, "wb")',
+        "tempfile.NamedTemporaryFile()",
+    ],
+)
+def test_a_line_that_writes_is_found(line: str) -> None:
+    assert breaches(f"import os\n{line}\n") == [2]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'path.open("rb")',
+        "path.open()",
+        "open(path)",
+        'os.fdopen(os.open(path, os.O_RDONLY), "rb")',
+        'Path(os.devnull).open("w")',
+        "os.open(path, os.O_CREAT)",
+        'sys.stdout.write("x")',
+        "webbrowser.open(address)",
+    ],
+)
+def test_a_line_that_does_not_is_not(line: str) -> None:
+    assert breaches(line) == []
