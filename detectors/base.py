@@ -114,6 +114,11 @@ class Detector:
     needs_rivals: bool = False
     plugin: Announcement | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def code(self) -> str:
+        """The rule's code, as registries know it."""
+        return self.rule
+
     def __post_init__(self) -> None:
         if not re.fullmatch(r"AUD\d{3}", self.rule):
             raise ValueError(f"a rule is AUD and three digits, not {self.rule!r}")

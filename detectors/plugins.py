@@ -27,7 +27,7 @@ class Named(Protocol):
         """On the command line."""
 
     @property
-    def rule(self) -> str:
+    def code(self) -> str:
         """AUDnnn."""
 
 
@@ -59,7 +59,7 @@ def survey(group: str, kind: type[Thing], noun: str, names: Collection[str] | No
     claims: dict[str, list[Announcement]] = {}
     for announcement, _, thing, _ in surveyed:
         if thing is not None and not announcement.shipped:
-            claims.setdefault(thing.rule, []).append(announcement)
+            claims.setdefault(thing.code, []).append(announcement)
     return [_alone(each, claims, noun) for each in surveyed]
 
 
@@ -126,7 +126,7 @@ def guarded(function: Callable[Given, Value], plugin: Announcement) -> Callable[
 
 def _alone(each: Surveyed[Thing], claims: Mapping[str, Sequence[Announcement]], noun: str) -> Surveyed[Thing]:
     """The same, but broken if another plugin claims its code: the numbers of the two would be taken for each other's."""
-    rule = each.thing.rule if each.thing is not None else ""
+    rule = each.thing.code if each.thing is not None else ""
     rivals = [other for other in claims.get(rule, ()) if other is not each.announcement]
     if each.announcement.shipped or not rivals:
         return each
@@ -162,7 +162,7 @@ def _misfit(announcement: Announcement, thing: object, kind: type[Thing]) -> str
         return None
     if thing.name != announcement.name:
         return f"calls itself {thing.name!r}; the two names must agree"
-    return unfit_code(thing.rule)
+    return unfit_code(thing.code)
 
 
 def unfit_code(rule: str) -> str | None:

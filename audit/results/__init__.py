@@ -19,6 +19,7 @@ from llm_audit.results.core import (
     Span,
     Statistic,
     Verdict,
+    decide,
 )
 from llm_audit.results.corpus import CorpusReport, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
@@ -75,5 +76,6 @@ __all__ = [
     "Trace",
     "Unread",
     "Verdict",
+    "decide",
     "limits_of",
 ]

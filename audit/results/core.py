@@ -21,6 +21,19 @@ class Verdict(StrEnum):
     ERROR = "error"
 
 
+def decide(p: float, floor: float, alpha: float) -> Verdict:
+    """Verdict of one test: a finding if p <= alpha, inconclusive if no p-value that small was possible, else a pass.
+
+    Args:
+        p: in [0, 1], corrected for the number of tests that share alpha.
+        floor: the smallest value that `p` could have had.
+        alpha: in (0, 1).
+    """
+    if p <= alpha:
+        return Verdict.FINDING
+    return Verdict.INCONCLUSIVE if floor > alpha else Verdict.PASS
+
+
 class Statistic(Model):
     """A test statistic, oriented so that higher is stronger evidence against the null."""
 

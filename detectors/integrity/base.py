@@ -66,6 +66,11 @@ class IntegrityRule:
     method: str
     look: Callable[[str], Oddities]
 
+    @property
+    def code(self) -> str:
+        """The rule's code, as registries know it."""
+        return self.rule
+
     def __post_init__(self) -> None:
         if not re.fullmatch(r"AUD9\d{2}", self.rule):
             raise ValueError(f"an integrity rule is AUD9 and two digits, not {self.rule!r}")

@@ -75,6 +75,11 @@ class MembershipScore:
     variants: tuple[tuple[str, Callable[[Passes], float]], ...] = ()
     plugin: Announcement | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def code(self) -> str:
+        """The rule's code, as registries know it."""
+        return self.rule
+
 
 def find_scores(names: Sequence[str] = ()) -> list[MembershipScore]:
     """The scores of these names or, without names, all of them; sorted by rule and name.

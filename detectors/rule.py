@@ -1,0 +1,136 @@
+"""What a rule is: one question with one null hypothesis, one code, one file.
+
+`measure` turns a subject into a `Measurement`; it may need a model, an endpoint or random draws. `derive` turns a measurement
+into a `Result`; it is pure, so that `llm-audit verify` calls it again on what a report stores. Nothing else may decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from llm_audit.detectors.announced import Announcement
+from llm_audit.results import Draws, Effect, Histogram, Result, Share, Span, Statistic
+
+Subject = TypeVar("Subject")
+Evidence = TypeVar("Evidence")
+
+
+class NotDerivable(Exception):
+    """A result cannot be derived again from what is here. The message says what is missing, as half a sentence."""
+
+
+@dataclass(frozen=True)
+class Measurement(Generic[Evidence]):
+    """What a rule measured on one subject: everything that its result follows from, given the terms.
+
+    Attributes:
+        evidence: sufficient statistics of the test, of the rule's own class.
+        n: independent units, tokens or characters.
+        statistic: the observed statistic with its unit.
+        effect: the size of the departure, where it does not follow from the evidence.
+        draws: the reference distribution, where the evidence does not hold it.
+        histogram: the statistic over the population.
+        spans, shares, log_e: see `Result`.
+        reason: the sentence of a stored result, for reports of a schema whose evidence lacks the facts to make it again.
+    """
+
+    evidence: Evidence
+    n: int | None = None
+    statistic: Statistic | None = None
+    effect: Effect | None = None
+    draws: Draws | None = None
+    histogram: Histogram | None = None
+    spans: tuple[Span, ...] = ()
+    shares: tuple[Share, ...] = ()
+    log_e: tuple[float, ...] = ()
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, result: Result) -> Measurement[Any]:
+        """The measurement that a stored result holds, so that `derive(Measurement.of(result), terms) == result`."""
+        return Measurement(
+            evidence=result.evidence,
+            n=result.n,
+            statistic=result.statistic,
+            effect=result.effect,
+            draws=result.draws,
+            histogram=result.histogram,
+            spans=result.spans,
+            shares=result.shares,
+            log_e=result.log_e,
+            reason=result.reason,
+        )
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What `derive` must know beside the measurement: it holds for a whole run.
+
+    Attributes:
+        alpha: level of the decision.
+        tests: number of tests that share alpha (Bonferroni).
+        population: finds the reference population that a piece of evidence names; raises `NotDerivable` if it is not here.
+    """
+
+    alpha: float
+    tests: int = 1
+    population: Callable[[Any], Any] | None = field(default=None, compare=False)
+
+    @property
+    def level(self) -> float:
+        """The p-value at which one test alone rejects."""
+        return self.alpha / self.tests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(Generic[Subject, Evidence]):
+    """A question that llm-audit asks of a subject, and how it is answered.
+
+    Attributes:
+        code: AUD and three digits; its hundred is the family, and it never changes its meaning. Of plugins: the upper half of
+            a hundred, such as AUD150.
+        name: short name on the command line, in policies and in addresses of the documentation.
+        title: name in reports.
+        question: what a reader wants to know, one sentence.
+        null: the null hypothesis, one sentence; what counts as normal for a rule without chance.
+        assumptions: what must hold for the p-value to mean what it says, one sentence each.
+        method: source (paper, equation), and where we differ from it.
+        measure: from a subject and what the run provides to a measurement; None: the family's `run.py` measures several rules
+            in one pass.
+        derive: from a measurement to a result; pure.
+        plugin: the package that announced it, set when it is loaded; None: llm-audit itself.
+    """
+
+    code: str
+    name: str
+    title: str
+    question: str
+    null: str
+    assumptions: tuple[str, ...] = ()
+    method: str
+    measure: Callable[..., Measurement[Evidence]] | None = None
+    derive: Callable[[Measurement[Evidence], Terms], Result]
+    plugin: Announcement | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"AUD\d{3}", self.code):
+            raise ValueError(f"a code is AUD and three digits, not {self.code!r}")
+
+    @property
+    def family(self) -> str:
+        """The family that asks the question: `origin`, `attribution`, ..."""
+        return FAMILIES[self.code[3]]
+
+
+FAMILIES = {
+    "1": "origin",
+    "2": "attribution",
+    "3": "membership",
+    "4": "substitution",
+    "5": "watermark",
+    "9": "integrity",
+}
+"""First digit of a code -> family: a folder of `detectors/`, and an entry-point group `llm_audit.rules.FAMILY`."""
