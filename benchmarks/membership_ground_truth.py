@@ -27,7 +27,7 @@ from llm_audit.stats import permutation
 from llm_audit.stats.classification import auroc, tpr_at_fpr
 from tests.detectors.membership.readers import infer
 
-MODEL = Path(__file__).parents[2] / "fixtures" / "membership" / "model"
+MODEL = Path(__file__).parents[1] / "fixtures" / "membership" / "model"
 ALPHAS = (0.05, 0.01, 0.001)
 RUN = "ground truth"
 

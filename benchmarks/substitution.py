@@ -35,8 +35,8 @@ from llm_audit.scoring.tokens import Decoding
 from llm_audit.stats import exceedance, kernels, online, ranks
 from tools.corpus import humans
 
-TARGET = Path(__file__).parents[2] / "audit" / "substitution" / "effects.json"
-FIXTURE = Path(__file__).parents[2] / "fixtures" / "membership" / "model"
+TARGET = Path(__file__).parents[1] / "detectors" / "substitution" / "effects.json"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "membership" / "model"
 SERVED = {
     "F32": ("F32", 0.0, ""),
     "F16": ("F16", 0.0, ""),

@@ -19,7 +19,7 @@ from llm_audit.results import Report
 from tests.reports import factory
 
 pytestmark = pytest.mark.bench
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 DOCUMENTS, PROCESSOR_SECONDS, MEGABYTES, MEMORY = 1000, 15, 15, 500
 
 CODE = """

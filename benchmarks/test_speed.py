@@ -28,7 +28,7 @@ from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding
 from llm_audit.text import normalise
 
 pytestmark = pytest.mark.bench
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 FEW = 10  # texts for the slow side of a comparison
 MODULES = ("argparse", "asyncio", "collections", "csv", "datetime", "decimal", "difflib", "email", "logging", "os", "re")
 

@@ -26,7 +26,7 @@ def build(target: Path) -> str:
 def main() -> None:
     """Train and say what came out."""
     begin = time.perf_counter()
-    target = Path(__file__).parents[2] / "detectors" / "generated" / SHIPPED.name
+    target = Path(__file__).parents[1] / "detectors" / "origin" / SHIPPED.name
     digest = build(target)
     print(f"{target}: {target.stat().st_size:,} bytes, digest {digest}, {time.perf_counter() - begin:.0f} s")
 

@@ -49,7 +49,7 @@ def build() -> None:
     """Write the table that ships."""
     texts = humans()
     sources = ", ".join(f"{name} ({n:,})" for name, n in Counter(NAMES[human.source] for human in texts).most_common())
-    path = Path(__file__).parents[2] / "detectors" / "membership" / SHIPPED.name
+    path = Path(__file__).parents[1] / "detectors" / "membership" / SHIPPED.name
     path.unlink(missing_ok=True)
     table = count(texts, path, "english-mixed", f"English human texts of {sources}.")
     print(f"{path}: {_size(table)}, {path.stat().st_size:,} bytes")

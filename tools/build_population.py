@@ -56,7 +56,7 @@ def main() -> None:
     )
     members = np.unique(np.concatenate([marks(text) for text, _ in chosen]))
     population = build(sheet, (scores for _, scores in chosen), find(()), members)
-    path = Path(__file__).parents[2] / "audit" / "populations" / f"{DEFAULT_POPULATION}.safetensors"
+    path = Path(__file__).parents[1] / "detectors" / "populations" / f"{DEFAULT_POPULATION}.safetensors"
     path.write_bytes(population.content)
     print(
         f"{path}: {population.n} documents, windows of at most {population.longest_window} tokens, {path.stat().st_size} bytes"

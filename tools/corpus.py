@@ -16,7 +16,7 @@ from llm_audit.stats.components import components as components_of
 from llm_audit.text import beginning
 from llm_audit.text.lines import open_lines
 
-DATA = Path(os.environ.get("LLM_AUDIT_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("LLM_AUDIT_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def rows(*files: str) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from llm_audit.endpoints.records import Token
 from llm_audit.errors import AuditError
 from llm_audit.scoring.store import Store
 
-MODEL = Path(__file__).parents[2] / "fixtures" / "membership" / "model"
+MODEL = Path(__file__).parents[3] / "fixtures" / "membership" / "model"
 PROMPTS = ("The council of", "On Friday, 3 May", "Lot 4,711: a carved")
 
 
