@@ -1,0 +1,327 @@
+"""Null laws of one score: what a sum of n independent scores reaches by chance, and bets against it.
+
+Each law is a value made of a few numbers, so that a stored result can name it and anybody can compute its p-values again.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from llm_audit.stats import count_tail, gamma_tail, lattice_tail
+
+Floats = NDArray[np.float64]
+
+STANDARD_TILTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.2)
+"""Tilts in units of one over the standard deviation of a score, where a law has no better ones."""
+
+
+class Law(ABC):
+    """The null law of one score; higher scores are evidence of the mark."""
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def mean(self) -> float:
+        """Mean of one score."""
+
+    @abstractmethod
+    def log_tail(self, total: float, n: int) -> float:
+        """Log P(the sum of n scores is at least `total`), exact."""
+
+    @abstractmethod
+    def log_mgf(self, tilt: float) -> float:
+        """Log E exp(tilt * score)."""
+
+    @property
+    @abstractmethod
+    def tilts(self) -> tuple[float, ...]:
+        """The bets: exponents > 0, fixed beforehand, over which e-values are averaged."""
+
+    @abstractmethod
+    def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
+        """Independent rows of scores under the null."""
+
+    def least(self, n: int) -> float:
+        """Log of the smallest p-value that n scores can have; -inf where there is no bound to speak of."""
+        return -math.inf
+
+    def increments(self, scores: ArrayLike) -> Floats:
+        """Log e of each score for each tilt, log e = tilt * score - log_mgf(tilt): mean of e is 1 under the null.
+
+        Args:
+            scores: (n,) in the order in which they became known.
+
+        Returns:
+            (n, J).
+        """
+        mgf = np.array([self.log_mgf(tilt) for tilt in self.tilts])
+        return np.asarray(scores, dtype=np.float64)[:, None] * np.array(self.tilts) - mgf
+
+
+@dataclass(frozen=True)
+class Bernoulli(Law):
+    """Green or not: 1 with probability `share`."""
+
+    share: float
+    kind: ClassVar[str] = "bernoulli"
+
+    @property
+    def mean(self) -> float:
+        """The share."""
+        return self.share
+
+    def log_tail(self, total: float, n: int) -> float:
+        """Binomial."""
+        return count_tail.binomial(round(total), n, self.share)
+
+    def log_mgf(self, tilt: float) -> float:
+        """log(1 - p + p e^tilt)."""
+        return math.log1p(self.share * math.expm1(tilt))
+
+    @property
+    def tilts(self) -> tuple[float, ...]:
+        """Likelihood ratios of larger shares, p + (1 - p) f."""
+        p = self.share
+        shares = (p + (1 - p) * f for f in (0.05, 0.1, 0.2, 0.4, 0.6, 0.8))
+        return tuple(math.log(q * (1 - p) / (p * (1 - q))) for q in shares)
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
+        """Zeros and ones."""
+        return (generator.random(shape) < self.share).astype(np.float64)
+
+    def least(self, n: int) -> float:
+        """All n green."""
+        return n * math.log(self.share)
+
+
+@dataclass(frozen=True)
+class Exponential(Law):
+    """-log(1 - u) of a uniform u."""
+
+    kind: ClassVar[str] = "exponential"
+
+    @property
+    def mean(self) -> float:
+        """One."""
+        return 1.0
+
+    def log_tail(self, total: float, n: int) -> float:
+        """Gamma(n, 1)."""
+        return gamma_tail.one_sum(total, n)
+
+    def log_mgf(self, tilt: float) -> float:
+        """-log(1 - tilt)."""
+        return -math.log1p(-tilt)
+
+    @property
+    def tilts(self) -> tuple[float, ...]:
+        """Exponents l of (1 - l) (1 - u)^-l, robust where most tokens had no choice."""
+        return (0.05, 0.1, 0.2, 0.3, 0.5)
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
+        """Standard exponential."""
+        return generator.standard_exponential(shape)
+
+
+@dataclass(frozen=True)
+class WeightedExponential(Law):
+    """(1 - w) A + w B of two independent standard exponentials: vLLM's two keys."""
+
+    weight: float
+    kind: ClassVar[str] = "weighted-exponential"
+
+    @property
+    def mean(self) -> float:
+        """One."""
+        return 1.0
+
+    def log_tail(self, total: float, n: int) -> float:
+        """A weighted pair of Gammas, exact."""
+        return gamma_tail.weighted_pair(total, n, self.weight)
+
+    def log_mgf(self, tilt: float) -> float:
+        """-log(1 - (1 - w) tilt) - log(1 - w tilt)."""
+        return -math.log1p(-(1 - self.weight) * tilt) - math.log1p(-self.weight * tilt)
+
+    @property
+    def tilts(self) -> tuple[float, ...]:
+        """As of one exponential, scaled to the heavier of the two."""
+        return tuple(tilt / max(self.weight, 1 - self.weight) for tilt in (0.05, 0.1, 0.2, 0.3, 0.5))
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
+        """Two independent draws, weighted."""
+        first = generator.standard_exponential(shape)
+        return (1 - self.weight) * first + self.weight * generator.standard_exponential(shape)
+
+
+class Lattice(Law):
+    """A score that is a whole number of steps, given by its probabilities."""
+
+    @property
+    @abstractmethod
+    def pmf(self) -> Floats:
+        """Probabilities of 0, 1, 2, .. steps."""
+
+    @property
+    @abstractmethod
+    def step(self) -> float:
+        """Score of one step."""
+
+    @property
+    def mean(self) -> float:
+        """Of one score."""
+        return float(self.pmf @ np.arange(len(self.pmf))) * self.step
+
+    def log_tail(self, total: float, n: int) -> float:
+        """By a tilted transform; `total` is a whole number of steps but for rounding."""
+        return lattice_tail.log_tail([(self.pmf, n)], round(total / self.step))
+
+    def log_mgf(self, tilt: float) -> float:
+        """Summed over the points."""
+        return float(np.log(self.pmf @ np.exp(tilt * self.step * np.arange(len(self.pmf)))))
+
+    @property
+    def tilts(self) -> tuple[float, ...]:
+        """In units of one over the standard deviation."""
+        places = np.arange(len(self.pmf)) * self.step
+        deviation = math.sqrt(float(self.pmf @ (places - self.mean) ** 2))
+        return tuple(tilt / deviation for tilt in STANDARD_TILTS)
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
+        """By inversion."""
+        below = np.cumsum(self.pmf)
+        return np.minimum(np.searchsorted(below, generator.random(shape), side="right"), len(below) - 1) * self.step
+
+    def least(self, n: int) -> float:
+        """All n at the largest score."""
+        return n * math.log(self.pmf[-1])
+
+
+@dataclass(frozen=True)
+class WeightedBits(Lattice):
+    """Weighted mean of `depth` independent bits, each 1 with probability `share`: the layers of SynthID-Text.
+
+    The weights fall linearly from 10 to 1, as in the reference, and sum to `depth` before the division by `depth`.
+    """
+
+    depth: int
+    share: float
+    kind: ClassVar[str] = "weighted-bits"
+
+    @property
+    def weights(self) -> NDArray[np.int64]:
+        """(depth,) whole numbers proportional to the weights."""
+        return 10 * max(self.depth - 1, 1) - 9 * np.arange(self.depth, dtype=np.int64)
+
+    @property
+    def pmf(self) -> Floats:
+        """Of the sum of the whole weights."""
+        return _bits_pmf(self.depth, self.share)
+
+    @property
+    def step(self) -> float:
+        """One over the sum of the whole weights."""
+        return 1.0 / int(self.weights.sum())
+
+
+@lru_cache(maxsize=64)
+def _bits_pmf(depth: int, share: float) -> Floats:
+    weights = WeightedBits(depth, share).weights
+    pmf = np.zeros(int(weights.sum()) + 1)
+    pmf[0] = 1.0
+    for weight in weights:
+        moved = np.zeros_like(pmf)
+        moved[weight:] = pmf[: len(pmf) - weight]
+        pmf = (1 - share) * pmf + share * moved
+    pmf.setflags(write=False)
+    return pmf
+
+
+@dataclass(frozen=True)
+class CoarseExponential(Lattice):
+    """-log(1 - j / values) of a uniform j in 0 .. values - 1, rounded down to multiples of 1 / 1024.
+
+    For generators with few values: their law is not exponential. The score tested is the rounded one, whose law is exact.
+    """
+
+    values: int
+    kind: ClassVar[str] = "coarse-exponential"
+
+    @property
+    def pmf(self) -> Floats:
+        """By counting the values."""
+        return _coarse_pmf(self.values)
+
+    @property
+    def step(self) -> float:
+        """1 / 1024."""
+        return 2.0**-10
+
+    def score(self, j: ArrayLike) -> Floats:
+        """The score of each j."""
+        return np.floor(-np.log1p(-np.asarray(j) / self.values) / self.step) * self.step
+
+
+@lru_cache(maxsize=4)
+def _coarse_pmf(values: int) -> Floats:
+    law = CoarseExponential(values)
+    steps = np.rint(law.score(np.arange(values)) / law.step).astype(np.int64)
+    pmf: Floats = np.bincount(steps) / values
+    pmf.setflags(write=False)
+    return pmf
+
+
+@dataclass(frozen=True)
+class Urn(Law):
+    """Marked or not, without replacement from `size` of which `marked` are marked: distinct tokens against one fixed list."""
+
+    size: int
+    marked: int
+    kind: ClassVar[str] = "urn"
+
+    @property
+    def mean(self) -> float:
+        """The share of marked."""
+        return self.marked / self.size
+
+    def log_tail(self, total: float, n: int) -> float:
+        """Hypergeometric."""
+        return count_tail.hypergeometric(round(total), n, self.size, self.marked)
+
+    def log_mgf(self, tilt: float) -> float:
+        """Of one draw; an upper bound per draw of several (Hoeffding 1963)."""
+        return math.log1p(self.mean * math.expm1(tilt))
+
+    @property
+    def tilts(self) -> tuple[float, ...]:
+        """As of independent draws."""
+        return Bernoulli(self.mean).tilts
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
+        """Rows of draws without replacement, one after the other by what is left."""
+        rows, n = shape
+        left, out = np.full(rows, self.marked), np.empty(shape)
+        for i in range(n):
+            out[:, i] = generator.random(rows) * (self.size - i) < left
+            left -= out[:, i].astype(np.int64)
+        return out
+
+    def least(self, n: int) -> float:
+        """All n marked."""
+        return self.log_tail(n, n)
+
+    def increments(self, scores: ArrayLike) -> Floats:
+        """As of a Bernoulli score whose probability is what is left in the urn."""
+        s = np.asarray(scores, dtype=np.float64)
+        before = np.arange(len(s))
+        share = np.clip((self.marked - (np.cumsum(s) - s)) / (self.size - before), 0.0, 1.0)
+        tilts = np.array(self.tilts)
+        return s[:, None] * tilts - np.log1p(share[:, None] * np.expm1(tilts))
