@@ -25,6 +25,23 @@ Vocabulary = Annotated[int, Field(ge=2, le=2**31 - 1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
+def _decimal(largest: int) -> Callable[[SecretStr], SecretStr]:
+    def checked(value: SecretStr) -> SecretStr:
+        digits = value.get_secret_value()
+        if not (digits.isascii() and digits.isdecimal() and len(digits) < 400 and int(digits) <= largest):
+            raise ValueError(f"a key of this scheme is a string of decimal digits, at most {largest}")
+        return value
+
+    return checked
+
+
+Key63 = Annotated[SecretStr, AfterValidator(_decimal(2**63 - 1))]
+"""A key that enters signed 64-bit arithmetic: a string of decimal digits, hidden wherever the object is shown."""
+
+Key64 = Annotated[SecretStr, AfterValidator(_decimal(2**64 - 1))]
+"""A key of 64 bits: a string of decimal digits, hidden wherever the object is shown."""
+
+
 @dataclass(frozen=True)
 class TokenisedText:
     """A text as the token ids of the model that may have written it.
@@ -146,18 +163,6 @@ class KeyedScheme(BaseModel):
         return {"key": str(bits(64))}
 
 
-def secret(largest: int) -> Any:
-    """A field for a key: a string of decimal digits up to `largest`, hidden wherever the object is shown."""
-
-    def checked(value: SecretStr) -> SecretStr:
-        digits = value.get_secret_value()
-        if not (digits.isascii() and digits.isdecimal() and len(digits) < 400 and int(digits) <= largest):
-            raise ValueError(f"a key of this scheme is a string of decimal digits, at most {largest}")
-        return value
-
-    return Annotated[SecretStr, AfterValidator(checked)]
-
-
 def number(key: SecretStr) -> int:
     """The key as the number that the arithmetic uses."""
     return int(key.get_secret_value())
@@ -213,7 +218,7 @@ def chosen(token: int, size: int) -> Floats:
 
 
 def gumbel_choice(logits: Floats, uniforms: ArrayLike) -> int:
-    """argmax of log(u_v) / p_v over the tokens of positive probability (Aaronson 2022), without forming p_v.
+    """Argmax of log(u_v) / p_v over the tokens of positive probability (Aaronson 2022), without forming p_v.
 
     Args:
         logits: (V,) of p.

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from llm_audit.detectors.watermark.prf import mersenne
-from llm_audit.detectors.watermark.schemes.base import Ints, Width, number, secret
+from llm_audit.detectors.watermark.schemes.base import Ints, Key63, Width, number
 from llm_audit.detectors.watermark.schemes.green_list import (
     TABLE_SIZE,
     GreenList,
@@ -100,7 +100,7 @@ class LmWatermarking(GreenList):
     title: ClassVar[str] = "lm-watermarking, green list"
     source: ClassVar[str] = "jwkirchenbauer/lm-watermarking fb602de (Apache-2.0); arXiv 2301.10226, 2306.04634"
 
-    key: secret(2**63 - 1)
+    key: Key63
     prf: Prf = "additive_prf"
     context_width: Width = 1
     self_salt: bool = False

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from llm_audit.detectors.watermark.schemes.base import Any, Callable, Ints, TokenisedText, Width, number, secret
+from llm_audit.detectors.watermark.schemes.base import Any, Callable, Ints, Key63, TokenisedText, Width, number
 from llm_audit.detectors.watermark.schemes.green_list import (
     TABLE_SIZE,
     GreenList,
@@ -32,7 +32,7 @@ class TransformersKgw(GreenList):
     title: ClassVar[str] = "transformers, green list"
     source: ClassVar[str] = "transformers 5.24, WatermarkLogitsProcessor (Apache-2.0); arXiv 2301.10226, 2306.04634"
 
-    key: secret(2**63 - 1)
+    key: Key63
     seeding_scheme: Literal["lefthash", "selfhash"] = "lefthash"
     context_width: Width = 1
 

@@ -18,6 +18,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Callable,
     Floats,
     Ints,
+    Key64,
     KeyedScheme,
     Observations,
     Share,
@@ -30,7 +31,6 @@ from llm_audit.detectors.watermark.schemes.base import (
     first_rows,
     gumbel_choice,
     number,
-    secret,
     windows,
     with_prompt,
 )
@@ -52,8 +52,8 @@ class SglangGumbel(KeyedScheme):
     title: ClassVar[str] = "SGLang, Gumbel"
     source: ClassVar[str] = "SGLang 0.5.23, srt/sampling/watermarking (Apache-2.0)"
 
-    key: secret(2**64 - 1)
-    key_b: secret(2**64 - 1) | None = None
+    key: Key64
+    key_b: Key64 | None = None
     mixing_probability: Share = 0.5
     context_window: Width = 4
     vocab_size: int | None = Field(None, ge=2)

@@ -15,6 +15,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Annotated,
     Floats,
     Ints,
+    Key63,
     KeyedScheme,
     Observations,
     Step,
@@ -23,7 +24,6 @@ from llm_audit.detectors.watermark.schemes.base import (
     chosen,
     gumbel_choice,
     number,
-    secret,
     windows,
     with_prompt,
 )
@@ -40,7 +40,7 @@ class TextSeal(KeyedScheme):
     title: ClassVar[str] = "TextSeal, Gumbel"
     source: ClassVar[str] = "facebookresearch/textseal 2c63fb8, pseudorandom.py (MIT)"
 
-    key: secret(2**63 - 1)
+    key: Key63
     ngram: Annotated[int, Field(ge=1, le=len(_PRIMES))] = 1
     vocab_size: int | None = Field(None, ge=2)
 

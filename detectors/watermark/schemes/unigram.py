@@ -18,6 +18,7 @@ from pydantic import Field
 
 from llm_audit.detectors.watermark.schemes.base import (
     Floats,
+    Key63,
     KeyedScheme,
     Observations,
     Share,
@@ -26,7 +27,6 @@ from llm_audit.detectors.watermark.schemes.base import (
     Vocabulary,
     check_vocabulary,
     number,
-    secret,
 )
 from llm_audit.stats.laws import Urn
 
@@ -38,7 +38,7 @@ class Unigram(KeyedScheme):
     title: ClassVar[str] = "Unigram"
     source: ClassVar[str] = "XuandongZhao/GPTWatermark b96cdb4 (MIT); arXiv 2306.17439"
 
-    key: secret(2**63 - 1)
+    key: Key63
     vocab_size: Vocabulary
     fraction: Share = 0.5
     delta: float = Field(2.0, gt=0)

@@ -17,6 +17,7 @@ from llm_audit.detectors.watermark.prf import philox
 from llm_audit.detectors.watermark.schemes.base import (
     Floats,
     Ints,
+    Key64,
     KeyedScheme,
     Observations,
     Share,
@@ -28,7 +29,6 @@ from llm_audit.detectors.watermark.schemes.base import (
     exponential_scores,
     gumbel_choice,
     number,
-    secret,
     windows,
 )
 from llm_audit.stats.laws import Bernoulli, Exponential, Law, WeightedExponential
@@ -41,7 +41,7 @@ class _Philox(KeyedScheme):
 
     source: ClassVar[str] = "vLLM, vllm/v1/watermarking, philox4x32-10-v1 (Apache-2.0)"
 
-    key: secret(2**64 - 1)
+    key: Key64
     context_width: Width = 4
     vocab_size: int | None = Field(None, ge=2)
 
