@@ -29,10 +29,12 @@ def simple(costs: Floats, block: int) -> Floats:
     places = np.arange(n)
     diagonals = costs[np.arange(m)[:, None], (places + np.arange(m)[:, None]) % n]
     if block == m:
-        return diagonals.sum(axis=0)[None]
+        whole: Floats = diagonals.sum(axis=0)[None]
+        return whole
     sums = np.concatenate([np.zeros((1, n)), diagonals.cumsum(axis=0)])
     along = sums[block:] - sums[:-block]
-    return along[np.arange(m - block + 1)[:, None], (places - np.arange(m - block + 1)[:, None]) % n]
+    aligned: Floats = along[np.arange(m - block + 1)[:, None], (places - np.arange(m - block + 1)[:, None]) % n]
+    return aligned
 
 
 def edit(costs: Floats, block: int, gap: float) -> Floats:

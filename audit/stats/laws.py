@@ -63,7 +63,13 @@ class Law(ABC):
             (n, J).
         """
         mgf = np.array([self.log_mgf(tilt) for tilt in self.tilts])
-        return np.asarray(scores, dtype=np.float64)[:, None] * np.array(self.tilts) - mgf
+        log_e: Floats = np.asarray(scores, dtype=np.float64)[:, None] * np.array(self.tilts) - mgf
+        return log_e
+
+
+def _whole(total: float) -> int:
+    """The least whole number that is at least `total`, but for the rounding of sums."""
+    return max(0, math.ceil(total - 1e-6))
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Bernoulli(Law):
 
     def log_tail(self, total: float, n: int) -> float:
         """Binomial."""
-        return count_tail.binomial(round(total), n, self.share)
+        return count_tail.binomial(_whole(total), n, self.share)
 
     def log_mgf(self, tilt: float) -> float:
         """log(1 - p + p e^tilt)."""
@@ -181,8 +187,8 @@ class Lattice(Law):
         return float(self.pmf @ np.arange(len(self.pmf))) * self.step
 
     def log_tail(self, total: float, n: int) -> float:
-        """By a tilted transform; `total` is a whole number of steps but for rounding."""
-        return lattice_tail.log_tail([(self.pmf, n)], round(total / self.step))
+        """By a tilted transform."""
+        return lattice_tail.log_tail([(self.pmf, n)], _whole(total / self.step))
 
     def log_mgf(self, tilt: float) -> float:
         """Summed over the points."""
@@ -294,7 +300,7 @@ class Urn(Law):
 
     def log_tail(self, total: float, n: int) -> float:
         """Hypergeometric."""
-        return count_tail.hypergeometric(round(total), n, self.size, self.marked)
+        return count_tail.hypergeometric(_whole(total), n, self.size, self.marked)
 
     def log_mgf(self, tilt: float) -> float:
         """Of one draw; an upper bound per draw of several (Hoeffding 1963)."""
@@ -324,4 +330,5 @@ class Urn(Law):
         before = np.arange(len(s))
         share = np.clip((self.marked - (np.cumsum(s) - s)) / (self.size - before), 0.0, 1.0)
         tilts = np.array(self.tilts)
-        return s[:, None] * tilts - np.log1p(share[:, None] * np.expm1(tilts))
+        log_e: Floats = s[:, None] * tilts - np.log1p(share[:, None] * np.expm1(tilts))
+        return log_e

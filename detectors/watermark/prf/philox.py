@@ -55,9 +55,7 @@ def words(key: int, contexts: ArrayLike, tokens: ArrayLike) -> Words:
     n, width = context.shape
     state = tuple(np.full(n, word, np.uint64) for word in (_CONTEXT_DOMAIN, width, 0, 0))
     for offset in range(0, width, 4):
-        block = [
-            context[:, offset + i] if offset + i < width else np.full(n, 0xFFFFFFFF - i, np.uint64) for i in range(4)
-        ]
+        block = [context[:, offset + i] if offset + i < width else np.full(n, 0xFFFFFFFF - i, np.uint64) for i in range(4)]
         s0, s1, s2, s3 = (word ^ part for word, part in zip(state, block, strict=True))
         state = philox4x32((s0, s1, s2, s3), (np.full(n, low ^ np.uint64(offset)), np.full(n, high)))
     s0, s1, s2, s3 = (word[:, None] for word in state)

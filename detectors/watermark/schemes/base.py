@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+from typing import Annotated, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,9 @@ from llm_audit.stats.laws import Law
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+Bits = Callable[[int], int]
+"""bits(b) gives b random bits."""
 
 Width = Annotated[int, Field(ge=1, le=64)]
 Vocabulary = Annotated[int, Field(ge=2, le=2**31 - 1)]
@@ -153,14 +156,19 @@ class KeyedScheme(BaseModel):
     source: ClassVar[str]
 
     @classmethod
-    def draw_keys(cls, bits: Callable[[int], int], **parameters: Any) -> dict[str, Any]:
+    def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
         """The secret fields of a new key.
 
         Args:
-            bits: bits(b) gives b random bits, from the system's source.
-            parameters: of the scheme, public.
+            bits: bits(b) gives b random bits.
+            like: the key whose shape (number of layers, a second key) the new one has.
         """
         return {"key": str(bits(64))}
+
+    def rekeyed(self, bits: Bits) -> Self:
+        """The same scheme and parameters with a fresh key."""
+        public = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate(public | self.draw_keys(bits, self))
 
 
 def number(key: SecretStr) -> int:
@@ -183,7 +191,7 @@ def check_vocabulary(text: TokenisedText, size: int) -> None:
     for ids in (text.ids, text.prompt if text.prompt is not None else text.ids[:0]):
         if len(ids) and int(ids.max()) >= size:
             raise AuditError(
-                f"token id {int(ids.max())} lies outside the key's vocabulary of {size}: use the tokenizer that the key was made for"
+                f"token id {int(ids.max())} lies outside the key's vocabulary of {size}: use the tokenizer of the marked model"
             )
 
 

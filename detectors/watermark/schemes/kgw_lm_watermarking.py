@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from llm_audit.detectors.watermark.prf import mersenne
-from llm_audit.detectors.watermark.schemes.base import Ints, Key63, Width, number
+from llm_audit.detectors.watermark.schemes.base import Bits, Ints, Key63, Width, number
 from llm_audit.detectors.watermark.schemes.green_list import (
     TABLE_SIZE,
     GreenList,
@@ -51,7 +51,8 @@ def _noncommutative(runs: Ints, key: int) -> Ints:
 
 def _pairs(runs: Ints, key: int) -> Ints:
     hashed = _hashed(key * runs)
-    return np.min([hashed[:, i] * hashed[:, j] for i, j in combinations(range(runs.shape[1]), 2)], axis=0)
+    least: Ints = np.min([hashed[:, i] * hashed[:, j] for i, j in combinations(range(runs.shape[1]), 2)], axis=0)
+    return least
 
 
 def _position(runs: Ints, key: int) -> Ints:
@@ -107,7 +108,7 @@ class LmWatermarking(GreenList):
     select_green_tokens: bool = True
 
     @classmethod
-    def draw_keys(cls, bits: Callable[[int], int], **parameters: Any) -> dict[str, Any]:
+    def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
         """An odd number: an even factor would waste the low bits that torch keeps."""
         return {"key": str(bits(40) | 1)}
 

@@ -8,15 +8,14 @@ GPU carries the lists of that GPU's generator, which this scheme does not know.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from llm_audit.detectors.watermark.schemes.base import Any, Callable, Ints, Key63, TokenisedText, Width, number
+from llm_audit.detectors.watermark.schemes.base import Bits, Ints, Key63, Observations, TokenisedText, Width, number
 from llm_audit.detectors.watermark.schemes.green_list import (
     TABLE_SIZE,
     GreenList,
-    Observations,
     Window,
     Words,
     hash_table,
@@ -37,7 +36,7 @@ class TransformersKgw(GreenList):
     context_width: Width = 1
 
     @classmethod
-    def draw_keys(cls, bits: Callable[[int], int], **parameters: Any) -> dict[str, Any]:
+    def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
         """An odd number: an even factor would waste the low bits that torch keeps."""
         return {"key": str(bits(40) | 1)}
 
@@ -52,7 +51,7 @@ class TransformersKgw(GreenList):
         return self.context_width
 
     def observe(self, text: TokenisedText) -> Observations:
-        """Green or not. As the peer's detector, lefthash starts behind context_width tokens: the ones before were not marked."""
+        """Green or not; as in transformers, lefthash starts behind context_width tokens, for earlier ones were not marked."""
         found = super().observe(text)
         known = 0 if text.prompt is None else len(text.prompt)
         return found.taken(found.positions + known >= self.context_width - (self.seeding_scheme == "selfhash"))

@@ -9,15 +9,14 @@ at a uniform u per key. A text is tested by lining it up with the keys, so that 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
-    Any,
-    Callable,
+    Bits,
     Floats,
     Ints,
     Key63,
@@ -44,7 +43,7 @@ class KeySequence(KeyedScheme):
     length: int = Field(256, ge=1, le=65536)
 
     @classmethod
-    def draw_keys(cls, bits: Callable[[int], int], **parameters: Any) -> dict[str, Any]:
+    def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
         """A seed of 32 bits: torch keeps no more."""
         return {"key": str(bits(32))}
 

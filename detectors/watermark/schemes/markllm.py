@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field, SecretStr
 
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
-    Any,
-    Callable,
+    Bits,
     Floats,
     Ints,
     Key63,
@@ -66,7 +65,7 @@ class MarkLlmKgw(GreenList):
         return Window(self.prefix_length, False)
 
     def seeds(self, runs: Ints) -> Words:
-        """f of the product or sum of the ids modulo V, of the first id, or the least f of all."""
+        """F of the product or sum of the ids modulo V, of the first id, or the least f of all."""
         key, size = number(self.key), self.vocab_size
         table = _permutation(key, size)
         if self.f_scheme == "time":
@@ -79,7 +78,7 @@ class MarkLlmKgw(GreenList):
 
 
 class MarkLlmExp(KeyedScheme):
-    """Gumbel with torch.rand(V) seeded by key * (product of the last ids modulo V): blind to their order; any id 0 gives seed 0."""
+    """Gumbel with torch.rand(V) seeded by key * (product of the last ids modulo V): blind to order; any id 0 gives seed 0."""
 
     scheme: ClassVar[str] = "markllm-exp"
     title: ClassVar[str] = "MarkLLM, EXP"
@@ -178,7 +177,7 @@ class MarkLlmDip(KeyedScheme):
     alpha: float = Field(0.45, ge=0, le=0.5)
 
     @classmethod
-    def draw_keys(cls, bits: Callable[[int], int], **parameters: Any) -> dict[str, Any]:
+    def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
         """A kilobit."""
         return {"key": bits(1024).to_bytes(128, "big").hex()}
 
@@ -195,13 +194,13 @@ class MarkLlmDip(KeyedScheme):
         return np.array([int.from_bytes(digest, "big") % (2**32 - 1) for digest in digests], dtype=np.uint64)
 
     def observe(self, text: TokenisedText) -> Observations:
-        """Green or not, for each token whose context is known."""
+        """Green or not, for each token whose context is known; a context that has occurred was not marked and counts once."""
         check_vocabulary(text, self.vocab_size)
         ids, known = with_prompt(text, self.prefix_length)
         runs = windows(ids, self.prefix_length + 1)
         seeds, first = self.seeds(runs[:, :-1]), self.first_green
         green = ~mersenne.among_first(seeds, runs[:, -1], self.vocab_size, first)
-        inputs = np.stack([seeds.astype(np.int64), runs[:, -1]], axis=1)
+        inputs = seeds.astype(np.int64)[:, None]
         positions = np.arange(len(runs)) + self.prefix_length - known
         law = Bernoulli((self.vocab_size - first) / self.vocab_size)
         return Observations(positions, inputs, green.astype(np.float64), law, len(text.ids))

@@ -7,15 +7,14 @@ coin per context says which of them marks it, and the holder can toss it again.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field
 
 from llm_audit.detectors.watermark.prf.murmur import Words, murmur3
 from llm_audit.detectors.watermark.schemes.base import (
-    Any,
-    Callable,
+    Bits,
     Floats,
     Ints,
     Key64,
@@ -59,9 +58,10 @@ class SglangGumbel(KeyedScheme):
     vocab_size: int | None = Field(None, ge=2)
 
     @classmethod
-    def draw_keys(cls, bits: Callable[[int], int], **parameters: Any) -> dict[str, Any]:
-        """One key; a second one is the deployment's choice."""
-        return {"key": str(bits(64))}
+    def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
+        """One key, or two where `like` has two."""
+        two = like is not None and like.key_b is not None
+        return {"key": str(bits(64)), "key_b": str(bits(64)) if two else None}
 
     def observe(self, text: TokenisedText) -> Observations:
         """One score for each of the first 4,096 distinct contexts; without the prompt, the first tokens have none."""
@@ -79,9 +79,7 @@ class SglangGumbel(KeyedScheme):
         positions, contexts = positions[kept], contexts[kept]
         hashes = hash_contexts(contexts)
         u = self.uniforms(hashes, text.ids[positions][:, None])[:, 0]
-        return Observations(
-            positions, contexts, exponential_scores(u), Exponential(), len(text.ids), int(observed) - len(kept)
-        )
+        return Observations(positions, contexts, exponential_scores(u), Exponential(), len(text.ids), int(observed) - len(kept))
 
     def uniforms(self, hashes: Words, tokens: Ints) -> Floats:
         """U of each context with each of its candidates, under the key that marks the context: (n, c)."""

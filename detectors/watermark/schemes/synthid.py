@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,7 @@ from pydantic import Field
 
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
-    Any,
-    Callable,
+    Bits,
     Floats,
     Ints,
     Key63,
@@ -53,9 +52,10 @@ class _SynthId(KeyedScheme):
     vocab_size: int | None = Field(None, ge=2)
 
     @classmethod
-    def draw_keys(cls, bits: Callable[[int], int], **parameters: Any) -> dict[str, Any]:
-        """Thirty layers, as in the paper."""
-        return {"keys": [str(bits(62)) for _ in range(DEFAULT_DEPTH)]}
+    def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
+        """Thirty layers, as in the paper, or as many as `like` has."""
+        depth = DEFAULT_DEPTH if like is None else len(like.keys)
+        return {"keys": [str(bits(62)) for _ in range(depth)]}
 
     @property
     @abstractmethod
@@ -83,7 +83,7 @@ class _SynthId(KeyedScheme):
         first = first_rows(runs[:, :-1])
         positions = first + (0 if text.from_start else before)
         law = WeightedBits(len(self.keys), self.share)
-        scores = self.bits(runs[first]) @ law.weights * law.step
+        scores: Floats = (self.bits(runs[first]) @ law.weights) * np.float64(law.step)
         return Observations(positions, self.seen(runs[first]), scores, law, len(text.ids), len(runs) - len(first))
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
@@ -116,7 +116,8 @@ class _SynthId(KeyedScheme):
                 lost, won = less ** (leaves - 1), (1 - less**leaves) / ones if ones > 0 else 0.0
                 p = p * np.where(g == 1, won, lost)
         with np.errstate(divide="ignore"):
-            return np.log(p)
+            marked: Floats = np.log(p)
+        return marked
 
     def context_mask(self, ids: Ints) -> NDArray[np.bool_]:
         """The reference's mask: which windows' contexts are not among the last context_history_size different ones.
@@ -133,7 +134,7 @@ class _SynthId(KeyedScheme):
 
 
 def _absorbed(state: Ints, columns: Ints) -> Ints:
-    """h <- (h + x) multiplier + 1 over the columns, wrapped to 64 bits."""
+    """H <- (h + x) multiplier + 1 over the columns, wrapped to 64 bits."""
     with np.errstate(over="ignore"):
         for column in columns.T:
             state = (state + column) * _MULTIPLIER + np.int64(1)

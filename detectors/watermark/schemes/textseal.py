@@ -1,18 +1,18 @@
 """TextSeal's Gumbel mark (Meta): a 64-bit hash of the last tokens, reduced to 8,191 values.
 
-h = (sum_i P_i x_{t-i} + 100000007 x_t + 500001713 key) * 15485863 * 40499 in 64-bit arithmetic, h ^= h >> 13, u = (h mod 8191) / 8191.
-With so few values -log(1 - u) is not exponential (mean .99934, at most 9.01); the law used here counts the 8,191 values.
+h = (sum_i P_i x_i + 100000007 x_t + 500001713 key) * 15485863 * 40499 in 64-bit arithmetic, the x_i being the tokens before;
+h ^= h >> 13; u = (h mod 8191) / 8191. With so few values -log(1 - u) is not exponential (mean .99934, at most 9.01); the law
+used here counts the 8,191 values.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from llm_audit.detectors.watermark.schemes.base import (
-    Annotated,
     Floats,
     Ints,
     Key63,

@@ -149,4 +149,5 @@ class VllmRedGreen(_Philox):
         """The logits with delta added where green."""
         context = np.concatenate([np.full(self.context_width, PADDING), step.output])[None, -self.context_width :]
         u = self.uniforms(number(self.key), context, np.arange(len(step.logits))[None])[0]
-        return step.logits + self.delta * (u < self.gamma)
+        marked: Floats = step.logits + self.delta * (u < self.gamma)
+        return marked
