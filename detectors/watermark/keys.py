@@ -180,9 +180,8 @@ def _explained(error: ValidationError) -> str:
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
         field = str(fault["loc"][0]) if fault["loc"] else "the file"
         if fault["type"] == "extra_forbidden":
-            sentences.append(
-                f"it has no field {field}" if field.isidentifier() and len(field) <= 40 else "it has a strange field"
-            )
+            plain = field.isidentifier() and len(field) <= 40
+            sentences.append(f"the scheme has no field {field}" if plain else "it has a field that the scheme does not have")
         elif fault["type"] == "string_type":
             sentences.append(f"{field} must be a string in quotes")
         elif fault["type"] == "missing":

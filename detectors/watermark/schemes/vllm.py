@@ -142,8 +142,12 @@ class VllmRedGreen(_Philox):
     @property
     def share(self) -> float:
         """Of the 2^24 values of u, those below gamma."""
-        drawn = np.arange(2**24, dtype=np.uint64) << np.uint64(8)
-        return float((philox.uniform(drawn) < self.gamma).mean())
+        low, high = 0, 2**24
+        while low < high:  # u ascends with the word
+            middle = (low + high) // 2
+            below = bool(philox.uniform(np.array([middle << 8], dtype=np.uint64))[0] < self.gamma)
+            low, high = (middle + 1, high) if below else (low, middle)
+        return low / 2**24
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """The logits with delta added where green."""
