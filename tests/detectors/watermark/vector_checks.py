@@ -113,8 +113,8 @@ def kgw_lm_watermarking(data: Case) -> None:
         best, peer = peers.win_max(first, gamma), case["winmax"]
         assert max(best.values()) == near(peer["z"], rel=1e-6)  # the peer computes in float32
         assert best[peer["size"]] == near(max(best.values()))
-        deviation = math.sqrt(peer["size"] * gamma * (1 - gamma))
-        assert peer["green_reported"] == int(peer["z"] * deviation + gamma * peer["size"])
+        deviation, mean = np.float32(math.sqrt(peer["size"] * gamma * (1 - gamma))), np.float32(gamma * peer["size"])
+        assert peer["green_reported"] == int(np.float32(peer["z"]) * deviation + mean)  # cut off, not rounded
 
 
 def unigram(data: Case) -> None:
