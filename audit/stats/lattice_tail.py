@@ -16,8 +16,8 @@ from scipy.special import logsumexp
 
 Floats = NDArray[np.float64]
 
-WIDTH = 24
-"""Standard deviations of the tilted sum on which the transform stands; what lies outside is below e^-280 of the whole."""
+WIDTH = 12
+"""Standard deviations on either side of the tilted mean on which the transform stands: outside lies about e^-72 of the whole."""
 
 
 def log_tail(laws: Sequence[tuple[ArrayLike, int]], observed: int) -> float:

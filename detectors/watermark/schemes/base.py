@@ -163,7 +163,7 @@ class KeyedScheme(BaseModel):
             bits: bits(b) gives b random bits.
             like: the key whose shape (number of layers, a second key) the new one has.
         """
-        return {"key": str(bits(64))}
+        return {"key": str(bits(63))}
 
     def rekeyed(self, bits: Bits) -> Self:
         """The same scheme and parameters with a fresh key."""

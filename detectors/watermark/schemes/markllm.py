@@ -59,6 +59,11 @@ class MarkLlmKgw(GreenList):
     prefix_length: Width = 1
     f_scheme: Literal["time", "additive", "skip", "min"] = "time"
 
+    @classmethod
+    def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
+        """An odd number of 31 bits: MarkLLM multiplies it by others within 64."""
+        return {"key": str(bits(31) | 1)}
+
     @property
     def window(self) -> Window:
         """prefix_length tokens before the candidate."""
@@ -87,6 +92,11 @@ class MarkLlmExp(KeyedScheme):
     key: Key63
     vocab_size: Vocabulary
     prefix_length: Width = 4
+
+    @classmethod
+    def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
+        """An odd number of 31 bits: MarkLLM multiplies it by others within 64."""
+        return {"key": str(bits(31) | 1)}
 
     def seeds(self, runs: Ints) -> Words:
         """The seed of each context."""
@@ -127,6 +137,11 @@ class MarkLlmExpGumbel(KeyedScheme):
     vocab_size: Vocabulary
     prefix_length: Width = 2
     eps: float = Field(1e-20, gt=0, lt=1)
+
+    @classmethod
+    def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
+        """A seed of 32 bits: torch keeps no more."""
+        return {"key": str(bits(32))}
 
     def uniforms(self, rows: Ints, tokens: Ints) -> Floats:
         """U of each row and token."""

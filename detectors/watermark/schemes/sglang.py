@@ -61,7 +61,7 @@ class SglangGumbel(KeyedScheme):
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
         """One key, or two where `like` has two."""
         two = like is not None and like.key_b is not None
-        return {"key": str(bits(64)), "key_b": str(bits(64)) if two else None}
+        return {"key": str(bits(63)), "key_b": str(bits(63)) if two else None}
 
     def observe(self, text: TokenisedText) -> Observations:
         """One score for each of the first 4,096 distinct contexts; without the prompt, the first tokens have none."""
