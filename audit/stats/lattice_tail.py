@@ -16,8 +16,11 @@ from scipy.special import logsumexp
 
 Floats = NDArray[np.float64]
 
+LARGEST_TABLE = 1 << 21
+"""Values of a sum whose tails are computed all at once."""
+
 WIDTH = 12
-"""Standard deviations on either side of the tilted mean on which the transform stands: outside lies about e^-72 of the whole."""
+"""Standard deviations on either side of the tilted mean on which the transform stands; outside lies about e^-72."""
 
 
 def log_tail(laws: Sequence[tuple[ArrayLike, int]], observed: int) -> float:
@@ -51,6 +54,31 @@ def log_tail(laws: Sequence[tuple[ArrayLike, int]], observed: int) -> float:
     log_scale = sum(count * log_mass for (_, log_mass), count in tilted)
     with np.errstate(divide="ignore"):
         return min(0.0, float(logsumexp(np.log(law[places % length]) - theta * places)) + log_scale)
+
+
+def log_tails(pmf: ArrayLike, n: int, observed: Sequence[int]) -> Floats:
+    """Log P(S >= x) of several x, S the sum of n independent numbers of one law.
+
+    One transform gives all tails to an absolute 1e-14; those below 1e-6, and all where the sum has too many values, are
+    computed one by one.
+
+    Args:
+        pmf: probabilities of 0, 1, 2, ..
+        n: how many numbers.
+        observed: the x.
+    """
+    law = _checked(pmf)
+    largest = (len(law) - 1) * n
+    if len(observed) < 8 or largest > LARGEST_TABLE:
+        return np.array([log_tail([(law, n)], x) for x in observed])
+    length = 1 << math.ceil(math.log2(largest + 1))
+    whole = np.fft.irfft(np.fft.rfft(law, length) ** n, length)[: largest + 1]
+    tails = np.append(np.maximum(whole, 0.0)[::-1].cumsum()[::-1], 0.0)
+    found = tails[np.clip(observed, 0, largest + 1)]
+    exact = [
+        log_tail([(law, n)], x) if tail < 1e-6 else math.log(min(tail, 1.0)) for x, tail in zip(observed, found, strict=True)
+    ]
+    return np.array(exact)
 
 
 def _tilt(parts: Sequence[tuple[Floats, int]], observed: int) -> float:

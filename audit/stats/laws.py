@@ -36,6 +36,10 @@ class Law(ABC):
     def log_tail(self, total: float, n: int) -> float:
         """Log P(the sum of n scores is at least `total`), exact."""
 
+    def log_tails(self, totals: ArrayLike, n: int) -> Floats:
+        """`log_tail` of several sums of n scores."""
+        return np.array([self.log_tail(float(total), n) for total in np.asarray(totals, dtype=np.float64)])
+
     @abstractmethod
     def log_mgf(self, tilt: float) -> float:
         """Log E exp(tilt * score)."""
@@ -190,6 +194,11 @@ class Lattice(Law):
         """By a tilted transform."""
         return lattice_tail.log_tail([(self.pmf, n)], _whole(total / self.step))
 
+    def log_tails(self, totals: ArrayLike, n: int) -> Floats:
+        """By one transform for all but the small ones."""
+        places = [_whole(total / self.step) for total in np.asarray(totals, dtype=np.float64)]
+        return lattice_tail.log_tails(self.pmf, n, places)
+
     def log_mgf(self, tilt: float) -> float:
         """Summed over the points."""
         return float(np.log(self.pmf @ np.exp(tilt * self.step * np.arange(len(self.pmf)))))
@@ -253,7 +262,7 @@ def _bits_pmf(depth: int, share: float) -> Floats:
 
 @dataclass(frozen=True)
 class CoarseExponential(Lattice):
-    """-log(1 - j / values) of a uniform j in 0 .. values - 1, rounded down to multiples of 1 / 1024.
+    """-log(1 - j / values) of a uniform j in 0 .. values - 1, rounded down to multiples of 1 / 256.
 
     For generators with few values: their law is not exponential. The score tested is the rounded one, whose law is exact.
     """
@@ -268,8 +277,8 @@ class CoarseExponential(Lattice):
 
     @property
     def step(self) -> float:
-        """1 / 1024."""
-        return 2.0**-10
+        """1 / 256."""
+        return 2.0**-8
 
     def score(self, j: ArrayLike) -> Floats:
         """The score of each j."""

@@ -73,7 +73,10 @@ def scan(scores: ArrayLike, law: Law, generator: np.random.Generator, draws: int
     windows = cover(len(s), least)
     sums = _sums(s[None], windows)[0]
     lengths = windows[:, 1] - windows[:, 0]
-    log_p = np.array([law.log_tail(float(total), int(n)) for total, n in zip(sums, lengths, strict=True)])
+    log_p = np.empty(len(windows))
+    for length in np.unique(lengths):
+        of_length = lengths == length
+        log_p[of_length] = law.log_tails(sums[of_length], int(length))
     statistic = float(_best(sums[None], lengths, law)[0])
     portion = max(1, CELLS // len(s))
     null = np.concatenate(

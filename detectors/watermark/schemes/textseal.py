@@ -34,7 +34,7 @@ _PRIMES = (10000019, 10000247, 10000439, 10000643, 10000747, 10000867, 10000993,
 
 
 class TextSeal(KeyedScheme):
-    """x = argmax log(u_v) / p_v; a token scores -log(1 - u), rounded down to 1 / 1024."""
+    """x = argmax log(u_v) / p_v; a token scores -log(1 - u), rounded down to multiples of 1 / 256."""
 
     scheme: ClassVar[str] = "textseal"
     title: ClassVar[str] = "TextSeal, Gumbel"

@@ -30,9 +30,7 @@ def by_ngram(ids: Sequence[int], positions: Sequence[int], flags: Sequence[int],
 def win_max(flags: Sequence[int], gamma: float) -> dict[int, float]:
     """The largest z of the runs of each length shorter than the whole."""
     sums = np.concatenate([[0], np.cumsum(flags)])
-    return {
-        size: z_score(float((sums[size:] - sums[:-size]).max()), size, gamma) for size in range(1, len(flags))
-    }
+    return {size: z_score(float((sums[size:] - sums[:-size]).max()), size, gamma) for size in range(1, len(flags))}
 
 
 def normal_p(z: float) -> float:

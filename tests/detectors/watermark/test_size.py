@@ -7,7 +7,7 @@ for each number of distinct inputs.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ VARIANTS: dict[str, KeyedScheme] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def critical(law: Law, n: int, alpha: float) -> float:
     """The least sum of n scores whose p-value is at most alpha."""
     step = law.step if isinstance(law, Lattice) else 1.0 if not _continuous(law) else 2.0**-20
@@ -97,7 +97,7 @@ def test_size_over_ten_thousand_keys_on_three_texts(variant: str) -> None:
 
 
 def test_distinct_by_ngram_is_not_enough() -> None:
-    """transformers' lefthash hashes one token whatever its width: its detector's (width + 1)-grams repeat the same input."""
+    """The lefthash of transformers sees one token whatever its width; its detector's (width + 1)-grams repeat that input."""
     scheme, text = VARIANTS["lefthash of width 3"], [TokenisedText.of(ids("licence"))]
     ours, peers = (rejections(scheme, text, 1000, by_ngram=width)[0] for width in (0, 4))
     assert ours[1] <= 20 and peers[1] > 20, (ours, peers)
@@ -105,7 +105,9 @@ def test_distinct_by_ngram_is_not_enough() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("variant", "width"), [("lefthash of width 3", 4), ("selfhash", 4), ("lm minhash", 5), ("lm selfhash", 4)])
+@pytest.mark.parametrize(
+    ("variant", "width"), [("lefthash of width 3", 4), ("selfhash", 4), ("lm minhash", 5), ("lm selfhash", 4)]
+)
 def test_distinct_by_ngram_exceeds_its_level(variant: str, width: int) -> None:
     texts = [TokenisedText.of(ids(name)) for name in NAMES]
     peers = rejections(VARIANTS[variant], texts, 10_000, by_ngram=width)

@@ -15,9 +15,9 @@ from llm_audit.detectors.watermark.counts import distinct
 from llm_audit.detectors.watermark.prf import mersenne, philox
 from llm_audit.detectors.watermark.prf.murmur import murmur3
 from llm_audit.detectors.watermark.schemes.base import Step, TokenisedText, windows
+from llm_audit.detectors.watermark.schemes.green_list import hash_table
 from llm_audit.detectors.watermark.schemes.kgw_lm_watermarking import TABLE_SEED, LmWatermarking
 from llm_audit.detectors.watermark.schemes.kgw_transformers import TransformersKgw
-from llm_audit.detectors.watermark.schemes.green_list import hash_table
 from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, Its, KeySequence
 from llm_audit.detectors.watermark.schemes.markllm import MarkLlmDip, MarkLlmExp, MarkLlmExpGumbel, MarkLlmKgw
 from llm_audit.detectors.watermark.schemes.sglang import SglangGumbel, hash_contexts
