@@ -36,24 +36,29 @@ def log_tail(laws: Sequence[tuple[ArrayLike, int]], observed: int) -> float:
         return 0.0
     if observed > largest:
         return -math.inf
-    if observed == largest:
-        return sum(count * _log(float(pmf[-1])) for pmf, count in parts)
-    theta = _tilt(parts, observed)
-    tilted = [(_tilted(pmf, theta), count) for pmf, count in parts]
-    mean, variance = (sum(count * _moment(pmf, order) for (pmf, _), count in tilted) for order in (1, 2))
-    length = 1 << math.ceil(math.log2(max(WIDTH * 2 * math.sqrt(variance) + 64, 256)))
+    counts = np.array([count for _, count in parts], dtype=np.int64)
+    with np.errstate(divide="ignore"):
+        logs = np.log([np.pad(pmf, (0, max(len(p) for p, _ in parts) - len(pmf))) for pmf, _ in parts])
+        if observed == largest:
+            return sum(count * float(np.log(pmf[-1])) for pmf, count in parts)
+    places = np.arange(logs.shape[1], dtype=np.float64)
+    theta = _tilt(logs, counts, places, observed)
+    tilted, log_masses = _tilted(logs, places, theta)
+    means = tilted @ places
+    mean, variance = float(counts @ means), float(counts @ (tilted @ places**2 - means**2))
+    length = 1 << math.ceil(math.log2(max(WIDTH * 2 * math.sqrt(max(variance, 0.0)) + 64, 256)))
     if length > 2 * largest:
         length = 1 << math.ceil(math.log2(largest + 1))
     transform: NDArray[np.complex128] = np.ones(length // 2 + 1, np.complex128)
-    for (pmf, _), count in tilted:
-        transform = transform * np.fft.rfft(_wrapped(pmf, length)) ** count
-    law = np.maximum(np.fft.irfft(transform, length), 0.0)
+    for law, count in zip(tilted, counts.tolist(), strict=True):
+        transform = transform * np.fft.rfft(_wrapped(law, length)) ** count
+    whole = np.maximum(np.fft.irfft(transform, length), 0.0)
     # The transform knows places modulo its length: the tilted sum lies around its mean, within half a length.
-    first = math.floor(mean) - length // 2 if length <= largest else 0
-    places = np.arange(max(observed, first), min(first + length, largest + 1))
-    log_scale = sum(count * log_mass for (_, log_mass), count in tilted)
+    first = max(math.floor(mean) - length // 2, 0) if length <= largest else 0
+    reached = np.arange(max(observed, first), min(first + length, largest + 1))
     with np.errstate(divide="ignore"):
-        return min(0.0, float(logsumexp(np.log(law[places % length]) - theta * places)) + log_scale)
+        back = float(logsumexp(np.log(whole[reached % length]) - theta * reached))
+    return min(0.0, back + float(counts @ log_masses))
 
 
 def log_tails(pmf: ArrayLike, n: int, observed: Sequence[int]) -> Floats:
@@ -75,48 +80,36 @@ def log_tails(pmf: ArrayLike, n: int, observed: Sequence[int]) -> Floats:
     whole = np.fft.irfft(np.fft.rfft(law, length) ** n, length)[: largest + 1]
     tails = np.append(np.maximum(whole, 0.0)[::-1].cumsum()[::-1], 0.0)
     found = tails[np.clip(observed, 0, largest + 1)]
-    exact = [
-        log_tail([(law, n)], x) if tail < 1e-6 else math.log(min(tail, 1.0)) for x, tail in zip(observed, found, strict=True)
-    ]
-    return np.array(exact)
+    pairs = zip(observed, found, strict=True)
+    return np.array([math.log(min(tail, 1.0)) if tail >= 1e-6 else log_tail([(law, n)], x) for x, tail in pairs])
 
 
-def _tilt(parts: Sequence[tuple[Floats, int]], observed: int) -> float:
+def _tilt(logs: Floats, counts: NDArray[np.int64], places: Floats, observed: int) -> float:
     """The tilt under which the mean is `observed`; 0 where the mean is above it anyway."""
 
     def excess(theta: float) -> float:
-        return sum(count * _moment(_tilted(pmf, theta)[0], 1) for pmf, count in parts) - observed
+        return float(counts @ (_tilted(logs, places, theta)[0] @ places)) - observed
 
     if excess(0.0) >= 0:
         return 0.0
-    high = 1.0 / max(len(pmf) for pmf, _ in parts)
+    high = 1.0 / len(places)
     while excess(high) < 0 and high < 1e4:
         high *= 2
-    return high if excess(high) < 0 else float(brentq(excess, 0.0, high, xtol=1e-12, rtol=1e-10))
+    return high if excess(high) < 0 else float(brentq(excess, 0.0, high, xtol=1e-9, rtol=1e-6))
 
 
-def _tilted(pmf: Floats, theta: float) -> tuple[Floats, float]:
-    """The tilted probabilities, and the logarithm of what they were divided by."""
-    with np.errstate(divide="ignore"):
-        logs = np.log(pmf) + theta * np.arange(len(pmf))
-    log_mass = float(logsumexp(logs))
-    return np.exp(logs - log_mass), log_mass
-
-
-def _moment(pmf: Floats, order: int) -> float:
-    """Mean (order 1) or variance (order 2)."""
-    places = np.arange(len(pmf))
-    mean = float(pmf @ places)
-    return mean if order == 1 else float(pmf @ (places - mean) ** 2)
+def _tilted(logs: Floats, places: Floats, theta: float) -> tuple[Floats, Floats]:
+    """The tilted probabilities of each part, and the logarithms of what they were divided by."""
+    moved = logs + theta * places
+    peaks = moved.max(axis=1, keepdims=True)
+    weights = np.exp(moved - peaks)
+    masses = weights.sum(axis=1, keepdims=True)
+    return weights / masses, (peaks + np.log(masses))[:, 0]
 
 
 def _wrapped(pmf: Floats, length: int) -> Floats:
     padded: Floats = np.pad(pmf, (0, -len(pmf) % length)).reshape(-1, length).sum(axis=0)
     return padded
-
-
-def _log(value: float) -> float:
-    return math.log(value) if value > 0 else -math.inf
 
 
 def _checked(pmf: ArrayLike) -> Floats:

@@ -60,7 +60,8 @@ def closed_form(scheme: KeySequence, text: TokenisedText, block: int | None = No
     """The test without edits and without draws.
 
     EXP: a sum of k distinct cells is minus a Gamma(k, 1), so p <= n (m - k + 1) P(Gamma(k, 1) >= -phi). ITS: given the order
-    of the vocabulary, the distances are independent, and their sum's law is found exactly (`deviation_tail`).
+    of the vocabulary, the distances are independent, and their sum's law is found exactly (`deviation_tail`); fresh keys draw
+    the order anew, so that the two p-values of a text differ, though both are valid.
 
     Args:
         scheme: with its key.

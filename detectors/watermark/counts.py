@@ -166,8 +166,10 @@ def tokens_needed(law: Law, alpha: float, mean: float | None = None) -> int | No
         mean: of the scores of a marked text; without, the largest scores that there are, so that fewer can never decide.
 
     Returns:
-        None: not with a million (the mean is not above the null's).
+        None: not with 100,000, or never, because the mean is not above the null's.
     """
+    if mean is not None and mean <= law.mean:
+        return None
     if mean is None and law.least(1) == -math.inf:
         return 1
 
@@ -177,7 +179,7 @@ def tokens_needed(law: Law, alpha: float, mean: float | None = None) -> int | No
     high = 1
     while not decides(high):
         high *= 2
-        if high > 1 << 20:
+        if high > 100_000:
             return None
     low = high // 2
     while high - low > 1:

@@ -54,18 +54,26 @@ class Key:
         return f"Key({self.scheme.scheme}, id {self.id})"
 
 
-def read_key(path: Path) -> Key:
+def read_key(path: Path, expected: str | None = None) -> Key:
     """The key in a file.
 
+    Args:
+        path: of the file.
+        expected: the scheme that it must be of, if that is known.
+
     Raises:
-        AuditError: unreadable, malformed, or of a scheme that is not supported; the message holds nothing of the key.
+        AuditError: unreadable, malformed, or of a scheme that is not supported or not the expected one; the message holds
+            nothing of the key.
     """
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
         raise AuditError(f"cannot read the key file {path}: {error.strerror or 'input/output error'}") from None
-    return parse_key(content, f"the key file {path}")
+    key = parse_key(content, f"the key file {path}")
+    if expected is not None and key.scheme.scheme != expected:
+        raise AuditError(f"the key file {path} is of the scheme {key.scheme.scheme}, not {expected}: give the other key file")
+    return key
 
 
 def exposure(path: Path) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     windows,
     with_prompt,
 )
+from llm_audit.errors import AuditError
 from llm_audit.stats.laws import Bernoulli
 
 Words = NDArray[np.uint64]
@@ -63,6 +64,7 @@ class GreenList(KeyedScheme):
     vocab_size: Vocabulary
     gamma: Share = 0.25
     delta: float = Field(2.0, gt=0)
+    device: Literal["cpu", "cuda"] = "cpu"
 
     @property
     @abstractmethod
@@ -85,6 +87,7 @@ class GreenList(KeyedScheme):
 
     def observe(self, text: TokenisedText) -> Observations:
         """Green or not, for each token whose window is known."""
+        self.check_device()
         check_vocabulary(text, self.vocab_size)
         before = self.window.before
         ids, known = with_prompt(text, before)
@@ -132,12 +135,21 @@ class GreenList(KeyedScheme):
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """The logits with delta added where green; unchanged where the context is too short."""
+        self.check_device()
         past = step.context
         if len(past) < self.least_context:
             return step.logits
         marked = step.logits.copy()
         marked[self.green_ids(past, step.logits)] += self.delta
         return marked
+
+    def check_device(self) -> None:
+        """AuditError if the text was generated on a GPU, whose generator gives other lists."""
+        if self.device != "cpu":
+            raise AuditError(
+                f"the green lists that {self.title} drew on a GPU differ from the CPU's and cannot be drawn here: only text "
+                'generated with the watermark on the CPU can be tested ("device": "cpu")'
+            )
 
     @property
     def least_context(self) -> int:

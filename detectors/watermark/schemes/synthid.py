@@ -16,11 +16,11 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from functools import lru_cache
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
@@ -37,6 +37,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     number,
     windows,
 )
+from llm_audit.errors import AuditError
 from llm_audit.stats.laws import WeightedBits
 
 _MULTIPLIER = np.int64(6364136223846793005)
@@ -110,9 +111,9 @@ class _SynthId(KeyedScheme):
         for g in bits.T:
             ones = float(g @ p)
             if leaves == 2:
-                p = p * (1 + g - ones)
+                p = p * np.maximum(1 + g - ones, 0.0)  # ones may exceed 1 by rounding
             else:
-                less = 1 - ones
+                less = max(1 - ones, 0.0)
                 lost, won = less ** (leaves - 1), (1 - less**leaves) / ones if ones > 0 else 0.0
                 p = p * np.where(g == 1, won, lost)
         with np.errstate(divide="ignore"):
@@ -154,10 +155,31 @@ class SynthIdTransformers(_SynthId):
 
     sampling_table_seed: int = Field(0, ge=0)
     sampling_table_size: int = Field(2**16, ge=2, le=2**24)
+    device: Literal["cpu", "cuda"] = "cpu"
+    sampling_table: str | None = Field(None, pattern="^([0-9a-f]{2})+$", max_length=2**22)
+    """The bits themselves, eight a byte, the first one highest, in hexadecimal digits: of the GPU that marked the text."""
+
+    @model_validator(mode="after")
+    def _check_table(self) -> Self:
+        if self.sampling_table is not None and len(self.sampling_table) * 4 != -(-self.sampling_table_size // 8) * 8:
+            raise ValueError(f"a sampling_table of {self.sampling_table_size} bits has as many bits, rounded up to bytes")
+        return self
 
     @property
     def table(self) -> NDArray[np.int64]:
-        """(size,) the bits."""
+        """(size,) the bits.
+
+        Raises:
+            AuditError: of a GPU, and not given.
+        """
+        if self.sampling_table is not None:
+            packed = np.frombuffer(bytes.fromhex(self.sampling_table), dtype=np.uint8)
+            return np.unpackbits(packed)[: self.sampling_table_size].astype(np.int64)
+        if self.device != "cpu":
+            raise AuditError(
+                "the table that transformers draws on a GPU differs from the CPU's and cannot be drawn here: put its bits into "
+                'the key file as "sampling_table", dumped on a machine with such a device'
+            )
         return _table(self.sampling_table_seed, self.sampling_table_size)
 
     @property

@@ -95,9 +95,7 @@ def test_synthid_s_law_is_that_of_its_table_under_random_layer_keys() -> None:
     found = distinct(scheme.observe(TokenisedText.of(ids("comments"))))
     states, n = found.inputs[:, 0], len(found)
     table = scheme.table  # read at (state * multiplier + shift) modulo its size
-    sums = np.array(
-        [table[(states * 0x7F2D + shift) % 2**16].sum() for shift in range(0, 2**16, 8)]
-    )
+    sums = np.array([table[(states * 0x7F2D + shift) % 2**16].sum() for shift in range(0, 2**16, 8)])
     assert sums.mean() / n == pytest.approx(scheme.share, abs=1e-3)
     assert sums.var() / n == pytest.approx(0.25, rel=0.05)
 

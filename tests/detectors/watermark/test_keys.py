@@ -119,6 +119,13 @@ def test_a_key_is_never_overwritten_and_files_that_are_not_there_are_named(tmp_p
     assert exposure(tmp_path / "none.json") is None
 
 
+def test_a_key_of_another_scheme_is_named(tmp_path: Path) -> None:
+    write_key(tmp_path / "key.json", new_key("vllm-gumbel"))
+    assert read_key(tmp_path / "key.json", "vllm-gumbel").scheme.scheme == "vllm-gumbel"
+    with pytest.raises(AuditError, match="is of the scheme vllm-gumbel, not unigram"):
+        read_key(tmp_path / "key.json", "unigram")
+
+
 def test_the_mode_does_not_depend_on_the_mask(tmp_path: Path) -> None:
     mask = os.umask(0)
     try:

@@ -14,8 +14,9 @@ from llm_audit.detectors.watermark.schemes.base import KeyedScheme, Scheme, Step
 from llm_audit.detectors.watermark.schemes.green_list import GreenList
 from llm_audit.detectors.watermark.schemes.kgw_transformers import TransformersKgw
 from llm_audit.detectors.watermark.schemes.kuditipudi import KeySequence
-from llm_audit.detectors.watermark.schemes.synthid import SynthIdReference
+from llm_audit.detectors.watermark.schemes.synthid import SynthIdReference, SynthIdTransformers
 from llm_audit.detectors.watermark.schemes.vllm import VllmGumbel
+from llm_audit.errors import AuditError
 from tests.detectors.watermark.texts import flat, generate
 
 V, LENGTH = 211, 120
@@ -118,3 +119,19 @@ def test_selfhash_without_a_green_candidate_is_no_crash() -> None:
     logits = np.random.default_rng(1).normal(size=V)
     marked = [scheme.embed(Step(logits, np.arange(k, k + 5), PROMPT), np.random.default_rng(0)) for k in range(40)]
     assert any(np.array_equal(one, logits) for one in marked)
+
+
+def test_what_a_gpu_marked_says_what_is_missing() -> None:
+    text = TokenisedText.of(np.arange(60) % 50)
+    green = TransformersKgw(key="15485863", vocab_size=V, device="cuda")
+    with pytest.raises(AuditError, match="only text generated with the watermark on the CPU"):
+        green.observe(text)
+    keys = [str(i) for i in range(1, 9)]
+    with pytest.raises(AuditError, match="sampling_table"):
+        SynthIdTransformers(keys=keys, device="cuda").observe(text)
+    here = SynthIdTransformers(keys=keys)
+    dumped = np.packbits(here.table.astype(np.uint8)).tobytes().hex()
+    there = SynthIdTransformers(keys=keys, device="cuda", sampling_table=dumped)
+    assert np.array_equal(there.observe(text).scores, here.observe(text).scores)
+    with pytest.raises(ValueError, match="as many bits"):
+        SynthIdTransformers(keys=keys, sampling_table="00")
