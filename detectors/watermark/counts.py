@@ -33,7 +33,7 @@ class Counts:
     Attributes:
         tokens: of the text.
         scored: tokens with a known context.
-        distinct: of these, the first of each effective input; they alone are tested.
+        distinct: of these, the first of each effective input that depends on the key; they alone are tested.
         total: sum of their scores (green tokens, or Gumbel scores).
         law: of one score under the null.
     """
@@ -76,7 +76,7 @@ class WholeText:
 
 
 def distinct(found: Observations, seen: set[bytes] | None = None) -> Observations:
-    """The first score of each effective input.
+    """The first score of each effective input that depends on the key.
 
     Args:
         found: of one text.
@@ -84,6 +84,8 @@ def distinct(found: Observations, seen: set[bytes] | None = None) -> Observation
             marks a whole deployment, so errors of texts that share phrases would otherwise be shared, too.
     """
     kept = first_rows(found.inputs)
+    if found.keyless is not None:
+        kept = kept[~found.keyless[kept]]
     if seen is not None:
         rows = [np.ascontiguousarray(row).tobytes() for row in found.inputs[kept]]
         fresh = np.array([row not in seen for row in rows], dtype=np.bool_)

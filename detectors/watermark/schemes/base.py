@@ -78,6 +78,8 @@ class Observations:
         law: of one score under the null.
         tokens: of the text, scored or not.
         repeated: tokens not among the n because the generator does not mark a context twice.
+        keyless: (n,) where the input is the same under every key (id 0 in a hash that multiplies by ids), so that the null has
+            no randomness there; such tokens do not count. None: nowhere.
     """
 
     positions: Ints
@@ -86,13 +88,17 @@ class Observations:
     law: Law
     tokens: int
     repeated: int = 0
+    keyless: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def taken(self, kept: NDArray[np.bool_] | Ints) -> Observations:
         """Some of the scores."""
-        return replace(self, positions=self.positions[kept], inputs=self.inputs[kept], scores=self.scores[kept])
+        keyless = None if self.keyless is None else self.keyless[kept]
+        return replace(
+            self, positions=self.positions[kept], inputs=self.inputs[kept], scores=self.scores[kept], keyless=keyless
+        )
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,10 @@ class GreenList(KeyedScheme):
         return 40
 
     def observe(self, text: TokenisedText) -> Observations:
-        """Green or not, for each token whose window is known."""
+        """Green or not, for each token whose window is known.
+
+        Where the seed is that of a window of zeros, the list may be the same under every key (lefthash after id 0: seed 0).
+        """
         self.check_device()
         check_vocabulary(text, self.vocab_size)
         before = self.window.before
@@ -97,8 +100,9 @@ class GreenList(KeyedScheme):
         runs, positions = runs[kept], positions[kept]
         seeds = self.low_seeds(runs)
         inputs = np.stack([seeds.astype(np.int64), runs[:, -1]], axis=1)
-        green = self.greens(inputs)
-        return Observations(positions, inputs, green.astype(np.float64), Bernoulli(self.share), len(text.ids))
+        green = self.greens(inputs).astype(np.float64)
+        keyless = inputs[:, 0] == self.low_seeds(np.zeros((1, before + 1), np.int64))[0].astype(np.int64)
+        return Observations(positions, inputs, green, Bernoulli(self.share), len(text.ids), keyless=keyless)
 
     @property
     def share(self) -> float:

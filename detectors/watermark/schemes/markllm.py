@@ -111,7 +111,8 @@ class MarkLlmExp(KeyedScheme):
         u = mersenne.uniform(mersenne.word_at(seeds, runs[:, -1]))
         positions = np.arange(len(runs)) + self.prefix_length - known
         inputs = np.stack([seeds.astype(np.int64), runs[:, -1]], axis=1)
-        return Observations(positions, inputs, exponential_scores(u), Exponential(), len(text.ids))
+        scores = exponential_scores(u)
+        return Observations(positions, inputs, scores, Exponential(), len(text.ids), keyless=seeds == 0)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """A choice; the logits unchanged where the context is too short."""

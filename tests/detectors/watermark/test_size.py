@@ -96,6 +96,18 @@ def test_size_over_ten_thousand_keys_on_three_texts(variant: str) -> None:
     assert_size(counts, 10_000)
 
 
+def test_inputs_without_a_key_do_not_count() -> None:
+    """After id 0 the seed is 0 under every key: flags that no key draws would move the sum of all keys alike."""
+    text = np.where(np.arange(600) % 2, 0, np.random.default_rng(1).permutation(600) + 1)
+    for variant in ("lefthash", "lm simple", "lm skipgram", "markllm-exp"):
+        scheme = VARIANTS[variant]
+        assert isinstance(scheme, TokenScheme)
+        found = scheme.observe(TokenisedText.of(text))
+        assert found.keyless is not None and found.keyless.sum() > 290
+        assert len(distinct(found)) <= len(found) - found.keyless.sum()
+        assert_size(rejections(scheme, [TokenisedText.of(text)], 300), 300)
+
+
 def test_distinct_by_ngram_is_not_enough() -> None:
     """The lefthash of transformers sees one token whatever its width; its detector's (width + 1)-grams repeat that input."""
     scheme, text = VARIANTS["lefthash of width 3"], [TokenisedText.of(ids("licence"))]
