@@ -8,7 +8,8 @@ needs neither the key nor the text.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -22,8 +23,14 @@ from llm_audit.detectors.watermark.schemes.base import (
 from llm_audit.errors import AuditError
 from llm_audit.stats import eprocess, spans
 from llm_audit.stats.combination import average_e
-from llm_audit.stats.laws import Law
+from llm_audit.stats.lattice_laws import CoarseExponential, WeightedBits
+from llm_audit.stats.laws import Bernoulli, Exponential, Law, Urn, WeightedExponential
 from llm_audit.stats.sequential import Sequential, besag_clifford
+
+LAWS: dict[str, type[Law]] = {
+    law.kind: law for law in (Bernoulli, Exponential, WeightedExponential, WeightedBits, CoarseExponential, Urn)
+}
+"""Every null law of a scheme by the name that a stored result gives."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,24 @@ class WholeText:
     def log10_p(self) -> float:
         """Decimal logarithm of the p-value, which is printed where p is tiny."""
         return self.log_p / math.log(10)
+
+
+def described(law: Law) -> dict[str, str | float]:
+    """A law as a kind and a few numbers, for a stored result; `law_of` reads it."""
+    return {"kind": law.kind} | {field.name: getattr(law, field.name) for field in fields(law)}  # type: ignore[arg-type]
+
+
+def law_of(description: Mapping[str, str | float]) -> Law:
+    """The law that `described` wrote.
+
+    Raises:
+        AuditError: no such law, or other numbers than it has.
+    """
+    numbers = {name: value for name, value in description.items() if name != "kind"}
+    try:
+        return LAWS[str(description["kind"])](**numbers)
+    except (KeyError, TypeError):
+        raise AuditError("the stored result names no null law that this version knows: test the text again") from None
 
 
 def distinct(found: Observations, seen: set[bytes] | None = None) -> Observations:

@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import binomtest
 
 from llm_audit.stats.eprocess import mixture
-from llm_audit.stats.laws import Bernoulli, CoarseExponential, Exponential, Law, Urn, WeightedBits, WeightedExponential
+from llm_audit.stats.lattice_laws import CoarseExponential, WeightedBits
+from llm_audit.stats.laws import Bernoulli, Exponential, Law, Urn, WeightedExponential
 
 LAWS: list[Law] = [
     Bernoulli(0.25),

@@ -111,9 +111,7 @@ class GreenList(KeyedScheme):
 
     def low_seeds(self, runs: Ints) -> Words:
         """What torch keeps of the seed of each run of context and candidate, (n,), below 2^32."""
-        return self.seeds(runs[:, len(runs.T) - self.window.width :] if self.window.own else runs[:, :-1]) & np.uint64(
-            0xFFFFFFFF
-        )
+        return self.seeds(runs if self.window.own else runs[:, :-1]) & np.uint64(0xFFFFFFFF)
 
     def greens(self, inputs: Ints) -> NDArray[np.bool_]:
         """Whether each target is in the list of its seed; (n, 2) rows of both."""

@@ -145,11 +145,6 @@ class LmWatermarking(GreenList):
         with np.errstate(over="ignore"):
             return reduced_int64(IN_TENSORS[self.prf](runs, key))
 
-    @property
-    def share(self) -> float:
-        """Of green tokens, exactly; the legacy list takes the last int(V gamma) entries, as many."""
-        return super().share
-
     def greens(self, inputs: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """In the first int(V gamma) entries of the permutation, or the last ones in the legacy list."""
         if self.select_green_tokens:

@@ -112,13 +112,8 @@ def hash_contexts(contexts: Ints) -> Words:
     for length in np.unique(lengths):
         rows = lengths == length
         words = contexts[rows, contexts.shape[1] - length :].astype(np.uint64)
-        out[rows] = murmur3(list(words.T)) if length else murmur3_of_nothing()
+        out[rows] = murmur3(list(words.T)) if length else 0  # of the empty message
     return out
-
-
-def murmur3_of_nothing() -> np.uint64:
-    """The hash of the empty message, seed 0."""
-    return np.uint64(0)
 
 
 def _uniforms(key: int, hashes: Words, tokens: Ints) -> Floats:

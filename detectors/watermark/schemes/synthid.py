@@ -38,7 +38,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     windows,
 )
 from llm_audit.errors import AuditError
-from llm_audit.stats.laws import WeightedBits
+from llm_audit.stats.lattice_laws import WeightedBits
 
 _MULTIPLIER = np.int64(6364136223846793005)
 DEFAULT_DEPTH = 30

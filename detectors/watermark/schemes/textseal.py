@@ -27,7 +27,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     windows,
     with_prompt,
 )
-from llm_audit.stats.laws import CoarseExponential
+from llm_audit.stats.lattice_laws import CoarseExponential
 
 VALUES = 8191
 _PRIMES = (10000019, 10000247, 10000439, 10000643, 10000747, 10000867, 10000993, 10001213, 10001357, 10001501)

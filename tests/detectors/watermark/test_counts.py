@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -11,8 +12,10 @@ from llm_audit.detectors.watermark.counts import (
     Counts,
     anytime,
     count,
+    described,
     distinct,
     key_permutation,
+    law_of,
     random_bits,
     tokens_needed,
     whole_text,
@@ -23,7 +26,8 @@ from llm_audit.detectors.watermark.schemes.kgw_transformers import TransformersK
 from llm_audit.detectors.watermark.schemes.synthid import SynthIdTransformers
 from llm_audit.detectors.watermark.schemes.vllm import VllmGumbel
 from llm_audit.errors import AuditError
-from llm_audit.stats.laws import Bernoulli, Exponential, WeightedBits
+from llm_audit.stats.lattice_laws import CoarseExponential, WeightedBits
+from llm_audit.stats.laws import Bernoulli, Exponential, Urn, WeightedExponential
 from tests.detectors.watermark.texts import NAMES, flat, generate, ids
 
 V = 211
@@ -60,6 +64,21 @@ def test_counts_alone_give_every_number_again() -> None:
     assert found.log_p_floor == pytest.approx(90 * math.log(0.25))
     assert found.mean == 0.5 and found.null_mean == 0.25 and found.log10_p == pytest.approx(math.log10(found.p_value))
     assert math.log(0.001) > -found.log_e > found.log_p  # an e-value is weaker than the p-value
+
+
+def test_a_law_is_read_as_it_was_described() -> None:
+    for law in (
+        Bernoulli(0.25),
+        Exponential(),
+        WeightedExponential(0.1),
+        WeightedBits(30, 0.5),
+        CoarseExponential(8191),
+        Urn(9, 4),
+    ):
+        assert law_of(json.loads(json.dumps(described(law)))) == law
+    for wrong in ({"kind": "normal"}, {}, {"kind": "bernoulli"}, {"kind": "exponential", "share": 0.5}):
+        with pytest.raises(AuditError, match="no null law"):
+            law_of(wrong)
 
 
 def test_the_e_value_of_counts_is_the_end_of_the_e_process() -> None:

@@ -20,7 +20,8 @@ from llm_audit.detectors.watermark.schemes.kgw_lm_watermarking import LmWatermar
 from llm_audit.detectors.watermark.schemes.kgw_transformers import TransformersKgw
 from llm_audit.detectors.watermark.schemes.sglang import SglangGumbel
 from llm_audit.detectors.watermark.schemes.synthid import SynthIdReference, SynthIdTransformers
-from llm_audit.stats.laws import Lattice, Law
+from llm_audit.stats.lattice_laws import Lattice
+from llm_audit.stats.laws import Law
 from tests.detectors.watermark.texts import NAMES, VOCABULARY, ids, windows_of
 
 ALPHAS = (0.05, 0.01, 0.001)
@@ -43,6 +44,7 @@ VARIANTS: dict[str, KeyedScheme] = {
     "lm selfhash": LmWatermarking.named("selfhash", key="1", vocab_size=V),
     "lm skipgram": LmWatermarking.named("skipgram", key="1", vocab_size=V),
     "markllm-exp": SCHEMES["markllm-exp"].model_validate({"key": "1", "vocab_size": V}),
+    "markllm-kgw": SCHEMES["markllm-kgw"].model_validate({"key": "1", "vocab_size": V}),
     "markllm-dip": SCHEMES["markllm-dip"].model_validate({"key": "01", "vocab_size": V}),
 }
 
