@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from pydantic import AfterValidator
 
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import Bits, Ints, Key63, Width, number
@@ -79,19 +80,11 @@ IN_PYTHON: dict[str, Callable[[Ints], Ints]] = {
 }
 """Functions whose value is multiplied by the key without a limit."""
 
-Prf = Literal[
-    "multiplicative_prf",
-    "additive_prf",
-    "minfunc_prf",
-    "simple_skip_prf",
-    "skipgram_prf",
-    "anchored_skipgram_prf",
-    "minhash_prf",
-    "anchored_minhash_prf",
-    "minskipgram_prf",
-    "noncomm_prf",
-    "position_prf",
-]
+
+def _known(prf: str) -> str:
+    if prf not in IN_TENSORS and prf not in IN_PYTHON:
+        raise ValueError(f"it must be one of {', '.join(sorted({**IN_TENSORS, **IN_PYTHON}))}")
+    return prf
 
 
 class LmWatermarking(GreenList):
@@ -102,7 +95,7 @@ class LmWatermarking(GreenList):
     source: ClassVar[str] = "jwkirchenbauer/lm-watermarking fb602de (Apache-2.0); arXiv 2301.10226, 2306.04634"
 
     key: Key63
-    prf: Prf = "additive_prf"
+    prf: Annotated[str, AfterValidator(_known)] = "additive_prf"
     context_width: Width = 1
     self_salt: bool = False
     select_green_tokens: bool = True

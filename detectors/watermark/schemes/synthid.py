@@ -219,7 +219,7 @@ class SynthIdReference(_SynthId):
 
     scheme: ClassVar[str] = "synthid-reference"
     title: ClassVar[str] = "SynthID-Text, reference 0.2"
-    source: ClassVar[str] = "google-deepmind/synthid-text addb4a1, PyPI 0.2.1 (Apache-2.0); Nature 634 (2024)"
+    source: ClassVar[str] = "google-deepmind/synthid-text addb4a1, version 0.2.1 (Apache-2.0); Nature 634 (2024)"
 
     @property
     def share(self) -> float:
