@@ -49,7 +49,7 @@ def test_closed_form_and_fresh_keys_agree_on_unmarked_texts(cls: type[KeySequenc
 @pytest.mark.parametrize("repeats", [False, True])
 def test_size_of_the_closed_form(cls: type[KeySequence], repeats: bool) -> None:
     """Also on a text that repeats itself, and for EXP on one longer than its key sequence."""
-    runs = 1000 if cls is Exp else 300
+    runs = 1000 if cls is Exp else 150
     text = ids("poem", V)[:40] if repeats else np.random.default_rng(0).permutation(V)[:40]
     length = 16 if repeats and cls is Exp else 64
     found = np.array([closed_form(key_of(cls, seed, length), TokenisedText.of(text)).log_p for seed in range(runs)])

@@ -107,7 +107,7 @@ def test_inputs_without_a_key_do_not_count() -> None:
         found = scheme.observe(TokenisedText.of(text))
         assert found.keyless is not None and found.keyless.sum() > 290
         assert len(distinct(found)) <= len(found) - found.keyless.sum()
-        assert_size(rejections(scheme, [TokenisedText.of(text)], 300), 300)
+        assert_size(rejections(scheme, [TokenisedText.of(text)], 100), 100)
 
 
 def test_distinct_by_ngram_is_not_enough() -> None:
@@ -130,7 +130,8 @@ def test_distinct_by_ngram_exceeds_its_level(variant: str, width: int) -> None:
 
 
 def test_a_critical_value_is_where_the_p_value_crosses_its_level() -> None:
-    for variant in VARIANTS.values():
+    for name in ("vllm-gumbel", "vllm-dual-key-gumbel", "lefthash", "unigram", "textseal"):
+        variant = VARIANTS[name]
         assert isinstance(variant, TokenScheme)
         kept: Observations = distinct(variant.observe(TokenisedText.of(ids("poem"))))
         for alpha in (0.05, 0.001):
