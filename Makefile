@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 # The modules that exist: a strict editable install (which mypy needs) links files, so a new file needs a new install.
-SOURCES := $(shell find audit detectors reports -name '*.py' -o -name '*.j2' -o -name '*.css' -o -name '*.safetensors' | sort | sha256sum | cut -c1-12)
+SOURCES := $(shell find audit detectors reports -name '*.py' -o -name '*.j2' -o -name '*.css' -o -name '*.safetensors' -o -name '*.json' -o -name '*.toml' | sort | sha256sum | cut -c1-12)
 INSTALLED := $(VENV)/.installed-$(SOURCES)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Two processes of one thread each: tests are many and small. A file stays in one process, for what its tests share.
@@ -60,7 +60,7 @@ test-slow: setup test-machines
 	$(BIN)/python -m pytest -m slow --timeout 1800
 
 # The tests that computed numbers go through, as other processors would run them.
-MACHINE_TESTS := tests/scoring tests/populations tests/reports tests/cli/test_golden.py tests/attribution tests/verify
+MACHINE_TESTS := tests/scoring tests/detectors/populations tests/detectors/attribution tests/reports tests/cli/test_golden.py tests/verify
 test-machines: setup
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(MACHINE_TESTS)
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(MACHINE_TESTS)
