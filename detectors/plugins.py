@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from llm_audit.detectors.announced import SWITCH, Announcement, available, in_words, switched_off
+from llm_audit.detectors.rule import NotDerivable
 from llm_audit.errors import AuditError
 
 PLUGIN_CODE = re.compile(r"AUD[1-9][5-9]\d")
@@ -112,7 +113,7 @@ def guarded(function: Callable[Given, Value], plugin: Announcement) -> Callable[
             value = function(*args, **kwargs)
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"its number is {value}")
-        except AuditError:
+        except (AuditError, NotDerivable):
             raise
         except Exception as error:  # whatever it is, the user must know whom to ask
             raise AuditError(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Self, TypeVar
 
 from llm_audit.detectors.announced import Announcement
 from llm_audit.results import Draws, Effect, Histogram, Result, Share, Span, Statistic
+from llm_audit.results.rules import FAMILIES, RuleFacts
 
 Subject = TypeVar("Subject")
 Evidence = TypeVar("Evidence")
@@ -35,6 +36,8 @@ class Measurement(Generic[Evidence]):
         histogram: the statistic over the population.
         spans, shares, log_e: see `Result`.
         reason: the sentence of a stored result, for reports of a schema whose evidence lacks the facts to make it again.
+        null, assumptions: of a stored result, where they name what only its subject knows: a candidate and its settings.
+        method: of a stored result, where it names the weights that it was measured with.
     """
 
     evidence: Evidence
@@ -47,6 +50,9 @@ class Measurement(Generic[Evidence]):
     shares: tuple[Share, ...] = ()
     log_e: tuple[float, ...] = ()
     reason: str | None = None
+    null: str | None = None
+    assumptions: tuple[str, ...] = ()
+    method: str | None = None
 
     @classmethod
     def of(cls, result: Result) -> Measurement[Any]:
@@ -62,6 +68,9 @@ class Measurement(Generic[Evidence]):
             shares=result.shares,
             log_e=result.log_e,
             reason=result.reason,
+            null=result.null,
+            assumptions=result.assumptions,
+            method=result.method,
         )
 
 
@@ -85,6 +94,11 @@ class Terms:
         return self.alpha / self.tests
 
 
+def of_all_results(measurement: Measurement[Any], terms: Terms) -> Result:
+    """Raise `NotDerivable`: the `derive` of a rule that stands for all tests of a subject together."""
+    raise NotDerivable("no single result has this code: it stands for what all tests of a subject come to")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule(Generic[Subject, Evidence]):
     """A question that llm-audit asks of a subject, and how it is answered.
@@ -101,6 +115,7 @@ class Rule(Generic[Subject, Evidence]):
         measure: from a subject and what the run provides to a measurement; None: the family's `run.py` measures several rules
             in one pass.
         derive: from a measurement to a result; pure.
+        listed: under which name, title and meaning programs list a finding (SARIF, ...); None: as `facts` makes them.
         plugin: the package that announced it, set when it is loaded; None: llm-audit itself.
     """
 
@@ -112,7 +127,8 @@ class Rule(Generic[Subject, Evidence]):
     assumptions: tuple[str, ...] = ()
     method: str
     measure: Callable[..., Measurement[Evidence]] | None = None
-    derive: Callable[[Measurement[Evidence], Terms], Result]
+    derive: Callable[[Measurement[Evidence], Terms], Result] = of_all_results
+    listed: tuple[str, str, str] | None = None
     plugin: Announcement | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -124,13 +140,12 @@ class Rule(Generic[Subject, Evidence]):
         """The family that asks the question: `origin`, `attribution`, ..."""
         return FAMILIES[self.code[3]]
 
+    @property
+    def facts(self) -> RuleFacts:
+        """What a list of findings says of the rule."""
+        name = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", self.title))
+        return RuleFacts(self.code, *(self.listed or (name, self.title, f"Null hypothesis: {self.null}")))
 
-FAMILIES = {
-    "1": "origin",
-    "2": "attribution",
-    "3": "membership",
-    "4": "substitution",
-    "5": "watermark",
-    "9": "integrity",
-}
-"""First digit of a code -> family: a folder of `detectors/`, and an entry-point group `llm_audit.rules.FAMILY`."""
+    def adopted(self, plugin: Announcement) -> Self:
+        """The rule as we run it if a plugin announced it: it knows the plugin, and errors inside of it name it."""
+        return replace(self, plugin=plugin)

@@ -10,9 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability
-
-Numbers = tuple[float, ...]
+from llm_audit.results.base import Model, Numbers, Probability, unset
 
 MOST = 10_000_000
 """Requests of an audit."""
@@ -45,6 +43,9 @@ class MartingaleZ(Model):
     tokens: int = Field(ge=0, description="that the setting does not exclude; 0: nothing to measure, p = 1")
     deviation: float | None = Field(description="sum of surprisal minus entropy, nats")
     variance: float = Field(ge=0, description="sum of varentropy, nats²")
+    vocabulary: int | None = Field(
+        default=None, ge=2, exclude_if=unset, description="tokens that the model could choose from at each place"
+    )
 
 
 class Tempering(Model):
@@ -54,6 +55,9 @@ class Tempering(Model):
     peak: tuple[float | None, ...] = Field(description="log of each product where the mixture is largest; empty: at the start")
     end: tuple[float | None, ...] = Field(description="log of each product after the last token")
     without: float | None = Field(description="log of the mixture at the peak without its strongest token")
+    strongest: int | None = Field(default=None, exclude_if=unset, description="number of that token, from 1; 0: there is none")
+    outside: int | None = Field(default=None, ge=0, exclude_if=unset, description="tokens that the setting excludes")
+    tests: int | None = Field(default=None, ge=1, exclude_if=unset, description="tests of the candidate that share alpha")
 
 
 class Ratio(Model):
@@ -72,6 +76,8 @@ class LikelihoodRatio(Model):
     without: float | None = Field(
         description="log of the ratio at the peak without its strongest token; None: that token makes it infinite"
     )
+    strongest: int | None = Field(default=None, ge=0, exclude_if=unset, description="number of that token, from 1; 0: no rival")
+    tests: int | None = Field(default=None, ge=1, exclude_if=unset, description="tests of the candidate that share alpha")
 
 
 class Fisher(Model):
@@ -84,6 +90,26 @@ class Fisher(Model):
     outside: int | None = Field(description="tokens outside the kept set; None: nothing is truncated")
     share: float = Field(description="of tokens that may escape the truncation")
     without: Probability | None = Field(description="median p without the strongest token; None: not asked for")
+    kolmogorov_smirnov: Probability | None = Field(default=None, exclude_if=unset, description="p of another form of the test")
+    anderson_darling: Probability | None = Field(default=None, exclude_if=unset, description="p of another form of the test")
+    tests: int | None = Field(default=None, ge=1, exclude_if=unset, description="tests of the candidate that share alpha")
+
+
+class Odd(Model):
+    """A kind of odd character, and how many of it there are."""
+
+    code_point: int = Field(ge=0, le=0x10FFFF)
+    count: int = Field(ge=1)
+
+
+class Characters(Model):
+    """Count of odd characters, without chance: a finding if they are more than are let pass."""
+
+    kind: Literal["characters"] = "characters"
+    count: int = Field(ge=0)
+    tolerated: int = Field(ge=0, description="so many of them are no finding")
+    kinds: int = Field(ge=0, description="different characters among them")
+    named: tuple[Odd, ...] = Field(description="the most frequent kinds")
 
 
 class Drawn(Model):
@@ -204,6 +230,7 @@ Derivation = Annotated[
     | Tempering
     | LikelihoodRatio
     | Fisher
+    | Characters
     | Drawn
     | Versions
     | TwoSample
@@ -247,6 +274,12 @@ class Settings(Model):
     settings: tuple[Setting, ...]
     shown: int = Field(description="the setting whose tests are shown")
     against: tuple[Against, ...] = Field(default=(), description="this candidate against each other one, where it was asked")
+    same: tuple[int, ...] | None = Field(
+        default=None, exclude_if=unset, description="places of the candidates that predict the same, whatever they are called"
+    )
+    other_tokens: bool | None = Field(
+        default=None, exclude_if=unset, description="whether a rival reads the text by another tokenizer"
+    )
 
 
 class Generations(Model):
