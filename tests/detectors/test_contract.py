@@ -65,7 +65,7 @@ def test_ours_are_announced_under_their_codes() -> None:
 
 
 def test_those_against_a_model_are_apart() -> None:
-    assert {detector.name: detector.rule for detector in find((), null="model")} == PROVENANCE
+    assert {detector.name: detector.rule for detector in find_rules()} == PROVENANCE
     with pytest.raises(AuditError, match="it is for `llm-audit attribute`"):
         find(["pit"])
     with pytest.raises(AuditError, match="it is for `llm-audit detect`"):

@@ -82,7 +82,7 @@ def test_random_texts(population: Population, tmp_path: Path, monkeypatch: pytes
 
 def test_random_candidates() -> None:
     rng = np.random.default_rng(2)
-    detectors = find((), null="model")
+    detectors = find_rules()
     for _ in range(EACH):
         models = [laws(rng) for _ in range(3)]
         tokens = draw(models[0], rng, Decoding(top_k=3))

@@ -14,7 +14,7 @@ from llm_audit.results import Attribution, Authorship
 from llm_audit.scoring.tokens import Decoding
 from tests.detectors.attribution.world import N, author, draw, laws, scores, text
 
-DETECTORS = find((), null="model")
+DETECTORS = find_rules()
 A, B = author("a"), author("b")
 
 

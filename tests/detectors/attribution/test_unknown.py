@@ -14,7 +14,7 @@ from llm_audit.results import Attribution, Authorship
 from llm_audit.scoring.tokens import Decoding
 from tests.detectors.attribution.world import Floats, author, draw, laws, scores, text
 
-DETECTORS = find((), null="model")
+DETECTORS = find_rules()
 CALIBRATED = [detector for detector in DETECTORS if not detector.needs_rivals]
 
 
