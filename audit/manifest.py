@@ -149,7 +149,7 @@ def _text(argument: str) -> str:
 def _plugins(used: Sequence[Detector | MembershipScore]) -> tuple[Plugin, ...]:
     return tuple(
         Plugin(
-            rule=each.rule,
+            rule=each.code,
             name=each.name,
             distribution=each.plugin.distribution,
             version=each.plugin.version,

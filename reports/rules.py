@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llm_audit.results import Gate
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -19,7 +21,7 @@ class Rule:
     meaning: str
 
 
-UNREADABLE, GENERATED, AUTHORSHIP, GATE, SERVED = "AUD000", "AUD100", "AUD200", "AUD300", "AUD400"
+UNREADABLE, GENERATED, AUTHORSHIP, SERVED = "AUD000", "AUD100", "AUD200", "AUD400"
 
 _TAMPERED = "A count of characters, without chance and without a p-value. It says nothing about who wrote the text."
 
@@ -51,7 +53,7 @@ RULES: dict[str, Rule] = {
             "prompt and settings.",
         ),
         Rule(
-            GATE,
+            Gate.code,
             "ShiftedCollections",
             "Collections differ without any model",
             "Null hypothesis: suspect and held-out texts are exchangeable. If they are not, no score tells members apart.",

@@ -1,4 +1,4 @@
-"""AUD301: DC-PDD. Probability times how rare the token is in general text, where each token first occurs."""
+"""DC-PDD. Probability times how rare the token is in general text, where each token first occurs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _at(cap: float) -> Callable[[Passes], float]:
 
 
 score = MembershipScore(
-    rule="AUD301",
+    code="AUD301",
     name="dc-pdd",
     title="Divergence from token frequency (DC-PDD)",
     unit="nats",

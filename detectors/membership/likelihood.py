@@ -1,4 +1,4 @@
-"""AUD303: the likelihood of a text, alone or set off against what else could explain it.
+"""The likelihood of a text, alone or set off against what else could explain it.
 
 Of all scores these are the most at the mercy of style: a plain text is likely whether the model has seen it or not.
 """
@@ -105,7 +105,7 @@ def _mean_loss(logprob: NDArray[np.float32]) -> float:
 
 
 loss = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="loss",
     title="Likelihood",
     unit="nats per token",
@@ -114,7 +114,7 @@ loss = MembershipScore(
 )
 
 zlib = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="zlib",
     title="Likelihood per compressed byte",
     unit="nats per token and byte",
@@ -123,7 +123,7 @@ zlib = MembershipScore(
 )
 
 surp = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="surp",
     title="Surprising tokens (SURP)",
     unit="nats per token",
@@ -132,7 +132,7 @@ surp = MembershipScore(
 )
 
 lowercase = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="lowercase",
     title="Loss in lower case",
     unit="ratio",
@@ -142,7 +142,7 @@ lowercase = MembershipScore(
 )
 
 reference_ratio = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="reference-ratio",
     title="Loss against a reference model",
     unit="ratio",
@@ -152,7 +152,7 @@ reference_ratio = MembershipScore(
 )
 
 recall = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="recall",
     title="Loss after an unseen prefix (ReCaLL)",
     unit="ratio",

@@ -1,4 +1,4 @@
-"""AUD302: Min-K% and Min-K%++. How unlikely are the least likely tokens? Members have few outliers."""
+"""Min-K% and Min-K%++. How unlikely are the least likely tokens? Members have few outliers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def min_k_plus_plus_score(scores: TokenScores) -> float:
 
 
 min_k = MembershipScore(
-    rule="AUD302",
+    code="AUD302",
     name="min-k",
     title="Least likely tokens (Min-K%)",
     unit="nats per token",
@@ -62,7 +62,7 @@ min_k = MembershipScore(
 )
 
 min_k_plus_plus = MembershipScore(
-    rule="AUD302",
+    code="AUD302",
     name="min-k-plus-plus",
     title="Least likely tokens, standardised (Min-K%++)",
     unit="standard deviations",
