@@ -147,7 +147,7 @@ def check_membership_score(score: MembershipScore) -> None:
 
 def _says_what_it_is(thing: Detector | MembershipScore) -> None:
     for name in ("name", "title", "unit", "method"):
-        assert getattr(thing, name).strip(), f"{thing.rule} has no {name}"
+        assert getattr(thing, name).strip(), f"{thing.code} has no {name}"
 
 
 def _sampled(detector: Detector) -> Iterator[TokenScores]:

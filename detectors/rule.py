@@ -12,8 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Self, TypeVar
 
 from llm_audit.detectors.announced import Announcement
-from llm_audit.results import Draws, Effect, Histogram, Result, Share, Span, Statistic
+from llm_audit.results import Draws, Effect, Histogram, Result, Share, Span, Statistic, Verdict, decide
 from llm_audit.results.rules import FAMILIES, RuleFacts
+
+MOST_DRAWS = 1_000_000
+"""Draws of a test that are repeated or convolved; as many take seconds."""
 
 Subject = TypeVar("Subject")
 Evidence = TypeVar("Evidence")
@@ -81,11 +84,13 @@ class Terms:
     Attributes:
         alpha: level of the decision.
         tests: number of tests that share alpha (Bonferroni).
+        beside: results of the same subject, for a rule whose result follows from another one's evidence.
         population: finds the reference population that a piece of evidence names; raises `NotDerivable` if it is not here.
     """
 
     alpha: float
     tests: int = 1
+    beside: tuple[Result, ...] = ()
     population: Callable[[Any], Any] | None = field(default=None, compare=False)
 
     @property
@@ -97,6 +102,39 @@ class Terms:
 def of_all_results(measurement: Measurement[Any], terms: Terms) -> Result:
     """Raise `NotDerivable`: the `derive` of a rule that stands for all tests of a subject together."""
     raise NotDerivable("no single result has this code: it stands for what all tests of a subject come to")
+
+
+def decision(p: float, floor: float, alpha: float) -> tuple[Verdict, str]:
+    """Verdict of one test, and the half sentence that says so; see `decide`."""
+    verdict = decide(p, floor, alpha)
+    return verdict, {
+        Verdict.FINDING: f"at alpha {alpha:g} the null hypothesis is rejected",
+        Verdict.INCONCLUSIVE: f"no p-value below {floor:.2g} was possible, and {alpha:g} was asked for",
+    }.get(verdict, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it")
+
+
+def requires(measured: Measurement[Any], *kinds: type[Any]) -> None:
+    """Raise `NotDerivable` if the evidence is of none of these classes: an earlier version stored none, or it is forged."""
+    if not isinstance(measured.evidence, kinds):
+        raise NotDerivable("the report stores nothing that the p-value follows from")
+
+
+def repeatable(draws: Draws | None) -> tuple[int, str]:
+    """Number and seed of draws that are drawn again.
+
+    Raises:
+        NotDerivable: the seed is not known, or they are so many that a forged number would keep somebody waiting.
+    """
+    if draws is None or draws.seed is None:
+        raise NotDerivable("the report stores no seed")
+    return affordable(draws.count), draws.seed
+
+
+def affordable(draws: int) -> int:
+    """The same number; `NotDerivable` if it is above `MOST_DRAWS`."""
+    if draws > MOST_DRAWS:
+        raise NotDerivable(f"{draws:,} draws are more than the {MOST_DRAWS:,} that are repeated")
+    return draws
 
 
 @dataclass(frozen=True, kw_only=True)

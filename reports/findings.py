@@ -15,13 +15,11 @@ from typing import Literal
 from llm_audit.reports import format as fmt
 from llm_audit.reports.passages import Passage, passages
 from llm_audit.reports.places import Place, path_of, places
-from llm_audit.results import Document, Membership, Report, Result, Span, Substitution, Suppression, Verdict
+from llm_audit.results import Document, Gate, Membership, Report, Result, Span, Substitution, Suppression, Verdict, is_blind
 from llm_audit.results.rules import Describe, RuleFacts
 from llm_audit.terminal import one_line, terminal_safe
 
 WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
-
-GATE = "AUD300"
 
 OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
 """Neither found nor passed: what was asked has no answer."""
@@ -170,17 +168,17 @@ def _at(span: Span) -> Passage:
 
 
 def _collection(found: Membership, alpha: float, describe: Describe) -> Finding:
-    tests = [test for test in found.tests if test.rule != GATE]
-    code = tests[0].rule if tests else found.separations[0].rule if found.separations else GATE
+    tests = found.deciding
+    code = tests[0].rule if tests else found.separations[0].rule if found.separations else Gate.code
     said = [found.summary, found.claim]
     if found.verdict in fmt.NOT_JUDGED:
         said.append("No statement is made about this collection: it has neither passed nor failed.")
     said.append(f"Independent units: {fmt.units(found)}.")
     for test in found.tests:
-        # The gate has a level of its own, which its reason states.
-        said += [f"{test.rule} {test.name}:", *_numbers(test, None if test.rule == GATE else alpha, "test")]
+        # What looks at the texts alone has a level of its own, which its reason states.
+        said += [f"{test.rule} {test.name}:", *_numbers(test, None if is_blind(test) else alpha, "test")]
     if found.gate:
-        said.append(f"AUD300 {fmt.GATE[found.gate.outcome][1]}: {found.gate.reason}")
+        said.append(f"{found.gate.code} {fmt.GATE[found.gate.outcome][1]}: {found.gate.reason}")
     for one in found.separations:
         said.append(f"{one.title}: AUC {fmt.interval(one.auc)}, p {fmt.p_cell(one.p_adjusted, None, alpha)} (Holm).")
     return Finding(

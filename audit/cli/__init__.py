@@ -27,6 +27,7 @@ COMMANDS = {
     "detect": "Was this text machine-generated? A p-value against human writing.",
     "gate": "May these texts pass? Policy, baseline, suppressions, false discovery rate; for CI.",
     "membership": "Was this data in a model's training set? Gate, scores, tests with an exact null.",
+    "explain": "What a rule asks: its null hypothesis, its assumptions, its method. Without a code: all rules.",
     "generate": "Draw texts from a model, with prompt, tokens and settings, for calibration and tests.",
     "models": "Fetch, list and verify the models that score text.",
     "plugins": "List, check and start detectors of other packages.",

@@ -136,7 +136,13 @@ def _gated(of: Input, document: Document) -> Document:
 
 def _too_short(document: Document, least: int) -> Document:
     summary = f"Not assessable. The text has {document.tokens} tokens, and the policy asks for {least}."
-    more = {"verdict": Verdict.NOT_ASSESSABLE, "summary": summary, "combined": None, "results": document.integrity, "trace": None}
+    more = {
+        "verdict": Verdict.NOT_ASSESSABLE,
+        "summary": summary,
+        "combined": None,
+        "results": document.integrity,
+        "trace": None,
+    }
     return conclude(document.model_copy(update=more), Terms(alpha=1.0))
 
 

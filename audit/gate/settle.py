@@ -139,7 +139,9 @@ def _failing(document: Document) -> Document:
     gated, verdict = _gated(document), document.verdict
     failures = []
     if verdict in gated.fail_on and not (verdict is Verdict.FINDING and document.suppressed(generated.rule.code)):
-        failures.append(Failure(rule=unreadable.rule.code if verdict is Verdict.ERROR else generated.rule.code, verdict=verdict))
+        failures.append(
+            Failure(rule=unreadable.rule.code if verdict is Verdict.ERROR else generated.rule.code, verdict=verdict)
+        )
     if Verdict.FINDING in gated.fail_on:
         codes = [result.rule for result in document.tampering if not document.suppressed(result.rule)]
         failures += [Failure(rule=code, verdict=Verdict.FINDING) for code in codes]

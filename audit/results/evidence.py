@@ -11,9 +11,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from llm_audit.results.base import Model, Numbers, Probability, unset
-
-MOST = 10_000_000
-"""Requests of an audit."""
+from llm_audit.results.membership_evidence import Drawn, RankSum, Signs, TwoSample, Versions
+from llm_audit.results.substitution_evidence import (
+    Change,
+    Conformance,
+    Discrepancy,
+    Exceedance,
+    OnlineRanks,
+    RelativeRanks,
+)
 
 
 class Part(Model):
@@ -112,118 +118,6 @@ class Characters(Model):
     named: tuple[Odd, ...] = Field(description="the most frequent kinds")
 
 
-class Drawn(Model):
-    """Rank of the statistic among the draws that the result holds: p = (1 + exceeding) / (1 + count)."""
-
-    kind: Literal["drawn"] = "drawn"
-    effect: Literal["standardised", "gain"] | None = Field(
-        default=None, description="how the effect follows: in standard deviations of the draws, or from their mean"
-    )
-
-
-class Versions(Model):
-    """Permutation of versions within items, repeated from its seed."""
-
-    kind: Literal["versions"] = "versions"
-    table: tuple[Numbers, ...] = Field(description="of each item: the published version first, nats per token")
-    groups: tuple[int, ...] = Field(description="items with one number switch together")
-
-
-class TwoSample(Model):
-    """Permutation of labels over the documents kept for the test, repeated from its seed."""
-
-    kind: Literal["two_sample"] = "two_sample"
-    suspect: int = Field(ge=1, description="documents before they were divided into a half to learn from and one to test")
-    held_out: int = Field(ge=1)
-    scores: Numbers = Field(description="of the documents kept for the test")
-
-
-class RankSum(Model):
-    """Sum of independent ranks, by convolution."""
-
-    kind: Literal["rank_sum"] = "rank_sum"
-    exceeding: tuple[int, ...] = Field(description="of each test: draws at least as large as what was observed")
-    draws: tuple[int, ...]
-    gains: Numbers = Field(description="of each test: what was observed minus the mean of its draws, nats")
-
-
-class Sign(Model):
-    """One of the signs that a gate looks for: draws at least as strong, of all draws."""
-
-    name: str
-    exceeding: int = Field(ge=0)
-    draws: int = Field(ge=1)
-
-
-class Signs(Model):
-    """Bonferroni over the ranks of several signs."""
-
-    kind: Literal["signs"] = "signs"
-    signs: tuple[Sign, ...]
-
-
-class Variant(Model):
-    """Distances from one allowed precision."""
-
-    name: str
-    endpoint: Numbers = Field(description="of the endpoint's answers, in the order asked")
-    honest: Numbers = Field(description="of the reference's own")
-
-
-class OnlineRanks(Model):
-    """Online conformal ranks of distances among honest ones, bet against in turn; the least over variants."""
-
-    kind: Literal["online_ranks"] = "online_ranks"
-    yardstick: Literal["local", "trusted"] = Field(description="a model run here, or recorded answers of trusted endpoints")
-    measure: str = Field(description="what the distances are")
-    unit: str
-    seed: str = Field(description="of ties and intervals")
-    requests: tuple[str, ...]
-    missing: int = Field(ge=0, le=MOST, description="questions without an answer that can be compared")
-    asked: int = Field(ge=0, le=MOST)
-    variants: tuple[Variant, ...]
-
-
-class Exceedance(Model):
-    """How many answers lie beyond every honest one, from the distances of AUD401."""
-
-    kind: Literal["exceedance"] = "exceedance"
-
-
-class RelativeRanks(Model):
-    """Ranks of the endpoint's scores among the reference's, bet against in turn."""
-
-    kind: Literal["relative_ranks"] = "relative_ranks"
-    seed: str
-    scores: Numbers
-    references: tuple[Numbers, ...]
-
-
-class Kernel(Model):
-    """Likeness of the texts of one prompt: `first` of them are the endpoint's, then the reference's."""
-
-    first: int = Field(ge=1)
-    size: int = Field(ge=2, le=10_000)
-    above: Numbers = Field(description="the matrix above its diagonal, row by row")
-
-
-class Discrepancy(Model):
-    """Maximum mean discrepancy, permuted within prompts, repeated from its seed."""
-
-    kind: Literal["discrepancy"] = "discrepancy"
-    yardstick: Literal["local", "trusted"]
-    seed: str
-    prompts: tuple[Kernel, ...]
-
-
-class Change(Model):
-    """Rows of log-probabilities of two occasions, divided anew, repeated from the seed."""
-
-    kind: Literal["change"] = "change"
-    before: int = Field(ge=1, description="rows of the first occasion; the others are of the second")
-    rows: tuple[Numbers, ...]
-
-
 Derivation = Annotated[
     Conformal
     | MartingaleZ
@@ -240,7 +134,8 @@ Derivation = Annotated[
     | Exceedance
     | RelativeRanks
     | Discrepancy
-    | Change,
+    | Change
+    | Conformance,
     Field(discriminator="kind"),
 ]
 """How a p-value follows from what is stored."""

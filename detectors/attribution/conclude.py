@@ -171,9 +171,7 @@ def _ranked(stored: Attribution, evidence: Generations, terms: Terms) -> Attribu
         for place, code in enumerate(shown.rules)
         if code in tests
     ]
-    return stored.model_copy(
-        update={"verdict": verdict, "reason": reason, "p_value": p, "exact": False, "tests": tuple(own)}
-    )
+    return stored.model_copy(update={"verdict": verdict, "reason": reason, "p_value": p, "exact": False, "tests": tuple(own)})
 
 
 def _verdict_of_rank(p: float, n: int, length: int, alpha: float) -> tuple[Authorship, str]:

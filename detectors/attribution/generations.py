@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from llm_audit.detectors.attribution.base import CandidateRule
 from llm_audit.detectors.attribution.candidate import describe
 from llm_audit.detectors.attribution.text import Author, under
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
-from llm_audit.detectors.attribution.base import CandidateRule
 from llm_audit.detectors.populations import Datasheet, Population, build
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, silent

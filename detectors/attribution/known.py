@@ -51,7 +51,8 @@ def measured(text: Text, number: int, prompt: str, rules: Sequence[CandidateRule
             Setting(
                 name=describe(decoding),
                 tests=tuple(
-                    Deciding(rule=code, evidence=None if one is shown else found.evidence) for code, found in one.deciding.items()
+                    Deciding(rule=code, evidence=None if one is shown else found.evidence)
+                    for code, found in one.deciding.items()
                 ),
             )
             for decoding, one in zip(decodings, each, strict=True)
@@ -64,9 +65,7 @@ def measured(text: Text, number: int, prompt: str, rules: Sequence[CandidateRule
     return unassessed(author, prompt, "").model_copy(
         update={
             "exact": True,
-            "tests": tuple(
-                rule.derive(found, shown.terms) for rule, found in zip(rules, shown.measurements, strict=True)
-            ),
+            "tests": tuple(rule.derive(found, shown.terms) for rule, found in zip(rules, shown.measurements, strict=True)),
             "trace": _trace(shown.scores),
             "evidence": evidence,
         }

@@ -26,7 +26,17 @@ from llm_audit.scoring.request import Prompted, Request, Windowing, context_leng
 from llm_audit.scoring.session import Session
 from llm_audit.text import RawText, find_marks, without_marks
 
-__all__ = ["LIMITS", "REFERENCE_REQUEST", "Author", "Settings", "as_put_out", "find_rules", "judge_texts", "one_line_ending", "under"]
+__all__ = [
+    "LIMITS",
+    "REFERENCE_REQUEST",
+    "Author",
+    "Settings",
+    "as_put_out",
+    "find_rules",
+    "judge_texts",
+    "one_line_ending",
+    "under",
+]
 
 LONGEST = 4096
 """Tokens of a text that are tested: exactness needs the whole text before each token, and attention is quadratic."""

@@ -55,7 +55,9 @@ def concluded(stored: SetAttribution, document: Document, alpha: float) -> SetAt
         "evidence": evidence,
     }
     if all(one.verdict is Authorship.NOT_WRITTEN_BY for one in members):
-        return found(Authorship.NOT_WRITTEN_BY, f"Each of the {title} is refuted (the least refuted with p = {p:.2g}).", **numbers)
+        return found(
+            Authorship.NOT_WRITTEN_BY, f"Each of the {title} is refuted (the least refuted with p = {p:.2g}).", **numbers
+        )
     if evidence and evidence.outside and could_have_written(stored.role, document, alpha):
         against = least(evidence.outside)
         if against >= needed(1, alpha):

@@ -18,6 +18,7 @@ from llm_audit.scoring.request import Request, Windowing
 REFERENCE_REQUEST = Request(Windowing(512, first_only=True))
 """How reference generations are scored, and texts of an unknown prompt that are compared with them."""
 
+
 def measured(text: Text, number: int, rules: Sequence[CandidateRule], alpha: float) -> Attribution:
     """One candidate beside the reference generations of each of its settings; `conclude` says what it comes to."""
     author, scores = text.authors[number], text.scores[number]
@@ -48,9 +49,7 @@ def measured(text: Text, number: int, rules: Sequence[CandidateRule], alpha: flo
     terms_of_run = Terms(alpha, population=among(*author.references))
     tests = [
         rule.derive(
-            Measurement(
-                alone(found, place), statistic=Statistic(name=rule.name, value=rule.statistic(own), unit=rule.unit)
-            ),
+            Measurement(alone(found, place), statistic=Statistic(name=rule.name, value=rule.statistic(own), unit=rule.unit)),
             terms_of_run,
         )
         for place, rule in enumerate(known)

@@ -185,7 +185,9 @@ def _reason(rule: IntegrityRule, evidence: Characters, verdict: Verdict, length:
 
 def named_characters(named: Sequence[Odd], kinds: int) -> str:
     """Characters by code point, name and number: "U+200B ZERO WIDTH SPACE (12)". Plain ASCII."""
-    each = [f"U+{one.code_point:04X} {unicodedata.name(chr(one.code_point), 'without a name')} ({one.count:,})" for one in named]
+    each = [
+        f"U+{one.code_point:04X} {unicodedata.name(chr(one.code_point), 'without a name')} ({one.count:,})" for one in named
+    ]
     more = kinds - len(named)
     return ", ".join(each) + (f" and {more} other kind{'s' * (more != 1)}" if more > 0 else "")
 

@@ -15,7 +15,7 @@ detector = Detector(
 )
 
 score = MembershipScore(
-    rule="AUD399",
+    code="AUD399",
     name="mean-logprob",
     title="Mean log-probability",
     unit="nats per token",

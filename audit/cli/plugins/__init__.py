@@ -10,8 +10,8 @@ from llm_audit.cli import COMMANDS, LazyGroup
 
 if TYPE_CHECKING:
     from llm_audit.detectors import Detector
-    from llm_audit.detectors.membership.base import MembershipScore
     from llm_audit.detectors.plugins import Surveyed
+    from llm_audit.detectors.registry import AnyRule
 
 PLUGINS = {
     "check": "Hold a detector or membership score to the contract, clause by clause.",
@@ -27,11 +27,12 @@ def command() -> None:
     """Run a command of the group; the docstring for users is in `COMMANDS`."""
 
 
-def survey_all() -> list[Surveyed[Detector] | Surveyed[MembershipScore]]:
+def survey_all() -> list[Surveyed[Detector] | Surveyed[AnyRule]]:
     """Load everything that is announced, and say what became of it."""
     from llm_audit.detectors import Detector
     from llm_audit.detectors.announced import DETECTORS
-    from llm_audit.detectors.membership.base import GROUP, MembershipScore
+    from llm_audit.detectors.membership.base import GROUP
     from llm_audit.detectors.plugins import survey
+    from llm_audit.detectors.rule import Rule
 
-    return [*survey(DETECTORS, Detector, "detector"), *survey(GROUP, MembershipScore, "membership score")]
+    return [*survey(DETECTORS, Detector, "detector"), *survey(GROUP, Rule, "membership rule")]

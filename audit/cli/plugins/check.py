@@ -46,7 +46,7 @@ def _loaded(target: str) -> Iterator[tuple[str, Any, str]]:
     for each in named:
         if each.status == "off":
             raise AuditError(each.reason)
-        code = f"{each.thing.rule}, " if each.thing else ""
+        code = f"{each.thing.code}, " if each.thing else ""
         yield f"{target} ({code}{each.announcement.package})", each.thing, each.reason
 
 
@@ -62,8 +62,8 @@ def _imported(target: str) -> tuple[str, Any, str]:
         return target, None, str(error)
     if not isinstance(thing, Detector | MembershipScore):
         return target, None, f"It is a {type(thing).__name__}, neither a Detector nor a MembershipScore."
-    why = unfit_code(thing.rule)
-    return f"{thing.name} ({thing.rule}, {target})", thing, f"It {why}." if why else ""
+    why = unfit_code(thing.code)
+    return f"{thing.name} ({thing.code}, {target})", thing, f"It {why}." if why else ""
 
 
 def _clauses(thing: Any) -> Iterator[tuple[str, str]]:

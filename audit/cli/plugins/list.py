@@ -13,8 +13,8 @@ from llm_audit.terminal import one_line
 if TYPE_CHECKING:
     from llm_audit.detectors import Detector
     from llm_audit.detectors.integrity.base import IntegrityRule
-    from llm_audit.detectors.membership.base import MembershipScore
     from llm_audit.detectors.plugins import Surveyed
+    from llm_audit.detectors.registry import AnyRule
 
 
 @click.command(help=PLUGINS["list"] + "\n\nExits with 1 if something is broken.", short_help=PLUGINS["list"])
@@ -39,11 +39,11 @@ def command(format_: str) -> int:
     return EXIT_FINDINGS if any(entry["status"] == "broken" for entry in entries) else 0
 
 
-def _entry(each: Surveyed[Detector] | Surveyed[MembershipScore] | Surveyed[IntegrityRule]) -> dict[str, Any]:
+def _entry(each: Surveyed[Detector] | Surveyed[AnyRule] | Surveyed[IntegrityRule]) -> dict[str, Any]:
     announcement = each.announcement
     return {
         "name": announcement.name,
-        "rule": each.thing.rule if each.thing else None,
+        "rule": each.thing.code if each.thing else None,
         "group": announcement.group,
         "target": announcement.target,
         "distribution": announcement.distribution,

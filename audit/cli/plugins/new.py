@@ -129,7 +129,7 @@ def _free_code(name: str) -> str:
     surveyed = survey_all()
     if any(each.announcement.name == name for each in surveyed):
         raise AuditError(f"There is a detector or membership score {name!r} already; choose another name.")
-    taken = {each.thing.rule for each in surveyed if each.thing}
+    taken = {each.thing.code for each in surveyed if each.thing}
     first = int(hashlib.sha256(name.encode()).hexdigest(), 16)
     codes = (f"AUD{150 + (first + step) % 50}" for step in range(50))
     free = next((code for code in codes if code not in taken), None)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom
 
-from llm_audit.detectors import find
 from llm_audit.detectors.attribution import Author, under
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.generations import Generation, read_generations, read_prompts, reference_population

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from llm_audit.detectors import find
 from llm_audit.detectors.attribution import known
 from llm_audit.results import Attribution, Authorship
 from llm_audit.scoring.tokens import Decoding

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_audit.detectors import find
 from llm_audit.detectors.attribution import known
 from llm_audit.detectors.attribution.sets import judge_set, summary
 from llm_audit.results import Attribution, Authorship, SetAttribution, Verdict

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llm_audit.detectors import find
 from llm_audit.detectors.attribution import Author, under, unknown
 from llm_audit.detectors.populations import Datasheet, Population, build
 from llm_audit.results import Attribution, Authorship
