@@ -24,6 +24,9 @@ from pathlib import Path
 from llm_audit.errors import AuditError
 from llm_audit.files import sha256_of
 
+GROUP = "llm_audit.rules"
+"""Entry-point groups, under which packages, this one included, announce their rules, begin with this; the family follows."""
+
 OURS = "llm-audit"
 """Our own distribution; everything else announced is a plugin."""
 

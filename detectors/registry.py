@@ -12,19 +12,14 @@ from importlib import import_module
 from importlib.metadata import distribution
 from typing import Any
 
-from llm_audit.detectors.announced import OURS, available
-from llm_audit.detectors.plugins import find_announced
-from llm_audit.detectors.rule import FAMILIES, Rule
+from llm_audit.detectors.announced import GROUP, OURS, available
+from llm_audit.detectors.plugins import AnyRule, find_announced
+from llm_audit.detectors.rule import FAMILIES
 from llm_audit.errors import AuditError
 from llm_audit.results.rules import RuleFacts
 
-GROUP = "llm_audit.rules"
-"""Entry-point groups begin with this, and end with the name of a family."""
-
 OLD_GROUPS = ("llm_audit.detectors", "llm_audit.membership", "llm_audit.integrity")
 """Where plugins of llm-audit 0.1 announced what they had."""
-
-AnyRule = Rule[Any, Any]
 
 
 def rules(family: str, names: Sequence[str] = ()) -> list[AnyRule]:
@@ -38,8 +33,7 @@ def rules(family: str, names: Sequence[str] = ()) -> list[AnyRule]:
         AuditError: an unknown name, or a rule asked for that does not load. One that was not asked for and does not load is
             left out with a warning.
     """
-    found = find_announced(f"{GROUP}.{family}", Rule, "rule", names, adopt=Rule.adopted)
-    return sorted(found, key=lambda rule: (rule.code, rule.name))
+    return sorted(find_announced(family, names), key=lambda rule: (rule.code, rule.name))
 
 
 def shipped(family: str) -> list[AnyRule]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors import rank, registry
-from llm_audit.detectors.announced import Announcement, available
+from llm_audit.detectors.announced import GROUP, Announcement, available
 from llm_audit.detectors.plugins import find_announced, guarded
 from llm_audit.detectors.rule import Measurement, Rule, Terms
 from llm_audit.errors import AuditError
@@ -40,7 +40,6 @@ class StatisticRule(Rule[TokenScores, Any]):
         weight: share in the combination of all detectors, relative to the others; a constant, never fitted to the text at hand.
         seen: fingerprints of the texts that it was trained on, and of their pairs.
         explain: what moved the statistic, as (name, contribution), largest first; None if the formula says it all.
-        needs_rivals: it compares with the column `rivals`, and says nothing without.
     """
 
     unit: str
@@ -52,7 +51,6 @@ class StatisticRule(Rule[TokenScores, Any]):
     weight: float = 1.0
     seen: NDArray[np.uint64] | None = field(default=None, compare=False, repr=False)
     explain: Callable[[TokenScores], list[tuple[str, float]]] | None = None
-    needs_rivals: bool = False
 
     def adopted(self, plugin: Announcement) -> Self:
         """The rule as we run it if a plugin announced it.
@@ -121,13 +119,12 @@ def find(names: Sequence[str], own: Sequence[StatisticRule] = (), family: str = 
         AuditError: an unknown name, or a rule asked for that does not load. One that was not asked for and does not load is
             left out with a warning: a broken plugin must not stop the others.
     """
-    group = f"{registry.GROUP}.{family}"
-    missing = set(names).difference(each.name for each in available(group))
-    found = [] if missing else find_announced(group, Rule, "detector", names, own, Rule.adopted)
+    missing = set(names).difference(each.name for each in available(f"{GROUP}.{family}"))
+    found = [] if missing else find_announced(family, names, own)
     chosen = [rule for rule in found if isinstance(rule, StatisticRule)]
     for name in sorted(set(names).difference(rule.name for rule in chosen)):
         for other, purpose in _PURPOSES.items():
-            if other != family and name in {each.name for each in available(f"{registry.GROUP}.{other}")}:
+            if other != family and name in {each.name for each in available(f"{GROUP}.{other}")}:
                 raise AuditError(purpose.format(name))
         raise AuditError(
             f"There is no detector {name!r}; choose from {', '.join(sorted(each.name for each in find((), own)))}."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from llm_audit.detectors import registry
 from llm_audit.detectors.announced import Announcement, available
@@ -96,6 +96,16 @@ class MembershipScore(Rule[Passes, None]):
     saturation: Callable[[Passes], float] | None = None
     variants: tuple[tuple[str, Callable[[Passes], float]], ...] = ()
 
+    def adopted(self, plugin: Announcement) -> Self:
+        """The score as we run it if a plugin announced it."""
+        return replace(
+            self,
+            statistic=guarded(self.statistic, plugin),
+            saturation=self.saturation and guarded(self.saturation, plugin),
+            variants=tuple((name, guarded(variant, plugin)) for name, variant in self.variants),
+            plugin=plugin,
+        )
+
 
 def find_scores(names: Sequence[str] = ()) -> list[MembershipScore]:
     """The scores of these names or, without names, all of them; sorted by code and name.
@@ -104,25 +114,13 @@ def find_scores(names: Sequence[str] = ()) -> list[MembershipScore]:
         AuditError: an unknown name, or a score asked for that does not load; see `find_announced`.
     """
     unknown = set(names).difference(each.name for each in available(GROUP))
-    found = [] if unknown else find_announced(GROUP, Rule, "membership rule", names, adopt=_adopted)
+    found = [] if unknown else find_announced("membership", names)
     scores = [rule for rule in found if isinstance(rule, MembershipScore)]
     if none := sorted(set(names).difference(score.name for score in scores)):
         known = ", ".join(sorted(score.name for score in find_scores()))
         raise AuditError(f"There is no membership score {none[0]!r}; choose from {known}.")
     return sorted(scores, key=lambda score: (score.code, score.name))
 
-
-def _adopted(rule: Rule[Any, Any], plugin: Announcement) -> Rule[Any, Any]:
-    """A plugin's rule, as we run it."""
-    if not isinstance(rule, MembershipScore):
-        return replace(rule, plugin=plugin)
-    return replace(
-        rule,
-        statistic=guarded(rule.statistic, plugin),
-        saturation=rule.saturation and guarded(rule.saturation, plugin),
-        variants=tuple((name, guarded(variant, plugin)) for name, variant in rule.variants),
-        plugin=plugin,
-    )
 
 
 def present(needed: Pass | None, what: str) -> Pass:

@@ -1,4 +1,4 @@
-"""`llm-audit plugins`: detectors and membership scores of other packages."""
+"""`llm-audit plugins`: rules of other packages."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import click
 from llm_audit.cli import COMMANDS, LazyGroup
 
 if TYPE_CHECKING:
-    from llm_audit.detectors import Detector
     from llm_audit.detectors.plugins import Surveyed
-    from llm_audit.detectors.registry import AnyRule
 
 PLUGINS = {
-    "check": "Hold a detector or membership score to the contract, clause by clause.",
+    "check": "Hold a rule to the contract, clause by clause.",
     "list": "List everything announced: name, code, package, digest, status.",
     "new": "Start a package with a detector of your own.",
 }
@@ -27,12 +25,9 @@ def command() -> None:
     """Run a command of the group; the docstring for users is in `COMMANDS`."""
 
 
-def survey_all() -> list[Surveyed[Detector] | Surveyed[AnyRule]]:
-    """Load everything that is announced, and say what became of it."""
-    from llm_audit.detectors import Detector
-    from llm_audit.detectors.announced import DETECTORS
-    from llm_audit.detectors.membership.base import GROUP
+def survey_all() -> list[Surveyed]:
+    """Load everything that is announced, family by family, and say what became of it."""
     from llm_audit.detectors.plugins import survey
-    from llm_audit.detectors.rule import Rule
+    from llm_audit.detectors.rule import FAMILIES
 
-    return [*survey(DETECTORS, Detector, "detector"), *survey(GROUP, Rule, "membership rule")]
+    return [each for digit in sorted(FAMILIES) for each in survey(FAMILIES[digit])]
