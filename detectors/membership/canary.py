@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from llm_audit.detectors.membership.base import MembershipTest
-from llm_audit.detectors.membership.outcomes import draws_of, rank_sum, ranked, result, whole
+from llm_audit.detectors.membership.outcomes import draws_of, effect_of, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, Terms, requires
 from llm_audit.errors import AuditError
@@ -188,7 +188,7 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
         outcome = ranked(measured)
         counts = [(outcome.exceeding, outcome.draws)]
         statistic = "log-probability", "nats"
-        effect = _gain(outcome) if whole(outcome) else measured.effect
+        effect = effect_of(measured, outcome, _gain)
     counted = "; ".join(f"{exceeding:,} of {draws:,}" for exceeding, draws in counts)
     return result(
         rule,

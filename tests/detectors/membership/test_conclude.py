@@ -188,7 +188,7 @@ COUNTS = (".n_suspect", ".n_held_out")
 
 MEASURED = (
     ".evidence", ".draws.values", ".draws.seed", "].n", "].name", "].tokens", "].group", "].unit", ".saturation", ".scores",
-    ".control", ".features", ".gate.chance", ".gate.n_suspect", ".gate.n_held_out", ".seed",
+    ".control", ".title", ".features", ".gate.chance", ".gate.n_suspect", ".gate.n_held_out", ".seed",
 )  # fmt: skip
 """What was measured: it follows from nothing else in the report."""
 

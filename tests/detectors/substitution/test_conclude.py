@@ -131,14 +131,10 @@ FREE = (".claim", ".endpoint", ".model", ".allowed", ".cost", ".facts", ".refere
 
 @pytest.mark.parametrize("name", CASES)
 def test_another_number_verdict_or_order_is_noticed(name: str) -> None:
-    assert (
-        unnoticed(
-            CASES[name][0],
-            ALPHA,
-            lambda place: place.startswith(FREE) or ".evidence" in place or place.endswith((".seed", "].n")),
-        )
-        == []
-    )
+    def measured(place: str) -> bool:
+        return place.startswith(FREE) or ".evidence" in place or place.endswith((".seed", "].n"))
+
+    assert unnoticed(CASES[name][0], ALPHA, measured) == []
 
 
 def test_a_report_of_an_early_version_keeps_its_sentences() -> None:
