@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llm_audit.detectors.membership.outcomes import draws_of, ranked, result, whole
+from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
 from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, weights_of, words_of
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, requires
 from llm_audit.errors import AuditError
@@ -122,7 +123,7 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
     p_values = [(1 + sign.exceeding) / (1 + sign.draws) for sign in signs]
     strongest = signs[int(np.argmin(p_values))]
     outcome = ranked(measured)
-    effect = _effect(strongest.name, outcome) if whole(outcome) else measured.effect
+    effect = effect_of(measured, outcome, partial(_effect, strongest.name))
     outcome = outcome._replace(
         p_value=bonferroni(p_values),
         p_floor=min(1.0, len(signs) / (1 + strongest.draws)),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from llm_audit.detectors.membership.base import MEANING, MembershipTest
-from llm_audit.detectors.membership.outcomes import draws_of, rank_sum, ranked, result, whole
+from llm_audit.detectors.membership.outcomes import draws_of, effect_of, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, Terms, requires
 from llm_audit.errors import AuditError
@@ -167,15 +167,13 @@ def measure(target: Target, canaries: Sequence[Secret]) -> Measurement[Drawn | R
     single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
     if len(single) == 1:
         statistic = Statistic(name="log-probability", value=single[0].statistic, unit="nats")
-        return Measurement(
-            Drawn(effect="gain"), n=1, statistic=statistic, effect=_gain(single[0]), draws=draws_of(single[0], None)
-        )
+        return Measurement(Drawn(effect="gain"), statistic=statistic, effect=_gain(single[0]), draws=draws_of(single[0], None))
     evidence = RankSum(
         exceeding=tuple(each.exceeding for each in single),
         draws=tuple(each.draws for each in single),
         gains=tuple(float(total[0] - total[1:].mean()) for total in totals),
     )
-    return Measurement(evidence, n=len(canaries))
+    return Measurement(evidence)
 
 
 def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
@@ -183,14 +181,14 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
     requires(measured, Drawn, RankSum)
     if isinstance(measured.evidence, RankSum):
         outcome, gains = rank_sum(measured.evidence)
-        counts = zip(measured.evidence.exceeding, measured.evidence.draws, strict=True)
+        counts = list(zip(measured.evidence.exceeding, measured.evidence.draws, strict=True))
         statistic = "mean share of siblings beaten", ""
         effect: Effect | None = _effect(float(gains.mean()))
     else:
         outcome = ranked(measured)
-        counts = zip((outcome.exceeding,), (outcome.draws,), strict=True)
+        counts = [(outcome.exceeding, outcome.draws)]
         statistic = "log-probability", "nats"
-        effect = _gain(outcome) if whole(outcome) else measured.effect
+        effect = effect_of(measured, outcome, _gain)
     counted = "; ".join(f"{exceeding:,} of {draws:,}" for exceeding, draws in counts)
     return result(
         rule,
@@ -199,7 +197,7 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
         terms.alpha,
         statistic=statistic,
         effect=effect,
-        n=measured.n,
+        n=len(counts),
         found=f"Unpublished siblings at least as likely as the published string: {counted}; p = {outcome.p_value:.2g}",
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from llm_audit.detectors.membership.base import MEANING, MembershipTest
-from llm_audit.detectors.membership.outcomes import draws_of, mean_interval, rank_sum, ranked, result, whole
+from llm_audit.detectors.membership.outcomes import draws_of, effect_of, mean_interval, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
 from llm_audit.errors import AuditError
@@ -105,7 +105,7 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
         outcome,
         terms.alpha,
         statistic=("log-probability", "nats"),
-        effect=_standardised(outcome) if whole(outcome) else measured.effect,
+        effect=effect_of(measured, outcome, _standardised),
         n=measured.n,
         found=(
             f"{outcome.exceeding:,} of {outcome.draws:,} shuffles are at least as likely as the canonical order; "

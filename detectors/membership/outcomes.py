@@ -5,7 +5,7 @@ Knows nothing about models, and nothing about what is tested.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,9 +95,11 @@ def ranked(measured: Measurement[Any]) -> Outcome:
     return Outcome(statistic, (1 + exceeding) / (1 + draws.count), 1 / (1 + draws.count), draws.count, exceeding, null)
 
 
-def whole(outcome: Outcome) -> bool:
-    """Whether all draws are here, so that an effect can be computed from them."""
-    return outcome.draws == len(outcome.null)
+def effect_of(measured: Measurement[Any], outcome: Outcome, size: Callable[[Outcome], Effect]) -> Effect | None:
+    """The effect from all draws or, where a report holds the first ones only, of the value that was measured."""
+    if outcome.draws == len(outcome.null):
+        return size(outcome)
+    return measured.effect and size(outcome).model_copy(update={"value": measured.effect.value})
 
 
 def rank_sum(evidence: RankSum) -> tuple[Outcome, Floats]:

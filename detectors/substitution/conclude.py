@@ -101,23 +101,10 @@ def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
 
 
 def _decided(tests: Sequence[Result], terms: Terms) -> tuple[Result, ...]:
-    """The tests with their verdicts: Holm over those that share alpha. One that cannot be derived stays as it was decided."""
-    terms = replace(terms, beside=tuple(tests))
-    again = [_derived(test, terms) for test in tests]
-    p_values = [
-        None if not _joint(stored) else stored.p_value if test is None else test.p_value
-        for test, stored in zip(again, tests, strict=True)
-    ]
-    shared = [p for p in p_values if p is not None]
-    adjusted = iter(holm(shared) if shared else ())
-    decided = []
-    for test, stored, p in zip(again, tests, p_values, strict=True):
-        by_holm = 0.0 if p is None else float(next(adjusted))
-        if test is None:
-            decided.append(stored)
-        else:
-            decided.append(test if p is None else _with_verdict(test, by_holm, len(shared), terms.alpha))
-    return tuple(decided)
+    """The tests with their verdicts. One that cannot be derived again counts for Holm, and stays as it was decided."""
+    again = [_derived(test, replace(terms, beside=tuple(tests))) for test in tests]
+    decided = by_holm([test or stored for test, stored in zip(again, tests, strict=True)], terms.alpha)
+    return tuple(stored if test is None else final for test, stored, final in zip(again, tests, decided, strict=True))
 
 
 def _derived(test: Result, terms: Terms) -> Result | None:
@@ -128,8 +115,17 @@ def _derived(test: Result, terms: Terms) -> Result | None:
         return None
 
 
+def by_holm(tests: Sequence[Result], alpha: float) -> list[Result]:
+    """The results with the verdicts that follow from their p-values by Holm, over those that have one and share alpha."""
+    shared = [at for at, test in enumerate(tests) if test.p_value is not None and _joint(test)]
+    decided = list(tests)
+    if shared:
+        for at, p in zip(shared, holm([tests[at].p_value or 0.0 for at in shared]).tolist(), strict=True):
+            decided[at] = _with_verdict(tests[at], p, len(shared), alpha)
+    return decided
+
+
 def _with_verdict(test: Result, p: float, tests: int, alpha: float) -> Result:
-    """The result with the verdict that follows from its p-value by Holm over so many tests."""
     verdict, then = decision(p, (test.p_floor or 0.0) * tests, alpha)
     if isinstance(test.evidence, Discrepancy) and test.evidence.raw_p is None:
         return test.model_copy(update={"verdict": verdict})  # of an early version, whose sentence is whole
