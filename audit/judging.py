@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from llm_audit.detectors import attribution
+from llm_audit.detectors import attribution, registry
 from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
-from llm_audit.detectors.origin import plot_data
+from llm_audit.detectors.origin import as_given as on_text_as_given
+from llm_audit.detectors.origin import generated, plot_data
 from llm_audit.detectors.origin import run as origin
+from llm_audit.detectors.rule import Terms
 from llm_audit.inspection import Inspection, inspect, marks_of
 from llm_audit.progress import Progress, part, silent
 from llm_audit.results import Coverage, Document, Manifest, Report, Result, limits_of
@@ -20,8 +22,8 @@ from llm_audit.text import RawText, Source
 from llm_audit.text.documents import read_texts
 
 ALONE = (
-    "Every text is tested by itself, and only AUD100 is the verdict. Single detectors and single passages are further chances "
-    "to be wrong."
+    f"Every text is tested by itself, and only {generated.rule.code} is the verdict. Single detectors and single passages are "
+    "further chances to be wrong."
 )
 
 LIMITS = (
@@ -82,10 +84,15 @@ def judge_all(
     settings: Settings,
     progress: Progress = silent,
     finished: Callable[[Document], None] = lambda document: None,
+    rules: Sequence[Sequence[IntegrityRule]] | None = None,
 ) -> list[Document]:
-    """Judge what could be read; what could not stays as it is. See `detect`."""
+    """Judge what could be read; what could not stays as it is. See `detect`.
+
+    `rules`: of integrity, those of each input; None: the same for all, those of the settings.
+    """
     origin.check_comparable(session, settings.population)
-    inspected = [inspect(entry, settings.rules) for entry in inputs]
+    each_rules = [settings.rules] * len(inputs) if rules is None else rules
+    inspected = [inspect(entry, its_rules) for entry, its_rules in zip(inputs, each_rules, strict=True)]
     prepared = [entry if isinstance(entry, Document) else origin.prepare(entry, settings) for entry in inputs]
     both = list(zip(prepared, inspected, strict=True))
     texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]
@@ -99,6 +106,16 @@ def judge_all(
         documents.append(found.added_to(entry, as_given))
         finished(documents[-1])
     return documents
+
+
+def conclude(document: Document, terms: Terms) -> Document:
+    """The document with all that follows from its results, of every family; after a gate, that of its run comes on top.
+
+    Raises:
+        NotDerivable: something that it follows from is not stored, or not here.
+    """
+    family = "attribution" if document.attributions else "origin"
+    return registry.conclude("integrity", registry.conclude(family, document, terms), terms)  # type: ignore[no-any-return]  # any subject
 
 
 def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[str, ...]:
@@ -147,5 +164,5 @@ def attribute(
 
 def _with_inspection(document: Document, person: Document, raw: RawText) -> Document:
     """The document with what was found in its characters when it was compared with people, and with its marks."""
-    as_given = [result for result in person.results if result.rule == origin.AS_GIVEN_RULE]
+    as_given = [result for result in person.results if result.rule == on_text_as_given.rule.code]
     return Inspection(person.integrity, marks_of(raw)).added_to(document, as_given)

@@ -18,9 +18,9 @@ from llm_audit.files import sha256_of
 from llm_audit.results import Manifest, ModelIdentity, Plugin, Report
 
 if TYPE_CHECKING:
-    from llm_audit.detectors import Detector
     from llm_audit.detectors.membership.base import MembershipScore
     from llm_audit.detectors.populations import Population
+    from llm_audit.detectors.rule import Rule
     from llm_audit.scoring.session import Session
     from llm_audit.scoring.store import StoredModel
 
@@ -40,7 +40,7 @@ def collect(
     rules: Sequence[str],
     population: Population | None = None,
     further: Sequence[Session] = (),
-    used: Sequence[Detector | MembershipScore] = (),
+    used: Sequence[Rule[Any, Any] | MembershipScore] = (),
 ) -> Manifest:
     """The manifest of a run; `complete` adds what is known at its end.
 
@@ -50,7 +50,7 @@ def collect(
         rules: codes of what is to run.
         population: that texts are compared with.
         further: other models that are asked.
-        used: detectors and scores, of which the plugins are named.
+        used: rules, of which the plugins are named.
     """
     return Manifest(
         version=__version__,
@@ -146,10 +146,10 @@ def _text(argument: str) -> str:
     return argument.encode("utf-8", "backslashreplace").decode()
 
 
-def _plugins(used: Sequence[Detector | MembershipScore]) -> tuple[Plugin, ...]:
+def _plugins(used: Sequence[Rule[Any, Any] | MembershipScore]) -> tuple[Plugin, ...]:
     return tuple(
         Plugin(
-            rule=each.rule,
+            rule=each.code,
             name=each.name,
             distribution=each.plugin.distribution,
             version=each.plugin.version,

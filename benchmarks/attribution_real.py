@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from llm_audit.cli import cli
-from llm_audit.detectors import find
 from llm_audit.detectors.attribution import REFERENCE_REQUEST, known, unknown
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.generations import Generation, read_generations, reference_population
@@ -99,7 +98,7 @@ def score(records: Sequence[Generation], authors: Sequence[Author], *, as_drawn:
 def judge(record: Generation, authors: Sequence[Author], scores: Sequence[Scores]) -> list[Attribution]:
     """What `attribute` says of every candidate."""
     raw = RawText("generated", "0" * 64, "utf-8", record.text, len(record.text))
-    return known.attributions(Text(raw, person(), authors, scores), "known", find((), null="model"), 0.01)
+    return known.attributions(Text(raw, person(), authors, scores), "known", find_rules(), 0.01)
 
 
 def rate(hits: int, n: int) -> str:
@@ -218,7 +217,7 @@ def unknown_cells() -> Iterator[Unknown]:
     session = _session("smollm2-135m-instruct")
     author = Author(Candidate.parse(SETTINGS["t1"]), "candidate", session)
     short, *_ = [run for run in RUNS if run.name == "t1-short"]
-    detectors = find((), null="model")
+    detectors = find_rules()
     reference = reference_population("t1", generations(short)[60:], author, detectors)
     author = replace(author, references=(reference,))
     for drawn in SETTINGS:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from llm_audit.detectors.membership import blind
+from llm_audit.detectors.membership import blind_classifier
 from llm_audit.detectors.membership.collection import Collection, Item, collect
 from llm_audit.detectors.membership.overlap import compare
 from llm_audit.results import Gate
@@ -37,7 +37,7 @@ def collection(texts: Sequence[str], name: str) -> Collection:
 def gate(suspects: Sequence[str], held_out: Sequence[str], generator: np.random.Generator) -> Gate:
     """As `llm-audit membership` runs it: copies out first."""
     found = compare(collection(suspects, "s"), collection(held_out, "h"))
-    return blind.judge(found.suspects, found.held_out, generator)
+    return blind_classifier.judge(found.suspects, found.held_out, generator)
 
 
 def halves(texts: Sequence[str], n: int, generator: np.random.Generator) -> tuple[list[str], list[str]]:

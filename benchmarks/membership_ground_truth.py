@@ -25,6 +25,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
 from llm_audit.stats import permutation
 from llm_audit.stats.classification import auroc, tpr_at_fpr
+from tests.detectors.laws import judge
 from tests.detectors.membership.readers import infer
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "membership" / "model"
@@ -83,25 +84,25 @@ def tests_table(model: Target, truth: World) -> None:
     print("|---|" + "---|" * len(WITH_NONE))
     rows: dict[str, Callable[[int], str]] = {
         "order, 40 rows, 199 shuffles": lambda n: said(
-            order.judge(model, truth.orders[n], draws=199, shards=1, alpha=0.01, seed=RUN)
+            judge(order, model, truth.orders[n], draws=199, shards=1, alpha=0.01, seed=RUN)
         ),
         "order, 4 shards of 10 rows, 19 shuffles each": lambda n: said(
-            order.judge(model, truth.orders[n], draws=19, shards=4, alpha=0.01, seed=RUN)
+            judge(order, model, truth.orders[n], draws=19, shards=4, alpha=0.01, seed=RUN)
         ),
-        "canary, one string of 64 letters, 999 siblings": lambda n: said(canary.judge(model, [truth.canaries[n]], 0.01)),
-        "paired, 60 pairs": lambda n: said(paired.judge(model, pairs(truth.pairs[n]), draws=9999, alpha=0.01, seed=RUN)),
+        "canary, one string of 64 letters, 999 siblings": lambda n: said(judge(canary, model, [truth.canaries[n]], alpha=0.01)),
+        "paired, 60 pairs": lambda n: said(judge(paired, model, pairs(truth.pairs[n]), draws=9999, alpha=0.01, seed=RUN)),
         "identifier, 30 identifiers, 19 draws each": lambda n: said(
-            identifier.judge(model, identifier.find(items(truth.identifiers[n], "d")), draws=19, alpha=0.01, seed=RUN)
+            judge(identifier, model, identifier.find(items(truth.identifiers[n], "d")), draws=19, alpha=0.01, seed=RUN)
         ),
         "dataset, 200 against 600 documents": lambda n: said(
-            dataset.judge(
+            judge(dataset,
                 model, collect(items(truth.members[n] if n else truth.non_members[600:800], "s")),
                 collect(items(truth.non_members[:600], "h")), draws=9999, alpha=0.01, seed=RUN,
             )
         ),
     }  # fmt: skip
-    for name, judge in rows.items():
-        print(f"| {name} | " + " | ".join(judge(count) for count in WITH_NONE) + " |", flush=True)
+    for name, row in rows.items():
+        print(f"| {name} | " + " | ".join(row(count) for count in WITH_NONE) + " |", flush=True)
 
 
 def said(result: Result) -> str:
@@ -147,14 +148,14 @@ def sizes(model: Target, never: dict[str, np.ndarray]) -> None:
     ])  # fmt: skip
     found = identifier.find(items([grammar.identified(rng) for _ in range(2000)], "d"))
     report_size("identifier, 2 identifiers, 19 draws each", [
-        p_of(identifier.judge(model, found[2 * i : 2 * i + 2], draws=19, alpha=0.05, seed=str(i))) for i in range(1000)
+        p_of(judge(identifier, model, found[2 * i : 2 * i + 2], draws=19, alpha=0.05, seed=str(i))) for i in range(1000)
     ])  # fmt: skip
     report_size("order, 8 short rows, 19 shuffles", [
-        p_of(order.judge(model, short(8, rng), draws=19, shards=1, alpha=0.05, seed=str(i)))
+        p_of(judge(order, model, short(8, rng), draws=19, shards=1, alpha=0.05, seed=str(i)))
         for i in range(1000)
     ])  # fmt: skip
     report_size("order, 2 shards of 5 short rows, 9 shuffles each", [
-        p_of(order.judge(model, short(10, rng), draws=9, shards=2, alpha=0.05, seed=str(i)))
+        p_of(judge(order, model, short(10, rng), draws=9, shards=2, alpha=0.05, seed=str(i)))
         for i in range(1000)
     ])  # fmt: skip
 

@@ -22,7 +22,7 @@ from fixtures.servers import gguf, llama
 from llm_audit.detectors.substitution import run
 from llm_audit.detectors.substitution.local import LocalModel
 from llm_audit.detectors.substitution.questions import questions
-from llm_audit.detectors.substitution.reference import Reference
+from llm_audit.detectors.substitution.reference_model import ReferenceModel
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.client import Endpoint
 from llm_audit.endpoints.probe import probe
@@ -151,7 +151,7 @@ def text_tests(yardstick: LocalModel, texts: dict[str, list[str]], own: dict[str
     return needed(np.array(rut)), found[0] if found else f"> {sizes[-1] * DRAWS} ({mmd[-1]:.2f})"
 
 
-def live(model: StoredModel, reference: Reference, prompts: Sequence[str], each: int = 7) -> None:
+def live(model: StoredModel, reference: ReferenceModel, prompts: Sequence[str], each: int = 7) -> None:
     """Whole audits of honest servers, asked anew each time."""
     folder, accused = cache_root() / "benchmarks" / "gguf", 0
     for kind in ("F32", "F16", "BF16"):
@@ -173,7 +173,7 @@ def live(model: StoredModel, reference: Reference, prompts: Sequence[str], each:
 def main(which: str, effects: bool, texts: int) -> None:
     """Record, draw audits, print tables."""
     model = Store().resolve(DEFAULT_MODEL if which == "smollm2" else str(FIXTURE), offline=True)
-    reference, settings = Reference(model, "completions"), Settings()
+    reference, settings = ReferenceModel(model, "completions"), Settings()
     if which == "fixture":
         settings = replace(settings, precisions=("f32", "f16", "bf16"))
     prompts = prompts_for(model, HONEST + (REQUESTS if which == "smollm2" else 180))

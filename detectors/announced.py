@@ -24,8 +24,8 @@ from pathlib import Path
 from llm_audit.errors import AuditError
 from llm_audit.files import sha256_of
 
-DETECTORS = "llm_audit.detectors"
-"""Entry-point group under which packages, this one included, announce their detectors."""
+GROUP = "llm_audit.rules"
+"""Entry-point groups, under which packages, this one included, announce their rules, begin with this; the family follows."""
 
 OURS = "llm-audit"
 """Our own distribution; everything else announced is a plugin."""
@@ -93,7 +93,7 @@ def switched_off() -> bool:
     return value == "off"
 
 
-def available(group: str = DETECTORS) -> list[Announcement]:
+def available(group: str) -> list[Announcement]:
     """Everything announced in a group, sorted by name, none of it imported."""
     found: dict[str, list[Announcement]] = {}
     for distribution in distributions():

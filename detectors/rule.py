@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Self, TypeVar
 
 from llm_audit.detectors.announced import Announcement
-from llm_audit.results import Draws, Effect, Histogram, Result, Share, Span, Statistic
+from llm_audit.results import Draws, Effect, Histogram, Result, Share, Span, Statistic, Verdict, decide
+from llm_audit.results.rules import FAMILIES, RuleFacts
+
+MOST_DRAWS = 1_000_000
+"""Draws of a test that are repeated or convolved; as many take seconds."""
 
 Subject = TypeVar("Subject")
 Evidence = TypeVar("Evidence")
@@ -35,6 +39,8 @@ class Measurement(Generic[Evidence]):
         histogram: the statistic over the population.
         spans, shares, log_e: see `Result`.
         reason: the sentence of a stored result, for reports of a schema whose evidence lacks the facts to make it again.
+        null, assumptions: of a stored result, where they name what only its subject knows: a candidate and its settings.
+        method: of a stored result, where it names the weights that it was measured with.
     """
 
     evidence: Evidence
@@ -47,6 +53,9 @@ class Measurement(Generic[Evidence]):
     shares: tuple[Share, ...] = ()
     log_e: tuple[float, ...] = ()
     reason: str | None = None
+    null: str | None = None
+    assumptions: tuple[str, ...] = ()
+    method: str | None = None
 
     @classmethod
     def of(cls, result: Result) -> Measurement[Any]:
@@ -62,6 +71,9 @@ class Measurement(Generic[Evidence]):
             shares=result.shares,
             log_e=result.log_e,
             reason=result.reason,
+            null=result.null,
+            assumptions=result.assumptions,
+            method=result.method,
         )
 
 
@@ -72,17 +84,57 @@ class Terms:
     Attributes:
         alpha: level of the decision.
         tests: number of tests that share alpha (Bonferroni).
+        beside: results of the same subject, for a rule whose result follows from another one's evidence.
         population: finds the reference population that a piece of evidence names; raises `NotDerivable` if it is not here.
     """
 
     alpha: float
     tests: int = 1
+    beside: tuple[Result, ...] = ()
     population: Callable[[Any], Any] | None = field(default=None, compare=False)
 
     @property
     def level(self) -> float:
         """The p-value at which one test alone rejects."""
         return self.alpha / self.tests
+
+
+def of_all_results(measurement: Measurement[Any], terms: Terms) -> Result:
+    """Raise `NotDerivable`: the `derive` of a rule that stands for all tests of a subject together."""
+    raise NotDerivable("no single result has this code: it stands for what all tests of a subject come to")
+
+
+def decision(p: float, floor: float, alpha: float) -> tuple[Verdict, str]:
+    """Verdict of one test, and the half sentence that says so; see `decide`."""
+    verdict = decide(p, floor, alpha)
+    return verdict, {
+        Verdict.FINDING: f"at alpha {alpha:g} the null hypothesis is rejected",
+        Verdict.INCONCLUSIVE: f"no p-value below {floor:.2g} was possible, and {alpha:g} was asked for",
+    }.get(verdict, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it")
+
+
+def requires(measured: Measurement[Any], *kinds: type[Any]) -> None:
+    """Raise `NotDerivable` if the evidence is of none of these classes: an earlier version stored none, or it is forged."""
+    if not isinstance(measured.evidence, kinds):
+        raise NotDerivable("the report stores nothing that the p-value follows from")
+
+
+def repeatable(draws: Draws | None) -> tuple[int, str]:
+    """Number and seed of draws that are drawn again.
+
+    Raises:
+        NotDerivable: the seed is not known, or they are so many that a forged number would keep somebody waiting.
+    """
+    if draws is None or draws.seed is None:
+        raise NotDerivable("the report stores no seed")
+    return affordable(draws.count), draws.seed
+
+
+def affordable(draws: int) -> int:
+    """The same number; `NotDerivable` if it is above `MOST_DRAWS`."""
+    if draws > MOST_DRAWS:
+        raise NotDerivable(f"{draws:,} draws are more than the {MOST_DRAWS:,} that are repeated")
+    return draws
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +153,7 @@ class Rule(Generic[Subject, Evidence]):
         measure: from a subject and what the run provides to a measurement; None: the family's `run.py` measures several rules
             in one pass.
         derive: from a measurement to a result; pure.
+        listed: under which name, title and meaning programs list a finding (SARIF, ...); None: as `facts` makes them.
         plugin: the package that announced it, set when it is loaded; None: llm-audit itself.
     """
 
@@ -112,7 +165,8 @@ class Rule(Generic[Subject, Evidence]):
     assumptions: tuple[str, ...] = ()
     method: str
     measure: Callable[..., Measurement[Evidence]] | None = None
-    derive: Callable[[Measurement[Evidence], Terms], Result]
+    derive: Callable[[Measurement[Evidence], Terms], Result] = of_all_results
+    listed: tuple[str, str, str] | None = None
     plugin: Announcement | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -124,13 +178,12 @@ class Rule(Generic[Subject, Evidence]):
         """The family that asks the question: `origin`, `attribution`, ..."""
         return FAMILIES[self.code[3]]
 
+    @property
+    def facts(self) -> RuleFacts:
+        """What a list of findings says of the rule."""
+        name = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", self.title))
+        return RuleFacts(self.code, *(self.listed or (name, self.title, f"Null hypothesis: {self.null}")))
 
-FAMILIES = {
-    "1": "origin",
-    "2": "attribution",
-    "3": "membership",
-    "4": "substitution",
-    "5": "watermark",
-    "9": "integrity",
-}
-"""First digit of a code -> family: a folder of `detectors/`, and an entry-point group `llm_audit.rules.FAMILY`."""
+    def adopted(self, plugin: Announcement) -> Self:
+        """The rule as we run it if a plugin announced it: it knows the plugin, and errors inside of it name it."""
+        return replace(self, plugin=plugin)

@@ -18,6 +18,7 @@ from llm_audit.reports.formats import SUFFIXES, choose, renderer_for
 
 if TYPE_CHECKING:
     from llm_audit.results import Report
+    from llm_audit.results.rules import Describe
 
 # These name what is already open, also when that is a plain file: replacing the file would leave the writer behind.
 _OPEN_ALREADY = re.compile(r"/dev/(stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")
@@ -35,13 +36,13 @@ _WHY = {
 }
 
 
-def write_report(report: Report, path: str | os.PathLike[str]) -> None:
+def write_report(report: Report, path: str | os.PathLike[str], describe: Describe) -> None:
     """Render the report in the format that the path's suffix names, and write it. Raises AuditError.
 
-    A page that would be too large is written as several files side by side, that with the index last.
+    `describe`: what the codes of rules stand for. A page that would be too large is written as several files side by side, that with the index last.
     """
     if choose(path, SUFFIXES).name != "html" or _OPEN_ALREADY.fullmatch(os.fspath(path)):
-        write(path, renderer_for(path)(report))
+        write(path, renderer_for(path)(report, describe))
         return
     from llm_audit.reports import html
 

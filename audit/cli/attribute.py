@@ -82,8 +82,8 @@ def command(
     from contextlib import ExitStack
 
     from llm_audit import judging
-    from llm_audit.detectors import find, known_to
-    from llm_audit.detectors.attribution import Author, Settings
+    from llm_audit.detectors import known_to
+    from llm_audit.detectors.attribution import Author, Settings, find_rules
     from llm_audit.detectors.attribution.candidate import Candidate
     from llm_audit.detectors.origin import run as origin
     from llm_audit.detectors.populations import DEFAULT_POPULATION, load, references
@@ -109,14 +109,14 @@ def command(
             population=people,
             text_field=text_field,
         )
-        settings = Settings(alpha, asked, find((), null="model"), keep_text=not no_text)
+        settings = Settings(alpha, asked, find_rules(), keep_text=not no_text)
         manifest = collect(
             human,
             alpha=alpha,
-            rules=[each.rule for each in against_people.detectors],
+            rules=[each.code for each in against_people.detectors],
             population=people,
             further=tuple(sessions.values()),
-            used=[*against_people.detectors, *settings.detectors],
+            used=[*against_people.detectors, *settings.rules],
         )
         with fraction_bar("Scoring") as progress:
             report = judging.attribute(discover(paths), authors, settings, (human, against_people), manifest, progress)

@@ -23,7 +23,7 @@ from llm_audit.errors import AuditError
 from llm_audit.terminal import one_line, terminal_safe
 
 if TYPE_CHECKING:
-    from llm_audit.detectors import Detector
+    from llm_audit.detectors import StatisticRule
     from llm_audit.detectors.populations import Population
 
 
@@ -109,8 +109,8 @@ def build(
 
 def _build_of_generations(path: Path, name: str, device: str, offline: bool, no_cache: bool) -> None:
     """A reference population of what one model wrote under one setting; the records say which."""
-    from llm_audit.detectors import find, populations
-    from llm_audit.detectors.attribution import Author
+    from llm_audit.detectors import populations
+    from llm_audit.detectors.attribution import Author, find_rules
     from llm_audit.detectors.attribution.candidate import Candidate
     from llm_audit.detectors.attribution.generations import read_generations, reference_population
 
@@ -122,7 +122,7 @@ def _build_of_generations(path: Path, name: str, device: str, offline: bool, no_
                 f"{path} was drawn from another {first.model} (digest {first.digest[:12]}, here {session.model.digest[:12]})."
             )
         author = Author(Candidate(first.model, first.model, (first.decoding,), first.template), "candidate", session)
-        population = reference_population(name, records, author, find((), null="model"), progress)
+        population = reference_population(name, records, author, find_rules(), progress)
     saved = populations.save(population)
     click.echo(
         f"Population {name}: {population.n:,} texts that are long enough, one per prompt, of {len(records):,} generations. "
@@ -130,7 +130,7 @@ def _build_of_generations(path: Path, name: str, device: str, offline: bool, no_
     )
 
 
-def _unseen(texts: list[str], detectors: Sequence[Detector]) -> list[str]:
+def _unseen(texts: list[str], detectors: Sequence[StatisticRule]) -> list[str]:
     """Without the texts that trained a detector: it knows them to be human, so they would make others look like machines."""
     import numpy as np
 

@@ -77,8 +77,8 @@ class Conditions:
             yield Opened(
                 session,
                 judging.Settings(alpha=self.alpha, detectors=chosen, population=human, keep_text=False),
-                collect(session, alpha=self.alpha, rules=[each.rule for each in chosen], population=human, used=chosen),
-                {each.rule: each.digest for each in chosen if each.digest},
+                collect(session, alpha=self.alpha, rules=[each.code for each in chosen], population=human, used=chosen),
+                {each.code: each.digest for each in chosen if each.digest},
             )
 
 

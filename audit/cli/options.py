@@ -21,7 +21,7 @@ from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES, one_of, renderer
 from llm_audit.terminal import one_line, terminal_safe
 
 if TYPE_CHECKING:
-    from llm_audit.detectors import Detector
+    from llm_audit.detectors import StatisticRule
     from llm_audit.results import Document, Report
     from llm_audit.scoring.session import Session
 
@@ -132,11 +132,12 @@ def publish(
     `streamed`: every document has been given to `stream`. `stored`: it is of an earlier run, whose manifest it keeps.
     """
     from llm_audit import reports
+    from llm_audit.detectors.registry import described
 
     if not stored:
         report = finished(report)
     # Files first: the reader of standard output may be gone.
-    failures = write_outputs(outputs, lambda output: reports.write_report(report, output))
+    failures = write_outputs(outputs, lambda output: reports.write_report(report, output, described))
     failures += write_outputs(outputs, lambda output: sign_report(report, output))
     with may_be_unread():
         if format_ == "text":
@@ -148,7 +149,7 @@ def publish(
 
             show(jsonl.last(report))
         else:
-            show(FORMATS[format_].renderer()(report))
+            show(FORMATS[format_].renderer()(report, described))
     for failure in failures:
         click.echo(failure, err=True)
     return EXIT_ERROR if failures else exit_code(report, strict)
@@ -182,13 +183,13 @@ def classifier_option(command: Command) -> Command:
     )(command)
 
 
-def own_detectors(classifier: str | None) -> list[Detector]:
+def own_detectors(classifier: str | None) -> list[StatisticRule]:
     """The detectors that the user brings."""
     if classifier is None:
         return []
-    from llm_audit.detectors.origin.classifier import detector_of, resolve
+    from llm_audit.detectors.origin.classifier import resolve, rule_of
 
-    return [detector_of(resolve(classifier))]
+    return [rule_of(resolve(classifier))]
 
 
 @contextmanager

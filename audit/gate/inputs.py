@@ -7,22 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llm_audit import judging
-from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
-from llm_audit.detectors.origin import plot_data as pictures
-from llm_audit.detectors.origin import run as origin
-from llm_audit.detectors.origin.run import AS_GIVEN_RULE
+from llm_audit.detectors.integrity.base import IntegrityRule
+from llm_audit.detectors.integrity.conclude import conclude
+from llm_audit.detectors.origin import generated, plot_data
+from llm_audit.detectors.rule import Terms
 from llm_audit.errors import AuditError
 from llm_audit.gate.settle import OPEN
-from llm_audit.inspection import inspect, of_tampering
-from llm_audit.policy import DOCUMENT_RULES, Loaded, Rules
-from llm_audit.policy.model import closest, quoted
+from llm_audit.inspection import inspect
+from llm_audit.policy import Loaded, Rules
+from llm_audit.policy.model import closest, known_codes, quoted
 from llm_audit.progress import Progress, silent
 from llm_audit.results import Document, Gated, Suppression, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Directive, RawText, Source, text_digest
 from llm_audit.text.documents import read_texts, unjudged
 
-NOT_ASKED = "The policy does not ask who wrote it: AUD100 does not count here."
+NOT_ASKED = f"The policy does not ask who wrote it: {generated.rule.code} does not count here."
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def covered(sources: Iterable[Source], policy: Loaded) -> tuple[list[tuple[Sourc
 
     Standard input is always covered, and so is what is no file, a mistyped name or a closed folder: it is an error to report.
     """
-    asked, left_out, known = [], 0, _known()
+    asked, left_out, known = [], 0, known_codes()
     for source in sources:
         rules = policy.for_path(source.path or Path("-"))
         if source.path is None or not _is_there(source.path) or (policy.covers(source.path) and any(map(rules.counts, known))):
@@ -87,25 +87,29 @@ def judge(
     progress: Progress = silent,
 ) -> list[Document]:
     """Every text judged by itself, as `llm-audit detect` does, with `gate` filled but for what follows from the others."""
-    many = len(inputs) > pictures.MOST
+    many = len(inputs) > plot_data.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
-    to_score = [each.entry for each in inputs if each.counts(origin.COMBINED_RULE)]
-    scored = iter(judging.judge_all(to_score, session, settings, progress) if to_score else [])
+    rules = {id(each): [rule for rule in settings.rules if each.counts(rule.code)] for each in inputs}
+    to_score = [each for each in inputs if each.counts(generated.rule.code)]
+    documents = (
+        judging.judge_all(
+            [each.entry for each in to_score], session, settings, progress, rules=[rules[id(each)] for each in to_score]
+        )
+        if to_score
+        else []
+    )
+    scored = iter(documents)
     return [
-        _gated(each, next(scored) if each.counts(origin.COMBINED_RULE) else _not_asked(each.entry, settings.rules))
+        _gated(each, next(scored) if each.counts(generated.rule.code) else _not_asked(each.entry, rules[id(each)]))
         for each in inputs
     ]
 
 
 def _check_rules(name: str, directives: Sequence[Directive]) -> None:
-    known = _known() if directives else ()
+    known = known_codes() if directives else ()
     for told in directives:
         if told.rule not in known:
             raise AuditError(f"{name}, line {told.line}: {quoted(told.rule)} is no rule to ignore{closest(told.rule, known)}")
-
-
-def _known() -> tuple[str, ...]:
-    return tuple(sorted({*DOCUMENT_RULES, *(rule.rule for rule in find_rules())}))
 
 
 def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Document:
@@ -116,8 +120,8 @@ def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Doc
 
 
 def _gated(of: Input, document: Document) -> Document:
-    """Without what does not count here, and with what it says of itself."""
-    fail_on = of.fail_on if of.counts(origin.COMBINED_RULE) else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
+    """With what it says of itself, and not assessable if it is shorter than the policy asks for."""
+    fail_on = of.fail_on if of.counts(generated.rule.code) else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
     told = () if isinstance(of.entry, Document) else of.entry.directives
     gated = Gated(
         text_digest=None if isinstance(of.entry, Document) else text_digest(of.entry.text),
@@ -127,27 +131,19 @@ def _gated(of: Input, document: Document) -> Document:
     least = of.rules.minimum_tokens
     if document.combined and least is not None and document.tokens is not None and document.tokens < least:
         document = _too_short(document, least)
-    return _without_uncounted(document, of).model_copy(update={"gate": gated})
+    return document.model_copy(update={"gate": gated})
 
 
 def _too_short(document: Document, least: int) -> Document:
-    said = f"Not assessable. The text has {document.tokens} tokens, and the policy asks for {least}."
-    more = {"verdict": Verdict.NOT_ASSESSABLE, "summary": said, "combined": None, "results": document.integrity, "trace": None}
-    shorter = document.model_copy(update=more)
-    return shorter.model_copy(update={"summary": _with_tampering(said, shorter)})
-
-
-def _without_uncounted(document: Document, of: Input) -> Document:
-    said = document.summary.removesuffix(f" {of_tampering(document)}") if document.tampering else document.summary
-    kept = [result for result in document.results if result not in document.integrity or of.counts(result.rule)]
-    left = document.model_copy(update={"results": tuple(kept)})
-    if not left.tampering:  # then there is nothing that the text as given differs by
-        kept = [result for result in kept if result.rule != AS_GIVEN_RULE]
-    return left.model_copy(update={"results": tuple(kept), "summary": _with_tampering(said, left)})
-
-
-def _with_tampering(said: str, document: Document) -> str:
-    return " ".join([said, *([of_tampering(document)] if document.tampering else [])])
+    summary = f"Not assessable. The text has {document.tokens} tokens, and the policy asks for {least}."
+    more = {
+        "verdict": Verdict.NOT_ASSESSABLE,
+        "summary": summary,
+        "combined": None,
+        "results": document.integrity,
+        "trace": None,
+    }
+    return conclude(document.model_copy(update=more), Terms(alpha=1.0))
 
 
 def _suppression(told: Directive) -> Suppression:

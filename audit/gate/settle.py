@@ -15,20 +15,21 @@ from dataclasses import dataclass
 from math import nan
 
 from llm_audit import judging
-from llm_audit.detectors.origin import run as origin
-from llm_audit.inspection import of_tampering
+from llm_audit.detectors.input import unreadable
+from llm_audit.detectors.integrity.conclude import conclude
+from llm_audit.detectors.origin import generated
+from llm_audit.detectors.rule import Terms as RuleTerms
 from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
 from llm_audit.results.discovery import Family, judge, summary
 from llm_audit.stats.discovery import findings_needed
 
 QUESTION = "May these texts pass?"
-UNREADABLE = "AUD000"
 OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
 
 LIMITS = (
     "Findings are made over all texts of this run together: the share of mistakes among them, none counted as no mistake, is "
     "at most alpha on average over runs and calibration sets. That is proven for independent texts and one fixed score; here "
-    "several scores are ranked together, which was simulated. Only AUD100 is the verdict on a text.",
+    f"several scores are ranked together, which was simulated. Only {generated.rule.code} is the verdict on a text.",
     "Each run stands by itself. A gate that runs every day makes mistakes every day: the rate holds within each run, not over "
     "all runs to come.",
     "In a run of many texts it takes more to be found than when a text is judged alone, and a single one may have no chance; "
@@ -60,7 +61,7 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
         terms: of the run.
     """
     settled = [_with_states(document, terms) for document in documents]
-    tests = [None if document.suppressed(origin.COMBINED_RULE) else document.combined for document in settled]
+    tests = [None if document.suppressed(generated.rule.code) else document.combined for document in settled]
     family = judge(
         [nan if test is None or test.p_value is None else test.p_value for test in tests],
         [nan if test is None or test.p_floor is None else test.p_floor for test in tests],
@@ -76,7 +77,7 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
 
 def findings(document: Document) -> list[str]:
     """Codes of the rules that have a finding here, suppressed or not."""
-    own = [origin.COMBINED_RULE] if document.verdict is Verdict.FINDING else []
+    own = [generated.rule.code] if document.verdict is Verdict.FINDING else []
     return own + [result.rule for result in document.tampering]
 
 
@@ -85,7 +86,7 @@ def _with_states(document: Document, terms: Terms) -> Document:
     gated = _gated(document)
     alone = {result.rule for result in document.tampering}
     if document.combined and document.combined.verdict is Verdict.FINDING:
-        alone.add(origin.COMBINED_RULE)
+        alone.add(generated.rule.code)
 
     def state(told: Suppression) -> str:
         if told.kind == "inline" and not terms.inline_suppressions:
@@ -105,13 +106,13 @@ def _decided(document: Document, family: Family, number: int | None) -> Document
     if combined is not None:
         assert combined.p_value is not None
         if number is None:
-            verdict, said = combined.verdict, _said_of_suppressed(combined.p_value, document.suppressed(origin.COMBINED_RULE))
+            verdict, said = combined.verdict, _said_of_suppressed(combined.p_value, document.suppressed(generated.rule.code))
         else:
             q = float(family.q_value[number])
             verdict = family.verdict(number)
             said = _said(verdict, combined.p_value, q, combined.p_floor or 0.0, family.discovery)
-        said = " ".join([said, *([of_tampering(document)] if document.tampering else [])])
         document = document.model_copy(update={"verdict": verdict, "summary": said})
+        document = conclude(document, RuleTerms(family.discovery.alpha))
     return document.model_copy(update={"gate": gated.model_copy(update={"q_value": q})})
 
 
@@ -137,8 +138,10 @@ def _failing(document: Document) -> Document:
     """With what it fails by."""
     gated, verdict = _gated(document), document.verdict
     failures = []
-    if verdict in gated.fail_on and not (verdict is Verdict.FINDING and document.suppressed(origin.COMBINED_RULE)):
-        failures.append(Failure(rule=UNREADABLE if verdict is Verdict.ERROR else origin.COMBINED_RULE, verdict=verdict))
+    if verdict in gated.fail_on and not (verdict is Verdict.FINDING and document.suppressed(generated.rule.code)):
+        failures.append(
+            Failure(rule=unreadable.rule.code if verdict is Verdict.ERROR else generated.rule.code, verdict=verdict)
+        )
     if Verdict.FINDING in gated.fail_on:
         codes = [result.rule for result in document.tampering if not document.suppressed(result.rule)]
         failures += [Failure(rule=code, verdict=Verdict.FINDING) for code in codes]

@@ -24,7 +24,7 @@ from llm_audit.results.core import (
 from llm_audit.results.corpus import CorpusReport, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
 from llm_audit.results.gate import BaselineUse, Failure, Gated, GateOutcome, Suppression
-from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation
+from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation, is_blind
 from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Plugin, Report, limits_of
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
 
@@ -77,5 +77,6 @@ __all__ = [
     "Unread",
     "Verdict",
     "decide",
+    "is_blind",
     "limits_of",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from llm_audit.results import Interval, Model
 
 
@@ -53,7 +55,12 @@ class Benchmark(Model):
     model: str
     data: dict[str, str]
     notes: tuple[str, ...]
-    detectors: tuple[str, ...]
+    detectors: tuple[str, ...] = Field(min_length=1, description="all together, by their code; then each by its name")
     power: tuple[Power, ...]
     false_alarms: tuple[FalseAlarms, ...]
     curves: tuple[Curve, ...]
+
+    @property
+    def combined(self) -> str:
+        """What the rows of all detectors together are listed under."""
+        return self.detectors[0]

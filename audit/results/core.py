@@ -9,6 +9,7 @@ from pydantic import Field
 
 from llm_audit.results.base import Model, Probability
 from llm_audit.results.evidence import Derivation
+from llm_audit.results.rules import FAMILIES
 
 
 class Verdict(StrEnum):
@@ -149,6 +150,11 @@ class Result(Model):
     shares: tuple[Share, ...] = Field(default=(), description="what moved a trained statistic, largest first")
     assumptions: tuple[str, ...] = ()
     method: str = Field(default="", description="reference, and where we differ from it")
+
+    @property
+    def family(self) -> str:
+        """The family of its rule: `origin`, `attribution`, ...; empty if there is none of this code."""
+        return FAMILIES.get(self.rule[3], "")
 
 
 class Fact(Model):

@@ -116,12 +116,17 @@ class Document(Model):
     @property
     def integrity(self) -> tuple[Result, ...]:
         """Those of the results that say whether the text was tampered with."""
-        return tuple(result for result in self.results if result.rule.startswith("AUD9"))
+        return tuple(result for result in self.results if result.family == "integrity")
 
     @property
     def tampering(self) -> tuple[Result, ...]:
         """The findings among them."""
         return tuple(result for result in self.integrity if result.verdict is Verdict.FINDING)
+
+    @property
+    def passed_over(self) -> Suppression | None:
+        """Why its finding about who wrote it fails nothing here."""
+        return self.suppressed(self.combined.rule) if self.combined and self.verdict is Verdict.FINDING else None
 
     def suppressed(self, rule: str) -> Suppression | None:
         """Why a finding of a rule fails nothing here."""

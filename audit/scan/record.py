@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from llm_audit.detectors.origin.run import AS_GIVEN_RULE
-from llm_audit.inspection import of_tampering
+from llm_audit.detectors.integrity.conclude import of_tampering
+from llm_audit.detectors.origin import as_given
 from llm_audit.judging import Settings, judge_all
 from llm_audit.results import Document, Model, Probability, Verdict
 from llm_audit.scan.corpus import Block
@@ -29,7 +29,7 @@ class Record(Model):
     p_value: Probability | None
     p_floor: Probability | None = Field(description="the smallest p-value that could have come out")
     n: int | None = Field(description="reference documents that it was compared with")
-    detectors: dict[str, Probability] = Field(description="rule -> p-value of that detector alone")
+    detectors: dict[str, Probability] = Field(description="code -> p-value of that detector alone")
     notes: tuple[str, ...]
 
 
@@ -62,7 +62,7 @@ def _record(position: int, document: Document, entry: RawText | Document) -> Rec
         detectors={
             result.rule: result.p_value
             for result in document.results
-            if result.p_value is not None and result.rule != AS_GIVEN_RULE
+            if result.p_value is not None and result.rule != as_given.rule.code
         },
         notes=(*document.notes, *([of_tampering(document)] if document.tampering else [])),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from llm_audit.detectors import populations
 from llm_audit.detectors.populations import Population
+from llm_audit.detectors.rule import NotDerivable
 from llm_audit.errors import AuditError
 from llm_audit.manifest import file_digest
 from llm_audit.results import Manifest, Report
@@ -53,22 +54,22 @@ def models(manifest: Manifest, ledger: Ledger) -> None:
             ledger.same(f"{path}.files", model.files, dict(stored.files))
 
 
-def finder(ledger: Ledger) -> Callable[[str, Conformal], Population | None]:
+def finder() -> Callable[[Conformal], Population]:
     """Looks populations up by name, and refuses one with another digest: ranks among other texts verify nothing."""
-    known: dict[str, Population | str] = {}
+    known: dict[str, Population | None] = {}
 
-    def find(path: str, evidence: Conformal) -> Population | None:
+    def find(evidence: Conformal) -> Population:
         if evidence.population not in known:
             try:
                 known[evidence.population] = populations.load(evidence.population)
             except AuditError:
-                known[evidence.population] = f"the population {evidence.population} is not here"
+                known[evidence.population] = None
         found = known[evidence.population]
-        if isinstance(found, Population) and found.digest == evidence.digest:
-            return found
-        other = f"the population {evidence.population} here is another one (digest {getattr(found, 'digest', '')[:12]})"
-        ledger.cannot(path, found if isinstance(found, str) else other)
-        return None
+        if found is None:
+            raise NotDerivable(f"the population {evidence.population} is not here")
+        if found.digest != evidence.digest:
+            raise NotDerivable(f"the population {evidence.population} here is another one (digest {found.digest[:12]})")
+        return found
 
     return find
 

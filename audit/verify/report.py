@@ -81,7 +81,7 @@ def verify(data: bytes, folder: Path, name: str = "The report") -> tuple[Ledger,
 
 
 def _recompute(report: Report, folder: Path, ledger: Ledger) -> None:
-    manifest, find = report.manifest, files.finder(ledger)
+    manifest, find = report.manifest, files.finder()
     for number, one in enumerate(report.documents):
         document(f"documents[{number}]", one, manifest, ledger, find)
     if report.gate is not None:

@@ -6,9 +6,20 @@ from llm_audit.detectors.attribution.run import (
     Author,
     Settings,
     as_put_out,
+    find_rules,
     judge_texts,
     one_line_ending,
     under,
 )
 
-__all__ = ["LIMITS", "REFERENCE_REQUEST", "Author", "Settings", "as_put_out", "judge_texts", "one_line_ending", "under"]
+__all__ = [
+    "LIMITS",
+    "REFERENCE_REQUEST",
+    "Author",
+    "Settings",
+    "as_put_out",
+    "find_rules",
+    "judge_texts",
+    "one_line_ending",
+    "under",
+]

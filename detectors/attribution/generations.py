@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from llm_audit.detectors.attribution.base import CandidateRule
 from llm_audit.detectors.attribution.candidate import describe
 from llm_audit.detectors.attribution.text import Author, under
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
-from llm_audit.detectors.base import Detector
 from llm_audit.detectors.populations import Datasheet, Population, build
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, silent
@@ -106,13 +106,13 @@ def reference_population(
     name: str,
     generations: Sequence[Generation],
     author: Author,
-    detectors: Sequence[Detector],
+    rules: Sequence[CandidateRule],
     progress: Progress = silent,
 ) -> Population:
     """How a model's own texts score under it where the prompt is not known: from their first token, without it.
 
     One text per prompt: texts for one prompt are alike, and only texts for prompts drawn alike are exchangeable with a text
-    for another such prompt. Equal texts for different prompts both count. Detectors that need rivals are left out.
+    for another such prompt. Equal texts for different prompts both count. Rules that need rivals are left out.
     """
     (decoding,) = author.candidate.decodings
     if len({one.prompt for one in generations}) < 2:
@@ -133,4 +133,4 @@ def reference_population(
     )
     each = author.session.score_each(texts, REFERENCE_REQUEST, author.decodings, progress)
     windows = (under(dict(zip(author.decodings, scores, strict=True)), decoding) for scores in each)
-    return build(sheet, windows, [detector for detector in detectors if not detector.needs_rivals])
+    return build(sheet, windows, [rule for rule in rules if not rule.needs_rivals])

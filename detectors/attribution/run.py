@@ -10,18 +10,33 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from llm_audit.detectors.attribution import known, unknown
-from llm_audit.detectors.attribution.sets import judge_set, summary
-from llm_audit.detectors.attribution.text import Author, Scores, Text, under
+from llm_audit.detectors.attribution.base import CandidateRule
+from llm_audit.detectors.attribution.conclude import conclude
+from llm_audit.detectors.attribution.sets import could_have_written
+from llm_audit.detectors.attribution.text import Author, Role, Scores, Text, under
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
-from llm_audit.detectors.base import Detector
+from llm_audit.detectors.populations import among
+from llm_audit.detectors.rule import Terms
+from llm_audit.detectors.statistic import find
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, part, silent
-from llm_audit.results import Document
+from llm_audit.results import Authorship, Document, SetAttribution
+from llm_audit.results.evidence import Members
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
 from llm_audit.text import RawText, find_marks, without_marks
 
-__all__ = ["LIMITS", "REFERENCE_REQUEST", "Author", "Settings", "as_put_out", "judge_texts", "one_line_ending", "under"]
+__all__ = [
+    "LIMITS",
+    "REFERENCE_REQUEST",
+    "Author",
+    "Settings",
+    "as_put_out",
+    "find_rules",
+    "judge_texts",
+    "one_line_ending",
+    "under",
+]
 
 LONGEST = 4096
 """Tokens of a text that are tested: exactness needs the whole text before each token, and attention is quadratic."""
@@ -43,13 +58,18 @@ class Settings:
 
     Attributes:
         prompt: what the model was asked; "" for nothing at all; None: unknown.
-        detectors: against the null "model".
+        rules: of the tests, see `find_rules`.
     """
 
     alpha: float
     prompt: str | None
-    detectors: Sequence[Detector]
+    rules: Sequence[CandidateRule]
     keep_text: bool = True
+
+
+def find_rules() -> list[CandidateRule]:
+    """All rules of exact tests, sorted by code; one that does not load is left out with a warning."""
+    return [rule for rule in find((), family="attribution") if isinstance(rule, CandidateRule)]
 
 
 def judge_texts(
@@ -68,7 +88,7 @@ def judge_texts(
     """
     scored = _score(authors, [raw.text for raw, _ in texts], settings, progress)
     for (raw, person), scores in zip(texts, scored, strict=True):
-        yield _document(Text(raw, person, authors, scores), settings)
+        yield judge(Text(raw, person, authors, scores), settings)
 
 
 def as_put_out(raw: RawText) -> RawText:
@@ -121,30 +141,47 @@ def _request(settings: Settings, session: Session) -> Request:
     return Request(Windowing(min(LONGEST, context_length(session.model.config) - 1), first_only=True))
 
 
-def _document(text: Text, settings: Settings) -> Document:
-    """Every candidate, every set, and one sentence."""
-    alpha, detectors = settings.alpha, settings.detectors
+def judge(text: Text, settings: Settings) -> Document:
+    """A document with every candidate, every set, and what they come to."""
+    alpha, rules, numbers = settings.alpha, settings.rules, range(len(text.authors))
+    references = [reference for author in text.authors for reference in author.references]
+    terms = Terms(alpha, population=among(*references))
     if settings.prompt is None:
-        judged = [unknown.attribution(text, number, detectors, alpha) for number in range(len(text.authors))]
+        measured = [unknown.measured(text, number, rules, alpha) for number in numbers]
     else:
-        judged = known.attributions(text, settings.prompt, detectors, alpha)
-    sets = [one for role in ("sanctioned", "other") if (one := judge_set(text, role, judged, alpha))]
-    verdict, sentence = summary(judged, sets)
+        measured = [known.measured(text, number, settings.prompt, rules, alpha) for number in numbers]
     raw, person = text.raw, text.person
-    return Document(
+    document = Document(
         name=raw.name,
         sha256=raw.sha256,
         encoding=raw.encoding,
         language=person.language,
         characters=len(raw.text),
-        tokens=max((text.length(number) for number in range(len(text.authors)) if text.scored(number)), default=None),
-        verdict=verdict,
-        summary=sentence,
+        tokens=max((text.length(number) for number in numbers if text.scored(number)), default=None),
+        verdict=person.verdict,
+        summary="",
         combined=person.combined,
-        attributions=tuple(judged),
-        sets=tuple(sets),
+        attributions=tuple(measured),
         notes=tuple(_notes(text)),
         text=raw.text if settings.keep_text else None,
+    )
+    document = conclude(document, terms)
+    roles: tuple[Role, ...] = ("sanctioned", "other")
+    sets = [_set(text, role, document, alpha) for role in roles if any(author.role == role for author in text.authors)]
+    return conclude(document.model_copy(update={"sets": tuple(sets)}), terms)
+
+
+def _set(text: Text, role: Role, document: Document, alpha: float) -> SetAttribution:
+    """A set with the likelihoods that its e-value rests on; `conclude` says what it comes to."""
+    members = [i for i, author in enumerate(text.authors) if author.role == role]
+    outside = [i for i, author in enumerate(text.authors) if author.role != role and text.scored(i)]
+    tested = all(document.attributions[i].p_value is not None for i in members)
+    evidence = None
+    if tested and outside and document.attributions[members[0]].exact:
+        asked = could_have_written(role, document, alpha)
+        evidence = Members(against=text.against(members, outside), outside=text.against(outside, members) if asked else ())
+    return SetAttribution.model_validate(
+        {"role": role, "members": (), "null": "", "verdict": Authorship.NOT_ASSESSABLE, "reason": "", "evidence": evidence}
     )
 
 

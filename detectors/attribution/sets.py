@@ -1,65 +1,73 @@
-"""The sanctioned and the other models as sets, and the one sentence about a text."""
+"""The sanctioned and the other models as sets, and the one sentence about a text. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
-from llm_audit.detectors.attribution.judge import e_value, least, needed
-from llm_audit.detectors.attribution.known import human_p_value
-from llm_audit.detectors.attribution.text import Text
-from llm_audit.results import Attribution, Authorship, SetAttribution, Verdict
-from llm_audit.results.evidence import Members
+from llm_audit.detectors.attribution.base import e_value
+from llm_audit.detectors.attribution.likelihood_ratio import least
+from llm_audit.detectors.attribution.refutation import needed
+from llm_audit.results import Attribution, Authorship, Document, SetAttribution, Verdict
 
 TITLES = {"sanctioned": "sanctioned models", "other": "other models"}
 
 
-def judge_set(
-    text: Text, role: Literal["sanctioned", "other"], judged: Sequence[Attribution], alpha: float
-) -> SetAttribution | None:
-    """Null: one of the set wrote it. Refuted if every member is; its e-value is the smallest of theirs."""
-    members = [i for i, author in enumerate(text.authors) if author.role == role]
-    if not members:
-        return None
+def human_p_value(document: Document) -> float | None:
+    """Against "a person wrote it"; None if the text could not be compared."""
+    return document.combined.p_value if document.combined else None
+
+
+def could_have_written(role: str, document: Document, alpha: float) -> bool:
+    """Whether all that is missing for "a member of the set wrote it" are likelihoods against each candidate outside."""
+    human, judged = human_p_value(document), document.attributions
+    p_values = [one.p_value for one in judged if one.role == role]
+    return (
+        all(one.verdict is Authorship.NOT_WRITTEN_BY for one in judged if one.role != role)
+        and human is not None
+        and human <= alpha
+        and any(p is not None and p > alpha for p in p_values)
+    )
+
+
+def concluded(stored: SetAttribution, document: Document, alpha: float) -> SetAttribution:
+    """A set with what follows from its members. Refuted if every member is; its e-value is the smallest of theirs."""
+    members = [one for one in document.attributions if one.role == stored.role]
+    title, evidence = TITLES[stored.role], stored.evidence
 
     def found(verdict: Authorship, reason: str, **numbers: Any) -> SetAttribution:
         return SetAttribution(
-            role=role,
-            members=tuple(text.authors[i].name for i in members),
-            null=f"One of the {TITLES[role]} wrote the text.",
+            role=stored.role,
+            members=tuple(one.candidate for one in members),
+            null=f"One of the {title} wrote the text.",
             verdict=verdict,
             reason=reason,
             **numbers,
         )
 
-    for i in members:
-        if judged[i].p_value is None:
-            return found(Authorship.NOT_ASSESSABLE, f"{judged[i].candidate} could not be tested. {judged[i].reason}")
-    p = max(judged[i].p_value or 0.0 for i in members)
-    outside = [i for i, author in enumerate(text.authors) if author.role != role and text.scored(i)]
-    exact = judged[members[0]].exact and bool(outside)
-    evidence = Members(against=text.against(members, outside)) if exact else None
+    for one in members:
+        if one.p_value is None:
+            return found(Authorship.NOT_ASSESSABLE, f"{one.candidate} could not be tested. {one.reason}")
+    p = max(one.p_value or 0.0 for one in members)
     numbers: dict[str, Any] = {
         "p_value": p,
         "e_value": e_value(least(evidence.against)) if evidence else None,
         "evidence": evidence,
     }
-    if all(judged[i].verdict is Authorship.NOT_WRITTEN_BY for i in members):
+    if all(one.verdict is Authorship.NOT_WRITTEN_BY for one in members):
         return found(
-            Authorship.NOT_WRITTEN_BY, f"Each of the {TITLES[role]} is refuted (the least refuted with p = {p:.2g}).", **numbers
+            Authorship.NOT_WRITTEN_BY, f"Each of the {title} is refuted (the least refuted with p = {p:.2g}).", **numbers
         )
-    human = human_p_value(text)
-    others_refuted = all(one.verdict is Authorship.NOT_WRITTEN_BY for one in judged if one.role != role)
-    if evidence and others_refuted and human is not None and human <= alpha and p > alpha:
-        numbers["evidence"] = evidence = evidence.model_copy(update={"outside": text.against(outside, members)})
-        if (against := least(evidence.outside)) >= needed(1, alpha):
+    if evidence and evidence.outside and could_have_written(stored.role, document, alpha):
+        against = least(evidence.outside)
+        if against >= needed(1, alpha):
             return found(
                 Authorship.WRITTEN_BY,
                 f"Not refuted (p = {p:.2g}); every candidate outside the set is (e-values from e^{against:.1f}), and the text "
-                f"is unlike human writing (p = {human:.2g}).",
+                f"is unlike human writing (p = {human_p_value(document):.2g}).",
                 **numbers,
             )
-    return found(Authorship.UNDECIDED, f"Not each of the {TITLES[role]} is refuted, and none is attributed.", **numbers)
+    return found(Authorship.UNDECIDED, f"Not each of the {title} is refuted, and none is attributed.", **numbers)
 
 
 def summary(judged: Sequence[Attribution], sets: Sequence[SetAttribution]) -> tuple[Verdict, str]:

@@ -1,4 +1,4 @@
-"""AUD901: look-alike letters (homoglyphs) in words that mix alphabets."""
+"""Look-alike letters (homoglyphs) in words that mix alphabets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 
 import regex
 
-from llm_audit.detectors.integrity.base import SLIPS, IntegrityRule, Oddities
+from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
 from llm_audit.text.homoglyphs import latin_lookalikes, lookalikes
 
 # Full-width and mathematical letters are seen as what they are; between plain letters of one longer word they are not.
@@ -28,8 +28,9 @@ def look(text: str) -> Oddities:
     return Oddities(tuple(sorted(places)), SLIPS)
 
 
-detector = IntegrityRule(
-    rule="AUD901",
+rule = integrity_rule(
+    look,
+    code="AUD901",
     name="look-alikes",
     title="Look-alike letters",
     noun="look-alike letter",
@@ -39,5 +40,6 @@ detector = IntegrityRule(
         "words of the other alphabet. Let pass: foreign words, Greek symbols, mathematical letters, phonetic writing, and up "
         f"to {SLIPS} letters. Not seen: imitations within one alphabet, and of others than the Latin, Greek and Cyrillic ones."
     ),
-    look=look,
+    question="Do letters of another alphabet imitate those around them?",
+    found="Letters of another alphabet imitate those around them",
 )

@@ -1,4 +1,4 @@
-"""Random strings to publish, and the proof of what they were before the test: AUD311.
+"""Canaries: whether a published random string is more likely than its unpublished siblings; the strings, and their proof.
 
 N + 1 strings follow from one secret seed. The first is published with the SHA-256 of the secret; the others stay secret
 until the test ranks the published one among them. Knows nothing about models.
@@ -16,24 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from llm_audit.detectors.membership.evidence import result
+from llm_audit.detectors.membership.base import MEANING, MembershipTest
+from llm_audit.detectors.membership.outcomes import draws_of, effect_of, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Measurement, Terms, requires
 from llm_audit.errors import AuditError
 from llm_audit.files import create
-from llm_audit.results import Effect, Result
-from llm_audit.results.evidence import Drawn, RankSum
+from llm_audit.results import Effect, Result, Statistic
+from llm_audit.results.membership_evidence import Drawn, RankSum
 from llm_audit.stats import permutation
 
-RULE = "AUD311"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 VERSION = 1
-
-ASSUMPTIONS = (
-    "The published string was drawn at random with its siblings, once. That the commitment fits shows that nothing was changed "
-    "since the commitment was published: compare it with the copy of that day. It does not show that the owner drew one set "
-    "only; whoever draws many and publishes the one that today's models find likeliest has bent the test.",
-    "The siblings are secret: no copy of them was ever published or sent to the model's maker.",
-)
 
 
 @dataclass(frozen=True)
@@ -162,8 +156,8 @@ def check_decidable(canaries: Sequence[Secret], alpha: float) -> None:
         )
 
 
-def judge(target: Target, canaries: Sequence[Secret], alpha: float) -> Result:
-    """Rank each published string among its unpublished siblings by log-probability; several canaries: sum of ranks, exact.
+def measure(target: Target, canaries: Sequence[Secret]) -> Measurement[Drawn | RankSum]:
+    """The log-probability of each published string among those of its unpublished siblings; several: the sum of ranks, exact.
 
     Null hypothesis: the published string is, to the model, as random as its siblings. Wei, Wang and Jia 2024 (arXiv
     2402.10892) with the exact rank instead of a normal approximation.
@@ -171,31 +165,66 @@ def judge(target: Target, canaries: Sequence[Secret], alpha: float) -> Result:
     texts = [[secret.before + string for string in secret.strings()] for secret in canaries]
     totals = np.split(target.totals([text for each in texts for text in each]), np.cumsum([len(each) for each in texts])[:-1])
     single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
-    outcome = (
-        single[0]
-        if len(single) == 1
-        else permutation.rank_sum([each.exceeding for each in single], [each.draws for each in single])
+    if len(single) == 1:
+        statistic = Statistic(name="log-probability", value=single[0].statistic, unit="nats")
+        return Measurement(Drawn(effect="gain"), statistic=statistic, effect=_gain(single[0]), draws=draws_of(single[0], None))
+    evidence = RankSum(
+        exceeding=tuple(each.exceeding for each in single),
+        draws=tuple(each.draws for each in single),
+        gains=tuple(float(total[0] - total[1:].mean()) for total in totals),
     )
-    gains = np.array([total[0] - total[1:].mean() for total in totals])
-    counted = "; ".join(f"{each.exceeding:,} of {each.draws:,}" for each in single)
+    return Measurement(evidence)
+
+
+def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
+    """The result for one canary (`Drawn`) or several (`RankSum`); see `measure`."""
+    requires(measured, Drawn, RankSum)
+    if isinstance(measured.evidence, RankSum):
+        outcome, gains = rank_sum(measured.evidence)
+        counts = list(zip(measured.evidence.exceeding, measured.evidence.draws, strict=True))
+        statistic = "mean share of siblings beaten", ""
+        effect: Effect | None = _effect(float(gains.mean()))
+    else:
+        outcome = ranked(measured)
+        counts = [(outcome.exceeding, outcome.draws)]
+        statistic = "log-probability", "nats"
+        effect = effect_of(measured, outcome, _gain)
+    counted = "; ".join(f"{exceeding:,} of {draws:,}" for exceeding, draws in counts)
     return result(
+        rule,
+        measured,
         outcome,
-        rule=RULE,
-        name="Canary rank",
-        null="The model was not trained on the published string: it is as likely as any of its unpublished siblings.",
-        statistic=("log-probability", "nats") if len(single) == 1 else ("mean share of siblings beaten", ""),
-        effect=Effect(name="gain over the siblings' mean", value=float(gains.mean()), unit="nats per string"),
-        n=len(canaries),
-        alpha=alpha,
+        terms.alpha,
+        statistic=statistic,
+        effect=effect,
+        n=len(counts),
         found=f"Unpublished siblings at least as likely as the published string: {counted}; p = {outcome.p_value:.2g}",
-        seed=None,
-        assumptions=ASSUMPTIONS,
-        method="Random canary / data watermark (Wei, Wang, Jia 2024, arXiv 2402.10892); exact rank p = (1 + b)/(1 + N)",
-        evidence=Drawn(effect="gain")
-        if len(single) == 1
-        else RankSum(
-            exceeding=tuple(each.exceeding for each in single),
-            draws=tuple(each.draws for each in single),
-            gains=tuple(gains.tolist()),
-        ),
     )
+
+
+def _gain(outcome: permutation.Outcome) -> Effect:
+    return _effect(outcome.statistic - float(outcome.null.mean()))
+
+
+def _effect(gain: float) -> Effect:
+    return Effect(name="gain over the siblings' mean", value=gain, unit="nats per string")
+
+
+rule = MembershipTest[Sequence[Secret], Drawn | RankSum](
+    code="AUD311",
+    name="canary",
+    title="Canary rank",
+    question="Is a published random string more likely than its unpublished siblings?",
+    null="The model was not trained on the published string: it is as likely as any of its unpublished siblings.",
+    assumptions=(
+        "The published string was drawn at random with its siblings, once. That the commitment fits shows that nothing was "
+        "changed since the commitment was published: compare it with the copy of that day. It does not show that the owner "
+        "drew one set only; whoever draws many and publishes the one that today's models find likeliest has bent the test.",
+        "The siblings are secret: no copy of them was ever published or sent to the model's maker.",
+    ),
+    listed=("MembershipCanary", "Published canary is preferred", MEANING),
+    method="Random canary / data watermark (Wei, Wang, Jia 2024, arXiv 2402.10892); exact rank p = (1 + b)/(1 + N)",
+    condition="the strings were drawn once and the others kept secret",
+    measure=measure,
+    derive=derive,
+)

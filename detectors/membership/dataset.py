@@ -1,7 +1,7 @@
-"""Do suspect documents score above held-out ones? AUD314, dataset inference: many weak scores, learned on one half of the
-documents, tested on the other by permuting labels.
+"""Dataset inference: whether suspect documents score above held-out ones, by many weak scores learned on one half of them.
 
-Knows nothing about files, and nothing about the gate, without which its null hypothesis is not the one that it is asked about.
+Knows nothing about files, and nothing about the blind baseline, without which its null hypothesis is not the one that it is
+asked about.
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.detectors.membership.base import MEANING, MembershipTest
 from llm_audit.detectors.membership.collection import Collection
-from llm_audit.detectors.membership.evidence import result, unit_means
+from llm_audit.detectors.membership.outcomes import result, unit_means
 from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
 from llm_audit.errors import AuditError
-from llm_audit.results import Effect, Result
-from llm_audit.results.evidence import TwoSample
+from llm_audit.results import Draws, Effect, Gate, Result
+from llm_audit.results.membership_evidence import TwoSample
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.stats.classification import area, bootstrap
 
-RULE = "AUD314"
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """Shares of the least and of the most likely tokens whose means are features, as in the paper."""
 
@@ -29,12 +30,6 @@ RIDGE = 0.05
 
 FEWEST = 20
 """Documents a side: half of them train nineteen weights, which fewer cannot."""
-
-ASSUMPTIONS = (
-    "Suspect and held-out documents are exchangeable but for the training: of one source and time, and divided at random. "
-    "AUD300 looks for what contradicts that in the texts, and cannot see all.",
-    "Documents are independent of each other; texts of one document were kept together.",
-)
 
 
 def features(text: str, scores: TokenScores) -> NDArray[np.float64]:
@@ -73,50 +68,47 @@ def check(suspects: Collection, held_out: Collection) -> None:
             )
 
 
-def judge(target: Target, suspects: Collection, held_out: Collection, *, draws: int, alpha: float, seed: str) -> Result:
-    """Train on a random half of the documents, rank the other half, permute its labels.
+def measure(target: Target, suspects: Collection, held_out: Collection, *, draws: int, seed: str) -> Measurement[TwoSample]:
+    """The scores of one half of the documents, learned on the other half.
 
     Null hypothesis: given the halves, suspect and held-out labels of the test half are exchangeable. The p-value is exact
     then, whatever was learned. Maini et al. 2024 (arXiv 2406.06443) test with a pooled t, clip outliers by group, and let
     weights have any sign; here none is negative, so that a finding has a direction.
     """
-    check(suspects, held_out)
     items = [*suspects.items, *held_out.items]
     table = np.array(
         [_features(item.text, scores) for item, scores in zip(items, target.beginnings([i.text for i in items]), strict=True)]
     )
     units = [f"{side} {item.document}" for side, each in (("s", suspects), ("h", held_out)) for item in each.items]
     values = np.column_stack([unit_means(column, units) for column in table.T])
-    names = list(dict.fromkeys(units))
-    labels = np.array([name.startswith("s") for name in names])
+    n_suspect, n_held_out = len(suspects.documents), len(held_out.documents)
+    labels = np.arange(n_suspect + n_held_out) < n_suspect
     scores, _ = scored(values, labels, generator(seed, "dataset"))
-    return judge_scores(scores, int(labels.sum()), int((~labels).sum()), draws=draws, alpha=alpha, seed=seed)
+    evidence = TwoSample(suspect=n_suspect, held_out=n_held_out, scores=tuple(scores.tolist()))
+    return Measurement(evidence, draws=Draws(count=draws, exceeding=0, seed=seed))
 
 
-def judge_scores(scores: NDArray[np.float64], suspect: int, held_out: int, *, draws: int, alpha: float, seed: str) -> Result:
-    """`judge` from the scores of the test half, suspects first, and the numbers of documents before they were divided."""
-    rng = generator(seed, "dataset")
-    labels = np.arange(suspect + held_out) < suspect
+def derive(measured: Measurement[TwoSample], terms: Terms) -> Result:
+    """The result of the permutation of labels over the documents kept for the test, drawn from its seed."""
+    requires(measured, TwoSample)
+    draws, seed = repeatable(measured.draws)
+    evidence, rng = measured.evidence, generator(seed, "dataset")
+    scores, labels = np.array(evidence.scores), np.arange(evidence.suspect + evidence.held_out) < evidence.suspect
     tested = ~divide(labels, rng)
     outcome = permutation.two_sample(scores, labels[tested], rng, draws)
     low, high = _interval(scores, labels[tested], seed)
     return result(
+        rule,
+        measured,
         outcome,
-        rule=RULE,
-        name="Dataset inference",
-        null="The model treats suspect and held-out documents alike: it was trained on neither, or on both.",
+        terms.alpha,
         statistic=("AUROC on the test half", ""),
         effect=Effect(name="AUROC on the test half", value=float(outcome.statistic), unit="", lower=low, upper=high),
         n=int(tested.sum()),
-        alpha=alpha,
         found=(
             f"On {int(tested.sum()):,} documents kept for the test, a suspect one scores above a held-out one in "
             f"{outcome.statistic:.1%} of pairs; p = {outcome.p_value:.2g}"
         ),
-        seed=seed,
-        assumptions=ASSUMPTIONS,
-        method="Dataset inference (Maini et al. 2024, arXiv 2406.06443), by label permutation over documents",
-        evidence=TwoSample(suspect=suspect, held_out=held_out, scores=tuple(scores.tolist())),
     )
 
 
@@ -170,3 +162,23 @@ def _features(text: str, scores: TokenScores) -> NDArray[np.float64]:
 def _interval(scores: NDArray[np.float64], labels: NDArray[np.bool_], seed: str) -> tuple[float, float]:
     (found,) = bootstrap([area], scores, labels, range(len(scores)), generator(seed, "dataset interval"), 1000)
     return found.lower, found.upper
+
+
+rule = MembershipTest[tuple[Collection, Collection], TwoSample](
+    code="AUD314",
+    name="dataset",
+    title="Dataset inference",
+    question="Do suspect documents score above held-out ones, on a half kept for the test?",
+    null="The model treats suspect and held-out documents alike: it was trained on neither, or on both.",
+    assumptions=(
+        "Suspect and held-out documents are exchangeable but for the training: of one source and time, and divided at random. "
+        f"{Gate.code} looks for what contradicts that in the texts, and cannot see all.",
+        "Documents are independent of each other; texts of one document were kept together.",
+    ),
+    listed=("MembershipDataset", "Suspect documents score above held-out ones", MEANING),
+    method="Dataset inference (Maini et al. 2024, arXiv 2406.06443), by label permutation over documents",
+    condition="the two collections differ in nothing else",
+    held_out=True,
+    measure=measure,
+    derive=derive,
+)

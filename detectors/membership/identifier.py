@@ -1,4 +1,4 @@
-"""Are the hashes and ids inside documents more likely than fresh ones of the same format? AUD313.
+"""Natural identifiers: whether the hashes and ids inside documents are more likely than fresh ones of the same format.
 
 They were drawn at random by somebody else, long before anybody thought of this test: canaries that nobody had to plant.
 Knows nothing about files.
@@ -14,17 +14,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llm_audit.detectors.membership.base import MEANING, MembershipTest
 from llm_audit.detectors.membership.collection import Item
-from llm_audit.detectors.membership.evidence import mean_interval, result
+from llm_audit.detectors.membership.outcomes import mean_interval, rank_sum, result
 from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
 from llm_audit.errors import AuditError
-from llm_audit.results import Effect, Result
-from llm_audit.results.evidence import RankSum
+from llm_audit.results import Draws, Effect, Result
+from llm_audit.results.membership_evidence import RankSum
 from llm_audit.scoring.request import Prompted
 from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 
-RULE = "AUD313"
 CONTEXT = 200
 """Characters before an identifier that the model reads with it, the same for the true one and for the fresh ones."""
 
@@ -42,12 +43,6 @@ KNOWN = frozenset(
 
 TELLTALE = 4
 """Characters in a row of an identifier that must not stand before it: a link named by its first digits gives the rest away."""
-
-ASSUMPTIONS = (
-    "Each identifier was drawn uniformly from its format, independently of the others and of the text before it. Hashes of "
-    "unknown content and version-4 UUIDs are, ids of videos are taken to be.",
-    "The identifier occurs in these documents alone. One that is quoted elsewhere shows that some copy was seen, not which.",
-)
 
 Draw = Callable[[np.random.Generator, str], str]
 
@@ -164,13 +159,12 @@ def check(found: Sequence[Found], draws: int, alpha: float) -> None:
         )
 
 
-def judge(target: Target, found: Sequence[Found], *, draws: int, alpha: float, seed: str) -> Result:
-    """Rank each identifier among fresh ones of its format, read after the same characters; the sum of ranks decides, exactly.
+def measure(target: Target, found: Sequence[Found], *, draws: int, seed: str) -> Measurement[RankSum]:
+    """The rank of each identifier among fresh ones of its format, read after the same characters; the sum of ranks decides.
 
     Null hypothesis: to the model, an identifier is as random as fresh ones. Natural identifiers (2026, arXiv 2606.24408);
     the paper's statistic could not be read here: log-probability of the identifier given what precedes it in the document.
     """
-    check(found, draws, alpha)
     rng = generator(seed, "identifier")
     texts = []
     for each in found:
@@ -187,28 +181,52 @@ def judge(target: Target, found: Sequence[Found], *, draws: int, alpha: float, s
             for (before, _), scores in zip(texts, target.beginnings(prompted), strict=True)
         ]
     ).reshape(len(found), draws + 1)
-    single = [permutation.monte_carlo(float(row[0]), row[1:]) for row in totals]
-    outcome = permutation.rank_sum([each.exceeding for each in single], [draws] * len(found))
-    gain = totals[:, 0] - totals[:, 1:].mean(axis=1)
-    low, high = mean_interval(gain, generator(seed, "identifier interval"))
-    first = sum(each.exceeding == 0 for each in single)
+    evidence = RankSum(
+        exceeding=tuple(permutation.monte_carlo(float(row[0]), row[1:]).exceeding for row in totals),
+        draws=(draws,) * len(found),
+        gains=tuple((totals[:, 0] - totals[:, 1:].mean(axis=1)).tolist()),
+    )
+    return Measurement(evidence, draws=Draws(count=draws * len(found), exceeding=0, seed=seed))
+
+
+def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
+    """The result of the sum of ranks, exactly."""
+    requires(measured, RankSum)
+    evidence, (_, seed) = measured.evidence, repeatable(measured.draws)
+    (outcome, gains), n = rank_sum(evidence), len(evidence.draws)
+    low, high = mean_interval(gains, generator(seed, "identifier interval"))
+    first = sum(exceeding == 0 for exceeding in evidence.exceeding)
+    draws = evidence.draws[0]
     return result(
+        rule,
+        measured,
         outcome,
-        rule=RULE,
-        name="Natural identifiers",
-        null="The model was not trained on these documents: their identifiers are as likely as fresh ones of the same format.",
+        terms.alpha,
         statistic=("mean share of draws beaten", ""),
-        effect=Effect(name="gain over fresh identifiers", value=float(gain.mean()), unit="nats each", lower=low, upper=high),
-        n=len(found),
-        alpha=alpha,
+        effect=Effect(name="gain over fresh identifiers", value=float(gains.mean()), unit="nats each", lower=low, upper=high),
+        n=n,
         found=(
-            f"{first:,} of {len(found):,} identifiers are likelier than all {draws} fresh ones (by chance about "
-            f"{len(found) / (draws + 1):.2g}); p = {outcome.p_value:.2g}"
-        ),
-        seed=seed,
-        assumptions=ASSUMPTIONS,
-        method="Natural identifiers (2026, arXiv 2606.24408), by exact sum of ranks",
-        evidence=RankSum(
-            exceeding=tuple(each.exceeding for each in single), draws=(draws,) * len(found), gains=tuple(gain.tolist())
+            f"{first:,} of {n:,} identifiers are likelier than all {draws} fresh ones (by chance about {n / (draws + 1):.2g}); "
+            f"p = {outcome.p_value:.2g}"
         ),
     )
+
+
+rule = MembershipTest[Sequence[Found], RankSum](
+    code="AUD313",
+    name="identifier",
+    title="Natural identifiers",
+    question="Are hashes and ids inside the documents more likely than fresh ones?",
+    null="The model was not trained on these documents: their identifiers are as likely as fresh ones of the same format.",
+    assumptions=(
+        "Each identifier was drawn uniformly from its format, independently of the others and of the text before it. Hashes of "
+        "unknown content and version-4 UUIDs are, ids of videos are taken to be.",
+        "The identifier occurs in these documents alone. One that is quoted elsewhere shows that some copy was seen, not "
+        "which.",
+    ),
+    listed=("MembershipIdentifier", "Published identifiers are preferred", MEANING),
+    method="Natural identifiers (2026, arXiv 2606.24408), by exact sum of ranks",
+    condition="the identifiers were drawn at random and stand nowhere else",
+    measure=measure,
+    derive=derive,
+)

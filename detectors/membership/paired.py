@@ -1,4 +1,4 @@
-"""Are published versions more likely than private rephrasings of the same items? AUD312.
+"""Paired versions: whether published versions are more likely than private rephrasings of the same items.
 
 If a coin decided which version was published, a model that has not seen it prefers neither. Knows nothing about files
 other than the pairs' own.
@@ -7,31 +7,22 @@ other than the pairs' own.
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from llm_audit.detectors.membership.evidence import GATE_LEVEL, mean_interval, result, signs_of, strongest, unit_means
+from llm_audit.detectors.membership.base import MEANING, MembershipTest
+from llm_audit.detectors.membership.outcomes import mean_interval, result, unit_means
 from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
 from llm_audit.errors import AuditError
-from llm_audit.results import Effect, Result
-from llm_audit.results.evidence import Versions
+from llm_audit.results import Draws, Effect, Result
+from llm_audit.results.membership_evidence import Versions
 from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.text.lines import open_lines, parse
-
-RULE = "AUD312"
-
-ASSUMPTIONS = (
-    "Of each item's versions, the published one was chosen at random, independently of the other items (those that name "
-    "one document were chosen together). Where one key chose for all of them, only that one choice was random, and this "
-    "p-value is too small.",
-    "The private versions were never published, nor sent to the model's maker.",
-)
 
 
 @dataclass(frozen=True)
@@ -113,32 +104,38 @@ def check(pairs: Sequence[Pair], alpha: float) -> None:
         )
 
 
-def judge(target: Target, pairs: Sequence[Pair], *, draws: int, alpha: float, seed: str) -> Result:
-    """Compare mean log-probabilities per token of public and private versions.
+def measure(target: Target, pairs: Sequence[Pair], *, draws: int, seed: str) -> Measurement[Versions]:
+    """Mean log-probabilities per token of public and private versions.
 
     Null hypothesis: within each item every version is as likely to have been the published one. With one private version
     the sign-flip test; with more, the published one is drawn anew among all. Rastogi et al. 2025 (STAMP, arXiv 2504.13416)
     use a paired t; this is exact for any distribution.
     """
-    check(pairs, alpha)
     texts = [text for pair in pairs for text in (pair.public, *pair.private)]
     means = [float(np.mean(scores.logprob, dtype=np.float64)) if len(scores) else 0.0 for scores in target.beginnings(texts)]
     number = {document: i for i, document in enumerate(dict.fromkeys(pair.document for pair in pairs))}
     table = np.array(means).reshape(len(pairs), -1)
-    return judge_table(table, [number[pair.document] for pair in pairs], draws=draws, alpha=alpha, seed=seed)
+    evidence = Versions(
+        table=tuple(map(tuple, table.tolist())),
+        groups=tuple(number[pair.document] for pair in pairs),
+    )
+    return Measurement(evidence, draws=Draws(count=draws, exceeding=0, seed=seed))
 
 
-def judge_table(table: NDArray[np.float64], groups: Sequence[int], *, draws: int, alpha: float, seed: str) -> Result:
-    """`judge` from the versions' mean log-probabilities (n, 1 + K) and the choice (n,) that published each item."""
+def derive(measured: Measurement[Versions], terms: Terms) -> Result:
+    """The result of the permutation of versions, drawn from its seed."""
+    requires(measured, Versions)
+    draws, seed = repeatable(measured.draws)
+    table, groups = np.array(measured.evidence.table), measured.evidence.groups
     outcome = permutation.versions(table, generator(seed, "paired"), draws, groups)
     difference = table[:, 0] - table[:, 1:].mean(axis=1)
     by_choice = unit_means(difference, list(map(str, groups)))
     low, high = mean_interval(by_choice, generator(seed, "paired interval"))
     return result(
+        rule,
+        measured,
         outcome,
-        rule=RULE,
-        name="Published against private versions",
-        null="The model was not trained on the published versions: to it, each version is as likely as the item's others.",
+        terms.alpha,
         statistic=("mean difference", "nats per token"),
         effect=Effect(
             name="public over private, mean over choices",
@@ -148,79 +145,28 @@ def judge_table(table: NDArray[np.float64], groups: Sequence[int], *, draws: int
             upper=high,
         ),
         n=len(by_choice),
-        alpha=alpha,
         found=(
             f"The public version is the likelier one in {int((difference > 0).sum()):,} of {len(table):,} items, by "
             f"{difference.mean():.3f} nats per token on average; p = {outcome.p_value:.2g}"
         ),
-        seed=seed,
-        assumptions=ASSUMPTIONS,
-        method="STAMP (Rastogi et al. 2025, arXiv 2504.13416), with an exact permutation of versions instead of a paired t",
-        evidence=Versions(table=tuple(map(tuple, table.tolist())), groups=tuple(groups)),
     )
 
 
-def gate(pairs: Sequence[Pair], seed: str) -> Result:
-    """AUD300 for versions: whether the texts alone tell the public from the private ones.
-
-    The same permutation of versions on what needs no model: length, digits, punctuation, capitals and, learned on one half
-    of the items and tested on the other, words. Bonferroni over them.
-    """
-    rng, groups = generator(seed, "paired gate"), [pair.document for pair in pairs]
-    signs = {
-        name: np.array([[measure(text) for text in (pair.public, *pair.private)] for pair in pairs])
-        for name, measure in _MEASURES.items()
-    }
-    outcomes = {}
-    for name, table in signs.items():
-        for side, label in ((1.0, f"more {name} in public versions"), (-1.0, f"less {name} in public versions")):
-            outcomes[label] = permutation.versions(side * table, rng, groups=groups)
-    order = rng.permutation(list(dict.fromkeys(groups)))
-    half = set(order[: len(order) // 2].tolist())
-    learned = [pair for pair in pairs if pair.document in half]
-    tested = [pair for pair in pairs if pair.document not in half]
-    if learned and tested:
-        weights = _words_of(learned)
-        table = np.array(
-            [[sum(weights.get(word, 0.0) for word in _words(text)) for text in (p.public, *p.private)] for p in tested]
-        )
-        outcomes["words of public versions"] = permutation.versions(table, rng, groups=[pair.document for pair in tested])
-    name, outcome = strongest(outcomes)
-    return result(
-        outcome,
-        rule="AUD300",
-        name="The versions' texts alone",
-        null="Public and private versions do not differ in what can be seen without a model.",
-        statistic=(name, "mean difference"),
-        effect=Effect(name=name, value=permutation.standardised(outcome), unit="standard deviations"),
-        n=len(set(groups)),
-        alpha=GATE_LEVEL,
-        found=f"Without any model, {name} is the strongest difference, p = {outcome.p_value:.2g} over {len(outcomes)} signs",
-        seed=seed,
-        assumptions=(),
-        method=f"Permutation of versions; signs: {', '.join(outcomes)}; Bonferroni",
-        evidence=signs_of(outcomes),
-    )
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.lower()))
-
-
-def _words_of(pairs: Sequence[Pair]) -> dict[str, float]:
-    """How much more often a word stands in public versions: z of a sign test, words of fewer than 4 items left out."""
-    more: dict[str, list[int]] = {}
-    for pair in pairs:
-        public, private = _words(pair.public), [_words(text) for text in pair.private]
-        for word in public ^ set().union(*private):
-            more.setdefault(word, []).append(1 if word in public else -1)
-    return {word: sum(signs) / len(signs) ** 0.5 for word, signs in more.items() if len(signs) >= 4}
-
-
-_MEASURES: dict[str, Callable[[str], float]] = {
-    "length": lambda text: float(len(text)),
-    "digits": lambda text: sum(character.isdigit() for character in text) / len(text),
-    "punctuation": lambda text: len(re.findall(r"[^\w\s]", text)) / len(text),
-    "capitals": lambda text: sum(character.isupper() for character in text) / len(text),
-    "long words": lambda text: len(re.findall(r"\w", text)) / max(len(re.findall(r"\w+", text)), 1),
-}
+rule = MembershipTest[Sequence[Pair], Versions](
+    code="AUD312",
+    name="paired",
+    title="Published against private versions",
+    question="Are published versions more likely than private rephrasings?",
+    null="The model was not trained on the published versions: to it, each version is as likely as the item's others.",
+    assumptions=(
+        "Of each item's versions, the published one was chosen at random, independently of the other items (those that name "
+        "one document were chosen together). Where one key chose for all of them, only that one choice was random, and this "
+        "p-value is too small.",
+        "The private versions were never published, nor sent to the model's maker.",
+    ),
+    listed=("MembershipPaired", "Published versions are preferred", MEANING),
+    method="STAMP (Rastogi et al. 2025, arXiv 2504.13416), with an exact permutation of versions instead of a paired t",
+    condition="a coin chose the published versions",
+    measure=measure,
+    derive=derive,
+)

@@ -1,4 +1,4 @@
-"""From collections and a model to `results.Membership`: the gate first, then the scores, then what they may say.
+"""From collections and a model to `results.Membership`: the blind baseline first, then the scores or a test.
 
 Knows nothing about the command line or report formats.
 """
@@ -7,23 +7,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from llm_audit.detectors.membership import blind, overlap, screen
+from llm_audit.detectors.membership import blind_classifier, overlap, screen
 from llm_audit.detectors.membership.base import MembershipScore
 from llm_audit.detectors.membership.collection import Collection
+from llm_audit.detectors.membership.conclude import UNSTATED, conclude
 from llm_audit.detectors.membership.screen import Material, Sides
 from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Terms
 from llm_audit.progress import part
-from llm_audit.results import Fact, Gate, Membership, Screened, Separation, Verdict
+from llm_audit.results import (
+    Coverage,
+    Fact,
+    Gate,
+    Manifest,
+    Membership,
+    Report,
+    Result,
+    Screened,
+    Separation,
+    Verdict,
+)
 from llm_audit.seeds import generator
 
-UNSTATED = "Not stated: nobody says how the held-out texts were obtained, or that the model cannot have seen them."
-
-LIMIT_OF_THE_GATE = (
+LIMIT_OF_THE_BASELINE = (
     "That no difference was found does not make two collections exchangeable: it bounds the differences that this classifier "
     "can see in so many texts."
+)
+
+LIMITS = (
+    "A finding says that the null hypothesis stated beside the number fails. That the data was trained on is the likeliest "
+    "reason only if the assumptions hold; each is stated, and whoever supplied the data answers for it.",
+    "No finding is not evidence of absence: data seen once or a few times leaves no trace that any known test can find.",
+    "The claim is about the collection as a whole. Which of its texts were seen remains open.",
+    "Copies count as the data: a model that saw a quotation, a mirror or a near-duplicate of a text has seen that text.",
+    "Every test, model and collection tried is a further chance to be wrong; state all that were tried.",
 )
 
 LIMITS_OF_SCORES = (
@@ -44,34 +65,42 @@ class Compared:
 def compare(suspects: Collection, held_out: Collection, seed: str) -> Compared:
     """Take out what overlaps, and let a classifier without any model try to tell the rest apart."""
     found = overlap.compare(suspects, held_out)
-    gate = blind.judge(found.suspects, found.held_out, generator(seed, "gate"))
+    gate = blind_classifier.judge(found.suspects, found.held_out, generator(seed, "gate"))
     notes = (*found.notes, *suspects.malformed, *held_out.malformed)
     return Compared(Sides(found.suspects, found.held_out), gate, notes)
 
 
-def gate_alone(compared: Compared, provenance: str, seed: str) -> Membership:
+def baseline_alone(compared: Compared, provenance: str, seed: str, alpha: float) -> Membership:
     """What the texts alone say: whether anything could be concluded from scores of them."""
-    gate, labels = compared.gate, compared.sides.labels
-    verdict, summary = verdict_of_gate(gate)
-    return Membership(
-        verdict=verdict,
-        summary=summary,
+    sides = compared.sides
+    return _concluded(
+        alpha,
         claim="Can the suspect and the held-out texts be told apart without any model?",
-        unit="collection",
-        n_suspect=int(labels.sum()),
-        n_held_out=int((~labels).sum()),
-        provenance=provenance_of(provenance, compared.sides.held_out),
-        gate=gate,
+        n_suspect=len(sides.suspects.documents),
+        n_held_out=len(sides.held_out.documents),
+        provenance=provenance_of(provenance, sides.held_out),
+        gate=compared.gate,
         facts=(Fact(name="Model", value="none was asked"), Fact(name="Seed", value=seed)),
         notes=compared.notes,
     )
 
 
-def verdict_of_gate(gate: Gate) -> tuple[Verdict, str]:
-    """What the gate alone says."""
-    if gate.outcome == "no_difference_found":
-        return Verdict.PASS, f"Scores of these texts can be compared: {gate.reason}"
-    return Verdict.NOT_ASSESSABLE, f"Not assessable: {gate.reason}"
+def tested(tests: Sequence[Result], *, alpha: float, units: str, facts: Sequence[Fact], **others: Any) -> Membership:
+    """What the tests of a collection come to: one of the model, and what the texts alone gave away.
+
+    Args:
+        tests: derived, in any order.
+        alpha: level of the decision.
+        units: what the independent units are.
+        facts: the conditions of the measurement.
+        others: fields of `Membership`.
+    """
+    return _concluded(alpha, tests=tuple(tests), facts=(Fact(name="Independent units", value=units), *facts), **others)
+
+
+def _concluded(alpha: float, **fields: Any) -> Membership:
+    # Before it is concluded it has no verdict: this one follows from nothing.
+    return conclude(Membership(verdict=Verdict.ERROR, summary="", unit="collection", **fields), Terms(alpha))
 
 
 def score(
@@ -106,83 +135,29 @@ def score(
         screen.screened(item, side, read, scores).model_copy(update={"place": place, "unit": number[unit]})
         for place, (item, side, unit, read) in enumerate(zip(both.items, sides, both.units, first, strict=True))
     ]
-    under_control = None
     if control is not None and isinstance(compared, Compared):
         target.session.release()
         # The control model has its own tokenizer, and no table of its own: what needs one is not compared.
         plain = [one for one in scores if not one.needs]
         read = screen.passes(control, both.items, plain, Material(), part(target.progress, half, 1))
         found = [{one.name: one.statistic(each) for one in plain} for each in read]
-        under_control = {one.name: [row[one.name] for row in found] for one in plain}
         rows = [row.model_copy(update={"control": each}) for row, each in zip(rows, found, strict=True)]
-    separations: tuple[Separation, ...] = ()
-    if isinstance(compared, Compared):
-        table = {one.name: [row.scores[one.name] for row in rows] for one in scores}
-        separations = screen.separations(both, table, scores, seed, under_control)
     gate = compared.gate if isinstance(compared, Compared) else None
-    verdict, summary = verdict_of(gate, separations, alpha, provenance)
-    labels = both.labels
-    return Membership(
-        verdict=verdict,
-        summary=summary,
-        claim=f"Were the {int(labels.sum()):,} suspect documents in the training data of {target.session.model.name}?",
-        unit="collection",
-        n_suspect=int(labels.sum()),
-        n_held_out=int((~labels).sum()),
+    return _concluded(
+        alpha,
+        claim=f"Were the {len(both.suspects.documents):,} suspect documents in the training data of "
+        f"{target.session.model.name}?",
+        n_suspect=len(both.suspects.documents),
+        n_held_out=len(both.held_out.documents),
         provenance=provenance_of(provenance, both.held_out),
         gate=gate,
-        separations=separations,
-        texts=tuple(sorted(rows, key=lambda row: -row.scores[scores[0].name])),
+        separations=tuple(Separation(rule=one.code, score=one.name, title=one.title, auc=None) for one in scores if gate),
+        texts=tuple(rows),
         facts=(*target.facts, *_facts(target, rows, scores, material, both, seed, control)),
-        seed=seed if separations else None,
+        seed=seed if gate else None,
         notes=compared.notes if isinstance(compared, Compared) else compared.malformed,
+        unstated=True if gate and not provenance else None,
     )
-
-
-def verdict_of(gate: Gate | None, separations: Sequence[Separation], alpha: float, provenance: str) -> tuple[Verdict, str]:
-    """What scores may say: nothing about one text, and of a collection only what the gate lets through."""
-    if gate is None:
-        return Verdict.NOT_ASSESSABLE, (
-            "Not assessable: there are no held-out texts, so nobody knows how high the scores of unseen texts like these are. "
-            "The texts are ranked, and no more; name texts that the model cannot have seen with --held-out."
-        )
-    if gate.outcome != "no_difference_found":
-        return Verdict.NOT_ASSESSABLE, f"Not assessable: {gate.reason}"
-    fooled = [found for found in separations if found.other_model is not None and found.other_model.lower > 0.5]
-    if fooled:
-        return Verdict.NOT_ASSESSABLE, (
-            f"Not assessable: a model that cannot have seen the texts tells them apart as well ({fooled[0].title}: AUC "
-            f"{_interval(fooled[0].other_model)}), so the difference is in the texts."
-        )
-    controlled = any(found.gain is not None for found in separations)
-    deciding = [found for found in separations if not controlled or (found.gain is not None and found.gain.lower > 0)]
-    best = min(deciding or separations, key=_adjusted)
-    over = f"{best.title} separates best, AUC {_interval(best.auc)}, p = {best.p_adjusted:.2g} over {len(separations)} scores"
-    if deciding and _adjusted(best) <= alpha and not provenance:
-        return Verdict.INCONCLUSIVE, f"Undecided: {UNSTATED} {over[0].upper()}{over[1:]}."
-    if deciding and _adjusted(best) <= alpha:
-        return Verdict.FINDING, (
-            f"Evidence that the model was trained on the suspect collection, if the two collections differ in nothing else: "
-            f"{over}. Which of its texts were seen remains open."
-        )
-    if not deciding:
-        over += ", which is no more than under the model that cannot have seen the texts"
-    if (floor := len(separations) / (1 + screen.DRAWS)) > alpha:
-        return Verdict.INCONCLUSIVE, (
-            f"Undecided: no p-value below {floor:.2g} was possible over {len(separations)} scores, and {alpha:g} was asked "
-            f"for; {over}."
-        )
-    return Verdict.PASS, (
-        f"No evidence that the model was trained on the suspect collection: {over}. That does not show that it was not."
-    )
-
-
-def _adjusted(found: Separation) -> float:
-    return 1.0 if found.p_adjusted is None else found.p_adjusted
-
-
-def _interval(found: object) -> str:
-    return "not measured" if found is None else f"{found.value:.3f} [{found.lower:.3f}, {found.upper:.3f}]"  # type: ignore[attr-defined]
 
 
 def provenance_of(said: str, held_out: Collection) -> str:
@@ -204,7 +179,7 @@ def _facts(
     control: Target | None,
 ) -> list[Fact]:
     """The conditions of the measurement."""
-    truncated, n_held_out = sum(row.truncated for row in rows), int((~both.labels).sum())
+    truncated, n_held_out = sum(row.truncated for row in rows), len(both.held_out.documents)
     surprisal = -np.mean([row.scores["loss"] for row in rows]) if any(one.name == "loss" for one in scores) else None
     vocabulary = int(target.session.model.config.get("vocab_size", 0))
     facts = [
@@ -269,3 +244,22 @@ def _control(control: Target | None, n_held_out: int) -> str:
     halves = "held-out against held-out, in random halves" if n_held_out >= 2 * screen.FEWEST else "too few held-out texts"
     other = f"and the model {control.session.model.name}" if control else "no model that cannot have seen the texts was named"
     return f"{halves}; {other}"
+
+
+def report(membership: Membership, manifest: Manifest, limits: Sequence[str], *, found: int, malformed: int) -> Report:
+    """A membership as a report. `found` lines and files, of which `malformed` could not be read."""
+    assessable = membership.verdict is not Verdict.NOT_ASSESSABLE
+    judged = found - malformed
+    return Report(
+        question="Was this in the training data?",
+        manifest=manifest,
+        coverage=Coverage(
+            found=found,
+            scored=judged if assessable else 0,
+            not_assessable=0 if assessable else judged,
+            unreadable=malformed,
+        ),
+        documents=(),
+        membership=membership,
+        limits=tuple(limits),
+    )

@@ -14,7 +14,6 @@ from scipy.stats import mannwhitneyu
 
 from llm_audit.detectors.membership.base import MembershipScore, Passes
 from llm_audit.detectors.membership.collection import Collection, Item
-from llm_audit.detectors.membership.evidence import unit_means
 from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.membership.target import Target
 from llm_audit.errors import AuditError
@@ -26,6 +25,8 @@ from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.stats.classification import area, binomial_interval, bootstrap, threshold_at_fpr
 from llm_audit.stats.combination import holm
+
+Floats = NDArray[np.float64]
 
 DRAWS = 9999
 RESAMPLES = 1000
@@ -116,64 +117,41 @@ class Sides:
         """(texts,) the independent unit of each text."""
         return [f"s {item.document}" for item in self.suspects.items] + [f"h {item.document}" for item in self.held_out.items]
 
-    @property
-    def labels(self) -> NDArray[np.bool_]:
-        """(units,) True for suspects, in order of first appearance."""
-        return np.array([unit.startswith("s ") for unit in dict.fromkeys(self.units)])
-
-    @property
-    def groups(self) -> list[str]:
-        """(units,) the known group of each."""
-        found: dict[str, str] = {}
-        for unit, item in zip(self.units, self.items, strict=True):
-            found.setdefault(unit, item.group)
-        return list(found.values())
-
-
-def separations(
-    sides: Sides,
-    table: Mapping[str, Sequence[float]],
-    scores: Sequence[MembershipScore],
-    seed: str,
-    other: Mapping[str, Sequence[float]] | None = None,
-) -> tuple[Separation, ...]:
-    """How well each score tells the sides apart, over documents; Holm over the scores.
-
-    Args:
-        sides: what was scored.
-        table: score name -> (texts,) values.
-        scores: in the order to be shown.
-        seed: of intervals and permutations.
-        other: the same table under a model that cannot have seen any of the texts.
-    """
-    named = [(score.rule, score.name, score.title) for score in scores]
-    values, theirs = ({name: unit_means(each, sides.units) for name, each in (one or {}).items()} for one in (table, other))
-    return separate(named, values, theirs, sides.labels, sides.groups, seed)
-
 
 def separate(
-    scores: Sequence[tuple[str, str, str]],
-    values: Mapping[str, NDArray[np.float64]],
-    other: Mapping[str, NDArray[np.float64]],
+    scores: Sequence[Separation],
+    values: Mapping[str, Floats],
+    other: Mapping[str, Floats],
     labels: NDArray[np.bool_],
     groups: Sequence[str],
     seed: str,
 ) -> tuple[Separation, ...]:
-    """`separations` from the scores of each unit: `scores` are rule, name and title, in the order to be shown."""
+    """How well each score tells the sides apart, over documents; Holm over the scores.
+
+    Args:
+        scores: names and titles, in the order to be shown; nothing else in them is read.
+        values: score name -> (units,) mean of each unit.
+        other: the same under a model that cannot have seen any of the texts.
+        labels: (units,) True for suspects.
+        groups: (units,) the known group of each, or "".
+        seed: of intervals and permutations.
+    """
     enough = min(labels.sum(), (~labels).sum()) >= FEWEST
     p_values = [
-        permutation.two_sample(values[name], labels, generator(seed, f"labels {name}"), DRAWS).p_value for _, name, _ in scores
+        permutation.two_sample(values[one.score], labels, generator(seed, f"labels {one.score}"), DRAWS).p_value
+        for one in scores
     ]
     found = []
-    for (rule, name, title), p, adjusted in zip(scores, p_values, holm(p_values), strict=True):
+    for one, p, adjusted in zip(scores, p_values, holm(p_values), strict=True):
+        name = one.score
         own, rng = values[name], generator(seed, f"interval {name}")
         theirs = other.get(name)
         half = generator(seed, "halves").permutation(int((~labels).sum())) % 2 == 0
         found.append(
             Separation(
-                rule=rule,
+                rule=one.rule,
                 score=name,
-                title=title,
+                title=one.title,
                 auc=_auc(own, labels, rng) if enough else None,
                 rates=tuple(_rates(own, labels)),
                 p_value=p,
@@ -187,14 +165,12 @@ def separate(
     return tuple(found)
 
 
-def _auc(values: NDArray[np.float64], labels: NDArray[np.bool_], rng: np.random.Generator) -> Interval:
+def _auc(values: Floats, labels: NDArray[np.bool_], rng: np.random.Generator) -> Interval:
     (found,) = bootstrap([area], values, labels, range(len(values)), rng, RESAMPLES)
     return Interval(value=found.value, lower=found.lower, upper=found.upper)
 
 
-def _gain(
-    own: NDArray[np.float64], theirs: NDArray[np.float64], labels: NDArray[np.bool_], rng: np.random.Generator
-) -> Interval:
+def _gain(own: Floats, theirs: Floats, labels: NDArray[np.bool_], rng: np.random.Generator) -> Interval:
     """AUC under the target minus AUC under the control model, both of the same resampled documents."""
 
     def difference(drawn: NDArray[np.intp]) -> float:
@@ -210,7 +186,7 @@ def _gain(
     return Interval(value=difference(np.arange(len(labels))), lower=float(lower), upper=float(upper))
 
 
-def _rates(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> Iterator[Rate]:
+def _rates(values: Floats, labels: NDArray[np.bool_]) -> Iterator[Rate]:
     """TPR at each false-positive rate that the held-out documents can resolve, with the binomial interval given the threshold.
 
     The threshold is itself an estimate, whose true rate is not the nominal one: `run` prints between which rates it lies.
@@ -224,7 +200,7 @@ def _rates(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> Iterator[R
 
 
 def _by_group(
-    values: NDArray[np.float64], labels: NDArray[np.bool_], groups: Sequence[str], rng: np.random.Generator
+    values: Floats, labels: NDArray[np.bool_], groups: Sequence[str], rng: np.random.Generator
 ) -> Iterator[tuple[str, Interval]]:
     own = np.array(groups)
     names = sorted(set(own[labels].tolist()) - {""}, key=lambda name: (len(name), name))  # "4" before "16"

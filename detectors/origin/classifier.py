@@ -1,4 +1,4 @@
-"""AUD110: a trained head on what the one scoring pass leaves behind: hidden states and token statistics.
+"""A trained head on what the one scoring pass leaves behind: hidden states and token statistics.
 
 Inference only, in numpy; `llm_audit.training` makes the heads. A text is cut into blocks of `STATE_BLOCK` tokens, every
 block gives a logit, and their (weighted) mean is the score: so each block's and each statistic's share is exact.
@@ -23,14 +23,12 @@ from safetensors.numpy import load as from_safetensors
 from safetensors.numpy import save as to_safetensors
 from scipy.special import erf, softmax
 
-from llm_audit.detectors.base import Detector
+from llm_audit.detectors.statistic import StatisticRule, statistic_rule
 from llm_audit.errors import AuditError
 from llm_audit.paths import data_root
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
 
 Array = NDArray[np.float32]
-
-RULE = "AUD110"
 
 STATISTICS: dict[str, Callable[[TokenScores], Any]] = {
     "logprob": lambda s: s.logprob,
@@ -249,11 +247,12 @@ def path_of(name: str) -> Path:
     return data_root() / "classifiers" / f"{name}.safetensors"
 
 
-def detector_of(head: Head) -> Detector:
-    """The head as a detector."""
+def rule_of(head: Head) -> StatisticRule:
+    """The rule around a head."""
     card = head.card
-    return Detector(
-        rule=RULE,
+    return statistic_rule(
+        head.score,
+        code="AUD110",
         name="classifier",
         title="Trained classifier",
         unit="logit",
@@ -261,7 +260,6 @@ def detector_of(head: Head) -> Detector:
             f"{card.kind} head {card.name} on states of layers {', '.join(map(str, card.layers))} and token statistics, "
             f"trained with {card.loss}; digest {head.digest[:12]}"
         ),
-        statistic=head.score,
         hidden_layers=card.layers,
         hidden_size=(len(head.mean) - len(card.statistics)) // len(card.layers),
         model=card.model_digest,
@@ -278,8 +276,8 @@ WEIGHT = 4.0
 SHIPPED = Path(__file__).with_name("english.safetensors")
 
 
-def __getattr__(name: str) -> Detector:
+def __getattr__(name: str) -> StatisticRule:
     # Read only when somebody asks for it: training a first head must not need one.
-    if name == "detector":
-        return detector_of(load_head(SHIPPED))
+    if name == "rule":
+        return rule_of(load_head(SHIPPED))
     raise AttributeError(name)

@@ -1,10 +1,10 @@
-"""AUD101: conditional probability curvature, the analytic Fast-DetectGPT statistic."""
+"""Conditional probability curvature, the analytic Fast-DetectGPT statistic."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from llm_audit.detectors.base import Detector
+from llm_audit.detectors.statistic import statistic_rule
 from llm_audit.scoring.tokens import TokenScores
 
 
@@ -21,11 +21,11 @@ def curvature(scores: TokenScores) -> float:
     return float(difference / np.sqrt(max(np.mean(variance, dtype=np.float64), 1e-12)))
 
 
-detector = Detector(
-    rule="AUD101",
+rule = statistic_rule(
+    curvature,
+    code="AUD101",
     name="curvature",
     title="Probability curvature",
     unit="standard deviations per token",
     method="Fast-DetectGPT, analytic (Bao et al. 2024), divided by the square root of the length",
-    statistic=curvature,
 )

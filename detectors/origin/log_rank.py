@@ -1,10 +1,10 @@
-"""AUD103: mean log-rank."""
+"""Mean log-rank."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from llm_audit.detectors.base import Detector
+from llm_audit.detectors.statistic import statistic_rule
 from llm_audit.scoring.tokens import TokenScores
 
 
@@ -16,11 +16,11 @@ def log_rank(scores: TokenScores) -> float:
     return float(-np.mean(np.log(scores.rank), dtype=np.float64))
 
 
-detector = Detector(
-    rule="AUD103",
+rule = statistic_rule(
+    log_rank,
+    code="AUD103",
     name="log-rank",
     title="Mean log-rank",
     unit="nats per token, negated",
     method="GLTR (Gehrmann et al. 2019), as the log-rank baseline of DetectGPT (Mitchell et al. 2023)",
-    statistic=log_rank,
 )

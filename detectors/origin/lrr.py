@@ -1,10 +1,10 @@
-"""AUD104: log-likelihood log-rank ratio."""
+"""Log-likelihood log-rank ratio."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from llm_audit.detectors.base import Detector
+from llm_audit.detectors.statistic import statistic_rule
 from llm_audit.scoring.tokens import TokenScores
 
 
@@ -19,11 +19,11 @@ def lrr(scores: TokenScores) -> float:
     return float(surprisal / max(log_rank, np.log(2) / len(scores)))
 
 
-detector = Detector(
-    rule="AUD104",
+rule = statistic_rule(
+    lrr,
+    code="AUD104",
     name="lrr",
     title="Log-likelihood log-rank ratio",
     unit="ratio",
     method="LRR (Su et al. 2023); the log-rank is bounded away from zero",
-    statistic=lrr,
 )

@@ -1,10 +1,10 @@
-"""AUD102: log-perplexity over expected log-perplexity, the Binoculars form."""
+"""Log-perplexity over expected log-perplexity, the Binoculars form."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from llm_audit.detectors.base import Detector
+from llm_audit.detectors.statistic import statistic_rule
 from llm_audit.scoring.tokens import TokenScores
 
 
@@ -19,11 +19,11 @@ def perplexity_ratio(scores: TokenScores) -> float:
     return float(np.mean(scores.logprob, dtype=np.float64) / max(np.mean(expected, dtype=np.float64), 1e-12))
 
 
-detector = Detector(
-    rule="AUD102",
+rule = statistic_rule(
+    perplexity_ratio,
+    code="AUD102",
     name="perplexity-ratio",
     title="Log-perplexity over entropy",
     unit="ratio, negated",
     method="Binoculars (Hans et al. 2024); with one model its entropy stands in for the cross-entropy",
-    statistic=perplexity_ratio,
 )

@@ -1,16 +1,14 @@
-"""The numbers that reports draw pictures from and no verdict rests on: the tokens of a text, and where it lies among others."""
+"""The numbers that reports draw plots from and no verdict rests on: the tokens of a text."""
 
 from __future__ import annotations
 
-from llm_audit.detectors.populations import Population
-from llm_audit.detectors.populations.population import Stretch
-from llm_audit.results import Histogram, Tokens
+from llm_audit.results import Tokens
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.text import View
 
 MOST = 20
 """In runs of more texts only findings carry the population's histograms, and no text carries its tokens: nobody looks at so
-many pictures, and the reports would be large."""
+many plots, and the reports would be large."""
 
 
 def tokens(scores: TokenScores, view: View) -> Tokens:
@@ -23,9 +21,3 @@ def tokens(scores: TokenScores, view: View) -> Tokens:
         surprisal=tuple(round(-value, 2) for value in scores.logprob.tolist()),
         entropy=tuple(round(value, 2) for value in scores.entropy.tolist()),
     )
-
-
-def histogram(population: Population, rule: str, stretch: Stretch) -> Histogram:
-    """A detector's statistic over the population's texts, cut like the judged one."""
-    edges, counts = population.histogram(rule, stretch)
-    return Histogram(edges=tuple(float(f"{edge:.6g}") for edge in edges), counts=tuple(counts.tolist()))

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_audit.detectors.base import Detector
-from llm_audit.detectors.origin import plot_data as pictures
-from llm_audit.detectors.origin.conformal import conformal_result, passage_numbers
-from llm_audit.detectors.populations import MINIMUM_TOKENS, Population
+from llm_audit.detectors import rank
+from llm_audit.detectors.origin import as_given, generated, plot_data
+from llm_audit.detectors.origin.conclude import conclude
+from llm_audit.detectors.populations import MINIMUM_TOKENS, Population, among
 from llm_audit.detectors.populations.population import PASSAGE, Stretch, alone
+from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.detectors.statistic import StatisticRule
 from llm_audit.errors import AuditError
 from llm_audit.results import Document, Result, Share, Span, Statistic, Verdict
 from llm_audit.results.evidence import Conformal
@@ -25,15 +27,6 @@ from llm_audit.text.documents import unjudged
 LEAST_CONFIDENCE = 0.5
 """Of the language identifier: below it, the text counts as being in no language of any population."""
 
-COMBINED_RULE = "AUD100"
-
-AS_GIVEN_RULE = "AUD190"
-METHOD_AS_GIVEN = "As AUD100, on the text with its odd characters and its line breaks."
-ASSUMPTION_AS_GIVEN = (
-    "The text as given is not exchangeable with the population's texts, none of which was tampered with. Its p-value shows "
-    "what the odd characters would have done to detectors that do not set them aside."
-)
-
 Prepared = tuple[RawText, View, str]  # as read, normalised, language code
 
 
@@ -42,21 +35,26 @@ class Settings:
     """What the user chose for one run of `detect`."""
 
     alpha: float
-    detectors: Sequence[Detector]
+    detectors: Sequence[StatisticRule]
     population: Population
     keep_text: bool = True
     keep_tokens: bool = False
-    many: bool = False  # texts: pictures of the population for findings only
+    many: bool = False  # texts: plots of the population for findings only
+
+    @property
+    def terms(self) -> Terms:
+        """What results are derived with."""
+        return Terms(self.alpha, population=among(self.population))
 
 
-def request_for(population: Population, detectors: Sequence[Detector] = ()) -> Request:
+def request_for(population: Population, detectors: Sequence[StatisticRule] = ()) -> Request:
     """How a tested text is cut: equal windows, each scored afresh like the beginnings that make up the population."""
     # Twice the minimum, so that cutting a text in equal parts never leaves a part too short to judge.
     windowing = Windowing(max(population.longest_window, 2 * MINIMUM_TOKENS), balanced=True)
     return Request(windowing, hidden_layers=hidden_layers(detectors))
 
 
-def hidden_layers(detectors: Sequence[Detector]) -> tuple[int, ...]:
+def hidden_layers(detectors: Sequence[StatisticRule]) -> tuple[int, ...]:
     """The layers whose states the detectors read: one pass serves them all.
 
     Raises:
@@ -112,51 +110,20 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         reason = f"The text has {len(scores)} tokens; below {MINIMUM_TOKENS} no detector can tell people and machines apart."
         short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes)
         return short.model_copy(update={"tokens": len(scores)})
-    population, detectors = settings.population, settings.detectors
+    population, detectors, terms = settings.population, settings.detectors, settings.terms
     stretches = [(window, stretch) for window in windows for stretch in population.passages(window)]
     found = population.evidence(
         detectors,
         [population.measure(window, detectors) for window in windows],
         [population.measure(window, detectors, stretch) for window, stretch in stretches],
     )
-    combined = conformal_result(
-        [population.judge(found, part) for part in found.parts],
-        population,
-        settings.alpha,
-        rule=COMBINED_RULE,
-        name="All detectors",
-        exact_tail=False,
-        method=(
-            "Exact conformal combination: each detector's rank p-value, one Cauchy statistic per text (Liu & Xie 2020), and "
-            "the rank of this text's statistic among those of the population. Shares: " + _weights(detectors) + "."
-        ),
-        spans=_spans(windows, stretches, prepared, found, population),
-        evidence=found,
-    )
-    results = []
-    for number, detector in enumerate(detectors):
-        own = alone(found, number)
-        comparisons = [population.judge(own, part) for part in own.parts]
-        strongest = min(range(len(windows)), key=lambda i: comparisons[i].p_value)
-        part = windows[strongest][: comparisons[strongest].stretch.stop]
-        statistic = Statistic(name=detector.name, value=detector.statistic(part), unit=detector.unit)
-        result = conformal_result(
-            comparisons,
-            population,
-            settings.alpha,
-            rule=detector.rule,
-            name=detector.title,
-            method=detector.method,
-            exact_tail=True,
-            statistic=statistic,
-            evidence=own,
-        )
-        shares = detector.explain(part) if detector.explain else ()
-        more: dict[str, object] = {"shares": tuple(Share(name=name, value=value) for name, value in shares)}
-        if not settings.many or combined.verdict is Verdict.FINDING:
-            more["histogram"] = pictures.histogram(population, detector.rule, comparisons[strongest].stretch)
-        results.append(result.model_copy(update=more))
-    return Document(
+    combined = generated.rule.derive(Measurement(found, spans=_spans(windows, stretches, prepared, population)), terms)
+    shown = not settings.many or combined.verdict is Verdict.FINDING
+    results = [
+        detector.derive(_measured(detector, alone(found, number), windows, population, shown), terms)
+        for number, detector in enumerate(detectors)
+    ]
+    document = Document(
         name=raw.name,
         sha256=raw.sha256,
         encoding=raw.encoding,
@@ -169,14 +136,9 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         results=tuple(results),
         notes=(*raw.notes, *view.notes),
         text=raw.text if settings.keep_text else None,
-        trace=pictures.tokens(scores, view) if settings.keep_tokens else None,
+        trace=plot_data.tokens(scores, view) if settings.keep_tokens else None,
     )
-
-
-def for_comparison(result: Result) -> Result:
-    """The result on a text as given: no verdict rests on it."""
-    reason = f"For comparison, no verdict rests on it. {result.reason}"
-    return result.model_copy(update={"reason": reason, "assumptions": (ASSUMPTION_AS_GIVEN,)})
+    return conclude(document, terms)
 
 
 def judge_as_given(scores: TokenScores, settings: Settings) -> list[Result]:
@@ -189,44 +151,37 @@ def judge_as_given(scores: TokenScores, settings: Settings) -> list[Result]:
         return []
     population, detectors = settings.population, settings.detectors
     found = population.evidence(detectors, [population.measure(window, detectors) for window in windows])
-    result = conformal_result(
-        [population.judge(found, part) for part in found.parts],
-        population,
-        settings.alpha,
-        rule=AS_GIVEN_RULE,
-        name="Text as given",
-        method=METHOD_AS_GIVEN,
-        exact_tail=False,
-        evidence=found,
+    return [as_given.rule.derive(Measurement(found), settings.terms)]
+
+
+def _measured(
+    detector: StatisticRule, found: Conformal, windows: Sequence[TokenScores], population: Population, shown: bool
+) -> Measurement[Conformal]:
+    """One detector alone, with its statistic on the part that is the most machine-like by it; `shown`: with its plot."""
+    comparisons = [population.judge(found, part) for part in found.parts]
+    place = rank.strongest(comparisons)
+    part = windows[place][: comparisons[place].stretch.stop]
+    shares = detector.explain(part) if detector.explain else ()
+    return Measurement(
+        found,
+        statistic=Statistic(name=detector.name, value=detector.statistic(part), unit=detector.unit),
+        histogram=rank.histogram(population, detector.code, comparisons[place]) if shown else None,
+        shares=tuple(Share(name=name, value=value) for name, value in shares),
     )
-    return [for_comparison(result)]
-
-
-def _weights(detectors: Sequence[Detector]) -> str:
-    """Each detector's share of the Cauchy statistic."""
-    total = sum(detector.weight for detector in detectors)
-    return ", ".join(f"{detector.rule} {detector.weight / total:.3g}" for detector in detectors)
 
 
 def _spans(
-    windows: Sequence[TokenScores],
-    stretches: Sequence[tuple[TokenScores, Stretch]],
-    prepared: Prepared,
-    found: Conformal,
-    population: Population,
+    windows: Sequence[TokenScores], stretches: Sequence[tuple[TokenScores, Stretch]], prepared: Prepared, population: Population
 ) -> tuple[Span, ...]:
-    """Passages of all windows with their own p-values; the rest of a window, too short to judge, without."""
+    """Passages of all windows, with the number of texts that each is compared with; the rest of a window with none."""
     raw, view, _ = prepared
     places = Map(raw.text, raw.places)
-    spans = [
-        Span.model_validate({"start": start, "end": end, "place": places.of(start, end), **numbers})
-        for (window, stretch), numbers in zip(stretches, passage_numbers(found, population), strict=True)
-        for start, end in [_characters(window[stretch.start : stretch.stop], view)]
-    ]
-    for window in windows:
-        if rest := len(window) % PASSAGE:
-            start, end = _characters(window[len(window) - rest :], view)
-            spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=0, place=places.of(start, end)))
+    passages = [(window[stretch.start : stretch.stop], population.size(stretch)) for window, stretch in stretches]
+    rests = [(window[len(window) - rest :], 0) for window in windows if (rest := len(window) % PASSAGE)]
+    spans = []
+    for rows, n in (*passages, *rests):
+        start, end = _characters(rows, view)
+        spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=n, place=places.of(start, end)))
     return tuple(sorted(spans, key=lambda span: span.start))
 
 

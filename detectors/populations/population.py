@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from llm_audit.detectors.base import Detector
+from llm_audit.detectors.rule import NotDerivable
 from llm_audit.errors import AuditError
 from llm_audit.files import atomic_write
 from llm_audit.paths import data_root
@@ -46,7 +46,31 @@ BINS = 24
 """Bars in the picture of a statistic over the population."""
 
 MEMBERS = "members"
-"""Name of the fingerprints in the file, beside the rules."""
+"""Name of the fingerprints in the file, beside the codes."""
+
+
+class Detector(Protocol):
+    """A statistic that a population has scores of: what a population knows of `StatisticRule`."""
+
+    @property
+    def code(self) -> str:
+        """Of the rule."""
+
+    @property
+    def name(self) -> str:
+        """On the command line."""
+
+    @property
+    def statistic(self) -> Callable[[TokenScores], float]:
+        """Of the scores of one window."""
+
+    @property
+    def weight(self) -> float:
+        """Share in the combination of all."""
+
+    @property
+    def digest(self) -> str:
+        """Of trained weights and of a plugin's code; empty: it has none."""
 
 
 class Stretch(NamedTuple):
@@ -74,7 +98,7 @@ class Datasheet(BaseModel):
         target_n: documents that the longest judged window must have.
         scorer: digest of what produced the scores: model, dtype, decoding, reference.
         model, reference: names of the models, for messages.
-        weights: rule -> digest of the trained weights behind its scores.
+        weights: code -> digest of the trained weights behind its scores.
         author: the candidate that wrote the texts, of reference generations; None: people.
     """
 
@@ -116,7 +140,7 @@ class Population:
 
     Attributes:
         datasheet: what it is.
-        scores: rule -> (n, len(STRETCHES)) float32, NaN where the document is too short.
+        scores: code -> (n, len(STRETCHES)) float32, NaN where the document is too short.
         members: fingerprints of the documents and, where known, of their pairs; no classifier may have seen one.
     """
 
@@ -167,7 +191,7 @@ class Population:
         return Conformal(
             population=self.datasheet.name,
             digest=self.digest,
-            rules=tuple(detector.rule for detector in detectors),
+            rules=tuple(detector.code for detector in detectors),
             weights=tuple(detector.weight for detector in detectors),
             parts=tuple(parts),
             passages=tuple(passages),
@@ -194,9 +218,9 @@ class Population:
         part = self.measure(window, detectors, stretch)
         return self.judge(self.evidence(detectors, [part]), part)
 
-    def histogram(self, rule: str, stretch: Stretch) -> Bins:
+    def histogram(self, code: str, stretch: Stretch) -> Bins:
         """One detector's statistic over the population's documents, from the smallest to the largest."""
-        counts, edges = np.histogram(self._reference([rule], stretch)[:, 0], BINS)
+        counts, edges = np.histogram(self._reference([code], stretch)[:, 0], BINS)
         return Bins(edges, counts)
 
     def beginning(self, n_tokens: int) -> Stretch:
@@ -209,12 +233,12 @@ class Population:
         starts = range(0, min(len(window), 512) - PASSAGE + 1, PASSAGE)
         return [stretch for start in starts if self.size(stretch := Stretch(start, start + PASSAGE)) > 0]
 
-    def _reference(self, rules: Sequence[str], stretch: Stretch) -> NDArray[np.float64]:
+    def _reference(self, codes: Sequence[str], stretch: Stretch) -> NDArray[np.float64]:
         column = STRETCHES.index(stretch)
-        missing = [rule for rule in rules if rule not in self.scores]
+        missing = [code for code in codes if code not in self.scores]
         if missing:
             raise AuditError(f"The population {self.datasheet.name} has no scores of {missing[0]}; calibrate it anew.")
-        table = np.stack([self.scores[rule][:, column] for rule in rules], axis=1).astype(np.float64)
+        table = np.stack([self.scores[code][:, column] for code in codes], axis=1).astype(np.float64)
         return table[np.isfinite(table).all(axis=1)]
 
 
@@ -227,6 +251,18 @@ def alone(found: Conformal, number: int) -> Conformal:
     """One of the detectors of what was measured, ranked by itself."""
     parts = tuple(part.model_copy(update={"statistics": (part.statistics[number],)}) for part in found.parts)
     return found.model_copy(update={"rules": (found.rules[number],), "weights": (), "parts": parts, "passages": ()})
+
+
+def among(*populations: Population) -> Callable[[Conformal], Population]:
+    """What finds the population that a piece of evidence names, by its digest, among some; raises `NotDerivable`."""
+
+    def find(evidence: Conformal) -> Population:
+        for population in populations:
+            if population.digest == evidence.digest:
+                return population
+        raise NotDerivable(f"the population {evidence.population} is not here")
+
+    return find
 
 
 def build(
@@ -247,8 +283,8 @@ def build(
     if not table:
         raise AuditError(f"No text has {MINIMUM_TOKENS} tokens or more; there is nothing to calibrate on.")
     scores = np.asarray(table, dtype=np.float32)
-    datasheet = datasheet.model_copy(update={"weights": {d.rule: d.digest for d in detectors if d.digest}})
-    tables = {d.rule: np.ascontiguousarray(scores[:, i]) for i, d in enumerate(detectors)}
+    datasheet = datasheet.model_copy(update={"weights": {d.code: d.digest for d in detectors if d.digest}})
+    tables = {d.code: np.ascontiguousarray(scores[:, i]) for i, d in enumerate(detectors)}
     return Population(datasheet, tables, np.empty(0, np.uint64) if members is None else members)
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from llm_audit.detectors.substitution.reference import Answer, Vocabulary
+from llm_audit.detectors.substitution.reference_model import Answer, Vocabulary
 from llm_audit.endpoints.records import Position, Reply
 from llm_audit.scoring.tokens import TokenScores
 
@@ -41,7 +41,7 @@ def of_tables(ours: Mapping[Name, float], theirs: Mapping[Name, float]) -> float
     """Mean |log p - log q| over the tokens of two tables of the same place, nats.
 
     Both are cut to the shorter one's length. A token that one table lacks is taken to have that table's smallest value: it has
-    at most that (left-censoring, as for AUD405).
+    at most that (left-censoring, as in `stats.tracking`).
     """
     k = min(len(ours), len(theirs))
     tables = [dict(sorted(table.items(), key=lambda entry: -entry[1])[:k]) for table in (ours, theirs)]

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.detectors.substitution import exceedance, teacher_forced
 from llm_audit.errors import AuditError
-from llm_audit.stats import exceedance, online
+from llm_audit.stats import online
+from llm_audit.stats.exceedance import requests_needed
 
 MOST = 2_000
 """Requests beyond which a plan is not worth its cost."""
@@ -32,7 +34,7 @@ class Effect:
     Attributes:
         name: such as "q8".
         description: what was served, and on which model it was measured.
-        ranks: (k,) for each request, the share of honest distances that its own does not exceed, N + 1 in the denominator.
+        ranks: (k,) for each request, the share of null distances that its own does not exceed, N + 1 in the denominator.
     """
 
     name: str
@@ -65,10 +67,10 @@ def effects() -> dict[str, Effect]:
 
 
 def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -> list[Plan]:
-    """Requests for AUD401 and AUD402 to find an effect in a share `rate` of requests, each test at alpha / 2, Holm's worst.
+    """Requests with which each test of distances finds an effect in a share `rate` of them, at alpha / 2, Holm's worst.
 
-    AUD401 is simulated: a substituted request has one of the measured ranks, an honest one a uniform rank, which real ones
-    exceed. AUD402 is exact arithmetic for the share of measured ranks beyond every honest distance.
+    The teacher-forced comparison is simulated: a substituted request has one of the measured ranks, any other a uniform rank,
+    which real ones exceed. Exceedance is exact arithmetic for the share of measured ranks beyond every null distance.
 
     Raises:
         AuditError: an effect that was not measured.
@@ -76,14 +78,14 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
     known = effects()
     if effect not in known:
         raise AuditError(f"There is no measured effect {effect!r}; there are {', '.join(known)}.")
-    ranks, level, honest = known[effect].ranks, alpha / 2, measured_honest()
-    first = _sequential(ranks, rate, level, power, honest)
-    sensitivity = float(np.mean(ranks * (measured_honest() + 1) < 1.5))
-    second = exceedance.requests_needed(rate * sensitivity, honest, level, power, most=MOST) if sensitivity > 0 else None
+    ranks, level, size = known[effect].ranks, alpha / 2, measured_size()
+    first = _sequential(ranks, rate, level, power, size)
+    sensitivity = float(np.mean(ranks * (size + 1) < 1.5))
+    second = requests_needed(rate * sensitivity, size, level, power, most=MOST) if sensitivity > 0 else None
     return [
-        Plan("AUD401", first, None if first is None else first * tokens, "can stop earlier, with --sequential"),
+        Plan(teacher_forced.rule.code, first, None if first is None else first * tokens, "can stop earlier, with --sequential"),
         Plan(
-            "AUD402",
+            exceedance.rule.code,
             second,
             None if second is None else second * tokens,
             f"{sensitivity:.0%} of single answers go beyond the honest range",
@@ -91,18 +93,18 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
     ]
 
 
-def measured_honest() -> int:
-    """Honest distances among which the effects' ranks were measured."""
+def measured_size() -> int:
+    """Null distances among which the effects' ranks were measured."""
     return int(_table()["honest"])
 
 
-def _sequential(ranks: NDArray[np.float64], rate: float, level: float, power: float, honest: int) -> int | None:
+def _sequential(ranks: NDArray[np.float64], rate: float, level: float, power: float, size: int) -> int | None:
     """The number of requests by which a share `power` of simulated audits has rejected."""
     rng = np.random.default_rng(0)
     stops = []
     for _ in range(AUDITS):
-        values = np.sort(rng.random(honest))
-        # A measured rank says which share of honest values was larger; below that share of these the request is put.
+        values = np.sort(rng.random(size))
+        # A measured rank says which share of null values was larger; below that share of these the request is put.
         drawn = np.where(rng.random(MOST_SIMULATED) < rate, rng.choice(ranks, MOST_SIMULATED), rng.random(MOST_SIMULATED))
         asked = np.quantile(values, 1 - drawn) + 1e-9 * rng.random(MOST_SIMULATED)
         path = online.wealth(online.ranks(asked, values, rng)).path

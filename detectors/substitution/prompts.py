@@ -20,7 +20,7 @@ FEWEST_WORDS = 4
 """Of a prompt that was cut, so that there is something to go on."""
 
 FEWEST = 10
-"""Requests to the endpoint, and honest ones, without which no test is worth its name."""
+"""Requests to the endpoint, and questions for null distances, without which no test is worth its name."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def pool_of(prompts: Sequence[str], wanted: int, rng: np.random.Generator) -> li
 def allot(prompts: Sequence[str], audited: int, honest: int, rng: np.random.Generator, *, cut: bool = True) -> Allotment:
     """Deal prompts to endpoint and reference at random. Where they do not suffice, `cut` lets beginnings of prompts join them.
 
-    Which prompt goes where is what makes honest and audited distances exchangeable, beginnings of one prompt included.
+    Which prompt goes where is what makes null and audited distances exchangeable, beginnings of one prompt included.
 
     Raises:
         AuditError: there are fewer than `FEWEST` for either, with the number needed.

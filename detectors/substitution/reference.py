@@ -1,145 +1,130 @@
-"""The model that an endpoint is said to serve, on this machine: what it answers, and what it finds likely in each precision.
+"""What an endpoint is compared with: a model on this machine, or recorded answers of endpoints that are trusted.
 
-Knows nothing about endpoints' wire formats or about tests.
+Knows nothing about tests or verdicts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from typing import Any, Literal, NamedTuple, Protocol
 
-from tokenizers import Tokenizer
+import numpy as np
+from numpy.typing import NDArray
 
-from llm_audit.endpoints.records import Surface, Token
-from llm_audit.errors import AuditError
+from llm_audit.detectors.rule import Measurement
+from llm_audit.detectors.substitution.base import SubstitutionRule
+from llm_audit.detectors.substitution.settings import Settings
+from llm_audit.endpoints.records import Reply, Surface
 from llm_audit.progress import Progress, silent
-from llm_audit.scoring.cache import ScoreCache
-from llm_audit.scoring.chat import render
-from llm_audit.scoring.model import decode_tokens, load_tokenizer
-from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
-from llm_audit.scoring.session import Session
-from llm_audit.scoring.store import StoredModel
-from llm_audit.scoring.tokens import Decoding, TokenScores
+from llm_audit.results import Fact
 
-PRECISIONS = {"f32": "float32", "f16": "float32 of float16", "bf16": "bfloat16", "bf16-logits": "bfloat16 to bfloat16"}
-"""In which a model may be served and still be the one that was promised; name -> dtype of a `Session`.
-
-bf16 rounds weights and computation, bf16-logits the logits as well, as servers do whose output layer is in half precision: of
-all it moves log-probabilities most. f16 rounds the weights alone: CPUs only emulate half-precision arithmetic, at a seventh of
-the speed, and it moves log-probabilities less than bfloat16 does.
-"""
-
-GREEDY = Decoding(top_k=1)
+Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A continuation of a prompt: its tokens in the reference's vocabulary."""
-
-    prompt: str
-    token_ids: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A model of the store, and how it is asked.
+class Words(NamedTuple):
+    """How results of one kind of reference speak of it.
 
     Attributes:
-        stored: the model.
-        surface: whether prompts go through its chat template.
-        device: where to compute.
-        cache: of scores, or None.
+        name: in reports.
+        null: the hypothesis of every test.
+        variant: one of the allowed ones.
+        assumptions: of the tests of distances.
     """
 
-    stored: StoredModel
-    surface: Surface
-    device: str = "cpu"
-    cache: ScoreCache | None = None
+    name: Literal["local", "trusted"]
+    null: str
+    variant: str
+    assumptions: tuple[str, ...]
 
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """Of the reference."""
-        return load_tokenizer(self.stored.folder)
 
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        """Of the reference."""
-        return Vocabulary(self.tokenizer)
+LOCAL = Words(
+    name="local",
+    null="The endpoint serves the reference model, in one of the allowed precisions.",
+    variant="allowed precision",
+    assumptions=(
+        "Prompts were dealt to endpoint and reference at random, so under the null hypothesis their distances are "
+        "exchangeable, or the endpoint's smaller.",
+        "The endpoint's software (its batching, kernels and caches) moves log-probabilities no more than the coarsest allowed "
+        "precision does.",
+    ),
+)
+
+TRUSTED = Words(
+    name="trusted",
+    null="The endpoint answers as the trusted endpoints do.",
+    variant="trusted answer",
+    assumptions=(
+        "Prompts were dealt at random, those to the endpoint and those on which trusted answers are compared with each other, "
+        "so under the null hypothesis their distances are exchangeable, or the endpoint's smaller.",
+        "The endpoint's machines and software differ from a trusted endpoint no more than trusted answers differ from each "
+        "other: repeats of one endpoint know its own machines only.",
+        "Alpha is over prompts, not over machines: of some trusted machines and one more of the same kind, any may be the "
+        "farthest from the others, so with m trusted ones the last is it in up to 1 of m + 1 cases.",
+        "The trusted endpoints served what was promised when they were recorded, and have not been changed since.",
+    ),
+)
+
+WORDS: dict[str, Words] = {words.name: words for words in (LOCAL, TRUSTED)}
+"""By the name that reports store."""
+
+
+class Reference(Protocol):
+    """Of several variants that would all be as promised, how far answers are from each, and how far these are apart."""
 
     @property
-    def room(self) -> int:
-        """Tokens that the model can see at once."""
-        return context_length(self.stored.config)
+    def surface(self) -> Surface:
+        """What endpoints are asked for."""
 
-    def as_read(self, prompt: str) -> str:
-        """A prompt as the model reads it. Raises AuditError: a chat without a chat template."""
-        if self.surface == "completions":
-            return prompt
-        if self.stored.chat_template is None:
-            raise AuditError(
-                f"The reference {self.stored.name} has no chat template, so nobody knows how a chat reads to it; ask the "
-                "endpoint for --surface completions, or name a folder with its chat_template."
-            )
-        return render(self.stored.chat_template, prompt, self.stored.special_tokens)
+    @property
+    def name(self) -> str:
+        """For sentences."""
 
-    def scores(self, answers: Sequence[Answer], precision: str, top_k: int, progress: Progress = silent) -> list[TokenScores]:
-        """What the reference finds of each answer's tokens, teacher-forced, with its `top_k` likeliest tokens everywhere."""
-        session = Session(self.stored, device=self.device, cache=self.cache, dtype=PRECISIONS[precision])
-        texts = [
-            Prompted(decode_tokens(self.tokenizer, answer.token_ids), self.as_read(answer.prompt), answer.token_ids)
-            for answer in answers
-        ]
-        request = Request(Windowing(self.room - 1, first_only=True), top_k=top_k)
-        return list(session.score(texts, request, progress))
+    @property
+    def words(self) -> Words:
+        """For the tests."""
 
-    def draw(
-        self, prompts: Sequence[str], max_tokens: int, decoding: Decoding, seed: int, progress: Progress = silent
-    ) -> list[Answer]:
-        """One answer to each prompt, in float32. What the model ends at once is an answer without tokens."""
-        from llm_audit.scoring.generate import Sampler
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The variants, for the report."""
 
-        sampler = Sampler(self.stored, self.device)
-        read = [self.as_read(prompt) for prompt in prompts]
-        drawn = sampler(read, decoding, max_tokens, seed, progress)
-        return [Answer(prompt, sample.token_ids) for prompt, sample in zip(prompts, drawn, strict=True)]
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What it is, for the report."""
 
-    def reread(self, prompt: str, text: str) -> Answer:
-        """An answer known by its text alone, in the tokens that the tokenizer reads it as."""
-        return Answer(prompt, tuple(self.tokenizer.encode(text, add_special_tokens=False).ids))
+    @property
+    def supports_prefixes(self) -> bool:
+        """Whether beginnings of prompts can be asked, too."""
 
+    @property
+    def no_signal_reason(self) -> str:
+        """Why nothing can be concluded if all null distances are 0, as a sentence; "" if it can."""
 
-class Vocabulary:
-    """Which token of the reference a server's token is.
+    @property
+    def alternatives(self) -> int | None:
+        """Per place, at most; None: any number."""
 
-    Args:
-        tokenizer: of the reference.
-    """
+    def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
+        """Why these replies' tokens cannot be compared with it, as a sentence; "" if they can."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._texts: Mapping[int, str] = {
-            token: decode_tokens(tokenizer, [token]) for token in range(tokenizer.get_vocab_size(with_added_tokens=True))
-        }
-        by_text: dict[str, int | None] = {}
-        for token, text in self._texts.items():
-            by_text[text] = None if text in by_text or not text or "\ufffd" in text else token
-        self._by_text = {text: token for text, token in by_text.items() if token is not None}
-        self.told_by_text = frozenset(self._by_text.values())
-        """Tokens that their text alone identifies."""
+    def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
+        """The replies that have something to compare: places with `k` alternatives or, with k = 0, a text."""
 
-    def find(self, token: Token) -> int | None:
-        """The id of a server's token: its own if it was told, else that of the one token with its bytes or text; else None."""
-        if token.id is not None:
-            return token.id if token.id in self._texts else None
-        if token.bytes is not None:
-            try:
-                return self._by_text.get(token.bytes.decode())
-            except UnicodeDecodeError:
-                return None
-        return self._by_text.get(token.text)
+    def ended_alike(self, replies: Sequence[Reply], k: int) -> int:
+        """How many replies that have nothing to compare are empty as they should be."""
 
-    def agrees(self, token: Token) -> bool | None:
-        """Whether id and text of a server's token belong together here; None: it does not tell both."""
-        if token.id is None or not token.text or "\ufffd" in token.text or "\ufffd" in self._texts.get(token.id, ""):
-            return None
-        return self._texts.get(token.id) == token.text
+    def measures(self, k: int) -> tuple[str, str]:
+        """What the distances are, and their unit."""
+
+    def null_distances(self, prompts: Sequence[str], k: int, progress: Progress = silent) -> Mapping[str, Floats]:
+        """Variant -> (N,) how far the farthest other variant is from it, over the prompts that can be used."""
+
+    def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> Mapping[str, Floats]:
+        """Variant -> (n,) how far comparable replies are from it."""
+
+    def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
+        """The prompts to which texts at temperature 1 can be compared."""
+
+    def measure_texts(
+        self, texts: Sequence[tuple[str, str]], settings: Settings, progress: Progress = silent
+    ) -> list[tuple[SubstitutionRule[Any, Any], Measurement[Any]]]:
+        """The tests of texts that it can make, with what they rest on, of `settings.draws` texts to each prompt."""

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from llm_audit.detectors.substitution import conformance, distance, judge
-from llm_audit.detectors.substitution.judge import Distances
+from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.detectors.substitution import conformance, distance, exceedance, rank_uniformity, teacher_forced, two_samples
+from llm_audit.detectors.substitution.conclude import conclude
 from llm_audit.detectors.substitution.prompts import FEWEST, Allotment, allot, digest
 from llm_audit.detectors.substitution.questions import questions, texts
+from llm_audit.detectors.substitution.reference import Reference
 from llm_audit.detectors.substitution.settings import Settings
-from llm_audit.detectors.substitution.yardstick import Yardstick
+from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
 from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.errors import AuditError
@@ -26,21 +28,20 @@ from llm_audit.results import (
     Coverage,
     Fact,
     FailedRequest,
-    Interval,
     Manifest,
-    Point,
     Report,
     Result,
     Served,
     Substitution,
     Verdict,
 )
+from llm_audit.results.substitution_evidence import Exceedance
+
+DISTANCES = teacher_forced.rule.code, exceedance.rule.code
+TEXTS = rank_uniformity.rule.code, two_samples.rule.code
 
 BATCH = 10
 """Requests after which a sequential audit looks whether it may stop."""
-
-MOST_MISSING = 0.1
-"""Share of questions without a comparable answer above which nothing is called consistent."""
 
 LIMITS = (
     "Inconsistent means that the stated null hypothesis fails for the requests that were made: another model, other weights, "
@@ -63,15 +64,12 @@ class _Gathered:
     outcomes: list[Reply | Failure]
     results: list[Result]
     notes: list[str]
-    mixture: Interval | None = None
-    missing: float = 0.0
-    points: tuple[Point, ...] = ()
 
 
 def audit(
     source: Source,
     capabilities: Capabilities,
-    yardstick: Yardstick,
+    reference: Reference,
     prompts: Sequence[str],
     settings: Settings,
     progress: Progress = silent,
@@ -80,8 +78,8 @@ def audit(
 
     Args:
         source: the endpoint, or the journal of one.
-        capabilities: of its surface that `yardstick` is asked on, too.
-        yardstick: what the endpoint is held against.
+        capabilities: of its surface that `reference` is asked on, too.
+        reference: what the endpoint is held against.
         prompts: best drawn from real traffic.
         settings: fixed beforehand.
         progress: gets the share of each stage that is done.
@@ -89,23 +87,24 @@ def audit(
     Raises:
         AuditError: the settings or prompts cannot come to a decision.
     """
-    allotment = deal(yardstick, prompts, settings)
-    surface = capabilities.chat if yardstick.surface == "chat" else capabilities.completions
+    allotment = deal(reference, prompts, settings)
+    surface = capabilities.chat if reference.surface == "chat" else capabilities.completions
     gathered = _Gathered([], [], [])
     if surface is not None:
         if surface.deterministic is False:
             gathered.notes.append("Repeats of one request at temperature 0 gave different texts.")
-        foreign = _distances(source, surface, yardstick, allotment, settings, gathered, progress)
+        mismatch = _distances(source, surface, reference, allotment, settings, gathered, progress)
         count = settings.prompts_of_texts(surface.top_logprobs)
-        if count and not foreign:
-            _texts(source, yardstick, prompts, count, settings, gathered, progress)
+        if count and not mismatch:
+            _texts(source, reference, prompts, count, settings, gathered, progress)
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
     if replies:
-        gathered.results.append(conformance.conformance(gathered.outcomes, source.model))
-    return _concluded(source, capabilities, yardstick, allotment, settings, gathered)
+        measured = conformance.measure(gathered.outcomes, source.model)
+        gathered.results.append(conformance.derive(measured, Terms(settings.alpha)))
+    return _concluded(source, capabilities, reference, allotment, settings, gathered)
 
 
-def deal(yardstick: Yardstick, prompts: Sequence[str], settings: Settings) -> Allotment:
+def deal(reference: Reference, prompts: Sequence[str], settings: Settings) -> Allotment:
     """Which prompts go where; the same at every call. Call it before anything is asked.
 
     Raises:
@@ -113,35 +112,35 @@ def deal(yardstick: Yardstick, prompts: Sequence[str], settings: Settings) -> Al
     """
     if settings.requests > settings.honest:
         raise AuditError("There are more requests than honest answers to hold them against; ask for --honest as many or more.")
-    if len(yardstick.allowed) < 2:
+    if len(reference.allowed) < 2:
         raise AuditError(
-            f"One {yardstick.words.variant} gives no honest distance: how far may an honest endpoint be from it? Allow two or "
+            f"One {reference.words.variant} gives no honest distance: how far may an honest endpoint be from it? Allow two or "
             "more."
         )
-    return allot(prompts, settings.requests, settings.honest, settings.generator("prompts"), cut=yardstick.cuts)
+    return allot(prompts, settings.requests, settings.honest, settings.generator("prompts"), cut=reference.supports_prefixes)
 
 
 def _distances(
     source: Source,
     surface: SurfaceCapabilities,
-    yardstick: Yardstick,
+    reference: Reference,
     allotment: Allotment,
     settings: Settings,
     gathered: _Gathered,
     progress: Progress,
 ) -> str:
-    """AUD401 and AUD402 into `gathered`. Returns why the yardstick is none for this endpoint, or ""."""
+    """The tests of distances into `gathered`. Returns why the reference is none for this endpoint, or ""."""
     wanted = min(settings.alternatives, surface.top_logprobs)
-    if yardstick.alternatives is not None:
-        wanted = min(wanted, yardstick.alternatives)
+    if reference.alternatives is not None:
+        wanted = min(wanted, reference.alternatives)
     asks = questions(allotment.audited, surface, settings.tokens, wanted or None)
     step = BATCH if settings.sequential else len(asks)
     level = settings.alpha / (3 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
-    honest: Mapping[str, np.ndarray] | None = None
+    null: Mapping[str, np.ndarray] | None = None
     found: Distances | None = None
+    terms = Terms(settings.alpha)
     replies: list[Reply] = []
     k = asked = 0
-    gathered.missing = 1.0  # until something could be compared: texts alone must not stand for it
     for start in range(0, len(asks), step):
         outcomes = source.ask(asks[start : start + step], named(progress, "Asking the endpoint"))
         gathered.outcomes += outcomes
@@ -149,129 +148,106 @@ def _distances(
         replies += [outcome for outcome in outcomes if isinstance(outcome, Reply)]
         if not replies:
             continue
-        if foreign := yardstick.foreign(replies):
+        if mismatch := reference.vocabulary_mismatch(replies):
             gathered.results.clear()
-            gathered.notes.append(foreign)
-            return foreign
+            gathered.notes.append(mismatch)
+            return mismatch
         k = k or (min(wanted, distance.granted(replies)) if wanted else 0)
-        compared = yardstick.comparable(replies, k)
+        compared = reference.comparable(replies, k)
         if len(compared) < FEWEST:
             continue
-        if honest is None:
-            honest = yardstick.honest(allotment.honest, k, progress)
-            if min(map(len, honest.values())) < FEWEST:
+        if null is None:
+            null = reference.null_distances(allotment.honest, k, progress)
+            if min(map(len, null.values())) < FEWEST:
                 gathered.notes.append("The reference ends most answers at once; no honest distances could be measured.")
                 return ""
-            if yardstick.still and not any(values.any() for values in honest.values()):
-                gathered.notes.append(yardstick.still)
+            if reference.no_signal_reason and not any(values.any() for values in null.values()):
+                gathered.notes.append(reference.no_signal_reason)
                 return ""
         found = Distances(
-            yardstick.words,
-            *yardstick.measures(k),
-            yardstick.distances(compared, k, progress),
-            honest,
+            reference.words,
+            *reference.measures(k),
+            reference.distances(compared, k, progress),
+            null,
             tuple(reply.ask.name for reply in compared),
-            asked - len(compared) - yardstick.ended_alike(replies, k),
+            asked - len(compared) - reference.ended_alike(replies, k),
             asked,
         )
-        first = judge.compare(found, settings.seed)
+        first = teacher_forced.derive(teacher_forced.measure(found, settings.seed), terms)
         gathered.results = [first]
         if settings.sequential and first.p_value is not None and first.p_value <= level:
-            gathered.notes.append(f"The audit stopped after {asked} of {len(asks)} requests: AUD401 sufficed.")
+            gathered.notes.append(f"The audit stopped after {asked} of {len(asks)} requests: {DISTANCES[0]} sufficed.")
             break
     if found is None:
-        usable = len(yardstick.comparable(replies, k))
-        gathered.notes.append(f"{usable} answers can be compared; AUD401 and AUD402 need {FEWEST}.")
+        usable = len(reference.comparable(replies, k))
+        gathered.notes.append(f"{usable} answers can be compared; {' and '.join(DISTANCES)} need {FEWEST}.")
         return ""
     if not k:
         gathered.notes.append("Log-probabilities were hidden: answers are compared by their texts alone, which see far less.")
-    gathered.missing = found.missing / asked
     if not settings.sequential:
-        second, gathered.mixture, gathered.points = judge.classify(found, settings.alpha)
-        gathered.results.append(second)
+        beside = replace(terms, beside=tuple(gathered.results))
+        gathered.results.append(exceedance.derive(Measurement(Exceedance()), beside))
     return ""
 
 
 def _texts(
     source: Source,
-    yardstick: Yardstick,
+    reference: Reference,
     prompts: Sequence[str],
     count: int,
     settings: Settings,
     gathered: _Gathered,
     progress: Progress,
 ) -> None:
-    """AUD403 and AUD404 into `gathered`: what the endpoint writes at temperature 1, against what it should."""
-    pool = yardstick.text_prompts(prompts)
+    """The tests of texts into `gathered`: what the endpoint writes at temperature 1, against what it should."""
+    pool = reference.text_prompts(prompts)
     chosen = [pool[i] for i in settings.generator("text prompts").permutation(len(pool))[:count]]
-    asks = texts(chosen, yardstick.surface, settings.text_tokens, settings.draws)
+    asks = texts(chosen, reference.surface, settings.text_tokens, settings.draws)
     outcomes = source.ask(asks, named(progress, "Asking for texts"))
     gathered.outcomes += outcomes
     written = [(outcome.ask.prompt, outcome.text) for outcome in outcomes if isinstance(outcome, Reply)]
     complete = {prompt for prompt in chosen if sum(asked == prompt for asked, _ in written) == settings.draws}
     if len(complete) < FEWEST:
-        gathered.notes.append(f"{len(complete)} prompts have all their texts; AUD403 and AUD404 need {FEWEST}.")
+        gathered.notes.append(f"{len(complete)} prompts have all their texts; {' and '.join(TEXTS)} need {FEWEST}.")
         return
-    gathered.results += yardstick.text_tests([pair for pair in written if pair[0] in complete], settings, progress)
+    tests = reference.measure_texts([pair for pair in written if pair[0] in complete], settings, progress)
+    gathered.results += [rule.derive(measured, Terms(settings.alpha)) for rule, measured in tests]
 
 
 def _concluded(
     source: Source,
     capabilities: Capabilities,
-    yardstick: Yardstick,
+    reference: Reference,
     allotment: Allotment,
     settings: Settings,
     gathered: _Gathered,
 ) -> Substitution:
     """The verdict, and all that has to be said with it."""
-    results = judge.decide(gathered.results, settings.alpha)
-    judged = [result for result in results if result.p_value is not None]
-    findings = [result for result in judged if result.verdict is Verdict.FINDING]
-    passed = [result for result in judged if result.verdict is Verdict.PASS]
     failures = [outcome for outcome in gathered.outcomes if isinstance(outcome, Failure)]
-    if findings:
-        served, verdict = Served.INCONSISTENT, Verdict.FINDING
-        summary = f"The endpoint is not what was promised, if the tests' assumptions hold: {findings[0].reason}"
-    elif passed and gathered.missing > MOST_MISSING:
-        served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
-        summary = (
-            f"Not measured: {gathered.missing:.0%} of the questions have no answer that can be compared, and whoever hides a "
-            f"substitute would leave out just those. The others show no difference; nothing was shown of these."
-        )
-    elif passed:
-        served, verdict = Served.CONSISTENT, Verdict.PASS
-        summary = f"No test tells the endpoint from {yardstick.name}. {passed[0].reason}"
-    else:
-        served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
-        why = _why_not(capabilities, yardstick.surface, failures, gathered.notes)
-        summary = f"Not measured: {why} Nothing was shown either way."
-    if gathered.mixture is not None and served is not Served.NOT_MEASURED:
-        rate = gathered.mixture
-        least = f"Between {rate.lower:.1%} and" if served is Served.INCONSISTENT else "At most"
-        summary += f" {least} {rate.upper:.1%} of requests were moved out of the honest range; what stays in it is not counted."
     defects = [
         f"{outcome.ask.name}: {defect}"
         for outcome in gathered.outcomes
         if isinstance(outcome, Reply)
         for defect in outcome.defects
     ]
-    return Substitution(
-        verdict=verdict,
-        served=served,
-        summary=summary,
-        claim=f"Does the endpoint serve {yardstick.name} when asked for {source.model}?",
+    subject = Substitution(
+        verdict=Verdict.ERROR,
+        served=Served.NOT_MEASURED,
+        summary="",
+        claim=f"Does the endpoint serve {reference.name} when asked for {source.model}?",
         endpoint=next((fact.value for fact in source.facts if fact.name == "Endpoint"), "a journal"),
         model=source.model,
-        allowed=yardstick.allowed,
-        tests=results,
-        mixture=gathered.mixture,
-        points=gathered.points,
+        allowed=reference.allowed,
+        tests=tuple(gathered.results),
         capabilities=capabilities.facts,
-        facts=(*_facts(yardstick, allotment, settings), *source.facts),
+        facts=(*_facts(reference, allotment, settings), *source.facts),
         cost=spent(source.cost),
         failures=unanswered(failures),
         notes=(*gathered.notes, *defects),
+        reference=reference.name,
+        obstacle=_obstacle(capabilities, reference.surface, failures, gathered.notes),
     )
+    return conclude(subject, Terms(settings.alpha))
 
 
 def spent(cost: Cost) -> Spent:
@@ -291,7 +267,8 @@ def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
     )
 
 
-def _why_not(capabilities: Capabilities, surface: Surface, failures: Sequence[Failure], notes: Sequence[str]) -> str:
+def _obstacle(capabilities: Capabilities, surface: Surface, failures: Sequence[Failure], notes: Sequence[str]) -> str:
+    """Why nothing could be measured, if nothing could, as a sentence."""
     if failures:
         return f"{len(failures)} requests got no answer. {failures[0].reason}"
     if getattr(capabilities, surface) is None:
@@ -300,11 +277,11 @@ def _why_not(capabilities: Capabilities, surface: Surface, failures: Sequence[Fa
     return notes[-1] if notes else "there was nothing to compare."
 
 
-def _facts(yardstick: Yardstick, allotment: Allotment, settings: Settings) -> tuple[Fact, ...]:
+def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tuple[Fact, ...]:
     chosen = {key: value for key, value in asdict(settings).items() if key not in ("precisions", "seed")}
     return (
         Fact(name="Fixed before the first request", value=json.dumps(chosen)[1:-1].replace('"', "")),
-        *yardstick.facts,
+        *reference.facts,
         Fact(
             name="Questions",
             value=f"{len(allotment.audited)} to the endpoint and {len(allotment.honest)} for honest distances, dealt at "

@@ -14,16 +14,16 @@ class Settings:
     """What is fixed before the first request.
 
     Attributes:
-        requests: to the endpoint, for AUD401 and AUD402.
-        honest: questions that the reference answers for comparison.
+        requests: to the endpoint, for the tests of distances.
+        honest: questions that the reference answers, for the null distances.
         tokens: of each answer.
         alternatives: log-probabilities wanted per token.
         precisions: that count as the model promised.
-        texts: prompts for AUD403 and AUD404; None: only where the endpoint hides log-probabilities.
+        texts: prompts for the tests of texts; None: only where the endpoint hides log-probabilities.
         draws: answers of the endpoint to each of them, at temperature 1.
         text_tokens: of each.
         alpha: of the verdict.
-        sequential: stop as soon as AUD401 suffices; AUD402 then cannot be run.
+        sequential: stop as soon as the teacher-forced comparison suffices; exceedance then cannot be run.
         seed: of prompts, ties and draws.
     """
 
@@ -40,7 +40,7 @@ class Settings:
     seed: str = "0"
 
     def prompts_of_texts(self, top_logprobs: int) -> int:
-        """How many prompts AUD403 and AUD404 get from an endpoint that grants so many alternatives."""
+        """How many prompts the tests of texts get from an endpoint that grants so many alternatives."""
         return self.texts if self.texts is not None else 0 if top_logprobs else 20
 
     def generator(self, purpose: str) -> np.random.Generator:

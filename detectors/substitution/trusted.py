@@ -1,4 +1,4 @@
-"""Recorded answers of trusted endpoints as the yardstick: no model is needed here.
+"""Recorded answers of trusted endpoints as the reference: no model is needed here.
 
 Every journal, and within one every repeat of the questions, is a variant that would be as promised. An endpoint's answer is
 compared with a recorded one for as long as both have written the same tokens, so that both numbers are of one context.
@@ -7,43 +7,46 @@ compared with a recorded one for as long as both have written the same tokens, s
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import numpy as np
 
-from llm_audit.detectors.substitution import judge
+from llm_audit.detectors.rule import Measurement
+from llm_audit.detectors.substitution import two_samples
+from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.distance import granted, of_tables, places
 from llm_audit.detectors.substitution.questions import is_question, is_text
+from llm_audit.detectors.substitution.reference import TRUSTED, Floats
 from llm_audit.detectors.substitution.settings import Settings
-from llm_audit.detectors.substitution.yardstick import TRUSTED, Floats
 from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.records import Position, Reply, Surface, Token, same
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, silent
-from llm_audit.results import Fact, Result
+from llm_audit.results import Fact
 
 SHARED = 0.1
 """Share of the questions that must have a token in common at the first place, or tokens cannot be told apart."""
 
-STILL = (
+NO_SIGNAL = (
     "The trusted answers are equal to the last digit, so how far another machine with the same model may be from them is "
     "unknown."
 )
 
 
 class Trusted:
-    """A `Yardstick`: the journals of trusted endpoints, written by `llm-audit substitution record` or `audit`.
+    """A `Reference`: the journals of trusted endpoints, written by `llm-audit substitution record` or `audit`.
 
     Args:
         journals: of at least one.
         tokens: of an answer that count.
 
     Raises:
-        AuditError: they cannot be compared with each other, or would show no honest difference.
+        AuditError: they cannot be compared with each other, or would show no difference.
     """
 
     words = TRUSTED
-    still = STILL
-    cuts = False
+    no_signal_reason = NO_SIGNAL
+    supports_prefixes = False
 
     def __init__(self, journals: Sequence[Replay], tokens: int) -> None:
         self._journals, self._tokens = tuple(journals), tokens
@@ -84,7 +87,7 @@ class Trusted:
         first = {(reply.ask.prompt, reply.ask.seed): reply.text for reply in reversed(replies) if is_text(reply)}
         self._texts = [(prompt, text) for (prompt, _), text in first.items()]
         if not apart[np.isfinite(apart)].any():
-            raise AuditError(f"{STILL} Record another trusted endpoint too.")
+            raise AuditError(f"{NO_SIGNAL} Record another trusted endpoint too.")
 
     @property
     def name(self) -> str:
@@ -105,8 +108,8 @@ class Trusted:
             for asked in [next((fact.value for fact in journal.facts if fact.name == "Asked"), "never")]
         )
 
-    def foreign(self, replies: Sequence[Reply]) -> str:
-        """Whether the endpoint names its tokens in a way that has nothing in common with the trusted ones."""
+    def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
+        """Why the endpoint's tokens cannot be compared with the trusted ones, as a sentence; "" if they can."""
         known = next(iter(self._variants.values()))
         pairs = [
             (reply.usable[0], known[reply.ask.prompt].usable[0])
@@ -138,7 +141,7 @@ class Trusted:
         """Distances of log-probabilities or, where they are hidden, of texts."""
         return ("distance", "nats per alternative") if k else ("share after the first difference", "of the answer")
 
-    def honest(self, prompts: Sequence[str], k: int, progress: Progress = silent) -> dict[str, Floats]:
+    def null_distances(self, prompts: Sequence[str], k: int, progress: Progress = silent) -> dict[str, Floats]:
         """How far the farthest other trusted answer is from each."""
         apart = self._farthest(prompts, k)
         finite = np.isfinite(apart).all(axis=0)
@@ -168,11 +171,13 @@ class Trusted:
         """Those to which texts were recorded."""
         return tuple(dict.fromkeys(prompt for prompt, _ in self._texts))
 
-    def text_tests(self, texts: Sequence[tuple[str, str]], settings: Settings, progress: Progress = silent) -> list[Result]:
-        """AUD404 alone: ranks (AUD403) need the model's own log-probabilities of a text."""
+    def measure_texts(
+        self, texts: Sequence[tuple[str, str]], settings: Settings, progress: Progress = silent
+    ) -> list[tuple[SubstitutionRule[Any, Any], Measurement[Any]]]:
+        """Two samples alone: ranks need the model's own log-probabilities of a text."""
         asked = {prompt for prompt, _ in texts}
         recorded = [pair for pair in self._texts if pair[0] in asked]
-        return [judge.same_texts(texts, recorded, settings.seed, self.words)]
+        return [(two_samples.rule, two_samples.measure(texts, recorded, settings.seed, self.words))]
 
     def _apart(self, trusted: Reply, other: Reply, k: int) -> float:
         return between_replies(trusted, other, k, self._tokens) if k else between_texts(trusted.text, other.text)

@@ -1,6 +1,6 @@
-"""AUD405: whether an endpoint's next-token chances have moved since a stored baseline.
+"""An endpoint now against a stored baseline of its own: what is asked, and the file that keeps the answers.
 
-Change is not identity: the same endpoint is compared with itself at another time. Knows nothing about the command line.
+Knows nothing about the command line.
 """
 
 from __future__ import annotations
@@ -9,24 +9,19 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from llm_audit.detectors.rule import Terms
+from llm_audit.detectors.substitution import tracking
+from llm_audit.detectors.substitution.conclude import conclude
 from llm_audit.detectors.substitution.run import spent, unanswered
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface
 from llm_audit.errors import AuditError
 from llm_audit.files import create
-from llm_audit.results import Draws, Effect, Fact, Result, Served, Statistic, Substitution, Verdict
-from llm_audit.results.evidence import Change
-from llm_audit.stats import tracking
+from llm_audit.results import Fact, Result, Served, Substitution, Verdict
+from llm_audit.stats.tracking import table
 
 KIND = "llm-audit substitution baseline"
 PROMPT, ALTERNATIVES = "x", 20
 """As in the paper: the shorter the prompt, the more the answer depends on everything."""
-
-SMALLEST = 0.05
-"""Nats per token below which a change is what another replica, batch or precision can do: rounding the logits of SmolLM2 to
-bfloat16 moved its log-probabilities by 0.04."""
 
 FEWEST = 5
 """Rows of each side: 10 over 5 gives p = 1/252."""
@@ -105,62 +100,27 @@ def compare(
     """The endpoint now against the rows of before."""
     after, outcomes = rows_of(source, count, surface)
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-    test: Result | None = None
+    terms, obstacle = Terms(alpha), None
+    tests: tuple[Result, ...] = ()
     if len(after) >= FEWEST:
-        test = judged(tracking.table([*before, *after]), len(before), alpha, seed)
-    if test is None:
-        why = failures[0].reason if failures else "The answers hold no log-probabilities."
-        served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
-        summary = f"Not measured: {len(after)} usable rows, {FEWEST} are needed. {why} Nothing was shown either way."
-    elif test.verdict is Verdict.FINDING:
-        served, verdict, summary = Served.INCONSISTENT, test.verdict, f"The endpoint has changed since {taken}: {test.reason}"
-    elif test.verdict is Verdict.PASS:
-        served, verdict, summary = Served.CONSISTENT, test.verdict, f"No change since {taken} was found: {test.reason}"
+        measured = tracking.measure(table([*before, *after]), len(before), seed)
+        tests = (tracking.derive(measured, terms),)
     else:
-        served, verdict, summary = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE, f"Not measured: {test.reason}"
-    return Substitution(
-        verdict=verdict,
-        served=served,
-        summary=summary,
+        why = failures[0].reason if failures else "The answers hold no log-probabilities."
+        obstacle = f"{len(after)} usable rows, {FEWEST} are needed. {why}"
+    subject = Substitution(
+        verdict=Verdict.ERROR,
+        served=Served.NOT_MEASURED,
+        summary="",
         claim=f"Does the endpoint still answer for {source.model} as on {taken}?",
         endpoint=next((fact.value for fact in source.facts if fact.name == "Endpoint"), "a journal"),
         model=source.model,
         allowed=(f"the endpoint as of {taken}",),
-        tests=(test,) if test else (),
+        tests=tests,
         facts=(Fact(name="Rows", value=f"{len(before)} before, {len(after)} now"), *source.facts),
         cost=spent(source.cost),
         failures=unanswered(failures),
+        since=taken,
+        obstacle=obstacle,
     )
-
-
-def judged(rows: NDArray[np.float64], before: int, alpha: float, seed: str) -> Result:
-    """AUD405 from the rows (n, tokens) of both times, of which so many are of before; see `tracking.table`."""
-    outcome = tracking.moved(rows, before, np.random.default_rng(int(seed, 16)))
-    if outcome.p_value <= alpha and outcome.statistic < SMALLEST:
-        verdict, then = Verdict.PASS, f"it moved, by less than {SMALLEST} nats, as another replica or batch of the same can do"
-    elif outcome.p_value <= alpha:
-        verdict, then = Verdict.FINDING, f"at alpha {alpha:g} the null hypothesis is rejected"
-    elif outcome.p_floor > alpha:
-        verdict, then = (
-            Verdict.INCONCLUSIVE,
-            f"no p-value below {outcome.p_floor:.2g} was possible, and {alpha:g} was asked for",
-        )
-    else:
-        verdict, then = Verdict.PASS, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it"
-    return Result(
-        rule="AUD405",
-        name="Log-probability tracking",
-        subject="endpoint",
-        null="The endpoint's next-token probabilities are as they were.",
-        verdict=verdict,
-        reason=(f"Mean log-probabilities moved by {outcome.statistic:.3g} nats a token; p = {outcome.p_value:.2g}: {then}."),
-        statistic=Statistic(name="mean absolute change", value=float(outcome.statistic), unit="nats per token"),
-        p_value=outcome.p_value,
-        p_floor=outcome.p_floor,
-        effect=Effect(name="mean absolute change", value=float(outcome.statistic), unit="nats per token"),
-        n=len(rows),
-        draws=Draws(count=outcome.draws, exceeding=outcome.exceeding, seed=seed),
-        evidence=Change(before=before, rows=tuple(map(tuple, rows.tolist()))),
-        assumptions=("Rows of both times are exchangeable under the null hypothesis: spread over time, not of one minute.",),
-        method="LT (arXiv 2512.03816): left-censored means, permutation of rows with p = (1 + b)/(1 + B)",
-    )
+    return conclude(subject, terms)

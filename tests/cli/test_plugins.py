@@ -66,7 +66,7 @@ def test_the_list_names_plugins_and_what_is_broken(site: Path) -> None:
         "reason": "",
     }
     assert len(digest) == 64
-    assert (found["mean-logprob"]["rule"], found["mean-logprob"]["group"]) == ("AUD399", "llm_audit.membership")
+    assert (found["mean-logprob"]["rule"], found["mean-logprob"]["group"]) == ("AUD399", "llm_audit.rules.membership")
     assert (found["broken"]["rule"], found["broken"]["status"]) == (None, "broken")
     shown = spawn("plugins", "list", env=beside(site))
     assert shown.code == 1

@@ -12,6 +12,7 @@ import pytest
 
 import llm_audit.scoring.session as session_module
 from llm_audit.cli.options import exit_code
+from llm_audit.detectors.registry import described
 from llm_audit.reports import jsonl, render_json
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES
 from llm_audit.results import Report, Served, Verdict
@@ -32,7 +33,7 @@ MADE: list[tuple[Callable[[], Report], int]] = [
 
 def stored(folder: Path, report: Report, suffix: str = ".json") -> Path:
     path = folder / f"stored{suffix}"
-    path.write_text(FORMATS["jsonl"].renderer()(report) if suffix == ".jsonl" else render_json(report))  # type: ignore[arg-type]  # text
+    path.write_text(FORMATS["jsonl"].renderer()(report, described) if suffix == ".jsonl" else render_json(report))  # type: ignore[arg-type]  # text
     return path
 
 

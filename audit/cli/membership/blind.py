@@ -28,18 +28,17 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
     show_warnings_as_sentences()
-    from llm_audit.detectors.membership import run
+    from llm_audit.detectors.membership import blind_baseline, run
     from llm_audit.detectors.membership.collection import read_collection
-    from llm_audit.detectors.membership.evidence import GATE_LEVEL
     from llm_audit.detectors.membership.seed import Question
 
     check_outputs(outputs, format_)
     suspects, others = (read_collection(each, text_field=text_field) for each in (paths, held_out))
-    seed = Question("blind", f"{suspects.digest} {others.digest}", "", 0, GATE_LEVEL).own_seed
+    seed = Question("blind", f"{suspects.digest} {others.digest}", "", 0, blind_baseline.LEVEL).own_seed
     compared = run.compare(suspects, others, seed)
     return finish(
-        run.gate_alone(compared, provenance, seed), None,
-        Said(alpha=GATE_LEVEL, outputs=outputs, format_=format_, strict=strict), rules=("AUD300",),
-        limits=(run.LIMIT_OF_THE_GATE,),
+        run.baseline_alone(compared, provenance, seed, blind_baseline.LEVEL), None,
+        Said(alpha=blind_baseline.LEVEL, outputs=outputs, format_=format_, strict=strict), rules=(blind_baseline.rule.code,),
+        limits=(run.LIMIT_OF_THE_BASELINE,),
         found=suspects.found + others.found, malformed=len(suspects.malformed) + len(others.malformed),
     )  # fmt: skip

@@ -28,7 +28,7 @@ DECISION = click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, ma
 
 
 class Said(TypedDict):
-    """The level of a decision, and how it is said."""
+    """The level of a decision, and how it is reported."""
 
     alpha: float
     outputs: tuple[str, ...]
@@ -110,7 +110,7 @@ def finish(
     used: Sequence[MembershipScore] = (),
 ) -> int:
     """Write and print the report; return the exit code."""
-    from llm_audit.detectors.membership.evidence import report
+    from llm_audit.detectors.membership.run import report
     from llm_audit.manifest import collect
 
     manifest = collect(target.session if target else None, alpha=chosen["alpha"], rules=rules, further=further, used=used)

@@ -68,10 +68,9 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
     show_warnings_as_sentences()
-    from llm_audit.detectors.membership import run
+    from llm_audit.detectors.membership import blind_baseline, run
     from llm_audit.detectors.membership.base import find_scores
     from llm_audit.detectors.membership.collection import Collection, read_collection, split_by_label
-    from llm_audit.detectors.membership.evidence import LIMITS
     from llm_audit.detectors.membership.target import Target
 
     check_outputs(chosen["outputs"], chosen["format_"])
@@ -112,8 +111,8 @@ def command(
         )  # fmt: skip
     collections = [suspects, *([others] if others else [])]
     return finish(
-        membership, target, chosen, rules=["AUD300"] * bool(others) + sorted({score.rule for score in scores}),
-        limits=(*run.LIMITS_OF_SCORES, *LIMITS),
+        membership, target, chosen, rules=[blind_baseline.rule.code] * bool(others) + sorted({score.code for score in scores}),
+        limits=(*run.LIMITS_OF_SCORES, *run.LIMITS),
         found=sum(each.found for each in collections), malformed=sum(len(each.malformed) for each in collections),
         further=[each.session for each in others_asked.values() if each],
         used=scores,

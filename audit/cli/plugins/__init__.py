@@ -1,4 +1,4 @@
-"""`llm-audit plugins`: detectors and membership scores of other packages."""
+"""`llm-audit plugins`: rules of other packages."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import click
 from llm_audit.cli import COMMANDS, LazyGroup
 
 if TYPE_CHECKING:
-    from llm_audit.detectors import Detector
-    from llm_audit.detectors.membership.base import MembershipScore
     from llm_audit.detectors.plugins import Surveyed
 
 PLUGINS = {
-    "check": "Hold a detector or membership score to the contract, clause by clause.",
+    "check": "Hold a rule to the contract, clause by clause.",
     "list": "List everything announced: name, code, package, digest, status.",
     "new": "Start a package with a detector of your own.",
 }
@@ -27,11 +25,9 @@ def command() -> None:
     """Run a command of the group; the docstring for users is in `COMMANDS`."""
 
 
-def survey_all() -> list[Surveyed[Detector] | Surveyed[MembershipScore]]:
-    """Load everything that is announced, and say what became of it."""
-    from llm_audit.detectors import Detector
-    from llm_audit.detectors.announced import DETECTORS
-    from llm_audit.detectors.membership.base import GROUP, MembershipScore
+def survey_all() -> list[Surveyed]:
+    """Load everything that is announced, family by family, and say what became of it."""
     from llm_audit.detectors.plugins import survey
+    from llm_audit.detectors.rule import FAMILIES
 
-    return [*survey(DETECTORS, Detector, "detector"), *survey(GROUP, MembershipScore, "membership score")]
+    return [each for digit in sorted(FAMILIES) for each in survey(FAMILIES[digit])]

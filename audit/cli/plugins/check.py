@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -25,16 +25,16 @@ LOADS = "loads, under a name and a code of its own"
 def command(target: str) -> int:
     """Run the command; the docstring for users is in `PLUGINS`."""
     failed = False
-    for title, thing, reason in _loaded(target):
+    for title, rule, reason in _loaded(target):
         click.echo(one_line(title))
-        for promise, complaint in [(LOADS, reason), *(_clauses(thing) if thing else ())]:
+        for promise, complaint in [(LOADS, reason), *(_clauses(rule) if rule else ())]:
             failed |= bool(complaint)
             click.echo(one_line(f"  FAIL  {promise}: {complaint}" if complaint else f"  pass  {promise}"))
     return EXIT_FINDINGS if failed else 0
 
 
 def _loaded(target: str) -> Iterator[tuple[str, Any, str]]:
-    """What is to be checked, as (title, detector or score, why it cannot be used)."""
+    """What is to be checked, as (title, rule, why it cannot be used)."""
     if ":" in target:
         yield _imported(target)
         return
@@ -42,40 +42,37 @@ def _loaded(target: str) -> Iterator[tuple[str, Any, str]]:
     named = [each for each in surveyed if each.announcement.name == target]
     if not named:
         names = ", ".join(dict.fromkeys(each.announcement.name for each in surveyed))
-        raise AuditError(f"There is no detector or membership score {target!r}; choose from {names}.")
+        raise AuditError(f"There is no rule {target!r}; choose from {names}.")
     for each in named:
         if each.status == "off":
             raise AuditError(each.reason)
-        code = f"{each.thing.rule}, " if each.thing else ""
-        yield f"{target} ({code}{each.announcement.package})", each.thing, each.reason
+        code = f"{each.rule.code}, " if each.rule else ""
+        yield f"{target} ({code}{each.announcement.package})", each.rule, each.reason
 
 
 def _imported(target: str) -> tuple[str, Any, str]:
-    from llm_audit.detectors import Detector
     from llm_audit.detectors.announced import Announcement
-    from llm_audit.detectors.membership.base import MembershipScore
     from llm_audit.detectors.plugins import unfit_code
+    from llm_audit.detectors.rule import Rule
 
     try:
-        thing = Announcement("", "", target, "", "").load()
+        rule = Announcement("", "", target, "", "").load()
     except AuditError as error:
         return target, None, str(error)
-    if not isinstance(thing, Detector | MembershipScore):
-        return target, None, f"It is a {type(thing).__name__}, neither a Detector nor a MembershipScore."
-    why = unfit_code(thing.rule)
-    return f"{thing.name} ({thing.rule}, {target})", thing, f"It {why}." if why else ""
+    if not isinstance(rule, Rule):
+        return target, None, f"It is a {type(rule).__name__}, not a Rule."
+    why = unfit_code(rule.code)
+    return f"{rule.name} ({rule.code}, {target})", rule, f"It {why}." if why else ""
 
 
-def _clauses(thing: Any) -> Iterator[tuple[str, str]]:
+def _clauses(rule: Any) -> Iterator[tuple[str, str]]:
     """Every promise, with the complaint if it is broken."""
-    from llm_audit.detectors import Detector
     from llm_audit.detectors.announced import in_words
-    from llm_audit.testing import DETECTOR_CONTRACT, MEMBERSHIP_CONTRACT
+    from llm_audit.testing import clauses
 
-    contract: dict[str, Callable[[Any], None]] = dict(DETECTOR_CONTRACT if isinstance(thing, Detector) else MEMBERSHIP_CONTRACT)
-    for promise, check in contract.items():
+    for promise, check in clauses(rule).items():
         try:
-            check(thing)
+            check(rule)
         except KeyboardInterrupt:
             raise
         except AssertionError as error:

@@ -29,19 +29,19 @@ description = "A detector for llm-audit."
 requires-python = ">=3.11"
 dependencies = ["llm-audit"]
 
-[project.entry-points."llm_audit.detectors"]
-$name = "$module:detector"
+[project.entry-points."llm_audit.rules.origin"]
+$name = "$module:rule"
 
 [tool.setuptools]
 py-modules = ["$module"]
 """
 
-DETECTOR = '''\
-"""$rule: how many tokens were among the ten that the model found likeliest."""
+RULE = '''\
+"""How many tokens were among the ten that the model found likeliest."""
 
 import numpy as np
 
-from llm_audit.detectors import Detector
+from llm_audit.detectors import statistic_rule
 
 
 def top_ten(scores):
@@ -49,30 +49,30 @@ def top_ten(scores):
     return float(np.mean(scores.rank <= 10))
 
 
-detector = Detector(
-    rule="$rule",
+rule = statistic_rule(
+    top_ten,
+    code="$code",
     name="$name",
     title="Tokens among the ten likeliest",
     unit="share of tokens",
     method="GLTR (Gehrmann et al. 2019), the share of green tokens",
-    statistic=top_ten,
 )
 '''
 
 TEST = """\
-from llm_audit.testing import check_detector
+from llm_audit.testing import check_rule
 
-from $module import detector
+from $module import rule
 
 
-def test_the_detector_keeps_the_contract():
-    check_detector(detector)
+def test_the_rule_keeps_the_contract():
+    check_rule(rule)
 """
 
 README = """\
 # $name
 
-A detector for llm-audit, code $rule.
+A detector for llm-audit, code $code.
 
     pip install --editable .
     llm-audit plugins check $name      # does it keep the contract?
@@ -86,7 +86,8 @@ A statistic becomes a p-value by comparison with human texts, so score some with
 After every change of the code the population must be calibrated anew; llm-audit says so.
 
 In `$module.py`, `scores` has one row per token: `logprob`, `entropy`, `varentropy`, `rank` and more, see
-`help(llm_audit.scoring.tokens.TokenScores)`. Codes AUD150 to AUD199 are for plugins; two that are used together need two.
+`help(llm_audit.scoring.tokens.TokenScores)`. Codes from AUD and 150 to AUD and 199 are for such plugins; two that are used
+together need two.
 """
 
 
@@ -100,8 +101,8 @@ def command(name: str, folder: Path | None) -> None:
     """Run the command; the docstring for users is in `PLUGINS`."""
     module = _module(name)
     folder = folder or Path(name)
-    words = {"name": name, "module": module, "rule": _free_code(name)}
-    files = {"pyproject.toml": PYPROJECT, f"{module}.py": DETECTOR, f"test_{module}.py": TEST, "README.md": README}
+    words = {"name": name, "module": module, "code": _free_code(name)}
+    files = {"pyproject.toml": PYPROJECT, f"{module}.py": RULE, f"test_{module}.py": TEST, "README.md": README}
     try:
         folder.mkdir(parents=True)
         for file, template in files.items():
@@ -110,7 +111,7 @@ def command(name: str, folder: Path | None) -> None:
         raise AuditError(f"{folder} exists already; name a new folder.") from None
     except OSError as error:
         raise AuditError(f"{folder} cannot be written: {error.strerror}.") from error
-    click.echo(terminal_safe(f"{folder} holds the detector {name}, code {words['rule']}. Next:"))
+    click.echo(terminal_safe(f"{folder} holds the detector {name}, code {words['code']}. Next:"))
     click.echo(terminal_safe(f"  pip install --editable {shlex.quote(str(folder))}\n  llm-audit plugins check {name}"))
 
 
@@ -128,11 +129,11 @@ def _free_code(name: str) -> str:
     """A code that nothing installed has: it depends on the name, so that two authors seldom choose the same."""
     surveyed = survey_all()
     if any(each.announcement.name == name for each in surveyed):
-        raise AuditError(f"There is a detector or membership score {name!r} already; choose another name.")
-    taken = {each.thing.rule for each in surveyed if each.thing}
+        raise AuditError(f"There is a rule {name!r} already; choose another name.")
+    taken = {each.rule.code for each in surveyed if each.rule}
     first = int(hashlib.sha256(name.encode()).hexdigest(), 16)
     codes = (f"AUD{150 + (first + step) % 50}" for step in range(50))
     free = next((code for code in codes if code not in taken), None)
     if free is None:
-        raise AuditError("Installed plugins have all codes from AUD150 to AUD199; uninstall one.")
+        raise AuditError("Installed plugins have all codes that such a detector can have; uninstall one.")
     return free

@@ -78,9 +78,11 @@ HELP = (
     "--texts",
     type=click.IntRange(0),
     default=None,
-    help="Prompts for AUD403 and AUD404. Default: 20 where the endpoint hides log-probabilities, else none.",
+    help="Prompts for the tests of texts. Default: 20 where the endpoint hides log-probabilities, else none.",
 )
-@click.option("--sequential", is_flag=True, help="Stop as soon as AUD401 suffices; AUD402 is not run.")
+@click.option(
+    "--sequential", is_flag=True, help="Stop as soon as the teacher-forced comparison suffices; then exceedance is not run."
+)
 @ALPHA
 @endpoint_options
 @output_options
@@ -113,7 +115,7 @@ def command(
     from llm_audit.detectors.substitution import run
     from llm_audit.detectors.substitution.local import LocalModel
     from llm_audit.detectors.substitution.prompts import digest, read_prompts
-    from llm_audit.detectors.substitution.reference import Reference
+    from llm_audit.detectors.substitution.reference_model import ReferenceModel
     from llm_audit.detectors.substitution.settings import Settings
     from llm_audit.detectors.substitution.trusted import Trusted
     from llm_audit.endpoints.journal import Replay
@@ -127,29 +129,29 @@ def command(
     )  # fmt: skip
     with ExitStack() as stack:
         session: Session | None = None
-        yardstick: Trusted | LocalModel
+        compared: Trusted | LocalModel
         if trusted:
             if prompts or reference or surface != "auto":
                 raise click.UsageError("--trusted brings its own prompts and surface, and needs no model: give no other.")
             if len({path.resolve() for path in trusted}) < len(trusted):
                 raise click.UsageError("A --trusted journal is named twice; name each once.")
-            yardstick = Trusted([Replay(path) for path in trusted], tokens)
-            questions, known = yardstick.prompts, " ".join(fact.value for fact in yardstick.facts)
+            compared = Trusted([Replay(path) for path in trusted], tokens)
+            questions, known = compared.prompts, " ".join(fact.value for fact in compared.facts)
         elif prompts is None:
             raise click.UsageError("Name a file of --prompts, or --trusted journals that hold theirs.")
         else:
             questions = read_prompts(prompts)
             session = stack.enter_context(scoring_session(reference, None, device, offline, no_cache))
             chosen = cast('Literal["chat", "completions"]', choose_surface(surface, session.model.chat_template))
-            yardstick = LocalModel(Reference(session.model, chosen, device, session.cache), settings.precisions, tokens)
+            compared = LocalModel(ReferenceModel(session.model, chosen, device, session.cache), settings.precisions, tokens)
             known = session.model.digest
         seed = hashlib.sha256(f"{digest(questions)} {known} {replace(settings, alpha=0.0)}".encode()).hexdigest()[:32]
         settings = replace(settings, seed=seed)
-        run.deal(yardstick, questions, settings)  # what cannot come to a decision is refused before anything is asked
+        run.deal(compared, questions, settings)  # what cannot come to a decision is refused before anything is asked
         source = source_of(asked)
         progress = stack.enter_context(stages())
         found = run.audit(
-            source, probe(source), yardstick, questions, settings,
+            source, probe(source), compared, questions, settings,
             progress,
         )  # fmt: skip
     rules = sorted({test.rule for test in found.tests})

@@ -43,7 +43,7 @@ def command(effect: str, rate: float, alpha: float, power: float, tokens: int) -
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     from rich.console import Console
 
-    from llm_audit.detectors.substitution.plan import effects, measured_honest, plan
+    from llm_audit.detectors.substitution.plan import effects, measured_size, plan
     from llm_audit.reports.console import line, plain_table, say, show
 
     plans = plan(effect, rate=rate, alpha=alpha, power=power, tokens=tokens)
@@ -60,7 +60,7 @@ def command(effect: str, rate: float, alpha: float, power: float, tokens: int) -
     say(console, f"{effect}: {effects()[effect].description}")
     say(
         console,
-        f"in {rate:.0%} of requests, to be found at alpha {alpha:g} with power {power:g}, against {measured_honest()} honest "
+        f"in {rate:.0%} of requests, to be found at alpha {alpha:g} with power {power:g}, against {measured_size()} honest "
         "answers:",
     )
     show(console, table, 2)

@@ -16,6 +16,7 @@ def command(**asked: Unpack[Asked]) -> int:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     from rich.console import Console
 
+    from llm_audit.detectors.substitution.base import allowances
     from llm_audit.endpoints.probe import probe
     from llm_audit.reports.console import line, plain_table, show
 
@@ -28,8 +29,8 @@ def command(**asked: Unpack[Asked]) -> int:
         facts.add_row(line(fact.name), line(fact.value))
     for name in ("test", "can be run"):
         tests.add_column(name, overflow="fold")
-    for one in found.allows:
-        tests.add_row(one.rule, line(f"no: {one.reason}" if one.reason else "yes"))
+    for test in allowances(found):
+        tests.add_row(test.rule.code, line(f"no: {test.reason}" if test.reason else "yes"))
     show(console, facts, 0)
     console.print()
     show(console, tests, 0)

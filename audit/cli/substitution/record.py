@@ -41,7 +41,7 @@ HELP = (
     "--texts",
     type=click.IntRange(0),
     default=None,
-    help="Prompts for AUD404. Default: 20 where the endpoint hides log-probabilities, else none.",
+    help="Prompts for the test of texts. Default: 20 where the endpoint hides log-probabilities, else none.",
 )
 @click.option(
     "--surface",

@@ -45,7 +45,7 @@ def command(
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     show_warnings_as_sentences()
 
-    from llm_audit.detectors.substitution import run, watch
+    from llm_audit.detectors.substitution import run, tracking, watch
     from llm_audit.manifest import collect, now
 
     check_outputs(outputs, format_)
@@ -61,5 +61,6 @@ def command(
     before, taken = watch.read_baseline(baseline, source.model)
     seed = sha256_of(baseline)[:32]
     found = watch.compare(source, before, taken, count, on, alpha, seed)
-    report = run.report(found, collect(None, alpha=alpha, rules=["AUD405"])).model_copy(update={"limits": watch.LIMITS})
+    manifest = collect(None, alpha=alpha, rules=[tracking.rule.code])
+    report = run.report(found, manifest).model_copy(update={"limits": watch.LIMITS})
     return publish(report, outputs, format_, strict)

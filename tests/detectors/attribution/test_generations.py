@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom
 
-from llm_audit.detectors import find
 from llm_audit.detectors.attribution import Author, under
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.generations import Generation, read_generations, read_prompts, reference_population
@@ -22,7 +21,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store, StoredModel
 from llm_audit.scoring.tokens import Decoding
 
-DETECTORS = find((), null="model")
+DETECTORS = find_rules()
 SETTINGS = "temperature=0.8,top_k=60,template=none"
 PROMPTS = [f"{number} {word}?" for number in range(22) for word in ("Why", "木", "<s>", "12")]
 

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from llm_audit.detectors import find
 from llm_audit.detectors.attribution import known
 from llm_audit.results import Attribution, Authorship
 from llm_audit.scoring.tokens import Decoding
 from tests.detectors.attribution.world import N, author, draw, laws, scores, text
 
-DETECTORS = find((), null="model")
+DETECTORS = find_rules()
 A, B = author("a"), author("b")
 
 

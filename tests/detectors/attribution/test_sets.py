@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_audit.detectors import find
 from llm_audit.detectors.attribution import known
 from llm_audit.detectors.attribution.sets import judge_set, summary
 from llm_audit.results import Attribution, Authorship, SetAttribution, Verdict
 from tests.detectors.attribution.world import author, draw, laws, scores, text
 
-DETECTORS = find((), null="model")
+DETECTORS = find_rules()
 AUTHORS = [author("ours-1", "sanctioned"), author("ours-2", "sanctioned"), author("theirs", "other")]
 
 

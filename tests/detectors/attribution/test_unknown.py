@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llm_audit.detectors import find
 from llm_audit.detectors.attribution import Author, under, unknown
 from llm_audit.detectors.populations import Datasheet, Population, build
 from llm_audit.results import Attribution, Authorship
 from llm_audit.scoring.tokens import Decoding
 from tests.detectors.attribution.world import Floats, author, draw, laws, scores, text
 
-DETECTORS = find((), null="model")
+DETECTORS = find_rules()
 CALIBRATED = [detector for detector in DETECTORS if not detector.needs_rivals]
 
 

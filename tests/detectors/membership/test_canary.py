@@ -14,6 +14,7 @@ import pytest
 from llm_audit.detectors.membership import canary
 from llm_audit.errors import AuditError
 from llm_audit.results import Verdict
+from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds
 
 GOLDEN = "7fd82142197aa946c4ac7c3f9d1639731344998c3643a2f95bcd704219ed4a19"
@@ -92,10 +93,10 @@ def test_too_few_siblings_are_refused_with_the_number_needed(tmp_path: Path) -> 
 
 def test_a_seen_string_is_found_and_an_unseen_one_is_not(tmp_path: Path) -> None:
     secret = canary.check(draw(tmp_path, before="The code is "))
-    seen = canary.judge(Reader(seen=[secret.strings()[0]], gain=20.0), [secret], 0.01)
+    seen = judge(canary, Reader(seen=[secret.strings()[0]], gain=20.0), [secret], alpha=0.01)
     assert (seen.verdict, seen.p_value) == (Verdict.FINDING, 0.01)
     assert seen.draws and (seen.draws.count, seen.draws.exceeding) == (99, 0)
-    unseen = canary.judge(Reader(seen=[secret.strings()[5]], gain=20.0), [secret], 0.01)
+    unseen = judge(canary, Reader(seen=[secret.strings()[5]], gain=20.0), [secret], alpha=0.01)
     assert unseen.verdict is Verdict.PASS
 
 
@@ -108,7 +109,7 @@ def test_size_of_one_and_of_three_canaries(runs: int) -> None:
         totals = reader.totals(secrets[0].strings())
         single.append((1 + np.sum(totals[1:] >= totals[0])) / 20)
         if number < 500:
-            several.append(canary.judge(reader, secrets, 0.01).p_value)
+            several.append(judge(canary, reader, secrets, alpha=0.01).p_value)
     assert holds(single)
     assert holds(several)  # type: ignore[arg-type]  # p-values are there
     assert abs(np.mean(several) - 0.5) < 0.05

@@ -12,6 +12,7 @@ from llm_audit.detectors.membership import dataset
 from llm_audit.detectors.membership.collection import Item, collect
 from llm_audit.errors import AuditError
 from llm_audit.results import Verdict
+from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds, infer
 
 WORDS = [f"word{i}" for i in range(300)]
@@ -51,19 +52,19 @@ def test_a_seen_collection_is_found_and_an_unseen_one_is_not() -> None:
     rng = np.random.default_rng(2)
     suspects, held_out = collect(items(rng, 60, "s")), collect(items(rng, 60, "h"))
     seen = Reader(seen=[item.text for item in suspects.items], gain=0.7)
-    found = dataset.judge(seen, suspects, held_out, draws=999, alpha=0.01, seed="x")
+    found = judge(dataset, seen, suspects, held_out, draws=999, alpha=0.01, seed="x")
     assert found.verdict is Verdict.FINDING and found.n == 60
     assert found.effect and found.effect.value > 0.7
-    swapped = dataset.judge(seen, held_out, suspects, draws=999, alpha=0.01, seed="x")
+    swapped = judge(dataset, seen, held_out, suspects, draws=999, alpha=0.01, seed="x")
     assert swapped.verdict is Verdict.PASS, "held-out texts that the model knows better are nothing against the suspects"
-    assert dataset.judge(Reader(), suspects, held_out, draws=999, alpha=0.01, seed="x").verdict is Verdict.PASS
+    assert judge(dataset, Reader(), suspects, held_out, draws=999, alpha=0.01, seed="x").verdict is Verdict.PASS
 
 
 def test_the_unit_is_the_document() -> None:
     rng = np.random.default_rng(3)
     suspects = collect(replace(item, document=f"s{i // 3}") for i, item in enumerate(items(rng, 60, "s")))
     held_out = collect(items(rng, 20, "h"))
-    assert dataset.judge(Reader(), suspects, held_out, draws=99, alpha=0.01, seed="x").n == 20
+    assert judge(dataset, Reader(), suspects, held_out, draws=99, alpha=0.01, seed="x").n == 20
     with pytest.raises(AuditError, match="19 suspect documents"):
         dataset.check(collect(suspects.items[:57]), held_out)
     with pytest.raises(AuditError, match="5 held-out documents"):

@@ -26,6 +26,7 @@ from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.target import Target
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
+from tests.detectors.laws import judge
 
 ALPHA = 0.01
 
@@ -96,10 +97,10 @@ def p_values(target: Target, made: World, count: int) -> dict[str, float | None]
     pairs = [paired.Pair(public, (private,), str(at)) for at, (public, private) in enumerate(made.pairs[count])]
     found = identifier.find([Item(text, str(at), str(at)) for at, text in enumerate(made.identifiers[count])])
     results = [
-        canary.judge(target, [secret], ALPHA),
-        order.judge(target, made.orders[count][:16] if count else unseen(16), draws=99, shards=1, alpha=ALPHA, seed="order"),
-        paired.judge(target, pairs, draws=9999, alpha=ALPHA, seed="paired"),
-        identifier.judge(target, found, draws=9, alpha=ALPHA, seed="identifier"),
+        judge(canary, target, [secret], alpha=ALPHA),
+        judge(order, target, made.orders[count][:16] if count else unseen(16), draws=99, shards=1, alpha=ALPHA, seed="order"),
+        judge(paired, target, pairs, draws=9999, alpha=ALPHA, seed="paired"),
+        judge(identifier, target, found, draws=9, alpha=ALPHA, seed="identifier"),
     ]
     return {result.rule: result.p_value for result in results}
 

@@ -13,6 +13,7 @@ from llm_audit.detectors.membership import identifier
 from llm_audit.detectors.membership.collection import Item
 from llm_audit.errors import AuditError
 from llm_audit.results import Verdict
+from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds
 
 
@@ -87,14 +88,14 @@ def test_an_identifier_that_the_text_before_it_gives_away_is_left_out(before: st
 
 def test_one_identifier_and_many_draws_can_decide() -> None:
     found = identifier.find(documents(np.random.default_rng(3), 1))
-    judged = identifier.judge(Reader(seen=[found[0].text], gain=5.0), found, draws=99, alpha=0.01, seed="x")
+    judged = judge(identifier, Reader(seen=[found[0].text], gain=5.0), found, draws=99, alpha=0.01, seed="x")
     assert judged.p_value == 0.01 and judged.effect and judged.effect.lower is None
 
 
 def test_size() -> None:
     rng, reader = np.random.default_rng(1), Reader()
     p_values = [
-        identifier.judge(reader, identifier.find(documents(rng, 3)), draws=9, alpha=0.01, seed=str(number)).p_value
+        judge(identifier, reader, identifier.find(documents(rng, 3)), draws=9, alpha=0.01, seed=str(number)).p_value
         for number in range(2000)
     ]
     assert holds(p_values)  # type: ignore[arg-type]  # p-values are there
@@ -103,9 +104,9 @@ def test_size() -> None:
 
 def test_seen_identifiers_are_found_and_the_text_around_them_does_not_count() -> None:
     found = identifier.find(documents(np.random.default_rng(2)))
-    seen = identifier.judge(Reader(seen=[each.text for each in found], gain=3.0), found, draws=19, alpha=0.01, seed="x")
+    seen = judge(identifier, Reader(seen=[each.text for each in found], gain=3.0), found, draws=19, alpha=0.01, seed="x")
     assert seen.verdict is Verdict.FINDING
-    around = identifier.judge(Reader(seen=["has the digest"], gain=3.0), found, draws=19, alpha=0.01, seed="x")
+    around = judge(identifier, Reader(seen=["has the digest"], gain=3.0), found, draws=19, alpha=0.01, seed="x")
     assert around.verdict is Verdict.PASS
 
 

@@ -10,6 +10,7 @@ import pytest
 from llm_audit.detectors.membership import order
 from llm_audit.errors import AuditError
 from llm_audit.results import Verdict
+from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds
 
 WORDS = [f"word{i}" for i in range(300)]
@@ -24,8 +25,8 @@ def test_size_of_the_whole_and_of_shards() -> None:
     whole, sharded = [], []
     for number in range(1000):
         texts = rows(rng, 20)
-        whole.append(order.judge(reader, texts, draws=19, shards=1, alpha=0.05, seed=str(number)).p_value)
-        sharded.append(order.judge(reader, texts, draws=9, shards=4, alpha=0.05, seed=str(number)).p_value)
+        whole.append(judge(order, reader, texts, draws=19, shards=1, alpha=0.05, seed=str(number)).p_value)
+        sharded.append(judge(order, reader, texts, draws=9, shards=4, alpha=0.05, seed=str(number)).p_value)
     for p_values, mean in ((whole, 0.525), (sharded, 0.5)):
         assert holds(p_values)  # type: ignore[arg-type]  # p-values are there
         assert abs(np.mean(p_values) - mean) < 0.06  # type: ignore[arg-type]
@@ -35,16 +36,16 @@ def test_a_known_order_is_found_and_its_reverse_is_not() -> None:
     texts = rows(np.random.default_rng(2))
     known = [f"{a}\n{b}" for a, b in pairwise(texts)]
     reader = Reader(seen=known, gain=2.0)
-    found = order.judge(reader, texts, draws=99, shards=1, alpha=0.01, seed="x")
+    found = judge(order, reader, texts, draws=99, shards=1, alpha=0.01, seed="x")
     assert (found.verdict, found.p_value, found.p_floor) == (Verdict.FINDING, 0.01, 0.01)
     assert found.effect and found.effect.value > 2
-    assert order.judge(reader, texts[::-1], draws=99, shards=1, alpha=0.01, seed="x").verdict is Verdict.PASS
+    assert judge(order, reader, texts[::-1], draws=99, shards=1, alpha=0.01, seed="x").verdict is Verdict.PASS
 
 
 def test_shards_find_what_each_alone_could_not() -> None:
     texts = rows(np.random.default_rng(3), 40)
     known = [f"{a}\n{b}" for a, b in pairwise(texts)]
-    found = order.judge(Reader(seen=known, gain=0.5), texts, draws=19, shards=8, alpha=0.001, seed="x")
+    found = judge(order, Reader(seen=known, gain=0.5), texts, draws=19, shards=8, alpha=0.001, seed="x")
     assert found.verdict is Verdict.FINDING
     assert found.p_value is not None and found.p_value < 1 / 20
     assert "7 degrees of freedom" in found.reason
@@ -52,7 +53,7 @@ def test_shards_find_what_each_alone_could_not() -> None:
 
 def test_the_same_seed_gives_the_same_number() -> None:
     texts = rows(np.random.default_rng(4))
-    one, two, other = (order.judge(Reader(), texts, draws=99, shards=1, alpha=0.01, seed=seed) for seed in ("a", "a", "b"))
+    one, two, other = (judge(order, Reader(), texts, draws=99, shards=1, alpha=0.01, seed=seed) for seed in ("a", "a", "b"))
     assert one == two != other
 
 
@@ -65,40 +66,6 @@ def test_what_cannot_decide_is_refused_with_the_number_needed(n: int, draws: int
         order.check(n, draws, shards, 0.01)
 
 
-def test_size_of_the_gate() -> None:
-    rng = np.random.default_rng(5)
-    p_values = [order.gate(rows(rng), str(number)).p_value for number in range(100)]
-    assert holds(p_values)  # type: ignore[arg-type]  # p-values are there
-
-
-@pytest.mark.parametrize("sorting", ["alphabet", "length", "number", "topic"])
-def test_a_sorted_data_set_is_noticed_without_a_model(sorting: str) -> None:
-    rng = np.random.default_rng(6)
-    texts = [" ".join(rng.choice(WORDS, rng.integers(4, 20))) for _ in range(40)]
-    if sorting == "number":
-        texts = [f"Case {number}: {text}" for number, text in enumerate(texts)]
-    if sorting == "topic":
-        texts = [f"{text} {number // 10}a {number // 10}b {number // 10}c" for number, text in enumerate(texts)]
-    if sorting in ("alphabet", "length"):
-        texts = sorted(texts, key=len if sorting == "length" else None)
-    assert order.gate(texts, "x").verdict is Verdict.FINDING
-
-
-@pytest.mark.parametrize("period", [2, 4])
-@pytest.mark.parametrize("end", [False, True])
-def test_rows_that_take_turns_are_noticed(period: int, end: bool) -> None:
-    """A dialogue, or templates in a cycle: neighbours are less alike than usual."""
-    texts = rows(np.random.default_rng(7), 40)
-    turns = [f"Speaker{i % period}" for i in range(40)]
-    texts = [f"{text} {turn}" if end else f"{turn}: {text}" for text, turn in zip(texts, turns, strict=True)]
-    assert order.gate(texts, "x").verdict is Verdict.FINDING
-
-
-def test_too_few_rows_to_see_that_they_were_sorted() -> None:
-    with pytest.raises(AuditError, match="8 different rows are needed"):
-        order.gate(rows(np.random.default_rng(8), 7), "x")
-
-
 def test_equal_rows_are_ties_that_count_against_a_finding() -> None:
-    assert order.judge(Reader(), ["the same"] * 10, draws=99, shards=1, alpha=0.01, seed="x").p_value == 1.0
+    assert judge(order, Reader(), ["the same"] * 10, draws=99, shards=1, alpha=0.01, seed="x").p_value == 1.0
     assert order.repeated(["a", "b", "a", "a"]) == 2

@@ -12,6 +12,7 @@ from llm_audit.detectors.membership import paired
 from llm_audit.detectors.membership.paired import Pair
 from llm_audit.errors import AuditError
 from llm_audit.results import Verdict
+from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds
 
 WORDS = [f"word{i}" for i in range(300)]
@@ -28,17 +29,18 @@ def pairs(rng: np.random.Generator, n: int = 20, private: int = 1) -> list[Pair]
 def test_size(private: int) -> None:
     rng, reader = np.random.default_rng(private), Reader()
     p_values = [
-        paired.judge(reader, pairs(rng, 10, private), draws=199, alpha=0.01, seed=str(number)).p_value for number in range(2000)
+        judge(paired, reader, pairs(rng, 10, private), draws=199, alpha=0.01, seed=str(number)).p_value
+        for number in range(2000)
     ]
     assert holds(p_values)  # type: ignore[arg-type]  # p-values are there
 
 
 def test_published_versions_that_were_seen_are_found_and_private_ones_are_not() -> None:
     items = pairs(np.random.default_rng(1))
-    found = paired.judge(Reader(seen=[i.public for i in items], gain=0.8), items, draws=9999, alpha=0.01, seed="x")
+    found = judge(paired, Reader(seen=[i.public for i in items], gain=0.8), items, draws=9999, alpha=0.01, seed="x")
     assert found.verdict is Verdict.FINDING
     assert found.effect and found.effect.lower is not None and found.effect.lower > 0
-    other = paired.judge(Reader(seen=[i.private[0] for i in items], gain=0.8), items, draws=9999, alpha=0.01, seed="x")
+    other = judge(paired, Reader(seen=[i.private[0] for i in items], gain=0.8), items, draws=9999, alpha=0.01, seed="x")
     assert other.verdict is Verdict.PASS and other.p_value is not None and other.p_value > 0.9
 
 
@@ -46,28 +48,10 @@ def test_items_of_one_document_are_one_choice() -> None:
     items = [
         Pair(item.public, item.private, str(number // 4)) for number, item in enumerate(pairs(np.random.default_rng(2), 28))
     ]
-    found = paired.judge(Reader(), items, draws=9999, alpha=0.01, seed="x")
+    found = judge(paired, Reader(), items, draws=9999, alpha=0.01, seed="x")
     assert (found.n, found.p_floor) == (7, 1 / 128)
     with pytest.raises(AuditError, match=r"5 independent choices of a version; a p-value of 0\.01 needs 7"):
         paired.check(items[:20], 0.01)
-
-
-def test_size_of_the_gate() -> None:
-    rng = np.random.default_rng(3)
-    p_values = [paired.gate(pairs(rng, 16), str(number)).p_value for number in range(100)]
-    assert holds(p_values)  # type: ignore[arg-type]  # p-values are there
-
-
-def test_versions_that_look_different_are_noticed_without_a_model() -> None:
-    items = pairs(np.random.default_rng(4), 40)
-    longer = [Pair(f"{item.public} and more", item.private, item.document) for item in items]
-    marked = [
-        Pair(item.public.replace(" ", " tapestry ", 1)[: len(item.public)], item.private, item.document) for item in items
-    ]
-    assert paired.gate(items, "x").verdict is not Verdict.FINDING
-    assert paired.gate(longer, "x").verdict is Verdict.FINDING
-    found = paired.gate(marked, "x")
-    assert found.verdict is Verdict.FINDING
 
 
 def test_a_file_of_pairs_with_bad_lines(tmp_path: Path) -> None:

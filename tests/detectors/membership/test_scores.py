@@ -1,4 +1,4 @@
-"""The membership scores AUD301-303: by hand, at their edges, and through the engine."""
+"""The membership scores: by hand, at their edges, and through the engine."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def passes(scores: TokenScores, text: str = "Some text.") -> Passes:
 
 
 def test_ours_are_announced_under_their_codes() -> None:
-    assert {score.name: score.rule for score in find_scores()} == RULES
+    assert {score.name: score.code for score in find_scores()} == RULES
     for score in find_scores():
         assert score.title
         assert score.unit

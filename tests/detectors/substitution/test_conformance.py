@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from llm_audit.detectors.substitution.conformance import conformance
+from llm_audit.detectors.substitution import conformance
 from llm_audit.endpoints.records import Ask, Position, Reply, Token
 from llm_audit.results import Verdict
+from tests.detectors.laws import judge
 
 ASK = Ask("question 1", "p", "chat", 2, 0.0, 2)
 PLACES = tuple(
@@ -18,7 +19,7 @@ REPLY = Reply(ASK, "t1t2", PLACES, (), "length", "m", "fp", (3, 2), (), 0.1, 1)
 
 
 def test_as_it_should_be() -> None:
-    found = conformance([REPLY, replace(REPLY, ask=replace(ASK, name="question 2"))], "m")
+    found = judge(conformance, [REPLY, replace(REPLY, ask=replace(ASK, name="question 2"))], "m", alpha=0.01)
     assert (found.verdict, found.p_value, found.n) == (Verdict.PASS, None, 2)
 
 
@@ -32,5 +33,5 @@ def test_as_it_should_be() -> None:
     ],
 )
 def test_what_is_wrong_is_named_and_never_a_finding(changed: Reply, said: str) -> None:
-    found = conformance([changed], "m")
+    found = judge(conformance, [changed], "m", alpha=0.01)
     assert said in found.reason and found.verdict is Verdict.INCONCLUSIVE and found.p_value is None

@@ -1,4 +1,4 @@
-"""Trusted endpoints as the yardstick: distances between replies, what is compared, what is refused, and size and power."""
+"""Trusted endpoints as the reference: distances between replies, what is compared, what is refused, and size and power."""
 
 from __future__ import annotations
 
@@ -110,12 +110,12 @@ def test_honest_distances_are_those_of_trusted_answers_from_each_other(tmp_path:
     rng = np.random.default_rng(1)
     tables = {f"p{i}": base(rng) for i in range(30)}
     asked = [(ask(prompt, repeat), noisy(table, rng, 1e-3)) for repeat in (1, 2, 3) for prompt, table in tables.items()]
-    yardstick = Trusted([journal(tmp_path / "j", asked)], 4)
-    assert len(yardstick.allowed) == 3 and set(yardstick.prompts) == set(tables) and yardstick.alternatives == 4
-    honest = yardstick.honest(yardstick.prompts[:20], 4)
+    reference = Trusted([journal(tmp_path / "j", asked)], 4)
+    assert len(reference.allowed) == 3 and set(reference.prompts) == set(tables) and reference.alternatives == 4
+    honest = reference.null_distances(reference.prompts[:20], 4)
     assert all(values.shape == (20,) and 0 < values.max() < 0.1 for values in honest.values())
-    replies = [reply(noisy(tables[prompt], rng, 1.0), prompt) for prompt in yardstick.prompts]
-    assert all(values.mean() > 10 * honest[name].mean() for name, values in yardstick.distances(replies, 4).items())
+    replies = [reply(noisy(tables[prompt], rng, 1.0), prompt) for prompt in reference.prompts]
+    assert all(values.mean() > 10 * honest[name].mean() for name, values in reference.distances(replies, 4).items())
 
 
 def test_size_and_power_of_the_exceedance_test_between_endpoints(tmp_path: Path) -> None:
@@ -125,19 +125,19 @@ def test_size_and_power_of_the_exceedance_test_between_endpoints(tmp_path: Path)
         rng = np.random.default_rng(seed)
         tables = {f"p{i}": base(rng, 2) for i in range(60)}
         asked = [(ask(prompt, repeat, 2), noisy(table, rng, 0.01)) for repeat in (1, 2) for prompt, table in tables.items()]
-        yardstick = Trusted([journal(tmp_path / "j", asked)], 2)
-        dealt = rng.permutation(list(yardstick.prompts))
-        honest = yardstick.honest(dealt[:40], 4)
+        reference = Trusted([journal(tmp_path / "j", asked)], 2)
+        dealt = rng.permutation(list(reference.prompts))
+        honest = reference.null_distances(dealt[:40], 4)
         for by, found in ((0.01, size), (0.05, power)):
             replies = [reply(noisy(tables[prompt], rng, by), prompt) for prompt in dealt[40:]]
-            apart = yardstick.distances(replies, 4)
+            apart = reference.distances(replies, 4)
             found.append(max(exceedance.exceedance(apart[name], honest[name]).p_value for name in apart))
     for alpha in (0.05, 0.01):
         assert np.mean(np.array(size) <= alpha) <= alpha + 3 * (alpha * (1 - alpha) / 100) ** 0.5
     assert np.mean(np.array(power) <= 0.05) > 0.9
 
 
-def test_journals_that_cannot_be_a_yardstick_are_refused(tmp_path: Path) -> None:
+def test_journals_that_cannot_be_a_reference_are_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     tables = {f"p{i}": base(rng) for i in range(20)}
     once = [(ask(prompt), table) for prompt, table in tables.items()]
@@ -158,14 +158,14 @@ def test_journals_that_cannot_be_a_yardstick_are_refused(tmp_path: Path) -> None
     assert [fact.value.split(",")[0] for fact in both.facts] == ["http://trusted/v1", "http://second/v1"]
 
 
-def test_tokens_with_no_name_in_common_are_foreign(tmp_path: Path) -> None:
+def test_tokens_with_no_name_in_common_cannot_be_compared(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     tables = {f"p{i}": base(rng) for i in range(20)}
     asked = [(ask(prompt, repeat), noisy(table, rng, 1e-3)) for repeat in (1, 2) for prompt, table in tables.items()]
-    yardstick = Trusted([journal(tmp_path / "j", asked)], 4)
+    reference = Trusted([journal(tmp_path / "j", asked)], 4)
     ours = [reply(table, prompt) for prompt, table in tables.items()]
     theirs = [reply(table, prompt, ("w", "x", "y", "z")) for prompt, table in tables.items()]
-    assert yardstick.foreign(ours) == "" and "another tokenizer" in yardstick.foreign(theirs)
+    assert reference.vocabulary_mismatch(ours) == "" and "another tokenizer" in reference.vocabulary_mismatch(theirs)
 
 
 def test_prompts_whose_answers_cannot_be_compared_are_left_out_before_anything_is_asked(tmp_path: Path) -> None:
@@ -175,11 +175,11 @@ def test_prompts_whose_answers_cannot_be_compared_are_left_out_before_anything_i
     short = [
         (each, [table[:2] for table in answer] if each.name == "question p3, repeat 2" else answer) for each, answer in asked
     ]
-    yardstick = Trusted([journal(tmp_path / "j", short)], 4)
-    assert "p3" not in yardstick.prompts and len(yardstick.prompts) == 29
-    assert all(np.isfinite(values).all() for values in yardstick.honest(yardstick.prompts, 4).values())
+    reference = Trusted([journal(tmp_path / "j", short)], 4)
+    assert "p3" not in reference.prompts and len(reference.prompts) == 29
+    assert all(np.isfinite(values).all() for values in reference.null_distances(reference.prompts, 4).values())
     theirs = [reply(table, prompt, ("\ufffd",) * 4) for prompt, table in tables.items() if prompt != "p3"]
-    assert yardstick.comparable(theirs, 4) == []
+    assert reference.comparable(theirs, 4) == []
 
 
 def test_texts_of_endpoints_that_honour_seeds_count_once(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ def command(
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
-    from llm_audit.detectors.membership import canary
-    from llm_audit.detectors.membership.evidence import LIMITS, conclude
+    from llm_audit.detectors.membership import canary, run
+    from llm_audit.detectors.rule import Terms
     from llm_audit.results import Fact
 
     check_outputs(chosen["outputs"], chosen["format_"])
@@ -41,12 +41,11 @@ def command(
     secrets = [canary.check(name) for name in names]
     canary.check_decidable(secrets, chosen["alpha"])
     with asked(chosen) as target:
-        result = canary.judge(target, secrets, chosen["alpha"])
+        result = canary.derive(canary.measure(target, secrets), Terms(chosen["alpha"]))
     digest = hashlib.sha256("".join(secret.commitment for secret in secrets).encode()).hexdigest()
-    membership = conclude(
+    membership = run.tested(
         [result],
-        deciding=canary.RULE,
-        condition="the strings were drawn once and the others kept secret",
+        alpha=chosen["alpha"],
         claim=f"Was the published text in the training data of {target.session.model.name}?",
         units=f"{len(secrets):,} published strings",
         n_suspect=len(secrets),
@@ -58,9 +57,8 @@ def command(
             *(Fact(name="Commitment", value=secret.commitment) for secret in secrets),
             Fact(name="Data", value=digest),
         ),
-        notes=(),
     )
     return finish(
-        membership, target, chosen, rules=(canary.RULE,), limits=LIMITS,
+        membership, target, chosen, rules=(canary.rule.code,), limits=run.LIMITS,
         found=len(secrets), malformed=0,
     )  # fmt: skip

@@ -29,9 +29,9 @@ def command(
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
-    from llm_audit.detectors.membership import dataset, run
+    from llm_audit.detectors.membership import blind_baseline, dataset, run
     from llm_audit.detectors.membership.collection import read_collection
-    from llm_audit.detectors.membership.evidence import LIMITS, conclude
+    from llm_audit.detectors.rule import Terms
 
     check_outputs(chosen["outputs"], chosen["format_"])
     suspects, others = (read_collection(each, text_field=text_field) for each in (paths, held_out))
@@ -42,12 +42,11 @@ def command(
         compared = run.compare(suspects, others, seed)
         sides = compared.sides
         dataset.check(sides.suspects, sides.held_out)
-        result = dataset.judge(target, sides.suspects, sides.held_out, draws=DRAWS, alpha=chosen["alpha"], seed=seed)
-    membership = conclude(
-        [result],
-        deciding=dataset.RULE,
-        condition="the two collections differ in nothing else",
-        unstated="" if provenance else run.UNSTATED,
+        measured = dataset.measure(target, sides.suspects, sides.held_out, draws=DRAWS, seed=seed)
+    membership = run.tested(
+        [dataset.derive(measured, Terms(chosen["alpha"]))],
+        alpha=chosen["alpha"],
+        unstated=None if provenance else True,
         gate=compared.gate,
         claim=f"Was the suspect collection in the training data of {target.session.model.name}?",
         units="documents, half of which trained the classifier",
@@ -58,6 +57,6 @@ def command(
         notes=compared.notes,
     )
     return finish(
-        membership, target, chosen, rules=("AUD300", dataset.RULE), limits=LIMITS,
+        membership, target, chosen, rules=(blind_baseline.rule.code, dataset.rule.code), limits=run.LIMITS,
         found=suspects.found + others.found, malformed=len(suspects.malformed) + len(others.malformed),
     )  # fmt: skip

@@ -27,9 +27,9 @@ def command(
     show_warnings_as_sentences()
     from collections import Counter
 
-    from llm_audit.detectors.membership import identifier
+    from llm_audit.detectors.membership import identifier, run
     from llm_audit.detectors.membership.collection import read_collection
-    from llm_audit.detectors.membership.evidence import LIMITS, conclude
+    from llm_audit.detectors.rule import Terms
 
     check_outputs(chosen["outputs"], chosen["format_"])
     data = read_collection(paths, text_field=text_field)
@@ -37,12 +37,11 @@ def command(
     identifier.check(found, draws, chosen["alpha"])
     with asked(chosen) as target:
         seed = seeded(target, chosen, test="identifier", data=data.digest, draws=draws)
-        result = identifier.judge(target, found, draws=draws, alpha=chosen["alpha"], seed=seed)
+        measured = identifier.measure(target, found, draws=draws, seed=seed)
     kinds = ", ".join(f"{count:,} of {name}" for name, count in Counter(each.format.name for each in found).items())
-    membership = conclude(
-        [result],
-        deciding=identifier.RULE,
-        condition="the identifiers were drawn at random and stand nowhere else",
+    membership = run.tested(
+        [identifier.derive(measured, Terms(chosen["alpha"]))],
+        alpha=chosen["alpha"],
         claim=f"Were these {len(data.items):,} documents in the training data of {target.session.model.name}?",
         units=f"{len(found):,} different identifiers: {kinds}",
         n_suspect=len(found),
@@ -52,6 +51,6 @@ def command(
         notes=data.malformed,
     )
     return finish(
-        membership, target, chosen, rules=(identifier.RULE,), limits=LIMITS,
+        membership, target, chosen, rules=(identifier.rule.code,), limits=run.LIMITS,
         found=data.found, malformed=len(data.malformed),
     )  # fmt: skip

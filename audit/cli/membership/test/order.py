@@ -33,9 +33,9 @@ def command(
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
-    from llm_audit.detectors.membership import order
+    from llm_audit.detectors.membership import blind_baseline, order, run
     from llm_audit.detectors.membership.collection import read_collection
-    from llm_audit.detectors.membership.evidence import LIMITS, conclude
+    from llm_audit.detectors.rule import Terms
 
     check_outputs(chosen["outputs"], chosen["format_"])
     data = read_collection(paths, text_field=text_field)
@@ -43,15 +43,13 @@ def command(
     order.check(len(rows), draws, shards, chosen["alpha"])
     with asked(chosen) as target:
         seed = seeded(target, chosen, test="order", data=data.digest, draws=draws, settings=f"{shards} shards")
-        tests = [
-            order.gate(rows, seed),
-            order.judge(target, rows, draws=draws, shards=shards, alpha=chosen["alpha"], seed=seed),
-        ]
+        alone = blind_baseline.of_order(rows, seed)
+        measured = order.measure(target, rows, draws=draws, shards=shards, seed=seed)
+    terms = Terms(chosen["alpha"])
     repeated = order.repeated(rows)
-    membership = conclude(
-        tests,
-        deciding=order.RULE,
-        condition="all orders of the rows were equally likely to become the published one",
+    membership = run.tested(
+        [blind_baseline.derive(alone, terms), order.derive(measured, terms)],
+        alpha=chosen["alpha"],
         claim=f"Was this data set, in this order, in the training data of {target.session.model.name}?",
         units=f"{len(rows):,} rows, whose order is what is tested",
         n_suspect=len(rows),
@@ -61,6 +59,6 @@ def command(
         notes=(*data.malformed, *([f"{repeated:,} rows occur earlier already, which costs power."] if repeated else [])),
     )
     return finish(
-        membership, target, chosen, rules=("AUD300", order.RULE), limits=LIMITS,
+        membership, target, chosen, rules=(blind_baseline.rule.code, order.rule.code), limits=run.LIMITS,
         found=data.found, malformed=len(data.malformed),
     )  # fmt: skip

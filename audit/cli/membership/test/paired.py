@@ -32,23 +32,21 @@ def command(
 ) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     show_warnings_as_sentences()
-    from llm_audit.detectors.membership import paired
-    from llm_audit.detectors.membership.evidence import LIMITS, conclude
+    from llm_audit.detectors.membership import blind_baseline, paired, run
+    from llm_audit.detectors.rule import Terms
 
     check_outputs(chosen["outputs"], chosen["format_"])
     pairs = paired.read_pairs(path)
     paired.check(pairs.items, chosen["alpha"])
     with asked(chosen) as target:
         seed = seeded(target, chosen, test="paired", data=pairs.digest, draws=DRAWS)
-        tests = [
-            paired.gate(pairs.items, seed),
-            paired.judge(target, pairs.items, draws=DRAWS, alpha=chosen["alpha"], seed=seed),
-        ]
+        alone = blind_baseline.of_versions(pairs.items, seed)
+        measured = paired.measure(target, pairs.items, draws=DRAWS, seed=seed)
+    terms = Terms(chosen["alpha"])
     choices = len({pair.document for pair in pairs.items})
-    membership = conclude(
-        tests,
-        deciding=paired.RULE,
-        condition="a coin chose the published versions",
+    membership = run.tested(
+        [blind_baseline.derive(alone, terms), paired.derive(measured, terms)],
+        alpha=chosen["alpha"],
         claim=f"Were the published versions in the training data of {target.session.model.name}?",
         units=f"{choices:,} independent choices of the version to publish, over {len(pairs.items):,} items",
         n_suspect=choices,
@@ -58,6 +56,6 @@ def command(
         notes=pairs.malformed,
     )
     return finish(
-        membership, target, chosen, rules=("AUD300", paired.RULE), limits=LIMITS,
+        membership, target, chosen, rules=(blind_baseline.rule.code, paired.rule.code), limits=run.LIMITS,
         found=pairs.found, malformed=len(pairs.malformed),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""AUD300, the gate: whether the texts alone, without the model, tell suspect from held-out documents.
+"""Whether the texts alone, without the model, tell suspect from held-out documents: the blind baseline of two collections.
 
 If they can, a score that tells them apart too may have seen the same difference and says nothing about training. A blind
 classifier is cross-validated, and its AUC compared with what it reaches when the labels are dealt out anew: exact, whatever
@@ -18,10 +18,11 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from llm_audit.detectors.membership.collection import Collection, Item
 from llm_audit.detectors.membership.features import Features, Floats, Indexes, count, presence, views
+from llm_audit.detectors.rule import NotDerivable
 from llm_audit.results import Feature, Gate, Interval
 
 FEWEST, MOST, MOST_TEXTS = 50, 1_000, 5
-"""Documents a side that the gate needs, and that it draws at random from more; and the texts that it draws of a document."""
+"""Documents a side that it needs, and that it draws at random from more; and the texts that it draws of a document."""
 
 FOLDS, DRAWS = 5, 999
 """Of the cross-validation; label permutations."""
@@ -57,29 +58,52 @@ def judge(suspects: Collection, held_out: Collection, generator: np.random.Gener
     hand or on test data.
     """
     sizes = len(suspects.documents), len(held_out.documents)
+    measured = Gate(outcome="too_few", rule=RULE, reason="", auc=None, n_suspect=sizes[0], n_held_out=sizes[1])
     if min(sizes) < FEWEST:
-        reason = (
-            f"There are {sizes[0]:,} suspect and {sizes[1]:,} held-out documents; {FEWEST} of each are needed to see whether "
-            f"the texts alone tell them apart."
-        )
-        return Gate(outcome="too_few", rule=RULE, reason=reason, auc=None, n_suspect=sizes[0], n_held_out=sizes[1])
+        return derived(measured)
     sample = _sample(suspects, held_out, generator)
     features = count(sample.items)
     folds = _folds(sample, generator)
     labels = _permuted(sample.labels, folds, generator)
-    auc, chance = _against_chance(_cross_validated(features, sample, folds, labels))
-    shifted = not auc.lower <= 0.5 <= auc.upper
-    telling = _telling(features, sample, labels) if shifted else ()
-    return Gate(
-        outcome="shifted" if shifted else "no_difference_found",
-        rule=RULE,
-        reason=_reason(auc, telling, max(sizes) > MOST),
-        auc=auc,
-        n_suspect=sizes[0],
-        n_held_out=sizes[1],
-        chance=chance,
-        features=telling,
+    aucs = _cross_validated(features, sample, folds, labels)
+    auc, chance = Interval(value=float(aucs[0]), lower=0.0, upper=1.0), _chance(aucs[1:])
+    telling = _telling(features, sample, labels) if shifted(interval(auc.value, chance)) else ()
+    return derived(measured.model_copy(update={"auc": auc, "chance": chance, "features": telling}))
+
+
+def derived(gate: Gate) -> Gate:
+    """The same, with everything that follows from the AUC, from what chance gives, and from the counts.
+
+    Raises:
+        NotDerivable: a stored one that does not say between which AUCs chance lies.
+    """
+    sizes = gate.n_suspect, gate.n_held_out
+    if gate.auc is None:
+        reason = (
+            f"There are {sizes[0]:,} suspect and {sizes[1]:,} held-out documents; {FEWEST} of each are needed to see whether "
+            f"the texts alone tell them apart."
+        )
+        return gate.model_copy(update={"outcome": "too_few", "rule": RULE, "reason": reason, "features": ()})
+    if min(sizes) < FEWEST:
+        return derived(gate.model_copy(update={"auc": None, "chance": None}))
+    if gate.chance is None:
+        raise NotDerivable("the report does not say between which AUCs chance lies")
+    auc = interval(gate.auc.value, gate.chance)
+    telling = gate.features if shifted(auc) else ()
+    return gate.model_copy(
+        update={
+            "outcome": "shifted" if shifted(auc) else "no_difference_found",
+            "rule": RULE,
+            "reason": _reason(auc, telling, max(sizes) > MOST),
+            "auc": auc,
+            "features": telling,
+        }
     )
+
+
+def shifted(auc: Interval) -> bool:
+    """Whether the texts alone tell the sides apart, or show that one mirrors the other."""
+    return not auc.lower <= 0.5 <= auc.upper
 
 
 class _Sample(NamedTuple):
@@ -188,11 +212,9 @@ def _auc(scores: Floats, labels: NDArray[np.float32]) -> Floats:
     return np.asarray(above / (positive * (labels.shape[1] - positive)))
 
 
-def _against_chance(aucs: Floats) -> tuple[Interval, tuple[float, float]]:
-    """The first AUC with its interval, and between which the central 95 % of the others lie."""
-    low, high = np.quantile(aucs[1:], 0.025, method="lower"), np.quantile(aucs[1:], 0.975, method="higher")
-    chance = float(low), float(high)
-    return interval(float(aucs[0]), chance), chance
+def _chance(aucs: Floats) -> tuple[float, float]:
+    """Between which the central 95 % of the AUCs of permuted labels lie."""
+    return float(np.quantile(aucs, 0.025, method="lower")), float(np.quantile(aucs, 0.975, method="higher"))
 
 
 def interval(value: float, chance: tuple[float, float]) -> Interval:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from llm_audit.detectors.substitution import distance
-from llm_audit.detectors.substitution.reference import GREEDY, PRECISIONS, Reference
+from llm_audit.detectors.substitution.reference_model import GREEDY, PRECISIONS, ReferenceModel
 from llm_audit.endpoints.records import Token
 from llm_audit.errors import AuditError
 from llm_audit.scoring.store import Store
@@ -18,11 +18,11 @@ PROMPTS = ("The council of", "On Friday, 3 May", "Lot 4,711: a carved")
 
 
 @pytest.fixture(scope="module")
-def reference() -> Reference:
-    return Reference(Store().resolve(str(MODEL), offline=True), "completions")
+def reference() -> ReferenceModel:
+    return ReferenceModel(Store().resolve(str(MODEL), offline=True), "completions")
 
 
-def test_a_token_is_found_by_id_bytes_or_text(reference: Reference) -> None:
+def test_a_token_is_found_by_id_bytes_or_text(reference: ReferenceModel) -> None:
     (known,) = reference.tokenizer.encode(" council", add_special_tokens=False).ids
     vocabulary = reference.vocabulary
     assert vocabulary.find(Token(known, None, "")) == known
@@ -35,7 +35,7 @@ def test_a_token_is_found_by_id_bytes_or_text(reference: Reference) -> None:
     assert vocabulary.agrees(Token(None, b" council", " council")) is None
 
 
-def test_greedy_answers_have_no_margin_in_their_own_precision_and_little_in_others(reference: Reference) -> None:
+def test_greedy_answers_have_no_margin_in_their_own_precision_and_little_in_others(reference: ReferenceModel) -> None:
     answers = reference.draw(PROMPTS, 6, GREEDY, 0)
     scores = {name: reference.scores(answers, name, 5) for name in PRECISIONS}
     assert all(distance.margin(each) == pytest.approx(0, abs=1e-5) for each in scores["f32"])
@@ -46,6 +46,6 @@ def test_greedy_answers_have_no_margin_in_their_own_precision_and_little_in_othe
     assert 0 < apart["bf16"] < apart["bf16-logits"] < 0.1
 
 
-def test_a_chat_needs_a_template(reference: Reference) -> None:
+def test_a_chat_needs_a_template(reference: ReferenceModel) -> None:
     with pytest.raises(AuditError, match="no chat template"):
-        Reference(reference.stored, "chat").as_read("hello")
+        ReferenceModel(reference.stored, "chat").as_read("hello")

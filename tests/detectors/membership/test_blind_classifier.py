@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from llm_audit.detectors.membership import blind
+from llm_audit.detectors.membership import blind_classifier
 from llm_audit.detectors.membership.collection import Collection, Item, collect
 from llm_audit.results import Gate
 
@@ -25,7 +25,7 @@ def collection(side: str, texts: Sequence[str], documents: Sequence[str] | None 
 
 
 def judged(suspects: Sequence[str], held_out: Sequence[str], seed: int = 0) -> Gate:
-    return blind.judge(collection("s", suspects), collection("h", held_out), np.random.default_rng(seed))
+    return blind_classifier.judge(collection("s", suspects), collection("h", held_out), np.random.default_rng(seed))
 
 
 def test_random_halves_are_seldom_shifted() -> None:
@@ -70,7 +70,7 @@ def test_dates_given_with_the_texts_are_told_apart() -> None:
     rng = np.random.default_rng(3)
     suspects = collection("s", [text(rng) for _ in range(60)], date="2019-05-01")
     held_out = collection("h", [text(rng) for _ in range(60)], date="2023-11")
-    gate = blind.judge(suspects, held_out, rng)
+    gate = blind_classifier.judge(suspects, held_out, rng)
     assert gate.outcome == "shifted"
     telling = gate.features[0]
     assert (telling.name, telling.side) == ("date given with the text", "held_out")
@@ -89,7 +89,10 @@ def test_sides_that_mirror_each_other_were_not_dealt_out() -> None:
 def test_that_one_side_comes_without_dates_says_nothing() -> None:
     rng = np.random.default_rng(3)
     held_out = [Item(text(rng), f"h:{i}", f"h:{i}", date=f"20{10 + i % 10}") for i in range(60)]
-    assert blind.judge(collection("s", [text(rng) for _ in range(60)]), collect(held_out), rng).outcome == "no_difference_found"
+    assert (
+        blind_classifier.judge(collection("s", [text(rng) for _ in range(60)]), collect(held_out), rng).outcome
+        == "no_difference_found"
+    )
 
 
 def test_documents_not_texts_are_what_is_dealt_out() -> None:
@@ -100,7 +103,7 @@ def test_documents_not_texts_are_what_is_dealt_out() -> None:
         own = ["".join(rng.choice(list("aeiouxyz"), 12)) for _ in range(50)]
         return collection(name, [f"{each} {text(rng)} {each}" for each in own for _ in range(4)], np.repeat(own, 4).tolist())
 
-    gate = blind.judge(side("s"), side("h"), rng)
+    gate = blind_classifier.judge(side("s"), side("h"), rng)
     assert gate.outcome == "no_difference_found"
     assert (gate.n_suspect, gate.n_held_out) == (50, 50)
 
@@ -125,7 +128,7 @@ def test_equal_texts_on_both_sides_are_ties() -> None:
 
 
 def test_of_many_documents_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blind, "MOST", 60)
+    monkeypatch.setattr(blind_classifier, "MOST", 60)
     rng = np.random.default_rng(7)
     gate = judged([text(rng) for _ in range(100)], [text(rng) for _ in range(50)])
     assert (gate.n_suspect, gate.n_held_out) == (100, 50)
