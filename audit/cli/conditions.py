@@ -15,9 +15,9 @@ from llm_audit.errors import AuditError
 if TYPE_CHECKING:
     from llm_audit.judging import Settings
     from llm_audit.results import Manifest
-    from llm_audit.scan.corpus import Block
-    from llm_audit.scan.header import Header
-    from llm_audit.scan.record import Record
+    from llm_audit.scanning.corpus import Block
+    from llm_audit.scanning.header import Header
+    from llm_audit.scanning.record import Record
     from llm_audit.scoring.session import Session
 
 
@@ -91,8 +91,8 @@ class Start:
 
     def __call__(self) -> Callable[[Block], list[Record]]:
         """Raise AuditError if this machine has another model, population, detector or version of a package."""
-        from llm_audit.scan.header import differences
-        from llm_audit.scan.record import judge_block
+        from llm_audit.scanning.header import differences
+        from llm_audit.scanning.record import judge_block
 
         session, settings, manifest, weights = ExitStack().enter_context(self.conditions.open())  # as long as the process
         mine = self.header.model_copy(update={"manifest": manifest, "weights": weights})

@@ -25,7 +25,7 @@ from llm_audit.errors import AuditError
 from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
-    from llm_audit.gate import Baseline
+    from llm_audit.gating import Baseline
     from llm_audit.results import Document, Manifest
     from llm_audit.text import Source
 
@@ -86,7 +86,7 @@ def command(
 ) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit import gate
+    from llm_audit import gating as gate
     from llm_audit.cli.conditions import Conditions
     from llm_audit.cli.policy import in_force
     from llm_audit.manifest import collect, now
@@ -142,14 +142,14 @@ def command(
 
 def _known(path: Path | None, update: bool) -> Baseline:
     """The baseline; an empty one if there is none, or none yet."""
-    from llm_audit.gate import Baseline, read_baseline
+    from llm_audit.gating import Baseline, read_baseline
 
     return read_baseline(path) if path and not (update and not path.exists()) else Baseline()
 
 
 def _renewed(path: Path, before: Baseline, documents: Sequence[Document]) -> Baseline:
     """Write the baseline, and say what became of it."""
-    from llm_audit.gate import renewed
+    from llm_audit.gating import renewed
     from llm_audit.reports.write import write
 
     after = renewed(documents)
@@ -162,7 +162,7 @@ def _renewed(path: Path, before: Baseline, documents: Sequence[Document]) -> Bas
 
 def _sources(paths: Sequence[str], changed_since: str | None) -> list[Source]:
     """The inputs behind the paths; of those that are there, only what changed."""
-    from llm_audit.gate import unchanged_files
+    from llm_audit.gating import unchanged_files
     from llm_audit.text import discover
 
     # Under every name: what the policy says of one name of a file must not hide it under another.

@@ -19,9 +19,9 @@ from llm_audit.errors import AuditError
 if TYPE_CHECKING:
     from llm_audit.cli.conditions import Conditions, Opened
     from llm_audit.results import CorpusReport
-    from llm_audit.scan.folder import Folder, Shard
-    from llm_audit.scan.header import Header
-    from llm_audit.scan.run import Engine, Tally
+    from llm_audit.scanning.folder import Folder, Shard
+    from llm_audit.scanning.header import Header
+    from llm_audit.scanning.run import Engine, Tally
 
 FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")
 
@@ -31,7 +31,7 @@ SECONDS = 60
 
 def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> Shard | None:
     """The value of --shard."""
-    from llm_audit.scan.folder import Shard
+    from llm_audit.scanning.folder import Shard
 
     if value is None:
         return None
@@ -43,7 +43,7 @@ def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> Sha
 
 def _local(ctx: click.Context, param: click.Parameter, value: str) -> Path:
     """The value of --output."""
-    from llm_audit.scan.remote import is_remote
+    from llm_audit.scanning.remote import is_remote
 
     if is_remote(value):
         raise click.BadParameter(f"a journal needs a disk: name a folder of this machine, and {value!r} with --results.")
@@ -99,13 +99,13 @@ def command(
     from llm_audit.cli.conditions import Conditions
     from llm_audit.cli.policy import digest_in_force
     from llm_audit.reports.format import plural
-    from llm_audit.scan.corpus import open_corpus
-    from llm_audit.scan.folder import Folder
-    from llm_audit.scan.header import Header, digest_of
-    from llm_audit.scan.remote import check_results
-    from llm_audit.scan.results import write_results
-    from llm_audit.scan.run import scan
-    from llm_audit.scan.table import can_write
+    from llm_audit.scanning.corpus import open_corpus
+    from llm_audit.scanning.folder import Folder
+    from llm_audit.scanning.header import Header, digest_of
+    from llm_audit.scanning.remote import check_results
+    from llm_audit.scanning.results import write_results
+    from llm_audit.scanning.run import scan
+    from llm_audit.scanning.table import can_write
 
     conditions = Conditions(alpha, population, detectors, classifier, model, reference, device, offline, cache)
     conditions.check()
@@ -113,7 +113,7 @@ def command(
     if results:
         check_results(results)
     if engine_name == "ray":
-        from llm_audit.scan.ray_engine import check_installed
+        from llm_audit.scanning.ray_engine import check_installed
 
         check_installed()
     for path in map(Path, paths):
@@ -155,10 +155,10 @@ def _engine(name: str, conditions: Conditions, header: Header, opened: Opened) -
     """What judges."""
     if name == "ray":
         from llm_audit.cli.conditions import Start
-        from llm_audit.scan.ray_engine import ray_engine
+        from llm_audit.scanning.ray_engine import ray_engine
 
         return ray_engine(Start(conditions, header), conditions.device)
-    from llm_audit.scan.run import local_engine
+    from llm_audit.scanning.run import local_engine
 
     return nullcontext(local_engine(opened.session, opened.settings))
 
@@ -175,7 +175,7 @@ def _publish(report: CorpusReport, folder: Folder, where: Path, results: str | N
     write(where / "summary.json", shown.render_json(report))  # the last one: where it is complete, all is
     folder.tidy(report.complete)
     if results and report.complete:
-        from llm_audit.scan.remote import put
+        from llm_audit.scanning.remote import put
 
         put([path for path in (where / name for name in FINAL) if path.exists()], results)
     with may_be_unread():

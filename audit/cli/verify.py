@@ -14,7 +14,7 @@ from llm_audit.cli.stored import content_of
 from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
-    from llm_audit.verify import Ledger, Mismatch
+    from llm_audit.verification import Ledger, Mismatch
 
 MOST_SHOWN = 20
 
@@ -53,7 +53,7 @@ def command(report: str, folder: Path, key: Path | None, format_: str) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
     from llm_audit import signing
-    from llm_audit.verify import Mismatch, verify
+    from llm_audit.verification import Mismatch, verify
 
     if key and report == "-":
         raise AuditError("--key looks for the signature beside the report: give the report as a file.")

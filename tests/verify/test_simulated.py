@@ -26,8 +26,8 @@ from llm_audit.results import Cost, Coverage, Membership, Report, Result, Served
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
-from llm_audit.verify import verify
-from llm_audit.verify.substitution import OPENINGS
+from llm_audit.verification import verify
+from llm_audit.verification.substitution import OPENINGS
 from tests.detectors.attribution.world import author, draw, laws, scores
 from tests.detectors.attribution.world import text as text_of
 from tests.detectors.membership.readers import Reader

@@ -15,7 +15,7 @@ from llm_audit.detectors.populations.population import alone, as_stored
 from llm_audit.inspection import of_tampering, summarised
 from llm_audit.results import Attribution, Authorship, Document, Manifest, Result, SetAttribution, Verdict
 from llm_audit.results.evidence import Conformal, Fisher, Generations, Settings, Tempering
-from llm_audit.verify.ledger import Ledger
+from llm_audit.verification.ledger import Ledger
 
 Find = Callable[[str, Conformal], Population | None]
 """The population of some evidence at a path, or None once the ledger knows that it is not here."""

@@ -14,7 +14,7 @@ from llm_audit.results.evidence import Drawn, RankSum, Signs, TwoSample, Version
 from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.stats.combination import bonferroni
-from llm_audit.verify.ledger import Ledger
+from llm_audit.verification.ledger import Ledger
 
 INTERVALS = {order.RULE: "order interval", identifier.RULE: "identifier interval"}
 """Rule -> what the random numbers of its effect's interval are for."""

@@ -12,7 +12,7 @@ from llm_audit.detectors.origin import plot_data as pictures
 from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.origin.run import AS_GIVEN_RULE
 from llm_audit.errors import AuditError
-from llm_audit.gate.settle import OPEN
+from llm_audit.gating.settle import OPEN
 from llm_audit.inspection import inspect, of_tampering
 from llm_audit.policy import DOCUMENT_RULES, Loaded, Rules
 from llm_audit.policy.model import closest, quoted

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from llm_audit.errors import AuditError
-from llm_audit.scan.corpus import Block
-from llm_audit.scan.record import Record
-from llm_audit.scan.run import Engine, Work
+from llm_audit.scanning.corpus import Block
+from llm_audit.scanning.record import Record
+from llm_audit.scanning.run import Engine, Work
 from llm_audit.terminal import one_line
 
 Judge = Callable[[Block], list[Record]]

@@ -9,7 +9,7 @@ from llm_audit.detectors.substitution.run import MOST_MISSING
 from llm_audit.detectors.substitution.yardstick import LOCAL, WORDS
 from llm_audit.results import Result, Served, Substitution, Verdict
 from llm_audit.results.evidence import Change, Discrepancy, Exceedance, OnlineRanks, RelativeRanks
-from llm_audit.verify.ledger import Ledger
+from llm_audit.verification.ledger import Ledger
 
 OPENINGS = {
     Served.INCONSISTENT: ("The endpoint is not what was promised", "The endpoint has changed"),
