@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import llm_audit.scoring.session as session_module
-from llm_audit.cli.options import exit_code
 from llm_audit.reports import jsonl, render_json
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES
 from llm_audit.results import Report, Served, Verdict

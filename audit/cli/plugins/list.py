@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from llm_audit.cli import EXIT_FINDINGS
-from llm_audit.cli.plugins import PLUGINS, survey_all
+from llm_audit.cli.plugins import PLUGINS
 from llm_audit.terminal import one_line
-
-if TYPE_CHECKING:
-    from llm_audit.detectors import Detector
-    from llm_audit.detectors.integrity.base import IntegrityRule
-    from llm_audit.detectors.membership.base import MembershipScore
-    from llm_audit.detectors.plugins import Surveyed
 
 
 @click.command(help=PLUGINS["list"] + "\n\nExits with 1 if something is broken.", short_help=PLUGINS["list"])
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(format_: str) -> int:
     """Run the command; the docstring for users is in `PLUGINS`."""
-    from llm_audit.detectors.announced import SWITCH, switched_off
-    from llm_audit.detectors.integrity.base import GROUP, IntegrityRule
-    from llm_audit.detectors.plugins import survey
+    from llm_audit.api.plugins import SWITCH, survey_every_group, switched_off
     from llm_audit.reports.json import dump
 
-    entries = [_entry(each) for each in (*survey_all(), *survey(GROUP, IntegrityRule, "integrity rule"))]
+    entries = [_entry(each) for each in survey_every_group()]
     if format_ == "json":
         click.echo(dump({"switched_off": switched_off(), "plugins": entries}), nl=False)
     else:
@@ -39,7 +31,7 @@ def command(format_: str) -> int:
     return EXIT_FINDINGS if any(entry["status"] == "broken" for entry in entries) else 0
 
 
-def _entry(each: Surveyed[Detector] | Surveyed[MembershipScore] | Surveyed[IntegrityRule]) -> dict[str, Any]:
+def _entry(each: Any) -> dict[str, Any]:
     announcement = each.announcement
     return {
         "name": announcement.name,
