@@ -54,7 +54,7 @@ class Settings(origin.Settings):
 
 
 def detect(
-    sources: Sequence[Source],
+    sources: Sequence[Source | RawText],
     session: Session,
     settings: Settings,
     manifest: Manifest,
@@ -129,7 +129,7 @@ def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[st
 
 
 def attribute(
-    sources: Sequence[Source],
+    sources: Sequence[Source | RawText],
     authors: Sequence[attribution.Author],
     settings: attribution.Settings,
     human: tuple[Session, Settings],

@@ -8,7 +8,6 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +38,6 @@ COMMANDS = {
     "verify": "Is a stored report still what was found? Recomputes every p-value, without a model.",
 }
 """Name -> one line of help. Kept here so that `--help` imports no command; a test holds it to the commands' own help."""
-
-STARTED = "llm_audit.started"
-"""Where the context of a command says when it began, ISO 8601, UTC."""
 
 EXIT_FINDINGS, EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -97,7 +93,7 @@ def cli(config: Path | None, isolated: bool) -> None:
     if config and isolated:
         raise click.UsageError("Give --config or --isolated, not both.")
     context = click.get_current_context()
-    context.meta.update({STARTED: datetime.now(UTC).isoformat(timespec="seconds"), CONFIG: config, ISOLATED: isolated})
+    context.meta.update({CONFIG: config, ISOLATED: isolated})
     context.default_map = DEFAULTS  # type: ignore[assignment]  # click asks for a dict, and only looks names up
 
 

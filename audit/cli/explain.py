@@ -4,47 +4,48 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from llm_audit.cli import COMMANDS
 from llm_audit.terminal import one_line, terminal_safe
 
-if TYPE_CHECKING:
-    from llm_audit.detectors.registry import AnyRule
-
 WIDTH = 100
 """Characters of a line."""
 
 
 @click.command(
-    help=COMMANDS["explain"] + "\n\nRULE: its code or its name; without one: a table of all rules.", short_help=COMMANDS["explain"]
+    help=COMMANDS["explain"] + "\n\nRULE: its code or its name; without one: a table of all rules.",
+    short_help=COMMANDS["explain"],
 )
 @click.argument("word", metavar="[CODE|NAME]", required=False)
 def command(word: str | None) -> None:
     """Run the command; the docstring for users is in `COMMANDS`."""
-    from llm_audit.cli.options import show_warnings_as_sentences
-    from llm_audit.detectors import registry
+    import llm_audit
+    from llm_audit.cli.progress import show_warnings_as_sentences
 
     show_warnings_as_sentences()
     if word is None:
-        click.echo(_table(list(registry.every_rule())))
+        click.echo(_table(llm_audit.rules()))
         return
-    rule = registry.explain(word)
+    rule = llm_audit.explain(word)
     # A code can stand for several scores; its name for one of them.
-    rules = [rule] if word == rule.name else [each for each in registry.every_rule() if each.code == rule.code]
-    click.echo("\n\n".join("\n".join(_explained(each)) for each in rules))
+    shown = [rule] if word == rule.name else [each for each in llm_audit.rules() if each.code == rule.code]
+    click.echo("\n\n".join("\n".join(_explained(each)) for each in shown))
 
 
-def _table(rules: Sequence[AnyRule]) -> str:
-    rows = [("code", "name", "family", "question"), *((each.code, each.name, each.family, each.question) for each in rules)]
+def _table(rules: Sequence[Any]) -> str:
+    rows = [("code", "name", "family", "question")]
+    rows += [(each.code, each.name, each.family, each.question) for each in rules]
     safe = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in list(zip(*safe, strict=True))[:-1]]
-    return "\n".join("  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in safe)
+    return "\n".join(
+        "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in safe
+    )
 
 
-def _explained(rule: AnyRule) -> Iterator[str]:
+def _explained(rule: Any) -> Iterator[str]:
     yield f"{rule.code}  {one_line(rule.title)}"
     parts = (
         ("Name", (rule.name,)),
@@ -59,5 +60,9 @@ def _explained(rule: AnyRule) -> Iterator[str]:
         for number, sentence in enumerate(sentences):
             first = f"{name:<17}" if number == 0 else " " * 17
             yield textwrap.fill(
-                terminal_safe(one_line(sentence)), WIDTH, initial_indent=first, subsequent_indent=" " * 17, break_long_words=False
+                terminal_safe(one_line(sentence)),
+                WIDTH,
+                initial_indent=first,
+                subsequent_indent=" " * 17,
+                break_long_words=False,
             )

@@ -48,6 +48,10 @@ class Loaded:
         policy = self.policy.model_copy(update=dict(settings))
         return replace(self, policy=policy, from_command_line=self.from_command_line | settings.keys())
 
+    def anchored(self, name: str | None) -> str | None:
+        """A path that the policy names, from its own folder, as one from here; any other name as it is."""
+        return os.path.relpath(self.root / name) if name and (self.root / name).exists() else name
+
     def origin(self, setting: str, override: int | None = None) -> str:
         """Where the value of a setting, in Python's spelling, comes from.
 

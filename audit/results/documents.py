@@ -114,6 +114,11 @@ class Document(Model):
     gate: Gated | None = Field(default=None, description="of `gate`: whether it fails, and what it was told to pass over")
 
     @property
+    def p_value(self) -> float | None:
+        """Of the combined result, which decides; None: the text was not judged."""
+        return self.combined.p_value if self.combined else None
+
+    @property
     def integrity(self) -> tuple[Result, ...]:
         """Those of the results that say whether the text was tampered with."""
         return tuple(result for result in self.results if result.family == "integrity")

@@ -16,7 +16,7 @@ LONGEST_TEXT = 4_000_000
 
 
 def read_texts(
-    sources: Sequence[Source], text_field: str = "text", *, strip_markdown: bool = True, directives: Use = "no"
+    sources: Sequence[Source | RawText], text_field: str = "text", *, strip_markdown: bool = True, directives: Use = "no"
 ) -> Iterator[RawText | Document]:
     """Read every text of the inputs, one at a time, or say why it cannot be judged. See `read_all`."""
     for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives):

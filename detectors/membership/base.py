@@ -122,7 +122,6 @@ def find_scores(names: Sequence[str] = ()) -> list[MembershipScore]:
     return sorted(scores, key=lambda score: (score.code, score.name))
 
 
-
 def present(needed: Pass | None, what: str) -> Pass:
     """A pass that a score needs; ValueError, a mistake of the caller, if it is not there."""
     if needed is None:

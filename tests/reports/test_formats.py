@@ -89,7 +89,7 @@ def test_a_missing_package_is_one_sentence_that_says_how_to_install_it(monkeypat
 
 
 def test_the_list_of_formats_costs_no_renderer() -> None:
-    code = "import sys, llm_audit.cli.options; print(*sorted(sys.modules))"
+    code = "import sys, llm_audit.cli.options, llm_audit.cli.publishing; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
     assert "llm_audit.reports.formats" in loaded

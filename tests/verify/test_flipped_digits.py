@@ -13,7 +13,7 @@ import pytest
 
 from llm_audit.errors import AuditError
 from llm_audit.results.canonical import content_digest
-from llm_audit.verify import verify
+from llm_audit.verification import verify
 from tests.verify.conftest import FAST, SLOW, Made
 
 DECIDED = ("p_value", "p_adjusted", "q_value", "e_value", "p_floor", "p_upper")

@@ -29,7 +29,7 @@ from llm_audit.results.substitution_evidence import Exceedance
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
-from llm_audit.verify import verify
+from llm_audit.verification import verify
 from tests.detectors.attribution.world import author, draw, laws, scores
 from tests.detectors.attribution.world import text as text_of
 from tests.detectors.laws import judge

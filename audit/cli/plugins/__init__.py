@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from llm_audit.cli import COMMANDS, LazyGroup
-
-if TYPE_CHECKING:
-    from llm_audit.detectors.plugins import Surveyed
 
 PLUGINS = {
     "check": "Hold a rule to the contract, clause by clause.",
@@ -23,11 +18,3 @@ PLUGINS = {
              help=COMMANDS["plugins"], short_help=COMMANDS["plugins"])  # fmt: skip
 def command() -> None:
     """Run a command of the group; the docstring for users is in `COMMANDS`."""
-
-
-def survey_all() -> list[Surveyed]:
-    """Load everything that is announced, family by family, and say what became of it."""
-    from llm_audit.detectors.plugins import survey
-    from llm_audit.detectors.rule import FAMILIES
-
-    return [each for digit in sorted(FAMILIES) for each in survey(FAMILIES[digit])]

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from llm_audit.cli import EXIT_FINDINGS
-from llm_audit.cli.plugins import PLUGINS, survey_all
+from llm_audit.cli.plugins import PLUGINS
 from llm_audit.terminal import one_line
-
-if TYPE_CHECKING:
-    from llm_audit.detectors.plugins import Surveyed
 
 
 @click.command(help=PLUGINS["list"] + "\n\nExits with 1 if something is broken.", short_help=PLUGINS["list"])
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(format_: str) -> int:
     """Run the command; the docstring for users is in `PLUGINS`."""
-    from llm_audit.detectors.announced import SWITCH, switched_off
-    from llm_audit.detectors.registry import outdated
+    from llm_audit.api.plugins import SWITCH, outdated, survey_all, switched_off
     from llm_audit.reports.json import dump
 
     entries = [_entry(each) for each in survey_all()]
@@ -38,7 +34,7 @@ def command(format_: str) -> int:
     return EXIT_FINDINGS if old or any(entry["status"] == "broken" for entry in entries) else 0
 
 
-def _entry(each: Surveyed) -> dict[str, Any]:
+def _entry(each: Any) -> dict[str, Any]:
     announcement = each.announcement
     return {
         "name": announcement.name,
@@ -55,7 +51,7 @@ def _entry(each: Surveyed) -> dict[str, Any]:
 
 
 def _table(entries: list[dict[str, Any]]) -> str:
-    from llm_audit.detectors.announced import GROUP
+    from llm_audit.api.plugins import GROUP
 
     rows = [("name", "code", "family", "package", "digest", "from", "status")]
     for entry in entries:

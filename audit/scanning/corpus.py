@@ -15,7 +15,7 @@ from typing import NamedTuple
 from llm_audit.errors import AuditError
 from llm_audit.files import sha256_of
 from llm_audit.results import Document
-from llm_audit.scan.remote import Remote, here, is_remote, listed
+from llm_audit.scanning.remote import Remote, here, is_remote, listed
 from llm_audit.text import RECORDS, RawText, Source, discover
 from llm_audit.text.documents import read_texts
 

@@ -22,10 +22,10 @@ from typing import NamedTuple, Self
 from pydantic import ValidationError
 
 from llm_audit.errors import AuditError
-from llm_audit.scan.corpus import Input
-from llm_audit.scan.files import failing, replacing
-from llm_audit.scan.header import Header, differences
-from llm_audit.scan.journal import Journal, read
+from llm_audit.scanning.corpus import Input
+from llm_audit.scanning.files import failing, replacing
+from llm_audit.scanning.header import Header, differences
+from llm_audit.scanning.journal import Journal, read
 
 
 class Shard(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.results import Membership, Result
-from llm_audit.verify.ledger import Ledger
+from llm_audit.verification.ledger import Ledger
 
 DRAWN_ELSEWHERE = ("drawn", "rank_sum", "signs")
 """Kinds of evidence whose draws need the texts or the model, so that they are not drawn again."""

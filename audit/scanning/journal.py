@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from llm_audit.files import Lines
-from llm_audit.scan.files import failing
+from llm_audit.scanning.files import failing
 
 _DIGITS = 16
 

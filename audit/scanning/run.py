@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from llm_audit.errors import AuditError
 from llm_audit.judging import Settings
 from llm_audit.results import Verdict
-from llm_audit.scan.corpus import Block, Corpus, Input, Section
-from llm_audit.scan.folder import Folder, Shard
-from llm_audit.scan.header import Header, digest_of
-from llm_audit.scan.record import Record, judge_block
+from llm_audit.scanning.corpus import Block, Corpus, Input, Section
+from llm_audit.scanning.folder import Folder, Shard
+from llm_audit.scanning.header import Header, digest_of
+from llm_audit.scanning.record import Record, judge_block
 from llm_audit.scoring.session import Session
 
 

@@ -12,12 +12,12 @@ from llm_audit.errors import AuditError
 from llm_audit.results import Coverage, Report
 from llm_audit.results.canonical import content_digest
 from llm_audit.results.read import read_content
-from llm_audit.verify import files
-from llm_audit.verify.documents import document
-from llm_audit.verify.gate import gate
-from llm_audit.verify.ledger import Ledger, Mismatch
-from llm_audit.verify.membership import membership
-from llm_audit.verify.substitution import substitution
+from llm_audit.verification import files
+from llm_audit.verification.documents import document
+from llm_audit.verification.gate import gate
+from llm_audit.verification.ledger import Ledger, Mismatch
+from llm_audit.verification.membership import membership
+from llm_audit.verification.substitution import substitution
 
 
 class _Written(float):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.results import Substitution
-from llm_audit.verify.ledger import Ledger
+from llm_audit.verification.ledger import Ledger
 
 
 def substitution(path: str, found: Substitution, alpha: float, ledger: Ledger) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from llm_audit.errors import AuditError
-from llm_audit.gate.settle import findings
+from llm_audit.gating.settle import findings
 from llm_audit.results import BaselineUse, Document, Model, Suppression
 from llm_audit.terminal import one_line
 from llm_audit.text import Source

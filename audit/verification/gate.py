@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llm_audit.gate import Terms, settle
+from llm_audit.gating import Terms, settle
 from llm_audit.results import GateOutcome, Report
-from llm_audit.verify.ledger import Ledger
+from llm_audit.verification.ledger import Ledger
 
 
 def gate(report: Report, outcome: GateOutcome, ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.results import Document, Manifest, Result
 from llm_audit.results.evidence import Conformal
-from llm_audit.verify.ledger import Ledger
+from llm_audit.verification.ledger import Ledger
 
 Find = Callable[[Conformal], Population]
 """The population of some evidence; raises `NotDerivable` if it is not here."""

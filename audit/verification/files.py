@@ -13,7 +13,7 @@ from llm_audit.manifest import file_digest
 from llm_audit.results import Manifest, Report
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.store import Store
-from llm_audit.verify.ledger import Ledger
+from llm_audit.verification.ledger import Ledger
 
 
 def inputs(report: Report, folder: Path, ledger: Ledger) -> None:

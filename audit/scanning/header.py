@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from llm_audit.results import Manifest, Model
-from llm_audit.scan.corpus import Input
+from llm_audit.scanning.corpus import Input
 
 _SHOWN = 3
 

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from llm_audit.results import CorpusReport, Ranked, Unread, Verdict
 from llm_audit.results.discovery import Family, judge, summary
-from llm_audit.scan.files import failing, replacing
-from llm_audit.scan.folder import Folder
-from llm_audit.scan.header import Header
-from llm_audit.scan.record import Record
-from llm_audit.scan.table import Table, can_write
-from llm_audit.scan.words import ASSUMPTIONS, LIMITS, NULL
+from llm_audit.scanning.files import failing, replacing
+from llm_audit.scanning.folder import Folder
+from llm_audit.scanning.header import Header
+from llm_audit.scanning.record import Record
+from llm_audit.scanning.table import Table, can_write
+from llm_audit.scanning.words import ASSUMPTIONS, LIMITS, NULL
 
 SHOWN = 100
 """Documents named in the report; all are in the results."""

@@ -8,7 +8,7 @@ from llm_audit.detectors.integrity.conclude import of_tampering
 from llm_audit.detectors.origin import as_given
 from llm_audit.judging import Settings, judge_all
 from llm_audit.results import Document, Model, Probability, Verdict
-from llm_audit.scan.corpus import Block
+from llm_audit.scanning.corpus import Block
 from llm_audit.scoring.session import Session
 from llm_audit.text import RawText, text_digest
 

@@ -3,10 +3,10 @@
 Everything of it but the scoring of texts is a function of what is stored in the report, so that it can be verified.
 """
 
-from llm_audit.gate.baseline import Baseline, read_baseline, renewed
-from llm_audit.gate.changes import unchanged_files
-from llm_audit.gate.inputs import Input, covered, judge, read
-from llm_audit.gate.settle import LIMITS, QUESTION, Terms, settle
+from llm_audit.gating.baseline import Baseline, read_baseline, renewed
+from llm_audit.gating.changes import unchanged_files
+from llm_audit.gating.inputs import Input, covered, judge, read
+from llm_audit.gating.settle import LIMITS, QUESTION, Terms, settle
 
 __all__ = [
     "LIMITS",

@@ -2,7 +2,7 @@
 
 Tasks read the corpus, a section each, and hand its blocks to actors, each of which has loaded the model once; what they
 return comes back in any order to this process, the only one that writes. A block that a machine lost is judged again.
-Knows nothing of models: `start` makes a judge in each actor.
+The engine knows nothing of models: `start`, such as a `WorkerFactory`, makes a judge in each actor.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from llm_audit.errors import AuditError
-from llm_audit.scan.corpus import Block
-from llm_audit.scan.record import Record
-from llm_audit.scan.run import Engine, Work
+from llm_audit.errors import AuditError, NotAvailable
+from llm_audit.scanning.corpus import Block
+from llm_audit.scanning.header import Header, differences
+from llm_audit.scanning.record import Record, judge_block
+from llm_audit.scanning.run import Engine, Work
+from llm_audit.setup import Setup
 from llm_audit.terminal import one_line
 
 Judge = Callable[[Block], list[Record]]
@@ -55,6 +57,30 @@ class Judged:
     records: list[Record]
     failure: str | None = None
     final: bool = False
+
+
+@dataclass(frozen=True)
+class WorkerFactory:
+    """Makes the judge of a worker. On other machines it refuses to judge with anything but what the scan began with.
+
+    Attributes:
+        setup: to open there.
+        header: of the scan.
+    """
+
+    setup: Setup
+    header: Header
+
+    def __call__(self) -> Judge:
+        """Raise AuditError if this machine has another model, population, detector or version of a package."""
+        alpha = self.header.manifest.alpha
+        ready = ExitStack().enter_context(self.setup.open())  # as long as the process
+        mine = self.header.model_copy(update={"manifest": ready.manifest(alpha), "weights": ready.weights})
+        if mine.key() != self.header.key():
+            changed = "; ".join(differences(self.header, mine, (), ()))
+            raise NotAvailable(f"On the machine {socket.gethostname()} not all is as where the scan began ({changed}).")
+        settings = ready.settings(alpha, keep_text=False)
+        return lambda block: judge_block(block, ready.session, settings)
 
 
 def check_installed() -> None:
