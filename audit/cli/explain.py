@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from llm_audit.cli import COMMANDS
-from llm_audit.terminal import one_line, terminal_safe
+from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
-    from llm_audit.detectors.registry import AnyRule
+    from llm_audit.detectors.plugins import AnyRule
 
-WIDTH = 100
-"""Characters of a line."""
+WIDTH, INDENT = 100, 17
+"""Characters of a line, and of what is left of its sentences."""
 
 
 @click.command(
-    help=COMMANDS["explain"] + "\n\nRULE: its code or its name; without one: a table of all rules.", short_help=COMMANDS["explain"]
+    help=COMMANDS["explain"] + "\n\nGive its code or its name; without one: a table of all rules.",
+    short_help=COMMANDS["explain"],
 )
 @click.argument("word", metavar="[CODE|NAME]", required=False)
 def command(word: str | None) -> None:
@@ -40,8 +41,9 @@ def command(word: str | None) -> None:
 def _table(rules: Sequence[AnyRule]) -> str:
     rows = [("code", "name", "family", "question"), *((each.code, each.name, each.family, each.question) for each in rules)]
     safe = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in list(zip(*safe, strict=True))[:-1]]
-    return "\n".join("  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in safe)
+    widths = [max(map(len, column)) for column in zip(*safe, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)) for row in safe)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _explained(rule: AnyRule) -> Iterator[str]:
@@ -57,7 +59,7 @@ def _explained(rule: AnyRule) -> Iterator[str]:
     )
     for name, sentences in parts:
         for number, sentence in enumerate(sentences):
-            first = f"{name:<17}" if number == 0 else " " * 17
+            first = f"{name if number == 0 else '':<{INDENT}}"
             yield textwrap.fill(
-                terminal_safe(one_line(sentence)), WIDTH, initial_indent=first, subsequent_indent=" " * 17, break_long_words=False
+                one_line(sentence), WIDTH, initial_indent=first, subsequent_indent=" " * INDENT, break_long_words=False
             )

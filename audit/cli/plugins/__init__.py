@@ -28,6 +28,6 @@ def command() -> None:
 def survey_all() -> list[Surveyed]:
     """Load everything that is announced, family by family, and say what became of it."""
     from llm_audit.detectors.plugins import survey
-    from llm_audit.detectors.rule import FAMILIES
+    from llm_audit.results.rules import FAMILIES
 
     return [each for digit in sorted(FAMILIES) for each in survey(FAMILIES[digit])]
