@@ -14,9 +14,8 @@ from typing import Any
 
 from llm_audit.detectors.announced import GROUP, OURS, available
 from llm_audit.detectors.plugins import AnyRule, find_announced
-from llm_audit.detectors.rule import FAMILIES
 from llm_audit.errors import AuditError
-from llm_audit.results.rules import RuleFacts
+from llm_audit.results.rules import FAMILIES, RuleFacts
 
 OLD_GROUPS = ("llm_audit.detectors", "llm_audit.membership", "llm_audit.integrity")
 """Where plugins of llm-audit 0.1 announced what they had."""

@@ -39,8 +39,8 @@ _WHY = {
 def write_report(report: Report, path: str | os.PathLike[str], describe: Describe) -> None:
     """Render the report in the format that the path's suffix names, and write it. Raises AuditError.
 
-    `describe`: what the codes of rules stand for. A page that would be too large is written as several files side by side, the
-    index last.
+    A page that would be too large is written as several files side by side, that with the index last. `describe` says what the
+    codes of rules stand for.
     """
     if choose(path, SUFFIXES).name != "html" or _OPEN_ALREADY.fullmatch(os.fspath(path)):
         write(path, renderer_for(path)(report, describe))

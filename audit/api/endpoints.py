@@ -16,6 +16,7 @@ from llm_audit.api.running import StrPath, check_alpha, finished
 from llm_audit.detectors.substitution import plan as plans
 from llm_audit.detectors.substitution import run, tracking
 from llm_audit.detectors.substitution import watch as watching
+from llm_audit.detectors.substitution.base import Allowance, allowances
 from llm_audit.detectors.substitution.local import LocalModel
 from llm_audit.detectors.substitution.plan import Plan
 from llm_audit.detectors.substitution.prompts import digest, read_prompts

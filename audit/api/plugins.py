@@ -11,10 +11,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from llm_audit.detectors.announced import GROUP, SWITCH, Announcement, in_words, switched_off
+from llm_audit.detectors.announced import FAMILIES, GROUP, SWITCH, Announcement, in_words, switched_off
 from llm_audit.detectors.plugins import Surveyed, survey, unfit_code
 from llm_audit.detectors.registry import outdated
-from llm_audit.detectors.rule import FAMILIES, Rule
+from llm_audit.detectors.rule import Rule
 from llm_audit.errors import AuditError, InvalidConfiguration, NotAvailable
 from llm_audit.files import create
 

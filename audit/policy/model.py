@@ -100,8 +100,7 @@ def _names(entry: str, known: tuple[str, ...]) -> bool:
 
 def _detectors(names: tuple[str, ...]) -> tuple[str, ...]:
     if names:
-        from llm_audit.detectors.announced import available
-        from llm_audit.detectors.registry import GROUP
+        from llm_audit.detectors.announced import GROUP, available
 
         known = tuple(announced.name for announced in available(f"{GROUP}.origin"))
         for name in names:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from llm_audit.detectors.rule import Measurement, Rule, Terms
 from llm_audit.results import Result
 
 
-def check_reproducible(rule: Rule[object, object], measured: Measurement[object], terms: Terms) -> Result:
+def check_reproducible(rule: Rule[Any, Any], measured: Measurement[Any], terms: Terms) -> Result:
     """The result; AssertionError if it is another one when derived again: at once, or from its JSON."""
     result = rule.derive(measured, terms)
     assert result.rule == rule.code, f"{rule.code} derives a result of {result.rule}"

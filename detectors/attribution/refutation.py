@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from llm_audit.detectors import registry
@@ -64,7 +64,7 @@ def refuted(stored: Attribution, evidence: Settings, alpha: float) -> tuple[Refu
     return least_refuted(settings)
 
 
-def _outcome(test: Deciding, shown: dict[str, object], level: float) -> Outcome:
+def _outcome(test: Deciding, shown: Mapping[str, object], level: float) -> Outcome:
     rule, evidence = registry.find_rule(test.rule), test.evidence or shown.get(test.rule)
     if evidence is None:
         raise NotDerivable(f"the report stores nothing that the p-value of {test.rule} follows from")

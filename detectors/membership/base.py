@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
-from llm_audit.detectors import registry
+from llm_audit.detectors import announced
 from llm_audit.detectors.announced import Announcement, available
 from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.plugins import find_announced, guarded
@@ -20,7 +20,7 @@ from llm_audit.errors import AuditError
 from llm_audit.results import Result
 from llm_audit.scoring.tokens import TokenScores
 
-GROUP = f"{registry.GROUP}.membership"
+GROUP = f"{announced.GROUP}.membership"
 """Entry-point group under which packages, this one included, announce their rules."""
 
 SHIPPED = Path(__file__).with_name("english.safetensors")
