@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from llm_audit.detectors.plugins import AnyRule
 from llm_audit.detectors.registry import every_rule, explain
-from llm_audit.detectors.rule import AnyRule
 
 __all__ = ["AnyRule", "explain", "rules"]
 
