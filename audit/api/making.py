@@ -333,7 +333,7 @@ def count_frequencies(
     setup: Setup | None = None,
     progress: Progress = silent,
 ) -> Counted:
-    """Count a corpus with a model's tokenizer, for DC-PDD (AUD301).
+    """Count a corpus with a model's tokenizer, for DC-PDD.
 
     Args:
         corpus: JSON lines or text files.

@@ -60,8 +60,10 @@ HELP = (
     show_default=True,
     help="Precisions that are as promised; two or more.",
 )
-@texts_option("AUD403 and AUD404")
-@click.option("--sequential", is_flag=True, help="Stop as soon as AUD401 suffices; AUD402 is not run.")
+@texts_option("the tests of texts")
+@click.option(
+    "--sequential", is_flag=True, help="Stop as soon as the teacher-forced comparison suffices; then exceedance is not run."
+)
 @ALPHA
 @endpoint_options
 @output_options

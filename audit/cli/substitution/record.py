@@ -30,7 +30,7 @@ HELP = (
               help="Enough for the requests and the honest answers of an audit.")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1), default=2, show_default=True, help="Of each question.")
 @TOKENS
-@texts_option("AUD404")
+@texts_option("the test of texts")
 @surface_option("chat", "completions")
 @endpoint_options
 def command(endpoint: llm_audit.EndpointSetup, **options: Any) -> int:
