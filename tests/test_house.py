@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from llm_audit.results.rules import FAMILIES
 
 ROOT = Path(__file__).parents[1]
 SHELF = ROOT / "audit" / "files.py"
@@ -92,3 +95,36 @@ def test_a_line_that_writes_is_found(line: str) -> None:
 )
 def test_a_line_that_does_not_is_not(line: str) -> None:
     assert breaches(line) == []
+
+
+CODE = re.compile(r"AUD\d{3}")
+
+
+def test_each_code_stands_in_one_module_of_the_package() -> None:
+    homes: dict[str, set[str]] = {}
+    for path in MODULES:
+        for code in CODE.findall(path.read_text("utf-8")):
+            homes.setdefault(code, set()).add(path.relative_to(ROOT).as_posix())
+    assert {code: sorted(files) for code, files in homes.items() if len(files) > 1} == {}
+    assert len(homes) > 25
+
+
+FAMILY_MODULES = tuple(f"llm_audit.detectors.{name}" for name in (*FAMILIES.values(), "provenance"))
+
+
+def test_verification_imports_no_family() -> None:
+    for path in (ROOT / "audit" / "verification").glob("*.py"):
+        imported = [
+            node.module or "" for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)
+        ]
+        assert not [name for name in imported if name.startswith(FAMILY_MODULES)], path
+
+
+def test_no_function_of_the_command_line_is_long() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.name}"
+        for path in (ROOT / "audit" / "cli").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.body[0].lineno + 1 > 35
+    ]
+    assert long == []

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import stat
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pydantic import SecretStr, ValidationError
 from llm_audit.detectors.watermark.schemes import scheme_class
 from llm_audit.detectors.watermark.schemes.base import KeyedScheme
 from llm_audit.errors import AuditError
+from llm_audit.files import create
 
 SCHEMA = "llm-audit/watermark-key/1"
 LARGEST = 1 << 20
@@ -142,7 +142,7 @@ def new_key(scheme: str, tokenizer: str | None = None, note: str | None = None, 
 
 
 def write_key(path: Path, key: Key) -> None:
-    """Writes a new key file that only its owner can read; an existing file is never overwritten.
+    """Write a new key file that only its owner can read; an existing file is never overwritten.
 
     Raises:
         AuditError: the file exists, or cannot be written.
@@ -150,14 +150,11 @@ def write_key(path: Path, key: Key) -> None:
     content = {"schema": SCHEMA, "scheme": key.scheme.scheme, **_fields(key.scheme)}
     content |= {name: value for name, value in (("tokenizer", key.tokenizer), ("note", key.note)) if value is not None}
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        create(path, (json.dumps(content, indent=2) + "\n").encode(), mode=0o600)
     except FileExistsError:
         raise AuditError(f"{path} exists and is not overwritten: a lost key cannot be made again; name another file") from None
     except OSError as error:
         raise AuditError(f"cannot write the key file {path}: {error.strerror or 'input/output error'}") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
 
 
 def _fields(scheme: KeyedScheme) -> dict[str, Any]:
