@@ -22,7 +22,7 @@ ZERO_WIDTH = "\u200b"
 LOOK_ALIKES = str.maketrans("aeopcyxi", "аеорсухі")  # Latin letters as Cyrillic ones
 
 
-def judged_test(population: Population, detectors: Sequence[Detector]) -> tuple[LabelledTexts, list[evaluate.Judged]]:
+def judged_test(population: Population, detectors: Sequence[StatisticRule]) -> tuple[LabelledTexts, list[evaluate.Judged]]:
     """The test part, judged."""
     data = evaluate.fit_to_judge(sample("test"), detectors, population)
     return data, list(evaluate.judge(default_session(), population, detectors, data.texts))

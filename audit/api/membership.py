@@ -167,7 +167,8 @@ def paired(
         notes=pairs.malformed,
     )
     return asked.finished(
-        membership, target, (blind_baseline.rule.code, pairs_of.rule.code), found=pairs.found, malformed=len(pairs.malformed), named=[path]
+        membership, target, (blind_baseline.rule.code, pairs_of.rule.code),
+        found=pairs.found, malformed=len(pairs.malformed), named=[path],
     )  # fmt: skip
 
 
