@@ -59,13 +59,13 @@ def test_the_contract_catches_a_broken_membership_score(broken: dict[str, object
 
 
 def test_ours_are_announced_under_their_codes() -> None:
-    rules = {detector.rule: detector.name for detector in find(())}
+    rules = {detector.code: detector.name for detector in find(())}
     zero_shot = {"AUD101": "curvature", "AUD102": "perplexity-ratio", "AUD103": "log-rank", "AUD104": "lrr"}
     assert rules == zero_shot | {"AUD110": "classifier"}
 
 
 def test_those_against_a_model_are_apart() -> None:
-    assert {detector.name: detector.rule for detector in find_rules()} == PROVENANCE
+    assert {detector.name: detector.code for detector in find_rules()} == PROVENANCE
     with pytest.raises(AuditError, match="it is for `llm-audit attribute`"):
         find(["pit"])
     with pytest.raises(AuditError, match="it is for `llm-audit detect`"):

@@ -62,7 +62,7 @@ def left_out() -> list[str]:
     reasons = sorted(broken())
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        rules = [detector.rule for detector in find(())]
+        rules = [detector.code for detector in find(())]
     assert sorted(str(warning.message) for warning in said) == [f"{reason} It is left out." for reason in reasons]
     return rules
 
@@ -82,7 +82,7 @@ def test_a_plugin_is_found_and_passes_the_contract() -> None:
 @pytest.mark.usefixtures("sample")
 def test_a_broken_plugin_is_named_and_stops_nobody_else() -> None:
     with pytest.warns(UserWarning, match=r"'broken' .* does not load: ImportError: this plugin needs a library"):
-        assert [detector.rule for detector in find(())] == [*OURS, "AUD199"]
+        assert [detector.code for detector in find(())] == [*OURS, "AUD199"]
     with pytest.raises(AuditError, match="does not load"):
         find(["broken"])
 
@@ -91,7 +91,7 @@ def test_a_broken_plugin_is_named_and_stops_nobody_else() -> None:
 @pytest.mark.filterwarnings("ignore:The detector 'broken':UserWarning")
 def test_a_plugin_without_calibration_is_left_out_unless_asked_for() -> None:
     with pytest.warns(UserWarning, match="no scores of the detector surprise"):
-        assert [detector.rule for detector in known_to(OURS, ())] == list(OURS)
+        assert [detector.code for detector in known_to(OURS, ())] == list(OURS)
     with pytest.raises(AuditError, match="no scores of the detector surprise; `llm-audit calibrate` makes one that has"):
         known_to(OURS, ["surprise"])
 
@@ -146,7 +146,7 @@ def test_a_plugin_loads_in_any_thread(site: Path) -> None:
     thread = threading.Thread(target=lambda: found.extend(find(["one"])))
     thread.start()
     thread.join()
-    assert [detector.rule for detector in found] == ["AUD150"]
+    assert [detector.code for detector in found] == ["AUD150"]
 
 
 def test_ours_keep_their_names(site: Path) -> None:
@@ -154,7 +154,7 @@ def test_ours_keep_their_names(site: Path) -> None:
     assert "has the name of one that comes with llm-audit" in broken()[0]
     assert left_out() == list(OURS)
     with pytest.warns(UserWarning, match="thief 1.0. has the name"):
-        assert [detector.rule for detector in find(["lrr"])] == ["AUD104"]
+        assert [detector.code for detector in find(["lrr"])] == ["AUD104"]
     assert "module_1" not in sys.modules
 
 
@@ -193,7 +193,7 @@ def test_names_of_packages_have_one_line(site: Path) -> None:
 @pytest.mark.usefixtures("sample")
 def test_off_imports_no_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_AUDIT_PLUGINS", "off")
-    assert [detector.rule for detector in find(())] == list(OURS)
+    assert [detector.code for detector in find(())] == list(OURS)
     assert "mean-logprob" not in {score.name for score in find_scores()}
     assert "sample_plugin" not in sys.modules
     with pytest.raises(AuditError, match=r"'surprise' .* is a plugin, and LLM_AUDIT_PLUGINS=off"):

@@ -154,7 +154,8 @@ def test_the_fingerprint_is_of_the_content() -> None:
         factory.report(
             factory.unreadable("x").model_copy(update={"sha256": None}),
             factory.unreadable("y").model_copy(update={"sha256": None}),
-        ), described
+        ),
+        described,
     )
     assert len({one.fingerprint for one in two}) == 2
 
