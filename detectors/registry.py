@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.metadata import distribution
 from typing import Any
 
-from llm_audit.detectors.announced import GROUP, OURS, available
+from llm_audit.detectors.announced import GROUP, OURS, available, switched_off
 from llm_audit.detectors.plugins import AnyRule, find_announced
 from llm_audit.errors import AuditError
 from llm_audit.results.rules import FAMILIES, RuleFacts
@@ -86,11 +86,11 @@ def conclude(family: str, subject: Any, terms: Any) -> Any:
 
 
 def outdated() -> list[str]:
-    """One sentence for each plugin that was written for llm-audit 0.1."""
+    """One sentence for each plugin that was written for llm-audit 0.1; none if plugins are switched off."""
     return [
         f"The plugin {each.name!r} of {each.package} announces itself under {each.group!r}, as for llm-audit 0.1; it is left "
         f"out until it announces a Rule under '{GROUP}.FAMILY' (see `llm-audit plugins new`)."
-        for group in OLD_GROUPS
+        for group in (() if switched_off() else OLD_GROUPS)
         for each in available(group)
     ]
 

@@ -10,8 +10,6 @@ import pytest
 
 from llm_audit import judging
 from llm_audit.detectors import find, populations
-from llm_audit.detectors.attribution import known
-from llm_audit.detectors.attribution.sets import judge_set, summary
 from llm_audit.detectors.membership import blind_baseline, canary, identifier, order, paired, run
 from llm_audit.detectors.membership.canary import Secret
 from llm_audit.detectors.membership.collection import Item
@@ -30,7 +28,7 @@ from llm_audit.scoring.tokens import Decoding
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
 from llm_audit.verification import verify
-from tests.detectors.attribution.world import author, draw, laws, scores
+from tests.detectors.attribution.world import author, draw, judged_document, laws, scores
 from tests.detectors.attribution.world import text as text_of
 from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader
@@ -85,7 +83,6 @@ def test_random_texts(population: Population, tmp_path: Path, monkeypatch: pytes
 
 def test_random_candidates() -> None:
     rng = np.random.default_rng(2)
-    detectors = find_rules()
     for _ in range(EACH):
         models = [laws(rng) for _ in range(3)]
         tokens = draw(models[0], rng, Decoding(top_k=3))
@@ -96,12 +93,7 @@ def test_random_candidates() -> None:
             [scores(logits, tokens, each) for logits, each in zip(models, decodings, strict=True)],
         )
         alpha = float(rng.choice([0.001, 0.01, 0.2]))
-        judged = known.attributions(found, "", detectors, alpha)
-        sets = [one for role in ("sanctioned", "other") if (one := judge_set(found, role, judged, alpha))]
-        verdict, sentence = summary(judged, sets)
-        document = found.person.model_copy(
-            update={"verdict": verdict, "summary": sentence, "attributions": tuple(judged), "sets": tuple(sets)}
-        )
+        document = judged_document(found, "", alpha)
         mismatches = [one for one in refused(about(alpha, documents=(document,))) if ".combined" not in str(one)]
         assert mismatches == []
 

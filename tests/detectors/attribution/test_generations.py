@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom
 
-from llm_audit.detectors.attribution import Author, under
+from llm_audit.detectors.attribution import Author, find_rules, under
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.generations import Generation, read_generations, read_prompts, reference_population
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
@@ -21,7 +21,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store, StoredModel
 from llm_audit.scoring.tokens import Decoding
 
-DETECTORS = find_rules()
+RULES = find_rules()
 SETTINGS = "temperature=0.8,top_k=60,template=none"
 PROMPTS = [f"{number} {word}?" for number in range(22) for word in ("Why", "木", "<s>", "12")]
 
@@ -58,7 +58,7 @@ def generations(tiny_llama: Path) -> list[Generation]:
 @pytest.fixture(scope="module")
 def population(tiny_llama: Path, generations: list[Generation]) -> Population:
     """Of the first 60; the others are left to be tested."""
-    return reference_population("mine", generations[:60], author(tiny_llama), DETECTORS)
+    return reference_population("mine", generations[:60], author(tiny_llama), RULES)
 
 
 def p_values(by: Author, population: Population, texts: Sequence[str]) -> np.ndarray:
@@ -68,7 +68,7 @@ def p_values(by: Author, population: Population, texts: Sequence[str]) -> np.nda
     for scores in by.session.score_each(texts, REFERENCE_REQUEST, by.decodings):
         own = under(dict(zip(by.decodings, scores, strict=True)), decoding)
         if len(own) >= 64:
-            found.append(population.compare_all(own, [d for d in DETECTORS if not d.needs_rivals]).p_value)
+            found.append(population.compare_all(own, [d for d in RULES if not d.needs_rivals]).p_value)
     return np.array(found)
 
 
@@ -108,16 +108,16 @@ def test_its_scores_are_the_detectors_of_the_texts_beginnings(
     windows = [under(dict(zip(by.decodings, found, strict=True)), decoding) for found in each]
     long_enough = [own for own in windows if len(own) >= 64]
     assert all(own.kept is not None for own in long_enough)
-    for detector in DETECTORS[:3]:
+    for detector in RULES[:3]:
         expected = np.array([detector.statistic(own[:64]) for own in long_enough])
         assert len(expected) > 5
-        off = np.abs(population.scores[detector.rule][:, 0] - expected[:, None]).min(axis=1)
+        off = np.abs(population.scores[detector.code][:, 0] - expected[:, None]).min(axis=1)
         assert off.max() < 1e-3
 
 
 def test_one_text_for_each_prompt_counts(tiny_llama: Path, generations: list[Generation]) -> None:
     def built(records: Sequence[Generation]) -> Population:
-        return reference_population("mine", records, author(tiny_llama), DETECTORS)
+        return reference_population("mine", records, author(tiny_llama), RULES)
 
     few = [one for one in generations if len(one.token_ids) == 90][:6]
     once = built(few)
@@ -134,7 +134,7 @@ def test_one_text_for_each_prompt_counts(tiny_llama: Path, generations: list[Gen
 def test_line_ends_at_its_end_are_no_part_of_a_text(tiny_llama: Path, generations: list[Generation]) -> None:
     few = generations[:3]
     more = [one.model_copy(update={"text": one.text.rstrip("\n") + "\n\n"}) for one in few]
-    one, two = (reference_population("mine", records, author(tiny_llama), DETECTORS) for records in (few, more))
+    one, two = (reference_population("mine", records, author(tiny_llama), RULES) for records in (few, more))
     assert one.digest == two.digest
 
 
@@ -205,4 +205,4 @@ def test_a_record_is_one_line_whatever_was_drawn(generations: list[Generation]) 
 def test_texts_for_one_prompt_are_no_population(tiny_llama: Path, generations: list[Generation]) -> None:
     alike = [one.model_copy(update={"prompt": ""}) for one in generations[:5]]
     with pytest.raises(AuditError, match="All generations are for one prompt"):
-        reference_population("mine", alike, author(tiny_llama), DETECTORS)
+        reference_population("mine", alike, author(tiny_llama), RULES)

@@ -8,17 +8,15 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from llm_audit.detectors.attribution import known
 from llm_audit.results import Attribution, Authorship
 from llm_audit.scoring.tokens import Decoding
-from tests.detectors.attribution.world import N, author, draw, laws, scores, text
+from tests.detectors.attribution.world import N, attributions, author, draw, laws, scores, text
 
-DETECTORS = find_rules()
 A, B = author("a"), author("b")
 
 
 def judge(*args: object, alpha: float = 0.01, number: int = 0, prompt: str = "Write.") -> Attribution:
-    return known.attributions(text(*args), prompt, DETECTORS, alpha)[number]  # type: ignore[arg-type]
+    return attributions(text(*args), prompt, alpha)[number]  # type: ignore[arg-type]
 
 
 def most(n: int, alpha: float) -> int:
@@ -44,7 +42,7 @@ def test_the_true_author_is_refuted_or_robbed_of_its_text_no_more_often_than_alp
         tokens = draw(ours, rng, Decoding(top_k=8) if "top_k" in settings else Decoding())
         found = [scores(ours, tokens, true.decodings), scores(theirs, tokens)]
         whole = text([true, rival], found)
-        mine, other = known.attributions(whole, "Write.", DETECTORS, alpha)
+        mine, other = attributions(whole, "Write.", alpha)
         refuted += mine.p_value is not None and mine.p_value <= alpha
         wrongly += other.verdict is Authorship.WRITTEN_BY
         rightly += mine.verdict is Authorship.WRITTEN_BY
@@ -147,7 +145,7 @@ def test_nor_does_it_give_the_text_to_a_rival() -> None:
         theirs[40, 0] = 0.0
         tokens = draw(ours, rng)
         tokens[40] = 0
-        mine, other = known.attributions(text([B, A], [scores(ours, tokens), scores(theirs, tokens)]), "", DETECTORS, 0.01)
+        mine, other = attributions(text([B, A], [scores(ours, tokens), scores(theirs, tokens)]), "", 0.01)
         assert other.verdict is not Authorship.WRITTEN_BY
         assert mine.verdict is not Authorship.NOT_WRITTEN_BY
 
@@ -167,9 +165,7 @@ def test_every_rival_of_the_author_is_refuted_in_its_own_row() -> None:
         ours = laws(rng)
         models = [ours, near(ours, rng, 0.4), near(ours, rng, 0.5), near(ours, rng, 0.6)]
         tokens = draw(ours, rng)
-        each = known.attributions(
-            text([author(name) for name in "abcd"], [scores(model, tokens) for model in models]), "", DETECTORS, 0.01
-        )
+        each = attributions(text([author(name) for name in "abcd"], [scores(model, tokens) for model in models]), "", 0.01)
         if any(one.verdict is Authorship.WRITTEN_BY for one in each):
             seen += 1
             assert sorted(one.verdict for one in each) == ["not_written_by"] * 3 + ["written_by"]

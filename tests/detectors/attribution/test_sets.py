@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_audit.detectors.attribution import known
-from llm_audit.detectors.attribution.sets import judge_set, summary
+from llm_audit.detectors.attribution.sets import summary
 from llm_audit.results import Attribution, Authorship, SetAttribution, Verdict
-from tests.detectors.attribution.world import author, draw, laws, scores, text
+from tests.detectors.attribution.world import author, draw, judged_document, laws, scores, text
 
-DETECTORS = find_rules()
 AUTHORS = [author("ours-1", "sanctioned"), author("ours-2", "sanctioned"), author("theirs", "other")]
 
 
@@ -24,10 +22,8 @@ def judged(
         models[1] = models[0] + 0.05 * rng.standard_normal(models[0].shape)
     tokens = draw(models[writer], rng)
     found = ["It does not load." if i == broken else scores(models[i], tokens) for i in range(3)]
-    whole = text(AUTHORS, found, human)
-    each = known.attributions(whole, "", DETECTORS, 0.01)
-    sets = [judge_set(whole, role, each, 0.01) for role in ("sanctioned", "other")]
-    return each, [one for one in sets if one]
+    document = judged_document(text(AUTHORS, found, human), "", 0.01)
+    return list(document.attributions), list(document.sets)
 
 
 def test_a_text_of_a_sanctioned_model() -> None:

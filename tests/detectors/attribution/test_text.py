@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from llm_audit.detectors.attribution.judge import least
+from llm_audit.detectors.attribution.likelihood_ratio import least
 from llm_audit.detectors.attribution.text import under
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.stats.alignment import CAP, ESCAPE

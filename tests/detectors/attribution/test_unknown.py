@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llm_audit.detectors.attribution import Author, under, unknown
+from llm_audit.detectors.attribution import Author, find_rules, under
+from llm_audit.detectors.attribution.base import EXCHANGEABLE
 from llm_audit.detectors.populations import Datasheet, Population, build
 from llm_audit.results import Attribution, Authorship
 from llm_audit.scoring.tokens import Decoding
-from tests.detectors.attribution.world import Floats, author, draw, laws, scores, text
+from tests.detectors.attribution.world import Floats, attributions, author, draw, laws, scores, text
 
-DETECTORS = find_rules()
-CALIBRATED = [detector for detector in DETECTORS if not detector.needs_rivals]
+RULES = find_rules()
+CALIBRATED = [detector for detector in RULES if not detector.needs_rivals]
 
 
 def reference(
@@ -35,7 +36,7 @@ def reference(
 
 def judge(by: Author, *references: Population, law: Floats, tokens: np.ndarray, alpha: float = 0.05) -> Attribution:
     mine = replace(by, references=references)
-    return unknown.attribution(text([mine], [scores(law, tokens, by.decodings)]), 0, DETECTORS, alpha)
+    return attributions(text([mine], [scores(law, tokens, by.decodings)]), None, alpha)[0]
 
 
 @pytest.mark.parametrize("name", ["a", "a@temperature=0.7,top_k=8"])
@@ -74,13 +75,13 @@ def test_beside_every_p_value_stands_what_it_was_compared_with() -> None:
         p, n, stretch = mine.compare(own, detector)
         assert (test.p_value, test.n, stretch.stop, n) == (p, 80, 80, 60)
         assert test.p_floor == 1 / 61
-        column = mine.scores[detector.rule]
+        column = mine.scores[detector.code]
         further = int((column[:, 1] >= np.float32(detector.statistic(own))).sum())  # the second column: 80 tokens
         assert test.reason == f"Of 60 reference generations {further} lie at least as far out."
         assert test.e_value is None
         assert test.population is not None
         assert (test.population.name, test.population.n, test.population.digest) == ("mine", 60, mine.digest)
-        assert test.assumptions == (unknown.EXCHANGEABLE,)
+        assert test.assumptions == (EXCHANGEABLE,)
 
 
 def test_too_few_references_decide_nothing() -> None:
@@ -136,7 +137,7 @@ def test_a_short_text_is_not_compared() -> None:
 
 
 def test_a_candidate_that_could_not_be_scored_says_why() -> None:
-    found = unknown.attribution(text([author("a")], ["Its weights are damaged."]), 0, DETECTORS, 0.05)
+    (found,) = attributions(text([author("a")], ["Its weights are damaged."]), None, 0.05)
     assert (found.verdict, found.reason, found.tests) == (Authorship.NOT_ASSESSABLE, "Its weights are damaged.", ())
 
 

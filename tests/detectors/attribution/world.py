@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.detectors.attribution import Settings, find_rules
 from llm_audit.detectors.attribution.candidate import Candidate
+from llm_audit.detectors.attribution.run import judge
 from llm_audit.detectors.attribution.text import Author, Role, Scores, Text
-from llm_audit.results import Document, Result, Verdict
+from llm_audit.results import Attribution, Document, Result, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding, TokenScores
@@ -95,3 +97,16 @@ def person(p_value: float | None = 0.001) -> Document:
 def text(authors: Sequence[Author], found: Sequence[Scores | str], human: float | None = 0.001) -> Text:
     """A text of `N` words as all candidates see it."""
     return Text(RawText("a.txt", "0" * 64, "utf-8", "abc " * N, 4 * N), person(human), authors, found)
+
+
+RULES = find_rules()
+
+
+def judged_document(whole: Text, prompt: str | None, alpha: float) -> Document:
+    """What `attribute` says of the text."""
+    return judge(whole, Settings(alpha, prompt, RULES))
+
+
+def attributions(whole: Text, prompt: str | None, alpha: float) -> tuple[Attribution, ...]:
+    """What it says of each candidate."""
+    return judged_document(whole, prompt, alpha).attributions

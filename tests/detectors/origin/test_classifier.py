@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_audit.detectors.origin.classifier import STATISTICS, Head, detector_of, load_head, path_of, resolve
+from llm_audit.detectors.origin.classifier import STATISTICS, Head, load_head, path_of, resolve, rule_of
 from llm_audit.errors import AuditError
-from llm_audit.testing import check_detector, sample_scores
+from llm_audit.testing import check_rule, sample_scores
 from tests.training.test_heads import card
 
 LAYERS, WIDTH = 2, 5
@@ -42,7 +42,7 @@ KINDS = ("logistic", "mlp", "attention")
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_contract(kind: str) -> None:
-    check_detector(detector_of(head(kind)))
+    check_rule(rule_of(head(kind)))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,10 +7,12 @@ import pytest
 
 from llm_audit import judging
 from llm_audit.detectors import find, populations
+from llm_audit.detectors.origin import curvature, generated
 from llm_audit.detectors.origin import run as origin
-from llm_audit.detectors.origin.conformal import conformal_result
 from llm_audit.detectors.populations.population import Comparison, Population, Stretch
+from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.results import Result, Verdict
+from llm_audit.results.evidence import Conformal, Part
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
@@ -29,9 +31,20 @@ def settings(population: Population, alpha: float) -> judging.Settings:
     return judging.Settings(alpha=alpha, detectors=DETECTORS, population=population)
 
 
-def result(population: Population, p_values: list[float], alpha: float = 0.05, n: int = 199) -> Result:
-    comparisons = [Comparison(p, n, Stretch(0, 128)) for p in p_values]
-    return conformal_result(comparisons, population, alpha, rule="AUD100", name="All", method="ours", exact_tail=False)
+class Ranks(Population):
+    """A population among which the first statistic of a part is its p-value."""
+
+    def judge(self, found: Conformal, part: Part) -> Comparison:
+        return Comparison(part.statistics[0], self.n, Stretch(part.start, part.stop))
+
+
+def result(population: Population, p_values: list[float], alpha: float = 0.05, code: str = "AUD100") -> Result:
+    """The result of a rule for parts of 128 tokens that have these p-values."""
+    ranks = Ranks(population.datasheet, population.scores)
+    parts = tuple(Part(start=0, stop=128, statistics=(p,)) for p in p_values)
+    found = Conformal(population="ours", digest=ranks.digest, rules=("AUD101",), weights=(1.0,), parts=parts)
+    rule = {"AUD100": generated.rule, "AUD101": curvature.rule}[code]
+    return rule.derive(Measurement(found), Terms(alpha, population=lambda _: ranks))
 
 
 def test_the_verdict_is_p_against_alpha(population: Population) -> None:
@@ -55,11 +68,7 @@ def test_the_sentence_has_the_raw_count_and_the_merged_p(population: Population)
 
 
 def test_bounds_that_hold_for_one_part_only_are_not_claimed_for_several(population: Population) -> None:
-    comparison = Comparison(0.01, 199, Stretch(0, 128))
-    one, two = (
-        conformal_result([comparison] * m, population, 0.05, rule="AUD101", name="A", method="m", exact_tail=True)
-        for m in (1, 2)
-    )
+    one, two = (result(population, [0.01] * m, code="AUD101") for m in (1, 2))
     assert one.p_upper is not None
     assert one.p_upper > 0.01
     assert one.false_positive_rate is not None
@@ -84,7 +93,7 @@ def test_a_human_like_text_passes_and_a_likely_one_is_found(population: Populati
     assert found.combined is not None
     assert found.combined.p_value == found.combined.p_floor == 1 / 200
     assert [span.p_value for span in found.combined.spans] == [1 / 200, 1 / 200]
-    assert [result.rule for result in found.results] == [detector.rule for detector in DETECTORS]
+    assert [result.rule for result in found.results] == [detector.code for detector in DETECTORS]
 
 
 def test_passages_of_human_like_texts_rarely_stand_out(population: Population) -> None:
@@ -112,7 +121,7 @@ def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictu
     for result, detector in zip(document.results, DETECTORS, strict=True):
         assert result.histogram and result.statistic
         assert sum(result.histogram.counts) == 199 and len(result.histogram.edges) == len(result.histogram.counts) + 1
-        own = population.scores[detector.rule][:, populations.population.STRETCHES.index(Stretch(0, 128))]
+        own = population.scores[detector.code][:, populations.population.STRETCHES.index(Stretch(0, 128))]
         assert result.histogram.edges[0] == pytest.approx(own.min(), rel=1e-5)
         assert result.histogram.edges[-1] == pytest.approx(own.max(), rel=1e-5)
     assert document.trace and len(document.trace.surprisal) == 128

@@ -61,7 +61,7 @@ def test_a_document_counts_at_every_length_that_it_reaches(small: Population) ->
 def test_scores_are_those_of_the_beginning_and_of_the_passage(small: Population) -> None:
     document = texts(64, 100, 300)[2]
     for detector in DETECTORS:
-        row = small.scores[detector.rule][2]
+        row = small.scores[detector.code][2]
         assert row[STRETCHES.index(Stretch(0, 96))] == np.float32(detector.statistic(document[:96]))
         assert row[STRETCHES.index(Stretch(128, 192))] == np.float32(detector.statistic(document[128:192]))
         assert np.isnan(row[STRETCHES.index(Stretch(0, 304))])
@@ -163,6 +163,6 @@ def test_the_shipped_classifier_saw_no_text_of_the_population_and_no_pair() -> N
 def test_the_shipped_population_is_as_its_datasheet_says() -> None:
     population = populations.load(populations.DEFAULT_POPULATION)
     assert population.n == sum(population.datasheet.sources.values())
-    assert set(population.scores) == {detector.rule for detector in find(())}
+    assert set(population.scores) == {detector.code for detector in find(())}
     assert all(population.size(Stretch(0, n)) >= 1000 for n in LENGTHS if n <= population.longest_window)
     assert population.longest_window >= 192
