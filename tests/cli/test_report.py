@@ -85,7 +85,7 @@ def test_an_endpoint_that_was_not_measured_is_no_success_whatever_the_verdict_sa
     report = factory.not_measured_report()
     assert report.substitution and report.substitution.served is Served.NOT_MEASURED
     passed = report.substitution.model_copy(update={"verdict": Verdict.PASS})
-    assert exit_code(report.model_copy(update={"substitution": passed}), strict=False) == 3
+    assert report.model_copy(update={"substitution": passed}).exit_code() == 3
 
 
 def test_standard_input(tmp_path: Path) -> None:
