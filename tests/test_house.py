@@ -92,3 +92,30 @@ def test_a_line_that_writes_is_found(line: str) -> None:
 )
 def test_a_line_that_does_not_is_not(line: str) -> None:
     assert breaches(line) == []
+
+
+COMMANDS = sorted((ROOT / "audit" / "cli").rglob("*.py"))
+
+
+def code_lines(function: ast.FunctionDef, lines: list[str]) -> int:
+    """Lines of a function from its `def` on that are neither empty, nor comments, nor its docstring."""
+    has_docstring = ast.get_docstring(function) is not None
+    docstring = function.body[0].end_lineno or 0
+    skipped = range(function.body[0].lineno, docstring + 1) if has_docstring else range(0)
+    numbered = enumerate(lines[function.lineno - 1 : function.end_lineno], start=function.lineno)
+    return sum(bool(line.strip()) and not line.strip().startswith("#") and number not in skipped for number, line in numbered)
+
+
+def test_the_command_line_is_thin() -> None:
+    """What a command does is a function of the library; here are its options, and what is printed."""
+    sources = {path: path.read_text(encoding="utf-8") for path in COMMANDS}
+    assert 1000 < sum(len(source.splitlines()) for source in sources.values()) < 2600
+    for path, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef):
+                assert code_lines(node, source.splitlines()) <= 35, f"{path.name}: {node.name}"
+
+
+@pytest.mark.parametrize("flag", ["--alpha", "--population", "--detector", "--text-field", "--label-field", "--classifier"])
+def test_a_shared_option_is_declared_once(flag: str) -> None:
+    assert sum(path.read_text(encoding="utf-8").count(f'"{flag}"') for path in COMMANDS) == 1

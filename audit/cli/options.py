@@ -26,7 +26,7 @@ class Decorator(Protocol):
 LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 _SETUP: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "population": (("--population",), {"metavar": "NAME", "help": "Human texts to compare with."}),
+    "population": (("--population",), {"metavar": "NAME", "help": "Human texts to compare with (see `llm-audit calibrate show`)."}),
     "detectors": (
         ("--detector", "detectors"),
         {"multiple": True, "metavar": "NAME", "help": "Run only this detector; repeatable."},
@@ -118,7 +118,7 @@ def text_field_option(command: Command) -> Command:
     """Add --text-field."""
     return click.option(
         "--text-field", default="text", show_default=True, metavar="NAME",
-        help="Where JSON lines, CSV and Parquet files hold their texts.",
+        help="Field of each record that holds the text.",
     )(command)  # fmt: skip
 
 
