@@ -13,9 +13,11 @@ Questions: `detect`, `attribute`, `gate`, `scan`, `bench` of texts; `membership.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as type checkers know it; `typing` alone would take longer to import than all of this
 if TYPE_CHECKING:
+    from typing import Any
+
     from llm_audit.api import membership as membership
     from llm_audit.api.corpora import Scan as Scan
     from llm_audit.api.corpora import ScanInterrupted as ScanInterrupted
@@ -32,9 +34,9 @@ if TYPE_CHECKING:
     from llm_audit.api.endpoints import watch_endpoint as watch_endpoint
     from llm_audit.api.gate import gate as gate
     from llm_audit.api.machine import load_policy as load_policy
-    from llm_audit.api.making import calibrate as calibrate
     from llm_audit.api.making import generate as generate
     from llm_audit.api.making import train as train
+    from llm_audit.api.populations import calibrate as calibrate
     from llm_audit.api.report import Report as Report
     from llm_audit.api.rules import explain as explain
     from llm_audit.api.rules import rules as rules
@@ -57,7 +59,8 @@ _HOMES = {
     ),
     "api.gate": ("gate",),
     "api.machine": ("load_policy",),
-    "api.making": ("calibrate", "generate", "train"),
+    "api.making": ("generate", "train"),
+    "api.populations": ("calibrate",),
     "api.report": ("Report",),
     "api.rules": ("explain", "rules"),
     "api.stored": ("read_report", "verify"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_audit import __version__
 from llm_audit.detectors.announced import switched_off
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.files import sha256_of
 from llm_audit.results import Manifest, ModelIdentity, Plugin, Report
 
@@ -123,7 +123,7 @@ def file_digest(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _identity(model: StoredModel, session: Session) -> ModelIdentity:
@@ -176,6 +176,6 @@ def now() -> str:
             raise ValueError
         return datetime.fromtimestamp(int(told), UTC).isoformat(timespec="seconds")
     except (ValueError, OverflowError, OSError):
-        raise AuditError(
+        raise InvalidConfiguration(
             f"SOURCE_DATE_EPOCH is {told!r}; set it to seconds since 1970, such as 1735689600, or not at all."
         ) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llm_audit.detectors import find, populations
+from llm_audit.detectors import StatisticRule, find, populations
 from llm_audit.detectors.origin.run import COMBINED_RULE
 from llm_audit.detectors.populations import Population
 from llm_audit.results.benchmark import Benchmark, FalseAlarms, Power

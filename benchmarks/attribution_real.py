@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from llm_audit.cli import cli
-from llm_audit.detectors.attribution import REFERENCE_REQUEST, known, unknown
+from llm_audit.detectors.attribution import REFERENCE_REQUEST, find_rules, known, unknown
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.generations import Generation, read_generations, reference_population
 from llm_audit.detectors.attribution.text import Author, Scores, Text

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration, NotAvailable
 
 if TYPE_CHECKING:
     from llm_audit.results import Report
@@ -51,12 +51,12 @@ class Format:
             try:
                 importlib.import_module(package)
             except ImportError:
-                raise AuditError(
+                raise NotAvailable(
                     f"The format {self.name} needs {package}: install it with `pip install 'llm-audit[{extra}]'`."
                 ) from None
             except OSError as error:  # a library that pip does not install
                 why = " ".join(str(error).split())
-                raise AuditError(f"The format {self.name} needs {package}, which does not load: {why}.") from None
+                raise NotAvailable(f"The format {self.name} needs {package}, which does not load: {why}.") from None
         render: Any = importlib.import_module(f"llm_audit.reports.{self.name}").render
         return render if self.lists else lambda report, describe: render(report)
 
@@ -92,7 +92,7 @@ def choose(path: str | os.PathLike[str], known: Mapping[str, Chosen]) -> Chosen:
     name = Path(path).name.lower()
     suffix = max((each for each in known if name.endswith(each) and name != each), key=len, default=None)
     if suffix is None:
-        raise AuditError(f"Cannot tell the report format of {os.fspath(path)}: its name must end in {one_of(known)}.")
+        raise InvalidConfiguration(f"Cannot tell the report format of {os.fspath(path)}: its name must end in {one_of(known)}.")
     return known[suffix]
 
 

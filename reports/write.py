@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import NotAvailable
 from llm_audit.files import atomic_write, write_in_place
 from llm_audit.reports.formats import SUFFIXES, choose, renderer_for
 
@@ -37,7 +37,7 @@ _WHY = {
 
 
 def write_report(report: Report, path: str | os.PathLike[str], describe: Describe) -> None:
-    """Render the report in the format that the path's suffix names, and write it. Raises AuditError.
+    """Render the report in the format that the path's suffix names, and write it. Raises NotAvailable.
 
     A page that would be too large is written as several files side by side, that with the index last. `describe` says what the
     codes of rules stand for.
@@ -54,7 +54,7 @@ def write_report(report: Report, path: str | os.PathLike[str], describe: Describ
 def write(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write bytes, or text as UTF-8: a file atomically, a device or pipe directly.
 
-    Raises AuditError; the old file is then intact.
+    Raises NotAvailable; the old file is then intact.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
@@ -66,7 +66,7 @@ def write(path: str | os.PathLike[str], content: str | bytes) -> None:
     except (OSError, ValueError) as error:
         number = error.errno if isinstance(error, OSError) else None
         why = _WHY.get(number or 0) or (os.strerror(number).lower() if number else "this is not a possible file name")
-        raise AuditError(f"Cannot write the report {os.fspath(path)}: {why}.") from error
+        raise NotAvailable(f"Cannot write the report {os.fspath(path)}: {why}.") from error
 
 
 def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from llm_audit.api.asking import Asked, counts
 from llm_audit.api.report import Report
-from llm_audit.api.running import StrPath, check_alpha, finished, listed
+from llm_audit.api.running import StrPath, finished, listed
 from llm_audit.api.screening import chosen_scores, digest_of, material_of
 from llm_audit.detectors.membership import blind_baseline, run
 from llm_audit.detectors.membership import canary as canaries
@@ -22,16 +21,14 @@ from llm_audit.detectors.membership import dataset as datasets
 from llm_audit.detectors.membership import identifier as identifiers
 from llm_audit.detectors.membership import order as orders
 from llm_audit.detectors.membership import paired as pairs_of
-from llm_audit.detectors.membership.base import MembershipScore, find_scores
+from llm_audit.detectors.membership.base import find_scores
 from llm_audit.detectors.membership.collection import Collection, read_collection, split_by_label
-from llm_audit.detectors.membership.seed import Question, seed_for
-from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.membership.seed import Question
 from llm_audit.detectors.rule import Terms
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.manifest import collect, now
 from llm_audit.progress import Progress, silent
-from llm_audit.results import Fact, Membership
-from llm_audit.scoring.session import Session
+from llm_audit.results import Fact
 from llm_audit.setup import Setup
 
 __all__ = ["blind", "canary", "dataset", "identifier", "order", "paired", "score"]
@@ -68,7 +65,7 @@ def order(
     Raises:
         InvalidInput: there is no text, or too few to come to a decision.
     """
-    asked = _Asked(alpha, setup, seed_file, progress)
+    asked = Asked(alpha, setup, seed_file, progress)
     data = read_collection(listed(paths), text_field=text_field)
     rows = [item.text for item in data.items]
     orders.check(len(rows), draws, shards, alpha)
@@ -105,7 +102,7 @@ def canary(
     Raises:
         InvalidInput: a file of a canary is missing, or the secret does not match the commitment.
     """
-    asked = _Asked(alpha, setup, None, progress)
+    asked = Asked(alpha, setup, None, progress)
     secrets = [canaries.check(name) for name in listed(names)]
     canaries.check_decidable(secrets, alpha)
     with asked.target() as target:
@@ -147,7 +144,7 @@ def paired(
         seed_file: as for `order`.
         progress: as for `order`.
     """
-    asked = _Asked(alpha, setup, seed_file, progress)
+    asked = Asked(alpha, setup, seed_file, progress)
     pairs = pairs_of.read_pairs(Path(path))
     pairs_of.check(pairs.items, alpha)
     with asked.target() as target:
@@ -196,7 +193,7 @@ def identifier(
     Raises:
         InvalidInput: there are too few identifiers to come to a decision.
     """
-    asked = _Asked(alpha, setup, seed_file, progress)
+    asked = Asked(alpha, setup, seed_file, progress)
     data = read_collection(listed(paths), text_field=text_field)
     found = identifiers.find(data.items)
     identifiers.check(found, draws, alpha)
@@ -241,7 +238,7 @@ def dataset(
         seed_file: as for `order`.
         progress: as for `order`.
     """
-    asked = _Asked(alpha, setup, seed_file, progress)
+    asked = Asked(alpha, setup, seed_file, progress)
     suspects, others = (read_collection(listed(each), text_field=text_field) for each in (paths, held_out))
     datasets.check(suspects, others)
     with asked.target() as target:
@@ -280,7 +277,7 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
     suspects, others = (read_collection(listed(each), text_field=text_field) for each in (paths, held_out))
     seed = Question("blind", f"{suspects.digest} {others.digest}", "", 0, blind_baseline.LEVEL).own_seed
     compared = run.compare(suspects, others, seed)
-    found, malformed = _counts([suspects, others])
+    found, malformed = counts([suspects, others])
     manifest = collect(None, alpha=blind_baseline.LEVEL, rules=(blind_baseline.rule.code,))
     membership = run.baseline_alone(compared, provenance, seed, blind_baseline.LEVEL)
     made = run.report(membership, manifest, (run.LIMIT_OF_THE_BASELINE,), found=found, malformed=malformed)
@@ -330,7 +327,7 @@ def score(
         raise InvalidConfiguration(
             "Held-out texts are named by files or by a field of each line: give held_out or member_field."
         )
-    asked = _Asked(alpha, setup, seed_file, progress)
+    asked = Asked(alpha, setup, seed_file, progress)
     available = find_scores(scores)
     others: Collection | None = None
     if member_field:
@@ -356,76 +353,3 @@ def score(
         limits=(*run.LIMITS_OF_SCORES, *run.LIMITS), further=[each.session for each in (second, third) if each], used=chosen,
         named=[*listed(paths), *held_out, frequencies, prefix],
     )  # fmt: skip
-
-
-@dataclass
-class _Asked:
-    """One question to the model under audit: what is the same in every test."""
-
-    alpha: float
-    setup: Setup | None
-    seed_file: StrPath | None
-    progress: Progress
-
-    def __post_init__(self) -> None:
-        check_alpha(self.alpha)
-        self.setup = self.setup or Setup()
-        self.started = now()
-
-    @contextmanager
-    def target(self) -> Iterator[Target]:
-        """The model under audit."""
-        with replace(self.setup or Setup(), reference=None).session(self.progress) as session:
-            yield Target(session, self.progress)
-
-    @contextmanager
-    def further(self, model: str | None) -> Iterator[Target | None]:
-        """Another model; None for None."""
-        if model is None:
-            yield None
-            return
-        with replace(self.setup or Setup(), model=model, reference=None).session(self.progress) as session:
-            yield Target(session)
-
-    def seed(self, target: Target, test: str, data: str, draws: int, settings: str = "") -> str:
-        """The seed of this very question; see `seed_for`."""
-        question = Question(test, data, target.session.model.digest, draws, self.alpha, settings)
-        return seed_for(question, None if self.seed_file is None else Path(self.seed_file), now())
-
-    def facts(self, target: Target, seed: str) -> tuple[Fact, ...]:
-        """The conditions of a test."""
-        registered = f"{seed}, which follows from data, model and settings"
-        if self.seed_file is not None:
-            name = Path(self.seed_file).name
-            registered = f"{seed}, of the file {name}; that the file is older than this run, its owner has to show"
-        return (
-            *target.facts,
-            Fact(name="Seed", value=registered),
-            Fact(name="Multiplicity", value="one test; that its settings were fixed beforehand is the user's statement"),
-        )
-
-    def finished(
-        self,
-        membership: Membership,
-        target: Target,
-        rules: Sequence[str],
-        collections: Sequence[Collection] = (),
-        *,
-        found: int = 0,
-        malformed: int = 0,
-        named: Iterable[StrPath | None],
-        limits: Sequence[str] = run.LIMITS,
-        further: Sequence[Session] = (),
-        used: Sequence[MembershipScore] = (),
-    ) -> Report:
-        """The report. What was found and malformed is counted in collections, or else given."""
-        if collections:
-            found, malformed = _counts(collections)
-        manifest = collect(target.session, alpha=self.alpha, rules=rules, further=further, used=used)
-        made = run.report(membership, manifest, limits, found=found, malformed=malformed)
-        return finished(made, self.started, [*named, self.seed_file])
-
-
-def _counts(collections: Sequence[Collection]) -> tuple[int, int]:
-    """Lines and files, and how many of them are malformed."""
-    return sum(each.found for each in collections), sum(len(each.malformed) for each in collections)

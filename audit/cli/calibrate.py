@@ -46,7 +46,7 @@ def build(
 
     Texts that repeat count once. A p-value cannot fall below 1/(n+1): for --alpha 0.01 take at least 99 texts, better 1,000.
     """
-    from llm_audit.api.making import calibrate_generations
+    from llm_audit.api.populations import calibrate_generations
 
     with bars("Scoring") as progress:
         if generations:
@@ -65,6 +65,6 @@ def build(
 @click.argument("name", required=False)
 def show(name: str | None) -> None:
     """Print the datasheet of a population, by default the one that comes with llm-audit."""
-    from llm_audit.api.making import datasheet
+    from llm_audit.api.populations import datasheet
 
     click.echo(terminal_safe(datasheet(name)))

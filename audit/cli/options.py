@@ -26,7 +26,10 @@ class Decorator(Protocol):
 LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 _SETUP: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "population": (("--population",), {"metavar": "NAME", "help": "Human texts to compare with."}),
+    "population": (
+        ("--population",),
+        {"metavar": "NAME", "help": "Human texts to compare with (see `llm-audit calibrate show`)."},
+    ),
     "detectors": (
         ("--detector", "detectors"),
         {"multiple": True, "metavar": "NAME", "help": "Run only this detector; repeatable."},
@@ -51,10 +54,13 @@ _SETUP: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "no_cache": (("--no-cache",), {"is_flag": True, "help": "Score anew, and keep no scores."}),
     "cache": (
         ("--cache/--no-cache",),
-        {"default": False, "show_default": True,
-         "help": "Look for and keep the scores of every token, many times the size of the texts."},
+        {
+            "default": False,
+            "show_default": True,
+            "help": "Look for and keep the scores of every token, many times the size of the texts.",
+        },
     ),
-}  # fmt: skip
+}
 """Field of `Setup` -> the option that sets it; `no_cache` sets `cache` the other way round."""
 
 COMPUTING = ("device", "offline", "no_cache")
@@ -118,7 +124,7 @@ def text_field_option(command: Command) -> Command:
     """Add --text-field."""
     return click.option(
         "--text-field", default="text", show_default=True, metavar="NAME",
-        help="Where JSON lines, CSV and Parquet files hold their texts.",
+        help="Field of each record that holds the text.",
     )(command)  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import AuditError, InvalidConfiguration
 from llm_audit.terminal import one_line
 
 _DEEPER = "fetch all of it (`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout)"
@@ -19,7 +19,7 @@ def unchanged_files(revision: str, folder: Path) -> set[Path]:
     A renamed file is a new one. Files of other repositories, submodules among them, are unknown here.
 
     Raises:
-        AuditError: there is no git, no repository, no such revision, or not enough history.
+        InvalidConfiguration: there is no git, no repository, no such revision, or not enough history.
     """
     root = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel", failed=_no_repository)).removesuffix("\n"))
     shown = one_line(revision)
@@ -50,7 +50,9 @@ def _git(folder: Path, *arguments: str, failed: Callable[[str], AuditError] | No
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise AuditError(f"git cannot be run ({why}): --changed-since needs it; install it, or name the files.") from None
+        raise InvalidConfiguration(
+            f"git cannot be run ({why}): --changed-since needs it; install it, or name the files."
+        ) from None
     if done.returncode:
         said = one_line(done.stderr.decode(errors="backslashreplace").strip().partition("\n")[0]).rstrip(".")
         raise (

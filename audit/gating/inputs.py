@@ -11,7 +11,7 @@ from llm_audit.detectors.integrity.base import IntegrityRule
 from llm_audit.detectors.integrity.conclude import conclude
 from llm_audit.detectors.origin import generated, plot_data
 from llm_audit.detectors.rule import Terms
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput
 from llm_audit.gating.settle import OPEN
 from llm_audit.inspection import inspect
 from llm_audit.policy import Loaded, Rules
@@ -68,7 +68,7 @@ def read(asked: Sequence[tuple[Source, Rules]], text_field: str, strict: bool, *
     """Every text, with what it says of itself; if that is not to be obeyed, it is judged like the rest of the text.
 
     Raises:
-        AuditError: that cannot be obeyed: no reason, an unknown rule.
+        InvalidInput: that cannot be obeyed: no reason, an unknown rule.
     """
     inputs = []
     for source, rules in asked:
@@ -109,7 +109,7 @@ def _check_rules(name: str, directives: Sequence[Directive]) -> None:
     known = known_codes() if directives else ()
     for told in directives:
         if told.rule not in known:
-            raise AuditError(f"{name}, line {told.line}: {quoted(told.rule)} is no rule to ignore{closest(told.rule, known)}")
+            raise InvalidInput(f"{name}, line {told.line}: {quoted(told.rule)} is no rule to ignore{closest(told.rule, known)}")
 
 
 def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Document:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput
 from llm_audit.results import SCHEMA_VERSION, Report
 from llm_audit.results.canonical import content_digest
 
@@ -23,10 +23,10 @@ _OF_A_SCAN = ({"discovery", "ranked"}, {"position", "q_value"})
 
 
 def read_report(data: bytes, name: str) -> Report:
-    """The report in the content of a file. Raises AuditError, which calls it by `name`."""
+    """The report in the content of a file. Raises InvalidInput, which calls it by `name`."""
     content = read_content(data, name)
     if content["schema_version"] != SCHEMA_VERSION:
-        raise AuditError(
+        raise InvalidInput(
             f"{name} has schema version {str(content['schema_version'])[:20]}, and this llm-audit reads version "
             f"{SCHEMA_VERSION}: use the one that wrote it."
         )
@@ -39,7 +39,7 @@ def read_report(data: bytes, name: str) -> Report:
 
 
 def read_content(data: bytes, name: str, floats: Floats = float) -> dict[str, Any]:
-    """The fields of a stored report as JSON has them, whatever they hold. Raises AuditError, which calls it by `name`."""
+    """The fields of a stored report as JSON has them, whatever they hold. Raises InvalidInput, which calls it by `name`."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -52,7 +52,7 @@ def read_content(data: bytes, name: str, floats: Floats = float) -> dict[str, An
     content = _joined(text, name, floats) if lines else _parsed(text, floats)
     for found in (record, content):
         if isinstance(found, dict) and any(fields <= found.keys() for fields in _OF_A_SCAN):
-            raise AuditError(
+            raise InvalidInput(
                 f"{name} is about a corpus, from `llm-audit scan`: report.html beside it is its page, and the same scan into "
                 "the same folder computes it anew; `report` and `verify` read reports of single runs."
             )
@@ -86,7 +86,7 @@ def _joined(text: str, name: str, floats: Floats) -> dict[str, Any]:
             return record | {"documents": documents}
         elif line.strip():
             _refuse(name, f"line {number} is cut off, or no record of ours")
-    raise AuditError(f"{name} is cut off: the run that wrote it did not end, or the last line is lost; run it again.")
+    raise InvalidInput(f"{name} is cut off: the run that wrote it did not end, or the last line is lost; run it again.")
 
 
 def _parsed(text: str, floats: Floats) -> Any:
@@ -97,4 +97,4 @@ def _parsed(text: str, floats: Floats) -> Any:
 
 
 def _refuse(name: str, why: str) -> NoReturn:
-    raise AuditError(f"{name} is no report of llm-audit that can be read ({why}): give one that `-o FILE.json` wrote.")
+    raise InvalidInput(f"{name} is no report of llm-audit that can be read ({why}): give one that `-o FILE.json` wrote.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput
 from llm_audit.files import sha256_of
 from llm_audit.results import Document
 from llm_audit.scanning.remote import Remote, here, is_remote, listed
@@ -52,7 +52,7 @@ class Unopened:
         """The text, or why there is none.
 
         Raises:
-            AuditError: here is another file than that of the scan.
+            InvalidInput: here is another file than that of the scan.
         """
         with here(self.source) as source:
             _check(source, self.input)
@@ -101,7 +101,7 @@ class Section:
         """Those of its documents that are before `limit`.
 
         Raises:
-            AuditError: here is another file than that of the scan.
+            InvalidInput: here is another file than that of the scan.
         """
         first, cost, waiting = self.first, 0, list[Item]()
         for item, size in self._items():
@@ -166,11 +166,11 @@ def open_corpus(paths: Sequence[str], text_field: str) -> Corpus:
     """The files behind paths and folders, then those behind URLs.
 
     Raises:
-        AuditError: standard input is among them, which cannot be read a second time; or a URL cannot be listed.
+        InvalidInput: standard input is among them, which cannot be read a second time; or a URL cannot be listed.
     """
     local = discover([path for path in paths if not is_remote(path)])
     if any(source.path is None for source in local):
-        raise AuditError("A scan that goes on reads its corpus again: name files or folders, not '-'.")
+        raise InvalidInput("A scan that goes on reads its corpus again: name files or folders, not '-'.")
     remote = dict.fromkeys(each for path in paths if is_remote(path) for each in listed(path))
     return Corpus([*local, *remote], text_field)
 
@@ -178,7 +178,7 @@ def open_corpus(paths: Sequence[str], text_field: str) -> Corpus:
 def _check(source: Source, known: Input) -> None:
     """What is judged is what the scan began with, on every machine."""
     if _digest(source) != (known.size, known.sha256):
-        raise AuditError(
+        raise InvalidInput(
             f"{source.name} is not here what it was when the scan began: leave the corpus as it is and, on a cluster, where "
             "every machine has it, in a shared file system or behind a URL such as s3://."
         )

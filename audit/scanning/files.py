@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from llm_audit import files
-from llm_audit.errors import AuditError
+from llm_audit.errors import NotAvailable
 
 
 @contextmanager
@@ -18,11 +18,11 @@ def failing(verb: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise AuditError(f"Cannot {verb} {path}: {why}; what was judged so far is kept.") from error
+        raise NotAvailable(f"Cannot {verb} {path}: {why}; what was judged so far is kept.") from error
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """`files.replacing` for whoever holds the scan folder's lock. Raises AuditError: it cannot be written."""
+    """`files.replacing` for whoever holds the scan folder's lock. Raises NotAvailable: it cannot be written."""
     with failing("write", path), files.replacing(path) as file:
         yield file

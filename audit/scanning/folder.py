@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 
 from pydantic import ValidationError
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
 from llm_audit.scanning.corpus import Input
 from llm_audit.scanning.files import failing, replacing
 from llm_audit.scanning.header import Header, differences
@@ -47,7 +47,7 @@ class Folder:
         shard: whose journal is written; None for the scan that collects all of them.
 
     Raises:
-        AuditError: it cannot be written, or another scan is at work there.
+        InvalidConfiguration: it cannot be written, or another scan is at work there.
     """
 
     def __init__(self, path: Path, shard: Shard | None = None) -> None:
@@ -80,7 +80,7 @@ class Folder:
         """Write the header, or check that it is the one that is there; return the one that is there.
 
         Raises:
-            AuditError: the scan in this folder is another one; the message says in what.
+            InvalidConfiguration: the scan in this folder is another one; the message says in what.
         """
         path = self.path / "scan.json"
         with _lock(self.path, fcntl.LOCK_EX, self.path, wait=True):  # shards may begin at the same moment
@@ -92,7 +92,7 @@ class Folder:
                 return header
         if old.key() != header.key():
             changed = "; ".join(differences(old, header, self.known_inputs(), inputs))
-            raise AuditError(f"{self.path} holds another scan ({changed}): restore that, or name another folder.")
+            raise InvalidConfiguration(f"{self.path} holds another scan ({changed}): restore that, or name another folder.")
         return old
 
     def _header(self, path: Path) -> Header | None:
@@ -100,7 +100,7 @@ class Folder:
             with failing("read", path):
                 return Header.model_validate_json(path.read_bytes()) if path.exists() else None
         except ValidationError:
-            raise AuditError(f"{path} is damaged or of another version of llm-audit: name another folder.") from None
+            raise InvalidConfiguration(f"{path} is damaged or of another version of llm-audit: name another folder.") from None
 
     def _write_inputs(self, inputs: Sequence[Input]) -> None:
         lines = [json.dumps(file._asdict()).encode() for file in inputs]
@@ -137,7 +137,7 @@ def _lock(path: Path, kind: int, folder: Path, *, wait: bool = False) -> Iterato
             fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise AuditError(f"Another scan is at work in {folder}: wait for it, or name another folder.") from None
+            raise InvalidConfiguration(f"Another scan is at work in {folder}: wait for it, or name another folder.") from None
     try:
         yield
     finally:

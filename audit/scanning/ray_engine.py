@@ -72,7 +72,7 @@ class WorkerFactory:
     header: Header
 
     def __call__(self) -> Judge:
-        """Raise AuditError if this machine has another model, population, detector or version of a package."""
+        """Raise NotAvailable if this machine has another model, population, detector or version of a package."""
         alpha = self.header.manifest.alpha
         ready = ExitStack().enter_context(self.setup.open())  # as long as the process
         mine = self.header.model_copy(update={"manifest": ready.manifest(alpha), "weights": ready.weights})
@@ -84,9 +84,9 @@ class WorkerFactory:
 
 
 def check_installed() -> None:
-    """Raise AuditError if Ray Data is not."""
+    """Raise NotAvailable if Ray Data is not."""
     if not (find_spec("ray") and find_spec("pyarrow")):
-        raise AuditError("The engine ray is not installed: `pip install 'llm-audit[ray]'`.")
+        raise NotAvailable("The engine ray is not installed: `pip install 'llm-audit[ray]'`.")
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def ray_engine(start: Callable[[], Judge], device: str) -> Iterator[Engine]:
         device: "cuda" gives every actor a graphics card, "cpu" a core.
 
     Raises:
-        AuditError: from the engine: the cluster cannot be reached or breaks; another machine's model or files are others; a
+        NotAvailable: from the engine: the cluster cannot be reached or breaks; another machine's model or files are others; a
             block failed time and again.
     """
     with ExitStack() as stack:
@@ -130,7 +130,7 @@ def _connected(device: str) -> Iterator[None]:
             yield
         except (ray.exceptions.RayError, OSError) as error:
             why = one_line(str(error.__cause__ or error))[:200].rstrip(".") or type(error).__name__
-            raise AuditError(f"The Ray cluster failed ({why}); what was judged so far is kept.") from error
+            raise NotAvailable(f"The Ray cluster failed ({why}); what was judged so far is kept.") from error
         finally:
             ray.shutdown()
 
@@ -169,7 +169,7 @@ def _judge_all(work: Work, start: Callable[[], Judge], device: str) -> Iterator[
         failures.clear()
         for judged in _judge_once(work, start, device):
             if judged.final:
-                raise AuditError(judged.failure or "")
+                raise NotAvailable(judged.failure or "")
             if judged.failure:
                 failures.add(judged.failure)
             else:
@@ -178,7 +178,7 @@ def _judge_all(work: Work, start: Callable[[], Judge], device: str) -> Iterator[
         if not left:
             return
     said = "; ".join(sorted(failures)[:3]) or "the processes that judged them died"
-    raise AuditError(
+    raise NotAvailable(
         f"{left:,} documents could not be judged in {TRIES} tries ({said}); what was judged is kept, and the same command "
         "tries the rest again."
     )

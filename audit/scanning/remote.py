@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import NotAvailable
 from llm_audit.files import scratch
 from llm_audit.terminal import one_line
 from llm_audit.text import Source
@@ -59,7 +59,7 @@ def listed(url: str) -> list[Remote]:
     """The file behind a URL; or the texts in and below a folder; or those that fit a pattern, sorted.
 
     Raises:
-        AuditError: it cannot be listed, or there is none.
+        NotAvailable: it cannot be listed, or there is none.
     """
     if kind_of(Remote(url).path) and not set(Remote(url).name) & _PATTERN:
         return [Remote(url)]
@@ -69,7 +69,7 @@ def listed(url: str) -> list[Remote]:
         urls = sorted(system.unstrip_protocol(each) for each in found)
     texts = [each for each in map(Remote, urls) if kind_of(each.path)]
     if not texts:
-        raise AuditError(f"{Remote(url).name} holds no text in a format that can be read: check the address.")
+        raise NotAvailable(f"{Remote(url).name} holds no text in a format that can be read: check the address.")
     return texts
 
 
@@ -78,7 +78,7 @@ def here(source: Source | Remote) -> Iterator[Source]:
     """The file on this machine: where it is, or a copy that is gone afterwards.
 
     Raises:
-        AuditError: it cannot be fetched.
+        NotAvailable: it cannot be fetched.
     """
     if isinstance(source, Source):
         yield source
@@ -93,7 +93,7 @@ def here(source: Source | Remote) -> Iterator[Source]:
 
 
 def check_results(url: str) -> None:
-    """Whether something that can write there is installed. Raises AuditError."""
+    """Whether something that can write there is installed. Raises NotAvailable."""
     with _failing("write to", url):
         _open(url)
 
@@ -102,7 +102,7 @@ def put(files: Sequence[Path], url: str) -> None:
     """Copy files into a folder behind a URL, in order, each whole or not at all.
 
     Raises:
-        AuditError: one cannot be written.
+        NotAvailable: one cannot be written.
     """
     with _failing("write to", url):
         system, folder = _open(url)
@@ -130,4 +130,4 @@ def _failing(verb: str, url: str) -> Iterator[None]:
     except Exception as error:  # every system that fsspec knows has its own
         told = one_line(str(error)).replace(one_line(url), Remote(url).name)
         why = re.sub(r"\?\S+", "", _USER.sub("", told)).rstrip(".")[:200] or type(error).__name__
-        raise AuditError(f"Cannot {verb} {Remote(url).name} ({why}); what was judged so far is kept.") from error
+        raise NotAvailable(f"Cannot {verb} {Remote(url).name} ({why}); what was judged so far is kept.") from error

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput
 from llm_audit.judging import Settings
 from llm_audit.results import Verdict
 from llm_audit.scanning.corpus import Block, Corpus, Input, Section
@@ -98,7 +98,7 @@ def scan(
     Whatever ends it early, also an exception, costs the blocks in flight and nothing else: calling it again goes on.
 
     Raises:
-        AuditError: the journal cannot be written, or the corpus changes on the way.
+        InvalidInput: the journal cannot be written, or the corpus changes on the way.
     """
     stop = min(header.documents, limit or header.documents)
     wanted = _part(corpus, inputs, stop, header.documents, shard)
@@ -126,7 +126,7 @@ def scan(
                 tally.count(record.unjudged, record.p_value)
             show(tally)
     if tally.judged > before and digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:
-        raise AuditError(
+        raise InvalidInput(
             f"The corpus changed while it was scanned, and what is in {folder.path} may be of either state: scan it anew into "
             "another folder."
         )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.progress import Progress, silent
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.model import LanguageModel
@@ -60,9 +60,11 @@ class Engine:
     ) -> None:
         longest = min(m.max_length for m in (model, reference) if m) - 1
         if request.windowing.size > longest:
-            raise AuditError(f"The model sees {longest + 1} tokens at once; windows of {request.windowing.size} do not fit.")
+            raise InvalidConfiguration(
+                f"The model sees {longest + 1} tokens at once; windows of {request.windowing.size} do not fit."
+            )
         if reference is not None and reference.tokenizer.get_vocab() != model.tokenizer.get_vocab():
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"{model.name} and {reference.name} have different vocabularies; choose two models that share one."
             )
         self.model = model
@@ -141,7 +143,7 @@ class Engine:
         windowing = self.request.windowing
         room = min(model.max_length for model in (self.model, self.reference) if model) - len(text.before)
         if room <= windowing.overlap:
-            raise AuditError(
+            raise InvalidInput(
                 f"The prompt has {len(text.before):,} tokens, and {self.model.name} sees {self.model.max_length:,} at once: "
                 "no room is left for the text."
             )

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
 from llm_audit.progress import Progress, part, silent
 from llm_audit.scoring.head import decode
 from llm_audit.scoring.model import causal_model, decode_tokens, encode_prompt, find_device, load_tokenizer, prefix_token
@@ -81,10 +81,10 @@ class Sampler:
         """
         encoded = [encode_prompt(self.tokenizer, self.prefix, prompt) for prompt in prompts]
         if not all(encoded):
-            raise AuditError("The model has no token to begin with; give it a prompt.")
+            raise InvalidConfiguration("The model has no token to begin with; give it a prompt.")
         longest = max(map(len, encoded), default=0)
         if longest + max_tokens > self.room:
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"A prompt of {longest:,} tokens and {max_tokens:,} to write exceed the {self.room:,} that the model can see."
             )
         return self._draw(encoded, decoding, max_tokens, seed, progress)

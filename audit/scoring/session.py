@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeGuard
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import AuditError, NotAvailable
 from llm_audit.progress import Progress, part, silent
 from llm_audit.scoring.cache import ScoreCache, Scorer
 from llm_audit.scoring.request import Prompted, Request
@@ -140,4 +140,4 @@ def _load(stored: StoredModel, device: str, dtype: str) -> LanguageModel:
         raise
     except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise AuditError(f"The model {stored.name} does not load ({why}): fetch or copy it again.") from error
+        raise NotAvailable(f"The model {stored.name} does not load ({why}): fetch or copy it again.") from error

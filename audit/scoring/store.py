@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import AuditError, InvalidConfiguration, NotAvailable
 from llm_audit.files import atomic_write, move, sha256_of, sync
 from llm_audit.paths import cache_root
 from llm_audit.progress import Progress, named, silent
@@ -93,7 +93,7 @@ class Store:
             return self._local(spec, Path(spec), progress)
         if not folder.exists():
             if offline:
-                raise AuditError(
+                raise NotAvailable(
                     f"The model {spec} is not here and --offline forbids fetching it: {self._way_out(spec, folder)}"
                 )
             self._fetch(spec, folder, progress, full=False)
@@ -110,9 +110,11 @@ class Store:
         """Re-hash every file of a stored model: None if all are as they were fetched, else what is wrong."""
         folder = self._place(spec)
         if folder is None:
-            raise AuditError(f"{spec} is a folder of your own, with nothing recorded to verify it against: see `models show`.")
+            raise InvalidConfiguration(
+                f"{spec} is a folder of your own, with nothing recorded to verify it against: see `models show`."
+            )
         if not folder.exists():
-            raise AuditError(f"The model {spec} is not here: run `llm-audit models get {spec}` first.")
+            raise NotAvailable(f"The model {spec} is not here: run `llm-audit models get {spec}` first.")
         return self._damage(spec, folder, progress)
 
     def entries(self) -> list[Entry]:
@@ -136,11 +138,13 @@ class Store:
         if (match := HUB_ID.fullmatch(spec)) and ".." not in spec and "--" not in spec:
             return self.root / "hub" / match[1] / f"{match[2]}@{match[3]}"
         if re.fullmatch(r"[\w.-]+/[\w.-]+(@.*)?", spec):
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"{spec} is no folder here, and as a hub model it needs a pinned revision: write "
                 f"{spec.split('@')[0]}@<commit>, with the 40 hex digits from the model's page (Files, History)."
             )
-        raise AuditError(f"{spec} is neither {', '.join(self.pins)}, nor a model's folder, nor org/name@<40-hex commit>.")
+        raise InvalidConfiguration(
+            f"{spec} is neither {', '.join(self.pins)}, nor a model's folder, nor org/name@<40-hex commit>."
+        )
 
     def _way_out(self, spec: str, folder: Path) -> str:
         return f"connect once and run `llm-audit models get {spec}`, or copy the folder {folder} from another machine."
@@ -149,7 +153,7 @@ class Store:
 
     def _stored(self, spec: str, folder: Path) -> StoredModel:
         if damage := self._damage(spec, folder):
-            raise AuditError(damage)
+            raise NotAvailable(damage)
         files = {name: entry["sha256"] for name, entry in _manifest(folder)["files"].items()}
         template, tokens = read_chat(folder)
         if spec in self.pins:
@@ -236,10 +240,10 @@ class Store:
                     self._fetch_into(spec, folder, Path(scratch), progress)
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
-            raise AuditError(f"Could not store the model {spec} in {self.root}: {error.strerror or error}{where}.") from error
+            raise NotAvailable(f"Could not store the model {spec} in {self.root}: {error.strerror or error}{where}.") from error
         except AuditError as error:
             if str(error).startswith("Could not download"):
-                raise AuditError(f"{str(error).rstrip('.')}; {self._way_out(spec, folder)}") from error
+                raise NotAvailable(f"{str(error).rstrip('.')}; {self._way_out(spec, folder)}") from error
             raise
 
     def _fetch_into(self, spec: str, folder: Path, scratch: Path, progress: Progress) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput
 
 KINDS = frozenset({"text", "markdown", "html"})
 """Of inputs, in which such lines are looked for."""
@@ -47,7 +47,7 @@ class Directive:
     until: date | None = None
 
 
-class Malformed(AuditError):
+class Malformed(InvalidInput):
     """A line that looks like a directive and is none that can be obeyed; the message names file and line."""
 
 

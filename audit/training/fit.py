@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
 from llm_audit.progress import Progress, silent
 from llm_audit.training.sampler import DualSampler
 
@@ -82,7 +82,7 @@ def fit(
         cells: (n,), groups of samples that are drawn equally often; None to draw every sample equally often.
 
     Raises:
-        AuditError: the loss or a weight becomes NaN or infinite.
+        InvalidConfiguration: the loss or a weight becomes NaN or infinite.
     """
     devices = list(range(torch.cuda.device_count()))
     with torch.random.fork_rng(devices=devices):
@@ -100,7 +100,7 @@ def fit(
 def _validated(model: nn.Module, validate: Callable[[nn.Module], float]) -> float:
     model.eval()
     if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
-        raise AuditError("The weights became infinite; lower the learning rate.")
+        raise InvalidConfiguration("The weights became infinite; lower the learning rate.")
     with torch.no_grad():
         return validate(model)
 
@@ -141,7 +141,7 @@ class _Run:
             logits = self.model(*inputs(batch, self.generator))
             value = self.loss(logits, self.labels[batch].to(logits.device), torch.as_tensor(batch, device=logits.device))
             if not torch.isfinite(value):
-                raise AuditError(
+                raise InvalidConfiguration(
                     f"The loss became {value.item()} in epoch {len(self.scores) + 1}; lower the learning rate, check the data."
                 )
             (value / self.schedule.accumulate).backward()

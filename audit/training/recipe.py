@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors.origin.classifier import STATISTICS, Card, Head
-from llm_audit.errors import AuditError
+from llm_audit.errors import NotAvailable
 from llm_audit.files import atomic_write
 from llm_audit.progress import Progress, silent
 from llm_audit.scoring.session import Session
@@ -39,7 +39,7 @@ def held_back(texts: Sequence[Labelled], seed: int, share: float = VALIDATION_SH
     """(n,): which texts validate; whole groups, by a hash of their names.
 
     Raises:
-        AuditError: one part would lack a class.
+        NotAvailable: one part would lack a class.
     """
     limit = int(share * 2**32)
 
@@ -50,7 +50,9 @@ def held_back(texts: Sequence[Labelled], seed: int, share: float = VALIDATION_SH
     machine = np.array([text.is_machine for text in texts])
     for part in (validation, ~validation):
         if not machine[part].any() or machine[part].all():
-            raise AuditError("The texts form too few groups (`pair`) to hold some back for validation; add independent texts.")
+            raise NotAvailable(
+                "The texts form too few groups (`pair`) to hold some back for validation; add independent texts."
+            )
     return validation
 
 
@@ -73,7 +75,7 @@ def train_and_save(
     `Schedule` that differ from `SCHEDULES`; `scoring` and `training` are told the progress, in [0, 1].
 
     Raises:
-        AuditError: too few texts are long enough, or the features are not numbers.
+        NotAvailable: too few texts are long enough, or the features are not numbers.
     """
     n_layers = int(session.model.config["num_hidden_layers"])
     layers = feature.default_layers(n_layers)
@@ -119,9 +121,9 @@ def train_and_save(
 
 
 def write(content: bytes, target: Path) -> None:
-    """Write a classifier's file, all or nothing. Raises AuditError: it cannot be written; the old one is then intact."""
+    """Write a classifier's file, all or nothing. Raises NotAvailable: it cannot be written; the old one is then intact."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(target, content)
     except OSError as error:
-        raise AuditError(f"The classifier could not be written to {target}: {error.strerror}.") from error
+        raise NotAvailable(f"The classifier could not be written to {target}: {error.strerror}.") from error

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput
 from llm_audit.results import Coverage, Report
 from llm_audit.results.canonical import content_digest
 from llm_audit.results.read import read_content
@@ -43,7 +43,7 @@ def verify(data: bytes, folder: Path, name: str = "The report") -> tuple[Ledger,
         What it came to, and the report; None if a value is none that the field can have, which is a mismatch.
 
     Raises:
-        AuditError: the data is no report, or one that this version does not read.
+        InvalidInput: the data is no report, or one that this version does not read.
     """
     content = read_content(data, name)
     ledger = Ledger()
@@ -58,7 +58,7 @@ def verify(data: bytes, folder: Path, name: str = "The report") -> tuple[Ledger,
         report = Report.model_validate(content)
     except ValidationError as error:
         if stored is None or stored == content_digest(content):
-            raise AuditError(f"{name} cannot be verified: it does not fit this version: {_first(error)}.") from error
+            raise InvalidInput(f"{name} cannot be verified: it does not fit this version: {_first(error)}.") from error
         ledger.mismatches += [
             Mismatch(_path(one["loc"]), _json(one["input"]), None, "is no value that the field can have")
             for one in error.errors()

@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from llm_audit.detectors.rule import NotDerivable
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration, InvalidInput, NotAvailable
 from llm_audit.files import atomic_write
 from llm_audit.paths import data_root
 from llm_audit.results.evidence import Conformal, Part
@@ -237,7 +237,7 @@ class Population:
         column = STRETCHES.index(stretch)
         missing = [code for code in codes if code not in self.scores]
         if missing:
-            raise AuditError(f"The population {self.datasheet.name} has no scores of {missing[0]}; calibrate it anew.")
+            raise NotAvailable(f"The population {self.datasheet.name} has no scores of {missing[0]}; calibrate it anew.")
         table = np.stack([self.scores[code][:, column] for code in codes], axis=1).astype(np.float64)
         return table[np.isfinite(table).all(axis=1)]
 
@@ -281,7 +281,7 @@ def build(
             parts = [window[s.start : s.stop] if s.stop <= len(window) else None for s in STRETCHES]
             table.append([[np.nan if part is None else _finite(detector, part) for part in parts] for detector in detectors])
     if not table:
-        raise AuditError(f"No text has {MINIMUM_TOKENS} tokens or more; there is nothing to calibrate on.")
+        raise InvalidInput(f"No text has {MINIMUM_TOKENS} tokens or more; there is nothing to calibrate on.")
     scores = np.asarray(table, dtype=np.float32)
     datasheet = datasheet.model_copy(update={"weights": {d.code: d.digest for d in detectors if d.digest}})
     tables = {d.code: np.ascontiguousarray(scores[:, i]) for i, d in enumerate(detectors)}
@@ -291,7 +291,7 @@ def build(
 def _finite(detector: Detector, part: TokenScores) -> float:
     value = detector.statistic(part)
     if not np.isfinite(value):
-        raise AuditError(f"The detector {detector.name} gives {value} for a text; it breaks the detectors' contract.")
+        raise InvalidInput(f"The detector {detector.name} gives {value} for a text; it breaks the detectors' contract.")
     return value
 
 
@@ -307,14 +307,14 @@ def names() -> list[str]:
 def check_name(name: str) -> None:
     """Refuse a name that no population of the user can have."""
     if not _NAME.fullmatch(name):
-        raise AuditError(f"{name!r} is not a population name: use lower-case letters, digits, '.', '_' and '-'.")
+        raise InvalidConfiguration(f"{name!r} is not a population name: use lower-case letters, digits, '.', '_' and '-'.")
     if (_SHIPPED / f"{name}.safetensors").exists():
-        raise AuditError(f"{name} is the name of a population that comes with llm-audit; choose another.")
+        raise InvalidConfiguration(f"{name} is the name of a population that comes with llm-audit; choose another.")
 
 
 def _path(name: str) -> Path:
     if not _NAME.fullmatch(name):
-        raise AuditError(f"There is no population {name!r}; choose from {', '.join(names())}.")
+        raise NotAvailable(f"There is no population {name!r}; choose from {', '.join(names())}.")
     own = data_root() / "populations" / f"{name}.safetensors"
     return own if own.exists() else _SHIPPED / f"{name}.safetensors"
 
@@ -327,7 +327,7 @@ def load(name: str) -> Population:
     """
     path = _path(name)
     if not path.exists():
-        raise AuditError(
+        raise NotAvailable(
             f"There is no population {name!r}; choose from {', '.join(names())}, or build it with `llm-audit calibrate`."
         )
     try:
@@ -335,11 +335,11 @@ def load(name: str) -> Population:
             datasheet = Datasheet.model_validate_json((file.metadata() or {}).get("datasheet", ""))
             scores = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # a safetensors file, not a dict
     except (OSError, SafetensorError, ValidationError, json.JSONDecodeError) as error:
-        raise AuditError(f"The population file {path} is damaged; calibrate it anew.") from error
+        raise NotAvailable(f"The population file {path} is damaged; calibrate it anew.") from error
     members = scores.pop(MEMBERS, np.empty(0, np.uint64))
     shapes = {table.shape for table in scores.values()}
     if len(shapes) != 1 or next(iter(shapes))[1:] != (len(STRETCHES),):
-        raise AuditError(f"The population file {path} was made by another version of llm-audit; calibrate it anew.")
+        raise NotAvailable(f"The population file {path} was made by another version of llm-audit; calibrate it anew.")
     return Population(datasheet, scores, members)
 
 
@@ -356,5 +356,5 @@ def save(population: Population) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, population.content)
     except OSError as error:
-        raise AuditError(f"The population could not be written to {path}: {error.strerror}.") from error
+        raise NotAvailable(f"The population could not be written to {path}: {error.strerror}.") from error
     return path
