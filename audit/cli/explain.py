@@ -60,6 +60,13 @@ def _explained(rule: AnyRule) -> Iterator[str]:
     for name, sentences in parts:
         for number, sentence in enumerate(sentences):
             first = f"{name if number == 0 else '':<{INDENT}}"
-            yield textwrap.fill(
-                one_line(sentence), WIDTH, initial_indent=first, subsequent_indent=" " * INDENT, break_long_words=False
+            yield "\n".join(
+                textwrap.wrap(
+                    one_line(sentence),
+                    WIDTH,
+                    initial_indent=first,
+                    subsequent_indent=" " * INDENT,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
             )
