@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from llm_audit.cli import COMMANDS
-from llm_audit.terminal import one_line, terminal_safe
+from llm_audit.terminal import one_line
 
 WIDTH = 100
 """Characters of a line."""
@@ -58,11 +58,14 @@ def _explained(rule: Any) -> Iterator[str]:
     )
     for name, sentences in parts:
         for number, sentence in enumerate(sentences):
-            first = f"{name:<17}" if number == 0 else " " * 17
-            yield textwrap.fill(
-                terminal_safe(one_line(sentence)),
-                WIDTH,
-                initial_indent=first,
-                subsequent_indent=" " * 17,
-                break_long_words=False,
+            first = f"{name if number == 0 else '':<{INDENT}}"
+            yield "\n".join(
+                textwrap.wrap(
+                    one_line(sentence),
+                    WIDTH,
+                    initial_indent=first,
+                    subsequent_indent=" " * INDENT,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
             )
