@@ -11,8 +11,8 @@ import click
 from llm_audit.cli import COMMANDS
 from llm_audit.terminal import one_line
 
-WIDTH = 100
-"""Characters of a line."""
+WIDTH, INDENT = 100, 17
+"""Characters of a line, and of the names at its beginning."""
 
 
 @click.command(
