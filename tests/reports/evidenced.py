@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from llm_audit.results import Mark, Plugin, Report, Span
 from llm_audit.results import evidence as e
+from llm_audit.results import membership_evidence as m
+from llm_audit.results import substitution_evidence as s
 from tests.reports import factory
 
 CONFORMAL = e.Conformal(
@@ -21,19 +23,20 @@ KINDS: tuple[e.Derivation, ...] = (
     e.Tempering(peak=(0.1,), end=(0.1,), without=None),
     e.LikelihoodRatio(peak=RATIO, end=RATIO, without=None),
     e.Fisher(tokens=1, total=1.0, impossible=0, outside=None, share=0.0, without=None),
-    e.Drawn(effect="gain"),
-    e.Versions(table=((1.0, 2.0),), groups=(0,)),
-    e.TwoSample(suspect=1, held_out=1, scores=(0.1, 0.2)),
-    e.RankSum(exceeding=(1,), draws=(9,), gains=(0.1,)),
-    e.Signs(signs=(e.Sign(name="sorting", exceeding=1, draws=9),)),
-    e.OnlineRanks(
+    m.Drawn(effect="gain"),
+    m.Versions(table=((1.0, 2.0),), groups=(0,)),
+    m.TwoSample(suspect=1, held_out=1, scores=(0.1, 0.2)),
+    m.RankSum(exceeding=(1,), draws=(9,), gains=(0.1,), t=0.1),
+    m.Signs(signs=(m.Sign(name="sorting", exceeding=1, draws=9),)),
+    s.OnlineRanks(
         yardstick="local", measure="distance", unit="nats", seed="5", requests=("question 1",), missing=0, asked=1,
-        variants=(e.Variant(name="f32", endpoint=(0.1,), honest=(0.1,)),),
+        variants=(s.Variant(name="f32", endpoint=(0.1,), honest=(0.1,)),),
     ),
-    e.Exceedance(),
-    e.RelativeRanks(seed="5", scores=(0.1,), references=((0.1,),)),
-    e.Discrepancy(yardstick="local", seed="5", prompts=(e.Kernel(first=1, size=2, above=(0.1,)),)),
-    e.Change(before=1, rows=((0.1,), (0.2,))),
+    s.Exceedance(),
+    s.RelativeRanks(seed="5", scores=(0.1,), references=((0.1,),)),
+    s.Discrepancy(yardstick="local", seed="5", prompts=(s.Kernel(first=1, size=2, above=(0.1,)),), raw_p=0.1),
+    s.Change(before=1, rows=((0.1,), (0.2,))),
+    s.Conformance(changes=("x",), asked="m", named=("n",), longer=1, counted=1, miscounted=1, fewer=1),
 )  # fmt: skip
 
 
