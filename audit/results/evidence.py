@@ -114,8 +114,8 @@ class Characters(Model):
     kind: Literal["characters"] = "characters"
     count: int = Field(ge=0)
     tolerated: int = Field(ge=0, description="so many of them are no finding")
-    kinds: int = Field(ge=0, description="different characters among them")
-    named: tuple[Odd, ...] = Field(description="the most frequent kinds")
+    named: tuple[Odd, ...] = Field(description="the most frequent kinds of them")
+    others: int = Field(ge=0, description="further kinds")
 
 
 Derivation = Annotated[

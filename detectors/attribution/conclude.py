@@ -63,7 +63,7 @@ def _exact(
             "reason": reason,
             "p_value": own.p_value,
             "exact": True,
-            "tests": tuple(_of_candidate(test, stored, evidence) for test in stored.tests),
+            "tests": tuple(_of_candidate(test, stored, evidence) for test in sorted(stored.tests, key=lambda test: test.rule)),
         }
     )
 

@@ -139,8 +139,8 @@ def _measured(found: Oddities, text: str) -> Measurement[Characters]:
         Characters(
             count=len(found.places),
             tolerated=found.tolerated,
-            kinds=len(counts),
             named=tuple(Odd(code_point=ord(one), count=n) for one, n in counts[:NAMED]),
+            others=len(counts[NAMED:]),
         ),
         n=len(text),
         spans=tuple(
@@ -177,19 +177,18 @@ def _reason(rule: IntegrityRule, evidence: Characters, verdict: Verdict, length:
     if not evidence.count:
         return f"No {rule.noun} was found."
     many = f"{evidence.count:,} {rule.noun}{'s' * (evidence.count != 1)}"
-    named = named_characters(evidence.named, evidence.kinds)
+    named = named_characters(evidence.named, evidence.others)
     if verdict is Verdict.PASS:
         return f"{many}, as few as honest texts have by accident: {named}."
     return f"{many} among {length:,} characters ({share:{'.0f' if share >= 99.5 else '.2g'}} per 1,000): {named}."
 
 
-def named_characters(named: Sequence[Odd], kinds: int) -> str:
+def named_characters(named: Sequence[Odd], others: int) -> str:
     """Characters by code point, name and number: "U+200B ZERO WIDTH SPACE (12)". Plain ASCII."""
     each = [
         f"U+{one.code_point:04X} {unicodedata.name(chr(one.code_point), 'without a name')} ({one.count:,})" for one in named
     ]
-    more = kinds - len(named)
-    return ", ".join(each) + (f" and {more} other kind{'s' * (more != 1)}" if more > 0 else "")
+    return ", ".join(each) + (f" and {others} other kind{'s' * (others != 1)}" if others else "")
 
 
 def _runs(places: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from llm_audit import judging
 from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
-from llm_audit.results import Membership, Result, Substitution
+from llm_audit.results import Document, Membership, Result, Substitution
 
-Subject = TypeVar("Subject", Membership, Substitution)
+Subject = TypeVar("Subject", Membership, Substitution, Document)
 
 IMPOSSIBLE = (ValueError, KeyError, IndexError, ZeroDivisionError, AssertionError, NotDerivable)
 """What an impossible number raises; verify reports it."""
@@ -25,6 +26,17 @@ def judge(module: ModuleType, *subject: object, alpha: float, **options: object)
     result: Result = module.derive(module.measure(*subject, **options), terms)
     assert again(result, terms) == result
     return result
+
+
+def found_again(document: Document, terms: Terms) -> Document:
+    """A document as `llm-audit verify` finds it again: each result derived, then everything concluded."""
+    combined = document.combined and again(document.combined, terms)
+    attributions = tuple(
+        one.model_copy(update={"tests": tuple(again(test, terms) for test in one.tests)}) for one in document.attributions
+    )
+    results = tuple(again(result, terms) for result in document.results)
+    more = {"combined": combined, "results": results, "attributions": attributions}
+    return judging.conclude(document.model_copy(update=more), terms)
 
 
 def again(result: Result, terms: Terms) -> Result:
@@ -48,13 +60,16 @@ def verified(subject: Subject, alpha: float) -> Subject:
     return found
 
 
-def unnoticed(subject: Subject, alpha: float, beyond: Callable[[str], bool]) -> list[str]:
+def unnoticed(
+    subject: Subject, alpha: float, beyond: Callable[[str], bool], find_again: Callable[[Subject], Subject] | None = None
+) -> list[str]:
     """The places of a subject where another number, verdict or order would not be noticed.
 
     Args:
         subject: as it was concluded.
         alpha: of the run.
         beyond: whether a place, such as `tests[0].p_value`, holds what no result is meant to follow from.
+        find_again: the subject as `llm-audit verify` finds it again; None: `verified`.
     """
     found = []
     for place, content in mutations(json.loads(subject.model_dump_json())):
@@ -65,7 +80,7 @@ def unnoticed(subject: Subject, alpha: float, beyond: Callable[[str], bool]) -> 
         except ValidationError:
             continue
         try:
-            concluded = verified(changed, alpha)
+            concluded = find_again(changed) if find_again else verified(changed, alpha)
         except IMPOSSIBLE:
             continue
         if concluded == changed and changed != subject:
