@@ -19,7 +19,6 @@ MARK = Mark(
 )  # fmt: skip
 KINDS: tuple[e.Derivation, ...] = (
     CONFORMAL,
-<<<<<<< HEAD
     e.MartingaleZ(tokens=1, deviation=0.1, variance=1.0, vocabulary=9),
     e.Tempering(peak=(0.1,), end=(0.1,), without=None, strongest=1, outside=0, tests=1),
     e.LikelihoodRatio(peak=RATIO, end=RATIO, without=None, strongest=1, tests=1),
@@ -39,29 +38,9 @@ KINDS: tuple[e.Derivation, ...] = (
     ),
     s.Exceedance(),
     s.RelativeRanks(seed="5", scores=(0.1,), references=((0.1,),)),
-    s.Discrepancy(yardstick="local", seed="5", prompts=(s.Kernel(first=1, size=2, above=(0.1,)),)),
-    s.Change(before=1, rows=((0.1,), (0.2,))),
-    s.Conformance(changes=("x",), asked="x", named=("y",), longer=0, counted=1, miscounted=0, fewer=0),
-=======
-    e.MartingaleZ(tokens=1, deviation=0.1, variance=1.0),
-    e.Tempering(peak=(0.1,), end=(0.1,), without=None),
-    e.LikelihoodRatio(peak=RATIO, end=RATIO, without=None),
-    e.Fisher(tokens=1, total=1.0, impossible=0, outside=None, share=0.0, without=None),
-    m.Drawn(effect="gain"),
-    m.Versions(table=((1.0, 2.0),), groups=(0,)),
-    m.TwoSample(suspect=1, held_out=1, scores=(0.1, 0.2)),
-    m.RankSum(exceeding=(1,), draws=(9,), gains=(0.1,), t=0.1),
-    m.Signs(signs=(m.Sign(name="sorting", exceeding=1, draws=9),)),
-    s.OnlineRanks(
-        yardstick="local", measure="distance", unit="nats", seed="5", requests=("question 1",), missing=0, asked=1,
-        variants=(s.Variant(name="f32", endpoint=(0.1,), honest=(0.1,)),),
-    ),
-    s.Exceedance(),
-    s.RelativeRanks(seed="5", scores=(0.1,), references=((0.1,),)),
     s.Discrepancy(yardstick="local", seed="5", prompts=(s.Kernel(first=1, size=2, above=(0.1,)),), raw_p=0.1),
     s.Change(before=1, rows=((0.1,), (0.2,))),
-    s.Conformance(changes=("x",), asked="m", named=("n",), longer=1, counted=1, miscounted=1, fewer=1),
->>>>>>> rules-a
+    s.Conformance(changes=("x",), asked="x", named=("y",), longer=0, counted=1, miscounted=0, fewer=0),
 )  # fmt: skip
 
 
