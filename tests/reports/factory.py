@@ -858,9 +858,6 @@ def not_measured(failures: int = 7) -> Substitution:
             for number in range(1, failures + 1)
         ),
         notes=("5 replies hold log-probabilities of −9999: defective, and left out.", "The model name changed midway."),
-        reference="example-1",
-        since="1 May 2026",
-        obstacle="12 requests got no answer.",
     )
 
 
