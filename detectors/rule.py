@@ -142,8 +142,8 @@ class Rule(Generic[Subject, Evidence]):
     """A question that llm-audit asks of a subject, and how it is answered.
 
     Attributes:
-        code: AUD and three digits; its hundred is the family, and it never changes its meaning. Of plugins: the upper half of
-            a hundred, such as AUD150.
+        code: AUD and three digits; its hundred is the family, and it never changes its meaning. Plugins have the upper half of
+            each hundred.
         name: short name on the command line, in policies and in addresses of the documentation.
         title: name in reports.
         question: what a reader wants to know, one sentence.

@@ -1,14 +1,17 @@
-"""Who may do what in the package: files are written by one module, which knows how to leave a whole one."""
+"""Who may do what in the package: files are written by one module, which knows how to leave a whole one; a code by its rule."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 
+from llm_audit.detectors import registry
 from llm_audit.results.rules import FAMILIES
 
 ROOT = Path(__file__).parents[1]
@@ -97,16 +100,45 @@ def test_a_line_that_does_not_is_not(line: str) -> None:
     assert breaches(line) == []
 
 
-CODE = re.compile(r"AUD\d{3}")
+SOURCES = sorted(
+    path
+    for folder in ("audit", "detectors", "reports")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".j2", ".toml", ".css")
+)
 
 
-def test_each_code_stands_in_one_module_of_the_package() -> None:
-    homes: dict[str, set[str]] = {}
-    for path in MODULES:
-        for code in CODE.findall(path.read_text("utf-8")):
-            homes.setdefault(code, set()).add(path.relative_to(ROOT).as_posix())
-    assert {code: sorted(files) for code, files in homes.items() if len(files) > 1} == {}
-    assert len(homes) > 25
+def codes_of(sources: dict[str, str]) -> dict[str, set[str]]:
+    """Code of a rule -> the files that write it, in strings, comments and docstrings alike."""
+    written: dict[str, set[str]] = defaultdict(set)
+    for name, text in sources.items():
+        for code in re.findall(r"AUD\d{3}", text):
+            written[code].add(name)
+    return dict(written)
+
+
+def test_every_code_is_written_in_one_module_and_every_one_is_that_of_a_rule() -> None:
+    written = codes_of({str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in SOURCES})
+    assert {code: files for code, files in written.items() if len(files) > 1} == {}
+    assert set(written) == {rule.code for rule in registry.every_rule()}
+
+
+def test_a_code_in_a_comment_or_a_sentence_counts() -> None:
+    sources = {"rule.py": 'code="AUD101"', "other.py": "# as AUD101 says", "third.py": '"""Of AUD102s."""'}
+    assert codes_of(sources) == {"AUD101": {"rule.py", "other.py"}, "AUD102": {"third.py"}}
+
+
+def test_every_rule_has_a_file_of_its_family() -> None:
+    """All rules of a file have one code."""
+    points = [point for point in distribution("llm-audit").entry_points if point.group.startswith(registry.GROUP)]
+    codes = defaultdict(set)
+    for point in points:
+        family = point.group.removeprefix(f"{registry.GROUP}.")
+        assert point.module.startswith(f"llm_audit.detectors.{family}."), point
+        rule = point.load()
+        assert rule.family == family and rule.name == point.name
+        codes[point.module].add(rule.code)
+    assert all(len(each) == 1 for each in codes.values()) and len(points) > 30
 
 
 FAMILY_MODULES = tuple(f"llm_audit.detectors.{name}" for name in (*FAMILIES.values(), "provenance"))
