@@ -46,9 +46,8 @@ HELP = (
     metavar="PUBLIC.pem",
     help="Check the signature in REPORT.dsse as well; only JSON reports have one.",
 )
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
-)
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="Standard output.")  # fmt: skip
 def command(report: str, folder: Path, key: Path | None, format_: str) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()

@@ -8,7 +8,7 @@ import click
 
 from llm_audit.cli import EXIT_FINDINGS
 from llm_audit.cli.plugins import PLUGINS
-from llm_audit.terminal import one_line
+from llm_audit.terminal import aligned, one_line
 
 
 @click.command(help=PLUGINS["list"] + "\n\nExits with 1 if something is broken.", short_help=PLUGINS["list"])
@@ -59,7 +59,4 @@ def _table(entries: list[dict[str, Any]]) -> str:
         digest = str(entry["digest"] or "-")[:12]
         family = entry["group"].removeprefix(f"{GROUP}.")
         rows.append((entry["name"], entry["rule"] or "-", family, package, digest, origin, entry["status"]))
-    safe = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*safe, strict=True)]
-    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in safe)
-    return "\n".join(line.rstrip() for line in lines)
+    return aligned(rows)
