@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +45,14 @@ class Format:
         """The function that renders it, from a report and from what codes stand for. Equal reports give equal output.
 
         Raises:
-            AuditError: what it needs is missing.
+            NotAvailable: what it needs is missing.
         """
         if self.needs:
             package, extra = self.needs
             try:
-                importlib.import_module(package)
+                with warnings.catch_warnings():  # of the package's own future, which is nothing to its users
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    importlib.import_module(package)
             except ImportError:
                 raise NotAvailable(
                     f"The format {self.name} needs {package}: install it with `pip install 'llm-audit[{extra}]'`."

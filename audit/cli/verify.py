@@ -32,8 +32,8 @@ HELP = (
 
 @click.command(help=HELP, short_help=COMMANDS["verify"])
 @click.argument("report", metavar="REPORT")
-@click.option("--inputs", "folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=Path(), metavar="DIR",
-              help="Folder from which the inputs are named. Default: the working folder.")  # fmt: skip
+@click.option("--inputs", "folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=Path(),
+              metavar="DIR", help="Folder from which the inputs are named. Default: the working folder.")  # fmt: skip
 @click.option("--key", type=click.Path(path_type=Path), metavar="PUBLIC.pem",
               help="Check the signature in REPORT.dsse as well; only JSON reports have one.")  # fmt: skip
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,

@@ -19,6 +19,7 @@ import regex
 
 from llm_audit.text.homoglyphs import lookalikes
 from llm_audit.text.marks import Wrapper
+from llm_audit.text.scripts import PLAIN_SCRIPTS
 
 Offsets = npt.NDArray[np.int32]
 Edit = tuple[int, int, str]  # replace [start, end) by the string
@@ -38,7 +39,6 @@ _ALWAYS_HIDDEN = regex.compile(
 )
 # Joiners, variation selectors and other "default ignorables" (DI) shape Arabic, Indic scripts and emoji. They are hidden
 # characters only where both neighbours never need them: letters of these alphabets, ASCII, spaces, common punctuation.
-PLAIN_SCRIPTS = r"\p{Latin}\p{Cyrillic}\p{Greek}\p{Coptic}\p{Armenian}\p{Cherokee}\p{Georgian}\p{Deseret}\p{Lisu}"
 _PLAIN = PLAIN_SCRIPTS + r"\p{ASCII}\s«»\u2010-\u2027\u2030-\u203a"
 _AT_TIMES_HIDDEN = regex.compile(
     rf"(?<![^[{_PLAIN}[\p{{Mn}}&&\p{{Inherited}}]]--[\p{{DI}}]])\p{{DI}}++(?![^{_PLAIN}])", regex.V1

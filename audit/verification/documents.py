@@ -19,8 +19,9 @@ Find = Callable[[Conformal], Population]
 def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, find: Find) -> None:
     """All that is said of one text."""
     terms = Terms(manifest.alpha, population=find)
+    whole = True
     for at, result in _results(path, found):
-        derived(at, result, terms, ledger)
+        whole &= derived(at, result, terms, ledger)
         evidence = result.evidence
         if isinstance(evidence, Conformal) and ".attributions" not in at:
             ledger.same(f"{at}.evidence.population", evidence.population, manifest.population)
@@ -32,12 +33,13 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
     except NotDerivable as error:
         ledger.cannot(path, str(error))
     else:
-        for name in ("verdict", "summary", "results", "attributions", "sets"):
+        # What could not be derived again is no more than itself: it must not count as computed again.
+        for name in ("verdict", "summary", *(("results", "attributions", "sets") if whole else ())):
             ledger.same(f"{path}.{name}", getattr(found, name), getattr(again, name))
 
 
-def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> None:
-    """A result against what its rule derives from the evidence."""
+def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
+    """Compare a result with what its rule derives from the evidence; whether that was possible."""
     rule = registry.find_rule(stored.rule)
     try:
         if rule is None:
@@ -45,6 +47,8 @@ def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> None:
         ledger.fields(path, stored, rule.derive(Measurement.of(stored), terms))
     except NotDerivable as error:
         ledger.cannot(path, str(error))
+        return False
+    return True
 
 
 def _results(path: str, found: Document) -> Iterator[tuple[str, Result]]:

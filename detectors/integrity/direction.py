@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import regex
 
 from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
-from llm_audit.text.views import PLAIN_SCRIPTS
+from llm_audit.text.scripts import PLAIN_SCRIPTS
 
 _CONTROL = regex.compile(r"\p{Bidi_Control}")
 _LINE = regex.compile(r"[^\n\r\x1c-\x1e\x85\u2029]+")  # what the Unicode bidirectional algorithm calls a paragraph

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import regex
 
 from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
-from llm_audit.text.views import PLAIN_SCRIPTS
+from llm_audit.text.scripts import PLAIN_SCRIPTS
 
 FEW, ONE_PER = 3, 1000
 """Invisible characters between words that copying from web pages leaves: three, and one more for every 1,000 characters."""
