@@ -6,10 +6,10 @@ import doctest
 import importlib
 import json
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 
@@ -58,12 +58,18 @@ def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def best_of(code: str, times: int = 5) -> float:
+def processor_seconds() -> float:
+    """Of the processes that this one has started: what else the machine does is not under test."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def best_of(code: str, times: int = 7) -> float:
     found = []
     for _ in range(times):
-        began = perf_counter()
+        before = processor_seconds()
         run(code)
-        found.append(perf_counter() - began)
+        found.append(processor_seconds() - before)
     return min(found)
 
 
