@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llm_audit.detectors import StatisticRule, find, populations
-from llm_audit.detectors.origin.run import COMBINED_RULE
+from llm_audit.detectors.origin import generated
 from llm_audit.detectors.populations import Population
 from llm_audit.results.benchmark import Benchmark, FalseAlarms, Power
 from llm_audit.scoring.pins import DEFAULT_MODEL
@@ -81,12 +81,15 @@ def main() -> None:
     found, judged = benchmark()
     print("\n".join(power_table([row for row in found.power if row.by == "all"], "detector")))
     for by in ("generator", "domain", "length", "label"):
-        rows = [row for row in found.power if row.by == by and row.detector == COMBINED_RULE]
+        rows = [row for row in found.power if row.by == by and row.detector == generated.rule.code]
         print(f"\nAUD100 by {by}\n")
         print("\n".join(power_table(rows, by)))
     for by in ("all", "length", "domain", "population"):
         print(
-            "\n" + "\n".join(alarm_table([row for row in found.false_alarms if row.by == by and row.detector == COMBINED_RULE]))
+            "\n"
+            + "\n".join(
+                alarm_table([row for row in found.false_alarms if row.by == by and row.detector == generated.rule.code])
+            )
         )
     for attack, texts, same in attack_rows(judged):
         print(f"\n{attack}, every tenth letter: {same} of {texts} machine texts have the same normalised form as before")

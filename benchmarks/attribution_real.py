@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from llm_audit.cli import cli
-from llm_audit.detectors.attribution import REFERENCE_REQUEST, find_rules, known, unknown
+from llm_audit.detectors.attribution import REFERENCE_REQUEST, find_rules
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.generations import Generation, read_generations, reference_population
 from llm_audit.detectors.attribution.text import Author, Scores, Text
@@ -30,7 +30,7 @@ from llm_audit.scoring.request import Prompted, Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
 from llm_audit.text import RawText
-from tests.detectors.attribution.world import person
+from tests.detectors.attribution.world import attributions, person
 
 PROMPTS = Path(__file__).with_name("prompts.txt")
 ALPHAS = (0.05, 0.01, 0.001)
@@ -98,7 +98,7 @@ def score(records: Sequence[Generation], authors: Sequence[Author], *, as_drawn:
 def judge(record: Generation, authors: Sequence[Author], scores: Sequence[Scores]) -> list[Attribution]:
     """What `attribute` says of every candidate."""
     raw = RawText("generated", "0" * 64, "utf-8", record.text, len(record.text))
-    return known.attributions(Text(raw, person(), authors, scores), "known", find_rules(), 0.01)
+    return list(attributions(Text(raw, person(), authors, scores), "known", 0.01))
 
 
 def rate(hits: int, n: int) -> str:
@@ -217,8 +217,8 @@ def unknown_cells() -> Iterator[Unknown]:
     session = _session("smollm2-135m-instruct")
     author = Author(Candidate.parse(SETTINGS["t1"]), "candidate", session)
     short, *_ = [run for run in RUNS if run.name == "t1-short"]
-    detectors = find_rules()
-    reference = reference_population("t1", generations(short)[60:], author, detectors)
+    rules = find_rules()
+    reference = reference_population("t1", generations(short)[60:], author, rules)
     author = replace(author, references=(reference,))
     for drawn in SETTINGS:
         (run,) = [run for run in RUNS if run.name == f"{drawn}-long"]
@@ -227,7 +227,7 @@ def unknown_cells() -> Iterator[Unknown]:
             (found,) = session.score_each([record.text], REFERENCE_REQUEST, author.decodings)
             raw = RawText("generated", "0" * 64, "utf-8", record.text, len(record.text))
             text = Text(raw, person(), [author], [dict(zip(author.decodings, found, strict=True))])
-            judged = unknown.attribution(text, 0, detectors, 0.05)
+            (judged,) = attributions(text, None, 0.05)
             if judged.p_value is not None:
                 p_values.append(judged.p_value)
         yield Unknown(drawn, len(p_values), reference.n, p_values)

@@ -50,10 +50,10 @@ def false_findings() -> None:
     for row in labelled("human"):
         texts[row["language"]] += 1
         for rule in rules:
-            found[row["language"], rule.rule] += examine(rule, row["text"]).verdict is Verdict.FINDING
-    print("| human texts in | n |", " | ".join(rule.rule for rule in rules), "|")
+            found[row["language"], rule.code] += examine(rule, row["text"]).verdict is Verdict.FINDING
+    print("| human texts in | n |", " | ".join(rule.code for rule in rules), "|")
     for language, n in texts.most_common():
-        print(f"| {language} | {n:,} |", " | ".join(str(found[language, rule.rule]) for rule in rules), "|")
+        print(f"| {language} | {n:,} |", " | ".join(str(found[language, rule.code]) for rule in rules), "|")
 
 
 def power(n: int) -> None:

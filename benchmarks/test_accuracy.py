@@ -11,8 +11,8 @@ import torch
 
 from benchmarks import accuracy
 from llm_audit.detectors import find
+from llm_audit.detectors.origin import generated
 from llm_audit.detectors.origin.classifier import SHIPPED, load_head
-from llm_audit.detectors.origin.run import COMBINED_RULE
 from llm_audit.results.benchmark import Benchmark
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.store import Store
@@ -76,7 +76,7 @@ def found() -> Benchmark:
 
 
 def test_false_positive_rates_hold_on_texts_that_neither_trained_nor_calibrated(found: Benchmark) -> None:
-    (row,) = [row for row in found.false_alarms if row.by == "all" and row.detector == COMBINED_RULE]
+    (row,) = [row for row in found.false_alarms if row.by == "all" and row.detector == generated.rule.code]
     for alpha, rate in ((0.05, row.at_5_percent), (0.01, row.at_1_percent)):
         print(f"alpha {alpha}: {rate}, n {row.n}")
         lower, upper = binomial_interval(round(rate.value * row.n), row.n, 0.99)
@@ -86,7 +86,7 @@ def test_false_positive_rates_hold_on_texts_that_neither_trained_nor_calibrated(
 def test_the_default_finds_more_than_the_best_zero_shot_detector(found: Benchmark) -> None:
     power = {row.detector: row.flagged_at_alpha_1_percent or 0.0 for row in found.power if row.by == "all"}
     print(power)
-    assert power[COMBINED_RULE] > max(power[d.name] for d in find(()) if not d.hidden_layers)
+    assert power[generated.rule.code] > max(power[d.name] for d in find(()) if not d.hidden_layers)
 
 
 def test_attacks_do_not_survive_normalisation() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from llm_audit.detectors import Detector, find
+from llm_audit.detectors import StatisticRule, find
 from llm_audit.scoring.engine import Engine
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.model import LanguageModel, load
@@ -28,7 +28,7 @@ from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding
 from llm_audit.text import normalise
 
 pytestmark = pytest.mark.bench
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FEW = 10  # texts for the slow side of a comparison
 MODULES = ("argparse", "asyncio", "collections", "csv", "datetime", "decimal", "difflib", "email", "logging", "os", "re")
 
@@ -43,7 +43,7 @@ def best(run: Callable[[], object], times: int = 3) -> float:
     return min(seconds)
 
 
-def zero_shot() -> list[Detector]:
+def zero_shot() -> list[StatisticRule]:
     """The detectors that need nothing but token statistics."""
     return [detector for detector in find(()) if not detector.hidden_layers]
 
@@ -99,7 +99,7 @@ def test_the_classifier_costs_at_most_a_tenth(model: LanguageModel, texts: list[
         layers = next((detector.hidden_layers for detector in detectors if detector.hidden_layers), ())
         engine = Engine(model, Request(Windowing(208, balanced=True), hidden_layers=layers))
 
-        def run(engine: Engine = engine, detectors: list[Detector] = detectors) -> None:
+        def run(engine: Engine = engine, detectors: list[StatisticRule] = detectors) -> None:
             for scores in engine.score([essay]):
                 for window in scores.windows():
                     for detector in detectors:
