@@ -47,6 +47,6 @@ def _follows_from_its_evidence(rule: CandidateRule) -> None:
 CLAUSES: Mapping[str, Callable[[CandidateRule], None]] = {
     **SCORES,
     "is higher for text that the model finds unlikelier": _is_higher_for_unlikelier_text,
-    "has a result that follows from its evidence alone": _follows_from_its_evidence,
     "refutes the model that wrote a text no more often than its level": _keeps_its_level,
+    "has a result that follows from its evidence alone": _follows_from_its_evidence,
 }
