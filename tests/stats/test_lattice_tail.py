@@ -35,7 +35,7 @@ def test_it_is_the_convolution(parts: list[tuple[list[int], int]], observed: int
     exact = by_convolution(laws, observed)
     found = lattice_tail.log_tail([([float(p) for p in pmf], n) for pmf, n in laws], observed)
     if exact == 0:
-        assert found == -math.inf
+        assert found < -745  # what no float64 can hold; a shift by a point mass need not end at minus infinity
     else:
         assert found == pytest.approx(math.log(exact), abs=1e-8)
 
