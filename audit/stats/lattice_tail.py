@@ -113,7 +113,8 @@ def _wrapped(pmf: Floats, length: int) -> Floats:
 
 
 def _checked(pmf: ArrayLike) -> Floats:
+    """The law of one part, up to the largest value that it can take."""
     law = np.asarray(pmf, dtype=np.float64)
     if law.ndim != 1 or not (law >= 0).all() or abs(law.sum() - 1) > 1e-9:
         raise ValueError("probabilities must be at least 0 and sum to 1")
-    return law
+    return np.trim_zeros(law, "b")  # so that its length says which sums are possible
