@@ -120,7 +120,8 @@ def main(args: list[str] | None = None) -> Any:
     except OSError as error:
         # A full disk under standard output is the one I/O error that no command can catch in time.
         _complain(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
-        _let_go_of_stdout()
+        if error.filename is None:  # an error of a file that has a name is not one of standard output
+            _let_go_of_stdout()
         code = EXIT_ERROR
     sys.exit(code if isinstance(code, int) else 0)
 
