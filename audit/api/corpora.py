@@ -194,7 +194,7 @@ def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup) -> Iterat
 
 def _write(report: CorpusReport, folder: Folder, where: Path, results: str | None) -> None:
     """The page and the summary of a report; and a copy of all results elsewhere."""
-    from llm_audit.reports import corpus as shown
+    from llm_audit.reports.views import corpus as shown
     from llm_audit.reports.write import write
 
     write(where / "report.html", shown.render_html(report))

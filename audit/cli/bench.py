@@ -34,7 +34,7 @@ def command(
     show_warnings_as_sentences()
     from rich.console import Console
 
-    from llm_audit.reports import bench as shown
+    from llm_audit.reports.views import benchmark as shown
 
     for output in outputs:
         shown.renderer_for(output)  # a wrong suffix must not cost a run

@@ -85,7 +85,7 @@ def _print(scan: llm_audit.Scan, results: str | None, interrupted: bool, strict:
     """Print the report; return the exit code."""
     from rich.console import Console
 
-    from llm_audit.reports import corpus as shown
+    from llm_audit.reports.views import corpus as shown
 
     report = scan.report
     assert report is not None  # only a shard has none

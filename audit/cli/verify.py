@@ -56,7 +56,7 @@ def command(report: str, folder: Path, key: Path | None, format_: str) -> int:
 
 
 def _as_json(ledger: Ledger, *, signed: bool) -> None:
-    from llm_audit.reports.json import dump
+    from llm_audit.reports.formats.json import dump
 
     said: dict[str, Any] = asdict(ledger) | {"recomputed": dict(sorted(ledger.recomputed.items())), "signature_checked": signed}
     click.echo(dump(said).encode(), nl=False)
@@ -65,7 +65,7 @@ def _as_json(ledger: Ledger, *, signed: bool) -> None:
 def _show(ledger: Ledger, report: str, *, signed: bool) -> None:
     from rich.console import Console
 
-    from llm_audit.reports.console import say
+    from llm_audit.reports.terminal.console import say
 
     console = Console()
     counted = ", ".join(f"{n:,} {kind}" for kind, n in sorted(ledger.recomputed.items()))

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 
 from llm_audit.errors import InvalidConfiguration
-from llm_audit.reports import json
 from llm_audit.reports.compliance.evidence import CLAIMED, look
 from llm_audit.reports.compliance.framework import did_you_mean
 from llm_audit.reports.compliance.model import (
@@ -20,6 +19,7 @@ from llm_audit.reports.compliance.model import (
     Subject,
     together,
 )
+from llm_audit.reports.formats import json
 from llm_audit.results import Report
 
 

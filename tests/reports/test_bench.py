@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from llm_audit.errors import AuditError
-from llm_audit.reports import bench
+from llm_audit.reports.views import benchmark as bench
 from llm_audit.results import Interval
 from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
 from tests.reports.plots import Plot

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from llm_audit.reports import json_schema, render_html, render_json
-from llm_audit.reports.membership import FIRST, MOST
-from llm_audit.reports.tested import draws, histogram
+from llm_audit.reports.views.membership import FIRST, MOST
+from llm_audit.reports.views.tested import draws, histogram
 from llm_audit.results import Draws, Membership, Statistic, Verdict
 from tests.reports import factory
 from tests.reports.plots import Plot, number, parsed

@@ -13,9 +13,10 @@ import pytest
 
 from llm_audit.detectors.registry import described
 from llm_audit.errors import AuditError
-from llm_audit.reports import html, render_html, render_json, write_report
-from llm_audit.reports.documents import worst_first
-from llm_audit.reports.html import ALL_PICTURED, MOST_PICTURED
+from llm_audit.reports import render_html, render_json, write_report
+from llm_audit.reports.formats import html
+from llm_audit.reports.formats.html import ALL_PICTURED, MOST_PICTURED
+from llm_audit.reports.views.documents import worst_first
 from llm_audit.results import Report, Verdict
 from tests.reports import factory
 from tests.reports.plots import parsed

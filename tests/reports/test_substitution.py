@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from llm_audit.reports import json_schema, render_html, render_json
-from llm_audit.reports.substitution import DOTS, FAILURES, dots, log_ticks
-from llm_audit.reports.substitution_terminal import FAILURES_SHOWN
+from llm_audit.reports.terminal.substitution import FAILURES_SHOWN
+from llm_audit.reports.views.substitution import DOTS, FAILURES, dots, log_ticks
 from llm_audit.results import Point, Served, Substitution, Verdict
 from tests.reports import factory
 from tests.reports.plots import Plot, number

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from llm_audit.errors import AuditError
-from llm_audit.reports import corpus as shown
+from llm_audit.reports.views import corpus as shown
 from llm_audit.reports.write import write
 from llm_audit.results import CorpusReport, Manifest, Verdict
 from llm_audit.scanning import corpus as corpora

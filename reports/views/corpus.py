@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from llm_audit.reports import figures, html, json
 from llm_audit.reports import format as fmt
-from llm_audit.reports.charts import Canvas
-from llm_audit.reports.console import STYLES, label, line, plain_table, say
+from llm_audit.reports.charts import figures
+from llm_audit.reports.charts.canvas import Canvas
+from llm_audit.reports.formats import html, json
+from llm_audit.reports.terminal.console import STYLES, label, line, plain_table, say
 from llm_audit.results import CorpusReport, Discovery, Unread, Verdict
 from llm_audit.terminal import one_line
 

@@ -12,7 +12,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.findings import Finding, coverage, findings, passage, plain
+from llm_audit.reports.views.findings import Finding, coverage, findings, passage, plain
 from llm_audit.results import Report, Verdict
 from llm_audit.results.rules import Describe
 

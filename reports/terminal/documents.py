@@ -9,12 +9,12 @@ import math
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.console import STYLES, label, line, plain_table, say, show
-from llm_audit.reports.figures import crossing
-from llm_audit.reports.gate_terminal import print_gate
-from llm_audit.reports.membership_terminal import print_membership
-from llm_audit.reports.passages import Passage, judged_by, passages
-from llm_audit.reports.substitution_terminal import print_substitution
+from llm_audit.reports.charts.figures import crossing
+from llm_audit.reports.terminal.console import STYLES, label, line, plain_table, say, show
+from llm_audit.reports.terminal.gate import print_gate
+from llm_audit.reports.terminal.membership import print_membership
+from llm_audit.reports.terminal.substitution import print_substitution
+from llm_audit.reports.views.passages import Passage, judged_by, passages
 from llm_audit.results import Attribution, Authorship, Document, Report, Result, SetAttribution, Trace, Verdict
 from llm_audit.terminal import one_line
 

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.findings import Finding, coverage, findings, plain
+from llm_audit.reports.views.findings import Finding, coverage, findings, plain
 from llm_audit.results import Report
 from llm_audit.results.rules import Describe
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports import formats, html, json
+from llm_audit.reports import formats
 from llm_audit.reports import write as files
-from llm_audit.reports.charts import Canvas, Key, drawable, powers_of_ten
-from llm_audit.reports.figures import Figure, Row, both
+from llm_audit.reports.charts.canvas import Canvas, Key, drawable, powers_of_ten
+from llm_audit.reports.charts.figures import Figure, Row, both
+from llm_audit.reports.formats import html, json
 from llm_audit.results import Interval
 from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.terminal import terminal_safe

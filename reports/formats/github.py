@@ -6,7 +6,7 @@ GitHub shows the first ten of each kind in a step.
 from __future__ import annotations
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.findings import Finding, coverage, findings
+from llm_audit.reports.views.findings import Finding, coverage, findings
 from llm_audit.results import Report, Verdict
 from llm_audit.results.rules import Describe
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.charts import LETTER, Anchor, Canvas, Key, decimals, drawing, powers_of_ten, round_ticks
-from llm_audit.reports.passages import excerpt_of
+from llm_audit.reports.charts.canvas import LETTER, Anchor, Canvas, Key, decimals, drawing, powers_of_ten, round_ticks
+from llm_audit.reports.views.passages import excerpt_of
 from llm_audit.results import Result, Tokens
 
 if TYPE_CHECKING:

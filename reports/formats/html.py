@@ -17,8 +17,8 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports import membership, substitution
-from llm_audit.reports.documents import DocumentView, tally, view, worst_first
+from llm_audit.reports.views import membership, substitution
+from llm_audit.reports.views.documents import DocumentView, tally, view, worst_first
 from llm_audit.results import Document, Population, Report, Result, Verdict
 from llm_audit.terminal import terminal_safe
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
     from markupsafe import Markup
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 
 LARGEST_PAGE = 15_000_000
 """Bytes of a page; a single document may need more."""

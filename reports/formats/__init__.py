@@ -27,7 +27,7 @@ Chosen = TypeVar("Chosen")
 
 @dataclass(frozen=True)
 class Format:
-    """A way to write a report. Module `llm_audit.reports.<name>` has `render`: a report to text, or to bytes if `binary`.
+    """A way to write a report: `render` of the module of this name turns a report into text, or into bytes if `binary`.
 
     Attributes:
         suffixes: of files in it; several formats may end alike, and then the longest suffix counts.
@@ -60,7 +60,7 @@ class Format:
             except OSError as error:  # a library that pip does not install
                 why = " ".join(str(error).split())
                 raise NotAvailable(f"The format {self.name} needs {package}, which does not load: {why}.") from None
-        render: Any = importlib.import_module(f"llm_audit.reports.{self.name}").render
+        render: Any = importlib.import_module(f"{__name__}.{self.name}").render
         return render if self.lists else lambda report, describe: render(report)
 
 

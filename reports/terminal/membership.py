@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.console import STYLES, label, line, plain_table, say, show
-from llm_audit.reports.membership import score_columns, set_aside
+from llm_audit.reports.terminal.console import STYLES, label, line, plain_table, say, show
+from llm_audit.reports.views.membership import score_columns, set_aside
 from llm_audit.results import Gate, Membership, Result, Separation, is_blind
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_audit.reports.charts import Anchor, Canvas, Key, decimals, round_ticks
-from llm_audit.reports.figures import Figure, Row, both, path, scale, value_ticks
+from llm_audit.reports.charts.canvas import Anchor, Canvas, Key, decimals, round_ticks
+from llm_audit.reports.charts.figures import Figure, Row, both, path, scale, value_ticks
 from llm_audit.reports.format import count, decimal
 from llm_audit.results import Result, is_blind
 

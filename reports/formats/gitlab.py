@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 
-from llm_audit.reports import json
-from llm_audit.reports.findings import Finding, findings
+from llm_audit.reports.formats import json
+from llm_audit.reports.views.findings import Finding, findings
 from llm_audit.results import Report, Verdict
 from llm_audit.results.rules import Describe
 

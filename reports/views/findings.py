@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.passages import Passage, passages
-from llm_audit.reports.places import Place, path_of, places
+from llm_audit.reports.views.passages import Passage, passages
+from llm_audit.reports.views.places import Place, path_of, places
 from llm_audit.results import Document, Gate, Membership, Report, Result, Span, Substitution, Suppression, Verdict, is_blind
 from llm_audit.results.rules import Describe, RuleFacts
 from llm_audit.terminal import one_line, terminal_safe

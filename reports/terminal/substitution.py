@@ -6,9 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.console import STYLES, label, line, plain_table, say, show
-from llm_audit.reports.membership_terminal import print_test
-from llm_audit.reports.substitution import beyond
+from llm_audit.reports.terminal.console import STYLES, label, line, plain_table, say, show
+from llm_audit.reports.terminal.membership import print_test
+from llm_audit.reports.views.substitution import beyond
 from llm_audit.results import FailedRequest, Served, Substitution
 
 if TYPE_CHECKING:

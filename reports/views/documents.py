@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.attribution import Candidate, candidates
-from llm_audit.reports.charts import Canvas, powers_of_ten
-from llm_audit.reports.figures import Figure, Row, blocks, both, population, scale, surprisal
-from llm_audit.reports.passages import Passage, judged_by, passages, segments
+from llm_audit.reports.charts.canvas import Canvas, powers_of_ten
+from llm_audit.reports.charts.figures import Figure, Row, blocks, both, population, scale, surprisal
+from llm_audit.reports.views.attribution import Candidate, candidates
+from llm_audit.reports.views.passages import Passage, judged_by, passages, segments
 from llm_audit.results import Authorship, Document, Result, Verdict
 
 ORDER = (Verdict.FINDING, Verdict.INCONCLUSIVE, Verdict.ERROR, Verdict.NOT_ASSESSABLE, Verdict.PASS)

@@ -10,8 +10,19 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.charts import Canvas, Key
-from llm_audit.reports.figures import Block, Figure, Row, blocks, both, count_ticks, crossing, path, surprisal, value_ticks
+from llm_audit.reports.charts.canvas import Canvas, Key
+from llm_audit.reports.charts.figures import (
+    Block,
+    Figure,
+    Row,
+    blocks,
+    both,
+    count_ticks,
+    crossing,
+    path,
+    surprisal,
+    value_ticks,
+)
 from llm_audit.results import Attribution, Document, Trace
 
 BINS = 10

@@ -9,10 +9,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_audit.reports.charts import Canvas, Key, powers_of_ten
-from llm_audit.reports.figures import Figure, Row, both, count_ticks
+from llm_audit.reports.charts.canvas import Canvas, Key, powers_of_ten
+from llm_audit.reports.charts.figures import Figure, Row, both, count_ticks
 from llm_audit.reports.format import count, decimal, number
-from llm_audit.reports.tested import Tested, assumptions_of, tested
+from llm_audit.reports.views.tested import Tested, assumptions_of, tested
 from llm_audit.results import FailedRequest, Point, Substitution
 
 DOTS = 400

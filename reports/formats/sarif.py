@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports import json
-from llm_audit.reports.findings import Finding, coverage, findings, passage, plain
-from llm_audit.reports.places import Place, uri_of
+from llm_audit.reports.formats import json
+from llm_audit.reports.views.findings import Finding, coverage, findings, passage, plain
+from llm_audit.reports.views.places import Place, uri_of
 from llm_audit.results import Report, Verdict
 from llm_audit.results.rules import Describe, RuleFacts
 

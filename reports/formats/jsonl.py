@@ -5,7 +5,7 @@ The last record is written last, so its being there means that the run was compl
 
 from __future__ import annotations
 
-from llm_audit.reports import json
+from llm_audit.reports.formats import json
 from llm_audit.results import Document, Report
 from llm_audit.results.read import DOCUMENT, REPORT
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from llm_audit.reports.passages import Passage
+from llm_audit.reports.views.passages import Passage
 
 _BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
 

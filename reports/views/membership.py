@@ -9,11 +9,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llm_audit.reports.charts import Canvas, Key, drawable
-from llm_audit.reports.figures import NARROW, Figure, both
-from llm_audit.reports.figures import Row as TableRow
+from llm_audit.reports.charts.canvas import Canvas, Key, drawable
+from llm_audit.reports.charts.figures import NARROW, Figure, both
+from llm_audit.reports.charts.figures import Row as TableRow
 from llm_audit.reports.format import decimal, interval
-from llm_audit.reports.tested import Tested, assumptions_of, tested
+from llm_audit.reports.views.tested import Tested, assumptions_of, tested
 from llm_audit.results import Interval, Membership, Screened, Separation
 
 FIRST, MOST = 50, 1000

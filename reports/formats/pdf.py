@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from llm_audit.reports import html
+from llm_audit.reports.formats import html
 from llm_audit.results import Report
 
 EPOCH = "SOURCE_DATE_EPOCH"
