@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-STYLE = Path(__file__).parent / "templates" / "style.css"
+STYLE = Path(__file__).parents[1] / "templates" / "style.css"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 TEXT = 12.5
 """Height of letters, in pixels of the page: a chart is drawn at the width at which it is shown."""
