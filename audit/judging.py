@@ -73,7 +73,7 @@ def detect(
         question="Was this text machine-generated?",
         manifest=manifest,
         coverage=Coverage.of(documents),
-        documents=tuple(documents),
+        subjects=tuple(documents),
         limits=(*_expected_by_chance(documents, settings.alpha), *limits_of(documents, LIMITS)),
     )
 
@@ -157,7 +157,7 @@ def attribute(
         question="Who wrote this text?",
         manifest=manifest,
         coverage=Coverage.of(documents),
-        documents=tuple(documents),
+        subjects=tuple(documents),
         limits=limits_of(documents, attribution.LIMITS),
     )
 

@@ -154,6 +154,8 @@ def _tests(report: Report) -> Iterator[tuple[str, Verdict]]:
     for one in (report.membership, report.substitution):
         if one is not None:
             yield one.claim, one.verdict
+    if report.corpus is not None:
+        yield f"corpus {report.corpus.inputs}: {report.question}", report.corpus.verdict
 
 
 def _configuration(report: Report) -> Iterator[tuple[str, str]]:

@@ -88,7 +88,7 @@ def gate(
         question=QUESTION,
         manifest=manifest,
         coverage=Coverage.of(settled),
-        documents=settled,
+        subjects=settled,
         gate=outcome,
         limits=LIMITS,
     )

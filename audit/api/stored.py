@@ -33,7 +33,7 @@ def read_report(source: StrPath | bytes, *, name: str | None = None) -> Report:
     """A report that was stored as JSON or JSON lines.
 
     Args:
-        source: a file, or the content of one.
+        source: a file, the folder of a scan, or the content of a file.
         name: what errors call it; None: the name of the file.
 
     Raises:
@@ -58,7 +58,7 @@ def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None
     """Is a stored report still what was found? Everything that follows from its numbers is computed again, without a model.
 
     Args:
-        source: a file, or the content of one.
+        source: a file, the folder of a scan, or the content of a file; of a scan, what is beside its summary is compared too.
         inputs: folder from which the inputs are named; "": the working folder.
         key: a public key (PEM): the signature in SOURCE.dsse is checked as well, so `source` must be a file.
         name: what errors call it; None: the name of the file.
@@ -74,7 +74,8 @@ def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None
         raise InvalidInput("The signature stands in a file beside the report: give the report as a file.")
     public = signing.load_public_key(Path(key)) if key is not None else None
     content, called = content_of(source, name)
-    ledger, report = recompute(content, Path(inputs), called)
+    beside = None if isinstance(source, bytes) else _report_file(source).parent
+    ledger, report = recompute(content, Path(inputs), called, beside)
     if public and report and not isinstance(source, bytes):
         problem = signing.problem(public, report, content, Path(f"{os.fspath(source)}.dsse"))
         ledger.mismatches += [Mismatch("signature", None, None, problem)] if problem else []
@@ -144,7 +145,13 @@ def content_of(source: StrPath | bytes, name: str | None = None) -> tuple[bytes,
     if isinstance(source, bytes):
         return source, name or "The report"
     try:
-        return Path(source).read_bytes(), name or os.fspath(source)
+        return _report_file(source).read_bytes(), name or os.fspath(source)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "there is no such file"
         raise InvalidInput(f"The report {os.fspath(source)} cannot be read: {why}.") from error
+
+
+def _report_file(source: StrPath) -> Path:
+    """The file of a stored report: that which is named or, in the folder of a scan, its summary."""
+    path = Path(source)
+    return path / "summary.json" if path.is_dir() else path

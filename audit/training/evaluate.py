@@ -19,8 +19,7 @@ from llm_audit.detectors.origin.run import LEAST_CONFIDENCE, check_comparable, h
 from llm_audit.detectors.populations import MINIMUM_TOKENS, Population
 from llm_audit.detectors.statistic import StatisticRule
 from llm_audit.progress import Progress, silent
-from llm_audit.results import Interval
-from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
+from llm_audit.results import Benchmark, Coverage, Curve, FalseAlarms, Interval, Manifest, Power, Report
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import classification as metric
@@ -106,7 +105,6 @@ def evaluate(
     judged: Sequence[Judged],
     detectors: Sequence[StatisticRule],
     population: Population,
-    model: str,
     columns: Sequence[str] = (),
     seed: int = 0,
 ) -> Benchmark:
@@ -131,15 +129,33 @@ def evaluate(
         for p in [np.array([one.p_value[name] for one in human])]
     ]
     return Benchmark(
-        population=population.datasheet.name,
-        population_digest=population.digest,
-        model=model,
         data=data.digests,
         notes=(*data.notes, *_notes(data, judged, population)),
         detectors=names,
         power=tuple(power),
         false_alarms=tuple(alarms),
         curves=tuple(curves),
+    )
+
+
+QUESTION = "How well do the detectors do?"
+
+LIMITS = (
+    "The rates are those of these texts, compared with this population. For other kinds of texts, and for other machines, they "
+    "are not known.",
+    "Intervals take texts, or groups of texts that share a source, as independent of each other. Among many groups some lie "
+    "above the nominal rate by chance.",
+)
+
+
+def report(benchmark: Benchmark, manifest: Manifest, *, found: int, judged: int) -> Report:
+    """The report on a benchmark. `found` labelled texts, of which `judged` could be used."""
+    return Report(
+        question=QUESTION,
+        manifest=manifest,
+        coverage=Coverage(found=found, scored=judged, not_assessable=found - judged, unreadable=0),
+        subjects=(benchmark,),
+        limits=LIMITS,
     )
 
 

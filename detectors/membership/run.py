@@ -259,7 +259,6 @@ def report(membership: Membership, manifest: Manifest, limits: Sequence[str], *,
             not_assessable=0 if assessable else judged,
             unreadable=malformed,
         ),
-        documents=(),
-        membership=membership,
+        subjects=(membership,),
         limits=tuple(limits),
     )

@@ -307,7 +307,6 @@ def report(found: Substitution, manifest: Manifest) -> Report:
             not_assessable=0 if measured else max(answered, 0),
             unreadable=len(found.failures),
         ),
-        documents=(),
-        substitution=found,
+        subjects=(found,),
         limits=LIMITS,
     )

@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.views import membership, substitution
+from llm_audit.reports.views import benchmark, corpus, membership, substitution
 from llm_audit.reports.views.documents import DocumentView, tally, view, worst_first
 from llm_audit.results import Document, Population, Report, Result, Verdict
 from llm_audit.terminal import terminal_safe
@@ -65,6 +65,17 @@ def pages(report: Report, name: str, largest: int | None) -> dict[str, str]:
     A second page of `report.html` is `report-2.html`; `largest` is the size in bytes that no page may exceed
     that can be split; None: a single page.
     """
+    if report.corpus:
+        shown: Any = corpus.view(report.corpus)
+        return {name: page("corpus.html.j2", report=report, manifest=report.manifest, view=shown)}
+    if report.benchmark:
+        shown = benchmark.view(report.benchmark)
+        return {name: page("bench.html.j2", report=report, manifest=report.manifest, view=shown, percent=benchmark.percent)}
+    return _pages_of_audits(report, name, largest)
+
+
+def _pages_of_audits(report: Report, name: str, largest: int | None) -> dict[str, str]:
+    """The pages of documents, or of one collection or endpoint."""
     from markupsafe import Markup
 
     alpha, documents = report.manifest.alpha, worst_first(report.documents)

@@ -37,7 +37,7 @@ def render(report: Report, describe: Describe) -> str:
     }
     root = ET.Element("testsuites", {"name": "llm-audit", **counts})
     skipped = str(elements.count("skipped"))
-    about = {"name": _legal(report.question), **counts, "skipped": skipped, "timestamp": _legal(report.manifest.started)}
+    about = {"name": _legal(report.question), **counts, "skipped": skipped, "timestamp": _legal(report.manifest.started or "")}
     suite = ET.SubElement(root, "testsuite", about)
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(report):

@@ -90,7 +90,7 @@ def _manifest(report: Report) -> list[tuple[str, str]]:
     rows = [
         ("Tool", code(f"{manifest.tool} {manifest.version}")),
         ("Command", code(" ".join(manifest.command))),
-        ("Started", code(manifest.started)),
+        ("Started", code(manifest.started or "")),
         ("Alpha", code(str(manifest.alpha))),
     ]
     if manifest.policy:

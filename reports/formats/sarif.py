@@ -50,7 +50,7 @@ def _log(report: Report, found: list[Finding], most: int) -> dict[str, Any]:
         artifacts.setdefault(_file(one), one)  # a file may have several results
     places = {file: index for index, file in enumerate(artifacts)}
     rules = list({one.rule.code: one.rule for one in results}.values())
-    started = _utc(report.manifest.started)
+    started = _utc(report.manifest.started or "")
     invocation: dict[str, Any] = {
         "executionSuccessful": all(one.verdict is not Verdict.ERROR for one in found),
         "arguments": [plain(argument) for argument in report.manifest.command[1:]],
@@ -188,8 +188,9 @@ def _category(report: Report) -> str:
     """What GitHub keeps apart: a run replaces the earlier ones of its category."""
     if report.gate:
         return "gate"
-    if report.substitution or report.membership:
-        return "substitution" if report.substitution else "membership"
+    for name in ("substitution", "membership", "corpus", "benchmark"):
+        if getattr(report, name):
+            return name
     return "attribution" if any(document.attributions for document in report.documents) else "detection"
 
 

@@ -1,4 +1,4 @@
-"""The report on a terminal: short, legible at 60 columns and without colour.
+"""Documents on a terminal: short, legible at 60 columns and without colour.
 
 Knows nothing of detectors. How strings from the outside are put on a terminal is said in `console`.
 """
@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING
 from llm_audit.reports import format as fmt
 from llm_audit.reports.charts.figures import crossing
 from llm_audit.reports.terminal.console import STYLES, label, line, plain_table, say, show
-from llm_audit.reports.terminal.gate import print_gate
-from llm_audit.reports.terminal.membership import print_membership
-from llm_audit.reports.terminal.substitution import print_substitution
 from llm_audit.reports.views.passages import Passage, judged_by, passages
-from llm_audit.results import Attribution, Authorship, Document, Report, Result, SetAttribution, Trace, Verdict
+from llm_audit.results import Attribution, Authorship, Document, Result, SetAttribution, Trace, Verdict
 from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
@@ -36,38 +33,10 @@ SETTINGS_SHOWN = 2
 PATH_WIDTH = 56
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Each document, the collection or the endpoint with its verdict and its numbers; the limits once, at the end."""
-    from rich.table import Table
-
-    if report.gate:
-        print_gate(report, report.gate, console)
-    for document in report.documents:
-        if document.gate and not document.gate.failures:
-            continue  # of many texts, those that pass in a line each
-        printed = _print_attributed if document.attributions else _print_document
-        printed(document, report.manifest.alpha, console)
-    if report.membership:
-        print_membership(report.membership, report.manifest.alpha, console)
-    if report.substitution:
-        print_substitution(report.substitution, report.manifest.alpha, console)
-    if report.limits:
-        say(console, "What this does not prove", style="bold")
-        for limit in report.limits:
-            grid = Table.grid(padding=(0, 1, 0, 0))
-            grid.add_row("  -", line(limit))
-            console.print(grid)
-    if report.coverage.found != 1:
-        found = report.coverage
-        console.print()
-        say(
-            console,
-            f"{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, "
-            f"{fmt.count(found.not_assessable)} not assessable, {fmt.count(found.unreadable)} unreadable.",
-        )
-    if report.manifest.policy:
-        console.print()
-        say(console, f"Policy {fmt.short_digest(report.manifest.policy)}")
+def print_document(document: Document, alpha: float, console: Console) -> None:
+    """A text with its verdict and its numbers: compared with human writing or, if candidates were named, with each of them."""
+    printed = _print_attributed if document.attributions else _print_document
+    printed(document, alpha, console)
 
 
 def _print_document(document: Document, alpha: float, console: Console) -> None:

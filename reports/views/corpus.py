@@ -1,54 +1,47 @@
-"""The report on a scanned corpus: as a page, as JSON and on the terminal.
+"""A corpus as a report shows it: the outcome, its p-values as bars, the documents least like the population.
 
-Knows nothing of how the numbers came about.
+Knows nothing of pages or terminals, and judges nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from llm_audit.reports import format as fmt
 from llm_audit.reports.charts import figures
 from llm_audit.reports.charts.canvas import Canvas
-from llm_audit.reports.formats import html, json
-from llm_audit.reports.terminal.console import STYLES, label, line, plain_table, say
-from llm_audit.results import CorpusReport, Discovery, Unread, Verdict
-from llm_audit.terminal import one_line
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-SHOWN = 10
-"""Documents listed on a terminal; the page has more."""
+from llm_audit.results import Corpus, Discovery, Unread, Verdict
 
 
-def render_json(report: CorpusReport) -> str:
-    """Everything, indented."""
-    content = report.model_dump()
-    content["packages"] = dict(sorted(report.packages.items()))
-    return json.dump(content)
+@dataclass(frozen=True)
+class View:
+    """A corpus with all that the template shows of it and cannot look up itself."""
+
+    corpus: Corpus
+    title: str
+    alone: str
+    figure: figures.Figure
+    unread: list[str]
+    verdicts: list[tuple[Verdict, tuple[str, str], int]]
 
 
-def render_html(report: CorpusReport) -> str:
-    """A page. Equal reports give equal bytes."""
-    found = report.discovery
-    return html.page(
-        "corpus.html.j2",
-        report=report,
-        found=found,
-        title=title(report),
-        alone=taken_alone(found),
-        figure=p_values(found.histogram),
-        unread=[why_unread(document) for document in report.unread],
-        verdicts=[(verdict, fmt.LABELS[verdict], count) for verdict, count in report.verdicts.items()],
+def view(corpus: Corpus) -> View:
+    """What is shown of a corpus."""
+    return View(
+        corpus=corpus,
+        title=title(corpus),
+        alone=taken_alone(corpus.discovery),
+        figure=p_values(corpus.discovery.histogram),
+        unread=[why_unread(document) for document in corpus.unread],
+        verdicts=[(verdict, fmt.LABELS[verdict], count) for verdict, count in corpus.verdicts.items()],
     )
 
 
-def title(report: CorpusReport) -> str:
+def title(corpus: Corpus) -> str:
     """What the report covers."""
-    everything = fmt.plural(report.documents, "document")
-    return everything if report.complete else f"Partial: {fmt.count(report.included)} of {everything}"
+    everything = fmt.plural(corpus.documents, "document")
+    return everything if corpus.complete else f"Partial: {fmt.count(corpus.included)} of {everything}"
 
 
 def taken_alone(found: Discovery) -> str:
@@ -87,42 +80,3 @@ def p_values(histogram: Sequence[int]) -> figures.Figure:
         columns=("p", "texts"),
         rows=[figures.Row((f"{at / bins:g} to {(at + 1) / bins:g}", fmt.count(count))) for at, count in enumerate(histogram)],
     )
-
-
-def print_corpus(report: CorpusReport, console: Console) -> None:
-    """The outcome, the counts and the documents least like the population."""
-    found = report.discovery
-    say(console, title(report), style="bold")
-    say(console, report.summary)
-    console.print()
-    table = plain_table()
-    table.add_column("")
-    table.add_column("documents", justify="right")
-    for verdict, count in report.verdicts.items():
-        if count:
-            table.add_row(label(fmt.LABELS[verdict], STYLES[verdict], console), fmt.count(count))
-    console.print(table)
-    console.print()
-    if found.tests:
-        say(console, taken_alone(found))
-    if report.ranked:
-        console.print()
-        say(console, "Least like the population", style="bold")
-        table = plain_table()
-        table.add_column("document", overflow="fold")
-        for name in ("p", "q"):
-            table.add_column(name, justify="right")
-        table.add_column("")
-        for document in report.ranked[:SHOWN]:
-            table.add_row(
-                line(one_line(document.name)),
-                fmt.p_cell(document.p_value, document.p_floor),
-                fmt.p_value(document.q_value, found.alpha),
-                label(fmt.LABELS[document.verdict], STYLES[document.verdict], console),
-            )
-        console.print(table)
-    for unread in report.unread[:SHOWN]:
-        say(console, why_unread(unread), style=STYLES[Verdict.ERROR])
-    if report.policy:
-        console.print()
-        say(console, f"Policy {fmt.short_digest(report.policy)}")

@@ -1,4 +1,4 @@
-"""A report as one flat list: a document, a collection or an endpoint per entry, the worst first; tampering on top of it.
+"""A report as one flat list: a document, a collection, an endpoint or a corpus per entry, the worst first.
 
 SARIF, JUnit, GitLab, GitHub and Markdown are rendered from it. Everything in it is safe to print; what a format must escape
 besides, it escapes itself. Knows nothing of formats, and judges nothing.
@@ -13,9 +13,24 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from llm_audit.reports import format as fmt
+from llm_audit.reports.views.corpus import taken_alone, title, why_unread
 from llm_audit.reports.views.passages import Passage, passages
 from llm_audit.reports.views.places import Place, path_of, places
-from llm_audit.results import Document, Gate, Membership, Report, Result, Span, Substitution, Suppression, Verdict, is_blind
+from llm_audit.results import (
+    Corpus,
+    Document,
+    Gate,
+    Manifest,
+    Membership,
+    Ranked,
+    Report,
+    Result,
+    Span,
+    Substitution,
+    Suppression,
+    Verdict,
+    is_blind,
+)
 from llm_audit.results.rules import Describe, RuleFacts
 from llm_audit.terminal import one_line, terminal_safe
 
@@ -24,10 +39,12 @@ WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT
 OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
 """Neither found nor passed: what was asked has no answer."""
 
+NO_STATEMENT = "No statement is made about this document: it has neither passed nor failed."
+
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of one subject.
+    """The verdict on one subject, or on one text of a corpus, with its numbers.
 
     Attributes:
         name: of the file, as given; of a collection the question; the address of an endpoint.
@@ -43,7 +60,7 @@ class Finding:
         fails: whether the gate fails by it; None: no gate was asked.
     """
 
-    subject: Literal["document", "collection", "endpoint"]
+    subject: Literal["document", "collection", "endpoint", "corpus"]
     rule: RuleFacts
     verdict: Verdict
     name: str
@@ -67,6 +84,7 @@ def findings(report: Report, describe: Describe) -> list[Finding]:
     found += [_tampering(document, result, describe) for document in report.documents for result in document.tampering]
     found += [_collection(report.membership, alpha, describe)] if report.membership else []
     found += [_endpoint(report.substitution, alpha, describe)] if report.substitution else []
+    found += _corpus(report.corpus, report.manifest, describe) if report.corpus else []
     seen: Counter[str] = Counter()
     numbered = []
     for one in found:
@@ -100,7 +118,7 @@ def _document(document: Document, attributed: bool, alpha: float, describe: Desc
     rule = describe("input" if document.verdict is Verdict.ERROR else "attribution" if attributed else "origin")
     said = [document.summary]
     if document.verdict in fmt.NOT_JUDGED:
-        said.append("No statement is made about this document: it has neither passed nor failed.")
+        said.append(NO_STATEMENT)
     for each in document.sets:
         numbers = [fmt.p_statement(each.p_value, None, alpha)] if each.p_value is not None else []
         numbers += [f"e = {fmt.e_value(each.e_value)}"] if each.e_value is not None else []
@@ -213,6 +231,61 @@ def _endpoint(found: Substitution, alpha: float, describe: Describe) -> Finding:
         summary=plain(said[0]),
         message=plain(" ".join(said)),
         fingerprint=_fingerprint(rule.code, f"{found.endpoint}\0{found.model}"),
+    )
+
+
+def _corpus(found: Corpus, manifest: Manifest, describe: Describe) -> list[Finding]:
+    """The corpus as a whole, then each listed document that is a finding, and each that could not be read."""
+    rule, broken = describe("origin"), describe("input")
+    about = (
+        f"{title(found)}. {taken_alone(found.discovery)} Null hypothesis: {found.null} Population: {manifest.population} "
+        f"({found.population_description})."
+    )
+    whole = Finding(
+        subject="corpus",
+        rule=rule,
+        verdict=found.verdict,
+        name=f"corpus of {title(found)}",
+        path="corpus",
+        p="–",
+        summary=plain(found.summary),
+        message=plain(f"{found.summary} {about}"),
+        fingerprint=_fingerprint(rule.code, found.inputs),
+    )
+    return [
+        whole,
+        *(_listed(each, rule, manifest.alpha) for each in found.ranked if each.verdict is Verdict.FINDING),
+        *(
+            Finding(
+                subject="document",
+                rule=broken,
+                verdict=Verdict.ERROR,
+                name=one_line(each.name),
+                path=path_of(one_line(each.name)),
+                p="–",
+                summary=plain(why_unread(each)),
+                message=plain(f"{why_unread(each)} {NO_STATEMENT}"),
+                fingerprint=_fingerprint(broken.code, f"{each.name}\0{each.reason}"),
+            )
+            for each in found.unread
+        ),
+    ]
+
+
+def _listed(found: Ranked, rule: RuleFacts, alpha: float) -> Finding:
+    """A document of a corpus, of which a scan's summary keeps the numbers alone."""
+    p, q = fmt.p_statement(found.p_value, found.p_floor, alpha), fmt.p_value(found.q_value, alpha)
+    summary = f"Unlike the human writing of the population: {p}, q = {q} at a false discovery rate of {alpha:g}."
+    return Finding(
+        subject="document",
+        rule=rule,
+        verdict=found.verdict,
+        name=one_line(found.name),
+        path=path_of(one_line(found.name)),
+        p=fmt.p_cell(found.p_value, found.p_floor, alpha),
+        summary=summary,
+        message=summary,
+        fingerprint=_fingerprint(rule.code, found.name),
     )
 
 

@@ -86,7 +86,7 @@ def test_an_endpoint_that_was_not_measured_is_no_success_whatever_the_verdict_sa
     report = factory.not_measured_report()
     assert report.substitution and report.substitution.served is Served.NOT_MEASURED
     passed = report.substitution.model_copy(update={"verdict": Verdict.PASS})
-    assert report.model_copy(update={"substitution": passed}).exit_code() == 3
+    assert report.model_copy(update={"subjects": (passed,)}).exit_code() == 3
 
 
 def test_standard_input(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_standard_input(tmp_path: Path) -> None:
         (b"", "it is empty"),
         (b"# A report", "it is no JSON"),
         (b'{"runs": []}', "it says no schema_version"),
-        (b'{"schema_version": "7"}', "has schema version 7, and this llm-audit reads version 1"),
+        (b'{"schema_version": "7"}', "has schema version 7, and this llm-audit reads versions 1 and 2"),
         (render_json(factory.report()).encode()[:5000], "it is cut off, or no JSON"),
         (jsonl.render(factory.report()).encode()[:5000], "is cut off"),
         (jsonl.record(factory.finding()).encode(), "the run that wrote it did not end"),

@@ -56,8 +56,8 @@ def results(where: Path) -> list[dict[str, Any]]:
 
 
 def summary(where: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((where / "summary.json").read_text())
-    return found
+    (found,) = json.loads((where / "summary.json").read_text())["subjects"]
+    return dict(found)
 
 
 def test_the_numbers_are_those_of_detect(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_numbers_are_those_of_detect(tool: Tool, tiny: tuple[str, ...], corp
         if row["p_value"] is None:
             continue
         (tmp_path / "one.txt").write_text(json.loads(line)["text"])
-        (document,) = json.loads(tool("detect", tmp_path / "one.txt", *TINY, *tiny, "--format", "json").out)["documents"]
+        (document,) = json.loads(tool("detect", tmp_path / "one.txt", *TINY, *tiny, "--format", "json").out)["subjects"]
         assert row["p_value"] == document["combined"]["p_value"]
         assert row["p_floor"] == document["combined"]["p_floor"]
         assert row["n"] == document["combined"]["population"]["n"]

@@ -181,7 +181,7 @@ def test_a_page_without_charts_does_not_wait_for_matplotlib() -> None:
 
 
 def test_an_empty_report_says_nothing_of_documents() -> None:
-    empty = factory.report(factory.passing()).model_copy(update={"documents": ()})
+    empty = factory.report(factory.passing()).model_copy(update={"subjects": ()})
     page = render_html(empty)
     assert not re.search('<article|table class="index"', page) and "What this does not prove" in page
     assert Verdict.PASS not in empty.verdicts

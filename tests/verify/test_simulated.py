@@ -52,12 +52,13 @@ def refused(report: Report) -> list[object]:
 def about(alpha: float, population: Population | None = None, **found: object) -> Report:
     manifest = collect(None, alpha=alpha, rules=(), population=population)
     documents = found.pop("documents", ())
+    audits = [found.pop(name) for name in ("membership", "substitution") if name in found]
     return Report.model_validate(
         {
             "question": "?",
             "manifest": manifest,
             "coverage": Coverage.of(documents) if documents else evidence_free(),  # type: ignore[arg-type]
-            "documents": documents,
+            "subjects": (*documents, *audits),  # type: ignore[misc]  # tuples
             "limits": (),
             **found,
         }
