@@ -154,4 +154,8 @@ def content_of(source: StrPath | bytes, name: str | None = None) -> tuple[bytes,
 def _report_file(source: StrPath) -> Path:
     """The file of a stored report: that which is named or, in the folder of a scan, its summary."""
     path = Path(source)
-    return path / "summary.json" if path.is_dir() else path
+    if not path.is_dir():
+        return path
+    if not (path / "summary.json").is_file():
+        raise InvalidInput(f"{path} is a folder without summary.json, so none that `llm-audit scan` finished: name a report.")
+    return path / "summary.json"

@@ -72,7 +72,7 @@ def test_equal_reports_give_equal_bytes() -> None:
 
 def test_the_schema_is_named() -> None:
     schema = json.loads(json_schema())
-    assert (schema["$id"], schema["title"]) == ("urn:llm-audit:report:1", "llm-audit report")
+    assert (schema["$id"], schema["title"]) == ("urn:llm-audit:report:2", "llm-audit report")
 
 
 def test_schema_command_prints_it() -> None:
