@@ -11,33 +11,16 @@ from dataclasses import dataclass, field, replace
 from llm_audit.detectors import attribution, registry
 from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
 from llm_audit.detectors.origin import as_given as on_text_as_given
-from llm_audit.detectors.origin import generated, plot_data
+from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.rule import Terms
 from llm_audit.inspection import Inspection, inspect, marks_of
 from llm_audit.progress import Progress, part, silent
-from llm_audit.results import Coverage, Document, Manifest, Report, Result, limits_of
+from llm_audit.reports.wording import limits as wording
+from llm_audit.results import Coverage, Document, Manifest, Report, Result
 from llm_audit.scoring.session import Session
 from llm_audit.text import RawText, Source
 from llm_audit.text.documents import read_texts
-
-ALONE = (
-    f"Every text is tested by itself, and only {generated.rule.code} is the verdict. Single detectors and single passages are "
-    "further chances to be wrong."
-)
-
-LIMITS = (
-    "A small p-value says that the text is unlike the human texts of the named population. It does not say who or what "
-    "wrote it: unusual human writing is unlike them too.",
-    ALONE,
-    "A large p-value is not evidence of a human author. Text of older and of untuned models, short texts and school essays "
-    "written by a machine are missed more often than not.",
-    "Text that a machine polished cannot be told from text that a machine wrote: both are found. A finding does not say how "
-    "much of the work was a person's.",
-    "The false-positive rate is an average over the population's mixture of texts. Single kinds differ several-fold, and "
-    "short texts are flagged more often than long ones. For other kinds, learners of English among them, no rate is known.",
-    "No decision about a person should rest on this report alone.",
-)
 
 
 @dataclass(frozen=True)
@@ -69,13 +52,7 @@ def detect(
     many = len(inputs) > plot_data.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
     documents = judge_all(inputs, session, settings, progress, finished)
-    return Report(
-        question="Was this text machine-generated?",
-        manifest=manifest,
-        coverage=Coverage.of(documents),
-        subjects=tuple(documents),
-        limits=(*_expected_by_chance(documents, settings.alpha), *limits_of(documents, LIMITS)),
-    )
+    return _report(wording.ORIGIN, documents, manifest)
 
 
 def judge_all(
@@ -118,14 +95,11 @@ def conclude(document: Document, terms: Terms) -> Document:
     return registry.conclude("integrity", registry.conclude(family, document, terms), terms)  # type: ignore[no-any-return]  # any subject
 
 
-def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[str, ...]:
-    judged = sum(document.combined is not None for document in documents)
-    if judged < 2:
-        return ()
-    return (
-        f"{judged} texts were judged, each at alpha {alpha:g}: had people like those of the population written all of them, "
-        f"about {alpha * judged:.2g} would be flagged all the same.",
-    )
+def _report(question: str, documents: Sequence[Document], manifest: Manifest) -> Report:
+    """The report on documents, with its limits."""
+    coverage = Coverage.of(documents)
+    made = Report(question=question, manifest=manifest, coverage=coverage, subjects=tuple(documents), limits=())
+    return wording.with_limits(made, registry.described)
 
 
 def attribute(
@@ -153,13 +127,7 @@ def attribute(
         entry if isinstance(entry, Document) else _with_inspection(next(judged), person, entry)
         for entry, person in zip(read, people, strict=True)
     ]
-    return Report(
-        question="Who wrote this text?",
-        manifest=manifest,
-        coverage=Coverage.of(documents),
-        subjects=tuple(documents),
-        limits=limits_of(documents, attribution.LIMITS),
-    )
+    return _report(wording.ATTRIBUTION, documents, manifest)
 
 
 def _with_inspection(document: Document, person: Document, raw: RawText) -> Document:

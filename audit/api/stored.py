@@ -94,16 +94,17 @@ def file_compliance(
         name: what errors call the report.
 
     Raises:
-        InvalidInput: it is no report, or was changed since it was written.
+        InvalidInput: it is no report, or something in it does not follow from the rest.
     """
     from llm_audit.reports import compliance
 
     content, called = content_of(source, name)
     report = read_report(content, name=called)
-    if not intact(content):
+    mismatches = recompute(content, Path(), called)[0].mismatches
+    if mismatches:
         raise InvalidInput(
-            f"{called} is not as llm-audit wrote it: its content digest is another one. It is not filed; see "
-            "`llm-audit verify`."
+            f"{called} does not hold, so it is not filed: {mismatches[0].path} is not what follows from the rest of it. "
+            "`llm-audit verify` names all such fields."
         )
     digest = hashlib.sha256(content).hexdigest()
     return compliance.assess(report, *compliance.load(framework), dict(claims or {}), digest), report

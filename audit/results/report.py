@@ -158,9 +158,3 @@ class Report(Model):
         # A gate has said already whether an open question is a failure.
         open_verdicts = verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE}
         return 3 if (strict or self.gate) and open_verdicts else 0
-
-
-def limits_of(documents: Sequence[Document], limits: tuple[str, ...]) -> tuple[str, ...]:
-    """The limits to print beside documents; without any p-value only the last one, which is about all reports."""
-    judged = any(document.combined or document.attributions for document in documents)
-    return limits if judged else limits[-1:]

@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidInput
+from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Corpus, Coverage, Discovery, Manifest, Ranked, Report, Unread, Verdict
 from llm_audit.results.discovery import Family, judge, summary
 from llm_audit.scanning.files import failing, replacing
@@ -26,7 +28,7 @@ from llm_audit.scanning.folder import Folder
 from llm_audit.scanning.header import Header
 from llm_audit.scanning.record import Record
 from llm_audit.scanning.table import Table, can_write
-from llm_audit.scanning.words import ASSUMPTIONS, LIMITS, NULL
+from llm_audit.scanning.words import ASSUMPTIONS, NULL
 
 SHOWN = 100
 """Documents named in the report; all are in the results."""
@@ -95,8 +97,8 @@ def report_of(corpus: Corpus, manifest: Manifest) -> Report:
     """The report on a corpus. When, where and in how many steps it was scanned is not in it: equal corpora, equal reports."""
     counts = corpus.verdicts
     unjudged = counts[Verdict.NOT_ASSESSABLE], counts[Verdict.ERROR]
-    return Report(
-        question="Was this corpus machine-generated, in part?",
+    made = Report(
+        question=wording.SCAN,
         manifest=manifest.model_copy(update={"command": (), "started": None, "finished": None, "threads": None}),
         coverage=Coverage(
             found=corpus.included,
@@ -105,8 +107,9 @@ def report_of(corpus: Corpus, manifest: Manifest) -> Report:
             unreadable=unjudged[1],
         ),
         subjects=(corpus,),
-        limits=LIMITS,
+        limits=(),
     )
+    return wording.with_limits(made, described)
 
 
 def write_results(folder: Folder, header: Header, description: str, limit: int | None = None) -> tuple[Report, Path]:

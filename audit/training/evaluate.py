@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from llm_audit.detectors.origin import generated
 from llm_audit.detectors.origin.run import LEAST_CONFIDENCE, check_comparable, hidden_layers
 from llm_audit.detectors.populations import MINIMUM_TOKENS, Population
+from llm_audit.detectors.registry import described
 from llm_audit.detectors.statistic import StatisticRule
 from llm_audit.progress import Progress, silent
+from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Benchmark, Coverage, Curve, FalseAlarms, Interval, Manifest, Power, Report
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
@@ -138,25 +140,16 @@ def evaluate(
     )
 
 
-QUESTION = "How well do the detectors do?"
-
-LIMITS = (
-    "The rates are those of these texts, compared with this population. For other kinds of texts, and for other machines, they "
-    "are not known.",
-    "Intervals take texts, or groups of texts that share a source, as independent of each other. Among many groups some lie "
-    "above the nominal rate by chance.",
-)
-
-
 def report(benchmark: Benchmark, manifest: Manifest, *, found: int, judged: int) -> Report:
     """The report on a benchmark. `found` labelled texts, of which `judged` could be used."""
-    return Report(
-        question=QUESTION,
+    made = Report(
+        question=wording.BENCHMARK,
         manifest=manifest,
         coverage=Coverage(found=found, scored=judged, not_assessable=found - judged, unreadable=0),
         subjects=(benchmark,),
-        limits=LIMITS,
+        limits=(),
     )
+    return wording.with_limits(made, described)
 
 
 def fit_to_judge(data: LabelledTexts, detectors: Sequence[StatisticRule], population: Population) -> LabelledTexts:

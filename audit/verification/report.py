@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidInput
+from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Benchmark, Corpus, Coverage, Document, Membership, Report, Substitution
 from llm_audit.results.canonical import content_digest
 from llm_audit.results.read import place_of, read_content, subject_places, upgraded
@@ -98,14 +100,15 @@ def _recompute(report: Report, places: Sequence[str], folders: tuple[Path, Path 
                 corpus(place, subject, manifest, beside, ledger)
             case Benchmark():
                 benchmark(place, subject, ledger)
+    if report.question not in wording.LIMITS:
+        ledger.holds("question", report.question, False, "is none that llm-audit asks")
+    ledger.same("limits", report.limits, wording.limits(report, described))
     if report.gate is not None:
         gate(report, report.gate, places, ledger)
     if report.documents:
         ledger.same("coverage", report.coverage, Coverage.of(report.documents))
     elif report.corpus is not None:
-        again = report_of(report.corpus, manifest)
-        for name in ("question", "coverage", "limits"):
-            ledger.same(name, getattr(report, name), getattr(again, name))
+        ledger.same("coverage", report.coverage, report_of(report.corpus, manifest).coverage)
     else:
         counted = report.coverage
         total = counted.scored + counted.not_assessable + counted.unreadable

@@ -87,7 +87,7 @@ def test_limits_and_coverage_of_a_scan_are_compared(scanned: Path) -> None:
     content["coverage"]["scored"] += 1
     content["content_digest"] = content_digest(content)
     (scanned / "summary.json").write_text(json.dumps(content))
-    assert {"limits", "coverage.scored"} <= mismatched(scanned)
+    assert {"limits[0]", "limits", "coverage.scored"} & mismatched(scanned) > {"coverage.scored"}
 
 
 @pytest.mark.parametrize("field", ["q_value", "verdict", "p_value", "text_digest"])
