@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_audit import signing
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath
 from llm_audit.errors import InvalidInput
 from llm_audit.results import read as stored
-from llm_audit.verification import Ledger, Mismatch
+from llm_audit.verification import Ledger, Mismatch, signing
 from llm_audit.verification import verify as recompute
 
 __all__ = [
@@ -112,7 +111,7 @@ def file_compliance(
 
 @dataclass(frozen=True)
 class Signer:
-    """A private Ed25519 key that signs reports. See `llm_audit.signing`.
+    """A private Ed25519 key that signs reports. See `llm_audit.verification.signing`.
 
     Attributes:
         path: of the key (PEM).
