@@ -9,35 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from llm_audit.detectors import attribution, registry
-from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
+from llm_audit.detectors.integrity.base import IntegrityRule, examine, find_rules
+from llm_audit.detectors.integrity.conclude import conclude as conclude_integrity
 from llm_audit.detectors.origin import as_given as on_text_as_given
-from llm_audit.detectors.origin import generated, plot_data
+from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
+from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
-from llm_audit.inspection import Inspection, inspect, marks_of
 from llm_audit.progress import Progress, part, silent
-from llm_audit.results import Coverage, Document, Manifest, Report, Result, limits_of
+from llm_audit.reports.wording import limits as wording
+from llm_audit.results import Coverage, Document, Manifest, Mark, Report, Result, Verdict
 from llm_audit.scoring.session import Session
-from llm_audit.text import RawText, Source
+from llm_audit.text import RawText, Source, find_marks, without_marks
 from llm_audit.text.documents import read_texts
-
-ALONE = (
-    f"Every text is tested by itself, and only {generated.rule.code} is the verdict. Single detectors and single passages are "
-    "further chances to be wrong."
-)
-
-LIMITS = (
-    "A small p-value says that the text is unlike the human texts of the named population. It does not say who or what "
-    "wrote it: unusual human writing is unlike them too.",
-    ALONE,
-    "A large p-value is not evidence of a human author. Text of older and of untuned models, short texts and school essays "
-    "written by a machine are missed more often than not.",
-    "Text that a machine polished cannot be told from text that a machine wrote: both are found. A finding does not say how "
-    "much of the work was a person's.",
-    "The false-positive rate is an average over the population's mixture of texts. Single kinds differ several-fold, and "
-    "short texts are flagged more often than long ones. For other kinds, learners of English among them, no rate is known.",
-    "No decision about a person should rest on this report alone.",
-)
 
 
 @dataclass(frozen=True)
@@ -69,13 +53,7 @@ def detect(
     many = len(inputs) > plot_data.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
     documents = judge_all(inputs, session, settings, progress, finished)
-    return Report(
-        question="Was this text machine-generated?",
-        manifest=manifest,
-        coverage=Coverage.of(documents),
-        documents=tuple(documents),
-        limits=(*_expected_by_chance(documents, settings.alpha), *limits_of(documents, LIMITS)),
-    )
+    return _report(wording.ORIGIN, documents, manifest)
 
 
 def judge_all(
@@ -118,14 +96,11 @@ def conclude(document: Document, terms: Terms) -> Document:
     return registry.conclude("integrity", registry.conclude(family, document, terms), terms)  # type: ignore[no-any-return]  # any subject
 
 
-def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[str, ...]:
-    judged = sum(document.combined is not None for document in documents)
-    if judged < 2:
-        return ()
-    return (
-        f"{judged} texts were judged, each at alpha {alpha:g}: had people like those of the population written all of them, "
-        f"about {alpha * judged:.2g} would be flagged all the same.",
-    )
+def _report(question: str, documents: Sequence[Document], manifest: Manifest) -> Report:
+    """The report on documents, with its limits."""
+    coverage = Coverage.of(documents)
+    made = Report(question=question, manifest=manifest, coverage=coverage, subjects=tuple(documents), limits=())
+    return wording.with_limits(made, registry.described)
 
 
 def attribute(
@@ -153,16 +128,56 @@ def attribute(
         entry if isinstance(entry, Document) else _with_inspection(next(judged), person, entry)
         for entry, person in zip(read, people, strict=True)
     ]
-    return Report(
-        question="Who wrote this text?",
-        manifest=manifest,
-        coverage=Coverage.of(documents),
-        documents=tuple(documents),
-        limits=limits_of(documents, attribution.LIMITS),
-    )
+    return _report(wording.ATTRIBUTION, documents, manifest)
 
 
 def _with_inspection(document: Document, person: Document, raw: RawText) -> Document:
     """The document with what was found in its characters when it was compared with people, and with its marks."""
     as_given = [result for result in person.results if result.rule == on_text_as_given.rule.code]
     return Inspection(person.integrity, marks_of(raw)).added_to(document, as_given)
+
+
+MOST_MARKS = 5
+"""Marks that are reported: a text may have one, and more make all of them worthless."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in the characters of one text; nothing, of what could not be read.
+
+    Attributes:
+        results: of every integrity rule.
+        marks: of provenance, at most `MOST_MARKS`.
+        given: what is to be scored beside the normalised text: if some rule has a finding, the text as read but for its
+            marks, which are no part of what anybody wrote; else nothing.
+    """
+
+    results: tuple[Result, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    given: tuple[str, ...] = ()
+
+    def added_to(self, document: Document, as_given: Sequence[Result] = ()) -> Document:
+        """The document with all of this. Its verdict, which is on the author, stays; its summary says what was found."""
+        notes = (*document.notes, *(mark.reason for mark in self.marks))
+        added = (*document.results, *as_given, *self.results)
+        document = document.model_copy(update={"results": added, "marks": self.marks, "notes": notes})
+        return conclude_integrity(document, Terms(alpha=1.0))  # characters are counted, and nothing is left to chance
+
+
+def inspect(raw: RawText | Document, rules: Sequence[IntegrityRule]) -> Inspection:
+    """Look for provenance marks first, then apply the integrity rules to the rest; places are those of the text as read."""
+    if isinstance(raw, Document):
+        return Inspection()
+    wrappers = find_marks(raw.text)
+    shown = without_marks(raw.text, wrappers, filler="\n")
+    results = tuple(examine(rule, shown) for rule in rules)
+    tampered = any(result.verdict is Verdict.FINDING for result in results)
+    return Inspection(results, marks_of(raw), (without_marks(raw.text, wrappers),) if tampered else ())
+
+
+def marks_of(raw: RawText | Document) -> tuple[Mark, ...]:
+    """The provenance marks of a text, with what is known of their signatures; at most `MOST_MARKS`."""
+    if isinstance(raw, Document):
+        return ()
+    exact = raw.encoding == "utf-8" and len(raw.text.encode("utf-8", "surrogatepass")) == raw.size
+    return tuple(describe(wrapper, raw.text, exact) for wrapper in find_marks(raw.text)[:MOST_MARKS])

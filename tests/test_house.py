@@ -177,3 +177,8 @@ def test_the_command_line_is_thin() -> None:
 @pytest.mark.parametrize("flag", ["--alpha", "--population", "--detector", "--text-field", "--label-field", "--classifier"])
 def test_a_shared_option_is_declared_once(flag: str) -> None:
     assert sum(path.read_text(encoding="utf-8").count(f'"{flag}"') for path in COMMANDS) == 1
+
+
+def test_one_module_renders_a_page_by_that_name() -> None:
+    defined = [path.relative_to(ROOT) for path in MODULES if "def render_html(" in path.read_text(encoding="utf-8")]
+    assert defined == [Path("reports/compliance/render.py")]

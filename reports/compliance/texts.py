@@ -147,7 +147,7 @@ def _mark(report: Report, why: str) -> Seen:
 
 def _places(report: Report) -> Iterator[tuple[Pointer, Document]]:
     for number, document in enumerate(report.documents):
-        yield Pointer(where=document.name, path=f"/documents/{number}"), document
+        yield Pointer(where=document.name, path=f"/subjects/{number}"), document
 
 
 def _tests(report: Report, family: str) -> Iterator[tuple[Pointer, Result]]:
