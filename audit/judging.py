@@ -1,4 +1,4 @@
-"""Documents judged by several families: origin for every text, attribution where candidates are named, integrity, provenance.
+"""Documents judged by several families: origin, attribution where candidates are named, watermarks, integrity, provenance.
 
 The one place where families meet; none of them imports another one. Knows nothing about the command line or file formats.
 """
@@ -14,6 +14,7 @@ from llm_audit.detectors.origin import as_given as on_text_as_given
 from llm_audit.detectors.origin import generated, plot_data
 from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.rule import Terms
+from llm_audit.detectors.watermark import run as watermark
 from llm_audit.inspection import Inspection, inspect, marks_of
 from llm_audit.progress import Progress, part, silent
 from llm_audit.results import Coverage, Document, Manifest, Report, Result, limits_of
@@ -114,7 +115,8 @@ def conclude(document: Document, terms: Terms) -> Document:
     Raises:
         NotDerivable: something that it follows from is not stored, or not here.
     """
-    family = "attribution" if document.attributions else "origin"
+    asked = document.combined.family if document.combined else "origin"
+    family = "attribution" if document.attributions else asked
     return registry.conclude("integrity", registry.conclude(family, document, terms), terms)  # type: ignore[no-any-return]  # any subject
 
 
@@ -159,6 +161,48 @@ def attribute(
         coverage=Coverage.of(documents),
         documents=tuple(documents),
         limits=limits_of(documents, attribution.LIMITS),
+    )
+
+
+def find_watermarks(
+    entries: Sequence[RawText | watermark.Subject | Document],
+    settings: watermark.Settings,
+    rules: Sequence[IntegrityRule],
+    manifest: Manifest,
+    progress: Progress = silent,
+    finished: Callable[[Document], None] = lambda document: None,
+) -> Report:
+    """Test every text under every key; what cannot be read says why, and stops nothing else.
+
+    Args:
+        entries: texts as read, texts as token ids, and inputs that could not be read.
+        settings: with the keys.
+        rules: of integrity.
+        manifest: of the run.
+        progress: called with the share of the texts that are done.
+        finished: as in `detect`.
+    """
+    documents = []
+    for number, entry in enumerate(entries, start=1):
+        if isinstance(entry, Document):
+            found = entry
+        else:
+            subject = watermark.read(entry, settings) if isinstance(entry, RawText) else entry
+            found = inspect(subject.raw, rules).added_to(watermark.judge(subject, settings))
+        documents.append(found)
+        finished(found)
+        progress(number / len(entries))
+    judged = sum(document.combined is not None for document in documents)
+    chance = (
+        f"{judged} texts were tested, each at alpha {settings.alpha:g}: had none of them a mark, about "
+        f"{settings.alpha * judged:.2g} would be found all the same."
+    )
+    return Report(
+        question="Does this text carry a watermark?",
+        manifest=manifest,
+        coverage=Coverage.of(documents),
+        documents=tuple(documents),
+        limits=(*([chance] if judged > 1 else []), *limits_of(documents, watermark.LIMITS)),
     )
 
 
