@@ -35,6 +35,7 @@ COMMANDS = {
     "schema": "Print the JSON Schema of the report.",
     "substitution": "Is an API serving the model it claims? Log-probabilities, ranks, texts; probe, plan, watch.",
     "train": "Train a classifier of your own on labelled texts.",
+    "watermark": "Does it carry a watermark? Exact tests under your keys; keys and marked test texts.",
     "verify": "Is a stored report still what was found? Recomputes every p-value, without a model.",
 }
 """Name -> one line of help. Kept here so that `--help` imports no command; a test holds it to the commands' own help."""
