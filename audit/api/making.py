@@ -51,10 +51,13 @@ def generate(
     from llm_audit.detectors.attribution.candidate import Candidate
     from llm_audit.detectors.attribution.generations import Generation, read_prompts
     from llm_audit.files import Lines
+    from llm_audit.scoring.chain import Chain
 
     candidate, output, setup = Candidate.parse(author), Path(output), setup or Setup()
     if len(candidate.decodings) > 1:
-        raise InvalidConfiguration(f"{author!r} stands for {len(candidate.decodings)} settings; texts are drawn under one.")
+        raise InvalidConfiguration(
+            f"{author!r} stands for {len(candidate.decodings)} settings; texts are drawn under one. Of a server, name each number."
+        )
     (decoding,) = candidate.decodings
     if output.exists():
         raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
@@ -83,6 +86,7 @@ def generate(
                 top_k=decoding.top_k,
                 top_p=decoding.top_p,
                 min_p=decoding.min_p,
+                sampler=decoding if isinstance(decoding, Chain) else None,
                 max_tokens=max_tokens,
                 seed=seed,
                 number=number,

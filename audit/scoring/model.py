@@ -14,7 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from tokenizers import Tokenizer
 
@@ -110,6 +112,12 @@ def decode_tokens(tokenizer: Tokenizer, token_ids: Sequence[int]) -> str:
     """The text of some tokens, control tokens as their names."""
     text: str = tokenizer.decode(list(token_ids), skip_special_tokens=False)
     return text
+
+
+def breakers(tokenizer: Tokenizer, vocabulary: int) -> NDArray[np.bool_]:
+    """(vocabulary,) which tokens contain a character over which DRY sees no repetition, by llama.cpp's default."""
+    texts = tokenizer.decode_batch([[token] for token in range(vocabulary)], skip_special_tokens=False)
+    return np.array([any(sign in text for sign in '\n:"*') for text in texts])
 
 
 def load(

@@ -53,7 +53,7 @@ class Author:
     def decodings(self) -> tuple[Decoding, ...]:
         """Its settings, and those without truncation that the tests of truncated ones need."""
         own = self.candidate.decodings
-        return tuple(dict.fromkeys((*own, *(_free(decoding) for decoding in own if decoding.truncates))))
+        return tuple(dict.fromkeys((*own, *(decoding.free for decoding in own if decoding.truncates))))
 
     def reference_terms(self, decoding: Decoding) -> str:
         """Digest of how texts come about and are scored under a setting: equal to that of a population of its generations."""
@@ -61,23 +61,18 @@ class Author:
         return hashlib.sha256(terms.encode()).hexdigest()
 
 
-def _free(decoding: Decoding) -> Decoding:
-    """The same temperature, nothing excluded."""
-    return Decoding(temperature=decoding.temperature)
-
-
 def under(scores: Scores, decoding: Decoding) -> TokenScores:
     """The scores under one setting, with what the tests of a truncated one need of the untruncated."""
     own = scores[decoding]
     if not decoding.truncates:
         return own
-    full = scores[_free(decoding)]
+    full = scores[decoding.free]
     return replace(
         own,
         free_logprob=full.logprob,
         free_renyi=full.renyi,
-        # The likeliest token is always kept, so what truncation adds to it is what it takes from the others.
-        kept=np.minimum(full.max_logprob - own.max_logprob, 0),
+        # By a plain setting the likeliest token is always kept, so what truncation adds to it is what it takes from the others.
+        kept=np.minimum(full.max_logprob - own.max_logprob, 0) if full.kept is None else full.kept,
     )
 
 
