@@ -56,7 +56,7 @@ def generate(
     candidate, output, setup = Candidate.parse(author), Path(output), setup or Setup()
     if len(candidate.decodings) > 1:
         raise InvalidConfiguration(
-            f"{author!r} stands for {len(candidate.decodings)} settings; texts are drawn under one. Of a server, name each number."
+            f"{author!r} stands for {len(candidate.decodings)} settings; name all numbers of a server, or none."
         )
     (decoding,) = candidate.decodings
     if output.exists():

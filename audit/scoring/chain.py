@@ -237,9 +237,9 @@ def chain(order: tuple[str, ...], numbers: Mapping[str, Number], *, server: Serv
         values["temperature"] = 1.0
     active = tuple(step for step in order if step == "greedy" or _active(step, values))
     used = {name for step in active if step != "greedy" for name in STEPS[step]}
-    numbers = {name: value if name in used else OFF[name] for name, value in values.items()}
+    kept: dict[str, Any] = {name: value if name in used else OFF[name] for name, value in values.items()}
     penalise = server.penalise_prompt if server and "penalties" in active else True
-    made = Chain(**numbers, order=active, penalise_prompt=penalise)  # checks the numbers
+    made = Chain(**kept, order=active, penalise_prompt=penalise)  # checks the numbers
     plain = tuple(step for step in ("temperature", "top_k", "top_p", "min_p") if step in active)
     return Decoding(made.temperature, made.top_k, made.top_p, made.min_p) if active == plain else made
 

@@ -51,12 +51,14 @@ class Candidate:
         model: what the store resolves.
         decodings: how tokens were drawn; several: one of them, unknown which.
         template: `chat` gives the prompt through the model's chat template, `none` as plain text.
+        samplers: the servers or orders of steps that are named; none: the order of transformers.
     """
 
     name: str
     model: str
     decodings: tuple[Decoding, ...] = (Decoding(),)
     template: str = "chat"
+    samplers: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, spec: str) -> Candidate:
@@ -70,7 +72,8 @@ class Candidate:
             raise AuditError(f"{spec!r}: template is chat or none, not {'|'.join(template)!r}.")
         if not model:
             raise AuditError(f"{spec!r} names no model; write MODEL@{settings}.")
-        samplers = [_sampler(spec, name) for name in chosen.pop("sampler", [""])]
+        named = chosen.pop("sampler", [])
+        samplers = [_sampler(spec, name) for name in named or [""]]
         numbers = {key: [_number(spec, key, value) for value in values] for key, values in chosen.items()}
         if any(count != 1 for count in numbers.pop("beams", [])):
             raise AuditError(
@@ -85,7 +88,12 @@ class Candidate:
             _check_steps(spec, numbers, order, server)
             for combination in itertools.product(*numbers.values()):
                 decodings += _meant(spec, dict(zip(numbers, combination, strict=True)), order, server)
-        return cls(spec, model, tuple(dict.fromkeys(decodings)) or (Decoding(),), template[0])
+        return cls(spec, model, tuple(dict.fromkeys(decodings)) or (Decoding(),), template[0], tuple(named))
+
+    @property
+    def order_assumed(self) -> bool:
+        """Whether another order of its steps would be another law, and none is named."""
+        return not self.samplers and any(decoding.temperature != 1 and decoding.truncates for decoding in self.decodings)
 
     def fill(self, model: StoredModel, prompt: str) -> str:
         """The prompt as the model reads it. Raises AuditError if it has no chat template, or one that fails."""

@@ -190,6 +190,12 @@ def _notes(text: Text) -> list[str]:
     notes = [*text.raw.notes, *(f"For the candidates the text was scored as it stands. In it: {note}" for note in found)]
     if text.person.combined is None:
         notes.append(f"The comparison with human writing: {text.person.summary}")
+    assumed = [author.name for author in text.authors if author.candidate.order_assumed]
+    if assumed:
+        notes.append(
+            f"{' and '.join(assumed)}: tested in the order of transformers, which takes the temperature before it cuts; "
+            "llama.cpp takes it last, which is another law. Where that wrote the text, name it: @sampler=llama.cpp,…"
+        )
     reached = [
         int(scores[0].char_end[-1])
         for number in range(len(text.authors))

@@ -66,8 +66,8 @@ def test_a_number_without_its_step_leaves_no_trace() -> None:
     "wrong",
     [
         {"typical_p": 0.0}, {"repetition_penalty": -1.1}, {"presence_penalty": 1.0, "penalty_last_n": -1},
-        {"xtc_probability": 2.0}, {"mirostat": 3}, {"mirostat": 1, "mirostat_tau": 0.0}, {"dry_multiplier": 1.0, "dry_base": 0.5},
-        {"no_repeat_ngram": -1}, {"top_p": 1.5},
+        {"xtc_probability": 2.0}, {"mirostat": 3}, {"mirostat": 1, "mirostat_tau": 0.0},
+        {"dry_multiplier": 1.0, "dry_base": 0.5}, {"no_repeat_ngram": -1}, {"top_p": 1.5},
     ],
 )  # fmt: skip
 def test_numbers_that_no_sampler_has_are_refused(wrong: dict[str, float]) -> None:
@@ -83,9 +83,9 @@ def test_every_number_has_a_step_and_every_server_known_steps() -> None:
 
 def test_every_step_in_words() -> None:
     numbers = {
-        "repetition_penalty": 1.1, "presence_penalty": 0.5, "frequency_penalty": 0.2, "penalty_last_n": 64, "no_repeat_ngram": 3,
-        "dry_multiplier": 0.8, "temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.1, "typical_p": 0.95,
-        "xtc_probability": 0.5,
+        "repetition_penalty": 1.1, "presence_penalty": 0.5, "frequency_penalty": 0.2, "penalty_last_n": 64,
+        "no_repeat_ngram": 3, "dry_multiplier": 0.8, "temperature": 0.7, "top_k": 40, "top_p": 0.9, "min_p": 0.1,
+        "typical_p": 0.95, "xtc_probability": 0.5,
     }  # fmt: skip
     assert str(chain(tuple(STEPS), numbers)) == (
         "in this order: repetition penalty 1.1 and presence penalty 0.5 and frequency penalty 0.2 over the last 64 tokens, no "

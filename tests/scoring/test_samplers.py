@@ -32,7 +32,7 @@ def past(n: int = N, vocabulary: int = VOCABULARY, seed: int = 1) -> Past:
 
 
 def law(row: torch.Tensor) -> np.ndarray:
-    """log p; what is excluded at -inf."""
+    """Log p; what is excluded at -inf."""
     numbers = row.double().numpy()
     numbers = np.where(numbers < numbers.max() - 100, -np.inf, numbers)
     found: np.ndarray = numbers - np.logaddexp.reduce(numbers)
@@ -130,9 +130,7 @@ def test_xtc_is_a_mixture_of_what_is_left_and_what_was(share: float) -> None:
 def test_steps_after_xtc_see_either_case_by_itself() -> None:
     numbers = {"xtc_probability": 0.4, "temperature": 0.5}
     raw = logits()
-    acts, idle = (
-        decode(raw.clone(), chain(LLAMA, numbers | {"xtc_probability": share})) for share in (1.0, 0.0)
-    )
+    acts, idle = (decode(raw.clone(), chain(LLAMA, numbers | {"xtc_probability": share})) for share in (1.0, 0.0))
     with np.errstate(divide="ignore"):
         expected = [np.log(0.4 * np.exp(law(a)) + 0.6 * np.exp(law(b))) for a, b in zip(acts, idle, strict=True)]
     assert_same_laws(decode(raw.clone(), chain(LLAMA, numbers)), expected)
@@ -186,7 +184,9 @@ def test_mirostat_follows_the_surprisal_of_what_was_drawn(version: int) -> None:
     found = decode(raw.clone(), chain((*LLAMA, "mirostat"), numbers), before)
     assert_same_laws(found, expected)
     again = past()
-    blocks = [decode(raw[rows].clone(), chain((*LLAMA, "mirostat"), numbers), again[rows]) for rows in (slice(0, 7), slice(7, N))]
+    blocks = [
+        decode(raw[rows].clone(), chain((*LLAMA, "mirostat"), numbers), again[rows]) for rows in (slice(0, 7), slice(7, N))
+    ]
     torch.testing.assert_close(torch.cat(blocks), found)
 
 

@@ -49,7 +49,6 @@ def test_the_law_after_the_samplers_is_that_of_llama_cpp(honest: str, loaded: La
     fields = {THEIRS.get(name, name): value for name, value in {**LLAMA.defaults, **numbers}.items()}
     compared = edges = 0
     for seed, prompt in enumerate(PROMPTS[:3]):
-        # n_probs of one more than there are: the server cuts the list before it samples.
         reply = post(f"{honest}/completion", {
             "prompt": prompt, "n_predict": N_TOKENS, "n_probs": 1 << 16, "post_sampling_probs": True, "seed": seed,
             "return_tokens": True, "cache_prompt": False, "ignore_eos": False, **fields,
@@ -70,7 +69,7 @@ def test_the_law_after_the_samplers_is_that_of_llama_cpp(honest: str, loaded: La
             ours = {i: p for i, p in enumerate(row.tolist()) if p > 1e-30}
             compared += len(ours.keys() | theirs.keys())
             edges += len(ours.keys() ^ {token for token, p in theirs.items() if p > 0})
-            both = [i for i in ours.keys() & theirs.keys()]
+            both = list(ours.keys() & theirs.keys())
             if ours.keys() == {token for token, p in theirs.items() if p > 0}:
                 np.testing.assert_allclose([ours[i] for i in both], [theirs[i] for i in both], rtol=2e-3, atol=2e-5)
     assert compared > 60
