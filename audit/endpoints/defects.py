@@ -34,8 +34,8 @@ FEWEST_NUMBERS = 12
 def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple[str, ...]]:
     """The positions with what is harmless put right, and what that was as sentences.
 
-    A list out of order is sorted (the chosen token may stand first, whatever its rank). Alternatives that the server hides behind a placeholder or minus infinity are left out: their
-    probability is not known, only that it is small.
+    A list out of order is sorted (the chosen token may stand first, whatever its rank). Alternatives that the server hides
+    behind a placeholder or minus infinity are left out: their probability is not known, only that it is small.
     """
     sorted_, hidden = [], []
     found = []

@@ -99,6 +99,8 @@ def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
         return Served.CONSISTENT, f"No test tells the endpoint from {subject.reference}. {passed[0]}"
     if judged and subject.since:
         return Served.NOT_MEASURED, f"Not measured: {judged[0].reason}"
+    if defective := _defective(subject.tests):
+        return Served.NOT_MEASURED, f"Not measured: defective evidence. {defective} Nothing was shown either way."
     return Served.NOT_MEASURED, f"Not measured: {subject.obstacle} Nothing was shown either way."
 
 

@@ -133,7 +133,7 @@ def _distances(
     wanted = min(settings.alternatives, surface.top_logprobs)
     if reference.alternatives is not None:
         wanted = min(wanted, reference.alternatives)
-    asks = questions(allotment.audited, surface, settings.tokens, wanted if wanted or surface.logprobs else None)
+    asks = questions(allotment.audited, surface, settings.tokens, max(wanted, 1) if surface.logprobs else None)
     step = BATCH if settings.sequential else len(asks)
     level = settings.alpha / (3 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
     null: Mapping[str, np.ndarray] | None = None
@@ -190,10 +190,8 @@ def _distances(
         return ""
     if not k:
         spoilt = any(reply.unreadable or any(position.defects for position in reply.positions) for reply in replies)
-        gathered.notes.append(
-            f"Log-probabilities were {'defective' if spoilt else 'hidden'}: answers are compared by their texts alone, which see "
-            "far less."
-        )
+        why = "defective" if spoilt else "hidden"
+        gathered.notes.append(f"Log-probabilities were {why}: answers are compared by their texts alone, which see far less.")
     elif not wanted:
         gathered.notes.append(
             "The endpoint gives no alternatives: the log-probability of each token that it wrote is compared."
