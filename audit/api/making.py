@@ -58,6 +58,8 @@ def generate(
         raise InvalidConfiguration(
             f"{author!r} stands for {len(candidate.decodings)} settings; name all numbers of a server, or none."
         )
+    if candidate.weights != ("",):
+        raise InvalidConfiguration(f"{author!r} names weights; texts are drawn with those that the model has. Leave them out.")
     (decoding,) = candidate.decodings
     if output.exists():
         raise InvalidConfiguration(f"Cannot write {output}: it exists already.")

@@ -32,6 +32,9 @@ HELP = (
     penalty_last_n, no_repeat_ngram, xtc_probability, xtc_threshold, dry_multiplier, dry_base, dry_allowed_length, dry_last_n,
     mirostat, mirostat_tau, mirostat_eta.
 
+    MODEL@weights=q4_0|q8_0 (also f32, f16, bf16, q5_0, int8) says in which precision a server may have stored the weights: made
+    here from the model, and refuted only if each is. Without it: the weights as they are.
+
     Exit code 1: no sanctioned model wrote some text.
     """
 )

@@ -23,7 +23,7 @@ MOST_SETTINGS = 64
 """Decoding settings of one candidate: each costs a pass over the logits, not over the model."""
 
 _TEMPLATES = ("chat", "none")
-_WORDS = ("sampler", "template")
+_WORDS = ("sampler", "template", "weights")
 _ALIASES = {
     "repeat_penalty": "repetition_penalty",
     "repeat_last_n": "penalty_last_n",
@@ -42,6 +42,44 @@ RANGES = (
 )
 
 
+WEIGHTS = ("f32", "f16", "bf16", "q8_0", "q5_0", "q4_0", "int8")
+"""Precisions of weights that can be made from a model; those of `scoring.precision`."""
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A decoding setting of a model whose weights are stored in a stated precision."""
+
+    weights: str
+    decoding: Decoding
+
+    @property
+    def truncates(self) -> bool:
+        """See `Decoding`."""
+        return self.decoding.truncates
+
+    @property
+    def top_k(self) -> int:
+        """See `Decoding`."""
+        return self.decoding.top_k
+
+    @property
+    def free(self) -> Weighted:
+        """See `Decoding`."""
+        return Weighted(self.weights, self.decoding.free)
+
+    def __str__(self) -> str:
+        return f"{self.decoding}, weights {self.weights}"
+
+
+Setting = Decoding | Weighted
+
+
+def at(weights: str, decoding: Decoding) -> Setting:
+    """The setting of some weights; "": as they are."""
+    return Weighted(weights, decoding) if weights else decoding
+
+
 @dataclass(frozen=True)
 class Candidate:
     """Who may have written a text.
@@ -52,6 +90,7 @@ class Candidate:
         decodings: how tokens were drawn; several: one of them, unknown which.
         template: `chat` gives the prompt through the model's chat template, `none` as plain text.
         samplers: the servers or orders of steps that are named; none: the order of transformers.
+        weights: precisions in which they may have been stored; several: one of them, unknown which; "": as they are here.
     """
 
     name: str
@@ -59,6 +98,7 @@ class Candidate:
     decodings: tuple[Decoding, ...] = (Decoding(),)
     template: str = "chat"
     samplers: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ("",)
 
     @classmethod
     def parse(cls, spec: str) -> Candidate:
@@ -72,6 +112,9 @@ class Candidate:
             raise AuditError(f"{spec!r}: template is chat or none, not {'|'.join(template)!r}.")
         if not model:
             raise AuditError(f"{spec!r} names no model; write MODEL@{settings}.")
+        weights = tuple(dict.fromkeys(chosen.pop("weights", [""])))
+        if wrong := [name for name in weights if name not in ("", *WEIGHTS)]:
+            raise AuditError(f"{spec!r}: weights is one of {', '.join(WEIGHTS)}, or several with a bar; not {wrong[0]!r}.")
         named = chosen.pop("sampler", [])
         samplers = [_sampler(spec, name) for name in named or [""]]
         numbers = {key: [_number(spec, key, value) for value in values] for key, values in chosen.items()}
@@ -80,7 +123,7 @@ class Candidate:
                 f"{spec!r}: beam search chooses among whole texts, so no token has a probability given those before it and no "
                 "test is exact; leave beams out, or name how single tokens are drawn."
             )
-        count = math.prod(map(len, numbers.values())) * len(samplers)
+        count = math.prod(map(len, numbers.values())) * len(samplers) * len(weights)
         if count > MOST_SETTINGS:
             raise AuditError(f"{spec!r} stands for {count:,} settings; at most {MOST_SETTINGS} are tried.")
         decodings: list[Decoding] = []
@@ -88,7 +131,12 @@ class Candidate:
             _check_steps(spec, numbers, order, server)
             for combination in itertools.product(*numbers.values()):
                 decodings += _meant(spec, dict(zip(numbers, combination, strict=True)), order, server)
-        return cls(spec, model, tuple(dict.fromkeys(decodings)) or (Decoding(),), template[0], tuple(named))
+        return cls(spec, model, tuple(dict.fromkeys(decodings)) or (Decoding(),), template[0], tuple(named), weights)
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Every way in which it may have written a text: weights and decoding."""
+        return tuple(at(weights, decoding) for weights in self.weights for decoding in self.decodings)
 
     @property
     def order_assumed(self) -> bool:
@@ -107,7 +155,7 @@ class Candidate:
         return chat.render(model.chat_template, prompt, model.special_tokens)
 
 
-def describe(decoding: Decoding) -> str:
+def describe(decoding: Setting) -> str:
     """A setting in words: `temperature 0.8, top-p 0.95`, or `in this order: top-p 0.95, temperature 0.8`."""
     return str(decoding)
 

@@ -38,7 +38,9 @@ def test_texts_of_one_subject_are_one_unit() -> None:
     assert len(suspects.documents) in (9, 10) and len(held_out.documents) >= 40  # two subjects may share words
     for a, b in ((0, 10), (3, 43)):
         assert number[a] == number[b] and suspects.items[a].document == suspects.items[b].document
-    assert said[0].startswith(f"The 60 suspect documents fall into {len(suspects.documents)} groups of texts that are more alike")
+    assert said[0].startswith(
+        f"The 60 suspect documents fall into {len(suspects.documents)} groups of texts that are more alike"
+    )
 
 
 def test_texts_of_the_same_kind_stay_apart() -> None:
