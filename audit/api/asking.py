@@ -55,6 +55,17 @@ class Asked:
         question = Question(test, data, target.session.model.digest, draws, self.alpha, settings)
         return seed_for(question, None if self.seed_file is None else Path(self.seed_file), now())
 
+    def beyond(self, control: Target | None) -> str:
+        """What a control model adds to the identity of a question."""
+        return "" if control is None else f" beyond {control.session.model.digest}"
+
+    def controlled(self, control: Target | None) -> tuple[Fact, ...]:
+        """Which model's preferences are taken off."""
+        if control is None:
+            return ()
+        model = control.session.model
+        return (Fact(name="Control model, which cannot have seen the data", value=f"{model.name}, digest {model.digest[:12]}"),)
+
     def facts(self, target: Target, seed: str) -> tuple[Fact, ...]:
         """The conditions of a test."""
         registered = f"{seed}, which follows from data, model and settings"

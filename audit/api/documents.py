@@ -140,14 +140,26 @@ def attribute(
     if not parsed:
         raise InvalidConfiguration("Nobody is named who may have written the texts: give at least one candidate.")
     asked = _prompt(prompt)
+    if asked is None and (weighted := [candidate.name for _, candidate in parsed if candidate.weights != ("",)]):
+        raise InvalidConfiguration(
+            f"{weighted[0]!r} names weights, which can be tested only where the prompt is known; give the prompt."
+        )
     chosen.check()
     generations = references() if asked is None else ()
     with ExitStack() as stack:
-        sessions = {
+        models = {
             model: stack.enter_context(replace(chosen, model=model, reference=None).session(progress))
             for model in dict.fromkeys(candidate.model for _, candidate in parsed)
         }
-        authors = [Author(candidate, role, sessions[candidate.model], generations) for role, candidate in parsed]
+        sessions = {
+            (candidate.model, weights): models[candidate.model].rounded(weights)
+            for _, candidate in parsed
+            for weights in candidate.weights
+        }
+        authors = []
+        for role, candidate in parsed:
+            first, *rest = (sessions[candidate.model, weights] for weights in candidate.weights)
+            authors.append(Author(candidate, role, first, generations, tuple(rest)))
         human = stack.enter_context(opened(setup, progress))
         against_people = human.settings(alpha, text_field=text_field)
         settings = Settings(alpha, asked, find_rules(), keep_text=keep_text)

@@ -55,11 +55,16 @@ def generate(
     from llm_audit.detectors.attribution.candidate import Candidate
     from llm_audit.detectors.attribution.generations import Generation, read_prompts
     from llm_audit.files import Lines
+    from llm_audit.scoring.chain import Chain
     from llm_audit.scoring.pins import DEFAULT_MODEL
 
     candidate, output, setup = Candidate.parse(author or DEFAULT_MODEL), Path(output), setup or Setup()
     if len(candidate.decodings) > 1:
-        raise InvalidConfiguration(f"{author!r} stands for {len(candidate.decodings)} settings; texts are drawn under one.")
+        raise InvalidConfiguration(
+            f"{author!r} stands for {len(candidate.decodings)} settings; name all numbers of a server, or none."
+        )
+    if candidate.weights != ("",):
+        raise InvalidConfiguration(f"{author!r} names weights; texts are drawn with those that the model has. Leave them out.")
     (decoding,) = candidate.decodings
     if output.exists():
         raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
@@ -89,6 +94,7 @@ def generate(
                 top_k=decoding.top_k,
                 top_p=decoding.top_p,
                 min_p=decoding.min_p,
+                sampler=decoding if isinstance(decoding, Chain) else None,
                 max_tokens=max_tokens,
                 seed=seed,
                 number=number,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from llm_audit.endpoints.defects import judged
+from llm_audit.endpoints.defects import judged, last_digit, repaired
 from llm_audit.endpoints.key import REMOVED
 from llm_audit.endpoints.records import Ask, Position, Reply, Surface, Token
 
@@ -82,12 +82,14 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
     text = _text(message, "content") if isinstance(message, dict) else _text(choice, "text")
     usage = _usage(data)
     raw, notes = _positions(choice.get("logprobs"))
+    unreadable = bool(notes)
     prompt = _prompt(data, choice)
     if ask.echo and ask.surface == "completions" and text.startswith(ask.prompt):
         text = text[len(ask.prompt) :]
         split = _prompt_length(choice["logprobs"], len(raw), usage[1], len(ask.prompt)) if raw else 0
         prompt, raw = raw[:split] or prompt, raw[split:]
-    positions, flaws = judged(raw)
+    mended, repairs = repaired(raw)
+    positions, flaws = judged(mended, rounded := last_digit(mended))
     if ask.top_logprobs is not None and not positions and (text or usage[1]):
         notes.append("Log-probabilities were asked for and not returned.")
     if ask.top_logprobs and positions and not any(position.top for position in positions):
@@ -101,7 +103,7 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         ask=ask,
         text=text,
         positions=positions,
-        prompt_positions=(*prompt[:first], *judged(prompt[first:])[0]),
+        prompt_positions=(*prompt[:first], *judged(prompt[first:], rounded)[0]),
         finish=_text(choice, "finish_reason"),
         model=_text(data, "model"),
         fingerprint=_text(data, "system_fingerprint"),
@@ -109,6 +111,9 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         defects=(*notes, *flaws),
         seconds=seconds,
         attempts=attempts,
+        repairs=repairs,
+        rounded=rounded,
+        unreadable=unreadable,
     )
 
 

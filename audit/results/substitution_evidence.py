@@ -79,6 +79,13 @@ class Change(Model):
     rows: tuple[Numbers, ...]
 
 
+class Flaw(Model):
+    """A kind of defect, and how many answers have it."""
+
+    name: str
+    answers: int = Field(ge=1)
+
+
 class Conformance(Model):
     """What an endpoint's answers claim, held against what was asked and what they hold; counts of answers."""
 
@@ -90,3 +97,12 @@ class Conformance(Model):
     counted: int = Field(ge=0, description="answers that are billed for some number of tokens, and have tokens")
     miscounted: int = Field(ge=0, description="of those, billed for another number than they have")
     fewer: int = Field(ge=0, description="with fewer alternatives than were asked for")
+    answers: int | None = Field(default=None, ge=0, exclude_if=unset, description="answers for which numbers were asked")
+    contradictory: int | None = Field(
+        default=None, ge=0, exclude_if=unset, description="of those, with numbers that no honest server gives"
+    )
+    defective: int | None = Field(
+        default=None, ge=0, exclude_if=unset, description="of those, with a defect of any kind, missing names and numbers too"
+    )
+    flaws: tuple[Flaw, ...] | None = Field(default=None, exclude_if=unset, description="the kinds, the most frequent first")
+    repaired: int | None = Field(default=None, ge=0, exclude_if=unset, description="answers in which something was put right")

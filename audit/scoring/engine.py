@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.progress import Progress, silent
 from llm_audit.scoring.head import Head
-from llm_audit.scoring.model import LanguageModel
+from llm_audit.scoring.model import LanguageModel, breakers
 from llm_audit.scoring.request import Prompted, Request, Window, Windowing
+from llm_audit.scoring.samplers import Past
 from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, Decoding, TokenScores
 
 PACK_TOKENS = 1024
@@ -169,7 +172,8 @@ class Engine:
         reference = None
         if self.reference is not None and self.reference_head is not None:
             reference = self.reference_head, self.reference.body(ids, lengths)[0][rows]
-        each = self.head(hidden[rows], ids[rows + 1], reference=reference, top_k=self.request.top_k)
+        past = self._past(group, pack, ids, starts, predicting) if any(each.looks_back for each in self.decodings) else None
+        each = self.head(hidden[rows], ids[rows + 1], reference=reference, top_k=self.request.top_k, past=past)
 
         results, position = [], 0
         for index, (start, length, part) in enumerate(zip(starts, lengths, predicting, strict=False)):
@@ -185,6 +189,32 @@ class Engine:
                 shared["states"] = torch.stack(means, 1).to(torch.float16).cpu().numpy()
             results.append([{name: column[mine] for name, column in columns.items()} | shared for columns in each])
         return results
+
+    def _past(
+        self,
+        group: Sequence[_Encoded],
+        pack: Sequence[_Piece],
+        ids: torch.Tensor,
+        starts: NDArray[np.int64],
+        predicting: Sequence[torch.Tensor],
+    ) -> Past:
+        """What stands before each scored token of a pack, as far as its window shows it."""
+        counts = [len(rows) for rows in predicting]
+        end = torch.cat(list(predicting)).numpy() + 1
+        tokens = ids.cpu().numpy()
+        written = [start + len(group[piece.text].before) for piece, start in zip(pack, starts, strict=False)]
+        return Past(
+            tokens=tokens,
+            start=np.repeat(starts[:-1], counts),
+            written=np.minimum(np.repeat(written, counts), end),
+            end=end,
+            targets=tokens[end],
+            breakers=self._breakers if any("dry" in getattr(each, "order", ()) for each in self.decodings) else None,
+        )
+
+    @cached_property
+    def _breakers(self) -> NDArray[np.bool_]:
+        return breakers(self.model.tokenizer, self.model.head_weight.shape[0])
 
     def _assemble(self, text: _Encoded, windows: Sequence[dict[str, Any]]) -> TokenScores:
         """The windows of one text, under one decoding setting, as one TokenScores."""

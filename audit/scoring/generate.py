@@ -1,7 +1,7 @@
 """Draw texts from a model, with everything that a later test needs to know: prompt, token ids, settings, seed.
 
 Each text has its own stream of random numbers, so that only rounding makes it depend on the texts drawn beside it. The
-decoding transform is the one that the head scores under (`head.decode`), the forward pass is that of transformers, with its
+decoding transform is the one that the head scores under (`samplers.decode`), the forward pass is that of transformers, with its
 key-value cache. Knows nothing about files of prompts or candidates on a command line.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -18,9 +18,18 @@ from numpy.typing import NDArray
 
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.progress import Progress, part, silent
-from llm_audit.scoring.head import decode
-from llm_audit.scoring.model import causal_model, decode_tokens, encode_prompt, find_device, load_tokenizer, prefix_token
+from llm_audit.scoring.chain import Chain
+from llm_audit.scoring.model import (
+    breakers,
+    causal_model,
+    decode_tokens,
+    encode_prompt,
+    find_device,
+    load_tokenizer,
+    prefix_token,
+)
 from llm_audit.scoring.request import context_length
+from llm_audit.scoring.samplers import Past, decode, observe
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding
 
@@ -137,16 +146,22 @@ class Sampler:
         finished = [False] * len(prompts)
         rows = list(range(len(prompts)))  # texts that still grow, by their place in the batch
         cache = DynamicCache(config=self.model.config)  # grows in place
+        looks_back = decoding.looks_back
+        bounds: dict[tuple[Chain, int], float] = {}  # of mirostat
         for step in range(max_tokens):
             output = self.model(
                 ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1, **{self.cache_name: cache}
             )
-            logits = decode(output.logits[:, -1].float(), decoding)
+            past = self._past(prompts, written, rows, longest + max_tokens, bounds) if looks_back else None
+            law = drawn_from = decode(output.logits[:, -1].float(), decoding, past)
             if adjust is not None:
-                each = logits.double().cpu().numpy()
+                each = law.double().cpu().numpy()
                 changed = [adjust(row, each[i], written[row], prompts[row]) for i, row in enumerate(rows)]
-                logits = torch.from_numpy(np.stack(changed))
-            drawn = draw(logits, np.array([streams[row].random() for row in rows]))
+                drawn_from = torch.from_numpy(np.stack(changed))
+            drawn = draw(drawn_from, np.array([streams[row].random() for row in rows]))
+            if past is not None and isinstance(decoding, Chain) and "mirostat" in decoding.order:
+                for i, log_p in enumerate(law.log_softmax(1)):
+                    observe(past, decoding, i, float(log_p[drawn[i]]))
             going = [i for i, token in enumerate(drawn) if token not in self.ends]
             for i, row in enumerate(rows):
                 finished[row] = drawn[i] in self.ends
@@ -167,6 +182,33 @@ class Sampler:
             Sample(decode_tokens(self.tokenizer, tokens), tuple(tokens), done)
             for tokens, done in zip(written, finished, strict=True)
         ]
+
+    def _past(
+        self,
+        prompts: Sequence[Sequence[int]],
+        written: Sequence[Sequence[int]],
+        rows: Sequence[int],
+        room: int,
+        bounds: dict[tuple[Chain, int], float],
+    ) -> Past:
+        """What stands before the next token of the texts that still grow. Each text keeps its place, whatever others do."""
+        tokens = np.zeros(room * len(prompts), np.int64)
+        for row in rows:
+            whole = [*prompts[row], *written[row]]
+            tokens[row * room : row * room + len(whole)] = whole
+        start = np.array([row * room for row in rows])
+        return Past(
+            tokens,
+            start,
+            start + [len(prompts[row]) for row in rows],
+            start + [len(prompts[row]) + len(written[row]) for row in rows],
+            breakers=self._breakers,
+            surprisal=bounds,
+        )
+
+    @cached_property
+    def _breakers(self) -> NDArray[np.bool_]:
+        return breakers(self.tokenizer, int(self.model.config.vocab_size))
 
 
 def _from(

@@ -36,8 +36,8 @@ class Session:
         model, reference: from the store.
         device: `cpu` (float32) or `cuda` (bfloat16 body, float32 statistics).
         cache: None to score everything anew.
-        dtype: in which the body computes, if not as usual on the device; "float32 of float16" rounds the weights alone, and
-            "bfloat16 to bfloat16" the logits, too.
+        dtype: in which the body computes, if not as usual on the device; "float32 of float16" or "float32 of q4_0" rounds the
+            weights alone, and "bfloat16 to bfloat16" the logits, too.
     """
 
     def __init__(
@@ -112,6 +112,13 @@ class Session:
             self._engines[request, decodings] = Engine(model, request, reference, decodings=decodings)
         return self._engines[request, decodings]
 
+    def rounded(self, weights: str) -> Session:
+        """The same model with its weights stored in a precision of `precision.WEIGHTS`; "": this very session."""
+        if not weights:
+            return self
+        dtype = f"{self.dtype} of {weights}"
+        return Session(self.model, self.reference, device=self.device, cache=self.cache, dtype=dtype)
+
     def release(self) -> None:
         """Forget the loaded models, so that the next session's fit into memory; they are loaded again when needed."""
         self._engines.clear()
@@ -134,7 +141,7 @@ def _load(stored: StoredModel, device: str, dtype: str) -> LanguageModel:
     try:
         rest, _, logits = dtype.partition(" to ")
         computed, _, rounded = rest.partition(" of ")
-        types = [getattr(torch, name) if name else None for name in (computed, rounded, logits)]
+        types = [getattr(torch, name, name) if name else None for name in (computed, rounded, logits)]
         return load(stored.name, stored.digest, stored.folder, device, *types)
     except AuditError:
         raise

@@ -122,7 +122,7 @@ def _distances(
     wanted = min(settings.alternatives, surface.top_logprobs)
     if reference.alternatives is not None:
         wanted = min(wanted, reference.alternatives)
-    asks = questions(allotment.audited, surface, settings.tokens, wanted or None)
+    asks = questions(allotment.audited, surface, settings.tokens, max(wanted, 1) if surface.logprobs else None)
     step = BATCH if settings.sequential else len(asks)
     level = settings.alpha / (3 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
     null: Mapping[str, np.ndarray] | None = None
@@ -141,12 +141,18 @@ def _distances(
             gathered.results.clear()
             gathered.notes.append(mismatch)
             return mismatch
-        k = k or (min(wanted, distance.granted(replies)) if wanted else 0)
+        if surface.logprobs and not k:
+            k = min(max(wanted, 1), distance.granted(replies))
         compared = reference.comparable(replies, k)
         if len(compared) < FEWEST:
             continue
         if null is None:
-            null = reference.null_distances(allotment.honest, k, progress)
+            rounded = max(reply.rounded for reply in replies) if k else 0.0
+            null = reference.null_distances(allotment.honest, k, progress, rounded=rounded)
+            if rounded:
+                gathered.notes.append(
+                    f"The endpoint rounds its log-probabilities to {rounded:g}: so were those that it is held against."
+                )
             if min(map(len, null.values())) < FEWEST:
                 gathered.notes.append("The reference ends most answers at once; no honest distances could be measured.")
                 return ""
@@ -172,7 +178,13 @@ def _distances(
         gathered.notes.append(f"{usable} answers can be compared; {' and '.join(DISTANCES)} need {FEWEST}.")
         return ""
     if not k:
-        gathered.notes.append("Log-probabilities were hidden: answers are compared by their texts alone, which see far less.")
+        spoilt = any(reply.unreadable or any(position.defects for position in reply.positions) for reply in replies)
+        why = "defective" if spoilt else "hidden"
+        gathered.notes.append(f"Log-probabilities were {why}: answers are compared by their texts alone, which see far less.")
+    elif not wanted:
+        gathered.notes.append(
+            "The endpoint gives no alternatives: the log-probability of each token that it wrote is compared."
+        )
     if not settings.sequential:
         beside = replace(terms, beside=tuple(gathered.results))
         gathered.results.append(exceedance.derive(Measurement(Exceedance()), beside))
@@ -217,7 +229,7 @@ def _concluded(
         f"{outcome.ask.name}: {defect}"
         for outcome in gathered.outcomes
         if isinstance(outcome, Reply)
-        for defect in outcome.defects
+        for defect in (*outcome.defects, *outcome.repairs)
     ]
     subject = Substitution(
         verdict=Verdict.ERROR,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,52 @@ def test_defective_evidence_is_named_and_not_averaged_in(tool: Tool, honest: str
         found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=0)
     assert any("-9999" in note for note in found["notes"])
     assert found["served"] == "consistent"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        "evidence-shifted",
+        "evidence-zero",
+        *(
+            pytest.param(f"evidence-{kind}", marks=pytest.mark.slow)
+            for kind in ("nan", "minus-infinity", "9999", "mass", "duplicated", "contradicting")
+        ),
+    ],
+)
+def test_defective_evidence_is_never_called_consistent(tool: Tool, honest: str, prompts: Path, behaviour: str) -> None:
+    with chaos(honest, behaviour, range(10**6)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=3)
+    assert found["served"] == "not_measured"
+    assert re.match(r"Not measured: defective evidence\. 1[45] of 15 answers hold log-prob", found["summary"]), found["summary"]
+    evidence = by_rule(found)["AUD406"]
+    assert evidence["verdict"] == ("inconclusive" if "9999" in behaviour else "finding")
+    assert evidence["evidence"]["defective"] >= 14  # one answer may have one token only, which nothing can be shifted in
+
+
+def test_one_answer_that_contradicts_itself_is_enough(tool: Tool, honest: str, prompts: Path) -> None:
+    with chaos(honest, "evidence-contradicting", range(20, 21)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=3)
+    assert "1 of 15 answers hold log-probabilities that contradict themselves" in found["summary"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("evidence-two-decimals", "The endpoint rounds its log-probabilities to 0.01: so were those that it is held against."),
+        ("evidence-chosen-only", "The endpoint gives no alternatives: the log-probability of each token that it wrote"),
+        pytest.param("evidence-unsorted", "the list was not in falling order, and was sorted", marks=pytest.mark.slow),
+    ],
+)
+def test_poor_evidence_is_used_for_what_it_is(
+    tool: Tool, honest: str, cheap: str, prompts: Path, behaviour: str, said: str
+) -> None:
+    with chaos(honest, behaviour, range(10**6)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=0)
+    assert found["served"] == "consistent" and any(said in note for note in found["notes"])
+    with chaos(cheap, behaviour, range(10**6)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=1)
+    assert found["served"] == "inconsistent" and by_rule(found)["AUD401"]["effect"]["name"].startswith("distance")
 
 
 def test_another_tokenizer_is_no_reference(tool: Tool, honest: str, prompts: Path, tiny_llama: Path) -> None:
