@@ -6,6 +6,7 @@ Knows nothing of pages or terminals, and computes no statistics: it rounds, and 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Context
 
@@ -127,6 +128,17 @@ def p_statement(p: float, floor: float | None = None, alpha: float | None = None
     shown = p_value(p, alpha)
     statement = f"p = {shown}" if shown[0].isdigit() else f"p {shown}"
     return f"{statement}, the smallest this {giver} can give" if at_floor(p, floor) else statement
+
+
+def equations(numbers: Iterable[tuple[str, float | None, float | None]], alpha: float | None = None) -> tuple[str, ...]:
+    """Numbers that are there, given with their names and the smallest they could be, without a space: "p<=0.0013", "q=0.02"."""
+    written = []
+    for name, value, floor in numbers:
+        if value is not None:
+            shown = p_value(value, alpha)
+            sign = "" if not shown[0].isdigit() else "<=" if at_floor(value, floor) else "="
+            written.append(f"{name}{sign}{shown}".replace(" ", ""))
+    return tuple(written)
 
 
 def with_q(document: Document, alpha: float) -> str:

@@ -9,9 +9,10 @@ import math
 from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.console import STYLES, label, line, plain_table, say, show
+from llm_audit.reports.console import AUTHORSHIP_STYLES, STYLES, label, line, plain_table, say, show
 from llm_audit.reports.figures import crossing
 from llm_audit.reports.gate_terminal import print_gate
+from llm_audit.reports.many_terminal import DETAILED, print_many
 from llm_audit.reports.membership_terminal import print_membership
 from llm_audit.reports.passages import Passage, judged_by, passages
 from llm_audit.reports.substitution_terminal import print_substitution
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-AUTHORSHIP_STYLES = {
-    Authorship.WRITTEN_BY: "bold yellow",
-    Authorship.NOT_WRITTEN_BY: "bold",
-    Authorship.UNDECIDED: "bold cyan",
-    Authorship.NOT_ASSESSABLE: "bold magenta",
-}
 GLYPHS, ASCII_GLYPHS, NOT_JUDGED = "▁▂▃▅▆█", "012345", "·"
 HEAT_STYLES = ("dim", "", "yellow", "yellow", "bright_red", "bold red")
 PASSAGES_SHOWN = 5
@@ -36,15 +31,21 @@ SETTINGS_SHOWN = 2
 PATH_WIDTH = 56
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Each document, the collection or the endpoint with its verdict and its numbers; the limits once, at the end."""
+def print_report(report: Report, console: Console, *, details: bool = False) -> None:
+    """Each document, the collection or the endpoint with its verdict and its numbers; the limits once, at the end.
+
+    Many documents are one table, unless details are asked for.
+    """
     from rich.table import Table
 
     if report.gate:
         print_gate(report, report.gate, console)
-    for document in report.documents:
-        if document.gate and not document.gate.failures:
-            continue  # of many texts, those that pass in a line each
+    # Of a gate, those that pass are in what it came to, in a line each.
+    documents = [document for document in report.documents if not document.gate or document.gate.failures]
+    many = len(documents) > DETAILED and not details
+    if many:
+        print_many(documents, report.manifest.alpha, console)
+    for document in () if many else documents:
         printed = _print_attributed if document.attributions else _print_document
         printed(document, report.manifest.alpha, console)
     if report.membership:
