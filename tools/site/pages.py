@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from functools import cache
 from pathlib import Path
@@ -11,8 +12,20 @@ from tools.site import api, commands, rules, settings
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
-MEASURED = "benchmarks/README.md"
-"""Where the tables of measurements are kept, beside the scripts that print them."""
+ELSEWHERE = {
+    "ARCHITECTURE.md": "project/architecture.md",
+    "CONTRIBUTING.md": "project/contributing.md",
+    "SECURITY.md": "project/security.md",
+    "CHANGELOG.md": "changelog.md",
+    "benchmarks/README.md": "measurements/tables.md",
+    "README.md": "index.md",
+}
+"""Files of the repository that are pages of the site as well -> where; the README is not, but links to it lead home."""
+
+TITLES = {"measurements/tables.md": "All tables"}
+"""Pages whose heading is another one than that of the file."""
+
+LINK = re.compile(r"(?<=\]\()([^)\s#]*)(#[^)\s]*)?(?=\))")
 
 
 @cache
@@ -28,9 +41,24 @@ def every_page() -> dict[str, str]:
 
 
 def _kept_elsewhere() -> dict[str, str]:
-    """Pages whose text stands at another place of the repository."""
-    tables = (ROOT / MEASURED).read_text(encoding="utf-8")
-    return {
-        "measurements/tables.md": re.sub(r"^# .*", "# All tables", tables, count=1),
-        "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
-    }
+    made = {}
+    for source, target in ELSEWHERE.items():
+        if source != "README.md":
+            text = moved((ROOT / source).read_text(encoding="utf-8"), source, target)
+            title = TITLES.get(target)
+            made[target] = re.sub(r"\A# .*", f"# {title}", text) if title else text
+    return made
+
+
+def moved(text: str, source: str, target: str) -> str:
+    """A file of the repository as a page: its links to other files are made to links between pages."""
+
+    def renamed(match: re.Match[str]) -> str:
+        link, anchor = match[1], match[2] or ""
+        if not link or re.match(r"[a-z]+:", link):
+            return match[0]
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(source), link))
+        page = ELSEWHERE.get(path, path.removeprefix("docs/") if path.startswith("docs/") else None)
+        return (posixpath.relpath(page, posixpath.dirname(target)) if page else link) + anchor
+
+    return LINK.sub(renamed, text)
