@@ -5,7 +5,7 @@ lines. It is run in the folder of `tools.site.playground`. A comment before a bl
 
     <!-- slow -->      more than a few seconds
     <!-- served -->    the small model of fixtures/membership, served in 4 bits at http://127.0.0.1:8080
-    <!-- in FOLDER --> a folder of the playground
+    <!-- in FOLDER --> a folder of the playground, as the last of the words
     <!-- shown -->     what is not here: somebody's endpoint, a cluster, a key; its commands must exist all the same
 """
 
@@ -46,7 +46,7 @@ class Block:
     @property
     def folder(self) -> str:
         """Of the playground, where it is run."""
-        match = re.search(r"in (\S+)", self.note)
+        match = re.search(r"\bin (\S+)", self.note)
         return match[1] if match else "."
 
     def needs(self, word: str) -> bool:

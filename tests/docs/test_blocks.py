@@ -72,13 +72,17 @@ SESSIONS = [block for block in ALL if block.language == "console" and not block.
 BY_PAGE = {path: [block for block in SESSIONS if block.path == path] for path in dict.fromkeys(b.path for b in SESSIONS)}
 
 
+def is_slow(block: Block) -> bool:
+    return block.needs("slow") or block.needs("served")
+
+
 def pages(*, slow: bool) -> list[object]:
-    """The sessions of each page that are fast, or those of each that has slow ones: then all of it, in order."""
+    """The sessions of each page: those that are fast, or, of the pages that have slow ones, all of them in order."""
     found = []
     for path, its in BY_PAGE.items():
-        page_is_slow = any(block.needs("slow") or block.needs("served") for block in its)
-        if page_is_slow == slow:
-            found.append(pytest.param(its, id=str(path.relative_to(ROOT))))
+        chosen = its if slow and any(map(is_slow, its)) else [] if slow else [block for block in its if not is_slow(block)]
+        if chosen:
+            found.append(pytest.param(chosen, id=str(path.relative_to(ROOT))))
     return found
 
 
