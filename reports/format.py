@@ -6,6 +6,8 @@ Knows nothing of pages or terminals, and computes no statistics: it rounds, and 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Context
 
@@ -18,6 +20,7 @@ from llm_audit.results import (
     FalsePositiveRate,
     GateOutcome,
     Interval,
+    Manifest,
     Membership,
     Rate,
     Report,
@@ -28,6 +31,7 @@ from llm_audit.results import (
     Suppression,
     Verdict,
 )
+from llm_audit.results.rules import page_of
 
 SMALLEST_SHOWN = 1e-6
 """Below this a p-value is written as "< 0.000001": more zeros are not read, and the JSON report has all digits."""
@@ -127,6 +131,23 @@ def p_statement(p: float, floor: float | None = None, alpha: float | None = None
     shown = p_value(p, alpha)
     statement = f"p = {shown}" if shown[0].isdigit() else f"p {shown}"
     return f"{statement}, the smallest this {giver} can give" if at_floor(p, floor) else statement
+
+
+def page(code: str, manifest: Manifest) -> str | None:
+    """The address of the page of a rule; None for a plugin's, and for what is no code: reports can be forged."""
+    known = {plugin.rule for plugin in manifest.plugins or ()}
+    return page_of(code) if re.fullmatch(r"AUD[0-9]{3}", code) and code not in known else None
+
+
+def equations(numbers: Iterable[tuple[str, float | None, float | None]], alpha: float | None = None) -> tuple[str, ...]:
+    """Numbers that are there, given with their names and the smallest they could be, without a space: "p<=0.0013", "q=0.02"."""
+    written = []
+    for name, value, floor in numbers:
+        if value is not None:
+            shown = p_value(value, alpha)
+            sign = "" if not shown[0].isdigit() else "<=" if at_floor(value, floor) else "="
+            written.append(f"{name}{sign}{shown}".replace(" ", ""))
+    return tuple(written)
 
 
 def with_q(document: Document, alpha: float) -> str:

@@ -312,9 +312,7 @@ def test_the_examples_of_the_setup_run() -> None:
 
 @pytest.mark.usefixtures("embedded")
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
-    language, code = blocks[1]
-    assert language == "python"
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "essay.txt").write_text(Path(MACHINE).read_text())
     names: dict[str, object] = {}

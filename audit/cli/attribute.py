@@ -9,7 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import judging_options, no_text_option, output_options
+from llm_audit.cli.options import details_option, judging_options, no_text_option, output_options
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ HELP = (
 )
 @judging_options("Refute a candidate when its p-value is at most this.", but=("detectors", "classifier", "model", "reference"))
 @output_options
+@details_option
 @no_text_option
 def command(
     paths: tuple[str, ...],

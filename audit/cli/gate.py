@@ -10,7 +10,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import judging_options, no_text_option, output_options
+from llm_audit.cli.options import details_option, judging_options, no_text_option, output_options
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.terminal import one_line
@@ -49,6 +49,7 @@ class _Gate(click.Command):
 @click.option("--update-baseline", is_flag=True, help="Write all findings of this run into the baseline.")
 @click.option("--changed-since", metavar="REV", help="Judge only what differs from where HEAD left this revision (git).")
 @output_options
+@details_option
 @no_text_option
 def command(
     paths: tuple[str, ...],

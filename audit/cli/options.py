@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 import click
 
 from llm_audit.cli.policy import blaming
-from llm_audit.cli.publishing import Output, keep_key
+from llm_audit.cli.publishing import Output, keep_details, keep_key
 from llm_audit.reports.formats import NAMES, SUFFIXES, one_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -144,6 +144,14 @@ def no_text_option(command: Command) -> Command:
 def strict_option(command: Command) -> Command:
     """Add --strict."""
     return click.option("--strict", is_flag=True, help="Exit with 3 if something could not be assessed or decided.")(command)
+
+
+def details_option(command: Command) -> Command:
+    """Add -v, for reports that can hold many documents."""
+    return click.option(
+        "-v", "--verbose", is_flag=True, expose_value=False, callback=keep_details,
+        help="On the terminal, show all that is known of each document, however many there are.",
+    )(command)  # fmt: skip
 
 
 def output_options(command: Command) -> Command:

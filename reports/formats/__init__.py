@@ -75,6 +75,7 @@ FORMATS: dict[str, Format] = {
         Format("junit", (".xml",), lists=True),
         Format("gitlab", (".gitlab.json",), lists=True),
         Format("github", lists=True),
+        Format("concise", lists=True),
         Format("markdown", (".md",), lists=True),
     )
 }

@@ -154,6 +154,7 @@ def _rule(rule: RuleFacts, limits: Sequence[str]) -> dict[str, Any]:
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.meaning},
         "help": {"text": _text(help_text)},
+        **({"helpUri": rule.page} if rule.page else {}),
         "defaultConfiguration": {"level": "error"},
         "properties": {"tags": TAGS, "precision": "medium"},
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from llm_audit.results import Verdict
+from llm_audit.results import Authorship, Verdict
 from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ STYLES = {
     Verdict.INCONCLUSIVE: "bold cyan",
     Verdict.NOT_ASSESSABLE: "bold magenta",
     Verdict.ERROR: "bold red",
+}
+AUTHORSHIP_STYLES = {
+    Authorship.WRITTEN_BY: "bold yellow",
+    Authorship.NOT_WRITTEN_BY: "bold",
+    Authorship.UNDECIDED: "bold cyan",
+    Authorship.NOT_ASSESSABLE: "bold magenta",
 }
 ASCII_SIGNS = {"=": "=", "≠": "!=", "◇": "?", "–": "-", "▲": "^", "○": "o", "✕": "x"}
 

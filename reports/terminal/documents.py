@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from llm_audit.reports import format as fmt
 from llm_audit.reports.charts.figures import crossing
-from llm_audit.reports.terminal.console import STYLES, label, line, plain_table, say, show
+from llm_audit.reports.terminal.console import AUTHORSHIP_STYLES, STYLES, label, line, plain_table, say, show
 from llm_audit.reports.views.passages import Passage, judged_by, passages
 from llm_audit.results import Attribution, Authorship, Document, Result, SetAttribution, Trace, Verdict
 from llm_audit.terminal import one_line
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-AUTHORSHIP_STYLES = {
-    Authorship.WRITTEN_BY: "bold yellow",
-    Authorship.NOT_WRITTEN_BY: "bold",
-    Authorship.UNDECIDED: "bold cyan",
-    Authorship.NOT_ASSESSABLE: "bold magenta",
-}
 GLYPHS, ASCII_GLYPHS, NOT_JUDGED = "▁▂▃▅▆█", "012345", "·"
 HEAT_STYLES = ("dim", "", "yellow", "yellow", "bright_red", "bold red")
 PASSAGES_SHOWN = 5

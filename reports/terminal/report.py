@@ -10,6 +10,7 @@ from llm_audit.reports.terminal.console import line, say
 from llm_audit.reports.terminal.corpus import print_corpus
 from llm_audit.reports.terminal.documents import print_document
 from llm_audit.reports.terminal.gate import print_gate
+from llm_audit.reports.terminal.many import DETAILED, print_many
 from llm_audit.reports.terminal.membership import print_membership
 from llm_audit.reports.terminal.substitution import print_substitution
 from llm_audit.results import Benchmark, Corpus, Document, Membership, Report, Subject, Substitution
@@ -18,11 +19,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Each document, the collection or the endpoint with its verdict and its numbers; the limits once, at the end."""
+def print_report(report: Report, console: Console, *, details: bool = False) -> None:
+    """Each document, the collection or the endpoint with its verdict and its numbers; the limits once, at the end.
+
+    Many documents are one table, unless details are asked for.
+    """
     if report.gate:
         print_gate(report, report.gate, console)
-    for subject in report.subjects:
+    # Of a gate, those that pass are in what it came to, in a line each.
+    shown = [each for each in report.subjects if not isinstance(each, Document) or not each.gate or each.gate.failures]
+    documents = [each for each in shown if isinstance(each, Document)]
+    if len(documents) > DETAILED and not details:
+        print_many(documents, report.manifest.alpha, console)
+        shown = [each for each in shown if not isinstance(each, Document)]
+    for subject in shown:
         _print_subject(subject, report, console)
     _print_limits(report, console)
     if report.coverage.found != 1 and not report.corpus:
@@ -42,8 +52,7 @@ def _print_subject(subject: Subject, report: Report, console: Console) -> None:
     alpha = report.manifest.alpha
     match subject:
         case Document():
-            if not subject.gate or subject.gate.failures:  # of many texts, those that pass in a line each
-                print_document(subject, alpha, console)
+            print_document(subject, alpha, console)
         case Membership():
             print_membership(subject, alpha, console)
         case Substitution():

@@ -50,6 +50,7 @@ class Finding:
         name: of the file, as given; of a collection the question; the address of an endpoint.
         path: of the file, relative to the project; a word in its place if there is no file.
         p: as a table shows it.
+        equations: p, and q where texts were tested together, as one word each: "p<=0.0013", "q=0.004".
         summary: the verdict's sentence.
         message: the same, then numbers, null hypothesis and population.
         places: where the text stands out, the strongest first; none if that is not known, or not asked.
@@ -68,6 +69,7 @@ class Finding:
     p: str
     summary: str
     message: str
+    equations: tuple[str, ...] = ()
     places: tuple[Place, ...] = ()
     fingerprint: str = ""
     occurrence: int = 1
@@ -154,6 +156,7 @@ def _document(document: Document, family: str, alpha: float, describe: Describe)
         name=one_line(document.name),
         path="stdin" if document.name == "-" else path_of(one_line(document.name)),
         p=fmt.p_cell(*p, alpha),
+        equations=fmt.equations((("p", *p), ("q", document.gate.q_value if document.gate else None, None)), alpha),
         summary=plain(said[0]),
         message=plain(" ".join(said)),
         places=tuple(places(document.text or "", loud)) if shown else (),
@@ -215,6 +218,7 @@ def _collection(found: Membership, alpha: float, describe: Describe) -> Finding:
         name=plain(found.claim),
         path="collection",
         p=fmt.p_cell(tests[0].p_value, tests[0].p_floor, alpha) if tests else "–",
+        equations=fmt.equations((("p", tests[0].p_value, tests[0].p_floor),), alpha) if tests else (),
         summary=plain(said[0]),
         message=plain(" ".join(said)),
         fingerprint=_fingerprint(code, found.claim),
@@ -237,6 +241,7 @@ def _endpoint(found: Substitution, alpha: float, describe: Describe) -> Finding:
         name=plain(found.endpoint),
         path="endpoint",
         p=fmt.p_cell(only.p_value, only.p_floor, alpha) if only else "–",
+        equations=fmt.equations((("p", only.p_value, only.p_floor),), alpha) if only else (),
         summary=plain(said[0]),
         message=plain(" ".join(said)),
         fingerprint=_fingerprint(rule.code, f"{found.endpoint}\0{found.model}"),

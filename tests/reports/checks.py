@@ -19,13 +19,15 @@ from llm_audit.detectors.registry import described
 from llm_audit.reports.formats import FORMATS
 from llm_audit.results import Report
 from llm_audit.results.read import read_report
+from llm_audit.results.rules import documentation
 from llm_audit.terminal import terminal_safe
 
 OURS = re.compile(
     r"#document-\d+(-candidate-\d+|-after)?|#(membership|substitution)-assumptions|#substitution-test-\d+"
     r"|#(content|index|limits|method)"
+    rf"|{re.escape(documentation())}rules/AUD[0-9]{{3}}\.html"
 )
-"""Where the links of a page lead."""
+"""Where the links of a page lead: within it, and to the pages of the rules in the documentation."""
 
 FORBIDDEN = frozenset({"script", "img", "iframe", "link", "base", "form", "object", "embed", "audio", "video", "input"})
 LOADING = frozenset({"style", "src", "srcset", "action", "formaction", "data", "poster", "ping", "background", "xlink:href"})
@@ -146,6 +148,13 @@ def check_github(data: bytes, plain: bytes, report: Report) -> None:
     assert [_command(line) for line in hostile] == [_command(line) for line in harmless]
 
 
+def check_lines(data: bytes, plain: bytes, report: Report) -> None:
+    """As many lines as the harmless one has, and nothing that a terminal obeys."""
+    text = data.decode("utf-8")
+    assert terminal_safe(text) == text
+    assert len(text.splitlines()) == len(plain.decode("utf-8").splitlines())
+
+
 def check_markdown(data: bytes, plain: bytes, report: Report) -> None:
     """The blocks of the harmless one; no HTML, image, link, mention or reference, in a renderer that makes whatever it can."""
     text = data.decode("utf-8")
@@ -176,6 +185,7 @@ CHECKS: dict[str, Callable[[bytes, bytes, Report], None]] = {
     "junit": check_junit,
     "gitlab": check_gitlab,
     "github": check_github,
+    "concise": check_lines,
     "markdown": check_markdown,
 }
 """Format -> check of a hostile report, the harmless one of the same shape, and what was rendered."""

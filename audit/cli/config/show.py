@@ -26,7 +26,9 @@ HELP = (
 
 
 @click.command(help=HELP, short_help=CONFIG["show"])
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
+)
 def command(format_: str) -> None:
     """Run the command; the docstring for users is in `CONFIG`."""
     show_warnings_as_sentences()
