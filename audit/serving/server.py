@@ -159,6 +159,7 @@ def _bound(service: Service) -> Iterator[socket.socket]:
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(address)
+            bound.listen(2048)  # from now on nobody is turned away; who comes before the server runs waits
         except OSError as error:
             why = f"{error.strerror or error}; take another --port"
             raise InvalidConfiguration(f"Cannot listen on {service.host}, port {service.port}: {why}.") from error

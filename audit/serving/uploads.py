@@ -12,8 +12,8 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,8 @@ from typing import Annotated
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from llm_audit.api.documents import File, Text
@@ -124,7 +125,7 @@ async def read(request: Request, limits: Limits, folder: Folder) -> Asked:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         return await _from_json(request, limits)
-    if kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
+    if kind == "multipart/form-data":
         return await _from_form(request, limits, folder)
     raise Refused(415, "Send a form (multipart/form-data) with files, or JSON: see /openapi.json.")
 
@@ -144,7 +145,7 @@ async def _from_form(request: Request, limits: Limits, folder: Folder) -> Asked:
     items: list[Item] = []
     fields: dict[str, str] = {}
     try:
-        async with request.form(max_files=limits.texts, max_fields=MOST_FIELDS, max_part_size=limits.size) as form:
+        async with _whole_form(request, limits) as form:
             for field, value in form.multi_items():
                 if isinstance(value, UploadFile):
                     if value.filename:  # a browser sends an empty one where no file was chosen
@@ -161,6 +162,34 @@ async def _from_form(request: Request, limits: Limits, folder: Folder) -> Asked:
         for item in items:
             discard(item)
         raise
+
+
+class _Parser(MultiPartParser):
+    """A form that knows whether its end has come."""
+
+    whole = False
+
+    def on_end(self) -> None:
+        self.whole = True
+
+
+@asynccontextmanager
+async def _whole_form(request: Request, limits: Limits) -> AsyncIterator[FormData]:
+    """The fields and files of a form. Raises Refused, also for one that was cut off: a file would be missing or halved."""
+    sizes = {"max_files": limits.texts, "max_fields": MOST_FIELDS, "max_part_size": limits.size}
+    async with aclosing(request.stream()) as stream:
+        parser = _Parser(request.headers, stream, **sizes)
+        try:
+            form = await parser.parse()
+        except MultiPartException as error:
+            raise Refused(400, f"{error.message.rstrip('.')}.") from None
+    try:
+        if not parser.whole:
+            raise Refused(400, "The form was cut off: send it again.")
+        yield form
+    finally:
+        for file in parser._files_to_close_on_error:  # all of them, also the one that was cut off and is in no form
+            file.close()
 
 
 def _level(written: str) -> float | None:
