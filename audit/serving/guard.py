@@ -36,7 +36,7 @@ MACHINE = ("/v1/", "/metrics", "/healthz", "/openapi.json")
 
 HEADERS = {
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with none at all, browsers do not say where a form comes from, either
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -125,7 +126,7 @@ Start = Callable[..., AbstractContextManager[Running]]
 
 
 @pytest.fixture(scope="session")
-def start(tiny_root: Path, tiny_llama: Path) -> Start:
+def start(tiny_root: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Start:
     """A context manager: a server of its own. Keywords are limits, or fields of `Service`."""
 
     @contextmanager
@@ -136,6 +137,7 @@ def start(tiny_root: Path, tiny_llama: Path) -> Start:
         setup = llm_audit.Setup(model=str(tiny_llama), population="own", offline=True)
         with ExitStack() as stack:
             patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
             patch.setenv("LLM_AUDIT_CACHE", str(tiny_root / "cache"))
             patch.setenv("LLM_AUDIT_DATA", str(tiny_root / "data"))
             listening, bound = stack.enter_context(server(service, setup))

@@ -103,7 +103,7 @@ PATHS = [
     "..\\..\\windows.txt",
     "/etc/passwd",
     "a/../../b.txt",
-    "C:\\x\\y.docx",
+    "C:\\x\\y.txt",
     "..",
     ".",
     "/",
