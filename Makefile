@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 # The modules that exist: a strict editable install (which mypy needs) links files, so a new file needs a new install.
-SOURCES := $(shell find audit detectors reports -name '*.py' -o -name '*.j2' -o -name '*.css' -o -name '*.safetensors' -o -name '*.json' -o -name '*.toml' | sort | sha256sum | cut -c1-12)
+SOURCES := $(shell find audit detectors reports -name '*.py' -o -name '*.j2' -o -name '*.css' -o -name '*.js' -o -name '*.safetensors' -o -name '*.json' -o -name '*.toml' | sort | sha256sum | cut -c1-12)
 INSTALLED := $(VENV)/.installed-$(SOURCES)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Two processes of one thread each: tests are many and small. A file stays in one process, for what its tests share.

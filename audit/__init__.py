@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from llm_audit.api.corpora import ScanInterrupted as ScanInterrupted
     from llm_audit.api.corpora import bench as bench
     from llm_audit.api.corpora import scan as scan
+    from llm_audit.api.documents import File as File
     from llm_audit.api.documents import Text as Text
     from llm_audit.api.documents import attribute as attribute
     from llm_audit.api.documents import detect as detect
@@ -55,7 +56,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api.corpora": ("Scan", "ScanInterrupted", "bench", "scan"),
-    "api.documents": ("Text", "attribute", "detect"),
+    "api.documents": ("File", "Text", "attribute", "detect"),
     "api.endpoints": (
         "EndpointSetup", "audit_endpoint", "plan_audit", "probe_endpoint", "record_endpoint", "watch_endpoint",
     ),

@@ -53,7 +53,11 @@ def detect(
     inputs = list(read_texts(sources, settings.text_field))
     many = len(inputs) > plot_data.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
-    documents = judge_all(inputs, session, settings, progress, finished)
+    return report_of(judge_all(inputs, session, settings, progress, finished), manifest)
+
+
+def report_of(documents: Sequence[Document], manifest: Manifest) -> Report:
+    """The report of documents that were compared with human writing: its question, its coverage and its limits."""
     return _report(wording.ORIGIN, documents, manifest)
 
 

@@ -16,7 +16,8 @@ from llm_audit.detectors.attribution.text import Role
 from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.progress import Progress, silent
 from llm_audit.results import Document
-from llm_audit.setup import Setup
+from llm_audit.setup import OpenSetup, Setup
+from llm_audit.terminal import one_line
 from llm_audit.text import RawText, Source, discover
 
 ROLES: tuple[Role, ...] = ("candidate", "sanctioned", "other")
@@ -43,8 +44,29 @@ class Text:
         return RawText(self.name, hashlib.sha256(data).hexdigest(), "utf-8", self.text, len(data))
 
 
-Texts = StrPath | Text | Iterable[StrPath | Text]
-"""A path, a `Text`, or several of both. A path is a file, a folder, a pattern such as "docs/**/*.md", or "-" (stdin)."""
+@dataclass(frozen=True)
+class File:
+    """A file on this machine that reports call by another name, such as that of the upload which it holds.
+
+    Attributes:
+        path: of the file; its suffix says how it is read.
+        name: what reports call it.
+
+    >>> File("/tmp/4f2a.docx", name="anna.docx").name
+    'anna.docx'
+    """
+
+    path: StrPath
+    name: str
+
+    def source(self) -> Source:
+        """The file as an input, under its name on one line."""
+        return Source(one_line(self.name), Path(self.path))
+
+
+Given = StrPath | Text | File
+Texts = Given | Iterable[Given]
+"""A path, `Text` or `File`, or several of them. A path is a file, a folder, a pattern such as "docs/*.md", or "-" (stdin)."""
 
 
 def detect(
@@ -90,6 +112,20 @@ def detect(
         settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field)
         report = judging.detect(sources_of(texts), ready.session, settings, ready.manifest(alpha), progress, on_document)
     return finished(report, started, _named(texts, closed(setup)))
+
+
+def collected(documents: Sequence[Document], setup: OpenSetup, *, alpha: float, started: str) -> Report:
+    """The report of documents that `detect` judged one by one, as if all had been given to it at once.
+
+    Args:
+        documents: in the order of the report.
+        setup: under which all of them were judged.
+        alpha: at which all of them were judged.
+        started: when the first was begun, in UTC, ISO 8601.
+    """
+    from llm_audit import judging
+
+    return finished(judging.report_of(documents, setup.manifest(alpha)), started, _named((), setup.setup))
 
 
 def attribute(
@@ -188,21 +224,23 @@ def _prompt(prompt: str | Path | None) -> str | None:
         raise InvalidInput(f"The prompt {prompt} cannot be read: {error.strerror}.") from error
 
 
-def texts_of(texts: Texts) -> tuple[StrPath | Text, ...]:
+def texts_of(texts: Texts) -> tuple[Given, ...]:
     """What a caller named, one by one."""
-    return (texts,) if isinstance(texts, (str, os.PathLike, Text)) else tuple(texts)
+    return (texts,) if isinstance(texts, (str, os.PathLike, Text, File)) else tuple(texts)
 
 
-def sources_of(texts: Sequence[StrPath | Text]) -> list[Source | RawText]:
+def sources_of(texts: Sequence[Given]) -> list[Source | RawText]:
     """The inputs behind paths, and the texts in memory, in order; of paths that follow each other, each file once."""
     found: list[Source | RawText] = []
-    for in_memory, group in groupby(texts, lambda text: isinstance(text, Text)):
+    for kind, group in groupby(texts, lambda text: type(text) if isinstance(text, (Text, File)) else str):
         given = list(group)
         found += [text.read() for text in given if isinstance(text, Text)]
-        found += [] if in_memory else discover([os.fspath(path) for path in given if not isinstance(path, Text)])
+        found += [file.source() for file in given if isinstance(file, File)]
+        found += discover([os.fspath(path) for path in given if not isinstance(path, (Text, File))]) if kind is str else []
     return found
 
 
-def _named(texts: Sequence[StrPath | Text], setup: Setup) -> list[StrPath | None]:
+def _named(texts: Sequence[Given], setup: Setup) -> list[StrPath | None]:
     """What the caller of a judgement named that may be a file."""
-    return [*(text for text in texts if not isinstance(text, Text)), setup.model, setup.reference, setup.classifier]
+    named = (text for text in texts if not isinstance(text, (Text, File)))
+    return [*named, setup.model, setup.reference, setup.classifier]

@@ -33,6 +33,7 @@ COMMANDS = {
     "report": "Write a stored report in other formats: HTML, PDF, SARIF, JUnit, Markdown and more.",
     "scan": "Judge every document of a corpus; goes on after any interruption, counts mistakes over all of it.",
     "schema": "Print the JSON Schema of the report.",
+    "serve": "A web page and a JSON API on this machine, with the model loaded once.",
     "substitution": "Is an API serving the model it claims? Log-probabilities, ranks, texts; probe, plan, watch.",
     "train": "Train a classifier of your own on labelled texts.",
     "watermark": "Does it carry a watermark? Exact tests under your keys; keys and marked test texts.",

@@ -30,7 +30,8 @@ class Format:
     """A way to write a report: `render` of the module of this name turns a report into text, or into bytes if `binary`.
 
     Attributes:
-        suffixes: of files in it; several formats may end alike, and then the longest suffix counts.
+        suffixes: of files in it; several formats may end alike, and then the longest suffix counts. One that begins with no
+            dot is a whole name.
         lists: it lists findings under the codes of their rules, and `render` also takes what a code stands for.
         needs: a package that only this format needs, and the extra of ours that installs it.
     """
@@ -68,6 +69,7 @@ FORMATS: dict[str, Format] = {
     each.name: each
     for each in (
         Format("html", (".html", ".htm")),
+        Format("class_set", (".class.html", "class.html")),
         Format("pdf", (".pdf",), binary=True, needs=("weasyprint", "pdf")),
         Format("json", (".json",)),
         Format("jsonl", (".jsonl",)),
@@ -94,7 +96,8 @@ def renderer_for(path: str | os.PathLike[str]) -> Renderer:
 def choose(path: str | os.PathLike[str], known: Mapping[str, Chosen]) -> Chosen:
     """What the longest suffix of a path stands for; AuditError if it has none of those that are known."""
     name = Path(path).name.lower()
-    suffix = max((each for each in known if name.endswith(each) and name != each), key=len, default=None)
+    fitting = (each for each in known if (name.endswith(each) and name != each if each.startswith(".") else name == each))
+    suffix = max(fitting, key=len, default=None)
     if suffix is None:
         raise InvalidConfiguration(f"Cannot tell the report format of {os.fspath(path)}: its name must end in {one_of(known)}.")
     return known[suffix]

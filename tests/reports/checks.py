@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
@@ -83,6 +84,19 @@ def check_html(data: bytes, plain: bytes, report: Report) -> None:
         assert not name.startswith("on") and name not in LOADING, (tag, name)
         assert name != "href" or OURS.fullmatch(value), value
     assert terminal_safe(page) == page, "a control character of the input reached the page"
+
+
+def check_class_set(data: bytes, plain: bytes, report: Report) -> None:
+    """As of the report, in any order: of rows, some are sorted by words. Besides, there are buttons, which send nothing."""
+    page = data.decode("utf-8")
+    skeleton = Skeleton(page)
+    assert Counter(skeleton.elements) == Counter(Skeleton(plain.decode("utf-8")).elements)
+    assert not (FORBIDDEN - {"input"}) & {tag for tag, _ in skeleton.elements}
+    for tag, name, value in skeleton.attributes:
+        assert not name.startswith("on") and name not in LOADING, (tag, name)
+        assert name != "href" or re.fullmatch(r"#(content|index|text-\d+)", value), value
+        assert (tag, name) != ("input", "type") or value == "radio"
+    assert terminal_safe(page) == page
 
 
 def check_json(data: bytes, plain: bytes, report: Report) -> None:
@@ -178,6 +192,7 @@ def check_pdf(data: bytes, plain: bytes, report: Report) -> None:
 
 CHECKS: dict[str, Callable[[bytes, bytes, Report], None]] = {
     "html": check_html,
+    "class_set": check_class_set,
     "pdf": check_pdf,
     "json": check_json,
     "jsonl": check_jsonl,
