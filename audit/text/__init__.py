@@ -12,22 +12,28 @@ from llm_audit.text.fingerprint import beginning, fingerprints, text_digest
 from llm_audit.text.inputs import read_all
 from llm_audit.text.language import Language, identify, why_not_prose
 from llm_audit.text.marks import Wrapper, find_marks, without_marks
-from llm_audit.text.places import Map, Place
+from llm_audit.text.places import Apart, Hidden, Map, Place
 from llm_audit.text.read import RawText, read, read_document
 from llm_audit.text.records import Unread, read_records
-from llm_audit.text.sources import PLAIN, RECORDS, Source, discover
+from llm_audit.text.sources import PLAIN, RECORDS, Inputs, Source, discover, survey
+from llm_audit.text.survey import Passed, Reason, summary
 from llm_audit.text.views import View, normalise
 
 __all__ = [
     "PLAIN",
     "RECORDS",
+    "Apart",
     "Directive",
     "DirectiveUse",
+    "Hidden",
+    "Inputs",
     "Language",
     "Malformed",
     "Map",
+    "Passed",
     "Place",
     "RawText",
+    "Reason",
     "Source",
     "Unread",
     "Unreadable",
@@ -43,6 +49,8 @@ __all__ = [
     "read_all",
     "read_document",
     "read_records",
+    "summary",
+    "survey",
     "text_digest",
     "why_not_prose",
     "without_marks",

@@ -6,6 +6,7 @@ an answer. Between them passes JSON and nothing else.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -28,9 +29,9 @@ def extract(kind: str, name: str, data: bytes) -> dict[str, Any]:
     """The text, places and notes of one document: the answer of `llm_audit.extract.draft.Draft`.
 
     Args:
-        kind: a module of `llm_audit.extract`: docx, pdf, html or markdown.
+        kind: a module of `llm_audit.extract`: docx, pdf, html, markdown.
         name: of the document, for messages.
-        data: its bytes; of HTML and Markdown, in UTF-8.
+        data: its bytes; of HTML, Markdown and other markup, in UTF-8.
 
     Raises:
         Unreadable: there is no text, or the child failed.
@@ -54,6 +55,20 @@ def rows(name: str, file: BinaryIO, text_field: str) -> Iterator[Any]:
     with _running("parquet", text_field, stdin=file) as child:
         while (batch := _answer(child, name)) is not None:
             yield from batch
+
+
+def members(name: str, data: bytes) -> Iterator[tuple[str, bytes | None]]:
+    """Name and bytes of each file in a zip archive, in order; None where it is too large or protected.
+
+    Raises:
+        Unreadable: on the way: the archive is damaged or made to exhaust its reader, or the child failed.
+    """
+    with _running("zip", stdin=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        Thread(target=_feed, args=(child.stdin, data), daemon=True).start()
+        while (answer := _answer(child, name)) is not None:
+            content = answer["content"]
+            yield answer["name"], None if content is None else base64.b64decode(content)
 
 
 @contextlib.contextmanager

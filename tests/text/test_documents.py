@@ -139,8 +139,8 @@ def test_an_archive_that_is_no_word_document_says_so(tmp_path: Path) -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("a.txt", "words")
-    assert "cannot be read as a Word document" in problem(tmp_path, "a.docx", file.getvalue())
-    assert "one with a password" in problem(tmp_path, "a.doc", b"\xd0\xcf\x11\xe0" + bytes(2000))
+    assert "is an archive of files" in problem(tmp_path, "a.docx", file.getvalue())
+    assert "in an old Microsoft format" in problem(tmp_path, "a.doc", b"\xd0\xcf\x11\xe0" + bytes(2000))
     assert "is empty" in problem(tmp_path, "a.docx", b"")
 
 
