@@ -64,7 +64,7 @@ def inspect(raw: RawText | Document, rules: Sequence[IntegrityRule]) -> Inspecti
         return Inspection()
     wrappers = find_marks(raw.text)
     shown = without_marks(raw.text, wrappers, filler="\n")
-    results = tuple(examine(rule, shown) for rule in rules)
+    results = tuple(examine(rule, shown, raw.hidden) for rule in rules)
     tampered = any(result.verdict is Verdict.FINDING for result in results)
     return Inspection(results, marks_of(raw), (without_marks(raw.text, wrappers),) if tampered else ())
 

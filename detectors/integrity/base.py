@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from llm_audit.detectors.plugins import find_announced
 from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Result, Span, Statistic, Verdict
+from llm_audit.text import Hidden
 
 GROUP = "llm_audit.integrity"
 """Entry-point group under which packages, this one included, announce their integrity rules."""
@@ -37,10 +38,14 @@ class Oddities(NamedTuple):
     Attributes:
         places: positions of the odd characters, in order.
         tolerated: so many of them are no finding.
+        count: how many there are, if they do not stand in the text themselves; else as many as places.
+        said: what they are, in plain ASCII; empty: their names in Unicode.
     """
 
     places: tuple[int, ...]
     tolerated: int = 0
+    count: int | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class IntegrityRule:
         method: what is looked for, and what is let pass.
         look: pure function of the text. Taking the characters that it names out of a text (a space: putting a plain one in
             its place) leaves nothing to find.
+        look_beside: the same of what the document holds beside the text and no reader sees.
     """
 
     rule: str
@@ -65,6 +71,7 @@ class IntegrityRule:
     null: str
     method: str
     look: Callable[[str], Oddities]
+    look_beside: Callable[[Sequence[Hidden]], Oddities] | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"AUD9\d{2}", self.rule):
@@ -84,10 +91,14 @@ def find_rules() -> list[IntegrityRule]:
     return [rules[code] for code in sorted(rules)]
 
 
-def examine(rule: IntegrityRule, text: str) -> Result:
-    """Apply a rule to a text as read; the spans are characters of that text, the first `MOST_SPANS`."""
-    found = rule.look(text)
-    count = len(found.places)
+def examine(rule: IntegrityRule, text: str, hidden: Sequence[Hidden] = ()) -> Result:
+    """Apply a rule to a text as read; the spans are characters of that text, the first `MOST_SPANS`.
+
+    `hidden`: what stands in the document beside the text; a span is then the character that it stands before.
+    """
+    found = rule.look_beside(hidden) if rule.look_beside and hidden else rule.look(text)
+    count = len(found.places) if found.count is None else found.count
+    places = tuple(sorted({min(place, max(len(text) - 1, 0)) for place in found.places}))
     share = 1000 * count / max(len(text), 1)
     verdict = Verdict.FINDING if count > found.tolerated else Verdict.PASS
     return Result(
@@ -102,7 +113,7 @@ def examine(rule: IntegrityRule, text: str) -> Result:
         n=len(text),
         spans=tuple(
             Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=0)
-            for start, end in _runs(found.places)[:MOST_SPANS]
+            for start, end in _runs(places)[:MOST_SPANS]
         ),
         assumptions=(DETERMINISTIC,),
         method=rule.method,
@@ -116,11 +127,11 @@ DETERMINISTIC = (
 
 
 def _reason(rule: IntegrityRule, text: str, found: Oddities, verdict: Verdict) -> str:
-    count = len(found.places)
+    count = len(found.places) if found.count is None else found.count
     if not count:
         return f"No {rule.noun} was found."
     many = f"{count:,} {rule.noun}{'s' * (count != 1)}"
-    named = named_characters([text[place] for place in found.places])
+    named = found.said or named_characters([text[place] for place in found.places])
     if verdict is Verdict.PASS:
         return f"{many}, as few as honest texts have by accident: {named}."
     share = 1000 * count / len(text)

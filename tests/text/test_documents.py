@@ -104,7 +104,7 @@ def test_word_deletions_fields_and_pictures_are_no_text(tmp_path: Path) -> None:
     inside = (
         b'<w:p><w:r><w:t>Kept</w:t></w:r><w:del w:id="1" w:author="a"><w:r><w:delText>gone</w:delText></w:r></w:del>'
         b"<w:ins><w:r><w:t> and added</w:t></w:r></w:ins><w:r><w:instrText>PAGE 7</w:instrText></w:r>"
-        b"<w:r><w:drawing><w:p><w:r><w:t>boxed</w:t></w:r></w:p></w:drawing></w:r></w:p>"
+        b"<w:r><w:drawing><w:p><w:r><w:t>no box</w:t></w:r></w:p></w:drawing></w:r></w:p>"
         b"<w:sdt><w:sdtContent><w:p><w:r><w:t>In a control.</w:t></w:r></w:p></w:sdtContent></w:sdt>"
     )
 
@@ -113,7 +113,7 @@ def test_word_deletions_fields_and_pictures_are_no_text(tmp_path: Path) -> None:
 
     raw = document(tmp_path, "a.docx", docx_with(change))
     assert raw.text.startswith("Kept and added\n\nIn a control.\n\nA sentence")
-    assert raw.notes == ("Left out: deletion in track changes (1), image, drawing or text box (1).",)
+    assert raw.notes == ("Left out: deletion in track changes (1), image or drawing (1).",)
 
 
 def test_word_footnotes_come_last(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_html_gives_the_main_text_only(tmp_path: Path) -> None:
     raw = document(tmp_path, "a.html", write_html(PARAGRAPHS))
     assert "About us" not in raw.text
     assert "Not this" not in raw.text
-    assert raw.notes[0].startswith("Only the main text was read")
+    assert raw.notes[0].startswith("Left out: menu, list of links or edge of the page (")
 
 
 def test_html_may_declare_what_it_is(tmp_path: Path) -> None:
@@ -182,11 +182,11 @@ def test_html_may_declare_what_it_is(tmp_path: Path) -> None:
     assert (raw.text, raw.encoding) == ("A caf\u00e9 \u2013 closed.", "html, cp1252")
 
 
-def test_html_without_its_extra_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "trafilatura.py").write_text("raise ModuleNotFoundError(name='trafilatura')")
+def test_a_format_without_its_extra_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "striprtf.py").write_text("raise ModuleNotFoundError(name='striprtf')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    said = problem(tmp_path, "a.html", write_html(PARAGRAPHS))
-    assert said.endswith("a.html needs the package trafilatura: run `pip install 'llm-audit[formats]'`.")
+    said = problem(tmp_path, "a.rtf", b"{\\rtf1 Words.}")
+    assert said.endswith("a.rtf needs the package striprtf: run `pip install 'llm-audit[formats]'`.")
 
 
 def test_markdown_loses_markup_and_code_and_keeps_its_lines(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_folder_stands_for_every_format(tmp_path: Path) -> None:
     for name in [*kept, "x.txt.gz", "x.gz", "x.parquet.gz", "x.json", "x.xls", "x"]:
         (tmp_path / name).touch()
     assert names(tmp_path) == [f"{tmp_path}/{name}" for name in kept]
-    assert [source.name for source in discover([str(tmp_path)], PLAIN)] == [f"{tmp_path}/j.txt"]
+    assert [source.name for source in discover([str(tmp_path)], PLAIN)] == [f"{tmp_path}/j.txt", f"{tmp_path}/k.mdx"]
 
 
 def test_a_pattern_stands_for_what_fits_it(essays: Path) -> None:
