@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any, BinaryIO, NamedTuple
 
 from lxml import etree
@@ -39,7 +40,9 @@ _EDGE_NAMES = re.compile(
 )
 _FOR_EARS = re.compile(r"sr-only|screen-?reader|visually-?hidden|a11y|skip-link|assistive", re.I)
 _CELLS = frozenset({"td", "th"})
-_BREAK = "\n"
+_NAMED = frozenset({"div", "ul", "ol", "section", "table", "p"})
+LINE = "data-source-line"
+"""An attribute that says in which line of another source, such as Markdown, an element began."""
 _LEAST_HIDDEN = 8
 """Words: less, hidden as a block of its own, is a label or a notice of the page's program."""
 
@@ -64,13 +67,14 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     yield draft.answer("has no text that a reader sees beside menus: save what is to be judged as plain text")
 
 
-def add_page(page: str, draft: Draft, prefix: str = "") -> None:
+def add_page(page: str, draft: Draft, prefix: str = "", *, whole: bool = False) -> None:
     """Add what a reader sees of a page, or of a piece of one, block by block.
 
     Args:
         page: its source.
         draft: to add to.
         prefix: of the places, such as "chapter 3, ".
+        whole: there is nothing around its text, such as menus.
 
     Raises:
         Refused: it is nested too deeply.
@@ -82,15 +86,16 @@ def add_page(page: str, draft: Draft, prefix: str = "") -> None:
     root = lxml_html.document_fromstring(source.encode(), parser=parser)
     if any(error.type_name == "ERR_RESOURCE_LIMIT" for error in parser.error_log):
         raise Refused("is nested too deeply to read: save it as plain text and try again")
-    _Walk(draft, prefix, Styles(root)).run(root)
+    _Walk(draft, prefix, Styles(root), whole).run(root)
 
 
 class _Walk:
     """One pass over a page."""
 
-    def __init__(self, draft: Draft, prefix: str, styles: Styles) -> None:
-        self._draft, self._prefix, self._styles = draft, prefix, styles
+    def __init__(self, draft: Draft, prefix: str, styles: Styles, whole: bool) -> None:
+        self._draft, self._prefix, self._styles, self._whole = draft, prefix, styles, whole
         self._pieces: list[str] = []
+        self._lines: list[str] = [""]  # of the source: in which each line of the block began
         self._linked = 0
         self._number = 0
         self._hidden: list[tuple[str, str, bool]] = []
@@ -113,8 +118,11 @@ class _Walk:
                     walk.skip_subtree()
                     continue
                 if tag == "br":
-                    self._pieces.append(_BREAK)
-                elif tag == "img":
+                    self._pieces.append("\n")
+                    self._lines.append(element.get(LINE) or self._lines[-1])
+                elif number := element.get(LINE):
+                    self._lines[-1] = number
+                if tag == "img":
                     self._draft.leave_out("", "image")
                 self._text(element.text, states[-1])
             else:
@@ -135,10 +143,7 @@ class _Walk:
             hidden, inline = ("for ears" if _FOR_EARS.search(names) else how), tag not in _BLOCKS and tag not in _CELLS
         white = letters(style)
         dark = background(style)
-        edge = above.edge or tag in _EDGES or (element.get("role") or "").lower() in _EDGE_ROLES
-        edge = edge or (tag in ("div", "ul", "ol", "section", "header", "table", "p") and bool(_EDGE_NAMES.search(names)))
-        if tag == "header" and not any(each.tag in ("article", "main", "section") for each in element.iterancestors()):
-            edge = True
+        edge = above.edge or (not self._whole and _is_edge(element, tag, names))
         return _State(
             hidden,
             inline,
@@ -167,22 +172,33 @@ class _Walk:
 
     def _flush(self, state: _State, end: str = "") -> None:
         """End a block: add it, or count it as left out. `end` parts the cells of a table."""
-        text = "".join(self._pieces)
-        text = text.strip("\n") if state.code else "\n".join(" ".join(line.split()) for line in text.strip().split(_BREAK))
-        linked, self._pieces, self._linked = self._linked, [], 0
+        text, lines, linked = "".join(self._pieces), self._lines, self._linked
+        self._pieces, self._lines, self._linked = [], [lines[-1]], 0
         visible = sum(map(len, text.split()))
         self._hide(state, bool(visible))
         if not visible:
             return
-        if state.edge or (linked > 0.8 * visible and visible < 80 and not state.apart):
+        if state.edge or (not self._whole and linked > 0.8 * visible and visible < 80 and not state.apart):
             self._draft.left_out["menu, list of links or edge of the page"] += 1
             self._draft.omitted += visible - linked
         elif state.code and not looks_like_prose(text):
             self._draft.leave_out(text, "code block")
         else:
             self._number += 1
-            place = f"{self._prefix}paragraph {self._number}"
-            self._draft.add(text, place, end or ("\n" if state.apart == "table" else "\n\n"), state.apart)
+            self._add(text, lines, state, end or ("\n" if state.apart == "table" else "\n\n"))
+
+    def _add(self, text: str, lines: list[str], state: _State, end: str) -> None:
+        """The lines of a block, each at its place."""
+        if state.code:
+            self._draft.add(text.strip("\n"), self._place(lines[0]), end, state.apart)
+            return
+        shown = [(" ".join(line.split()), number) for line, number in zip_longest(text.split("\n"), lines, fillvalue="")]
+        shown = [(line, number) for line, number in shown if line]
+        for position, (line, number) in enumerate(shown):
+            self._draft.add(line, self._place(number), "\n" if position < len(shown) - 1 else end, state.apart)
+
+    def _place(self, line: str) -> str:
+        return f"{self._prefix}line {line}" if line else f"{self._prefix}paragraph {self._number}"
 
     def _hide(self, state: _State, within_text: bool) -> None:
         for how in dict.fromkeys(how for how, _, _ in self._hidden):
@@ -194,3 +210,12 @@ class _Walk:
             else:
                 self._draft.hide(text, how)
         self._hidden = []
+
+
+def _is_edge(element: Any, tag: str, names: str) -> bool:
+    """Whether an element is a menu, a sidebar, comments or something else around the text of a page."""
+    if tag in _EDGES or (element.get("role") or "").lower() in _EDGE_ROLES:
+        return True
+    if tag == "header":
+        return not any(each.tag in ("article", "main", "section") for each in element.iterancestors())
+    return tag in _NAMED and bool(_EDGE_NAMES.search(names))

@@ -192,13 +192,13 @@ def test_a_format_without_its_extra_is_one_sentence(tmp_path: Path, monkeypatch:
 def test_markdown_loses_markup_and_code_and_keeps_its_lines(tmp_path: Path) -> None:
     source = (
         "---\ntitle: x\n---\n# A *title*\n\nSome [words](http://x) with `code`,\nand ![more](x.png) of them.\n\n"
-        "```\nprint()\n```\n\n- one\n- two\n\n| a | b |\n|---|---|\n| c | d |\n\n<div>gone</div>\n"
+        "```\nprint()\n```\n\n- one\n- two\n\n| a | b |\n|---|---|\n| c | d |\n\n<div>kept</div>\n"
     )
     raw = document(tmp_path, "a.md", source.encode())
-    assert raw.text == "A title\n\nSome words with code,\nand  of them.\n\none\n\ntwo\n\na\tb\nc\td"
+    assert raw.text == "A title\n\nSome words with code,\nand of them.\n\none\n\ntwo\n\na\tb\nc\td\nkept"
     assert place_of(raw, "of them") == "line 7"
     assert place_of(raw, "two") == "line 14"
-    assert raw.notes == ("Left out: front matter (1), image (1), code block (1), HTML block (1).",)
+    assert raw.notes == ("Left out: front matter (1), image (1), code block (1).",)
     (source_of_it,) = discover([str(tmp_path / "a.md")])
     assert read_document(source_of_it, strip_markdown=False).text == source
     assert "no text beside code" in problem(tmp_path, "b.md", b"```\nx\n```\n")
