@@ -6,6 +6,7 @@ Latin. This module knows characters only: nothing of files, tokens or languages.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections import Counter
@@ -19,6 +20,8 @@ import regex
 
 from llm_audit.text.homoglyphs import lookalikes
 from llm_audit.text.marks import Wrapper
+from llm_audit.text.seen import imitations
+from llm_audit.text.traces import find_traces
 
 Offsets = npt.NDArray[np.int32]
 Edit = tuple[int, int, str]  # replace [start, end) by the string
@@ -48,6 +51,21 @@ _STYLED = re.compile("[\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff]")
 # Characters that can change under NFC, or together with the one before them (UAX #15, section 9.1).
 _UNSTABLE = regex.compile(r"[\p{NFC_QC=No}\p{NFC_QC=Maybe}\p{^ccc=0}]++")
 _SPACES = re.compile(r"[^\S ]\s*| \s+|\A | \Z")
+# How programs set what people type: no choice of an author's. A blank of Braille is seen as a space.
+_TYPOGRAPHY = {
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02bc", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    "\u2026": "...",
+    "\u2800": " ",
+    **{chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)},
+}
+_TYPESET = re.compile(f"[{''.join(_TYPOGRAPHY)}]")
+_ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#[0-9]{2,5}|#x[0-9A-Fa-f]{2,5});")
+_LEAST_ENTITIES = 3  # fewer may be what a text is about
+# Shown from right to left: letters that are stored the other way round.
+_OVERRIDDEN = regex.compile("\u202e([^\u202a-\u202e\u2066-\u2069\n\r\u2028\u2029]++)(?:\u202c|$)", regex.M)
+_RIGHT_TO_LEFT = regex.compile(r"[\p{bc=R}\p{bc=AL}--\p{Bidi_Control}]", regex.V1)
 
 _NOTES = {
     "zero_width": "Removed {n} zero-width character{s}, which readers cannot see.",
@@ -56,6 +74,10 @@ _NOTES = {
     "tag": "Removed {n} invisible tag character{s}, which can hide a message.",
     "other": "Removed {n} other invisible character{s}.",
     "styled": "Replaced {n} full-width or styled character{s} by plain ones.",
+    "trace": "Left out {n} trace{s} of a chatbot.",
+    "reversed": "Read {n} stretch{es} from right to left, as shown.",
+    "entity": "Read {n} HTML entit{ies} as the character{s} meant.",
+    "seen": "Read {n} character{s} within words as the letter{s} that a reader sees (an attack on detectors, or a bad scan).",
     "homoglyph": (
         "Replaced {n} look-alike letter{s} from other alphabets (homoglyphs); this is a known way to fool detectors."
     ),
@@ -91,8 +113,14 @@ def normalise(text: str, marks: Sequence[Wrapper] = ()) -> View:
     draft = _Draft(text)
     draft.replace((mark.start, mark.end, "") for mark in marks)
     counts: Counter[str] = Counter()
+    draft.replace(_traced(draft.text, counts))
+    draft.replace(_reversed(draft.text, counts))
+    draft.replace(_entities(draft.text, counts))
     # A removed or replaced character can bring others together, so repeat until nothing changes; two rounds are usual.
     before = draft.text if draft.text.isascii() else None
+    if before is not None:
+        draft.replace(_seen_forms(draft.text, counts))
+        before = draft.text
     while draft.text != before:
         before = draft.text
         draft.replace(_composed(draft.text))
@@ -100,8 +128,10 @@ def normalise(text: str, marks: Sequence[Wrapper] = ()) -> View:
         draft.replace(_at_times_hidden(draft.text, counts))
         draft.replace(_plain_forms(draft.text, counts))
         draft.replace(_latin_forms(draft.text, counts))
+        draft.replace(_seen_forms(draft.text, counts))
+        draft.replace(_typed_forms(draft.text))
     draft.replace(_single_spaces(draft.text))
-    notes = tuple(note.format(n=counts[kind], s="s" * (counts[kind] != 1)) for kind, note in _NOTES.items() if counts[kind])
+    notes = tuple(_note(note, counts[kind]) for kind, note in _NOTES.items() if counts[kind])
     return View(draft.text, draft.starts, draft.ends, notes)
 
 
@@ -183,6 +213,45 @@ def _latin_forms(text: str, counts: Counter[str]) -> Iterable[Edit]:
     for position, letter in lookalikes(text):
         counts["homoglyph"] += 1
         yield position, position + 1, letter
+
+
+def _seen_forms(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for found in imitations(text):
+        counts["seen"] += 1
+        yield found.start, found.end, found.seen
+
+
+def _typed_forms(text: str) -> Iterable[Edit]:
+    if text.isascii():
+        return
+    for match in _TYPESET.finditer(text):
+        yield match.start(), match.end(), _TYPOGRAPHY[match[0]]
+
+
+def _traced(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for trace in find_traces(text):
+        counts["trace"] += 1
+        yield trace.start, trace.end, " "
+
+
+def _reversed(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    for match in _OVERRIDDEN.finditer(text):
+        if not _RIGHT_TO_LEFT.search(match[1]):
+            counts["reversed"] += 1
+            yield match.start(), match.end(), "".join(reversed(regex.findall(r"\X", match[1])))
+
+
+def _entities(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    found = [(match, html.unescape(match[0])) for match in _ENTITY.finditer(text)]
+    found = [(match, plain) for match, plain in found if plain != match[0]]
+    for match, plain in found if len(found) >= _LEAST_ENTITIES else ():
+        counts["entity"] += 1
+        yield match.start(), match.end(), plain
+
+
+def _note(note: str, n: int) -> str:
+    many = n != 1
+    return note.format(n=n, s="s" * many, es="es" * many, ies="ies" if many else "y")
 
 
 def _single_spaces(text: str) -> Iterable[Edit]:

@@ -130,12 +130,17 @@ def _reason(rule: IntegrityRule, text: str, found: Oddities, verdict: Verdict) -
     count = len(found.places) if found.count is None else found.count
     if not count:
         return f"No {rule.noun} was found."
-    many = f"{count:,} {rule.noun}{'s' * (count != 1)}"
+    many = f"{count:,} {_plural(rule.noun) if count != 1 else rule.noun}"
     named = found.said or named_characters([text[place] for place in found.places])
     if verdict is Verdict.PASS:
         return f"{many}, as few as honest texts have by accident: {named}."
     share = 1000 * count / len(text)
     return f"{many} among {len(text):,} characters ({share:{'.0f' if share >= 99.5 else '.2g'}} per 1,000): {named}."
+
+
+def _plural(noun: str) -> str:
+    head, of, rest = noun.partition(" of ")
+    return f"{head}s{of}{rest}"
 
 
 def named_characters(characters: list[str]) -> str:
