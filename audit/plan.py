@@ -22,7 +22,7 @@ from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.text import DirectiveUse as Use
-from llm_audit.text import Map, RawText, Source, Unread, View, find_marks, identify, normalise, read_all, why_not_prose
+from llm_audit.text import Map, RawText, Source, Unread, View, identify, read_all, view_of, why_not_prose
 
 LONGEST_TEXT = 4_000_000
 """Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
@@ -197,9 +197,10 @@ def read_texts(
 
 def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
     """Normalise one text, or say why it cannot be judged."""
-    view = normalise(raw.text, find_marks(raw.text))
+    view = view_of(raw)
     if not view.text:
-        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, "The text is empty once white space is set aside.", raw)
+        nothing = "There is no running text, once white space and what stands apart are set aside."
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, nothing, raw, notes=view.notes)
     if no_prose := why_not_prose(view.text):
         return unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes)
     language = identify(view.text)

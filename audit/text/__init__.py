@@ -17,9 +17,10 @@ from llm_audit.text.read import RawText, read, read_document
 from llm_audit.text.records import Unread, read_records
 from llm_audit.text.sources import PLAIN, RECORDS, Inputs, Source, discover, survey
 from llm_audit.text.survey import Passed, Reason, summary
-from llm_audit.text.views import View, normalise
+from llm_audit.text.views import MOST_OMITTED, View, normalise, view_of
 
 __all__ = [
+    "MOST_OMITTED",
     "PLAIN",
     "RECORDS",
     "Apart",
@@ -52,6 +53,7 @@ __all__ = [
     "summary",
     "survey",
     "text_digest",
+    "view_of",
     "why_not_prose",
     "without_marks",
 ]

@@ -66,6 +66,7 @@ _OTHERS = {
 }
 _DIGITS = {"I": "l", "0": "o", "1": "l", "|": "l", "3": "e", "4": "a", "5": "s", "@": "a", "$": "s"}
 _PAIRS = {"rn": "m", "vv": "w", "cl": "d"}
+_NEAR = 30  # characters
 _MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
 
 LEAST_ACCENTS, ACCENT_SHARE = 8, 0.08
@@ -99,11 +100,11 @@ def imitations(text: str) -> list[Imitation]:
         return []
     many = {
         "letter": True,
-        "accent": _count(sure, "accent") >= max(LEAST_ACCENTS, ACCENT_SHARE * len(words)),
-        "ascii": _count(sure, "ascii") >= max(LEAST_ASCII, ASCII_SHARE * len(words)),
+        "accent": _count(text, sure, "accent") >= max(LEAST_ACCENTS, ACCENT_SHARE * len(words)),
+        "ascii": _count(text, sure, "ascii") >= max(LEAST_ASCII, ASCII_SHARE * len(words)),
     }
     # Where so many known words were tampered with, names and rare words were too.
-    tampered = [*sure, *(unsure if _count(sure, "letter") >= LEAST_SURE or many["accent"] else ())]
+    tampered = [*sure, *(unsure if _count(text, sure, "letter") >= LEAST_SURE or many["accent"] else ())]
     found = []
     for pieces in tampered:
         kinds = {each.kind for each in pieces}
@@ -113,8 +114,15 @@ def imitations(text: str) -> list[Imitation]:
     return sorted(found)
 
 
-def _count(found: list[list[Imitation]], kind: Kind) -> int:
-    return sum(any(each.kind == kind for each in word) for word in found)
+def _count(text: str, found: list[list[Imitation]], kind: Kind) -> int:
+    """How many different words have imitations of a kind; the name of a variable, t0, is one however often it stands there."""
+    return len({_around(text, pieces[0].start) for pieces in found if any(each.kind == kind for each in pieces)})
+
+
+def _around(text: str, position: int) -> str:
+    """The word at a position, or what of it is near."""
+    start = max(position - _NEAR, 0)
+    return next((match[0] for match in _WORD.finditer(text, start, position + _NEAR) if match.end() > position), "")
 
 
 def _is_english(text: str, words: list[regex.Match[str]], odd: list[list[Imitation]]) -> bool:

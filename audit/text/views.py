@@ -10,16 +10,19 @@ import html
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 import regex
 
+from llm_audit.text.frame import described, set_apart
 from llm_audit.text.homoglyphs import lookalikes
-from llm_audit.text.marks import Wrapper
+from llm_audit.text.marks import Wrapper, find_marks
+from llm_audit.text.places import Apart
+from llm_audit.text.read import RawText
 from llm_audit.text.seen import imitations
 from llm_audit.text.traces import find_traces
 
@@ -67,6 +70,9 @@ _LEAST_ENTITIES = 3  # fewer may be what a text is about
 _OVERRIDDEN = regex.compile("\u202e([^\u202a-\u202e\u2066-\u2069\n\r\u2028\u2029]++)(?:\u202c|$)", regex.M)
 _RIGHT_TO_LEFT = regex.compile(r"[\p{bc=R}\p{bc=AL}--\p{Bidi_Control}]", regex.V1)
 
+MOST_OMITTED = 0.1
+"""Of what a reader sees: if more is not in the text, the text says nothing of the document."""
+
 _NOTES = {
     "zero_width": "Removed {n} zero-width character{s}, which readers cannot see.",
     "soft_hyphen": "Removed {n} soft hyphen{s}.",
@@ -105,13 +111,30 @@ class View:
         return last, last
 
 
-def normalise(text: str, marks: Sequence[Wrapper] = ()) -> View:
+def view_of(raw: RawText, include: Collection[str] = ()) -> View:
+    """The view of a text as read that is scored: normalised, without provenance marks and without what stands apart.
+
+    Its notes say what was set apart, and if more than a tenth of what a reader sees is not in the text at all. `include`: of
+    what stands apart (see `llm_audit.text.frame`), the kinds that are scored all the same.
+    """
+    apart = set_apart(raw.text, raw.apart, include)
+    view = normalise(raw.text, find_marks(raw.text), apart)
+    notes = [*view.notes]
+    if apart:
+        notes.append(described(apart))
+    if raw.omitted_share > MOST_OMITTED:
+        notes.append(f"{raw.omitted_share:.0%} of what a reader sees was left out: nothing is said of the document as a whole.")
+    return replace(view, notes=tuple(notes))
+
+
+def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] = ()) -> View:
     """Give the view that is scored: NFC, single spaces, no hidden characters, no look-alike letters in mixed words.
 
-    Idempotent, and the same for every way to break a text into lines. Provenance marks are no part of it.
+    Idempotent, and the same for every way to break a text into lines. Provenance marks, and what stands apart, are no part
+    of it.
     """
     draft = _Draft(text)
-    draft.replace((mark.start, mark.end, "") for mark in marks)
+    draft.replace(_outside([*((mark.start, mark.end, "") for mark in marks), *((each.start, each.end, " ") for each in apart)]))
     counts: Counter[str] = Counter()
     draft.replace(_traced(draft.text, counts))
     draft.replace(_reversed(draft.text, counts))
@@ -226,6 +249,15 @@ def _typed_forms(text: str) -> Iterable[Edit]:
         return
     for match in _TYPESET.finditer(text):
         yield match.start(), match.end(), _TYPOGRAPHY[match[0]]
+
+
+def _outside(edits: list[Edit]) -> Iterable[Edit]:
+    """Edits in order, without those that overlap an earlier one."""
+    done = 0
+    for start, end, new in sorted(edits):
+        if max(start, done) < end:
+            yield max(start, done), end, new
+            done = end
 
 
 def _traced(text: str, counts: Counter[str]) -> Iterable[Edit]:
