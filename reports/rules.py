@@ -67,6 +67,8 @@ RULES: dict[str, Rule] = {
         Rule("AUD901", "LookAlikeLetters", "Letters of another alphabet imitate those around them", _TAMPERED),
         Rule("AUD902", "InvisibleCharacters", "Characters that nobody sees", _TAMPERED),
         Rule("AUD903", "DirectionControls", "Controls that reorder what is read", _TAMPERED),
+        Rule("AUD904", "HiddenText", "Text that nobody who reads the document sees", _TAMPERED),
+        Rule("AUD905", "ChatbotTraces", "Traces that a chatbot left in the text", _TAMPERED),
         Rule(
             SERVED,
             "ModelSubstitution",

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from llm_audit.results import Model
 
-DOCUMENT_RULES = ("AUD100", "AUD901", "AUD902", "AUD903")
+DOCUMENT_RULES = ("AUD100", "AUD901", "AUD902", "AUD903", "AUD904", "AUD905")
 """Rules that decide about a document: all detectors together, and each kind of tampering. Plugins may add AUD9nn."""
 
 _LONGEST = 40

@@ -46,6 +46,14 @@ _LIST_HEADING = regex.compile(
     r"|cited literature|literatur(?:verzeichnis)?|bibliographie|references and notes)\s*:?"
 )
 _YEAR = regex.compile(r"(?<!\d)(?:1[5-9]|20)\d\d[a-z]?(?!\d)|\bn\. ?d\.")
+_BEGINS_REFERENCE = regex.compile(
+    r"[\s*•-]*(?:\[\d+\]|\(?\d{1,3}[.)])?\s*(?:\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,3},? "
+    r"(?:\p{Lu}\.|\p{Lu}{1,3}[,. ]|\(\d{4})|(?:\p{Lu}\. ?-?){1,3}\p{Lu}\p{L}+|\p{Lu}[\p{L}'’-]+, \p{Lu}\p{L}+[,.])"
+)
+_JOINING = frozenset(
+    {"that", "is", "was", "are", "were", "which", "it", "they", "he", "she", "we", "this", "not", "have", "had", "be"}
+)
+_MOST_JOINED = 0.08
 _SIGNS_OF_REFERENCE = tuple(
     regex.compile(pattern)
     for pattern in (
@@ -117,10 +125,16 @@ def _is_cell(text: str) -> bool:
 
 
 def _is_reference(text: str) -> bool:
-    """Whether a line is an entry of a list of references: a year, and two more of their signs."""
-    if _count(text) > _LONGEST_REFERENCE or not _YEAR.search(text):
+    """Whether a line is an entry of a list of references: it begins with a number or a name, and has a year and other signs.
+
+    Sentences that cite have years and pages as well, but begin otherwise and have more of the words that join others.
+    """
+    words = _WORDS.findall(text.lower())
+    if len(words) > _LONGEST_REFERENCE or not _YEAR.search(text):
         return False
-    return sum(bool(sign.search(text)) for sign in _SIGNS_OF_REFERENCE) >= 2
+    signs = sum(bool(sign.search(text)) for sign in _SIGNS_OF_REFERENCE)
+    joined = sum(word in _JOINING for word in words)
+    return signs >= (1 if _BEGINS_REFERENCE.match(text) else 3) and joined <= _MOST_JOINED * len(words)
 
 
 def _references(text: str) -> Iterator[Apart]:

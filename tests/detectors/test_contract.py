@@ -157,6 +157,7 @@ ODD = {
     "AUD901": "Thе quiсk brоwn fох",
     "AUD902": "th\u200be qu\u200bick br\u2060own fox",
     "AUD903": "if access \u202eresu\u202c: grant",
+    "AUD905": "It was so turn0search3 and not otherwise.",
 }
 RULES = {rule.rule: rule for rule in find_rules()}
 
@@ -166,6 +167,8 @@ def test_every_integrity_rule_is_announced_under_its_code() -> None:
         "AUD901": "look-alikes",
         "AUD902": "invisible",
         "AUD903": "direction",
+        "AUD904": "hidden",
+        "AUD905": "chatbot",
     }
 
 

@@ -27,13 +27,13 @@ def test_the_rules_are_those_that_decide_about_documents() -> None:
 @pytest.mark.parametrize(
     ("select", "ignore", "count"),
     [
-        (DOCUMENT_RULES, (), ["AUD100", "AUD901", "AUD902", "AUD903"]),
-        (("AUD",), (), ["AUD100", "AUD901", "AUD902", "AUD903"]),
-        (("AUD9",), (), ["AUD901", "AUD902", "AUD903"]),
+        (DOCUMENT_RULES, (), ["AUD100", "AUD901", "AUD902", "AUD903", "AUD904", "AUD905"]),
+        (("AUD",), (), ["AUD100", "AUD901", "AUD902", "AUD903", "AUD904", "AUD905"]),
+        (("AUD9",), (), ["AUD901", "AUD902", "AUD903", "AUD904", "AUD905"]),
         (("AUD1",), (), ["AUD100"]),
         (("AUD902", "AUD1"), (), ["AUD100", "AUD902"]),
         (DOCUMENT_RULES, ("AUD9",), ["AUD100"]),
-        (("AUD9",), ("AUD902",), ["AUD901", "AUD903"]),
+        (("AUD9",), ("AUD902",), ["AUD901", "AUD903", "AUD904", "AUD905"]),
         (("AUD902",), ("AUD9",), []),
         ((), (), []),
     ],
