@@ -39,7 +39,8 @@ class Look(NamedTuple):
 
     def over(self, below: Look) -> Look:
         """What one look says where it says something, else what the other does."""
-        return Look(*(below_ if above is None else above for above, below_ in zip(self, below, strict=True)))
+        said = {name: value for name, value in self._asdict().items() if value is not None}
+        return below._replace(**said)
 
     @property
     def hidden(self) -> str:

@@ -39,6 +39,7 @@ _EDGE_NAMES = re.compile(
     re.I,
 )
 _FOR_EARS = re.compile(r"sr-only|screen-?reader|visually-?hidden|a11y|skip-link|assistive", re.I)
+_NOTE_MARK = re.compile(r"\s*\[?(?:\d{1,3}|[*†‡§]|[a-z])\]?\s*")
 _CELLS = frozenset({"td", "th"})
 _NAMED = frozenset({"div", "ul", "ol", "section", "table", "p"})
 LINE = "data-source-line"
@@ -110,7 +111,7 @@ class _Walk:
                 continue
             tag = element.tag if isinstance(element.tag, str) else ""
             if event == "start":
-                skipped = tag in _SKIPPED
+                skipped = tag in _SKIPPED or (tag == "sup" and bool(_NOTE_MARK.fullmatch("".join(element.itertext()))))
                 if tag in _BLOCKS or tag in _CELLS:
                     self._flush(states[-1])
                 states.append(states[-1] if skipped else self._state(element, tag, states[-1]))

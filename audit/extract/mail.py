@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from email import policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from typing import BinaryIO
 
@@ -40,7 +40,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     yield draft.answer("has no words of its writer: it quotes, or forwards, and says nothing")
 
 
-def _content(body: EmailMessage) -> str:
+def _content(body: MIMEPart) -> str:
     try:
         return str(body.get_content())
     except LookupError:  # a character set that nobody knows

@@ -81,7 +81,7 @@ class Package:
 
     def xml(self, name: str) -> Any:
         """The root element of a part."""
-        data = self.bytes_of(name)
+        data: Any = self.bytes_of(name)
         if b"purl.oclc.org/ooxml" in data:
             for strict, usual in _STRICT:
                 data = data.replace(strict, usual)

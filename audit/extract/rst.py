@@ -86,7 +86,7 @@ def _teach() -> None:
         found, _ = known_role(name, language, line, reporter)
         return found or _any_role, []
 
-    directives.directive, roles.role = directive, role
+    vars(directives)["directive"], vars(roles)["role"] = directive, role
 
 
 def _any_role(name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = ()) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from striprtf.striprtf import rtf_to_text
@@ -15,6 +15,7 @@ _PASSED = frozenset({
     "fonttbl", "colortbl", "stylesheet", "info", "pict", "object", "themedata", "datastore", "listtable", "fldinst",
     "generator",
 })  # fmt: skip
+_plain: Callable[..., str] = rtf_to_text
 _COLORS = re.compile(r"\{\\colortbl([^{}]*)\}")
 _TINIEST = 4  # half-points
 _BRIGHT = 0xEE
@@ -42,9 +43,9 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     source = stream.read().decode("latin-1")
     draft = Draft()
     shown, hidden = _split(source)
-    text = rtf_to_text(shown, errors="replace")
+    text = _plain(shown, errors="replace")
     for how, piece in hidden:
-        draft.hide(rtf_to_text("{\\rtf1\\ansi " + piece + "}", errors="replace"), how)
+        draft.hide(_plain("{\\rtf1\\ansi " + piece + "}", errors="replace"), how)
     for number, paragraph in enumerate(filter(None, map(str.strip, text.split("\n"))), start=1):
         cells = [cell.strip() for cell in paragraph.split("|")]
         in_table = len(cells) > 2 and paragraph.endswith("|")

@@ -12,7 +12,7 @@ from llm_audit.extract.draft import Draft
 _TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}.*")
 _MARKUP = re.compile(r"<[^<>\n]{1,200}>|\{\\?[A-Za-z][^{}\n]{0,100}\}")
 _BLOCKS = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
-_SPEAKER = re.compile(r"\s*(?:-\s+)?(?:>>+\s*)?(?:[A-Z][A-Z .'-]{1,30}:\s+)?")
+_SPEAKER = re.compile(r"\A\s*(?:-\s+)?(?:>>+\s*)?(?:[A-Z][A-Z .'-]{1,30}:\s+)?")
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
@@ -29,7 +29,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
             skipped = True
         elif spoken and not skipped:
             text = html.unescape(_MARKUP.sub("", line))
-            text = text[_SPEAKER.match(text).end() :].strip() if _SPEAKER.match(text) else text.strip()
+            text = _SPEAKER.sub("", text, count=1).strip()
             if text and text != last:
                 draft.add(text, f"line {number}", end="\n")
             last = text

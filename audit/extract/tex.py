@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO
 
 from pylatexenc.latex2text import LatexNodes2Text
@@ -48,7 +49,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     if body := _BODY.search(source):
         start, source = source[: body.start(1)].count("\n"), body[1]
     for pattern, what in (*_ENVIRONMENTS, (_WRAPPED, ""), (_TABLE, "table"), (_FORMULAS, "formula"), (_REFERENCES, "")):
-        source = pattern.sub(lambda match, what=what: _counted(match, what, draft), source)
+        source = pattern.sub(partial(_counted, what, draft), source)
     converter = LatexNodes2Text(math_mode="text", strict_latex_spaces=False, fill_text=False)
     for number, block, kind in _blocks(source):
         text = " ".join(converter.latex_to_text(block).split())
@@ -57,7 +58,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     yield draft.answer("has no text beside its commands")
 
 
-def _counted(match: re.Match[str], what: str, draft: Draft) -> str:
+def _counted(what: str, draft: Draft, match: re.Match[str]) -> str:
     if what:
         draft.left_out[what] += 1
     return "\n" * match[0].count("\n") if "\n" in match[0] else " " if what == "formula" else ""

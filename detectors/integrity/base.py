@@ -38,13 +38,13 @@ class Oddities(NamedTuple):
     Attributes:
         places: positions of the odd characters, in order.
         tolerated: so many of them are no finding.
-        count: how many there are, if they do not stand in the text themselves; else as many as places.
+        total: how many there are, if they do not stand in the text themselves; else as many as places.
         said: what they are, in plain ASCII; empty: their names in Unicode.
     """
 
     places: tuple[int, ...]
     tolerated: int = 0
-    count: int | None = None
+    total: int | None = None
     said: str = ""
 
 
@@ -97,7 +97,7 @@ def examine(rule: IntegrityRule, text: str, hidden: Sequence[Hidden] = ()) -> Re
     `hidden`: what stands in the document beside the text; a span is then the character that it stands before.
     """
     found = rule.look_beside(hidden) if rule.look_beside and hidden else rule.look(text)
-    count = len(found.places) if found.count is None else found.count
+    count = len(found.places) if found.total is None else found.total
     places = tuple(sorted({min(place, max(len(text) - 1, 0)) for place in found.places}))
     share = 1000 * count / max(len(text), 1)
     verdict = Verdict.FINDING if count > found.tolerated else Verdict.PASS
@@ -127,7 +127,7 @@ DETERMINISTIC = (
 
 
 def _reason(rule: IntegrityRule, text: str, found: Oddities, verdict: Verdict) -> str:
-    count = len(found.places) if found.count is None else found.count
+    count = len(found.places) if found.total is None else found.total
     if not count:
         return f"No {rule.noun} was found."
     many = f"{count:,} {_plural(rule.noun) if count != 1 else rule.noun}"

@@ -150,6 +150,12 @@ def test_labels_menus_and_words_for_screen_readers_are_no_tampering() -> None:
     assert "hidden label or notice" in found["notes"][0]
 
 
+def test_marks_of_notes_are_no_words() -> None:
+    assert answer("html", "<p>It was so.<sup>12</sup> It is so<sup><a href='#n'>[3]</a></sup>, on the 2<sup>nd</sup>.</p>")[
+        "text"
+    ] == ("It was so. It is so, on the 2nd.")
+
+
 # PDF
 
 

@@ -22,6 +22,7 @@ from fixtures.hostile.build import docx_with
 from llm_audit.extract.__main__ import answers
 from llm_audit.text import Map, RawText, Unreadable, discover, read_document
 from llm_audit.text.child import extract
+from tests.extract.test_formats import HEAD, epub, odt, packed, rtf
 from tests.text.prose import PARAGRAPHS
 
 
@@ -216,8 +217,8 @@ def test_a_file_in_the_working_folder_is_not_run(tmp_path: Path, monkeypatch: py
 
 def test_the_child_loads_no_arrays_and_none_of_our_other_modules() -> None:
     code = (
-        "import sys, importlib; import llm_audit.extract.__main__\n"
-        "for kind in ('docx', 'pdf', 'markdown', 'html'): importlib.import_module(f'llm_audit.extract.{kind}')\n"
+        "import sys, importlib; from llm_audit.extract.__main__ import _KINDS\n"
+        "for kind in _KINDS.keys() - {'parquet'}: importlib.import_module(f'llm_audit.extract.{kind}')\n"
         "print(*(name for name in sys.modules if name.startswith('llm_audit') or name in ('numpy', 'torch')))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -264,7 +265,7 @@ def answer_of(kind: str, data: bytes) -> Any:
     given = list(answers(io.BytesIO(data), kind, *options))
     json.dumps(given, ensure_ascii=False).encode()  # as it goes through the pipe
     for answer in given:
-        assert isinstance(answer, list) or answer.get("error") or answer["text"].strip()
+        assert isinstance(answer, list) or answer.get("error") or answer.get("name") is not None or answer["text"].strip()
     return given
 
 
@@ -273,6 +274,13 @@ HONEST: dict[str, Callable[[], bytes]] = {
     "pdf": lambda: write_pdf(PARAGRAPHS),
     "html": lambda: write_html(PARAGRAPHS),
     "markdown": lambda: write_markdown(PARAGRAPHS),
+    "odt": lambda: odt("".join(f"<text:p>{paragraph}</text:p>" for paragraph in PARAGRAPHS)),
+    "epub": lambda: epub([f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS]),
+    "rtf": lambda: rtf("".join(f"{paragraph}\\par " for paragraph in PARAGRAPHS)),
+    "tex": lambda: "\n\n".join(PARAGRAPHS).encode(),
+    "rst": lambda: "\n\n".join(PARAGRAPHS).encode(),
+    "mail": lambda: f"{HEAD}\n{PARAGRAPHS[0]}\n".encode(),
+    "zip": lambda: packed({"a.txt": PARAGRAPHS[0]}),
     "parquet": lambda: write_parquet(PARAGRAPHS),
 }
 
@@ -285,7 +293,7 @@ def test_damaged_documents_are_answered(kind: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 5))):
         start = data.draw(st.integers(0, len(content) - 1))
         content[start : start + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=40))
-    text = content.decode(errors="replace").encode() if kind in ("html", "markdown") else bytes(content)
+    text = content.decode(errors="replace").encode() if kind in ("html", "markdown", "tex", "rst") else bytes(content)
     answer_of(kind, text)
 
 
