@@ -162,7 +162,7 @@ class _Walk:
                 ]
                 for number, note in enumerate(notes, start=1):
                     if text := "\n".join(filter(None, map(self._text, _paragraphs(note)))):
-                        self.draft.add(text, f"{kind} {number}")
+                        self.draft.add(text, f"{kind} {number}", apart="reference")
 
     def note_relations(self) -> None:
         """What belongs to the document and was not read, here or elsewhere."""

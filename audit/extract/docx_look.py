@@ -15,7 +15,7 @@ _TINIEST = 4  # half-points: below what any printer or eye resolves
 _BRIGHT = 0xEE  # of each of red, green and blue: not to be told from white paper
 _WHITE_THEMES = ("background1", "light1")
 _APART = (
-    (re.compile(r"heading|title|subtitle|toc\b|toc \d|überschrift|titre|título|titolo"), "heading"),
+    (re.compile(r"heading|title|subtitle|author|date|toc\b|toc \d|überschrift|titre|título|titolo"), "heading"),
     (re.compile(r"quote|block text|citation|zitat"), "quote"),
     (re.compile(r"caption|beschriftung|légende"), "caption"),
     (re.compile(r"bibliography|reference|literaturverzeichnis"), "reference"),

@@ -39,6 +39,8 @@ _EDGE_NAMES = re.compile(
     re.I,
 )
 _FOR_EARS = re.compile(r"sr-only|screen-?reader|visually-?hidden|a11y|skip-link|assistive", re.I)
+_NOTES = frozenset({"doc-endnotes", "doc-footnote", "footnotes", "footnote", "endnotes", "endnote", "rearnote", "rearnotes"})
+_HEADS = frozenset({"title", "subtitle", "author", "date", "byline"})
 _NOTE_MARK = re.compile(r"\s*\[?(?:\d{1,3}|[*†‡§]|[a-z])\]?\s*")
 _CELLS = frozenset({"td", "th"})
 _NAMED = frozenset({"div", "ul", "ol", "section", "table", "p"})
@@ -111,7 +113,7 @@ class _Walk:
                 continue
             tag = element.tag if isinstance(element.tag, str) else ""
             if event == "start":
-                skipped = tag in _SKIPPED or (tag == "sup" and bool(_NOTE_MARK.fullmatch("".join(element.itertext()))))
+                skipped = tag in _SKIPPED or _is_note_mark(element, tag)
                 if tag in _BLOCKS or tag in _CELLS:
                     self._flush(states[-1])
                 states.append(states[-1] if skipped else self._state(element, tag, states[-1]))
@@ -148,7 +150,7 @@ class _Walk:
         return _State(
             hidden,
             inline,
-            _APART.get(tag, above.apart),
+            "reference" if _is_note(element) else "heading" if _is_head(element, tag) else _APART.get(tag, above.apart),
             edge,
             above.link or tag == "a",
             above.code or tag == "pre",
@@ -211,6 +213,24 @@ class _Walk:
             else:
                 self._draft.hide(text, how)
         self._hidden = []
+
+
+def _is_note(element: Any) -> bool:
+    """Whether an element holds footnotes, by the names that e-books and pandoc give them."""
+    names = f"{element.get('role') or ''} {element.get('epub:type') or ''}".split()
+    return any(name in _NOTES for name in names) or element.get("class") == "footnotes"
+
+
+def _is_note_mark(element: Any, tag: str) -> bool:
+    """Whether an element is the raised number that leads to a note."""
+    if tag == "a":
+        return element.get("class") == "footnote-ref" or element.get("epub:type") == "noteref"
+    return tag == "sup" and bool(_NOTE_MARK.fullmatch("".join(element.itertext())))
+
+
+def _is_head(element: Any, tag: str) -> bool:
+    """Whether an element names the author or the day, above a text."""
+    return tag in ("p", "div") and (element.get("class") or "") in _HEADS
 
 
 def _is_edge(element: Any, tag: str, names: str) -> bool:

@@ -28,7 +28,15 @@ _SKIPPED = {
     _TEXT + "ruby-text": None,
 }
 _LISTINGS = frozenset(_TEXT + name for name in ("table-of-content", "illustration-index", "table-index", "alphabetical-index"))
-_NAMED = (("title", "heading"), ("heading", "heading"), ("quot", "quote"), ("caption", "caption"), ("bibliograph", "reference"))
+_NAMED = (
+    ("title", "heading"),
+    ("author", "heading"),
+    ("date", "heading"),
+    ("heading", "heading"),
+    ("quot", "quote"),
+    ("caption", "caption"),
+    ("bibliograph", "reference"),
+)
 _MOST_SPACES = 1000
 
 
@@ -76,7 +84,8 @@ class _Styles:
 
     def apart(self, name: str | None) -> str:
         """What paragraphs of a style are, if no running text; see `Draft.add`."""
-        titles = [shown.lower().replace("_20_", " ") for _, _, shown in self._chain(name)]
+        names = [name or "", *(shown for _, _, shown in self._chain(name))]  # not all that are used are in the document
+        titles = [each.lower().replace("_20_", " ") for each in names]
         return next((kind for title in titles for word, kind in _NAMED if word in title), "")
 
     def _chain(self, name: str | None) -> Iterator[tuple[str | None, Look, str]]:
@@ -146,7 +155,7 @@ class _Walk:
         for number, note in enumerate(self._notes, start=1):
             paragraphs = [each for body in note.iter(_TEXT + "note-body") for each in body.iter(_TEXT + "p")]
             if text := "\n".join(filter(None, map(self._text, paragraphs))):
-                self.draft.add(text, f"note {number}")
+                self.draft.add(text, f"note {number}", apart="reference")
 
     def _text(self, paragraph: Any) -> str:
         look = self._styles.of(paragraph.get(_TEXT + "style-name"))

@@ -20,6 +20,7 @@ MOST_QUOTED, MOST_HEADED = 0.1, 0.2
 """Shares of all words: more quotations, or more headings and captions, are what the document consists of, and scored."""
 
 _LONGEST_HEADING, _LONGEST_CAPTION, _LONGEST_REFERENCE = 30, 80, 80  # words
+_LONGEST_NOTE = 30  # words: "See Adams (2014), p. 12, and the discussion there."
 _SENTENCE_OF, _CELL_OF = 8, 25  # words from which a cell with a full stop is a sentence, and any cell is prose
 _LEAST_REFERENCES, _LEAST_STAMPS = 3, 3
 
@@ -115,7 +116,7 @@ def _is_what_it_is_called(text: str, what: str) -> bool:
         case "table":
             return all(_is_cell(cell) for cell in text.split("\t"))
         case "reference":
-            return _is_reference(text) or words <= 3
+            return _is_reference(text) or words <= 3 or (words <= _LONGEST_NOTE and bool(_YEAR.search(text)))
     return True
 
 
@@ -134,7 +135,7 @@ def _is_reference(text: str) -> bool:
         return False
     signs = sum(bool(sign.search(text)) for sign in _SIGNS_OF_REFERENCE)
     joined = sum(word in _JOINING for word in words)
-    return signs >= (1 if _BEGINS_REFERENCE.match(text) else 3) and joined <= _MOST_JOINED * len(words)
+    return signs >= (1 if _BEGINS_REFERENCE.match(text) else 3) and joined <= max(2, _MOST_JOINED * len(words))
 
 
 def _references(text: str) -> Iterator[Apart]:
