@@ -218,13 +218,13 @@ class _Walk:
 def _is_note(element: Any) -> bool:
     """Whether an element holds footnotes, by the names that e-books and pandoc give them."""
     names = f"{element.get('role') or ''} {element.get('epub:type') or ''}".split()
-    return any(name in _NOTES for name in names) or element.get("class") == "footnotes"
+    return any(name in _NOTES for name in names) or "footnotes" in (element.get("class") or "").split()
 
 
 def _is_note_mark(element: Any, tag: str) -> bool:
     """Whether an element is the raised number that leads to a note."""
     if tag == "a":
-        return element.get("class") == "footnote-ref" or element.get("epub:type") == "noteref"
+        return "footnote-ref" in (element.get("class") or "").split() or element.get("epub:type") == "noteref"
     return tag == "sup" and bool(_NOTE_MARK.fullmatch("".join(element.itertext())))
 
 

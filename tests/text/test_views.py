@@ -168,6 +168,16 @@ def test_entities_are_read_as_characters_unless_they_are_what_the_text_is_about(
     assert normalise("Write &amp; for an ampersand.").text == "Write &amp; for an ampersand."
 
 
+def test_a_text_all_in_capitals_is_read_as_it_is_usually_written() -> None:
+    usual = 'It was late. "Come," she said, and I came! Was it so? ' * 4
+    view = normalise(usual.upper())
+    assert view.text == usual.strip()
+    assert view.notes[0].startswith("All in capitals: judged as if written in small letters")
+    assert view.to_source(3, 6) == (3, 6)
+    assert normalise("NATO AND THE UN. " * 2 + usual).notes == ()
+    assert normalise("A SHORT HEADING").text == "A SHORT HEADING"
+
+
 def test_capital_i_does_not_become_small_l() -> None:
     assert normalise("Іnternet").text == "Internet"
 
