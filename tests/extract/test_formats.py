@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -402,7 +403,13 @@ def test_files_elsewhere_are_not_read(tmp_path: object) -> None:
 # Old Word
 
 
-def test_old_word_is_read_by_a_converter_if_there_is_one(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_word_is_read_by_a_converter_if_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     said = answer("doc", b"\xd0\xcf\x11\xe0")
     assert said == {"error": "is an old Word document: save it as .docx, or install antiword, and try again"}
+    converter = tmp_path / "antiword"
+    converter.write_text('#!/bin/sh\n/bin/printf "\\nOne.\\n[pic]\\n|a |b |\\nTwo.\\n"\n[ -s "$5" ]\n')
+    converter.chmod(0o755)
+    found = answer("doc", b"\xd0\xcf\x11\xe0")
+    assert found["text"] == "One.\n\na\tb\nTwo."
+    assert found["notes"] == ["Read by antiword: white letters and text boxes of old Word documents are not told apart."]
