@@ -1,7 +1,41 @@
-"""The errors that a user can act on. Each message is one sentence: what is wrong and what to do."""
+"""The errors that a user can act on. Each message is one sentence: what is wrong and what to do.
+
+`except AuditError` catches all of them; its children tell apart what a program can do about them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class AuditError(Exception):
-    """An error whose message is meant for the user; the command line prints it without a traceback and exits with 2."""
+    """An error whose message is meant for the user; the command line prints it without a traceback and exits with 2.
+
+    Attributes:
+        setting: field of `Setup` whose value is at fault, such as "model"; None if it is not known.
+    """
+
+    setting: str | None = None
+
+
+class NotAvailable(AuditError):
+    """What is needed is not here: a model, a population, a package, the network, room on the disk."""
+
+
+class InvalidInput(AuditError):
+    """What was given to judge, compare or verify cannot be read, or cannot be what it should be."""
+
+
+class InvalidConfiguration(AuditError):
+    """Options, settings or a policy that are wrong, or that do not go together."""
+
+
+@contextmanager
+def about(setting: str) -> Iterator[None]:
+    """Errors of the block say which setting they are about; see `AuditError.setting`."""
+    try:
+        yield
+    except AuditError as error:
+        error.setting = error.setting or setting
+        raise

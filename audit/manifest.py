@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import sys
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from llm_audit import __version__
 from llm_audit.detectors.announced import switched_off
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration, InvalidInput
+from llm_audit.files import sha256_of
 from llm_audit.results import Manifest, ModelIdentity, Plugin, Report
 
 if TYPE_CHECKING:
-    from llm_audit.detectors import Detector
     from llm_audit.detectors.membership.base import MembershipScore
-    from llm_audit.populations import Population
+    from llm_audit.detectors.populations import Population
+    from llm_audit.detectors.rule import Rule
     from llm_audit.scoring.session import Session
     from llm_audit.scoring.store import StoredModel
 
@@ -40,7 +40,7 @@ def collect(
     rules: Sequence[str],
     population: Population | None = None,
     further: Sequence[Session] = (),
-    used: Sequence[Detector | MembershipScore] = (),
+    used: Sequence[Rule[Any, Any] | MembershipScore] = (),
 ) -> Manifest:
     """The manifest of a run; `complete` adds what is known at its end.
 
@@ -50,7 +50,7 @@ def collect(
         rules: codes of what is to run.
         population: that texts are compared with.
         further: other models that are asked.
-        used: detectors and scores, of which the plugins are named.
+        used: rules, of which the plugins are named.
     """
     return Manifest(
         version=__version__,
@@ -121,10 +121,9 @@ def safe_command(arguments: Sequence[str], keys: Collection[str] = ()) -> tuple[
 def file_digest(path: Path) -> str:
     """SHA-256 of a file. Raises AuditError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _identity(model: StoredModel, session: Session) -> ModelIdentity:
@@ -147,10 +146,10 @@ def _text(argument: str) -> str:
     return argument.encode("utf-8", "backslashreplace").decode()
 
 
-def _plugins(used: Sequence[Detector | MembershipScore]) -> tuple[Plugin, ...]:
+def _plugins(used: Sequence[Rule[Any, Any] | MembershipScore]) -> tuple[Plugin, ...]:
     return tuple(
         Plugin(
-            rule=each.rule,
+            rule=each.code,
             name=each.name,
             distribution=each.plugin.distribution,
             version=each.plugin.version,
@@ -177,6 +176,6 @@ def now() -> str:
             raise ValueError
         return datetime.fromtimestamp(int(told), UTC).isoformat(timespec="seconds")
     except (ValueError, OverflowError, OSError):
-        raise AuditError(
+        raise InvalidConfiguration(
             f"SOURCE_DATE_EPOCH is {told!r}; set it to seconds since 1970, such as 1735689600, or not at all."
         ) from None

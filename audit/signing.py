@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration, NotAvailable
 from llm_audit.results import Report, Verdict
 
 if TYPE_CHECKING:
@@ -32,15 +32,17 @@ def load_key(path: Path) -> CryptoSigner:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
         from securesystemslib.signer import CryptoSigner
     except ImportError as error:
-        raise AuditError(MISSING) from error
+        raise NotAvailable(MISSING) from error
     try:
         key = load_pem_private_key(_read(path), password=None)
     except TypeError:
-        raise AuditError(f"The key {path} has a passphrase; signing needs one without, in a file that only you read.") from None
+        raise InvalidConfiguration(
+            f"The key {path} has a passphrase; signing needs one without, in a file that only you read."
+        ) from None
     except ValueError:
-        raise AuditError(f"{path} holds no private key in PEM form.") from None  # the cause may quote the file
+        raise InvalidConfiguration(f"{path} holds no private key in PEM form.") from None  # the cause may quote the file
     if not isinstance(key, Ed25519PrivateKey):
-        raise AuditError(f"The key {path} is no Ed25519 key; make one with `openssl genpkey -algorithm ed25519`.")
+        raise InvalidConfiguration(f"The key {path} is no Ed25519 key; make one with `openssl genpkey -algorithm ed25519`.")
     return CryptoSigner(key)
 
 
@@ -51,13 +53,13 @@ def load_public_key(path: Path) -> SSlibKey:
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
         from securesystemslib.signer import SSlibKey
     except ImportError as error:
-        raise AuditError(MISSING) from error
+        raise NotAvailable(MISSING) from error
     try:
         key = load_pem_public_key(_read(path))
     except ValueError:
-        raise AuditError(f"{path} holds no public key in PEM form.") from None
+        raise InvalidConfiguration(f"{path} holds no public key in PEM form.") from None
     if not isinstance(key, Ed25519PublicKey):
-        raise AuditError(f"The key {path} is no Ed25519 key.")
+        raise InvalidConfiguration(f"The key {path} is no Ed25519 key.")
     return SSlibKey.from_crypto(key)
 
 
@@ -174,4 +176,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise AuditError(f"The key {path} cannot be read: {error.strerror}.") from error
+        raise InvalidConfiguration(f"The key {path} cannot be read: {error.strerror}.") from error

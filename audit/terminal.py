@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # C0 (but tab and newline), DEL, C1, bidirectional controls and isolates, line/paragraph separators, lone surrogates; and what
 # is never seen and no part of any script: zero-width spaces, tags.
@@ -22,3 +23,11 @@ def terminal_safe(text: str) -> str:
 def one_line(text: str) -> str:
     r"""The same for a name or a sentence within a line of ours: breaks become `\n` and `\t` and forge no line."""
     return terminal_safe(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines, each column as wide as its widest cell but the last; cells are made safe."""
+    safe = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*safe, strict=True)]
+    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in safe)
+    return "\n".join(line.rstrip() for line in lines)

@@ -22,9 +22,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from llm_audit.errors import AuditError
+from llm_audit.files import sha256_of
 
-DETECTORS = "llm_audit.detectors"
-"""Entry-point group under which packages, this one included, announce their detectors."""
+GROUP = "llm_audit.rules"
+"""Entry-point groups, under which packages, this one included, announce their rules, begin with this; the family follows."""
 
 OURS = "llm-audit"
 """Our own distribution; everything else announced is a plugin."""
@@ -92,7 +93,7 @@ def switched_off() -> bool:
     return value == "off"
 
 
-def available(group: str = DETECTORS) -> list[Announcement]:
+def available(group: str) -> list[Announcement]:
     """Everything announced in a group, sorted by name, none of it imported."""
     found: dict[str, list[Announcement]] = {}
     for distribution in distributions():
@@ -129,7 +130,7 @@ def code_digest(module: str) -> str | None:
         root = origin.parent
         files = sorted(root.rglob("*")) if spec.submodule_search_locations else [origin]
         lines = [
-            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(root).as_posix()}\n"
+            f"{sha256_of(path)}  {path.relative_to(root).as_posix()}\n"
             for path in files
             if path.is_file() and "__pycache__" not in path.parts
         ]

@@ -1,7 +1,4 @@
-"""Which of the announced detectors and scores there are: each loaded by itself, a broken one named and left out.
-
-Knows of what is announced no more than its name and its code.
-"""
+"""Which of the announced rules there are: each loaded by itself, a broken one named and left out."""
 
 from __future__ import annotations
 
@@ -10,91 +7,69 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Generic, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
-from llm_audit.detectors.announced import SWITCH, Announcement, available, in_words, switched_off
+from llm_audit.detectors.announced import GROUP, SWITCH, Announcement, available, in_words, switched_off
+from llm_audit.detectors.rule import NotDerivable, Rule
 from llm_audit.errors import AuditError
+from llm_audit.results.rules import FAMILIES
+
+AnyRule = Rule[Any, Any]
 
 PLUGIN_CODE = re.compile(r"AUD[1-9][5-9]\d")
-"""Codes of plugins: the upper half of each hundred, such as AUD150 to AUD199. What comes with llm-audit has the lower."""
+"""Codes of plugins: the upper half of each hundred. What comes with llm-audit has the lower."""
 
-
-class Named(Protocol):
-    """Whatever is announced: it has a name, the one that it is announced under, and a code."""
-
-    @property
-    def name(self) -> str:
-        """On the command line."""
-
-    @property
-    def rule(self) -> str:
-        """AUDnnn."""
-
-
-Thing = TypeVar("Thing", bound=Named)
 Given = ParamSpec("Given")
 Value = TypeVar("Value")
 
 
-class Surveyed(NamedTuple, Generic[Thing]):
-    """What became of an announcement: the thing, or the sentence why there is none."""
+class Surveyed(NamedTuple):
+    """What became of an announcement: the rule, or the sentence why there is none."""
 
     announcement: Announcement
     status: Literal["ok", "broken", "off"]
-    thing: Thing | None = None
+    rule: AnyRule | None = None
     reason: str = ""
 
 
-def survey(group: str, kind: type[Thing], noun: str, names: Collection[str] | None = None) -> list[Surveyed[Thing]]:
-    """Load what is announced in a group, each by itself, and say of each what became of it; sorted by name.
+def survey(family: str, names: Collection[str] | None = None) -> list[Surveyed]:
+    """Load what is announced for a family, each by itself, and say of each what became of it; sorted by name.
 
     Args:
-        group: of entry points.
-        kind: what each must be.
-        noun: what users call it.
+        family: one of `FAMILIES`.
         names: load these alone; None: everything.
     """
-    everything = available(group)
-    surveyed = [_look(each, everything, kind, noun) for each in everything if names is None or each.name in names]
+    everything = available(f"{GROUP}.{family}")
+    surveyed = [_look(each, everything, family) for each in everything if names is None or each.name in names]
     claims: dict[str, list[Announcement]] = {}
-    for announcement, _, thing, _ in surveyed:
-        if thing is not None and not announcement.shipped:
-            claims.setdefault(thing.rule, []).append(announcement)
-    return [_alone(each, claims, noun) for each in surveyed]
+    for announcement, _, rule, _ in surveyed:
+        if rule is not None and not announcement.shipped:
+            claims.setdefault(rule.code, []).append(announcement)
+    return [_alone(each, claims) for each in surveyed]
 
 
-def find_announced(
-    group: str,
-    kind: type[Thing],
-    noun: str,
-    names: Sequence[str],
-    own: Sequence[Thing] = (),
-    adopt: Callable[[Thing, Announcement], Thing] = lambda thing, plugin: thing,
-) -> list[Thing]:
-    """What is announced in a group, by name or, without names, all of it; sorted by name.
+def find_announced(family: str, names: Sequence[str], own: Sequence[AnyRule] = ()) -> list[AnyRule]:
+    """The rules of a family, by name or, without names, all of them; sorted by name.
 
     Args:
-        group: of entry points.
-        kind: what each must be.
-        noun: what users call it.
+        family: one of `FAMILIES`.
         names: as announced.
         own: what takes the place of the announced ones of the same name.
-        adopt: what to make of a plugin's.
 
     Raises:
         AuditError: an unknown name, or one asked for that does not load. One that was not asked for and does not load is
             left out with a warning: a broken plugin must not stop the others.
     """
-    announced = list(dict.fromkeys(each.name for each in available(group)))
+    announced = list(dict.fromkeys(each.name for each in available(f"{GROUP}.{family}")))
     unknown = sorted(set(names).difference(announced))
     if unknown:
-        raise AuditError(f"There is no {noun} {unknown[0]!r}; choose from {', '.join(announced)}.")
-    wanted, instead = set(names) or set(announced), {thing.name: thing for thing in own}
+        raise AuditError(f"There is no rule {unknown[0]!r}; choose from {', '.join(announced)}.")
+    wanted, instead = set(names) or set(announced), {rule.name: rule for rule in own}
     found = {name: instead[name] for name in wanted & instead.keys()}
-    surveyed = survey(group, kind, noun, wanted - instead.keys())
-    for announcement, _, thing, _ in surveyed:
-        if thing is not None:
-            found[thing.name] = thing if announcement.shipped else adopt(thing, announcement)
+    surveyed = survey(family, wanted - instead.keys())
+    for announcement, _, rule, _ in surveyed:
+        if rule is not None:
+            found[rule.name] = rule if announcement.shipped else rule.adopted(announcement)
     for each in surveyed:
         if names and each.announcement.name not in found:
             raise AuditError(each.reason)
@@ -112,7 +87,7 @@ def guarded(function: Callable[Given, Value], plugin: Announcement) -> Callable[
             value = function(*args, **kwargs)
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"its number is {value}")
-        except AuditError:
+        except (AuditError, NotDerivable):
             raise
         except Exception as error:  # whatever it is, the user must know whom to ask
             raise AuditError(
@@ -124,53 +99,55 @@ def guarded(function: Callable[Given, Value], plugin: Announcement) -> Callable[
     return call
 
 
-def _alone(each: Surveyed[Thing], claims: Mapping[str, Sequence[Announcement]], noun: str) -> Surveyed[Thing]:
+def _alone(each: Surveyed, claims: Mapping[str, Sequence[Announcement]]) -> Surveyed:
     """The same, but broken if another plugin claims its code: the numbers of the two would be taken for each other's."""
-    rule = each.thing.rule if each.thing is not None else ""
-    rivals = [other for other in claims.get(rule, ()) if other is not each.announcement]
+    code = each.rule.code if each.rule is not None else ""
+    rivals = [other for other in claims.get(code, ()) if other is not each.announcement]
     if each.announcement.shipped or not rivals:
         return each
-    why = f"has the code {rule}, as has {rivals[0].name!r} of {rivals[0].package}; remove one of them"
-    return Surveyed(each.announcement, "broken", None, _sentence(each.announcement, noun, why))
+    why = f"has the code {code}, as has {rivals[0].name!r} of {rivals[0].package}; remove one of them"
+    return Surveyed(each.announcement, "broken", None, _sentence(each.announcement, why))
 
 
-def _look(announcement: Announcement, everything: Sequence[Announcement], kind: type[Thing], noun: str) -> Surveyed[Thing]:
+def _look(announcement: Announcement, everything: Sequence[Announcement], family: str) -> Surveyed:
     rivals = [other for other in everything if other.name == announcement.name and other is not announcement]
     if not announcement.shipped and switched_off():
-        return Surveyed(announcement, "off", None, _sentence(announcement, noun, f"is a plugin, and {SWITCH}=off"))
+        return Surveyed(announcement, "off", None, _sentence(announcement, f"is a plugin, and {SWITCH}=off"))
     if announcement.shipped or not rivals:
         try:
-            thing = announcement.load()
+            rule = announcement.load()
         except AuditError as error:
             why: str | None = f"does not load: {error}"
         else:
-            why = _misfit(announcement, thing, kind)
-            if why is None and isinstance(thing, kind):
-                return Surveyed(announcement, "ok", thing)
+            why = _misfit(announcement, rule, family)
+            if why is None and isinstance(rule, Rule):
+                return Surveyed(announcement, "ok", rule)
     elif any(rival.shipped for rival in rivals):
         why = "has the name of one that comes with llm-audit"
     else:
         why = f"has the same name as one of {rivals[0].package}; remove one of them"
-    return Surveyed(announcement, "broken", None, _sentence(announcement, noun, str(why)))
+    return Surveyed(announcement, "broken", None, _sentence(announcement, str(why)))
 
 
-def _misfit(announcement: Announcement, thing: object, kind: type[Thing]) -> str | None:
+def _misfit(announcement: Announcement, rule: object, family: str) -> str | None:
     """Why something that was loaded is not what was announced."""
-    if not isinstance(thing, kind):
-        return f"is not a {kind.__name__}"
+    if not isinstance(rule, Rule):
+        return "is not a Rule"
     if announcement.shipped:
         return None
-    if thing.name != announcement.name:
-        return f"calls itself {thing.name!r}; the two names must agree"
-    return unfit_code(thing.rule)
+    if rule.name != announcement.name:
+        return f"calls itself {rule.name!r}; the two names must agree"
+    if FAMILIES.get(rule.code[3]) != family:
+        return f"claims the code {rule.code}, which is none of the family {family} that it is announced for"
+    return unfit_code(rule.code)
 
 
-def unfit_code(rule: str) -> str | None:
+def unfit_code(code: str) -> str | None:
     """Why a plugin cannot have a code; None if it can."""
-    if PLUGIN_CODE.fullmatch(str(rule)):
+    if PLUGIN_CODE.fullmatch(code):
         return None
-    return f"claims the code {rule}; plugins have the upper half of a hundred, such as AUD150 to AUD199"
+    return f"claims the code {code}; plugins have the upper half of a hundred, such as {code[:4]}50 to {code[:4]}99"
 
 
-def _sentence(announcement: Announcement, noun: str, why: str) -> str:
-    return f"The {noun} {announcement.name!r} ({announcement.target}, {announcement.package}) {why}."
+def _sentence(announcement: Announcement, why: str) -> str:
+    return f"The rule {announcement.name!r} ({announcement.target}, {announcement.package}) {why}."

@@ -11,16 +11,14 @@ if TYPE_CHECKING:
     from llm_audit.reports.html import render as render_html
     from llm_audit.reports.json import render as render_json
     from llm_audit.reports.json import schema as json_schema
-    from llm_audit.reports.read import read_report
     from llm_audit.reports.terminal import print_report
     from llm_audit.reports.write import write_report
 
-__all__ = ["json_schema", "print_report", "read_report", "render_html", "render_json", "renderer_for", "write_report"]
+__all__ = ["json_schema", "print_report", "render_html", "render_json", "renderer_for", "write_report"]
 
 _HOMES = {
     "json_schema": ("json", "schema"),
     "print_report": ("terminal", "print_report"),
-    "read_report": ("read", "read_report"),
     "render_html": ("html", "render"),
     "render_json": ("json", "render"),
     "renderer_for": ("formats", "renderer_for"),

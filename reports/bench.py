@@ -10,19 +10,18 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.reports import format as fmt
 from llm_audit.reports import formats, html, json
 from llm_audit.reports import write as files
 from llm_audit.reports.charts import Canvas, Key, drawable, powers_of_ten
 from llm_audit.reports.figures import Figure, Row, both
 from llm_audit.results import Interval
+from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-COMBINED = "AUD100"
 DECADES = 3
 """The calibration plot runs from .001 to 1."""
 
@@ -44,7 +43,7 @@ def render_html(found: Benchmark) -> str:
         },
         cell=fmt.interval,
         percent=percent,
-        combined=COMBINED,
+        combined=found.combined,
     )
 
 
@@ -111,9 +110,9 @@ def print_benchmark(found: Benchmark, console: Console, *, fairness: bool = Fals
     if not fairness:
         _print_power("Detectors, all texts", [row for row in found.power if row.by == "all"], console, first="detector")
         for by in dict.fromkeys(row.by for row in found.power if row.by != "all"):
-            rows = [row for row in found.power if row.by == by and row.detector == COMBINED]
-            _print_power(f"{COMBINED} by {by}", rows, console, first="group")
-    shown = found.detectors if fairness else (COMBINED,)
+            rows = [row for row in found.power if row.by == by and row.detector == found.combined]
+            _print_power(f"{found.combined} by {by}", rows, console, first="group")
+    shown = found.detectors if fairness else (found.combined,)
     for detector in shown:
         alarms = [row for row in found.false_alarms if row.detector == detector]
         if alarms:

@@ -43,8 +43,7 @@ def worst_first(documents: Sequence[Document]) -> list[Document]:
 
     def key(document: Document) -> tuple[int, bool, float]:
         p = document.combined.p_value if document.combined else None
-        passed_over = document.suppressed("AUD100") is not None
-        return ORDER.index(document.verdict), passed_over, 2.0 if p is None or document.attributions else p
+        return ORDER.index(document.verdict), document.passed_over is not None, 2.0 if p is None or document.attributions else p
 
     return sorted(documents, key=key)
 

@@ -15,8 +15,8 @@ from typing import Literal
 from llm_audit.reports import format as fmt
 from llm_audit.reports.passages import Passage, passages
 from llm_audit.reports.places import Place, path_of, places
-from llm_audit.reports.rules import AUTHORSHIP, GATE, GENERATED, SERVED, UNREADABLE, Rule, rule
-from llm_audit.results import Document, Membership, Report, Result, Span, Substitution, Suppression, Verdict
+from llm_audit.results import Document, Gate, Membership, Report, Result, Span, Substitution, Suppression, Verdict, is_blind
+from llm_audit.results.rules import Describe, RuleFacts
 from llm_audit.terminal import one_line, terminal_safe
 
 WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
@@ -44,7 +44,7 @@ class Finding:
     """
 
     subject: Literal["document", "collection", "endpoint"]
-    rule: Rule
+    rule: RuleFacts
     verdict: Verdict
     name: str
     path: str
@@ -59,14 +59,14 @@ class Finding:
     fails: bool | None = None
 
 
-def findings(report: Report) -> list[Finding]:
+def findings(report: Report, describe: Describe) -> list[Finding]:
     """All subjects, the worst first, then in the order of the report; what is passed over comes after all open questions."""
     alpha = report.manifest.alpha
     attributed = any(document.attributions for document in report.documents)
-    found = [_document(document, attributed, alpha) for document in report.documents]
-    found += [_tampering(document, result) for document in report.documents for result in document.tampering]
-    found += [_collection(report.membership, alpha)] if report.membership else []
-    found += [_endpoint(report.substitution, alpha)] if report.substitution else []
+    found = [_document(document, attributed, alpha, describe) for document in report.documents]
+    found += [_tampering(document, result, describe) for document in report.documents for result in document.tampering]
+    found += [_collection(report.membership, alpha, describe)] if report.membership else []
+    found += [_endpoint(report.substitution, alpha, describe)] if report.substitution else []
     seen: Counter[str] = Counter()
     numbered = []
     for one in found:
@@ -96,8 +96,8 @@ def passage(place: Place) -> str:
     return f"passage {found.number}: {fmt.p_statement(found.p or 0.0, found.p_floor)}, q = {fmt.p_cell(found.q)}"
 
 
-def _document(document: Document, attributed: bool, alpha: float) -> Finding:
-    code = UNREADABLE if document.verdict is Verdict.ERROR else AUTHORSHIP if attributed else GENERATED
+def _document(document: Document, attributed: bool, alpha: float, describe: Describe) -> Finding:
+    rule = describe("input" if document.verdict is Verdict.ERROR else "attribution" if attributed else "origin")
     said = [document.summary]
     if document.verdict in fmt.NOT_JUDGED:
         said.append("No statement is made about this document: it has neither passed nor failed.")
@@ -105,7 +105,7 @@ def _document(document: Document, attributed: bool, alpha: float) -> Finding:
         numbers = [fmt.p_statement(each.p_value, None, alpha)] if each.p_value is not None else []
         numbers += [f"e = {fmt.e_value(each.e_value)}"] if each.e_value is not None else []
         said.append(f"{fmt.set_name(each)}: {', '.join(numbers) or 'no number'}. Null hypothesis: {each.null}")
-    suppression = document.suppressed(GENERATED) if document.verdict is Verdict.FINDING else None
+    suppression = document.passed_over
     if suppression:
         said.append(f"Passed over, {fmt.known(suppression)}.")
     if document.combined:
@@ -122,7 +122,7 @@ def _document(document: Document, attributed: bool, alpha: float) -> Finding:
     p = (sanctioned, None) if attributed else (combined.p_value, combined.p_floor) if combined else (None, None)
     return Finding(
         subject="document",
-        rule=rule(code),
+        rule=rule,
         verdict=document.verdict,
         name=one_line(document.name),
         path="stdin" if document.name == "-" else path_of(one_line(document.name)),
@@ -130,10 +130,10 @@ def _document(document: Document, attributed: bool, alpha: float) -> Finding:
         summary=plain(said[0]),
         message=plain(" ".join(said)),
         places=tuple(places(document.text or "", loud)) if shown else (),
-        fingerprint=_fingerprint(code, document.sha256 or f"{document.name}\0{document.summary}"),
+        fingerprint=_fingerprint(rule.code, document.sha256 or f"{document.name}\0{document.summary}"),
         sha256=document.sha256,
         suppression=suppression,
-        fails=_fails(document, code),
+        fails=_fails(document, rule.code),
     )
 
 
@@ -141,14 +141,14 @@ def _fails(document: Document, code: str) -> bool | None:
     return None if document.gate is None else any(failure.rule == code for failure in document.gate.failures)
 
 
-def _tampering(document: Document, result: Result) -> Finding:
+def _tampering(document: Document, result: Result, describe: Describe) -> Finding:
     """Odd characters, beside what is said of the author; at the first of them, as far as the text is there."""
     span = result.spans[0] if result.spans and document.text is not None else None
     suppression = document.suppressed(result.rule)
     known = f" Passed over, {fmt.known(suppression)}." if suppression else ""
     return Finding(
         subject="document",
-        rule=rule(result.rule),
+        rule=describe(result.rule),
         verdict=result.verdict,
         name=one_line(document.name),
         path="stdin" if document.name == "-" else path_of(one_line(document.name)),
@@ -167,23 +167,23 @@ def _at(span: Span) -> Passage:
     return Passage(1, span.start, span.end, "", span.place, None, None, None, 0, None, stands_out=False)
 
 
-def _collection(found: Membership, alpha: float) -> Finding:
-    tests = [test for test in found.tests if test.rule != GATE]
-    code = tests[0].rule if tests else found.separations[0].rule if found.separations else GATE
+def _collection(found: Membership, alpha: float, describe: Describe) -> Finding:
+    tests = found.deciding
+    code = tests[0].rule if tests else found.separations[0].rule if found.separations else Gate.code
     said = [found.summary, found.claim]
     if found.verdict in fmt.NOT_JUDGED:
         said.append("No statement is made about this collection: it has neither passed nor failed.")
     said.append(f"Independent units: {fmt.units(found)}.")
     for test in found.tests:
-        # The gate has a level of its own, which its reason states.
-        said += [f"{test.rule} {test.name}:", *_numbers(test, None if test.rule == GATE else alpha, "test")]
+        # What looks at the texts alone has a level of its own, which its reason states.
+        said += [f"{test.rule} {test.name}:", *_numbers(test, None if is_blind(test) else alpha, "test")]
     if found.gate:
-        said.append(f"AUD300 {fmt.GATE[found.gate.outcome][1]}: {found.gate.reason}")
+        said.append(f"{found.gate.code} {fmt.GATE[found.gate.outcome][1]}: {found.gate.reason}")
     for one in found.separations:
         said.append(f"{one.title}: AUC {fmt.interval(one.auc)}, p {fmt.p_cell(one.p_adjusted, None, alpha)} (Holm).")
     return Finding(
         subject="collection",
-        rule=rule(code),
+        rule=describe(code),
         verdict=found.verdict,
         name=plain(found.claim),
         path="collection",
@@ -194,7 +194,8 @@ def _collection(found: Membership, alpha: float) -> Finding:
     )
 
 
-def _endpoint(found: Substitution, alpha: float) -> Finding:
+def _endpoint(found: Substitution, alpha: float, describe: Describe) -> Finding:
+    rule = describe("substitution")
     said = [f"{fmt.SERVED[found.served][1]}. {found.summary}", found.claim]
     if found.verdict in fmt.NOT_JUDGED:
         said.append("No statement is made about this endpoint: it has neither passed nor failed.")
@@ -204,14 +205,14 @@ def _endpoint(found: Substitution, alpha: float) -> Finding:
     only = numbered[0] if len(numbered) == 1 else None  # of several, none alone is what the verdict rests on
     return Finding(
         subject="endpoint",
-        rule=rule(SERVED),
+        rule=rule,
         verdict=found.verdict,
         name=plain(found.endpoint),
         path="endpoint",
         p=fmt.p_cell(only.p_value, only.p_floor, alpha) if only else "–",
         summary=plain(said[0]),
         message=plain(" ".join(said)),
-        fingerprint=_fingerprint(SERVED, f"{found.endpoint}\0{found.model}"),
+        fingerprint=_fingerprint(rule.code, f"{found.endpoint}\0{found.model}"),
     )
 
 

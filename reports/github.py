@@ -8,6 +8,7 @@ from __future__ import annotations
 from llm_audit.reports import format as fmt
 from llm_audit.reports.findings import Finding, coverage, findings
 from llm_audit.results import Report, Verdict
+from llm_audit.results.rules import Describe
 
 COMMANDS = {
     Verdict.FINDING: "error",
@@ -17,9 +18,9 @@ COMMANDS = {
 }
 
 
-def render(report: Report) -> str:
+def render(report: Report, describe: Describe) -> str:
     """One command a line, the worst first."""
-    lines = [_annotation(found) for found in findings(report) if found.verdict is not Verdict.PASS]
+    lines = [_annotation(found) for found in findings(report, describe) if found.verdict is not Verdict.PASS]
     return "".join([*lines, _command("notice", {"title": "llm-audit"}, coverage(report))])
 
 

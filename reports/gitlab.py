@@ -10,6 +10,7 @@ import hashlib
 from llm_audit.reports import json
 from llm_audit.reports.findings import Finding, findings
 from llm_audit.results import Report, Verdict
+from llm_audit.results.rules import Describe
 
 SEVERITIES = {
     Verdict.FINDING: "major",
@@ -19,9 +20,9 @@ SEVERITIES = {
 }
 
 
-def render(report: Report) -> str:
+def render(report: Report, describe: Describe) -> str:
     """The list, the worst first."""
-    counted = [one for one in findings(report) if one.verdict is not Verdict.PASS and not one.suppression]
+    counted = [one for one in findings(report, describe) if one.verdict is not Verdict.PASS and not one.suppression]
     return json.dump([_issue(found) for found in counted])
 
 

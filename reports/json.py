@@ -23,10 +23,10 @@ _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\
 
 
 class _Complete(GenerateJsonSchema):
-    """We write every field, also those that have a default: readers can rely on it."""
+    """We write every field, also those that have a default: readers can rely on it. Later additions are left out if unset."""
 
     def field_is_required(self, field: ModelField | DataclassField | TypedDictField, total: bool) -> bool:
-        return True
+        return "serialization_exclude_if" not in field
 
 
 def render(report: Report) -> str:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from llm_audit.reports import json
 from llm_audit.results import Document, Report
-
-DOCUMENT, REPORT = "document", "report"
-"""What the field `type` of a record says."""
+from llm_audit.results.read import DOCUMENT, REPORT
 
 
 def render(report: Report) -> str:

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 from llm_audit.reports import format as fmt
 from llm_audit.reports.findings import Finding, coverage, findings, passage, plain
 from llm_audit.results import Report, Verdict
+from llm_audit.results.rules import Describe
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -25,9 +26,9 @@ ELEMENTS = {
 }
 
 
-def render(report: Report) -> str:
+def render(report: Report, describe: Describe) -> str:
     """One suite, the worst first. No times: an audit is not measured by them, and equal reports give equal bytes."""
-    found = findings(report)
+    found = findings(report, describe)
     elements = [_element(one) for one in found]
     counts = {
         "tests": str(len(found)),

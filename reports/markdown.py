@@ -11,6 +11,7 @@ from collections import Counter
 from llm_audit.reports import format as fmt
 from llm_audit.reports.findings import Finding, coverage, findings, plain
 from llm_audit.results import Report
+from llm_audit.results.rules import Describe
 
 LONGEST = 900_000
 """Characters of the table; GitHub drops a job summary of more than 1 MiB."""
@@ -21,9 +22,9 @@ _BECOMES_A_LINK = re.compile(r"(?<=[@#:!$~&%])(?=[\w/+-])|(?<=/)(?=/)|(?<=www)(?
 """Where an invisible word joiner keeps addresses, mentions, references and emoji from being made, also those of GitLab."""
 
 
-def render(report: Report) -> str:
+def render(report: Report, describe: Describe) -> str:
     """The whole summary, the worst first."""
-    everything = findings(report)
+    everything = findings(report, describe)
     found = [one for one in everything if not one.suppression]
     counts = Counter(one.verdict for one in found)
     told = ", ".join(f"{sign} {words}: {counts[verdict]}" for verdict, (sign, words) in fmt.LABELS.items() if counts[verdict])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llm_audit.reports import format as fmt
 from llm_audit.reports.console import STYLES, label, line, plain_table, say, show
 from llm_audit.reports.membership import score_columns, set_aside
-from llm_audit.results import Gate, Membership, Result, Separation
+from llm_audit.results import Gate, Membership, Result, Separation, is_blind
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ def _print_gate(gate: Gate, console: Console) -> None:
     outcome = label(fmt.GATE[gate.outcome], GATE_STYLES[gate.outcome], console)
     auc = f"  AUC {fmt.interval(gate.auc)}" if gate.auc else ""
     console.print()
-    show(console, Text.assemble(("AUD300 Texts without the model: ", "bold"), outcome, auc), 2)
+    show(console, Text.assemble((f"{gate.code} Texts without the model: ", "bold"), outcome, auc), 2)
     say(console, gate.reason, indent=4)
     if gate.features:
         say(console, f"What gave it away: {', '.join(feature.name for feature in gate.features)}", indent=4, style="dim")
@@ -68,8 +68,8 @@ def print_test(test: Result, alpha: float, console: Console) -> None:
     say(console, test.reason, indent=4)
     if test.p_value is not None:
         statement = fmt.p_statement(test.p_value, test.p_floor, alpha, "test")
-        # AUD300 guards the others at a level of its own, which its reason states.
-        say(console, statement if test.rule == "AUD300" else f"{statement} (α = {alpha})", indent=4, style="bold")
+        # What looks at the texts alone has a level of its own, which its reason states.
+        say(console, statement if is_blind(test) else f"{statement} (α = {alpha})", indent=4, style="bold")
     if test.e_value is not None:
         say(console, f"e = {fmt.e_value(test.e_value)}", indent=4, style="" if test.p_value is not None else "bold")
     if test.p_floor is not None and (test.p_value is None or not fmt.at_floor(test.p_value, test.p_floor)):

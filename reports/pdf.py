@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from llm_audit.reports import html
 from llm_audit.results import Report
+
+EPOCH = "SOURCE_DATE_EPOCH"
 
 
 def render(report: Report) -> bytes:
@@ -13,10 +20,27 @@ def render(report: Report) -> bytes:
 
 def from_page(page: str) -> bytes:
     """Any page of ours on paper."""
-    import weasyprint
-    from weasyprint.urls import URLFetcher
+    with warnings.catch_warnings():
+        # WeasyPrint warns where a system library is missing that only a later version of it will need.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import weasyprint
+        from weasyprint.urls import URLFetcher
 
     # A `data:` address holds what it names. There is no base address either, so that no relative one leads to a file.
     nothing_else = URLFetcher(allowed_protocols=["data"])
-    written: bytes = weasyprint.HTML(string=page, url_fetcher=nothing_else).write_pdf(pdf_tags=True)
+    with _fonts_without_a_time():
+        written: bytes = weasyprint.HTML(string=page, url_fetcher=nothing_else).write_pdf(pdf_tags=True)
     return written
+
+
+@contextmanager
+def _fonts_without_a_time() -> Iterator[None]:
+    """Fixes the time that fontTools writes into the fonts it packs, so that equal pages are equal whenever they are printed."""
+    if EPOCH in os.environ:
+        yield
+        return
+    os.environ[EPOCH] = "0"
+    try:
+        yield
+    finally:
+        del os.environ[EPOCH]

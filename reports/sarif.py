@@ -15,8 +15,8 @@ from llm_audit.reports import format as fmt
 from llm_audit.reports import json
 from llm_audit.reports.findings import Finding, coverage, findings, passage, plain
 from llm_audit.reports.places import Place, uri_of
-from llm_audit.reports.rules import UNREADABLE, Rule
 from llm_audit.results import Report, Verdict
+from llm_audit.results.rules import Describe, RuleFacts
 
 MOST_RESULTS, SHOWN_RESULTS, MOST_PLACES, MOST_BYTES = 25_000, 5_000, 100, 10_000_000
 """What GitHub accepts in a run and shows of it; places it shows of a result; bytes of the file, compressed."""
@@ -30,9 +30,9 @@ KINDS = {
 TAGS = ["llm-audit", "provenance", "statistics"]
 
 
-def render(report: Report) -> str:
+def render(report: Report, describe: Describe) -> str:
     """The log. If it is larger than GitHub takes, the last results and artifacts are left out, and a notification says so."""
-    found = findings(report)
+    found = findings(report, describe)
     most = MOST_RESULTS
     while True:
         text = json.dump(_log(report, found, most))
@@ -83,7 +83,7 @@ def _log(report: Report, found: list[Finding], most: int) -> dict[str, Any]:
     return {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
 
 
-def _result(found: Finding, index: int, rules: list[Rule]) -> dict[str, Any]:
+def _result(found: Finding, index: int, rules: list[RuleFacts]) -> dict[str, Any]:
     kind = KINDS[found.verdict]
     location: dict[str, Any] = {"physicalLocation": _physical(found, found.places[0] if found.places else None)}
     location["physicalLocation"]["artifactLocation"]["index"] = index
@@ -146,7 +146,7 @@ def _artifact(found: Finding) -> dict[str, Any]:
     return artifact | {"properties": {"verdict": found.verdict.value, "name": found.name}}
 
 
-def _rule(rule: Rule, limits: Sequence[str]) -> dict[str, Any]:
+def _rule(rule: RuleFacts, limits: Sequence[str]) -> dict[str, Any]:
     help_text = " ".join([rule.meaning, "What this does not prove:", *map(plain, limits)])
     return {
         "id": rule.code,
@@ -162,7 +162,7 @@ def _rule(rule: Rule, limits: Sequence[str]) -> dict[str, Any]:
 def _note(level: str, text: str, about: Finding | None = None) -> dict[str, Any]:
     note: dict[str, Any] = {"level": level, "message": {"text": _text(text)}}
     if about:
-        note |= {"associatedRule": {"id": UNREADABLE}, "locations": [{"physicalLocation": _physical(about, None)}]}
+        note |= {"associatedRule": {"id": about.rule.code}, "locations": [{"physicalLocation": _physical(about, None)}]}
     return note
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from llm_audit.reports.charts import Anchor, Canvas, Key, decimals, round_ticks
 from llm_audit.reports.figures import Figure, Row, both, path, scale, value_ticks
 from llm_audit.reports.format import count, decimal
-from llm_audit.results import Result
+from llm_audit.results import Result, is_blind
 
 NARROWEST = 100
 """Bars of a histogram are no thinner than this part of its width, however far out the observed value lies."""
@@ -45,7 +45,10 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Tested:
-    """A test and its figures; `rests_on` numbers the assumptions of all tests together, listed at the anchor `assumptions`."""
+    """A test and its figures; `rests_on` numbers the assumptions of all tests together, listed at the anchor `assumptions`.
+
+    `blind`: it looks at the texts alone, and the verdict is that of another test.
+    """
 
     anchor: str
     assumptions: str
@@ -55,6 +58,7 @@ class Tested:
     draws: Figure | None
     shown: int
     path: Figure | None
+    blind: bool
 
 
 def tested(tests: Sequence[Result], of: str, alpha: float) -> list[Tested]:
@@ -70,6 +74,7 @@ def tested(tests: Sequence[Result], of: str, alpha: float) -> list[Tested]:
             draws=draws(test),
             shown=len(test.draws.values) if test.draws else 0,
             path=path(test.log_e, alpha, "request" if of == "substitution" else "unit") if test.log_e else None,
+            blind=is_blind(test),
         )
         for number, test in enumerate(tests, start=1)
     ]

@@ -5,20 +5,20 @@ Knows nothing of what the formats contain.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
-import secrets
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import NotAvailable
+from llm_audit.files import atomic_write, write_in_place
 from llm_audit.reports.formats import SUFFIXES, choose, renderer_for
 
 if TYPE_CHECKING:
     from llm_audit.results import Report
+    from llm_audit.results.rules import Describe
 
 # These name what is already open, also when that is a plain file: replacing the file would leave the writer behind.
 _OPEN_ALREADY = re.compile(r"/dev/(stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")
@@ -36,13 +36,14 @@ _WHY = {
 }
 
 
-def write_report(report: Report, path: str | os.PathLike[str]) -> None:
-    """Render the report in the format that the path's suffix names, and write it. Raises AuditError.
+def write_report(report: Report, path: str | os.PathLike[str], describe: Describe) -> None:
+    """Render the report in the format that the path's suffix names, and write it. Raises NotAvailable.
 
-    A page that would be too large is written as several files side by side, that with the index last.
+    A page that would be too large is written as several files side by side, that with the index last. `describe` says what the
+    codes of rules stand for.
     """
     if choose(path, SUFFIXES).name != "html" or _OPEN_ALREADY.fullmatch(os.fspath(path)):
-        write(path, renderer_for(path)(report))
+        write(path, renderer_for(path)(report, describe))
         return
     from llm_audit.reports import html
 
@@ -53,19 +54,19 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> None:
 def write(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write bytes, or text as UTF-8: a file atomically, a device or pipe directly.
 
-    Raises AuditError; the old file is then intact.
+    Raises NotAvailable; the old file is then intact.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         existing = _stat(path)
         if _OPEN_ALREADY.fullmatch(os.fspath(path)) or (existing and not stat.S_ISREG(existing.st_mode)):
-            _write_directly(path, data)
+            write_in_place(path, data)
         else:
-            _replace(Path(os.path.realpath(path)), data, stat.S_IMODE(existing.st_mode) if existing else None)
+            atomic_write(Path(os.path.realpath(path)), data, mode=stat.S_IMODE(existing.st_mode) if existing else None)
     except (OSError, ValueError) as error:
         number = error.errno if isinstance(error, OSError) else None
         why = _WHY.get(number or 0) or (os.strerror(number).lower() if number else "this is not a possible file name")
-        raise AuditError(f"Cannot write the report {os.fspath(path)}: {why}.") from error
+        raise NotAvailable(f"Cannot write the report {os.fspath(path)}: {why}.") from error
 
 
 def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
@@ -73,43 +74,3 @@ def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
         return Path(path).stat()
     except FileNotFoundError:
         return None
-
-
-def _write_directly(path: str | os.PathLike[str], data: bytes) -> None:
-    # Appending, because /dev/stdout may be a file that already holds other output.
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-    try:
-        _write_all(descriptor, data)
-    finally:
-        os.close(descriptor)
-
-
-def _replace(target: Path, data: bytes, mode: int | None) -> None:
-    """Temporary file next to the target, synced, renamed over it; the folder synced, so that the name survives a crash."""
-    temporary = target.parent / f".llm-audit-{secrets.token_hex(8)}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        try:
-            _write_all(descriptor, data)
-            if mode is not None:
-                os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(target)
-    except BaseException:  # also Ctrl-C: nothing of ours stays behind
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    with contextlib.suppress(OSError):  # the report is in place; some file systems cannot sync a folder
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

@@ -8,7 +8,6 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,10 @@ COMMANDS = {
     "detect": "Was this text machine-generated? A p-value against human writing.",
     "gate": "May these texts pass? Policy, baseline, suppressions, false discovery rate; for CI.",
     "membership": "Was this data in a model's training set? Gate, scores, tests with an exact null.",
+    "explain": "What a rule asks: its null hypothesis, its assumptions, its method. Without a code: all rules.",
     "generate": "Draw texts from a model, with prompt, tokens and settings, for calibration and tests.",
     "models": "Fetch, list and verify the models that score text.",
-    "plugins": "List, check and start detectors of other packages.",
+    "plugins": "List, check and start rules of other packages.",
     "report": "Write a stored report in other formats: HTML, PDF, SARIF, JUnit, Markdown and more.",
     "scan": "Judge every document of a corpus; goes on after any interruption, counts mistakes over all of it.",
     "schema": "Print the JSON Schema of the report.",
@@ -38,9 +38,6 @@ COMMANDS = {
     "verify": "Is a stored report still what was found? Recomputes every p-value, without a model.",
 }
 """Name -> one line of help. Kept here so that `--help` imports no command; a test holds it to the commands' own help."""
-
-STARTED = "llm_audit.started"
-"""Where the context of a command says when it began, ISO 8601, UTC."""
 
 EXIT_FINDINGS, EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -96,7 +93,7 @@ def cli(config: Path | None, isolated: bool) -> None:
     if config and isolated:
         raise click.UsageError("Give --config or --isolated, not both.")
     context = click.get_current_context()
-    context.meta.update({STARTED: datetime.now(UTC).isoformat(timespec="seconds"), CONFIG: config, ISOLATED: isolated})
+    context.meta.update({CONFIG: config, ISOLATED: isolated})
     context.default_map = DEFAULTS  # type: ignore[assignment]  # click asks for a dict, and only looks names up
 
 

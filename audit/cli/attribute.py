@@ -7,22 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+import llm_audit
 from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import (
-    check_outputs,
-    computing_options,
-    fraction_bar,
-    input_options,
-    publish,
-    report_options,
-    scoring_session,
-    show_warnings_as_sentences,
-)
-from llm_audit.errors import AuditError
+from llm_audit.cli.options import judging_options, no_text_option, output_options
+from llm_audit.cli.progress import bars, show_warnings_as_sentences
 
 if TYPE_CHECKING:
-    from llm_audit.attribution.text import Role
-    from llm_audit.scoring.session import Session
+    from llm_audit.cli.publishing import Output
 
 HELP = (
     COMMANDS["attribute"]
@@ -47,12 +38,9 @@ HELP = (
 @click.option(
     "--unknown-prompt", is_flag=True, help="Compare with reference generations instead (the default without --prompt)."
 )
-@click.option("--population", default=None, metavar="NAME", help="Human texts to compare with as well.")
-@click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
-              help="Refute a candidate when its p-value is at most this.")  # fmt: skip
-@input_options
-@report_options
-@computing_options
+@judging_options("Refute a candidate when its p-value is at most this.", but=("detectors", "classifier", "model", "reference"))
+@output_options
+@no_text_option
 def command(
     paths: tuple[str, ...],
     candidates: tuple[str, ...],
@@ -60,74 +48,23 @@ def command(
     others: tuple[str, ...],
     prompt: str | None,
     unknown_prompt: bool,
-    population: str | None,
-    outputs: tuple[str, ...],
-    format_: str,
     alpha: float,
-    no_text: bool,
     text_field: str,
-    strict: bool,
-    device: str,
-    offline: bool,
-    no_cache: bool,
+    keep_text: bool,
+    setup: llm_audit.Setup,
+    output: Output,
 ) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
     if prompt is not None and unknown_prompt:
         raise click.UsageError("Give --prompt or --unknown-prompt, not both.")
-    named: dict[Role, tuple[str, ...]] = {"candidate": candidates, "sanctioned": sanctioned, "other": others}
-    if not any(named.values()):
+    if not (candidates or sanctioned or others):
         raise click.UsageError("Name at least one model with --candidate, --sanctioned or --other.")
-
-    from contextlib import ExitStack
-
-    from llm_audit import plan
-    from llm_audit.attribution import Author, Settings, attribute
-    from llm_audit.detectors import find, known_to
-    from llm_audit.manifest import collect
-    from llm_audit.populations import DEFAULT_POPULATION, load, references
-    from llm_audit.scoring.candidate import Candidate
-    from llm_audit.text import discover
-
-    check_outputs(outputs, format_)
-    parsed = [(role, Candidate.parse(name)) for role, names in named.items() for name in names]
-    asked = None if prompt is None else _prompt(prompt)
-    people, generations = load(population or DEFAULT_POPULATION), references() if asked is None else ()
-    with ExitStack() as stack:
-
-        def session(model: str | None) -> Session:
-            return stack.enter_context(scoring_session(model, None, device, offline, no_cache))
-
-        sessions = {model: session(model) for model in dict.fromkeys(candidate.model for _, candidate in parsed)}
-        authors = [Author(candidate, role, sessions[candidate.model], generations) for role, candidate in parsed]
-        human = session(None)
-        plan.check_comparable(human, people)
-        against_people = plan.Settings(
-            alpha=alpha,
-            detectors=known_to(people.scores, (), model=human.model.digest, weights=people.datasheet.weights),
-            population=people,
-            text_field=text_field,
-        )
-        settings = Settings(alpha, asked, find((), null="model"), (human, against_people), keep_text=not no_text)
-        manifest = collect(
-            human,
-            alpha=alpha,
-            rules=[each.rule for each in against_people.detectors],
-            population=people,
-            further=tuple(sessions.values()),
-            used=[*against_people.detectors, *settings.detectors],
-        )
-        with fraction_bar("Scoring") as progress:
-            report = attribute(discover(paths), authors, settings, manifest, progress)
-    return publish(report, outputs, format_, strict)
-
-
-def _prompt(path: str) -> str:
-    from llm_audit.attribution import one_line_ending
-
-    try:
-        return one_line_ending(Path(path).read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise AuditError(f"The prompt {path} is not UTF-8; convert it first.") from error
-    except OSError as error:
-        raise AuditError(f"The prompt {path} cannot be read: {error.strerror}.") from error
+    output.check()
+    with bars("Scoring") as progress:
+        report = llm_audit.attribute(
+            paths, candidates=candidates, sanctioned=sanctioned, others=others,
+            prompt=None if prompt is None else Path(prompt), alpha=alpha, setup=setup, text_field=text_field,
+            keep_text=keep_text, progress=progress,
+        )  # fmt: skip
+    return output.publish(report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS
-from llm_audit.cli.options import show_warnings_as_sentences
+from llm_audit.cli.progress import show_warnings_as_sentences
 from llm_audit.terminal import one_line
 
 
@@ -18,10 +18,9 @@ def command() -> None:
 @command.command()
 def info() -> None:
     """Show where the cache is and how large."""
-    from llm_audit.paths import cache_root
-    from llm_audit.scoring.cache import ScoreCache
+    from llm_audit.api.machine import score_cache
 
-    with ScoreCache(cache_root() / "scores.sqlite") as cache:
+    with score_cache() as cache:
         found = cache.info()
     click.echo(f"{one_line(str(found.path))}: scores of {found.rows:,} texts, {found.size / 1e6:,.1f} MB")
 
@@ -29,10 +28,9 @@ def info() -> None:
 @command.command()
 def verify() -> int:
     """Check every row; exit with 1 if some are damaged. Damaged rows are never used."""
-    from llm_audit.paths import cache_root
-    from llm_audit.scoring.cache import ScoreCache
+    from llm_audit.api.machine import score_cache
 
-    with ScoreCache(cache_root() / "scores.sqlite") as cache:
+    with score_cache() as cache:
         rows, damaged = cache.verify()
     click.echo(f"{rows:,} rows, {damaged:,} damaged.")
     return EXIT_FINDINGS if damaged else 0
@@ -41,9 +39,8 @@ def verify() -> int:
 @command.command()
 def clear() -> None:
     """Delete all kept scores."""
-    from llm_audit.paths import cache_root
-    from llm_audit.scoring.cache import ScoreCache
+    from llm_audit.api.machine import score_cache
 
-    with ScoreCache(cache_root() / "scores.sqlite") as cache:
+    with score_cache() as cache:
         cache.clear()
     click.echo("The cache is empty.")

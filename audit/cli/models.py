@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import click
 
-from llm_audit.cli.options import show_warnings_as_sentences, stages
-from llm_audit.scoring.pins import DEFAULT_MODEL
-from llm_audit.scoring.store import Store
+from llm_audit.api.machine import DEFAULT_MODEL, Store
+from llm_audit.cli.progress import bars, show_warnings_as_sentences
 from llm_audit.terminal import one_line
 
 EXIT_DAMAGED = 1
@@ -41,7 +40,7 @@ def get(model: str, offline: bool) -> None:
 
     MODEL is smollm2-135m-instruct (the default), gemma3-270m, or org/name@COMMIT, a hub model at a pinned revision.
     """
-    with stages() as progress:
+    with bars() as progress:
         stored = Store().get(model, offline=offline, progress=progress)
     click.echo(one_line(f"{stored.name} is ready in {stored.folder}"))
 
@@ -51,7 +50,7 @@ def get(model: str, offline: bool) -> None:
 def show(model: str) -> None:
     """Show what MODEL is: its digest, files and architecture."""
     store = Store()
-    with stages() as progress:
+    with bars() as progress:
         stored = store.resolve(model, offline=True, progress=progress)
     config = stored.config
     lines = [("name", stored.name), ("digest", stored.digest), ("folder", stored.folder)]
@@ -70,7 +69,7 @@ def show(model: str) -> None:
 @click.argument("model", default=DEFAULT_MODEL)
 def verify(model: str) -> int:
     """Hash every file of MODEL again; exit with 1 if one has changed."""
-    with stages() as progress:
+    with bars() as progress:
         damage = Store().verify(model, progress=progress)
     click.echo(one_line(damage or f"{model}: every file is as it was fetched"))
     return EXIT_DAMAGED if damage else 0

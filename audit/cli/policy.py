@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +12,7 @@ from click.core import ParameterSource
 from llm_audit.errors import AuditError
 
 if TYPE_CHECKING:
-    from llm_audit.policy import Loaded
+    from llm_audit.api.machine import Loaded
 
 CONFIG, ISOLATED, POLICY = "llm_audit.config", "llm_audit.isolated", "llm_audit.policy"
 
@@ -39,7 +37,7 @@ class PolicyDefaults(Mapping[str, Any]):
         if name not in self.settings or name not in loaded.policy.model_fields_set:
             raise KeyError(name)
         value = getattr(loaded.policy, name)
-        return _anchored(value, loaded.root) if name in ("model", "classifier") else value
+        return loaded.anchored(value) if name in ("model", "classifier") else value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.settings)
@@ -67,9 +65,9 @@ def chosen() -> Loaded:
     """The policy that the working directory or --config gives, without the other options. Raises AuditError if it is wrong."""
     meta = click.get_current_context().meta
     if POLICY not in meta:
-        from llm_audit.policy import load
+        from llm_audit.api.machine import load_policy
 
-        meta[POLICY] = load(meta.get(CONFIG), isolated=meta.get(ISOLATED, False))
+        meta[POLICY] = load_policy(meta.get(CONFIG), isolated=meta.get(ISOLATED, False))
     loaded: Loaded = meta[POLICY]
     return loaded
 
@@ -90,17 +88,12 @@ def digest_in_force() -> str | None:
 
 
 @contextmanager
-def blaming(setting: str) -> Iterator[None]:
+def blaming() -> Iterator[None]:
     """An error about a value that the policy file sets says where it is set."""
     try:
         yield
     except AuditError as error:
-        context = click.get_current_context(silent=True)
-        if context is None or context.get_parameter_source(setting) is not ParameterSource.DEFAULT_MAP:
+        context = click.get_current_context()
+        if error.setting is None or context.get_parameter_source(error.setting) is not ParameterSource.DEFAULT_MAP:
             raise
-        raise AuditError(f"{error} It is set at {chosen().origin(setting)}.") from error
-
-
-def _anchored(name: str | None, root: Path) -> str | None:
-    """A path that the policy names, from its own folder, as one from here; any other name as it is."""
-    return os.path.relpath(root / name) if name and (root / name).exists() else name
+        raise type(error)(f"{error} It is set at {chosen().origin(error.setting)}.") from error

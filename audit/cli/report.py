@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_ERROR, may_be_unread
-from llm_audit.cli.options import (
-    check_outputs,
-    exit_code,
-    output_options,
-    publish,
-    show,
-    show_warnings_as_sentences,
-    write_outputs,
-)
-from llm_audit.cli.stored import content_of
-from llm_audit.errors import AuditError
+from llm_audit.cli.options import output_options
+from llm_audit.cli.progress import show_warnings_as_sentences
+from llm_audit.cli.publishing import complain, show, write_outputs
+from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.terminal import one_line
+
+if TYPE_CHECKING:
+    from llm_audit.cli.publishing import Output
 
 HELP = (
     COMMANDS["report"]
@@ -29,6 +26,19 @@ HELP = (
     it was of the run.
     """
 )
+
+
+def content_of(source: str) -> tuple[bytes, str]:
+    """The bytes of a stored report in a file or, for '-', standard input; and what to call it. Raises AuditError."""
+    if source != "-":
+        from llm_audit.api.stored import content_of as content_of_file
+
+        return content_of_file(source)
+    try:
+        return sys.stdin.buffer.read(), "Standard input"
+    except (OSError, ValueError, AttributeError) as error:
+        why = getattr(error, "strerror", None) or "there is no such file"
+        raise InvalidInput(f"The report {source} cannot be read: {why}.") from error
 
 
 @click.command(help=HELP, short_help=COMMANDS["report"])
@@ -46,68 +56,56 @@ HELP = (
     help="With --compliance: what only you can state, printed as unverified: human-review=..., visible-label=...; repeatable.",
 )
 @output_options
-def command(
-    source: str, compliance: str | None, claims: tuple[str, ...], outputs: tuple[str, ...], format_: str, strict: bool
-) -> int:
+def command(source: str, compliance: str | None, claims: tuple[str, ...], output: Output) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit.reports import read_report
-    from llm_audit.reports.read import intact
+    from llm_audit.api.stored import intact, read_report
 
     if compliance is not None:
-        return _compliance(source, compliance, claims, outputs, format_, strict)
+        return _compliance(source, compliance, claims, output)
     if claims:
-        raise AuditError("--claim goes with --compliance; name the framework that asks for it.")
-    check_outputs(outputs, format_)
+        raise InvalidConfiguration("--claim goes with --compliance; name the framework that asks for it.")
+    output.check()
     data, name = content_of(source)
-    report = read_report(data, name)
+    report = read_report(data, name=name)
     if not intact(data):
         warnings.warn(
             f"{name} is not as llm-audit wrote it: its content digest is another one. See `llm-audit verify`.", stacklevel=1
         )
-    return publish(report, outputs, format_, strict, stored=True)
+    return output.publish(report, stored=True)
 
 
-def _compliance(source: str, framework: str, claims: Sequence[str], outputs: Sequence[str], format_: str, strict: bool) -> int:
+def _compliance(source: str, framework: str, claims: tuple[str, ...], output: Output) -> int:
     """Write the compliance report of a stored report; to standard output as Markdown if to no file."""
-    import hashlib
-
-    from llm_audit.reports import compliance, read_report
+    from llm_audit.api.stored import file_compliance
+    from llm_audit.reports import compliance
     from llm_audit.reports.formats import choose
-    from llm_audit.reports.read import intact
     from llm_audit.reports.write import write
 
-    if format_ != "text":
-        raise AuditError(f"--compliance has no --format {format_}; use -o FILE.")
-    renderers = {output: choose(output, compliance.RENDERERS) for output in outputs}
-    check_outputs(outputs, format_)
+    if output.format_ != "text":
+        raise InvalidConfiguration(f"--compliance has no --format {output.format_}; use -o FILE.")
+    renderers = {name: choose(name, compliance.RENDERERS) for name in output.outputs}
+    output.check()
     data, name = content_of(source)
-    report = read_report(data, name)
-    if not intact(data):
-        raise AuditError(
-            f"{name} is not as llm-audit wrote it: its content digest is another one. It is not filed; see `llm-audit verify`."
-        )
-    stated = dict(_claim(each) for each in claims)
-    found = compliance.assess(report, *compliance.load(framework), stated, hashlib.sha256(data).hexdigest())
+    assessed, report = file_compliance(data, framework, dict(map(_claim, claims)), name=name)
     filed: list[str] = []
 
-    def file(output: str) -> None:
-        write(output, renderers[output](found))
-        filed.append(output)
+    def file(path: str) -> None:
+        write(path, renderers[path](assessed))
+        filed.append(path)
 
-    failures = write_outputs(outputs, file)
+    failures = write_outputs(output.outputs, file)
     with may_be_unread():
-        if not outputs:
-            show(compliance.RENDERERS[".md"](found))
-        for output in filed:
-            click.echo(f"The compliance report: {one_line(output)}")
-    for failure in failures:
-        click.echo(failure, err=True)
-    return EXIT_ERROR if failures else exit_code(report, strict)
+        if not output.outputs:
+            show(compliance.RENDERERS[".md"](assessed))
+        for path in filed:
+            click.echo(f"The compliance report: {one_line(path)}")
+    complain(failures)
+    return EXIT_ERROR if failures else report.exit_code(strict=output.strict)
 
 
 def _claim(text: str) -> tuple[str, str]:
     name, equals, stated = text.partition("=")
     if not equals:
-        raise AuditError(f"The claim {text} has no =; write NAME=TEXT.")
+        raise InvalidConfiguration(f"The claim {text} has no =; write NAME=TEXT.")
     return name, stated

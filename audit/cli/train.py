@@ -1,19 +1,20 @@
-"""`llm-audit train`: a classifier of one's own, a head on the scoring model or a fine-tuned backbone."""
+"""`llm-audit train`: a classifier of one's own, a head on the scoring model."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+import llm_audit
 from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import fraction_bar, scoring_options, scoring_session, show_warnings_as_sentences
-from llm_audit.errors import AuditError
-from llm_audit.terminal import one_line, terminal_safe
+from llm_audit.cli.options import SCORING, label_field_option, setup_options, text_field_option
+from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
-    from llm_audit.detectors.generated.classifier import Head
+    from llm_audit.api.making import Head
 
 LOSSES = ("bce", "opauc-kl", "opauc-cvar", "tpauc-kl", "aucm")
 KINDS = ("logistic", "mlp", "attention")
@@ -26,69 +27,36 @@ FEATURES = ("states+statistics", "states")
 @click.option("--loss", type=click.Choice(LOSSES), default="bce", show_default=True, help="What the training minimises.")
 @click.option("--head", "kind", type=click.Choice(KINDS), default="logistic", show_default=True, help="Form of the head.")
 @click.option("--features", type=click.Choice(FEATURES), default=FEATURES[0], show_default=True, help="What the head reads.")
-@click.option("--backbone", metavar="FOLDER", type=click.Path(path_type=Path),
-              help="Fine-tune this Hugging Face model instead of training a head (slow without a GPU).")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), default=None, help="At most; early stopping may end sooner.")
 @click.option("--batch-size", type=click.IntRange(8), default=None, help="Texts per step, half of them machine text.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None, help="Peak, of AdamW.")
-@click.option("--accumulate", type=click.IntRange(1), default=1, help="Steps per update, for --backbone with --loss bce.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random.")
-@click.option("--text-field", default="text", show_default=True, help="Field of each line that holds the text.")
-@click.option("--label-field", default="label", show_default=True, help="Field that holds human, machine or machine-revised.")
-@scoring_options
+@text_field_option
+@label_field_option
+@setup_options(*SCORING)
 def command(
     paths: tuple[Path, ...],
     name: str,
     loss: str,
     kind: str,
     features: str,
-    backbone: Path | None,
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
-    accumulate: int,
     seed: int,
     text_field: str,
     label_field: str,
-    model: str | None,
-    reference: str | None,
-    device: str,
-    offline: bool,
-    no_cache: bool,
+    setup: llm_audit.Setup,
 ) -> None:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit.detectors.generated.classifier import path_of
-    from llm_audit.training.labelled import check_trainable, read_labelled
-
-    target = path_of(name)
-    data = read_labelled(paths, text_field, label_field)
-    for note in data.notes:
-        click.echo(note, err=True)
-    texts = [text for text in data.texts if text.label != "machine-revised"]
-    check_trainable(texts)
-    chosen: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    settings = {key: value for key, value in chosen.items() if value is not None} | {"seed": seed, "accumulate": accumulate}
-    if backbone is not None:
-        from llm_audit.training.recipe import finetune
-
-        if target.with_suffix("").exists():
-            raise AuditError(f"{target.with_suffix('')} exists already; choose another name.")
-        with fraction_bar("Fine-tuning") as progress:
-            folder = finetune(backbone, data, texts, target.with_suffix(""), loss, settings, device, progress)
-        click.echo(f"Classifier {name}: written to {one_line(str(folder))}; `llm-audit bench --backbone` judges it.")
-        return
-
-    if accumulate > 1:
-        raise AuditError("--accumulate is for --backbone: a head's batches fit into memory.")
-    from llm_audit.training.recipe import train_and_save
-
-    with (
-        scoring_session(model, reference, device, offline, no_cache) as session,
-        fraction_bar("Scoring") as scoring,
-        fraction_bar("Training") as training,
-    ):
-        head = train_and_save(session, data, texts, target, kind, features, loss, settings, scoring, training)
+    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    schedule = {key: value for key, value in given.items() if value is not None}
+    with bars() as progress:
+        head, target = llm_audit.train(
+            paths, name, loss=loss, kind=kind, features=features, schedule=schedule, text_field=text_field,
+            label_field=label_field, setup=setup, progress=progress, on_note=lambda note: click.echo(note, err=True),
+        )  # fmt: skip
     click.echo(terminal_safe(summary(head, target)))
 
 

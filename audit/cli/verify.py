@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import llm_audit
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS, EXIT_INCONCLUSIVE, may_be_unread
-from llm_audit.cli.options import show_warnings_as_sentences
-from llm_audit.cli.stored import content_of
-from llm_audit.errors import AuditError
+from llm_audit.cli.progress import show_warnings_as_sentences
+from llm_audit.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from llm_audit.verify import Ledger, Mismatch
+    from llm_audit.api.stored import Ledger, Mismatch
 
 MOST_SHOWN = 20
 
@@ -32,41 +32,26 @@ HELP = (
 
 @click.command(help=HELP, short_help=COMMANDS["verify"])
 @click.argument("report", metavar="REPORT")
-@click.option(
-    "--inputs",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=Path(),
-    metavar="DIR",
-    help="Folder from which the inputs are named. Default: the working folder.",
-)
-@click.option(
-    "--key",
-    type=click.Path(path_type=Path),
-    metavar="PUBLIC.pem",
-    help="Check the signature in REPORT.dsse as well; only JSON reports have one.",
-)
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
-)
+@click.option("--inputs", "folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=Path(),
+              metavar="DIR", help="Folder from which the inputs are named. Default: the working folder.")  # fmt: skip
+@click.option("--key", type=click.Path(path_type=Path), metavar="PUBLIC.pem",
+              help="Check the signature in REPORT.dsse as well; only JSON reports have one.")  # fmt: skip
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="Standard output.")  # fmt: skip
 def command(report: str, folder: Path, key: Path | None, format_: str) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
-    from llm_audit import signing
-    from llm_audit.verify import Mismatch, verify
+    from llm_audit.cli.report import content_of
 
     if key and report == "-":
-        raise AuditError("--key looks for the signature beside the report: give the report as a file.")
-    public = signing.load_public_key(key) if key else None
+        raise InvalidInput("--key looks for the signature beside the report: give the report as a file.")
     content, name = content_of(report)
-    ledger, found = verify(content, folder, name)
-    if public and found and (problem := signing.problem(public, found, content, Path(f"{report}.dsse"))):
-        ledger.mismatches.append(Mismatch("signature", None, None, problem))
+    ledger = llm_audit.verify(report if key else content, inputs=folder, key=key, name=name)
     with may_be_unread():
         if format_ == "json":
-            _as_json(ledger, signed=public is not None)
+            _as_json(ledger, signed=key is not None)
         else:
-            _show(ledger, name, signed=public is not None)
+            _show(ledger, name, signed=key is not None)
     return EXIT_FINDINGS if ledger.mismatches else EXIT_INCONCLUSIVE if ledger.unchecked else 0
 
 

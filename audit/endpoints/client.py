@@ -30,7 +30,8 @@ from llm_audit.endpoints.key import Scrubber, check_key
 from llm_audit.endpoints.limits import Budget, Limits, Pace
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
 from llm_audit.endpoints.transport import Answer, Broken, Line
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact
 from llm_audit.terminal import terminal_safe
 
@@ -57,7 +58,7 @@ class Endpoint:
         clock: seconds since 1970, for the journal and for dates in Retry-After.
 
     Raises:
-        AuditError: the address or the key cannot be used, or the journal is about another endpoint.
+        InvalidConfiguration: the address or the key cannot be used, or the journal is about another endpoint.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class Endpoint:
         """What has been spent; with a journal, by all runs that it continues."""
         return self._journal.records.cost
 
-    def ask(self, asks: Sequence[Ask], progress: Callable[[float], None] = lambda fraction: None) -> list[Reply | Failure]:
+    def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
         """Answer all of them, in their order; what gets no answer is a Failure, and no fault of the server raises.
 
         A refused key, an unknown model, an untrusted certificate or a host that was never reached ends the run: what is
@@ -123,7 +124,7 @@ class Endpoint:
             progress: gets the share that is done, in [0, 1].
 
         Raises:
-            AuditError: the journal cannot be written.
+            InvalidConfiguration: the journal cannot be written.
         """
         records = self._journal.records
         pending = {digest(ask, self._model): ask for ask in asks if not isinstance(records.outcome(ask, self._model), Reply)}
@@ -279,9 +280,9 @@ def _address(url: str) -> str:
     except ValueError:
         known = False
     if not known:
-        raise AuditError("The address of the endpoint is no web address; it looks like https://api.example.com/v1.")
+        raise InvalidConfiguration("The address of the endpoint is no web address; it looks like https://api.example.com/v1.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise AuditError(
+        raise InvalidConfiguration(
             "The address of the endpoint has a user name, a password or parameters in it, which would be written into the "
             "report; give the plain address, and the key by an environment variable or a file."
         )

@@ -10,15 +10,17 @@ import hashlib
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from llm_audit.endpoints import wire
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput, NotAvailable
+from llm_audit.files import Lines
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact
 
 FORMAT = "llm-audit journal 2"
@@ -155,8 +157,8 @@ class Journal:
         if self._path is not None and self._path.exists():
             self.records, whole = _read(self._path)
             if self.records.notes:
-                with _writable(self._path) as file:
-                    file.truncate(whole)
+                with _writing(self._path), Lines(self._path) as lines:
+                    lines.truncate(whole)
 
     def begin(self, url: str, model: str) -> None:
         """Say what the entries will be about.
@@ -168,7 +170,7 @@ class Journal:
             self.records.url, self.records.model = url, model
             self._append({"format": FORMAT, "url": url, "model": model})
         elif (self.records.url, self.records.model) != (url, model):
-            raise AuditError(
+            raise InvalidInput(
                 f"The journal {self._path} is about the model {self.records.model!r} at {self.records.url}, "
                 f"not {model!r} at {url}; name another file."
             )
@@ -186,10 +188,10 @@ class Journal:
     def _append(self, record: Mapping[str, Any]) -> None:
         if self._path is not None:
             if self._full:  # half a line may be at the end, to which nothing may be added
-                raise AuditError(f"Cannot write the journal {self._path}: an earlier line could not be written.")
+                raise NotAvailable(f"Cannot write the journal {self._path}: an earlier line could not be written.")
             self._full = True
-            with _writable(self._path) as file:
-                file.write(json.dumps(record).encode() + b"\n")
+            with _writing(self._path), Lines(self._path) as lines:
+                lines.append(json.dumps(record).encode() + b"\n")
             self._full = False
 
 
@@ -203,13 +205,13 @@ class Replay:
     def __init__(self, path: str | Path) -> None:
         self._records, _ = _read(Path(path))
         if not self._records.url:
-            raise AuditError(f"The journal {path} is empty; nothing can be repeated from it.")
+            raise InvalidInput(f"The journal {path} is empty; nothing can be repeated from it.")
         self._model = self._records.model
 
     def __repr__(self) -> str:
         return f"Replay({self._records.url!r}, {self._model!r})"
 
-    def ask(self, asks: Sequence[Ask], progress: Callable[[float], None] = lambda fraction: None) -> list[Reply | Failure]:
+    def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
         """What the run that wrote the journal returned; a Failure "not recorded" for what it did not ask."""
         missing = "The journal has nothing about this question."
         answers = [self._records.outcome(ask, self._model) or Failure(ask, "not recorded", missing, None, 0) for ask in asks]
@@ -255,11 +257,11 @@ class Replay:
 def _read(path: Path) -> tuple[Records, int]:
     """What a journal holds, and the number of bytes of its whole lines: a killed run leaves a line without its end."""
     if path.exists() and not path.is_file():  # a device may have no end
-        raise AuditError(f"Cannot read the journal {path}: it is not a plain file.")
+        raise InvalidInput(f"Cannot read the journal {path}: it is not a plain file.")
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise AuditError(f"Cannot read the journal {path}: {error.strerror}.") from None
+        raise InvalidInput(f"Cannot read the journal {path}: {error.strerror}.") from None
     whole = content.rfind(b"\n") + 1
     lines = content[:whole].splitlines()
     records = Records()
@@ -273,19 +275,18 @@ def _read(path: Path) -> tuple[Records, int]:
             else:
                 records.url, records.model = fields["url"], fields["model"]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise AuditError(f"Line {number:,} of {path} is not from a journal of this version; name another file.") from None
+            raise InvalidInput(f"Line {number:,} of {path} is not from a journal of this version; name another file.") from None
     if whole < len(content):
         records.notes = (f"The last line was cut off ({len(content) - whole:,} bytes); it was left out.",)
     return records, whole
 
 
 @contextmanager
-def _writable(path: Path) -> Iterator[BinaryIO]:
+def _writing(path: Path) -> Iterator[None]:
     try:
-        with path.open("ab") as file:
-            yield file
+        yield
     except OSError as error:
-        raise AuditError(f"Cannot write the journal {path}: {error.strerror}.") from None
+        raise NotAvailable(f"Cannot write the journal {path}: {error.strerror}.") from None
 
 
 def _failure(entry: Entry) -> str:

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
 
 SHORTEST = 8
 """Characters: a shorter word could not be removed from texts without harming them."""
@@ -19,18 +19,22 @@ def read_key(*, env: str | None = None, file: str | Path | None = None) -> str |
     """The key from the environment variable `env`, else from `file`; None if neither is named.
 
     Raises:
-        AuditError: the variable is not set, the file cannot be read, or what is there cannot be a key.
+        InvalidConfiguration: the variable is not set, the file cannot be read, or what is there cannot be a key.
     """
     if env is not None:
         if env not in os.environ:
-            raise AuditError(f"The environment variable {env} is not set; put the API key into it, or name a key file.")
+            raise InvalidConfiguration(
+                f"The environment variable {env} is not set; put the API key into it, or name a key file."
+            )
         return check_key(os.environ[env].strip(), f"The environment variable {env}")
     if file is not None:
         try:
             text = Path(file).read_text(encoding="ascii").strip()
         except (OSError, ValueError) as error:
             fault = getattr(error, "strerror", None) or "it is not plain ASCII"
-            raise AuditError(f"Cannot read the key file {file}: {fault}.") from None  # the cause would quote its content
+            raise InvalidConfiguration(
+                f"Cannot read the key file {file}: {fault}."
+            ) from None  # the cause would quote its content
         return check_key(text, f"The key file {file}")
     return None
 
@@ -39,12 +43,12 @@ def check_key(key: str, origin: str) -> str:
     """The key itself, if it can be sent in a header and recognised in a text.
 
     Raises:
-        AuditError: it cannot; the message does not have it.
+        InvalidConfiguration: it cannot; the message does not have it.
     """
     if not re.fullmatch(r"[!-~]+", key):
-        raise AuditError(f"{origin} does not hold an API key: it must be one word of printable ASCII characters.")
+        raise InvalidConfiguration(f"{origin} does not hold an API key: it must be one word of printable ASCII characters.")
     if len(key) < SHORTEST:
-        raise AuditError(
+        raise InvalidConfiguration(
             f"{origin} holds a key of fewer than {SHORTEST} characters, which cannot be kept out of the records safely; "
             "leave the key out if the server needs none."
         )

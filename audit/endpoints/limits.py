@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llm_audit.endpoints.records import Ask, Cost
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
 
 _TEMPLATE = 64
 """Tokens that a chat template may add."""
@@ -29,7 +29,7 @@ class Limits:
             token per byte of the prompt, and all that the answer may have, so that an honest count never exceeds the cap.
 
     Raises:
-        AuditError: a limit that allows nothing.
+        InvalidConfiguration: a limit that allows nothing.
     """
 
     timeout: float = 120.0
@@ -42,7 +42,7 @@ class Limits:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if value is not None and not (0 < value < math.inf):
-                raise AuditError(f"The limit {name.replace('_', ' ')} is {value}; it must be more than 0.")
+                raise InvalidConfiguration(f"The limit {name.replace('_', ' ')} is {value}; it must be more than 0.")
 
 
 class Budget:

@@ -1,6 +1,6 @@
 """What an endpoint really returns, found by asking: documentation and good intentions do not count.
 
-About ten short requests per surface. Which tests that allows follows from the answers.
+About ten short requests per surface. Knows nothing about tests.
 """
 
 from __future__ import annotations
@@ -55,21 +55,6 @@ class SurfaceCapabilities:
 
 
 @dataclass(frozen=True)
-class Allowance:
-    """Whether a test can be run.
-
-    Attributes:
-        rule: its code.
-        allowed: whether the endpoint returns what it needs.
-        reason: why not, as a sentence; "" if it does.
-    """
-
-    rule: str
-    allowed: bool
-    reason: str
-
-
-@dataclass(frozen=True)
 class Capabilities:
     """What an endpoint returns.
 
@@ -94,17 +79,6 @@ class Capabilities:
         """The surface with the most alternatives per token; chat, if they are equal."""
         known = [surface for surface in (self.chat, self.completions) if surface is not None]
         return max(known, key=lambda surface: (surface.top_logprobs, surface.logprobs), default=None)
-
-    @property
-    def allows(self) -> tuple[Allowance, ...]:
-        """Each of the tests AUD401 to AUD406, and why it cannot be run."""
-        best = self.best
-        if best is None:
-            because = self.failures[0].reason if self.failures else "It was not asked."
-            return tuple(Allowance(f"AUD40{n}", False, f"The endpoint gives no answers. {because}") for n in range(1, 7))
-        missing = "" if best.top_logprobs else "The endpoint returns no alternatives with log-probabilities."
-        reasons = {"AUD401": missing, "AUD402": missing, "AUD403": "", "AUD404": "", "AUD405": missing, "AUD406": ""}
-        return tuple(Allowance(rule, not reason, reason) for rule, reason in reasons.items())
 
     @property
     def facts(self) -> tuple[Fact, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal, Protocol
 
+from llm_audit.progress import Progress
 from llm_audit.results import Fact
 
 Surface = Literal["chat", "completions"]
@@ -182,7 +183,7 @@ class Cost:
 class Source(Protocol):
     """An endpoint, or the journal of one."""
 
-    def ask(self, asks: Sequence[Ask], progress: Callable[[float], None] = ...) -> list[Reply | Failure]:
+    def ask(self, asks: Sequence[Ask], progress: Progress = ...) -> list[Reply | Failure]:
         """Answer everything, in the order of `asks`; `progress` gets the share that is done."""
 
     def renamed(self, model: str) -> Source:

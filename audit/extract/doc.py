@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 from llm_audit.extract import SECONDS
 from llm_audit.extract.draft import Draft, Refused
+from llm_audit.files import scratch
 
 _CONVERTERS = (("antiword", "-m", "UTF-8.txt", "-w", "0"), ("catdoc", "-d", "utf-8", "-w"))
 
@@ -19,10 +21,11 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     command = next((command for command in _CONVERTERS if shutil.which(command[0])), None)
     if command is None:
         raise Refused("is an old Word document: save it as .docx, or install antiword, and try again")
-    with tempfile.NamedTemporaryFile(suffix=".doc") as file:  # neither reads it from standard input
-        file.write(stream.read())
-        file.flush()
-        done = subprocess.run([*command, file.name], capture_output=True, timeout=SECONDS, check=False)
+    with tempfile.TemporaryDirectory() as folder:  # neither reads it from standard input
+        path = Path(folder, "old.doc")
+        with scratch(path) as file:
+            file.write(stream.read())
+        done = subprocess.run([*command, path], capture_output=True, timeout=SECONDS, check=False)
     draft = Draft()
     text = done.stdout.decode("utf-8", "replace")
     for number, paragraph in enumerate(filter(None, map(str.strip, text.split("\n"))), start=1):

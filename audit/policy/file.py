@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
 
 OWN, SHARED = "llm-audit.toml", "pyproject.toml"
 LARGEST = 1_000_000
@@ -76,13 +76,13 @@ def find(start: Path) -> PolicyFile | None:
     """The policy of a folder: in it or in the nearest folder above, up to the root of the repository.
 
     Raises:
-        AuditError: a file that may hold it cannot be read, or two of the same folder hold one.
+        InvalidConfiguration: a file that may hold it cannot be read, or two of the same folder hold one.
     """
     for folder in (start, *start.parents):
         # A link to nowhere was meant to be a policy.
         own, shared = (_read(path) if path.exists() or path.is_symlink() else None for path in (folder / OWN, folder / SHARED))
         if own and shared:
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"{own.name} and {shared.name} both hold a policy; keep {OWN}, and take [tool.llm-audit] out of the other."
             )
         if found := own or shared:
@@ -93,26 +93,30 @@ def find(start: Path) -> PolicyFile | None:
 
 
 def read(path: Path) -> PolicyFile:
-    """The policy in a file of any name; of a pyproject.toml, its table [tool.llm-audit]. Raises AuditError."""
+    """The policy in a file of any name; of a pyproject.toml, its table [tool.llm-audit]. Raises InvalidConfiguration."""
     if found := _read(path):
         return found
-    raise AuditError(f"{_name(path)} has no table [tool.llm-audit]; add it, or name another file.")
+    raise InvalidConfiguration(f"{_name(path)} has no table [tool.llm-audit]; add it, or name another file.")
 
 
 def _read(path: Path) -> PolicyFile | None:
     """None if it is a pyproject.toml that says nothing of us."""
     text = _text(path)
     if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
-        raise AuditError(f"{_name(path)} has a line with more than {_MOST_DOTS:,} dots; no policy needs that, so break it up.")
+        raise InvalidConfiguration(
+            f"{_name(path)} has a line with more than {_MOST_DOTS:,} dots; no policy needs that, so break it up."
+        )
     try:
         settings = _settings(tomllib.loads(text), path)
     except RecursionError:
-        raise AuditError(f"{_name(path)} is nested too deeply for a policy; write it flat.") from None
+        raise InvalidConfiguration(f"{_name(path)} is nested too deeply for a policy; write it flat.") from None
     except ValueError as error:  # numbers that are too long to read are no TOMLDecodeError
         reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "a number is too long"
-        raise AuditError(f"{_name(path)} is not valid TOML: {reason}.") from error
+        raise InvalidConfiguration(f"{_name(path)} is not valid TOML: {reason}.") from error
     if settings is not None and not isinstance(settings, dict):
-        raise AuditError(f"{_name(path)}: tool.llm-audit must be a table; write [tool.llm-audit], and the settings below.")
+        raise InvalidConfiguration(
+            f"{_name(path)}: tool.llm-audit must be a table; write [tool.llm-audit], and the settings below."
+        )
     return None if settings is None else PolicyFile(path, text, settings)
 
 
@@ -133,16 +137,18 @@ def _text(path: Path) -> str:
         kind = path.stat()
         if not stat.S_ISREG(kind.st_mode):
             what = "a folder" if stat.S_ISDIR(kind.st_mode) else "no regular file"
-            raise AuditError(f"The policy {_name(path)} is {what}; it must be a TOML file.")
+            raise InvalidConfiguration(f"The policy {_name(path)} is {what}; it must be a TOML file.")
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        raise AuditError(f"Cannot read the policy {_name(path)}: {(error.strerror or str(error)).lower()}.") from error
+        raise InvalidConfiguration(
+            f"Cannot read the policy {_name(path)}: {(error.strerror or str(error)).lower()}."
+        ) from error
     except ValueError:  # a NUL in the name
-        raise AuditError(f"There is no file {_name(path)}.") from None
+        raise InvalidConfiguration(f"There is no file {_name(path)}.") from None
     if len(data) > LARGEST:
-        raise AuditError(f"{_name(path)} is larger than {LARGEST:,} bytes, too large for a policy.")
+        raise InvalidConfiguration(f"{_name(path)} is larger than {LARGEST:,} bytes, too large for a policy.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise AuditError(f"{_name(path)} is not UTF-8 text; save it as UTF-8.") from error
+        raise InvalidConfiguration(f"{_name(path)} is not UTF-8 text; save it as UTF-8.") from error

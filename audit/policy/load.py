@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
 from llm_audit.policy.file import PolicyFile, find, read
 from llm_audit.policy.model import Outcome, Override, Policy, Rules, closest, quoted
 
@@ -48,6 +48,10 @@ class Loaded:
         policy = self.policy.model_copy(update=dict(settings))
         return replace(self, policy=policy, from_command_line=self.from_command_line | settings.keys())
 
+    def anchored(self, name: str | None) -> str | None:
+        """A path that the policy names, from its own folder, as one from here; any other name as it is."""
+        return os.path.relpath(self.root / name) if name and (self.root / name).exists() else name
+
     def origin(self, setting: str, override: int | None = None) -> str:
         """Where the value of a setting, in Python's spelling, comes from.
 
@@ -76,7 +80,7 @@ def load(config: Path | None = None, *, isolated: bool = False) -> Loaded:
         isolated: no file at all.
 
     Raises:
-        AuditError: it cannot be read, or something in it is wrong.
+        InvalidConfiguration: it cannot be read, or something in it is wrong.
     """
     here = Path.cwd()
     file = None if isolated else read(config) if config else find(here)
@@ -84,13 +88,13 @@ def load(config: Path | None = None, *, isolated: bool = False) -> Loaded:
 
 
 def parse(file: PolicyFile) -> Policy:
-    """The policy that a file holds. Raises AuditError."""
+    """The policy that a file holds. Raises InvalidConfiguration."""
     try:
         return Policy.model_validate(file.settings, by_alias=True, by_name=False)
     except ValidationError as error:
         # An unknown key is often the cause of what else is wrong.
         first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
-        raise AuditError(_sentence(file, first)) from error
+        raise InvalidConfiguration(_sentence(file, first)) from error
 
 
 def _sentence(file: PolicyFile, error: Any) -> str:

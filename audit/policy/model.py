@@ -18,9 +18,6 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from llm_audit.results import Model
 
-DOCUMENT_RULES = ("AUD100", "AUD901", "AUD902", "AUD903", "AUD904", "AUD905")
-"""Rules that decide about a document: all detectors together, and each kind of tampering. Plugins may add AUD9nn."""
-
 _LONGEST = 40
 """Characters of a word that a sentence repeats."""
 
@@ -72,13 +69,26 @@ def _patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return patterns
 
 
+@cache
+def document_rules() -> tuple[str, ...]:
+    """Codes of our own rules that decide about a document: all detectors together, and each kind of tampering."""
+    from llm_audit.detectors.origin import generated
+    from llm_audit.detectors.registry import shipped
+
+    return (generated.rule.code, *(rule.code for rule in shipped("integrity")))
+
+
+def known_codes() -> tuple[str, ...]:
+    """The same, and those of plugins, sorted. Importing plugins takes time."""
+    from llm_audit.detectors.integrity.base import find_rules
+
+    return tuple(sorted({*document_rules(), *(rule.code for rule in find_rules())}))
+
+
 def _rules(entries: tuple[str, ...]) -> tuple[str, ...]:
     for entry in entries:
-        if not _names(entry, DOCUMENT_RULES):
-            # Importing plugins takes time, and is only needed to tell their rules from mistakes.
-            from llm_audit.detectors.integrity.base import find_rules
-
-            known = tuple(sorted({*DOCUMENT_RULES, *(rule.rule for rule in find_rules())}))
+        if not _names(entry, document_rules()):
+            known = known_codes()
             if not _names(entry, known):
                 raise ValueError(f"{quoted(entry)} is no rule that decides about a document{closest(entry.upper(), known)}")
     return entries
@@ -90,9 +100,9 @@ def _names(entry: str, known: tuple[str, ...]) -> bool:
 
 def _detectors(names: tuple[str, ...]) -> tuple[str, ...]:
     if names:
-        from llm_audit.detectors import available
+        from llm_audit.detectors.announced import GROUP, available
 
-        known = tuple(announced.name for announced in available())
+        known = tuple(announced.name for announced in available(f"{GROUP}.origin"))
         for name in names:
             if name not in known:
                 raise ValueError(f"no detector is called {quoted(name)}{closest(name, known)}")
@@ -100,7 +110,7 @@ def _detectors(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _enough(tokens: int) -> int:
-    from llm_audit.populations import MINIMUM_TOKENS
+    from llm_audit.detectors.populations import MINIMUM_TOKENS
 
     if tokens < MINIMUM_TOKENS:
         raise ValueError(f"with fewer than {MINIMUM_TOKENS} tokens no detector can tell people and machines apart.")
@@ -114,7 +124,7 @@ Codes = Annotated[tuple[Name, ...], Listed, AfterValidator(_rules)]
 Outcomes = Annotated[tuple[Outcome, ...], Listed]
 Tokens = Annotated[int, AfterValidator(_enough)]
 
-CODES, TOKENS = "a list of codes such as 'AUD901' or beginnings such as 'AUD9'", "a whole number of tokens"
+CODES, TOKENS = "a list of codes of rules (see `llm-audit explain`) or of their beginnings", "a whole number of tokens"
 OUTCOMES = "a list of 'finding', 'error', 'inconclusive' and 'not_assessable'"
 PATTERNS = "a list of gitignore patterns, relative to the folder of the policy"
 
@@ -162,7 +172,7 @@ class Policy(_Settings):
     detectors: Annotated[tuple[Name, ...], Listed, AfterValidator(_detectors)] = Field(
         default=(), description="a list of names, see `llm-audit plugins list`"
     )
-    select: Codes = Field(default=DOCUMENT_RULES, description=CODES)
+    select: Codes = Field(default_factory=document_rules, description=CODES)
     ignore: Codes = Field(default=(), description=CODES)
     fail_on: Outcomes = Field(default=("finding", "error"), description=OUTCOMES)
     inline_suppressions: bool = Field(default=True, description="true or false")

@@ -19,12 +19,13 @@ from llm_audit.results.core import (
     Span,
     Statistic,
     Verdict,
+    decide,
 )
 from llm_audit.results.corpus import CorpusReport, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
 from llm_audit.results.gate import BaselineUse, Failure, Gated, GateOutcome, Suppression
-from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation
-from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Plugin, Report
+from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation, is_blind
+from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Plugin, Report, limits_of
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
 
 __all__ = [
@@ -75,4 +76,7 @@ __all__ = [
     "Trace",
     "Unread",
     "Verdict",
+    "decide",
+    "is_blind",
+    "limits_of",
 ]

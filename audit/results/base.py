@@ -8,6 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
+Numbers = tuple[float, ...]
+
+
+def unset(value: object) -> bool:
+    """Whether an optional fact is not known, so that JSON leaves it out: reports of earlier versions keep their bytes."""
+    return value is None
+
 
 class Model(BaseModel):
     """Base of all report models: immutable, and a misspelt field is an error."""

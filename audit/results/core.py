@@ -9,6 +9,7 @@ from pydantic import Field
 
 from llm_audit.results.base import Model, Probability
 from llm_audit.results.evidence import Derivation
+from llm_audit.results.rules import FAMILIES
 
 
 class Verdict(StrEnum):
@@ -19,6 +20,19 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     NOT_ASSESSABLE = "not_assessable"
     ERROR = "error"
+
+
+def decide(p: float, floor: float, alpha: float) -> Verdict:
+    """Verdict of one test: a finding if p <= alpha, inconclusive if no p-value that small was possible, else a pass.
+
+    Args:
+        p: in [0, 1], corrected for the number of tests that share alpha.
+        floor: the smallest value that `p` could have had.
+        alpha: in (0, 1).
+    """
+    if p <= alpha:
+        return Verdict.FINDING
+    return Verdict.INCONCLUSIVE if floor > alpha else Verdict.PASS
 
 
 class Statistic(Model):
@@ -136,6 +150,11 @@ class Result(Model):
     shares: tuple[Share, ...] = Field(default=(), description="what moved a trained statistic, largest first")
     assumptions: tuple[str, ...] = ()
     method: str = Field(default="", description="reference, and where we differ from it")
+
+    @property
+    def family(self) -> str:
+        """The family of its rule: `origin`, `attribution`, ...; empty if there is none of this code."""
+        return FAMILIES.get(self.rule[3], "")
 
 
 class Fact(Model):

@@ -72,3 +72,11 @@ class CorpusReport(Model):
     policy: str | None = Field(default=None, description="digest of the policy that the scan was begun under; None: no file")
     device: str
     packages: dict[str, str]
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """What the report means to a shell: 1: documents were found; 2: one could not be read; 3, with `strict`: open ends."""
+        if self.discovery.found:
+            return 1
+        if self.verdicts[Verdict.ERROR]:
+            return 2
+        return 3 if strict and self.verdicts[Verdict.INCONCLUSIVE] + self.verdicts[Verdict.NOT_ASSESSABLE] else 0

@@ -114,14 +114,24 @@ class Document(Model):
     gate: Gated | None = Field(default=None, description="of `gate`: whether it fails, and what it was told to pass over")
 
     @property
+    def p_value(self) -> float | None:
+        """Of the combined result, which decides; None: the text was not judged."""
+        return self.combined.p_value if self.combined else None
+
+    @property
     def integrity(self) -> tuple[Result, ...]:
         """Those of the results that say whether the text was tampered with."""
-        return tuple(result for result in self.results if result.rule.startswith("AUD9"))
+        return tuple(result for result in self.results if result.family == "integrity")
 
     @property
     def tampering(self) -> tuple[Result, ...]:
         """The findings among them."""
         return tuple(result for result in self.integrity if result.verdict is Verdict.FINDING)
+
+    @property
+    def passed_over(self) -> Suppression | None:
+        """Why its finding about who wrote it fails nothing here."""
+        return self.suppressed(self.combined.rule) if self.combined and self.verdict is Verdict.FINDING else None
 
     def suppressed(self, rule: str) -> Suppression | None:
         """Why a finding of a rule fails nothing here."""

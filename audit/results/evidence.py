@@ -10,12 +10,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability
-
-Numbers = tuple[float, ...]
-
-MOST = 10_000_000
-"""Requests of an audit."""
+from llm_audit.results.base import Model, Numbers, Probability, unset
+from llm_audit.results.membership_evidence import Drawn, RankSum, Signs, TwoSample, Versions
+from llm_audit.results.substitution_evidence import (
+    Change,
+    Conformance,
+    Discrepancy,
+    Exceedance,
+    OnlineRanks,
+    RelativeRanks,
+)
 
 
 class Part(Model):
@@ -45,6 +49,9 @@ class MartingaleZ(Model):
     tokens: int = Field(ge=0, description="that the setting does not exclude; 0: nothing to measure, p = 1")
     deviation: float | None = Field(description="sum of surprisal minus entropy, nats")
     variance: float = Field(ge=0, description="sum of varentropy, nats²")
+    vocabulary: int | None = Field(
+        default=None, ge=2, exclude_if=unset, description="tokens that the model could choose from at each place"
+    )
 
 
 class Tempering(Model):
@@ -54,6 +61,9 @@ class Tempering(Model):
     peak: tuple[float | None, ...] = Field(description="log of each product where the mixture is largest; empty: at the start")
     end: tuple[float | None, ...] = Field(description="log of each product after the last token")
     without: float | None = Field(description="log of the mixture at the peak without its strongest token")
+    strongest: int | None = Field(default=None, exclude_if=unset, description="number of that token, from 1; 0: there is none")
+    outside: int | None = Field(default=None, ge=0, exclude_if=unset, description="tokens that the setting excludes")
+    tests: int | None = Field(default=None, ge=1, exclude_if=unset, description="tests of the candidate that share alpha")
 
 
 class Ratio(Model):
@@ -72,6 +82,8 @@ class LikelihoodRatio(Model):
     without: float | None = Field(
         description="log of the ratio at the peak without its strongest token; None: that token makes it infinite"
     )
+    strongest: int | None = Field(default=None, ge=0, exclude_if=unset, description="number of that token, from 1; 0: no rival")
+    tests: int | None = Field(default=None, ge=1, exclude_if=unset, description="tests of the candidate that share alpha")
 
 
 class Fisher(Model):
@@ -84,118 +96,37 @@ class Fisher(Model):
     outside: int | None = Field(description="tokens outside the kept set; None: nothing is truncated")
     share: float = Field(description="of tokens that may escape the truncation")
     without: Probability | None = Field(description="median p without the strongest token; None: not asked for")
+    kolmogorov_smirnov: Probability | None = Field(default=None, exclude_if=unset, description="p of another form of the test")
+    anderson_darling: Probability | None = Field(default=None, exclude_if=unset, description="p of another form of the test")
+    tests: int | None = Field(default=None, ge=1, exclude_if=unset, description="tests of the candidate that share alpha")
 
 
-class Drawn(Model):
-    """Rank of the statistic among the draws that the result holds: p = (1 + exceeding) / (1 + count)."""
+class Odd(Model):
+    """A kind of odd character, and how many of it there are."""
 
-    kind: Literal["drawn"] = "drawn"
-    effect: Literal["standardised", "gain"] | None = Field(
-        default=None, description="how the effect follows: in standard deviations of the draws, or from their mean"
+    code_point: int = Field(ge=0, le=0x10FFFF)
+    count: int = Field(ge=1)
+
+
+class Way(Model):
+    """A way in which stretches of a text are odd, and how many characters (of traces: stretches) are so."""
+
+    how: str = Field(min_length=1)
+    count: int = Field(ge=1)
+
+
+class Characters(Model):
+    """Count of odd characters, without chance: a finding if they are more than are let pass."""
+
+    kind: Literal["characters"] = "characters"
+    count: int = Field(ge=0)
+    tolerated: int = Field(ge=0, description="so many of them are no finding")
+    named: tuple[Odd, ...] = Field(description="the most frequent kinds of them")
+    others: int = Field(ge=0, description="further kinds")
+    ways: tuple[Way, ...] = Field(default=(), exclude_if=unset, description="of rules that look for more than characters")
+    first: str | None = Field(
+        default=None, exclude_if=unset, description="the beginning of the first odd stretch, of such rules"
     )
-
-
-class Versions(Model):
-    """Permutation of versions within items, repeated from its seed."""
-
-    kind: Literal["versions"] = "versions"
-    table: tuple[Numbers, ...] = Field(description="of each item: the published version first, nats per token")
-    groups: tuple[int, ...] = Field(description="items with one number switch together")
-
-
-class TwoSample(Model):
-    """Permutation of labels over the documents kept for the test, repeated from its seed."""
-
-    kind: Literal["two_sample"] = "two_sample"
-    suspect: int = Field(ge=1, description="documents before they were divided into a half to learn from and one to test")
-    held_out: int = Field(ge=1)
-    scores: Numbers = Field(description="of the documents kept for the test")
-
-
-class RankSum(Model):
-    """Sum of independent ranks, by convolution."""
-
-    kind: Literal["rank_sum"] = "rank_sum"
-    exceeding: tuple[int, ...] = Field(description="of each test: draws at least as large as what was observed")
-    draws: tuple[int, ...]
-    gains: Numbers = Field(description="of each test: what was observed minus the mean of its draws, nats")
-
-
-class Sign(Model):
-    """One of the signs that a gate looks for: draws at least as strong, of all draws."""
-
-    name: str
-    exceeding: int = Field(ge=0)
-    draws: int = Field(ge=1)
-
-
-class Signs(Model):
-    """Bonferroni over the ranks of several signs."""
-
-    kind: Literal["signs"] = "signs"
-    signs: tuple[Sign, ...]
-
-
-class Variant(Model):
-    """Distances from one allowed precision."""
-
-    name: str
-    endpoint: Numbers = Field(description="of the endpoint's answers, in the order asked")
-    honest: Numbers = Field(description="of the reference's own")
-
-
-class OnlineRanks(Model):
-    """Online conformal ranks of distances among honest ones, bet against in turn; the least over variants."""
-
-    kind: Literal["online_ranks"] = "online_ranks"
-    yardstick: Literal["local", "trusted"] = Field(description="a model run here, or recorded answers of trusted endpoints")
-    measure: str = Field(description="what the distances are")
-    unit: str
-    seed: str = Field(description="of ties and intervals")
-    requests: tuple[str, ...]
-    missing: int = Field(ge=0, le=MOST, description="questions without an answer that can be compared")
-    asked: int = Field(ge=0, le=MOST)
-    variants: tuple[Variant, ...]
-
-
-class Exceedance(Model):
-    """How many answers lie beyond every honest one, from the distances of AUD401."""
-
-    kind: Literal["exceedance"] = "exceedance"
-
-
-class RelativeRanks(Model):
-    """Ranks of the endpoint's scores among the reference's, bet against in turn."""
-
-    kind: Literal["relative_ranks"] = "relative_ranks"
-    seed: str
-    scores: Numbers
-    references: tuple[Numbers, ...]
-
-
-class Kernel(Model):
-    """Likeness of the texts of one prompt: `first` of them are the endpoint's, then the reference's."""
-
-    first: int = Field(ge=1)
-    size: int = Field(ge=2, le=10_000)
-    above: Numbers = Field(description="the matrix above its diagonal, row by row")
-
-
-class Discrepancy(Model):
-    """Maximum mean discrepancy, permuted within prompts, repeated from its seed."""
-
-    kind: Literal["discrepancy"] = "discrepancy"
-    yardstick: Literal["local", "trusted"]
-    seed: str
-    prompts: tuple[Kernel, ...]
-
-
-class Change(Model):
-    """Rows of log-probabilities of two occasions, divided anew, repeated from the seed."""
-
-    kind: Literal["change"] = "change"
-    before: int = Field(ge=1, description="rows of the first occasion; the others are of the second")
-    rows: tuple[Numbers, ...]
 
 
 Derivation = Annotated[
@@ -204,6 +135,7 @@ Derivation = Annotated[
     | Tempering
     | LikelihoodRatio
     | Fisher
+    | Characters
     | Drawn
     | Versions
     | TwoSample
@@ -213,7 +145,8 @@ Derivation = Annotated[
     | Exceedance
     | RelativeRanks
     | Discrepancy
-    | Change,
+    | Change
+    | Conformance,
     Field(discriminator="kind"),
 ]
 """How a p-value follows from what is stored."""
@@ -247,6 +180,12 @@ class Settings(Model):
     settings: tuple[Setting, ...]
     shown: int = Field(description="the setting whose tests are shown")
     against: tuple[Against, ...] = Field(default=(), description="this candidate against each other one, where it was asked")
+    same: tuple[int, ...] | None = Field(
+        default=None, exclude_if=unset, description="places of the candidates that predict the same, whatever they are called"
+    )
+    other_tokens: bool | None = Field(
+        default=None, exclude_if=unset, description="whether a rival reads the text by another tokenizer"
+    )
 
 
 class Generations(Model):

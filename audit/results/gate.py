@@ -27,7 +27,7 @@ class Suppression(Model):
 class Failure(Model):
     """Why a text fails."""
 
-    rule: str = Field(pattern=r"^AUD\d{3}$", description="AUD000: it could not be read")
+    rule: str = Field(pattern=r"^AUD\d{3}$", description="of the finding; of an input that could not be read, the code of that")
     verdict: Verdict
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability
+from llm_audit.results.base import Model, Probability, unset
 from llm_audit.results.core import Fact, Interval, Result, Verdict
 
 
@@ -20,7 +20,12 @@ class Feature(Model):
 
 
 class Gate(Model):
-    """AUD300: whether the texts alone, without the model, tell suspect and held-out documents apart."""
+    """The blind baseline of two collections: whether the texts alone, without the model, tell them apart.
+
+    It is the one outcome of a rule that is no `Result`, so its code stands here, for the rule and for the reports.
+    """
+
+    code: ClassVar[str] = "AUD300"
 
     outcome: Literal["no_difference_found", "shifted", "too_few"]
     rule: str = Field(description="when texts count as shifted, as a sentence")
@@ -97,3 +102,16 @@ class Membership(Model):
     facts: tuple[Fact, ...] = Field(default=(), description="settings fixed before scoring, tokenizer, multiplicity")
     seed: str | None = Field(default=None, description="of the intervals and permutations of `separations`")
     notes: tuple[str, ...] = Field(default=(), description="overlaps, lines that were left out, what looks wrong")
+    unstated: Literal[True] | None = Field(
+        default=None, exclude_if=unset, description="nobody says how the held-out texts were obtained, and the verdict needs it"
+    )
+
+    @property
+    def deciding(self) -> tuple[Result, ...]:
+        """The tests of the model; those of the texts alone guard them, at a level of their own."""
+        return tuple(test for test in self.tests if not is_blind(test))
+
+
+def is_blind(test: Result) -> bool:
+    """Whether a test looks at the texts alone, without the model."""
+    return test.rule == Gate.code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from llm_audit.results.core import ModelIdentity, Verdict
 from llm_audit.results.documents import Document
 from llm_audit.results.gate import GateOutcome
 from llm_audit.results.membership import Membership
-from llm_audit.results.substitution import Substitution
+from llm_audit.results.substitution import Served, Substitution
 
 SCHEMA_VERSION = "1"
 
@@ -23,6 +24,18 @@ class Coverage(Model):
     scored: int
     not_assessable: int
     unreadable: int
+
+    @classmethod
+    def of(cls, documents: Sequence[Document]) -> Coverage:
+        """Counts of documents by verdict."""
+        unreadable = sum(document.verdict is Verdict.ERROR for document in documents)
+        not_assessable = sum(document.verdict is Verdict.NOT_ASSESSABLE for document in documents)
+        return cls(
+            found=len(documents),
+            scored=len(documents) - unreadable - not_assessable,
+            not_assessable=not_assessable,
+            unreadable=unreadable,
+        )
 
 
 class Plugin(Model):
@@ -89,3 +102,27 @@ class Report(Model):
     def failing(self) -> frozenset[Verdict]:
         """Of a gate: the verdicts by which texts fail."""
         return frozenset(one.verdict for document in self.documents if document.gate for one in document.gate.failures)
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """What the report means to a shell, in whatever format it is written: the exit code of the command.
+
+        0: nothing found; 1: a finding; 2: an input could not be read; 3: an endpoint was not measured or, with `strict` and in
+        a gate, something could not be assessed or decided.
+        """
+        verdicts = self.verdicts if self.gate is None else self.failing
+        if Verdict.ERROR in verdicts:
+            return 2
+        if Verdict.FINDING in verdicts:
+            return 1
+        # An endpoint that could not be measured is never taken for a consistent one.
+        if self.substitution and self.substitution.served is Served.NOT_MEASURED:
+            return 3
+        # A gate has said already whether an open question is a failure.
+        open_verdicts = verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE}
+        return 3 if (strict or self.gate) and open_verdicts else 0
+
+
+def limits_of(documents: Sequence[Document], limits: tuple[str, ...]) -> tuple[str, ...]:
+    """The limits to print beside documents; without any p-value only the last one, which is about all reports."""
+    judged = any(document.combined or document.attributions for document in documents)
+    return limits if judged else limits[-1:]

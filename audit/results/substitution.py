@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from llm_audit.results.base import Model
+from llm_audit.results.base import Model, unset
 from llm_audit.results.core import Fact, Interval, Result, Verdict
 
 
@@ -41,7 +41,7 @@ class Point(Model):
 
     request: str
     value: float = Field(description="distance from the nearest allowed variant")
-    limit: float = Field(description="the largest honest distance")
+    limit: float = Field(description="the largest null distance")
 
 
 class Substitution(Model):
@@ -62,3 +62,16 @@ class Substitution(Model):
     cost: Cost
     failures: tuple[FailedRequest, ...] = ()
     notes: tuple[str, ...] = Field(default=(), description="defective evidence, changed names, what looks wrong")
+    reference: str | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="what the endpoint was compared with, by name; None: its own past, or not known",
+    )
+    since: str | None = Field(
+        default=None, exclude_if=unset, description="when the endpoint's own past answers were taken; None: another reference"
+    )
+    obstacle: str | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="why no test could be made, as a sentence; None: some were, or not known",
+    )

@@ -16,7 +16,7 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput
 
 
 def render(template: str, prompt: str, special_tokens: Mapping[str, str]) -> str:
@@ -28,7 +28,7 @@ def render(template: str, prompt: str, special_tokens: Mapping[str, str]) -> str
         special_tokens: what the template calls `bos_token`, `eos_token` and so on; those missing are empty.
 
     Raises:
-        AuditError: the template is broken, refuses the message, or tries what the sandbox forbids.
+        InvalidInput: the template is broken, refuses the message, or tries what the sandbox forbids.
     """
     extensions = ["jinja2.ext.loopcontrols", GenerationTag]
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
@@ -41,7 +41,7 @@ def render(template: str, prompt: str, special_tokens: Mapping[str, str]) -> str
         return environment.from_string(template).render(context)
     except Exception as error:  # a template is a program: it can fail in every way
         said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise AuditError(f"The model's chat template fails on this prompt: {said}.") from error
+        raise InvalidInput(f"The model's chat template fails on this prompt: {said}.") from error
 
 
 class GenerationTag(Extension):

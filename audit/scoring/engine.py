@@ -6,14 +6,15 @@ Knows nothing about detectors, populations or files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration, InvalidInput
+from llm_audit.progress import Progress, silent
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.model import LanguageModel
 from llm_audit.scoring.request import Prompted, Request, Window, Windowing
@@ -40,9 +41,6 @@ class _Encoded(NamedTuple):
     offsets: Sequence[tuple[int, int]]
 
 
-Progress = Callable[[int, int], None]
-
-
 class Engine:
     """Scores texts with one model, or with a scoring and a reference model that share a vocabulary.
 
@@ -62,9 +60,11 @@ class Engine:
     ) -> None:
         longest = min(m.max_length for m in (model, reference) if m) - 1
         if request.windowing.size > longest:
-            raise AuditError(f"The model sees {longest + 1} tokens at once; windows of {request.windowing.size} do not fit.")
+            raise InvalidConfiguration(
+                f"The model sees {longest + 1} tokens at once; windows of {request.windowing.size} do not fit."
+            )
         if reference is not None and reference.tokenizer.get_vocab() != model.tokenizer.get_vocab():
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"{model.name} and {reference.name} have different vocabularies; choose two models that share one."
             )
         self.model = model
@@ -74,19 +74,17 @@ class Engine:
         self.head = Head(model.head_weight, *self.decodings, bias=model.head_bias, rounded=model.logits)
         self.reference_head = Head(reference.head_weight, bias=reference.head_bias) if reference else None
 
-    def score(self, texts: Sequence[str | Prompted], progress: Progress = lambda done, total: None) -> Iterator[TokenScores]:
+    def score(self, texts: Sequence[str | Prompted], progress: Progress = silent) -> Iterator[TokenScores]:
         """Yield the scores of each text, in order, under the first decoding setting; see `score_each`."""
         for first, *_ in self.score_each(texts, progress):
             yield first
 
-    def score_each(
-        self, texts: Sequence[str | Prompted], progress: Progress = lambda done, total: None
-    ) -> Iterator[tuple[TokenScores, ...]]:
+    def score_each(self, texts: Sequence[str | Prompted], progress: Progress = silent) -> Iterator[tuple[TokenScores, ...]]:
         """Yield, per text and in order, its scores under each decoding setting.
 
         Args:
             texts: normalised texts; an empty one yields zero rows.
-            progress: called with (tokens done, tokens in all).
+            progress: gets the share of all tokens that are done.
 
         Raises:
             AuditError: a prompt that leaves the model no room for a text.
@@ -101,7 +99,7 @@ class Engine:
                 for piece, result in zip(pack, self._forward(group, pack), strict=True):
                     columns[piece.text][piece.position] = result
                 done += sum(piece.window.stop - piece.window.scored for piece in pack)
-                progress(done, total)
+                progress(done / max(total, 1))
             for text, windows in zip(group, columns, strict=True):
                 yield tuple(
                     self._assemble(text, [windows[i][k] for i in range(len(windows))]) for k in range(len(self.decodings))
@@ -145,7 +143,7 @@ class Engine:
         windowing = self.request.windowing
         room = min(model.max_length for model in (self.model, self.reference) if model) - len(text.before)
         if room <= windowing.overlap:
-            raise AuditError(
+            raise InvalidInput(
                 f"The prompt has {len(text.before):,} tokens, and {self.model.name} sees {self.model.max_length:,} at once: "
                 "no room is left for the text."
             )

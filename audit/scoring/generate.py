@@ -7,24 +7,18 @@ key-value cache. Knows nothing about files of prompts or candidates on a command
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.progress import Progress, part, silent
 from llm_audit.scoring.head import decode
-from llm_audit.scoring.model import (
-    causal_model,
-    decode_tokens,
-    encode_prompt,
-    find_device,
-    load_tokenizer,
-    prefix_token,
-)
+from llm_audit.scoring.model import causal_model, decode_tokens, encode_prompt, find_device, load_tokenizer, prefix_token
 from llm_audit.scoring.request import context_length
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding
@@ -59,6 +53,9 @@ class Sampler:
 
         self.device = find_device(device)
         self.model = causal_model(folder, self.device, torch.bfloat16 if device == "cuda" else torch.float32)
+        # transformers 5.24 renamed the argument, architecture by architecture.
+        named_arguments = inspect.signature(self.model.forward).parameters
+        self.cache_name = "cache" if "cache" in named_arguments else "past_key_values"
         ends = self.model.config.eos_token_id
         if (folder / "generation_config.json").exists():  # chat models end their turn with a token that only this names
             named = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
@@ -71,7 +68,7 @@ class Sampler:
         decoding: Decoding,
         max_tokens: int,
         seed: int,
-        progress: Callable[[float], None] = lambda fraction: None,
+        progress: Progress = silent,
     ) -> Iterator[Sample]:
         """Check the prompts, then yield one text per prompt, in order.
 
@@ -84,10 +81,10 @@ class Sampler:
         """
         encoded = [encode_prompt(self.tokenizer, self.prefix, prompt) for prompt in prompts]
         if not all(encoded):
-            raise AuditError("The model has no token to begin with; give it a prompt.")
+            raise InvalidConfiguration("The model has no token to begin with; give it a prompt.")
         longest = max(map(len, encoded), default=0)
         if longest + max_tokens > self.room:
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"A prompt of {longest:,} tokens and {max_tokens:,} to write exceed the {self.room:,} that the model can see."
             )
         return self._draw(encoded, decoding, max_tokens, seed, progress)
@@ -98,15 +95,12 @@ class Sampler:
         decoding: Decoding,
         max_tokens: int,
         seed: int,
-        progress: Callable[[float], None],
+        progress: Progress,
     ) -> Iterator[Sample]:
         for start in range(0, len(prompts), BATCH):
             batch = prompts[start : start + BATCH]
             streams = [np.random.default_rng((seed, start + i)) for i in range(len(batch))]
-
-            def within(step: int, start: int = start, size: int = len(batch)) -> None:
-                progress((start + size * step / max_tokens) / len(prompts))
-
+            within = part(progress, start / len(prompts), (start + len(batch)) / len(prompts))
             yield from self._batch(batch, streams, decoding, max_tokens, within)
         progress(1.0)
 
@@ -117,9 +111,11 @@ class Sampler:
         streams: Sequence[np.random.Generator],
         decoding: Decoding,
         max_tokens: int,
-        progress: Callable[[int], None],
+        progress: Progress,
     ) -> list[Sample]:
         """Prompts padded on the left, so that all texts grow at the same position; what is finished leaves the batch."""
+        from transformers import DynamicCache
+
         longest = max(map(len, prompts))
         ids = torch.zeros(len(prompts), longest, dtype=torch.int64)
         mask = torch.zeros_like(ids)
@@ -131,12 +127,11 @@ class Sampler:
         written: list[list[int]] = [[] for _ in prompts]
         finished = [False] * len(prompts)
         rows = list(range(len(prompts)))  # texts that still grow, by their place in the batch
-        cache: Any = None
+        cache = DynamicCache(config=self.model.config)  # grows in place
         for step in range(max_tokens):
             output = self.model(
-                ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+                ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1, **{self.cache_name: cache}
             )
-            cache = output.past_key_values
             drawn = draw(decode(output.logits[:, -1].float(), decoding), np.array([streams[row].random() for row in rows]))
             going = [i for i, token in enumerate(drawn) if token not in self.ends]
             for i, row in enumerate(rows):
@@ -153,7 +148,7 @@ class Sampler:
             ids = torch.from_numpy(drawn[going])[:, None].to(self.device)
             mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
             positions = positions[:, -1:] + 1
-            progress(step + 1)
+            progress((step + 1) / max_tokens)
         return [
             Sample(decode_tokens(self.tokenizer, tokens), tuple(tokens), done)
             for tokens, done in zip(written, finished, strict=True)

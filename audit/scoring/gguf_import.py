@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llm_audit.files import create
+from llm_audit.progress import Progress
+
 if TYPE_CHECKING:
     from gguf import GGUFReader
     from tokenizers import Tokenizer
 
 NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
 """llama.cpp's types of tokens."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def convert(source: Path, target: Path, progress: Progress) -> None:
     """Write `model.safetensors`, `tokenizer.json` and `config.json` into the existing folder `target`.
 
     Quantised tensors are de-quantised to float32, so that the converted file is the model: nothing downstream knows of
-    the 4-bit origin. `progress(done, total)` counts tensors.
+    the 4-bit origin. `progress` gets the share of the tensors that are done.
     """
     from gguf import GGUFReader
     from gguf.quants import dequantize
@@ -59,15 +60,15 @@ def convert(source: Path, target: Path, progress: Progress) -> None:
     config = family.config(reader)
     tensors: dict[str, np.ndarray] = {}
     for done, tensor in enumerate(reader.tensors):
-        progress(done, len(reader.tensors))
+        progress(done / len(reader.tensors))
         values = np.asarray(dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
         kind = tensor.name.removesuffix(".weight").split(".")[-1]
         name = huggingface_name(tensor.name, family.names)
         tensors[name] = np.ascontiguousarray(family.weight(kind, values, config))
     save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
     family.tokenizer(reader).save(str(target / "tokenizer.json"))
-    (target / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    progress(len(reader.tensors), len(reader.tensors))
+    create(target / "config.json", (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
+    progress(1.0)
 
 
 def huggingface_name(name: str, names: dict[str, str]) -> str:

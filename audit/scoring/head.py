@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration, NotAvailable
 from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding
 
 LOGIT_BYTES = 100_000_000
@@ -103,7 +103,7 @@ class Head:
         peak, observed = peaks.double().cpu().numpy(), own.double().cpu().numpy()
         total = sums[:, 0]
         if not (np.isfinite(total).all() and np.isfinite(peak).all()):
-            raise AuditError(
+            raise NotAvailable(
                 "The model produced numbers that are not finite; its weights are damaged or unsuitable for this dtype."
             )
         log_total = np.log(total)
@@ -209,7 +209,9 @@ def power_sums_by_arrays(
 def cross_statistics(reference: torch.Tensor, logits: torch.Tensor, log_sum: NDArray[np.float64]) -> Columns:
     """Mean and variance of -log p under the reference's distribution r; both blocks (n, vocabulary)."""
     if reference.shape != logits.shape:
-        raise AuditError("The two models do not share a vocabulary, so their predictions cannot be compared token by token.")
+        raise InvalidConfiguration(
+            "The two models do not share a vocabulary, so their predictions cannot be compared token by token."
+        )
     r = reference.softmax(dim=1)
     surprisal = torch.from_numpy(log_sum).to(logits.device, torch.float32)[:, None] - logits
     mean = (r * surprisal).sum(1, dtype=torch.float64)

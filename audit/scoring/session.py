@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeGuard
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import AuditError, NotAvailable
+from llm_audit.progress import Progress, part, silent
 from llm_audit.scoring.cache import ScoreCache, Scorer
 from llm_audit.scoring.request import Prompted, Request
 from llm_audit.scoring.store import StoredModel
@@ -61,10 +62,8 @@ class Session:
         identity = (COLUMNS_VERSION, self.model.digest, reference, self.dtype, asdict(request.decoding))
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
-    def score(
-        self, texts: Sequence[str | Prompted], request: Request, progress: Callable[[float], None] = lambda fraction: None
-    ) -> Iterator[TokenScores]:
-        """Yield the scores of each text, in order; `progress` gets the share of the work done, in [0, 1].
+    def score(self, texts: Sequence[str | Prompted], request: Request, progress: Progress = silent) -> Iterator[TokenScores]:
+        """Yield the scores of each text, in order; `progress` gets the share of the work done.
 
         A text that occurs again, however much later, is not scored again.
         """
@@ -76,7 +75,7 @@ class Session:
         texts: Sequence[str | Prompted],
         request: Request,
         decodings: Sequence[Decoding],
-        progress: Callable[[float], None] = lambda fraction: None,
+        progress: Progress = silent,
     ) -> Iterator[tuple[TokenScores, ...]]:
         """Like `score`, under several decoding settings in the place of the request's, all from one pass."""
         reference = self.reference.digest if self.reference else None
@@ -96,10 +95,7 @@ class Session:
                 found |= {keys: scores for keys, scores in cached.items() if _all_here(scores)}
             missing = {keys: text for keys, text in zip(group_keys, group, strict=True) if keys not in found}
             if missing:
-
-                def within(done: int, total: int, start: int = start, size: int = len(group)) -> None:
-                    progress((start + size * done / max(total, 1)) / len(texts))
-
+                within = part(progress, start / len(texts), (start + len(group)) / len(texts))
                 engine = self._engine(replace(request, decoding=Decoding()), tuple(decodings))
                 scored = dict(zip(missing, engine.score_each(list(missing.values()), within), strict=True))
                 if self.cache:
@@ -144,4 +140,4 @@ def _load(stored: StoredModel, device: str, dtype: str) -> LanguageModel:
         raise
     except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise AuditError(f"The model {stored.name} does not load ({why}): fetch or copy it again.") from error
+        raise NotAvailable(f"The model {stored.name} does not load ({why}): fetch or copy it again.") from error

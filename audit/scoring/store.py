@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -20,18 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import AuditError, InvalidConfiguration, NotAvailable
+from llm_audit.files import atomic_write, move, sha256_of, sync
 from llm_audit.paths import cache_root
-from llm_audit.scoring.model_fetch import CHUNK, Pin, Progress, fetch_hub, fetch_pinned
+from llm_audit.progress import Progress, named, silent
+from llm_audit.scoring.model_fetch import Pin, fetch_hub, fetch_pinned
 from llm_audit.scoring.model_safety import check_folder, model_files, read_chat, read_config
 from llm_audit.scoring.pins import PINS, pin_source
 
 MANIFEST = "manifest.json"
 HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)@([0-9a-f]{40})", re.ASCII)
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """The progress callback of callers that show none."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class Store:
         Args:
             spec: the name of a pinned model, the path of a Hugging Face folder, or `org/name@<40-hex commit>`.
             offline: never fetch.
-            progress: see `Progress`.
+            progress: gets the share of each stage that is done.
 
         Raises:
             AuditError: no such model, unsafe, damaged, or impossible to fetch.
@@ -96,7 +93,7 @@ class Store:
             return self._local(spec, Path(spec), progress)
         if not folder.exists():
             if offline:
-                raise AuditError(
+                raise NotAvailable(
                     f"The model {spec} is not here and --offline forbids fetching it: {self._way_out(spec, folder)}"
                 )
             self._fetch(spec, folder, progress, full=False)
@@ -113,9 +110,11 @@ class Store:
         """Re-hash every file of a stored model: None if all are as they were fetched, else what is wrong."""
         folder = self._place(spec)
         if folder is None:
-            raise AuditError(f"{spec} is a folder of your own, with nothing recorded to verify it against: see `models show`.")
+            raise InvalidConfiguration(
+                f"{spec} is a folder of your own, with nothing recorded to verify it against: see `models show`."
+            )
         if not folder.exists():
-            raise AuditError(f"The model {spec} is not here: run `llm-audit models get {spec}` first.")
+            raise NotAvailable(f"The model {spec} is not here: run `llm-audit models get {spec}` first.")
         return self._damage(spec, folder, progress)
 
     def entries(self) -> list[Entry]:
@@ -139,11 +138,13 @@ class Store:
         if (match := HUB_ID.fullmatch(spec)) and ".." not in spec and "--" not in spec:
             return self.root / "hub" / match[1] / f"{match[2]}@{match[3]}"
         if re.fullmatch(r"[\w.-]+/[\w.-]+(@.*)?", spec):
-            raise AuditError(
+            raise InvalidConfiguration(
                 f"{spec} is no folder here, and as a hub model it needs a pinned revision: write "
                 f"{spec.split('@')[0]}@<commit>, with the 40 hex digits from the model's page (Files, History)."
             )
-        raise AuditError(f"{spec} is neither {', '.join(self.pins)}, nor a model's folder, nor org/name@<40-hex commit>.")
+        raise InvalidConfiguration(
+            f"{spec} is neither {', '.join(self.pins)}, nor a model's folder, nor org/name@<40-hex commit>."
+        )
 
     def _way_out(self, spec: str, folder: Path) -> str:
         return f"connect once and run `llm-audit models get {spec}`, or copy the folder {folder} from another machine."
@@ -152,7 +153,7 @@ class Store:
 
     def _stored(self, spec: str, folder: Path) -> StoredModel:
         if damage := self._damage(spec, folder):
-            raise AuditError(damage)
+            raise NotAvailable(damage)
         files = {name: entry["sha256"] for name, entry in _manifest(folder)["files"].items()}
         template, tokens = read_chat(folder)
         if spec in self.pins:
@@ -184,7 +185,7 @@ class Store:
                 return f"{name} is missing"
             if (size := path.stat().st_size) != entry["size"]:
                 return f"{name} has {size} bytes instead of {entry['size']}"
-            if progress and file_digest(path, progress) != entry["sha256"]:
+            if progress and sha256_of(path, progress) != entry["sha256"]:
                 return f"{name} has changed: its SHA-256 is not the recorded one"
         if model_files(folder) != sorted(manifest["files"]):
             return "it holds weights that were not fetched with it"
@@ -204,7 +205,7 @@ class Store:
             key = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
             entry = known.get(str(path))
             if not isinstance(entry, dict) or entry.get("key") != key or not isinstance(entry.get("sha256"), str):
-                entry = {"key": key, "sha256": file_digest(path, progress)}
+                entry = {"key": key, "sha256": sha256_of(path, progress)}
                 # A file of this very moment may change once more within the clock's resolution: hash it again next time.
                 if time.time_ns() - stat.st_ctime_ns > 2_000_000_000:
                     known[str(path)] = entry
@@ -223,9 +224,7 @@ class Store:
     def _remember_digests(self, known: dict[str, Any]) -> None:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.root, prefix=".new-", delete=False, encoding="utf-8") as file:
-                json.dump(known, file)
-            Path(file.name).replace(self.root / "digests.json")
+            atomic_write(self.root / "digests.json", json.dumps(known).encode(), durable=False, mode=0o600)
         except OSError:
             return  # a cache that cannot be written only costs time
 
@@ -241,10 +240,10 @@ class Store:
                     self._fetch_into(spec, folder, Path(scratch), progress)
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
-            raise AuditError(f"Could not store the model {spec} in {self.root}: {error.strerror or error}{where}.") from error
+            raise NotAvailable(f"Could not store the model {spec} in {self.root}: {error.strerror or error}{where}.") from error
         except AuditError as error:
             if str(error).startswith("Could not download"):
-                raise AuditError(f"{str(error).rstrip('.')}; {self._way_out(spec, folder)}") from error
+                raise NotAvailable(f"{str(error).rstrip('.')}; {self._way_out(spec, folder)}") from error
             raise
 
     def _fetch_into(self, spec: str, folder: Path, scratch: Path, progress: Progress) -> None:
@@ -269,16 +268,15 @@ class Store:
                 shutil.rmtree(made)
                 raise
         write_manifest(made, source, progress)
-        progress("Storing", 0, 0)
+        progress(None, "Storing")
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
             folder.rename(scratch / "damaged")
-        made.replace(folder)
-        _sync(folder.parent)
+        move(made, folder)
 
     def _remove_leftovers(self) -> None:
         """What killed processes left. Only under the lock, so nobody is working on it."""
-        for path in self.root.glob(".new-*"):
+        for path in (*self.root.glob(".new-*"), *self.root.glob(".llm-audit-*.tmp")):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -293,7 +291,7 @@ class Store:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            progress("Waiting for another llm-audit that is fetching a model", 0, 0)
+            progress(None, "Waiting for another llm-audit that is fetching a model")
             lock.acquire()
         try:
             yield
@@ -306,29 +304,13 @@ def model_digest(files: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
 
 
-def file_digest(path: Path, progress: Progress) -> str:
-    """SHA-256 of a file, read in pieces."""
-    sha256 = hashlib.sha256()
-    total = path.stat().st_size
-    done = 0
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            sha256.update(chunk)
-            done += len(chunk)
-            progress(f"Hashing {path.name}", done, total)
-    return sha256.hexdigest()
-
-
 def write_manifest(folder: Path, source: Mapping[str, object], progress: Progress) -> None:
     """Record and sync every file of the model, then the manifest itself: it vouches for what is on the disk already."""
     names = model_files(folder)
     for path in folder.iterdir():
-        _sync(path)
-    files = {name: {"size": (folder / name).stat().st_size, "sha256": file_digest(folder / name, progress)} for name in names}
-    path = folder / MANIFEST
-    path.write_text(json.dumps({"source": source, "files": files}, indent=2) + "\n", encoding="utf-8")
-    _sync(path)
-    _sync(folder)
+        sync(path)
+    files = {name: {"size": (folder / name).stat().st_size, "sha256": sha256_of(folder / name, progress)} for name in names}
+    atomic_write(folder / MANIFEST, (json.dumps({"source": source, "files": files}, indent=2) + "\n").encode())
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -352,14 +334,6 @@ def _convert(pinned: Path, folder: Path, progress: Progress) -> None:
     from llm_audit.scoring.gguf_import import convert
 
     try:
-        convert(pinned, folder, lambda done, total: progress("Converting the model (once)", done, total))
+        convert(pinned, folder, named(progress, "Converting the model (once)"))
     except SafetensorError as error:  # how the library reports a full disk
         raise OSError(str(error)) from error
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from llm_audit.stats._validate import unit_interval
+
 Floats = NDArray[np.float64]
 
 
@@ -23,18 +25,9 @@ def cauchy_statistic(p_values: ArrayLike, weights: ArrayLike | None = None) -> F
     return statistic
 
 
-def cauchy_p_value(p_values: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """P(Cauchy >= `cauchy_statistic`): one p-value from dependent p-values of one document; approximate, for alpha <= .01.
-
-    Measured size with six one-sided p-values of correlation .5: .061 at .05, .011 at .01, .0009 at .001. Null: all of the
-    p-values' nulls hold.
-    """
-    return float(np.arctan2(1.0, cauchy_statistic(_checked(p_values), weights)) / np.pi)
-
-
 def bonferroni(p_values: ArrayLike) -> float:
     """min(1, m * min p): a p-value for "all m nulls hold", under any dependence between them."""
-    p = _checked(p_values)
+    p = unit_interval(p_values, "p-values")
     return float(min(1.0, p.min() * len(p)))
 
 
@@ -45,7 +38,7 @@ def merged_p_value(p_values: ArrayLike) -> float:
     p-value (Vovk & Wang, Biometrika 2020), and so is twice the smaller of two. The first half finds one machine-written
     part, the second keeps a long text within reach: m / (n + 1) alone would exceed .01 from 25 parts on.
     """
-    p = _checked(p_values)
+    p = unit_interval(p_values, "p-values")
     if len(p) == 1:
         return float(p[0])
     if len(p) == 2:
@@ -65,7 +58,7 @@ def holm(p_values: ArrayLike) -> Floats:
     p = np.asarray(p_values, dtype=np.float64)
     if len(p) == 0:
         return p
-    _checked(p)
+    unit_interval(p, "p-values")
     order = np.argsort(p)
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
@@ -85,22 +78,12 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     p = np.asarray(p_values, dtype=np.float64)
     if len(p) == 0:
         return p
-    _checked(p)
+    unit_interval(p, "p-values")
     order = np.argsort(p)
     scaled = p[order] * (len(p) / np.arange(1, len(p) + 1))  # exact for the largest: alpha itself must be at most alpha
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return adjusted
-
-
-def p_to_e(p: float, kappa: float = 0.5) -> float:
-    """An e-value (not its logarithm), kappa p^(kappa - 1), because its integral over p in (0, 1) is 1; inf at p = 0.
-
-    Args:
-        p: a p-value.
-        kappa: in (0, 1); the closer to 0, the more a small p counts.
-    """
-    return float(np.inf) if p == 0 else float(kappa * p ** (kappa - 1))
 
 
 def e_to_p(log_e: float) -> float:
@@ -120,26 +103,3 @@ def average_e(log_e: ArrayLike, weights: ArrayLike | None = None) -> Floats:
     used = shares > 0
     mean: Floats = np.logaddexp.reduce(logs[..., used] + np.log(shares[used] / shares.sum()), axis=-1)
     return mean
-
-
-def e_benjamini_hochberg(log_e: ArrayLike, alpha: float) -> NDArray[np.bool_]:
-    """Which of m nulls to reject: the k largest e-values, k the largest with E_(k) >= m / (k alpha).
-
-    The expected share of false rejections stays below alpha under any dependence between the e-values (Wang & Ramdas,
-    "False discovery rate control with e-values", JRSSB 2022).
-
-    Args:
-        log_e: (m,), m >= 0.
-        alpha: false discovery rate, in (0, 1).
-    """
-    logs = np.asarray(log_e, dtype=np.float64)
-    thresholds = np.log(len(logs) / (alpha * np.arange(1, len(logs) + 1)))
-    passing = np.flatnonzero(np.sort(logs)[::-1] >= thresholds)
-    return logs >= (thresholds[passing[-1]] if len(passing) else np.inf)
-
-
-def _checked(p_values: ArrayLike) -> Floats:
-    p = np.asarray(p_values, dtype=np.float64)
-    if p.ndim != 1 or len(p) == 0 or not ((p >= 0) & (p <= 1)).all():
-        raise ValueError("p-values must be a non-empty array of numbers in [0, 1]")
-    return p

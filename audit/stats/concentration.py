@@ -130,27 +130,6 @@ def z_length(gap: float, varentropy: float, alpha: float) -> int:
     return math.ceil(varentropy * (float(ndtri(alpha / 2)) / gap) ** 2)
 
 
-def miss_probability(drift: float, threshold: float, n: int, vocabulary: int, floor: float) -> float:
-    """Upper bound of P(|gap| < threshold) when another writer B wrote, for the gap to a floored model.
-
-    -log A is unbounded, so A is replaced by A' = (1 - floor) A + floor / K: then 0 <= -log A' <= log(K / floor), and Azuma's
-    inequality for the martingale sum (X_t - E_B X_t) gives exp(-2 n (drift - threshold)^2 / log^2(K / floor)). Ours.
-
-    Args:
-        drift: a lower bound of |mean over t of (cross-entropy of B_t to A'_t, minus entropy of A'_t)|, nats per token.
-        threshold: the gap from which one rejects, nats per token.
-        n: number of tokens.
-        vocabulary: K.
-        floor: in (0, 1).
-
-    Returns:
-        The bound; 1 where drift <= threshold.
-    """
-    if drift <= threshold:
-        return 1.0
-    return math.exp(-2 * n * ((drift - threshold) / math.log(vocabulary / floor)) ** 2)
-
-
 def _exponent(gap: float, vocabulary: int) -> float:
     """V_K (u - log(1 + u)), u = |gap| / V_K, also where the two nearly cancel."""
     largest = varentropy_bound(vocabulary)

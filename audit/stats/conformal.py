@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv
 
+from llm_audit.stats._validate import calibration_scores
 from llm_audit.stats.combination import cauchy_statistic
 
 Floats = NDArray[np.float64]
@@ -32,19 +33,8 @@ def p_value(calibration: ArrayLike, score: float) -> float:
     Returns:
         A p-value in [1/(n+1), 1]. Ties count against the finding, so it is conservative with discrete scores.
     """
-    reference = _checked(calibration)
+    reference = calibration_scores(calibration)
     return float((1 + np.count_nonzero(reference >= _number(score))) / (len(reference) + 1))
-
-
-def randomised_p_value(calibration: ArrayLike, score: float, rng: np.random.Generator) -> float:
-    """P = (#{s_i > s} + U (1 + #{s_i = s})) / (n + 1), U ~ Uniform(0, 1): exactly uniform, also with ties.
-
-    For simulations and streams of tests; a single document's verdict should not depend on a coin.
-    """
-    reference = _checked(calibration)
-    above = np.count_nonzero(reference > _number(score))
-    ties = np.count_nonzero(reference == score)
-    return float((above + rng.random() * (1 + ties)) / (len(reference) + 1))
 
 
 def combined_p_value(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -64,7 +54,7 @@ def combined_p_value(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLi
     Returns:
         A p-value in [1/(n+1), 1].
     """
-    reference, tested = _checked(calibration, dimensions=2), np.asarray(scores, dtype=np.float64)
+    reference, tested = calibration_scores(calibration, dimensions=2), np.asarray(scores, dtype=np.float64)
     if tested.shape != reference.shape[1:] or not np.isfinite(tested).all():
         raise ValueError(f"expected {reference.shape[1]} finite scores, got {scores!r}")
     pooled = np.vstack([reference, tested])
@@ -109,13 +99,6 @@ def realised_false_positive_rate(alpha: float, n: int, confidence: float = 0.95)
         return Interval(0.0, 0.0)
     tail = (1 - confidence) / 2
     return Interval(float(betaincinv(k, n + 1 - k, tail)), float(betaincinv(k, n + 1 - k, 1 - tail)))
-
-
-def _checked(calibration: ArrayLike, dimensions: int = 1) -> Floats:
-    reference = np.asarray(calibration, dtype=np.float64)
-    if reference.ndim != dimensions or len(reference) == 0 or not np.isfinite(reference).all():
-        raise ValueError(f"calibration scores must be a non-empty, finite array of {dimensions} dimension(s)")
-    return reference
 
 
 def _number(score: float) -> float:

@@ -23,6 +23,7 @@ from scipy.optimize import brentq
 from scipy.special import betaincc, betaincinv
 from scipy.stats import binom, hypergeom
 
+from llm_audit.stats._validate import level
 from llm_audit.stats.conformal import Interval
 
 
@@ -113,7 +114,7 @@ def rate_interval(above: int, n: int, honest: int, rank: int = 1, confidence: fl
 
 def needed_above(n: int, honest: int, alpha: float, rank: int = 1) -> int | None:
     """The fewest of n values that must lie above for p <= alpha; None: not even all of them suffice."""
-    if tail(n, n, honest, rank) > _checked(alpha):
+    if tail(n, n, honest, rank) > level(alpha):
         return None
     low, high = 0, n  # p at `low` is 1, above alpha
     while high - low > 1:
@@ -154,7 +155,7 @@ def requests_needed(
         rank: of the threshold.
         most: requests at which one gives up.
     """
-    if betaincc(rank, honest + 1 - rank, rate) > _checked(alpha):
+    if betaincc(rank, honest + 1 - rank, rate) > level(alpha):
         return None
     needed = 1
     for n in range(1, most + 1):
@@ -169,9 +170,3 @@ def _sizes(n: int, honest: int, rank: int) -> tuple[int, int]:
     if n < 1 or not 1 <= rank <= honest:
         raise ValueError(f"there must be at least one value and {rank} honest ones (the rank, at least 1)")
     return n, honest
-
-
-def _checked(alpha: float) -> float:
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
-    return alpha

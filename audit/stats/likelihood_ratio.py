@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from llm_audit.stats._validate import log_likelihoods
 from llm_audit.stats.combination import average_e
 
 Floats = NDArray[np.float64]
@@ -37,7 +38,7 @@ def log_ratio(numerators: ArrayLike, denominators: ArrayLike, weights: ArrayLike
     Returns:
         (n,), nats. ValueError for NaN or +inf.
     """
-    above, below = (_checked(columns) for columns in (numerators, denominators))
+    above, below = (log_likelihoods(columns) for columns in (numerators, denominators))
     return _ratio(average_e(np.cumsum(above, axis=0), weights), np.cumsum(below, axis=0).max(axis=1))
 
 
@@ -45,10 +46,3 @@ def _ratio(above: Floats, below: Floats) -> Floats:
     """The difference above - below, where below = -inf gives +inf, or 0 if above = -inf too."""
     refuted = np.isneginf(below)
     return np.where(refuted, np.where(np.isneginf(above), 0.0, np.inf), above - np.where(refuted, 0.0, below))
-
-
-def _checked(log_likelihoods: ArrayLike) -> Floats:
-    columns = np.asarray(log_likelihoods, dtype=np.float64)
-    if not (columns < np.inf).all():
-        raise ValueError("log-likelihoods must be numbers below +inf")
-    return columns

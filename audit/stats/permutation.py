@@ -23,6 +23,7 @@ from scipy.special import stdtr
 from scipy.stats import rankdata
 
 from llm_audit.stats import conformal
+from llm_audit.stats._validate import level
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -258,7 +259,7 @@ def standardised(outcome: Outcome) -> float:
 
 def draws_needed(alpha: float) -> int:
     """The smallest B with 1 / (B + 1) <= alpha."""
-    return _first(alpha, lambda b: b + 1, start=int(1 / _checked(alpha)) - 2)
+    return _first(alpha, lambda b: b + 1, start=int(1 / level(alpha)) - 2)
 
 
 def rows_needed(alpha: float) -> int:
@@ -302,10 +303,4 @@ def _portions(draws: int, width: int, drawn: Callable[[int], NDArray[np.generic]
 
 def _first(alpha: float, ways: Callable[[int], int], start: int = 1) -> int:
     """The smallest n >= start with 1 / ways(n) <= alpha, in floats as p-values are: 1/100 <= .01 and 1/3 <= 1/3."""
-    return next(n for n in count(max(1, start)) if 1 / ways(n) <= _checked(alpha))
-
-
-def _checked(alpha: float) -> float:
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
-    return alpha
+    return next(n for n in count(max(1, start)) if 1 / ways(n) <= level(alpha))

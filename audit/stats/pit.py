@@ -19,6 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammainc, gammaincc
 from scipy.stats import binom, kstwo
 
+from llm_audit.stats._validate import unit_interval
+
 Floats = NDArray[np.float64]
 
 _BELOW_ONE = 1 - 2.0**-24
@@ -73,7 +75,7 @@ def fisher(u: ArrayLike) -> float:
     Args:
         u: (n,) in [0, 1], n >= 1; so for all tests here.
     """
-    numbers = _checked(u)
+    numbers = unit_interval(u, "U")
     with np.errstate(divide="ignore"):
         return fisher_tail(float(-np.log1p(-numbers).sum()), len(numbers))
 
@@ -88,7 +90,7 @@ def kolmogorov_smirnov(u: ArrayLike) -> float:
 
     Like `scipy.stats.kstest(u, "uniform", method="exact")`, at a third of its time.
     """
-    numbers = np.sort(_checked(u))
+    numbers = np.sort(unit_interval(u, "U"))
     n = len(numbers)
     steps = np.arange(n + 1) / n
     return float(kstwo.sf(max((steps[1:] - numbers).max(), (numbers - steps[:-1]).max()), n))
@@ -102,7 +104,7 @@ def anderson_darling(u: ArrayLike) -> float:
     p is at least sqrt(3) erfc(A), the leading term of the limiting law's upper tail, which the polynomials undercut from
     A^2 = 9 on. 0 if some U is 0 or 1.
     """
-    numbers = np.sort(_checked(u))
+    numbers = np.sort(unit_interval(u, "U"))
     n = len(numbers)
     odd = 2 * np.arange(1, n + 1) - 1
     with np.errstate(divide="ignore"):
@@ -134,10 +136,3 @@ def _finite_n_correction(n: int, x: float) -> float:
     t = (x - crossing) / (0.8 - crossing)
     series = np.polynomial.Polynomial([-0.00022633, 6.54034, -14.6538, 14.458, -8.259, 1.91864])
     return series(t) * (0.04213 / n + 0.01365 / n**2)
-
-
-def _checked(u: ArrayLike) -> Floats:
-    numbers = np.asarray(u, dtype=np.float64)
-    if numbers.ndim != 1 or len(numbers) == 0 or not ((numbers >= 0) & (numbers <= 1)).all():
-        raise ValueError("U must be a non-empty array of numbers in [0, 1]")
-    return numbers

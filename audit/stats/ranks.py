@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln
 from scipy.stats import cramervonmises
 
+from llm_audit.stats._validate import unit_interval
 from llm_audit.stats.eprocess import EProcess, mixture
 
 Floats = NDArray[np.float64]
@@ -81,7 +82,7 @@ def uniformity(ranks: ArrayLike) -> Uniformity:
     Args:
         ranks: (n,) from `relative_rank`, n >= 1.
     """
-    r = _checked(ranks)
+    r = unit_interval(ranks, "ranks")
     if len(r) == 1:
         return Uniformity(float(r[0]), float(1 / 12 + (0.5 - r[0]) ** 2), float(1 - 2 * abs(0.5 - r[0])))
     grid = (2 * np.arange(1, len(r) + 1) - 1) / (2 * len(r))
@@ -105,13 +106,7 @@ def wealth(ranks: ArrayLike) -> EProcess:
     Args:
         ranks: (n,) in the order asked, n >= 0.
     """
-    r = np.clip(_checked(ranks, fewest=0), 1e-12, 1 - 1e-12)[:, None]  # within rounding of the ends, a density is not its mean
+    # Within rounding of the ends, a density is not its mean.
+    r = np.clip(unit_interval(ranks, "ranks", fewest=0), 1e-12, 1 - 1e-12)[:, None]
     a, b = np.array(BETS).T
     return mixture((a - 1) * np.log(r) + (b - 1) * np.log1p(-r) - betaln(a, b))
-
-
-def _checked(ranks: ArrayLike, fewest: int = 1) -> Floats:
-    r = np.asarray(ranks, dtype=np.float64)
-    if r.ndim != 1 or len(r) < fewest or not ((r >= 0) & (r <= 1)).all():
-        raise ValueError(f"ranks must be at least {fewest} numbers in [0, 1]")
-    return r

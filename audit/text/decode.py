@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import regex
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput
 
 
-class Unreadable(AuditError):
+class Unreadable(InvalidInput):
     """An input that holds no text we can read. It is reported as an error, never as a verdict."""
 
 

@@ -1,6 +1,6 @@
 """Lines in which a text says of itself that a rule does not count for it, and why.
 
-    <!-- llm-audit: ignore[AUD100] reason="Licence text, quoted" until=2027-06-30 -->
+    <!-- llm-audit: ignore[CODE] reason="Licence text, quoted" until=2027-06-30 -->
 
 Such a line is no part of what the author wrote: it is blanked before anything else reads the text, so that neither lines nor
 columns nor characters move. In Markdown, what stands in a fenced block is an example. Knows nothing of rules and verdicts.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput
 
 KINDS = frozenset({"text", "markdown", "html"})
 """Of inputs, in which such lines are looked for."""
@@ -29,7 +29,7 @@ _LINE = re.compile(r"(?P<open><!--|#+|%+|//+)?[ \t]*llm-audit[ \t]*:[ \t]*(?P<re
 _IGNORE = re.compile(r"ignore[ \t]*\[(?P<rules>[^\]]*)\](?P<fields>.*)", re.I)
 _FIELD = re.compile(r"[ \t]+(?P<name>reason|until)[ \t]*=[ \t]*(?:\"(?P<quoted>[^\"]*)\"|(?P<bare>[^\s\"]+))", re.I)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-_FORM = 'write llm-audit: ignore[AUD100] reason="..." and, if you like, until=2027-06-30.'
+_FORM = 'write llm-audit: ignore[CODE] reason="..." and, if you like, until=2027-06-30.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Directive:
     until: date | None = None
 
 
-class Malformed(AuditError):
+class Malformed(InvalidInput):
     """A line that looks like a directive and is none that can be obeyed; the message names file and line."""
 
 

@@ -36,7 +36,7 @@ _WORDS = regex.compile(r"\S+")
 _LINE = regex.compile(r"[^\n]+")
 _RULE = regex.compile(r"[ \t]*[=_*~#·•─━═—–.\-]{4,}[ \t]*")
 _UNDERLINE = regex.compile(r"[ \t]*(?:={3,}|-{3,}|~{3,}|\*{3,})[ \t]*")
-_BLANK = regex.compile(r"_{4,}|\.{6,}|…{3,}")
+_BLANK = regex.compile(r"_{4,}|(?<![\w'’\"”])(?:\.{6,}|…{3,})|\.{6,}(?= *\d)")  # but "Maybe......" is no blank
 _STAMP = regex.compile(
     r"^[ \t]*(?:[\[(]?\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,3})?(?: ?[AaPp]\.?[Mm]\.?)?[\])]?[ \t]*(?:[-–>]+[ \t]*)?"
     r"(?:<[^<>\n]{1,40}>|\p{Lu}[\p{L}\d .]{0,30}:)?|<[^<>\n\s]{1,30}>)[ \t]+",

@@ -20,7 +20,7 @@ from llm_audit.text.survey import Passed, why_no_member
 
 
 def read_all(
-    sources: Iterable[Source],
+    sources: Iterable[Source | RawText],
     text_field: str = "text",
     *,
     strip_markdown: bool = True,
@@ -29,7 +29,8 @@ def read_all(
 ) -> Iterator[RawText | Unread]:
     """Every text in order, each read only when it is asked for; what cannot be read says why, and stops no other.
 
-    A zip archive is a folder: its documents are texts of their own, `essays.zip/anna.docx`.
+    A text that is in memory already is taken as it is, if there is anything in it. A zip archive is a folder: its
+    documents are texts of their own, `essays.zip/anna.docx`.
 
     Args:
         sources: see `llm_audit.text.survey`.
@@ -43,6 +44,9 @@ def read_all(
     """
     passed = [] if passed is None else passed
     for source in sources:
+        if isinstance(source, RawText):
+            yield source if source.text.strip() else Unread(source.name, f"{source.name} is empty: there is no text to judge.")
+            continue
         if source.kind in RECORDS:
             yield from read_records(source, text_field)
             continue

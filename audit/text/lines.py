@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidInput, NotAvailable
 
 LONGEST_LINE = 20_000_000
 
@@ -37,7 +37,7 @@ def open_lines(path: Path) -> Iterator[bytes]:
         with path.open("rb") as packed:
             yield from lines_of(packed, path.suffix, str(path))
     except OSError as error:
-        raise AuditError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def lines_of(packed: BinaryIO, suffix: str, name: str) -> Iterator[bytes]:
@@ -49,12 +49,14 @@ def lines_of(packed: BinaryIO, suffix: str, name: str) -> Iterator[bytes]:
         while line := unpacked.readline(LONGEST_LINE + 1):
             read += len(line)
             if read > max(_RATIO_FROM, _MOST_RATIO * packed.tell()):
-                raise AuditError(f"{name} unpacks to more than {_MOST_RATIO} times its size, like a bomb: unpack it yourself.")
+                raise InvalidInput(
+                    f"{name} unpacks to more than {_MOST_RATIO} times its size, like a bomb: unpack it yourself."
+                )
             if whole:
                 yield line
             whole = len(line) <= LONGEST_LINE or line.endswith(b"\n")
     except damage as error:
-        raise AuditError(f"{name} is damaged ({error}); fetch it again.") from error
+        raise InvalidInput(f"{name} is damaged ({error}); fetch it again.") from error
 
 
 def _unpacked(packed: BinaryIO, suffix: str, name: str) -> tuple[BinaryIO, tuple[type[Exception], ...]]:
@@ -68,7 +70,7 @@ def _unpacked(packed: BinaryIO, suffix: str, name: str) -> tuple[BinaryIO, tuple
             try:
                 zstd = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
             except ModuleNotFoundError as error:
-                raise AuditError(f"{name} needs the package {error.name}: run `pip install 'llm-audit[formats]'`.") from None
+                raise NotAvailable(f"{name} needs the package {error.name}: run `pip install 'llm-audit[formats]'`.") from None
             return zstd.open(packed), (zstd.ZstdError,)
     return packed, ()
 

@@ -23,6 +23,7 @@ from llm_audit.text.homoglyphs import lookalikes
 from llm_audit.text.marks import Wrapper, find_marks
 from llm_audit.text.places import Apart
 from llm_audit.text.read import RawText
+from llm_audit.text.scripts import PLAIN_SCRIPTS
 from llm_audit.text.seen import imitations
 from llm_audit.text.traces import find_traces
 
@@ -44,7 +45,6 @@ _ALWAYS_HIDDEN = regex.compile(
 )
 # Joiners, variation selectors and other "default ignorables" (DI) shape Arabic, Indic scripts and emoji. They are hidden
 # characters only where both neighbours never need them: letters of these alphabets, ASCII, spaces, common punctuation.
-PLAIN_SCRIPTS = r"\p{Latin}\p{Cyrillic}\p{Greek}\p{Coptic}\p{Armenian}\p{Cherokee}\p{Georgian}\p{Deseret}\p{Lisu}"
 _PLAIN = PLAIN_SCRIPTS + r"\p{ASCII}\s«»\u2010-\u2027\u2030-\u203a"
 _AT_TIMES_HIDDEN = regex.compile(
     rf"(?<![^[{_PLAIN}[\p{{Mn}}&&\p{{Inherited}}]]--[\p{{DI}}]])\p{{DI}}++(?![^{_PLAIN}])", regex.V1
@@ -58,7 +58,8 @@ _SPACES = re.compile(r"[^\S ]\s*| \s+|\A | \Z")
 _TYPOGRAPHY = {
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02bc", "'"),
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
-    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
+    **dict.fromkeys("\u2014\u2015", " - "),  # between words, with spaces or without
     "\u2026": "...",
     "\u2800": " ",
     **{chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)},
@@ -128,6 +129,11 @@ def view_of(raw: RawText, include: Collection[str] = ()) -> View:
     if raw.omitted_share > MOST_OMITTED:
         notes.append(f"{raw.omitted_share:.0%} of what a reader sees was left out: nothing is said of the document as a whole.")
     return replace(view, notes=tuple(notes))
+
+
+def scored(text: str) -> str:
+    """What is scored of a plain text, as `view_of` gives it of a text that was read."""
+    return normalise(text, find_marks(text), set_apart(text)).text
 
 
 def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] = ()) -> View:

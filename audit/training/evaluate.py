@@ -14,11 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
-from llm_audit.detectors.base import Detector
-from llm_audit.plan import COMBINED_RULE, LEAST_CONFIDENCE, check_comparable, hidden_layers
-from llm_audit.populations import MINIMUM_TOKENS, Population
+from llm_audit.detectors.origin import generated
+from llm_audit.detectors.origin.run import LEAST_CONFIDENCE, check_comparable, hidden_layers
+from llm_audit.detectors.populations import MINIMUM_TOKENS, Population
+from llm_audit.detectors.statistic import StatisticRule
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Interval
+from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import classification as metric
@@ -40,7 +42,7 @@ ALL = "all"
 
 
 class Judged(NamedTuple):
-    """One text: its length, and per detector (and `AUD100`) statistic and p-value."""
+    """One text: its length, and per detector, and for all together, statistic and p-value."""
 
     text: Labelled
     n_tokens: int
@@ -51,9 +53,9 @@ class Judged(NamedTuple):
 def judge(
     session: Session,
     population: Population,
-    detectors: Sequence[Detector],
+    detectors: Sequence[StatisticRule],
     texts: Sequence[Labelled],
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Iterator[Judged]:
     """Score and judge the texts of at least `MINIMUM_TOKENS` tokens."""
     check_comparable(session, population)
@@ -64,14 +66,14 @@ def judge(
             yield judge_one(text, one[: population.longest_window], population, detectors)
 
 
-def judge_one(text: Labelled, window: TokenScores, population: Population, detectors: Sequence[Detector]) -> Judged:
+def judge_one(text: Labelled, window: TokenScores, population: Population, detectors: Sequence[StatisticRule]) -> Judged:
     """One text's first window against the population."""
     stretch = population.beginning(len(window))
     part = window[: stretch.stop]
     statistic = {detector.name: detector.statistic(part) for detector in detectors}
     p_value = {detector.name: population.compare(window, detector).p_value for detector in detectors}
     combined = population.compare_all(window, detectors).p_value
-    return Judged(text, len(window), statistic | {COMBINED_RULE: -combined}, p_value | {COMBINED_RULE: combined})
+    return Judged(text, len(window), statistic | {generated.rule.code: -combined}, p_value | {generated.rule.code: combined})
 
 
 Slice = tuple[str, str, Callable[[Judged], bool]]  # by, group, who belongs to it
@@ -102,14 +104,14 @@ def length_bin(n_tokens: int) -> str:
 def evaluate(
     data: LabelledTexts,
     judged: Sequence[Judged],
-    detectors: Sequence[Detector],
+    detectors: Sequence[StatisticRule],
     population: Population,
     model: str,
     columns: Sequence[str] = (),
     seed: int = 0,
 ) -> Benchmark:
     """All tables. The bootstrap is over groups of texts that share a source, seeded."""
-    names = (COMBINED_RULE, *(detector.name for detector in detectors))
+    names = (generated.rule.code, *(detector.name for detector in detectors))
     power, alarms = [], []
     machine = [one for one in judged if one.text.is_machine]
     human = [one for one in judged if one.text.label == "human"]
@@ -141,7 +143,7 @@ def evaluate(
     )
 
 
-def fit_to_judge(data: LabelledTexts, detectors: Sequence[Detector], population: Population) -> LabelledTexts:
+def fit_to_judge(data: LabelledTexts, detectors: Sequence[StatisticRule], population: Population) -> LabelledTexts:
     """Leave out what `detect` would not judge, what trained a detector, and what the population is made of.
 
     With a text that was seen goes its whole group: the others are rewrites of it. The notes say how many.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.generated.classifier import STATISTICS, block_features
-from llm_audit.errors import AuditError
-from llm_audit.populations import MINIMUM_TOKENS
+from llm_audit.detectors.origin.classifier import STATISTICS, block_features
+from llm_audit.detectors.populations import MINIMUM_TOKENS
+from llm_audit.errors import InvalidInput, NotAvailable
+from llm_audit.progress import Progress, silent
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
@@ -74,7 +75,7 @@ def collect(scores: Iterable[TokenScores], statistics: Sequence[str] = tuple(STA
     rows = [block_features(one, tuple(statistics)) for one in scores]
     for number, row in enumerate(rows):
         if not np.isfinite(row).all():
-            raise AuditError(
+            raise InvalidInput(
                 f"The model gives NaN or infinite features for text {number + 1}; no classifier can be trained on it."
             )
     counts = np.array([len(row) for row in rows], dtype=np.int64)
@@ -94,7 +95,7 @@ def extract(
     texts: Sequence[str],
     layers: tuple[int, ...],
     statistics: Sequence[str] = tuple(STATISTICS),
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = silent,
 ) -> Blocks:
     """Score the beginnings of normalised texts and collect their block features.
 
@@ -103,7 +104,7 @@ def extract(
     """
     need, have = MEMORY_PER_TEXT * len(texts), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if need > have:
-        raise AuditError(
+        raise NotAvailable(
             f"Training on {len(texts):,} texts needs about {need / 1e9:.0f} GB of memory, and here are {have / 1e9:.0f} GB; "
             f"train on a sample of {int(0.8 * have / MEMORY_PER_TEXT):,}."
         )

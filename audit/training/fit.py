@@ -1,28 +1,22 @@
-"""The fitting loop, the same for a small head and for a whole backbone: loss, dual sampler, AdamW with clipping, early
-stopping, checkpoints. Knows nothing about texts or features.
+"""The fitting loop: loss, dual sampler, AdamW with clipping, early stopping. Knows nothing about texts or features.
 
-Deterministic: order, initialisation and dropout come from one seed, also after an interruption, on one machine and with one
-number of threads. No gradient accumulation for ranking losses: their batch is the set of pairs that they compare.
+Deterministic on one machine and with one number of threads: order, initialisation and dropout come from one seed. No gradient
+accumulation for ranking losses: their batch is the set of pairs that they compare.
 """
 
 from __future__ import annotations
 
 import copy
-import json
-import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.progress import Progress, silent
 from llm_audit.training.sampler import DualSampler
 
 
@@ -72,9 +66,7 @@ def fit(
     loss: nn.Module,
     validate: Callable[[nn.Module], float],
     schedule: Schedule,
-    checkpoint: Path | None = None,
-    progress: Callable[[int, float], None] = lambda step, score: None,
-    identity: str = "",
+    progress: Progress = silent,
     cells: NDArray[np.int64] | None = None,
 ) -> tuple[nn.Module, Fitted]:
     """Train a model and return it with the weights of its best epoch, or those of its start if no epoch was better.
@@ -86,28 +78,21 @@ def fit(
         loss: see `losses.Loss`; its parameters are trained along.
         validate: higher is better; called before the first and after each epoch with the model in evaluation mode.
         schedule: see there.
-        checkpoint: written after each epoch and continued from, if it is there.
-        progress: called after each epoch with (epochs done, validation score).
+        progress: gets, after each epoch, the share of the epochs that are done.
         cells: (n,), groups of samples that are drawn equally often; None to draw every sample equally often.
-        identity: of data, loss and base model: a checkpoint of another identity is refused.
 
     Raises:
-        AuditError: the loss becomes NaN or infinite, or the checkpoint belongs to another run.
+        InvalidConfiguration: the loss or a weight becomes NaN or infinite.
     """
     devices = list(range(torch.cuda.device_count()))
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(schedule.seed)
-        run = _Run(build(), loss, np.random.default_rng(schedule.seed), labels, schedule, identity, cells)
-        if checkpoint is not None:
-            run.resume(checkpoint)
-        if not run.best_epoch and not run.scores:
-            run.judge_start(_validated(run.model, validate))
+        run = _Run(build(), loss, np.random.default_rng(schedule.seed), labels, schedule, cells)
+        run.judge_start(_validated(run.model, validate))
         while not run.finished:
             run.epoch(inputs)
             run.judge(_validated(run.model, validate))
-            if checkpoint is not None:
-                run.save(checkpoint)
-            progress(len(run.scores), run.scores[-1])
+            progress(len(run.scores) / schedule.epochs)
     run.model.load_state_dict(run.best)
     return run.model.eval().requires_grad_(False), Fitted(run.best_epoch, run.best_score, run.start, tuple(run.scores))
 
@@ -115,13 +100,13 @@ def fit(
 def _validated(model: nn.Module, validate: Callable[[nn.Module], float]) -> float:
     model.eval()
     if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
-        raise AuditError("The weights became infinite; lower the learning rate.")
+        raise InvalidConfiguration("The weights became infinite; lower the learning rate.")
     with torch.no_grad():
         return validate(model)
 
 
 class _Run:
-    """The state of a fit between two epochs: all of it goes into the checkpoint."""
+    """The state of a fit between two epochs."""
 
     def __init__(
         self,
@@ -130,13 +115,10 @@ class _Run:
         generator: np.random.Generator,
         labels: NDArray[np.int64],
         schedule: Schedule,
-        identity: str,
         cells: NDArray[np.int64] | None,
     ) -> None:
         self.model, self.loss, self.generator, self.schedule = model, loss, generator, schedule
-        self.run = {"schedule": asdict(schedule), "identity": identity}
         self.labels = torch.as_tensor(labels)
-        # The sampler starts afresh each epoch, so that an interrupted run goes on with the same batches.
         self.sampler: Callable[[], DualSampler] = lambda: DualSampler(labels, schedule.batch_size, generator, cells=cells)
         self.parameters = [p for p in (*model.parameters(), *loss.parameters()) if p.requires_grad]
         self.optimiser = torch.optim.AdamW(self.parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
@@ -159,7 +141,7 @@ class _Run:
             logits = self.model(*inputs(batch, self.generator))
             value = self.loss(logits, self.labels[batch].to(logits.device), torch.as_tensor(batch, device=logits.device))
             if not torch.isfinite(value):
-                raise AuditError(
+                raise InvalidConfiguration(
                     f"The loss became {value.item()} in epoch {len(self.scores) + 1}; lower the learning rate, check the data."
                 )
             (value / self.schedule.accumulate).backward()
@@ -182,83 +164,6 @@ class _Run:
         if score > self.best_score:
             self.best_epoch, self.best_score = len(self.scores), score
             self.best = copy.deepcopy(self.model.state_dict())
-
-    def save(self, path: Path) -> None:
-        """Write beside the last checkpoint, then take its place; the last one stays as `.previous`."""
-        tensors = {f"{name}.{key}": value for name, state in self._states().items() for key, value in state.items()}
-        facts = {
-            "run": self.run,
-            "step": self.step,
-            "scores": self.scores,
-            "best_epoch": self.best_epoch,
-            "start": self.start,
-            "generator": self.generator.bit_generator.state,
-        }
-        partial = path.with_name(path.name + ".partial")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({key: value.detach().cpu().clone() for key, value in tensors.items()}, partial, {"run": json.dumps(facts)})
-        if path.exists():
-            path.replace(_previous(path))
-        partial.replace(path)
-
-    def _states(self) -> dict[str, dict[str, Tensor]]:
-        moments = {
-            f"{i}.{key}": torch.as_tensor(value)
-            for i, parameter in enumerate(self.parameters)
-            for key, value in self.optimiser.state[parameter].items()
-        }
-        return {
-            "model": self.model.state_dict(),
-            "best": self.best,
-            "loss": self.loss.state_dict(),
-            "optimiser": moments,
-            "torch": {
-                "cpu": torch.get_rng_state(),
-                **({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}),
-            },
-        }
-
-    def resume(self, path: Path) -> None:
-        """Continue from the checkpoint, or from the previous one if the last is damaged; from nothing if there is none."""
-        for candidate in (path, _previous(path)):
-            if not candidate.exists():
-                continue
-            try:
-                with safe_open(candidate, framework="pt") as file:
-                    facts = json.loads(file.metadata()["run"])
-                    tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # a safetensors file, not a dict
-            except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-                warnings.warn(
-                    f"The checkpoint {candidate} is damaged; the one before it is used, if there is one.", stacklevel=2
-                )
-                continue
-            if facts["run"] != self.run:
-                raise AuditError(f"The checkpoint {candidate} belongs to a run with other settings or data; remove it.")
-            self._restore(facts, tensors)
-            return
-
-    def _restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        def state(name: str) -> dict[str, Tensor]:
-            return {key.removeprefix(name + "."): value for key, value in tensors.items() if key.startswith(name + ".")}
-
-        self.model.load_state_dict(state("model"))
-        self.loss.load_state_dict(state("loss"))
-        self.best = state("best")
-        for key, value in state("optimiser").items():
-            number, moment = key.split(".", 1)
-            parameter = self.parameters[int(number)]
-            self.optimiser.state[parameter][moment] = value if moment == "step" else value.to(parameter.device)
-        torch.set_rng_state(tensors["torch.cpu"])
-        if "torch.cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["torch.cuda"])
-        self.generator.bit_generator.state = facts["generator"]
-        self.step, self.scores, self.best_epoch = facts["step"], facts["scores"], facts["best_epoch"]
-        self.start = facts["start"]
-        self.best_score = self.scores[self.best_epoch - 1] if self.best_epoch else self.start
-
-
-def _previous(path: Path) -> Path:
-    return path.with_name(path.name + ".previous")
 
 
 def _one_cycle(done: float) -> float:

@@ -3,13 +3,13 @@
 Centring: each training domain's class-balanced mean is subtracted from its texts, so that the head cannot win by knowing
 which domains are mostly machine text. Whitening: by the covariance within (domain, label, generator) plus a ridge. A
 logistic head starts from regularised discriminant analysis in that space (Fisher 1936; Friedman 1989): on domains left out
-it did better than training from zero (tests/benchmarks/README.md), and a loss may only improve on it. Everything is folded
+it did better than training from zero (benchmarks/README.md), and a loss may only improve on it. Everything is folded
 into the first layer; at test time neither a domain nor a second matrix is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -20,14 +20,9 @@ from scipy.linalg import cholesky, solve_triangular
 from torch import Tensor, nn
 from torch.nn import functional
 
-from llm_audit.detectors.generated.classifier import Card, Head
-from llm_audit.stats.classification import (
-    FEWEST_FOR_1_PERCENT,
-    FEWEST_FOR_5_PERCENT,
-    auroc,
-    one_way_partial_auc,
-    tpr_at_fpr,
-)
+from llm_audit.detectors.origin.classifier import Card, Head
+from llm_audit.progress import Progress, silent
+from llm_audit.stats.classification import FEWEST_FOR_1_PERCENT, FEWEST_FOR_5_PERCENT, auroc, one_way_partial_auc, tpr_at_fpr
 from llm_audit.training.features import MINIMUM_BLOCKS, Blocks
 from llm_audit.training.fit import Fitted, Schedule, fit
 from llm_audit.training.labelled import Labelled
@@ -223,7 +218,7 @@ def train_head(
     schedule: Schedule,
     *,
     discriminant: bool = True,
-    progress: Callable[[int, float], None] = lambda epoch, score: None,
+    progress: Progress = silent,
 ) -> tuple[HeadNetwork, Fitted]:
     """Train one head.
 

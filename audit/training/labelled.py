@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.errors import AuditError
-from llm_audit.text import beginning, fingerprints, normalise
+from llm_audit.errors import InvalidConfiguration, InvalidInput
+from llm_audit.stats.components import components
+from llm_audit.text import beginning, fingerprints, scored
 from llm_audit.text.lines import open_lines, parse
 
 LABELS = ("human", "machine", "machine-revised")
@@ -86,15 +87,15 @@ def read_labelled(
     rows: list[Labelled] = []
     digests: dict[str, str] = {}
     if reserved := sorted(set(columns) & RESERVED):
-        raise AuditError(f"Texts are grouped by {reserved[0]!r} in any case, or the name is taken; leave it out.")
+        raise InvalidConfiguration(f"Texts are grouped by {reserved[0]!r} in any case, or the name is taken; leave it out.")
     for path in paths:
         digest = hashlib.sha256()
         rows += _rows(path, (text_field, label_field, columns), digest.update)
         digests[path.name if path.name not in digests else str(path)] = digest.hexdigest()
     if not rows:
-        raise AuditError(f"{', '.join(map(str, paths))}: no labelled texts.")
+        raise InvalidInput(f"{', '.join(map(str, paths))}: no labelled texts.")
     rows, cut = cut_shared_prefixes(rows)
-    rows = [replace(row, text=normalise(row.text).text) for row in rows]
+    rows = [replace(row, text=scored(row.text)) for row in rows]
     first: dict[str, Labelled] = {}
     for row in rows:
         if row.text:
@@ -129,22 +130,22 @@ def _row(line: bytes, where: str, name: str, fields: _Fields) -> Labelled:
     text_field, label_field, columns = fields
     row = parse(line)
     if isinstance(row, str):
-        raise AuditError(f"{where} {row}; mend or remove it.")
+        raise InvalidInput(f"{where} {row}; mend or remove it.")
     text, label = row.get(text_field), row.get(label_field)
     if not isinstance(text, str):
-        raise AuditError(f"{where} has no text in the field {text_field!r}; choose another with --text-field.")
+        raise InvalidInput(f"{where} has no text in the field {text_field!r}; choose another with --text-field.")
     if label not in LABELS:
         present = ", ".join(sorted(map(str, row)))
-        raise AuditError(
+        raise InvalidInput(
             f"{where} has {label!r} in the field {label_field!r}, not one of {', '.join(LABELS)}; mend it, or choose another "
             f"field of {present} with --label-field."
         )
     shared = row.get("shared_prefix_chars") or 0
     if not isinstance(shared, int) or not shared >= 0:
-        raise AuditError(f"{where} has shared_prefix_chars {shared!r}, not a number of characters; mend it.")
+        raise InvalidInput(f"{where} has shared_prefix_chars {shared!r}, not a number of characters; mend it.")
     known = {key: "" if row.get(key) is None else str(row[key]) for key in ("source", "domain", "generator", "population")}
     if missing := [column for column in columns if column not in row]:
-        raise AuditError(f"{where} has no field {missing[0]!r}; choose others with --group.")
+        raise InvalidConfiguration(f"{where} has no field {missing[0]!r}; choose others with --group.")
     pair = name if row.get("pair") is None else str(row["pair"])
     extra = tuple((column, str(row[column])) for column in columns)
     return Labelled(text, label, pair, shared_prefix_chars=shared, columns=extra, named_pair=pair != name, **known)
@@ -194,22 +195,6 @@ def marks(text: Labelled) -> NDArray[np.uint64]:
     return fingerprints([text.text, *([text.whole] if text.whole else [])], names)
 
 
-def components(links: Iterable[tuple[str, str]]) -> Callable[[str], str]:
-    """A function from a name to the smallest name it is linked with, directly or through others."""
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for left, right in links:
-        one, other = root(left), root(right)
-        parent[max(one, other)] = min(one, other)
-    return root
-
-
 def check_trainable(texts: Sequence[Labelled], least: int = 50) -> None:
     """Refuse data that no classifier can be trained on.
 
@@ -219,6 +204,6 @@ def check_trainable(texts: Sequence[Labelled], least: int = 50) -> None:
     counts = Counter(text.label for text in texts)
     for label in ("human", "machine"):
         if not counts[label]:
-            raise AuditError(f"There are no texts labelled {label!r}; training needs both human and machine texts.")
+            raise InvalidInput(f"There are no texts labelled {label!r}; training needs both human and machine texts.")
         if counts[label] < least:
-            raise AuditError(f"There are only {counts[label]} texts labelled {label!r}; training needs {least} or more.")
+            raise InvalidInput(f"There are only {counts[label]} texts labelled {label!r}; training needs {least} or more.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.generated.classifier import STATISTICS, Card, Head
-from llm_audit.errors import AuditError
+from llm_audit.detectors.origin.classifier import STATISTICS, Card, Head
+from llm_audit.errors import NotAvailable
+from llm_audit.files import atomic_write
+from llm_audit.progress import Progress, silent
 from llm_audit.scoring.session import Session
 from llm_audit.training import features as feature
 from llm_audit.training import heads
@@ -29,7 +31,6 @@ SCHEDULES = {
     "logistic": Schedule(epochs=10, batch_size=256, learning_rate=2e-3, weight_decay=0.1, patience=3),
     "mlp": Schedule(epochs=15, batch_size=64, learning_rate=5e-4, weight_decay=0.1, patience=5),
     "attention": Schedule(epochs=15, batch_size=64, learning_rate=5e-4, weight_decay=0.1, patience=5),
-    "backbone": Schedule(epochs=3, batch_size=16, learning_rate=2e-5, weight_decay=0.01, patience=2),
 }
 """Kind -> how to train it unless the user says otherwise. The same for every loss; by judgement, not tuned for any."""
 
@@ -38,7 +39,7 @@ def held_back(texts: Sequence[Labelled], seed: int, share: float = VALIDATION_SH
     """(n,): which texts validate; whole groups, by a hash of their names.
 
     Raises:
-        AuditError: one part would lack a class.
+        NotAvailable: one part would lack a class.
     """
     limit = int(share * 2**32)
 
@@ -49,7 +50,9 @@ def held_back(texts: Sequence[Labelled], seed: int, share: float = VALIDATION_SH
     machine = np.array([text.is_machine for text in texts])
     for part in (validation, ~validation):
         if not machine[part].any() or machine[part].all():
-            raise AuditError("The texts form too few groups (`pair`) to hold some back for validation; add independent texts.")
+            raise NotAvailable(
+                "The texts form too few groups (`pair`) to hold some back for validation; add independent texts."
+            )
     return validation
 
 
@@ -62,8 +65,8 @@ def train_and_save(
     parts: str,
     loss: str,
     settings: dict[str, Any],
-    scoring: Callable[[float], None] = lambda fraction: None,
-    training: Callable[[float], None] = lambda fraction: None,
+    scoring: Progress = silent,
+    training: Progress = silent,
 ) -> Head:
     """Train a head on the session's model and write it to `target`.
 
@@ -72,7 +75,7 @@ def train_and_save(
     `Schedule` that differ from `SCHEDULES`; `scoring` and `training` are told the progress, in [0, 1].
 
     Raises:
-        AuditError: too few texts are long enough, or the features are not numbers.
+        NotAvailable: too few texts are long enough, or the features are not numbers.
     """
     n_layers = int(session.model.config["num_hidden_layers"])
     layers = feature.default_layers(n_layers)
@@ -87,11 +90,8 @@ def train_and_save(
     schedule = Schedule(**asdict(SCHEDULES[kind]) | settings)
     validation = held_back(kept, schedule.seed)
 
-    def step(epoch: int, score: float) -> None:
-        training(epoch / schedule.epochs)
-
     prepared = heads.prepare(blocks, kept, validation)
-    network, fitted = heads.train_head(prepared, kind, loss, schedule, progress=step)
+    network, fitted = heads.train_head(prepared, kind, loss, schedule, progress=training)
     training(1.0)
     labels = np.array([text.is_machine for text in kept], dtype=np.int64)
     rows = np.flatnonzero(validation)
@@ -121,46 +121,9 @@ def train_and_save(
 
 
 def write(content: bytes, target: Path) -> None:
-    """Beside the old file first, then in its place: an interruption leaves the old one."""
-    partial = target.with_name(target.name + ".partial")
+    """Write a classifier's file, all or nothing. Raises NotAvailable: it cannot be written; the old one is then intact."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(target)
+        atomic_write(target, content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise AuditError(f"The classifier could not be written to {target}: {error.strerror}.") from error
-
-
-def finetune(
-    folder: Path,
-    data: LabelledTexts,
-    texts: Sequence[Labelled],
-    target: Path,
-    loss: str,
-    settings: dict[str, Any],
-    device: str,
-    progress: Callable[[float], None] = lambda fraction: None,
-) -> Path:
-    """Fine-tune a backbone and write it to the folder `target`; interrupted, the next call goes on from its checkpoint."""
-    from llm_audit.training import backbone
-
-    schedule = Schedule(**asdict(SCHEDULES["backbone"]) | settings)
-    validation = held_back(texts, schedule.seed)
-    parts = [[text for text, held in zip(texts, validation, strict=True) if bool(held) is wanted] for wanted in (False, True)]
-    checkpoint = target.with_name(target.name + ".checkpoint.safetensors")
-    model, fitted = backbone.train_backbone(
-        folder, parts[0], parts[1], loss, schedule, device, checkpoint, lambda epoch, score: progress(epoch / schedule.epochs),
-        identity=f"{data.digest} {loss} {hashlib.sha256(validation.tobytes()).hexdigest()}",
-    )  # fmt: skip
-    labels = np.array([text.is_machine for text in parts[1]], dtype=np.int64)
-    scores = backbone.score(model, [text.text for text in parts[1]]).astype(np.float64)
-    card = {
-        "name": target.name, "loss": loss, "schedule": asdict(schedule), "best_epoch": fitted.best_epoch,
-        "data": data.digests | {"texts": data.digest}, "texts": {"training": len(parts[0]), "validating": len(parts[1])},
-        "metrics": heads.measure(scores, labels), "versions": heads.versions(),
-    }  # fmt: skip
-    backbone.save(model, target, card)
-    for leftover in checkpoint.parent.glob(checkpoint.name + "*"):
-        leftover.unlink()
-    return target
+        raise NotAvailable(f"The classifier could not be written to {target}: {error.strerror}.") from error

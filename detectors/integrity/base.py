@@ -1,4 +1,4 @@
-"""What an integrity rule is, and how its rules are found and applied.
+"""What the rules of this family have beside what every rule has: a look at the characters of a text.
 
 A rule counts characters of a text that stand where honest writing has no use for them. It is deterministic: there is no
 chance in it, so no null distribution and no p-value. It says that something is odd, not who did it or why, and nothing
@@ -7,29 +7,39 @@ about who wrote the text. It knows nothing of models, scores or populations.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
-from llm_audit.detectors.plugins import find_announced
+from llm_audit.detectors import registry
+from llm_audit.detectors.announced import Announcement
+from llm_audit.detectors.plugins import guarded
+from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms
 from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Result, Span, Statistic, Verdict
+from llm_audit.results.evidence import Characters, Odd, Way
 from llm_audit.text import Hidden
-
-GROUP = "llm_audit.integrity"
-"""Entry-point group under which packages, this one included, announce their integrity rules."""
 
 SLIPS = 2
 """Odd characters of a kind that honest texts have as well: a keyboard in the wrong alphabet, a character pasted along."""
 
 NAMED = 4
-"""Characters that a sentence names."""
+"""Kinds of characters that a sentence names."""
+
+QUOTED = 60
+"""Characters of an odd stretch that a sentence shows."""
 
 MOST_SPANS = 10_000
 """Places that a result holds: a hostile text of millions of odd characters must not make a report of gigabytes."""
+
+DETERMINISTIC = (
+    "Integrity rules count characters and involve no chance, so they have no p-value. They say what stands in the text, not "
+    "who put it there or why; and nothing about who wrote it."
+)
+
+MEANING = "A count of characters, without chance and without a p-value. It says nothing about who wrote the text."
 
 
 class Oddities(NamedTuple):
@@ -38,44 +48,86 @@ class Oddities(NamedTuple):
     Attributes:
         places: positions of the odd characters, in order.
         tolerated: so many of them are no finding.
-        total: how many there are, if they do not stand in the text themselves; else as many as places.
-        said: what they are, in plain ASCII; empty: their names in Unicode.
+        total: how many there are, if they stand beside the text, and not in it.
+        ways: what they are and how many of each kind, for rules that look for more than single characters.
+        first: the beginning of the first one, of such rules.
     """
 
     places: tuple[int, ...]
     tolerated: int = 0
     total: int | None = None
-    said: str = ""
+    ways: tuple[Way, ...] = ()
+    first: str | None = None
 
 
-@dataclass(frozen=True)
-class IntegrityRule:
+@dataclass(frozen=True, kw_only=True)
+class IntegrityRule(Rule[str, Characters]):
     """A way to tamper with a text, and what a reader must know about how it is looked for.
 
     Attributes:
-        rule: stable code, AUD9nn.
-        name: under which it is announced.
-        title: name in reports.
         noun: one odd character, in words.
-        null: what counts as normal, as a sentence.
-        method: what is looked for, and what is let pass.
         look: pure function of the text. Taking the characters that it names out of a text (a space: putting a plain one in
             its place) leaves nothing to find.
         look_beside: the same of what the document holds beside the text and no reader sees.
     """
 
-    rule: str
-    name: str
-    title: str
     noun: str
-    null: str
-    method: str
     look: Callable[[str], Oddities]
     look_beside: Callable[[Sequence[Hidden]], Oddities] | None = None
 
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"AUD9\d{2}", self.rule):
-            raise ValueError(f"an integrity rule is AUD9 and two digits, not {self.rule!r}")
+    def adopted(self, plugin: Announcement) -> Self:
+        """The rule as we run it if a plugin announced it."""
+        return replace(self, look=guarded(self.look, plugin), plugin=plugin)
+
+
+def integrity_rule(
+    look: Callable[[str], Oddities],
+    *,
+    code: str,
+    name: str,
+    title: str,
+    noun: str,
+    null: str,
+    method: str,
+    found: str | None = None,
+    question: str | None = None,
+    look_beside: Callable[[Sequence[Hidden]], Oddities] | None = None,
+) -> IntegrityRule:
+    """The rule that counts what `look` finds.
+
+    Args:
+        look: see `IntegrityRule`.
+        code: of plugins AUD and three digits from 950 to 999.
+        name: under which it is announced.
+        title: in reports.
+        noun: one odd character, in words.
+        null: what counts as normal, as a sentence.
+        method: what is looked for, and what is let pass.
+        found: how programs title a finding; None: as reports title the rule.
+        question: what a reader wants to know, one sentence.
+        look_beside: see `IntegrityRule`.
+    """
+
+    def derive(measured: Measurement[Characters], terms: Terms) -> Result:
+        return _result(rule, measured)
+
+    words = "".join(word.capitalize() for word in title.replace("-", " ").split())
+    rule = IntegrityRule(
+        code=code,
+        name=name,
+        title=title,
+        question=question or f"Does the text have any {noun} that honest writing has no use for?",
+        null=null,
+        assumptions=(DETERMINISTIC,),
+        method=method,
+        measure=lambda text: _measured(look(text), text),
+        derive=derive,
+        listed=(words, found or title, MEANING),
+        noun=noun,
+        look=look,
+        look_beside=look_beside,
+    )
+    return rule
 
 
 def find_rules() -> list[IntegrityRule]:
@@ -85,10 +137,10 @@ def find_rules() -> list[IntegrityRule]:
         AuditError: two claim the same code.
     """
     rules: dict[str, IntegrityRule] = {}
-    for rule in find_announced(GROUP, IntegrityRule, "integrity rule", ()):
-        if rules.setdefault(rule.rule, rule) is not rule:
-            raise AuditError(f"Two integrity rules claim the code {rule.rule}: {rules[rule.rule].name} and {rule.name}.")
-    return [rules[code] for code in sorted(rules)]
+    for rule in registry.rules("integrity"):
+        if isinstance(rule, IntegrityRule) and rules.setdefault(rule.code, rule) is not rule:
+            raise AuditError(f"Two integrity rules claim the code {rule.code}: {rules[rule.code].name} and {rule.name}.")
+    return list(rules.values())
 
 
 def examine(rule: IntegrityRule, text: str, hidden: Sequence[Hidden] = ()) -> Result:
@@ -97,45 +149,61 @@ def examine(rule: IntegrityRule, text: str, hidden: Sequence[Hidden] = ()) -> Re
     `hidden`: what stands in the document beside the text; a span is then the character that it stands before.
     """
     found = rule.look_beside(hidden) if rule.look_beside and hidden else rule.look(text)
-    count = len(found.places) if found.total is None else found.total
+    return rule.derive(_measured(found, text), Terms(alpha=1.0))  # nothing is left to chance
+
+
+def _measured(found: Oddities, text: str) -> Measurement[Characters]:
     places = tuple(sorted({min(place, max(len(text) - 1, 0)) for place in found.places}))
-    share = 1000 * count / max(len(text), 1)
-    verdict = Verdict.FINDING if count > found.tolerated else Verdict.PASS
-    return Result(
-        rule=rule.rule,
-        name=rule.title,
-        subject="document",
-        null=rule.null,
-        verdict=verdict,
-        reason=_reason(rule, text, found, verdict),
-        statistic=Statistic(name=f"{rule.noun}s", value=count, unit=f"of {len(text):,} characters"),
-        effect=Effect(name="share", value=share, unit="per 1,000 characters"),
+    odd = () if found.ways else tuple(text[place] for place in places)
+    counts = sorted(Counter(odd).items(), key=lambda item: (-item[1], item[0]))
+    return Measurement(
+        Characters(
+            count=len(places) if found.total is None else found.total,
+            tolerated=found.tolerated,
+            named=tuple(Odd(code_point=ord(one), count=n) for one, n in counts[:NAMED]),
+            others=len(counts[NAMED:]),
+            ways=found.ways,
+            first=found.first,
+        ),
         n=len(text),
         spans=tuple(
             Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=0)
             for start, end in _runs(places)[:MOST_SPANS]
         ),
-        assumptions=(DETERMINISTIC,),
+    )
+
+
+def _result(rule: IntegrityRule, measured: Measurement[Any]) -> Result:
+    evidence, length = measured.evidence, measured.n
+    if not isinstance(evidence, Characters) or length is None:
+        raise NotDerivable("the report does not store which characters were found")
+    verdict = Verdict.FINDING if evidence.count > evidence.tolerated else Verdict.PASS
+    share = 1000 * evidence.count / max(length, 1)
+    return Result(
+        rule=rule.code,
+        name=rule.title,
+        subject="document",
+        null=rule.null,
+        verdict=verdict,
+        reason=_reason(rule, evidence, verdict, length, share),
+        statistic=Statistic(name=_plural(rule.noun), value=evidence.count, unit=f"of {length:,} characters"),
+        effect=Effect(name="share", value=share, unit="per 1,000 characters"),
+        n=length,
+        evidence=evidence,
+        spans=measured.spans,
+        assumptions=rule.assumptions,
         method=rule.method,
     )
 
 
-DETERMINISTIC = (
-    "Integrity rules count characters and involve no chance, so they have no p-value. They say what stands in the text, not "
-    "who put it there or why; and nothing about who wrote it."
-)
-
-
-def _reason(rule: IntegrityRule, text: str, found: Oddities, verdict: Verdict) -> str:
-    count = len(found.places) if found.total is None else found.total
-    if not count:
+def _reason(rule: IntegrityRule, evidence: Characters, verdict: Verdict, length: int, share: float) -> str:
+    if not evidence.count:
         return f"No {rule.noun} was found."
-    many = f"{count:,} {_plural(rule.noun) if count != 1 else rule.noun}"
-    named = found.said or named_characters([text[place] for place in found.places])
+    many = f"{evidence.count:,} {_plural(rule.noun) if evidence.count != 1 else rule.noun}"
+    named = _ways(evidence) or named_characters(evidence.named, evidence.others)
     if verdict is Verdict.PASS:
         return f"{many}, as few as honest texts have by accident: {named}."
-    share = 1000 * count / len(text)
-    return f"{many} among {len(text):,} characters ({share:{'.0f' if share >= 99.5 else '.2g'}} per 1,000): {named}."
+    return f"{many} among {length:,} characters ({share:{'.0f' if share >= 99.5 else '.2g'}} per 1,000): {named}."
 
 
 def _plural(noun: str) -> str:
@@ -143,12 +211,23 @@ def _plural(noun: str) -> str:
     return f"{head}s{of}{rest}"
 
 
-def named_characters(characters: list[str]) -> str:
-    """Characters by code point, name and number, the most frequent first: "U+200B ZERO WIDTH SPACE (12)". Plain ASCII."""
-    counts = sorted(Counter(characters).items(), key=lambda item: (-item[1], item[0]))
-    told = [f"U+{ord(one):04X} {unicodedata.name(one, 'without a name')} ({n:,})" for one, n in counts[:NAMED]]
-    more = len(counts) - len(told)
-    return ", ".join(told) + (f" and {more} other kind{'s' * (more != 1)}" if more else "")
+def _ways(evidence: Characters) -> str:
+    listed = ", ".join(f"{way.how} ({way.count:,})" for way in evidence.ways)
+    return f'{listed}; the first begins "{evidence.first}"' if evidence.first else listed
+
+
+def quoted(text: str) -> str:
+    """The beginning of an odd stretch, as a sentence shows it: one line of plain ASCII."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text.strip()[:QUOTED])
+    return plain.encode("ascii", "backslashreplace").decode()
+
+
+def named_characters(named: Sequence[Odd], others: int) -> str:
+    """Characters by code point, name and number: "U+200B ZERO WIDTH SPACE (12)". Plain ASCII."""
+    each = [
+        f"U+{one.code_point:04X} {unicodedata.name(chr(one.code_point), 'without a name')} ({one.count:,})" for one in named
+    ]
+    return ", ".join(each) + (f" and {others} other kind{'s' * (others != 1)}" if others else "")
 
 
 def _runs(places: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -1,13 +1,12 @@
-"""AUD905: traces of a chatbot: what its page or its program leaves in a text that is copied from it."""
+"""Traces of a chatbot: what its page or its program leaves in a text that is copied from it."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from llm_audit.detectors.integrity.base import IntegrityRule, Oddities
+from llm_audit.detectors.integrity.base import Oddities, integrity_rule, quoted
+from llm_audit.results.evidence import Way
 from llm_audit.text.traces import find_traces
-
-_QUOTED = 60  # characters
 
 
 def look(text: str) -> Oddities:
@@ -16,15 +15,14 @@ def look(text: str) -> Oddities:
     if not found:
         return Oddities(())
     kinds = Counter(trace.what for trace in found)
-    listed = ", ".join(f"{what} ({count:,})" for what, count in kinds.most_common())
-    first = text[found[0].start : found[0].end].strip()[:_QUOTED]
-    plain = "".join(letter if letter.isprintable() else " " for letter in first).encode("ascii", "backslashreplace").decode()
+    ways = tuple(Way(how=what, count=count) for what, count in kinds.most_common())
     places = tuple(place for trace in found for place in range(trace.start, trace.end))
-    return Oddities(places, said=f'{listed}; the first is "{plain}"')
+    return Oddities(places, ways=ways, first=quoted(text[found[0].start : found[0].end]))
 
 
-detector = IntegrityRule(
-    rule="AUD905",
+rule = integrity_rule(
+    look,
+    code="AUD905",
     name="chatbot",
     title="Traces of a chatbot",
     noun="character of chatbot trace",
@@ -35,5 +33,6 @@ detector = IntegrityRule(
         "model, I ...”, not in quotation marks. Evidence that this stretch passed through a chatbot, not of who wrote the "
         "rest; a text about chatbots may quote them. None of it is scored."
     ),
-    look=look,
+    question="Did a chatbot, its page or its program leave traces in the text?",
+    found="Traces that a chatbot left in the text",
 )

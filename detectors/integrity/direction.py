@@ -1,4 +1,4 @@
-"""AUD903: control characters that reorder what is read."""
+"""Control characters that reorder what is read."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import regex
 
-from llm_audit.detectors.integrity.base import SLIPS, IntegrityRule, Oddities
-from llm_audit.text.views import PLAIN_SCRIPTS
+from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
+from llm_audit.text.scripts import PLAIN_SCRIPTS
 
 _CONTROL = regex.compile(r"\p{Bidi_Control}")
 _LINE = regex.compile(r"[^\n\r\x1c-\x1e\x85\u2029]+")  # what the Unicode bidirectional algorithm calls a paragraph
@@ -57,8 +57,9 @@ def _pairs(controls: list[tuple[int, str]], openers: str, closer: str) -> Iterat
     yield from ((place, None) for place in opened)
 
 
-detector = IntegrityRule(
-    rule="AUD903",
+rule = integrity_rule(
+    look,
+    code="AUD903",
     name="direction",
     title="Direction controls",
     noun="direction control",
@@ -69,5 +70,6 @@ detector = IntegrityRule(
         f"right-to-left text, left-to-right ones anywhere, and up to {SLIPS} direction marks within words or on lines without "
         "right-to-left letters."
     ),
-    look=look,
+    question="Do control characters make the text read in another order than it is stored in?",
+    found="Controls that reorder what is read",
 )

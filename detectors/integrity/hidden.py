@@ -1,14 +1,13 @@
-"""AUD904: text in a document that nobody who reads it sees."""
+"""Text in a document that nobody who reads it sees."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
-from llm_audit.detectors.integrity.base import SLIPS, IntegrityRule, Oddities
+from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule, quoted
+from llm_audit.results.evidence import Way
 from llm_audit.text import Hidden
-
-_QUOTED = 60  # characters
 
 
 def look(text: str) -> Oddities:
@@ -21,15 +20,18 @@ def look_beside(hidden: Sequence[Hidden]) -> Oddities:
     ways = Counter[str]()
     for each in hidden:
         ways[each.how] += each.characters
-    listed = ", ".join(f"{how} ({count:,})" for how, count in ways.most_common())
-    first = hidden[0].excerpt[:_QUOTED].encode("ascii", "backslashreplace").decode()
-    shown = "".join(letter if letter.isprintable() else " " for letter in first)
-    said = f'{listed.encode("ascii", "replace").decode()}; the first begins "{shown}"'
-    return Oddities(tuple(each.start for each in hidden), SLIPS, sum(ways.values()), said)
+    return Oddities(
+        tuple(each.start for each in hidden),
+        SLIPS,
+        sum(ways.values()),
+        tuple(Way(how=how, count=count) for how, count in ways.most_common()),
+        quoted(hidden[0].excerpt),
+    )
 
 
-detector = IntegrityRule(
-    rule="AUD904",
+rule = integrity_rule(
+    look,
+    code="AUD904",
     name="hidden",
     title="Hidden text",
     noun="hidden character",
@@ -41,6 +43,7 @@ detector = IntegrityRule(
         f"and words for screen readers are let pass. Up to {SLIPS} characters are let pass. None of it is scored. Not seen: "
         "text behind pictures, in colours close to that of a coloured page, and what scripts hide."
     ),
-    look=look,
+    question="Does the document hold text that nobody who reads it sees?",
+    found="Text that nobody who reads the document sees",
     look_beside=look_beside,
 )

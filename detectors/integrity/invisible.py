@@ -1,4 +1,4 @@
-"""AUD902: characters that nobody sees."""
+"""Characters that nobody sees."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import regex
 
-from llm_audit.detectors.integrity.base import SLIPS, IntegrityRule, Oddities
-from llm_audit.text.views import PLAIN_SCRIPTS
+from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
+from llm_audit.text.scripts import PLAIN_SCRIPTS
 
 FEW, ONE_PER = 3, 1000
 """Invisible characters between words that copying from web pages leaves: three, and one more for every 1,000 characters."""
@@ -24,7 +24,7 @@ _HONEST = (
 _RUN = regex.compile(rf"(?:{_HONEST})(*SKIP)(*FAIL)|\p{{DI}}++", regex.V1)
 _TAG = regex.compile("[\U000e0000-\U000e007f]")
 _SELECTOR = regex.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_DIRECTION = regex.compile(r"\p{Bidi_Control}")  # AUD903's
+_DIRECTION = regex.compile(r"\p{Bidi_Control}")  # of the rule `direction`
 _IGNORABLE = regex.compile(r"\p{DI}")
 # Never part of a script; the joiners and selectors are, of scripts that are not plain.
 _NO_LETTER = regex.compile("[\u00ad\u034f\u200b\u2060-\u2064\ufeff]")
@@ -76,8 +76,9 @@ def _no_part_of_script(text: str, places: list[int], plain: bool) -> Iterator[in
     return (place for place in places if plain or _NO_LETTER.match(text[place]))
 
 
-detector = IntegrityRule(
-    rule="AUD902",
+rule = integrity_rule(
+    look,
+    code="AUD902",
     name="invisible",
     title="Invisible characters",
     noun="invisible character",
@@ -88,5 +89,6 @@ detector = IntegrityRule(
         f"no-break spaces, C2PA marks, up to {SLIPS} characters within words, and between words {FEW} and one more for every "
         f"{ONE_PER:,} characters."
     ),
-    look=look,
+    question="Does the text hold characters that nobody sees?",
+    found="Characters that nobody sees",
 )

@@ -1,4 +1,4 @@
-"""AUD901: look-alike letters (homoglyphs): what is typed is not the word that a reader sees."""
+"""Look-alike letters (homoglyphs): what is typed is not the word that a reader sees."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 
 import regex
 
-from llm_audit.detectors.integrity.base import SLIPS, IntegrityRule, Oddities
+from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
 from llm_audit.text.homoglyphs import latin_lookalikes, lookalikes
 from llm_audit.text.seen import ACCENT_SHARE, ASCII_SHARE, LEAST_ACCENTS, LEAST_ASCII, imitations
 
@@ -34,8 +34,9 @@ def look(text: str) -> Oddities:
     return Oddities(tuple(sorted(places)), SLIPS)
 
 
-detector = IntegrityRule(
-    rule="AUD901",
+rule = integrity_rule(
+    look,
+    code="AUD901",
     name="look-alikes",
     title="Look-alike letters",
     noun="look-alike letter",
@@ -49,5 +50,6 @@ detector = IntegrityRule(
         f"in {LEAST_ASCII} words and {ASCII_SHARE:.1%} of all, as bad scans have too. Not seen: imitations within other "
         "languages."
     ),
-    look=look,
+    question="Do letters of another alphabet imitate those around them?",
+    found="Letters of another alphabet imitate those around them",
 )

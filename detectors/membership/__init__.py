@@ -1,1 +1,1 @@
-"""Scores that rank texts by how likely they were in a model's training data (AUD301-303). Screening, never a verdict."""
+"""Whether data was in a model's training set: exact tests of collections, and scores that rank texts; see `base`."""

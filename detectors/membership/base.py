@@ -1,4 +1,4 @@
-"""What a membership score is, and how the scores are found.
+"""What the rules of this family have beside what every rule has: tests of a collection, and scores of single texts.
 
 A score turns the passes of a model over one text into one number, oriented so that higher is more member-like. It has no
 null distribution of its own: what a number means is known only beside texts that the model has not seen.
@@ -7,20 +7,24 @@ null distribution of its own: what a number means is known only beside texts tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
-from llm_audit.detectors.announced import Announcement
+from llm_audit.detectors import announced
+from llm_audit.detectors.announced import Announcement, available
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.plugins import find_announced, guarded
-from llm_audit.scoring.frequencies import Frequencies
+from llm_audit.detectors.rule import Evidence, Measurement, NotDerivable, Rule, Subject, Terms
+from llm_audit.errors import AuditError
+from llm_audit.results import Result
 from llm_audit.scoring.tokens import TokenScores
 
-GROUP = "llm_audit.membership"
-"""Entry-point group under which packages, this one included, announce their scores."""
+GROUP = f"{announced.GROUP}.membership"
+"""Entry-point group under which packages, this one included, announce their rules."""
 
 SHIPPED = Path(__file__).with_name("english.safetensors")
-"""Token frequencies of English, counted with the embedded model's tokenizer by `tests/benchmarks/build_frequencies.py`."""
+"""Token frequencies of English, counted with the embedded model's tokenizer by `tools/build_frequencies.py`."""
 
 Pass = TypeVar("Pass")
 
@@ -47,54 +51,75 @@ class Passes(NamedTuple):
     frequencies: Frequencies | None = None
 
 
-@dataclass(frozen=True)
-class MembershipScore:
-    """A score and what a reader must know about it.
+MEANING = (
+    "Null hypothesis: the model was not trained on this data. A finding speaks of the collection, and of no single text in it."
+)
+"""What lists of findings say of every rule of this family but the blind baseline."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembershipTest(Rule[Subject, Evidence]):
+    """A rule with an exact null, on which the verdict about a collection can rest.
 
     Attributes:
-        rule: code of its family, AUD301 to AUD303; of plugins AUD350 to AUD399.
-        name: short name on the command line.
-        title: name in reports.
+        condition: what a finding rests on besides the number, as half a sentence.
+        held_out: whether it compares with held-out texts, so that nothing is found while nobody states where they came from.
+    """
+
+    condition: str
+    held_out: bool = False
+
+
+def _no_result(measured: Measurement[Any], terms: Terms) -> Result:
+    raise NotDerivable("a score ranks texts; what it says of a collection follows from the scores of all texts together")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembershipScore(Rule[Passes, None]):
+    """A score of single texts; how well it separates two collections is concluded from all of them (`conclude`).
+
+    Attributes:
         unit: as printed.
         method: source, the settings that are fixed, and where we differ.
         statistic: pure function of the passes; finite whenever n >= 1 and the passes it needs are there.
         needs: beyond the one pass over the text.
         saturation: share of what it averages that sits at a cap; None if it has no cap.
         variants: the same score at other settings, by name; printed beside it and never decided on.
-        plugin: where it came from, set when it is loaded; None: from llm-audit.
     """
 
-    rule: str
-    name: str
-    title: str
+    question: str = "How member-like is each text, and are suspect texts more so than held-out ones?"
+    null: str = "Suspect and held-out documents are exchangeable: the model was trained on neither, or on both."
+    derive: Callable[[Measurement[None], Terms], Result] = _no_result
     unit: str
-    method: str
     statistic: Callable[[Passes], float]
     needs: tuple[Need, ...] = ()
     saturation: Callable[[Passes], float] | None = None
     variants: tuple[tuple[str, Callable[[Passes], float]], ...] = ()
-    plugin: Announcement | None = field(default=None, compare=False, repr=False)
+
+    def adopted(self, plugin: Announcement) -> Self:
+        """The score as we run it if a plugin announced it."""
+        return replace(
+            self,
+            statistic=guarded(self.statistic, plugin),
+            saturation=self.saturation and guarded(self.saturation, plugin),
+            variants=tuple((name, guarded(variant, plugin)) for name, variant in self.variants),
+            plugin=plugin,
+        )
 
 
 def find_scores(names: Sequence[str] = ()) -> list[MembershipScore]:
-    """The scores of these names or, without names, all of them; sorted by rule and name.
+    """The scores of these names or, without names, all of them; sorted by code and name.
 
     Raises:
         AuditError: an unknown name, or a score asked for that does not load; see `find_announced`.
     """
-    found = find_announced(GROUP, MembershipScore, "membership score", names, adopt=_adopted)
-    return sorted(found, key=lambda score: (score.rule, score.name))
-
-
-def _adopted(score: MembershipScore, plugin: Announcement) -> MembershipScore:
-    """A plugin's score, as we run it."""
-    return replace(
-        score,
-        statistic=guarded(score.statistic, plugin),
-        saturation=score.saturation and guarded(score.saturation, plugin),
-        variants=tuple((name, guarded(variant, plugin)) for name, variant in score.variants),
-        plugin=plugin,
-    )
+    unknown = set(names).difference(each.name for each in available(GROUP))
+    found = [] if unknown else find_announced("membership", names)
+    scores = [rule for rule in found if isinstance(rule, MembershipScore)]
+    if none := sorted(set(names).difference(score.name for score in scores)):
+        known = ", ".join(sorted(score.name for score in find_scores()))
+        raise AuditError(f"There is no membership score {none[0]!r}; choose from {known}.")
+    return sorted(scores, key=lambda score: (score.code, score.name))
 
 
 def present(needed: Pass | None, what: str) -> Pass:

@@ -1,4 +1,4 @@
-"""AUD301: DC-PDD. Probability times how rare the token is in general text, where each token first occurs."""
+"""DC-PDD. Probability times how rare the token is in general text, where each token first occurs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.membership.base import MembershipScore, Passes, present
-from llm_audit.scoring.frequencies import Frequencies
+from llm_audit.detectors.membership.base import MEANING, MembershipScore, Passes, present
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.scoring.tokens import TokenScores
 
 CAP = 0.01
@@ -53,10 +53,11 @@ def _at(cap: float) -> Callable[[Passes], float]:
 
 
 score = MembershipScore(
-    rule="AUD301",
+    code="AUD301",
     name="dc-pdd",
     title="Divergence from token frequency (DC-PDD)",
     unit="nats",
+    listed=("MembershipScore", "Membership scores (DC-PDD and others)", MEANING),
     method="Zhang et al. 2024 (arXiv 2409.14781), a = 0.01; Laplace-smoothed frequencies, reference corpus as named",
     statistic=_at(CAP),
     needs=("frequencies",),

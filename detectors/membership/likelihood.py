@@ -1,4 +1,4 @@
-"""AUD303: the likelihood of a text, alone or set off against what else could explain it.
+"""The likelihood of a text, alone or set off against what else could explain it.
 
 Of all scores these are the most at the mercy of style: a plain text is likely whether the model has seen it or not.
 """
@@ -10,7 +10,7 @@ import zlib as compression
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.membership.base import MembershipScore, present
+from llm_audit.detectors.membership.base import MEANING, MembershipScore, present
 from llm_audit.scoring.tokens import TokenScores
 
 SURPRISING_SHARE, SURE = 0.4, 2.0
@@ -104,58 +104,66 @@ def _mean_loss(logprob: NDArray[np.float32]) -> float:
     return max(-float(logprob.sum(dtype=np.float64)) / max(len(logprob), 1), LEAST_LOSS)
 
 
+LISTED = ("MembershipLikelihood", "Membership scores (likelihood)", MEANING)
+
 loss = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="loss",
     title="Likelihood",
     unit="nats per token",
+    listed=LISTED,
     method="Yeom et al. 2018 (arXiv 1709.01604): mean log-probability",
     statistic=lambda passes: mean_logprob(passes.scores),
 )
 
 zlib = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="zlib",
     title="Likelihood per compressed byte",
     unit="nats per token and byte",
+    listed=LISTED,
     method="Carlini et al. 2021 (arXiv 2012.07805): mean log-probability / bytes of zlib (UTF-8)",
     statistic=lambda passes: per_compressed_byte(passes.scores, passes.text),
 )
 
 surp = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="surp",
     title="Surprising tokens (SURP)",
     unit="nats per token",
+    listed=LISTED,
     method="Zhang & Wu 2024 (arXiv 2407.21248), k = 40 %, entropy below 2 nats; 0 where no token surprises",
     statistic=lambda passes: mean_of_surprising(passes.scores),
 )
 
 lowercase = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="lowercase",
     title="Loss in lower case",
     unit="ratio",
+    listed=LISTED,
     method="Carlini et al. 2021 (arXiv 2012.07805), ratio of log-perplexities",
     statistic=lambda passes: against_lowercase(passes.scores, present(passes.lowercase, "the text in lower case")),
     needs=("lowercase",),
 )
 
 reference_ratio = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="reference-ratio",
     title="Loss against a reference model",
     unit="ratio",
+    listed=LISTED,
     method="After Carlini et al. 2021 (arXiv 2012.07805) and Meeus et al. 2024 (arXiv 2402.09363), ratio of total losses",
     statistic=lambda passes: against_reference(passes.scores, present(passes.reference, "a reference model")),
     needs=("reference",),
 )
 
 recall = MembershipScore(
-    rule="AUD303",
+    code="AUD303",
     name="recall",
     title="Loss after an unseen prefix (ReCaLL)",
     unit="ratio",
+    listed=LISTED,
     method="Xie et al. 2024 (arXiv 2406.15968), over the same tokens of the text alone",
     statistic=lambda passes: after_prefix(passes.scores, present(passes.prefixed, "a prefix")),
     needs=("prefixed",),

@@ -1,11 +1,11 @@
-"""AUD302: Min-K% and Min-K%++. How unlikely are the least likely tokens? Members have few outliers."""
+"""Min-K% and Min-K%++. How unlikely are the least likely tokens? Members have few outliers."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from llm_audit.detectors.membership.base import MembershipScore
+from llm_audit.detectors.membership.base import MEANING, MembershipScore
 from llm_audit.scoring.tokens import TokenScores
 
 SHARE = 0.2
@@ -52,20 +52,24 @@ def min_k_plus_plus_score(scores: TokenScores) -> float:
     return mean_of_lowest(standardised(scores))
 
 
+LISTED = ("MembershipMinK", "Membership scores (Min-K%)", MEANING)
+
 min_k = MembershipScore(
-    rule="AUD302",
+    code="AUD302",
     name="min-k",
     title="Least likely tokens (Min-K%)",
     unit="nats per token",
+    listed=LISTED,
     method="Shi et al. 2024 (arXiv 2310.16789), k = 20 %, at least one token",
     statistic=lambda passes: min_k_probability(passes.scores),
 )
 
 min_k_plus_plus = MembershipScore(
-    rule="AUD302",
+    code="AUD302",
     name="min-k-plus-plus",
     title="Least likely tokens, standardised (Min-K%++)",
     unit="standard deviations",
+    listed=LISTED,
     method="Zhang et al. 2025 (arXiv 2404.02936), k = 20 %, at least one token; sigma at least 1e-4 nats",
     statistic=lambda passes: min_k_plus_plus_score(passes.scores),
 )

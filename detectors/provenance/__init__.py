@@ -1,1 +1,1 @@
-"""Did this very model write the text, under these settings? Log-perplexity against entropy and what goes beyond it, AUD2xx."""
+"""Marks of provenance in a text: C2PA."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
 from llm_audit.reports import json
 from llm_audit.reports.compliance.evidence import CLAIMED, look
 from llm_audit.reports.compliance.framework import did_you_mean
@@ -36,7 +36,7 @@ def assess(
     `report_digest` is the SHA-256 of the report's file; None: of the report as `render_json` writes it.
 
     Raises:
-        AuditError: a claim that does not exist, or that no requirement of the framework asks for.
+        InvalidConfiguration: a claim that does not exist, or that no requirement of the framework asks for.
     """
     stated = _claims(claims or {}, framework)
     return ComplianceReport(
@@ -71,11 +71,13 @@ def _claims(claims: Mapping[str, str], framework: Framework) -> dict[Claim, str]
     stated = {}
     for name, text in claims.items():
         if name not in Claim.__members__.values():
-            raise AuditError(f"There is no claim “{name}”{did_you_mean(name, Claim)}; known are {' and '.join(Claim)}.")
+            raise InvalidConfiguration(
+                f"There is no claim “{name}”{did_you_mean(name, Claim)}; known are {' and '.join(Claim)}."
+            )
         if Claim(name) not in asked:
-            raise AuditError(f"The framework {framework.name} asks for no claim “{name}”; leave it out.")
+            raise InvalidConfiguration(f"The framework {framework.name} asks for no claim “{name}”; leave it out.")
         if not text.strip():
-            raise AuditError(f"The claim “{name}” is empty; say who reviewed or labelled what, and when.")
+            raise InvalidConfiguration(f"The claim “{name}” is empty; say who reviewed or labelled what, and when.")
         stated[Claim(name)] = text
     return stated
 

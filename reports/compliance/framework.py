@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import InvalidConfiguration
 from llm_audit.reports.compliance.model import Framework, LegalDate, Requirement, Selector, Source
 from llm_audit.results.base import Model
 
@@ -30,34 +30,36 @@ def load(name: str) -> tuple[Framework, str]:
     """A framework of ours by its name, or the user's own by its path; and the SHA-256 of its file.
 
     Raises:
-        AuditError: there is none of this name, or something in the file is wrong; the line and the nearest right word are
-            named.
+        InvalidConfiguration: there is none of this name, or something in the file is wrong; the line and the nearest right word
+            are named.
     """
     if name not in FRAMEWORKS and not name.endswith(".toml"):
         hint = did_you_mean(name, FRAMEWORKS)
-        raise AuditError(f"There is no framework “{name}”{hint}; known are {', '.join(FRAMEWORKS)}, or give a .toml file.")
+        raise InvalidConfiguration(
+            f"There is no framework “{name}”{hint}; known are {', '.join(FRAMEWORKS)}, or give a .toml file."
+        )
     path = FOLDER / f"{name}.toml" if name in FRAMEWORKS else Path(name)
     try:
         data = path.read_bytes()
         text = data.decode("utf-8")
     except OSError as error:
-        raise AuditError(f"Cannot read the framework {path}: {(error.strerror or str(error)).lower()}.") from error
+        raise InvalidConfiguration(f"Cannot read the framework {path}: {(error.strerror or str(error)).lower()}.") from error
     except UnicodeDecodeError as error:
-        raise AuditError(f"The framework {path} is not UTF-8 text; save it as UTF-8.") from error
+        raise InvalidConfiguration(f"The framework {path} is not UTF-8 text; save it as UTF-8.") from error
     return parse(text, str(path)), hashlib.sha256(data).hexdigest()
 
 
 def parse(text: str, name: str) -> Framework:
-    """A framework from the text of its file; `name` is for messages. Raises AuditError."""
+    """A framework from the text of its file; `name` is for messages. Raises InvalidConfiguration."""
     try:
         framework = Framework.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise AuditError(f"{name} is not valid TOML: {error}.") from error
+        raise InvalidConfiguration(f"{name} is not valid TOML: {error}.") from error
     except ValidationError as error:
         # A misspelt key is reported twice: as unknown and, of the right name, as missing. The first helps more.
         first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
         place = first["loc"][:-1] if first["type"] == "missing" else first["loc"]
-        raise AuditError(f"{name}, line {_line(text, place, first['input'])}: {_complaint(first)}.") from error
+        raise InvalidConfiguration(f"{name}, line {_line(text, place, first['input'])}: {_complaint(first)}.") from error
     _check_references(framework, text, name)
     return framework
 
@@ -71,7 +73,7 @@ def _check_references(framework: Framework, text: str, name: str) -> None:
         for number, id_ in enumerate(ids):
             if id_ in ids[:number]:
                 line = _line(text, (table, number, "id"), id_)
-                raise AuditError(f"{name}, line {line}: the id “{id_}” is taken; give each entry its own.")
+                raise InvalidConfiguration(f"{name}, line {line}: the id “{id_}” is taken; give each entry its own.")
     known = [source.id for source in framework.sources]
     referring: dict[str, tuple[LegalDate | Requirement, ...]] = {
         "dates": framework.dates,
@@ -82,7 +84,9 @@ def _check_references(framework: Framework, text: str, name: str) -> None:
             if entry.source not in known:
                 line = _line(text, (table, number, "source"), entry.source)
                 hint = did_you_mean(entry.source, known)
-                raise AuditError(f"{name}, line {line}: there is no source “{entry.source}”{hint}; list it under [[sources]].")
+                raise InvalidConfiguration(
+                    f"{name}, line {line}: there is no source “{entry.source}”{hint}; list it under [[sources]]."
+                )
 
 
 def _complaint(error: Any) -> str:

@@ -9,9 +9,6 @@ from llm_audit.reports.compliance.model import Outcome, Pointer
 from llm_audit.reports.compliance.seen import MOST, Seen, not_testable, numbers, some
 from llm_audit.results import Authorship, Document, Report, Result, Verdict
 
-MARKS, TAMPERING = "AUD5", "AUD9"
-"""Families of rules: watermarks and provenance marks; integrity of the text."""
-
 THRESHOLD = 200
 """Tokens."""
 
@@ -125,11 +122,11 @@ def length_over_200_tokens(report: Report) -> Seen:
 
 def tamper_findings(report: Report) -> Seen:
     """Whether any text shows signs of having been altered to mislead a detector."""
-    tests = list(_tests(report, TAMPERING))
+    tests = list(_tests(report, "integrity"))
     notes = [f"{document.name}: {note}" for document in report.documents for note in document.notes]
     noted = [f"Noted while reading, without a test: {note}" for note in notes]
     if not tests:
-        return not_testable("The report holds no integrity test (AUD9xx).", *some(noted, "notes"))
+        return not_testable("The report holds no integrity test.", *some(noted, "notes"))
     found = [(place, test) for place, test in tests if test.verdict is Verdict.FINDING]
     sentences = [f"{place.where}: {test.reason}" for place, test in found or tests]
     return Seen(
@@ -140,7 +137,7 @@ def tamper_findings(report: Report) -> Seen:
 
 
 def _mark(report: Report, why: str) -> Seen:
-    unread = list(_tests(report, MARKS))
+    unread = list(_tests(report, "watermark"))
     if unread:  # of a later version: better unread than misread
         return not_testable(
             "The report holds tests for marks that this version cannot weigh.", pointers=(place for place, _ in unread)
@@ -157,7 +154,7 @@ def _tests(report: Report, family: str) -> Iterator[tuple[Pointer, Result]]:
     """All results on documents whose rule belongs to a family."""
     for place, document in _places(report):
         for number, test in enumerate(document.results):
-            if test.rule.startswith(family):
+            if test.family == family:
                 where = f"{document.name}, {test.rule} {test.name}"
                 yield Pointer(where=where, path=f"{place.path}/results/{number}"), test
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_audit.cli import main
+import llm_audit
 from llm_audit.paths import cache_root
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from tests.cli.tool import HUMAN, Tool
@@ -47,11 +47,10 @@ def embedded(embedded_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def tiny_root(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache, and the population `own` of 40 texts scored by the tiny model."""
     root = tmp_path_factory.mktemp("tiny")
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLM_AUDIT_CACHE", str(root / "cache"))
         patch.setenv("LLM_AUDIT_DATA", str(root / "data"))
-        main(["calibrate", str(write_texts(root / "human.jsonl", 40)), "--name", "own", "--model", str(tiny_llama)])
-    assert end.value.code == 0
+        llm_audit.calibrate(write_texts(root / "human.jsonl", 40), "own", setup=llm_audit.Setup(model=str(tiny_llama)))
     return root
 
 

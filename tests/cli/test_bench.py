@@ -19,7 +19,6 @@ from tests.cli.tool import Tool, sentence
         (("--classifier", "nobody"), "no classifier 'nobody'"),
         (("--detector", "nobody"), "no detector 'nobody'"),
         (("--group", "age"), "no field 'age'"),
-        (("--backbone", "/nowhere"), "no other option applies"),
         (("--group", "domain"), "grouped by 'domain' in any case"),
     ],
 )

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from llm_audit.cli import main
-from llm_audit.verify import verify
+from llm_audit.verification import verify
 from tests.cli.tool import HUMAN, Outcome, Tool, sentence
 from tests.reports.checks import schema
 

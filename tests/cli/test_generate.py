@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from llm_audit.attribution.generations import Generation, read_generations
+from llm_audit.detectors.attribution.generations import Generation, read_generations
 from llm_audit.scoring.store import Store
 from llm_audit.scoring.tokens import Decoding
 from tests.cli.tool import HUMAN, Tool, sentence

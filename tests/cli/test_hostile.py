@@ -91,14 +91,14 @@ def test_warnings_and_complaints_about_a_report(
 def test_progress_shows_a_hostile_name_and_does_nothing(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from llm_audit.cli.options import stages
+    from llm_audit.cli.progress import bars
 
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     ours = r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[1A|\x1b\[2K|\r"
     for text in HOSTILE:
-        with stages() as progress:
-            progress(text, 1, 2)
+        with bars() as progress:
+            progress(0.5, text)
         shown = capfd.readouterr().err
         assert "\x1b[" in shown
         assert terminal_safe(bare := re.sub(ours, "", shown)) == bare

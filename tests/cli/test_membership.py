@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from fixtures.membership import grammar
 from fixtures.membership.world import World, world
-from llm_audit.scoring.frequencies import Frequencies
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.scoring.llama import LlamaBody
 from tests.cli.tool import Tool, sentence, spawn
 

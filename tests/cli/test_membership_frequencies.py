@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.tiny_models import SENTENCES
-from llm_audit.scoring.frequencies import Frequencies, tokenizer_digest
+from llm_audit.detectors.membership.frequencies import Frequencies, tokenizer_digest
 from llm_audit.scoring.model import load_tokenizer
 from tests.cli.tool import Tool, sentence
 

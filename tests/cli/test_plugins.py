@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from llm_audit.detectors import registry
 from llm_audit.detectors.announced import code_digest
 from llm_audit.detectors.plugins import PLUGIN_CODE
 from tests.cli.conftest import write_texts
@@ -48,8 +49,17 @@ def test_the_list_names_ours(tool: Tool) -> None:
     outcome = tool("plugins", "list")
     assert (outcome.code, outcome.err) == (0, "")
     head, *rows = outcome.out.splitlines()
-    assert head.split() == ["name", "code", "group", "package", "digest", "from", "status"]
-    assert len(rows) == 21
+    assert head.split() == ["name", "code", "family", "package", "digest", "from", "status"]
+    assert [row.split()[1] for row in rows if " origin " in row] == [
+        "AUD190",
+        "AUD110",
+        "AUD101",
+        "AUD100",
+        "AUD103",
+        "AUD104",
+        "AUD102",
+    ]
+    assert len(rows) == len(list(registry.every_rule()))
     assert all(row.endswith("llm-audit  ok") for row in rows)
 
 
@@ -58,23 +68,35 @@ def test_the_list_names_plugins_and_what_is_broken(site: Path) -> None:
     digest = found["surprise"]["digest"]
     assert found["surprise"] == {
         **SURPRISE,
-        "group": "llm_audit.detectors",
-        "target": "sample_plugin:detector",
+        "group": "llm_audit.rules.origin",
+        "target": "sample_plugin:rule",
         "digest": digest,
         "shipped": False,
         "status": "ok",
         "reason": "",
     }
     assert len(digest) == 64
-    assert (found["mean-logprob"]["rule"], found["mean-logprob"]["group"]) == ("AUD399", "llm_audit.membership")
+    assert (found["mean-logprob"]["rule"], found["mean-logprob"]["group"]) == ("AUD399", "llm_audit.rules.membership")
     assert (found["broken"]["rule"], found["broken"]["status"]) == (None, "broken")
     shown = spawn("plugins", "list", env=beside(site))
     assert shown.code == 1
     assert f"llm-audit-sample-plugin 1.0  {digest[:12]}  plugin     ok" in shown.out
     assert shown.out.endswith(
-        "\n\nThe detector 'broken' (sample_plugin_broken:detector, llm-audit-sample-plugin 1.0) does not load: "
+        "\n\nThe rule 'broken' (sample_plugin_broken:rule, llm-audit-sample-plugin 1.0) does not load: "
         "ImportError: this plugin needs a library that is not there.\n"
     )
+
+
+def test_the_list_says_what_was_written_for_an_earlier_version(tmp_path: Path) -> None:
+    site = installed(tmp_path, "old", "raise SystemExit", {"one": "x"}, module="old_module", group="llm_audit.detectors")
+    shown = spawn("plugins", "list", env=beside(site))
+    assert shown.code == 1
+    assert shown.out.endswith(
+        "\n\nThe plugin 'one' of old 1.0 announces itself under 'llm_audit.detectors', as for llm-audit 0.1; it is left out "
+        "until it announces a Rule under 'llm_audit.rules.FAMILY' (see `llm-audit plugins new`).\n"
+    )
+    (said,) = json.loads(spawn("plugins", "list", "--format", "json", env=beside(site)).out)["outdated"]
+    assert said in shown.out
 
 
 def test_off_is_said_and_nothing_is_imported(site: Path, tmp_path: Path) -> None:
@@ -106,7 +128,7 @@ def test_help_imports_no_plugin(args: list[str], tmp_path: Path) -> None:
 def test_the_list_needs_no_torch(site: Path) -> None:
     code = f"import sys, atexit; atexit.register(lambda: print('LOADED', *sorted(sys.modules))); {COMMAND[2]}"
     loaded = run_command([*COMMAND[:2], code, "plugins", "list"], env=beside(site)).out.split("LOADED")[1].split()
-    assert "llm_audit.detectors.generated.lrr" in loaded
+    assert "llm_audit.detectors.origin.lrr" in loaded
     assert not {"torch", "transformers", "matplotlib"}.intersection(loaded)
 
 
@@ -136,7 +158,7 @@ def clauses(outcome: Outcome) -> dict[str, str]:
     return {what: passed for passed, _, what in lines}
 
 
-@pytest.mark.parametrize("name", ["surprise", "mean-logprob", "sample_plugin:detector"])
+@pytest.mark.parametrize("name", ["surprise", "mean-logprob", "sample_plugin:rule"])
 def test_the_sample_plugin_passes_every_clause(name: str, site: Path) -> None:
     outcome = spawn("plugins", "check", name, env=beside(site))
     assert (outcome.code, outcome.err) == (0, "")
@@ -159,22 +181,22 @@ two = 2
     assert (outcome.code, outcome.err) == (1, "")
     found = clauses(outcome)
     assert found["loads, under a name and a code of its own"] == "pass"
-    assert found["says what it is: name, title, unit, method"] == "pass"
+    assert found["says what it is: name, title, question, null hypothesis, method"] == "pass"
     assert found["leaves the scores that it is given as they are: KeyError: 'three'"] == "FAIL"
-    assert found["is higher for stronger evidence against its null: AUD150 is not higher for text that the model finds "
+    assert found["is higher for text that the model finds likelier: AUD150 is not higher for text that the model finds "
                  "likelier"] == "FAIL"  # fmt: skip
     for name, said in (
-        ("two", "'two' (faulty_module:two, faulty 1.0) is not a Detector."),
-        ("faulty_module:two", "It is a int, neither a Detector nor a MembershipScore."),
+        ("two", "'two' (faulty_module:two, faulty 1.0) is not a Rule."),
+        ("faulty_module:two", "It is a int, not a Rule."),
         ("faulty_module:three", "AttributeError: module 'faulty_module' has no attribute 'three'"),
-        ("llm_audit.detectors.generated.lrr:detector", "It claims the code AUD104"),
+        ("llm_audit.detectors.origin.lrr:rule", "It claims the code AUD104"),
     ):
         outcome = spawn("plugins", "check", name, env=beside(site))
         assert outcome.code == 1
         assert said in outcome.out
     unknown = spawn("plugins", "check", "three", env=beside(site))
     assert unknown.code == 2
-    assert "There is no detector or membership score 'three'; choose from classifier," in sentence(unknown)
+    assert "There is no rule 'three'; choose from unreadable, as-given, classifier," in sentence(unknown)
 
 
 # detect
@@ -203,7 +225,7 @@ def test_a_plugin_takes_part_with_a_p_value_and_is_named_in_the_report(
     outcome = calibrated("--format", "json", "-o", page, env=beside(site))
     assert outcome.code in (0, 1), outcome.err
     assert outcome.err == (
-        "Warning: The detector 'broken' (sample_plugin_broken:detector, llm-audit-sample-plugin 1.0) does not load: "
+        "Warning: The rule 'broken' (sample_plugin_broken:rule, llm-audit-sample-plugin 1.0) does not load: "
         "ImportError: this plugin needs a library that is not there. It is left out.\n"
     )
     report = json.loads(outcome.out)
@@ -264,7 +286,7 @@ def test_a_new_package_installs_and_passes_out_of_the_box(tmp_path: Path) -> Non
 def test_the_next_new_package_has_another_code(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def code_of(folder: str) -> str:
         assert tool("plugins", "new", "my-own", tmp_path / folder).code == 0
-        (line,) = (line for line in (tmp_path / folder / "my_own.py").read_text().splitlines() if line.startswith("    rule="))
+        (line,) = (line for line in (tmp_path / folder / "my_own.py").read_text().splitlines() if line.startswith("    code="))
         return line.split('"')[1]
 
     first = code_of("first")
@@ -288,9 +310,9 @@ def test_the_next_new_package_has_another_code(tool: Tool, tmp_path: Path, monke
         ("numpy", "is a module of Python or of an installed package"),
         ("json", "is a module of Python"),
         ("class", "is a module of Python"),
-        ("lrr", "There is a detector or membership score 'lrr' already"),
+        ("lrr", "There is a rule 'lrr' already"),
         ("zlib", "is a module of Python"),
-        ("min-k", "There is a detector or membership score 'min-k' already"),
+        ("min-k", "There is a rule 'min-k' already"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(tool: Tool, name: str, said: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import llm_audit.scoring.session as session_module
-from llm_audit.cli.options import exit_code
+from llm_audit.detectors.registry import described
 from llm_audit.reports import jsonl, render_json
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES
 from llm_audit.results import Report, Served, Verdict
@@ -32,7 +32,7 @@ MADE: list[tuple[Callable[[], Report], int]] = [
 
 def stored(folder: Path, report: Report, suffix: str = ".json") -> Path:
     path = folder / f"stored{suffix}"
-    path.write_text(FORMATS["jsonl"].renderer()(report) if suffix == ".jsonl" else render_json(report))  # type: ignore[arg-type]  # text
+    path.write_text(FORMATS["jsonl"].renderer()(report, described) if suffix == ".jsonl" else render_json(report))  # type: ignore[arg-type]  # text
     return path
 
 
@@ -86,7 +86,7 @@ def test_an_endpoint_that_was_not_measured_is_no_success_whatever_the_verdict_sa
     report = factory.not_measured_report()
     assert report.substitution and report.substitution.served is Served.NOT_MEASURED
     passed = report.substitution.model_copy(update={"verdict": Verdict.PASS})
-    assert exit_code(report.model_copy(update={"substitution": passed}), strict=False) == 3
+    assert report.model_copy(update={"substitution": passed}).exit_code() == 3
 
 
 def test_standard_input(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_ray_goes_on_where_the_local_engine_stopped_and_ends_with_its_bytes(
 def test_without_ray_one_sentence_says_what_to_install(
     tool: Tool, tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llm_audit.scan.ray_engine.find_spec", lambda name: None)
+    monkeypatch.setattr("llm_audit.scanning.ray_engine.find_spec", lambda name: None)
     said = sentence(tool("scan", HUMAN, "-o", tmp_path / "out", "--engine", "ray", *tiny))
     assert said == "Error: The engine ray is not installed: `pip install 'llm-audit[ray]'`."
     assert not (tmp_path / "out").exists()

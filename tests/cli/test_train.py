@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from llm_audit.cli.train import FEATURES, KINDS, LOSSES
-from llm_audit.detectors.generated.classifier import load_head
+from llm_audit.detectors.origin.classifier import load_head
 from llm_audit.training import heads, losses
 from tests.cli.conftest import write_texts
 from tests.cli.tool import HUMAN, Tool, sentence
@@ -126,8 +126,6 @@ def test_training_twice_gives_the_same_digest(
         (60, ("--label-field", "verdict"), "--label-field"),
         (60, ("--text-field", "essay"), "--text-field"),
         (60, ("--name", "No Name"), "is not a classifier name"),
-        (60, ("--accumulate", 2), "--accumulate is for --backbone"),
-        (60, ("--backbone", "/nowhere"), "/nowhere"),
     ],
 )
 def test_bad_input(
@@ -143,21 +141,3 @@ def test_unknown_loss(tool: Tool, tmp_path: Path) -> None:
     outcome = tool("train", labelled(tmp_path / "train.jsonl", 1), "--name", "mine", "--loss", "hinge")
     assert outcome.code == 2
     assert "'hinge' is not one of 'bce'" in outcome.err
-
-
-@pytest.mark.slow
-def test_fine_tuning_a_backbone(
-    tool: Tool, tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_llama: Path
-) -> None:
-    monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path / "data"))
-    data = labelled(tmp_path / "train.jsonl", 60)
-    options = ("--epochs", 4, "--learning-rate", 0.01)
-    trained = tool("train", data, "--name", "deep", "--backbone", tiny_llama, *options)
-    assert trained.code == 0, trained.err
-    folder = tmp_path / "data" / "classifiers" / "deep"
-    judged = tool("bench", labelled(tmp_path / "test.jsonl", 20, 3), "--backbone", folder)
-    assert judged.code == 0, judged.err
-    assert float(judged.out.splitlines()[0].split()[-1]) > 0.8
-    assert "exists already" in sentence(tool("train", data, "--name", "deep", "--backbone", tiny_llama))
-    refused = tool("train", data, "--name", "x", "--backbone", tiny_llama, "--loss", "tpauc-kl", "--accumulate", 2)
-    assert "gradients can be accumulated with bce only" in sentence(refused)

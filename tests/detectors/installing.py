@@ -10,9 +10,9 @@ from pathlib import Path
 SAMPLE = Path(__file__).parents[1] / "sample_plugin"
 
 DETECTOR = """
-from llm_audit.detectors import Detector
-def detector(name, rule, statistic=lambda scores: float(scores.logprob.mean())):
-    return Detector(rule=rule, name=name, title="T", unit="nats", method="ours", statistic=statistic)
+from llm_audit.detectors import statistic_rule
+def detector(name, code, statistic=lambda scores: float(scores.logprob.mean()), **others):
+    return statistic_rule(statistic, code=code, name=name, title="T", unit="nats", method="ours", **others)
 """
 
 
@@ -32,7 +32,7 @@ def installed(
     entries: Mapping[str, str],
     *,
     module: str,
-    group: str = "llm_audit.detectors",
+    group: str = "llm_audit.rules.origin",
     metadata: str | None = None,
 ) -> Path:
     """A package of one module; `entries` are name -> attribute. Returns the folder of the module."""

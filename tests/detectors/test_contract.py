@@ -7,39 +7,42 @@ import dataclasses
 import numpy as np
 import pytest
 
-from llm_audit.detectors import Detector, Evidence, available, find
-from llm_audit.detectors.generated import curvature, log_rank, lrr, perplexity_ratio
+from llm_audit.detectors import find, registry, statistic_rule
+from llm_audit.detectors.attribution import find_rules as find_candidate_rules
+from llm_audit.detectors.attribution import pit
+from llm_audit.detectors.attribution.base import Outcome
 from llm_audit.detectors.integrity.base import IntegrityRule, Oddities, find_rules
-from llm_audit.detectors.membership.base import GROUP, find_scores
 from llm_audit.detectors.membership.likelihood import loss
-from llm_audit.detectors.provenance import pit
+from llm_audit.detectors.origin import curvature, log_rank, lrr, perplexity_ratio
 from llm_audit.errors import AuditError
+from llm_audit.results import Result
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.testing import (
-    certain_scores,
-    check_detector,
-    check_integrity_rule,
-    check_membership_score,
-    sample_scores,
-)
+from llm_audit.testing import certain_scores, check_rule, sample_scores
 
 PROVENANCE = {"gap": "AUD201", "e-process": "AUD202", "pit": "AUD203", "likelihood-ratio": "AUD204"}
 SCORES = sample_scores(90, np.random.default_rng(0))
 PAIR = sample_scores(90, np.random.default_rng(0), two_models=True)
 
 
-@pytest.mark.parametrize("name", [point.name for point in available()])
-def test_contract(name: str) -> None:
-    (detector,) = find([name], null="model" if name in PROVENANCE else "human")
-    assert detector.name == name
-    check_detector(detector)
+ODD = {
+    "AUD901": "Thе quiсk brоwn fох",
+    "AUD902": "th\u200be qu\u200bick br\u2060own fox",
+    "AUD903": "if access \u202eresu\u202c: grant",
+}
 
 
-@pytest.mark.parametrize("name", [point.name for point in available(GROUP)])
-def test_contract_of_membership_scores(name: str) -> None:
-    (score,) = find_scores([name])
-    assert score.name == name and score.rule in {"AUD301", "AUD302", "AUD303"}
-    check_membership_score(score)
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=f"{rule.code} {rule.name}") for rule in registry.every_rule()])
+def test_every_rule_keeps_the_contract(rule: registry.AnyRule) -> None:
+    check_rule(rule, *([ODD[rule.code]] if rule.code in ODD else []))
+
+
+def test_codes_and_names_are_those_of_one_rule() -> None:
+    rules = list(registry.every_rule())
+    names = [rule.name for rule in rules]
+    assert len(names) == len(set(names))
+    several = {rule.code for rule in rules if sum(other.code == rule.code for other in rules) > 1}
+    assert several == {"AUD302", "AUD303"}  # scores of one kind
+    assert all(rule.code == registry.explain(rule.code).code and registry.explain(rule.name) is rule for rule in rules)
 
 
 @pytest.mark.parametrize(
@@ -55,21 +58,23 @@ def test_contract_of_membership_scores(name: str) -> None:
 )
 def test_the_contract_catches_a_broken_membership_score(broken: dict[str, object], said: str) -> None:
     with pytest.raises(AssertionError, match=said), np.errstate(divide="ignore"):
-        check_membership_score(dataclasses.replace(loss, **broken))  # type: ignore[arg-type]  # broken on purpose
+        check_rule(dataclasses.replace(loss, **broken))  # type: ignore[arg-type]  # broken on purpose
 
 
 def test_ours_are_announced_under_their_codes() -> None:
-    rules = {detector.rule: detector.name for detector in find(())}
+    rules = {rule.code: rule.name for rule in find(())}
     zero_shot = {"AUD101": "curvature", "AUD102": "perplexity-ratio", "AUD103": "log-rank", "AUD104": "lrr"}
     assert rules == zero_shot | {"AUD110": "classifier"}
 
 
 def test_those_against_a_model_are_apart() -> None:
-    assert {detector.name: detector.rule for detector in find((), null="model")} == PROVENANCE
+    assert {rule.name: rule.code for rule in find_candidate_rules()} == PROVENANCE
     with pytest.raises(AuditError, match="it is for `llm-audit attribute`"):
         find(["pit"])
     with pytest.raises(AuditError, match="it is for `llm-audit detect`"):
-        find(["lrr"], null="model")
+        find(["lrr"], family="attribution")
+    with pytest.raises(AuditError, match="There is no detector 'generated'; choose from classifier, "):
+        find(["generated"])
 
 
 BROKEN = {
@@ -84,39 +89,45 @@ BROKEN = {
 
 @pytest.mark.parametrize("complaint", BROKEN)
 def test_the_contract_catches(complaint: str) -> None:
-    broken = dataclasses.replace(curvature.detector, statistic=BROKEN[complaint])
+    broken = dataclasses.replace(curvature.rule, statistic=BROKEN[complaint])
     with pytest.raises(AssertionError, match=complaint), np.errstate(all="ignore"):
-        check_detector(broken)
+        check_rule(broken)
 
 
+def said(result: Result, reason: str) -> Result:
+    return result.model_copy(update={"reason": reason})
+
+
+CALLS = iter(range(100))
 BROKEN_TESTS = {
-    "no exact test": {"exact": None},
-    "refutes 400 of 400": {"exact": lambda scores, terms: Evidence(0.0, 0.01, None, "always")},
-    "gives p = 2": {"exact": lambda scores, terms: Evidence(0.0, 2.0, None, "no probability")},
-    "curve of another length": {"exact": lambda scores, terms: Evidence(0.0, 1.0, 0.0, "short", path=np.zeros(3))},
-    "gives no reason": {"exact": lambda scores, terms: Evidence(0.0, 1.0, None, " ")},
+    "refutes 400 of 400": {"outcome": lambda evidence, level: Outcome(0.01, None, 0.0)},
+    "gives p = 2": {"outcome": lambda evidence, level: Outcome(2.0, None, 0.0)},
+    "derives what it did not measure": {"outcome": lambda evidence, level: Outcome(0.5, None, 0.0)},
+    "derives two results": {"derive": lambda measured, terms: said(pit.derive(measured, terms), str(next(CALLS)))},
+    "gives no reason": {"derive": lambda measured, terms: said(pit.derive(measured, terms), " ")},
+    "from what is stored": {"derive": lambda measured, terms: said(pit.derive(measured, terms), str(measured.null))},
     "finds unlikelier": {"statistic": lambda scores: float(scores.logprob.mean())},
 }
 
 
 @pytest.mark.parametrize("complaint", BROKEN_TESTS)
 def test_the_contract_catches_a_broken_exact_test(complaint: str) -> None:
-    broken = dataclasses.replace(pit.detector, **BROKEN_TESTS[complaint])
+    broken = dataclasses.replace(pit.rule, **BROKEN_TESTS[complaint])  # type: ignore[arg-type]  # broken on purpose
     with pytest.raises(AssertionError, match=complaint):
-        check_detector(broken)
+        check_rule(broken)
 
 
 def test_unknown_detector_lists_the_known() -> None:
     with pytest.raises(
         AuditError,
-        match="no detector 'curvatur'; choose from classifier, curvature, e-process, gap, likelihood-ratio, log-rank, ",
+        match="no detector 'curvatur'; choose from classifier, curvature, log-rank, lrr, perplexity-ratio",
     ):
         find(["curvatur"])
 
 
 def test_a_rule_has_three_digits() -> None:
     with pytest.raises(ValueError, match="three digits"):
-        Detector("AUD1", "a", "b", "c", "d", lambda scores: 0.0)
+        statistic_rule(lambda scores: 0.0, code="AUD1", name="a", title="b", unit="c", method="d")
 
 
 def test_curvature_is_the_published_discrepancy_over_root_n() -> None:
@@ -159,7 +170,7 @@ ODD = {
     "AUD903": "if access \u202eresu\u202c: grant",
     "AUD905": "It was so turn0search3 and not otherwise.",
 }
-RULES = {rule.rule: rule for rule in find_rules()}
+RULES = {rule.code: rule for rule in find_rules()}
 
 
 def test_every_integrity_rule_is_announced_under_its_code() -> None:
@@ -172,15 +183,11 @@ def test_every_integrity_rule_is_announced_under_its_code() -> None:
     }
 
 
-@pytest.mark.parametrize("code", ODD)
-def test_contract_of_integrity_rules(code: str) -> None:
-    check_integrity_rule(RULES[code], ODD[code])
-
-
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
         ({"null": " "}, "has no null"),
+        ({"noun": ""}, "has no noun"),
         ({"look": lambda text: Oddities(tuple(range(len(text))))}, "in plain prose"),
         ({"look": lambda text: Oddities(())}, "finds nothing odd"),
         ({"look": lambda text: Oddities((2, 0) if "\u200b" in text else ())}, "out of order"),
@@ -191,9 +198,4 @@ def test_contract_of_integrity_rules(code: str) -> None:
 def test_the_contract_catches_a_broken_integrity_rule(broken: dict[str, object], said: str) -> None:
     rule: IntegrityRule = dataclasses.replace(RULES["AUD902"], **broken)  # type: ignore[arg-type]  # broken on purpose
     with pytest.raises(AssertionError, match=said):
-        check_integrity_rule(rule, ODD["AUD902"])
-
-
-def test_an_integrity_rule_has_a_code_of_its_family() -> None:
-    with pytest.raises(ValueError, match="AUD9 and two digits"):
-        dataclasses.replace(RULES["AUD901"], rule="AUD101")
+        check_rule(rule, ODD["AUD902"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from llm_audit.detectors.substitution.base import allowances
 from llm_audit.endpoints.client import Endpoint
 from llm_audit.endpoints.journal import Journal, Replay
 from llm_audit.endpoints.limits import Limits
@@ -40,8 +41,7 @@ def error(exchange: Exchange, status: int, message: str) -> bool:
 
 
 def allowed(found: Capabilities) -> set[str]:
-    assert all(bool(test.reason) != test.allowed for test in found.allows)
-    return {test.rule for test in found.allows if test.allowed}
+    return {test.rule.code for test in allowances(found) if not test.reason}
 
 
 EVERYTHING = {f"AUD40{n}" for n in range(1, 7)}
@@ -93,7 +93,7 @@ def test_logprobs_that_are_dropped_in_silence_or_refused(tmp_path: Path) -> None
     assert found.completions is not None
     assert not found.completions.logprobs
     assert allowed(found) == {"AUD403", "AUD404", "AUD406"}
-    assert "no alternatives" in found.allows[0].reason
+    assert "no alternatives" in allowances(found)[0].reason
 
 
 def test_chat_only_with_long_answers_other_each_time_and_uncounted(tmp_path: Path) -> None:
@@ -134,5 +134,5 @@ def test_no_answer_at_all_is_never_a_pass(status: int, words: str, tmp_path: Pat
     found = probed(lambda exchange, body: error(exchange, status, f"no {KEY}"), tmp_path)
     assert found.best is None
     assert allowed(found) == set()
-    assert words in found.allows[0].reason
+    assert words in allowances(found)[0].reason
     assert found.refuses_unknown_model is None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from llm_audit.discovery import judge
+from llm_audit.results.discovery import judge
 from llm_audit.stats.combination import benjamini_hochberg
 
 RUNS = 10_000

@@ -15,9 +15,10 @@ import jsonschema
 import xmlschema
 from markdown_it import MarkdownIt
 
+from llm_audit.detectors.registry import described
 from llm_audit.reports.formats import FORMATS
-from llm_audit.reports.read import read_report
 from llm_audit.results import Report
+from llm_audit.results.read import read_report
 from llm_audit.terminal import terminal_safe
 
 OURS = re.compile(
@@ -61,7 +62,7 @@ class Skeleton(HTMLParser):
 
 def rendered(name: str, report: Report) -> bytes:
     """A report in a format."""
-    content = FORMATS[name].renderer()(report)
+    content = FORMATS[name].renderer()(report, described)
     return content.encode("utf-8") if isinstance(content, str) else content
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from llm_audit.results import Mark, Plugin, Report, Span
 from llm_audit.results import evidence as e
+from llm_audit.results import membership_evidence as m
+from llm_audit.results import substitution_evidence as s
 from tests.reports import factory
 
 CONFORMAL = e.Conformal(
@@ -17,23 +19,28 @@ MARK = Mark(
 )  # fmt: skip
 KINDS: tuple[e.Derivation, ...] = (
     CONFORMAL,
-    e.MartingaleZ(tokens=1, deviation=0.1, variance=1.0),
-    e.Tempering(peak=(0.1,), end=(0.1,), without=None),
-    e.LikelihoodRatio(peak=RATIO, end=RATIO, without=None),
-    e.Fisher(tokens=1, total=1.0, impossible=0, outside=None, share=0.0, without=None),
-    e.Drawn(effect="gain"),
-    e.Versions(table=((1.0, 2.0),), groups=(0,)),
-    e.TwoSample(suspect=1, held_out=1, scores=(0.1, 0.2)),
-    e.RankSum(exceeding=(1,), draws=(9,), gains=(0.1,)),
-    e.Signs(signs=(e.Sign(name="sorting", exceeding=1, draws=9),)),
-    e.OnlineRanks(
-        yardstick="local", measure="distance", unit="nats", seed="5", requests=("question 1",), missing=0, asked=1,
-        variants=(e.Variant(name="f32", endpoint=(0.1,), honest=(0.1,)),),
+    e.MartingaleZ(tokens=1, deviation=0.1, variance=1.0, vocabulary=9),
+    e.Tempering(peak=(0.1,), end=(0.1,), without=None, strongest=1, outside=0, tests=1),
+    e.LikelihoodRatio(peak=RATIO, end=RATIO, without=None, strongest=1, tests=1),
+    e.Fisher(
+        tokens=1, total=1.0, impossible=0, outside=None, share=0.0, without=None, kolmogorov_smirnov=0.5, anderson_darling=0.5,
+        tests=1,
     ),
-    e.Exceedance(),
-    e.RelativeRanks(seed="5", scores=(0.1,), references=((0.1,),)),
-    e.Discrepancy(yardstick="local", seed="5", prompts=(e.Kernel(first=1, size=2, above=(0.1,)),)),
-    e.Change(before=1, rows=((0.1,), (0.2,))),
+    e.Characters(count=3, tolerated=2, named=(e.Odd(code_point=0x200B, count=3),), others=0),
+    m.Drawn(effect="gain"),
+    m.Versions(table=((1.0, 2.0),), groups=(0,)),
+    m.TwoSample(suspect=1, held_out=1, scores=(0.1, 0.2)),
+    m.RankSum(exceeding=(1,), draws=(9,), gains=(0.1,), t=0.5),
+    m.Signs(signs=(m.Sign(name="sorting", exceeding=1, draws=9),)),
+    s.OnlineRanks(
+        yardstick="local", measure="distance", unit="nats", seed="5", requests=("question 1",), missing=0, asked=1,
+        variants=(s.Variant(name="f32", endpoint=(0.1,), honest=(0.1,)),),
+    ),
+    s.Exceedance(),
+    s.RelativeRanks(seed="5", scores=(0.1,), references=((0.1,),)),
+    s.Discrepancy(yardstick="local", seed="5", prompts=(s.Kernel(first=1, size=2, above=(0.1,)),), raw_p=0.1),
+    s.Change(before=1, rows=((0.1,), (0.2,))),
+    s.Conformance(changes=("x",), asked="x", named=("y",), longer=0, counted=1, miscounted=0, fewer=0),
 )  # fmt: skip
 
 
@@ -43,7 +50,12 @@ def report() -> Report:
     tests = tuple(document.combined.model_copy(update={"evidence": kind}) for kind in KINDS) if document.combined else ()
     placed = Span(start=0, end=1, p_value=None, p_floor=None, q_value=None, n=0, place="page 1")
     tests = (*tests[1:], tests[0].model_copy(update={"spans": (placed,)}))
-    settings = e.Settings(settings=(e.Setting(name="T = 1", tests=(e.Deciding(rule="AUD202", evidence=KINDS[2]),)),), shown=0)
+    settings = e.Settings(
+        settings=(e.Setting(name="T = 1", tests=(e.Deciding(rule="AUD202", evidence=KINDS[2]),)),),
+        shown=0,
+        same=(1,),
+        other_tokens=False,
+    )
     first, *others = document.attributions
     attributions = (
         first.model_copy(update={"evidence": settings}),

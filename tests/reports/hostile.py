@@ -237,7 +237,9 @@ WORLDS: dict[str, Callable[[], Report]] = {
     "attribute": lambda: factory.attribution_report(factory.attributed(tokens=20), factory.undecided(tokens=20)),
     "membership, ordered": lambda: factory.membership_report(factory.ordered().model_copy(update={"seed": "5"})),
     "membership, shifted": lambda: factory.membership_report(with_control(factory.shifted(texts=4))),
-    "substitution": lambda: factory.substitution_report(factory.inconsistent(requests=12)),
+    "substitution": lambda: factory.substitution_report(
+        factory.inconsistent(requests=12).model_copy(update={"reference": "x", "since": "x", "obstacle": "x"})
+    ),
     "gate": factory.gate_report,
     "evidence": evidenced.report,
 }

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from llm_audit.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.errors import AuditError
 from llm_audit.reports import bench
 from llm_audit.results import Interval
+from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
 from tests.reports.plots import Plot
 
 RATE = Interval(value=0.012, lower=0.004, upper=0.03)

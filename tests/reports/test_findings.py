@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_audit.detectors.registry import described
 from llm_audit.reports.findings import WORST_FIRST, Finding, findings
 from llm_audit.reports.passages import Passage
 from llm_audit.reports.places import path_of, places, uri_of
@@ -21,7 +22,7 @@ def passage(start: int, end: int) -> Passage:
 
 
 def alone(document: Document) -> Finding:
-    (found,) = findings(factory.report(document))
+    (found,) = findings(factory.report(document), described)
     return found
 
 
@@ -108,7 +109,7 @@ def test_the_worst_comes_first_and_every_subject_comes() -> None:
         factory.unreadable("d"),
         factory.finding("e"),
     ]
-    found = findings(factory.report(*documents))
+    found = findings(factory.report(*documents), described)
     assert [one.name for one in found] == ["c", "e", "d", "b", "a"]
     assert set(WORST_FIRST) == set(Verdict)
 
@@ -125,7 +126,7 @@ def test_next_to_a_verdict_stands_what_it_is_worth() -> None:
 
 def test_a_finding_is_where_the_text_stands_out_the_strongest_first() -> None:
     report = factory.report(document := factory.many_passages())
-    (one,) = findings(report.model_copy(update={"manifest": report.manifest.model_copy(update={"alpha": 0.05})}))
+    (one,) = findings(report.model_copy(update={"manifest": report.manifest.model_copy(update={"alpha": 0.05})}), described)
     found = one.places
     assert len(found) > 2
     assert [place.passage.p for place in found] == sorted(place.passage.p or 0 for place in found)
@@ -146,14 +147,15 @@ def test_the_fingerprint_is_of_the_content() -> None:
     document = factory.finding("a.txt")
     moved = document.model_copy(update={"name": "b.txt", "text": None})
     changed = document.model_copy(update={"sha256": "0" * 64})
-    first, second, third = findings(factory.report(document, moved, changed))
+    first, second, third = findings(factory.report(document, moved, changed), described)
     assert first.fingerprint == second.fingerprint != third.fingerprint
     assert (first.occurrence, second.occurrence, third.occurrence) == (1, 2, 1)
     two = findings(
         factory.report(
             factory.unreadable("x").model_copy(update={"sha256": None}),
             factory.unreadable("y").model_copy(update={"sha256": None}),
-        )
+        ),
+        described,
     )
     assert len({one.fingerprint for one in two}) == 2
 
@@ -169,20 +171,20 @@ def test_the_fingerprint_is_of_the_content() -> None:
     ],
 )
 def test_collections_and_endpoints(made: Callable[[], Report], code: str, said: str) -> None:
-    (found,) = findings(made())
+    (found,) = findings(made(), described)
     assert found.rule.code == code
     assert said in found.message
     assert found.path in ("collection", "endpoint")
 
 
 def test_what_was_not_measured_is_not_consistent() -> None:
-    (found,) = findings(factory.not_measured_report())
+    (found,) = findings(factory.not_measured_report(), described)
     assert found.verdict is Verdict.NOT_ASSESSABLE
     assert "it has neither passed nor failed" in found.message
 
 
 def test_candidates_have_a_code_of_their_own() -> None:
-    found = {one.name: one for one in findings(factory.attribution_report())}
+    found = {one.name: one for one in findings(factory.attribution_report(), described)}
     assert found["essays/river.txt"].rule.code == found["essays/island.txt"].rule.code == "AUD200"
     assert "The sanctioned model: p = 0.43" in found["essays/river.txt"].message
     assert found["essays/scan.pdf"].rule.code == "AUD000"
@@ -195,7 +197,7 @@ def test_tampering_is_an_entry_of_its_own_at_the_first_odd_character() -> None:
         reason="1 look-alike letter.", spans=(Span(start=17, end=18, p_value=None, p_floor=None, q_value=None, n=0),),
     )  # fmt: skip
     document = factory.passing().model_copy(update={"text": text, "results": (result,)})
-    odd, author = findings(factory.report(document))
+    odd, author = findings(factory.report(document), described)
     (place,) = odd.places
     assert (odd.rule.code, odd.verdict, place.start_line, place.start_column) == ("AUD901", Verdict.FINDING, 2, 4)
     assert "nothing about who wrote" in odd.message

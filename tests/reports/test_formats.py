@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from llm_audit.detectors.registry import described
 from llm_audit.errors import AuditError
-from llm_audit.reports import read_report, render_html, render_json, renderer_for, write_report
+from llm_audit.reports import render_html, render_json, renderer_for, write_report
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES
 from llm_audit.results import Report
+from llm_audit.results.read import read_report
 from tests.reports import factory
 from tests.reports.test_json import REPORTS
 
@@ -30,13 +32,16 @@ TEXTUAL = [name for name, each in FORMATS.items() if not each.binary]
     ],
 )
 def test_the_longest_suffix_names_the_format(path: str, name: str) -> None:
-    assert renderer_for(path) is renderer_for(Path(path)) is FORMATS[name].renderer()
+    report = factory.report(factory.passing())
+    contents = {each(report, described) for each in (renderer_for(path), renderer_for(Path(path)), FORMATS[name].renderer())}
+    assert len(contents) == 1
 
 
 @pytest.mark.parametrize("path", ["report", "report.docx", ".json", ".sarif.json.", "/dev/stdout", "json", "a.json/"])
 def test_an_unknown_suffix_is_refused_with_the_list_of_all(path: str) -> None:
     if path == "a.json/":
-        assert renderer_for(path) is render_json  # that it is a folder shows when it is written
+        report = factory.report()
+        assert renderer_for(path)(report, described) == render_json(report)  # that it is a folder shows when it is written
         return
     with pytest.raises(AuditError) as caught:
         renderer_for(path)
@@ -51,8 +56,8 @@ def test_every_format_can_be_asked_for_and_is_written_as_it_is_printed(tmp_path:
         if each.binary:
             continue  # slow, and tested by itself
         path = tmp_path / f"report{suffix}"
-        write_report(report, path)
-        content = each.renderer()(report)
+        write_report(report, path, described)
+        content = each.renderer()(report, described)
         assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
 
 
@@ -60,16 +65,17 @@ def test_every_format_can_be_asked_for_and_is_written_as_it_is_printed(tmp_path:
 @pytest.mark.parametrize("made", REPORTS)
 def test_a_stored_report_renders_to_the_same_bytes(name: str, made: Callable[[], Report]) -> None:
     render, report = FORMATS[name].renderer(), made()
-    stored = (render_json(report).encode(), FORMATS["jsonl"].renderer()(report).encode())  # type: ignore[union-attr]  # text
+    stored = (render_json(report).encode(), FORMATS["jsonl"].renderer()(report, described).encode())  # type: ignore[union-attr]  # text
     for data in stored:
-        assert render(read_report(data, "stored")) == render(report) == render(made())
+        again = render(read_report(data, "stored"), described)
+        assert again == render(report, described) == render(made(), described)
 
 
 @pytest.mark.parametrize("name", TEXTUAL)
 @pytest.mark.parametrize("golden", ["finding", "pass", "not-assessable"])
 def test_the_golden_reports_render_in_every_format(name: str, golden: str) -> None:
     report = read_report((GOLDEN / f"{golden}.json").read_bytes(), golden)
-    content = FORMATS[name].renderer()(report)
+    content = FORMATS[name].renderer()(report, described)
     assert isinstance(content, str) and content.endswith("\n")
     assert render_html(report) == (GOLDEN / f"{golden}.html").read_text()
 
@@ -83,7 +89,7 @@ def test_a_missing_package_is_one_sentence_that_says_how_to_install_it(monkeypat
 
 
 def test_the_list_of_formats_costs_no_renderer() -> None:
-    code = "import sys, llm_audit.cli.options; print(*sorted(sys.modules))"
+    code = "import sys, llm_audit.cli.options, llm_audit.cli.publishing; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
     assert "llm_audit.reports.formats" in loaded
@@ -105,7 +111,7 @@ def test_every_verdict_is_told_apart_in_every_format_for_machines() -> None:
     by_name = {}
     for make in (factory.passing, factory.not_assessable, factory.unreadable):
         report = factory.report(make("same.txt"))
-        by_name[make.__name__] = {name: FORMATS[name].renderer()(report) for name in TEXTUAL}
+        by_name[make.__name__] = {name: FORMATS[name].renderer()(report, described) for name in TEXTUAL}
     for name in ("sarif", "junit", "gitlab", "github", "markdown", "json", "jsonl"):
         contents = [contents[name] for contents in by_name.values()]
         assert len(set(contents)) == 3, name

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from llm_audit.detectors.registry import described
 from llm_audit.reports import github
 from tests.reports import factory
 
@@ -30,7 +31,7 @@ def unescaped(text: str) -> str:
 
 
 def test_every_verdict() -> None:
-    found = commands(github.render(factory.report()))
+    found = commands(github.render(factory.report(), described))
     assert [(kind, properties) for kind, properties, _ in found] == [
         ("error", {"file": "essays/müller_anna.txt", "line": "3", "endLine": "3", "col": "1", "endColumn": "228",
                    "title": "AUD100 Finding"}),
@@ -43,7 +44,7 @@ def test_every_verdict() -> None:
 
 
 def test_a_pass_is_counted_and_not_annotated() -> None:
-    ((kind, _, message),) = commands(github.render(factory.report(factory.passing())))
+    ((kind, _, message),) = commands(github.render(factory.report(factory.passing()), described))
     assert (kind, message) == ("notice", "1 input: 1 judged, 0 not assessable, 0 unreadable.")
 
 
@@ -51,7 +52,7 @@ def test_columns_are_left_out_of_places_of_several_lines() -> None:
     document = factory.finding()
     assert document.text is not None
     ((_, properties, _), _) = commands(
-        github.render(factory.report(document.model_copy(update={"text": document.text.replace(" ", "\n")})))
+        github.render(factory.report(document.model_copy(update={"text": document.text.replace(" ", "\n")})), described)
     )
     assert int(properties["endLine"]) > int(properties["line"])
     assert "col" not in properties
@@ -59,10 +60,10 @@ def test_columns_are_left_out_of_places_of_several_lines() -> None:
 
 @pytest.mark.parametrize("name", ["a,b=c::d%0A.txt", "::error::x", "50%25", "a\nb"])
 def test_names_are_escaped_as_github_reads_them(name: str) -> None:
-    ((_, properties, _), _) = commands(github.render(factory.report(factory.finding(name))))
+    ((_, properties, _), _) = commands(github.render(factory.report(factory.finding(name)), described))
     assert properties["file"] == name.replace("\n", "\\n")
 
 
 def test_the_file_of_a_collection_an_endpoint_or_standard_input_is_not_invented() -> None:
     for report in (factory.membership_report(), factory.substitution_report(), factory.report(factory.finding("-"))):
-        assert "file" not in commands(github.render(report))[0][1]
+        assert "file" not in commands(github.render(report, described))[0][1]

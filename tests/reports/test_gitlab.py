@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from llm_audit.detectors.registry import described
 from llm_audit.reports import gitlab
 from llm_audit.results import Report
 from tests.reports import factory
@@ -19,7 +20,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "fixtures" / "schemas" / "gitla
 
 
 def issues(report: Report) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(gitlab.render(report))
+    found: list[dict[str, Any]] = json.loads(gitlab.render(report, described))
     jsonschema.validate(found, SCHEMA)
     assert len({issue["fingerprint"] for issue in found}) == len(found)
     return found
@@ -37,7 +38,7 @@ def test_all_that_is_no_pass_is_listed() -> None:
         ("AUD000", "major", {"path": "essays/scan.pdf", "lines": {"begin": 1}}),
         ("AUD100", "info", {"path": "essays/short note.txt", "lines": {"begin": 1}}),
     ]
-    assert gitlab.render(factory.report(factory.passing())) == "[]\n"
+    assert gitlab.render(factory.report(factory.passing()), described) == "[]\n"
 
 
 def test_copies_of_a_text_have_fingerprints_of_their_own() -> None:

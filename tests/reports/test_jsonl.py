@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from llm_audit.errors import AuditError
-from llm_audit.reports import jsonl, read_report, render_json
+from llm_audit.reports import jsonl, render_json
 from llm_audit.results import Report
+from llm_audit.results.read import read_report
 from tests.reports import factory
 from tests.reports.checks import unsealed
 from tests.reports.test_json import REPORTS

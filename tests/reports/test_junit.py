@@ -10,6 +10,7 @@ import pytest
 import xmlschema
 from junitparser import Error, Failure, JUnitXml, Skipped
 
+from llm_audit.detectors.registry import described
 from llm_audit.reports import junit
 from llm_audit.results import Report
 from tests.reports import factory
@@ -25,18 +26,18 @@ def schema() -> xmlschema.XMLSchema:
 
 @pytest.mark.parametrize("made", REPORTS)
 def test_reports_obey_the_schema(schema: xmlschema.XMLSchema, made: Callable[[], Report]) -> None:
-    schema.validate(junit.render(made()))
+    schema.validate(junit.render(made(), described))
 
 
 def test_what_is_no_character_in_xml_becomes_visible() -> None:
-    text = junit.render(factory.report(factory.passing("a\x00b\x1b[2J\ufffe\uffff.txt")))
+    text = junit.render(factory.report(factory.passing("a\x00b\x1b[2J\ufffe\uffff.txt")), described)
     assert 'name="a\\x00b\\x1b[2J\\ufffe\\uffff.txt"' in text
 
 
 def test_another_program_reads_every_verdict(tmp_path: Path) -> None:
     documents = (factory.finding("a"), factory.passing("b"), factory.not_assessable("c"), factory.unreadable("d"))
     path = tmp_path / "junit.xml"
-    path.write_text(junit.render(factory.report(*documents, factory.undecided("e"))))
+    path.write_text(junit.render(factory.report(*documents, factory.undecided("e")), described))
     (suite,) = JUnitXml.fromfile(str(path))
     assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (5, 1, 1, 2)
     kinds = {case.name: [type(result) for result in case.result] for case in suite}
@@ -49,7 +50,7 @@ def test_another_program_reads_every_verdict(tmp_path: Path) -> None:
 
 
 def test_a_failure_says_where_and_why() -> None:
-    suite = ET.fromstring(junit.render(factory.report(factory.finding("essays/a.txt"))).encode())
+    suite = ET.fromstring(junit.render(factory.report(factory.finding("essays/a.txt")), described).encode())
     failure = suite.find(".//failure")
     assert failure is not None and failure.text is not None
     message, place = failure.text.split("\n")
@@ -58,7 +59,7 @@ def test_a_failure_says_where_and_why() -> None:
 
 
 def test_the_limits_are_in_it() -> None:
-    suite = ET.fromstring(junit.render(factory.report()).encode())
+    suite = ET.fromstring(junit.render(factory.report(), described).encode())
     said = suite.find(".//testsuite/system-out")
     assert said is not None and said.text is not None
     assert said.text.split("\n") == ["4 inputs: 2 judged, 1 not assessable, 1 unreadable.", *factory.report().limits]
@@ -70,5 +71,5 @@ def test_collections_and_endpoints() -> None:
         (factory.shifted_report, "skipped"),
         (factory.consistent_report, None),
     ):
-        (case,) = ET.fromstring(junit.render(made()).encode()).iter("testcase")
+        (case,) = ET.fromstring(junit.render(made(), described).encode()).iter("testcase")
         assert [child.tag for child in case] == [kind or "system-out"]

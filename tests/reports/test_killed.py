@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.detectors.registry import described
 from llm_audit.errors import AuditError
 from llm_audit.reports import renderer_for
 from llm_audit.reports.formats import FORMATS
@@ -93,7 +94,7 @@ def stored(tmp_path: Path) -> Path:
     """A report to publish, in a folder of its own."""
     path = tmp_path / "stored" / "report.json"
     path.parent.mkdir()
-    path.write_text(renderer_for(path)(factory.report(factory.passing())))
+    path.write_text(renderer_for(path)(factory.report(factory.passing()), described))
     return path
 
 

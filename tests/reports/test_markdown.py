@@ -9,6 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from llm_audit.detectors.registry import described
 from llm_audit.reports import markdown
 from llm_audit.results import Report
 from tests.reports import factory
@@ -28,7 +29,7 @@ MORE = (
 
 def tokens(report: Report) -> list[Token]:
     found = []
-    for token in RENDERER.parse(markdown.render(report)):
+    for token in RENDERER.parse(markdown.render(report, described)):
         found += [token, *(token.children or [])]
     return found
 
@@ -49,7 +50,7 @@ def test_sentences_and_names_read_as_they_were(payload: str) -> None:
 
 
 def test_every_subject_has_a_row_the_worst_first() -> None:
-    text = markdown.render(factory.report())
+    text = markdown.render(factory.report(), described)
     rows = [line for line in text.splitlines() if line.startswith(("| ▲", "| ○", "| –", "| ✕", "| ◇"))]
     assert [row.split(" | ")[:3] for row in rows] == [
         ["| ▲ Finding", "`essays/müller_anna.txt` line 3", "≤ 0.0005"],
@@ -62,7 +63,7 @@ def test_every_subject_has_a_row_the_worst_first() -> None:
 
 
 def test_limits_and_manifest_are_in_it() -> None:
-    text = markdown.render(factory.report())
+    text = markdown.render(factory.report(), described)
     for limit in factory.report().limits:
         assert f"- {limit}" in text
     for said in ("`llm-audit 0.1.0`", "`2025-11-21T04:12:07Z`", factory.POPULATION.digest, "b179c952" * 8, "torch 2.13.0"):
@@ -74,7 +75,7 @@ def test_a_summary_stays_below_what_github_keeps(monkeypatch: pytest.MonkeyPatch
     documents = [factory.finding(f"{number}.txt") for number in range(20)] + [
         factory.passing(f"p{number}.txt") for number in range(30)
     ]
-    text = markdown.render(factory.report(*documents))
+    text = markdown.render(factory.report(*documents), described)
     assert len(text.encode()) < 8_000
     left = re.search(r"\*(\d+) rows left out for want of room \(Finding: (\d+), No finding: 30\)\*", text)
     assert left and int(left[1]) == int(left[2]) + 30

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from llm_audit.detectors.registry import described
 from llm_audit.errors import AuditError
 from llm_audit.reports import html, render_html, render_json, write_report
 from llm_audit.reports.documents import worst_first
@@ -123,10 +124,10 @@ def test_files_are_written_side_by_side_with_the_index_last(
     target.write_text("the old one")
     (tmp_path / "r-3.html").mkdir()  # stands in the way
     with pytest.raises(AuditError, match=r"r-3\.html"):
-        write_report(report, target)
+        write_report(report, target, described)
     assert target.read_text() == "the old one"
     (tmp_path / "r-3.html").rmdir()
-    write_report(report, target)
+    write_report(report, target, described)
     written = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert written == html.pages(report, "r.html", 300_000) and len(written) > 2
 

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from llm_audit.detectors.registry import described
 from llm_audit.reports import sarif
 from llm_audit.results import Report
 from tests.reports import factory
@@ -27,7 +28,7 @@ def validator() -> jsonschema.Draft4Validator:
 
 
 def run_of(report: Report) -> dict[str, Any]:
-    (run,) = json.loads(sarif.render(report))["runs"]
+    (run,) = json.loads(sarif.render(report, described))["runs"]
     assert isinstance(run, dict)
     return run
 
@@ -38,7 +39,7 @@ def by_name(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("made", REPORTS)
 def test_reports_obey_the_schema(validator: jsonschema.Draft4Validator, made: Callable[[], Report]) -> None:
-    validator.validate(json.loads(sarif.render(made())))
+    validator.validate(json.loads(sarif.render(made(), described)))
 
 
 def test_every_verdict_but_a_pass_is_a_result_of_its_own_kind() -> None:
@@ -155,7 +156,7 @@ def test_what_exceeds_the_limits_is_left_out_and_said(
 ) -> None:
     monkeypatch.setattr(sarif, "MOST_RESULTS", 20)
     monkeypatch.setattr(sarif, "SHOWN_RESULTS", 5)
-    text = sarif.render(many(30))
+    text = sarif.render(many(30), described)
     validator.validate(json.loads(text))
     (run,) = json.loads(text)["runs"]
     assert len(run["results"]) == len(run["artifacts"]) == 20
@@ -168,9 +169,9 @@ def test_what_exceeds_the_limits_is_left_out_and_said(
 
 
 def test_a_file_that_is_too_large_is_halved_until_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = sarif.render(many(200))
+    whole = sarif.render(many(200), described)
     monkeypatch.setattr(sarif, "MOST_BYTES", len(gzip.compress(whole.encode())) // 2)
-    text = sarif.render(many(200))
+    text = sarif.render(many(200), described)
     assert len(gzip.compress(text.encode())) <= sarif.MOST_BYTES
     (run,) = json.loads(text)["runs"]
     assert 0 < len(run["results"]) < 200

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import pytest
 
+from llm_audit.detectors.registry import described
 from llm_audit.errors import AuditError
 from llm_audit.reports import render_html, write_report
 from llm_audit.reports.write import write
@@ -138,5 +139,5 @@ def test_standard_output_is_written_in_place_after_what_is_there(tmp_path: Path)
 
 
 def test_the_suffix_names_the_format(tmp_path: Path) -> None:
-    write_report(factory.report(), tmp_path / "r.html")
+    write_report(factory.report(), tmp_path / "r.html", described)
     assert (tmp_path / "r.html").read_text("utf-8") == render_html(factory.report())

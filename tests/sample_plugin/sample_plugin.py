@@ -2,20 +2,26 @@
 
 import numpy as np
 
-from llm_audit.detectors import Detector
+from llm_audit.detectors import statistic_rule
 from llm_audit.detectors.membership.base import MembershipScore
 
-detector = Detector(
-    rule="AUD199",
+
+def surprise(scores):
+    """Mean log-probability of the tokens."""
+    return float(np.mean(scores.logprob))
+
+
+rule = statistic_rule(
+    surprise,
+    code="AUD199",
     name="surprise",
     title="Mean surprisal",
     unit="nats per token, negated",
     method="ours",
-    statistic=lambda scores: float(np.mean(scores.logprob)),
 )
 
 score = MembershipScore(
-    rule="AUD399",
+    code="AUD399",
     name="mean-logprob",
     title="Mean log-probability",
     unit="nats per token",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.scan import corpus as corpora
+from llm_audit.scanning import corpus as corpora
 from tests.scan.driver import final, run
 
 

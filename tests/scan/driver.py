@@ -14,13 +14,13 @@ from llm_audit.errors import AuditError
 from llm_audit.reports import corpus as shown
 from llm_audit.reports.write import write
 from llm_audit.results import CorpusReport, Manifest, Verdict
-from llm_audit.scan import corpus as corpora
-from llm_audit.scan.corpus import Block, Corpus, Input, open_corpus
-from llm_audit.scan.folder import Folder, Shard
-from llm_audit.scan.header import Header, digest_of
-from llm_audit.scan.record import Record
-from llm_audit.scan.results import write_results
-from llm_audit.scan.run import Engine, scan
+from llm_audit.scanning import corpus as corpora
+from llm_audit.scanning.corpus import Block, Corpus, Input, open_corpus
+from llm_audit.scanning.folder import Folder, Shard
+from llm_audit.scanning.header import Header, digest_of
+from llm_audit.scanning.record import Record
+from llm_audit.scanning.results import write_results
+from llm_audit.scanning.run import Engine, scan
 from llm_audit.text import RawText
 
 FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")

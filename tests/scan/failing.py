@@ -20,7 +20,7 @@ import jinja2
 import pyarrow.parquet
 
 from llm_audit.errors import AuditError
-from llm_audit.scan import corpus as corpora
+from llm_audit.scanning import corpus as corpora
 from tests.scan.driver import FINAL, run
 
 WHEN = 400

@@ -22,9 +22,9 @@ import pyarrow.parquet
 
 from llm_audit.cli import main
 from llm_audit.detectors import find
-from llm_audit.scan import corpus as corpora
-from llm_audit.scan.corpus import Block
-from llm_audit.scan.record import Record
+from llm_audit.scanning import corpus as corpora
+from llm_audit.scanning.corpus import Block
+from llm_audit.scanning.record import Record
 from llm_audit.scoring import engine
 from tests.scan import driver
 

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from llm_audit.errors import AuditError
-from llm_audit.scan.corpus import Block
-from llm_audit.scan.ray_engine import Judge, ray_engine
-from llm_audit.scan.record import Record
+from llm_audit.scanning.corpus import Block
+from llm_audit.scanning.ray_engine import Judge, ray_engine
+from llm_audit.scanning.record import Record
 from tests.scan.driver import judge, run
 
 

@@ -11,8 +11,8 @@ import fsspec
 import pytest
 
 from llm_audit.errors import AuditError
-from llm_audit.scan.corpus import open_corpus
-from llm_audit.scan.remote import Remote, here, listed, put
+from llm_audit.scanning.corpus import open_corpus
+from llm_audit.scanning.remote import Remote, here, listed, put
 from tests.scan import driver
 from tests.scan.driver import FINAL, final
 

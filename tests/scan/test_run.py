@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from llm_audit.errors import AuditError
-from llm_audit.scan.corpus import Block, open_corpus
-from llm_audit.scan.folder import Folder, Shard
-from llm_audit.scan.record import Record
+from llm_audit.scanning.corpus import Block, open_corpus
+from llm_audit.scanning.folder import Folder, Shard
+from llm_audit.scanning.record import Record
 from tests.scan.driver import FINAL, engine, final, header_of, judge, run
 
 ROOT = Path(__file__).parents[2]

@@ -198,7 +198,7 @@ def test_what_is_asked_is_read_with_its_control_tokens(sampler: Sampler) -> None
 def test_progress_rises_to_the_end(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate, "BATCH", 4)
     seen: list[float] = []
-    assert len(list(sampler(PROMPTS[:10], Decoding(), 20, SEED, seen.append))) == 10
+    assert len(list(sampler(PROMPTS[:10], Decoding(), 20, SEED, lambda share, _="": seen.append(share)))) == 10
     assert seen == sorted(seen)
     assert seen[0] > 0
     assert seen[-1] == 1.0

@@ -113,7 +113,7 @@ def test_progress_rises_to_the_end(model: StoredModel, tmp_path: Path, group: in
         session, seen = Session(model, cache=cache), []
         if warm:
             contents(session, texts)
-        list(session.score(texts, REQUEST, seen.append))
+        list(session.score(texts, REQUEST, lambda share, _="": seen.append(share)))
     assert seen == sorted(seen)
     assert seen[0] >= 0
     assert seen[-1] == 1.0

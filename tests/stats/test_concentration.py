@@ -131,22 +131,3 @@ def test_z_without_chance() -> None:
     assert concentration.martingale_z([], [], []) == (0, 1)
     assert concentration.martingale_z([0.0, 0.0], [0.0, 0.0], [0.0, 0.0]) == (0, 1)
     assert concentration.martingale_z([0.0, -np.inf], [0.0, 0.0], [0.0, 0.0]) == (math.inf, 0)
-
-
-def test_misses_are_rarer_than_their_bound() -> None:
-    rng, vocabulary, floor, n, threshold = np.random.default_rng(6), 20, 0.01, 300, 0.3
-    laws = random_laws(rng, vocabulary=vocabulary)
-    writer = laws.tempered(3.0)
-    floored = laws.mixed(Laws(np.full_like(laws.log_p, -math.log(vocabulary))), floor)
-    drifts = -(writer.p * floored.log_p).sum(axis=1) - floored.entropy
-    texts = writer.write(rng, 2_000, n)
-    scored = floored.columns(texts)
-    gaps = np.array([concentration.gap(*row) for row in zip(*scored[:2], strict=True)])
-    along = drifts[texts.contexts].mean(axis=1)
-    for drift in np.quantile(along, [0.001, 0.5]):
-        bound = concentration.miss_probability(drift, threshold, n, vocabulary, floor)
-        assert 0 < bound < 1
-        assert np.mean(gaps[along >= drift] < threshold) <= bound
-    assert concentration.miss_probability(0.5, 0.3, 100, 20, 0.01) == pytest.approx(0.8707, abs=1e-4)
-    assert concentration.miss_probability(0.3, 0.3, 10**6, 20, 0.01) == 1
-    assert concentration.miss_probability(-0.5, 0.3, 10**6, 20, 0.01) == 1

@@ -42,15 +42,12 @@ def test_size_of_the_plain_p_value() -> None:
     assert kstest(p, "uniform").pvalue > 1e-4
 
 
-def test_ties_make_the_plain_p_value_conservative_and_the_randomised_one_exact() -> None:
+def test_ties_make_the_plain_p_value_conservative() -> None:
     rng = np.random.default_rng(2)
     samples = rng.integers(0, 4, (RUNS, N + 1))
     plain = np.array([conformal.p_value(sample[1:], sample[0]) for sample in samples])
-    randomised = np.array([conformal.randomised_p_value(sample[1:], sample[0], rng) for sample in samples])
     assert_size(plain, exact=False)
     assert plain.mean() > 0.55
-    assert_size(randomised, exact=True)
-    assert kstest(randomised, "uniform").pvalue > 1e-4
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.95])

@@ -7,15 +7,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from llm_audit.benchmark import Benchmark
 from llm_audit.detectors import find
-from llm_audit.populations.population import Population, build
+from llm_audit.detectors.populations.population import Population, build
+from llm_audit.results.benchmark import Benchmark
 from llm_audit.stats.classification import auroc
 from llm_audit.testing import sample_scores
 from llm_audit.text import fingerprints
 from llm_audit.training import evaluate
 from llm_audit.training.labelled import Labelled, LabelledTexts
-from tests.populations.test_population import datasheet
+from tests.detectors.populations.test_population import datasheet
 
 DETECTORS = find(["lrr", "log-rank"])
 

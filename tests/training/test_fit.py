@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,48 +49,6 @@ def test_it_learns_and_is_deterministic(loss: str) -> None:
     assert np.array_equal(weights(model), weights(run(loss)[0]))
     assert not np.array_equal(weights(model), weights(run(loss, schedule={"seed": 1})[0]))
     assert torch.equal(torch.get_rng_state(), before)
-
-
-@pytest.mark.parametrize("loss", ["bce", "tpauc-kl", "aucm"])
-def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(loss: str, tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.safetensors"
-
-    def stop(epoch: int, score: float) -> None:
-        if epoch == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(loss, checkpoint=path, progress=stop)
-    resumed, fitted = run(loss, checkpoint=path)
-    whole, expected = run(loss)
-    assert fitted == expected
-    assert np.array_equal(weights(resumed), weights(whole))
-
-
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.safetensors"
-    run(checkpoint=path)
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.warns(UserWarning, match="is damaged; the one before it is used, if"):
-        resumed, fitted = run(checkpoint=path)
-    assert fitted == run()[1]
-    assert np.array_equal(weights(resumed), weights(run()[0]))
-
-
-def test_a_write_cut_short_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "checkpoint.safetensors"
-    run(checkpoint=path, schedule={"epochs": 6, "patience": 9})
-    before = path.read_bytes()
-    (tmp_path / "checkpoint.safetensors.partial").write_bytes(before[:50])
-    assert run(checkpoint=path)[1] == run()[1]
-    assert path.read_bytes() == before
-
-
-def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.safetensors"
-    run(checkpoint=path)
-    with pytest.raises(AuditError, match="other settings"):
-        run(checkpoint=path, schedule={"learning_rate": 0.5})
 
 
 def test_it_stops_when_validation_no_longer_improves() -> None:

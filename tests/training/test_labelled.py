@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from llm_audit.errors import AuditError
-from llm_audit.training.labelled import check_trainable, components, marks, read_labelled
+from llm_audit.stats.components import components
+from llm_audit.training.labelled import check_trainable, marks, read_labelled
 
 
 def write(path: Path, *rows: dict[str, Any]) -> Path:

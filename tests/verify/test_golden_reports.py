@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.verify import Ledger, verify
+from llm_audit.verification import Ledger, verify
 from tests.verify.conftest import FAST, SLOW, Made
 
 

@@ -8,29 +8,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_audit import plan, populations
-from llm_audit.attribution import known
-from llm_audit.attribution.sets import judge_set, summary
-from llm_audit.detectors import find
+from llm_audit import judging
+from llm_audit.detectors import find, populations
+from llm_audit.detectors.membership import blind_baseline, canary, identifier, order, paired, run
+from llm_audit.detectors.membership.canary import Secret
+from llm_audit.detectors.membership.collection import Item
+from llm_audit.detectors.membership.paired import Pair
+from llm_audit.detectors.origin import run as origin
+from llm_audit.detectors.populations import Population
+from llm_audit.detectors.registry import conclude
+from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.detectors.substitution import exceedance, rank_uniformity, teacher_forced, two_samples
+from llm_audit.detectors.substitution.reference import LOCAL
 from llm_audit.manifest import collect
-from llm_audit.membership import canary, evidence, identifier, order, paired
-from llm_audit.membership.canary import Secret
-from llm_audit.membership.collection import Item
-from llm_audit.membership.paired import Pair
-from llm_audit.populations import Population
 from llm_audit.reports import render_json
-from llm_audit.results import Cost, Membership, Report, Result, Served, Substitution, Verdict
+from llm_audit.results import Cost, Coverage, Membership, Report, Result, Served, Substitution, Verdict
+from llm_audit.results.substitution_evidence import Exceedance
 from llm_audit.scoring.tokens import Decoding
-from llm_audit.substitution import judge
-from llm_audit.substitution.yardstick import LOCAL
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
-from llm_audit.verify import verify
-from llm_audit.verify.substitution import OPENINGS
-from tests.attribution.world import author, draw, laws, scores
-from tests.attribution.world import text as text_of
-from tests.membership.readers import Reader
-from tests.populations.test_population import datasheet
+from llm_audit.verification import verify
+from tests.detectors.attribution.world import author, draw, judged_document, laws, scores
+from tests.detectors.attribution.world import text as text_of
+from tests.detectors.laws import judge
+from tests.detectors.membership.readers import Reader
+from tests.detectors.populations.test_population import datasheet
 
 DETECTORS = [detector for detector in find(()) if not detector.hidden_layers]
 EACH = 50
@@ -54,7 +56,7 @@ def about(alpha: float, population: Population | None = None, **found: object) -
         {
             "question": "?",
             "manifest": manifest,
-            "coverage": plan.coverage(documents) if documents else evidence_free(),  # type: ignore[arg-type]
+            "coverage": Coverage.of(documents) if documents else evidence_free(),  # type: ignore[arg-type]
             "documents": documents,
             "limits": (),
             **found,
@@ -74,14 +76,13 @@ def test_random_texts(population: Population, tmp_path: Path, monkeypatch: pytes
         windows = [sample_scores(int(rng.integers(40, 140)), rng, vocabulary=int(rng.integers(5, 20))) for _ in range(3)]
         raw = RawText("a.txt", "0" * 64, "utf-8", "word " * 2000, 10_000)
         alpha = float(rng.choice([0.001, 0.01, 0.05, 0.2]))
-        settings = plan.Settings(alpha=alpha, detectors=DETECTORS, population=population)
-        found = [plan.judge((raw, normalise(raw.text), "en"), window, settings) for window in windows]
+        settings = judging.Settings(alpha=alpha, detectors=DETECTORS, population=population)
+        found = [origin.judge((raw, normalise(raw.text), "en"), window, settings) for window in windows]
         assert refused(about(alpha, population, documents=tuple(found))) == []
 
 
 def test_random_candidates() -> None:
     rng = np.random.default_rng(2)
-    detectors = find((), null="model")
     for _ in range(EACH):
         models = [laws(rng) for _ in range(3)]
         tokens = draw(models[0], rng, Decoding(top_k=3))
@@ -92,12 +93,7 @@ def test_random_candidates() -> None:
             [scores(logits, tokens, each) for logits, each in zip(models, decodings, strict=True)],
         )
         alpha = float(rng.choice([0.001, 0.01, 0.2]))
-        judged = known.attributions(found, "", detectors, alpha)
-        sets = [one for role in ("sanctioned", "other") if (one := judge_set(found, role, judged, alpha))]
-        verdict, sentence = summary(judged, sets)
-        document = found.person.model_copy(
-            update={"verdict": verdict, "summary": sentence, "attributions": tuple(judged), "sets": tuple(sets)}
-        )
+        document = judged_document(found, "", alpha)
         mismatches = [one for one in refused(about(alpha, documents=(document,))) if ".combined" not in str(one)]
         assert mismatches == []
 
@@ -111,53 +107,45 @@ def test_random_collections() -> None:
         secrets = [Secret(f"{seed} {n}", 99 + n, 64, "", "2026-01-01") for n in range(2)]
         ids = [Item(f"see {''.join(rng.choice(list('0123456789abcdef'), 40))}", f"{n}", f"{n}") for n in range(12)]
         tests = [
-            [order.gate(rows, str(seed)), order.judge(reader, rows, draws=39, shards=1, alpha=alpha, seed=str(seed))],
-            [order.judge(reader, rows, draws=9, shards=2, alpha=alpha, seed=str(seed))],
-            [paired.judge(reader, pairs, draws=999, alpha=alpha, seed=str(seed))],
-            [canary.judge(reader, secrets[:1], alpha)],
-            [canary.judge(reader, secrets, alpha)],
-            [identifier.judge(reader, identifier.find(ids), draws=9, alpha=alpha, seed=str(seed))],
+            [
+                blind_baseline.derive(blind_baseline.of_order(rows, str(seed)), Terms(alpha)),
+                judge(order, reader, rows, draws=39, shards=1, alpha=alpha, seed=str(seed)),
+            ],
+            [judge(order, reader, rows, draws=9, shards=2, alpha=alpha, seed=str(seed))],
+            [judge(paired, reader, pairs, draws=999, alpha=alpha, seed=str(seed))],
+            [judge(canary, reader, secrets[:1], alpha=alpha)],
+            [judge(canary, reader, secrets, alpha=alpha)],
+            [judge(identifier, reader, identifier.find(ids), draws=9, alpha=alpha, seed=str(seed))],
         ]
         for each in tests:
-            assert refused(about(alpha, membership=concluded(each))) == []
+            assert refused(about(alpha, membership=concluded(each, alpha))) == []
 
 
-def concluded(tests: Sequence[Result]) -> Membership:
-    return evidence.conclude(
-        tests, deciding=tests[-1].rule, claim="?", units="", n_suspect=1, n_held_out=1, provenance="", facts=(), notes=(),
-        condition="",
-    )  # fmt: skip
+def concluded(tests: Sequence[Result], alpha: float) -> Membership:
+    return run.tested(tests, alpha=alpha, claim="?", units="", n_suspect=1, n_held_out=1, provenance="", facts=())
 
 
 def test_random_endpoints() -> None:
     for seed in range(EACH):
-        rng, alpha = np.random.default_rng(seed), 0.01
+        rng, terms = np.random.default_rng(seed), Terms(0.01)
         precisions = ("f32", "bf16")
         endpoint = {name: rng.exponential(rng.choice([1.0, 3.0]), 20) for name in precisions}
-        honest = {name: rng.exponential(1.0, 60) for name in precisions}
+        null = {name: rng.exponential(1.0, 60) for name in precisions}
         names = tuple(f"question {n}" for n in range(20))
-        found = judge.Distances(LOCAL, "distance", "nats", endpoint, honest, names, int(rng.integers(0, 4)), 24)
-        second, mixture, points = judge.classify(found, alpha)
-        raw = [
-            judge.compare(found, str(seed)),
-            second,
-            judge.rank_uniformity(rng.normal(size=15), rng.normal(size=(15, 10)), str(seed), LOCAL),
-            judge.same_texts(written(rng), written(rng), str(seed), LOCAL, 199),
-        ]
-        tests = judge.decide(raw, alpha)
-        verdicts = {test.verdict for test in tests}
-        if Verdict.FINDING in verdicts:
-            served, verdict = Served.INCONSISTENT, Verdict.FINDING
-        elif Verdict.PASS in verdicts and found.missing <= 2:
-            served, verdict = Served.CONSISTENT, Verdict.PASS
-        else:
-            served, verdict = Served.NOT_MEASURED, Verdict.NOT_ASSESSABLE
-        said = Substitution(
-            verdict=verdict, served=served, summary=OPENINGS[served][0],
-            claim="?", endpoint="", model="", allowed=precisions, tests=tests,
-            mixture=mixture, points=points, cost=Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0),
+        missing = int(rng.integers(0, 4))
+        found = teacher_forced.Distances(LOCAL, "distance", "nats", endpoint, null, names, missing, 24)
+        first = teacher_forced.derive(teacher_forced.measure(found, str(seed)), terms)
+        tests = (
+            first,
+            exceedance.derive(Measurement(Exceedance()), Terms(0.01, beside=(first,))),
+            rank_uniformity.derive(rank_uniformity.measure(rng.normal(size=15), rng.normal(size=(15, 10)), str(seed)), terms),
+            two_samples.derive(two_samples.measure(written(rng), written(rng), str(seed), LOCAL, 199), terms),
+        )
+        subject = Substitution(
+            verdict=Verdict.ERROR, served=Served.NOT_MEASURED, summary="", claim="?", endpoint="", model="", allowed=precisions,
+            tests=tests, cost=Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0), reference="the reference",
         )  # fmt: skip
-        assert refused(about(alpha, substitution=said)) == []
+        assert refused(about(0.01, substitution=conclude("substitution", subject, terms))) == []
 
 
 def written(rng: np.random.Generator) -> list[tuple[str, str]]:

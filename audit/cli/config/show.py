@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_audit.cli.config import CONFIG
-from llm_audit.cli.options import show_warnings_as_sentences
+from llm_audit.cli.progress import show_warnings_as_sentences
 from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
-    from llm_audit.policy import Loaded
+    from llm_audit.api.machine import Loaded
 
 HELP = (
     CONFIG["show"]

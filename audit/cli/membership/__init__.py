@@ -7,10 +7,10 @@ import click
 from llm_audit.cli import COMMANDS, LazyGroup
 
 MEMBERSHIP = {
-    "blind": "AUD300: can suspect and held-out texts be told apart without any model?",
+    "blind": "Can suspect and held-out texts be told apart without any model?",
     "canary": "Draw random strings to publish one of, with a commitment; check that commitment.",
-    "frequencies": "Count a corpus with a model's tokenizer, for DC-PDD (AUD301).",
-    "score": "Rank texts by AUD301-303, beside held-out texts. Screening, behind the gate AUD300.",
+    "frequencies": "Count a corpus with a model's tokenizer, for the score DC-PDD.",
+    "score": "Rank texts by membership scores, beside held-out texts. Screening, behind the blind baseline.",
     "test": "Tests whose null hypothesis is exact: order, canary, paired, identifier, dataset.",
 }
 """Name -> one line of help."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+import llm_audit
 from llm_audit.cli.membership import MEMBERSHIP
-from llm_audit.cli.membership.common import FIELD, PROVENANCE, Said, finish
-from llm_audit.cli.options import check_outputs, output_options, show_warnings_as_sentences
+from llm_audit.cli.membership.common import FIELD, PROVENANCE
+from llm_audit.cli.options import output_options
+from llm_audit.cli.progress import show_warnings_as_sentences
+
+if TYPE_CHECKING:
+    from llm_audit.cli.publishing import Output
 
 
 @click.command(help=MEMBERSHIP["blind"], short_help=MEMBERSHIP["blind"])
@@ -17,29 +24,8 @@ from llm_audit.cli.options import check_outputs, output_options, show_warnings_a
 @PROVENANCE
 @FIELD
 @output_options
-def command(
-    paths: tuple[str, ...],
-    held_out: tuple[str, ...],
-    provenance: str,
-    text_field: str,
-    outputs: tuple[str, ...],
-    format_: str,
-    strict: bool,
-) -> int:
+def command(paths: tuple[str, ...], held_out: tuple[str, ...], provenance: str, text_field: str, output: Output) -> int:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
     show_warnings_as_sentences()
-    from llm_audit.membership import run
-    from llm_audit.membership.collection import read_collection
-    from llm_audit.membership.evidence import GATE_LEVEL
-    from llm_audit.membership.seed import Question
-
-    check_outputs(outputs, format_)
-    suspects, others = (read_collection(each, text_field=text_field) for each in (paths, held_out))
-    seed = Question("blind", f"{suspects.digest} {others.digest}", "", 0, GATE_LEVEL).own_seed
-    compared = run.compare(suspects, others, seed)
-    return finish(
-        run.gate_alone(compared, provenance, seed), None,
-        Said(alpha=GATE_LEVEL, outputs=outputs, format_=format_, strict=strict), rules=("AUD300",),
-        limits=(run.LIMIT_OF_THE_GATE,),
-        found=suspects.found + others.found, malformed=len(suspects.malformed) + len(others.malformed),
-    )  # fmt: skip
+    output.check()
+    return output.publish(llm_audit.membership.blind(paths, held_out, provenance=provenance, text_field=text_field))

@@ -6,37 +6,28 @@ from pathlib import Path
 
 import click
 
+import llm_audit
 from llm_audit.cli.membership import MEMBERSHIP
-from llm_audit.cli.options import fraction_bar, stages
-from llm_audit.terminal import one_line, terminal_safe
+from llm_audit.cli.membership.common import FIELD
+from llm_audit.cli.options import setup_options
+from llm_audit.cli.progress import bars
+from llm_audit.terminal import one_line
 
 
 @click.command(help=MEMBERSHIP["frequencies"], short_help=MEMBERSHIP["frequencies"])
 @click.argument("corpus", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CORPUS...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.safetensors", help="A new file.")
-@click.option("--model", metavar="MODEL", help="Whose tokenizer counts. Default: the embedded model.")
-@click.option("--field", default="text", show_default=True, help="Where the text is in JSON lines.")
 @click.option("--name", help="Of the table, in reports. Default: that of the file.")
-@click.option("--offline", is_flag=True, help="Never use the network; fail if the model is not here yet.")
-def command(corpus: tuple[Path, ...], output: Path, model: str | None, field: str, name: str | None, offline: bool) -> None:
+@FIELD
+@setup_options("model", "offline", help={"model": "Whose tokenizer counts. Default: the embedded model."})
+def command(corpus: tuple[Path, ...], output: Path, name: str | None, text_field: str, setup: llm_audit.Setup) -> None:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
-    from llm_audit.membership.counting import count_corpus
-    from llm_audit.scoring.model import load_tokenizer
-    from llm_audit.scoring.pins import DEFAULT_MODEL
-    from llm_audit.scoring.store import Store
+    from llm_audit.api.making import count_frequencies
 
-    with stages() as progress:
-        stored = Store().resolve(model or DEFAULT_MODEL, offline=offline, progress=progress)
-    with fraction_bar("Counting") as share:
-        table, malformed, problems = count_corpus(
-            corpus,
-            load_tokenizer(stored.folder),
-            name=terminal_safe(name or output.stem),
-            description=terminal_safe(f"Texts of {', '.join(path.name for path in corpus)}."),
-            text_field=field,
-            output=output,
-            progress=share,
-        )
+    with bars("Counting") as progress:
+        table, malformed, problems = count_frequencies(
+            corpus, output, name=name, text_field=text_field, setup=setup, progress=progress
+        )  # fmt: skip
     lines = [
         ("documents", f"{table.documents:,}"),
         ("tokens", f"{table.total:,}"),

@@ -2,48 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from llm_audit.cli import EXIT_FINDINGS
-from llm_audit.cli.plugins import PLUGINS, survey_all
-from llm_audit.terminal import one_line
-
-if TYPE_CHECKING:
-    from llm_audit.detectors import Detector
-    from llm_audit.detectors.integrity.base import IntegrityRule
-    from llm_audit.detectors.membership.base import MembershipScore
-    from llm_audit.detectors.plugins import Surveyed
+from llm_audit.cli.plugins import PLUGINS
+from llm_audit.terminal import aligned, one_line
 
 
 @click.command(help=PLUGINS["list"] + "\n\nExits with 1 if something is broken.", short_help=PLUGINS["list"])
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(format_: str) -> int:
     """Run the command; the docstring for users is in `PLUGINS`."""
-    from llm_audit.detectors.announced import SWITCH, switched_off
-    from llm_audit.detectors.integrity.base import GROUP, IntegrityRule
-    from llm_audit.detectors.plugins import survey
+    from llm_audit.api.plugins import SWITCH, outdated, survey_all, switched_off
     from llm_audit.reports.json import dump
 
-    entries = [_entry(each) for each in (*survey_all(), *survey(GROUP, IntegrityRule, "integrity rule"))]
+    entries = [_entry(each) for each in survey_all()]
+    old = outdated()
     if format_ == "json":
-        click.echo(dump({"switched_off": switched_off(), "plugins": entries}), nl=False)
+        click.echo(dump({"switched_off": switched_off(), "plugins": entries, "outdated": old}), nl=False)
     else:
         click.echo(_table(entries))
         for entry in entries:
             if entry["status"] == "broken":
                 click.echo(f"\n{one_line(entry['reason'])}")
+        for sentence in old:
+            click.echo(f"\n{one_line(sentence)}")
         if switched_off():
             click.echo(f"\nPlugins are switched off: {SWITCH}=off.")
-    return EXIT_FINDINGS if any(entry["status"] == "broken" for entry in entries) else 0
+    return EXIT_FINDINGS if old or any(entry["status"] == "broken" for entry in entries) else 0
 
 
-def _entry(each: Surveyed[Detector] | Surveyed[MembershipScore] | Surveyed[IntegrityRule]) -> dict[str, Any]:
+def _entry(each: Any) -> dict[str, Any]:
     announcement = each.announcement
     return {
         "name": announcement.name,
-        "rule": each.thing.rule if each.thing else None,
+        "rule": each.rule.code if each.rule else None,
         "group": announcement.group,
         "target": announcement.target,
         "distribution": announcement.distribution,
@@ -56,13 +51,12 @@ def _entry(each: Surveyed[Detector] | Surveyed[MembershipScore] | Surveyed[Integ
 
 
 def _table(entries: list[dict[str, Any]]) -> str:
-    rows = [("name", "code", "group", "package", "digest", "from", "status")]
+    from llm_audit.api.plugins import GROUP
+
+    rows = [("name", "code", "family", "package", "digest", "from", "status")]
     for entry in entries:
         package, origin = f"{entry['distribution']} {entry['version']}", "llm-audit" if entry["shipped"] else "plugin"
         digest = str(entry["digest"] or "-")[:12]
-        group = entry["group"].removeprefix("llm_audit.")
-        rows.append((entry["name"], entry["rule"] or "-", group, package, digest, origin, entry["status"]))
-    safe = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*safe, strict=True)]
-    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in safe)
-    return "\n".join(line.rstrip() for line in lines)
+        family = entry["group"].removeprefix(f"{GROUP}.")
+        rows.append((entry["name"], entry["rule"] or "-", family, package, digest, origin, entry["status"]))
+    return aligned(rows)

@@ -7,11 +7,11 @@ import click
 from llm_audit.cli import COMMANDS, LazyGroup
 
 SUBSTITUTION = {
-    "audit": "AUD401-404, 406: compare an endpoint's answers with those of a reference model here, or of trusted endpoints.",
+    "audit": "Compare an endpoint's answers with those of a reference model here, or of trusted endpoints.",
     "plan": "How many requests does a question need? Before money is spent.",
     "probe": "What does an endpoint really return, and which tests does that allow?",
     "record": "Keep a trusted endpoint's answers, to hold others against (`audit --trusted`).",
-    "watch": "AUD405: has an endpoint changed since a stored baseline? One token a request.",
+    "watch": "Has an endpoint changed since a stored baseline? One token a request.",
 }
 """Name -> one line of help."""
 

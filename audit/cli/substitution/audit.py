@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
-from typing_extensions import Unpack
 
-from llm_audit.cli.options import (
-    check_outputs,
-    computing_options,
-    output_options,
-    publish,
-    scoring_session,
-    show_warnings_as_sentences,
-    stages,
-)
+import llm_audit
+from llm_audit.cli.options import COMPUTING, output_options, setup_options
+from llm_audit.cli.progress import bars, show_warnings_as_sentences
 from llm_audit.cli.substitution import SUBSTITUTION
-from llm_audit.cli.substitution.common import (
-    ALPHA,
-    TOKENS,
-    Asked,
-    choose_surface,
-    endpoint_options,
-    prompts_option,
-    source_of,
-)
+from llm_audit.cli.substitution.common import ALPHA, TOKENS, endpoint_options, prompts_option, surface_option, texts_option
 
 if TYPE_CHECKING:
-    from llm_audit.scoring.session import Session
+    from llm_audit.cli.publishing import Output
 
 HELP = (
     SUBSTITUTION["audit"]
@@ -57,13 +41,7 @@ HELP = (
     metavar="JOURNAL",
     help="Instead of a model here: recorded answers (`llm-audit substitution record`) and their prompts; repeatable.",
 )
-@click.option(
-    "--surface",
-    type=click.Choice(["auto", "chat", "completions"]),
-    default="auto",
-    show_default=True,
-    help="What to ask the endpoint for. auto: chat if the reference has a chat template.",
-)
+@surface_option("auto", "chat", "completions", note=" auto: chat if the reference has a chat template.")
 @click.option("--requests", type=click.IntRange(10), default=60, show_default=True, help="To the endpoint.")
 @click.option(
     "--honest",
@@ -82,83 +60,37 @@ HELP = (
     show_default=True,
     help="Precisions that are as promised; two or more.",
 )
+@texts_option("the tests of texts")
 @click.option(
-    "--texts",
-    type=click.IntRange(0),
-    default=None,
-    help="Prompts for AUD403 and AUD404. Default: 20 where the endpoint hides log-probabilities, else none.",
+    "--sequential", is_flag=True, help="Stop as soon as the teacher-forced comparison suffices; then exceedance is not run."
 )
-@click.option("--sequential", is_flag=True, help="Stop as soon as AUD401 suffices; AUD402 is not run.")
 @ALPHA
 @endpoint_options
 @output_options
-@computing_options
+@setup_options(*COMPUTING)
 def command(
     prompts: Path | None,
     trusted: tuple[Path, ...],
     reference: str | None,
-    surface: str,
-    requests: int,
-    honest: int,
-    tokens: int,
-    precisions: tuple[str, ...],
-    texts: int | None,
-    sequential: bool,
-    alpha: float,
-    outputs: tuple[str, ...],
-    format_: str,
-    strict: bool,
-    device: str,
-    offline: bool,
-    no_cache: bool,
-    **asked: Unpack[Asked],
-) -> int:  # fmt: skip
+    surface: Literal["auto", "chat", "completions"],
+    setup: llm_audit.Setup,
+    output: Output,
+    **options: Any,
+) -> int:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     show_warnings_as_sentences()
-    import hashlib
     from dataclasses import replace
 
-    from llm_audit.endpoints.journal import Replay
-    from llm_audit.endpoints.probe import probe
-    from llm_audit.manifest import collect
-    from llm_audit.substitution import run
-    from llm_audit.substitution.local import LocalModel
-    from llm_audit.substitution.prompts import digest, read_prompts
-    from llm_audit.substitution.reference import Reference
-    from llm_audit.substitution.settings import Settings
-    from llm_audit.substitution.trusted import Trusted
-
-    check_outputs(outputs, format_)
-    settings = Settings(
-        requests=requests, honest=honest, tokens=tokens, precisions=tuple(dict.fromkeys(precisions)), texts=texts,
-        alpha=alpha, sequential=sequential,
-    )  # fmt: skip
-    with ExitStack() as stack:
-        session: Session | None = None
-        yardstick: Trusted | LocalModel
-        if trusted:
-            if prompts or reference or surface != "auto":
-                raise click.UsageError("--trusted brings its own prompts and surface, and needs no model: give no other.")
-            if len({path.resolve() for path in trusted}) < len(trusted):
-                raise click.UsageError("A --trusted journal is named twice; name each once.")
-            yardstick = Trusted([Replay(path) for path in trusted], tokens)
-            questions, known = yardstick.prompts, " ".join(fact.value for fact in yardstick.facts)
-        elif prompts is None:
-            raise click.UsageError("Name a file of --prompts, or --trusted journals that hold theirs.")
-        else:
-            questions = read_prompts(prompts)
-            session = stack.enter_context(scoring_session(reference, None, device, offline, no_cache))
-            chosen = cast('Literal["chat", "completions"]', choose_surface(surface, session.model.chat_template))
-            yardstick = LocalModel(Reference(session.model, chosen, device, session.cache), settings.precisions, tokens)
-            known = session.model.digest
-        seed = hashlib.sha256(f"{digest(questions)} {known} {replace(settings, alpha=0.0)}".encode()).hexdigest()[:32]
-        settings = replace(settings, seed=seed)
-        run.deal(yardstick, questions, settings)  # what cannot come to a decision is refused before anything is asked
-        source = source_of(asked)
-        progress = stack.enter_context(stages())
-        found = run.audit(
-            source, probe(source), yardstick, questions, settings,
-            lambda stage, share: progress(stage, round(1000 * share), 1000),
+    output.check()
+    if trusted and (prompts or reference or surface != "auto"):
+        raise click.UsageError("--trusted brings its own prompts and surface, and needs no model: give no other.")
+    if len({path.resolve() for path in trusted}) < len(trusted):
+        raise click.UsageError("A --trusted journal is named twice; name each once.")
+    if not trusted and prompts is None:
+        raise click.UsageError("Name a file of --prompts, or --trusted journals that hold theirs.")
+    with bars() as progress:
+        report = llm_audit.audit_endpoint(
+            prompts=prompts, trusted=trusted, surface=surface, setup=replace(setup, model=reference), progress=progress,
+            **options,
         )  # fmt: skip
-    rules = sorted({test.rule for test in found.tests})
-    return publish(run.report(found, collect(session, alpha=alpha, rules=rules)), outputs, format_, strict)
+    return output.publish(report)

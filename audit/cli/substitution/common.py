@@ -1,51 +1,61 @@
-"""Options and services that the substitution commands share."""
+"""Options that the substitution commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import Any, cast
 
 import click
 
-from llm_audit.cli.options import Command
-from llm_audit.errors import AuditError
+from llm_audit.cli.options import Command, Decorator, alpha_option
 
-if TYPE_CHECKING:
-    from llm_audit.endpoints.client import Endpoint
-    from llm_audit.endpoints.journal import Replay
-
-ALPHA = click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.01, show_default=True,
-                     help="Report a finding when the p-value is at most this, over all tests.")  # fmt: skip
+ALPHA = alpha_option("Report a finding when the p-value is at most this, over all tests.")
 
 TOKENS = click.option("--tokens", type=click.IntRange(1), default=8, show_default=True, help="Of each answer.")
 
+FIELDS = (
+    "url", "model", "key_env", "key_file", "journal", "replay", "timeout", "attempts", "concurrency", "per_second",
+    "max_requests", "max_tokens",
+)  # fmt: skip
+"""Fields of `EndpointSetup`, and the parameters of `endpoint_options`."""
 
-def prompts_option(*, required: bool) -> Callable[[Command], Command]:
+
+def prompts_option(*, required: bool) -> Decorator:
     """The option that names the file of prompts."""
     return click.option("--prompts", type=click.Path(path_type=Path), required=required, metavar="FILE",
                         help="One a line, or JSON lines with prompt or text; best from real traffic.")  # fmt: skip
 
 
-class Asked(TypedDict):
-    """The options of `endpoint_options`, as click gives them."""
+def texts_option(tests: str) -> Decorator:
+    """The option that says how many prompts get texts."""
+    default = "Default: 20 where the endpoint hides log-probabilities, else none."
+    return click.option("--texts", type=click.IntRange(0), default=None, help=f"Prompts for {tests}. {default}")
 
-    url: str | None
-    model: str | None
-    key_env: str | None
-    key_file: Path | None
-    journal: Path | None
-    replay: Path | None
-    timeout: float
-    attempts: int
-    concurrency: int
-    per_second: float | None
-    max_requests: int | None
-    max_tokens: int | None
+
+def surface_option(*surfaces: str, note: str = "") -> Decorator:
+    """The option that says what the endpoint is asked for; the first is the default."""
+    return click.option("--surface", type=click.Choice(surfaces), default=surfaces[0], show_default=True,
+                        help=f"What to ask the endpoint for.{note}")  # fmt: skip
 
 
 def endpoint_options(command: Command) -> Command:
-    """Which endpoint, and how it may be asked."""
+    """Add which endpoint, and how it may be asked: the command gets one `endpoint`, an `EndpointSetup`."""
+
+    @functools.wraps(command)
+    def packed(**options: Any) -> Any:
+        from llm_audit import EndpointSetup
+
+        given = {field: options.pop(field) for field in FIELDS}
+        if given["replay"] is not None:
+            if given["url"] or given["journal"]:
+                raise click.UsageError("--replay asks no endpoint: give no URL and no --journal with it.")
+        elif not given["url"] or not given["model"]:
+            raise click.UsageError("Give the URL of an endpoint and --model, the model's name there; or --replay.")
+        elif given["key_env"] and given["key_file"]:
+            raise click.UsageError("Give --key-env or --key-file, not both.")
+        return command(endpoint=EndpointSetup(**given), **options)
+
     for option in (
         click.option("--max-tokens", type=click.IntRange(1), help="Cap: tokens of prompts and answers, as billed."),
         click.option("--max-requests", type=click.IntRange(1), help="Cap: requests sent, repeats included."),
@@ -63,41 +73,5 @@ def endpoint_options(command: Command) -> Command:
         click.option("--model", metavar="NAME", help="The model's name at the endpoint."),
         click.argument("url", required=False, metavar="URL"),
     ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-def source_of(asked: Asked) -> Endpoint | Replay:
-    """The endpoint or journal that the options name. Raises AuditError."""
-    from llm_audit.endpoints.client import Endpoint
-    from llm_audit.endpoints.journal import Journal, Replay
-    from llm_audit.endpoints.key import read_key
-    from llm_audit.endpoints.limits import Limits
-
-    if asked["replay"] is not None:
-        if asked["url"] or asked["journal"]:
-            raise click.UsageError("--replay asks no endpoint: give no URL and no --journal with it.")
-        return Replay(asked["replay"])
-    if not asked["url"] or not asked["model"]:
-        raise click.UsageError("Give the URL of an endpoint and --model, the model's name there; or --replay.")
-    if asked["key_env"] and asked["key_file"]:
-        raise click.UsageError("Give --key-env or --key-file, not both.")
-    limits = Limits(
-        timeout=asked["timeout"],
-        attempts=asked["attempts"],
-        concurrency=asked["concurrency"],
-        per_second=asked["per_second"],
-        most_requests=asked["max_requests"],
-        most_tokens=asked["max_tokens"],
-    )
-    key = read_key(env=asked["key_env"], file=asked["key_file"])
-    return Endpoint(asked["url"], asked["model"], key, limits, Journal(asked["journal"]))
-
-
-def choose_surface(surface: str, template: str | None) -> str:
-    """Chat where the reference has a template for it, if nothing else was asked for. Raises AuditError."""
-    if surface == "chat" and template is None:
-        raise AuditError(
-            "The reference has no chat template, so nobody knows how a chat reads to it; ask --surface completions."
-        )
-    return surface if surface != "auto" else "chat" if template is not None else "completions"
+        packed = option(packed)
+    return cast(Command, packed)

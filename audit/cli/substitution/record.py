@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal, cast
+from typing import Any
 
 import click
-from typing_extensions import Unpack
 
+import llm_audit
 from llm_audit.cli import EXIT_INCONCLUSIVE
-from llm_audit.cli.options import show_warnings_as_sentences, stages
+from llm_audit.cli.progress import bars, show_warnings_as_sentences
 from llm_audit.cli.substitution import SUBSTITUTION
-from llm_audit.cli.substitution.common import TOKENS, Asked, endpoint_options, prompts_option, source_of
+from llm_audit.cli.substitution.common import TOKENS, endpoint_options, prompts_option, surface_option, texts_option
 
 HELP = (
     SUBSTITUTION["record"]
@@ -27,57 +26,21 @@ HELP = (
 
 @click.command(help=HELP, short_help=SUBSTITUTION["record"])
 @prompts_option(required=True)
-@click.option(
-    "--questions",
-    "count",
-    type=click.IntRange(20),
-    default=260,
-    show_default=True,
-    help="Enough for the requests and the honest answers of an audit.",
-)
+@click.option("--questions", type=click.IntRange(20), default=260, show_default=True,
+              help="Enough for the requests and the honest answers of an audit.")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(1), default=2, show_default=True, help="Of each question.")
 @TOKENS
-@click.option(
-    "--texts",
-    type=click.IntRange(0),
-    default=None,
-    help="Prompts for AUD404. Default: 20 where the endpoint hides log-probabilities, else none.",
-)
-@click.option(
-    "--surface",
-    type=click.Choice(["chat", "completions"]),
-    default="chat",
-    show_default=True,
-    help="What to ask the endpoint for.",
-)
+@texts_option("the test of texts")
+@surface_option("chat", "completions")
 @endpoint_options
-def command(
-    prompts: Path,
-    count: int,
-    repeats: int,
-    tokens: int,
-    texts: int | None,
-    surface: str,
-    **asked: Unpack[Asked],
-) -> int:  # fmt: skip
+def command(endpoint: llm_audit.EndpointSetup, **options: Any) -> int:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     show_warnings_as_sentences()
-    from llm_audit.endpoints.probe import probe
-    from llm_audit.substitution.prompts import read_prompts
-    from llm_audit.substitution.record import record
-    from llm_audit.substitution.settings import Settings
-
-    if asked["journal"] is None:
+    if endpoint.journal is None:
         raise click.UsageError("Name a --journal: what is recorded is what it holds.")
-    questions = read_prompts(prompts)
-    source = source_of(asked)
-    settings = Settings(tokens=tokens, texts=texts)
-    with stages() as progress:
-        kept, failures = record(
-            source, probe(source), questions, cast('Literal["chat", "completions"]', surface), count, repeats, settings,
-            lambda stage, share: progress(stage, round(1000 * share), 1000),
-        )  # fmt: skip
-    click.echo(f"{kept:,} answers are in {asked['journal']}. Audit another endpoint with --trusted {asked['journal']}.")
+    with bars() as progress:
+        kept, failures = llm_audit.record_endpoint(endpoint, progress=progress, **options)
+    click.echo(f"{kept:,} answers are in {endpoint.journal}. Audit another endpoint with --trusted {endpoint.journal}.")
     for reason, times in failures.items():
         click.echo(f"{times:,} questions got no answer: {reason}", err=True)
     return EXIT_INCONCLUSIVE if failures else 0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from llm_audit.detectors.integrity.base import examine
-from llm_audit.detectors.integrity.chatbot import detector
+from llm_audit.detectors.integrity.chatbot import rule
 from llm_audit.results import Verdict
 from llm_audit.text import normalise
 from tests.detectors.integrity.laws import check_laws, texts
@@ -19,7 +19,7 @@ ESSAY = Path("fixtures/texts/essay-human.txt").read_text()
 @settings(max_examples=200)
 @given(texts)
 def test_laws(text: str) -> None:
-    check_laws(detector, text)
+    check_laws(rule, text)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_laws(text: str) -> None:
 )
 def test_a_trace_is_found_and_no_part_of_what_is_scored(trace: str) -> None:
     traced = ESSAY.rstrip() + trace
-    result = examine(detector, traced)
+    result = examine(rule, traced)
     assert result.verdict is Verdict.FINDING and result.p_value is None
     assert min(span.start for span in result.spans) >= len(ESSAY.rstrip())
     view = normalise(traced)
@@ -50,9 +50,9 @@ def test_a_trace_is_found_and_no_part_of_what_is_scored(trace: str) -> None:
 
 
 def test_links_from_a_chatbot_are_named() -> None:
-    result = examine(detector, "See https://example.org/a?utm_source=chatgpt.com for more.")
+    result = examine(rule, "See https://example.org/a?utm_source=chatgpt.com for more.")
     assert result.reason == (
-        "23 characters of chatbot trace among 58 characters (397 per 1,000): link from a chatbot (1); the first is "
+        "23 characters of chatbot trace among 58 characters (397 per 1,000): link from a chatbot (1); the first begins "
         '"?utm_source=chatgpt.com".'
     )
 
@@ -69,4 +69,4 @@ def test_links_from_a_chatbot_are_named() -> None:
     ],
 )
 def test_what_is_said_about_chatbots_is_let_pass(text: str) -> None:
-    assert examine(detector, text).verdict is Verdict.PASS, examine(detector, text).reason
+    assert examine(rule, text).verdict is Verdict.PASS, examine(rule, text).reason

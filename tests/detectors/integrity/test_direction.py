@@ -1,4 +1,4 @@
-"""AUD903: what reorders the reading is found, what right-to-left writing needs is not."""
+"""What reorders the reading is found, what right-to-left writing needs is not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from llm_audit.detectors.integrity.base import examine
-from llm_audit.detectors.integrity.direction import detector
+from llm_audit.detectors.integrity.direction import rule
 from llm_audit.results import Verdict
 from tests.detectors.integrity.laws import check_laws, texts
 
@@ -16,30 +16,30 @@ from tests.detectors.integrity.laws import check_laws, texts
 @settings(max_examples=200)
 @given(texts)
 def test_laws(text: str) -> None:
-    check_laws(detector, text)
+    check_laws(rule, text)
 
 
 @pytest.mark.parametrize("control", ["\u202d", "\u202e", "\u202b", "\u2067"])
 def test_t11_controls_that_reorder_are_found_at_once(control: str) -> None:
     closer = "\u2069" if control == "\u2067" else "\u202c"
     for text in (f"transfer to {control}ecila{closer} now", f"transfer to {control}ecila now\nnext line"):
-        result = examine(detector, text)
+        result = examine(rule, text)
         assert result.verdict is Verdict.FINDING
         assert f"U+{ord(control):04X}" in result.reason
 
 
 def test_t11_trojan_source_is_found() -> None:
     line = "/*\u202e } \u2066if (isAdmin)\u2069 \u2066 begin admins only */"  # Boucher & Anderson, figure 3
-    assert examine(detector, line).verdict is Verdict.FINDING
+    assert examine(rule, line).verdict is Verdict.FINDING
 
 
 def test_an_isolate_left_open_after_right_to_left_text_is_found() -> None:
-    assert examine(detector, "name: \u2067שלום, admin only").verdict is Verdict.FINDING
-    assert examine(detector, "name: \u2067שלום\u2069, admin only").verdict is Verdict.PASS
+    assert examine(rule, "name: \u2067שלום, admin only").verdict is Verdict.FINDING
+    assert examine(rule, "name: \u2067שלום\u2069, admin only").verdict is Verdict.PASS
 
 
 def test_marks_hidden_within_words_are_found() -> None:
-    assert examine(detector, "th\u200ee wor\u200eds ar\u200fe split").verdict is Verdict.FINDING
+    assert examine(rule, "th\u200ee wor\u200eds ar\u200fe split").verdict is Verdict.FINDING
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_marks_hidden_within_words_are_found() -> None:
     ],
 )
 def test_t15_right_to_left_writing_passes(text: str) -> None:
-    assert examine(detector, text).verdict is Verdict.PASS, examine(detector, text).reason
+    assert examine(rule, text).verdict is Verdict.PASS, examine(rule, text).reason
 
 
 def test_a_long_hostile_text_takes_linear_time() -> None:
@@ -67,5 +67,5 @@ def test_a_long_hostile_text_takes_linear_time() -> None:
         "\u2067\n" * 40_000,
         "\u2066\u202b" * 40_000,
     ):
-        examine(detector, text)
+        examine(rule, text)
     assert time.perf_counter() - began < 60

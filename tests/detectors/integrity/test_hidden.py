@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from llm_audit.detectors.integrity.base import examine
-from llm_audit.detectors.integrity.hidden import detector
+from llm_audit.detectors.integrity.hidden import rule
 from llm_audit.inspection import inspect
 from llm_audit.results import Verdict
 from llm_audit.text import Hidden, Map, discover, read_document
@@ -19,7 +19,7 @@ def test_hidden_text_of_a_document_is_found_with_its_place(tmp_path: Path) -> No
     (tmp_path / "a.docx").write_bytes(docx_body(body))
     (source,) = discover([str(tmp_path / "a.docx")])
     raw = read_document(source)
-    (result,) = inspect(raw, [detector]).results
+    (result,) = inspect(raw, [rule]).results
     assert result.verdict is Verdict.FINDING
     assert result.reason == (
         '12 hidden characters among 15 characters (800 per 1,000): white letters (12); the first begins "Gr\\xfcn, unseen.".'
@@ -29,10 +29,10 @@ def test_hidden_text_of_a_document_is_found_with_its_place(tmp_path: Path) -> No
 
 
 def test_a_slip_is_no_finding_and_a_plain_text_has_none() -> None:
-    assert examine(detector, "Words.", [Hidden(0, "white letters", 2, "..")]).verdict is Verdict.PASS
-    assert examine(detector, "Words.").reason == "No hidden character was found."
+    assert examine(rule, "Words.", [Hidden(0, "white letters", 2, "..")]).verdict is Verdict.PASS
+    assert examine(rule, "Words.").reason == "No hidden character was found."
 
 
 def test_what_is_hidden_at_the_end_has_a_span_within_the_text() -> None:
-    result = examine(detector, "Words.", [Hidden(6, "tiny letters", 9, "more text")])
+    result = examine(rule, "Words.", [Hidden(6, "tiny letters", 9, "more text")])
     assert [(span.start, span.end) for span in result.spans] == [(5, 6)]

@@ -1,4 +1,4 @@
-"""AUD901: swapped letters are found in either direction, and honest mixtures of alphabets are not."""
+"""Swapped letters are found in either direction, and honest mixtures of alphabets are not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from llm_audit.detectors.integrity.base import examine
-from llm_audit.detectors.integrity.look_alikes import detector
+from llm_audit.detectors.integrity.look_alikes import rule
 from llm_audit.results import Verdict
 from llm_audit.text import normalise
 from tests.detectors.integrity.attacks import swap
@@ -23,13 +23,13 @@ RUSSIAN = "Съешь же ещё этих мягких французских �
 @settings(max_examples=200)
 @given(texts)
 def test_laws(text: str) -> None:
-    check_laws(detector, text)
+    check_laws(rule, text)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.20])
 def test_t13_homoglyph_swap_is_found_and_undone(share: float) -> None:
     swapped = swap(ESSAY, share, np.random.default_rng(0))
-    result = examine(detector, swapped)
+    result = examine(rule, swapped)
     expected = [place for place, letter in enumerate(swapped) if letter != ESSAY[place]]
     assert result.verdict is Verdict.FINDING
     assert [place for span in result.spans for place in range(span.start, span.end)] == expected
@@ -37,19 +37,19 @@ def test_t13_homoglyph_swap_is_found_and_undone(share: float) -> None:
 
 
 def test_the_characters_are_named_by_code_point() -> None:
-    result = examine(detector, "pаypаl and pаypаl")
+    result = examine(rule, "pаypаl and pаypаl")
     assert result.reason == ("4 look-alike letters among 17 characters (235 per 1,000): U+0430 CYRILLIC SMALL LETTER A (4).")
     assert result.effect is not None and result.effect.value == pytest.approx(1000 * 4 / 17)
 
 
 def test_latin_letters_in_russian_words_are_found() -> None:
     twins = str.maketrans("аеор", "aeop")
-    assert examine(detector, RUSSIAN.translate(twins)).verdict is Verdict.FINDING
-    assert examine(detector, RUSSIAN).verdict is Verdict.PASS
+    assert examine(rule, RUSSIAN.translate(twins)).verdict is Verdict.FINDING
+    assert examine(rule, RUSSIAN).verdict is Verdict.PASS
 
 
 def test_styled_letters_within_words_are_found() -> None:
-    assert examine(detector, "t𝐡at w𝐨uld b𝐞at th𝐢s").verdict is Verdict.FINDING
+    assert examine(rule, "t𝐡at w𝐨uld b𝐞at th𝐢s").verdict is Verdict.FINDING
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_styled_letters_within_words_are_found() -> None:
     ],
 )
 def test_t16_honest_mixtures_of_alphabets_pass(text: str) -> None:
-    assert examine(detector, text).verdict is Verdict.PASS, examine(detector, text).reason
+    assert examine(rule, text).verdict is Verdict.PASS, examine(rule, text).reason
 
 
 def test_a_long_hostile_text_takes_linear_time() -> None:
     began = time.perf_counter()
     for text in ("аa" * 40_000, "а a " * 100_000, "𝐞e" * 40_000, "д" + "aд" * 40_000, "á" * 10 + "\u0301" * 50_000):
-        examine(detector, text)
+        examine(rule, text)
     assert time.perf_counter() - began < 60

@@ -25,11 +25,9 @@ HELP = (
 @click.option("--before", default="", metavar="TEXT", help="What will stand before the string wherever it is published.")
 def command(name: str, count: int, length: int, before: str) -> None:
     """Run the command; the docstring for users is in `CANARY`."""
-    from llm_audit.manifest import now
-    from llm_audit.membership import canary
+    from llm_audit.api.making import new_canary
 
-    secret, public = canary.new(name, count=count, length=length, before=before, created=now())
-    drawn = canary.check(name)
+    drawn, secret, public = new_canary(name, count=count, length=length, before=before)
     click.echo(f"Publish this string:  {terminal_safe(before)}{drawn.strings()[0]}")
     click.echo(f"Commitment:           {drawn.commitment}")
     click.echo(f"Keep secret:          {one_line(str(secret))}")

@@ -8,11 +8,11 @@ from llm_audit.cli import LazyGroup
 from llm_audit.cli.membership import MEMBERSHIP
 
 TESTS = {
-    "canary": "AUD311: is a published random string more likely than its unpublished siblings?",
-    "dataset": "AUD314: do suspect documents score above held-out ones, on a half kept for the test?",
-    "identifier": "AUD313: are hashes and ids inside the documents more likely than fresh ones?",
-    "order": "AUD310: is a data set's canonical order more likely than shuffled ones?",
-    "paired": "AUD312: are published versions more likely than private rephrasings?",
+    "canary": "Is a published random string more likely than its unpublished siblings?",
+    "dataset": "Do suspect documents score above held-out ones, on a half kept for the test?",
+    "identifier": "Are hashes and ids inside the documents more likely than fresh ones?",
+    "order": "Is a data set's canonical order more likely than shuffled ones?",
+    "paired": "Are published versions more likely than private rephrasings?",
 }
 """Name -> one line of help."""
 

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
-from typing_extensions import Unpack
 
-from llm_audit.cli.membership.common import (
-    FIELD,
-    PROVENANCE,
-    Audit,
-    asked,
-    audit_options,
-    facts,
-    finish,
-    seeded,
-)
+from llm_audit.cli.membership.common import FIELD, PROVENANCE, audit_options, run
 from llm_audit.cli.membership.test import TESTS
-from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
-
-DRAWS = 9999
 
 
 @click.command(help=TESTS["dataset"], short_help=TESTS["dataset"])
@@ -29,44 +18,6 @@ DRAWS = 9999
 @PROVENANCE
 @FIELD
 @audit_options
-def command(
-    paths: tuple[str, ...],
-    held_out: tuple[str, ...],
-    provenance: str,
-    text_field: str,
-    **chosen: Unpack[Audit],
-) -> int:
+def command(paths: tuple[str, ...], held_out: tuple[str, ...], **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
-    show_warnings_as_sentences()
-    from llm_audit.membership import dataset, run
-    from llm_audit.membership.collection import read_collection
-    from llm_audit.membership.evidence import LIMITS, conclude
-
-    check_outputs(chosen["outputs"], chosen["format_"])
-    suspects, others = (read_collection(each, text_field=text_field) for each in (paths, held_out))
-    dataset.check(suspects, others)
-    with asked(chosen) as target:
-        data = f"{suspects.digest} {others.digest}"
-        seed = seeded(target, chosen, test="dataset", data=data, draws=DRAWS)
-        compared = run.compare(suspects, others, seed)
-        sides = compared.sides
-        dataset.check(sides.suspects, sides.held_out)
-        result = dataset.judge(target, sides.suspects, sides.held_out, draws=DRAWS, alpha=chosen["alpha"], seed=seed)
-    membership = conclude(
-        [result],
-        deciding=dataset.RULE,
-        condition="the two collections differ in nothing else",
-        unstated="" if provenance else run.UNSTATED,
-        gate=compared.gate,
-        claim=f"Was the suspect collection in the training data of {target.session.model.name}?",
-        units="documents, half of which trained the classifier",
-        n_suspect=len(sides.suspects.documents),
-        n_held_out=len(sides.held_out.documents),
-        provenance=run.provenance_of(provenance, sides.held_out),
-        facts=facts(target, seed, chosen["seed_file"]),
-        notes=compared.notes,
-    )
-    return finish(
-        membership, target, chosen, rules=("AUD300", dataset.RULE), limits=LIMITS,
-        found=suspects.found + others.found, malformed=len(suspects.malformed) + len(others.malformed),
-    )  # fmt: skip
+    return run("dataset", paths, held_out, **options)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import click
-from typing_extensions import Unpack
+from typing import Any
 
-from llm_audit.cli.membership.common import FIELD, Audit, asked, audit_options, facts, finish, seeded
+import click
+
+from llm_audit.cli.membership.common import FIELD, audit_options, run
 from llm_audit.cli.membership.test import TESTS
-from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 
 
 @click.command(help=TESTS["identifier"], short_help=TESTS["identifier"])
@@ -17,41 +17,6 @@ from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
 )
 @FIELD
 @audit_options
-def command(
-    paths: tuple[str, ...],
-    draws: int,
-    text_field: str,
-    **chosen: Unpack[Audit],
-) -> int:
+def command(paths: tuple[str, ...], **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
-    show_warnings_as_sentences()
-    from collections import Counter
-
-    from llm_audit.membership import identifier
-    from llm_audit.membership.collection import read_collection
-    from llm_audit.membership.evidence import LIMITS, conclude
-
-    check_outputs(chosen["outputs"], chosen["format_"])
-    data = read_collection(paths, text_field=text_field)
-    found = identifier.find(data.items)
-    identifier.check(found, draws, chosen["alpha"])
-    with asked(chosen) as target:
-        seed = seeded(target, chosen, test="identifier", data=data.digest, draws=draws)
-        result = identifier.judge(target, found, draws=draws, alpha=chosen["alpha"], seed=seed)
-    kinds = ", ".join(f"{count:,} of {name}" for name, count in Counter(each.format.name for each in found).items())
-    membership = conclude(
-        [result],
-        deciding=identifier.RULE,
-        condition="the identifiers were drawn at random and stand nowhere else",
-        claim=f"Were these {len(data.items):,} documents in the training data of {target.session.model.name}?",
-        units=f"{len(found):,} different identifiers: {kinds}",
-        n_suspect=len(found),
-        n_held_out=draws * len(found),
-        provenance="Fresh identifiers of the same formats, drawn for this test after the model was made.",
-        facts=facts(target, seed, chosen["seed_file"]),
-        notes=data.malformed,
-    )
-    return finish(
-        membership, target, chosen, rules=(identifier.RULE,), limits=LIMITS,
-        found=data.found, malformed=len(data.malformed),
-    )  # fmt: skip
+    return run("identifier", paths, **options)

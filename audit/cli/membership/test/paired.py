@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
-from typing_extensions import Unpack
 
-from llm_audit.cli.membership.common import Audit, asked, audit_options, facts, finish, seeded
+from llm_audit.cli.membership.common import audit_options, run
 from llm_audit.cli.membership.test import TESTS
-from llm_audit.cli.options import check_outputs, show_warnings_as_sentences
-
-DRAWS = 9999
 
 HELP = (
     TESTS["paired"]
@@ -26,38 +23,6 @@ HELP = (
 @click.command(help=HELP, short_help=TESTS["paired"])
 @click.argument("path", type=click.Path(path_type=Path), metavar="PAIRS")
 @audit_options
-def command(
-    path: Path,
-    **chosen: Unpack[Audit],
-) -> int:
+def command(path: Path, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
-    show_warnings_as_sentences()
-    from llm_audit.membership import paired
-    from llm_audit.membership.evidence import LIMITS, conclude
-
-    check_outputs(chosen["outputs"], chosen["format_"])
-    pairs = paired.read_pairs(path)
-    paired.check(pairs.items, chosen["alpha"])
-    with asked(chosen) as target:
-        seed = seeded(target, chosen, test="paired", data=pairs.digest, draws=DRAWS)
-        tests = [
-            paired.gate(pairs.items, seed),
-            paired.judge(target, pairs.items, draws=DRAWS, alpha=chosen["alpha"], seed=seed),
-        ]
-    choices = len({pair.document for pair in pairs.items})
-    membership = conclude(
-        tests,
-        deciding=paired.RULE,
-        condition="a coin chose the published versions",
-        claim=f"Were the published versions in the training data of {target.session.model.name}?",
-        units=f"{choices:,} independent choices of the version to publish, over {len(pairs.items):,} items",
-        n_suspect=choices,
-        n_held_out=choices * len(pairs.items[0].private),
-        provenance="Private versions of the same items, never published, as the owner states.",
-        facts=facts(target, seed, chosen["seed_file"]),
-        notes=pairs.malformed,
-    )
-    return finish(
-        membership, target, chosen, rules=("AUD300", paired.RULE), limits=LIMITS,
-        found=pairs.found, malformed=len(pairs.malformed),
-    )  # fmt: skip
+    return run("paired", path, **options)

@@ -1,0 +1,94 @@
+"""One question to a model under audit: what is the same in every test of membership."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from llm_audit.api.report import Report
+from llm_audit.api.running import StrPath, check_alpha, finished
+from llm_audit.detectors.membership import run
+from llm_audit.detectors.membership.base import MembershipScore
+from llm_audit.detectors.membership.collection import Collection
+from llm_audit.detectors.membership.seed import Question, seed_for
+from llm_audit.detectors.membership.target import Target
+from llm_audit.manifest import collect, now
+from llm_audit.progress import Progress
+from llm_audit.results import Fact, Membership
+from llm_audit.scoring.session import Session
+from llm_audit.setup import Setup
+
+
+@dataclass
+class Asked:
+    """One question to the model under audit: what is the same in every test."""
+
+    alpha: float
+    setup: Setup | None
+    seed_file: StrPath | None
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        check_alpha(self.alpha)
+        self.setup = self.setup or Setup()
+        self.started = now()
+
+    @contextmanager
+    def target(self) -> Iterator[Target]:
+        """The model under audit."""
+        with replace(self.setup or Setup(), reference=None).session(self.progress) as session:
+            yield Target(session, self.progress)
+
+    @contextmanager
+    def further(self, model: str | None) -> Iterator[Target | None]:
+        """Another model; None for None."""
+        if model is None:
+            yield None
+            return
+        with replace(self.setup or Setup(), model=model, reference=None).session(self.progress) as session:
+            yield Target(session)
+
+    def seed(self, target: Target, test: str, data: str, draws: int, settings: str = "") -> str:
+        """The seed of this very question; see `seed_for`."""
+        question = Question(test, data, target.session.model.digest, draws, self.alpha, settings)
+        return seed_for(question, None if self.seed_file is None else Path(self.seed_file), now())
+
+    def facts(self, target: Target, seed: str) -> tuple[Fact, ...]:
+        """The conditions of a test."""
+        registered = f"{seed}, which follows from data, model and settings"
+        if self.seed_file is not None:
+            name = Path(self.seed_file).name
+            registered = f"{seed}, of the file {name}; that the file is older than this run, its owner has to show"
+        return (
+            *target.facts,
+            Fact(name="Seed", value=registered),
+            Fact(name="Multiplicity", value="one test; that its settings were fixed beforehand is the user's statement"),
+        )
+
+    def finished(
+        self,
+        membership: Membership,
+        target: Target,
+        rules: Sequence[str],
+        collections: Sequence[Collection] = (),
+        *,
+        found: int = 0,
+        malformed: int = 0,
+        named: Iterable[StrPath | None],
+        limits: Sequence[str] = run.LIMITS,
+        further: Sequence[Session] = (),
+        used: Sequence[MembershipScore] = (),
+    ) -> Report:
+        """The report. What was found and malformed is counted in collections, or else given."""
+        if collections:
+            found, malformed = counts(collections)
+        manifest = collect(target.session, alpha=self.alpha, rules=rules, further=further, used=used)
+        made = run.report(membership, manifest, limits, found=found, malformed=malformed)
+        return finished(made, self.started, [*named, self.seed_file])
+
+
+def counts(collections: Sequence[Collection]) -> tuple[int, int]:
+    """Lines and files, and how many of them are malformed."""
+    return sum(each.found for each in collections), sum(len(each.malformed) for each in collections)

@@ -1,0 +1,311 @@
+"""Is an endpoint serving the model it claims? Audit it, record a trusted one, watch one over time, plan what that costs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from llm_audit import results
+from llm_audit.api.report import Report
+from llm_audit.api.running import StrPath, check_alpha, finished
+from llm_audit.detectors.substitution import plan as plans
+from llm_audit.detectors.substitution import run, tracking
+from llm_audit.detectors.substitution import watch as watching
+from llm_audit.detectors.substitution.base import Allowance, allowances
+from llm_audit.detectors.substitution.local import LocalModel
+from llm_audit.detectors.substitution.plan import Plan
+from llm_audit.detectors.substitution.prompts import digest, read_prompts
+from llm_audit.detectors.substitution.record import record
+from llm_audit.detectors.substitution.reference_model import PRECISIONS, ReferenceModel
+from llm_audit.detectors.substitution.settings import Settings
+from llm_audit.detectors.substitution.trusted import Trusted
+from llm_audit.endpoints.client import Endpoint
+from llm_audit.endpoints.journal import Journal, Replay
+from llm_audit.endpoints.key import read_key
+from llm_audit.endpoints.limits import Limits
+from llm_audit.endpoints.probe import Capabilities, probe
+from llm_audit.errors import InvalidConfiguration, InvalidInput
+from llm_audit.files import sha256_of
+from llm_audit.manifest import collect, now
+from llm_audit.progress import Progress, silent
+from llm_audit.setup import Setup
+
+Surface = Literal["chat", "completions"]
+
+
+@dataclass(frozen=True)
+class EndpointSetup:
+    """An OpenAI-compatible endpoint, and how it may be asked; or a journal of one.
+
+    Attributes:
+        url: base address, such as "https://api.example.com/v1".
+        model: the model's name there.
+        key_env, key_file: environment variable or file that holds the API key.
+        journal: file that keeps every raw answer; what it holds already is not asked again.
+        replay: a journal that all answers are taken from; no endpoint is asked, and `url` stays None.
+        timeout: seconds for a whole answer.
+        attempts: per request.
+        concurrency: requests at a time.
+        per_second: requests a second at most; None: as fast as the answers come.
+        max_requests: cap on requests sent, repeats included.
+        max_tokens: cap on tokens of prompts and answers, as billed.
+
+    >>> EndpointSetup("http://127.0.0.1:8080/v1", "my-model", max_requests=100).attempts
+    4
+    """
+
+    url: str | None = None
+    model: str | None = None
+    key_env: str | None = None
+    key_file: Path | None = None
+    journal: Path | None = None
+    replay: Path | None = None
+    timeout: float = 120.0
+    attempts: int = 4
+    concurrency: int = 4
+    per_second: float | None = None
+    max_requests: int | None = None
+    max_tokens: int | None = None
+
+    def open(self) -> Endpoint | Replay:
+        """The endpoint, or the journal.
+
+        Raises:
+            InvalidConfiguration: attributes are missing or do not go together, or the key cannot be used.
+        """
+        if self.replay is not None:
+            if self.url or self.journal:
+                raise InvalidConfiguration("A replay asks no endpoint: give no url and no journal with it.")
+            return Replay(self.replay)
+        if not self.url or not self.model:
+            raise InvalidConfiguration("Give the url of an endpoint and the model's name there, or a journal to replay.")
+        if self.key_env and self.key_file:
+            raise InvalidConfiguration("Give key_env or key_file, not both.")
+        limits = Limits(
+            self.timeout, self.attempts, self.concurrency, self.per_second, self.max_requests, self.max_tokens
+        )  # fmt: skip
+        return Endpoint(self.url, self.model, self.key(), limits, Journal(self.journal))
+
+    def key(self) -> str | None:
+        """The API key; None: the endpoint needs none."""
+        return read_key(env=self.key_env, file=self.key_file)
+
+    def finished(self, report: results.Report, started: str, named: Sequence[StrPath | None]) -> Report:
+        """The report of a run that asked this endpoint and ends now. No key stands in it."""
+        key = self.key()
+        return finished(report, started, [*named, self.journal, self.replay], (key,) if key else ())
+
+
+def audit_endpoint(
+    endpoint: EndpointSetup,
+    prompts: StrPath | None = None,
+    *,
+    trusted: Sequence[StrPath] = (),
+    surface: Literal["auto", "chat", "completions"] = "auto",
+    requests: int = 60,
+    honest: int = 200,
+    tokens: int = 8,
+    precisions: Sequence[str] = tuple(PRECISIONS),
+    texts: int | None = None,
+    sequential: bool = False,
+    alpha: float = 0.01,
+    setup: Setup | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Whether an endpoint answers like the model that it claims to serve.
+
+    Args:
+        endpoint: what is audited.
+        prompts: file of prompts, one a line or JSON lines with `prompt` or `text`; best from real traffic.
+        trusted: instead of a model here: journals of `record_endpoint`, which bring their own prompts.
+        surface: what to ask the endpoint for; "auto": chat if the reference has a chat template.
+        requests: to the endpoint.
+        honest: questions that the reference answers for comparison.
+        tokens: of each answer.
+        precisions: those that are as promised, two or more of "f32", "f16", "bf16", "bf16-logits".
+        texts: prompts for the tests of texts; None: 20 where the endpoint hides log-probabilities, else none.
+        sequential: stop as soon as the teacher-forced comparison suffices.
+        alpha: of the verdict, over all tests.
+        setup: whose model is the reference, what the endpoint is said to serve.
+        progress: called with the share of each stage that is done.
+
+    Returns:
+        A report whose `substitution.served` is consistent, inconsistent or not measured.
+
+    Raises:
+        InvalidConfiguration: settings or prompts that cannot come to a decision.
+    """
+    check_alpha(alpha)
+    started, setup = now(), setup or Setup()
+    settings = Settings(
+        requests=requests, honest=honest, tokens=tokens, precisions=tuple(dict.fromkeys(precisions)), texts=texts,
+        alpha=alpha, sequential=sequential,
+    )  # fmt: skip
+    with ExitStack() as stack:
+        session = None
+        reference: Trusted | LocalModel
+        if trusted:
+            if len({Path(path).resolve() for path in trusted}) < len(trusted):
+                raise InvalidConfiguration("A journal of a trusted endpoint is named twice; name each once.")
+            reference = Trusted([Replay(Path(path)) for path in trusted], tokens)
+            questions, known = reference.prompts, " ".join(fact.value for fact in reference.facts)
+        elif prompts is None:
+            raise InvalidConfiguration("Name a file of prompts, or journals of trusted endpoints that hold theirs.")
+        else:
+            questions = read_prompts(Path(prompts))
+            session = stack.enter_context(replace(setup, reference=None).session(progress))
+            chosen = _surface(surface, session.model.chat_template)
+            local = ReferenceModel(session.model, chosen, setup.device, session.cache)
+            reference = LocalModel(local, settings.precisions, tokens)
+            known = session.model.digest
+        seed = hashlib.sha256(f"{digest(questions)} {known} {replace(settings, alpha=0.0)}".encode()).hexdigest()[:32]
+        settings = replace(settings, seed=seed)
+        run.deal(reference, questions, settings)  # what cannot come to a decision is refused before anything is asked
+        source = endpoint.open()
+        result = run.audit(source, probe(source), reference, questions, settings, progress)
+    rules = sorted({test.rule for test in result.tests})
+    report = run.report(result, collect(session, alpha=alpha, rules=rules))
+    return endpoint.finished(report, started, [prompts, *trusted])
+
+
+def record_endpoint(
+    endpoint: EndpointSetup,
+    prompts: StrPath,
+    *,
+    surface: Surface = "chat",
+    questions: int = 260,
+    repeats: int = 2,
+    tokens: int = 8,
+    texts: int | None = None,
+    progress: Progress = silent,
+) -> tuple[int, Counter[str]]:
+    """Keep a trusted endpoint's answers in its journal, to hold others against (`audit_endpoint(..., trusted=[...])`).
+
+    Args:
+        endpoint: with a journal.
+        prompts: as for `audit_endpoint`.
+        surface: as for `audit_endpoint`.
+        tokens: as for `audit_endpoint`.
+        texts: as for `audit_endpoint`.
+        progress: as for `audit_endpoint`.
+        questions: enough for the requests and the reference answers of an audit.
+        repeats: of each question.
+
+    Returns:
+        How many answers are kept, and for each kind of failure how many questions it cost.
+
+    Raises:
+        InvalidConfiguration: the endpoint has no journal.
+    """
+    if endpoint.journal is None:
+        raise InvalidConfiguration("The endpoint has no journal: what is recorded is what it holds.")
+    chosen = read_prompts(Path(prompts))
+    source = endpoint.open()
+    settings = Settings(tokens=tokens, texts=texts)
+    return record(source, probe(source), chosen, surface, questions, repeats, settings, progress)
+
+
+def watch_endpoint(
+    endpoint: EndpointSetup, baseline: StrPath, *, rows: int = 10, surface: Surface = "chat", alpha: float = 0.01
+) -> Report | int:
+    """Whether an endpoint has changed since a stored baseline. One token a request.
+
+    Args:
+        endpoint: what is watched.
+        baseline: file of earlier answers; written if it is not there.
+        rows: requests of one token.
+        surface: what to ask the endpoint for.
+        alpha: report a finding when the p-value is at most this.
+
+    Returns:
+        The comparison; or, where the baseline was written, its number of rows.
+
+    Raises:
+        InvalidConfiguration: the endpoint's journal is of an earlier run.
+    """
+    check_alpha(alpha)
+    if endpoint.journal is not None and endpoint.journal.exists():
+        raise InvalidConfiguration(
+            "This journal holds the answers of an earlier run, which would be taken for today's; name a new file."
+        )
+    started, path, source = now(), Path(baseline), endpoint.open()
+    if not path.exists():
+        first, _ = watching.rows_of(source, rows, surface)
+        watching.write_baseline(path, first, source.model, now())
+        return len(first)
+    before, taken = watching.read_baseline(path, source.model)
+    result = watching.compare(source, before, taken, rows, surface, alpha, sha256_of(path)[:32])
+    report = run.report(result, collect(None, alpha=alpha, rules=[tracking.rule.code])).model_copy(
+        update={"limits": watching.LIMITS}
+    )
+    return endpoint.finished(report, started, [path])
+
+
+@dataclass(frozen=True)
+class EndpointProbe:
+    """What an endpoint really returns, and which tests that allows.
+
+    Attributes:
+        capabilities: what it returns.
+        tests: one entry a test, with the reason why it cannot be run.
+    """
+
+    capabilities: Capabilities
+    tests: list[Allowance]
+
+
+def probe_endpoint(endpoint: EndpointSetup) -> EndpointProbe:
+    """What an endpoint really returns, from some twenty short questions."""
+    capabilities = probe(endpoint.open())
+    return EndpointProbe(capabilities, allowances(capabilities))
+
+
+@dataclass(frozen=True)
+class AuditPlan:
+    """How many requests each test needs to find a substitution.
+
+    Attributes:
+        description: what was served when the effect was measured, and on which model.
+        honest: answers of the reference that the requests are held against.
+        tests: one entry a test.
+    """
+
+    description: str
+    honest: int
+    tests: list[Plan]
+
+
+def plan_audit(effect: str, *, rate: float = 1.0, alpha: float = 0.01, power: float = 0.9, tokens: int = 8) -> AuditPlan:
+    """How many requests does a question need? Before money is spent.
+
+    Args:
+        effect: what may be served instead: "q8", "q5" or "q4".
+        rate: share of requests that it answers.
+        alpha: of the whole audit.
+        power: chance to find it.
+        tokens: of each answer.
+
+    Raises:
+        InvalidInput: there is no such measured effect.
+
+    >>> len(plan_audit("q4", rate=0.5).tests)
+    2
+    """
+    tests = plans.plan(effect, rate=rate, alpha=alpha, power=power, tokens=tokens)
+    return AuditPlan(plans.effects()[effect].description, plans.measured_size(), tests)
+
+
+def _surface(surface: str, template: str | None) -> Surface:
+    """Chat where the reference has a template for it, if nothing else was asked for."""
+    if surface == "chat" and template is None:
+        raise InvalidInput(
+            "The reference has no chat template, so nobody knows how a chat reads to it; ask --surface completions."
+        )
+    if surface == "auto":
+        return "completions" if template is None else "chat"
+    return "chat" if surface == "chat" else "completions"

@@ -1,0 +1,146 @@
+"""Whether texts may pass: `gate`, for pipelines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from llm_audit import results
+from llm_audit.api.report import Report
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.gating import LIMITS, QUESTION, Baseline, Input, Terms, covered, judge, read, read_baseline, renewed, settle
+from llm_audit.gating import unchanged_files as unchanged_since
+from llm_audit.manifest import collect, now
+from llm_audit.policy import Loaded, load
+from llm_audit.progress import Progress, silent
+from llm_audit.results import Coverage, Document, Manifest
+from llm_audit.setup import Setup
+from llm_audit.terminal import one_line
+from llm_audit.text import Source, discover
+
+
+def gate(
+    paths: StrPath | Iterable[StrPath] = (),
+    *,
+    policy: Loaded | None = None,
+    setup: AnySetup = None,
+    alpha: float | None = None,
+    text_field: str | None = None,
+    baseline: StrPath | None = None,
+    update_baseline: bool = False,
+    changed_since: str | None = None,
+    keep_text: bool = True,
+    strict: bool = False,
+    progress: Progress = silent,
+    on_baseline: Callable[[str], None] = lambda sentence: None,
+) -> Report:
+    """May these texts pass? The policy says which texts count and what fails; mistakes are counted over all of them.
+
+    Args:
+        paths: files, folders or patterns; none, with `changed_since`: everything below the policy's folder.
+        policy: from `load_policy`; None: that of the working directory.
+        setup: None: what the policy names, else the defaults.
+        alpha: false discovery rate, the expected share of mistakes among the findings; None: the policy's.
+        text_field: where records hold their texts; None: the policy's.
+        baseline: file of known findings, which fail nothing.
+        update_baseline: write all findings of this run into it.
+        changed_since: a git revision: judge only what differs from where HEAD left it.
+        keep_text: as for `detect`.
+        progress: as for `detect`.
+        strict: what could not be assessed or decided fails as well.
+        on_baseline: called with a sentence on what was written into the baseline.
+
+    Raises:
+        InvalidConfiguration: a policy or a baseline that is wrong, or arguments that do not go together.
+
+    Returns:
+        A report whose `gate` says what passed, and whose documents say why.
+    """
+    paths = listed(paths)
+    if not paths and changed_since is None:
+        raise InvalidConfiguration("Nothing is named to judge: give files or folders, or changed_since.")
+    if update_baseline and (baseline is None or changed_since is not None):
+        raise InvalidConfiguration("Updating a baseline needs its file, and all texts: name it, and leave changed_since out.")
+    started, policy = now(), policy or load()
+    setup = setup or _setup(policy)
+    alpha = policy.policy.alpha if alpha is None else alpha
+    check_alpha(alpha)
+    closed(setup).check()
+    file = None if baseline is None else Path(baseline)
+    known = read_baseline(file) if file and not (update_baseline and not file.exists()) else Baseline()
+    asked, left_out = covered(_sources(paths or (str(policy.root),), changed_since), policy)
+    obeyed = policy.policy.inline_suppressions
+    inputs = read(asked, text_field or policy.policy.text_field, strict, obeyed=obeyed)
+    documents, manifest = _judged(inputs, setup, alpha, keep_text, progress)
+    terms = Terms(
+        alpha=alpha, day=now()[:10], inline_suppressions=obeyed, changed_since=changed_since, left_out=left_out
+    )  # fmt: skip
+    if file and update_baseline:
+        known = _renewed(file, known, settle(documents, terms)[0], on_baseline)
+    if file:
+        terms = replace(terms, baseline=known.use(one_line(str(file))))
+        documents = known.applied(documents)
+    settled, outcome = settle(documents, terms)
+    report = results.Report(
+        question=QUESTION,
+        manifest=manifest,
+        coverage=Coverage.of(settled),
+        documents=settled,
+        gate=outcome,
+        limits=LIMITS,
+    )
+    chosen = closed(setup)
+    return finished(report, started, [*paths, file, chosen.model, chosen.reference, chosen.classifier])
+
+
+def _setup(policy: Loaded) -> Setup:
+    """What the policy names."""
+    rules = policy.policy
+    return Setup(
+        model=policy.anchored(rules.model),
+        population=rules.population,
+        detectors=rules.detectors,
+        classifier=policy.anchored(rules.classifier),
+    )
+
+
+def _judged(
+    inputs: Sequence[Input], setup: AnySetup, alpha: float, keep_text: bool, progress: Progress
+) -> tuple[list[Document], Manifest]:
+    """The texts judged one by one; a model is needed only if there is a text."""
+    if not inputs:
+        return [], collect(None, alpha=alpha, rules=())
+    with opened(setup, progress) as ready:
+        settings = ready.settings(alpha, keep_text=keep_text)
+        return judge(inputs, ready.session, settings, progress), ready.manifest(alpha)
+
+
+def _renewed(path: Path, before: Baseline, documents: Sequence[Document], written: Callable[[str], None]) -> Baseline:
+    """Write the baseline, and say what became of it."""
+    from llm_audit.reports.write import write
+
+    after = renewed(documents)
+    write(path, after.render())
+    added, removed = before.difference(after)
+    held = f"{len(after.entries):,} finding{'' if len(after.entries) == 1 else 's'}"
+    written(f"{one_line(str(path))}: {held}; {added:,} added, {removed:,} removed.")
+    return after
+
+
+def _sources(paths: Sequence[str], changed_since: str | None) -> list[Source]:
+    """The inputs behind the paths; of those that are there, only what changed."""
+    # Under every name: what the policy says of one name of a file must not hide it under another.
+    sources = discover(paths, every_name=True)
+    if changed_since is None:
+        return sources
+    passed_over = unchanged_since(changed_since, Path.cwd())
+
+    def unchanged(path: Path) -> bool:
+        link = Path(os.path.realpath(path.parent), path.name)
+        return {link, Path(os.path.realpath(path))} <= passed_over  # of a symbolic link, both it and its target
+
+    # What git does not know, because it is elsewhere or not there at all, is judged or reported.
+    return [each for each in sources if each.path is None or not unchanged(each.path)]

@@ -1,0 +1,206 @@
+"""What is made for later runs: classifiers, drawn texts, token counts, canaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llm_audit.api.running import StrPath, listed
+from llm_audit.errors import InvalidConfiguration, NotAvailable
+from llm_audit.progress import Progress, named, silent
+from llm_audit.setup import Setup
+from llm_audit.terminal import terminal_safe
+
+if TYPE_CHECKING:
+    from llm_audit.detectors.membership.canary import Secret
+    from llm_audit.detectors.membership.counting import Counted
+    from llm_audit.detectors.origin.classifier import Head
+
+__all__ = ["Head", "check_canary", "count_frequencies", "generate", "new_canary", "train"]
+
+
+def generate(
+    author: str,
+    output: StrPath,
+    *,
+    prompts: StrPath | None = None,
+    count: int | None = None,
+    max_tokens: int = 300,
+    seed: int = 0,
+    setup: Setup | None = None,
+    progress: Progress = silent,
+) -> int:
+    """Draw texts from a model, with prompt, tokens and settings, for calibration and tests. Returns how many.
+
+    Args:
+        author: "MODEL" or "MODEL@temperature=0.8".
+        output: a new file of JSON lines; each text is written as soon as it is drawn.
+        prompts: file of prompts, one a line or JSON lines with a field `prompt`; None: nothing is asked.
+        count: texts to draw, prompts in turn; None: one for each prompt.
+        max_tokens: of each text.
+        seed: the same seed draws the same texts.
+        setup: device and cache.
+        progress: called with the share of the work that is done.
+
+    Raises:
+        InvalidConfiguration: the author stands for several settings, or the file exists.
+    """
+    from llm_audit.detectors.attribution.candidate import Candidate
+    from llm_audit.detectors.attribution.generations import Generation, read_prompts
+    from llm_audit.files import Lines
+
+    candidate, output, setup = Candidate.parse(author), Path(output), setup or Setup()
+    if len(candidate.decodings) > 1:
+        raise InvalidConfiguration(f"{author!r} stands for {len(candidate.decodings)} settings; texts are drawn under one.")
+    (decoding,) = candidate.decodings
+    if output.exists():
+        raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
+    asked = read_prompts(Path(prompts)) if prompts else [""]
+    asked = [asked[i % len(asked)] for i in range(count or len(asked))]
+    with replace(setup, model=candidate.model, reference=None).session(progress) as session, ExitStack() as stack:
+        model = session.model
+        read = [candidate.fill(model, prompt) if prompt else None for prompt in asked]
+        from llm_audit.scoring.generate import Sampler
+
+        drawn = Sampler(model, setup.device)(read, decoding, max_tokens, seed, progress)
+        try:
+            lines = stack.enter_context(Lines(output, new=True))
+        except OSError as error:
+            raise NotAvailable(f"Cannot write {output}: {error.strerror}.") from error
+        for number, (prompt, sample) in enumerate(zip(asked, drawn, strict=True)):
+            record = Generation(
+                text=sample.text,
+                prompt=prompt,
+                template=candidate.template,
+                token_ids=sample.token_ids,
+                finished=sample.finished,
+                model=model.name,
+                digest=model.digest,
+                temperature=decoding.temperature,
+                top_k=decoding.top_k,
+                top_p=decoding.top_p,
+                min_p=decoding.min_p,
+                max_tokens=max_tokens,
+                seed=seed,
+                number=number,
+            )
+            lines.append(record.model_dump_json().encode() + b"\n")  # what is drawn is kept, whatever happens next
+    return len(asked)
+
+
+def train(
+    paths: StrPath | Sequence[StrPath],
+    name: str,
+    *,
+    loss: str = "bce",
+    kind: str = "logistic",
+    features: str = "states+statistics",
+    schedule: dict[str, Any] | None = None,
+    text_field: str = "text",
+    label_field: str = "label",
+    setup: Setup | None = None,
+    progress: Progress = silent,
+    on_note: Callable[[str], None] = lambda note: None,
+) -> tuple[Head, Path]:
+    """Train a classifier on labelled texts: a head on the scoring model. It gives no p-value before it is calibrated.
+
+    Args:
+        paths: JSON lines; each line has a text and its label, "human", "machine" or "machine-revised".
+        name: as for `calibrate`.
+        loss: what the training minimises, one of `training.losses.LOSSES`.
+        kind: form of the head, one of `training.heads.KINDS`.
+        features: what the head reads, "states" or "states+statistics".
+        schedule: any of `epochs`, `batch_size`, `learning_rate` and `seed`; the others are as for every head of its kind.
+        text_field: field of each line that holds the text.
+        label_field: field that holds the label.
+        setup: model, device and cache.
+        progress: called with the share of each stage that is done.
+        on_note: called with each note on the data, before anything is scored.
+
+    Returns:
+        The classifier, and where it was written.
+
+    Raises:
+        InvalidInput: too few texts.
+    """
+    from llm_audit.detectors.origin.classifier import path_of
+    from llm_audit.training.labelled import check_trainable, read_labelled
+
+    target = path_of(name)
+    data = read_labelled([Path(path) for path in listed(paths)], text_field, label_field)
+    for note in data.notes:
+        on_note(note)
+    texts = [text for text in data.texts if text.label != "machine-revised"]
+    check_trainable(texts)
+    from llm_audit.training.recipe import train_and_save
+
+    with (setup or Setup()).session(progress) as session:
+        stages = named(progress, "Scoring"), named(progress, "Training")
+        settings = {"seed": 0} | (schedule or {})
+        head = train_and_save(session, data, texts, target, kind, features, loss, settings, *stages)
+    return head, target
+
+
+def count_frequencies(
+    corpus: StrPath | Sequence[StrPath],
+    output: StrPath,
+    *,
+    name: str | None = None,
+    text_field: str = "text",
+    setup: Setup | None = None,
+    progress: Progress = silent,
+) -> Counted:
+    """Count a corpus with a model's tokenizer, for DC-PDD.
+
+    Args:
+        corpus: JSON lines or text files.
+        output: a new file, .safetensors.
+        name: of the table, in reports; None: that of the file.
+        text_field: where the text is in JSON lines.
+        setup: whose model's tokenizer counts.
+        progress: called with the share of the work that is done.
+    """
+    from llm_audit.detectors.membership.counting import count_corpus
+    from llm_audit.scoring.model import load_tokenizer
+
+    paths, output = [Path(path) for path in listed(corpus)], Path(output)
+    with replace(setup or Setup(), cache=False).session(progress) as session:
+        tokenizer = load_tokenizer(session.model.folder)
+    return count_corpus(
+        paths,
+        tokenizer,
+        name=terminal_safe(name or output.stem),
+        description=terminal_safe(f"Texts of {', '.join(path.name for path in paths)}."),
+        text_field=text_field,
+        output=output,
+        progress=progress,
+    )
+
+
+def new_canary(name: str, *, count: int = 999, length: int = 64, before: str = "") -> tuple[Secret, Path, Path]:
+    """Draw random strings, one of which is to be published, with a commitment to the others.
+
+    Args:
+        name: of the files, NAME.secret.json and NAME.public.json.
+        count: unpublished strings; the smallest p-value is 1/(count + 1).
+        length: letters of each string.
+        before: what will stand before the string wherever it is published.
+
+    Returns:
+        The strings, the file to keep, and the file to publish.
+    """
+    from llm_audit.detectors.membership import canary
+    from llm_audit.manifest import now
+
+    secret, public = canary.new(name, count=count, length=length, before=before, created=now())
+    return canary.check(name), secret, public
+
+
+def check_canary(name: str) -> Secret:
+    """The strings of a canary. Raises InvalidInput: the secret does not match what was published."""
+    from llm_audit.detectors.membership import canary
+
+    return canary.check(name)

@@ -1,0 +1,355 @@
+"""Was this data in a model's training set? `llm_audit.membership`: one function a test, each with its null hypothesis.
+
+The model under audit is `setup.model`. A seed file registers the random numbers before the test; without one they follow from
+the data, the model and the settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from llm_audit.api.asking import Asked, counts
+from llm_audit.api.report import Report
+from llm_audit.api.running import StrPath, finished, listed
+from llm_audit.api.screening import chosen_scores, digest_of, material_of
+from llm_audit.detectors.membership import blind_baseline, run
+from llm_audit.detectors.membership import canary as canaries
+from llm_audit.detectors.membership import dataset as datasets
+from llm_audit.detectors.membership import identifier as identifiers
+from llm_audit.detectors.membership import order as orders
+from llm_audit.detectors.membership import paired as pairs_of
+from llm_audit.detectors.membership.base import find_scores
+from llm_audit.detectors.membership.collection import Collection, read_collection, split_by_label
+from llm_audit.detectors.membership.seed import Question
+from llm_audit.detectors.rule import Terms
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.manifest import collect, now
+from llm_audit.progress import Progress, silent
+from llm_audit.results import Fact
+from llm_audit.setup import Setup
+
+__all__ = ["blind", "canary", "dataset", "identifier", "order", "paired", "score"]
+
+DRAWS = 9999
+"""Permutations of the tests that need no further pass of the model for each."""
+
+Paths = StrPath | Iterable[StrPath]
+
+
+def order(
+    paths: Paths,
+    *,
+    draws: int = 99,
+    shards: int = 1,
+    text_field: str = "text",
+    alpha: float = 0.01,
+    setup: Setup | None = None,
+    seed_file: StrPath | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Whether a data set's canonical order is more likely than shuffled ones.
+
+    Args:
+        paths: JSON lines with a text, or a folder of texts, in the order in which it was published.
+        draws: shuffles, per shard.
+        shards: parts, each shuffled within itself.
+        text_field: field of JSON lines that holds the text.
+        alpha: report a finding when the p-value is at most this.
+        setup: whose model is audited.
+        seed_file: seed registered before the test; written if it is not there.
+        progress: called with the share of the work that is done.
+
+    Raises:
+        InvalidInput: there is no text, or too few to come to a decision.
+    """
+    asked = Asked(alpha, setup, seed_file, progress)
+    data = read_collection(listed(paths), text_field=text_field)
+    rows = [item.text for item in data.items]
+    orders.check(len(rows), draws, shards, alpha)
+    with asked.target() as target:
+        seed = asked.seed(target, "order", data.digest, draws, f"{shards} shards")
+        alone = blind_baseline.of_order(rows, seed)
+        measured = orders.measure(target, rows, draws=draws, shards=shards, seed=seed)
+    terms, repeated = Terms(alpha), orders.repeated(rows)
+    membership = run.tested(
+        [blind_baseline.derive(alone, terms), orders.derive(measured, terms)],
+        alpha=alpha,
+        claim=f"Was this data set, in this order, in the training data of {target.session.model.name}?",
+        units=f"{len(rows):,} rows, whose order is what is tested",
+        n_suspect=len(rows),
+        n_held_out=0,
+        provenance="None are needed: the same rows in other orders take the place of held-out texts.",
+        facts=asked.facts(target, seed),
+        notes=(*data.malformed, *([f"{repeated:,} rows occur earlier already, which costs power."] if repeated else [])),
+    )
+    return asked.finished(membership, target, (blind_baseline.rule.code, orders.rule.code), [data], named=listed(paths))
+
+
+def canary(
+    names: StrPath | Iterable[StrPath], *, alpha: float = 0.01, setup: Setup | None = None, progress: Progress = silent
+) -> Report:
+    """Whether a published random string is more likely than its unpublished siblings.
+
+    Args:
+        names: of canaries that `new_canary` has drawn; the commitment is checked first. Several are one test together.
+        alpha: as for `order`.
+        setup: as for `order`.
+        progress: as for `order`.
+
+    Raises:
+        InvalidInput: a file of a canary is missing, or the secret does not match the commitment.
+    """
+    asked = Asked(alpha, setup, None, progress)
+    secrets = [canaries.check(name) for name in listed(names)]
+    canaries.check_decidable(secrets, alpha)
+    with asked.target() as target:
+        result = canaries.derive(canaries.measure(target, secrets), Terms(alpha))
+    digest = hashlib.sha256("".join(secret.commitment for secret in secrets).encode()).hexdigest()
+    membership = run.tested(
+        [result],
+        alpha=alpha,
+        claim=f"Was the published text in the training data of {target.session.model.name}?",
+        units=f"{len(secrets):,} published strings",
+        n_suspect=len(secrets),
+        n_held_out=sum(secret.count for secret in secrets),
+        provenance="Unpublished strings of the same draw, which fit the commitment. By the owner's clock it was made "
+        f"{', '.join(secret.created for secret in secrets)}; compare it with the copy that was published then.",
+        facts=(
+            *target.facts,
+            *(Fact(name="Commitment", value=secret.commitment) for secret in secrets),
+            Fact(name="Data", value=digest),
+        ),
+    )
+    return asked.finished(membership, target, (canaries.rule.code,), found=len(secrets), named=listed(names))
+
+
+def paired(
+    path: StrPath,
+    *,
+    alpha: float = 0.01,
+    setup: Setup | None = None,
+    seed_file: StrPath | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Whether published versions are more likely than private rephrasings.
+
+    Args:
+        path: JSON lines with the fields `public` (the version that was published) and `private` (a rephrasing, or a list of
+            them). A coin must have decided which version was published; `document` names items that one coin decided.
+        alpha: as for `order`.
+        setup: as for `order`.
+        seed_file: as for `order`.
+        progress: as for `order`.
+    """
+    asked = Asked(alpha, setup, seed_file, progress)
+    pairs = pairs_of.read_pairs(Path(path))
+    pairs_of.check(pairs.items, alpha)
+    with asked.target() as target:
+        seed = asked.seed(target, "paired", pairs.digest, DRAWS)
+        alone = blind_baseline.of_versions(pairs.items, seed)
+        measured = pairs_of.measure(target, pairs.items, draws=DRAWS, seed=seed)
+    terms, choices = Terms(alpha), len({pair.document for pair in pairs.items})
+    membership = run.tested(
+        [blind_baseline.derive(alone, terms), pairs_of.derive(measured, terms)],
+        alpha=alpha,
+        claim=f"Were the published versions in the training data of {target.session.model.name}?",
+        units=f"{choices:,} independent choices of the version to publish, over {len(pairs.items):,} items",
+        n_suspect=choices,
+        n_held_out=choices * len(pairs.items[0].private),
+        provenance="Private versions of the same items, never published, as the owner states.",
+        facts=asked.facts(target, seed),
+        notes=pairs.malformed,
+    )
+    return asked.finished(
+        membership, target, (blind_baseline.rule.code, pairs_of.rule.code),
+        found=pairs.found, malformed=len(pairs.malformed), named=[path],
+    )  # fmt: skip
+
+
+def identifier(
+    paths: Paths,
+    *,
+    draws: int = 19,
+    text_field: str = "text",
+    alpha: float = 0.01,
+    setup: Setup | None = None,
+    seed_file: StrPath | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Whether hashes and ids inside the documents are more likely than fresh ones.
+
+    Args:
+        paths: JSON lines with a text, text files or folders.
+        draws: fresh identifiers for each that is found.
+        text_field: as for `order`.
+        alpha: as for `order`.
+        setup: as for `order`.
+        seed_file: as for `order`.
+        progress: as for `order`.
+
+    Raises:
+        InvalidInput: there are too few identifiers to come to a decision.
+    """
+    asked = Asked(alpha, setup, seed_file, progress)
+    data = read_collection(listed(paths), text_field=text_field)
+    found = identifiers.find(data.items)
+    identifiers.check(found, draws, alpha)
+    with asked.target() as target:
+        seed = asked.seed(target, "identifier", data.digest, draws)
+        measured = identifiers.measure(target, found, draws=draws, seed=seed)
+    kinds = ", ".join(f"{count:,} of {name}" for name, count in Counter(each.format.name for each in found).items())
+    membership = run.tested(
+        [identifiers.derive(measured, Terms(alpha))],
+        alpha=alpha,
+        claim=f"Were these {len(data.items):,} documents in the training data of {target.session.model.name}?",
+        units=f"{len(found):,} different identifiers: {kinds}",
+        n_suspect=len(found),
+        n_held_out=draws * len(found),
+        provenance="Fresh identifiers of the same formats, drawn for this test after the model was made.",
+        facts=asked.facts(target, seed),
+        notes=data.malformed,
+    )
+    return asked.finished(membership, target, (identifiers.rule.code,), [data], named=listed(paths))
+
+
+def dataset(
+    paths: Paths,
+    held_out: Paths,
+    *,
+    provenance: str = "",
+    text_field: str = "text",
+    alpha: float = 0.01,
+    setup: Setup | None = None,
+    seed_file: StrPath | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Whether suspect documents score above held-out ones, on a half kept for the test.
+
+    Args:
+        paths: suspect documents.
+        held_out: texts of the same kind that the model cannot have seen.
+        provenance: how the held-out texts were obtained, and when; without it nothing is a finding.
+        text_field: as for `order`.
+        alpha: as for `order`.
+        setup: as for `order`.
+        seed_file: as for `order`.
+        progress: as for `order`.
+    """
+    asked = Asked(alpha, setup, seed_file, progress)
+    suspects, others = (read_collection(listed(each), text_field=text_field) for each in (paths, held_out))
+    datasets.check(suspects, others)
+    with asked.target() as target:
+        seed = asked.seed(target, "dataset", f"{suspects.digest} {others.digest}", DRAWS)
+        compared = run.compare(suspects, others, seed)
+        sides = compared.sides
+        datasets.check(sides.suspects, sides.held_out)
+        measured = datasets.measure(target, sides.suspects, sides.held_out, draws=DRAWS, seed=seed)
+    membership = run.tested(
+        [datasets.derive(measured, Terms(alpha))],
+        alpha=alpha,
+        unstated=None if provenance else True,
+        gate=compared.gate,
+        claim=f"Was the suspect collection in the training data of {target.session.model.name}?",
+        units="documents, half of which trained the classifier",
+        n_suspect=len(sides.suspects.documents),
+        n_held_out=len(sides.held_out.documents),
+        provenance=run.provenance_of(provenance, sides.held_out),
+        facts=asked.facts(target, seed),
+        notes=compared.notes,
+    )
+    named = (*listed(paths), *listed(held_out))
+    return asked.finished(membership, target, (blind_baseline.rule.code, datasets.rule.code), [suspects, others], named=named)
+
+
+def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: str = "text") -> Report:
+    """Can suspect and held-out texts be told apart without any model? Then no score of them means anything.
+
+    Args:
+        paths: suspect documents.
+        held_out: texts that the model cannot have seen.
+        provenance: as for `dataset`.
+        text_field: as for `dataset`.
+    """
+    started = now()
+    suspects, others = (read_collection(listed(each), text_field=text_field) for each in (paths, held_out))
+    seed = Question("blind", f"{suspects.digest} {others.digest}", "", 0, blind_baseline.LEVEL).own_seed
+    compared = run.compare(suspects, others, seed)
+    found, malformed = counts([suspects, others])
+    manifest = collect(None, alpha=blind_baseline.LEVEL, rules=(blind_baseline.rule.code,))
+    membership = run.baseline_alone(compared, provenance, seed, blind_baseline.LEVEL)
+    made = run.report(membership, manifest, (run.LIMIT_OF_THE_BASELINE,), found=found, malformed=malformed)
+    return finished(made, started, (*listed(paths), *listed(held_out)))
+
+
+def score(
+    paths: Paths,
+    *,
+    held_out: Paths = (),
+    member_field: str | None = None,
+    provenance: str = "",
+    scores: Sequence[str] = (),
+    frequencies: StrPath | None = None,
+    reference: str | None = None,
+    prefix: StrPath | None = None,
+    control: str | None = None,
+    text_field: str = "text",
+    alpha: float = 0.01,
+    setup: Setup | None = None,
+    seed_file: StrPath | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Rank texts, and compare suspect with held-out ones. No single text is called a member from a score.
+
+    Args:
+        paths: suspect texts.
+        held_out: texts of the same kind that the model cannot have seen; none: the texts are ranked, and nothing is concluded.
+        member_field: instead of `held_out`: the field of each line that says true or false, for benchmarks.
+        provenance: how the held-out texts were obtained, and when.
+        scores: names of the only scores; none: all that need no further pass over the texts.
+        frequencies: token counts for DC-PDD, from `count_frequencies`.
+        reference: another model, for the reference ratio.
+        prefix: file of texts that the model has not seen, for ReCaLL.
+        control: a model that cannot have seen any of the texts: it must not tell them apart.
+        text_field: as for `order`.
+        alpha: as for `order`.
+        setup: as for `order`.
+        seed_file: as for `order`.
+        progress: as for `order`.
+
+    Raises:
+        InvalidConfiguration: a score lacks what it needs, or arguments that do not go together.
+    """
+    held_out = listed(held_out)
+    if held_out and member_field:
+        raise InvalidConfiguration(
+            "Held-out texts are named by files or by a field of each line: give held_out or member_field."
+        )
+    asked = Asked(alpha, setup, seed_file, progress)
+    available = find_scores(scores)
+    others: Collection | None = None
+    if member_field:
+        suspects, others = split_by_label(listed(paths), text_field=text_field, label_field=member_field)
+    else:
+        suspects = read_collection(listed(paths), text_field=text_field)
+        others = read_collection(held_out, text_field=text_field) if held_out else None
+    both = [suspects, *([others] if others else [])]
+    with asked.target() as target, asked.further(reference) as second, asked.further(control) as third:
+        material = material_of(target, frequencies, second, prefix)
+        chosen = chosen_scores(available, material, asked_for=bool(scores))
+        others_named = {"frequencies": frequencies, "prefix": prefix, "reference": reference, "control": control}
+        settings = ", ".join(
+            [each.name for each in chosen] + [f"{name} {digest_of(name, what)}" for name, what in others_named.items() if what]
+        )
+        seed = asked.seed(target, "score", f"{suspects.digest} {others.digest if others else ''}", 0, settings)
+        membership = run.score(
+            target, run.compare(suspects, others, seed) if others else suspects, chosen, material,
+            alpha=alpha, seed=seed, provenance=provenance, control=third,
+        )  # fmt: skip
+    return asked.finished(
+        membership, target, [blind_baseline.rule.code] * bool(others) + sorted({each.code for each in chosen}), both,
+        limits=(*run.LIMITS_OF_SCORES, *run.LIMITS), further=[each.session for each in (second, third) if each], used=chosen,
+        named=[*listed(paths), *held_out, frequencies, prefix],
+    )  # fmt: skip

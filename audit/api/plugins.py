@@ -1,0 +1,203 @@
+"""Rules of other packages: what is announced, the contract, and a package to begin with."""
+
+from __future__ import annotations
+
+import hashlib
+import keyword
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from llm_audit.detectors.announced import GROUP, SWITCH, Announcement, in_words, switched_off
+from llm_audit.detectors.plugins import Surveyed, survey, unfit_code
+from llm_audit.detectors.registry import outdated
+from llm_audit.detectors.rule import Rule
+from llm_audit.errors import AuditError, InvalidConfiguration, NotAvailable
+from llm_audit.files import create
+from llm_audit.results.rules import FAMILIES
+
+__all__ = ["GROUP", "SWITCH", "clauses", "loaded", "new_package", "outdated", "survey_all", "switched_off"]
+
+PYPROJECT = """\
+[build-system]
+requires = ["setuptools>=61"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "$name"
+version = "0.1.0"
+description = "A detector for llm-audit."
+requires-python = ">=3.11"
+dependencies = ["llm-audit"]
+
+[project.entry-points."llm_audit.rules.origin"]
+$name = "$module:rule"
+
+[tool.setuptools]
+py-modules = ["$module"]
+"""
+
+RULE = '''\
+"""How many tokens were among the ten that the model found likeliest."""
+
+import numpy as np
+
+from llm_audit.detectors import statistic_rule
+
+
+def top_ten(scores):
+    """Share of tokens of rank 10 or better. Higher is more machine-like."""
+    return float(np.mean(scores.rank <= 10))
+
+
+rule = statistic_rule(
+    top_ten,
+    code="$code",
+    name="$name",
+    title="Tokens among the ten likeliest",
+    unit="share of tokens",
+    method="GLTR (Gehrmann et al. 2019), the share of green tokens",
+)
+'''
+
+TEST = """\
+from llm_audit.testing import check_rule
+
+from $module import rule
+
+
+def test_the_rule_keeps_the_contract():
+    check_rule(rule)
+"""
+
+README = """\
+# $name
+
+A detector for llm-audit, code $code.
+
+    pip install --editable .
+    llm-audit plugins check $name      # does it keep the contract?
+    pytest                             # the same as a test
+
+A statistic becomes a p-value by comparison with human texts, so score some with it, one JSON object with a "text" a line:
+
+    llm-audit calibrate human.jsonl --name mine
+    llm-audit detect essay.txt --population mine
+
+After every change of the code the population must be calibrated anew; llm-audit says so.
+
+In `$module.py`, `scores` has one row per token: `logprob`, `entropy`, `varentropy`, `rank` and more, see
+`help(llm_audit.scoring.tokens.TokenScores)`. Codes from AUD and 150 to AUD and 199 are for such plugins; two that are used
+together need two.
+"""
+
+
+def survey_all() -> list[Surveyed]:
+    """Load everything that is announced, family by family, and say what became of it."""
+    return [each for digit in sorted(FAMILIES) for each in survey(FAMILIES[digit])]
+
+
+def new_package(name: str, folder: Path) -> str:
+    """Write a package with one detector that works, to be changed into one's own; returns its code.
+
+    Raises:
+        InvalidConfiguration: the name or the folder is taken, or is no name of a package.
+        NotAvailable: the folder cannot be written.
+    """
+    words = {"name": name, "module": _module(name), "code": _free_code(name)}
+    files = {
+        "pyproject.toml": PYPROJECT,
+        f"{words['module']}.py": RULE,
+        f"test_{words['module']}.py": TEST,
+        "README.md": README,
+    }
+    try:
+        folder.mkdir(parents=True)
+        for file, template in files.items():
+            create(folder / file, Template(template).substitute(words).encode())
+    except FileExistsError:
+        raise InvalidConfiguration(f"{folder} exists already; name a new folder.") from None
+    except OSError as error:
+        raise NotAvailable(f"{folder} cannot be written: {error.strerror}.") from error
+    return words["code"]
+
+
+def loaded(target: str) -> Iterator[tuple[str, Any, str]]:
+    """What is to be checked, as (title, rule, why it cannot be used).
+
+    Args:
+        target: name of something installed, or MODULE:ATTRIBUTE.
+
+    Raises:
+        AuditError: there is nothing of that name, or plugins are switched off.
+    """
+    if ":" in target:
+        yield _imported(target)
+        return
+    surveyed = survey_all()
+    named = [each for each in surveyed if each.announcement.name == target]
+    if not named:
+        names = ", ".join(dict.fromkeys(each.announcement.name for each in surveyed))
+        raise InvalidConfiguration(f"There is no rule {target!r}; choose from {names}.")
+    for each in named:
+        if each.status == "off":
+            raise NotAvailable(each.reason)
+        code = f"{each.rule.code}, " if each.rule else ""
+        yield f"{target} ({code}{each.announcement.package})", each.rule, each.reason
+
+
+def _imported(target: str) -> tuple[str, Any, str]:
+    try:
+        rule = Announcement("", "", target, "", "").load()
+    except AuditError as error:
+        return target, None, str(error)
+    if not isinstance(rule, Rule):
+        return target, None, f"It is a {type(rule).__name__}, not a Rule."
+    why = unfit_code(rule.code)
+    return f"{rule.name} ({rule.code}, {target})", rule, f"It {why}." if why else ""
+
+
+def clauses(rule: Any) -> Iterator[tuple[str, str]]:
+    """Every promise, with the complaint if it is broken."""
+    from llm_audit import testing
+
+    for promise, check in testing.clauses(rule).items():
+        try:
+            check(rule)
+        except KeyboardInterrupt:
+            raise
+        except AssertionError as error:
+            yield promise, str(error) or in_words(error)
+        except BaseException as error:  # the plugin's code runs here, and may raise whatever it likes
+            yield promise, in_words(error)
+        else:
+            yield promise, ""
+
+
+def _module(name: str) -> str:
+    """The module of a package of that name; AuditError if there cannot or should not be one."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
+        raise InvalidConfiguration(
+            f"{name!r} is no name for a package here: use lower-case letters and digits, with single '-' between."
+        )
+    module = name.replace("-", "_")
+    if keyword.iskeyword(module) or find_spec(module):
+        raise InvalidConfiguration(f"{module!r} is a module of Python or of an installed package; choose another name.")
+    return module
+
+
+def _free_code(name: str) -> str:
+    """A code that nothing installed has: it depends on the name, so that two authors seldom choose the same."""
+    surveyed = survey_all()
+    if any(each.announcement.name == name for each in surveyed):
+        raise InvalidConfiguration(f"There is a rule {name!r} already; choose another name.")
+    taken = {each.rule.code for each in surveyed if each.rule}
+    first = int(hashlib.sha256(name.encode()).hexdigest(), 16)
+    codes = (f"AUD{150 + (first + step) % 50}" for step in range(50))
+    free = next((code for code in codes if code not in taken), None)
+    if free is None:
+        raise InvalidConfiguration("Installed plugins have all codes that such a detector can have; uninstall one.")
+    return free

@@ -1,0 +1,96 @@
+"""The report as a Python user gets it: the data of `llm_audit.results.Report`, with ways to write and to show it."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from typing import Any
+
+from llm_audit import results
+from llm_audit.errors import NotAvailable
+
+
+class Report(results.Report):
+    """Everything that one run came to: one entry a document, or the audit of a collection or an endpoint.
+
+    `report.documents[0].p_value`, `report.membership`, `report.substitution` and `report.gate` hold the results; `limits` says
+    what the numbers do not prove.
+    """
+
+    @classmethod
+    def of(cls, report: results.Report) -> Report:
+        """The same report, with the methods of this class."""
+        return cls.model_construct(_fields_set=report.model_fields_set, **dict(report))
+
+    def render(self, format_: str) -> str | bytes:
+        """The report in the format of a name: "json", "html", "sarif" ...; bytes for PDF."""
+        from llm_audit.detectors.registry import described
+        from llm_audit.reports.formats import FORMATS
+
+        return FORMATS[format_].renderer()(self, described)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the report in the format that the path's suffix names: .html, .pdf, .json, .jsonl, .sarif, .xml, .md and more.
+
+        Raises:
+            InvalidConfiguration: the suffix names no format.
+            NotAvailable: the format needs a package that is not installed, or the file cannot be written.
+        """
+        from llm_audit.detectors.registry import described
+        from llm_audit.reports import write_report
+
+        write_report(self, path, described)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of the report as JSON has it: dictionaries, lists, strings and numbers. See `llm-audit schema`."""
+        from llm_audit.reports import render_json
+
+        content: dict[str, Any] = json.loads(render_json(self))
+        return content
+
+    def to_frame(self) -> Any:
+        """A pandas data frame, one row a document; of a report without documents, one row a test.
+
+        Columns of documents: name, verdict, p_value, p_floor, n (reference texts compared with), tokens, language, summary, and
+        the p-value of each rule under its code. Columns of tests: rule, name, verdict, p_value, p_floor, n.
+
+        Raises:
+            NotAvailable: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise NotAvailable("A data frame needs pandas: install it with `pip install pandas`.") from None
+        rows = [_row(document) for document in self.documents] or [_test(result) for result in self._tests]
+        return pandas.DataFrame(rows)
+
+    @property
+    def _tests(self) -> tuple[results.Result, ...]:
+        return tuple(result for subject in (self.membership, self.substitution) if subject for result in subject.tests)
+
+    def _repr_html_(self) -> str:
+        """The page of the report for a notebook, in a frame of its own in which no script runs."""
+        from llm_audit.reports import render_html
+
+        page = html.escape(render_html(self))
+        return f'<iframe sandbox srcdoc="{page}" style="width:100%;height:40em;border:0" title="llm-audit report"></iframe>'
+
+
+def _row(document: results.Document) -> dict[str, Any]:
+    combined = document.combined
+    return {
+        "name": document.name,
+        "verdict": document.verdict.value,
+        "p_value": document.p_value,
+        "p_floor": combined.p_floor if combined else None,
+        "n": combined.population.n if combined and combined.population else None,
+        "tokens": document.tokens,
+        "language": document.language,
+        "summary": document.summary,
+        **{result.rule: result.p_value for result in document.results},
+    }
+
+
+def _test(result: results.Result) -> dict[str, Any]:
+    return result.model_dump(mode="json", include={"rule", "name", "verdict", "p_value", "p_floor", "n"})

@@ -1,0 +1,44 @@
+"""The rules, by code and by name: what `llm_audit.explain` and `llm_audit.rules` return."""
+
+from __future__ import annotations
+
+import textwrap
+
+from llm_audit.detectors.plugins import AnyRule
+from llm_audit.detectors.registry import every_rule, explain
+from llm_audit.terminal import one_line
+
+__all__ = ["AnyRule", "explain", "explanation", "rules"]
+
+WIDTH, INDENT = 100, 17
+"""Characters of a line, and of the names at its beginning."""
+
+
+def rules() -> list[AnyRule]:
+    """All rules that are installed, sorted by code: code, name, title, question, null hypothesis, assumptions, method."""
+    return list(every_rule())
+
+
+def explanation(rule: AnyRule) -> str:
+    """A rule in words, line by line: title, name, family, question, null hypothesis, assumptions and method."""
+    parts = (
+        ("Name", (rule.name,)),
+        ("Family", (rule.family,)),
+        ("Question", (rule.question,)),
+        ("Null hypothesis", (rule.null,)),
+        ("Assumptions", rule.assumptions or ("None beyond the null hypothesis.",)),
+        ("Method", (rule.method,)),
+        ("Plugin", (rule.plugin.package,) if rule.plugin else ()),
+    )
+    lines = [f"{rule.code}  {one_line(rule.title)}"]
+    for name, sentences in parts:
+        for number, sentence in enumerate(sentences):
+            lines += textwrap.wrap(
+                one_line(sentence),
+                WIDTH,
+                initial_indent=f"{name if number == 0 else '':<{INDENT}}",
+                subsequent_indent=" " * INDENT,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    return "\n".join(lines)

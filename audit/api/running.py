@@ -1,0 +1,65 @@
+"""What every run has in common: a setup that may be open already, and a manifest that is completed at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from llm_audit import results
+from llm_audit.api.report import Report
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.manifest import complete
+from llm_audit.progress import Progress
+from llm_audit.setup import OpenSetup, Setup
+
+StrPath = str | os.PathLike[str]
+AnySetup = Setup | OpenSetup | None
+
+
+@contextmanager
+def opened(setup: AnySetup, progress: Progress) -> Iterator[OpenSetup]:
+    """The setup, open; one that was given open stays so."""
+    if isinstance(setup, OpenSetup):
+        yield setup
+        return
+    with (setup or Setup()).open(progress) as ready:
+        yield ready
+
+
+def closed(setup: AnySetup) -> Setup:
+    """The setup as it was before it was opened; the default one for None."""
+    return setup.setup if isinstance(setup, OpenSetup) else setup or Setup()
+
+
+def check_alpha(alpha: float) -> None:
+    """Refuse a level that decides nothing. Raises InvalidConfiguration."""
+    if not 0 < alpha < 1:
+        raise InvalidConfiguration(f"alpha is {alpha:g}; it must be above 0 and below 1, such as 0.01.")
+
+
+def listed(paths: StrPath | Iterable[StrPath]) -> tuple[str, ...]:
+    """One path or several, as strings."""
+    return (os.fspath(paths),) if isinstance(paths, (str, os.PathLike)) else tuple(os.fspath(path) for path in paths)
+
+
+def finished(report: results.Report, started: str, named: Iterable[StrPath | None], keys: Collection[str] = ()) -> Report:
+    """The report of a run that ends now, with a complete manifest.
+
+    Args:
+        report: of the run.
+        started: when it began.
+        named: what the caller named that may be a file; the documents of the report are left out.
+        keys: words that no report may hold.
+    """
+    judged = {document.name for document in report.documents}
+    inputs = [path for path in {Path(name) for name in named if name and _is_file(name)} if str(path) not in judged]
+    return Report.of(complete(report, started=started, inputs=inputs, keys=keys))
+
+
+def _is_file(name: StrPath) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # no possible name of a file
+        return False

@@ -1,0 +1,150 @@
+"""Stored reports: read back, verified, and filed against a framework."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llm_audit import signing
+from llm_audit.api.report import Report
+from llm_audit.api.running import StrPath
+from llm_audit.errors import InvalidInput
+from llm_audit.results import read as stored
+from llm_audit.verification import Ledger, Mismatch
+from llm_audit.verification import verify as recompute
+
+__all__ = [
+    "Ledger",
+    "Mismatch",
+    "Signer",
+    "content_of",
+    "file_compliance",
+    "intact",
+    "read_report",
+    "verify",
+]
+
+
+def read_report(source: StrPath | bytes, *, name: str | None = None) -> Report:
+    """A report that was stored as JSON or JSON lines.
+
+    Args:
+        source: a file, or the content of one.
+        name: what errors call it; None: the name of the file.
+
+    Raises:
+        InvalidInput: it cannot be read, or is no report.
+
+    >>> read_report(b"{}")
+    Traceback (most recent call last):
+    ...
+    llm_audit.errors.InvalidInput: The report is no report of llm-audit that can be read (it says no schema_version): give one \
+that `-o FILE.json` wrote.
+    """
+    content, called = content_of(source, name)
+    return Report.of(stored.read_report(content, called))
+
+
+def intact(content: bytes) -> bool:
+    """Whether a stored report has the content digest that it states; an early one states none."""
+    return stored.intact(content)
+
+
+def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None = None, name: str | None = None) -> Ledger:
+    """Is a stored report still what was found? Everything that follows from its numbers is computed again, without a model.
+
+    Args:
+        source: a file, or the content of one.
+        inputs: folder from which the inputs are named; "": the working folder.
+        key: a public key (PEM): the signature in SOURCE.dsse is checked as well, so `source` must be a file.
+        name: what errors call it; None: the name of the file.
+
+    Returns:
+        A ledger: `mismatches` holds what does not follow, `unchecked` what could not be computed again. The report holds if
+        both are empty.
+
+    Raises:
+        InvalidInput: it is no report.
+    """
+    if key is not None and isinstance(source, bytes):
+        raise InvalidInput("The signature stands in a file beside the report: give the report as a file.")
+    public = signing.load_public_key(Path(key)) if key is not None else None
+    content, called = content_of(source, name)
+    ledger, report = recompute(content, Path(inputs), called)
+    if public and report and not isinstance(source, bytes):
+        problem = signing.problem(public, report, content, Path(f"{os.fspath(source)}.dsse"))
+        ledger.mismatches += [Mismatch("signature", None, None, problem)] if problem else []
+    return ledger
+
+
+def file_compliance(
+    source: StrPath | bytes, framework: str, claims: Mapping[str, str] | None = None, *, name: str | None = None
+) -> tuple[Any, Report]:
+    """What a framework asks, and the evidence in a stored report; and that report. See `llm_audit.reports.compliance`.
+
+    Args:
+        source: a file, or the content of one.
+        framework: "eu-ai-act-50", "nist-ai-600-1", "generic", or a .toml file.
+        claims: what only the user can state, by name.
+        name: what errors call the report.
+
+    Raises:
+        InvalidInput: it is no report, or was changed since it was written.
+    """
+    from llm_audit.reports import compliance
+
+    content, called = content_of(source, name)
+    report = read_report(content, name=called)
+    if not intact(content):
+        raise InvalidInput(
+            f"{called} is not as llm-audit wrote it: its content digest is another one. It is not filed; see "
+            "`llm-audit verify`."
+        )
+    digest = hashlib.sha256(content).hexdigest()
+    return compliance.assess(report, *compliance.load(framework), dict(claims or {}), digest), report
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A private Ed25519 key that signs reports. See `llm_audit.signing`.
+
+    Attributes:
+        path: of the key (PEM).
+        key: what it holds.
+    """
+
+    path: Path
+    key: Any
+
+    @classmethod
+    def load(cls, path: StrPath) -> Signer:
+        """The key in a file. Raises AuditError: it holds none that can sign."""
+        return cls(Path(path), signing.load_key(Path(path)))
+
+    @property
+    def exposed(self) -> bool:
+        """Whether other users of the machine can read the key."""
+        return bool(self.path.stat().st_mode & 0o077)
+
+    def sign(self, report: Any, path: StrPath) -> Path:
+        """Write the signed statement about a report that was saved as JSON, PATH.dsse, and return its path."""
+        from llm_audit.reports.write import write
+
+        saved, beside = Path(path), Path(f"{os.fspath(path)}.dsse")
+        write(beside, signing.envelope(self.key, report, saved.name, saved.read_bytes()))
+        return beside
+
+
+def content_of(source: StrPath | bytes, name: str | None = None) -> tuple[bytes, str]:
+    """The content of a stored report, and what to call it. Raises InvalidInput: it cannot be read."""
+    if isinstance(source, bytes):
+        return source, name or "The report"
+    try:
+        return Path(source).read_bytes(), name or os.fspath(source)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "there is no such file"
+        raise InvalidInput(f"The report {os.fspath(source)} cannot be read: {why}.") from error

@@ -1,5 +1,0 @@
-"""Who wrote it, model A or model B: every candidate against every text."""
-
-from llm_audit.attribution.run import REFERENCE_REQUEST, Author, Settings, attribute, one_line_ending, under
-
-__all__ = ["REFERENCE_REQUEST", "Author", "Settings", "attribute", "one_line_ending", "under"]

@@ -1,0 +1,30 @@
+"""`llm-audit explain`: what a rule asks, under which null hypothesis, on what it rests."""
+
+from __future__ import annotations
+
+import click
+
+import llm_audit
+from llm_audit.cli import COMMANDS
+from llm_audit.cli.progress import show_warnings_as_sentences
+from llm_audit.terminal import aligned
+
+
+@click.command(
+    help=COMMANDS["explain"] + "\n\nRULE: its code or its name; without one: a table of all rules.",
+    short_help=COMMANDS["explain"],
+)
+@click.argument("word", metavar="[CODE|NAME]", required=False)
+def command(word: str | None) -> None:
+    """Run the command; the docstring for users is in `COMMANDS`."""
+    from llm_audit.api.rules import explanation
+
+    show_warnings_as_sentences()
+    if word is None:
+        rows = [(rule.code, rule.name, rule.family, rule.question) for rule in llm_audit.rules()]
+        click.echo(aligned([("code", "name", "family", "question"), *rows]))
+        return
+    rule = llm_audit.explain(word)
+    # A code can stand for several scores; its name for one of them.
+    shown = [rule] if word == rule.name else [each for each in llm_audit.rules() if each.code == rule.code]
+    click.echo("\n\n".join(map(explanation, shown)))

@@ -1,0 +1,207 @@
+"""Writing of files, so that there is always a whole one, and the digest of a file.
+
+The only module of the package that writes files by itself (`tests/test_house.py` sees to it). Knows nothing of what is in
+them, and leaves errors as they are: each caller says in its own sentence what could not be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from llm_audit.progress import Progress, silent
+
+CHUNK = 1 << 20
+"""Bytes that are read at a time."""
+
+
+def atomic_write(path: Path, data: bytes, *, durable: bool = True, mode: int | None = None) -> None:
+    """Put a file with these bytes in the place of `path`: whatever happens, there is the old file or the new one.
+
+    Two processes may write the same path; the last one wins.
+
+    Args:
+        path: of the file; a symbolic link is replaced, not followed.
+        data: all that will be in it.
+        durable: the bytes and the name are on the disk when this returns, so that they survive a loss of power too. Without
+            it only a killed process is survived, which is enough for what can be made again.
+        mode: permissions; None: those of any new file.
+
+    Raises:
+        OSError: it cannot be written. The old file is then intact, and nothing else is left.
+    """
+    temporary = path.parent / f".llm-audit-{secrets.token_hex(8)}.tmp"
+    with _replacement(path, temporary, os.O_EXCL, durable, mode) as descriptor:
+        _write_all(descriptor, data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` once it is whole and on the disk; until then the old one stays.
+
+    The temporary name is always the same: whoever holds the folder's lock overwrites what a killed run left.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        _replacement(path, path.with_name(f".{path.name}.new"), os.O_TRUNC, True, None) as descriptor,
+        open(descriptor, "wb", closefd=False) as file,  # a descriptor, not a path
+    ):
+        yield file
+
+
+def create(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write a file that must not be there yet, on the disk when this returns.
+
+    Raises:
+        FileExistsError: it is there.
+        OSError: it cannot be written; then nothing is left of it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        try:
+            _write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def scratch(path: Path) -> BinaryIO:
+    """A new file to write in a temporary folder of our own: neither atomic nor durable, since nobody else looks there."""
+    return path.open("xb")
+
+
+def write_in_place(path: str | os.PathLike[str], data: bytes) -> None:
+    """Append to what exists already and is no file to replace: a device, a pipe, standard output."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)  # /dev/stdout may be a file that already holds other output
+    try:
+        _write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file or a folder within one file system; the new name is on the disk when this returns."""
+    source.replace(target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Bring a file's bytes, or the names in a folder, to the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Lines:
+    r"""A file of lines that is only ever appended to, what both journals are. A context manager.
+
+    A killed run leaves a line without its end: see `torn`.
+
+    Args:
+        path: of the file, made if it is not there.
+        new: it must not be there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, *, new: bool = False) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_EXCL if new else 0)
+        self._descriptor = os.open(path, flags, 0o666)
+        self._folder = path.parent
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back; nothing can be appended any more."""
+        os.close(self._descriptor)
+
+    @property
+    def torn(self) -> bool:
+        """Whether the last line has no end, so that what is appended would become part of it."""
+        size = os.fstat(self._descriptor).st_size
+        return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
+
+    def append(self, lines: bytes, *, durable: bool = False) -> None:
+        """Write whole lines, their ends included; `durable`: they are on the disk when this returns. Raises OSError."""
+        _write_all(self._descriptor, lines)
+        if durable:
+            os.fsync(self._descriptor)
+
+    def sync_name(self) -> None:
+        """The file's name in its folder reaches the disk, where the file system knows how."""
+        _sync_folder(self._folder)
+
+    def truncate(self, size: int) -> None:
+        """Leave the first `size` bytes. Raises OSError."""
+        os.ftruncate(self._descriptor, size)
+
+
+def sha256_of(path: Path, progress: Progress = silent) -> str:
+    """SHA-256 of a file's bytes in hexadecimal digits, read in pieces. Raises OSError."""
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        total, done = os.fstat(file.fileno()).st_size, 0
+        while chunk := file.read(CHUNK):
+            sha256.update(chunk)
+            done += len(chunk)
+            progress(min(done / total, 1.0) if total else None, f"Hashing {path.name}")
+    return sha256.hexdigest()
+
+
+@contextmanager
+def _replacement(path: Path, temporary: Path, flag: int, durable: bool, mode: int | None) -> Iterator[int]:
+    """The descriptor of a file beside `path` that is renamed over it at the end, or removed, also after Ctrl-C."""
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flag, 0o666)
+    try:
+        try:
+            yield descriptor
+            if mode is not None:
+                os.fchmod(descriptor, mode)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    if durable:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Names in a folder reach the disk, where the file system knows how: the file itself is in place already."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    """All of the bytes, however few the system takes at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,112 @@
+"""The baseline: findings that are known, by the content of their texts. Names in it are for readers only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from llm_audit.errors import AuditError
+from llm_audit.gating.settle import findings
+from llm_audit.results import BaselineUse, Document, Model, Suppression
+from llm_audit.terminal import one_line
+from llm_audit.text import Source
+from llm_audit.text.read import read_bytes
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Entry(Model):
+    """A finding of one rule in one text."""
+
+    rule: str = Field(pattern=r"^AUD\d{3}$")
+    sha256: Digest = Field(description="of the text with white space evened out, wherever it is kept")
+    name: str = Field(description="of the file, when it was taken up")
+
+
+class _File(Model):
+    kind: Literal["llm-audit baseline"]
+    version: Literal[1]
+    findings: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Known findings, each once, sorted by text and rule."""
+
+    entries: tuple[Entry, ...] = ()
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Baseline:
+        """The first entry for each rule and text."""
+        by_key: dict[tuple[str, str], Entry] = {}
+        for entry in entries:
+            by_key.setdefault((entry.sha256, entry.rule), entry)
+        return cls(tuple(by_key[key] for key in sorted(by_key)))
+
+    def render(self) -> str:
+        """The file: an entry a line, so that versions of it compare and merge well."""
+        lines = ",\n".join(f"  {json.dumps(entry.model_dump(), ensure_ascii=True)}" for entry in self.entries)
+        listed = f"[\n{lines}\n ]" if lines else "[]"
+        return f'{{\n "kind": "llm-audit baseline",\n "version": 1,\n "findings": {listed}\n}}\n'
+
+    def use(self, name: str) -> BaselineUse:
+        """What a report says of it."""
+        digest = hashlib.sha256(self.render().encode()).hexdigest()
+        return BaselineUse(name=name, sha256=digest, entries=len(self.entries), unseen=len(self.entries))
+
+    def applied(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents, each with the suppressions that the baseline has for it, and without those of another."""
+        by_text: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            by_text.setdefault(entry.sha256, []).append(entry)
+        return [_with(document, by_text) for document in documents]
+
+    def difference(self, other: Baseline) -> tuple[int, int]:
+        """How many findings the other has that this has not, and the other way round."""
+        here, there = ({(entry.sha256, entry.rule) for entry in each.entries} for each in (self, other))
+        return len(there - here), len(here - there)
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a file that `render` wrote. Raises AuditError if it is missing, or is none."""
+    name = one_line(str(path))
+    try:
+        content = json.loads(read_bytes(Source(name, path)))
+    except (ValueError, RecursionError):
+        raise _refused(name, "it is no JSON") from None
+    try:
+        return Baseline.of(_File.model_validate(content, strict=False).findings)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))[:80]
+        raise _refused(name, one_line(f"{where}: {first['msg']}" if where else first["msg"])) from None
+
+
+def renewed(documents: Sequence[Document]) -> Baseline:
+    """All findings that nothing suppresses now."""
+    return Baseline.of(
+        Entry(rule=code, sha256=document.gate.text_digest, name=document.name)
+        for document in documents
+        for code in findings(document)
+        if document.gate and document.gate.text_digest and not document.suppressed(code)
+    )
+
+
+def _with(document: Document, by_text: dict[str, list[Entry]]) -> Document:
+    assert document.gate is not None
+    inline = [each for each in document.gate.suppressions if each.kind == "inline"]
+    known = [
+        Suppression(kind="baseline", rule=entry.rule, reason=entry.name, state="unused")
+        for entry in by_text.get(document.gate.text_digest or "", [])
+    ]
+    return document.model_copy(update={"gate": document.gate.model_copy(update={"suppressions": (*inline, *known)})})
+
+
+def _refused(name: str, why: str) -> AuditError:
+    return AuditError(f"{name} is no baseline of llm-audit ({why}): write one with --update-baseline.")

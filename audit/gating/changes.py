@@ -1,0 +1,65 @@
+"""Which files are what a branch started with, as git knows it. Runs git, and no shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from llm_audit.errors import AuditError, InvalidConfiguration
+from llm_audit.terminal import one_line
+
+_DEEPER = "fetch all of it (`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout)"
+
+
+def unchanged_files(revision: str, folder: Path) -> set[Path]:
+    """Files of the repository around a folder that are as they were at the merge base of a revision and HEAD, or ignored.
+
+    A renamed file is a new one. Files of other repositories, submodules among them, are unknown here.
+
+    Raises:
+        InvalidConfiguration: there is no git, no repository, no such revision, or not enough history.
+    """
+    root = Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel", failed=_no_repository)).removesuffix("\n"))
+    shown = one_line(revision)
+    shallow = _git(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
+    hint = f"this clone is shallow, so {_DEEPER}" if shallow else "check its name, or fetch it"
+
+    def unknown(_: str) -> AuditError:
+        return AuditError(f"git knows no commit {shown}: {hint}.")
+
+    def unrelated(_: str) -> AuditError:
+        hint = f"this clone is shallow: {_DEEPER}" if shallow else "name one that HEAD started from"
+        return AuditError(f"{shown} and HEAD have no commit in common; {hint}.")
+
+    named = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", failed=unknown)
+    base = _git(root, "merge-base", named.decode("ascii").strip(), "HEAD", failed=unrelated).decode("ascii").strip()
+    compare = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-relative", "--ignore-submodules=all")
+    changed = set(_git(root, *compare, base, "--").split(b"\0"))
+    tracked = _git(root, "ls-files", "--cached", "-z").split(b"\0")
+    ignored = _git(root, "ls-files", "--others", "--ignored", "--exclude-standard", "-z").split(b"\0")
+    top = Path(os.path.realpath(root))
+    return {top / os.fsdecode(name) for name in {*tracked, *ignored} - changed if name}
+
+
+def _git(folder: Path, *arguments: str, failed: Callable[[str], AuditError] | None = None) -> bytes:
+    # Neither a lock nor a helper of the repository's choosing: it is only read.
+    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise InvalidConfiguration(
+            f"git cannot be run ({why}): --changed-since needs it; install it, or name the files."
+        ) from None
+    if done.returncode:
+        said = one_line(done.stderr.decode(errors="backslashreplace").strip().partition("\n")[0]).rstrip(".")
+        raise (
+            failed(said) if callable(failed) else AuditError(f"git {arguments[0]} failed ({said}): see what `git status` says.")
+        )
+    return done.stdout
+
+
+def _no_repository(said: str) -> AuditError:
+    return AuditError(f"--changed-since needs a git repository here ({said}): run it in one, or name the files.")

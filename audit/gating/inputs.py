@@ -1,0 +1,151 @@
+"""Which texts a policy covers, what it says of each, and the texts judged one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from llm_audit import judging
+from llm_audit.detectors.integrity.base import IntegrityRule
+from llm_audit.detectors.integrity.conclude import conclude
+from llm_audit.detectors.origin import generated, plot_data
+from llm_audit.detectors.rule import Terms
+from llm_audit.errors import InvalidInput
+from llm_audit.gating.settle import OPEN
+from llm_audit.inspection import inspect
+from llm_audit.policy import Loaded, Rules
+from llm_audit.policy.model import closest, known_codes, quoted
+from llm_audit.progress import Progress, silent
+from llm_audit.results import Document, Gated, Suppression, Verdict
+from llm_audit.scoring.session import Session
+from llm_audit.text import Directive, RawText, Source, text_digest
+from llm_audit.text.documents import read_texts, unjudged
+
+NOT_ASKED = f"The policy does not ask who wrote it: {generated.rule.code} does not count here."
+
+
+@dataclass(frozen=True)
+class Input:
+    """A text as read, or why it was not, with what the policy says of it.
+
+    Attributes:
+        fail_on: what makes it fail.
+    """
+
+    entry: RawText | Document
+    rules: Rules
+    fail_on: tuple[Verdict, ...]
+
+    def counts(self, code: str) -> bool:
+        """Whether a rule's finding is one here."""
+        return self.rules.counts(code)
+
+
+def covered(sources: Iterable[Source], policy: Loaded) -> tuple[list[tuple[Source, Rules]], int]:
+    """The inputs for which the policy has any rule, and how many it has none for.
+
+    Standard input is always covered, and so is what is no file, a mistyped name or a closed folder: it is an error to report.
+    """
+    asked, left_out, known = [], 0, known_codes()
+    for source in sources:
+        rules = policy.for_path(source.path or Path("-"))
+        if source.path is None or not _is_there(source.path) or (policy.covers(source.path) and any(map(rules.counts, known))):
+            asked.append((source, rules))
+        else:
+            left_out += 1
+    return asked, left_out
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file() or path.is_symlink()
+    except (OSError, ValueError):
+        return False
+
+
+def read(asked: Sequence[tuple[Source, Rules]], text_field: str, strict: bool, *, obeyed: bool) -> list[Input]:
+    """Every text, with what it says of itself; if that is not to be obeyed, it is judged like the rest of the text.
+
+    Raises:
+        InvalidInput: that cannot be obeyed: no reason, an unknown rule.
+    """
+    inputs = []
+    for source, rules in asked:
+        fail_on = tuple(verdict for verdict in Verdict if verdict.value in rules.fail_on or (strict and verdict in OPEN))
+        for entry in read_texts([source], text_field, directives="obeyed" if obeyed else "reported"):
+            if isinstance(entry, RawText):
+                _check_rules(entry.name, entry.directives)
+            inputs.append(Input(entry, rules, fail_on))
+    return inputs
+
+
+def judge(
+    inputs: Sequence[Input],
+    session: Session,
+    settings: judging.Settings,
+    progress: Progress = silent,
+) -> list[Document]:
+    """Every text judged by itself, as `llm-audit detect` does, with `gate` filled but for what follows from the others."""
+    many = len(inputs) > plot_data.MOST
+    settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
+    rules = {id(each): [rule for rule in settings.rules if each.counts(rule.code)] for each in inputs}
+    to_score = [each for each in inputs if each.counts(generated.rule.code)]
+    documents = (
+        judging.judge_all(
+            [each.entry for each in to_score], session, settings, progress, rules=[rules[id(each)] for each in to_score]
+        )
+        if to_score
+        else []
+    )
+    scored = iter(documents)
+    return [
+        _gated(each, next(scored) if each.counts(generated.rule.code) else _not_asked(each.entry, rules[id(each)]))
+        for each in inputs
+    ]
+
+
+def _check_rules(name: str, directives: Sequence[Directive]) -> None:
+    known = known_codes() if directives else ()
+    for told in directives:
+        if told.rule not in known:
+            raise InvalidInput(f"{name}, line {told.line}: {quoted(told.rule)} is no rule to ignore{closest(told.rule, known)}")
+
+
+def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Document:
+    """A text of which only the characters were looked at."""
+    if isinstance(entry, Document):
+        return entry
+    return inspect(entry, rules).added_to(unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry))
+
+
+def _gated(of: Input, document: Document) -> Document:
+    """With what it says of itself, and not assessable if it is shorter than the policy asks for."""
+    fail_on = of.fail_on if of.counts(generated.rule.code) else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
+    told = () if isinstance(of.entry, Document) else of.entry.directives
+    gated = Gated(
+        text_digest=None if isinstance(of.entry, Document) else text_digest(of.entry.text),
+        fail_on=fail_on,
+        suppressions=tuple(_suppression(each) for each in told),
+    )
+    least = of.rules.minimum_tokens
+    if document.combined and least is not None and document.tokens is not None and document.tokens < least:
+        document = _too_short(document, least)
+    return document.model_copy(update={"gate": gated})
+
+
+def _too_short(document: Document, least: int) -> Document:
+    summary = f"Not assessable. The text has {document.tokens} tokens, and the policy asks for {least}."
+    more = {
+        "verdict": Verdict.NOT_ASSESSABLE,
+        "summary": summary,
+        "combined": None,
+        "results": document.integrity,
+        "trace": None,
+    }
+    return conclude(document.model_copy(update=more), Terms(alpha=1.0))
+
+
+def _suppression(told: Directive) -> Suppression:
+    until = told.until.isoformat() if told.until else None
+    return Suppression(kind="inline", rule=told.rule, reason=told.reason, line=told.line, until=until, state="unused")

@@ -1,0 +1,92 @@
+"""What the p-values of tests of an endpoint were computed from; see `results.evidence`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from llm_audit.results.base import Model, Numbers, Probability, unset
+
+MOST = 10_000_000
+"""Requests of an audit."""
+
+
+class Variant(Model):
+    """Distances from one allowed variant of the reference."""
+
+    name: str
+    endpoint: Numbers = Field(description="of the endpoint's answers, in the order asked")
+    honest: Numbers = Field(description="of the reference's own answers: the null distances")
+
+
+class OnlineRanks(Model):
+    """Online conformal ranks of distances among null distances, bet against in turn; the least over variants."""
+
+    kind: Literal["online_ranks"] = "online_ranks"
+    yardstick: Literal["local", "trusted"] = Field(description="a model run here, or recorded answers of trusted endpoints")
+    measure: str = Field(description="what the distances are")
+    unit: str
+    seed: str = Field(description="of ties and intervals")
+    requests: tuple[str, ...]
+    missing: int = Field(ge=0, le=MOST, description="questions without an answer that can be compared")
+    asked: int = Field(ge=0, le=MOST)
+    variants: tuple[Variant, ...]
+
+
+class Exceedance(Model):
+    """How many answers lie beyond every null distance, from the `OnlineRanks` beside it."""
+
+    kind: Literal["exceedance"] = "exceedance"
+
+
+class RelativeRanks(Model):
+    """Ranks of the endpoint's scores among the reference's, bet against in turn."""
+
+    kind: Literal["relative_ranks"] = "relative_ranks"
+    seed: str
+    scores: Numbers
+    references: tuple[Numbers, ...]
+
+
+class Kernel(Model):
+    """Likeness of the texts of one prompt: `first` of them are the endpoint's, then the reference's."""
+
+    first: int = Field(ge=1)
+    size: int = Field(ge=2, le=10_000)
+    above: Numbers = Field(description="the matrix above its diagonal, row by row")
+
+
+class Discrepancy(Model):
+    """Maximum mean discrepancy, permuted within prompts, repeated from its seed."""
+
+    kind: Literal["discrepancy"] = "discrepancy"
+    yardstick: Literal["local", "trusted"]
+    seed: str
+    prompts: tuple[Kernel, ...]
+    raw_p: Probability | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="of the same test with white space and the Hamming kernel; it does not decide",
+    )
+
+
+class Change(Model):
+    """Rows of log-probabilities of two occasions, divided anew, repeated from the seed."""
+
+    kind: Literal["change"] = "change"
+    before: int = Field(ge=1, description="rows of the first occasion; the others are of the second")
+    rows: tuple[Numbers, ...]
+
+
+class Conformance(Model):
+    """What an endpoint's answers claim, held against what was asked and what they hold; counts of answers."""
+
+    kind: Literal["conformance"] = "conformance"
+    changes: tuple[str, ...] = Field(description="model or version named anew in the midst, as sentences")
+    asked: str = Field(description="name of the model asked for")
+    named: tuple[str, ...] = Field(description="other names that the answers gave, sorted")
+    longer: int = Field(ge=0, description="than was asked for")
+    counted: int = Field(ge=0, description="answers that are billed for some number of tokens, and have tokens")
+    miscounted: int = Field(ge=0, description="of those, billed for another number than they have")
+    fewer: int = Field(ge=0, description="with fewer alternatives than were asked for")

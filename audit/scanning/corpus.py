@@ -1,0 +1,196 @@
+"""A corpus as blocks of documents, read lazily, always cut in the same places.
+
+The block is the unit of everything: scored together, written down together, given to one shard or worker. A document's
+position in the corpus is its identity. Knows nothing of scores.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from llm_audit.errors import InvalidInput
+from llm_audit.files import sha256_of
+from llm_audit.results import Document
+from llm_audit.scanning.remote import Remote, here, is_remote, listed
+from llm_audit.text import RECORDS, RawText, Source, discover
+from llm_audit.text.documents import read_texts
+
+BLOCK_CHARACTERS = 16_000
+"""Of a block, about: 4,000 tokens, ten seconds on two cores. A kill costs one block."""
+
+BLOCK_DOCUMENTS = 256
+"""At most, in a block."""
+
+
+class Input(NamedTuple):
+    """A file of the corpus.
+
+    Attributes:
+        size: bytes; 0 if it cannot be read.
+        sha256: of the file; empty if it cannot be read.
+        documents: in it, counting those that cannot be read.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """A document that is a file of its own; whoever judges it reads it."""
+
+    source: Source | Remote
+    input: Input
+
+    def read(self) -> RawText | Document:
+        """The text, or why there is none.
+
+        Raises:
+            InvalidInput: here is another file than that of the scan.
+        """
+        with here(self.source) as source:
+            _check(source, self.input)
+            return next(read_texts([source]))
+
+
+Item = Unopened | RawText | Document
+"""A document not read yet, read, or found unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive documents.
+
+    Attributes:
+        first: position of its first document.
+        items: the documents.
+    """
+
+    first: int
+    items: tuple[Item, ...]
+
+    def read(self) -> list[RawText | Document]:
+        """Every document's text, or why there is none."""
+        return [item.read() if isinstance(item, Unopened) else item for item in self.items]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Files that no block reaches beyond: one of many records, or documents that follow each other.
+
+    Where its blocks begin depends on these files alone: any machine that has them can read it.
+    """
+
+    sources: Sequence[Source | Remote]
+    inputs: Sequence[Input]
+    text_field: str
+    first: int
+
+    @property
+    def stop(self) -> int:
+        """Position after its last document."""
+        return self.first + sum(each.documents for each in self.inputs)
+
+    def blocks(self, limit: int) -> Iterator[Block]:
+        """Those of its documents that are before `limit`.
+
+        Raises:
+            InvalidInput: here is another file than that of the scan.
+        """
+        first, cost, waiting = self.first, 0, list[Item]()
+        for item, size in self._items():
+            if first + len(waiting) == min(limit, self.stop):
+                break
+            waiting.append(item)
+            cost += size
+            if cost >= BLOCK_CHARACTERS or len(waiting) == BLOCK_DOCUMENTS:
+                yield Block(first, tuple(waiting))
+                first, cost, waiting = first + len(waiting), 0, []
+        if waiting:
+            yield Block(first, tuple(waiting))
+
+    def _items(self) -> Iterator[tuple[Item, int]]:
+        """Every document and its size: characters or, unread, bytes."""
+        for each, known in zip(self.sources, self.inputs, strict=True):
+            if each.kind not in RECORDS:
+                yield Unopened(each, known), known.size
+                continue
+            with here(each) as source:
+                _check(source, known)
+                for entry in read_texts([source], self.text_field):
+                    yield entry, len(entry.text) if isinstance(entry, RawText) else 0
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Files and what they hold; `text_field` is that of the text in files of many records."""
+
+    sources: Sequence[Source | Remote]
+    text_field: str = "text"
+
+    def inputs(self, known: dict[str, Input]) -> Iterator[Input]:
+        """All files with their digests; documents are counted where a file is not `known`, by digest."""
+        for each in self.sources:
+            with here(each) as source:
+                size, digest = _digest(source)
+                if digest in known:
+                    count = known[digest].documents
+                else:
+                    count = sum(1 for _ in read_texts([source], self.text_field)) if each.kind in RECORDS else 1
+            yield Input(each.name, size, digest, count)
+
+    def sections(self, inputs: Sequence[Input]) -> Iterator[Section]:
+        """The corpus in order, cut where no block reaches across."""
+        first = 0
+        pairs = enumerate(zip(self.sources, inputs, strict=True))
+        for _, group in groupby(pairs, key=lambda pair: pair[0] if pair[1][0].kind in RECORDS else -1):
+            sources, listed = zip(*(pair for _, pair in group), strict=True)
+            section = Section(sources, listed, self.text_field, first)
+            yield section
+            first = section.stop
+
+    def blocks(self, inputs: Sequence[Input], limit: int) -> Iterator[Block]:
+        """The first `limit` documents, in blocks that depend on the corpus alone."""
+        for section in self.sections(inputs):
+            if section.first < limit:
+                yield from section.blocks(limit)
+
+
+def open_corpus(paths: Sequence[str], text_field: str) -> Corpus:
+    """The files behind paths and folders, then those behind URLs.
+
+    Raises:
+        InvalidInput: standard input is among them, which cannot be read a second time; or a URL cannot be listed.
+    """
+    local = discover([path for path in paths if not is_remote(path)])
+    if any(source.path is None for source in local):
+        raise InvalidInput("A scan that goes on reads its corpus again: name files or folders, not '-'.")
+    remote = dict.fromkeys(each for path in paths if is_remote(path) for each in listed(path))
+    return Corpus([*local, *remote], text_field)
+
+
+def _check(source: Source, known: Input) -> None:
+    """What is judged is what the scan began with, on every machine."""
+    if _digest(source) != (known.size, known.sha256):
+        raise InvalidInput(
+            f"{source.name} is not here what it was when the scan began: leave the corpus as it is and, on a cluster, where "
+            "every machine has it, in a shared file system or behind a URL such as s3://."
+        )
+
+
+def _digest(source: Source) -> tuple[int, str]:
+    """Size and SHA-256 of a file; 0 and nothing if there is no reading it."""
+    assert source.path is not None
+    try:
+        found = source.path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would wait for a writer
+            return 0, ""
+        return found.st_size, sha256_of(source.path)
+    except (OSError, ValueError):
+        return 0, ""

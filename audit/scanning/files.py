@@ -1,0 +1,28 @@
+"""One sentence for a disk that fails while a scan writes to its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from llm_audit import files
+from llm_audit.errors import NotAvailable
+
+
+@contextmanager
+def failing(verb: str, path: Path) -> Iterator[None]:
+    """An I/O error as an AuditError about the path: "Cannot write DIR/journal: no space left on device."."""
+    try:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise NotAvailable(f"Cannot {verb} {path}: {why}; what was judged so far is kept.") from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """`files.replacing` for whoever holds the scan folder's lock. Raises NotAvailable: it cannot be written."""
+    with failing("write", path), files.replacing(path) as file:
+        yield file

@@ -1,0 +1,148 @@
+"""The folder of a scan: its header, its inputs, its journals, and who may write there now.
+
+- scan.json: the header, written before the first document is judged
+- inputs.jsonl: every file with its digest
+- journal.jsonl: the judged documents; of shards journal-2-of-3.jsonl
+- results.jsonl, results.parquet, report.html, summary.json: once all are judged, the last one last
+- partial/: the same, as long as they are not
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from pydantic import ValidationError
+
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.scanning.corpus import Input
+from llm_audit.scanning.files import failing, replacing
+from llm_audit.scanning.header import Header, differences
+from llm_audit.scanning.journal import Journal, read
+
+
+class Shard(NamedTuple):
+    """Of every `parts` blocks the `number`-th; numbers start at 1."""
+
+    number: int
+    parts: int
+
+    def takes(self, block: int) -> bool:
+        """Whether the block with this number in the corpus, from 0, belongs to this shard."""
+        return block % self.parts == self.number - 1
+
+
+class Folder:
+    """A folder that one scan at a time writes to, or several shards of it. A context manager.
+
+    Args:
+        path: created if it is not there.
+        shard: whose journal is written; None for the scan that collects all of them.
+
+    Raises:
+        InvalidConfiguration: it cannot be written, or another scan is at work there.
+    """
+
+    def __init__(self, path: Path, shard: Shard | None = None) -> None:
+        self.path = path
+        self._journal = path / (f"journal-{shard.number}-of-{shard.parts}.jsonl" if shard else "journal.jsonl")
+        self._held = ExitStack()
+        with failing("write", path):
+            path.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            stack.enter_context(_lock(path / ".lock", fcntl.LOCK_SH if shard else fcntl.LOCK_EX, path))
+            if shard:
+                stack.enter_context(_lock(self._journal, fcntl.LOCK_EX, path))
+            self._held = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def known_inputs(self) -> list[Input]:
+        """The files as the scan began with them; none if it did not begin, or they do not check out."""
+        with suppress(OSError, ValueError, TypeError):
+            *lines, checksum = (self.path / "inputs.jsonl").read_bytes().splitlines()
+            if checksum == _sum(lines):
+                return [Input(**json.loads(line)) for line in lines]
+        return []
+
+    def begin(self, header: Header, inputs: Sequence[Input]) -> Header:
+        """Write the header, or check that it is the one that is there; return the one that is there.
+
+        Raises:
+            InvalidConfiguration: the scan in this folder is another one; the message says in what.
+        """
+        path = self.path / "scan.json"
+        with _lock(self.path, fcntl.LOCK_EX, self.path, wait=True):  # shards may begin at the same moment
+            old = self._header(path)
+            if old is None:
+                self._write_inputs(inputs)
+                with replacing(path) as file:
+                    file.write(header.model_dump_json(indent=2).encode() + b"\n")
+                return header
+        if old.key() != header.key():
+            changed = "; ".join(differences(old, header, self.known_inputs(), inputs))
+            raise InvalidConfiguration(f"{self.path} holds another scan ({changed}): restore that, or name another folder.")
+        return old
+
+    def _header(self, path: Path) -> Header | None:
+        try:
+            with failing("read", path):
+                return Header.model_validate_json(path.read_bytes()) if path.exists() else None
+        except ValidationError:
+            raise InvalidConfiguration(f"{path} is damaged or of another version of llm-audit: name another folder.") from None
+
+    def _write_inputs(self, inputs: Sequence[Input]) -> None:
+        lines = [json.dumps(file._asdict()).encode() for file in inputs]
+        with replacing(self.path / "inputs.jsonl") as file:
+            file.write(b"".join(line + b"\n" for line in [*lines, _sum(lines)]))
+
+    def open_journal(self, key: bytes) -> Journal:
+        """The journal of this scan or shard, to append to."""
+        return Journal(self._journal, key)
+
+    def journals(self) -> list[Path]:
+        """Every journal there is, sorted."""
+        return sorted(self.path.glob("journal*.jsonl"))
+
+    def tidy(self, complete: bool) -> None:
+        """Once the results are complete, the partial ones are out of date."""
+        if complete:
+            shutil.rmtree(self.path / "partial", ignore_errors=True)
+
+    def judged(self, key: bytes) -> Iterator[tuple[Path, int, bytes | None]]:
+        """Every line of every journal: where it is and what it says, or None if it does not check out."""
+        for path in self.journals():
+            for line in read(path, key):
+                yield path, line.offset, line.payload
+
+
+@contextmanager
+def _lock(path: Path, kind: int, folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """The kernel's lock on a file or folder, which ends with this process however it ends."""
+    with failing("write", folder):
+        flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise InvalidConfiguration(f"Another scan is at work in {folder}: wait for it, or name another folder.") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sum(lines: Sequence[bytes]) -> bytes:
+    return hashlib.sha256(b"\n".join(lines)).hexdigest().encode()

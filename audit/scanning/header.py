@@ -1,0 +1,94 @@
+"""What a scan is of and with what: enough to refuse to go on with anything else.
+
+Knows nothing of how documents are judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from llm_audit.results import Manifest, Model
+from llm_audit.scanning.corpus import Input
+
+_SHOWN = 3
+
+
+class Header(Model):
+    """The conditions of a scan, written down before the first document is judged."""
+
+    manifest: Manifest
+    device: str
+    text_field: str
+    weights: dict[str, str] = Field(description="rule -> digest of the detector's trained weights")
+    files: int
+    documents: int
+    inputs: str = Field(description="SHA-256 over the names and contents of all files")
+
+    def identity(self) -> dict[str, Any]:
+        """All that the numbers depend on, flat; not when, where, by which command line and under which policy it was begun.
+
+        What a policy decides of a scan stands in the rest.
+        """
+        of_its_own = {"device", "weights", "inputs"}  # beside the manifest
+        content = self.model_dump(exclude={"manifest": {"command", "started", "finished", "threads", "policy", *of_its_own}})
+        return dict(sorted(_flat(content)))
+
+    def key(self) -> bytes:
+        """32 bytes that differ where the identity does."""
+        return hashlib.sha256(json.dumps(self.identity()).encode()).digest()
+
+
+def digest_of(inputs: Sequence[Input]) -> str:
+    """SHA-256 over names and contents, in order."""
+    digest = hashlib.sha256()
+    for file in inputs:
+        digest.update(json.dumps([file.name, file.size, file.sha256]).encode())
+    return digest.hexdigest()
+
+
+def differences(old: Header, new: Header, old_inputs: Sequence[Input], new_inputs: Sequence[Input]) -> list[str]:
+    """What changed, in words."""
+    before, now = old.identity(), new.identity()
+    if before["inputs"] != now["inputs"]:
+        derived = {"inputs", "files", "documents"}
+        before, now = ({name: value for name, value in each.items() if name not in derived} for each in (before, now))
+        changed = _changed_files(old_inputs, new_inputs)
+    else:
+        changed = []
+    settings = [
+        f"{name} was {before.get(name, 'not there')}, now {now.get(name, 'not there')}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    return changed + settings
+
+
+def _changed_files(old: Sequence[Input], new: Sequence[Input]) -> list[str]:
+    if not old:
+        return ["the files are others"]
+    before, now = ({file.name: file.sha256 for file in each} for each in (old, new))
+    kinds = {
+        "added": sorted(now.keys() - before.keys()),
+        "removed": sorted(before.keys() - now.keys()),
+        "changed": sorted(name for name in before.keys() & now.keys() if before[name] != now[name]),
+    }
+    found = [f"{_files(names)} {kind}" for kind, names in kinds.items() if names]
+    return found or ["the files are in another order"]
+
+
+def _files(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for name, value in content.items():
+        path = f"{prefix}{name}"
+        pairs += _flat(value, f"{path}.") if isinstance(value, dict) else [(path.removeprefix("manifest."), value)]
+    return pairs

@@ -1,0 +1,68 @@
+"""What is kept of one judged document: one line of the journal, one row of the results."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from llm_audit.detectors.integrity.conclude import of_tampering
+from llm_audit.detectors.origin import as_given
+from llm_audit.judging import Settings, judge_all
+from llm_audit.results import Document, Model, Probability, Verdict
+from llm_audit.scanning.corpus import Block
+from llm_audit.scoring.session import Session
+from llm_audit.text import RawText, text_digest
+
+
+class Record(Model):
+    """One document, judged by itself. The verdict within the corpus needs all of them."""
+
+    position: int = Field(ge=0, description="in the corpus, from 0")
+    name: str
+    sha256: str | None = Field(description="of the bytes as read; None if they could not be")
+    text_digest: str | None = Field(description="of the text with white space evened out: equal for copies")
+    encoding: str | None
+    language: str | None
+    characters: int
+    tokens: int | None
+    unjudged: Verdict | None = Field(description="why there is no p-value: not_assessable or error")
+    reason: str | None = Field(description="of an unjudged document, as a sentence")
+    p_value: Probability | None
+    p_floor: Probability | None = Field(description="the smallest p-value that could have come out")
+    n: int | None = Field(description="reference documents that it was compared with")
+    detectors: dict[str, Probability] = Field(description="code -> p-value of that detector alone")
+    notes: tuple[str, ...]
+
+
+def judge_block(block: Block, session: Session, settings: Settings) -> list[Record]:
+    """Judge the documents of a block, each as `llm-audit detect` would; what every engine runs."""
+    entries = block.read()
+    documents = judge_all(entries, session, settings)
+    return [
+        _record(position, document, entry)
+        for position, (document, entry) in enumerate(zip(documents, entries, strict=True), start=block.first)
+    ]
+
+
+def _record(position: int, document: Document, entry: RawText | Document) -> Record:
+    combined = document.combined
+    return Record(
+        position=position,
+        name=document.name,
+        sha256=document.sha256,
+        text_digest=text_digest(entry.text) if isinstance(entry, RawText) else None,
+        encoding=document.encoding,
+        language=document.language,
+        characters=document.characters,
+        tokens=document.tokens,
+        unjudged=None if combined else document.verdict,
+        reason=None if combined else document.summary,
+        p_value=combined.p_value if combined else None,
+        p_floor=combined.p_floor if combined else None,
+        n=combined.population.n if combined and combined.population else None,
+        detectors={
+            result.rule: result.p_value
+            for result in document.results
+            if result.p_value is not None and result.rule != as_given.rule.code
+        },
+        notes=(*document.notes, *([of_tampering(document)] if document.tampering else [])),
+    )

@@ -1,0 +1,144 @@
+"""The loop: blocks that are not judged yet go to an engine, and what comes back is written down at once.
+
+Knows nothing of models: an engine is whatever turns blocks into records, here or on other machines, in any order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from llm_audit.errors import InvalidInput
+from llm_audit.judging import Settings
+from llm_audit.results import Verdict
+from llm_audit.scanning.corpus import Block, Corpus, Input, Section
+from llm_audit.scanning.folder import Folder, Shard
+from llm_audit.scanning.header import Header, digest_of
+from llm_audit.scanning.record import Record, judge_block
+from llm_audit.scoring.session import Session
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section of the corpus and which of its documents are wanted: 1 or 0 each."""
+
+    section: Section
+    limit: int
+    wanted: bytes
+
+    def __iter__(self) -> Iterator[Block]:
+        """The blocks with such documents; all of each block is judged, as it would be the first time."""
+        for block in self.section.blocks(self.limit):
+            start = block.first - self.section.first
+            if 1 in self.wanted[start : start + len(block.items)]:
+                yield block
+
+
+class Work:
+    """What is not judged yet, at the moment when it is asked for: block by block here, or in parts for elsewhere."""
+
+    def __init__(self, sections: Iterable[Section], limit: int, wanted: bytearray, done: bytearray) -> None:
+        self._sections, self._limit, self._wanted, self._done = list(sections), limit, wanted, done
+
+    def parts(self) -> Iterator[Part]:
+        """One of every section that has any."""
+        for section in self._sections:
+            both = zip(*(each[section.first : section.stop] for each in (self._wanted, self._done)), strict=True)
+            wanted = bytes(wanted and not done for wanted, done in both)
+            if 1 in wanted:
+                yield Part(section, self._limit, wanted)
+
+    def __iter__(self) -> Iterator[Block]:
+        return (block for part in self.parts() for block in part)
+
+
+Engine = Callable[[Work], Iterator[list[Record]]]
+"""Judges blocks, each as a whole; yields the records of a block as soon as they are there, in any order."""
+
+
+def local_engine(session: Session, settings: Settings) -> Engine:
+    """The engine of this process: one block after the other."""
+    return lambda work: (judge_block(block, session, settings) for block in work)
+
+
+@dataclass
+class Tally:
+    """How far a run is. What a document comes to is known once all are judged; until then they are sorted by p alone."""
+
+    documents: int  # that the run is to have judged in the end
+    alpha: float
+    judged: int = 0
+    low: int = 0  # p <= alpha
+    not_assessable: int = 0
+    unreadable: int = 0
+    damaged: int = 0  # lines of the journals that did not check out
+
+    def count(self, unjudged: str | None, p_value: float | None) -> None:
+        """One more document."""
+        self.judged += 1
+        self.low += p_value is not None and p_value <= self.alpha
+        self.not_assessable += unjudged == Verdict.NOT_ASSESSABLE
+        self.unreadable += unjudged == Verdict.ERROR
+
+
+def scan(
+    corpus: Corpus,
+    inputs: Sequence[Input],
+    folder: Folder,
+    header: Header,
+    engine: Engine,
+    *,
+    limit: int | None = None,
+    shard: Shard | None = None,
+    show: Callable[[Tally], None] = lambda tally: None,
+) -> Tally:
+    """Judge what is not judged yet: of all documents, of the first `limit`, or of those of a shard.
+
+    Whatever ends it early, also an exception, costs the blocks in flight and nothing else: calling it again goes on.
+
+    Raises:
+        InvalidInput: the journal cannot be written, or the corpus changes on the way.
+    """
+    stop = min(header.documents, limit or header.documents)
+    wanted = _part(corpus, inputs, stop, header.documents, shard)
+    done = bytearray(header.documents)
+    tally = Tally(wanted.count(1), header.manifest.alpha)
+    for _, _, payload in folder.judged(header.key()):
+        if payload is None:
+            tally.damaged += 1
+            continue
+        record = json.loads(payload)
+        if not done[record["position"]]:
+            done[record["position"]] = 1
+            if wanted[record["position"]]:
+                tally.count(record["unjudged"], record["p_value"])
+    show(tally)
+    before = tally.judged
+    work = Work(corpus.sections(inputs), stop, wanted, done)
+    with folder.open_journal(header.key()) as journal:
+        for records in engine(work):
+            # Of a block that a kill cut in two, the first half is there already.
+            new = [record for record in records if not done[record.position]]
+            journal.append([record.model_dump_json().encode() for record in new])
+            for record in new:
+                done[record.position] = 1
+                tally.count(record.unjudged, record.p_value)
+            show(tally)
+    if tally.judged > before and digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:
+        raise InvalidInput(
+            f"The corpus changed while it was scanned, and what is in {folder.path} may be of either state: scan it anew into "
+            "another folder."
+        )
+    return tally
+
+
+def _part(corpus: Corpus, inputs: Sequence[Input], stop: int, documents: int, shard: Shard | None) -> bytearray:
+    """A 1 for every document that the run is to judge."""
+    if shard is None:
+        return bytearray(b"\1") * stop + bytearray(documents - stop)
+    part = bytearray(documents)
+    for number, block in enumerate(corpus.blocks(inputs, stop)):
+        if shard.takes(number):
+            part[block.first : block.first + len(block.items)] = b"\1" * len(block.items)
+    return part

@@ -1,0 +1,162 @@
+"""The setup of a run: model, reference model, population, detectors, device and cache, and what becomes of them once opened.
+
+Knows nothing about the texts that are judged, or about the command line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from llm_audit.errors import about
+from llm_audit.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from llm_audit.detectors import StatisticRule
+    from llm_audit.detectors.populations import Population
+    from llm_audit.judging import Settings
+    from llm_audit.results import Manifest
+    from llm_audit.scoring.session import Session
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything beside the texts and alpha that the numbers depend on. Cheap to make, and can be sent to other machines.
+
+    Attributes:
+        model: that scores the texts: a folder, or a hub id with revision, `org/name@commit`; None: the embedded one.
+        reference: a second model with the same vocabulary (Binoculars' observer); None: no second model.
+        population: name of the human texts to compare with; None: those that come with llm-audit.
+        detectors: names of the only detectors to run; none: all of them.
+        classifier: name or file of a classifier of the user's own, in the place of the one that ships.
+        device: "cpu" or "cuda".
+        offline: never use the network.
+        cache: look for the scores of a text that was scored before, and keep those of others.
+
+    >>> Setup(model="./my-model", population="mine").device
+    'cpu'
+    """
+
+    model: str | None = None
+    reference: str | None = None
+    population: str | None = None
+    detectors: tuple[str, ...] = ()
+    classifier: str | None = None
+    device: str = "cpu"
+    offline: bool = False
+    cache: bool = True
+
+    def check(self) -> None:
+        """Look up everything that needs no model: what is named wrongly must not cost a download.
+
+        Raises:
+            AuditError: there is no such population, detector or classifier. `setting` says which of them.
+        """
+        self._choice()
+
+    @contextmanager
+    def session(self, progress: Progress = silent) -> Iterator[Session]:
+        """The scoring models alone. The embedded model is fetched on first use.
+
+        Raises:
+            NotAvailable: a model is not here and cannot be fetched.
+        """
+        from llm_audit.paths import cache_root
+        from llm_audit.scoring.cache import ScoreCache
+        from llm_audit.scoring.pins import DEFAULT_MODEL
+        from llm_audit.scoring.session import Session
+        from llm_audit.scoring.store import Store
+        from llm_audit.terminal import terminal_safe
+
+        store, chosen = Store(), []
+        for setting, name in (("model", self.model or DEFAULT_MODEL), ("reference", self.reference)):
+            if name:
+                with about(setting):
+                    stored = store.resolve(os.fspath(name), offline=self.offline, progress=progress)
+                # The name may be a path of any bytes; reports and populations hold text.
+                chosen.append(replace(stored, name=terminal_safe(stored.name)))
+        if not self.cache:
+            yield Session(*chosen, device=self.device)
+            return
+        with ScoreCache(cache_root() / "scores.sqlite") as cache:
+            yield Session(*chosen, device=self.device, cache=cache)
+
+    @contextmanager
+    def open(self, progress: Progress = silent) -> Iterator[OpenSetup]:
+        """Find all of it. The model is loaded when it is needed, and stays loaded as long as the setup is open.
+
+        Every function that takes a `Setup` takes an open one as well:
+
+            with Setup().open() as ready:
+                reports = [llm_audit.detect(text, setup=ready) for text in texts]
+
+        Raises:
+            AuditError: something is not there, or does not fit together.
+        """
+        from llm_audit.detectors import known_to
+        from llm_audit.detectors.origin import run as origin
+
+        own, human = self._choice()
+        with self.session(progress) as session:
+            origin.check_comparable(session, human)
+            chosen = known_to(
+                human.scores, self.detectors, own=own, model=session.model.digest, weights=human.datasheet.weights
+            )
+            yield OpenSetup(self, session, human, tuple(chosen))
+
+    def own_detectors(self) -> list[StatisticRule]:
+        """The detectors that the user brings: the classifier, if there is one. Raises AuditError."""
+        if self.classifier is None:
+            return []
+        from llm_audit.detectors.origin.classifier import resolve, rule_of
+
+        with about("classifier"):
+            return [rule_of(resolve(os.fspath(self.classifier)))]
+
+    def _choice(self) -> tuple[list[StatisticRule], Population]:
+        from llm_audit.detectors import find
+        from llm_audit.detectors.populations import DEFAULT_POPULATION, load
+
+        own = self.own_detectors()
+        if self.detectors:
+            find(self.detectors, own)
+        with about("population"):
+            return own, load(self.population or DEFAULT_POPULATION)
+
+
+@dataclass(frozen=True)
+class OpenSetup:
+    """A setup whose parts have been found, and whose model is loaded when it is first needed.
+
+    Attributes:
+        setup: what was opened.
+        session: the scoring models.
+        population: human texts to compare with.
+        detectors: those that the population has scores of.
+    """
+
+    setup: Setup
+    session: Session
+    population: Population
+    detectors: tuple[StatisticRule, ...]
+
+    def settings(self, alpha: float, **others: Any) -> Settings:
+        """The settings of a judgement at this level; `others` are its further fields."""
+        from llm_audit.judging import Settings
+
+        return Settings(alpha=alpha, detectors=self.detectors, population=self.population, **others)
+
+    def manifest(self, alpha: float) -> Manifest:
+        """The manifest of a run at this level."""
+        from llm_audit.manifest import collect
+
+        rules = [detector.code for detector in self.detectors]
+        return collect(self.session, alpha=alpha, rules=rules, population=self.population, used=self.detectors)
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Rule -> digest of the trained weights behind it."""
+        return {detector.code: detector.digest for detector in self.detectors if detector.digest}

@@ -1,0 +1,39 @@
+"""Checks of the arguments that the functions of this package share. Each returns what it was given, as numpy has it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def unit_interval(values: ArrayLike, name: str, fewest: int = 1) -> Floats:
+    """(n,) numbers in [0, 1], at least `fewest` of them; else ValueError that begins with the name of the argument."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.ndim != 1 or len(numbers) < fewest or not ((numbers >= 0) & (numbers <= 1)).all():
+        raise ValueError(f"{name} must be an array of at least {fewest} numbers in [0, 1]")
+    return numbers
+
+
+def level(alpha: float) -> float:
+    """A significance level, above 0 and below 1; else ValueError."""
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
+    return alpha
+
+
+def log_likelihoods(values: ArrayLike) -> Floats:
+    """Logarithms of probabilities or densities: numbers below +inf, -inf included; else ValueError."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if not (numbers < np.inf).all():
+        raise ValueError("log-likelihoods must be numbers below +inf")
+    return numbers
+
+
+def calibration_scores(values: ArrayLike, dimensions: int = 1) -> Floats:
+    """A non-empty, finite array of so many dimensions; else ValueError."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.ndim != dimensions or len(numbers) == 0 or not np.isfinite(numbers).all():
+        raise ValueError(f"calibration scores must be a non-empty, finite array of {dimensions} dimension(s)")
+    return numbers

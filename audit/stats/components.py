@@ -1,0 +1,21 @@
+"""Connected components of a graph that is given by its links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+
+def components(links: Iterable[tuple[str, str]]) -> Callable[[str], str]:
+    """A function from a name to the smallest name it is linked with, directly or through others."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for left, right in links:
+        one, other = root(left), root(right)
+        parent[max(one, other)] = min(one, other)
+    return root

@@ -1,0 +1,58 @@
+"""What a rule promises, clause by clause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llm_audit.detectors.attribution.base import CandidateRule
+from llm_audit.detectors.integrity.base import IntegrityRule
+from llm_audit.detectors.membership.base import MembershipScore
+from llm_audit.detectors.rule import Rule
+from llm_audit.detectors.statistic import StatisticRule
+from llm_audit.testing import candidate, integrity, membership, statistic
+
+AnyRule = Rule[Any, Any]
+Clauses = Mapping[str, Callable[[Any], None]]
+
+
+def check_rule(rule: AnyRule, *examples: str) -> None:
+    """Raise AssertionError, with a sentence, if a rule breaks the contract; see `clauses`.
+
+    Args:
+        rule: made by `statistic_rule`, `CandidateRule`, `MembershipScore`, `integrity_rule` or `Rule` itself.
+        examples: of an integrity rule, texts in which it must find something.
+    """
+    for check in clauses(rule, *examples).values():
+        check(rule)
+
+
+def clauses(rule: AnyRule, *examples: str) -> Clauses:
+    """What a rule of this kind promises -> the check of it, which raises AssertionError.
+
+    Of every rule: that it says what it is. Of those around a statistic of scores: finite numbers from 2 to 512 tokens, with
+    one model and with two, also where the model is certain; the same number for the same scores, which stay as they are;
+    nothing read but the scores; explanations in finite numbers; and the direction. Against "a person wrote it" that is: higher
+    for text that the model finds likelier (a rule that reads hidden states has learnt its direction from texts, so random
+    scores cannot show it). Against "this model wrote it": higher for text with tokens that the model finds unlikely; and of
+    the exact test, a size on 400 texts drawn from the model itself that is not above .05, within four standard errors. Of
+    both, and of integrity rules: a result that follows from its evidence alone, also once both were stored. Of membership
+    scores: what `statistic` gives, variants and saturation likewise; and the direction.
+    """
+    kinds: dict[type[AnyRule], Clauses] = {
+        CandidateRule: candidate.CLAUSES,
+        StatisticRule: statistic.CLAUSES,
+        MembershipScore: membership.CLAUSES,
+        IntegrityRule: integrity.clauses(examples),
+    }
+    own = next((found for kind, found in kinds.items() if isinstance(rule, kind)), {})
+    return {"says what it is: name, title, question, null hypothesis, method": _says_what_it_is, **own}
+
+
+def _says_what_it_is(rule: AnyRule) -> None:
+    for name in ("name", "title", "question", "null", "method", *(("unit",) if hasattr(rule, "unit") else ())):
+        assert getattr(rule, name).strip(), f"{rule.code} has no {name}"
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.name), f"{rule.code} has a name that is no word of a command line"
+    assert all(each.strip() for each in rule.assumptions), f"{rule.code} has an empty assumption"
+    assert rule.facts.code == rule.code and rule.family, f"{rule.code} is of no family"

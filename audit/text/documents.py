@@ -1,0 +1,54 @@
+"""Inputs as texts to judge, or as documents that say why they cannot be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from llm_audit.results import Document, Verdict
+from llm_audit.text.directives import Use
+from llm_audit.text.inputs import read_all
+from llm_audit.text.read import RawText
+from llm_audit.text.records import Unread
+from llm_audit.text.sources import Source
+
+LONGEST_TEXT = 4_000_000
+"""Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
+
+
+def read_texts(
+    sources: Sequence[Source | RawText], text_field: str = "text", *, strip_markdown: bool = True, directives: Use = "no"
+) -> Iterator[RawText | Document]:
+    """Read every text of the inputs, one at a time, or say why it cannot be judged. See `read_all`."""
+    for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives):
+        if isinstance(entry, Unread):
+            yield unjudged(entry.name, Verdict.ERROR, entry.reason)
+        elif len(entry.text) > LONGEST_TEXT:
+            size = f"The text has {len(entry.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once"
+            yield unjudged(entry.name, Verdict.ERROR, f"{size}; split it.", entry)
+        else:
+            yield entry
+
+
+def unjudged(
+    name: str,
+    verdict: Verdict,
+    reason: str,
+    raw: RawText | None = None,
+    language: str | None = None,
+    notes: tuple[str, ...] = (),
+) -> Document:
+    """An input that no test was made of, and why."""
+    # An error message is already a sentence about the input; the other reasons need their verdict in front.
+    summary = reason if verdict is Verdict.ERROR else f"Not assessable. {reason}"
+    return Document(
+        name=name,
+        sha256=raw.sha256 if raw else None,
+        encoding=raw.encoding if raw else None,
+        language=language,
+        characters=len(raw.text) if raw else 0,
+        tokens=None,
+        verdict=verdict,
+        summary=summary,
+        combined=None,
+        notes=(*(raw.notes if raw else ()), *notes),
+    )

@@ -1,0 +1,62 @@
+"""Texts: every result derived again from its evidence, and what all of them come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from llm_audit import judging
+from llm_audit.detectors import registry
+from llm_audit.detectors.populations import Population
+from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
+from llm_audit.results import Document, Manifest, Result
+from llm_audit.results.evidence import Conformal
+from llm_audit.verification.ledger import Ledger
+
+Find = Callable[[Conformal], Population]
+"""The population of some evidence; raises `NotDerivable` if it is not here."""
+
+
+def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, find: Find) -> None:
+    """All that is said of one text."""
+    terms = Terms(manifest.alpha, population=find)
+    whole = True
+    for at, result in _results(path, found):
+        whole &= derived(at, result, terms, ledger)
+        evidence = result.evidence
+        if isinstance(evidence, Conformal) and ".attributions" not in at:
+            ledger.same(f"{at}.evidence.population", evidence.population, manifest.population)
+            ledger.same(f"{at}.evidence.digest", evidence.digest, manifest.population_digest)
+    if (found.combined is None and not found.attributions) or found.gate is not None:
+        return
+    try:
+        again = judging.conclude(found, terms)
+    except NotDerivable as error:
+        ledger.cannot(path, str(error))
+    else:
+        # What could not be derived again is no more than itself: it must not count as computed again.
+        for name in ("verdict", "summary", *(("results", "attributions", "sets") if whole else ())):
+            ledger.same(f"{path}.{name}", getattr(found, name), getattr(again, name))
+
+
+def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
+    """Compare a result with what its rule derives from the evidence; whether that was possible."""
+    rule = registry.find_rule(stored.rule)
+    try:
+        if rule is None:
+            raise NotDerivable(f"no rule here has the code {stored.rule}")
+        ledger.fields(path, stored, rule.derive(Measurement.of(stored), terms))
+    except NotDerivable as error:
+        ledger.cannot(path, str(error))
+        return False
+    return True
+
+
+def _results(path: str, found: Document) -> Iterator[tuple[str, Result]]:
+    """Every result that is said of a text, with its path."""
+    if found.combined is not None:
+        yield f"{path}.combined", found.combined
+    for number, result in enumerate(found.results):
+        yield f"{path}.results[{number}]", result
+    for number, attribution in enumerate(found.attributions):
+        for place, test in enumerate(attribution.tests):
+            yield f"{path}.attributions[{number}].tests[{place}]", test

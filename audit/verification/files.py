@@ -1,0 +1,78 @@
+"""Whether the files that a report names are still the same: inputs, populations, models. What is not here is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from llm_audit.detectors import populations
+from llm_audit.detectors.populations import Population
+from llm_audit.detectors.rule import NotDerivable
+from llm_audit.errors import AuditError
+from llm_audit.manifest import file_digest
+from llm_audit.results import Manifest, Report
+from llm_audit.results.evidence import Conformal
+from llm_audit.scoring.store import Store
+from llm_audit.verification.ledger import Ledger
+
+
+def inputs(report: Report, folder: Path, ledger: Ledger) -> None:
+    """Digests of the inputs that are where the report says, seen from a folder."""
+    named = [(f"documents[{n}].sha256", one.name, one.sha256) for n, one in enumerate(report.documents) if one.sha256]
+    named += [(f"manifest.inputs.{name}", name, digest) for name, digest in report.manifest.inputs.items()]
+    missing = []
+    for path, name, digest in named:
+        try:
+            # What has no size, as all in /proc, was no input, and may never end.
+            here = name != "-" and (folder / name).is_file() and (folder / name).stat().st_size > 0
+        except (OSError, ValueError):  # no possible name of a file
+            here = False
+        if here:
+            ledger.same(path, digest, file_digest(folder / name))
+        else:
+            missing.append(name)
+    if missing:
+        ledger.notes.append(f"Inputs that are not here, so that no digest of them was checked: {_few(missing)}.")
+
+
+def models(manifest: Manifest, ledger: Ledger) -> None:
+    """Digests of the models that are in the store, or in the folder that the report names."""
+    for path, model in (
+        ("manifest.model", manifest.model),
+        ("manifest.reference_model", manifest.reference_model),
+        *((f"manifest.further_models[{n}]", one) for n, one in enumerate(manifest.further_models)),
+    ):
+        if model is None:
+            continue
+        try:
+            stored = Store().resolve(model.name, offline=True)
+        except AuditError:
+            ledger.notes.append(f"The model {model.name} is not here, so that its digests were not checked.")
+            continue
+        ledger.same(f"{path}.digest", model.digest, stored.digest)
+        if model.files:
+            ledger.same(f"{path}.files", model.files, dict(stored.files))
+
+
+def finder() -> Callable[[Conformal], Population]:
+    """Looks populations up by name, and refuses one with another digest: ranks among other texts verify nothing."""
+    known: dict[str, Population | None] = {}
+
+    def find(evidence: Conformal) -> Population:
+        if evidence.population not in known:
+            try:
+                known[evidence.population] = populations.load(evidence.population)
+            except AuditError:
+                known[evidence.population] = None
+        found = known[evidence.population]
+        if found is None:
+            raise NotDerivable(f"the population {evidence.population} is not here")
+        if found.digest != evidence.digest:
+            raise NotDerivable(f"the population {evidence.population} here is another one (digest {found.digest[:12]})")
+        return found
+
+    return find
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,27 @@
+"""A gate: states of suppressions, q-values, verdicts, failures, and what they come to."""
+
+from __future__ import annotations
+
+from llm_audit.gating import Terms, settle
+from llm_audit.results import GateOutcome, Report
+from llm_audit.verification.ledger import Ledger
+
+
+def gate(report: Report, outcome: GateOutcome, ledger: Ledger) -> None:
+    """All that follows from the single texts and the terms of the run.
+
+    What the texts said of themselves, what the baseline held and what the policy counts as a failure are taken from the report.
+    """
+    terms = Terms(
+        alpha=report.manifest.alpha,
+        day=outcome.day,
+        inline_suppressions=outcome.inline_suppressions,
+        baseline=outcome.baseline,
+        changed_since=outcome.changed_since,
+        left_out=outcome.left_out,
+    )
+    documents, again = settle(report.documents, terms)
+    ledger.same("gate", outcome, again)
+    for number, (stored, document) in enumerate(zip(report.documents, documents, strict=True)):
+        for name in ("gate", "verdict", "summary"):
+            ledger.same(f"documents[{number}].{name}", getattr(stored, name), getattr(document, name))

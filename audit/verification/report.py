@@ -1,0 +1,125 @@
+"""From the text of a stored report to what a verification came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from llm_audit.errors import InvalidInput
+from llm_audit.results import Coverage, Report
+from llm_audit.results.canonical import content_digest
+from llm_audit.results.read import read_content
+from llm_audit.verification import files
+from llm_audit.verification.documents import document
+from llm_audit.verification.gate import gate
+from llm_audit.verification.ledger import Ledger, Mismatch
+from llm_audit.verification.membership import membership
+from llm_audit.verification.substitution import substitution
+
+
+class _Written(float):
+    """A number that knows how it was written."""
+
+    text: str
+
+    def __new__(cls, text: str) -> _Written:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+
+def verify(data: bytes, folder: Path, name: str = "The report") -> tuple[Ledger, Report | None]:
+    """Compute again whatever follows from the numbers of a report.
+
+    Args:
+        data: of the file, JSON or JSON lines.
+        folder: from which the report's inputs are named.
+        name: what an error calls the report.
+
+    Returns:
+        What it came to, and the report; None if a value is none that the field can have, which is a mismatch.
+
+    Raises:
+        InvalidInput: the data is no report, or one that this version does not read.
+    """
+    content = read_content(data, name)
+    ledger = Ledger()
+    for path in _respelt(read_content(data, name, _Written)):
+        ledger.mismatches.append(Mismatch(path, None, None, "is not written as llm-audit writes numbers"))
+    stored = content.get("content_digest")
+    if stored is None:
+        ledger.cannot("content_digest", "the report has none: it was written by an earlier version")
+    else:
+        ledger.same("content_digest", stored, content_digest(content))
+    try:
+        report = Report.model_validate(content)
+    except ValidationError as error:
+        if stored is None or stored == content_digest(content):
+            raise InvalidInput(f"{name} cannot be verified: it does not fit this version: {_first(error)}.") from error
+        ledger.mismatches += [
+            Mismatch(_path(one["loc"]), _json(one["input"]), None, "is no value that the field can have")
+            for one in error.errors()
+        ]
+        return ledger, None
+    try:
+        _recompute(report, folder, ledger)
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        OverflowError,
+        ZeroDivisionError,
+        AssertionError,
+        MemoryError,
+    ) as error:
+        ledger.mismatches.append(Mismatch("evidence", None, None, f"cannot be what was measured ({error})"))
+    return ledger, report
+
+
+def _recompute(report: Report, folder: Path, ledger: Ledger) -> None:
+    manifest, find = report.manifest, files.finder()
+    for number, one in enumerate(report.documents):
+        document(f"documents[{number}]", one, manifest, ledger, find)
+    if report.gate is not None:
+        gate(report, report.gate, ledger)
+    if report.membership is not None:
+        membership("membership", report.membership, manifest.alpha, ledger)
+    if report.substitution is not None:
+        substitution("substitution", report.substitution, manifest.alpha, ledger)
+    if report.documents:
+        ledger.same("coverage", report.coverage, Coverage.of(report.documents))
+    else:
+        counted = report.coverage
+        total = counted.scored + counted.not_assessable + counted.unreadable
+        ledger.same("coverage.found", counted.found, total)
+    files.inputs(report, folder, ledger)
+    files.models(manifest, ledger)
+
+
+def _respelt(value: Any, path: str = "") -> Iterator[str]:
+    """Paths of numbers that are written in another way than the shortest."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _respelt(each, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _respelt(each, f"{path}[{number}]")
+    elif isinstance(value, _Written) and repr(float(value)) != value.text:
+        yield path
+
+
+def _first(error: ValidationError) -> str:
+    one = error.errors()[0]
+    return f"{_path(one['loc'])}: {one['msg']}"
+
+
+def _path(place: tuple[int | str, ...]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
+
+
+def _json(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else None

@@ -1,6 +1,0 @@
-"""Is a stored report still what was found? Everything that follows from stored numbers is computed again, without a model."""
-
-from llm_audit.verify.ledger import Ledger, Mismatch, Unchecked
-from llm_audit.verify.report import verify
-
-__all__ = ["Ledger", "Mismatch", "Unchecked", "verify"]

@@ -1,0 +1,141 @@
+"""The prompt is known: the exact tests of "this candidate wrote the text" under each of its settings, and what they rest on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.attribution import e_process, pit
+from llm_audit.detectors.attribution.base import CandidateRule
+from llm_audit.detectors.attribution.candidate import describe
+from llm_audit.detectors.attribution.refutation import Refutation, least_refuted, refutation
+from llm_audit.detectors.attribution.text import Author, Text, under
+from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.errors import AuditError
+from llm_audit.results import Attribution, Authorship, ModelIdentity, Trace
+from llm_audit.results.evidence import Deciding, Setting, Settings
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.stats.concentration import z_length
+
+FEWEST = 16
+"""Tokens below which no test can refute anything but an impossible token."""
+
+
+def measured(text: Text, number: int, prompt: str, rules: Sequence[CandidateRule], alpha: float) -> Attribution:
+    """A candidate with its tests and what they rest on, or why there are none; `conclude` says what it comes to."""
+    scores, author = text.scores[number], text.authors[number]
+    if isinstance(scores, str):
+        return unassessed(author, prompt, scores)
+    n = text.length(number)
+    if n < FEWEST:
+        spread = float(np.mean(text.settings(number)[0].varentropy)) if n else 0.0
+        return unassessed(
+            author,
+            prompt,
+            f"The text has {n} tokens; below {FEWEST} nothing can be decided. At the observed variance of {spread:.2g} nats², "
+            f"a gap of 0.2 nats per token takes {z_length(0.2, max(spread, 0.01), alpha):,} tokens at alpha {alpha:g}.",
+        )
+    decodings = author.candidate.decodings
+    each = [_under(text, number, under(scores, decoding), rules, decoding.top_k, alpha) for decoding in decodings]
+    together, place = least_refuted([one.refutation for one in each])
+    shown = each[place]
+    others = [i for i in range(len(text.authors)) if i != number]
+    asked = not together.refuted and all(map(text.scored, others))
+    evidence = Settings(
+        settings=tuple(
+            Setting(
+                name=describe(decoding),
+                tests=tuple(
+                    Deciding(rule=code, evidence=None if one is shown else found.evidence)
+                    for code, found in one.deciding.items()
+                ),
+            )
+            for decoding, one in zip(decodings, each, strict=True)
+        ),
+        shown=place,
+        against=text.against(others, [number]) if asked else (),
+        same=tuple(i for i in others if text.scored(i) and text.same(number, i)),
+        other_tokens=not all(text.same_tokens(number, rival) for rival in text.rivals(number)),
+    )
+    return unassessed(author, prompt, "").model_copy(
+        update={
+            "exact": True,
+            "tests": tuple(rule.derive(found, shown.terms) for rule, found in zip(rules, shown.measurements, strict=True)),
+            "trace": _trace(shown.scores),
+            "evidence": evidence,
+        }
+    )
+
+
+def unassessed(author: Author, prompt: str | None, reason: str) -> Attribution:
+    """A candidate without tests, and why: the base of those that have some."""
+    candidate, model = author.candidate, author.session.model
+    return Attribution(
+        candidate=candidate.name,
+        role=author.role,
+        model=ModelIdentity(name=model.name, digest=model.digest, dtype=author.session.dtype),
+        settings=tuple(describe(decoding) for decoding in candidate.decodings),
+        context=_read_before(author, prompt),
+        exact=False,
+        verdict=Authorship.NOT_ASSESSABLE,
+        reason=reason,
+    )
+
+
+def _read_before(author: Author, prompt: str | None) -> str:
+    if prompt is None:
+        return "an unknown prompt"
+    if not prompt:
+        return "nothing: the text from its first token"
+    try:
+        read = author.candidate.fill(author.session.model, prompt)
+    except AuditError:
+        return "the prompt given, but it is unknown how"
+    digest = hashlib.sha256(read.encode("utf-8", "backslashreplace")).hexdigest()[:12]
+    how = "in its chat template" if author.candidate.template == "chat" else "as plain text"
+    return f"the prompt given, {how} ({len(read):,} characters, SHA-256 {digest})"
+
+
+@dataclass(frozen=True)
+class _UnderSetting:
+    """All tests under one setting; `deciding`: those on which the verdict rests, by code."""
+
+    scores: TokenScores
+    terms: Terms
+    measurements: tuple[Measurement[Any], ...]
+    deciding: dict[str, Measurement[Any]]
+    refutation: Refutation
+
+
+def _under(
+    text: Text, number: int, own: TokenScores, rules: Sequence[CandidateRule], top_k: int, alpha: float
+) -> _UnderSetting:
+    rivals = text.columns(own, text.rivals(number)).astype(np.float32)
+    own = replace(own, rivals=rivals)
+    decides = [not rule.approximate and (rivals.shape[1] > 0 or not rule.needs_rivals) for rule in rules]
+    vocabulary = int(text.authors[number].session.model.config.get("vocab_size") or 1 << 18)
+    terms = Terms(alpha, tests=max(sum(decides), 1))
+    found = tuple(rule.measure(own, terms, min(top_k or vocabulary, vocabulary)) for rule in rules)
+    deciding = {rule.code: one for rule, one, counts in zip(rules, found, decides, strict=True) if counts}
+    outcomes = [rule.outcome(deciding[rule.code].evidence, terms.level) for rule in rules if rule.code in deciding]
+    return _UnderSetting(own, terms, found, deciding, refutation(outcomes, alpha))
+
+
+def _trace(scores: TokenScores) -> Trace:
+    return Trace(
+        start=tuple(scores.char_start.tolist()),
+        end=tuple(scores.char_end.tolist()),
+        surprisal=_finite(-scores.logprob),
+        entropy=tuple(round(value, 4) for value in scores.entropy.tolist()),
+        log_e=tuple(round(value, 4) for value in np.clip(e_process.path(scores), -1e4, 1e4).tolist()),
+        pit=_finite(pit.transform(scores)),
+    )
+
+
+def _finite(values: NDArray[Any]) -> tuple[float | None, ...]:
+    return tuple(round(value, 4) if np.isfinite(value) else None for value in values.tolist())

@@ -1,0 +1,78 @@
+"""What the exact tests of one candidate come to, under one setting and under all of them. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from llm_audit.detectors import registry
+from llm_audit.detectors.attribution.base import CandidateRule, Outcome
+from llm_audit.detectors.rule import NotDerivable
+from llm_audit.results import Attribution
+from llm_audit.results.evidence import Deciding, Settings
+from llm_audit.stats.combination import bonferroni
+
+
+class Refutation(NamedTuple):
+    """What the deciding tests of a candidate come to.
+
+    Attributes:
+        p_value: Bonferroni over them; over several settings the largest.
+        refuted: under every setting one of them has a p-value at its level.
+        robust: and one that does stands without its strongest token.
+    """
+
+    p_value: float
+    refuted: bool
+    robust: bool
+
+    @property
+    def stands(self) -> bool:
+        """Whether the candidate is refuted, and not by a single token alone."""
+        return self.refuted and self.robust
+
+
+def refutation(outcomes: Sequence[Outcome], alpha: float) -> Refutation:
+    """The tests of one setting, which share alpha."""
+    level = alpha / len(outcomes)
+    refuting = [one.robust for one in outcomes if one.p_value <= level]
+    return Refutation(bonferroni([one.p_value for one in outcomes]), bool(refuting), any(refuting))
+
+
+def least_refuted(settings: Sequence[Refutation]) -> tuple[Refutation, int]:
+    """All settings of a candidate, and the place of the one that is shown: unknown which was used, the best fit counts."""
+    shown = max(range(len(settings)), key=lambda i: (not settings[i].stands, settings[i].p_value))
+    together = Refutation(
+        max(one.p_value for one in settings), all(one.refuted for one in settings), all(one.robust for one in settings)
+    )
+    return together, shown
+
+
+def refuted(stored: Attribution, evidence: Settings, alpha: float) -> tuple[Refutation, int]:
+    """What the evidence of a candidate comes to, and the place of the setting that is shown.
+
+    Raises:
+        NotDerivable: a test stores no evidence, or its rule is not here.
+    """
+    shown = {test.rule: test.evidence for test in stored.tests}
+    settings = []
+    for setting in evidence.settings:
+        level = alpha / max(len(setting.tests), 1)
+        outcomes = [_outcome(one, shown, level) for one in setting.tests]
+        settings.append(refutation(outcomes, alpha))
+    return least_refuted(settings)
+
+
+def _outcome(test: Deciding, shown: Mapping[str, object], level: float) -> Outcome:
+    rule, evidence = registry.find_rule(test.rule), test.evidence or shown.get(test.rule)
+    if evidence is None:
+        raise NotDerivable(f"the report stores nothing that the p-value of {test.rule} follows from")
+    if not isinstance(rule, CandidateRule):
+        raise NotDerivable(f"no rule here has the code {test.rule}")
+    return rule.outcome(evidence, level)
+
+
+def needed(rivals: int, alpha: float) -> float:
+    """Logarithm of the e-value that a candidate needs against each of its rivals."""
+    return math.log(rivals / alpha)

@@ -1,0 +1,164 @@
+"""One text as all candidates see it: their scores, and whose likelihood is how much larger.
+
+Knows nothing about verdicts or sentences.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.attribution.candidate import Candidate
+from llm_audit.detectors.attribution.support import finite, null_logprob, rival_logprob
+from llm_audit.detectors.populations import Population
+from llm_audit.results import Document
+from llm_audit.results.evidence import Against, Ratio
+from llm_audit.scoring.request import Request
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.tokens import Decoding, TokenScores
+from llm_audit.stats.alignment import align
+from llm_audit.text import RawText
+
+Role = Literal["candidate", "sanctioned", "other"]
+Scores = Mapping[Decoding, TokenScores]
+"""Of one text by one model, under each setting."""
+
+
+@dataclass(frozen=True)
+class Author:
+    """A candidate with what scores it. Candidates of one model share its session.
+
+    Attributes:
+        references: populations of its generations, for an unknown prompt.
+    """
+
+    candidate: Candidate
+    role: Role
+    session: Session
+    references: tuple[Population, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As written on the command line."""
+        return self.candidate.name
+
+    @property
+    def decodings(self) -> tuple[Decoding, ...]:
+        """Its settings, and those without truncation that the tests of truncated ones need."""
+        own = self.candidate.decodings
+        return tuple(dict.fromkeys((*own, *(_free(decoding) for decoding in own if decoding.truncates))))
+
+    def reference_terms(self, decoding: Decoding) -> str:
+        """Digest of how texts come about and are scored under a setting: equal to that of a population of its generations."""
+        terms = f"{self.session.conditions(Request(decoding=decoding))} {self.candidate.template}"
+        return hashlib.sha256(terms.encode()).hexdigest()
+
+
+def _free(decoding: Decoding) -> Decoding:
+    """The same temperature, nothing excluded."""
+    return Decoding(temperature=decoding.temperature)
+
+
+def under(scores: Scores, decoding: Decoding) -> TokenScores:
+    """The scores under one setting, with what the tests of a truncated one need of the untruncated."""
+    own = scores[decoding]
+    if not decoding.truncates:
+        return own
+    full = scores[_free(decoding)]
+    return replace(
+        own,
+        free_logprob=full.logprob,
+        free_renyi=full.renyi,
+        # The likeliest token is always kept, so what truncation adds to it is what it takes from the others.
+        kept=np.minimum(full.max_logprob - own.max_logprob, 0),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A text with its scores by every candidate.
+
+    Attributes:
+        raw: as read.
+        person: the same text compared with human writing.
+        authors: the candidates.
+        scores: per candidate, or the sentence that says why there are none.
+    """
+
+    raw: RawText
+    person: Document
+    authors: Sequence[Author]
+    scores: Sequence[Scores | str]
+
+    def scored(self, number: int) -> bool:
+        """Whether candidate `number` has scores."""
+        return not isinstance(self.scores[number], str)
+
+    def length(self, number: int) -> int:
+        """Tokens that candidate `number` has scored."""
+        return len(next(iter(self._of(number).values())))
+
+    def settings(self, number: int) -> list[TokenScores]:
+        """The scores of candidate `number` under each of its settings."""
+        scores = self._of(number)
+        return [under(scores, decoding) for decoding in self.authors[number].candidate.decodings]
+
+    def rivals(self, number: int) -> list[int]:
+        """Who else may have written it: for a member of a set the candidates outside, if there are any; else all others."""
+        others = [i for i in range(len(self.authors)) if i != number and self.scored(i)]
+        role = self.authors[number].role
+        outside = [i for i in others if self.authors[i].role != role]
+        return outside if role != "candidate" and outside else others
+
+    def columns(self, own: TokenScores, alternatives: Sequence[int]) -> NDArray[np.float64]:
+        """(n, k) log p of the tokens of `own` under each setting of each alternative; see `align` for other tokenizers."""
+        found = [self._onto(own, other) for number in alternatives for other in self.settings(number)]
+        return np.stack(found, 1) if found else np.empty((len(own), 0))
+
+    def against(self, null: Sequence[int], alternatives: Sequence[int]) -> tuple[Against, ...]:
+        """Likelihoods of the whole text: of `alternatives` together against each of `null`, under each of its settings."""
+        return tuple(
+            Against(candidate=number, settings=tuple(self._totals(own, alternatives) for own in self.settings(number)))
+            for number in null
+        )
+
+    def _totals(self, own: TokenScores, alternatives: Sequence[int]) -> Ratio:
+        above, below = (np.cumsum(each, axis=0)[-1] for each in (self.columns(own, alternatives), null_logprob(own)))
+        return Ratio(rivals=tuple(map(finite, above)), null=finite(below))
+
+    def same(self, number: int, other: int) -> bool:
+        """Whether two candidates predict the same, whatever they are called."""
+        ours, theirs = self.settings(number), self.settings(other)
+        return len(ours) == len(theirs) and all(
+            np.array_equal(a.token_id, b.token_id) and np.array_equal(a.logprob, b.logprob)
+            for a, b in zip(ours, theirs, strict=True)
+        )
+
+    def same_tokens(self, number: int, other: int) -> bool:
+        """Whether two candidates cut the text alike."""
+        return _same_tokens(self.settings(number)[0], self.settings(other)[0])
+
+    def _of(self, number: int) -> Scores:
+        scores = self.scores[number]
+        assert not isinstance(scores, str), scores
+        return scores
+
+    def _onto(self, own: TokenScores, other: TokenScores) -> NDArray[np.float64]:
+        if _same_tokens(own, other):
+            return rival_logprob(other)
+        return align(null_logprob(own), own.char_end, rival_logprob(other), other.char_end, self._word_ends)
+
+    @cached_property
+    def _word_ends(self) -> list[int]:
+        return [match.end() for match in re.finditer(r"\S(?=\s)", self.raw.text)]
+
+
+def _same_tokens(own: TokenScores, other: TokenScores) -> bool:
+    return np.array_equal(own.token_id, other.token_id) and np.array_equal(own.char_end, other.char_end)

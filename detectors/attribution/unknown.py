@@ -1,0 +1,59 @@
+"""The prompt is unknown: the same statistics, compared with reference generations. Nothing is exact, nothing is attributed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llm_audit.detectors.attribution.base import CandidateRule
+from llm_audit.detectors.attribution.candidate import describe
+from llm_audit.detectors.attribution.known import unassessed
+from llm_audit.detectors.attribution.text import Text
+from llm_audit.detectors.populations import MINIMUM_TOKENS, among
+from llm_audit.detectors.populations.population import alone
+from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.results import Attribution, Statistic
+from llm_audit.results.evidence import Generations
+from llm_audit.scoring.request import Request, Windowing
+
+REFERENCE_REQUEST = Request(Windowing(512, first_only=True))
+"""How reference generations are scored, and texts of an unknown prompt that are compared with them."""
+
+
+def measured(text: Text, number: int, rules: Sequence[CandidateRule], alpha: float) -> Attribution:
+    """One candidate beside the reference generations of each of its settings; `conclude` says what it comes to."""
+    author, scores = text.authors[number], text.scores[number]
+    if isinstance(scores, str):
+        return unassessed(author, None, scores)
+    candidate, compared = author.candidate, []
+    for decoding, own in zip(candidate.decodings, text.settings(number), strict=True):
+        terms = author.reference_terms(decoding)
+        fitting = [one for one in author.references if one.datasheet.scorer == terms]
+        reference = max(fitting, key=lambda one: one.n, default=None)
+        if reference is None:
+            return unassessed(
+                author,
+                None,
+                f"The prompt is unknown, and there are no reference generations of {candidate.model} with "
+                f"{describe(decoding)} to compare with. Give the prompt with --prompt; or draw some with `llm-audit generate` "
+                "and build a population of them with `llm-audit calibrate --generations`.",
+            )
+        if len(own) < MINIMUM_TOKENS:
+            return unassessed(
+                author, None, f"The text has {len(own)} tokens; with an unknown prompt {MINIMUM_TOKENS} are needed."
+            )
+        known = [rule for rule in rules if rule.code in reference.scores]
+        part = reference.measure(own, known)
+        found = reference.evidence(known, [part])
+        compared.append((reference.judge(found, part).p_value, known, own[: part.stop], found))
+    _, known, own, found = max(compared, key=lambda entry: entry[0])
+    terms_of_run = Terms(alpha, population=among(*author.references))
+    tests = [
+        rule.derive(
+            Measurement(alone(found, place), statistic=Statistic(name=rule.name, value=rule.statistic(own), unit=rule.unit)),
+            terms_of_run,
+        )
+        for place, rule in enumerate(known)
+    ]
+    return unassessed(author, None, "").model_copy(
+        update={"tests": tuple(tests), "evidence": Generations(settings=tuple(entry[-1] for entry in compared))}
+    )

@@ -1,0 +1,192 @@
+"""The blind baseline: whether the texts alone, without the model, give the answer away, so that no test can be believed.
+
+Of two collections a classifier says it (`blind_classifier`). Of an order, and of versions, signs that need no model do: each is
+ranked among the same rearrangements that the test of the model uses. Knows nothing about models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
+from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, weights_of, words_of
+from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, requires
+from llm_audit.errors import AuditError
+from llm_audit.results import Effect, Gate, Result, Statistic
+from llm_audit.results.membership_evidence import Sign, Signs
+from llm_audit.seeds import generator
+from llm_audit.stats import permutation
+from llm_audit.stats.combination import bonferroni
+
+if TYPE_CHECKING:
+    from llm_audit.detectors.membership.paired import Pair
+
+LEVEL = 0.05
+"""At which p the texts alone count as giving the answer away. Larger than alpha: here the danger is to see too little."""
+
+DRAWS = 499
+"""Orders drawn."""
+
+FEWEST = 8
+"""Different rows below which it would hardly ever be seen that they were sorted."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is asked of the texts, and how sentences speak of it.
+
+    Attributes:
+        title: name in reports.
+        null: the hypothesis.
+        unit: of the signs.
+        signs: names of all signs that can be looked for.
+        sentence: where `name` is the strongest sign.
+        method: before the names of the signs.
+    """
+
+    title: str
+    null: str
+    unit: str
+    signs: frozenset[str]
+    sentence: str
+    method: str
+
+
+def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
+    """The signs that the rows were sorted or follow one another.
+
+    Statistics of the order, each against the same shuffles and two-sided: likeness of rows up to ten places apart, how often
+    they begin and how often they end alike, and rank correlation of the place with length, alphabetical rank and the first
+    number.
+
+    Raises:
+        AuditError: too few different rows.
+    """
+    if len(set(rows)) < FEWEST:
+        raise AuditError(f"{FEWEST} different rows are needed to see whether they were sorted; there are {len(set(rows))}.")
+    rng, n = generator(seed, "order gate"), len(rows)
+    orders = np.array([np.arange(n), *(rng.permutation(n) for _ in range(DRAWS))])
+    measured = {name: statistic(rows, orders) for name, statistic in OF_ORDERS.items()}
+    outcomes = {name: permutation.monte_carlo(values[0], values[1:]) for name, values in measured.items()}
+    return _measured(outcomes, ORDER, n, seed)
+
+
+def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
+    """The signs that tell the public from the private versions.
+
+    The same permutation of versions on what needs no model: length, digits, punctuation, capitals and, learned on one half
+    of the items and tested on the other, words.
+    """
+    rng, groups = generator(seed, "paired gate"), [pair.document for pair in pairs]
+    outcomes = {}
+    for name, of_text in OF_TEXTS.items():
+        table = np.array([[of_text(text) for text in (pair.public, *pair.private)] for pair in pairs])
+        for side, label in zip((1.0, -1.0), _both(name), strict=True):
+            outcomes[label] = permutation.versions(side * table, rng, groups=groups)
+    order = rng.permutation(list(dict.fromkeys(groups)))
+    half = set(order[: len(order) // 2].tolist())
+    learned = [pair for pair in pairs if pair.document in half]
+    tested = [pair for pair in pairs if pair.document not in half]
+    if learned and tested:
+        weights = weights_of(learned)
+        table = np.array(
+            [[sum(weights.get(word, 0.0) for word in words_of(text)) for text in (p.public, *p.private)] for p in tested]
+        )
+        outcomes[_WORDS] = permutation.versions(table, rng, groups=[pair.document for pair in tested])
+    return _measured(outcomes, VERSIONS, len(set(groups)), seed)
+
+
+def _measured(outcomes: Mapping[str, permutation.Outcome], kind: Kind, n: int, seed: str) -> Measurement[Signs]:
+    name, strongest = min(outcomes.items(), key=lambda entry: entry[1].p_value)
+    return Measurement(
+        Signs(signs=tuple(Sign(name=name, exceeding=one.exceeding, draws=one.draws) for name, one in outcomes.items())),
+        n=n,
+        statistic=Statistic(name=name, value=strongest.statistic, unit=kind.unit),
+        effect=_effect(name, strongest),
+        draws=draws_of(strongest, seed),
+    )
+
+
+def derive(measured: Measurement[Signs], terms: Terms) -> Result:
+    """The strongest sign, by Bonferroni over all that were looked for; at a level of its own."""
+    requires(measured, Signs)
+    signs = measured.evidence.signs
+    names = [sign.name for sign in signs]
+    kind = next((kind for kind in (ORDER, VERSIONS) if kind.signs.issuperset(names)), None)
+    if kind is None or not signs:
+        raise NotDerivable("it looked for signs that this version does not know")
+    p_values = [(1 + sign.exceeding) / (1 + sign.draws) for sign in signs]
+    strongest = signs[int(np.argmin(p_values))]
+    outcome = ranked(measured)
+    effect = effect_of(measured, outcome, partial(_effect, strongest.name))
+    outcome = outcome._replace(
+        p_value=bonferroni(p_values),
+        p_floor=min(1.0, len(signs) / (1 + strongest.draws)),
+        draws=strongest.draws,
+        exceeding=strongest.exceeding,
+    )
+    return result(
+        rule,
+        measured,
+        outcome,
+        LEVEL,
+        statistic=(strongest.name, kind.unit),
+        effect=effect,
+        n=measured.n,
+        found=(
+            f"Without any model, {kind.sentence.format(name=strongest.name)}, p = {outcome.p_value:.2g} over {len(signs)} signs"
+        ),
+        name=kind.title,
+        null=kind.null,
+        method=f"{kind.method}; signs: {', '.join(names)}; Bonferroni",
+    )
+
+
+def _effect(name: str, outcome: permutation.Outcome) -> Effect:
+    return Effect(name=name, value=permutation.standardised(outcome), unit="standard deviations")
+
+
+_WORDS = "words of public versions"
+
+
+def _both(name: str) -> tuple[str, str]:
+    return f"more {name} in public versions", f"less {name} in public versions"
+
+
+ORDER = Kind(
+    title="Order of the texts alone",
+    null="The order of the rows has nothing to do with what they say.",
+    unit="correlation",
+    signs=frozenset(OF_ORDERS),
+    sentence="the strongest sign of an order is {name}",
+    method="Permutation of the rows",
+)
+
+VERSIONS = Kind(
+    title="The versions' texts alone",
+    null="Public and private versions do not differ in what can be seen without a model.",
+    unit="mean difference",
+    signs=frozenset([_WORDS, *(sign for name in OF_TEXTS for sign in _both(name))]),
+    sentence="{name} is the strongest difference",
+    method="Permutation of versions",
+)
+
+rule = Rule[Sequence[str], Signs](
+    code=Gate.code,
+    name="blind-baseline",
+    title="Texts without the model",
+    listed=(
+        "ShiftedCollections",
+        "Collections differ without any model",
+        "Null hypothesis: suspect and held-out texts are exchangeable. If they are not, no score tells members apart.",
+    ),
+    question="Can suspect and held-out texts be told apart without any model?",
+    null="The side of a document, the place of a row, the choice of a version have nothing to do with the texts.",
+    method="Blind baselines (Das et al. 2024; Meeus et al. 2025), of exact size; no feature is chosen by hand or on test data",
+    derive=derive,
+)

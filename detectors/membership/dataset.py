@@ -1,0 +1,184 @@
+"""Dataset inference: whether suspect documents score above held-out ones, by many weak scores learned on one half of them.
+
+Knows nothing about files, and nothing about the blind baseline, without which its null hypothesis is not the one that it is
+asked about.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.membership.base import MEANING, MembershipTest
+from llm_audit.detectors.membership.collection import Collection
+from llm_audit.detectors.membership.outcomes import result, unit_means
+from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
+from llm_audit.errors import AuditError
+from llm_audit.results import Draws, Effect, Gate, Result
+from llm_audit.results.membership_evidence import TwoSample
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.seeds import generator
+from llm_audit.stats import permutation
+from llm_audit.stats.classification import area, bootstrap
+
+SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+"""Shares of the least and of the most likely tokens whose means are features, as in the paper."""
+
+RIDGE = 0.05
+"""Penalty on squared weights of standardised features: nineteen correlated ones, and few documents to learn from."""
+
+FEWEST = 20
+"""Documents a side: half of them train nineteen weights, which fewer cannot."""
+
+
+def features(text: str, scores: TokenScores) -> NDArray[np.float64]:
+    """(19,) what one pass says about one text of n >= 1 scored tokens; Maini et al. 2024, without their further passes.
+
+    All oriented towards membership. Mean log-probability, the means of the least and most likely shares of tokens (`SHARES`),
+    the first of them standardised by entropy and varentropy (Min-K%++), mean log-rank, share of tokens that rank first, and
+    mean log-probability per compressed byte.
+    """
+    import zlib
+
+    logprob = np.sort(scores.logprob.astype(np.float64))
+    kept = [max(1, int(len(logprob) * share)) for share in SHARES]
+    sigma = np.sqrt(np.maximum(scores.varentropy.astype(np.float64), 1e-6))
+    z = np.sort((scores.logprob + scores.entropy) / sigma)
+    rank = np.log(scores.rank.astype(np.float64))
+    return np.array(
+        [
+            logprob.mean(),
+            *(logprob[:k].mean() for k in kept),
+            *(logprob[-k:].mean() for k in kept),
+            z[: max(1, int(len(z) * 0.2))].mean(),
+            -rank.mean(),
+            float(np.mean(scores.rank == 1)),
+            logprob.mean() / len(zlib.compress(text.encode("utf-8", "surrogatepass"))),
+        ]
+    )
+
+
+def check(suspects: Collection, held_out: Collection) -> None:
+    """Refuse too few documents. Raises AuditError with the number needed."""
+    for side, collection in (("suspect", suspects), ("held-out", held_out)):
+        if len(collection.documents) < FEWEST:
+            raise AuditError(
+                f"There are {len(collection.documents)} {side} documents; half train, half test: {FEWEST} are needed."
+            )
+
+
+def measure(target: Target, suspects: Collection, held_out: Collection, *, draws: int, seed: str) -> Measurement[TwoSample]:
+    """The scores of one half of the documents, learned on the other half.
+
+    Null hypothesis: given the halves, suspect and held-out labels of the test half are exchangeable. The p-value is exact
+    then, whatever was learned. Maini et al. 2024 (arXiv 2406.06443) test with a pooled t, clip outliers by group, and let
+    weights have any sign; here none is negative, so that a finding has a direction.
+    """
+    items = [*suspects.items, *held_out.items]
+    table = np.array(
+        [_features(item.text, scores) for item, scores in zip(items, target.beginnings([i.text for i in items]), strict=True)]
+    )
+    units = [f"{side} {item.document}" for side, each in (("s", suspects), ("h", held_out)) for item in each.items]
+    values = np.column_stack([unit_means(column, units) for column in table.T])
+    n_suspect, n_held_out = len(suspects.documents), len(held_out.documents)
+    labels = np.arange(n_suspect + n_held_out) < n_suspect
+    scores, _ = scored(values, labels, generator(seed, "dataset"))
+    evidence = TwoSample(suspect=n_suspect, held_out=n_held_out, scores=tuple(scores.tolist()))
+    return Measurement(evidence, draws=Draws(count=draws, exceeding=0, seed=seed))
+
+
+def derive(measured: Measurement[TwoSample], terms: Terms) -> Result:
+    """The result of the permutation of labels over the documents kept for the test, drawn from its seed."""
+    requires(measured, TwoSample)
+    draws, seed = repeatable(measured.draws)
+    evidence, rng = measured.evidence, generator(seed, "dataset")
+    scores, labels = np.array(evidence.scores), np.arange(evidence.suspect + evidence.held_out) < evidence.suspect
+    tested = ~divide(labels, rng)
+    outcome = permutation.two_sample(scores, labels[tested], rng, draws)
+    low, high = _interval(scores, labels[tested], seed)
+    return result(
+        rule,
+        measured,
+        outcome,
+        terms.alpha,
+        statistic=("AUROC on the test half", ""),
+        effect=Effect(name="AUROC on the test half", value=float(outcome.statistic), unit="", lower=low, upper=high),
+        n=int(tested.sum()),
+        found=(
+            f"On {int(tested.sum()):,} documents kept for the test, a suspect one scores above a held-out one in "
+            f"{outcome.statistic:.1%} of pairs; p = {outcome.p_value:.2g}"
+        ),
+    )
+
+
+def divide(labels: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(n,) which documents are learned from: half of each side, at random."""
+    learned = np.zeros(len(labels), dtype=bool)
+    for side in (True, False):
+        members = rng.permutation(np.flatnonzero(labels == side))
+        learned[members[: len(members) // 2]] = True
+    return learned
+
+
+def scored(
+    values: NDArray[np.float64], labels: NDArray[np.bool_], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The scores of the test half, learned on the other, and which documents those are."""
+    learned = divide(labels, rng)
+    centre, spread = values[learned].mean(axis=0), np.maximum(values[learned].std(axis=0), 1e-12)
+    standard = (values - centre) / spread
+    return standard[~learned] @ weights(standard[learned], labels[learned]), ~learned
+
+
+def weights(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(k,) logistic regression with a ridge and no negative weight.
+
+    Every feature is oriented towards membership. With negative weights, held-out texts that the model knows better than the
+    suspects would be a finding against the suspects.
+    """
+    from scipy.optimize import minimize
+
+    sign = np.where(labels, 1.0, -1.0)
+    balance = np.where(labels, 1 / labels.sum(), 1 / (~labels).sum()) / 2
+
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margin = sign * (values @ parameters[1:] + parameters[0])
+        slope = -balance * sign * np.exp(-np.logaddexp(0, margin))
+        value = balance @ np.logaddexp(0, -margin) + RIDGE * (parameters[1:] ** 2).sum()
+        return float(value), np.concatenate([[slope.sum()], slope @ values + 2 * RIDGE * parameters[1:]])
+
+    k = values.shape[1]
+    found = minimize(loss, np.zeros(k + 1), jac=True, method="L-BFGS-B", bounds=[(None, None), *[(0, None)] * k])
+    return np.asarray(found.x[1:], dtype=np.float64)
+
+
+def _features(text: str, scores: TokenScores) -> NDArray[np.float64]:
+    if not len(scores):
+        raise AuditError("A text has no tokens that the model can score; remove texts of a single token.")
+    return features(text[: int(scores.char_end[-1])], scores)
+
+
+def _interval(scores: NDArray[np.float64], labels: NDArray[np.bool_], seed: str) -> tuple[float, float]:
+    (found,) = bootstrap([area], scores, labels, range(len(scores)), generator(seed, "dataset interval"), 1000)
+    return found.lower, found.upper
+
+
+rule = MembershipTest[tuple[Collection, Collection], TwoSample](
+    code="AUD314",
+    name="dataset",
+    title="Dataset inference",
+    question="Do suspect documents score above held-out ones, on a half kept for the test?",
+    null="The model treats suspect and held-out documents alike: it was trained on neither, or on both.",
+    assumptions=(
+        "Suspect and held-out documents are exchangeable but for the training: of one source and time, and divided at random. "
+        f"{Gate.code} looks for what contradicts that in the texts, and cannot see all.",
+        "Documents are independent of each other; texts of one document were kept together.",
+    ),
+    listed=("MembershipDataset", "Suspect documents score above held-out ones", MEANING),
+    method="Dataset inference (Maini et al. 2024, arXiv 2406.06443), by label permutation over documents",
+    condition="the two collections differ in nothing else",
+    held_out=True,
+    measure=measure,
+    derive=derive,
+)

@@ -1,0 +1,146 @@
+"""How often each token of a tokenizer occurs in general text: counted once, kept in a file, keyed by the tokenizer.
+
+Knows nothing about models, about how corpora are read, or what the counts are for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+
+from llm_audit.errors import AuditError
+from llm_audit.files import atomic_write
+
+PROBE = (
+    "Whether another measured the weather, then the unbelievable reinterpretations withered thereafter. "
+    "Naïve déjà-vu:\r\n\t12,345.67 % of “it’s”  don't… x = [0]*n\u00a0\ufb01 \u212b e\u0301 \U0001f469\u200d\U0001f527 "
+    "Плотник 測った 한국어 مرحبا हिन्दी"
+)
+"""A text on which tokenizers with one vocabulary, but other merges or normalisers, part."""
+
+Card = TypeVar("Card", bound=BaseModel)
+
+
+class _TableCard(BaseModel):
+    """What a table's file says beside the counts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal["llm-audit token frequencies 1"] = "llm-audit token frequencies 1"
+    tokenizer: str
+    name: str
+    description: str
+    documents: int
+
+
+@dataclass(frozen=True, eq=False)
+class Frequencies:
+    """Token counts of a corpus.
+
+    Attributes:
+        counts: (vocabulary,) int64.
+        tokenizer: `tokenizer_digest` of the tokenizer that counted.
+        name: of the table, as reports print it.
+        description: of the corpus, as a sentence.
+        documents: how many were counted.
+    """
+
+    counts: NDArray[np.int64]
+    tokenizer: str
+    name: str
+    description: str
+    documents: int
+
+    @property
+    def total(self) -> int:
+        """N', the tokens counted."""
+        return int(self.counts.sum())
+
+    @cached_property
+    def log_frequency(self) -> NDArray[np.float64]:
+        """(vocabulary,) natural log of the Laplace-smoothed relative frequency (count + 1) / (N' + |V|), always < 0."""
+        frequency: NDArray[np.float64] = (self.counts + 1.0) / (self.total + len(self.counts))
+        return np.log(frequency)
+
+    def save(self, path: Path) -> None:
+        """Write the table; the same table gives the same bytes. AuditError if it cannot be written."""
+        card = _TableCard(tokenizer=self.tokenizer, name=self.name, description=self.description, documents=self.documents)
+        write_counts(path, self.counts, card)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a table.
+
+        Raises:
+            AuditError: the file is missing, damaged, or something else.
+        """
+        try:
+            counts, card = read_counts(path, _TableCard)
+        except ValueError as error:
+            raise AuditError(
+                f"{path} is no table of token frequencies, or damaged: count one with `llm-audit membership frequencies`."
+            ) from error
+        return cls(counts, card.tokenizer, card.name, card.description, card.documents)
+
+    def check(self, tokenizer: str, model_name: str) -> None:
+        """Raise AuditError if another tokenizer than the model's, with that `tokenizer_digest`, counted this table."""
+        if self.tokenizer != tokenizer:
+            raise AuditError(
+                f"The token frequencies {self.name!r} were counted with another tokenizer ({self.tokenizer[:12]}) than that of "
+                f"{model_name} ({tokenizer[:12]}): count a corpus with `llm-audit membership frequencies --model {model_name}`."
+            )
+
+
+def tokenizer_digest(tokenizer: Any) -> str:
+    """SHA-256 over the vocabulary and over what a probe text becomes, for a tokenizer from `model.load_tokenizer`.
+
+    Unlike a digest of `tokenizer.json` it does not change when a library writes the same tokenizer in another way.
+    """
+    vocabulary = sorted(tokenizer.get_vocab().items())
+    probe = tokenizer.encode(PROBE, add_special_tokens=False).ids
+    return hashlib.sha256(json.dumps([vocabulary, probe]).encode()).hexdigest()
+
+
+def vocabulary_size(tokenizer: Any) -> int:
+    """|V|: one more than the largest id, so that ids index an array of this size."""
+    return 1 + int(max(tokenizer.get_vocab().values()))
+
+
+def write_counts(path: Path, counts: NDArray[np.int64], card: BaseModel) -> None:
+    """Write counts and their card as one safetensors file, all or nothing; AuditError if that fails."""
+    small = counts.astype(np.uint32) if counts.max(initial=0) < 2**32 else counts
+    content = to_safetensors({"counts": small}, metadata={"card": card.model_dump_json()})
+    try:
+        atomic_write(path, content)
+    except OSError as error:
+        raise AuditError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def read_counts(path: Path, kind: type[Card]) -> tuple[NDArray[np.int64], Card]:
+    """What `write_counts` wrote with a card of that kind.
+
+    Raises:
+        AuditError: the file cannot be read.
+        ValueError: it holds something else.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            card = kind.model_validate_json((file.metadata() or {}).get("card", ""))
+            counts = file.get_tensor("counts")
+    except OSError as error:
+        raise AuditError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (SafetensorError, ValidationError) as error:
+        raise ValueError("not a file of counts") from error
+    if counts.ndim != 1 or counts.dtype not in (np.uint32, np.int64) or len(counts) == 0 or counts.min() < 0:
+        raise ValueError("not a file of counts")
+    return counts.astype(np.int64), card

@@ -1,0 +1,232 @@
+"""Natural identifiers: whether the hashes and ids inside documents are more likely than fresh ones of the same format.
+
+They were drawn at random by somebody else, long before anybody thought of this test: canaries that nobody had to plant.
+Knows nothing about files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llm_audit.detectors.membership.base import MEANING, MembershipTest
+from llm_audit.detectors.membership.collection import Item
+from llm_audit.detectors.membership.outcomes import mean_interval, rank_sum, result
+from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
+from llm_audit.errors import AuditError
+from llm_audit.results import Draws, Effect, Result
+from llm_audit.results.membership_evidence import RankSum
+from llm_audit.scoring.request import Prompted
+from llm_audit.seeds import generator
+from llm_audit.stats import permutation
+
+CONTEXT = 200
+"""Characters before an identifier that the model reads with it, the same for the true one and for the fresh ones."""
+
+HEX = "0123456789abcdef"
+BASE64URL = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+
+KNOWN = frozenset(
+    {
+        *(hashlib.new(name, text).hexdigest() for name in ("md5", "sha1", "sha256", "sha512") for text in (b"", b"password")),
+        "4b825dc642cb6eb9a060e54bf8d69288fbee4904",  # git's empty tree and empty file
+        "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    }
+)
+"""Identifiers that every corpus knows, whether or not it holds these documents."""
+
+TELLTALE = 4
+"""Characters in a row of an identifier that must not stand before it: a link named by its first digits gives the rest away."""
+
+Draw = Callable[[np.random.Generator, str], str]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of identifier: `pattern` finds it (group `id`), `draw` makes a fresh one for one that was found."""
+
+    name: str
+    pattern: re.Pattern[str]
+    draw: Draw
+
+
+@dataclass(frozen=True)
+class Found:
+    """An identifier in its place. `before`: up to `CONTEXT` characters of the document before it."""
+
+    format: Format
+    text: str
+    before: str
+    where: str
+
+
+def _hex(rng: np.random.Generator, found: str) -> str:
+    drawn = "".join(HEX[i] for i in rng.integers(16, size=len(found)))
+    return drawn.upper() if found.upper() == found else drawn
+
+
+def _uuid(rng: np.random.Generator, found: str) -> str:
+    digits = [HEX[i] for i in rng.integers(16, size=32)]
+    digits[12], digits[16] = "4", "89ab"[rng.integers(4)]
+    text = "".join(digits)
+    drawn = "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+    return drawn.upper() if found.upper() == found else drawn
+
+
+def _video(rng: np.random.Generator, found: str) -> str:
+    # 64 bits in 11 characters of 6: the last one holds 4.
+    return "".join(BASE64URL[i] for i in rng.integers(64, size=10)) + BASE64URL[4 * rng.integers(16)]
+
+
+def _link(rng: np.random.Generator, found: str) -> str:
+    # The first character may tell when a link was made: it stays.
+    return found[0] + "".join((string.ascii_letters + string.digits)[i] for i in rng.integers(62, size=len(found) - 1))
+
+
+_ALONE = r"(?<![0-9A-Za-z])(?P<id>{})(?![0-9A-Za-z])"
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_VIDEO = r"(?:youtu\.be/|youtube\.com/watch\?v=)(?P<id>[\w-]{10}[AEIMQUYcgkosw048])(?![\w-])"
+# Links of bit.ly can be words that somebody chose; those of t.co cannot.
+_SHORT = r"\bt\.co/(?P<id>[A-Za-z0-9]{10})(?![A-Za-z0-9])"
+
+
+def _either_case(lower: str) -> re.Pattern[str]:
+    """Hexadecimal digits all in lower or all in upper case, and nothing alphanumeric beside them."""
+    return re.compile(_ALONE.format(f"{lower}|{lower.replace('a-f', 'A-F').replace('ab]', 'AB]')}"))
+
+
+FORMATS = (
+    Format("UUID version 4", _either_case(_UUID), _uuid),
+    *(
+        Format(f"{name}, {n} hexadecimal digits", _either_case(f"[0-9a-f]{{{n}}}"), _hex)
+        for name, n in (("MD5", 32), ("SHA-1", 40), ("SHA-256", 64), ("SHA-512", 128))
+    ),
+    Format("YouTube video", re.compile(_VIDEO, re.ASCII), _video),
+    Format("link of t.co", re.compile(_SHORT), _link),
+)
+
+
+def find(items: Sequence[Item]) -> list[Found]:
+    """Every identifier, once in whatever spelling, at its first place.
+
+    Left out: well-known ones, hand-made ones (fewer than 6 different characters), and those of which `TELLTALE` characters in a
+    row stand in the text that is read before them.
+    """
+    found: dict[str, Found] = {}
+    for item in items:
+        for form in FORMATS:
+            for match in form.pattern.finditer(item.text):
+                text, start = match["id"], match.start("id")
+                before = item.text[max(0, start - CONTEXT) : start]
+                if _bare(text) not in KNOWN and _random(text) and not _foretold(text, before):
+                    found.setdefault(_bare(text), Found(form, text, before, item.name))
+    return list(found.values())
+
+
+def _bare(text: str) -> str:
+    """The same for all spellings of a hash or UUID; ids of links keep their case, which counts."""
+    lower = text.lower().replace("-", "")
+    return lower if set(lower) <= set(HEX) else text
+
+
+def _foretold(text: str, before: str) -> bool:
+    """Whether what is read first holds a part of it. Case and dashes, in which copies differ, count for nothing."""
+    text, before = (each.lower().replace("-", "") for each in (text, before))
+    return any(text[i : i + TELLTALE] in before for i in range(len(text) - TELLTALE + 1))
+
+
+def _random(text: str) -> bool:
+    """Not "0000..." or "deadbeef...": true of nearly every draw, and asked of the draws as well."""
+    return len(set(text)) >= min(6, len(text) - 1)
+
+
+def check(found: Sequence[Found], draws: int, alpha: float) -> None:
+    """Refuse too few identifiers for p <= alpha. Raises AuditError with the number needed."""
+    if not found:
+        names = ", ".join(form.name for form in FORMATS)
+        raise AuditError(f"The documents hold no identifiers of a known format ({names}); this test needs them.")
+    if permutation.rank_sum([0] * len(found), [draws] * len(found)).p_value > alpha:
+        needed = permutation.pairs_needed(alpha, draws + 1)
+        raise AuditError(
+            f"{len(found)} identifiers with {draws} draws each give no p-value below {(draws + 1) ** -len(found):.2g}; alpha "
+            f"{alpha:g} needs {needed} identifiers, or --draws {permutation.draws_needed(alpha)}."
+        )
+
+
+def measure(target: Target, found: Sequence[Found], *, draws: int, seed: str) -> Measurement[RankSum]:
+    """The rank of each identifier among fresh ones of its format, read after the same characters; the sum of ranks decides.
+
+    Null hypothesis: to the model, an identifier is as random as fresh ones. Natural identifiers (2026, arXiv 2606.24408);
+    the paper's statistic could not be read here: log-probability of the identifier given what precedes it in the document.
+    """
+    rng = generator(seed, "identifier")
+    texts = []
+    for each in found:
+        fresh: list[str] = []
+        while len(fresh) < draws:
+            drawn = each.format.draw(rng, each.text)
+            if _random(drawn) and not _foretold(drawn, each.before):
+                fresh.append(drawn)
+        texts += [(each.before, text) for text in (each.text, *fresh)]
+    prompted: list[str | Prompted] = [before + text for before, text in texts]
+    totals = np.array(
+        [
+            scores.logprob[scores.char_end > len(before)].sum(dtype=np.float64)
+            for (before, _), scores in zip(texts, target.beginnings(prompted), strict=True)
+        ]
+    ).reshape(len(found), draws + 1)
+    evidence = RankSum(
+        exceeding=tuple(permutation.monte_carlo(float(row[0]), row[1:]).exceeding for row in totals),
+        draws=(draws,) * len(found),
+        gains=tuple((totals[:, 0] - totals[:, 1:].mean(axis=1)).tolist()),
+    )
+    return Measurement(evidence, draws=Draws(count=draws * len(found), exceeding=0, seed=seed))
+
+
+def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
+    """The result of the sum of ranks, exactly."""
+    requires(measured, RankSum)
+    evidence, (_, seed) = measured.evidence, repeatable(measured.draws)
+    (outcome, gains), n = rank_sum(evidence), len(evidence.draws)
+    low, high = mean_interval(gains, generator(seed, "identifier interval"))
+    first = sum(exceeding == 0 for exceeding in evidence.exceeding)
+    draws = evidence.draws[0]
+    return result(
+        rule,
+        measured,
+        outcome,
+        terms.alpha,
+        statistic=("mean share of draws beaten", ""),
+        effect=Effect(name="gain over fresh identifiers", value=float(gains.mean()), unit="nats each", lower=low, upper=high),
+        n=n,
+        found=(
+            f"{first:,} of {n:,} identifiers are likelier than all {draws} fresh ones (by chance about {n / (draws + 1):.2g}); "
+            f"p = {outcome.p_value:.2g}"
+        ),
+    )
+
+
+rule = MembershipTest[Sequence[Found], RankSum](
+    code="AUD313",
+    name="identifier",
+    title="Natural identifiers",
+    question="Are hashes and ids inside the documents more likely than fresh ones?",
+    null="The model was not trained on these documents: their identifiers are as likely as fresh ones of the same format.",
+    assumptions=(
+        "Each identifier was drawn uniformly from its format, independently of the others and of the text before it. Hashes of "
+        "unknown content and version-4 UUIDs are, ids of videos are taken to be.",
+        "The identifier occurs in these documents alone. One that is quoted elsewhere shows that some copy was seen, not "
+        "which.",
+    ),
+    listed=("MembershipIdentifier", "Published identifiers are preferred", MEANING),
+    method="Natural identifiers (2026, arXiv 2606.24408), by exact sum of ranks",
+    condition="the identifiers were drawn at random and stand nowhere else",
+    measure=measure,
+    derive=derive,
+)

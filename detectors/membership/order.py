@@ -1,0 +1,169 @@
+"""Order of the rows: whether a data set's canonical order is more likely than its shuffles.
+
+If the rows are exchangeable, a model that has not seen them in this order finds no order likelier than another. Knows
+nothing about files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import stdtr
+
+from llm_audit.detectors.membership.base import MEANING, MembershipTest
+from llm_audit.detectors.membership.outcomes import draws_of, effect_of, mean_interval, rank_sum, ranked, result
+from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
+from llm_audit.errors import AuditError
+from llm_audit.results import Draws, Effect, Gate, Result, Statistic
+from llm_audit.results.membership_evidence import Drawn, RankSum
+from llm_audit.seeds import generator
+from llm_audit.stats import permutation
+
+SEPARATOR = "\n"
+
+LEAST_IN_SHARD = 5
+"""Rows: of 5! = 120 orders few draws are the canonical one itself, which counts as a tie."""
+
+SHARDED = "The shards are tested each within itself; under the null hypothesis their ranks are independent."
+EFFECT = "canonical order over the mean shuffle"
+
+
+def check(n_rows: int, draws: int, shards: int, alpha: float) -> None:
+    """Refuse what cannot come to a decision, before anything is scored.
+
+    Raises:
+        AuditError: too few rows or draws for p <= alpha, with the numbers needed.
+    """
+    needed = max(permutation.rows_needed(alpha), 3)
+    if n_rows < needed:
+        raise AuditError(f"The data set has {n_rows} rows; a p-value of {alpha:g} needs {needed} or more.")
+    if n_rows < LEAST_IN_SHARD * shards > LEAST_IN_SHARD:
+        raise AuditError(
+            f"{n_rows} rows do not make {shards} shards of {LEAST_IN_SHARD} rows or more; ask for at most "
+            f"{n_rows // LEAST_IN_SHARD}."
+        )
+    if shards == 1 and draws < permutation.draws_needed(alpha):
+        raise AuditError(
+            f"With {draws} shuffles no p-value is below {1 / (draws + 1):.2g}; alpha {alpha:g} needs --draws "
+            f"{permutation.draws_needed(alpha)} or more, or more --shards."
+        )
+
+
+def measure(target: Target, rows: Sequence[str], *, draws: int, shards: int, seed: str) -> Measurement[Drawn | RankSum]:
+    """The log-probability of the rows in their order among those of `draws` shuffles.
+
+    One shard: T = log p(all rows); p = (1 + #{shuffles >= T}) / (1 + draws), exact (Oren et al. 2023, arXiv 2310.17623).
+    Several: contiguous shards, each ranked among its own shuffles; the sum of ranks decides, exactly. A shard is read after
+    the one before it, in canonical order: a model recalls what follows from what precedes. The ranks stay independent, for
+    each is uniform given the order of all rows before its shard. Oren et al.'s t over shards is printed beside it with r - 1
+    degrees of freedom and the sample standard deviation; their code divides by r, and reads each shard alone.
+
+    Args:
+        target: the model.
+        rows: (n,) in canonical order, joined with line breaks.
+        draws: shuffles per shard.
+        shards: r.
+        seed: of the shuffles.
+    """
+    rng = generator(seed, "order")
+    parts = np.array_split(np.arange(len(rows)), shards)
+    texts = []
+    for before, part in zip([parts[0][:0], *parts], parts, strict=False):
+        orders = [part, *(rng.permutation(part) for _ in range(draws))]
+        texts += [SEPARATOR.join(rows[i] for i in (*before, *order)) for order in orders]
+    totals = target.totals(texts).reshape(shards, draws + 1)
+    single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
+    if shards == 1:
+        return Measurement(
+            Drawn(effect="standardised"),
+            n=len(rows),
+            statistic=Statistic(name="log-probability", value=single[0].statistic, unit="nats"),
+            effect=_standardised(single[0]),
+            draws=draws_of(single[0], seed),
+        )
+    gains = totals[:, 0] - totals[:, 1:].mean(axis=1)
+    evidence = RankSum(
+        exceeding=tuple(each.exceeding for each in single),
+        draws=(draws,) * shards,
+        gains=tuple(gains.tolist()),
+        t=permutation.sharded_t(totals[:, 0], totals[:, 1:])[0],
+    )
+    return Measurement(evidence, n=len(rows), draws=Draws(count=draws * shards, exceeding=0, seed=seed))
+
+
+def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
+    """The result for one shard (`Drawn`) or several (`RankSum`); see `measure`."""
+    requires(measured, Drawn, RankSum)
+    if isinstance(measured.evidence, RankSum):
+        return _sharded(measured, measured.evidence, terms)
+    outcome = ranked(measured)
+    return result(
+        rule,
+        measured,
+        outcome,
+        terms.alpha,
+        statistic=("log-probability", "nats"),
+        effect=effect_of(measured, outcome, _standardised),
+        n=measured.n,
+        found=(
+            f"{outcome.exceeding:,} of {outcome.draws:,} shuffles are at least as likely as the canonical order; "
+            f"p = {outcome.p_value:.2g}"
+        ),
+    )
+
+
+def _sharded(measured: Measurement[Drawn | RankSum], evidence: RankSum, terms: Terms) -> Result:
+    (outcome, gains), (_, seed) = rank_sum(evidence), repeatable(measured.draws)
+    shards, found = len(evidence.draws), None
+    if evidence.t is not None:
+        mean_rank = float(np.mean(evidence.exceeding) / evidence.draws[0])
+        # Gains without any variation give t = 0, and nothing to measure it by.
+        p = float(stdtr(shards - 1, -evidence.t)) if evidence.t else 1.0
+        found = (
+            f"In {shards} shards, {mean_rank:.1%} of the shuffles on average are at least as likely as the canonical order (by "
+            f"chance: 50 %); t = {evidence.t:.2f} with {shards - 1} degrees of freedom, p = {p:.2g}, by an approximation that "
+            f"does not decide; p = {outcome.p_value:.2g}"
+        )
+    low, high = mean_interval(gains, generator(seed, "order interval"))
+    return result(
+        rule,
+        measured,
+        outcome,
+        terms.alpha,
+        statistic=("mean share of shuffles beaten", ""),
+        effect=Effect(name=EFFECT, value=float(gains.mean()), unit="nats per shard", lower=low, upper=high),
+        n=measured.n,
+        found=found,
+        assumptions=(*rule.assumptions, SHARDED),
+    )
+
+
+def _standardised(outcome: permutation.Outcome) -> Effect:
+    return Effect(name=EFFECT, value=permutation.standardised(outcome), unit="standard deviations")
+
+
+rule = MembershipTest[Sequence[str], Drawn | RankSum](
+    code="AUD310",
+    name="order",
+    title="Order of the rows",
+    question="Is a data set's canonical order more likely than shuffled ones?",
+    null="The model was not trained on these rows in this order: it finds the canonical order no likelier than any other.",
+    assumptions=(
+        "Under the null hypothesis all orders of the rows are equally likely to have been the canonical one: the rows were not "
+        f"sorted, grouped or written one after another. {Gate.code} looks for the signs of that in the texts, and cannot see "
+        "all.",
+        "Other copies of the data in another order would hide training on it; they do not make a false finding likelier.",
+    ),
+    listed=("MembershipOrder", "Data set's canonical order is preferred", MEANING),
+    method="Exchangeability of a data set's order (Oren et al. 2023, arXiv 2310.17623), by ranks",
+    condition="all orders of the rows were equally likely to become the published one",
+    measure=measure,
+    derive=derive,
+)
+
+
+def repeated(rows: Sequence[str]) -> int:
+    """Rows that occur earlier already: shuffles that only exchange them are ties, which costs power."""
+    return len(rows) - len(set(rows))

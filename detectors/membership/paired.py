@@ -1,0 +1,172 @@
+"""Paired versions: whether published versions are more likely than private rephrasings of the same items.
+
+If a coin decided which version was published, a model that has not seen it prefers neither. Knows nothing about files
+other than the pairs' own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from llm_audit.detectors.membership.base import MEANING, MembershipTest
+from llm_audit.detectors.membership.outcomes import mean_interval, result, unit_means
+from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
+from llm_audit.errors import AuditError
+from llm_audit.results import Draws, Effect, Result
+from llm_audit.results.membership_evidence import Versions
+from llm_audit.seeds import generator
+from llm_audit.stats import permutation
+from llm_audit.text.lines import open_lines, parse
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An item in several versions.
+
+    Attributes:
+        public: the version that was published.
+        private: the others.
+        document: items of one document were published by one choice.
+    """
+
+    public: str
+    private: tuple[str, ...]
+    document: str
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The items of a file, and what was left out. `digest`: SHA-256 over the versions in order."""
+
+    items: tuple[Pair, ...]
+    found: int
+    malformed: tuple[str, ...]
+    digest: str
+
+
+def read_pairs(path: Path) -> Pairs:
+    """JSON lines with `public`, `private` (a text or a list of texts) and, if choices were shared, `document`.
+
+    Raises:
+        AuditError: the file cannot be read, holds no pair, or its items have different numbers of versions.
+    """
+    items, malformed, found, digest = [], [], 0, hashlib.sha256()
+    for number, line in enumerate(open_lines(path), start=1):
+        if not line.strip():
+            continue
+        found += 1
+        item = _pair(line, f"{path.name}:{number}")
+        if isinstance(item, str):
+            malformed.append(f"Line {number} of {path} {item}; it was left out.")
+            continue
+        items.append(item)
+        digest.update(repr((item.public, item.private, item.document)).encode())
+    if not items:
+        raise AuditError(
+            f"{path} holds no pairs; each line needs the fields public and private. {' '.join(malformed[:1])}".strip()
+        )
+    if len(counts := {len(item.private) for item in items}) > 1:
+        raise AuditError(
+            f"The items of {path} have {min(counts)} to {max(counts)} private versions; give every item the same number."
+        )
+    return Pairs(tuple(items), found, tuple(malformed), digest.hexdigest())
+
+
+def _pair(line: bytes, name: str) -> Pair | str:
+    row = parse(line)
+    if isinstance(row, str):
+        return row
+    public, private = row.get("public"), row.get("private")
+    versions = [private] if isinstance(private, str) else private
+    if not isinstance(public, str) or not isinstance(versions, list) or not all(isinstance(each, str) for each in versions):
+        return "needs a text in public, and a text or a list of texts in private"
+    if not public.strip() or not versions or not all(each.strip() for each in versions):
+        return "has an empty version, or no private one"
+    if public in versions:
+        return "has its public version among the private ones"
+    document = row.get("document")
+    return Pair(public, tuple(versions), name if document is None else str(document))
+
+
+def check(pairs: Sequence[Pair], alpha: float) -> None:
+    """Refuse fewer independent choices than p <= alpha needs. Raises AuditError with the number needed."""
+    choices = len({pair.document for pair in pairs})
+    needed = permutation.pairs_needed(alpha, 1 + len(pairs[0].private))
+    if choices < needed:
+        raise AuditError(
+            f"There are {choices} independent choices of a version; a p-value of {alpha:g} needs {needed} or more."
+        )
+
+
+def measure(target: Target, pairs: Sequence[Pair], *, draws: int, seed: str) -> Measurement[Versions]:
+    """Mean log-probabilities per token of public and private versions.
+
+    Null hypothesis: within each item every version is as likely to have been the published one. With one private version
+    the sign-flip test; with more, the published one is drawn anew among all. Rastogi et al. 2025 (STAMP, arXiv 2504.13416)
+    use a paired t; this is exact for any distribution.
+    """
+    texts = [text for pair in pairs for text in (pair.public, *pair.private)]
+    means = [float(np.mean(scores.logprob, dtype=np.float64)) if len(scores) else 0.0 for scores in target.beginnings(texts)]
+    number = {document: i for i, document in enumerate(dict.fromkeys(pair.document for pair in pairs))}
+    table = np.array(means).reshape(len(pairs), -1)
+    evidence = Versions(
+        table=tuple(map(tuple, table.tolist())),
+        groups=tuple(number[pair.document] for pair in pairs),
+    )
+    return Measurement(evidence, draws=Draws(count=draws, exceeding=0, seed=seed))
+
+
+def derive(measured: Measurement[Versions], terms: Terms) -> Result:
+    """The result of the permutation of versions, drawn from its seed."""
+    requires(measured, Versions)
+    draws, seed = repeatable(measured.draws)
+    table, groups = np.array(measured.evidence.table), measured.evidence.groups
+    outcome = permutation.versions(table, generator(seed, "paired"), draws, groups)
+    difference = table[:, 0] - table[:, 1:].mean(axis=1)
+    by_choice = unit_means(difference, list(map(str, groups)))
+    low, high = mean_interval(by_choice, generator(seed, "paired interval"))
+    return result(
+        rule,
+        measured,
+        outcome,
+        terms.alpha,
+        statistic=("mean difference", "nats per token"),
+        effect=Effect(
+            name="public over private, mean over choices",
+            value=float(by_choice.mean()),
+            unit="nats per token",
+            lower=low,
+            upper=high,
+        ),
+        n=len(by_choice),
+        found=(
+            f"The public version is the likelier one in {int((difference > 0).sum()):,} of {len(table):,} items, by "
+            f"{difference.mean():.3f} nats per token on average; p = {outcome.p_value:.2g}"
+        ),
+    )
+
+
+rule = MembershipTest[Sequence[Pair], Versions](
+    code="AUD312",
+    name="paired",
+    title="Published against private versions",
+    question="Are published versions more likely than private rephrasings?",
+    null="The model was not trained on the published versions: to it, each version is as likely as the item's others.",
+    assumptions=(
+        "Of each item's versions, the published one was chosen at random, independently of the other items (those that name "
+        "one document were chosen together). Where one key chose for all of them, only that one choice was random, and this "
+        "p-value is too small.",
+        "The private versions were never published, nor sent to the model's maker.",
+    ),
+    listed=("MembershipPaired", "Published versions are preferred", MEANING),
+    method="STAMP (Rastogi et al. 2025, arXiv 2504.13416), with an exact permutation of versions instead of a paired t",
+    condition="a coin chose the published versions",
+    measure=measure,
+    derive=derive,
+)

@@ -1,0 +1,210 @@
+"""Every score of every text, and how well each score tells suspect from held-out documents.
+
+Scores rank; they do not convict. What they are worth on these very texts is measured beside them. Knows nothing about files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu
+
+from llm_audit.detectors.membership.base import MembershipScore, Passes
+from llm_audit.detectors.membership.collection import Collection, Item
+from llm_audit.detectors.membership.frequencies import Frequencies
+from llm_audit.detectors.membership.target import Target
+from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, part
+from llm_audit.results import Interval, Rate, Screened, Separation
+from llm_audit.scoring.request import Prompted
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.seeds import generator
+from llm_audit.stats import permutation
+from llm_audit.stats.classification import area, binomial_interval, bootstrap, threshold_at_fpr
+from llm_audit.stats.combination import holm
+
+Floats = NDArray[np.float64]
+
+DRAWS = 9999
+RESAMPLES = 1000
+RATES = (0.01, 0.001)
+FEWEST = 20
+"""Documents a side below which the interval of an AUC is not worth printing."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What scores need beside the target's own pass.
+
+    Attributes:
+        frequencies: for DC-PDD; None: there is no table for this tokenizer.
+        reference: another model, for the reference ratio.
+        prefix: texts that the target has not seen, for ReCaLL, its start token included.
+    """
+
+    frequencies: Frequencies | None = None
+    reference: Target | None = None
+    prefix: str | None = None
+
+    def serves(self, score: MembershipScore) -> bool:
+        """Whether all that a score needs is here."""
+        here = {"lowercase": True, "frequencies": self.frequencies, "reference": self.reference, "prefixed": self.prefix}
+        return all(here[need] is not None for need in score.needs)
+
+
+def passes(
+    target: Target, items: Sequence[Item], scores: Sequence[MembershipScore], material: Material, progress: Progress
+) -> Iterator[Passes]:
+    """Yield what the scores read about each text; only the passes that some score needs.
+
+    Raises:
+        AuditError: a text without a token that the model scores.
+    """
+    needs = {need for score in scores for need in score.needs}
+    texts = [item.text for item in items]
+    kinds: dict[str, tuple[Target, list[str | Prompted]]] = {"scores": (target, list(texts))}
+    if "lowercase" in needs:
+        kinds["lowercase"] = target, [text.lower() for text in texts]
+    if "reference" in needs and material.reference:
+        kinds["reference"] = material.reference, list(texts)
+    if "prefixed" in needs:
+        kinds["prefixed"] = target, [Prompted(text, material.prefix) for text in texts]
+    streams = {}
+    for number, (kind, (asked, inputs)) in enumerate(kinds.items()):
+        within = part(progress, number / len(kinds), (number + 1) / len(kinds))
+        # One kind after the other: two models need not be in memory together.
+        streams[kind] = list(asked.beginnings(inputs, within)) if len(kinds) > 1 else asked.beginnings(inputs, within)
+    for item, *each in zip(items, *streams.values(), strict=True):
+        found: dict[str, TokenScores] = dict(zip(streams, each, strict=True))
+        if not all(len(one) for one in found.values()):
+            raise AuditError(f"{item.name} has no tokens that the model can score; remove it.")
+        end = int(found["scores"].char_end[-1])
+        yield Passes(text=item.text[:end], frequencies=material.frequencies, **found)
+
+
+def screened(item: Item, side: str, read: Passes, scores: Sequence[MembershipScore]) -> Screened:
+    """One text with all its scores."""
+    saturations = [score.saturation(read) for score in scores if score.saturation]
+    return Screened(
+        name=item.name,
+        side="suspect" if side == "suspect" else "held_out",
+        tokens=len(read.scores),
+        truncated=len(read.text) < len(item.text.rstrip()),
+        scores={score.name: score.statistic(read) for score in scores},
+        saturation=saturations[0] if saturations else None,
+        variants={f"{score.name} {name}": variant(read) for score in scores for name, variant in score.variants},
+        group=item.group,
+    )
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The two collections in one order: suspects, then held-out."""
+
+    suspects: Collection
+    held_out: Collection
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All texts."""
+        return (*self.suspects.items, *self.held_out.items)
+
+    @property
+    def units(self) -> list[str]:
+        """(texts,) the independent unit of each text."""
+        return [f"s {item.document}" for item in self.suspects.items] + [f"h {item.document}" for item in self.held_out.items]
+
+
+def separate(
+    scores: Sequence[Separation],
+    values: Mapping[str, Floats],
+    other: Mapping[str, Floats],
+    labels: NDArray[np.bool_],
+    groups: Sequence[str],
+    seed: str,
+) -> tuple[Separation, ...]:
+    """How well each score tells the sides apart, over documents; Holm over the scores.
+
+    Args:
+        scores: names and titles, in the order to be shown; nothing else in them is read.
+        values: score name -> (units,) mean of each unit.
+        other: the same under a model that cannot have seen any of the texts.
+        labels: (units,) True for suspects.
+        groups: (units,) the known group of each, or "".
+        seed: of intervals and permutations.
+    """
+    enough = min(labels.sum(), (~labels).sum()) >= FEWEST
+    p_values = [
+        permutation.two_sample(values[one.score], labels, generator(seed, f"labels {one.score}"), DRAWS).p_value
+        for one in scores
+    ]
+    found = []
+    for one, p, adjusted in zip(scores, p_values, holm(p_values), strict=True):
+        name = one.score
+        own, rng = values[name], generator(seed, f"interval {name}")
+        theirs = other.get(name)
+        half = generator(seed, "halves").permutation(int((~labels).sum())) % 2 == 0
+        found.append(
+            Separation(
+                rule=one.rule,
+                score=name,
+                title=one.title,
+                auc=_auc(own, labels, rng) if enough else None,
+                rates=tuple(_rates(own, labels)),
+                p_value=p,
+                p_adjusted=float(adjusted),
+                control=_auc(own[~labels], half, rng) if (~labels).sum() >= 2 * FEWEST else None,
+                other_model=_auc(theirs, labels, rng) if theirs is not None and enough else None,
+                gain=_gain(own, theirs, labels, rng) if theirs is not None and enough else None,
+                groups=tuple(_by_group(own, labels, groups, rng)),
+            )
+        )
+    return tuple(found)
+
+
+def _auc(values: Floats, labels: NDArray[np.bool_], rng: np.random.Generator) -> Interval:
+    (found,) = bootstrap([area], values, labels, range(len(values)), rng, RESAMPLES)
+    return Interval(value=found.value, lower=found.lower, upper=found.upper)
+
+
+def _gain(own: Floats, theirs: Floats, labels: NDArray[np.bool_], rng: np.random.Generator) -> Interval:
+    """AUC under the target minus AUC under the control model, both of the same resampled documents."""
+
+    def difference(drawn: NDArray[np.intp]) -> float:
+        there = labels[drawn]
+        both = [mannwhitneyu(values[drawn][there], values[drawn][~there]).statistic for values in (own, theirs)]
+        return float(both[0] - both[1]) / (int(there.sum()) * int((~there).sum()))
+
+    sides = [np.flatnonzero(labels == side) for side in (True, False)]
+    resampled = [
+        difference(np.concatenate([side[rng.integers(len(side), size=len(side))] for side in sides])) for _ in range(RESAMPLES)
+    ]
+    lower, upper = np.quantile(resampled, [0.025, 0.975])
+    return Interval(value=difference(np.arange(len(labels))), lower=float(lower), upper=float(upper))
+
+
+def _rates(values: Floats, labels: NDArray[np.bool_]) -> Iterator[Rate]:
+    """TPR at each false-positive rate that the held-out documents can resolve, with the binomial interval given the threshold.
+
+    The threshold is itself an estimate, whose true rate is not the nominal one: `run` prints between which rates it lies.
+    """
+    suspects, n_held_out = values[labels], int((~labels).sum())
+    for fpr in RATES:
+        if n_held_out * fpr >= 1:
+            hits = int((suspects >= threshold_at_fpr(values, labels, fpr)).sum())
+            low, high = binomial_interval(hits, len(suspects))
+            yield Rate(fpr=fpr, found=hits, n=len(suspects), lower=low, upper=high)
+
+
+def _by_group(
+    values: Floats, labels: NDArray[np.bool_], groups: Sequence[str], rng: np.random.Generator
+) -> Iterator[tuple[str, Interval]]:
+    own = np.array(groups)
+    names = sorted(set(own[labels].tolist()) - {""}, key=lambda name: (len(name), name))  # "4" before "16"
+    for name in names if len(names) > 1 else ():
+        chosen = ~labels | (own == name)
+        if (labels & chosen).sum() >= FEWEST and (~labels).sum() >= FEWEST:
+            yield name, _auc(values[chosen], labels[chosen], rng)

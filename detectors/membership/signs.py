@@ -1,0 +1,121 @@
+"""Signs in the texts themselves, without a model: that rows were sorted, that public versions differ from private ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from llm_audit.detectors.membership.paired import Pair
+
+LAGS = 10
+"""Places between rows that are compared."""
+
+OfOrders = Callable[[Sequence[str], NDArray[np.int64]], NDArray[np.float64]]
+"""From rows (n,) and orders of them (orders, n) to a statistic of each order, (orders,)."""
+
+
+def _neighbours(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(orders,) how far the mean cosine of the word sets of rows some places apart is from usual."""
+    from scipy import sparse
+
+    vocabulary: dict[str, int] = {}
+    sets = [{vocabulary.setdefault(word, len(vocabulary)) for word in re.findall(r"\w+", row.lower())} for row in rows]
+    counts = np.array([len(each) for each in sets])
+    columns = np.array([word for each in sets for word in sorted(each)], dtype=np.int64)
+    # Rare words tie neighbours together, common ones every row with every other.
+    weight = np.log((1 + len(rows)) / (1 + np.bincount(columns, minlength=len(vocabulary)))) if len(columns) else np.zeros(0)
+    matrix = sparse.csr_array(
+        (weight[columns], columns, np.concatenate([[0], np.cumsum(counts)])), shape=(len(rows), max(len(vocabulary), 1))
+    )
+    norm = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel()
+    scaled = sparse.csr_array(sparse.diags_array(1 / np.maximum(norm, 1e-12)) @ matrix)
+    return _unusual(np.asarray((scaled @ scaled.T).todense()), orders)
+
+
+def _unusual(alike: NDArray[np.float64], orders: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(orders,) over the lags up to `LAGS`: the largest distance of the mean of alike[a, b] at that lag from its usual value.
+
+    In standard deviations over the orders: alternating rows are unlike their neighbours, and like the next but one.
+    """
+    largest = np.zeros(len(orders))
+    for lag in range(1, min(LAGS, orders.shape[1] - 2) + 1):
+        mean = alike[orders[:, :-lag], orders[:, lag:]].mean(axis=1)
+        largest = np.maximum(largest, np.abs(mean - mean.mean()) / max(mean.std(), 1e-12))
+    return largest
+
+
+def _same(word: int) -> OfOrders:
+    """(orders,) how far from usual it is, how often rows some places apart have the same first (0) or last (-1) word."""
+
+    def statistic(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
+        words = np.array([(row.lower().split() or [""])[word] for row in rows])
+        return _unusual((words[:, None] == words[None, :]).astype(np.float64), orders)
+
+    return statistic
+
+
+def _place(
+    values: Callable[[Sequence[str]], Sequence[float]],
+) -> OfOrders:
+    """(orders,) |Spearman correlation| of a row's place with some value of it."""
+
+    def statistic(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
+        from scipy.stats import rankdata
+
+        ranks = rankdata(values(rows)) - (len(rows) + 1) / 2
+        place = np.arange(len(rows)) - (len(rows) - 1) / 2
+        scale = np.sqrt((ranks**2).sum() * (place**2).sum())
+        return np.asarray(np.abs(ranks[orders] @ place) / max(scale, 1e-12), dtype=np.float64)
+
+    return statistic
+
+
+def _alphabetical(rows: Sequence[str]) -> list[float]:
+    place = {row: float(rank) for rank, row in enumerate(sorted(set(rows)))}
+    return [place[row] for row in rows]
+
+
+def _first_number(rows: Sequence[str]) -> list[float]:
+    found = [re.search(r"\d+", row) for row in rows]
+    return [float(match[0][:15]) if match else -1.0 for match in found]
+
+
+OF_ORDERS: dict[str, OfOrders] = {
+    "likeness of rows near each other": _neighbours,
+    "beginnings of rows near each other": _same(0),
+    "endings of rows near each other": _same(-1),
+    "place and length": _place(lambda rows: [float(len(row)) for row in rows]),
+    "place and alphabet": _place(_alphabetical),
+    "place and first number": _place(_first_number),
+}
+"""Sign of an order -> its statistic."""
+
+
+def words_of(text: str) -> set[str]:
+    """Its different words, in lower case."""
+    return set(re.findall(r"\w+", text.lower()))
+
+
+def weights_of(pairs: Sequence[Pair]) -> dict[str, float]:
+    """How much more often a word stands in public versions: z of a sign test, words of fewer than 4 items left out."""
+    more: dict[str, list[int]] = {}
+    for pair in pairs:
+        public, private = words_of(pair.public), [words_of(text) for text in pair.private]
+        for word in public ^ set().union(*private):
+            more.setdefault(word, []).append(1 if word in public else -1)
+    return {word: sum(signs) / len(signs) ** 0.5 for word, signs in more.items() if len(signs) >= 4}
+
+
+OF_TEXTS: dict[str, Callable[[str], float]] = {
+    "length": lambda text: float(len(text)),
+    "digits": lambda text: sum(character.isdigit() for character in text) / len(text),
+    "punctuation": lambda text: len(re.findall(r"[^\w\s]", text)) / len(text),
+    "capitals": lambda text: sum(character.isupper() for character in text) / len(text),
+    "long words": lambda text: len(re.findall(r"\w", text)) / max(len(re.findall(r"\w+", text)), 1),
+}
+"""What is measured of each version; more of it and less of it in public versions are a sign each."""

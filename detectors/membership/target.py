@@ -1,0 +1,82 @@
+"""The model under audit: log-probabilities of texts, and what is said about how they were obtained.
+
+Knows nothing about tests or scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
+from llm_audit.results import Fact
+from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.tokens import TokenScores
+
+LONGEST = 2048
+"""Tokens of a text that are scored in one piece, if the model sees so many at once: attention is quadratic."""
+
+OVERLAP = 256
+"""Tokens of left context that a further window of a long text repeats."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model, and how it is asked.
+
+    Attributes:
+        session: its scores.
+        progress: called with the share of the work done.
+    """
+
+    session: Session
+    progress: Progress = silent
+
+    @property
+    def room(self) -> int:
+        """Text tokens that the model sees at once beside the start token, `LONGEST` at most."""
+        return min(LONGEST, context_length(self.session.model.config) - 1)
+
+    def beginnings(self, texts: Sequence[str | Prompted], progress: Progress | None = None) -> Iterator[TokenScores]:
+        """Yield the scores of each text's first `room` tokens, in one window."""
+        return self._checked(texts, Windowing(self.room, first_only=True), progress or self.progress)
+
+    def totals(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(n,) log-probability of each whole text, nats.
+
+        A text longer than `room` goes through in windows that repeat `OVERLAP` tokens: an approximation of the product over
+        all tokens before it, and a fixed function of the text, which is all that a permutation test needs.
+        """
+        windowing = Windowing(self.room, overlap=min(OVERLAP, self.room // 2))
+        return np.array(
+            [scores.logprob.sum(dtype=np.float64) for scores in self._checked(texts, windowing, self.progress)],
+            dtype=np.float64,
+        )
+
+    def _checked(self, texts: Sequence[str | Prompted], windowing: Windowing, progress: Progress) -> Iterator[TokenScores]:
+        for scores in self.session.score(texts, Request(windowing), progress):
+            if not np.isfinite(scores.logprob).all():
+                raise AuditError(
+                    f"The model {self.session.model.name} gives probabilities that are no numbers: its weights are damaged, or "
+                    "too large for the type it computes in. Fetch or copy it again."
+                )
+            yield scores
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What a reader must know about the log-probabilities."""
+        config = self.session.model.config
+        start = next((name for name in ("bos_token_id", "eos_token_id") if config.get(name) is not None), None)
+        said = f"token {config[start]} ({start.removesuffix('_token_id')}) before every text" if start else "none"
+        return (
+            Fact(name="Start token", value=said if start else "none: the first token of a text has no score"),
+            Fact(
+                name="Source of log-probabilities",
+                value=f"a forward pass on this machine over all logits, in {self.session.dtype}; no endpoint, no echo",
+            ),
+        )

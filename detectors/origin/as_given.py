@@ -1,0 +1,32 @@
+"""All detectors on a text as it was tampered with. For comparison: no verdict rests on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llm_audit.detectors import rank
+from llm_audit.detectors.origin import generated
+from llm_audit.detectors.rule import Measurement, Rule, Terms
+from llm_audit.results import Result
+
+
+def derive(measured: Measurement[Any], terms: Terms) -> Result:
+    """The result; its sentence says that no verdict rests on it."""
+    result = rank.among_people(rule, measured, terms)
+    reason = f"For comparison, no verdict rests on it. {result.reason}"
+    return result.model_copy(update={"reason": reason, "assumptions": rule.assumptions})
+
+
+rule = Rule[Any, Any](
+    code="AUD190",
+    name="as-given",
+    title="Text as given",
+    question="What would the odd characters have done to detectors that do not set them aside?",
+    null=generated.rule.null,
+    assumptions=(
+        "The text as given is not exchangeable with the population's texts, none of which was tampered with. Its p-value shows "
+        "what the odd characters would have done to detectors that do not set them aside.",
+    ),
+    method=f"As {generated.rule.code}, on the text with its odd characters and its line breaks.",
+    derive=derive,
+)

@@ -1,0 +1,44 @@
+"""From the results about one text to its verdict: that of all detectors together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llm_audit.detectors.populations.population import alone
+from llm_audit.detectors.rule import NotDerivable, Terms
+from llm_audit.results import Document, Result
+from llm_audit.results.evidence import Conformal
+
+
+def conclude(document: Document, terms: Terms) -> Document:
+    """The document with the verdict and the sentence of all detectors together, and single detectors as part of them.
+
+    Results of other families, and of the text as given, stay as they are. What is odd about the characters of the text, its
+    summary does not say yet: that is the integrity family's.
+
+    Raises:
+        NotDerivable: the text was not judged, and only the text itself says why.
+    """
+    combined = document.combined
+    if combined is None:
+        raise NotDerivable("why a text was not judged, only the text can say")
+    return document.model_copy(
+        update={
+            "verdict": combined.verdict,
+            "summary": combined.reason,
+            "results": _in_step(document.results, combined.evidence)
+            if isinstance(combined.evidence, Conformal)
+            else document.results,
+        }
+    )
+
+
+def _in_step(results: Sequence[Result], found: Conformal) -> tuple[Result, ...]:
+    """The results of single detectors, in the order of the evidence of all and each with its part of it; then the others."""
+    single = {result.rule: result for result in results if result.rule in found.rules}
+    own = [
+        single[code].model_copy(update={"evidence": alone(found, number)})
+        for number, code in enumerate(found.rules)
+        if code in single
+    ]
+    return (*own, *(result for result in results if result.rule not in single))

@@ -1,0 +1,190 @@
+"""Was this text machine-generated? From one text and its scores to a document with a p-value for each detector and for all.
+
+Each (document, model) is scored once, however many detectors run. Knows nothing about reading, integrity rules or reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llm_audit.detectors import rank
+from llm_audit.detectors.origin import as_given, generated, plot_data
+from llm_audit.detectors.origin.conclude import conclude
+from llm_audit.detectors.populations import MINIMUM_TOKENS, Population, among
+from llm_audit.detectors.populations.population import PASSAGE, Stretch, alone
+from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.detectors.statistic import StatisticRule
+from llm_audit.errors import AuditError
+from llm_audit.results import Document, Result, Share, Span, Statistic, Verdict
+from llm_audit.results.evidence import Conformal
+from llm_audit.scoring.request import Request, Windowing
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.text import Map, RawText, View, identify, view_of, why_not_prose
+from llm_audit.text.documents import unjudged
+
+LEAST_CONFIDENCE = 0.5
+"""Of the language identifier: below it, the text counts as being in no language of any population."""
+
+Prepared = tuple[RawText, View, str]  # as read, normalised, language code
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose for one run of `detect`."""
+
+    alpha: float
+    detectors: Sequence[StatisticRule]
+    population: Population
+    keep_text: bool = True
+    keep_tokens: bool = False
+    many: bool = False  # texts: plots of the population for findings only
+
+    @property
+    def terms(self) -> Terms:
+        """What results are derived with."""
+        return Terms(self.alpha, population=among(self.population))
+
+
+def request_for(population: Population, detectors: Sequence[StatisticRule] = ()) -> Request:
+    """How a tested text is cut: equal windows, each scored afresh like the beginnings that make up the population."""
+    # Twice the minimum, so that cutting a text in equal parts never leaves a part too short to judge.
+    windowing = Windowing(max(population.longest_window, 2 * MINIMUM_TOKENS), balanced=True)
+    return Request(windowing, hidden_layers=hidden_layers(detectors))
+
+
+def hidden_layers(detectors: Sequence[StatisticRule]) -> tuple[int, ...]:
+    """The layers whose states the detectors read: one pass serves them all.
+
+    Raises:
+        AuditError: two detectors read different layers.
+    """
+    wanted = {detector.hidden_layers: detector for detector in detectors if detector.hidden_layers}
+    if len(wanted) > 1:
+        names = " and ".join(detector.name for detector in wanted.values())
+        raise AuditError(f"The detectors {names} read different layers; run them one at a time with --detector.")
+    return next(iter(wanted), ())
+
+
+def check_comparable(session: Session, population: Population) -> None:
+    """Refuse to compare scores of one model with a population scored by another, or people with a model's texts."""
+    if population.datasheet.author is not None:
+        raise AuditError(
+            f"The population {population.datasheet.name} holds texts by {population.datasheet.author}, not by people; it "
+            "serves `llm-audit attribute`."
+        )
+    if session.conditions(request_for(population)) != population.datasheet.scorer:
+        sheet = population.datasheet
+        expected = sheet.model if sheet.reference is None else f"{sheet.model} with reference {sheet.reference}"
+        raise AuditError(
+            f"The population {sheet.name} was scored by {expected}, on other terms than {session.model.name} here "
+            f"({session.dtype}); build one for this model with `llm-audit calibrate`."
+        )
+
+
+def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
+    """Normalise one text, or say why it cannot be judged."""
+    view = view_of(raw)
+    if not view.text:
+        nothing = "There is no running text, once white space and what stands apart are set aside."
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, nothing, raw, notes=view.notes)
+    if no_prose := why_not_prose(view.text):
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes)
+    language = identify(view.text)
+    expected = settings.population.datasheet.language
+    if language.code != expected or language.confidence < LEAST_CONFIDENCE:
+        doubt = "" if language.confidence >= LEAST_CONFIDENCE else f", below the {LEAST_CONFIDENCE} that is asked for"
+        reason = (
+            f"The text looks like language '{language.code}' (confidence {language.confidence:.2f}{doubt}); the population "
+            f"{settings.population.datasheet.name} covers '{expected}' only."
+        )
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language=language.code, notes=view.notes)
+    return raw, view, language.code
+
+
+def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Document:
+    """All tests of one scored document."""
+    raw, view, language = prepared
+    windows = [window for window in scores.windows() if len(window) >= MINIMUM_TOKENS]
+    if not windows:
+        reason = f"The text has {len(scores)} tokens; below {MINIMUM_TOKENS} no detector can tell people and machines apart."
+        short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes)
+        return short.model_copy(update={"tokens": len(scores)})
+    population, detectors, terms = settings.population, settings.detectors, settings.terms
+    stretches = [(window, stretch) for window in windows for stretch in population.passages(window)]
+    found = population.evidence(
+        detectors,
+        [population.measure(window, detectors) for window in windows],
+        [population.measure(window, detectors, stretch) for window, stretch in stretches],
+    )
+    combined = generated.rule.derive(Measurement(found, spans=_spans(windows, stretches, prepared, population)), terms)
+    shown = not settings.many or combined.verdict is Verdict.FINDING
+    results = [
+        detector.derive(_measured(detector, alone(found, number), windows, population, shown), terms)
+        for number, detector in enumerate(detectors)
+    ]
+    document = Document(
+        name=raw.name,
+        sha256=raw.sha256,
+        encoding=raw.encoding,
+        language=language,
+        characters=len(raw.text),
+        tokens=len(scores),
+        verdict=combined.verdict,
+        summary=combined.reason,
+        combined=combined,
+        results=tuple(results),
+        notes=(*raw.notes, *view.notes),
+        text=raw.text if settings.keep_text else None,
+        trace=plot_data.tokens(scores, view) if settings.keep_tokens else None,
+    )
+    return conclude(document, terms)
+
+
+def judge_as_given(scores: TokenScores, settings: Settings) -> list[Result]:
+    """The same combination on a text as it was tampered with; nothing if it is too short.
+
+    For comparison only: the verdict rests on the normalised text, since no text of the population was tampered with.
+    """
+    windows = [window for window in scores.windows() if len(window) >= MINIMUM_TOKENS]
+    if not windows:
+        return []
+    population, detectors = settings.population, settings.detectors
+    found = population.evidence(detectors, [population.measure(window, detectors) for window in windows])
+    return [as_given.rule.derive(Measurement(found), settings.terms)]
+
+
+def _measured(
+    detector: StatisticRule, found: Conformal, windows: Sequence[TokenScores], population: Population, shown: bool
+) -> Measurement[Conformal]:
+    """One detector alone, with its statistic on the part that is the most machine-like by it; `shown`: with its plot."""
+    comparisons = [population.judge(found, part) for part in found.parts]
+    place = rank.strongest(comparisons)
+    part = windows[place][: comparisons[place].stretch.stop]
+    shares = detector.explain(part) if detector.explain else ()
+    return Measurement(
+        found,
+        statistic=Statistic(name=detector.name, value=detector.statistic(part), unit=detector.unit),
+        histogram=rank.histogram(population, detector.code, comparisons[place]) if shown else None,
+        shares=tuple(Share(name=name, value=value) for name, value in shares),
+    )
+
+
+def _spans(
+    windows: Sequence[TokenScores], stretches: Sequence[tuple[TokenScores, Stretch]], prepared: Prepared, population: Population
+) -> tuple[Span, ...]:
+    """Passages of all windows, with the number of texts that each is compared with; the rest of a window with none."""
+    raw, view, _ = prepared
+    places = Map(raw.text, raw.places)
+    passages = [(window[stretch.start : stretch.stop], population.size(stretch)) for window, stretch in stretches]
+    rests = [(window[len(window) - rest :], 0) for window in windows if (rest := len(window) % PASSAGE)]
+    spans = []
+    for rows, n in (*passages, *rests):
+        start, end = _characters(rows, view)
+        spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=n, place=places.of(start, end)))
+    return tuple(sorted(spans, key=lambda span: span.start))
+
+
+def _characters(rows: TokenScores, view: View) -> tuple[int, int]:
+    return view.to_source(int(rows.char_start[0]), int(rows.char_end[-1]))

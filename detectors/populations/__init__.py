@@ -1,0 +1,29 @@
+"""Reference populations: the human texts, as scores, that a document is compared with."""
+
+from llm_audit.detectors.populations.population import (
+    DEFAULT_POPULATION,
+    MINIMUM_TOKENS,
+    Datasheet,
+    Population,
+    among,
+    build,
+    check_name,
+    load,
+    names,
+    references,
+    save,
+)
+
+__all__ = [
+    "DEFAULT_POPULATION",
+    "MINIMUM_TOKENS",
+    "Datasheet",
+    "Population",
+    "among",
+    "build",
+    "check_name",
+    "load",
+    "names",
+    "references",
+    "save",
+]

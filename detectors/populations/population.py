@@ -1,0 +1,360 @@
+"""A population of human texts as the scores that each detector gives them, at many lengths. Never the texts.
+
+A causal model scores every beginning of a text in one pass, so one text serves every length up to its own. A tested
+window of m tokens is compared with the first m tokens of the population's texts (m rounded down to a grid), a passage
+inside it with the passages at the same place: like with like, because scores change with length and with context.
+Knows nothing about models or files of text: TokenScores in, p-values out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+
+from llm_audit.detectors.rule import NotDerivable
+from llm_audit.errors import InvalidConfiguration, InvalidInput, NotAvailable
+from llm_audit.files import atomic_write
+from llm_audit.paths import data_root
+from llm_audit.results.evidence import Conformal, Part
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.stats import conformal
+
+DEFAULT_POPULATION = "english-mixed"
+MINIMUM_TOKENS = 64
+"""Below this no detector separates anything; 64 tokens are also the precedent of Binoculars' demo."""
+
+LENGTHS = tuple(range(MINIMUM_TOKENS, 513, 16))
+"""Lengths of the beginnings. A tested window loses at most 15 tokens to the grid."""
+
+PASSAGE = 64
+"""Tokens of a passage of the heat strip."""
+
+
+BINS = 24
+"""Bars in the picture of a statistic over the population."""
+
+MEMBERS = "members"
+"""Name of the fingerprints in the file, beside the codes."""
+
+
+class Detector(Protocol):
+    """A statistic that a population has scores of: what a population knows of `StatisticRule`."""
+
+    @property
+    def code(self) -> str:
+        """Of the rule."""
+
+    @property
+    def name(self) -> str:
+        """On the command line."""
+
+    @property
+    def statistic(self) -> Callable[[TokenScores], float]:
+        """Of the scores of one window."""
+
+    @property
+    def weight(self) -> float:
+        """Share in the combination of all."""
+
+    @property
+    def digest(self) -> str:
+        """Of trained weights and of a plugin's code; empty: it has none."""
+
+
+class Stretch(NamedTuple):
+    """Tokens [start, stop) of a window."""
+
+    start: int
+    stop: int
+
+
+STRETCHES = (*(Stretch(0, n) for n in LENGTHS), *(Stretch(n, n + PASSAGE) for n in range(PASSAGE, 512, PASSAGE)))
+"""Everything that can be compared: the beginnings, then the later passages (the first passage is a beginning)."""
+
+
+class Datasheet(BaseModel):
+    """What a reader must know about a population, in the spirit of Gebru et al., "Datasheets for Datasets" (2021).
+
+    Attributes:
+        name: on the command line and next to every p-value.
+        description: one line.
+        sources: source -> number of documents.
+        collected: when the texts were written or collected, as far as known.
+        language: ISO 639-1 code; texts in any other language are not assessed.
+        not_covered: kinds of text that it says nothing about.
+        created: day of calibration, ISO 8601.
+        target_n: documents that the longest judged window must have.
+        scorer: digest of what produced the scores: model, dtype, decoding, reference.
+        model, reference: names of the models, for messages.
+        weights: code -> digest of the trained weights behind its scores.
+        author: the candidate that wrote the texts, of reference generations; None: people.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    description: str
+    sources: dict[str, int]
+    collected: str
+    language: str
+    not_covered: tuple[str, ...]
+    created: str
+    target_n: int
+    scorer: str
+    model: str
+    reference: str | None = None
+    weights: dict[str, str] = {}
+    author: str | None = None
+
+
+class Bins(NamedTuple):
+    """A histogram: edges (BINS + 1,), counts (BINS,)."""
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+
+class Comparison(NamedTuple):
+    """A stretch of a document against the population."""
+
+    p_value: float
+    n: int  # documents of the population that are long enough
+    stretch: Stretch
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Scores of n documents.
+
+    Attributes:
+        datasheet: what it is.
+        scores: code -> (n, len(STRETCHES)) float32, NaN where the document is too short.
+        members: fingerprints of the documents and, where known, of their pairs; no classifier may have seen one.
+    """
+
+    datasheet: Datasheet
+    scores: dict[str, NDArray[np.float32]]
+    members: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+
+    @property
+    def n(self) -> int:
+        """Number of documents."""
+        return len(next(iter(self.scores.values())))
+
+    def size(self, stretch: Stretch) -> int:
+        """Number of documents that reach the end of a stretch."""
+        column = next(iter(self.scores.values()))[:, STRETCHES.index(stretch)]
+        return int(np.isfinite(column).sum())
+
+    @cached_property
+    def longest_window(self) -> int:
+        """Tokens of the longest judged window: the largest length that `target_n` documents reach.
+
+        Longer windows would have more power, but against too few documents to support a small p-value.
+        """
+        return max((n for n in LENGTHS if self.size(Stretch(0, n)) >= self.datasheet.target_n), default=MINIMUM_TOKENS)
+
+    @cached_property
+    def content(self) -> bytes:
+        """The file's bytes: a pure function of scores and datasheet."""
+        return to_safetensors({**self.scores, MEMBERS: self.members}, metadata={"datasheet": self.datasheet.model_dump_json()})
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def measure(self, window: TokenScores, detectors: Sequence[Detector], stretch: Stretch | None = None) -> Part:
+        """What the detectors say of a window's beginning, or of a passage inside it: all that `judge` needs of the text."""
+        stretch = stretch or self.beginning(len(window))
+        part = window[stretch.start : stretch.stop]
+        return Part(
+            start=stretch.start,
+            stop=stretch.stop,
+            statistics=tuple(as_stored(detector.statistic(part)) for detector in detectors),
+        )
+
+    def evidence(self, detectors: Sequence[Detector], parts: Sequence[Part], passages: Sequence[Part] = ()) -> Conformal:
+        """Of all detectors in one p-value."""
+        return Conformal(
+            population=self.datasheet.name,
+            digest=self.digest,
+            rules=tuple(detector.code for detector in detectors),
+            weights=tuple(detector.weight for detector in detectors),
+            parts=tuple(parts),
+            passages=tuple(passages),
+        )
+
+    def judge(self, found: Conformal, part: Part) -> Comparison:
+        """The conformal p-value of one part, or passage, of what was measured."""
+        stretch = Stretch(part.start, part.stop)
+        reference = self._reference(found.rules, stretch)
+        tested = [np.float32(value) for value in part.statistics]  # in the precision of the reference
+        if found.weights:
+            p = conformal.combined_p_value(reference, tested, found.weights)
+        else:
+            p = conformal.p_value(reference[:, 0], float(tested[0]))
+        return Comparison(p, len(reference), stretch)
+
+    def compare(self, window: TokenScores, detector: Detector) -> Comparison:
+        """One detector's conformal p-value of a window of at least `MINIMUM_TOKENS` tokens."""
+        part = self.measure(window, [detector])
+        return self.judge(alone(self.evidence([detector], [part]), 0), part)
+
+    def compare_all(self, window: TokenScores, detectors: Sequence[Detector], stretch: Stretch | None = None) -> Comparison:
+        """All detectors in one p-value, of a window or of a passage inside it."""
+        part = self.measure(window, detectors, stretch)
+        return self.judge(self.evidence(detectors, [part]), part)
+
+    def histogram(self, code: str, stretch: Stretch) -> Bins:
+        """One detector's statistic over the population's documents, from the smallest to the largest."""
+        counts, edges = np.histogram(self._reference([code], stretch)[:, 0], BINS)
+        return Bins(edges, counts)
+
+    def beginning(self, n_tokens: int) -> Stretch:
+        """The longest beginning on the grid, up to `longest_window`, that a window of `n_tokens` tokens has."""
+        limit = max(min(n_tokens, self.longest_window), MINIMUM_TOKENS)
+        return Stretch(0, max(length for length in LENGTHS if length <= limit))
+
+    def passages(self, window: TokenScores) -> list[Stretch]:
+        """The whole passages of a window that the population can judge."""
+        starts = range(0, min(len(window), 512) - PASSAGE + 1, PASSAGE)
+        return [stretch for start in starts if self.size(stretch := Stretch(start, start + PASSAGE)) > 0]
+
+    def _reference(self, codes: Sequence[str], stretch: Stretch) -> NDArray[np.float64]:
+        column = STRETCHES.index(stretch)
+        missing = [code for code in codes if code not in self.scores]
+        if missing:
+            raise NotAvailable(f"The population {self.datasheet.name} has no scores of {missing[0]}; calibrate it anew.")
+        table = np.stack([self.scores[code][:, column] for code in codes], axis=1).astype(np.float64)
+        return table[np.isfinite(table).all(axis=1)]
+
+
+def as_stored(value: float) -> float:
+    """A statistic in the population's precision, as the shortest decimal number that is rounded to it."""
+    return float(str(np.float32(value)))
+
+
+def alone(found: Conformal, number: int) -> Conformal:
+    """One of the detectors of what was measured, ranked by itself."""
+    parts = tuple(part.model_copy(update={"statistics": (part.statistics[number],)}) for part in found.parts)
+    return found.model_copy(update={"rules": (found.rules[number],), "weights": (), "parts": parts, "passages": ()})
+
+
+def among(*populations: Population) -> Callable[[Conformal], Population]:
+    """What finds the population that a piece of evidence names, by its digest, among some; raises `NotDerivable`."""
+
+    def find(evidence: Conformal) -> Population:
+        for population in populations:
+            if population.digest == evidence.digest:
+                return population
+        raise NotDerivable(f"the population {evidence.population} is not here")
+
+    return find
+
+
+def build(
+    datasheet: Datasheet,
+    windows: Iterable[TokenScores],
+    detectors: Sequence[Detector],
+    members: NDArray[np.uint64] | None = None,
+) -> Population:
+    """A population from the first window of each document; documents below `MINIMUM_TOKENS` tokens are left out.
+
+    `members` are the documents' fingerprints, in any order.
+    """
+    table: list[list[list[float]]] = []
+    for window in windows:
+        if len(window) >= MINIMUM_TOKENS:
+            parts = [window[s.start : s.stop] if s.stop <= len(window) else None for s in STRETCHES]
+            table.append([[np.nan if part is None else _finite(detector, part) for part in parts] for detector in detectors])
+    if not table:
+        raise InvalidInput(f"No text has {MINIMUM_TOKENS} tokens or more; there is nothing to calibrate on.")
+    scores = np.asarray(table, dtype=np.float32)
+    datasheet = datasheet.model_copy(update={"weights": {d.code: d.digest for d in detectors if d.digest}})
+    tables = {d.code: np.ascontiguousarray(scores[:, i]) for i, d in enumerate(detectors)}
+    return Population(datasheet, tables, np.empty(0, np.uint64) if members is None else members)
+
+
+def _finite(detector: Detector, part: TokenScores) -> float:
+    value = detector.statistic(part)
+    if not np.isfinite(value):
+        raise InvalidInput(f"The detector {detector.name} gives {value} for a text; it breaks the detectors' contract.")
+    return value
+
+
+_SHIPPED = Path(__file__).parent
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def names() -> list[str]:
+    """All populations: the user's own and the shipped ones."""
+    return sorted({path.stem for folder in (_SHIPPED, data_root() / "populations") for path in folder.glob("*.safetensors")})
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no population of the user can have."""
+    if not _NAME.fullmatch(name):
+        raise InvalidConfiguration(f"{name!r} is not a population name: use lower-case letters, digits, '.', '_' and '-'.")
+    if (_SHIPPED / f"{name}.safetensors").exists():
+        raise InvalidConfiguration(f"{name} is the name of a population that comes with llm-audit; choose another.")
+
+
+def _path(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise NotAvailable(f"There is no population {name!r}; choose from {', '.join(names())}.")
+    own = data_root() / "populations" / f"{name}.safetensors"
+    return own if own.exists() else _SHIPPED / f"{name}.safetensors"
+
+
+def load(name: str) -> Population:
+    """Read a population by name.
+
+    Raises:
+        AuditError: no such population, or its file is damaged.
+    """
+    path = _path(name)
+    if not path.exists():
+        raise NotAvailable(
+            f"There is no population {name!r}; choose from {', '.join(names())}, or build it with `llm-audit calibrate`."
+        )
+    try:
+        with safe_open(path, framework="numpy") as file:
+            datasheet = Datasheet.model_validate_json((file.metadata() or {}).get("datasheet", ""))
+            scores = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # a safetensors file, not a dict
+    except (OSError, SafetensorError, ValidationError, json.JSONDecodeError) as error:
+        raise NotAvailable(f"The population file {path} is damaged; calibrate it anew.") from error
+    members = scores.pop(MEMBERS, np.empty(0, np.uint64))
+    shapes = {table.shape for table in scores.values()}
+    if len(shapes) != 1 or next(iter(shapes))[1:] != (len(STRETCHES),):
+        raise NotAvailable(f"The population file {path} was made by another version of llm-audit; calibrate it anew.")
+    return Population(datasheet, scores, members)
+
+
+def references() -> tuple[Population, ...]:
+    """The populations that hold a model's texts."""
+    return tuple(population for name in names() if (population := load(name)).datasheet.author is not None)
+
+
+def save(population: Population) -> Path:
+    """Write a population to the user's data folder and return its path."""
+    check_name(population.datasheet.name)
+    path = data_root() / "populations" / f"{population.datasheet.name}.safetensors"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, population.content)
+    except OSError as error:
+        raise NotAvailable(f"The population could not be written to {path}: {error.strerror}.") from error
+    return path

@@ -1,0 +1,100 @@
+"""Every rule there is, by code and by name: what `explain`, policies, SARIF, documentation and `verify` are made from.
+
+Rules are announced as entry points of the group `llm_audit.rules.FAMILY`, ours and those of plugins alike. Nothing is imported
+until a family is asked for, and then that family only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.metadata import distribution
+from typing import Any
+
+from llm_audit.detectors.announced import GROUP, OURS, available, switched_off
+from llm_audit.detectors.plugins import AnyRule, find_announced
+from llm_audit.errors import AuditError
+from llm_audit.results.rules import FAMILIES, RuleFacts
+
+OLD_GROUPS = ("llm_audit.detectors", "llm_audit.membership", "llm_audit.integrity")
+"""Where plugins of llm-audit 0.1 announced what they had."""
+
+
+def rules(family: str, names: Sequence[str] = ()) -> list[AnyRule]:
+    """Rules of a family, sorted by code and name.
+
+    Args:
+        family: one of `FAMILIES`.
+        names: the rules asked for; none: all of them.
+
+    Raises:
+        AuditError: an unknown name, or a rule asked for that does not load. One that was not asked for and does not load is
+            left out with a warning.
+    """
+    return sorted(find_announced(family, names), key=lambda rule: (rule.code, rule.name))
+
+
+def shipped(family: str) -> list[AnyRule]:
+    """Our own rules of a family, sorted by code; no plugin is imported."""
+    points = distribution(OURS).entry_points.select(group=f"{GROUP}.{family}")
+    return sorted((point.load() for point in points), key=lambda rule: rule.code)
+
+
+def every_rule() -> Iterator[AnyRule]:
+    """All rules of all families, sorted by code."""
+    for digit in sorted(FAMILIES):
+        yield from _loaded(FAMILIES[digit])
+
+
+def find_rule(code: str) -> AnyRule | None:
+    """The rule of a code; of several under one code the first by name. None if nothing that is installed has it."""
+    family = FAMILIES.get(code[3:4], "")
+    return next((rule for rule in _loaded(family) if rule.code == code), None) if family else None
+
+
+def described(word: str) -> RuleFacts:
+    """What a list of findings says of a code; a plain description for the code of a plugin that is not here.
+
+    Of the name of a family: of the rule that stands for all its tests of a subject together, the first of its hundred.
+    """
+    code = next((f"AUD{digit}00" for digit, family in FAMILIES.items() if family == word), word)
+    rule = find_rule(code)
+    return rule.facts if rule else RuleFacts(code, code, code, "A test of a plug-in: its null hypothesis is in the message.")
+
+
+def explain(name: str) -> AnyRule:
+    """The rule of a code or a name.
+
+    Raises:
+        AuditError: there is none; the message names the nearest.
+    """
+    from difflib import get_close_matches
+
+    known = list(every_rule())
+    for rule in known:
+        if name.upper() == rule.code or name == rule.name:
+            return rule
+    near = get_close_matches(name, [each for rule in known for each in (rule.code, rule.name)], n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise AuditError(f"There is no rule {name!r}.{hint} `llm-audit explain` lists all.")
+
+
+def conclude(family: str, subject: Any, terms: Any) -> Any:
+    """The subject with everything that follows from its results: see `conclude` in the module `conclude` of the family."""
+    return import_module(f"llm_audit.detectors.{family}.conclude").conclude(subject, terms)
+
+
+def outdated() -> list[str]:
+    """One sentence for each plugin that was written for llm-audit 0.1; none if plugins are switched off."""
+    return [
+        f"The plugin {each.name!r} of {each.package} announces itself under {each.group!r}, as for llm-audit 0.1; it is left "
+        f"out until it announces a Rule under '{GROUP}.FAMILY' (see `llm-audit plugins new`)."
+        for group in (() if switched_off() else OLD_GROUPS)
+        for each in available(group)
+    ]
+
+
+@cache
+def _loaded(family: str) -> tuple[AnyRule, ...]:
+    return tuple(rules(family))

@@ -1,0 +1,189 @@
+"""What a rule is: one question with one null hypothesis, one code, one file.
+
+`measure` turns a subject into a `Measurement`; it may need a model, an endpoint or random draws. `derive` turns a measurement
+into a `Result`; it is pure, so that `llm-audit verify` calls it again on what a report stores. Nothing else may decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Self, TypeVar
+
+from llm_audit.detectors.announced import Announcement
+from llm_audit.results import Draws, Effect, Histogram, Result, Share, Span, Statistic, Verdict, decide
+from llm_audit.results.rules import FAMILIES, RuleFacts
+
+MOST_DRAWS = 1_000_000
+"""Draws of a test that are repeated or convolved; as many take seconds."""
+
+Subject = TypeVar("Subject")
+Evidence = TypeVar("Evidence")
+
+
+class NotDerivable(Exception):
+    """A result cannot be derived again from what is here. The message says what is missing, as half a sentence."""
+
+
+@dataclass(frozen=True)
+class Measurement(Generic[Evidence]):
+    """What a rule measured on one subject: everything that its result follows from, given the terms.
+
+    Attributes:
+        evidence: sufficient statistics of the test, of the rule's own class.
+        n: independent units, tokens or characters.
+        statistic: the observed statistic with its unit.
+        effect: the size of the departure, where it does not follow from the evidence.
+        draws: the reference distribution, where the evidence does not hold it.
+        histogram: the statistic over the population.
+        spans, shares, log_e: see `Result`.
+        reason: the sentence of a stored result, for reports of a schema whose evidence lacks the facts to make it again.
+        null, assumptions: of a stored result, where they name what only its subject knows: a candidate and its settings.
+        method: of a stored result, where it names the weights that it was measured with.
+    """
+
+    evidence: Evidence
+    n: int | None = None
+    statistic: Statistic | None = None
+    effect: Effect | None = None
+    draws: Draws | None = None
+    histogram: Histogram | None = None
+    spans: tuple[Span, ...] = ()
+    shares: tuple[Share, ...] = ()
+    log_e: tuple[float, ...] = ()
+    reason: str | None = None
+    null: str | None = None
+    assumptions: tuple[str, ...] = ()
+    method: str | None = None
+
+    @classmethod
+    def of(cls, result: Result) -> Measurement[Any]:
+        """The measurement that a stored result holds, so that `derive(Measurement.of(result), terms) == result`."""
+        return Measurement(
+            evidence=result.evidence,
+            n=result.n,
+            statistic=result.statistic,
+            effect=result.effect,
+            draws=result.draws,
+            histogram=result.histogram,
+            spans=result.spans,
+            shares=result.shares,
+            log_e=result.log_e,
+            reason=result.reason,
+            null=result.null,
+            assumptions=result.assumptions,
+            method=result.method,
+        )
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What `derive` must know beside the measurement: it holds for a whole run.
+
+    Attributes:
+        alpha: level of the decision.
+        tests: number of tests that share alpha (Bonferroni).
+        beside: results of the same subject, for a rule whose result follows from another one's evidence.
+        population: finds the reference population that a piece of evidence names; raises `NotDerivable` if it is not here.
+    """
+
+    alpha: float
+    tests: int = 1
+    beside: tuple[Result, ...] = ()
+    population: Callable[[Any], Any] | None = field(default=None, compare=False)
+
+    @property
+    def level(self) -> float:
+        """The p-value at which one test alone rejects."""
+        return self.alpha / self.tests
+
+
+def of_all_results(measurement: Measurement[Any], terms: Terms) -> Result:
+    """Raise `NotDerivable`: the `derive` of a rule that stands for all tests of a subject together."""
+    raise NotDerivable("no single result has this code: it stands for what all tests of a subject come to")
+
+
+def decision(p: float, floor: float, alpha: float) -> tuple[Verdict, str]:
+    """Verdict of one test, and the half sentence that says so; see `decide`."""
+    verdict = decide(p, floor, alpha)
+    return verdict, {
+        Verdict.FINDING: f"at alpha {alpha:g} the null hypothesis is rejected",
+        Verdict.INCONCLUSIVE: f"no p-value below {floor:.2g} was possible, and {alpha:g} was asked for",
+    }.get(verdict, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it")
+
+
+def requires(measured: Measurement[Any], *kinds: type[Any]) -> None:
+    """Raise `NotDerivable` if the evidence is of none of these classes: an earlier version stored none, or it is forged."""
+    if not isinstance(measured.evidence, kinds):
+        raise NotDerivable("the report stores nothing that the p-value follows from")
+
+
+def repeatable(draws: Draws | None) -> tuple[int, str]:
+    """Number and seed of draws that are drawn again.
+
+    Raises:
+        NotDerivable: the seed is not known, or they are so many that a forged number would keep somebody waiting.
+    """
+    if draws is None or draws.seed is None:
+        raise NotDerivable("the report stores no seed")
+    return affordable(draws.count), draws.seed
+
+
+def affordable(draws: int) -> int:
+    """The same number; `NotDerivable` if it is above `MOST_DRAWS`."""
+    if draws > MOST_DRAWS:
+        raise NotDerivable(f"{draws:,} draws are more than the {MOST_DRAWS:,} that are repeated")
+    return draws
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule(Generic[Subject, Evidence]):
+    """A question that llm-audit asks of a subject, and how it is answered.
+
+    Attributes:
+        code: AUD and three digits; its hundred is the family, and it never changes its meaning. Plugins have the upper half of
+            each hundred.
+        name: short name on the command line, in policies and in addresses of the documentation.
+        title: name in reports.
+        question: what a reader wants to know, one sentence.
+        null: the null hypothesis, one sentence; what counts as normal for a rule without chance.
+        assumptions: what must hold for the p-value to mean what it says, one sentence each.
+        method: source (paper, equation), and where we differ from it.
+        measure: from a subject and what the run provides to a measurement; None: the family's `run.py` measures several rules
+            in one pass.
+        derive: from a measurement to a result; pure.
+        listed: under which name, title and meaning programs list a finding (SARIF, ...); None: as `facts` makes them.
+        plugin: the package that announced it, set when it is loaded; None: llm-audit itself.
+    """
+
+    code: str
+    name: str
+    title: str
+    question: str
+    null: str
+    assumptions: tuple[str, ...] = ()
+    method: str
+    measure: Callable[..., Measurement[Evidence]] | None = None
+    derive: Callable[[Measurement[Evidence], Terms], Result] = of_all_results
+    listed: tuple[str, str, str] | None = None
+    plugin: Announcement | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"AUD\d{3}", self.code):
+            raise ValueError(f"a code is AUD and three digits, not {self.code!r}")
+
+    @property
+    def family(self) -> str:
+        """The family that asks the question: `origin`, `attribution`, ..."""
+        return FAMILIES[self.code[3]]
+
+    @property
+    def facts(self) -> RuleFacts:
+        """What a list of findings says of the rule."""
+        name = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", self.title))
+        return RuleFacts(self.code, *(self.listed or (name, self.title, f"Null hypothesis: {self.null}")))
+
+    def adopted(self, plugin: Announcement) -> Self:
+        """The rule as we run it if a plugin announced it: it knows the plugin, and errors inside of it name it."""
+        return replace(self, plugin=plugin)

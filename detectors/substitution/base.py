@@ -1,0 +1,48 @@
+"""What the rules of this family have beside what every rule has, and which of them an endpoint allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llm_audit.detectors.registry import rules
+from llm_audit.detectors.rule import Evidence, Rule, Subject
+from llm_audit.endpoints.probe import Capabilities
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubstitutionRule(Rule[Subject, Evidence]):
+    """A rule about an endpoint.
+
+    Attributes:
+        alternatives: whether it needs log-probabilities of alternatives to each token.
+        joint: whether its p-value shares alpha with those of the other tests of the endpoint (Holm).
+    """
+
+    alternatives: bool = False
+    joint: bool = True
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """Whether a test can be run.
+
+    Attributes:
+        rule: the test.
+        reason: why not, as a sentence; "" if the endpoint returns what it needs.
+    """
+
+    rule: SubstitutionRule[object, object]
+    reason: str
+
+
+def allowances(found: Capabilities) -> list[Allowance]:
+    """Each test of an endpoint that returns this, and why it cannot be run; sorted by code."""
+    best = found.best
+    if best is None:
+        because = found.failures[0].reason if found.failures else "It was not asked."
+        missing = everything = f"The endpoint gives no answers. {because}"
+    else:
+        everything = ""
+        missing = "" if best.top_logprobs else "The endpoint returns no alternatives with log-probabilities."
+    known = [rule for rule in rules("substitution") if isinstance(rule, SubstitutionRule)]
+    return [Allowance(rule, missing if rule.alternatives else everything) for rule in known]

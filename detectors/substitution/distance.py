@@ -1,0 +1,93 @@
+"""How far an answer's log-probabilities are from the reference's: one number a request.
+
+Pure functions of what was returned and what the reference found. Knows nothing about tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import takewhile
+from typing import TypeVar
+
+import numpy as np
+
+from llm_audit.detectors.substitution.reference_model import Answer, Vocabulary
+from llm_audit.endpoints.records import Position, Reply
+from llm_audit.scoring.tokens import TokenScores
+
+Name = TypeVar("Name", bound=Hashable)
+
+LONGEST_MARGIN = 20.0
+"""Nats at which a margin is cut off, so that one token that the reference finds impossible does not weigh as a hundred."""
+
+
+def places(reply: Reply, k: int) -> tuple[Position, ...]:
+    """The places before the first that is defective or has fewer than `k` alternatives."""
+    return tuple(takewhile(lambda position: len(position.top) >= k, reply.usable))
+
+
+def usable(reply: Reply, vocabulary: Vocabulary, k: int) -> tuple[Position, ...]:
+    """The places before the first with a token that the vocabulary has not."""
+    return tuple(takewhile(lambda position: vocabulary.find(position.token) is not None, places(reply, k)))
+
+
+def answer_of(reply: Reply, vocabulary: Vocabulary, k: int) -> Answer:
+    """The usable tokens of a reply, as ids of the reference."""
+    ids = [vocabulary.find(position.token) for position in usable(reply, vocabulary, k)]
+    return Answer(reply.ask.prompt, tuple(token for token in ids if token is not None))
+
+
+def of_tables(ours: Mapping[Name, float], theirs: Mapping[Name, float]) -> float:
+    """Mean |log p - log q| over the tokens of two tables of the same place, nats.
+
+    Both are cut to the shorter one's length. A token that one table lacks is taken to have that table's smallest value: it has
+    at most that (left-censoring, as in `stats.tracking`).
+    """
+    k = min(len(ours), len(theirs))
+    tables = [dict(sorted(table.items(), key=lambda entry: -entry[1])[:k]) for table in (ours, theirs)]
+    floors = [min(table.values()) for table in tables]
+    union = tables[0].keys() | tables[1].keys()
+    return float(np.mean([abs(tables[0].get(token, floors[0]) - tables[1].get(token, floors[1])) for token in union]))
+
+
+def to_endpoint(reply: Reply, scores: TokenScores, vocabulary: Vocabulary, k: int) -> float:
+    """Mean over the usable places of `of_tables`, endpoint against reference, nats.
+
+    Where the server tells no ids, tokens that no text identifies are left out on both sides.
+    """
+    places = usable(reply, vocabulary, k)
+    found = []
+    for place, position in enumerate(places[: len(scores)]):
+        returned = {vocabulary.find(token): value for token, value in position.top}
+        known = {token: value for token, value in returned.items() if token is not None}
+        theirs = table(scores, place, k)
+        if any(token.id is None for token, _ in position.top):
+            theirs = {token: value for token, value in theirs.items() if token in vocabulary.told_by_text}
+        if known and theirs:
+            found.append(of_tables(known, theirs))
+    return float(np.mean(found)) if found else float("inf")
+
+
+def between(first: TokenScores, second: TokenScores, k: int) -> float:
+    """The same between two precisions of the reference, over their `k` likeliest tokens."""
+    return float(np.mean([of_tables(table(first, place, k), table(second, place, k)) for place in range(len(first))]))
+
+
+def table(scores: TokenScores, place: int, k: int) -> dict[int, float]:
+    """The `k` likeliest tokens of a place, with their logarithms."""
+    assert scores.top_ids is not None and scores.top_logprobs is not None
+    return dict(zip(scores.top_ids[place, :k].tolist(), scores.top_logprobs[place, :k].tolist(), strict=True))
+
+
+def margin(scores: TokenScores) -> float:
+    """Mean over the tokens of log p(likeliest) - log p(token), nats; 0 for what the reference would have written itself.
+
+    Token-DiFR's margin at temperature 0 (arXiv 2511.20621), for endpoints that hide log-probabilities.
+    """
+    return float(np.mean(np.minimum(scores.max_logprob - scores.logprob, LONGEST_MARGIN)))
+
+
+def granted(replies: Sequence[Reply]) -> int:
+    """Alternatives per place that most replies have: the median of what was returned."""
+    counts = [len(position.top) for reply in replies for position in reply.usable if position.top]
+    return int(np.median(counts)) if counts else 0

@@ -1,0 +1,114 @@
+"""How many requests a question needs, before money is spent.
+
+From effects that were measured once (`effects.json`, by `benchmarks/substitution.py`) and the arithmetic of the tests.
+Knows nothing about endpoints.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.substitution import exceedance, teacher_forced
+from llm_audit.errors import AuditError
+from llm_audit.stats import online
+from llm_audit.stats.exceedance import requests_needed
+
+MOST = 2_000
+"""Requests beyond which a plan is not worth its cost."""
+
+AUDITS, MOST_SIMULATED = 400, 400
+"""Simulated for each plan, and requests of each."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A substitution, as measured.
+
+    Attributes:
+        name: such as "q8".
+        description: what was served, and on which model it was measured.
+        ranks: (k,) for each request, the share of null distances that its own does not exceed, N + 1 in the denominator.
+    """
+
+    name: str
+    description: str
+    ranks: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Requests that a test needs for the wanted power; None: more than `MOST`."""
+
+    rule: str
+    requests: int | None
+    tokens: int | None
+    note: str
+
+
+@cache
+def _table() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(files("llm_audit.detectors.substitution").joinpath("effects.json").read_text("utf-8"))
+    return found
+
+
+def effects() -> dict[str, Effect]:
+    """Those that were measured, by name."""
+    return {
+        name: Effect(name, str(entry["description"]), np.array(entry["ranks"], dtype=np.float64))
+        for name, entry in _table()["effects"].items()
+    }
+
+
+def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -> list[Plan]:
+    """Requests with which each test of distances finds an effect in a share `rate` of them, at alpha / 2, Holm's worst.
+
+    The teacher-forced comparison is simulated: a substituted request has one of the measured ranks, any other a uniform rank,
+    which real ones exceed. Exceedance is exact arithmetic for the share of measured ranks beyond every null distance.
+
+    Raises:
+        AuditError: an effect that was not measured.
+    """
+    known = effects()
+    if effect not in known:
+        raise AuditError(f"There is no measured effect {effect!r}; there are {', '.join(known)}.")
+    ranks, level, size = known[effect].ranks, alpha / 2, measured_size()
+    first = _sequential(ranks, rate, level, power, size)
+    sensitivity = float(np.mean(ranks * (size + 1) < 1.5))
+    second = requests_needed(rate * sensitivity, size, level, power, most=MOST) if sensitivity > 0 else None
+    return [
+        Plan(teacher_forced.rule.code, first, None if first is None else first * tokens, "can stop earlier, with --sequential"),
+        Plan(
+            exceedance.rule.code,
+            second,
+            None if second is None else second * tokens,
+            f"{sensitivity:.0%} of single answers go beyond the honest range",
+        ),
+    ]
+
+
+def measured_size() -> int:
+    """Null distances among which the effects' ranks were measured."""
+    return int(_table()["honest"])
+
+
+def _sequential(ranks: NDArray[np.float64], rate: float, level: float, power: float, size: int) -> int | None:
+    """The number of requests by which a share `power` of simulated audits has rejected."""
+    rng = np.random.default_rng(0)
+    stops = []
+    for _ in range(AUDITS):
+        values = np.sort(rng.random(size))
+        # A measured rank says which share of null values was larger; below that share of these the request is put.
+        drawn = np.where(rng.random(MOST_SIMULATED) < rate, rng.choice(ranks, MOST_SIMULATED), rng.random(MOST_SIMULATED))
+        asked = np.quantile(values, 1 - drawn) + 1e-9 * rng.random(MOST_SIMULATED)
+        path = online.wealth(online.ranks(asked, values, rng)).path
+        over = np.flatnonzero(path >= -np.log(level))
+        stops.append(int(over[0]) + 1 if len(over) else MOST_SIMULATED + 1)
+    needed = int(np.quantile(stops, power, method="higher"))
+    return None if needed > MOST_SIMULATED else needed

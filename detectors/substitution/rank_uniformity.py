@@ -1,0 +1,71 @@
+"""Rank uniformity: whether the rank of each answer's score among the reference's own answers is uniform."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from llm_audit.detectors.rule import Measurement, Terms, requires
+from llm_audit.detectors.substitution.base import SubstitutionRule
+from llm_audit.detectors.substitution.reference import LOCAL
+from llm_audit.detectors.substitution.two_samples import INDEPENDENT
+from llm_audit.results import Effect, Result, Statistic, Verdict
+from llm_audit.results.substitution_evidence import RelativeRanks
+from llm_audit.seeds import generator
+from llm_audit.stats import ranks
+
+
+def measure(scores: ArrayLike, references: ArrayLike, seed: str) -> Measurement[RelativeRanks]:
+    """The scores, for the report.
+
+    Args:
+        scores: (n,) mean log-rank of the endpoint's answer to each prompt, under the reference.
+        references: (n, m) of the reference's own answers.
+        seed: of what breaks ties.
+    """
+    own, table = np.asarray(scores, dtype=np.float64), np.asarray(references, dtype=np.float64)
+    return Measurement(RelativeRanks(seed=seed, scores=tuple(own.tolist()), references=tuple(map(tuple, table.tolist()))))
+
+
+def derive(measured: Measurement[RelativeRanks], terms: Terms) -> Result:
+    """An e-process on the ranks; before Holm."""
+    requires(measured, RelativeRanks)
+    evidence = measured.evidence
+    table = np.array(evidence.references)
+    relative = ranks.relative_rank(np.array(evidence.scores), table, generator(evidence.seed, "text ranks"))
+    uniform, process = ranks.uniformity(relative), ranks.wealth(relative)
+    return Result(
+        rule=rule.code,
+        name=rule.title,
+        subject="endpoint",
+        null=rule.null,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=(
+            f"Among {table.shape[1]} answers of the reference the endpoint's rank {uniform.mean:.2f} on average (uniform: "
+            f"0.50) over {len(relative)} prompts; Cramer-von Mises p = {uniform.p_value:.2g}, by a test that does not decide"
+        ),
+        statistic=Statistic(name="largest log e-value over the prompts", value=process.log_peak, unit="nats"),
+        p_value=process.p_anytime,
+        e_value=float(np.exp(np.clip(process.log_e, -700.0, 700.0))),
+        effect=Effect(name="mean rank", value=uniform.mean, unit=""),
+        n=len(relative),
+        evidence=evidence,
+        assumptions=rule.assumptions,
+        method=rule.method,
+    )
+
+
+rule = SubstitutionRule[tuple[ArrayLike, ArrayLike], RelativeRanks](
+    code="AUD403",
+    name="rank-uniformity",
+    title="Rank uniformity",
+    question="Is the rank of each of the endpoint's texts among the reference's own uniform?",
+    null=LOCAL.null,
+    assumptions=INDEPENDENT,
+    method=(
+        "RUT (arXiv 2506.06975) with the rank (#less + U (#ties + 1)) / (m + 1), which is uniform for every m; the "
+        "published one, over m, is not. An e-process decides in the place of Cramer-von Mises"
+    ),
+    measure=measure,
+    derive=derive,
+)

@@ -1,0 +1,51 @@
+"""A trusted endpoint's answers to the questions of an audit, into its journal. Knows nothing about tests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from llm_audit.detectors.substitution.prompts import pool_of
+from llm_audit.detectors.substitution.questions import questions, texts
+from llm_audit.detectors.substitution.settings import Settings
+from llm_audit.endpoints.probe import Capabilities
+from llm_audit.endpoints.records import Failure, Source, Surface
+from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, named, silent
+
+FIRST_SEED = 10**8
+"""Of texts, beyond those of an audit: an endpoint that honours seeds would write the very same texts for both."""
+
+
+def record(
+    source: Source,
+    capabilities: Capabilities,
+    prompts: Sequence[str],
+    surface: Surface,
+    count: int,
+    repeats: int,
+    settings: Settings,
+    progress: Progress = silent,
+) -> tuple[int, Counter[str]]:
+    """Ask everything; returns how many answers came, and for each kind of failure how many questions it cost.
+
+    Raises:
+        AuditError: the endpoint gives no answers on that surface.
+    """
+    known = capabilities.chat if surface == "chat" else capabilities.completions
+    if known is None:
+        because = capabilities.failures[0].reason if capabilities.failures else ""
+        raise AuditError(f"The endpoint gives no answers on the surface {surface}; nothing was recorded. {because}".strip())
+    # A fixed draw, so that another run asks the same; which questions an audit uses is drawn later.
+    pool = pool_of(prompts, count, np.random.default_rng(0))[:count]
+    wanted = min(settings.alternatives, known.top_logprobs) or None
+    outcomes = source.ask(questions(pool, known, settings.tokens, wanted, repeats), named(progress, "Asking"))
+    chosen = prompts[: settings.prompts_of_texts(known.top_logprobs)]
+    outcomes += source.ask(
+        texts(chosen, surface, settings.text_tokens, settings.draws, FIRST_SEED),
+        named(progress, "Asking for texts"),
+    )
+    failures = Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Failure))
+    return len(outcomes) - failures.total(), failures

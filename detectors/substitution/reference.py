@@ -1,0 +1,130 @@
+"""What an endpoint is compared with: a model on this machine, or recorded answers of endpoints that are trusted.
+
+Knows nothing about tests or verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.rule import Measurement
+from llm_audit.detectors.substitution.base import SubstitutionRule
+from llm_audit.detectors.substitution.settings import Settings
+from llm_audit.endpoints.records import Reply, Surface
+from llm_audit.progress import Progress, silent
+from llm_audit.results import Fact
+
+Floats = NDArray[np.float64]
+
+
+class Words(NamedTuple):
+    """How results of one kind of reference speak of it.
+
+    Attributes:
+        name: in reports.
+        null: the hypothesis of every test.
+        variant: one of the allowed ones.
+        assumptions: of the tests of distances.
+    """
+
+    name: Literal["local", "trusted"]
+    null: str
+    variant: str
+    assumptions: tuple[str, ...]
+
+
+LOCAL = Words(
+    name="local",
+    null="The endpoint serves the reference model, in one of the allowed precisions.",
+    variant="allowed precision",
+    assumptions=(
+        "Prompts were dealt to endpoint and reference at random, so under the null hypothesis their distances are "
+        "exchangeable, or the endpoint's smaller.",
+        "The endpoint's software (its batching, kernels and caches) moves log-probabilities no more than the coarsest allowed "
+        "precision does.",
+    ),
+)
+
+TRUSTED = Words(
+    name="trusted",
+    null="The endpoint answers as the trusted endpoints do.",
+    variant="trusted answer",
+    assumptions=(
+        "Prompts were dealt at random, those to the endpoint and those on which trusted answers are compared with each other, "
+        "so under the null hypothesis their distances are exchangeable, or the endpoint's smaller.",
+        "The endpoint's machines and software differ from a trusted endpoint no more than trusted answers differ from each "
+        "other: repeats of one endpoint know its own machines only.",
+        "Alpha is over prompts, not over machines: of some trusted machines and one more of the same kind, any may be the "
+        "farthest from the others, so with m trusted ones the last is it in up to 1 of m + 1 cases.",
+        "The trusted endpoints served what was promised when they were recorded, and have not been changed since.",
+    ),
+)
+
+WORDS: dict[str, Words] = {words.name: words for words in (LOCAL, TRUSTED)}
+"""By the name that reports store."""
+
+
+class Reference(Protocol):
+    """Of several variants that would all be as promised, how far answers are from each, and how far these are apart."""
+
+    @property
+    def surface(self) -> Surface:
+        """What endpoints are asked for."""
+
+    @property
+    def name(self) -> str:
+        """For sentences."""
+
+    @property
+    def words(self) -> Words:
+        """For the tests."""
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The variants, for the report."""
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """What it is, for the report."""
+
+    @property
+    def supports_prefixes(self) -> bool:
+        """Whether beginnings of prompts can be asked, too."""
+
+    @property
+    def no_signal_reason(self) -> str:
+        """Why nothing can be concluded if all null distances are 0, as a sentence; "" if it can."""
+
+    @property
+    def alternatives(self) -> int | None:
+        """Per place, at most; None: any number."""
+
+    def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
+        """Why these replies' tokens cannot be compared with it, as a sentence; "" if they can."""
+
+    def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
+        """The replies that have something to compare: places with `k` alternatives or, with k = 0, a text."""
+
+    def ended_alike(self, replies: Sequence[Reply], k: int) -> int:
+        """How many replies that have nothing to compare are empty as they should be."""
+
+    def measures(self, k: int) -> tuple[str, str]:
+        """What the distances are, and their unit."""
+
+    def null_distances(self, prompts: Sequence[str], k: int, progress: Progress = silent) -> Mapping[str, Floats]:
+        """Variant -> (N,) how far the farthest other variant is from it, over the prompts that can be used."""
+
+    def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> Mapping[str, Floats]:
+        """Variant -> (n,) how far comparable replies are from it."""
+
+    def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
+        """The prompts to which texts at temperature 1 can be compared."""
+
+    def measure_texts(
+        self, texts: Sequence[tuple[str, str]], settings: Settings, progress: Progress = silent
+    ) -> list[tuple[SubstitutionRule[Any, Any], Measurement[Any]]]:
+        """The tests of texts that it can make, with what they rest on, of `settings.draws` texts to each prompt."""

@@ -1,0 +1,171 @@
+"""The model that an endpoint is said to serve, on this machine: what it answers, and what it finds likely in each precision.
+
+Knows nothing about endpoints' wire formats or about tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tokenizers import Tokenizer
+
+from llm_audit.endpoints.records import Reply, Surface, Token
+from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
+from llm_audit.scoring.cache import ScoreCache
+from llm_audit.scoring.chat import render
+from llm_audit.scoring.model import decode_tokens, load_tokenizer
+from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.store import StoredModel
+from llm_audit.scoring.tokens import Decoding, TokenScores
+
+PRECISIONS = {"f32": "float32", "f16": "float32 of float16", "bf16": "bfloat16", "bf16-logits": "bfloat16 to bfloat16"}
+"""In which a model may be served and still be the one that was promised; name -> dtype of a `Session`.
+
+bf16 rounds weights and computation, bf16-logits the logits as well, as servers do whose output layer is in half precision: of
+all it moves log-probabilities most. f16 rounds the weights alone: CPUs only emulate half-precision arithmetic, at a seventh of
+the speed, and it moves log-probabilities less than bfloat16 does.
+"""
+
+GREEDY = Decoding(top_k=1)
+
+AGREEING = 0.9
+"""Share of tokens whose id and text belong together in the reference, below which the endpoint has another tokenizer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A continuation of a prompt: its tokens in the reference's vocabulary."""
+
+    prompt: str
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ReferenceModel:
+    """A model of the store, and how it is asked.
+
+    Attributes:
+        stored: the model.
+        surface: whether prompts go through its chat template.
+        device: where to compute.
+        cache: of scores, or None.
+    """
+
+    stored: StoredModel
+    surface: Surface
+    device: str = "cpu"
+    cache: ScoreCache | None = None
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Of the reference."""
+        return load_tokenizer(self.stored.folder)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Of the reference."""
+        return Vocabulary(self.tokenizer)
+
+    @property
+    def room(self) -> int:
+        """Tokens that the model can see at once."""
+        return context_length(self.stored.config)
+
+    def as_read(self, prompt: str) -> str:
+        """A prompt as the model reads it. Raises AuditError: a chat without a chat template."""
+        if self.surface == "completions":
+            return prompt
+        if self.stored.chat_template is None:
+            raise AuditError(
+                f"The reference {self.stored.name} has no chat template, so nobody knows how a chat reads to it; ask the "
+                "endpoint for --surface completions, or name a folder with its chat_template."
+            )
+        return render(self.stored.chat_template, prompt, self.stored.special_tokens)
+
+    def scores(self, answers: Sequence[Answer], precision: str, top_k: int, progress: Progress = silent) -> list[TokenScores]:
+        """What the reference finds of each answer's tokens, teacher-forced, with its `top_k` likeliest tokens everywhere."""
+        session = Session(self.stored, device=self.device, cache=self.cache, dtype=PRECISIONS[precision])
+        texts = [
+            Prompted(decode_tokens(self.tokenizer, answer.token_ids), self.as_read(answer.prompt), answer.token_ids)
+            for answer in answers
+        ]
+        request = Request(Windowing(self.room - 1, first_only=True), top_k=top_k)
+        return list(session.score(texts, request, progress))
+
+    def draw(
+        self, prompts: Sequence[str], max_tokens: int, decoding: Decoding, seed: int, progress: Progress = silent
+    ) -> list[Answer]:
+        """One answer to each prompt, in float32. What the model ends at once is an answer without tokens."""
+        from llm_audit.scoring.generate import Sampler
+
+        sampler = Sampler(self.stored, self.device)
+        read = [self.as_read(prompt) for prompt in prompts]
+        drawn = sampler(read, decoding, max_tokens, seed, progress)
+        return [Answer(prompt, sample.token_ids) for prompt, sample in zip(prompts, drawn, strict=True)]
+
+    def reread(self, prompt: str, text: str) -> Answer:
+        """An answer known by its text alone, in the tokens that the tokenizer reads it as."""
+        return Answer(prompt, tuple(self.tokenizer.encode(text, add_special_tokens=False).ids))
+
+
+class Vocabulary:
+    """Which token of the reference a server's token is.
+
+    Args:
+        tokenizer: of the reference.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._texts: Mapping[int, str] = {
+            token: decode_tokens(tokenizer, [token]) for token in range(tokenizer.get_vocab_size(with_added_tokens=True))
+        }
+        by_text: dict[str, int | None] = {}
+        for token, text in self._texts.items():
+            by_text[text] = None if text in by_text or not text or "\ufffd" in text else token
+        self._by_text = {text: token for text, token in by_text.items() if token is not None}
+        self.told_by_text = frozenset(self._by_text.values())
+        """Tokens that their text alone identifies."""
+
+    def find(self, token: Token) -> int | None:
+        """The id of a server's token: its own if it was told, else that of the one token with its bytes or text; else None."""
+        if token.id is not None:
+            return token.id if token.id in self._texts else None
+        if token.bytes is not None:
+            try:
+                return self._by_text.get(token.bytes.decode())
+            except UnicodeDecodeError:
+                return None
+        return self._by_text.get(token.text)
+
+    def agrees(self, token: Token) -> bool | None:
+        """Whether id and text of a server's token belong together here; None: it does not tell both."""
+        if token.id is None or not token.text or "\ufffd" in token.text or "\ufffd" in self._texts.get(token.id, ""):
+            return None
+        return self._texts.get(token.id) == token.text
+
+
+def mismatch(replies: Sequence[Reply], vocabulary: Vocabulary) -> str:
+    """Why the endpoint's tokens cannot be the reference's, as a sentence; "" if they can."""
+    tokens = [
+        token
+        for reply in replies
+        for position in reply.usable
+        for token in (position.token, *(each for each, _ in position.top))
+    ]
+    agree = [agrees for token in tokens if (agrees := vocabulary.agrees(token)) is not None]
+    if agree and sum(agree) < AGREEING * len(agree):
+        return (
+            f"Of {len(agree):,} tokens that the endpoint names by id and text, {1 - sum(agree) / len(agree):.0%} are others in "
+            "the reference's vocabulary: the endpoint has another tokenizer, or the reference is not what was promised."
+        )
+    unknown = sum(vocabulary.find(token) is None for token in tokens if token.identified)
+    if tokens and unknown > (1 - AGREEING) * len(tokens):
+        return (
+            f"{unknown:,} of {len(tokens):,} tokens of the endpoint are not in the reference's vocabulary: the endpoint has "
+            "another tokenizer, or the reference is not what was promised."
+        )
+    return ""

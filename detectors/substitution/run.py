@@ -1,0 +1,313 @@
+"""An audit of an endpoint, from the first question to `results.Substitution`.
+
+Knows nothing about the command line or report formats.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.detectors.substitution import conformance, distance, exceedance, rank_uniformity, teacher_forced, two_samples
+from llm_audit.detectors.substitution.conclude import conclude
+from llm_audit.detectors.substitution.prompts import FEWEST, Allotment, allot, digest
+from llm_audit.detectors.substitution.questions import questions, texts
+from llm_audit.detectors.substitution.reference import Reference
+from llm_audit.detectors.substitution.settings import Settings
+from llm_audit.detectors.substitution.teacher_forced import Distances
+from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
+from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
+from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, named, silent
+from llm_audit.results import Cost as Spent
+from llm_audit.results import (
+    Coverage,
+    Fact,
+    FailedRequest,
+    Manifest,
+    Report,
+    Result,
+    Served,
+    Substitution,
+    Verdict,
+)
+from llm_audit.results.substitution_evidence import Exceedance
+
+DISTANCES = teacher_forced.rule.code, exceedance.rule.code
+TEXTS = rank_uniformity.rule.code, two_samples.rule.code
+
+BATCH = 10
+"""Requests after which a sequential audit looks whether it may stop."""
+
+LIMITS = (
+    "Inconsistent means that the stated null hypothesis fails for the requests that were made: another model, other weights, "
+    "another quantisation, but also an undisclosed system prompt, sampler or tokenizer. Which of them, the tests do not say.",
+    "Consistent means that no test found a difference. A rare substitution, one that spares audit traffic, or one that changes "
+    "no probability noticeably can be there all the same; the interval of the mixture rate says how rare.",
+    "An endpoint that recognises these prompts can answer them with the genuine model. Draw prompts from real traffic.",
+    "Servers whose arithmetic is coarser than every allowed variant are accused wrongly: allow what the operator states, or "
+    "name more trusted endpoints. "
+    "Measured were llama.cpp servers on a CPU, and the rounding of half-precision logits; no GPU server was.",
+    "Templates that name today's date, answers that end early, and white space that a server strips make honest texts differ.",
+    "The claim is about the endpoint at the time of the audit. Every further audit of it is a further chance to be wrong.",
+)
+
+
+@dataclass
+class _Gathered:
+    """What an audit has come to so far."""
+
+    outcomes: list[Reply | Failure]
+    results: list[Result]
+    notes: list[str]
+
+
+def audit(
+    source: Source,
+    capabilities: Capabilities,
+    reference: Reference,
+    prompts: Sequence[str],
+    settings: Settings,
+    progress: Progress = silent,
+) -> Substitution:
+    """Ask, compare, decide.
+
+    Args:
+        source: the endpoint, or the journal of one.
+        capabilities: of its surface that `reference` is asked on, too.
+        reference: what the endpoint is held against.
+        prompts: best drawn from real traffic.
+        settings: fixed beforehand.
+        progress: gets the share of each stage that is done.
+
+    Raises:
+        AuditError: the settings or prompts cannot come to a decision.
+    """
+    allotment = deal(reference, prompts, settings)
+    surface = capabilities.chat if reference.surface == "chat" else capabilities.completions
+    gathered = _Gathered([], [], [])
+    if surface is not None:
+        if surface.deterministic is False:
+            gathered.notes.append("Repeats of one request at temperature 0 gave different texts.")
+        mismatch = _distances(source, surface, reference, allotment, settings, gathered, progress)
+        count = settings.prompts_of_texts(surface.top_logprobs)
+        if count and not mismatch:
+            _texts(source, reference, prompts, count, settings, gathered, progress)
+    replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
+    if replies:
+        measured = conformance.measure(gathered.outcomes, source.model)
+        gathered.results.append(conformance.derive(measured, Terms(settings.alpha)))
+    return _concluded(source, capabilities, reference, allotment, settings, gathered)
+
+
+def deal(reference: Reference, prompts: Sequence[str], settings: Settings) -> Allotment:
+    """Which prompts go where; the same at every call. Call it before anything is asked.
+
+    Raises:
+        AuditError: nothing could be found under these settings, or the prompts are too few.
+    """
+    if settings.requests > settings.honest:
+        raise AuditError("There are more requests than honest answers to hold them against; ask for --honest as many or more.")
+    if len(reference.allowed) < 2:
+        raise AuditError(
+            f"One {reference.words.variant} gives no honest distance: how far may an honest endpoint be from it? Allow two or "
+            "more."
+        )
+    return allot(prompts, settings.requests, settings.honest, settings.generator("prompts"), cut=reference.supports_prefixes)
+
+
+def _distances(
+    source: Source,
+    surface: SurfaceCapabilities,
+    reference: Reference,
+    allotment: Allotment,
+    settings: Settings,
+    gathered: _Gathered,
+    progress: Progress,
+) -> str:
+    """The tests of distances into `gathered`. Returns why the reference is none for this endpoint, or ""."""
+    wanted = min(settings.alternatives, surface.top_logprobs)
+    if reference.alternatives is not None:
+        wanted = min(wanted, reference.alternatives)
+    asks = questions(allotment.audited, surface, settings.tokens, wanted or None)
+    step = BATCH if settings.sequential else len(asks)
+    level = settings.alpha / (3 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
+    null: Mapping[str, np.ndarray] | None = None
+    found: Distances | None = None
+    terms = Terms(settings.alpha)
+    replies: list[Reply] = []
+    k = asked = 0
+    for start in range(0, len(asks), step):
+        outcomes = source.ask(asks[start : start + step], named(progress, "Asking the endpoint"))
+        gathered.outcomes += outcomes
+        asked += len(outcomes)
+        replies += [outcome for outcome in outcomes if isinstance(outcome, Reply)]
+        if not replies:
+            continue
+        if mismatch := reference.vocabulary_mismatch(replies):
+            gathered.results.clear()
+            gathered.notes.append(mismatch)
+            return mismatch
+        k = k or (min(wanted, distance.granted(replies)) if wanted else 0)
+        compared = reference.comparable(replies, k)
+        if len(compared) < FEWEST:
+            continue
+        if null is None:
+            null = reference.null_distances(allotment.honest, k, progress)
+            if min(map(len, null.values())) < FEWEST:
+                gathered.notes.append("The reference ends most answers at once; no honest distances could be measured.")
+                return ""
+            if reference.no_signal_reason and not any(values.any() for values in null.values()):
+                gathered.notes.append(reference.no_signal_reason)
+                return ""
+        found = Distances(
+            reference.words,
+            *reference.measures(k),
+            reference.distances(compared, k, progress),
+            null,
+            tuple(reply.ask.name for reply in compared),
+            asked - len(compared) - reference.ended_alike(replies, k),
+            asked,
+        )
+        first = teacher_forced.derive(teacher_forced.measure(found, settings.seed), terms)
+        gathered.results = [first]
+        if settings.sequential and first.p_value is not None and first.p_value <= level:
+            gathered.notes.append(f"The audit stopped after {asked} of {len(asks)} requests: {DISTANCES[0]} sufficed.")
+            break
+    if found is None:
+        usable = len(reference.comparable(replies, k))
+        gathered.notes.append(f"{usable} answers can be compared; {' and '.join(DISTANCES)} need {FEWEST}.")
+        return ""
+    if not k:
+        gathered.notes.append("Log-probabilities were hidden: answers are compared by their texts alone, which see far less.")
+    if not settings.sequential:
+        beside = replace(terms, beside=tuple(gathered.results))
+        gathered.results.append(exceedance.derive(Measurement(Exceedance()), beside))
+    return ""
+
+
+def _texts(
+    source: Source,
+    reference: Reference,
+    prompts: Sequence[str],
+    count: int,
+    settings: Settings,
+    gathered: _Gathered,
+    progress: Progress,
+) -> None:
+    """The tests of texts into `gathered`: what the endpoint writes at temperature 1, against what it should."""
+    pool = reference.text_prompts(prompts)
+    chosen = [pool[i] for i in settings.generator("text prompts").permutation(len(pool))[:count]]
+    asks = texts(chosen, reference.surface, settings.text_tokens, settings.draws)
+    outcomes = source.ask(asks, named(progress, "Asking for texts"))
+    gathered.outcomes += outcomes
+    written = [(outcome.ask.prompt, outcome.text) for outcome in outcomes if isinstance(outcome, Reply)]
+    complete = {prompt for prompt in chosen if sum(asked == prompt for asked, _ in written) == settings.draws}
+    if len(complete) < FEWEST:
+        gathered.notes.append(f"{len(complete)} prompts have all their texts; {' and '.join(TEXTS)} need {FEWEST}.")
+        return
+    tests = reference.measure_texts([pair for pair in written if pair[0] in complete], settings, progress)
+    gathered.results += [rule.derive(measured, Terms(settings.alpha)) for rule, measured in tests]
+
+
+def _concluded(
+    source: Source,
+    capabilities: Capabilities,
+    reference: Reference,
+    allotment: Allotment,
+    settings: Settings,
+    gathered: _Gathered,
+) -> Substitution:
+    """The verdict, and all that has to be said with it."""
+    failures = [outcome for outcome in gathered.outcomes if isinstance(outcome, Failure)]
+    defects = [
+        f"{outcome.ask.name}: {defect}"
+        for outcome in gathered.outcomes
+        if isinstance(outcome, Reply)
+        for defect in outcome.defects
+    ]
+    subject = Substitution(
+        verdict=Verdict.ERROR,
+        served=Served.NOT_MEASURED,
+        summary="",
+        claim=f"Does the endpoint serve {reference.name} when asked for {source.model}?",
+        endpoint=next((fact.value for fact in source.facts if fact.name == "Endpoint"), "a journal"),
+        model=source.model,
+        allowed=reference.allowed,
+        tests=tuple(gathered.results),
+        capabilities=capabilities.facts,
+        facts=(*_facts(reference, allotment, settings), *source.facts),
+        cost=spent(source.cost),
+        failures=unanswered(failures),
+        notes=(*gathered.notes, *defects),
+        reference=reference.name,
+        obstacle=_obstacle(capabilities, reference.surface, failures, gathered.notes),
+    )
+    return conclude(subject, Terms(settings.alpha))
+
+
+def spent(cost: Cost) -> Spent:
+    """What was spent, for the report."""
+    return Spent(
+        requests=cost.requests,
+        attempts=cost.attempts,
+        prompt_tokens=cost.prompt_tokens,
+        completion_tokens=cost.completion_tokens,
+    )
+
+
+def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
+    """Requests without an answer, for the report."""
+    return tuple(
+        FailedRequest(request=one.ask.name, kind=one.kind, reason=one.reason, attempts=one.attempts) for one in failures
+    )
+
+
+def _obstacle(capabilities: Capabilities, surface: Surface, failures: Sequence[Failure], notes: Sequence[str]) -> str:
+    """Why nothing could be measured, if nothing could, as a sentence."""
+    if failures:
+        return f"{len(failures)} requests got no answer. {failures[0].reason}"
+    if getattr(capabilities, surface) is None:
+        because = capabilities.failures[0].reason if capabilities.failures else ""
+        return f"the endpoint gives no answers on the surface {surface}. {because}".strip()
+    return notes[-1] if notes else "there was nothing to compare."
+
+
+def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tuple[Fact, ...]:
+    chosen = {key: value for key, value in asdict(settings).items() if key not in ("precisions", "seed")}
+    return (
+        Fact(name="Fixed before the first request", value=json.dumps(chosen)[1:-1].replace('"', "")),
+        *reference.facts,
+        Fact(
+            name="Questions",
+            value=f"{len(allotment.audited)} to the endpoint and {len(allotment.honest)} for honest distances, dealt at "
+            f"random; {allotment.cut} of them are beginnings of prompts; SHA-256 "
+            f"{digest(allotment.audited + allotment.honest)[:12]}",
+        ),
+        Fact(name="Multiplicity", value="Holm over the tests that have a p-value"),
+        Fact(name="Seed", value=settings.seed),
+    )
+
+
+def report(found: Substitution, manifest: Manifest) -> Report:
+    """An audit as a report. What counts as found, judged and unreadable are requests."""
+    answered = found.cost.requests - len(found.failures)
+    measured = found.served is not Served.NOT_MEASURED
+    asked = max(answered, 0) + len(found.failures)
+    return Report(
+        question="Is this endpoint serving the model it claims?",
+        manifest=manifest,
+        coverage=Coverage(
+            found=asked,
+            scored=max(answered, 0) if measured else 0,
+            not_assessable=0 if measured else max(answered, 0),
+            unreadable=len(found.failures),
+        ),
+        documents=(),
+        substitution=found,
+        limits=LIMITS,
+    )

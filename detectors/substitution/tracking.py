@@ -1,0 +1,69 @@
+"""Tracking: whether an endpoint's next-token probabilities have moved between two occasions.
+
+Change is not identity: it does not say which of the two states is the promised one. Pure: no endpoint.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.rule import Measurement, Terms, decision, repeatable, requires
+from llm_audit.detectors.substitution.base import SubstitutionRule
+from llm_audit.results import Draws, Effect, Result, Statistic, Verdict
+from llm_audit.results.substitution_evidence import Change
+from llm_audit.stats import tracking
+
+DRAWS = 9999
+
+SMALLEST = 0.05
+"""Nats per token below which a change is what another replica, batch or precision can do: rounding the logits of SmolLM2 to
+bfloat16 moved its log-probabilities by 0.04."""
+
+
+def measure(rows: NDArray[np.float64], before: int, seed: str) -> Measurement[Change]:
+    """The rows (n, tokens) of both occasions, of which so many are of the first, for the report; see `tracking.table`."""
+    evidence = Change(before=before, rows=tuple(map(tuple, rows.tolist())))
+    return Measurement(evidence, draws=Draws(count=DRAWS, exceeding=0, seed=seed))
+
+
+def derive(measured: Measurement[Change], terms: Terms) -> Result:
+    """The mean absolute change of the log-probabilities among divisions of the rows, drawn from the seed."""
+    requires(measured, Change)
+    rows, (_, seed) = np.array(measured.evidence.rows), repeatable(measured.draws)
+    outcome = tracking.moved(rows, measured.evidence.before, np.random.default_rng(int(seed, 16)), DRAWS)
+    verdict, then = decision(outcome.p_value, outcome.p_floor, terms.alpha)
+    if verdict is Verdict.FINDING and outcome.statistic < SMALLEST:
+        verdict, then = Verdict.PASS, f"it moved, by less than {SMALLEST} nats, as another replica or batch of the same can do"
+    return Result(
+        rule=rule.code,
+        name=rule.title,
+        subject="endpoint",
+        null=rule.null,
+        verdict=verdict,
+        reason=f"Mean log-probabilities moved by {outcome.statistic:.3g} nats a token; p = {outcome.p_value:.2g}: {then}.",
+        statistic=Statistic(name="mean absolute change", value=float(outcome.statistic), unit="nats per token"),
+        p_value=outcome.p_value,
+        p_floor=outcome.p_floor,
+        effect=Effect(name="mean absolute change", value=float(outcome.statistic), unit="nats per token"),
+        n=len(rows),
+        draws=Draws(count=outcome.draws, exceeding=outcome.exceeding, seed=seed),
+        evidence=measured.evidence,
+        assumptions=rule.assumptions,
+        method=rule.method,
+    )
+
+
+rule = SubstitutionRule[NDArray[np.float64], Change](
+    code="AUD405",
+    name="tracking",
+    title="Log-probability tracking",
+    question="Has the endpoint changed since a stored baseline?",
+    null="The endpoint's next-token probabilities are as they were.",
+    assumptions=("Rows of both times are exchangeable under the null hypothesis: spread over time, not of one minute.",),
+    method="LT (arXiv 2512.03816): left-censored means, permutation of rows with p = (1 + b)/(1 + B)",
+    alternatives=True,
+    joint=False,
+    measure=measure,
+    derive=derive,
+)

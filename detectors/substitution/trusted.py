@@ -1,0 +1,231 @@
+"""Recorded answers of trusted endpoints as the reference: no model is needed here.
+
+Every journal, and within one every repeat of the questions, is a variant that would be as promised. An endpoint's answer is
+compared with a recorded one for as long as both have written the same tokens, so that both numbers are of one context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from llm_audit.detectors.rule import Measurement
+from llm_audit.detectors.substitution import two_samples
+from llm_audit.detectors.substitution.base import SubstitutionRule
+from llm_audit.detectors.substitution.distance import granted, of_tables, places
+from llm_audit.detectors.substitution.questions import is_question, is_text
+from llm_audit.detectors.substitution.reference import TRUSTED, Floats
+from llm_audit.detectors.substitution.settings import Settings
+from llm_audit.endpoints.journal import Replay
+from llm_audit.endpoints.records import Position, Reply, Surface, Token, same
+from llm_audit.errors import AuditError
+from llm_audit.progress import Progress, silent
+from llm_audit.results import Fact
+
+SHARED = 0.1
+"""Share of the questions that must have a token in common at the first place, or tokens cannot be told apart."""
+
+NO_SIGNAL = (
+    "The trusted answers are equal to the last digit, so how far another machine with the same model may be from them is "
+    "unknown."
+)
+
+
+class Trusted:
+    """A `Reference`: the journals of trusted endpoints, written by `llm-audit substitution record` or `audit`.
+
+    Args:
+        journals: of at least one.
+        tokens: of an answer that count.
+
+    Raises:
+        AuditError: they cannot be compared with each other, or would show no difference.
+    """
+
+    words = TRUSTED
+    no_signal_reason = NO_SIGNAL
+    supports_prefixes = False
+
+    def __init__(self, journals: Sequence[Replay], tokens: int) -> None:
+        self._journals, self._tokens = tuple(journals), tokens
+        answered = [journal.replies() for journal in journals]
+        replies = [reply for told in answered for reply in told]
+        asked = [reply for reply in replies if is_question(reply)]
+        if len({reply.ask.surface for reply in asked}) != 1:
+            raise AuditError(
+                "The journals of trusted endpoints hold "
+                + ("answers of chats and of completions" if asked else "no answers to questions")
+                + "; record them with `llm-audit substitution record`, on one surface."
+            )
+        self.surface: Surface = asked[0].ask.surface
+        lengths = sorted({reply.ask.max_tokens for reply in asked})
+        if lengths != [tokens]:  # texts cannot be cut to a number of tokens
+            told = " and ".join(map(str, lengths))
+            raise AuditError(
+                f"The trusted answers were asked for {told} tokens and this audit's for {tokens}; use --tokens {lengths[0]}"
+                + (", and journals of one length." if len(lengths) > 1 else ".")
+            )
+        self.alternatives = min(granted([reply for reply in told if is_question(reply)]) for told in answered)
+        repeats = [_repeats(told) for told in answered]
+        self._variants = {
+            f"trusted endpoint {at}" + (f", answer {number}" if len(found) > 1 else ""): by_prompt
+            for at, found in enumerate(repeats, start=1)
+            for number, by_prompt in enumerate(found, start=1)
+        }
+        if len(self._variants) < 2:
+            raise AuditError(
+                "One trusted answer to each question gives no honest distance: how far may an honest endpoint be from it? "
+                "Record with --repeats 2 or more, or name the journal of a second trusted endpoint."
+            )
+        everywhere = set.intersection(*(set(by_prompt) for by_prompt in self._variants.values()))
+        prompts = tuple(dict.fromkeys(reply.ask.prompt for reply in asked if reply.ask.prompt in everywhere))
+        apart = self._farthest(prompts, self.alternatives)
+        self.prompts = tuple(prompts[at] for at in np.flatnonzero(np.isfinite(apart).all(axis=0)))
+        # Endpoints that honour seeds write the same text for the same seed: as two draws of one law it may count once.
+        first = {(reply.ask.prompt, reply.ask.seed): reply.text for reply in reversed(replies) if is_text(reply)}
+        self._texts = [(prompt, text) for (prompt, _), text in first.items()]
+        if not apart[np.isfinite(apart)].any():
+            raise AuditError(f"{NO_SIGNAL} Record another trusted endpoint too.")
+
+    @property
+    def name(self) -> str:
+        """Of the trusted model."""
+        return ", ".join(dict.fromkeys(journal.model for journal in self._journals)) + " as recorded"
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Every endpoint and repeat."""
+        return tuple(self._variants)
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Which endpoints they are, and when they were asked."""
+        return tuple(
+            Fact(name=f"Trusted endpoint {at}", value=f"{journal.url}, model {journal.model}, asked {asked}")
+            for at, journal in enumerate(self._journals, start=1)
+            for asked in [next((fact.value for fact in journal.facts if fact.name == "Asked"), "never")]
+        )
+
+    def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
+        """Why the endpoint's tokens cannot be compared with the trusted ones, as a sentence; "" if they can."""
+        known = next(iter(self._variants.values()))
+        pairs = [
+            (reply.usable[0], known[reply.ask.prompt].usable[0])
+            for reply in replies
+            if reply.usable and known[reply.ask.prompt].usable
+        ]
+        shared = sum(bool(first.keys() & second.keys()) for first, second in (_tables(*pair) for pair in pairs))
+        if not pairs or not self.alternatives or shared > SHARED * len(pairs):
+            return ""
+        return (
+            f"In {len(pairs) - shared} of {len(pairs)} answers no token is named as the trusted endpoints name theirs, by id, "
+            "bytes or text: tokens cannot be told apart, or the endpoint has another tokenizer."
+        )
+
+    def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
+        """Those that are a finite distance from every trusted answer: tokens with names in common or, with k = 0, a text."""
+        told = [reply for reply in replies if (places(reply, k) if k else reply.text)]
+        return [
+            reply
+            for reply in told
+            if all(np.isfinite(self._apart(theirs[reply.ask.prompt], reply, k)) for theirs in self._variants.values())
+        ]
+
+    def ended_alike(self, replies: Sequence[Reply], k: int) -> int:
+        """None: questions that trusted endpoints leave unanswered are not asked."""
+        return 0
+
+    def measures(self, k: int) -> tuple[str, str]:
+        """Distances of log-probabilities or, where they are hidden, of texts."""
+        return ("distance", "nats per alternative") if k else ("share after the first difference", "of the answer")
+
+    def null_distances(self, prompts: Sequence[str], k: int, progress: Progress = silent) -> dict[str, Floats]:
+        """How far the farthest other trusted answer is from each."""
+        apart = self._farthest(prompts, k)
+        finite = np.isfinite(apart).all(axis=0)
+        return {name: row[finite] for name, row in zip(self._variants, apart, strict=True)}
+
+    def _farthest(self, prompts: Sequence[str], k: int) -> Floats:
+        """(variants, prompts) how far the farthest other variant is; infinite where nothing can be compared."""
+        variants = list(self._variants.values())
+        return np.array(
+            [
+                [
+                    max(self._apart(mine[prompt], other[prompt], k) for other in variants if other is not mine)
+                    for prompt in prompts
+                ]
+                for mine in variants
+            ]
+        ).reshape(len(variants), len(prompts))
+
+    def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> dict[str, Floats]:
+        """How far answers are from each trusted one."""
+        return {
+            name: np.array([self._apart(theirs[reply.ask.prompt], reply, k) for reply in replies])
+            for name, theirs in self._variants.items()
+        }
+
+    def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
+        """Those to which texts were recorded."""
+        return tuple(dict.fromkeys(prompt for prompt, _ in self._texts))
+
+    def measure_texts(
+        self, texts: Sequence[tuple[str, str]], settings: Settings, progress: Progress = silent
+    ) -> list[tuple[SubstitutionRule[Any, Any], Measurement[Any]]]:
+        """Two samples alone: ranks need the model's own log-probabilities of a text."""
+        asked = {prompt for prompt, _ in texts}
+        recorded = [pair for pair in self._texts if pair[0] in asked]
+        return [(two_samples.rule, two_samples.measure(texts, recorded, settings.seed, self.words))]
+
+    def _apart(self, trusted: Reply, other: Reply, k: int) -> float:
+        return between_replies(trusted, other, k, self._tokens) if k else between_texts(trusted.text, other.text)
+
+
+def between_replies(first: Reply, second: Reply, k: int, tokens: int) -> float:
+    """Mean over the places that both reached by the same tokens of `of_tables`, nats; at most `tokens` places.
+
+    Infinite if there is none, or if no token of some place is named by both.
+    """
+    found = []
+    for ours, theirs in zip(places(first, k)[:tokens], places(second, k)[:tokens], strict=False):
+        tables = _tables(ours, theirs, k)
+        found.append(of_tables(*tables) if all(tables) else float("inf"))
+        if not same(ours.token, theirs.token):
+            break
+    return float(np.mean(found)) if found else float("inf")
+
+
+def between_texts(first: str, second: str) -> float:
+    """Share of the longer of two texts that comes after their first difference; 0 if they are one."""
+    longest = max(len(first), len(second))
+    alike = next((at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second)))
+    return 1 - alike / longest if longest else 0.0
+
+
+def _repeats(replies: Sequence[Reply]) -> list[dict[str, Reply]]:
+    """The answers to each prompt, first ones together, second ones together, and so on as far as all prompts have them."""
+    by_prompt: dict[str, list[Reply]] = {}
+    for reply in replies:
+        if is_question(reply) and reply.text and not reply.defects:
+            by_prompt.setdefault(reply.ask.prompt, []).append(reply)
+    counts = [len(found) for found in by_prompt.values()]
+    whole = int(np.median(counts)) if counts else 0
+    return [{prompt: found[number] for prompt, found in by_prompt.items() if len(found) >= whole} for number in range(whole)]
+
+
+def _tables(ours: Position, theirs: Position, k: int | None = None) -> tuple[dict[Hashable, float], dict[Hashable, float]]:
+    """The `k` likeliest tokens of two places with their logarithms, by the best name that all of both have."""
+
+    def named(name: Callable[[Token], Hashable | None]) -> list[dict[Hashable, float]]:
+        return [{name(token): value for token, value in place.top[:k]} for place in (ours, theirs)]
+
+    for name in (lambda token: token.id, lambda token: token.bytes):
+        first, second = named(name)
+        if None not in first and None not in second:
+            return first, second
+    first, second = named(lambda token: token.text if token.identified else None)
+    first.pop(None, None)
+    second.pop(None, None)
+    return first, second

@@ -1,0 +1,113 @@
+"""Two samples of text: whether the endpoint's texts and the reference's are draws from one law."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
+from llm_audit.detectors.substitution.base import SubstitutionRule
+from llm_audit.detectors.substitution.reference import WORDS, Words
+from llm_audit.results import Draws, Result, Statistic, Verdict
+from llm_audit.results.substitution_evidence import Discrepancy, Kernel
+from llm_audit.seeds import generator
+from llm_audit.stats import kernels
+
+KEPT_DRAWS = 999
+"""Draws whose statistic goes into the report, for the picture."""
+
+INDEPENDENT = (
+    "The texts are independent draws: of seeds that no two of them share.",
+    "The endpoint draws with the settings that were asked for and no others: a hidden system prompt, temperature, top-k or "
+    "min-p is a departure from the reference, and is found as one.",
+)
+"""Assumptions of every test of texts."""
+
+
+def measure(
+    endpoint: Sequence[tuple[str, str]], reference: Sequence[tuple[str, str]], seed: str, words: Words, draws: int = 9999
+) -> Measurement[Discrepancy]:
+    """How alike the texts of each prompt are, white space aside.
+
+    Args:
+        endpoint: (prompt, text), several texts a prompt.
+        reference: likewise, for the same prompts.
+        seed: of the permutations.
+        words: of the reference.
+        draws: permutations.
+    """
+
+    def canonical(texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [(prompt, " ".join(text.split())) for prompt, text in texts]
+
+    likeness = kernels.within_prompts(canonical(endpoint), canonical(reference), kernels.spectrum)
+    raw = kernels.permuted(
+        kernels.within_prompts(endpoint, reference, kernels.hamming), generator(seed, "permutations of raw texts"), draws
+    )
+    evidence = Discrepancy(
+        yardstick=words.name,
+        seed=seed,
+        prompts=tuple(
+            Kernel(first=first, size=len(gram), above=tuple(gram[np.triu_indices(len(gram), 1)].tolist()))
+            for gram, first in likeness
+        ),
+        raw_p=raw.p_value,
+    )
+    return Measurement(evidence, n=len(endpoint), draws=Draws(count=draws, exceeding=0, seed=seed))
+
+
+def derive(measured: Measurement[Discrepancy], terms: Terms) -> Result:
+    """Maximum mean discrepancy, permuted within prompts from its seed; before Holm."""
+    requires(measured, Discrepancy)
+    evidence, (draws, _) = measured.evidence, repeatable(measured.draws)
+    outcome = kernels.permuted([_gram(kernel) for kernel in evidence.prompts], generator(evidence.seed, "permutations"), draws)
+    reason = measured.reason or ""  # as early versions stored it, without the p-value of raw texts
+    if evidence.raw_p is not None:
+        others = sum(kernel.size - kernel.first for kernel in evidence.prompts)
+        reason = (
+            f"Maximum mean discrepancy {outcome.statistic:.3g} between {measured.n} and {others} texts, white space aside; "
+            f"with white space and the Hamming kernel p = {evidence.raw_p:.2g}, by a test that does not decide"
+        )
+    return Result(
+        rule=rule.code,
+        name=rule.title,
+        subject="endpoint",
+        null=WORDS[evidence.yardstick].null,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=reason,
+        statistic=Statistic(name="MMD, spectrum kernel", value=float(outcome.statistic), unit=""),
+        p_value=outcome.p_value,
+        p_floor=outcome.p_floor,
+        n=measured.n,
+        draws=Draws(
+            count=outcome.draws,
+            exceeding=outcome.exceeding,
+            seed=evidence.seed,
+            values=tuple(float(value) for value in outcome.null[:KEPT_DRAWS]),
+        ),
+        evidence=evidence,
+        assumptions=rule.assumptions,
+        method=rule.method,
+    )
+
+
+def _gram(kernel: Kernel) -> tuple[NDArray[np.float64], int]:
+    """The matrix of the likeness of all texts of a prompt, and how many of them are the endpoint's."""
+    gram = np.zeros((kernel.size, kernel.size))
+    gram[np.triu_indices(kernel.size, 1)] = kernel.above
+    return gram + gram.T, kernel.first
+
+
+rule = SubstitutionRule[Sequence[tuple[str, str]], Discrepancy](
+    code="AUD404",
+    name="two-samples",
+    title="Two samples of text",
+    question="Are the endpoint's texts and the reference's draws from one law?",
+    null="The endpoint serves one of the allowed variants of the reference.",
+    assumptions=INDEPENDENT,
+    method="Model equality testing (Gao et al. 2024, arXiv 2410.20247), permuted within prompts, p = (1 + b)/(1 + B)",
+    measure=measure,
+    derive=derive,
+)

@@ -1,0 +1,256 @@
+"""The one test of all schemes that score token by token: count each effective input once, and ask what chance makes of the sum.
+
+Null: the text was written without knowledge of the key, and the key behaves like a random draw independent of the text. Not
+rejecting says "no mark under this key, scheme and tokenizer", never "human" or "not watermarked". Everything after `Counts`
+needs neither the key nor the text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from llm_audit.detectors.watermark.schemes.base import (
+    KeyedScheme,
+    Observations,
+    TokenisedText,
+    TokenScheme,
+    first_rows,
+)
+from llm_audit.errors import AuditError
+from llm_audit.stats import eprocess, spans
+from llm_audit.stats.combination import average_e
+from llm_audit.stats.lattice_laws import CoarseExponential, WeightedBits
+from llm_audit.stats.laws import Bernoulli, Exponential, Law, Urn, WeightedExponential
+from llm_audit.stats.sequential import Sequential, besag_clifford
+
+LAWS: dict[str, type[Law]] = {
+    law.kind: law for law in (Bernoulli, Exponential, WeightedExponential, WeightedBits, CoarseExponential, Urn)
+}
+"""Every null law of a scheme by the name that a stored result gives."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What decides about a text: enough to compute every number of `WholeText` again.
+
+    Attributes:
+        tokens: of the text.
+        scored: tokens with a known context.
+        distinct: of these, the first of each effective input that depends on the key; they alone are tested.
+        total: sum of their scores (green tokens, or Gumbel scores).
+        law: of one score under the null.
+    """
+
+    tokens: int
+    scored: int
+    distinct: int
+    total: float
+    law: Law
+
+
+@dataclass(frozen=True)
+class WholeText:
+    """What the whole text says against the null.
+
+    Attributes:
+        log_p: natural logarithm of the exact p-value, for a length fixed beforehand.
+        log_p_floor: the smallest that so many distinct inputs could have had; -inf: no bound.
+        log_e: logarithm of an e-value, the average over bets fixed beforehand; multiply (add) them over documents that share
+            no inputs, or average them over keys and schemes.
+        mean: of the scores.
+        null_mean: what chance makes of it.
+    """
+
+    log_p: float
+    log_p_floor: float
+    log_e: float
+    mean: float
+    null_mean: float
+
+    @property
+    def p_value(self) -> float:
+        """Exp(log_p); 0 only where a float has no smaller number."""
+        return math.exp(self.log_p)
+
+    @property
+    def log10_p(self) -> float:
+        """Decimal logarithm of the p-value, which is printed where p is tiny."""
+        return self.log_p / math.log(10)
+
+
+def described(law: Law) -> dict[str, str | float]:
+    """A law as a kind and a few numbers, for a stored result; `law_of` reads it."""
+    return {"kind": law.kind} | {field.name: getattr(law, field.name) for field in fields(law)}  # type: ignore[arg-type]
+
+
+def law_of(description: Mapping[str, str | float]) -> Law:
+    """The law that `described` wrote.
+
+    Raises:
+        AuditError: no such law, or other numbers than it has.
+    """
+    numbers = {name: value for name, value in description.items() if name != "kind"}
+    try:
+        return LAWS[str(description["kind"])](**numbers)
+    except (KeyError, TypeError):
+        raise AuditError("the stored result names no null law that this version knows: test the text again") from None
+
+
+def distinct(found: Observations, seen: set[bytes] | None = None) -> Observations:
+    """The first score of each effective input that depends on the key.
+
+    Args:
+        found: of one text.
+        seen: inputs of earlier texts under the same key, which do not count again; the text's own are added to it. One key
+            marks a whole deployment, so errors of texts that share phrases would otherwise be shared, too.
+    """
+    kept = first_rows(found.inputs)
+    if found.keyless is not None:
+        kept = kept[~found.keyless[kept]]
+    if seen is not None:
+        rows = [np.ascontiguousarray(row).tobytes() for row in found.inputs[kept]]
+        fresh = np.array([row not in seen for row in rows], dtype=np.bool_)
+        seen.update(rows)
+        kept = kept[fresh]
+    taken = found.taken(kept)
+    return replace(taken, repeated=found.repeated + len(found) - len(kept))
+
+
+def count(found: Observations, seen: set[bytes] | None = None) -> Counts:
+    """The counts of one text under one key.
+
+    Args:
+        found: the scores of the text.
+        seen: as in `distinct`.
+    """
+    kept = distinct(found, seen)
+    return Counts(found.tokens, len(found) + found.repeated, len(kept), float(kept.scores.sum()), found.law)
+
+
+def whole_text(counts: Counts) -> WholeText:
+    """The exact test of the whole text; without scores p = 1."""
+    law, n, total = counts.law, counts.distinct, counts.total
+    if n == 0:
+        return WholeText(0.0, 0.0, 0.0, math.nan, law.mean)
+    bets = [tilt * total - n * law.log_mgf(tilt) for tilt in law.tilts]
+    return WholeText(law.log_tail(total, n), law.least(n), float(average_e(bets)), total / n, law.mean)
+
+
+def anytime(found: Observations) -> eprocess.EProcess:
+    """The evidence after each distinct input, valid however the end of the text was chosen.
+
+    Args:
+        found: the scores of a text, repeats included or not.
+    """
+    kept = distinct(found)
+    return eprocess.mixture(kept.law.increments(kept.scores))
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A scan of the text for marked parts.
+
+    Attributes:
+        scan: over the distinct scores.
+        tokens: (W, 2) first token of each window, and one past its last.
+    """
+
+    scan: spans.Scan
+    tokens: tuple[tuple[int, int], ...]
+
+    def rejected(self, alpha: float) -> list[tuple[int, int, float]]:
+        """Disjoint parts with a mark after Bonferroni over all windows: first token, one past the last, log p of the part."""
+        return [(*self.tokens[i], float(self.scan.log_p[i])) for i in spans.disjoint(self.scan, alpha)]
+
+
+def windows(found: Observations, generator: np.random.Generator, draws: int = 999, least: int = 32) -> Windows:
+    """Which parts of the text carry the mark.
+
+    Args:
+        found: the scores of a text with at least one.
+        generator: of the simulated null.
+        draws: of it.
+        least: distinct inputs in the shortest windows.
+    """
+    kept = distinct(found)
+    if len(kept) == 0:
+        raise AuditError("no token of the text can be scored under this key: give a longer text, or its prompt")
+    result = spans.scan(kept.scores, kept.law, generator, draws, least)
+    places = kept.positions
+    return Windows(result, tuple((int(places[start]), int(places[stop - 1]) + 1) for start, stop in result.windows))
+
+
+def tokens_needed(law: Law, alpha: float, mean: float | None = None) -> int | None:
+    """The fewest distinct inputs with which p <= alpha.
+
+    Args:
+        law: of one score.
+        alpha: level.
+        mean: of the scores of a marked text; without, the largest scores that there are, so that fewer can never decide.
+
+    Returns:
+        None: not with 100,000, or never, because the mean is not above the null's.
+    """
+    if mean is not None and mean <= law.mean:
+        return None
+    if mean is None and law.least(1) == -math.inf:
+        return 1
+
+    def decides(n: int) -> bool:
+        return (law.least(n) if mean is None else law.log_tail(n * mean, n)) <= math.log(alpha)
+
+    high = 1
+    while not decides(high):
+        high *= 2
+        if high > 100_000:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decides(middle) else (middle, high)
+    return high
+
+
+def key_permutation(
+    scheme: TokenScheme, text: TokenisedText, generator: np.random.Generator, draws: int = 999, stop: int = 10
+) -> Sequential:
+    """The p-value of the sum of all scores among those of fresh keys: exact whatever repeats, and slow.
+
+    The oracle of the exact tails, and the way out for a statistic that has none.
+
+    Args:
+        scheme: with the key in question.
+        text: its text.
+        generator: of the keys.
+        draws: at most.
+        stop: as in `besag_clifford`.
+    """
+    if not isinstance(scheme, KeyedScheme):
+        raise TypeError("fresh keys can only be drawn for a scheme with a key")
+
+    def total(other: KeyedScheme) -> float:
+        found = other.observe(text) if isinstance(other, TokenScheme) else None
+        return 0.0 if found is None else float(found.scores.sum())
+
+    keyed: KeyedScheme = scheme
+    return besag_clifford(total(keyed), lambda: total(keyed.rekeyed(random_bits(generator))), draws, stop)
+
+
+def random_bits(generator: np.random.Generator) -> RandomBits:
+    """A source of random bits made from a seeded generator, for simulations; keys in use come from the system's source."""
+    return RandomBits(generator)
+
+
+class RandomBits:
+    """bits(b) -> b random bits."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    def __call__(self, bits: int) -> int:
+        """So many bits."""
+        return int.from_bytes(self._generator.bytes((bits + 7) // 8), "big") >> (-bits % 8)

@@ -1,0 +1,185 @@
+"""What green-list schemes on torch's permutation have in common: a seed per context, a list per seed, a bias on the list.
+
+The seed is a number that torch reduces to 32 bits, and the first int(gamma V) entries of randperm(V) under it are green. The
+effective input is therefore (seed mod 2^32, target), which may coincide for different contexts; distinct by n-gram is not
+enough (Kirchenbauer et al., arXiv 2301.10226 and 2306.04634, and their followers count by n-gram).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llm_audit.detectors.watermark.prf import mersenne
+from llm_audit.detectors.watermark.schemes.base import (
+    Floats,
+    Ints,
+    KeyedScheme,
+    Observations,
+    Share,
+    Step,
+    TokenisedText,
+    Vocabulary,
+    check_vocabulary,
+    first_rows,
+    windows,
+    with_prompt,
+)
+from llm_audit.errors import AuditError
+from llm_audit.stats.laws import Bernoulli
+
+Words = NDArray[np.uint64]
+
+MODULUS = 2**64 - 1
+"""Seeds are taken modulo this, and then modulo 2^32 by torch."""
+
+TABLE_SIZE = 1_000_003
+
+
+class Window(NamedTuple):
+    """How much of the text one seed sees.
+
+    Attributes:
+        width: tokens, the candidate included if `own`.
+        own: the candidate is the last of them (its own list decides about it).
+    """
+
+    width: int
+    own: bool
+
+    @property
+    def before(self) -> int:
+        """Tokens before the candidate."""
+        return self.width - self.own
+
+
+class GreenList(KeyedScheme):
+    """Base of the schemes: they give the window and the seeds."""
+
+    vocab_size: Vocabulary
+    gamma: Share = 0.25
+    delta: float = Field(2.0, gt=0)
+    device: Literal["cpu", "cuda"] = "cpu"
+
+    @property
+    @abstractmethod
+    def window(self) -> Window:
+        """What a seed sees."""
+
+    @abstractmethod
+    def seeds(self, runs: Ints) -> Words:
+        """The seed of each row of (n, width) ids, any 64-bit value congruent to it modulo 2^32."""
+
+    @property
+    def green_size(self) -> int:
+        """int(V gamma), of which the exact share is made."""
+        return int(self.vocab_size * self.gamma)
+
+    @property
+    def candidates(self) -> int:
+        """Likeliest tokens that are looked at where each has a list of its own."""
+        return 40
+
+    def observe(self, text: TokenisedText) -> Observations:
+        """Green or not, for each token whose window is known.
+
+        Where the seed is that of a window of zeros, the list may be the same under every key (lefthash after id 0: seed 0).
+        """
+        self.check_device()
+        check_vocabulary(text, self.vocab_size)
+        before = self.window.before
+        ids, known = with_prompt(text, before)
+        runs = windows(ids, before + 1)
+        positions = np.arange(len(runs)) + before - known
+        kept = positions >= 0
+        runs, positions = runs[kept], positions[kept]
+        seeds = self.low_seeds(runs)
+        inputs = np.stack([seeds.astype(np.int64), runs[:, -1]], axis=1)
+        green = self.greens(inputs).astype(np.float64)
+        keyless = inputs[:, 0] == self.low_seeds(np.zeros((1, before + 1), np.int64))[0].astype(np.int64)
+        return Observations(positions, inputs, green, Bernoulli(self.share), len(text.ids), keyless=keyless)
+
+    @property
+    def share(self) -> float:
+        """Of green tokens, exactly."""
+        return self.green_size / self.vocab_size
+
+    def low_seeds(self, runs: Ints) -> Words:
+        """What torch keeps of the seed of each run of context and candidate, (n,), below 2^32."""
+        return self.seeds(runs if self.window.own else runs[:, :-1]) & np.uint64(0xFFFFFFFF)
+
+    def greens(self, inputs: Ints) -> NDArray[np.bool_]:
+        """Whether each target is in the list of its seed; (n, 2) rows of both."""
+        rows = first_rows(inputs)
+        order = {row.tobytes(): i for i, row in enumerate(inputs[rows])}
+        flags = mersenne.among_first(inputs[rows, 0], inputs[rows, 1], self.vocab_size, self.green_size)
+        return flags[[order[row.tobytes()] for row in inputs]] if len(inputs) else flags
+
+    def green_ids(self, past: Ints, logits: Floats) -> Ints:
+        """Tokens that gain the bias after `past`: the whole list, or those of the likeliest that are in their own."""
+        before = self.window.before
+        if not self.window.own:
+            seed = int(self.seeds(past[None, len(past) - before :])[0])
+            return self.listed(seed)
+        likely = np.argsort(-logits, kind="stable")[: self.candidates]
+        context = np.broadcast_to(past[len(past) - before :], (len(likely), before))
+        runs = np.concatenate([context, likely[:, None]], axis=1)
+        return likely[self.greens(np.stack([self.low_seeds(runs).astype(np.int64), likely], axis=1))]
+
+    def listed(self, seed: int) -> Ints:
+        """The green list of a seed."""
+        return mersenne.randperm(seed, self.vocab_size)[: self.green_size]
+
+    def embed(self, step: Step, generator: np.random.Generator) -> Floats:
+        """The logits with delta added where green; unchanged where the context is too short."""
+        self.check_device()
+        past = step.context
+        if len(past) < self.least_context:
+            return step.logits
+        marked = step.logits.copy()
+        marked[self.green_ids(past, step.logits)] += self.delta
+        return marked
+
+    def check_device(self) -> None:
+        """AuditError if the text was generated on a GPU, whose generator gives other lists."""
+        if self.device != "cpu":
+            raise AuditError(
+                f"the green lists that {self.title} drew on a GPU differ from the CPU's and cannot be drawn here: only text "
+                'generated with the watermark on the CPU can be tested ("device": "cpu")'
+            )
+
+    @property
+    def least_context(self) -> int:
+        """Tokens that must stand before the first marked one."""
+        return self.window.before
+
+
+def reduced(values: list[int]) -> Words:
+    """Whole numbers of any size as seeds: modulo 2^64 - 1, as torch's callers take them."""
+    return np.array([value % MODULUS for value in values], dtype=np.uint64)
+
+
+def reduced_int64(values: Ints) -> Words:
+    """The same for signed 64-bit numbers: a negative one becomes 2^64 - 1 less than itself."""
+    unsigned = values.view(np.uint64)
+    with np.errstate(over="ignore"):
+        return np.where(values < 0, unsigned - np.uint64(1), unsigned)
+
+
+@lru_cache(maxsize=4)
+def hash_table(seed: int) -> Ints:
+    """randperm(1000003), from 1: the table that hashes token ids."""
+    table = mersenne.randperm(seed, TABLE_SIZE) + 1
+    table.setflags(write=False)
+    return table
+
+
+def products_by_key(key: int, sums: Ints) -> Words:
+    """Key times each number, in unlimited precision."""
+    distinct, place = np.unique(sums, return_inverse=True)
+    return reduced([key * int(value) for value in distinct])[place.reshape(sums.shape)]

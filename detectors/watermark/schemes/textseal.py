@@ -1,0 +1,74 @@
+"""TextSeal's Gumbel mark (Meta): a 64-bit hash of the last tokens, reduced to 8,191 values.
+
+h = (sum_i P_i x_i + 100000007 x_t + 500001713 key) * 15485863 * 40499 in 64-bit arithmetic, the x_i being the tokens before;
+h ^= h >> 13; u = (h mod 8191) / 8191. With so few values -log(1 - u) is not exponential (mean .99934, at most 9.01); the law
+used here counts the 8,191 values.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from llm_audit.detectors.watermark.schemes.base import (
+    Floats,
+    Ints,
+    Key63,
+    KeyedScheme,
+    Observations,
+    Step,
+    TokenisedText,
+    check_vocabulary,
+    chosen,
+    gumbel_choice,
+    number,
+    windows,
+    with_prompt,
+)
+from llm_audit.stats.lattice_laws import CoarseExponential
+
+VALUES = 8191
+_PRIMES = (10000019, 10000247, 10000439, 10000643, 10000747, 10000867, 10000993, 10001213, 10001357, 10001501)
+
+
+class TextSeal(KeyedScheme):
+    """x = argmax log(u_v) / p_v; a token scores -log(1 - u), rounded down to multiples of 1 / 256."""
+
+    scheme: ClassVar[str] = "textseal"
+    title: ClassVar[str] = "TextSeal, Gumbel"
+    source: ClassVar[str] = "facebookresearch/textseal 2c63fb8, pseudorandom.py (MIT)"
+
+    key: Key63
+    ngram: Annotated[int, Field(ge=1, le=len(_PRIMES))] = 1
+    vocab_size: int | None = Field(None, ge=2)
+
+    def observe(self, text: TokenisedText) -> Observations:
+        """One score for each token whose context is known."""
+        if self.vocab_size is not None:
+            check_vocabulary(text, self.vocab_size)
+        ids, known = with_prompt(text, self.ngram)
+        contexts = windows(ids, self.ngram)[: max(len(ids) - self.ngram, 0)]
+        tokens = ids[self.ngram :]
+        law = CoarseExponential(VALUES)
+        scores = law.score(self.values(contexts, tokens))
+        positions = np.arange(len(ids) - len(tokens), len(ids)) - known
+        return Observations(positions, np.concatenate([contexts, tokens[:, None]], axis=1), scores, law, len(text.ids))
+
+    def values(self, contexts: Ints, tokens: Ints) -> Ints:
+        """The hash of each context and token modulo 8,191."""
+        with np.errstate(over="ignore"):
+            total = contexts @ np.array(_PRIMES[: self.ngram], dtype=np.int64) + tokens * np.int64(100000007)
+            offset = (500001713 * number(self.key)) & (2**64 - 1)
+            total = (total.view(np.uint64) + np.uint64(offset)).view(np.int64)
+            total = total * np.int64(15485863) * np.int64(40499)
+        return (total ^ (total >> np.int64(13))) % VALUES
+
+    def embed(self, step: Step, generator: np.random.Generator) -> Floats:
+        """A choice; the logits unchanged where the context is too short."""
+        past, size = step.context, len(step.logits)
+        if len(past) < self.ngram:
+            return step.logits
+        contexts = np.broadcast_to(past[-self.ngram :], (size, self.ngram))
+        return chosen(gumbel_choice(step.logits, self.values(contexts, np.arange(size)) / VALUES), size)

@@ -1,0 +1,129 @@
+"""A candidate on the command line: what is read from its name, and what is refused in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from llm_audit.detectors.attribution.candidate import MOST_SETTINGS, Candidate, describe
+from llm_audit.errors import AuditError
+from llm_audit.scoring.store import StoredModel
+from llm_audit.scoring.tokens import Decoding
+
+COMMIT = "org/tiny@" + "0123456789" * 4
+CHAT = StoredModel(
+    "chat", Path(), "0" * 64, {}, {}, "{{ bos_token }}User: {{ messages[0].content }}\nBot: ", {"bos_token": "<s>"}
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["smollm2-135m-instruct", COMMIT, "some/folder", "odd@home", "trailing@", "an=equals", "a@B=1"]
+)
+def test_a_name_without_settings_is_the_model(name: str) -> None:
+    assert Candidate.parse(name) == Candidate(name, name, (Decoding(),), "chat")
+
+
+@pytest.mark.parametrize(
+    ("settings", "decodings"),
+    [
+        ("temperature=0.8", [Decoding(0.8)]),
+        ("temperature=.8,top_k=40,top_p=0.95,min_p=0.05", [Decoding(0.8, 40, 0.95, 0.05)]),
+        ("min_p=0,top_p=1,top_k=0,temperature=1", [Decoding()]),
+        ("top_k = 40 , temperature = 0.7 | 1", [Decoding(0.7, 40), Decoding(1.0, 40)]),
+        ("temperature=0.7|1,top_p=0.9|1", [Decoding(0.7, 0, 0.9), Decoding(0.7), Decoding(1.0, 0, 0.9), Decoding()]),
+        ("temperature=1|0.5|1.0", [Decoding(), Decoding(0.5)]),
+        ("template=chat", [Decoding()]),
+    ],
+)
+@pytest.mark.parametrize("model", ["smollm2-135m-instruct", COMMIT, "odd@home"])
+def test_settings_come_after_the_last_at_sign(model: str, settings: str, decodings: list[Decoding]) -> None:
+    name = f"{model}@{settings}"
+    assert Candidate.parse(name) == Candidate(name, model, tuple(decodings), "chat")
+
+
+def test_a_template_can_be_left_out() -> None:
+    name = f"{COMMIT}@template=none,temperature=0.7|1"
+    assert Candidate.parse(name) == Candidate(name, COMMIT, (Decoding(0.7), Decoding()), "none")
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ("heat=1", "there is no setting 'heat'; choose from temperature, top_k, top_p, min_p, template"),
+        ("temperature=1,", "there is no setting ''"),
+        ("temperature=1,temperature=2", "sets temperature twice; write alternatives with a bar: temperature=A|B"),
+        ("template=none,template=none", "sets template twice"),
+        ("template=plain", "template is chat or none, not 'plain'"),
+        ("template=chat|none", "template is chat or none, not 'chat|none'"),
+        ("temperature=hot", "temperature is a number, not 'hot'"),
+        ("temperature=", "temperature is a number, not ''"),
+        ("temperature=1||2", "temperature is a number, not ''"),
+        ("temperature=nan", "temperature is a number, not 'nan'"),
+        ("temperature=inf", "temperature is a number, not 'inf'"),
+        ("temperature=0,7", "there is no setting '7'"),
+        ("top_k=2.5", "top_k is a whole number, not '2.5'"),
+        ("top_k=" + "9" * 400, "top_k is a whole number, not '999"),
+        ("top_k=-1", "top_k=-1 is no decoding setting"),
+        ("top_p=0", "top_p=0 is no decoding setting"),
+        ("top_p=1.1", "top_p=1.1 is no decoding setting"),
+        ("min_p=2,top_k=5", "min_p=2, top_k=5 is no decoding setting"),
+        ("temperature=-1", "temperature=-1 is no decoding setting"),
+        ("temperature=1e-3", "temperature=0.001 is no decoding setting"),
+        ("temperature=1e3,top_k=5", "temperature=1000, top_k=5 is no decoding setting"),
+        ("temperature=0|1", "Greedy decoding (temperature 0) leaves nothing to chance, hence nothing to test"),
+        (f"top_k={'|'.join(map(str, range(MOST_SETTINGS + 1)))}", "stands for 65 settings; at most 64 are tried"),
+        (f"temperature=1|2,top_k={'|'.join(map(str, range(33)))}", "stands for 66 settings; at most 64 are tried"),
+    ],
+)
+def test_what_is_no_setting_is_one_sentence(settings: str, complaint: str) -> None:
+    with pytest.raises(AuditError) as caught:
+        Candidate.parse(f"model@{settings}")
+    said = str(caught.value)
+    assert said.startswith(repr(f"model@{settings}"))
+    assert complaint in said
+    assert said.endswith(".")
+    assert "\n" not in said
+
+
+def test_as_many_settings_as_are_tried() -> None:
+    assert len(Candidate.parse(f"model@top_k={'|'.join(map(str, range(MOST_SETTINGS)))}").decodings) == MOST_SETTINGS
+
+
+def test_settings_of_no_model() -> None:
+    with pytest.raises(AuditError, match=r"names no model; write MODEL@temperature=0\.7\.$"):
+        Candidate.parse("@temperature=0.7")
+
+
+@pytest.mark.parametrize(
+    ("decoding", "words"),
+    [
+        (Decoding(), "temperature 1"),
+        (Decoding(0.7), "temperature 0.7"),
+        (Decoding(0.8, 40, 0.95, 0.05), "temperature 0.8, top-k 40, top-p 0.95, min-p 0.05"),
+        (Decoding(top_p=0.9), "temperature 1, top-p 0.9"),
+    ],
+)
+def test_a_setting_in_words(decoding: Decoding, words: str) -> None:
+    assert describe(decoding) == words
+
+
+def test_a_prompt_goes_through_the_models_template() -> None:
+    assert Candidate.parse("chat").fill(CHAT, "Why?") == "<s>User: Why?\nBot: "
+
+
+def test_a_prompt_can_go_around_it() -> None:
+    assert Candidate.parse("chat@template=none").fill(CHAT, "<s>Why?") == "<s>Why?"
+
+
+def test_a_model_without_a_template_takes_a_prompt_only_as_plain_text() -> None:
+    plain = replace(CHAT, chat_template=None)
+    assert Candidate.parse("chat@template=none").fill(plain, "Why?") == "Why?"
+    with pytest.raises(AuditError, match=r"chat has no chat template.*if as plain text, write chat@template=none\.$"):
+        Candidate.parse("chat@temperature=0.7").fill(plain, "Why?")
+
+
+def test_a_template_that_fails_is_a_sentence_of_its_own() -> None:
+    with pytest.raises(AuditError, match="chat template fails on this prompt"):
+        Candidate.parse("chat").fill(replace(CHAT, chat_template="{% if %}"), "Why?")

@@ -1,0 +1,35 @@
+"""Plans from measured effects: more requests for less, and what cannot be found."""
+
+from __future__ import annotations
+
+import pytest
+
+from llm_audit.detectors.substitution.plan import effects, plan
+from llm_audit.errors import AuditError
+
+USUAL = {"alpha": 0.01, "power": 0.9, "tokens": 8}
+
+
+def test_the_shipped_effects_are_shares() -> None:
+    known = effects()
+    assert set(known) == {"q8", "q5", "q4"}
+    assert all(len(effect.ranks) >= 40 and ((effect.ranks > 0) & (effect.ranks <= 1)).all() for effect in known.values())
+
+
+def test_a_cruder_substitute_and_a_larger_share_take_fewer_requests() -> None:
+    def first(effect: str, rate: float) -> int:
+        return plan(effect, rate=rate, **USUAL)[0].requests or 10**6  # type: ignore[arg-type]
+
+    assert first("q4", 1.0) <= first("q5", 1.0) <= first("q8", 1.0) < 60
+    assert first("q4", 1.0) < first("q4", 0.3) < first("q4", 0.1)
+
+
+def test_a_plan_in_tokens_and_without_an_end() -> None:
+    (first, second) = plan("q4", rate=1.0, **USUAL)  # type: ignore[arg-type]
+    assert first.tokens == 8 * (first.requests or 0) and second.rule == "AUD402"
+    assert plan("q8", rate=0.001, **USUAL)[0].requests is None  # type: ignore[arg-type]
+
+
+def test_an_effect_that_nobody_measured() -> None:
+    with pytest.raises(AuditError, match="there are q8, q5, q4"):
+        plan("q2", rate=1.0, **USUAL)  # type: ignore[arg-type]

@@ -1,0 +1,179 @@
+"""Who may do what in the package: files are written by one module, which knows how to leave a whole one; a code by its rule."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+from llm_audit.detectors import registry
+from llm_audit.results.rules import FAMILIES
+
+ROOT = Path(__file__).parents[1]
+SHELF = ROOT / "audit" / "files.py"
+MODULES = sorted(path for folder in ("audit", "detectors", "reports") for path in (ROOT / folder).rglob("*.py"))
+
+WRITERS = {"write_text", "write_bytes", "fsync", "fdatasync", "sync_file_range", "copyfile", "copy2", "copytree"}
+"""Methods and functions that write a file, or bring it to the disk, in one call."""
+
+NAMED_FILES = {"NamedTemporaryFile", "TemporaryFile", "mkstemp"}
+
+
+def breaches(source: str) -> list[int]:
+    """Lines of a module that write a file by themselves.
+
+    Writing to a descriptor (`os.write`) and opening for writing in any way (`open`, `Path.open`, `os.fdopen`, `gzip.open`) are
+    among them. Not among them: what only names a file (`os.open` for a lock), `os.devnull`, and an `open` with an address as
+    its first argument and the mode as its second that is no file of this machine (`fsspec`).
+    """
+    return sorted(node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and _writes(node))
+
+
+def _writes(call: ast.Call) -> bool:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    owner = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    if name in WRITERS | NAMED_FILES or (owner, name) == ("os", "write"):
+        return True
+    if name not in ("open", "fdopen") or "os.devnull" in ast.unparse(call) or owner == "system":
+        return False
+    return any(set(mode) & set("wax+") for mode in _modes(call))
+
+
+def _modes(call: ast.Call) -> Iterator[str]:
+    """The mode in a call of `open`: the first argument of a path's method, the second of a function, or by name."""
+    candidates = [*call.args[:2], *(word.value for word in call.keywords if word.arg == "mode")]
+    for argument in candidates:
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and set(argument.value) <= set("rwaxbt+"):
+            yield argument.value
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path != SHELF], ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_but_one_writes_files(path: Path) -> None:
+    lines = breaches(path.read_text(encoding="utf-8"))
+    assert lines == [], f"{path.relative_to(ROOT)} writes a file in lines {lines}: use llm_audit.files"
+
+
+def test_that_one_is_seen_to_write() -> None:
+    assert len(MODULES) > 250
+    assert len(breaches(SHELF.read_text(encoding="utf-8"))) >= 6
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'path.write_text("x")',
+        'path.write_bytes(b"")',
+        'path.open("w", encoding="utf-8")',
+        'path.open(mode="ab")',
+        'open(path, "x")',
+        'open(path, "r+b")',
+        'os.fdopen(descriptor, "wb")',
+        "os.fsync(3)",
+        'os.write(3, b"")',
+        'gzip.open(path, "wb")',
+        "tempfile.NamedTemporaryFile()",
+    ],
+)
+def test_a_line_that_writes_is_found(line: str) -> None:
+    assert breaches(f"import os\n{line}\n") == [2]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'path.open("rb")',
+        "path.open()",
+        "open(path)",
+        'os.fdopen(os.open(path, os.O_RDONLY), "rb")',
+        'Path(os.devnull).open("w")',
+        "os.open(path, os.O_CREAT)",
+        'sys.stdout.write("x")',
+        "webbrowser.open(address)",
+    ],
+)
+def test_a_line_that_does_not_is_not(line: str) -> None:
+    assert breaches(line) == []
+
+
+SOURCES = sorted(
+    path
+    for folder in ("audit", "detectors", "reports")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".j2", ".toml", ".css")
+)
+
+
+def codes_of(sources: dict[str, str]) -> dict[str, set[str]]:
+    """Code of a rule -> the files that write it, in strings, comments and docstrings alike."""
+    written: dict[str, set[str]] = defaultdict(set)
+    for name, text in sources.items():
+        for code in re.findall(r"AUD\d{3}", text):
+            written[code].add(name)
+    return dict(written)
+
+
+def test_every_code_is_written_in_one_module_and_every_one_is_that_of_a_rule() -> None:
+    written = codes_of({str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in SOURCES})
+    assert {code: files for code, files in written.items() if len(files) > 1} == {}
+    assert set(written) == {rule.code for rule in registry.every_rule()}
+
+
+def test_a_code_in_a_comment_or_a_sentence_counts() -> None:
+    sources = {"rule.py": 'code="AUD101"', "other.py": "# as AUD101 says", "third.py": '"""Of AUD102s."""'}
+    assert codes_of(sources) == {"AUD101": {"rule.py", "other.py"}, "AUD102": {"third.py"}}
+
+
+def test_every_rule_has_a_file_of_its_family() -> None:
+    """All rules of a file have one code."""
+    points = [point for point in distribution("llm-audit").entry_points if point.group.startswith(registry.GROUP)]
+    codes = defaultdict(set)
+    for point in points:
+        family = point.group.removeprefix(f"{registry.GROUP}.")
+        assert point.module.startswith(f"llm_audit.detectors.{family}."), point
+        rule = point.load()
+        assert rule.family == family and rule.name == point.name
+        codes[point.module].add(rule.code)
+    assert all(len(each) == 1 for each in codes.values()) and len(points) > 30
+
+
+FAMILY_MODULES = tuple(f"llm_audit.detectors.{name}" for name in (*FAMILIES.values(), "provenance"))
+
+
+def test_verification_imports_no_family() -> None:
+    for path in (ROOT / "audit" / "verification").glob("*.py"):
+        imported = [
+            node.module or "" for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)
+        ]
+        assert not [name for name in imported if name.startswith(FAMILY_MODULES)], path
+
+
+COMMANDS = sorted((ROOT / "audit" / "cli").rglob("*.py"))
+
+
+def code_lines(function: ast.FunctionDef, lines: list[str]) -> int:
+    """Lines of a function from its `def` on that are neither empty, nor comments, nor its docstring."""
+    has_docstring = ast.get_docstring(function) is not None
+    docstring = function.body[0].end_lineno or 0
+    skipped = range(function.body[0].lineno, docstring + 1) if has_docstring else range(0)
+    numbered = enumerate(lines[function.lineno - 1 : function.end_lineno], start=function.lineno)
+    return sum(bool(line.strip()) and not line.strip().startswith("#") and number not in skipped for number, line in numbered)
+
+
+def test_the_command_line_is_thin() -> None:
+    """What a command does is a function of the library; here are its options, and what is printed."""
+    sources = {path: path.read_text(encoding="utf-8") for path in COMMANDS}
+    assert 1000 < sum(len(source.splitlines()) for source in sources.values()) < 2600
+    for path, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef):
+                assert code_lines(node, source.splitlines()) <= 35, f"{path.name}: {node.name}"
+
+
+@pytest.mark.parametrize("flag", ["--alpha", "--population", "--detector", "--text-field", "--label-field", "--classifier"])
+def test_a_shared_option_is_declared_once(flag: str) -> None:
+    assert sum(path.read_text(encoding="utf-8").count(f'"{flag}"') for path in COMMANDS) == 1

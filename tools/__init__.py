@@ -1,0 +1,1 @@
+"""Scripts that make shipped files: the population, the classifier, the frequency table."""

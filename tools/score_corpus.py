@@ -1,0 +1,79 @@
+"""Score the labelled sample once and keep the scores in a cache of its own; every table of the README is made from them.
+
+`python -m tools.score_corpus` draws the sample (see `training_data`) where it is not drawn yet, and takes about
+an hour on two cores; interrupted, it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from llm_audit.paths import cache_root
+from llm_audit.scoring.cache import ScoreCache
+from llm_audit.scoring.pins import DEFAULT_MODEL
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.store import Store
+from llm_audit.text import scored
+from llm_audit.training.features import default_layers, request_for
+from llm_audit.training.labelled import LabelledTexts, read_labelled
+
+PARTS = ("test", "calibration", "train")
+
+REQUEST = request_for(default_layers(30))
+"""What `llm-audit train` and `llm-audit bench` ask of the embedded model."""
+
+
+def sample_folder() -> Path:
+    """Where the sample lies: outside the repository."""
+    return cache_root() / "sample"
+
+
+def sample(part: str) -> LabelledTexts:
+    """One of `PARTS`, drawn if need be."""
+    if not all((sample_folder() / f"{name}.jsonl").exists() for name in PARTS):
+        from tools import training_data
+
+        training_data.write(sample_folder())
+    return read_labelled([sample_folder() / f"{part}.jsonl"])
+
+
+def default_session() -> Session:
+    """The embedded model, with a cache of its own so that `llm-audit cache clear` costs nobody an hour."""
+    return Session(Store().resolve(DEFAULT_MODEL, offline=True), cache=ScoreCache(cache_root() / "corpus.sqlite"))
+
+
+def default_tokenizer() -> Tokenizer:
+    """The tokenizer of the embedded model."""
+    return Tokenizer.from_file(str(Store().resolve(DEFAULT_MODEL, offline=True).folder / "tokenizer.json"))
+
+
+def clip(texts: Iterable[str], n_tokens: int) -> list[str]:
+    """Normalise the texts and cut them after `n_tokens` tokens."""
+    views = [scored(text) for text in texts]
+    encodings = default_tokenizer().encode_batch(views, add_special_tokens=False)
+    return [
+        view if len(encoding) <= n_tokens else view[: encoding.offsets[n_tokens - 1][1]]
+        for view, encoding in zip(views, encodings, strict=True)
+    ]
+
+
+def main() -> None:
+    """Score every part."""
+    session, begin = default_session(), time.perf_counter()
+    for part in PARTS:
+        texts = [text.text for text in sample(part).texts]
+        tokens = 0
+        for count, scores in enumerate(session.score(texts, REQUEST), start=1):
+            tokens += len(scores)
+            if count % 256 == 0:
+                print(
+                    f"{part}: {count} of {len(texts)} texts, {tokens} tokens, {time.perf_counter() - begin:.0f} s", flush=True
+                )
+
+
+if __name__ == "__main__":
+    main()
