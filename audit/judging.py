@@ -18,7 +18,7 @@ from llm_audit.inspection import Inspection, inspect, marks_of
 from llm_audit.progress import Progress, part, silent
 from llm_audit.results import Coverage, Document, Manifest, Report, Result, limits_of
 from llm_audit.scoring.session import Session
-from llm_audit.text import RawText, Source
+from llm_audit.text import Passed, RawText, Source, counts
 from llm_audit.text.documents import read_texts
 
 ALONE = (
@@ -60,12 +60,15 @@ def detect(
     manifest: Manifest,
     progress: Progress = silent,
     finished: Callable[[Document], None] = lambda document: None,
+    passed: list[Passed] | None = None,
 ) -> Report:
     """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other.
 
-    `finished` gets every document as soon as it is judged, in the order of the report.
+    `finished` gets every document as soon as it is judged, in the order of the report. `passed`: what was not read of the
+    folders that were named; what archives hold and is not read is added to it.
     """
-    inputs = list(read_texts(sources, settings.text_field))
+    passed = [] if passed is None else passed
+    inputs = list(read_texts(sources, settings.text_field, passed=passed))
     many = len(inputs) > plot_data.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
     documents = judge_all(inputs, session, settings, progress, finished)
@@ -74,6 +77,7 @@ def detect(
         manifest=manifest,
         coverage=Coverage.of(documents),
         documents=tuple(documents),
+        not_read=counts(passed),
         limits=(*_expected_by_chance(documents, settings.alpha), *limits_of(documents, LIMITS)),
     )
 
@@ -135,15 +139,17 @@ def attribute(
     human: tuple[Session, Settings],
     manifest: Manifest,
     progress: Progress = silent,
+    passed: list[Passed] | None = None,
 ) -> Report:
     """Test every candidate on every text; what cannot be tested says why, and stops nothing else.
 
-    `human`: the model and the settings by which texts are compared with human writing.
+    `human`: the model and the settings by which texts are compared with human writing. `passed`: see `detect`.
     """
+    passed = [] if passed is None else passed
     session, against_people = human
     share = 1 / (len({id(author.session) for author in authors}) + 1)
     # Markdown stays as it is: the model wrote the signs too.
-    read = list(read_texts(sources, against_people.text_field, strip_markdown=False))
+    read = list(read_texts(sources, against_people.text_field, strip_markdown=False, passed=passed))
     inputs = [attribution.as_put_out(entry) if isinstance(entry, RawText) else entry for entry in read]
     people = judge_all(inputs, session, against_people, part(progress, 0, share))
     session.release()
@@ -158,6 +164,7 @@ def attribute(
         manifest=manifest,
         coverage=Coverage.of(documents),
         documents=tuple(documents),
+        not_read=counts(passed),
         limits=limits_of(documents, attribution.LIMITS),
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from llm_audit.reports import format as fmt
+from llm_audit.reports.not_read import not_read
 from llm_audit.reports.passages import Passage, passages
 from llm_audit.reports.places import Place, path_of, places
 from llm_audit.results import Document, Gate, Membership, Report, Result, Span, Substitution, Suppression, Verdict, is_blind
@@ -77,12 +78,13 @@ def findings(report: Report, describe: Describe) -> list[Finding]:
 
 
 def coverage(report: Report) -> str:
-    """How many inputs ended where, as a sentence; before it, what a gate came to."""
+    """How many inputs ended where, as sentences; before them, what a gate came to; after them, what was not read at all."""
     found, told = report.coverage, f"{plain(report.gate.summary)} " if report.gate else ""
-    return (
+    said = (
         f"{told}{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
         f"assessable, {fmt.count(found.unreadable)} unreadable."
     )
+    return " ".join([said, *([plain(not_read(report.not_read))] if report.not_read else [])])
 
 
 def plain(text: str) -> str:

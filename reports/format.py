@@ -85,6 +85,7 @@ SUPPRESSIONS = {
     "unused": "Unused, there is no such finding",
     "expired": "Expired, counts no longer",
     "off": "Not allowed by the policy",
+    "not_obeyed": "Without effect where it stands: write it as an HTML comment on a line of its own",
 }
 """What became of a suppression, in words."""
 

@@ -13,6 +13,7 @@ from llm_audit.reports.console import STYLES, label, line, plain_table, say, sho
 from llm_audit.reports.figures import crossing
 from llm_audit.reports.gate_terminal import print_gate
 from llm_audit.reports.membership_terminal import print_membership
+from llm_audit.reports.not_read import not_read
 from llm_audit.reports.passages import Passage, judged_by, passages
 from llm_audit.reports.substitution_terminal import print_substitution
 from llm_audit.results import Attribution, Authorship, Document, Report, Result, SetAttribution, Trace, Verdict
@@ -65,6 +66,8 @@ def print_report(report: Report, console: Console) -> None:
             f"{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, "
             f"{fmt.count(found.not_assessable)} not assessable, {fmt.count(found.unreadable)} unreadable.",
         )
+    if report.not_read:
+        say(console, one_line(not_read(report.not_read)))
     if report.manifest.policy:
         console.print()
         say(console, f"Policy {fmt.short_digest(report.manifest.policy)}")

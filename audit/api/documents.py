@@ -17,7 +17,11 @@ from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.progress import Progress, silent
 from llm_audit.results import Document
 from llm_audit.setup import Setup
-from llm_audit.text import RawText, Source, discover
+from llm_audit.text import Passed, RawText, Source, survey
+from llm_audit.text.frame import KINDS
+
+FRAME = {f"{kind}s": kind for kind in KINDS}
+"""What stands apart from running text and is not scored, by the names under which it can be included."""
 
 ROLES: tuple[Role, ...] = ("candidate", "sanctioned", "other")
 
@@ -54,6 +58,7 @@ def detect(
     setup: AnySetup = None,
     text_field: str = "text",
     keep_text: bool = True,
+    include: Sequence[str] = (),
     progress: Progress = silent,
     on_document: Callable[[Document], None] = lambda document: None,
 ) -> Report:
@@ -66,6 +71,8 @@ def detect(
         setup: model, population, detectors and device; None: the embedded model and the population that comes with it.
         text_field: where records (JSON lines, CSV, Parquet) hold their texts.
         keep_text: whether the report holds the texts.
+        include: of what stands apart from running text and is not scored, the kinds that are scored all the same; see
+            `FRAME`.
         progress: called with the share of the work that is done.
         on_document: called with each document as soon as it is judged, in the order of the report.
 
@@ -85,10 +92,11 @@ def detect(
     from llm_audit.manifest import now
 
     check_alpha(alpha)
-    started, texts = now(), _listed(texts)
+    started, texts, passed = now(), _listed(texts), list[Passed]()
     with opened(setup, progress) as ready:
-        settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field)
-        report = judging.detect(_sources(texts), ready.session, settings, ready.manifest(alpha), progress, on_document)
+        settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field, include=_kinds(include))
+        sources = _sources(texts, passed)
+        report = judging.detect(sources, ready.session, settings, ready.manifest(alpha), progress, on_document, passed)
     return finished(report, started, _named(texts, closed(setup)))
 
 
@@ -131,7 +139,7 @@ def attribute(
     from llm_audit.manifest import collect, now
 
     check_alpha(alpha)
-    started, texts, chosen = now(), _listed(texts), closed(setup)
+    started, texts, chosen, passed = now(), _listed(texts), closed(setup), list[Passed]()
     parsed = [
         (role, Candidate.parse(name))
         for role, names in zip(ROLES, (candidates, sanctioned, others), strict=True)
@@ -159,7 +167,8 @@ def attribute(
             further=tuple(sessions.values()),
             used=[*against_people.detectors, *settings.rules],
         )
-        report = judging.attribute(_sources(texts), authors, settings, (human.session, against_people), manifest, progress)
+        sources = _sources(texts, passed)
+        report = judging.attribute(sources, authors, settings, (human.session, against_people), manifest, progress, passed)
     return finished(report, started, [*_named(texts, chosen), prompt if isinstance(prompt, Path) else None])
 
 
@@ -180,13 +189,26 @@ def _listed(texts: Texts) -> tuple[StrPath | Text, ...]:
     return (texts,) if isinstance(texts, (str, os.PathLike, Text)) else tuple(texts)
 
 
-def _sources(texts: Sequence[StrPath | Text]) -> list[Source | RawText]:
-    """The inputs behind paths, and the texts in memory, in order; of paths that follow each other, each file once."""
+def _kinds(names: Sequence[str]) -> frozenset[str]:
+    for name in names:
+        if name not in FRAME:
+            raise InvalidConfiguration(f"There is nothing called {name!r} to include; choose from {', '.join(FRAME)}.")
+    return frozenset(FRAME[name] for name in names)
+
+
+def _sources(texts: Sequence[StrPath | Text], passed: list[Passed]) -> list[Source | RawText]:
+    """The inputs behind paths, and the texts in memory, in order; of paths that follow each other, each file once.
+
+    What folders hold and is not read is added to `passed`.
+    """
     found: list[Source | RawText] = []
     for in_memory, group in groupby(texts, lambda text: isinstance(text, Text)):
         given = list(group)
         found += [text.read() for text in given if isinstance(text, Text)]
-        found += [] if in_memory else discover([os.fspath(path) for path in given if not isinstance(path, Text)])
+        if not in_memory:
+            inputs = survey([os.fspath(path) for path in given if not isinstance(path, Text)])
+            found += inputs.sources
+            passed += inputs.passed
     return found
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from llm_audit.extract import MEMORY, SECONDS
-from llm_audit.extract.draft import Refused
+from llm_audit.extract.draft import Empty, Refused
 
 _KINDS = {
     "docx": "a Word document",
@@ -55,6 +55,8 @@ def answers(stream: BinaryIO, kind: str, *options: str) -> Iterator[object]:
     """What the parser of a kind says of one document; never raises."""
     try:
         yield from importlib.import_module(f"llm_audit.extract.{kind}").read(stream, *options)
+    except Empty as reason:
+        yield {"error": str(reason), "nothing": True}
     except Refused as reason:
         yield {"error": str(reason)}
     except ModuleNotFoundError as error:

@@ -20,6 +20,10 @@ class Refused(Exception):
     """Why there is no text to read, to follow the document's name: "is encrypted: ..."; no full stop."""
 
 
+class Empty(Refused):
+    """The document is sound and holds no text; nothing of it is hidden."""
+
+
 class Draft:
     """A text in the making.
 
@@ -81,7 +85,7 @@ class Draft:
         """
         text = "".join(self._pieces).rstrip()
         if not text:
-            raise Refused(f"shows no text: all of it is hidden ({self._ways()})" if self._hidden else empty)
+            raise Refused(f"shows no text: all of it is hidden ({self._ways()})") if self._hidden else Empty(empty)
         text, unreadable = _UNREADABLE.subn("\ufffd", text)
         if unreadable > _MOST_UNREADABLE * len(text):
             raise Refused("does not say which characters its letters are: save it as plain text in UTF-8 and try again")

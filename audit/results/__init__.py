@@ -25,7 +25,7 @@ from llm_audit.results.corpus import CorpusReport, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
 from llm_audit.results.gate import BaselineUse, Failure, Gated, GateOutcome, Suppression
 from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation, is_blind
-from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Plugin, Report, limits_of
+from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, NotRead, Plugin, Report, limits_of
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "Membership",
     "Model",
     "ModelIdentity",
+    "NotRead",
     "Plugin",
     "Point",
     "Population",

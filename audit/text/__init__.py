@@ -18,7 +18,7 @@ from llm_audit.text.places import Apart, Hidden, Map, Place
 from llm_audit.text.read import RawText, read, read_document
 from llm_audit.text.records import Unread, read_records
 from llm_audit.text.sources import PLAIN, RECORDS, Inputs, Source, discover, survey
-from llm_audit.text.survey import Passed, Reason, summary
+from llm_audit.text.survey import Passed, Reason, counts
 
 if TYPE_CHECKING:
     from llm_audit.text.fingerprint import beginning, fingerprints, text_digest
@@ -46,6 +46,7 @@ __all__ = [
     "View",
     "Wrapper",
     "beginning",
+    "counts",
     "discover",
     "find_marks",
     "fingerprints",
@@ -56,7 +57,6 @@ __all__ = [
     "read_document",
     "read_records",
     "scored",
-    "summary",
     "survey",
     "text_digest",
     "view_of",

@@ -19,7 +19,7 @@ from threading import Thread, Timer
 from typing import IO, Any, BinaryIO
 
 from llm_audit.extract import SECONDS
-from llm_audit.text.decode import Unreadable
+from llm_audit.text.decode import Nothing, Unreadable
 
 MOST_BYTES = 100_000_000
 """Of one answer: of the longest text, with its places."""
@@ -107,7 +107,7 @@ def _answer(child: subprocess.Popen[bytes], name: str) -> Any:
     if line.endswith(b"\n"):
         answer = json.loads(line)
         if isinstance(answer, dict) and "error" in answer:
-            raise Unreadable(f"{name} {answer['error']}.")
+            raise (Nothing if answer.get("nothing") else Unreadable)(f"{name} {answer['error']}.")
         return answer
     if line and child.poll() is None:
         raise Unreadable(f"{name} holds more text than fits in {MOST_BYTES // 1_000_000} MB: split it into smaller files.")

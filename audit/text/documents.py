@@ -10,18 +10,28 @@ from llm_audit.text.inputs import read_all
 from llm_audit.text.read import RawText
 from llm_audit.text.records import Unread
 from llm_audit.text.sources import Source
+from llm_audit.text.survey import Passed
 
 LONGEST_TEXT = 4_000_000
 """Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
 
 
 def read_texts(
-    sources: Sequence[Source | RawText], text_field: str = "text", *, strip_markdown: bool = True, directives: Use = "no"
+    sources: Sequence[Source | RawText],
+    text_field: str = "text",
+    *,
+    strip_markdown: bool = True,
+    directives: Use = "no",
+    passed: list[Passed] | None = None,
+    nothing: Verdict = Verdict.ERROR,
 ) -> Iterator[RawText | Document]:
-    """Read every text of the inputs, one at a time, or say why it cannot be judged. See `read_all`."""
-    for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives):
+    """Read every text of the inputs, one at a time, or say why it cannot be judged. See `read_all`.
+
+    `nothing`: the verdict on an input that is sound, and in which there is nothing to judge.
+    """
+    for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives, passed=passed):
         if isinstance(entry, Unread):
-            yield unjudged(entry.name, Verdict.ERROR, entry.reason)
+            yield unjudged(entry.name, nothing if entry.nothing else Verdict.ERROR, entry.reason)
         elif len(entry.text) > LONGEST_TEXT:
             size = f"The text has {len(entry.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once"
             yield unjudged(entry.name, Verdict.ERROR, f"{size}; split it.", entry)

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 
 from llm_audit.terminal import one_line
 from llm_audit.text import child
-from llm_audit.text.decode import Unreadable
-from llm_audit.text.directives import Use
+from llm_audit.text.decode import Nothing, Unreadable
+from llm_audit.text.directives import Malformed, Use
 from llm_audit.text.read import RawText, from_bytes, read_bytes
 from llm_audit.text.records import Unread, read_records
 from llm_audit.text.sniff import kind_of_beginning, kind_of_content
@@ -38,9 +38,6 @@ def read_all(
         strip_markdown: see `read_document`.
         directives: see `read_document`.
         passed: a list to which is added what archives hold and is not read.
-
-    Raises:
-        Malformed: with `directives`, see `read_document`; nothing is then read any further.
     """
     passed = [] if passed is None else passed
     for source in sources:
@@ -59,10 +56,10 @@ def read_all(
             for name, kind, content in members:
                 try:
                     yield from_bytes(name, content, kind, strip_markdown=strip_markdown, directives=directives)
-                except Unreadable as error:
-                    yield Unread(name, str(error))
+                except (Unreadable, Malformed) as error:
+                    yield Unread(name, str(error), isinstance(error, Nothing))
         except Unreadable as error:
-            yield Unread(source.name, str(error))
+            yield Unread(source.name, str(error), isinstance(error, Nothing))
 
 
 def _members(name: str, data: bytes, passed: list[Passed]) -> Iterator[tuple[str, str, bytes]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from llm_audit.text.child import extract
-from llm_audit.text.decode import Decoded, Unreadable, decode
+from llm_audit.text.decode import Decoded, Nothing, Unreadable, decode
 from llm_audit.text.directives import KINDS as SAY_OF_THEMSELVES
 from llm_audit.text.directives import Directive, Use, take_out
 from llm_audit.text.places import Apart, Hidden, Place
@@ -106,7 +106,11 @@ def from_bytes(name: str, data: bytes, by_name: str, *, strip_markdown: bool = T
     encoding, content = kind, data
     if kind in _DECODED:
         encoding, content = f"{kind}, {decoded.encoding}", decoded.text.encode()
-    found = extract(kind, name, content)
+    try:
+        found = extract(kind, name, content)
+    except Nothing as error:
+        # Of other documents it takes more to know: a PDF may be pictures of pages.
+        raise error if kind in _DECODED else Unreadable(str(error)) from None
     return RawText(
         name=name,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -128,8 +132,8 @@ def _plain(name: str, data: bytes, decoded: Decoded) -> RawText:
     return RawText(name, hashlib.sha256(data).hexdigest(), decoded.encoding, decoded.text, len(data))
 
 
-def _empty(name: str) -> Unreadable:
-    return Unreadable(f"{name} is empty: there is no text to judge.")
+def _empty(name: str) -> Nothing:
+    return Nothing(f"{name} is empty: there is no text to judge.")
 
 
 def read_bytes(source: Source) -> bytes:

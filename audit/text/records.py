@@ -28,10 +28,11 @@ _TOO_LONG = f"is longer than {LONGEST_LINE // 1_000_000} MB"
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A text that could not be read, and why, in a sentence."""
+    """A text that could not be read, and why, in a sentence; `nothing`: there is nothing in it to be judged."""
 
     name: str
     reason: str
+    nothing: bool = False
 
 
 class _Fault(NamedTuple):

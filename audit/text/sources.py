@@ -71,7 +71,7 @@ class Inputs:
 
     Attributes:
         sources: to read, in order, each once.
-        passed: every other entry of the folders and patterns that were named; `llm_audit.text.summary` counts them.
+        passed: every other entry of the folders and patterns that were named; `llm_audit.text.counts` counts them.
     """
 
     sources: tuple[Source, ...]

@@ -17,6 +17,7 @@ from pathlib import Path, PurePath
 from pathspec import GitIgnoreSpec
 from pygments.lexers import find_lexer_class_for_filename
 
+from llm_audit.results import NotRead
 from llm_audit.text import sniff
 from llm_audit.text.decode import Unreadable, decode
 from llm_audit.text.language import why_not_prose
@@ -86,14 +87,14 @@ _MANY = frozenset({"zip", "jsonl", "csv", "parquet"})
 _ANY = frozenset({"text", "html", "pdf", "rtf", "doc", "docx", "odt", "epub", "pptx"})
 
 
-def summary(passed: Iterable[Passed]) -> str:
-    """What was not read, in a sentence: "12 files not read: 2 .odt, 1 .zip, 9 hidden."; empty if there is nothing."""
-    counts = Counter(_label(each) for each in passed)
-    if not counts:
-        return ""
-    total = sum(counts.values())
-    listed = ", ".join(f"{count:,} {label}" for label, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-    return f"{total:,} {'entries' if total > 1 else 'entry'} not read: {listed}."
+_ON_PURPOSE = frozenset({Reason.HIDDEN, Reason.LOCK, Reason.IGNORED, Reason.VENDORED})
+
+
+def counts(passed: Iterable[Passed]) -> tuple[NotRead, ...]:
+    """What was not read, by kind, the most frequent first."""
+    found = Counter((_label(each), each.reason in _ON_PURPOSE) for each in passed)
+    listed = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(NotRead(kind=kind, count=count, on_purpose=on_purpose) for (kind, on_purpose), count in listed)
 
 
 def _label(entry: Passed) -> str:

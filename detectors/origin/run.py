@@ -21,7 +21,7 @@ from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.text import Map, RawText, View, identify, view_of, why_not_prose
+from llm_audit.text import MOST_OMITTED, Map, RawText, View, identify, view_of, why_not_prose
 from llm_audit.text.documents import unjudged
 
 LEAST_CONFIDENCE = 0.5
@@ -39,6 +39,7 @@ class Settings:
     population: Population
     keep_text: bool = True
     keep_tokens: bool = False
+    include: frozenset[str] = frozenset()  # of what stands apart (`text.frame`), kinds that are scored all the same
     many: bool = False  # texts: plots of the population for findings only
 
     @property
@@ -85,7 +86,7 @@ def check_comparable(session: Session, population: Population) -> None:
 
 def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
     """Normalise one text, or say why it cannot be judged."""
-    view = view_of(raw)
+    view = view_of(raw, settings.include)
     if not view.text:
         nothing = "There is no running text, once white space and what stands apart are set aside."
         return unjudged(raw.name, Verdict.NOT_ASSESSABLE, nothing, raw, notes=view.notes)
@@ -138,6 +139,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         notes=(*raw.notes, *view.notes),
         text=raw.text if settings.keep_text else None,
         trace=plot_data.tokens(scores, view) if settings.keep_tokens else None,
+        omitted=raw.omitted_share if raw.omitted_share > MOST_OMITTED else None,
     )
     return conclude(document, terms)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.documents import write_docx, write_html, write_pdf
-from llm_audit.text import Passed, RawText, Reason, Unread, discover, read_all, summary, survey
+from llm_audit.reports.not_read import not_read
+from llm_audit.text import Passed, RawText, Reason, Unread, counts, discover, read_all, survey
 from llm_audit.text.sources import PLAIN
 from tests.text.prose import PARAGRAPHS
 
@@ -84,9 +85,9 @@ def test_every_entry_of_a_folder_ends_somewhere(tmp_path: Path) -> None:
 
 def test_what_is_not_read_is_counted_in_a_sentence() -> None:
     passed = [Passed(f"{i}.odg", Reason.FORMAT) for i in range(2)] + [Passed("a.py", Reason.CODE), Passed(".x", Reason.HIDDEN)]
-    assert summary(passed) == "4 entries not read: 2 .odg, 1 .py (program code or data), 1 hidden."
-    assert summary(passed[:1]) == "1 entry not read: 1 .odg."
-    assert summary([]) == ""
+    assert not_read(counts(passed)) == "4 entries not read: 2 .odg, 1 .py (program code or data), 1 hidden."
+    assert not_read(counts(passed[:1])) == "1 entry not read: 1 .odg."
+    assert not_read(counts([])) == ""
 
 
 def test_a_file_that_is_named_is_read_whatever_its_folder_passes_over(tmp_path: Path) -> None:
