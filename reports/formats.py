@@ -76,6 +76,7 @@ FORMATS: dict[str, Format] = {
         Format("gitlab", (".gitlab.json",), lists=True),
         Format("github", lists=True),
         Format("markdown", (".md",), lists=True),
+        Format("csv", (".csv",)),
     )
 }
 

@@ -12,6 +12,7 @@ from llm_audit.reports import format as fmt
 from llm_audit.reports.console import STYLES, label, line, plain_table, say, show
 from llm_audit.reports.figures import crossing
 from llm_audit.reports.gate_terminal import print_gate
+from llm_audit.reports.lead import last_line, lead
 from llm_audit.reports.membership_terminal import print_membership
 from llm_audit.reports.not_read import not_read
 from llm_audit.reports.passages import Passage, judged_by, passages
@@ -71,13 +72,17 @@ def print_report(report: Report, console: Console) -> None:
     if report.manifest.policy:
         console.print()
         say(console, f"Policy {fmt.short_digest(report.manifest.policy)}")
+    if last := last_line(report):
+        console.print()
+        say(console, last, style="bold")
 
 
 def _print_document(document: Document, alpha: float, console: Console) -> None:
     from rich.text import Text
 
-    found = label(fmt.LABELS[document.verdict], STYLES[document.verdict], console)
-    console.print(Text.assemble(found, "  ", one_line(document.name)))
+    verdict, words = fmt.heading(document)
+    console.print(Text.assemble(label(words, STYLES[verdict], console), "  ", one_line(document.name)))
+    say(console, lead(document, alpha), indent=2, style="bold")
     say(console, document.summary, indent=2)
     result = document.combined
     if result and result.reason not in document.summary:
