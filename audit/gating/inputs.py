@@ -138,7 +138,7 @@ def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Doc
     """A text of which only the characters were looked at."""
     if isinstance(entry, Document):
         return entry
-    return inspect(entry, rules).added_to(unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry))
+    return inspect(entry, rules).added_to(unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry, why="not_asked"))
 
 
 def _gated(of: Input, document: Document) -> Document:

@@ -64,7 +64,7 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
     """
     settled = [_with_states(document, terms) for document in documents]
     tests = [
-        None if document.suppressed(generated.rule.code) or _gated(document).known else document.combined
+        None if document.doubt or _gated(document).known or document.suppressed(generated.rule.code) else document.combined
         for document in settled
     ]
     family = judge(
@@ -114,6 +114,8 @@ def _decided(document: Document, family: Family, number: int | None) -> Document
         assert combined.p_value is not None
         if gated.known and not document.suppressed(generated.rule.code):
             verdict, said = Verdict.PASS, f"Known from the baseline, without a finding (by itself p = {combined.p_value:.3g})."
+        elif number is None and document.doubt:
+            verdict, said = combined.verdict, combined.reason
         elif number is None:
             verdict, said = combined.verdict, _said_of_suppressed(combined.p_value, document.suppressed(generated.rule.code))
         else:

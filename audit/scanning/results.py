@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.detectors.integrity.base import find_rules
 from llm_audit.results import CorpusReport, Ranked, Unread, Verdict
 from llm_audit.results.discovery import Family, judge, summary
 from llm_audit.scanning.files import failing, replacing
 from llm_audit.scanning.folder import Folder
 from llm_audit.scanning.header import Header
 from llm_audit.scanning.record import Record
-from llm_audit.scanning.table import Table, can_write
+from llm_audit.scanning.table import Table, can_write, columns
 from llm_audit.scanning.words import ASSUMPTIONS, LIMITS, NULL
 
 SHOWN = 100
@@ -58,6 +59,8 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
     judged = judge(index.p_value, index.p_floor, index.text, manifest.alpha)
     complete = len(index.offset) == header.documents
     where = folder.path if complete else folder.path / "partial"
+    tampering = [rule.code for rule in find_rules()]
+    listed = columns(manifest.detectors, tampering, header.keep, named=header.id_field is not None)
     verdicts: Counter[Verdict] = Counter()
     unread: list[Unread] = []
     rank = {int(i): place for place, i in enumerate(_most_unusual(index, judged))}
@@ -65,7 +68,7 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
 
     def rows() -> Iterator[dict[str, Any]]:
         for i, record in enumerate(_records(index, journals)):
-            row = _row(record, judged, i)
+            row = _row(record, judged, i, header, listed)
             verdicts[row["verdict"]] += 1
             if record.unjudged is Verdict.ERROR and len(unread) < SHOWN:
                 unread.append(Unread(name=record.name, reason=record.reason or ""))
@@ -80,7 +83,7 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
         table = None
         if can_write():
             file = stack.enter_context(replacing(where / "results.parquet"))
-            table = stack.enter_context(Table(file, manifest.detectors, complete))
+            table = stack.enter_context(Table(file, listed, complete))
         for row in rows():
             lines.write(json.dumps(row).encode() + b"\n")
             if table:
@@ -162,9 +165,20 @@ def _records(index: _Index, journals: list[Path]) -> Iterator[Record]:
             yield Record.model_validate_json(file.readline().partition(b" ")[2])
 
 
-def _row(record: Record, judged: Family, i: int) -> dict[str, Any]:
-    """A document with its verdict within the corpus."""
+def _row(record: Record, judged: Family, i: int, header: Header, listed: Mapping[str, str]) -> dict[str, Any]:
+    """A document with its verdict within the corpus, by the columns of the results."""
     q = None if record.unjudged else float(judged.q_value[i])
     verdict = record.unjudged or judged.verdict(i)
-    content = record.model_dump(exclude={"unjudged"})
-    return {"position": content.pop("position"), "name": content.pop("name"), "verdict": verdict, "q_value": q} | content
+    row = record.model_dump(exclude={"unjudged", "detectors", "tampering", "kept"}) | {"verdict": verdict, "q_value": q}
+    row |= {f"p_{rule}": p for rule, p in record.detectors.items()}
+    row |= {name: 0 for name in listed if name.startswith("AUD")} | record.tampering
+    row |= {f"field_{name}": record.kept.get(name, "null") for name in header.keep}
+    if header.id_field is not None:
+        row["id"] = _plain(record.kept.get(header.id_field, "null"))
+    return {name: row.get(name) for name in listed}
+
+
+def _plain(value: str) -> str | None:
+    """A value of JSON as a word: strings as they are."""
+    found = json.loads(value)
+    return found if found is None or isinstance(found, str) else value

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Thread, Timer
 from typing import IO, Any, BinaryIO
 
@@ -46,13 +46,13 @@ def extract(kind: str, name: str, data: bytes) -> dict[str, Any]:
     return found
 
 
-def rows(name: str, file: BinaryIO, text_field: str) -> Iterator[Any]:
-    """The texts of a column of a Parquet file, in order; None or {"error": why} where a row has none.
+def rows(name: str, file: BinaryIO, text_field: str, keep: Sequence[str] = ()) -> Iterator[list[Any]]:
+    """The rows of a Parquet file: the text of a column, None or {"error": why} where there is none; then other columns as JSON.
 
     Raises:
         Unreadable: on the way, if there is no such column, the file is damaged, or the child failed.
     """
-    with _running("parquet", text_field, stdin=file) as child:
+    with _running("parquet", text_field, *keep, stdin=file) as child:
         while (batch := _answer(child, name)) is not None:
             yield from batch
 

@@ -5,7 +5,7 @@ Knows nothing of what the texts are for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from llm_audit.terminal import one_line
@@ -26,6 +26,7 @@ def read_all(
     strip_markdown: bool = True,
     directives: Use = "no",
     passed: list[Passed] | None = None,
+    keep: Sequence[str] = (),
 ) -> Iterator[RawText | Unread]:
     """Every text in order, each read only when it is asked for; what cannot be read says why, and stops no other.
 
@@ -38,6 +39,7 @@ def read_all(
         strip_markdown: see `read_document`.
         directives: see `read_document`.
         passed: a list to which is added what archives hold and is not read.
+        keep: of records, the fields whose values go with each text.
     """
     passed = [] if passed is None else passed
     for source in sources:
@@ -45,7 +47,7 @@ def read_all(
             yield source if source.text.strip() else Unread(source.name, f"{source.name} is empty: there is no text to judge.")
             continue
         if source.kind in RECORDS:
-            yield from read_records(source, text_field)
+            yield from read_records(source, text_field, keep)
             continue
         try:
             data = read_bytes(source)

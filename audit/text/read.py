@@ -45,6 +45,7 @@ class RawText:
         directives: what the text says of itself; only where that was asked for, and then it is no longer part of the text.
         hidden: what stands in the document and nobody sees; no part of `text`.
         apart: what the document marks as no running text; see `llm_audit.text.frame`.
+        kept: of a record, the fields that were to go with it, each as JSON.
         omitted: characters that a reader of the document sees and that are not in `text`, such as blocks of code.
     """
 
@@ -59,6 +60,7 @@ class RawText:
     hidden: tuple[Hidden, ...] = ()
     apart: tuple[Apart, ...] = ()
     omitted: int = 0
+    kept: tuple[tuple[str, str], ...] = ()
 
     @property
     def omitted_share(self) -> float:

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from llm_audit.detectors.populations.population import alone
 from llm_audit.detectors.rule import NotDerivable, Terms
 from llm_audit.results import Document, Result, Verdict
+from llm_audit.results.documents import Doubt
 from llm_audit.results.evidence import Conformal
+
+DOUBTS: dict[Doubt, str] = {
+    "known_by_heart": (
+        "Models know this text by heart, as they know scripture, laws and licences: it is predictable whoever wrote it, and "
+        "nothing can be said of its author."
+    ),
+    "repetitive": (
+        "This text repeats itself: what is written again is predictable whoever wrote it, and nothing can be said of its "
+        "author."
+    ),
+}
 
 
 def conclude(document: Document, terms: Terms) -> Document:
@@ -27,6 +39,7 @@ def conclude(document: Document, terms: Terms) -> Document:
         update={
             "verdict": verdict,
             "summary": summary,
+            "why_unjudged": document.doubt if verdict is Verdict.NOT_ASSESSABLE else document.why_unjudged,
             "results": _in_step(document.results, combined.evidence)
             if isinstance(combined.evidence, Conformal)
             else document.results,
@@ -35,7 +48,11 @@ def conclude(document: Document, terms: Terms) -> Document:
 
 
 def of_whole(document: Document, verdict: Verdict, summary: str) -> tuple[Verdict, str]:
-    """Verdict and sentence on a document of which a part was not judged: it never passes."""
+    """Verdict and sentence on a document: it is not found if models know it by heart or if it repeats itself, and never passes
+    if a part of it was not judged.
+    """
+    if document.doubt is not None and verdict is Verdict.FINDING:
+        return Verdict.NOT_ASSESSABLE, f"Not assessable. {DOUBTS[document.doubt]}"
     if document.omitted is None:
         return verdict, summary
     left_out = f"{document.omitted:.0%} of what a reader of this document sees was not judged"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from llm_audit.detectors import rank
 from llm_audit.detectors.origin import as_given, generated, plot_data
 from llm_audit.detectors.origin.conclude import conclude
+from llm_audit.detectors.origin.doubt import doubt
 from llm_audit.detectors.populations import MINIMUM_TOKENS, Population, among
 from llm_audit.detectors.populations.population import PASSAGE, Stretch, alone
 from llm_audit.detectors.rule import Measurement, Terms
@@ -89,9 +90,9 @@ def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
     view = view_of(raw, settings.include)
     if not view.text:
         nothing = "There is no running text, once white space and what stands apart are set aside."
-        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, nothing, raw, notes=view.notes)
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, nothing, raw, notes=view.notes, why="no_running_text")
     if no_prose := why_not_prose(view.text):
-        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes)
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes, why="no_prose")
     language = identify(view.text)
     expected = settings.population.datasheet.language
     if language.code != expected or language.confidence < LEAST_CONFIDENCE:
@@ -100,7 +101,7 @@ def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
             f"The text looks like language '{language.code}' (confidence {language.confidence:.2f}{doubt}); the population "
             f"{settings.population.datasheet.name} covers '{expected}' only."
         )
-        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language=language.code, notes=view.notes)
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language.code, view.notes, "language")
     return raw, view, language.code
 
 
@@ -110,7 +111,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
     windows = [window for window in scores.windows() if len(window) >= MINIMUM_TOKENS]
     if not windows:
         reason = f"The text has {len(scores)} tokens; below {MINIMUM_TOKENS} no detector can tell people and machines apart."
-        short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes)
+        short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes, "too_short")
         return short.model_copy(update={"tokens": len(scores)})
     population, detectors, terms = settings.population, settings.detectors, settings.terms
     stretches = [(window, stretch) for window in windows for stretch in population.passages(window)]
@@ -139,6 +140,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         notes=(*raw.notes, *view.notes),
         text=raw.text if settings.keep_text else None,
         trace=plot_data.tokens(scores, view) if settings.keep_tokens else None,
+        doubt=doubt(view.text, windows),
         omitted=raw.omitted_share if raw.omitted_share > MOST_OMITTED else None,
     )
     return conclude(document, terms)
