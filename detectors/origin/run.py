@@ -12,8 +12,9 @@ from llm_audit.detectors import rank
 from llm_audit.detectors.origin import as_given, generated, plot_data
 from llm_audit.detectors.origin.conclude import conclude
 from llm_audit.detectors.origin.doubt import doubt
+from llm_audit.detectors.origin.passages import Passage, cut
 from llm_audit.detectors.populations import MINIMUM_TOKENS, Population, among
-from llm_audit.detectors.populations.population import PASSAGE, Stretch, alone
+from llm_audit.detectors.populations.population import alone
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.statistic import StatisticRule
 from llm_audit.errors import AuditError
@@ -114,13 +115,13 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes, "too_short")
         return short.model_copy(update={"tokens": len(scores)})
     population, detectors, terms = settings.population, settings.detectors, settings.terms
-    stretches = [(window, stretch) for window in windows for stretch in population.passages(window)]
+    passages = list(cut(windows, population, view))
     found = population.evidence(
         detectors,
         [population.measure(window, detectors) for window in windows],
-        [population.measure(window, detectors, stretch) for window, stretch in stretches],
+        [passage.measured(population, detectors) for passage in passages],
     )
-    combined = generated.rule.derive(Measurement(found, spans=_spans(windows, stretches, prepared, population)), terms)
+    combined = generated.rule.derive(Measurement(found, spans=_spans(passages, prepared, population)), terms)
     shown = not settings.many or combined.verdict is Verdict.FINDING
     results = [
         detector.derive(_measured(detector, alone(found, number), windows, population, shown), terms)
@@ -140,7 +141,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         notes=(*raw.notes, *view.notes),
         text=raw.text if settings.keep_text else None,
         trace=plot_data.tokens(scores, view) if settings.keep_tokens else None,
-        doubt=doubt(view.text, windows),
+        doubt=doubt(view.text, {result.rule: result.p_value for result in results}),
         omitted=raw.omitted_share if raw.omitted_share > MOST_OMITTED else None,
     )
     return conclude(document, terms)
@@ -175,20 +176,13 @@ def _measured(
     )
 
 
-def _spans(
-    windows: Sequence[TokenScores], stretches: Sequence[tuple[TokenScores, Stretch]], prepared: Prepared, population: Population
-) -> tuple[Span, ...]:
-    """Passages of all windows, with the number of texts that each is compared with; the rest of a window with none."""
+def _spans(passages: Sequence[Passage], prepared: Prepared, population: Population) -> tuple[Span, ...]:
+    """The passages as they are shown, each with the number of texts that it is compared with."""
     raw, view, _ = prepared
     places = Map(raw.text, raw.places)
-    passages = [(window[stretch.start : stretch.stop], population.size(stretch)) for window, stretch in stretches]
-    rests = [(window[len(window) - rest :], 0) for window in windows if (rest := len(window) % PASSAGE)]
     spans = []
-    for rows, n in (*passages, *rests):
-        start, end = _characters(rows, view)
+    for passage in passages:
+        start, end = view.to_source(*passage.shown)
+        n = population.size(passage.compared)
         spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=n, place=places.of(start, end)))
-    return tuple(sorted(spans, key=lambda span: span.start))
-
-
-def _characters(rows: TokenScores, view: View) -> tuple[int, int]:
-    return view.to_source(int(rows.char_start[0]), int(rows.char_end[-1]))
+    return tuple(spans)

@@ -25,7 +25,7 @@ REASON = 'reason="Licence text, quoted"'
 def unusual(tiny_root: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Texts that the tiny model finds as predictable as it finds any, each as unusual as a p-value can say."""
     folder, rng, words = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5), Path(HUMAN).read_text().split()
-    texts = [" ".join(rng.choice(rng.choice(words, 2), 40)) for _ in range(80)]
+    texts = [" ".join(rng.choice(rng.choice(words, 2), 40)) for _ in range(400)]
     (folder / "candidates.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
         patch.setenv("LLM_AUDIT_CACHE", str(tiny_root / "cache"))

@@ -28,7 +28,7 @@ TINY = ("--alpha", 0.2)
 def unusual(tiny_root: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Texts that this model finds as predictable as it finds any: two words in any order, chosen by their p-value."""
     folder, rng, words = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5), Path(HUMAN).read_text().split()
-    texts = [" ".join(rng.choice(rng.choice(words, 2), 40)) for _ in range(80)]
+    texts = [" ".join(rng.choice(rng.choice(words, 2), 40)) for _ in range(400)]
     (folder / "candidates.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     options = ["--model", str(tiny_llama), "--population", "own", "-o", str(folder / "out")]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
@@ -320,4 +320,4 @@ def test_a_scan_gives_up_after_too_many_bad_rows(tool: Tool, tiny: tuple[str, ..
     outcome = tool("scan", path, "-o", tmp_path / "out", *TINY, *tiny, "--max-bad-rows", "2")
     assert outcome.code == 2
     assert "3 documents cannot be read, more than the 2 of --max-bad-rows" in " ".join(outcome.err.split())
-    assert tool("scan", path, "-o", tmp_path / "out", *TINY, *tiny, "--max-bad-rows", "3").code in (0, 1)
+    assert tool("scan", path, "-o", tmp_path / "out", *TINY, *tiny, "--max-bad-rows", "3").err == ""

@@ -103,12 +103,13 @@ def test_passages_of_human_like_texts_rarely_stand_out(population: Population) -
     assert flagged <= 0.05 * 300 + 4 * np.sqrt(300 * 0.05 * 2)  # the population is one draw: twice the variance
 
 
-def test_spans_cover_the_text_in_order(population: Population) -> None:
-    found = document(sample_scores(150, np.random.default_rng(0), vocabulary=12), population).combined
+@pytest.mark.parametrize("tokens", [64, 65, 127, 128, 150, 160])
+def test_every_token_stands_in_a_passage_that_is_judged(population: Population, tokens: int) -> None:
+    found = document(sample_scores(tokens, np.random.default_rng(0), vocabulary=12), population).combined
     assert found is not None
-    assert [span.p_value is None for span in found.spans] == [False, False, True]
-    assert all(a.end <= b.start for a, b in zip(found.spans, found.spans[1:], strict=False))
-    assert found.spans[-1].end >= 149 * 4
+    assert all(span.p_value is not None for span in found.spans)
+    assert all(a.start <= b.start <= a.end <= b.end for a, b in zip(found.spans, found.spans[1:], strict=False))
+    assert found.spans[0].start == 0 and found.spans[-1].end >= 4 * tokens - 1
 
 
 def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictures(population: Population) -> None:
