@@ -11,7 +11,6 @@ from typing import BinaryIO
 
 from llm_audit.extract import SECONDS
 from llm_audit.extract.draft import Draft, Refused
-from llm_audit.files import scratch
 
 _CONVERTERS = (("antiword", "-m", "UTF-8.txt", "-w", "0"), ("catdoc", "-d", "utf-8", "-w"))
 
@@ -21,6 +20,8 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     command = next((command for command in _CONVERTERS if shutil.which(command[0])), None)
     if command is None:
         raise Refused("is an old Word document: save it as .docx, or install antiword, and try again")
+    from llm_audit.files import scratch  # of our modules, this reader alone needs one
+
     with tempfile.TemporaryDirectory() as folder:  # neither reads it from standard input
         path = Path(folder, "old.doc")
         with scratch(path) as file:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Numbers, Probability, unset
+from llm_audit.results.base import Model, Numbers, Probability, empty, unset
 from llm_audit.results.membership_evidence import Drawn, RankSum, Signs, TwoSample, Versions
 from llm_audit.results.substitution_evidence import (
     Change,
@@ -123,7 +123,7 @@ class Characters(Model):
     tolerated: int = Field(ge=0, description="so many of them are no finding")
     named: tuple[Odd, ...] = Field(description="the most frequent kinds of them")
     others: int = Field(ge=0, description="further kinds")
-    ways: tuple[Way, ...] = Field(default=(), exclude_if=unset, description="of rules that look for more than characters")
+    ways: tuple[Way, ...] = Field(default=(), exclude_if=empty, description="of rules that look for more than characters")
     first: str | None = Field(
         default=None, exclude_if=unset, description="the beginning of the first odd stretch, of such rules"
     )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability, unset
+from llm_audit.results.base import Model, Probability, empty
 from llm_audit.results.core import ModelIdentity, Verdict
 from llm_audit.results.documents import Document
 from llm_audit.results.gate import GateOutcome
@@ -95,7 +95,7 @@ class Report(Model):
     substitution: Substitution | None = None
     gate: GateOutcome | None = None
     not_read: tuple[NotRead, ...] = Field(
-        default=(), exclude_if=unset, description="of the folders and archives that were named: what is no document here"
+        default=(), exclude_if=empty, description="of the folders and archives that were named: what is no document here"
     )
     limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
     content_digest: str | None = Field(

@@ -20,6 +20,10 @@ from llm_audit.text import View
 _SENTENCE = re.compile(r"[.!?]['\")\]]*\s+(?=['\"(\[]*[^\W_a-z])")
 
 
+CLOSE = 150
+"""Characters, half a passage: where sentences are longer, a passage is shown as the words that it consists of."""
+
+
 class Passage(NamedTuple):
     """A passage of a text.
 
@@ -71,6 +75,7 @@ def cut(windows: Sequence[TokenScores], population: Population, view: View) -> I
 
 
 def _nearest(ends: Sequence[int], place: int) -> int:
-    """The end of a sentence that is nearest to a place."""
+    """The end of a sentence that is nearest to a place; the place itself, if there is none close by."""
     after = bisect_left(ends, place)
-    return min(ends[max(after - 1, 0) : after + 1], key=lambda end: abs(end - place))
+    nearest = min(ends[max(after - 1, 0) : after + 1], key=lambda end: abs(end - place))
+    return nearest if abs(nearest - place) <= CLOSE else place

@@ -77,7 +77,7 @@ def test_bounds_that_hold_for_one_part_only_are_not_claimed_for_several(populati
 
 
 def document(scores: TokenScores, population: Population, alpha: float = 0.05) -> origin.Document:
-    text = "abc " * len(scores) + "."  # four characters a token, as in sample_scores
+    text = "".join(f"{number:03d} " for number in range(len(scores))) + "."  # four characters a token, as in sample_scores
     raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
     return origin.judge((raw, normalise(text), "en"), scores, settings(population, alpha))
 
