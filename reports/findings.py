@@ -110,6 +110,8 @@ def _document(document: Document, attributed: bool, alpha: float, describe: Desc
     suppression = document.passed_over
     if suppression:
         said.append(f"Passed over, {fmt.known(suppression)}.")
+    idle = [told for told in (document.gate.suppressions if document.gate else ()) if told.state == "not_obeyed"]
+    said += [f"Line {told.line} looks like a suppression of {told.rule} and has no effect where it stands." for told in idle]
     if document.combined:
         said += ["Compared with human writing:"] if attributed else []
         said += _numbers(document.combined, alpha, "population", fmt.with_q(document, alpha))

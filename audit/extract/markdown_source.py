@@ -40,6 +40,16 @@ _TAKEN_OUT: tuple[tuple[re.Pattern[str], str], ...] = (
 )  # fmt: skip
 
 
+_JSX_STYLE = re.compile(r"\bstyle=\{\{([^{}\n]*)\}\}")
+
+
+def _style_of_page(match: re.Match[str]) -> str:
+    """A style as JSX writes it, `{{display: 'none'}}`, as pages do: what it hides is then hidden."""
+    pairs = (pair.partition(":") for pair in match[1].split(","))
+    css = (f"{re.sub('[A-Z]', lambda big: '-' + big[0].lower(), name.strip())}:{value.strip(' ')}" for name, _, value in pairs)
+    return 'style="' + ";".join(css).replace('"', "").replace("'", "") + '"'
+
+
 def without_extras(source: str, draft: Draft) -> str:
     """The Markdown of a file alone, as many lines as there were; what was taken out is noted in `draft`."""
     source = _without_front_matter(source, draft)
@@ -52,6 +62,7 @@ def without_extras(source: str, draft: Draft) -> str:
 
 
 def _without(text: str, draft: Draft) -> str:
+    text = _JSX_STYLE.sub(_style_of_page, text)
     for pattern, what in _TAKEN_OUT:
         text = pattern.sub(_counted(what, draft), text)
     return text

@@ -33,12 +33,18 @@ _HEADING = re.compile(
     r"\\(?:part|chapter|(?:sub)*section|(?:sub)?paragraph|title|author|date)\*?(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}"
 )
 _CAPTION = re.compile(r"\\caption\*?(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
-_TABLE = re.compile(r"\\begin\{(tabular[x*]?|longtable|array)\}.*?\\end\{\1\}", re.S)
+_TABLE = re.compile(
+    r"\\begin\{(?P<table>tabular[x*]?|longtable|array)\}(?:\[[^\]]*\])?(?:\{[^{}]*\})*(.*?)\\end\{(?P=table)\}", re.S
+)
+_BETWEEN_CELLS = re.compile(r"(?<!\\)&|\\\\(?:\[[^\]]*\])?|\\hline")
 _QUOTE = re.compile(r"\\(begin|end)\{(?:quote|quotation|verse|displayquote)\}")
 _NOTE = re.compile(r"\\(?:footnote|footnotetext|thanks)(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
+# Signs that the converter does not know by these names.
+_SIGNS = {"less": "<", "greater": ">", "bar": "|", "asciitilde": "\u223c", "asciicircum": "^", "quotedbl": '"'}
+_SIGN = re.compile(rf"\\text({'|'.join(_SIGNS)})(?:\{{\}}|(?![A-Za-z])[ \t]*)")
 _ITEM = re.compile(r"\\bibitem(?:\[[^\]]*\])?\{[^}]*\}")
 _PARTED = re.compile(r"(\n[ \t]*\n+)|(?=\\begin\{(?:thebibliography|quote|quotation)\})|(?<=\\end\{quote\})")
-_SHOWN_APART = ((_HEADING, "heading"), (_CAPTION, "caption"), (_NOTE, "reference"))
+_SHOWN_APART = ((_HEADING, "heading", 1), (_CAPTION, "caption", 1), (_NOTE, "reference", 1), (_TABLE, "table", 2))
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
@@ -48,11 +54,13 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     start = 0
     if body := _BODY.search(source):
         start, source = source[: body.start(1)].count("\n"), body[1]
-    for pattern, what in (*_ENVIRONMENTS, (_WRAPPED, ""), (_TABLE, "table"), (_FORMULAS, "formula"), (_REFERENCES, "")):
+    for pattern, what in (*_ENVIRONMENTS, (_WRAPPED, ""), (_FORMULAS, "formula"), (_REFERENCES, "")):
         source = pattern.sub(partial(_counted, what, draft), source)
+    source = _SIGN.sub(lambda match: _SIGNS[match[1]], source)
     converter = LatexNodes2Text(math_mode="text", strict_latex_spaces=False, fill_text=False)
     for number, block, kind in _blocks(source):
-        text = " ".join(converter.latex_to_text(block).split())
+        cells = _BETWEEN_CELLS.split(block) if kind == "table" else [block]
+        text = "\t".join(filter(None, (" ".join(converter.latex_to_text(cell).split()) for cell in cells)))
         if text:
             draft.add(text, f"line {start + number}", apart=kind)
     yield draft.answer("has no text beside its commands")
@@ -77,12 +85,12 @@ def _blocks(source: str) -> Iterator[tuple[int, str, str]]:
         for piece in pieces:
             apart = "reference" if listed or len(pieces) > 1 else "quote" if quoted or _QUOTE.search(piece) else ""
             rest = piece
-            for pattern, _ in _SHOWN_APART:
+            for pattern, *_ in _SHOWN_APART:
                 rest = pattern.sub("", rest)
             own = (line + (len(rest) - len(rest.lstrip("\n"))), rest, apart)
             others = [
-                (line + piece[: match.start()].count("\n"), match[1], kind)
-                for pattern, kind in _SHOWN_APART
+                (line + piece[: match.start()].count("\n"), match[group], kind)
+                for pattern, kind, group in _SHOWN_APART
                 for match in pattern.finditer(piece)
             ]
             yield from (each for each in others if each[2] == "heading")

@@ -132,7 +132,7 @@ def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictu
 
 
 def test_of_many_texts_only_findings_carry_the_pictures_of_the_population(population: Population) -> None:
-    text = " ".join("word" for _ in range(128))
+    text = " ".join(f"w{number:03d}" for number in range(128))
     raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
     scores = sample_scores(128, np.random.default_rng(7), vocabulary=12)
     drawn = {}
