@@ -163,10 +163,10 @@ def ipynb(content: Content) -> bytes:
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
 
 
-def subtitles(content: Content, dot: str = ",", head: str = "") -> bytes:
+def subtitles(content: Content, dot: str = ",", head: str = "", safe: Callable[[str], str] = str) -> bytes:
     """A cue for each part; cues hide nothing."""
     cues = [
-        f"{number}\n00:00:{number:02d}{dot}000 --> 00:00:{number:02d}{dot}900\n{part}"
+        f"{number}\n00:00:{number:02d}{dot}000 --> 00:00:{number:02d}{dot}900\n{safe(part)}"
         for number, part in enumerate(content.seen().split("\n\n"), start=1)
     ]
     return (head + "\n\n".join(cues)).encode()
@@ -198,7 +198,7 @@ FORMATS: dict[str, Callable[[Content], bytes]] = {
     "pdf": pdf,
     "ipynb": ipynb,
     "srt": subtitles,
-    "vtt": lambda content: subtitles(content, ".", "WEBVTT\n\n"),
+    "vtt": lambda content: subtitles(content, ".", "WEBVTT\n\n", escape),
     "eml": eml,
     "zip": lambda content: packed({"a/text.txt": cases.text(content).decode()}),
 }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pypdf import PageObject
-from pypdf.generic import ContentStream, NameObject
+from pypdf.generic import ContentStream, NameObject, NullObject
 
 _SHOWN = frozenset({b"Tj", b"TJ", b"'", b'"'})
 _PAINTED = frozenset({b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*"})
@@ -47,10 +47,11 @@ class _Box(NamedTuple):
 
 def texts_of(page: PageObject) -> tuple[str, list[tuple[str, str]]]:
     """The text of a page that a reader sees, and what is hidden in it: (how, text)."""
-    stream = page.get_contents()
-    if stream is None:
+    content = page["/Contents"].get_object() if "/Contents" in page else None
+    if content is None or isinstance(content, NullObject):
         return page.extract_text(), []
-    operations = list(stream.operations)
+    # Strings as bytes, as those who extract them need them: which letters they are, only their fonts know.
+    operations = list(ContentStream(content, page.pdf, "bytes").operations)
     ways = _Page(page).ways(operations)
     if not any(ways):
         return page.extract_text(), []

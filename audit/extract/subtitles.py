@@ -10,7 +10,7 @@ from typing import BinaryIO
 from llm_audit.extract.draft import Draft
 
 _TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}.*")
-_MARKUP = re.compile(r"<[^<>\n]{1,200}>|\{\\?[A-Za-z][^{}\n]{0,100}\}")
+_MARKUP = re.compile(r"<[/\w][^<>\n]{0,200}>|\{\\?[A-Za-z][^{}\n]{0,100}\}")
 _BLOCKS = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 _SPEAKER = re.compile(r"\A\s*(?:-\s+)?(?:>>+\s*)?(?:[A-Z][A-Z .'-]{1,30}:\s+)?")
 

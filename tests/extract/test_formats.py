@@ -413,3 +413,15 @@ def test_old_word_is_read_by_a_converter_if_there_is_one(tmp_path: Path, monkeyp
     found = answer("doc", b"\xd0\xcf\x11\xe0")
     assert found["text"] == "One.\n\na\tb\nTwo."
     assert found["notes"] == ["Read by antiword: white letters and text boxes of old Word documents are not told apart."]
+
+
+def test_a_cell_of_latex_is_shown_apart_and_signs_by_name_are_signs() -> None:
+    found = answer("tex", "So a \\textless{} b \\textgreater c.\n\n\\begin{tabular}{ll}\none & two \\\\\n\\end{tabular}\n")
+    assert found["text"] == "So a < b >c.\n\none\ttwo"
+    assert [each[2] for each in found["apart"]] == ["table"]
+
+
+def test_signs_between_spaces_are_no_tags_of_subtitles() -> None:
+    assert (
+        answer("subtitles", "1\n00:00:01,000 --> 00:00:02,000\nIf <i>a</i> < 5 and 7 > b.\n")["text"] == "If a < 5 and 7 > b."
+    )

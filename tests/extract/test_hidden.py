@@ -212,3 +212,12 @@ def test_what_a_reader_of_a_pdf_sees_is_kept(content: str) -> None:
 def test_a_pdf_all_hidden_says_so() -> None:
     said = answer("pdf", pdf_with_content("1 g BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET"))
     assert said == {"error": "shows no text: all of it is hidden (white letters)"}
+
+
+def test_white_letters_of_embedded_fonts_leave_the_others_readable() -> None:
+    """Strings of such fonts are numbers of glyphs, which no decoding may touch."""
+    weasyprint = pytest.importorskip("weasyprint")
+    page = "<body style='font-family:serif'><p>What is seen, caf\u00e9.</p><p style='color:white'>What is not.</p></body>"
+    data = weasyprint.HTML(string=page).write_pdf()
+    assert " ".join(answer("pdf", data)["text"].split()) == "What is seen, caf\u00e9."
+    assert hidden("pdf", data) == [("white letters", "What is not.")]

@@ -105,3 +105,10 @@ def test_lines_keep_their_numbers() -> None:
     source = "---\ntitle: x\n---\n{/* a\ncomment */}\n# Heading\n\nOne\ntwo  \nthree\n\n<div>\nfour\n</div>\n"
     found = answer("markdown", source)
     assert [name for _, name in found["places"]] == ["line 6", "line 8", "line 9", "line 10", "line 12"]
+
+
+def test_what_a_style_of_jsx_hides_is_hidden() -> None:
+    unseen = "Not shown to any reader of this page, however long it is looked at. " * 9
+    found = answer("markdown", f"Shown.\n\n<p style={{{{display: 'none', marginTop: 3}}}}>{unseen}</p>\n")
+    assert found["text"] == "Shown."
+    assert [each[1] for each in found["hidden"]] == ["display:none"]
