@@ -92,10 +92,10 @@ def detect(
     from llm_audit.manifest import now
 
     check_alpha(alpha)
-    started, texts, passed = now(), _listed(texts), list[Passed]()
+    started, texts, passed = now(), texts_of(texts), list[Passed]()
     with opened(setup, progress) as ready:
         settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field, include=_kinds(include))
-        sources = _sources(texts, passed)
+        sources = sources_of(texts, passed)
         report = judging.detect(sources, ready.session, settings, ready.manifest(alpha), progress, on_document, passed)
     return finished(report, started, _named(texts, closed(setup)))
 
@@ -139,7 +139,7 @@ def attribute(
     from llm_audit.manifest import collect, now
 
     check_alpha(alpha)
-    started, texts, chosen, passed = now(), _listed(texts), closed(setup), list[Passed]()
+    started, texts, chosen, passed = now(), texts_of(texts), closed(setup), list[Passed]()
     parsed = [
         (role, Candidate.parse(name))
         for role, names in zip(ROLES, (candidates, sanctioned, others), strict=True)
@@ -167,7 +167,7 @@ def attribute(
             further=tuple(sessions.values()),
             used=[*against_people.detectors, *settings.rules],
         )
-        sources = _sources(texts, passed)
+        sources = sources_of(texts, passed)
         report = judging.attribute(sources, authors, settings, (human.session, against_people), manifest, progress, passed)
     return finished(report, started, [*_named(texts, chosen), prompt if isinstance(prompt, Path) else None])
 
@@ -185,7 +185,8 @@ def _prompt(prompt: str | Path | None) -> str | None:
         raise InvalidInput(f"The prompt {prompt} cannot be read: {error.strerror}.") from error
 
 
-def _listed(texts: Texts) -> tuple[StrPath | Text, ...]:
+def texts_of(texts: Texts) -> tuple[StrPath | Text, ...]:
+    """What a caller named, one by one."""
     return (texts,) if isinstance(texts, (str, os.PathLike, Text)) else tuple(texts)
 
 
@@ -196,11 +197,12 @@ def _kinds(names: Sequence[str]) -> frozenset[str]:
     return frozenset(FRAME[name] for name in names)
 
 
-def _sources(texts: Sequence[StrPath | Text], passed: list[Passed]) -> list[Source | RawText]:
+def sources_of(texts: Sequence[StrPath | Text], passed: list[Passed] | None = None) -> list[Source | RawText]:
     """The inputs behind paths, and the texts in memory, in order; of paths that follow each other, each file once.
 
     What folders hold and is not read is added to `passed`.
     """
+    passed = [] if passed is None else passed
     found: list[Source | RawText] = []
     for in_memory, group in groupby(texts, lambda text: isinstance(text, Text)):
         given = list(group)

@@ -9,10 +9,10 @@ import pytest
 
 from llm_audit.detectors.integrity.base import examine, find_rules
 from llm_audit.detectors.registry import described
-from llm_audit.reports.csv import COLUMNS
-from llm_audit.reports.csv import render as table
 from llm_audit.reports.formats import FORMATS
-from llm_audit.reports.lead import last_line, lead
+from llm_audit.reports.formats.csv import COLUMNS
+from llm_audit.reports.formats.csv import render as table
+from llm_audit.reports.views.lead import last_line, lead
 from llm_audit.results import Document, NotRead, Verdict
 from tests.reports import factory
 

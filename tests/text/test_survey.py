@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.documents import write_docx, write_html, write_pdf
-from llm_audit.reports.not_read import not_read
+from llm_audit.reports.wording.not_read import not_read
 from llm_audit.text import Passed, RawText, Reason, Unread, counts, discover, read_all, survey
 from llm_audit.text.sources import PLAIN
 from tests.text.prose import PARAGRAPHS
