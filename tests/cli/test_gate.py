@@ -249,7 +249,7 @@ def test_what_git_ignores_and_what_others_wrote_is_counted_and_not_read(gate: Ga
     report = gate.report(".")
     assert list(by_name(report)) == ["d.txt"]
     assert {each["kind"]: each["count"] for each in report["not_read"]} == {
-        "hidden": 2, "ignored by git": 1, "code of others (vendored)": 1, ".odg": 1, ".toml (program code or data)": 1
+        "hidden": 2, "ignored by git": 1, "code of others (vendored)": 1, ".odg": 1
     }  # fmt: skip
 
 
