@@ -60,7 +60,7 @@ def where(document: Document, loud: list[Passage]) -> str:
             runs.append((passage.start, passage.end))
     if document.text is None:
         return _and([f"characters {fmt.count(start)} to {fmt.count(end)}" for start, end in runs])
-    if any(passage.place for passage in loud):
+    if not all(passage.place in (None, _lines(document.text, passage)) for passage in loud):  # pages, chapters, slides
         return _and(list(dict.fromkeys(one_line(passage.place) for passage in loud if passage.place)))
     lines = []
     for start, end in runs:
@@ -70,6 +70,14 @@ def where(document: Document, loud: list[Passage]) -> str:
         words = document.text[: runs[0][0]].split(), document.text[: runs[0][1]].split()
         return f"words {fmt.count(len(words[0]) + 1)} to {fmt.count(len(words[1]))}"
     return _and([f"line {first}" if first == last else f"lines {first} to {last}" for first, last in dict.fromkeys(lines)])
+
+
+def _lines(text: str, passage: Passage) -> str:
+    """The lines of a plain text, as they are told where a text has no other places."""
+    return "".join(
+        f"line {place.start_line}" + f" to {place.end_line}" * (place.end_line > place.start_line)
+        for place in places(text, [passage])
+    )
 
 
 def last_line(report: Report) -> str:
