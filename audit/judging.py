@@ -21,7 +21,7 @@ from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Coverage, Document, Manifest, Mark, Report, Result, Verdict
 from llm_audit.scoring.session import Session
-from llm_audit.text import RawText, Source, find_marks, without_marks
+from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
 from llm_audit.text.documents import read_texts
 
 
@@ -45,20 +45,23 @@ def detect(
     manifest: Manifest,
     progress: Progress = silent,
     finished: Callable[[Document], None] = lambda document: None,
+    passed: list[Passed] | None = None,
 ) -> Report:
     """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other.
 
-    `finished` gets every document as soon as it is judged, in the order of the report.
+    `finished` gets every document as soon as it is judged, in the order of the report. `passed`: what was not read of the
+    folders that were named; what archives hold and is not read is added to it.
     """
-    inputs = list(read_texts(sources, settings.text_field))
+    passed = [] if passed is None else passed
+    inputs = list(read_texts(sources, settings.text_field, passed=passed))
     many = len(inputs) > plot_data.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
-    return report_of(judge_all(inputs, session, settings, progress, finished), manifest)
+    return report_of(judge_all(inputs, session, settings, progress, finished), manifest, passed)
 
 
-def report_of(documents: Sequence[Document], manifest: Manifest) -> Report:
+def report_of(documents: Sequence[Document], manifest: Manifest, passed: Sequence[Passed] = ()) -> Report:
     """The report of documents that were compared with human writing: its question, its coverage and its limits."""
-    return _report(wording.ORIGIN, documents, manifest)
+    return _report(wording.ORIGIN, documents, manifest, passed)
 
 
 def judge_all(
@@ -102,10 +105,12 @@ def conclude(document: Document, terms: Terms) -> Document:
     return registry.conclude("integrity", registry.conclude(family, document, terms), terms)  # type: ignore[no-any-return]  # any subject
 
 
-def _report(question: str, documents: Sequence[Document], manifest: Manifest) -> Report:
-    """The report on documents, with its limits."""
-    coverage = Coverage.of(documents)
-    made = Report(question=question, manifest=manifest, coverage=coverage, subjects=tuple(documents), limits=())
+def _report(question: str, documents: Sequence[Document], manifest: Manifest, passed: Sequence[Passed] = ()) -> Report:
+    """The report on documents, with its limits and with what was not read."""
+    made = Report(
+        question=question, manifest=manifest, coverage=Coverage.of(documents), subjects=tuple(documents), limits=(),
+        not_read=counts(passed),
+    )  # fmt: skip
     return wording.with_limits(made, registry.described)
 
 
@@ -116,15 +121,17 @@ def attribute(
     human: tuple[Session, Settings],
     manifest: Manifest,
     progress: Progress = silent,
+    passed: list[Passed] | None = None,
 ) -> Report:
     """Test every candidate on every text; what cannot be tested says why, and stops nothing else.
 
-    `human`: the model and the settings by which texts are compared with human writing.
+    `human`: the model and the settings by which texts are compared with human writing. `passed`: see `detect`.
     """
+    passed = [] if passed is None else passed
     session, against_people = human
     share = 1 / (len({id(author.session) for author in authors}) + 1)
     # Markdown stays as it is: the model wrote the signs too.
-    read = list(read_texts(sources, against_people.text_field, strip_markdown=False))
+    read = list(read_texts(sources, against_people.text_field, strip_markdown=False, passed=passed))
     inputs = [attribution.as_put_out(entry) if isinstance(entry, RawText) else entry for entry in read]
     people = judge_all(inputs, session, against_people, part(progress, 0, share))
     session.release()
@@ -134,7 +141,7 @@ def attribute(
         entry if isinstance(entry, Document) else _with_inspection(next(judged), person, entry)
         for entry, person in zip(read, people, strict=True)
     ]
-    return _report(wording.ATTRIBUTION, documents, manifest)
+    return _report(wording.ATTRIBUTION, documents, manifest, passed)
 
 
 def find_watermarks(
@@ -207,7 +214,7 @@ def inspect(raw: RawText | Document, rules: Sequence[IntegrityRule]) -> Inspecti
         return Inspection()
     wrappers = find_marks(raw.text)
     shown = without_marks(raw.text, wrappers, filler="\n")
-    results = tuple(examine(rule, shown) for rule in rules)
+    results = tuple(examine(rule, shown, raw.hidden) for rule in rules)
     tampered = any(result.verdict is Verdict.FINDING for result in results)
     return Inspection(results, marks_of(raw), (without_marks(raw.text, wrappers),) if tampered else ())
 

@@ -48,6 +48,8 @@ LABELS: dict[Verdict, tuple[str, str]] = {
 }
 """Verdict -> a sign and a word, so that no verdict is told by colour alone. "No finding" is not "human"."""
 
+TAMPERED = (LABELS[Verdict.FINDING][0], "Tampered with")
+
 AUTHORSHIP: dict[Authorship, tuple[str, str]] = {
     Authorship.WRITTEN_BY: ("=", "Written by"),
     Authorship.NOT_WRITTEN_BY: ("≠", "Not written by"),
@@ -89,6 +91,7 @@ SUPPRESSIONS = {
     "unused": "Unused, there is no such finding",
     "expired": "Expired, counts no longer",
     "off": "Not allowed by the policy",
+    "not_obeyed": "Without effect where it stands: write it as an HTML comment on a line of its own",
 }
 """What became of a suppression, in words."""
 
@@ -163,6 +166,13 @@ def alone(document: Document) -> str:
     """What the combined test says of a text; marked as that, where the verdict is one over several texts."""
     reason = document.combined.reason if document.combined else ""
     return f"Judged by itself: {reason[:1].lower()}{reason[1:]}" if document.gate and reason else reason
+
+
+def heading(document: Document) -> tuple[Verdict, tuple[str, str]]:
+    """What stands over a document: a tampered text is headed by the tampering, whatever is said of its author."""
+    if document.tampering and document.verdict is not Verdict.FINDING:
+        return Verdict.FINDING, TAMPERED
+    return document.verdict, LABELS[document.verdict]
 
 
 def known(found: Suppression) -> str:

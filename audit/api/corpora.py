@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -70,6 +70,9 @@ def scan(
     engine: Literal["local", "ray"] = "local",
     results: str | None = None,
     policy: str | None = None,
+    id_field: str | None = None,
+    keep: Sequence[str] = (),
+    max_bad_rows: int | None = None,
     on_tally: Callable[[Tally], None] = lambda tally: None,
 ) -> Scan:
     """Judge every document of a corpus. A scan that was interrupted goes on when it is called again with the same arguments.
@@ -79,11 +82,14 @@ def scan(
         folder: of journal and results.
         alpha: false discovery rate, the expected share of mistakes among the documents found.
         setup: None: the defaults, without a cache of the scores of every token.
-        text_field: field of each record that holds the text.
+        text_field: field of each record that holds the text; a field within another one is named "meta.text".
         limit: only the first so many documents, for a trial.
         shard: judge one of several parts; a scan of the folder without it gives the results.
         engine: "ray": on the cluster that RAY_ADDRESS names, or else in a process for each core.
         results: address that the results of the whole corpus are copied to.
+        id_field: field of each record that names it in the results.
+        keep: fields of each record that go with it into the results.
+        max_bad_rows: give up when more documents than these cannot be read.
         policy: digest of the policy that these arguments come from.
         on_tally: called with how far the scan is, now and then.
 
@@ -94,15 +100,31 @@ def scan(
     check_alpha(alpha)
     setup = setup or Setup(cache=False)
     closed(setup).check()
-    corpus = _corpus(listed(paths), Path(folder), text_field, results, engine)
+    kept_fields = tuple(dict.fromkeys([*([id_field] if id_field else []), *keep]))
+    corpus = _corpus(listed(paths), Path(folder), text_field, results, engine, kept_fields)
     interrupted = False
     tally = Tally(0, alpha)
     with Folder(Path(folder), shard) as kept, opened(setup, silent) as ready:
-        inputs = list(corpus.inputs({file.sha256: file for file in kept.known_inputs()}))
-        header = kept.begin(_header(ready, alpha, text_field, inputs, policy), inputs)
+        before = kept.known_inputs()
+        inputs = list(corpus.inputs({file.sha256: file for file in before}))
+        fields = {"id_field": id_field, "keep": tuple(keep)}
+        header = kept.begin(_header(ready, alpha, text_field, inputs, policy).model_copy(update=fields), inputs)
+        if before:  # perhaps spelled otherwise
+            corpus, inputs = corpus.named(before), before
+
+        def show(now: Tally) -> None:
+            nonlocal tally
+            tally = now
+            on_tally(now)
+
+        def within(share: float | None, stage: str = "") -> None:
+            on_tally(replace(tally, share=share or 0.0))
+
         try:
-            with _engine(engine, closed(setup), header, ready) as judge:
-                tally = judge_all(corpus, inputs, kept, header, judge, limit=limit, shard=shard, show=on_tally)
+            with _engine(engine, closed(setup), header, ready, within) as judge:
+                tally = judge_all(
+                    corpus, inputs, kept, header, judge, limit=limit, shard=shard, show=show, most_unreadable=max_bad_rows
+                )
         except KeyboardInterrupt:
             interrupted = True
         report, where = None, kept.path
@@ -157,9 +179,11 @@ def bench(
     return finished(report, started, named)
 
 
-def _corpus(paths: Sequence[str], folder: Path, text_field: str, results: str | None, engine: str) -> Corpus:
+def _corpus(
+    paths: Sequence[str], folder: Path, text_field: str, results: str | None, engine: str, keep: tuple[str, ...]
+) -> Corpus:
     """The corpus, once it is certain that the results can be written and that the engine is here."""
-    corpus = open_corpus(paths, text_field)
+    corpus = open_corpus(paths, text_field, keep)
     if results:
         check_results(results)
     if engine == "ray":
@@ -187,10 +211,10 @@ def _header(ready: OpenSetup, alpha: float, text_field: str, inputs: Sequence[In
 
 
 @contextmanager
-def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup) -> Iterator[Engine]:
+def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup, within: Progress) -> Iterator[Engine]:
     """What judges."""
     if name != "ray":
-        yield local_engine(ready.session, ready.settings(header.manifest.alpha, keep_text=False))
+        yield local_engine(ready.session, ready.settings(header.manifest.alpha, keep_text=False), within)
         return
     from llm_audit.scanning.ray_engine import WorkerFactory, ray_engine
 

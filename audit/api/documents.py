@@ -18,7 +18,11 @@ from llm_audit.progress import Progress, silent
 from llm_audit.results import Document
 from llm_audit.setup import OpenSetup, Setup
 from llm_audit.terminal import one_line
-from llm_audit.text import RawText, Source, discover
+from llm_audit.text import Passed, RawText, Source, survey
+from llm_audit.text.frame import KINDS
+
+FRAME = {f"{kind}s": kind for kind in KINDS}
+"""What stands apart from running text and is not scored, by the names under which it can be included."""
 
 ROLES: tuple[Role, ...] = ("candidate", "sanctioned", "other")
 
@@ -76,6 +80,7 @@ def detect(
     setup: AnySetup = None,
     text_field: str = "text",
     keep_text: bool = True,
+    include: Sequence[str] = (),
     progress: Progress = silent,
     on_document: Callable[[Document], None] = lambda document: None,
 ) -> Report:
@@ -88,6 +93,8 @@ def detect(
         setup: model, population, detectors and device; None: the embedded model and the population that comes with it.
         text_field: where records (JSON lines, CSV, Parquet) hold their texts.
         keep_text: whether the report holds the texts.
+        include: of what stands apart from running text and is not scored, the kinds that are scored all the same; see
+            `FRAME`.
         progress: called with the share of the work that is done.
         on_document: called with each document as soon as it is judged, in the order of the report.
 
@@ -107,10 +114,11 @@ def detect(
     from llm_audit.manifest import now
 
     check_alpha(alpha)
-    started, texts = now(), texts_of(texts)
+    started, texts, passed = now(), texts_of(texts), list[Passed]()
     with opened(setup, progress) as ready:
-        settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field)
-        report = judging.detect(sources_of(texts), ready.session, settings, ready.manifest(alpha), progress, on_document)
+        settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field, include=_kinds(include))
+        sources = sources_of(texts, passed)
+        report = judging.detect(sources, ready.session, settings, ready.manifest(alpha), progress, on_document, passed)
     return finished(report, started, _named(texts, closed(setup)))
 
 
@@ -167,7 +175,7 @@ def attribute(
     from llm_audit.manifest import collect, now
 
     check_alpha(alpha)
-    started, texts, chosen = now(), texts_of(texts), closed(setup)
+    started, texts, chosen, passed = now(), texts_of(texts), closed(setup), list[Passed]()
     parsed = [
         (role, Candidate.parse(name))
         for role, names in zip(ROLES, (candidates, sanctioned, others), strict=True)
@@ -207,7 +215,8 @@ def attribute(
             further=tuple(sessions.values()),
             used=[*against_people.detectors, *settings.rules],
         )
-        report = judging.attribute(sources_of(texts), authors, settings, (human.session, against_people), manifest, progress)
+        sources = sources_of(texts, passed)
+        report = judging.attribute(sources, authors, settings, (human.session, against_people), manifest, progress, passed)
     return finished(report, started, [*_named(texts, chosen), prompt if isinstance(prompt, Path) else None])
 
 
@@ -229,14 +238,28 @@ def texts_of(texts: Texts) -> tuple[Given, ...]:
     return (texts,) if isinstance(texts, (str, os.PathLike, Text, File)) else tuple(texts)
 
 
-def sources_of(texts: Sequence[Given]) -> list[Source | RawText]:
-    """The inputs behind paths, and the texts in memory, in order; of paths that follow each other, each file once."""
+def _kinds(names: Sequence[str]) -> frozenset[str]:
+    for name in names:
+        if name not in FRAME:
+            raise InvalidConfiguration(f"There is nothing called {name!r} to include; choose from {', '.join(FRAME)}.")
+    return frozenset(FRAME[name] for name in names)
+
+
+def sources_of(texts: Sequence[Given], passed: list[Passed] | None = None) -> list[Source | RawText]:
+    """The inputs behind paths, and the texts in memory, in order; of paths that follow each other, each file once.
+
+    What folders hold and is not read is added to `passed`.
+    """
+    passed = [] if passed is None else passed
     found: list[Source | RawText] = []
     for kind, group in groupby(texts, lambda text: type(text) if isinstance(text, (Text, File)) else str):
         given = list(group)
         found += [text.read() for text in given if isinstance(text, Text)]
         found += [file.source() for file in given if isinstance(file, File)]
-        found += discover([os.fspath(path) for path in given if not isinstance(path, (Text, File))]) if kind is str else []
+        if kind is str:
+            inputs = survey([os.fspath(path) for path in given if not isinstance(path, (Text, File))])
+            found += inputs.sources
+            passed += inputs.passed
     return found
 
 

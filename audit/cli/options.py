@@ -23,6 +23,9 @@ class Decorator(Protocol):
         """The command with them."""
 
 
+FRAMES = ("headings", "quotes", "tables", "captions", "references", "forms")
+"""Kinds of `llm_audit.text.frame`, in the plural. Spelled out, because reading texts is not loaded for --help."""
+
 LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 _SETUP: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -141,9 +144,17 @@ def no_text_option(command: Command) -> Command:
     return click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports.")(packed)
 
 
+def include_option(command: Command) -> Command:
+    """Add --include."""
+    return click.option(
+        "--include", multiple=True, type=click.Choice(FRAMES), metavar="KIND",
+        help=f"Score this as well, which stands apart and is not scored: {one_of(FRAMES)}; repeatable.",
+    )(command)  # fmt: skip
+
+
 def strict_option(command: Command) -> Command:
     """Add --strict."""
-    return click.option("--strict", is_flag=True, help="Exit with 3 if something could not be assessed or decided.")(command)
+    return click.option("--strict", is_flag=True, help="Exit with 3 if something was not assessed, decided or read.")(command)
 
 
 def details_option(command: Command) -> Command:

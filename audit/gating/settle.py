@@ -3,9 +3,10 @@
 Pure, and of its own output it makes the same again: that is how `llm-audit verify` checks a report.
 
 The family of tests is the different texts that could be judged and whose finding, if they have one, is not suppressed. Those
-in the baseline stay out of it: they are true findings by and large, whose many rejections would raise the threshold for the
-others, and the false discovery rate among the new findings would be kept no longer. Leaving them out keeps it: they are
-chosen for small p-values, and those that stay are no smaller for it.
+that the baseline knows stay out of it. Texts without a finding: they were tested in the run that wrote it, and that they are
+known is decided by what they are, not by their p-values. Texts with one: they are true findings by and large, whose many
+rejections would raise the threshold for the others, and the false discovery rate among the new findings would be kept no
+longer. Leaving them out keeps it: they are chosen for small p-values, and those that stay are no smaller for it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from math import nan
 from llm_audit.detectors.input import unreadable
 from llm_audit.detectors.integrity.conclude import conclude
 from llm_audit.detectors.origin import generated
+from llm_audit.detectors.origin.conclude import of_whole
 from llm_audit.detectors.rule import Terms as RuleTerms
 from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
 from llm_audit.results.discovery import Family, judge, summary
@@ -45,7 +47,10 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
         terms: of the run.
     """
     settled = [_with_states(document, terms) for document in documents]
-    tests = [None if document.suppressed(generated.rule.code) else document.combined for document in settled]
+    tests = [
+        None if document.doubt or _gated(document).known or document.suppressed(generated.rule.code) else document.combined
+        for document in settled
+    ]
     family = judge(
         [nan if test is None or test.p_value is None else test.p_value for test in tests],
         [nan if test is None or test.p_floor is None else test.p_floor for test in tests],
@@ -73,6 +78,8 @@ def _with_states(document: Document, terms: Terms) -> Document:
         alone.add(generated.rule.code)
 
     def state(told: Suppression) -> str:
+        if told.state == "not_obeyed":
+            return told.state
         if told.kind == "inline" and not terms.inline_suppressions:
             return "off"
         if told.until is not None and terms.day > told.until:
@@ -89,12 +96,17 @@ def _decided(document: Document, family: Family, number: int | None) -> Document
     q = None
     if combined is not None:
         assert combined.p_value is not None
-        if number is None:
+        if gated.known and not document.suppressed(generated.rule.code):
+            verdict, said = Verdict.PASS, f"Known from the baseline, without a finding (by itself p = {combined.p_value:.3g})."
+        elif number is None and document.doubt:
+            verdict, said = combined.verdict, combined.reason
+        elif number is None:
             verdict, said = combined.verdict, _said_of_suppressed(combined.p_value, document.suppressed(generated.rule.code))
         else:
             q = float(family.q_value[number])
             verdict = family.verdict(number)
             said = _said(verdict, combined.p_value, q, combined.p_floor or 0.0, family.discovery)
+        verdict, said = of_whole(document, verdict, said)
         document = document.model_copy(update={"verdict": verdict, "summary": said})
         document = conclude(document, RuleTerms(family.discovery.alpha))
     return document.model_copy(update={"gate": gated.model_copy(update={"q_value": q})})
@@ -122,7 +134,11 @@ def _failing(document: Document) -> Document:
     """With what it fails by."""
     gated, verdict = _gated(document), document.verdict
     failures = []
-    if verdict in gated.fail_on and not (verdict is Verdict.FINDING and document.suppressed(generated.rule.code)):
+    if (
+        verdict in gated.fail_on
+        and not (gated.known and verdict in OPEN)
+        and not (verdict is Verdict.FINDING and document.suppressed(generated.rule.code))
+    ):
         failures.append(
             Failure(rule=unreadable.rule.code if verdict is Verdict.ERROR else generated.rule.code, verdict=verdict)
         )
@@ -149,9 +165,12 @@ def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) 
     else:
         texts = "1 text" if len(documents) == 1 else f"{len(documents):,} texts"
         unclear = sum(not _gated(one).failures and one.verdict in OPEN for one in documents)
-        said = f"Failed: {failed:,} of {texts}" if failed else f"Passed: {texts}"
+        said = _no_single_one(discovery)
+        said += f"Failed: {failed:,} of {texts}" if failed else f"Passed: {texts}"
         said += f"; nothing can be said of {unclear:,}. " if unclear else ". "
-        said += summary(discovery)
+        known = sum(_is_known(document) for document in documents)
+        said += f"{known:,} {'text is' if known == 1 else 'texts are'} known from the baseline. " if known else ""
+        said = (said + summary(discovery) if discovery.tests or not known else said).strip()
     return GateOutcome(
         summary=said,
         failed=failed,
@@ -164,6 +183,20 @@ def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) 
         changed_since=terms.changed_since,
         left_out=terms.left_out,
     )
+
+
+def _no_single_one(found: Discovery) -> str:
+    """What a reader must know before all else: that nothing can be found, or not one text alone."""
+    if not found.tests or found.fewest == 1:
+        return ""
+    if found.fewest is None:
+        return f"Nothing can fail by who wrote it: {found.tests:,} texts are too many for this population. "
+    return f"No single text can fail by who wrote it: among {found.tests:,} it takes {found.fewest:,} at a time. "
+
+
+def _is_known(document: Document) -> bool:
+    why = document.suppressed(generated.rule.code)
+    return bool(_gated(document).known) or (why is not None and why.kind == "baseline")
 
 
 def _gated(document: Document) -> Gated:

@@ -26,7 +26,7 @@ from llm_audit.results.corpus import Corpus, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
 from llm_audit.results.gate import BaselineUse, Failure, Gated, GateOutcome, Suppression
 from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation, is_blind
-from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Plugin, Report, Subject
+from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, NotRead, Plugin, Report, Subject
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "Membership",
     "Model",
     "ModelIdentity",
+    "NotRead",
     "Plugin",
     "Point",
     "Population",

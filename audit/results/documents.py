@@ -7,10 +7,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability
+from llm_audit.results.base import Model, Probability, unset
 from llm_audit.results.core import ModelIdentity, Result, Verdict
 from llm_audit.results.evidence import Generations, Members, Settings
 from llm_audit.results.gate import Gated, Suppression
+
+WhyUnjudged = Literal[
+    "unreadable", "empty", "too_long", "no_running_text", "no_prose", "language", "too_short", "known_by_heart", "repetitive",
+    "not_asked",
+]  # fmt: skip
+"""Why no test was made of a document."""
+
+
+Doubt = Literal["known_by_heart", "repetitive"]
+"""Why a small p-value would say nothing of who wrote a text: models know it by heart, or it repeats itself."""
 
 
 class Authorship(StrEnum):
@@ -108,6 +118,19 @@ class Document(Model):
     sets: tuple[SetAttribution, ...] = Field(default=(), description="of `attribute`: the sanctioned and the other models")
     marks: tuple[Mark, ...] = Field(default=(), description="of provenance; no part of what was scored")
     notes: tuple[str, ...] = Field(default=(), description="what was normalised away, truncated, or looks tampered with")
+    kept: tuple[tuple[str, str], ...] | None = Field(
+        default=None, exclude_if=unset, description="of a record: fields that go with it, each as JSON"
+    )
+    doubt: Doubt | None = Field(
+        default=None, exclude_if=unset, description="why a small p-value says nothing here; None: nothing is known against it"
+    )
+    why_unjudged: WhyUnjudged | None = Field(
+        default=None, exclude_if=unset, description="in a word, for programs; `summary` says it"
+    )
+    omitted: float | None = Field(
+        default=None, ge=0, le=1, exclude_if=unset,
+        description="share of what a reader of the document sees that was not judged; None: a tenth at most",
+    )  # fmt: skip
     text: str | None = Field(default=None, description="the text as read, for the heat strip; left out with --no-text")
     trace: Tokens | None = Field(
         default=None, description="of `detect`, under the scoring model; left out with --no-text, and in runs of many texts"

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Numbers, Probability, unset
+from llm_audit.results.base import Model, Numbers, Probability, empty, unset
 from llm_audit.results.membership_evidence import Drawn, RankSum, Signs, TwoSample, Versions
 from llm_audit.results.substitution_evidence import (
     Change,
@@ -109,6 +109,13 @@ class Odd(Model):
     count: int = Field(ge=1)
 
 
+class Way(Model):
+    """A way in which stretches of a text are odd, and how many characters (of traces: stretches) are so."""
+
+    how: str = Field(min_length=1)
+    count: int = Field(ge=1)
+
+
 class Characters(Model):
     """Count of odd characters, without chance: a finding if they are more than are let pass."""
 
@@ -117,6 +124,10 @@ class Characters(Model):
     tolerated: int = Field(ge=0, description="so many of them are no finding")
     named: tuple[Odd, ...] = Field(description="the most frequent kinds of them")
     others: int = Field(ge=0, description="further kinds")
+    ways: tuple[Way, ...] = Field(default=(), exclude_if=empty, description="of rules that look for more than characters")
+    first: str | None = Field(
+        default=None, exclude_if=unset, description="the beginning of the first odd stretch, of such rules"
+    )
 
 
 Derivation = Annotated[

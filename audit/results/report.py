@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability
+from llm_audit.results.base import Model, Probability, empty
 from llm_audit.results.benchmark import Benchmark
 from llm_audit.results.core import ModelIdentity, Result, Verdict
 from llm_audit.results.corpus import Corpus
@@ -41,6 +41,14 @@ class Coverage(Model):
             not_assessable=not_assessable,
             unreadable=unreadable,
         )
+
+
+class NotRead(Model):
+    """What folders and archives hold of one kind that was not read."""
+
+    kind: str = Field(min_length=1, description='as sentences name it: ".odt", "hidden", ".py (program code or data)"')
+    count: int = Field(ge=1)
+    on_purpose: bool = Field(description="hidden, ignored by git, of others, or a lock file: no failure under --strict")
 
 
 class Plugin(Model):
@@ -89,6 +97,9 @@ class Report(Model):
     coverage: Coverage
     subjects: tuple[Subject, ...] = Field(description="documents, or one collection, endpoint, corpus or benchmark")
     gate: GateOutcome | None = None
+    not_read: tuple[NotRead, ...] = Field(
+        default=(), exclude_if=empty, description="of the folders and archives that were named: what is no document here"
+    )
     limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
     content_digest: str | None = Field(
         default=None, description="SHA-256 over everything else, see `llm_audit.results.canonical`; a signature vouches for it"
@@ -142,7 +153,7 @@ class Report(Model):
         """What the report means to a shell, in whatever format it is written: the exit code of the command.
 
         0: nothing found; 1: a finding; 2: an input could not be read; 3: an endpoint was not measured or, with `strict` and in
-        a gate, something could not be assessed or decided.
+        a gate, something could not be assessed or decided or, with `strict`, something in a folder was not read.
         """
         verdicts = self.verdicts if self.gate is None else self.failing
         # Of a corpus some file is always broken: that must not hide what was found.
@@ -157,4 +168,6 @@ class Report(Model):
             return 3
         # A gate has said already whether an open question is a failure.
         open_verdicts = verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE}
-        return 3 if (strict or self.gate) and open_verdicts else 0
+        if (strict or self.gate) and open_verdicts:
+            return 3
+        return 3 if strict and not self.gate and not all(each.on_purpose for each in self.not_read) else 0

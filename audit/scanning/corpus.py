@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
@@ -91,6 +91,7 @@ class Section:
     inputs: Sequence[Input]
     text_field: str
     first: int
+    keep: tuple[str, ...] = ()
 
     @property
     def stop(self) -> int:
@@ -123,16 +124,25 @@ class Section:
                 continue
             with here(each) as source:
                 _check(source, known)
-                for entry in read_texts([source], self.text_field):
+                for entry in read_texts([source], self.text_field, keep=self.keep):
                     yield entry, len(entry.text) if isinstance(entry, RawText) else 0
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Files and what they hold; `text_field` is that of the text in files of many records."""
+    """Files and what they hold; `text_field` is that of the text in files of many records, `keep` what goes with it."""
 
     sources: Sequence[Source | Remote]
     text_field: str = "text"
+    keep: tuple[str, ...] = ()
+
+    def named(self, known: Sequence[Input]) -> Corpus:
+        """The same files under the names by which a scan began with them, whichever way they are spelled now."""
+        sources = [
+            replace(source, name=before.name) if isinstance(source, Source) else source
+            for source, before in zip(self.sources, known, strict=True)
+        ]
+        return replace(self, sources=sources)
 
     def inputs(self, known: dict[str, Input]) -> Iterator[Input]:
         """All files with their digests; documents are counted where a file is not `known`, by digest."""
@@ -151,7 +161,7 @@ class Corpus:
         pairs = enumerate(zip(self.sources, inputs, strict=True))
         for _, group in groupby(pairs, key=lambda pair: pair[0] if pair[1][0].kind in RECORDS else -1):
             sources, listed = zip(*(pair for _, pair in group), strict=True)
-            section = Section(sources, listed, self.text_field, first)
+            section = Section(sources, listed, self.text_field, first, self.keep)
             yield section
             first = section.stop
 
@@ -162,7 +172,7 @@ class Corpus:
                 yield from section.blocks(limit)
 
 
-def open_corpus(paths: Sequence[str], text_field: str) -> Corpus:
+def open_corpus(paths: Sequence[str], text_field: str, keep: tuple[str, ...] = ()) -> Corpus:
     """The files behind paths and folders, then those behind URLs.
 
     Raises:
@@ -172,7 +182,7 @@ def open_corpus(paths: Sequence[str], text_field: str) -> Corpus:
     if any(source.path is None for source in local):
         raise InvalidInput("A scan that goes on reads its corpus again: name files or folders, not '-'.")
     remote = dict.fromkeys(each for path in paths if is_remote(path) for each in listed(path))
-    return Corpus([*local, *remote], text_field)
+    return Corpus([*local, *remote], text_field, keep)
 
 
 def _check(source: Source, known: Input) -> None:

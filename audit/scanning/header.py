@@ -24,10 +24,12 @@ class Header(Model):
     manifest: Manifest
     device: str
     text_field: str
+    id_field: str | None = None
+    keep: tuple[str, ...] = ()
     weights: dict[str, str] = Field(description="rule -> digest of the detector's trained weights")
     files: int
     documents: int
-    inputs: str = Field(description="SHA-256 over the names and contents of all files")
+    inputs: str = Field(description="SHA-256 over the contents of all files, in order")
 
     def identity(self) -> dict[str, Any]:
         """All that the numbers depend on, flat; not when, where, by which command line and under which policy it was begun.
@@ -36,7 +38,8 @@ class Header(Model):
         """
         of_its_own = {"device", "weights", "inputs"}  # beside the manifest
         content = self.model_dump(exclude={"manifest": {"command", "started", "finished", "threads", "policy", *of_its_own}})
-        return dict(sorted(_flat(content)))
+        # A model is what its digest says, however it was named.
+        return {name: value for name, value in sorted(_flat(content)) if name not in ("model.name", "reference_model.name")}
 
     def key(self) -> bytes:
         """32 bytes that differ where the identity does."""
@@ -44,10 +47,10 @@ class Header(Model):
 
 
 def digest_of(inputs: Sequence[Input]) -> str:
-    """SHA-256 over names and contents, in order."""
+    """SHA-256 over contents, in order: a file is the same under every name."""
     digest = hashlib.sha256()
     for file in inputs:
-        digest.update(json.dumps([file.name, file.size, file.sha256]).encode())
+        digest.update(json.dumps([file.size, file.sha256]).encode())
     return digest.hexdigest()
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.detectors.integrity.base import find_rules
 from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidInput
 from llm_audit.reports.wording import limits as wording
@@ -27,7 +28,7 @@ from llm_audit.scanning.files import failing, replacing
 from llm_audit.scanning.folder import Folder
 from llm_audit.scanning.header import Header
 from llm_audit.scanning.record import Record
-from llm_audit.scanning.table import Table, can_write
+from llm_audit.scanning.table import Table, can_write, columns
 from llm_audit.scanning.words import ASSUMPTIONS, NULL
 
 SHOWN = 100
@@ -130,15 +131,17 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
     judged = judge(index.p_value, index.p_floor, index.text, manifest.alpha)
     complete = len(index.offset) == header.documents
     where = folder.path if complete else folder.path / "partial"
+    tampering = [rule.code for rule in find_rules()]
+    listed = columns(manifest.detectors, tampering, header.keep, named=header.id_field is not None)
     counted = Summary.of(index.p_value, judged)
     with ExitStack() as stack:
         lines = stack.enter_context(replacing(where / ROWS))
         table = None
         if can_write():
             file = stack.enter_context(replacing(where / "results.parquet"))
-            table = stack.enter_context(Table(file, manifest.detectors, complete))
+            table = stack.enter_context(Table(file, listed, complete))
         for i, record in enumerate(_records(index, journals)):
-            row = _row(record, judged, i)
+            row = _row(record, judged, i, header, listed)
             counted.add(i, row)
             lines.write(json.dumps(row).encode() + b"\n")
             if table:
@@ -217,9 +220,20 @@ def _records(index: _Index, journals: list[Path]) -> Iterator[Record]:
             yield Record.model_validate_json(file.readline().partition(b" ")[2])
 
 
-def _row(record: Record, judged: Family, i: int) -> dict[str, Any]:
-    """A document with its verdict within the corpus."""
+def _row(record: Record, judged: Family, i: int, header: Header, listed: Mapping[str, str]) -> dict[str, Any]:
+    """A document with its verdict within the corpus, by the columns of the results."""
     q = None if record.unjudged else float(judged.q_value[i])
     verdict = record.unjudged or judged.verdict(i)
-    content = record.model_dump(exclude={"unjudged"})
-    return {"position": content.pop("position"), "name": content.pop("name"), "verdict": verdict, "q_value": q} | content
+    row = record.model_dump(exclude={"unjudged", "detectors", "tampering", "kept"}) | {"verdict": verdict, "q_value": q}
+    row |= {f"p_{rule}": p for rule, p in record.detectors.items()}
+    row |= {name: 0 for name in listed if name.startswith("AUD")} | record.tampering
+    row |= {f"field_{name}": record.kept.get(name, "null") for name in header.keep}
+    if header.id_field is not None:
+        row["id"] = _plain(record.kept.get(header.id_field, "null"))
+    return {name: row.get(name) for name in listed}
+
+
+def _plain(value: str) -> str | None:
+    """A value of JSON as a word: strings as they are."""
+    found = json.loads(value)
+    return found if found is None or isinstance(found, str) else value

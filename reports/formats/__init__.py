@@ -79,6 +79,7 @@ FORMATS: dict[str, Format] = {
         Format("github", lists=True),
         Format("concise", lists=True),
         Format("markdown", (".md",), lists=True),
+        Format("csv", (".csv",)),
     )
 }
 

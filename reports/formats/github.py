@@ -1,6 +1,6 @@
 """The report as commands to a GitHub workflow: an annotation for all that is not a pass, and one line that counts the inputs.
 
-GitHub shows the first ten of each kind in a step.
+GitHub shows the first ten of each kind in a step; the others are counted.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from llm_audit.reports import format as fmt
 from llm_audit.reports.views.findings import Finding, coverage, findings
 from llm_audit.results import Report, Verdict
 from llm_audit.results.rules import Describe
+
+SHOWN = 10
+"""Annotations of a kind that GitHub shows."""
 
 COMMANDS = {
     Verdict.FINDING: "error",
@@ -20,15 +23,29 @@ COMMANDS = {
 
 def render(report: Report, describe: Describe) -> str:
     """One command a line, the worst first."""
-    lines = [_annotation(found) for found in findings(report, describe) if found.verdict is not Verdict.PASS]
-    return "".join([*lines, _command("notice", {"title": "llm-audit"}, coverage(report))])
+    counted = [found for found in findings(report, describe) if found.verdict is not Verdict.PASS]
+    shown = [
+        found
+        for name in ("error", "warning", "notice")
+        for found in [one for one in counted if _name(one) == name][: SHOWN - (name == "notice")]
+    ]
+    more = len(counted) - len(shown)
+    last = f"{coverage(report)}{f' {more:,} more of them have no annotation: GitHub shows {SHOWN} of a kind.' if more else ''}"
+    return "".join([*map(_annotation, shown), _command("notice", {"title": "llm-audit"}, last)])
+
+
+def _name(found: Finding) -> str:
+    """The kind of its annotation; after the gate it is the policy that says what fails."""
+    if found.fails is None:
+        return "notice" if found.suppression else COMMANDS[found.verdict]
+    return "error" if found.fails else "notice"
 
 
 def _annotation(found: Finding) -> str:
     properties = {"title": f"{found.rule.code} {fmt.LABELS[found.verdict][1]}"}
     if found.subject == "document" and found.name != "-":
         properties = {"file": found.path, **_lines(found), **properties}
-    return _command("notice" if found.suppression else COMMANDS[found.verdict], properties, found.message)
+    return _command(_name(found), properties, found.message)
 
 
 def _lines(found: Finding) -> dict[str, str]:

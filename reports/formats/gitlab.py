@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 
 from llm_audit.reports.formats import json
-from llm_audit.reports.views.findings import Finding, findings
+from llm_audit.reports.views.findings import Finding, findings, plain
+from llm_audit.reports.wording.not_read import not_read
 from llm_audit.results import Report, Verdict
 from llm_audit.results.rules import Describe
 
@@ -23,7 +24,7 @@ SEVERITIES = {
 def render(report: Report, describe: Describe) -> str:
     """The list, the worst first."""
     counted = [one for one in findings(report, describe) if one.verdict is not Verdict.PASS and not one.suppression]
-    return json.dump([_issue(found) for found in counted])
+    return json.dump([*map(_issue, counted), *([_not_read(report)] if report.not_read else [])])
 
 
 def _issue(found: Finding) -> dict[str, object]:
@@ -32,8 +33,26 @@ def _issue(found: Finding) -> dict[str, object]:
         "description": f"{found.rule.code}: {found.message}",
         "check_name": found.rule.code,
         "fingerprint": _unique(found),
-        "severity": SEVERITIES[found.verdict],
+        "severity": _severity(found),
         "location": {"path": found.path, "lines": lines},
+    }
+
+
+def _severity(found: Finding) -> str:
+    """After the gate it is the policy that says what fails."""
+    if found.fails is None:
+        return SEVERITIES[found.verdict]
+    return "major" if found.fails else "info"
+
+
+def _not_read(report: Report) -> dict[str, object]:
+    """What the widget has no other place for: all that folders hold and was not read, as one remark on the project."""
+    return {
+        "description": plain(not_read(report.not_read)),
+        "check_name": "not-read",
+        "fingerprint": hashlib.sha256(b"not read").hexdigest(),
+        "severity": "info",
+        "location": {"path": ".", "lines": {"begin": 1}},
     }
 
 

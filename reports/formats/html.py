@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from llm_audit.reports import format as fmt
 from llm_audit.reports.views import benchmark, corpus, membership, substitution
 from llm_audit.reports.views.documents import DocumentView, tally, view, worst_first
+from llm_audit.reports.wording.not_read import not_read
 from llm_audit.results import Document, Population, Report, Result, Verdict
 from llm_audit.terminal import terminal_safe
 
@@ -145,7 +146,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(fmt=fmt)
+    environment.globals.update(fmt=fmt, not_read=not_read)
     return environment
 
 

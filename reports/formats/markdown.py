@@ -13,8 +13,9 @@ from llm_audit.reports.views.findings import Finding, coverage, findings, plain
 from llm_audit.results import Report
 from llm_audit.results.rules import Describe
 
-LONGEST = 900_000
-"""Characters of the table; GitHub drops a job summary of more than 1 MiB."""
+LONGEST, LONGEST_PASSED_OVER, LONGEST_IDLE, LONGEST_VALUE = 700_000, 150_000, 50_000, 4_000
+"""Bytes of the tables, of the list of suppressions without effect and of a value in the last table: GitHub drops a job summary
+of more than 1 MiB as a whole."""
 
 _SYNTAX = re.compile(r"[\\`*_\[\]<>|~&$]")
 _AT_THE_BEGINNING = re.compile(r"^(\d*)([#+\-=:.)])")
@@ -32,7 +33,7 @@ def render(report: Report, describe: Describe) -> str:
         f"## {prose(report.question)}",
         f"**{told}**",
         prose(coverage(report)),
-        _table(found),
+        _table(found, LONGEST),
         *_suppressions(report, [one for one in everything if one.suppression]),
         "### What this does not prove",
         "\n".join(f"- {prose(limit)}" for limit in report.limits) or "- –",
@@ -56,9 +57,8 @@ def code(text: str) -> str:
     return f"{fence}{space}{text}{space}{fence}" if text.strip() else "–"
 
 
-def _table(found: list[Finding]) -> str:
+def _table(found: list[Finding], room: int) -> str:
     rows = ["| Verdict | Subject | p | What is said |", "|---|---|---:|---|"]
-    room = LONGEST
     for number, one in enumerate(found):
         sign, words = fmt.LABELS[one.verdict]
         place = f" line {one.places[0].start_line}" if one.places else ""
@@ -75,21 +75,38 @@ def _table(found: list[Finding]) -> str:
 
 def _suppressions(report: Report, passed_over: list[Finding]) -> list[str]:
     """What fails nothing, in a section of its own; then what the texts say of themselves to no effect."""
-    parts = ["### Passed over", _table(passed_over)] if passed_over else []
+    parts = ["### Passed over", _table(passed_over, LONGEST_PASSED_OVER)] if passed_over else []
     idle = [
         f"- {fmt.SUPPRESSIONS[told.state]}: {code(document.name)} {told.rule} {prose(fmt.known(told))}"
         for document in report.documents
         for told in (document.gate.suppressions if document.gate else ())
         if told.state != "applied"
     ]
-    return [*parts, *(["### Suppressions without effect", "\n".join(idle)] if idle else [])]
+    return [*parts, *(["### Suppressions without effect", _listed(idle)] if idle else [])]
+
+
+def _listed(lines: list[str]) -> str:
+    """The lines for which there is room, and how many there are besides."""
+    room = LONGEST_IDLE
+    shown: list[str] = []
+    for number, line in enumerate(lines):
+        room -= len(line.encode())
+        if room < 0:
+            return "\n".join([*shown, f"- *{fmt.plural(len(lines) - number, 'line')} left out for want of room*"])
+        shown.append(line)
+    return "\n".join(shown)
+
+
+def _within(text: str) -> str:
+    """A value that has no end of its own: what it begins with."""
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]} ..."
 
 
 def _manifest(report: Report) -> list[tuple[str, str]]:
     manifest = report.manifest
     rows = [
         ("Tool", code(f"{manifest.tool} {manifest.version}")),
-        ("Command", code(" ".join(manifest.command))),
+        ("Command", code(_within(" ".join(manifest.command)))),
         ("Started", code(manifest.started or "")),
         ("Alpha", code(str(manifest.alpha))),
     ]

@@ -57,11 +57,11 @@ def _log(report: Report, found: list[Finding], most: int) -> dict[str, Any]:
         **({"startTimeUtc": started} if started else {}),
         "toolExecutionNotifications": [
             *_left_out(len(all_results), len(found), most),
-            *([_note("warning", f"Not every input was judged. {coverage(report)}")] if report.coverage.unreadable else []),
+            *([_note("warning", f"Not every input was judged. {coverage(report)}")] if _not_all(report) else []),
             *(_note("error", one.message, one) for one in results if one.verdict is Verdict.ERROR),
         ],
     }
-    about = report.model_dump(include={"question", "coverage", "limits", "manifest"})
+    about = report.model_dump(include={"question", "coverage", "not_read", "limits", "manifest"})
     run = {
         "tool": {
             "driver": {
@@ -83,8 +83,14 @@ def _log(report: Report, found: list[Finding], most: int) -> dict[str, Any]:
     return {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
 
 
+def _not_all(report: Report) -> bool:
+    return bool(report.coverage.unreadable or report.not_read)
+
+
 def _result(found: Finding, index: int, rules: list[RuleFacts]) -> dict[str, Any]:
-    kind = KINDS[found.verdict]
+    # After the gate it is the policy that says what fails, and what is no more than a note.
+    kind = "fail" if found.fails else KINDS[found.verdict]
+    level = "note" if found.fails is False else "error"
     location: dict[str, Any] = {"physicalLocation": _physical(found, found.places[0] if found.places else None)}
     location["physicalLocation"]["artifactLocation"]["index"] = index
     if found.subject != "document":
@@ -93,7 +99,7 @@ def _result(found: Finding, index: int, rules: list[RuleFacts]) -> dict[str, Any
         "ruleId": found.rule.code,
         "ruleIndex": rules.index(found.rule),
         "kind": kind,
-        "level": "error" if kind == "fail" else "none",  # the standard wants none for every other kind
+        "level": level if kind == "fail" else "none",  # the standard wants none for every other kind
         "message": {"text": _text(found.message)},
         "locations": [location],
         "partialFingerprints": {

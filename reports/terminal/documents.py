@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from llm_audit.reports import format as fmt
 from llm_audit.reports.charts.figures import crossing
 from llm_audit.reports.terminal.console import AUTHORSHIP_STYLES, STYLES, label, line, plain_table, say, show
+from llm_audit.reports.views.lead import lead
 from llm_audit.reports.views.passages import Passage, judged_by, passages
 from llm_audit.results import Attribution, Authorship, Document, Result, SetAttribution, Trace, Verdict
 from llm_audit.terminal import one_line
@@ -36,8 +37,10 @@ def print_document(document: Document, alpha: float, console: Console) -> None:
 def _print_document(document: Document, alpha: float, console: Console) -> None:
     from rich.text import Text
 
-    found = label(fmt.LABELS[document.verdict], STYLES[document.verdict], console)
-    console.print(Text.assemble(found, "  ", one_line(document.name)))
+    verdict, words = fmt.heading(document)
+    console.print(Text.assemble(label(words, STYLES[verdict], console), "  ", one_line(document.name)))
+    if said := lead(document, alpha):
+        say(console, said, indent=2, style="bold")
     say(console, document.summary, indent=2)
     result = document.combined
     if result and result.reason not in document.summary:

@@ -13,7 +13,10 @@ from llm_audit.reports.terminal.gate import print_gate
 from llm_audit.reports.terminal.many import DETAILED, print_many
 from llm_audit.reports.terminal.membership import print_membership
 from llm_audit.reports.terminal.substitution import print_substitution
+from llm_audit.reports.views.lead import last_line
+from llm_audit.reports.wording.not_read import not_read
 from llm_audit.results import Benchmark, Corpus, Document, Membership, Report, Subject, Substitution
+from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,9 +46,14 @@ def print_report(report: Report, console: Console, *, details: bool = False) -> 
             f"{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, "
             f"{fmt.count(found.not_assessable)} not assessable, {fmt.count(found.unreadable)} unreadable.",
         )
+    if report.not_read:
+        say(console, one_line(not_read(report.not_read)))
     if report.manifest.policy and not report.corpus:
         console.print()
         say(console, f"Policy {fmt.short_digest(report.manifest.policy)}")
+    if last := last_line(report):
+        console.print()
+        say(console, last, style="bold")
 
 
 def _print_subject(subject: Subject, report: Report, console: Console) -> None:

@@ -13,6 +13,7 @@ from llm_audit.reports import format as fmt
 from llm_audit.reports.charts.canvas import Canvas, powers_of_ten
 from llm_audit.reports.charts.figures import Figure, Row, blocks, both, population, scale, surprisal
 from llm_audit.reports.views.attribution import Candidate, candidates
+from llm_audit.reports.views.lead import lead
 from llm_audit.reports.views.passages import Passage, judged_by, passages, segments
 from llm_audit.results import Authorship, Document, Result, Verdict
 
@@ -27,6 +28,7 @@ class DocumentView:
     anchor: str
     document: Document
     judged: bool
+    lead: str
     reasons: list[str]
     passages: list[Passage]
     judge: Result | None
@@ -61,6 +63,7 @@ def view(document: Document, anchor: str, alpha: float, *, charts: bool) -> Docu
         anchor=anchor,
         document=document,
         judged=judged,
+        lead=lead(document, alpha),
         reasons=[reason for reason in dict.fromkeys(reasons) if reason not in document.summary],
         passages=found,
         judge=judged_by(document),

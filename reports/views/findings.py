@@ -16,6 +16,7 @@ from llm_audit.reports import format as fmt
 from llm_audit.reports.views.corpus import taken_alone, title, why_unread
 from llm_audit.reports.views.passages import Passage, passages
 from llm_audit.reports.views.places import Place, path_of, places
+from llm_audit.reports.wording.not_read import not_read
 from llm_audit.results import (
     Corpus,
     Document,
@@ -98,12 +99,13 @@ def findings(report: Report, describe: Describe) -> list[Finding]:
 
 
 def coverage(report: Report) -> str:
-    """How many inputs ended where, as a sentence; before it, what a gate came to."""
+    """How many inputs ended where, as sentences; before them, what a gate came to; after them, what was not read at all."""
     found, told = report.coverage, f"{plain(report.gate.summary)} " if report.gate else ""
-    return (
+    said = (
         f"{told}{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
         f"assessable, {fmt.count(found.unreadable)} unreadable."
     )
+    return " ".join([said, *([plain(not_read(report.not_read))] if report.not_read else [])])
 
 
 def plain(text: str) -> str:
@@ -136,6 +138,8 @@ def _document(document: Document, family: str, alpha: float, describe: Describe)
     suppression = document.passed_over
     if suppression:
         said.append(f"Passed over, {fmt.known(suppression)}.")
+    idle = [told for told in (document.gate.suppressions if document.gate else ()) if told.state == "not_obeyed"]
+    said += [f"Line {told.line} looks like a suppression of {told.rule} and has no effect where it stands." for told in idle]
     if document.combined:
         said += ["Compared with human writing:"] if attributed else []
         giver = "population" if document.combined.population else "test"

@@ -53,12 +53,14 @@ def places(text: str, found: Sequence[Passage]) -> list[Place]:
 def path_of(name: str) -> str:
     """A file's path with forward slashes, relative to the project that is checked: what CI systems look up.
 
-    The project is `CI_PROJECT_DIR` (GitLab) or `GITHUB_WORKSPACE`, else the current folder. A path that leaves it stays as it
-    was given.
+    The project is `CI_PROJECT_DIR` (GitLab) or `GITHUB_WORKSPACE`, else the repository around the current folder, else that
+    folder. A path that leaves it stays as it was given.
     """
     given = _normal(name)
     full = _normal(posixpath.join(Path.cwd().as_posix(), given))
-    for root in (os.environ.get("CI_PROJECT_DIR"), os.environ.get("GITHUB_WORKSPACE"), Path.cwd().as_posix()):
+    here = Path.cwd()
+    around = next((folder.as_posix() for folder in (here, *here.parents) if (folder / ".git").exists()), here.as_posix())
+    for root in (os.environ.get("CI_PROJECT_DIR"), os.environ.get("GITHUB_WORKSPACE"), around):
         if root and full.startswith(_normal(root).rstrip("/") + "/"):
             return full[len(_normal(root).rstrip("/")) + 1 :]
     return given

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from llm_audit.cli import main
+from llm_audit.gating import base_revision
 from llm_audit.verification import verify
 from tests.cli.tool import HUMAN, Outcome, Tool, sentence
 from tests.reports.checks import schema
@@ -25,7 +26,7 @@ REASON = 'reason="Licence text, quoted"'
 def unusual(tiny_root: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Texts that the tiny model finds as predictable as it finds any, each as unusual as a p-value can say."""
     folder, rng, words = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5), Path(HUMAN).read_text().split()
-    texts = [" ".join([*rng.choice(words, 2)] * 20) for _ in range(80)]
+    texts = [" ".join(rng.choice(rng.choice(words, 2), 40)) for _ in range(400)]
     (folder / "candidates.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
         patch.setenv("LLM_AUDIT_CACHE", str(tiny_root / "cache"))
@@ -149,22 +150,25 @@ def test_copies_are_one_test(gate: Gate, unusual: list[str]) -> None:
 
 # Baseline
 
+KNOWN = " 3 texts are known to be without any."
+
 
 def test_a_baseline_follows_the_content_and_not_the_name(gate: Gate, unusual: list[str]) -> None:
     for number, text in enumerate([*unusual[:2], *usual(3)]):
         gate.write(f"docs/{number}.txt", text)
     outcome = gate("docs", "--baseline", "known.json", "--update-baseline")
-    assert (outcome.code, outcome.err) == (0, "known.json: 2 findings; 2 added, 0 removed.\n")
+    assert (outcome.code, outcome.err) == (0, f"known.json: 2 findings; 2 added, 0 removed.{KNOWN}\n")
     first = Path("known.json").read_text()
     assert [entry["name"] for entry in json.loads(first)["findings"]] == sorted(
         ["docs/0.txt", "docs/1.txt"], key=lambda name: first.index(name)
     )
-    assert gate("docs", "--baseline", "known.json", "--update-baseline").err == "known.json: 2 findings; 0 added, 0 removed.\n"
+    outcome = gate("docs", "--baseline", "known.json", "--update-baseline")
+    assert outcome.err == f"known.json: 2 findings; 0 added, 0 removed.{KNOWN}\n"
     assert Path("known.json").read_text() == first
 
     Path("docs/0.txt").rename("docs/renamed.txt")
     found = gate.report("docs", "--baseline", "known.json")
-    assert found["gate"]["baselined"] == 2 and found["gate"]["discovery"]["tests"] == 3
+    assert found["gate"]["baselined"] == 2 and found["gate"]["discovery"]["tests"] == 0  # all are known
     document = by_name(found)["renamed.txt"]
     assert (document["verdict"], document["gate"]["q_value"], states(document)) == ("finding", None, [("AUD100", "applied")])
 
@@ -173,7 +177,7 @@ def test_a_baseline_follows_the_content_and_not_the_name(gate: Gate, unusual: li
     assert states(by_name(found)["renamed.txt"]) == []
     assert (found["gate"]["baselined"], found["gate"]["baseline"]["unseen"]) == (1, 1)
     outcome = gate("docs", "--baseline", "known.json", "--update-baseline")
-    assert outcome.err == "known.json: 2 findings; 1 added, 1 removed.\n"
+    assert outcome.err == f"known.json: 2 findings; 1 added, 1 removed.{KNOWN}\n"
 
 
 def test_an_entry_whose_text_is_no_finding_any_more_is_reported(gate: Gate, unusual: list[str]) -> None:
@@ -189,7 +193,7 @@ def test_an_entry_whose_text_is_no_finding_any_more_is_reported(gate: Gate, unus
         "",
         "null",
         "[" * 100_000,
-        '{"kind": "llm-audit baseline", "version": 2, "findings": []}',
+        '{"kind": "llm-audit baseline", "version": 3, "findings": []}',
         '{"kind": "llm-audit baseline", "version": 1, "findings": [{"rule": "AUD100", "sha256": "x", "name": "y"}]}',
         '{"kind": "llm-audit baseline", "version": 1, "findings": [], "\\u001b]0;x\\u0007": 1}',
         "\x00\x1b\xff",
@@ -206,7 +210,55 @@ def test_a_baseline_that_is_none_is_one_sentence(gate: Gate, content: str) -> No
 
 def test_a_missing_baseline_is_one_sentence(gate: Gate) -> None:
     gate.write("a.txt", usual(1)[0])
-    assert sentence(gate("a.txt", "--baseline", "known.json")) == "Error: No such file: known.json. Check the path."
+    assert sentence(gate("a.txt", "--baseline", "known.json")) == (
+        "Error: There is no baseline known.json: write it with --update-baseline, or check the path."
+    )
+
+
+def test_texts_that_are_new_are_a_family_of_their_own(gate: Gate, unusual: list[str]) -> None:
+    for number, text in enumerate(usual(8)):
+        gate.write(f"docs/{number}.txt", text)
+    assert gate("docs", "--baseline", "known.json", "--update-baseline").code == 0
+    gate.write("docs/new.txt", unusual[0])
+    assert gate("docs").code == 0  # among nine texts a single one has no chance
+    outcome = gate("docs", "--baseline", "known.json")
+    assert outcome.code == 1
+    assert "8 texts are known from the baseline" in " ".join(outcome.out.split())
+
+
+def test_exit_zero_is_for_findings_and_never_for_errors(gate: Gate, unusual: list[str]) -> None:
+    gate.write("a.txt", unusual[0])
+    assert gate("a.txt", "--exit-zero").code == 0
+    assert gate("a.txt", "not-here.txt", "--exit-zero").code == 2
+
+
+def test_in_a_file_without_text_there_is_nothing_that_could_fail(gate: Gate) -> None:
+    gate.write("llm-audit.toml", 'fail-on = ["finding", "error", "inconclusive", "not_assessable"]')
+    gate.write("docs/empty.md", "")
+    gate.write("docs/_index.md", "---\ntitle: Section\n---")
+    gate.write("docs/image.md", "![](a.png)")
+    assert gate("docs").code == 0
+
+
+def test_what_git_ignores_and_what_others_wrote_is_counted_and_not_read(gate: Gate, unusual: list[str]) -> None:
+    Path(".git").mkdir()
+    gate.write(".gitignore", "made/")
+    for name in ("made/a.txt", "node_modules/b/README.md", "docs/c.odg"):
+        gate.write(name, unusual[0])
+    gate.write("docs/d.txt", usual(1)[0])
+    report = gate.report(".")
+    assert list(by_name(report)) == ["d.txt"]
+    assert {each["kind"]: each["count"] for each in report["not_read"]} == {
+        "hidden": 2, "ignored by git": 1, "code of others (vendored)": 1, ".odg": 1
+    }  # fmt: skip
+
+
+def test_the_base_of_a_pull_request_is_taken_from_where_it_runs(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_DIFF_BASE_SHA"):
+        monkeypatch.delenv(name, raising=False)
+    assert "This is no pull or merge request" in sentence(gate("--changed-since", "auto"))
+    assert base_revision({"GITHUB_BASE_REF": "main"}) == "origin/main"
+    assert base_revision({"CI_MERGE_REQUEST_DIFF_BASE_SHA": "abc"}) == "abc"
 
 
 # Suppressions
@@ -296,12 +348,16 @@ def test_the_last_day_still_counts(gate: Gate, unusual: list[str], monkeypatch: 
         ("llm-audit: ignore[" + "A" * 5000, "a.txt, line 2: this is no suppression that can be obeyed"),
     ],
 )
-def test_what_cannot_be_obeyed_stops_the_gate(gate: Gate, unusual: list[str], line: str, said: str) -> None:
+def test_what_cannot_be_obeyed_is_an_error_of_its_text_and_every_report_is_written(
+    gate: Gate, unusual: list[str], line: str, said: str
+) -> None:
     gate.write("a.txt", unusual[0], line)
-    outcome = gate("a.txt")
-    assert outcome.code == 2
-    assert sentence(outcome).startswith(f"Error: {said}")
-    assert len(outcome.err) < 300
+    gate.write("b.txt", usual(1)[0])
+    report = gate.report("a.txt", "b.txt", "-o", "r.sarif", "-o", "r.md", code=2)
+    found = by_name(report)
+    assert found["a.txt"]["verdict"] == "error" and found["a.txt"]["summary"].startswith(said)
+    assert found["b.txt"]["verdict"] == "pass"
+    assert Path("r.sarif").exists() and Path("r.md").exists()
 
 
 def test_prose_about_the_tool_is_prose(gate: Gate) -> None:
@@ -346,16 +402,16 @@ def test_a_file_is_no_option(gate: Gate, unusual: list[str]) -> None:
     gate.write("a.txt", unusual[0])
     outcome = gate.tool("gate", "--baseline=known.txt", "a.txt", *ALPHA, *gate.options)
     assert sentence(outcome).endswith("write -- before the names.")
-    assert gate.tool("gate", *ALPHA, *gate.options, "--", "--baseline=known.txt", "a.txt").code == 2  # one text is empty
+    assert gate.tool("gate", *ALPHA, *gate.options, "--", "--baseline=known.txt", "a.txt").code == 1  # that file is empty
 
 
 def test_the_policy_decides_what_is_judged_and_what_fails(gate: Gate, unusual: list[str]) -> None:
-    for name in ("docs/a.txt", "vendor/b.txt", "drafts/c.txt", "short/d.txt"):
+    for name in ("docs/a.txt", "theirs/b.txt", "drafts/c.txt", "short/d.txt"):
         gate.write(name, unusual[0])
     gate.write("odd/e.txt", unusual[1].replace(" ", "\u200b ", 5))
     gate.write(
         "llm-audit.toml",
-        'exclude = ["vendor/"]',
+        'exclude = ["theirs/"]',
         "[[overrides]]",
         'paths = ["drafts/"]',
         "fail-on = []",
@@ -391,7 +447,8 @@ def test_a_path_where_nobody_asks_who_wrote_it_needs_no_verdict(gate: Gate, unus
 def test_suppressions_that_the_policy_does_not_allow_are_reported(gate: Gate, unusual: list[str]) -> None:
     gate.write("llm-audit.toml", "inline-suppressions = false")
     gate.write("a.txt", f"llm-audit: ignore[AUD100] {REASON}", unusual[0])
-    (document,) = gate.report("a.txt", code=1)["subjects"]
+    gate("a.txt", "-o", "r.json")
+    (document,) = json.loads(Path("r.json").read_text())["subjects"]
     assert states(document) == [("AUD100", "off")]
 
 
