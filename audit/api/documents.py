@@ -191,5 +191,5 @@ def _sources(texts: Sequence[StrPath | Text]) -> list[Source | RawText]:
 
 
 def _named(texts: Sequence[StrPath | Text], setup: Setup) -> list[StrPath | None]:
-    """What the caller of a judgement named that may be a file."""
+    """Names that the caller of a judgement gave and that may be files."""
     return [*(text for text in texts if not isinstance(text, Text)), setup.model, setup.reference, setup.classifier]

@@ -56,7 +56,7 @@ class Baseline:
         return f'{{\n "kind": "llm-audit baseline",\n "version": 1,\n "findings": {listed}\n}}\n'
 
     def use(self, name: str) -> BaselineUse:
-        """What a report says of it."""
+        """Facts about it for a report."""
         digest = hashlib.sha256(self.render().encode()).hexdigest()
         return BaselineUse(name=name, sha256=digest, entries=len(self.entries), unseen=len(self.entries))
 

@@ -54,12 +54,14 @@ def _git(folder: Path, *arguments: str, failed: Callable[[str], AuditError] | No
             f"git cannot be run ({why}): --changed-since needs it; install it, or name the files."
         ) from None
     if done.returncode:
-        said = one_line(done.stderr.decode(errors="backslashreplace").strip().partition("\n")[0]).rstrip(".")
+        message = one_line(done.stderr.decode(errors="backslashreplace").strip().partition("\n")[0]).rstrip(".")
         raise (
-            failed(said) if callable(failed) else AuditError(f"git {arguments[0]} failed ({said}): see what `git status` says.")
+            failed(message)
+            if callable(failed)
+            else AuditError(f"git {arguments[0]} failed ({message}): see what `git status` says.")
         )
     return done.stdout
 
 
-def _no_repository(said: str) -> AuditError:
-    return AuditError(f"--changed-since needs a git repository here ({said}): run it in one, or name the files.")
+def _no_repository(message: str) -> AuditError:
+    return AuditError(f"--changed-since needs a git repository here ({message}): run it in one, or name the files.")

@@ -27,7 +27,7 @@ OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
 
 @dataclass(frozen=True)
 class Terms:
-    """What the outcome rests on beside the texts; see `GateOutcome`."""
+    """Terms of a run beside its texts; see `GateOutcome`."""
 
     alpha: float
     day: str
@@ -90,17 +90,20 @@ def _decided(document: Document, family: Family, number: int | None) -> Document
     if combined is not None:
         assert combined.p_value is not None
         if number is None:
-            verdict, said = combined.verdict, _said_of_suppressed(combined.p_value, document.suppressed(generated.rule.code))
+            verdict, sentence = (
+                combined.verdict,
+                _sentence_of_suppressed(combined.p_value, document.suppressed(generated.rule.code)),
+            )
         else:
             q = float(family.q_value[number])
             verdict = family.verdict(number)
-            said = _said(verdict, combined.p_value, q, combined.p_floor or 0.0, family.discovery)
-        document = document.model_copy(update={"verdict": verdict, "summary": said})
+            sentence = _sentence(verdict, combined.p_value, q, combined.p_floor or 0.0, family.discovery)
+        document = document.model_copy(update={"verdict": verdict, "summary": sentence})
         document = conclude(document, RuleTerms(family.discovery.alpha))
     return document.model_copy(update={"gate": gated.model_copy(update={"q_value": q})})
 
 
-def _said(verdict: Verdict, p: float, q: float, floor: float, found: Discovery) -> str:
+def _sentence(verdict: Verdict, p: float, q: float, floor: float, found: Discovery) -> str:
     among = "the only text of this run" if found.tests == 1 else f"among {found.tests:,} texts of this run"
     numbers = f"p = {p:.3g}, q = {q:.3g}, {among}"
     if verdict is Verdict.FINDING:
@@ -112,7 +115,7 @@ def _said(verdict: Verdict, p: float, q: float, floor: float, found: Discovery) 
     return f"Undecided ({numbers}): even its smallest possible p-value, {floor:.3g}, would not have been found; {lacking}."
 
 
-def _said_of_suppressed(p: float, why: Suppression | None) -> str:
+def _sentence_of_suppressed(p: float, why: Suppression | None) -> str:
     assert why is not None
     known = "it is in the baseline" if why.kind == "baseline" else f"line {why.line} of the text says why it is not to count"
     return f"Unlike human writing of the population, judged by itself (p = {p:.3g}), and passed over: {known}."
@@ -145,15 +148,15 @@ def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) 
         }
         baseline = baseline.model_copy(update={"unseen": baseline.entries - len(seen)})
     if not documents:
-        said = "There was nothing to judge."
+        sentence = "There was nothing to judge."
     else:
         texts = "1 text" if len(documents) == 1 else f"{len(documents):,} texts"
         unclear = sum(not _gated(one).failures and one.verdict in OPEN for one in documents)
-        said = f"Failed: {failed:,} of {texts}" if failed else f"Passed: {texts}"
-        said += f"; nothing can be said of {unclear:,}. " if unclear else ". "
-        said += summary(discovery)
+        sentence = f"Failed: {failed:,} of {texts}" if failed else f"Passed: {texts}"
+        sentence += f"; nothing can be said of {unclear:,}. " if unclear else ". "
+        sentence += summary(discovery)
     return GateOutcome(
-        summary=said,
+        summary=sentence,
         failed=failed,
         suppressed=sum(why.kind == "inline" for why in passed_over),
         baselined=sum(why.kind == "baseline" for why in passed_over),

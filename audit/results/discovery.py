@@ -18,7 +18,7 @@ BINS = 20
 
 
 class Family(NamedTuple):
-    """What the tests of several documents come to together. Arrays are (documents,)."""
+    """Verdicts on several documents together. Arrays are (documents,)."""
 
     q_value: NDArray[np.float64]  # NaN where a document was no test
     possible: NDArray[np.bool_]

@@ -1,4 +1,4 @@
-"""What reports say of a rule, whoever made it: reports know results, and no rule."""
+"""Facts about a rule that reports print; reports know results, and no rule."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ class RuleFacts:
 
 
 Describe = Callable[[str], RuleFacts]
-"""What a code stands for; of the name of a family, the rule that stands for all its tests of a subject together."""
+"""Facts about the rule of a code or, of the name of a family, the rule that stands for all its tests of a subject."""

@@ -1,4 +1,4 @@
-"""What a framework asks, what an audit report shows of it, and the words for both. Nothing here judges."""
+"""Requirements of a framework, evidence from an audit report, and the words for both. Nothing here judges."""
 
 from __future__ import annotations
 

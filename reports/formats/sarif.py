@@ -112,13 +112,13 @@ def _result(found: Finding, index: int, rules: list[RuleFacts]) -> dict[str, Any
 
 def _known(found: Finding, *, compared: bool) -> dict[str, Any]:
     """What was known of a result before the run: from the text itself, and from a baseline if there was one."""
-    told = found.suppression
+    suppression = found.suppression
     known: dict[str, Any] = {}
-    if told:
-        kind = "inSource" if told.kind == "inline" else "external"
-        known["suppressions"] = [{"kind": kind, "status": "accepted", "justification": _text(plain(fmt.known(told)))}]
+    if suppression:
+        kind = "inSource" if suppression.kind == "inline" else "external"
+        known["suppressions"] = [{"kind": kind, "status": "accepted", "justification": _text(plain(fmt.known(suppression)))}]
     if compared:
-        known["baselineState"] = "unchanged" if told and told.kind == "baseline" else "new"
+        known["baselineState"] = "unchanged" if suppression and suppression.kind == "baseline" else "new"
     return known
 
 
