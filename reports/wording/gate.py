@@ -1,0 +1,42 @@
+"""Sentences of a gate: on each text among the others of its run, and on all of them together."""
+
+from __future__ import annotations
+
+from llm_audit.reports.wording.corpus import summary
+from llm_audit.results import Discovery, Suppression, Verdict
+
+
+def of_text(verdict: Verdict, numbers: tuple[float, float, float], found: Discovery, needed: int | None) -> str:
+    """The verdict on one text among the others of its run.
+
+    Args:
+        verdict: within the run.
+        numbers: p-value, q-value, and the smallest p-value that the text could have had.
+        found: over the texts of the run.
+        needed: findings at once without which this text can be none; None: it can be none in any case.
+    """
+    p, q, floor = numbers
+    among = "the only text of this run" if found.tests == 1 else f"among {found.tests:,} texts of this run"
+    shown = f"p = {p:.3g}, q = {q:.3g}, {among}"
+    if verdict is Verdict.FINDING:
+        return f"Unlike human writing of the population ({shown})."
+    if verdict is Verdict.PASS:
+        return f"Not unusual enough to be found ({shown}). That does not show that a person wrote it."
+    lacking = "the population is too small for that" if needed is None else f"it takes {needed:,} or more findings at a time"
+    return f"Undecided ({shown}): even its smallest possible p-value, {floor:.3g}, would not have been found; {lacking}."
+
+
+def passed_over(p: float, why: Suppression) -> str:
+    """A finding that is suppressed, and so is no test of the run."""
+    known = "it is in the baseline" if why.kind == "baseline" else f"line {why.line} of the text says why it is not to count"
+    return f"Unlike human writing of the population, judged by itself (p = {p:.3g}), and passed over: {known}."
+
+
+def outcome(texts: int, failed: int, unclear: int, found: Discovery) -> str:
+    """The gate as a whole. `unclear`: texts that fail nothing and of which nothing can be said."""
+    if not texts:
+        return "There was nothing to judge."
+    counted = "1 text" if texts == 1 else f"{texts:,} texts"
+    head = f"Failed: {failed:,} of {counted}" if failed else f"Passed: {counted}"
+    open_ends = f"; nothing can be said of {unclear:,}. " if unclear else ". "
+    return head + open_ends + summary(found)
