@@ -51,7 +51,7 @@ class _Index(NamedTuple):
 
 @dataclass
 class Summary:
-    """What is counted and kept of the rows of a corpus while they pass by, in their order."""
+    """Counts and lists over the rows of a corpus, filled while the rows pass by in their order."""
 
     ranks: dict[int, int]  # position -> place among the most unusual
     verdicts: Counter[Verdict] = field(default_factory=Counter)

@@ -27,7 +27,7 @@ def false_positive_rate(report: Report) -> Seen:
 
 
 def false_negative_rate(report: Report) -> Seen:
-    """What a test misses: no report on subjects of unknown origin can hold it."""
+    """Whether it is stated how much a test misses: no report on subjects of unknown origin can hold that."""
     return not_testable(
         "How much a test misses cannot be seen where the truth is unknown. llm-audit bench measures it for detectors, on texts "
         "of known origin."

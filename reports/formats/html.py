@@ -37,7 +37,7 @@ ALL_PICTURED, MOST_PICTURED = 20, 20
 
 @dataclass(frozen=True)
 class Method:
-    """What is said once of all that was found in documents: nulls, populations, tests, assumptions with how many share them."""
+    """Method of all documents together: nulls, populations, tests, assumptions with how many documents share them."""
 
     nulls: list[str]
     populations: list[Population]
