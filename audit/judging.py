@@ -1,4 +1,4 @@
-"""Documents judged by several families: origin for every text, attribution where candidates are named, integrity, provenance.
+"""Documents judged by several families: origin, attribution where candidates are named, watermarks, integrity, provenance.
 
 The one place where families meet; none of them imports another one. Knows nothing about the command line or file formats.
 """
@@ -16,6 +16,7 @@ from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
+from llm_audit.detectors.watermark import run as watermark
 from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Coverage, Document, Manifest, Mark, Report, Result, Verdict
@@ -92,7 +93,8 @@ def conclude(document: Document, terms: Terms) -> Document:
     Raises:
         NotDerivable: something that it follows from is not stored, or not here.
     """
-    family = "attribution" if document.attributions else "origin"
+    asked = document.combined.family if document.combined else "origin"
+    family = "attribution" if document.attributions else asked
     return registry.conclude("integrity", registry.conclude(family, document, terms), terms)  # type: ignore[no-any-return]  # any subject
 
 
@@ -129,6 +131,37 @@ def attribute(
         for entry, person in zip(read, people, strict=True)
     ]
     return _report(wording.ATTRIBUTION, documents, manifest)
+
+
+def find_watermarks(
+    entries: Sequence[RawText | watermark.Subject | Document],
+    settings: watermark.Settings,
+    rules: Sequence[IntegrityRule],
+    manifest: Manifest,
+    progress: Progress = silent,
+    finished: Callable[[Document], None] = lambda document: None,
+) -> Report:
+    """Test every text under every key; what cannot be read says why, and stops nothing else.
+
+    Args:
+        entries: texts as read, texts as token ids, and inputs that could not be read.
+        settings: with the keys.
+        rules: of integrity.
+        manifest: of the run.
+        progress: called with the share of the texts that are done.
+        finished: as in `detect`.
+    """
+    documents = []
+    for number, entry in enumerate(entries, start=1):
+        if isinstance(entry, Document):
+            found = entry
+        else:
+            subject = watermark.read(entry, settings) if isinstance(entry, RawText) else entry
+            found = inspect(subject.raw, rules).added_to(watermark.judge(subject, settings))
+        documents.append(found)
+        finished(found)
+        progress(number / len(entries))
+    return _report(wording.WATERMARK, documents, manifest)
 
 
 def _with_inspection(document: Document, person: Document, raw: RawText) -> Document:

@@ -66,7 +66,8 @@ def _print_number(result: Result, alpha: float, console: Console, q: str = "") -
     assert result.p_value is not None
     population = result.population
     console.print()
-    statement = f"{fmt.p_statement(result.p_value, result.p_floor, alpha)}{q} (α = {alpha})"
+    giver = "population" if population else "test"
+    statement = f"{fmt.p_statement(result.p_value, result.p_floor, alpha, giver)}{q} (α = {alpha})"
     say(console, statement, indent=2, style="bold")
     say(console, f"Null hypothesis: {result.null}", indent=2)
     if population:

@@ -31,7 +31,7 @@ from llm_audit.results import (
     Verdict,
     is_blind,
 )
-from llm_audit.results.rules import Describe, RuleFacts
+from llm_audit.results.rules import FAMILIES, Describe, RuleFacts
 from llm_audit.terminal import one_line, terminal_safe
 
 WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
@@ -80,7 +80,8 @@ def findings(report: Report, describe: Describe) -> list[Finding]:
     """All subjects, the worst first, then in the order of the report; what is passed over comes after all open questions."""
     alpha = report.manifest.alpha
     attributed = any(document.attributions for document in report.documents)
-    found = [_document(document, attributed, alpha, describe) for document in report.documents]
+    family = "attribution" if attributed else _asked(report)
+    found = [_document(document, family, alpha, describe) for document in report.documents]
     found += [_tampering(document, result, describe) for document in report.documents for result in document.tampering]
     found += [_collection(report.membership, alpha, describe)] if report.membership else []
     found += [_endpoint(report.substitution, alpha, describe)] if report.substitution else []
@@ -114,8 +115,15 @@ def passage(place: Place) -> str:
     return f"passage {found.number}: {fmt.p_statement(found.p or 0.0, found.p_floor)}, q = {fmt.p_cell(found.q)}"
 
 
-def _document(document: Document, attributed: bool, alpha: float, describe: Describe) -> Finding:
-    rule = describe("input" if document.verdict is Verdict.ERROR else "attribution" if attributed else "origin")
+def _asked(report: Report) -> str:
+    """The family whose question was asked of texts: watermarks or, else, origin."""
+    codes = report.manifest.detectors
+    return "watermark" if codes and all(FAMILIES.get(code[3:4]) == "watermark" for code in codes) else "origin"
+
+
+def _document(document: Document, family: str, alpha: float, describe: Describe) -> Finding:
+    attributed = family == "attribution"
+    rule = describe("input" if document.verdict is Verdict.ERROR else family)
     sentences = [document.summary]
     if document.verdict in fmt.NOT_JUDGED:
         sentences.append(NO_STATEMENT)
@@ -128,7 +136,8 @@ def _document(document: Document, attributed: bool, alpha: float, describe: Desc
         sentences.append(f"Passed over, {fmt.known(suppression)}.")
     if document.combined:
         sentences += ["Compared with human writing:"] if attributed else []
-        sentences += _numbers(document.combined, alpha, "population", fmt.with_q(document, alpha))
+        giver = "population" if document.combined.population else "test"
+        sentences += _numbers(document.combined, alpha, giver, fmt.with_q(document, alpha))
     found = passages(document, alpha)
     loud = sorted((each for each in found if each.stands_out), key=lambda each: (each.p or 0.0, each.number))
     if loud and not attributed:

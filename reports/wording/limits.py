@@ -88,6 +88,17 @@ _WATCH = (
     "No change found is not the same model: one prompt and one token see much, not all.",
 )
 
+_WATERMARK = (
+    "A small p-value says that the text carries the mark of a key. It does not say who put it there: a marked text can be "
+    "quoted, and marks can be forged by somebody who saw enough marked text.",
+    "No finding says: no mark under these keys, schemes and tokenizers. It is no evidence of a human author, nor of a text "
+    "without any mark.",
+    "Editing weakens a mark. A share e of substituted tokens leaves (1 - e)^(h + 1) of the scores of a scheme that hashes h "
+    "tokens: with h = 4, a third at e = 20 %. Paraphrase and translation remove it.",
+    "One key marks a whole deployment: texts that share phrases share their errors, and are no independent tests.",
+    "No decision about a person should rest on this report alone.",
+)
+
 _SCAN = (
     "A false discovery rate is about all findings together: of 100 findings at alpha .05 about 5 are expected to be mistakes, "
     "on average over corpora and calibration sets, and none is known by name.",
@@ -128,6 +139,17 @@ def _of_texts(report: Report) -> tuple[str, ...]:
     return (*([chance] if judged > 1 else []), *_beside(report.documents, _ORIGIN))
 
 
+def _of_marks(report: Report) -> tuple[str, ...]:
+    """With several texts, how many of them would carry a mark by chance."""
+    tested = sum(document.combined is not None for document in report.documents)
+    alpha = report.manifest.alpha
+    chance = (
+        f"{tested} texts were tested, each at alpha {alpha:g}: had none of them a mark, about {alpha * tested:.2g} would be "
+        "found all the same."
+    )
+    return (*([chance] if tested > 1 else []), *_beside(report.documents, _WATERMARK))
+
+
 def _beside(documents: Sequence[Document], stated: tuple[str, ...]) -> tuple[str, ...]:
     """Without any p-value only the last limit, which is about all reports."""
     judged = any(document.combined or document.attributions for document in documents)
@@ -149,6 +171,7 @@ def _of_an_endpoint(report: Report) -> tuple[str, ...]:
 ORIGIN = "Was this text machine-generated?"
 ATTRIBUTION = "Who wrote this text?"
 GATE = "May these texts pass?"
+WATERMARK = "Does this text carry a watermark?"
 MEMBERSHIP = "Was this in the training data?"
 SUBSTITUTION = "Is this endpoint serving the model it claims?"
 SCAN = "Was this corpus machine-generated, in part?"
@@ -158,6 +181,7 @@ LIMITS: dict[str, Callable[[Report], tuple[str, ...]]] = {
     ORIGIN: _of_texts,
     ATTRIBUTION: lambda report: _beside(report.documents, _ATTRIBUTION),
     GATE: lambda report: _GATE,
+    WATERMARK: _of_marks,
     MEMBERSHIP: _of_a_collection,
     SUBSTITUTION: _of_an_endpoint,
     SCAN: lambda report: _SCAN,

@@ -191,9 +191,18 @@ def test_a_mark_is_evidence_only_if_its_signature_is_valid() -> None:
     assert told == {"valid": FOUND, "invalid": NOT_FOUND, "not_checked": NOT_TESTABLE}
 
 
-def test_tests_for_marks_of_a_later_version_are_not_misread() -> None:
-    evidence = seen(Selector.WATERMARK_TEST, with_rule("AUD501", Verdict.FINDING))
-    assert evidence.outcome is NOT_TESTABLE and "cannot weigh" in said(evidence) and evidence.pointers
+def test_a_watermark_is_evidence_by_the_p_value_of_all_keys() -> None:
+    assert seen(Selector.WATERMARK_TEST, factory.report(factory.finding())).outcome is NOT_TESTABLE
+    found = factory.finding()
+    assert found.combined
+    combined = found.combined.model_copy(update={"rule": "AUD500", "reason": "The text carries the mark.", "population": None})
+    marked = found.model_copy(update={"combined": combined, "results": ()})
+    plain = marked.model_copy(update={"combined": combined.model_copy(update={"verdict": Verdict.PASS})})
+    evidence = seen(Selector.WATERMARK_TEST, factory.report(marked, plain))
+    assert evidence.outcome is FOUND and [pointer.path for pointer in evidence.pointers] == ["/documents/0/combined"]
+    assert "1 of 2 tested texts carry the mark" in said(evidence) and "Null hypothesis" in said(evidence)
+    assert seen(Selector.WATERMARK_TEST, factory.report(plain)).outcome is NOT_FOUND
+    assert seen(Selector.STATISTICAL_DETECTION, factory.report(marked)).outcome is NOT_TESTABLE
 
 
 def test_error_rates_count_only_where_every_deciding_test_states_them() -> None:
