@@ -177,7 +177,7 @@ def _prompt(prompt: str | Path | None) -> str | None:
 
 
 def texts_of(texts: Texts) -> tuple[StrPath | Text, ...]:
-    """What a caller named, one by one."""
+    """The texts that a caller named, one by one."""
     return (texts,) if isinstance(texts, (str, os.PathLike, Text)) else tuple(texts)
 
 
