@@ -27,7 +27,7 @@ from llm_audit.text.documents import read_texts
 
 @dataclass(frozen=True)
 class Settings(origin.Settings):
-    """What the user chose for a run over documents.
+    """Settings of a run over documents.
 
     Attributes:
         text_field: of records, the field that holds the text.
@@ -187,7 +187,7 @@ MOST_MARKS = 5
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found in the characters of one text; nothing, of what could not be read.
+    """Results about the characters of one text; empty for an input that could not be read.
 
     Attributes:
         results: of every integrity rule.

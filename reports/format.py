@@ -56,7 +56,7 @@ AUTHORSHIP: dict[Authorship, tuple[str, str]] = {
     Authorship.UNDECIDED: ("◇", "Undecided"),
     Authorship.NOT_ASSESSABLE: ("–", "Not assessable"),
 }
-"""What is said of a candidate -> a sign and words. "Not written by" is not "written by a person"."""
+"""Verdict on a candidate -> a sign and words. "Not written by" is not "written by a person"."""
 
 OF_SEVERAL = AUTHORSHIP | {
     Authorship.WRITTEN_BY: ("=", "Written by one of them"),
@@ -70,14 +70,14 @@ GATE = {
     "shifted": ("≠", "Shifted"),
     "too_few": ("–", "Too few texts to tell"),
 }
-"""What the gate came to -> a sign and words. "No difference found" is not "no difference"."""
+"""Outcome of the blind baseline -> a sign and words. "No difference found" is not "no difference"."""
 
 LIKE = {
     Served.CONSISTENT: Verdict.PASS,
     Served.INCONSISTENT: Verdict.FINDING,
     Served.NOT_MEASURED: Verdict.NOT_ASSESSABLE,
 }
-"""What the tests of an endpoint came to -> the verdict that it looks like on a page and a terminal."""
+"""Outcome of the tests of an endpoint -> the verdict that it looks like on a page and a terminal."""
 
 SERVED: dict[Served, tuple[str, str]] = {
     Served.CONSISTENT: (LABELS[LIKE[Served.CONSISTENT]][0], "Consistent"),
@@ -93,7 +93,7 @@ SUPPRESSIONS = {
     "off": "Not allowed by the policy",
     "not_obeyed": "Without effect where it stands: write it as an HTML comment on a line of its own",
 }
-"""What became of a suppression, in words."""
+"""State of a suppression -> words."""
 
 SIDES = {"suspect": "suspect", "held_out": "held-out"}
 
@@ -154,7 +154,7 @@ def equations(numbers: Iterable[tuple[str, float | None, float | None]], alpha: 
 
 
 def with_q(document: Document, alpha: float) -> str:
-    """What follows the p-value of a text that was tested together with others: ", q = 0.02"; else nothing."""
+    """Suffix of the p-value of a text that was tested together with others: ", q = 0.02"; else nothing."""
     q = document.gate.q_value if document.gate else None
     if q is None:
         return ""
@@ -163,7 +163,7 @@ def with_q(document: Document, alpha: float) -> str:
 
 
 def alone(document: Document) -> str:
-    """What the combined test says of a text; marked as that, where the verdict is one over several texts."""
+    """Sentence of the combined test of a text; marked as that, where the verdict is over several texts."""
     reason = document.combined.reason if document.combined else ""
     return f"Judged by itself: {reason[:1].lower()}{reason[1:]}" if document.gate and reason else reason
 
@@ -189,7 +189,7 @@ def suppressions(report: Report) -> list[tuple[Document, Suppression]]:
 
 
 def gate_facts(gate: GateOutcome) -> list[tuple[str, str]]:
-    """What the outcome of a gate rests on, line by line."""
+    """Facts that the outcome of a gate rests on, line by line."""
     found = gate.discovery
     facts = [("False discovery rate", str(found.alpha)), ("Tests", plural(found.tests, "different text"))]
     if found.floor is not None:
@@ -266,7 +266,7 @@ def heat(p: float | None) -> int | None:
 
 
 def heat_names() -> list[str]:
-    """What each heat level means, level 0 first."""
+    """Meanings of the heat levels, level 0 first."""
     return [f"p > {HEAT[0]}", *(f"p ≤ {limit}" for limit in HEAT)]
 
 
@@ -298,7 +298,7 @@ def statistic(result: Result) -> str:
 
 
 def shares(result: Result, most: int | None = None) -> str:
-    """What moved a statistic, largest first: "states of layer 12 +1.204, entropy −0.31"; all of it, or the largest few."""
+    """Shares in a statistic, largest first: "states of layer 12 +1.204, entropy −0.31"; all of it, or the largest few."""
     shown = [f"{share.name} {'+' if share.value > 0 else ''}{number(share.value)}" for share in result.shares[:most]]
     more = len(result.shares) - len(shown)
     return ", ".join(shown) + (f" and {more} smaller ones" if more else "")

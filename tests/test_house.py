@@ -182,3 +182,12 @@ def test_a_shared_option_is_declared_once(flag: str) -> None:
 def test_one_module_renders_a_page_by_that_name() -> None:
     defined = [path.relative_to(ROOT) for path in MODULES if "def render_html(" in path.read_text(encoding="utf-8")]
     assert defined == [Path("reports/compliance/render.py")]
+
+
+@pytest.mark.parametrize("folder", ["audit/gating", "audit/results", "audit/verification", "reports"])
+def test_no_docstring_begins_with_a_question(folder: str) -> None:
+    """It begins with what the object is or returns: "Cost of the answers", not "What the answers cost"."""
+    for path in (ROOT / folder).rglob("*.py"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        asking = [number for number, line in enumerate(lines, start=1) if line.lstrip().startswith('"""What ')]
+        assert asking == [], f"{path.relative_to(ROOT)}, lines {asking}"

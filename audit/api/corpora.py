@@ -31,7 +31,7 @@ FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scan came to.
+    """Result of a scan.
 
     Attributes:
         report: over all documents that are judged; None: a shard, which has no report of its own.
@@ -212,7 +212,7 @@ def _header(ready: OpenSetup, alpha: float, text_field: str, inputs: Sequence[In
 
 @contextmanager
 def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup, within: Progress) -> Iterator[Engine]:
-    """What judges."""
+    """The engine that judges blocks, local or on Ray."""
     if name != "ray":
         yield local_engine(ready.session, ready.settings(header.manifest.alpha, keep_text=False), within)
         return

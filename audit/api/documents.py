@@ -234,7 +234,7 @@ def _prompt(prompt: str | Path | None) -> str | None:
 
 
 def texts_of(texts: Texts) -> tuple[Given, ...]:
-    """What a caller named, one by one."""
+    """The texts that a caller named, one by one."""
     return (texts,) if isinstance(texts, (str, os.PathLike, Text, File)) else tuple(texts)
 
 
@@ -264,6 +264,6 @@ def sources_of(texts: Sequence[Given], passed: list[Passed] | None = None) -> li
 
 
 def _named(texts: Sequence[Given], setup: Setup) -> list[StrPath | None]:
-    """What the caller of a judgement named that may be a file."""
+    """Names that the caller of a judgement gave and that may be files."""
     named = (text for text in texts if not isinstance(text, (Text, File)))
     return [*named, setup.model, setup.reference, setup.classifier]

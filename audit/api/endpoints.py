@@ -246,7 +246,7 @@ def watch_endpoint(
 
 @dataclass(frozen=True)
 class EndpointProbe:
-    """What an endpoint really returns, and which tests that allows.
+    """Fields that an endpoint really returns, and the tests that they allow.
 
     Attributes:
         capabilities: what it returns.
@@ -258,7 +258,7 @@ class EndpointProbe:
 
 
 def probe_endpoint(endpoint: EndpointSetup) -> EndpointProbe:
-    """What an endpoint really returns, from some twenty short questions."""
+    """Probe an endpoint with some twenty short questions: which fields it really returns."""
     capabilities = probe(endpoint.open())
     return EndpointProbe(capabilities, allowances(capabilities))
 

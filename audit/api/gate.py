@@ -104,7 +104,7 @@ def gate(
 
 
 def _setup(policy: Loaded) -> Setup:
-    """What the policy names."""
+    """Model, population, detectors and classifier that the policy names."""
     rules = policy.policy
     return Setup(
         model=policy.anchored(rules.model),

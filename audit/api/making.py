@@ -1,4 +1,4 @@
-"""What is made for later runs: classifiers, drawn texts, token counts, canaries."""
+"""Artefacts for later runs: classifiers, drawn texts, token counts, canaries."""
 
 from __future__ import annotations
 

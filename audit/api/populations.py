@@ -158,7 +158,7 @@ def _texts(path: Path, field: str) -> list[str]:
 
 
 def datasheet(name: str | None = None) -> str:
-    """What a population is made of and how precise its p-values are, in lines for a reader. Raises AuditError.
+    """Lines for a reader about a population: what it is made of, and how precise its p-values are. Raises AuditError.
 
     >>> print(datasheet("english-mixed")[:32])
     Population      english-mixed: E

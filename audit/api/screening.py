@@ -1,4 +1,4 @@
-"""What membership scores need beside the texts: token counts, a second model, texts that the model has not seen."""
+"""Material of membership scores beside the texts: token counts, a second model, texts that the model has not seen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MISSING = {
     "reference": "a second model: name one with --reference",
     "prefixed": "texts that the model has not seen: name them with --prefix",
 }
-"""What a score may need -> how to give it."""
+"""Material that a score may need -> how to give it."""
 
 
 def digest_of(name: str, what: StrPath) -> str:
@@ -28,7 +28,7 @@ def digest_of(name: str, what: StrPath) -> str:
 
 
 def material_of(target: Target, frequencies: StrPath | None, reference: Target | None, prefix: StrPath | None) -> Material:
-    """What the scores need, read and checked against the model's tokenizer. Raises AuditError."""
+    """Material of the scores, read and checked against the model's tokenizer. Raises AuditError."""
     from llm_audit.scoring.model import load_tokenizer, prefix_token
 
     model = target.session.model

@@ -84,7 +84,7 @@ def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None
 def file_compliance(
     source: StrPath | bytes, framework: str, claims: Mapping[str, str] | None = None, *, name: str | None = None
 ) -> tuple[Any, Report]:
-    """What a framework asks, and the evidence in a stored report; and that report. See `llm_audit.reports.compliance`.
+    """Compliance report of a stored report, and the report. See `llm_audit.reports.compliance`.
 
     Args:
         source: a file, or the content of one.

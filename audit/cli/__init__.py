@@ -48,7 +48,7 @@ EXIT_UNREAD = 141
 
 
 _UNREAD = (BrokenPipeError, SystemExit)
-"""What is raised when the reader has left: click and rich exit with 1 then, which here would be a finding."""
+"""Errors raised when the reader has left: click and rich exit with 1 then, which here would be a finding."""
 
 
 class LazyGroup(click.Group):

@@ -87,7 +87,7 @@ def setup_options(*names: str, help: Mapping[str, str] | None = None) -> Decorat
                 given["cache"] = not given.pop("no_cache")
             return Setup(**given)
 
-        packed = _packed(command, "setup", names, made)
+        packed = packed_options(command, "setup", names, made)
         for name in reversed(names):
             flags, settings = _SETUP[name]
             packed = click.option(*flags, **settings | ({"help": help[name]} if help and name in help else {}))(packed)
@@ -140,7 +140,7 @@ def label_field_option(command: Command) -> Command:
 
 def no_text_option(command: Command) -> Command:
     """Add --no-text, which the command gets as `keep_text`."""
-    packed = _packed(command, "keep_text", ("no_text",), lambda given: not given["no_text"])
+    packed = packed_options(command, "keep_text", ("no_text",), lambda given: not given["no_text"])
     return click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports.")(packed)
 
 
@@ -167,7 +167,7 @@ def details_option(command: Command) -> Command:
 
 def output_options(command: Command) -> Command:
     """Add where a report goes and what counts as a failure, which the command gets as one `output`, an `Output`."""
-    packed = _packed(command, "output", ("outputs", "format_", "strict"), lambda given: Output(**given))
+    packed = packed_options(command, "output", ("outputs", "format_", "strict"), lambda given: Output(**given))
     packed = strict_option(packed)
     for option in (
         click.option(
@@ -186,7 +186,7 @@ def output_options(command: Command) -> Command:
     return packed
 
 
-def _packed(command: Command, name: str, fields: tuple[str, ...], make: Callable[[dict[str, Any]], Any]) -> Command:
+def packed_options(command: Command, name: str, fields: tuple[str, ...], make: Callable[[dict[str, Any]], Any]) -> Command:
     """The command, which gets what `make` makes of some options as a single argument."""
 
     @functools.wraps(command)

@@ -18,7 +18,7 @@ CONFIG, ISOLATED, POLICY = "llm_audit.config", "llm_audit.isolated", "llm_audit.
 
 
 class PolicyDefaults(Mapping[str, Any]):
-    """What the policy file sets of some options, as a default map of click.
+    """Options that the policy file sets, as a default map of click.
 
     The file is read when click first asks, which it does about every option that was not given, --help among them: no command
     starts under a policy that is wrong, and help needs none.

@@ -1,4 +1,4 @@
-"""What is wrong with returned log-probabilities. Defective numbers are reported and never used as evidence.
+"""Defects of returned log-probabilities. Defective numbers are reported and never used as evidence.
 
 What is harmless is put right first (`repaired`): no number is changed by it, and it is reported, too.
 """
@@ -13,7 +13,7 @@ from itertools import pairwise
 from llm_audit.endpoints.records import Failure, Position, Reply, Token, same
 
 PLACEHOLDER = -9999.0
-"""What OpenAI and vLLM return in place of a log-probability that they do not have, or of minus infinity."""
+"""Value that OpenAI and vLLM return in place of a log-probability that they do not have, or of minus infinity."""
 
 ROUNDING = 1e-3
 """By how much probabilities may add up to more than 1, and two numbers for one token may differ: servers round."""
@@ -90,7 +90,7 @@ def judged(positions: Sequence[Position], rounded: float = 0.0) -> tuple[tuple[P
 
 
 def _flaws(position: Position, rounded: float) -> tuple[str, ...]:
-    """What is wrong with one position. Rounding moves every number by half of the last digit."""
+    """Defects of one position. Rounding moves every number by half of the last digit."""
     chosen, top = position.logprob, position.top
     numbers = [logprob for _, logprob in top] + ([] if chosen is None else [chosen])
     if not all(map(math.isfinite, numbers)):  # nothing can be computed from these

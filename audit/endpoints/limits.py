@@ -17,7 +17,7 @@ _TEMPLATE = 64
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may take.
+    """Limits of a run.
 
     Attributes:
         timeout: seconds for one attempt, from connecting to the last byte.
@@ -46,7 +46,7 @@ class Limits:
 
 
 class Budget:
-    """What may still be spent; shared by threads."""
+    """Budget that is left; shared by threads."""
 
     def __init__(self, limits: Limits, spent: Cost) -> None:
         self._limits = limits

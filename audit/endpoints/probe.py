@@ -1,4 +1,4 @@
-"""What an endpoint really returns, found by asking: documentation and good intentions do not count.
+"""Capabilities of an endpoint, found by asking: documentation and good intentions do not count.
 
 About ten short requests per surface. Knows nothing about tests.
 """
@@ -25,7 +25,7 @@ _FATAL = ("key", "model", "tls", "unreachable", "stopped", "budget")
 
 @dataclass(frozen=True)
 class SurfaceCapabilities:
-    """What one surface returns.
+    """Capabilities of one surface.
 
     Attributes:
         surface: which.
@@ -56,7 +56,7 @@ class SurfaceCapabilities:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an endpoint returns.
+    """Capabilities of an endpoint.
 
     Attributes:
         model: the name asked for.

@@ -1,4 +1,4 @@
-"""What an endpoint was asked and what it said. Knows nothing about HTTP, models or tests."""
+"""Questions to an endpoint and its answers. Knows nothing about HTTP, models or tests."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Cost:
-    """What was spent.
+    """Cost of requests so far.
 
     Attributes:
         requests: questions of which at least one attempt was sent.
@@ -208,8 +208,8 @@ class Source(Protocol):
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """What was asked where, for the report."""
+        """Facts for the report: which endpoint was asked what."""
 
     @property
     def cost(self) -> Cost:
-        """What has been spent so far."""
+        """Cost so far."""

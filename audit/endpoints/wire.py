@@ -53,7 +53,7 @@ def request(ask: Ask, model: str) -> dict[str, Any]:
 
 
 def error_message(body: str) -> str:
-    """What the server says is wrong: the message of an OpenAI-like error, else the beginning of the body."""
+    """Complaint of the server: the message of an OpenAI-like error, else the beginning of the body."""
     try:
         fault = json.loads(body)
     except (ValueError, RecursionError):

@@ -60,7 +60,7 @@ class Baseline:
         return f'{{\n "kind": "llm-audit baseline",\n "version": {2 if known else 1},\n "findings": {listed}{more}\n}}\n'
 
     def use(self, name: str) -> BaselineUse:
-        """What a report says of it."""
+        """Facts about it for a report."""
         digest = hashlib.sha256(self.render().encode()).hexdigest()
         count = len(self.entries)
         return BaselineUse(name=name, sha256=digest, entries=count, unseen=count, texts=len(self.texts) or None)

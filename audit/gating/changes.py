@@ -76,12 +76,14 @@ def _git(folder: Path, *arguments: str, failed: Callable[[str], AuditError] | No
     if done.returncode:
         lines = done.stderr.decode(errors="backslashreplace").strip().split("\n")
         remedy = next((one_line(line.strip()) for line in lines[1:] if line.strip().startswith("git ")), "")  # git's own
-        said = one_line(lines[0]).rstrip(".") + (f"; git's advice: {remedy}" if remedy else "")
+        message = one_line(lines[0]).rstrip(".") + (f"; git's advice: {remedy}" if remedy else "")
         raise (
-            failed(said) if callable(failed) else AuditError(f"git {arguments[0]} failed ({said}): see what `git status` says.")
+            failed(message)
+            if callable(failed)
+            else AuditError(f"git {arguments[0]} failed ({message}): see what `git status` says.")
         )
     return done.stdout
 
 
-def _no_repository(said: str) -> AuditError:
-    return AuditError(f"--changed-since needs a git repository here ({said}): run it in one, or name the files.")
+def _no_repository(message: str) -> AuditError:
+    return AuditError(f"--changed-since needs a git repository here ({message}): run it in one, or name the files.")

@@ -144,11 +144,11 @@ def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Doc
 def _gated(of: Input, document: Document) -> Document:
     """With what it says of itself, and not assessable if it is shorter than the policy asks for."""
     fail_on = of.fail_on if of.counts(generated.rule.code) else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
-    told = () if isinstance(of.entry, Document) else of.entry.directives
+    directives = () if isinstance(of.entry, Document) else of.entry.directives
     gated = Gated(
         text_digest=None if isinstance(of.entry, Document) else text_digest(of.entry.text),
         fail_on=fail_on,
-        suppressions=tuple(_suppression(each) for each in told),
+        suppressions=tuple(_suppression(each) for each in directives),
     )
     least = of.rules.minimum_tokens
     if document.combined and least is not None and document.tokens is not None and document.tokens < least:
@@ -168,13 +168,13 @@ def _too_short(document: Document, least: int) -> Document:
     return conclude(document.model_copy(update=more), Terms(alpha=1.0))
 
 
-def _suppression(told: Directive) -> Suppression:
-    until = told.until.isoformat() if told.until else None
+def _suppression(given: Directive) -> Suppression:
+    until = given.until.isoformat() if given.until else None
     return Suppression(
         kind="inline",
-        rule=told.rule,
-        reason=told.reason,
-        line=told.line,
+        rule=given.rule,
+        reason=given.reason,
+        line=given.line,
         until=until,
-        state="unused" if told.obeyed else "not_obeyed",
+        state="unused" if given.obeyed else "not_obeyed",
     )

@@ -20,8 +20,9 @@ from llm_audit.detectors.integrity.conclude import conclude
 from llm_audit.detectors.origin import generated
 from llm_audit.detectors.origin.conclude import of_whole
 from llm_audit.detectors.rule import Terms as RuleTerms
+from llm_audit.reports.wording import gate as wording
 from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
-from llm_audit.results.discovery import Family, judge, summary
+from llm_audit.results.discovery import Family, judge
 from llm_audit.stats.discovery import findings_needed
 
 OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
@@ -29,7 +30,7 @@ OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
 
 @dataclass(frozen=True)
 class Terms:
-    """What the outcome rests on beside the texts; see `GateOutcome`."""
+    """Terms of a run beside its texts; see `GateOutcome`."""
 
     alpha: float
     day: str
@@ -77,17 +78,17 @@ def _with_states(document: Document, terms: Terms) -> Document:
     if document.combined and document.combined.verdict is Verdict.FINDING:
         alone.add(generated.rule.code)
 
-    def state(told: Suppression) -> str:
-        if told.state == "not_obeyed":
-            return told.state
-        if told.kind == "inline" and not terms.inline_suppressions:
+    def state(suppression: Suppression) -> str:
+        if suppression.state == "not_obeyed":
+            return suppression.state
+        if suppression.kind == "inline" and not terms.inline_suppressions:
             return "off"
-        if told.until is not None and terms.day > told.until:
+        if suppression.until is not None and terms.day > suppression.until:
             return "expired"
-        return "applied" if told.rule in alone else "unused"
+        return "applied" if suppression.rule in alone else "unused"
 
-    told = tuple(each.model_copy(update={"state": state(each)}) for each in gated.suppressions)
-    return document.model_copy(update={"gate": gated.model_copy(update={"suppressions": told})})
+    settled = tuple(each.model_copy(update={"state": state(each)}) for each in gated.suppressions)
+    return document.model_copy(update={"gate": gated.model_copy(update={"suppressions": settled})})
 
 
 def _decided(document: Document, family: Family, number: int | None) -> Document:
@@ -96,38 +97,24 @@ def _decided(document: Document, family: Family, number: int | None) -> Document
     q = None
     if combined is not None:
         assert combined.p_value is not None
-        if gated.known and not document.suppressed(generated.rule.code):
-            verdict, said = Verdict.PASS, f"Known from the baseline, without a finding (by itself p = {combined.p_value:.3g})."
+        why = document.suppressed(generated.rule.code)
+        if gated.known and not why:
+            verdict, sentence = Verdict.PASS, wording.known(combined.p_value)
         elif number is None and document.doubt:
-            verdict, said = combined.verdict, combined.reason
+            verdict, sentence = combined.verdict, combined.reason
         elif number is None:
-            verdict, said = combined.verdict, _said_of_suppressed(combined.p_value, document.suppressed(generated.rule.code))
+            assert why is not None
+            verdict, sentence = combined.verdict, wording.passed_over(combined.p_value, why)
         else:
             q = float(family.q_value[number])
             verdict = family.verdict(number)
-            said = _said(verdict, combined.p_value, q, combined.p_floor or 0.0, family.discovery)
-        verdict, said = of_whole(document, verdict, said)
-        document = document.model_copy(update={"verdict": verdict, "summary": said})
+            tested, floor = family.discovery, combined.p_floor or 0.0
+            needed = findings_needed(floor, tested.tests, tested.alpha)
+            sentence = wording.of_text(verdict, (combined.p_value, q, floor), tested, needed)
+        verdict, sentence = of_whole(document, verdict, sentence)
+        document = document.model_copy(update={"verdict": verdict, "summary": sentence})
         document = conclude(document, RuleTerms(family.discovery.alpha))
     return document.model_copy(update={"gate": gated.model_copy(update={"q_value": q})})
-
-
-def _said(verdict: Verdict, p: float, q: float, floor: float, found: Discovery) -> str:
-    among = "the only text of this run" if found.tests == 1 else f"among {found.tests:,} texts of this run"
-    numbers = f"p = {p:.3g}, q = {q:.3g}, {among}"
-    if verdict is Verdict.FINDING:
-        return f"Unlike human writing of the population ({numbers})."
-    if verdict is Verdict.PASS:
-        return f"Not unusual enough to be found ({numbers}). That does not show that a person wrote it."
-    needed = findings_needed(floor, found.tests, found.alpha)
-    lacking = "the population is too small for that" if needed is None else f"it takes {needed:,} or more findings at a time"
-    return f"Undecided ({numbers}): even its smallest possible p-value, {floor:.3g}, would not have been found; {lacking}."
-
-
-def _said_of_suppressed(p: float, why: Suppression | None) -> str:
-    assert why is not None
-    known = "it is in the baseline" if why.kind == "baseline" else f"line {why.line} of the text says why it is not to count"
-    return f"Unlike human writing of the population, judged by itself (p = {p:.3g}), and passed over: {known}."
 
 
 def _failing(document: Document) -> Document:
@@ -154,25 +141,16 @@ def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) 
     baseline = terms.baseline
     if baseline is not None:
         seen = {
-            (_gated(document).text_digest, told.rule)
+            (_gated(document).text_digest, suppression.rule)
             for document in documents
-            for told in _gated(document).suppressions
-            if told.kind == "baseline"
+            for suppression in _gated(document).suppressions
+            if suppression.kind == "baseline"
         }
         baseline = baseline.model_copy(update={"unseen": baseline.entries - len(seen)})
-    if not documents:
-        said = "There was nothing to judge."
-    else:
-        texts = "1 text" if len(documents) == 1 else f"{len(documents):,} texts"
-        unclear = sum(not _gated(one).failures and one.verdict in OPEN for one in documents)
-        said = _no_single_one(discovery)
-        said += f"Failed: {failed:,} of {texts}" if failed else f"Passed: {texts}"
-        said += f"; nothing can be said of {unclear:,}. " if unclear else ". "
-        known = sum(_is_known(document) for document in documents)
-        said += f"{known:,} {'text is' if known == 1 else 'texts are'} known from the baseline. " if known else ""
-        said = (said + summary(discovery) if discovery.tests or not known else said).strip()
+    unclear = sum(not _gated(one).failures and one.verdict in OPEN for one in documents)
+    known = sum(_is_known(document) for document in documents)
     return GateOutcome(
-        summary=said,
+        summary=wording.outcome(len(documents), failed, unclear, known, discovery),
         failed=failed,
         suppressed=sum(why.kind == "inline" for why in passed_over),
         baselined=sum(why.kind == "baseline" for why in passed_over),
@@ -183,15 +161,6 @@ def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) 
         changed_since=terms.changed_since,
         left_out=terms.left_out,
     )
-
-
-def _no_single_one(found: Discovery) -> str:
-    """What a reader must know before all else: that nothing can be found, or not one text alone."""
-    if not found.tests or found.fewest == 1:
-        return ""
-    if found.fewest is None:
-        return f"Nothing can fail by who wrote it: {found.tests:,} texts are too many for this population. "
-    return f"No single text can fail by who wrote it: among {found.tests:,} it takes {found.fewest:,} at a time. "
 
 
 def _is_known(document: Document) -> bool:

@@ -1,4 +1,4 @@
-"""What all report models have in common."""
+"""Base class of all report models, and the types that they share."""
 
 from __future__ import annotations
 

@@ -60,5 +60,5 @@ class Benchmark(Model):
 
     @property
     def combined(self) -> str:
-        """What the rows of all detectors together are listed under."""
+        """Name under which the rows of all detectors together are listed."""
         return self.detectors[0]

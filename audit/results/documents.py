@@ -1,4 +1,4 @@
-"""What is said of one text: by `detect`, and by `attribute`."""
+"""Subject of a report: one text, and the candidates that it was compared with."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Doubt = Literal["known_by_heart", "repetitive"]
 
 
 class Authorship(StrEnum):
-    """What the tests of one candidate, or of one set of candidates, came to."""
+    """Outcome of the tests of one candidate, or of one set of candidates."""
 
     WRITTEN_BY = "written_by"
     NOT_WRITTEN_BY = "not_written_by"
@@ -159,5 +159,5 @@ class Document(Model):
 
     def suppressed(self, rule: str) -> Suppression | None:
         """Why a finding of a rule fails nothing here."""
-        told = self.gate.suppressions if self.gate else ()
-        return next((each for each in told if each.rule == rule and each.state == "applied"), None)
+        suppressions = self.gate.suppressions if self.gate else ()
+        return next((each for each in suppressions if each.rule == rule and each.state == "applied"), None)

@@ -1,4 +1,4 @@
-"""What a p-value was computed from: enough to compute it again without a model.
+"""Evidence of a p-value: enough to compute it again without a model.
 
 A closed set of kinds, told apart by `kind`. Each holds the sufficient statistics of one test, not the data: a few numbers a
 document. `llm-audit verify` hands them to the functions that made the p-value. Natural logarithms; None stands for infinity.
@@ -180,7 +180,7 @@ class Against(Model):
 
 
 class Settings(Model):
-    """What an attribution with a known prompt rests on: the least refuted of its settings."""
+    """Evidence of an attribution with a known prompt: the least refuted of its settings."""
 
     kind: Literal["settings"] = "settings"
     settings: tuple[Setting, ...]
@@ -195,14 +195,14 @@ class Settings(Model):
 
 
 class Generations(Model):
-    """What an attribution with an unknown prompt rests on: its rank among the generations of each setting."""
+    """Evidence of an attribution with an unknown prompt: its rank among the generations of each setting."""
 
     kind: Literal["generations"] = "generations"
     settings: tuple[Conformal, ...]
 
 
 class Members(Model):
-    """What a set's e-values rest on: all outside it against each member, and the reverse where it was asked."""
+    """Evidence of a set's e-values: all outside it against each member, and the reverse where it was asked."""
 
     against: tuple[Against, ...] = Field(description="all outside against each member")
     outside: tuple[Against, ...] = Field(default=(), description="all members against each one outside")

@@ -1,4 +1,4 @@
-"""What `llm-audit gate` says: of every text, whether it fails, and of the run, what it rests on."""
+"""Outcome of a gate: for every text, whether it fails; for the run, its terms and counts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Failure(Model):
 
 
 class Gated(Model):
-    """What the gate says of one text, beside its verdict."""
+    """Outcome of the gate for one text, beside its verdict."""
 
     text_digest: str | None = Field(
         description="SHA-256 of the text with white space evened out: what the baseline and copies are known by"
@@ -60,7 +60,7 @@ class BaselineUse(Model):
 
 
 class GateOutcome(Model):
-    """What all texts come to."""
+    """Outcome of the gate for all texts together."""
 
     summary: str
     failed: int = Field(ge=0, description="texts that fail")

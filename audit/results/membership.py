@@ -1,4 +1,4 @@
-"""What `llm-audit membership` says of one collection."""
+"""Subject of a report: one collection of texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the p-values of tests of a collection were computed from; see `results.evidence`."""
+"""Evidence of the tests of a collection; see `results.evidence`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from llm_audit.results.substitution import Served, Substitution
 SCHEMA_VERSION = "2"
 
 Subject = Annotated[Document | Membership | Substitution | Corpus | Benchmark, Field(discriminator="kind")]
-"""What a report is about: a document, a collection, an endpoint, a corpus, or a benchmark of the detectors."""
+"""Subject of a report: a document, a collection, an endpoint, a corpus, or a benchmark of the detectors."""
 
 
 class Coverage(Model):
@@ -62,7 +62,7 @@ class Plugin(Model):
 
 
 class Manifest(Model):
-    """What was run: enough to repeat it, and to see whether what it was run on is still the same."""
+    """Record of a run: enough to repeat it, and to see whether its inputs are still the same."""
 
     tool: str = "llm-audit"
     version: str
@@ -150,7 +150,7 @@ class Report(Model):
         return frozenset(one.verdict for document in self.documents if document.gate for one in document.gate.failures)
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """What the report means to a shell, in whatever format it is written: the exit code of the command.
+        """Exit code of the command that made the report, whatever format it is written in.
 
         0: nothing found; 1: a finding; 2: an input could not be read; 3: an endpoint was not measured or, with `strict` and in
         a gate, something could not be assessed or decided or, with `strict`, something in a folder was not read.

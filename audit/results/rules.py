@@ -1,4 +1,4 @@
-"""What reports say of a rule, whoever made it: reports know results, and no rule."""
+"""Facts about a rule that reports print; reports know results, and no rule."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class RuleFacts:
 
 
 Describe = Callable[[str], RuleFacts]
-"""What a code stands for; of the name of a family, the rule that stands for all its tests of a subject together."""
+"""Facts about the rule of a code or, of the name of a family, the rule that stands for all its tests of a subject."""
 
 
 @cache
 def documentation() -> str:
     """The address of the documentation, with a slash at its end: what [project.urls] of the package says."""
     urls = (each.split(", ", 1) for each in metadata("llm-audit").get_all("Project-URL") or ())
-    return next(url for name, url in urls if name == "Documentation")
+    return next(str(url) for name, url in urls if name == "Documentation")
 
 
 def page_of(code: str) -> str:

@@ -1,4 +1,4 @@
-"""What the p-values of tests of an endpoint were computed from; see `results.evidence`."""
+"""Evidence of the tests of an endpoint; see `results.evidence`."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Flaw(Model):
 
 
 class Conformance(Model):
-    """What an endpoint's answers claim, held against what was asked and what they hold; counts of answers."""
+    """Counts of answers whose claims differ from what was asked or from what they hold."""
 
     kind: Literal["conformance"] = "conformance"
     changes: tuple[str, ...] = Field(description="model or version named anew in the midst, as sentences")

@@ -1,4 +1,4 @@
-"""What the p-values of watermark tests were computed from; see `results.evidence`. No key and no score of a single token."""
+"""Evidence of the tests for a watermark; see `results.evidence`. It holds no key and no score of a single token."""
 
 from __future__ import annotations
 

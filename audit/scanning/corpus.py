@@ -186,7 +186,7 @@ def open_corpus(paths: Sequence[str], text_field: str, keep: tuple[str, ...] = (
 
 
 def _check(source: Source, known: Input) -> None:
-    """What is judged is what the scan began with, on every machine."""
+    """Refuse a file that changed since the scan began, on any machine."""
     if _digest(source) != (known.size, known.sha256):
         raise InvalidInput(
             f"{source.name} is not here what it was when the scan began: leave the corpus as it is and, on a cluster, where "

@@ -1,4 +1,4 @@
-"""What a scan is of and with what: enough to refuse to go on with anything else.
+"""Header of a scan: its corpus and its settings, enough to refuse to go on with others.
 
 Knows nothing of how documents are judged.
 """
@@ -55,7 +55,7 @@ def digest_of(inputs: Sequence[Input]) -> str:
 
 
 def differences(old: Header, new: Header, old_inputs: Sequence[Input], new_inputs: Sequence[Input]) -> list[str]:
-    """What changed, in words."""
+    """Changes between two headers, in words."""
     before, now = old.identity(), new.identity()
     if before["inputs"] != now["inputs"]:
         derived = {"inputs", "files", "documents"}

@@ -1,4 +1,4 @@
-"""What is kept of one judged document: one line of the journal, one row of the results."""
+"""Record of one judged document: one line of the journal, one row of the results."""
 
 from __future__ import annotations
 

@@ -22,14 +22,14 @@ from llm_audit.detectors.integrity.base import find_rules
 from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidInput
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording.corpus import ASSUMPTIONS, NULL, summary
 from llm_audit.results import Corpus, Coverage, Discovery, Manifest, Ranked, Report, Unread, Verdict
-from llm_audit.results.discovery import Family, judge, summary
+from llm_audit.results.discovery import Family, judge
 from llm_audit.scanning.files import failing, replacing
 from llm_audit.scanning.folder import Folder
 from llm_audit.scanning.header import Header
 from llm_audit.scanning.record import Record
 from llm_audit.scanning.table import Table, can_write, columns
-from llm_audit.scanning.words import ASSUMPTIONS, NULL
 
 SHOWN = 100
 """Documents named in the report; all are in the results."""
@@ -52,7 +52,7 @@ class _Index(NamedTuple):
 
 @dataclass
 class Summary:
-    """What is counted and kept of the rows of a corpus while they pass by, in their order."""
+    """Counts and lists over the rows of a corpus, filled while the rows pass by in their order."""
 
     ranks: dict[int, int]  # position -> place among the most unusual
     verdicts: Counter[Verdict] = field(default_factory=Counter)

@@ -37,7 +37,7 @@ class Part:
 
 
 class Work:
-    """What is not judged yet, at the moment when it is asked for: block by block here, or in parts for elsewhere."""
+    """Documents that are not judged yet, when they are asked for: block by block here, or in parts for elsewhere."""
 
     def __init__(self, sections: Iterable[Section], limit: int, wanted: bytearray, done: bytearray) -> None:
         self._sections, self._limit, self._wanted, self._done = list(sections), limit, wanted, done

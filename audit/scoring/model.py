@@ -83,7 +83,7 @@ class LanguageModel:
         return decode_tokens(self.tokenizer, token_ids)
 
     def encode_prompt(self, prompt: str | None) -> list[int]:
-        """What stands before a text; see `encode_prompt`."""
+        """Tokens before a text; see `encode_prompt`."""
         return encode_prompt(self.tokenizer, self.prefix, prompt)
 
 
@@ -97,7 +97,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def encode_prompt(tokenizer: Tokenizer, prefix: int | None, prompt: str | None) -> list[int]:
-    """What stands before a text: the prompt, its control tokens read as such; without one the prefix token, if any."""
+    """Tokens before a text: the prompt, its control tokens read as such; without one the prefix token, if any."""
     if prompt is None:
         return [] if prefix is None else [prefix]
     tokenizer.encode_special_tokens = False

@@ -174,7 +174,7 @@ class Store:
         return model_digest(files)
 
     def _damage(self, spec: str, folder: Path, progress: Progress | None = None) -> str | None:
-        """What is wrong with a stored model, in one sentence, or None. Hashes only with `progress`; else looks at sizes."""
+        """The fault of a stored model, in one sentence, or None. Hashes only with `progress`; else looks at sizes."""
         problem = self._problem(spec, folder, progress)
         return problem and f"The stored model {spec} is damaged ({problem}): run `llm-audit models get {spec}`."
 
@@ -300,7 +300,7 @@ class Store:
         check_folder(made)
 
     def _remove_leftovers(self) -> None:
-        """What killed processes left. Only under the lock, so nobody is working on it."""
+        """Files that killed processes left. Only under the lock, so nobody is working on it."""
         for path in (*self.root.glob(".new-*"), *self.root.glob(".llm-audit-*.tmp")):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

@@ -22,7 +22,7 @@ CELLS = 1 << 21
 
 
 class Scan(NamedTuple):
-    """What the windows show.
+    """Result of a scan over windows.
 
     Attributes:
         windows: (W, 2) first and one past the last score.

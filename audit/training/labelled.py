@@ -24,7 +24,7 @@ from llm_audit.text.lines import open_lines, parse
 LABELS = ("human", "machine", "machine-revised")
 
 RESERVED = {"all", "label", "domain", "generator", "length", "population"}
-"""What benchmarks group by anyway."""
+"""Fields that benchmarks group by anyway."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """What a set of files holds, and what was done to it.
+    """Labelled texts of a set of files, with notes on what was left out.
 
     Attributes:
         texts: in the order of the files, each text once, `group` set: whatever is split is split by group.

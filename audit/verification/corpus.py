@@ -34,13 +34,13 @@ def corpus(path: str, found: Corpus, manifest: Manifest, beside: Path | None, le
 
 
 def _alone(path: str, found: Corpus, manifest: Manifest, ledger: Ledger) -> None:
-    """What follows from the report without its rows."""
-    told = found.discovery
-    for name, again in stated(told, manifest).items():
+    """Compare the fields that follow from the report without its rows."""
+    discovery = found.discovery
+    for name, again in stated(discovery, manifest).items():
         ledger.same(f"{path}.{name}", getattr(found, name), again)
-    ledger.same(f"{path}.discovery.alpha", told.alpha, manifest.alpha)
-    ledger.same(f"{path}.discovery.low_by_chance", told.low_by_chance, told.alpha * told.tests)
-    ledger.same(f"{path}.discovery.tests", told.tests, sum(told.histogram))
+    ledger.same(f"{path}.discovery.alpha", discovery.alpha, manifest.alpha)
+    ledger.same(f"{path}.discovery.low_by_chance", discovery.low_by_chance, discovery.alpha * discovery.tests)
+    ledger.same(f"{path}.discovery.tests", discovery.tests, sum(discovery.histogram))
     ledger.same(f"{path}.included", found.included, sum(found.verdicts.values()))
     ledger.same(f"{path}.complete", found.complete, found.included == found.documents)
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidInput
 from llm_audit.reports.wording import limits as wording
-from llm_audit.results import Benchmark, Corpus, Coverage, Document, Membership, Report, Substitution
+from llm_audit.results import Benchmark, Corpus, Coverage, Document, Manifest, Membership, Report, Subject, Substitution
 from llm_audit.results.canonical import content_digest
 from llm_audit.results.read import place_of, read_content, subject_places, upgraded
 from llm_audit.scanning.results import report_of
@@ -89,6 +89,7 @@ def _recompute(report: Report, places: Sequence[str], folders: tuple[Path, Path 
     """Everything, subject by subject; `places`: where each stands. `folders`: of the inputs, and of the report."""
     manifest, find, (inputs, beside) = report.manifest, files.finder(), folders
     for place, subject in zip(places, report.subjects, strict=True):
+        _complete(place, subject, manifest, ledger)
         match subject:
             case Document():
                 document(place, subject, manifest, ledger, find)
@@ -115,6 +116,24 @@ def _recompute(report: Report, places: Sequence[str], folders: tuple[Path, Path 
         ledger.same("coverage.found", counted.found, total)
     files.inputs(report, places, inputs, ledger)
     files.models(manifest, ledger)
+
+
+def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) -> None:
+    """Whether the results of all rules that the manifest names are there, in their order: what is left out hides most."""
+    ran = manifest.detectors
+    if isinstance(subject, Document):
+        if subject.combined is not None and subject.combined.family == "origin" and not subject.attributions:
+            codes = tuple(result.rule for result in subject.results if result.rule in ran)
+            ledger.same(f"{place}.results", codes, ran)
+    elif isinstance(subject, Membership | Substitution):
+        tested = [test.rule for test in subject.tests]
+        ledger.holds(f"{place}.tests", None, tested == sorted(tested), "are not in the order of their rules")
+        held = set(tested)
+        if isinstance(subject, Membership):
+            held |= {separation.rule for separation in subject.separations} | ({subject.gate.code} if subject.gate else set())
+        if isinstance(subject, Substitution) or subject.separations or not subject.texts:
+            missing = [code for code in ran if code not in held]
+            ledger.holds(f"{place}.tests", None, not missing, f"lack {', '.join(missing)}, which the manifest names")
 
 
 def _respelt(value: Any, path: str = "") -> Iterator[str]:

@@ -80,7 +80,7 @@ def envelope(key: CryptoSigner, report: Report, name: str, content: bytes) -> st
 
 
 def problem(key: SSlibKey, report: Report, content: bytes, signed: Path) -> str | None:
-    """What is wrong with the signature of a report, as a sentence; None: it is signed with the key, as it stands.
+    """The fault of a report's signature, as a sentence; None: it is signed with the key, as it stands.
 
     Args:
         key: from `load_public_key`.
@@ -108,9 +108,9 @@ def problem(key: SSlibKey, report: Report, content: bytes, signed: Path) -> str 
     except VerificationError:
         return f"The envelope {signed} was not signed with this key, or was changed since."
     try:
-        said = json.loads(made.payload)
-        name = said["subject"][0]["name"]
-        digest = said["subject"][0]["digest"]["sha256"]
+        statement = json.loads(made.payload)
+        name = statement["subject"][0]["name"]
+        digest = statement["subject"][0]["digest"]["sha256"]
     except (ValueError, KeyError, TypeError, IndexError):
         return f"The envelope {signed} holds no statement about a report."
     if digest != hashlib.sha256(content).hexdigest():
@@ -159,7 +159,7 @@ def _tests(report: Report) -> Iterator[tuple[str, Verdict]]:
 
 
 def _configuration(report: Report) -> Iterator[tuple[str, str]]:
-    """What the run rests on, by name and SHA-256."""
+    """Models, population and policy of the run, by name and SHA-256."""
     manifest = report.manifest
     for model in (manifest.model, manifest.reference_model, *manifest.further_models):
         if model is not None:

@@ -7,6 +7,7 @@ nothing about files.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ def measure(
     totals = totals_of(target, rows, draws=draws, shards=shards, seed=seed)
     if control is not None:
         totals = totals - control
-    controlled = None if control is None else True
+    controlled: Literal[True] | None = None if control is None else True
     single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
     if shards == 1:
         return Measurement(

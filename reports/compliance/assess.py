@@ -30,7 +30,7 @@ def assess(
     claims: Mapping[str, str] | None = None,
     report_digest: str | None = None,
 ) -> ComplianceReport:
-    """What one audit report shows of a framework's requirements.
+    """Compliance report: a framework's requirements, each with the evidence in one audit report.
 
     `claims` are the user's own statements by name (`Claim`): printed as unverified, without influence on any result.
     `report_digest` is the SHA-256 of the report's file; None: of the report as `render_json` writes it.

@@ -25,13 +25,13 @@ def signed_provenance(report: Report) -> Seen:
     valid = [(place, mark) for place, mark in marks if mark.signature == "valid"]
     texts = fmt.plural(len(report.documents), "text")
     count = f"{fmt.plural(len(marks), 'C2PA mark')} in {texts}, {len(valid)} with a valid signature."
-    told = some([f"{place.where}: {mark.reason}" for place, mark in valid or marks], "marks")
+    listed = some([f"{place.where}: {mark.reason}" for place, mark in valid or marks], "marks")
     unread = marks and not valid and any(mark.signature == "not_checked" for _, mark in marks)
     outcome = Outcome.FOUND if valid else Outcome.NOT_TESTABLE if unread else Outcome.NOT_FOUND
     everywhere = [place for place, _ in _places(report)]
     return Seen(
         outcome,
-        (count, "Only marks inside the text are looked for.", *told),
+        (count, "Only marks inside the text are looked for.", *listed),
         tuple(place for place, _ in valid or marks) or tuple(everywhere),
     )
 

@@ -84,7 +84,7 @@ FORMATS: dict[str, Format] = {
 }
 
 NAMES = ("text", *FORMATS)
-"""What standard output can be. "text" is no format of files: it depends on the terminal, see `print_report`."""
+"""Formats of standard output. "text" is no format of files: it depends on the terminal, see `print_report`."""
 
 SUFFIXES: dict[str, Format] = {suffix: each for each in FORMATS.values() for suffix in each.suffixes}
 
@@ -95,7 +95,7 @@ def renderer_for(path: str | os.PathLike[str]) -> Renderer:
 
 
 def choose(path: str | os.PathLike[str], known: Mapping[str, Chosen]) -> Chosen:
-    """What the longest suffix of a path stands for; AuditError if it has none of those that are known."""
+    """The entry for the longest suffix of a path; AuditError if it has none of those that are known."""
     name = Path(path).name.lower()
     fitting = (each for each in known if (name.endswith(each) and name != each if each.startswith(".") else name == each))
     suffix = max(fitting, key=len, default=None)

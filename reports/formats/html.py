@@ -38,7 +38,7 @@ ALL_PICTURED, MOST_PICTURED = 20, 20
 
 @dataclass(frozen=True)
 class Method:
-    """What is said once of all that was found in documents: nulls, populations, tests, assumptions with how many share them."""
+    """Method of all documents together: nulls, populations, tests, assumptions with how many documents share them."""
 
     nulls: list[str]
     populations: list[Population]
@@ -166,9 +166,9 @@ def _pictured(documents: Sequence[Document]) -> Iterator[tuple[Document, bool]]:
 
 
 def _method(documents: Sequence[Document]) -> Method:
-    told = [[*([document.combined] if document.combined else []), *document.results] for document in documents]
-    results: list[Result] = [result for own in told for result in own]
-    shared = [dict.fromkeys(assumption for result in own for assumption in result.assumptions) for own in told]
+    tested = [[*([document.combined] if document.combined else []), *document.results] for document in documents]
+    results: list[Result] = [result for own in tested for result in own]
+    shared = [dict.fromkeys(assumption for result in own for assumption in result.assumptions) for own in tested]
     populations = {(one.name, one.description, one.digest): one for result in results if (one := result.population)}
     return Method(
         nulls=list(dict.fromkeys(result.null for result in results)),

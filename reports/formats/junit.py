@@ -76,7 +76,7 @@ def _case(suite: ET.Element, found: Finding) -> None:
 
 
 def _element(found: Finding) -> str | None:
-    """What a case ends in; None if there is nothing to say of it."""
+    """Element in which a case ends: failure, error or skipped; None for a pass."""
     element = ELEMENTS.get(found.verdict)
     if found.fails is None or element is None:
         return element

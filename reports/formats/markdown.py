@@ -74,7 +74,7 @@ def _table(found: list[Finding], room: int) -> str:
 
 
 def _suppressions(report: Report, passed_over: list[Finding]) -> list[str]:
-    """What fails nothing, in a section of its own; then what the texts say of themselves to no effect."""
+    """Section of findings that fail nothing; then suppressions without effect."""
     parts = ["### Passed over", _table(passed_over, LONGEST_PASSED_OVER)] if passed_over else []
     idle = [
         f"- {fmt.SUPPRESSIONS[told.state]}: {code(document.name)} {told.rule} {prose(fmt.known(told))}"

@@ -19,7 +19,7 @@ from llm_audit.results import Report, Verdict
 from llm_audit.results.rules import Describe, RuleFacts
 
 MOST_RESULTS, SHOWN_RESULTS, MOST_PLACES, MOST_BYTES = 25_000, 5_000, 100, 10_000_000
-"""What GitHub accepts in a run and shows of it; places it shows of a result; bytes of the file, compressed."""
+"""Limits of GitHub: results accepted in a run and shown, places shown of a result, bytes of the compressed file."""
 
 KINDS = {
     Verdict.FINDING: "fail",
@@ -117,14 +117,14 @@ def _result(found: Finding, index: int, rules: list[RuleFacts]) -> dict[str, Any
 
 
 def _known(found: Finding, *, compared: bool) -> dict[str, Any]:
-    """What was known of a result before the run: from the text itself, and from a baseline if there was one."""
-    told = found.suppression
+    """Suppression and baseline state of a result, from the text itself and from a baseline if there was one."""
+    suppression = found.suppression
     known: dict[str, Any] = {}
-    if told:
-        kind = "inSource" if told.kind == "inline" else "external"
-        known["suppressions"] = [{"kind": kind, "status": "accepted", "justification": _text(plain(fmt.known(told)))}]
+    if suppression:
+        kind = "inSource" if suppression.kind == "inline" else "external"
+        known["suppressions"] = [{"kind": kind, "status": "accepted", "justification": _text(plain(fmt.known(suppression)))}]
     if compared:
-        known["baselineState"] = "unchanged" if told and told.kind == "baseline" else "new"
+        known["baselineState"] = "unchanged" if suppression and suppression.kind == "baseline" else "new"
     return known
 
 
@@ -141,7 +141,7 @@ def _physical(found: Finding, place: Place | None) -> dict[str, Any]:
 
 
 def _file(found: Finding) -> tuple[object, ...]:
-    """What tells two artifacts apart: no two in the list may be equal."""
+    """Key that tells two artifacts apart: no two in the list may be equal."""
     return found.path, found.name, found.sha256, found.verdict
 
 
@@ -174,7 +174,7 @@ def _note(level: str, text: str, about: Finding | None = None) -> dict[str, Any]
 
 
 def _left_out(results: int, artifacts: int, most: int) -> list[dict[str, Any]]:
-    """What of it a reader of this file, or of GitHub, does not see."""
+    """Notes on what a reader of this file, or of GitHub, does not see."""
     notes = []
     if artifacts > most:
         text = f"Left out, for the limits of GitHub: {max(0, results - most)} of {results} results and {artifacts - most} of "
@@ -192,7 +192,7 @@ def _text(message: str) -> str:
 
 
 def _category(report: Report) -> str:
-    """What GitHub keeps apart: a run replaces the earlier ones of its category."""
+    """Category of the run: on GitHub it replaces earlier runs of its category."""
     if report.gate:
         return "gate"
     for name in ("substitution", "membership", "corpus", "benchmark"):

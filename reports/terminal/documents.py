@@ -64,8 +64,8 @@ def _print_number(result: Result, alpha: float, console: Console, q: str = "") -
     population = result.population
     console.print()
     giver = "population" if population else "test"
-    said = f"{fmt.p_statement(result.p_value, result.p_floor, alpha, giver)}{q} (α = {alpha})"
-    say(console, said, indent=2, style="bold")
+    statement = f"{fmt.p_statement(result.p_value, result.p_floor, alpha, giver)}{q} (α = {alpha})"
+    say(console, statement, indent=2, style="bold")
     say(console, f"Null hypothesis: {result.null}", indent=2)
     if population:
         say(
@@ -104,7 +104,7 @@ def _print_detectors(results: tuple[Result, ...], alpha: float, console: Console
 
 
 def _print_integrity(document: Document, console: Console) -> None:
-    """What the characters of a text are; the rules without a finding in one line, unless they have something to say."""
+    """Print the integrity rules; those without a finding in one line, unless they name a place."""
     from rich.text import Text
 
     quiet = [found for found in document.integrity if found.verdict is Verdict.PASS and not found.spans]

@@ -1,4 +1,4 @@
-"""What a gate came to on a terminal: the outcome first, then the texts that pass in a line each, then what was passed over."""
+"""A gate on a terminal: the outcome first, then the texts that pass in a line each, then what was passed over."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def print_gate(report: Report, gate: GateOutcome, console: Console) -> None:
         say(console, f"{fmt.LABELS[Verdict.PASS][1]} in {fmt.plural(plain, 'document')}.")
     if plain or others:
         console.print()
-    if told := fmt.suppressions(report):
+    if suppressions := fmt.suppressions(report):
         say(console, "Suppressions", style="bold")
-        for document, each in told:
+        for document, each in suppressions:
             say(console, f"{one_line(document.name)}, {each.rule}. {fmt.SUPPRESSIONS[each.state]}: {fmt.known(each)}", indent=2)
         console.print()

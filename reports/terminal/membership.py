@@ -17,7 +17,7 @@ GATE_STYLES = {"no_difference_found": "bold", "shifted": "bold yellow", "too_few
 
 
 def print_membership(found: Membership, alpha: float, console: Console) -> None:
-    """What was asked, what came out, and on what it rests."""
+    """Print a collection: the question, the outcome, and what it rests on."""
     console.print(label(fmt.LABELS[found.verdict], STYLES[found.verdict], console))
     say(console, found.claim, indent=2)
     say(console, found.summary, indent=2, style="bold")

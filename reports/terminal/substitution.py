@@ -18,7 +18,7 @@ FAILURES_SHOWN = 5
 
 
 def print_substitution(found: Substitution, alpha: float, console: Console) -> None:
-    """What was asked, what came out, and on what it rests."""
+    """Print an endpoint: the question, the outcome, and what it rests on."""
     console.print(label(fmt.SERVED[found.served], STYLES[fmt.LIKE[found.served]], console))
     say(console, found.claim, indent=2)
     say(console, found.summary, indent=2, style="bold")
@@ -62,8 +62,8 @@ def _print_capabilities(found: Substitution, console: Console) -> None:
 
 def _print_failures(failures: tuple[FailedRequest, ...], console: Console) -> None:
     kinds = Counter(failure.kind for failure in failures)
-    told = ", ".join(f"{fmt.count(number)} {kind}" for kind, number in kinds.most_common(FAILURES_SHOWN))
-    say(console, f"{fmt.plural(len(failures), 'failed request')}: {told}", indent=2, style="bold")
+    counts = ", ".join(f"{fmt.count(number)} {kind}" for kind, number in kinds.most_common(FAILURES_SHOWN))
+    say(console, f"{fmt.plural(len(failures), 'failed request')}: {counts}", indent=2, style="bold")
     for failure in failures[:FAILURES_SHOWN]:
         say(console, f"{failure.request}: {failure.reason} ({fmt.plural(failure.attempts, 'attempt')})", indent=4)
     more = len(failures) - FAILURES_SHOWN

@@ -93,7 +93,7 @@ def candidates(document: Document, anchor: str, alpha: float, *, charts: bool = 
 
 
 def pictures(trace: Trace, text: str | None, alpha: float) -> Pictures | None:
-    """What is drawn of a trace; None if it has no tokens."""
+    """Figures of a trace; None if it has no tokens."""
     if not trace.entropy:
         return None
     found = blocks(trace, text)

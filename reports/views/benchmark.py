@@ -31,7 +31,7 @@ class View:
 
 
 def view(found: Benchmark) -> View:
-    """What is shown of a benchmark."""
+    """The view of a benchmark."""
     return View(
         found=found,
         calibration=calibration(found.curves) if found.curves else None,

@@ -27,7 +27,7 @@ class View:
 
 
 def view(corpus: Corpus) -> View:
-    """What is shown of a corpus."""
+    """The view of a corpus."""
     return View(
         corpus=corpus,
         title=title(corpus),
@@ -39,7 +39,7 @@ def view(corpus: Corpus) -> View:
 
 
 def title(corpus: Corpus) -> str:
-    """What the report covers."""
+    """How many documents the report covers, as words."""
     everything = fmt.plural(corpus.documents, "document")
     return everything if corpus.complete else f"Partial: {fmt.count(corpus.included)} of {everything}"
 

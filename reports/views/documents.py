@@ -18,7 +18,7 @@ from llm_audit.reports.views.passages import Passage, judged_by, passages, segme
 from llm_audit.results import Authorship, Document, Result, Verdict
 
 ORDER = (Verdict.FINDING, Verdict.INCONCLUSIVE, Verdict.ERROR, Verdict.NOT_ASSESSABLE, Verdict.PASS)
-"""What a reader must look at, first."""
+"""Verdicts in the order in which a reader should look at them."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def worst_first(documents: Sequence[Document]) -> list[Document]:
 
 
 def view(document: Document, anchor: str, alpha: float, *, charts: bool) -> DocumentView:
-    """What is shown of a document; without charts, their numbers are left to the tables."""
+    """The view of a document; without charts, their numbers are left to the tables."""
     found = [] if document.attributions else passages(document, alpha)
     combined = document.combined
     results = [*([combined] if combined else []), *document.results]
@@ -129,7 +129,7 @@ def strip(found: Sequence[Passage], characters: int, alpha: float, *, charts: bo
 def tally(documents: Sequence[Document]) -> list[tuple[str, str, str, int]]:
     """How many documents came to which verdict: class, sign, words and number, in the order in which they are shown."""
     if any(document.attributions for document in documents):
-        told = [found.verdict for document in documents for found in document.attributions]
-        return [(kind.value, *fmt.AUTHORSHIP[kind], told.count(kind)) for kind in Authorship if kind in told]
+        outcomes = [found.verdict for document in documents for found in document.attributions]
+        return [(kind.value, *fmt.AUTHORSHIP[kind], outcomes.count(kind)) for kind in Authorship if kind in outcomes]
     verdicts = [document.verdict for document in documents]
     return [(kind.value, *fmt.LABELS[kind], verdicts.count(kind)) for kind in ORDER if kind in verdicts]

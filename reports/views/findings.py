@@ -100,12 +100,12 @@ def findings(report: Report, describe: Describe) -> list[Finding]:
 
 def coverage(report: Report) -> str:
     """How many inputs ended where, as sentences; before them, what a gate came to; after them, what was not read at all."""
-    found, told = report.coverage, f"{plain(report.gate.summary)} " if report.gate else ""
-    said = (
-        f"{told}{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
+    found, outcome = report.coverage, f"{plain(report.gate.summary)} " if report.gate else ""
+    counted = (
+        f"{outcome}{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
         f"assessable, {fmt.count(found.unreadable)} unreadable."
     )
-    return " ".join([said, *([plain(not_read(report.not_read))] if report.not_read else [])])
+    return " ".join([counted, *([plain(not_read(report.not_read))] if report.not_read else [])])
 
 
 def plain(text: str) -> str:
@@ -114,7 +114,7 @@ def plain(text: str) -> str:
 
 
 def passage(place: Place) -> str:
-    """What is said of a passage that stands out."""
+    """A passage that stands out, as words: its number, p-value and q-value."""
     found = place.passage
     return f"passage {found.number}: {fmt.p_statement(found.p or 0.0, found.p_floor)}, q = {fmt.p_cell(found.q)}"
 
@@ -128,27 +128,29 @@ def _asked(report: Report) -> str:
 def _document(document: Document, family: str, alpha: float, describe: Describe) -> Finding:
     attributed = family == "attribution"
     rule = describe("input" if document.verdict is Verdict.ERROR else family)
-    said = [document.summary]
+    sentences = [document.summary]
     if document.verdict in fmt.NOT_JUDGED:
-        said.append(NO_STATEMENT)
+        sentences.append(NO_STATEMENT)
     for each in document.sets:
         numbers = [fmt.p_statement(each.p_value, None, alpha)] if each.p_value is not None else []
         numbers += [f"e = {fmt.e_value(each.e_value)}"] if each.e_value is not None else []
-        said.append(f"{fmt.set_name(each)}: {', '.join(numbers) or 'no number'}. Null hypothesis: {each.null}")
+        sentences.append(f"{fmt.set_name(each)}: {', '.join(numbers) or 'no number'}. Null hypothesis: {each.null}")
     suppression = document.passed_over
     if suppression:
-        said.append(f"Passed over, {fmt.known(suppression)}.")
-    idle = [told for told in (document.gate.suppressions if document.gate else ()) if told.state == "not_obeyed"]
-    said += [f"Line {told.line} looks like a suppression of {told.rule} and has no effect where it stands." for told in idle]
+        sentences.append(f"Passed over, {fmt.known(suppression)}.")
+    idle = [one for one in (document.gate.suppressions if document.gate else ()) if one.state == "not_obeyed"]
+    sentences += [
+        f"Line {each.line} looks like a suppression of {each.rule} and has no effect where it stands." for each in idle
+    ]
     if document.combined:
-        said += ["Compared with human writing:"] if attributed else []
+        sentences += ["Compared with human writing:"] if attributed else []
         giver = "population" if document.combined.population else "test"
-        said += _numbers(document.combined, alpha, giver, fmt.with_q(document, alpha))
+        sentences += _numbers(document.combined, alpha, giver, fmt.with_q(document, alpha))
     found = passages(document, alpha)
     loud = sorted((each for each in found if each.stands_out), key=lambda each: (each.p or 0.0, each.number))
     if loud and not attributed:
         verb = "stands" if len(loud) == 1 else "stand"
-        said.append(f"{fmt.count(len(loud))} of {fmt.plural(len(found), 'passage')} {verb} out (q ≤ {alpha}).")
+        sentences.append(f"{fmt.count(len(loud))} of {fmt.plural(len(found), 'passage')} {verb} out (q ≤ {alpha}).")
     shown = document.verdict is Verdict.FINDING and not attributed and document.text is not None
     combined = document.combined
     sanctioned = next((each.p_value for each in document.sets if each.role == "sanctioned"), None)
@@ -161,8 +163,8 @@ def _document(document: Document, family: str, alpha: float, describe: Describe)
         path="stdin" if document.name == "-" else path_of(one_line(document.name)),
         p=fmt.p_cell(*p, alpha),
         equations=fmt.equations((("p", *p), ("q", document.gate.q_value if document.gate else None, None)), alpha),
-        summary=plain(said[0]),
-        message=plain(" ".join(said)),
+        summary=plain(sentences[0]),
+        message=plain(" ".join(sentences)),
         places=tuple(places(document.text or "", loud)) if shown else (),
         fingerprint=_fingerprint(rule.code, document.sha256 or f"{document.name}\0{document.summary}"),
         sha256=document.sha256,
@@ -204,17 +206,17 @@ def _at(span: Span) -> Passage:
 def _collection(found: Membership, alpha: float, describe: Describe) -> Finding:
     tests = found.deciding
     code = tests[0].rule if tests else found.separations[0].rule if found.separations else Gate.code
-    said = [found.summary, found.claim]
+    sentences = [found.summary, found.claim]
     if found.verdict in fmt.NOT_JUDGED:
-        said.append("No statement is made about this collection: it has neither passed nor failed.")
-    said.append(f"Independent units: {fmt.units(found)}.")
+        sentences.append("No statement is made about this collection: it has neither passed nor failed.")
+    sentences.append(f"Independent units: {fmt.units(found)}.")
     for test in found.tests:
         # What looks at the texts alone has a level of its own, which its reason states.
-        said += [f"{test.rule} {test.name}:", *_numbers(test, None if is_blind(test) else alpha, "test")]
+        sentences += [f"{test.rule} {test.name}:", *_numbers(test, None if is_blind(test) else alpha, "test")]
     if found.gate:
-        said.append(f"{found.gate.code} {fmt.GATE[found.gate.outcome][1]}: {found.gate.reason}")
+        sentences.append(f"{found.gate.code} {fmt.GATE[found.gate.outcome][1]}: {found.gate.reason}")
     for one in found.separations:
-        said.append(f"{one.title}: AUC {fmt.interval(one.auc)}, p {fmt.p_cell(one.p_adjusted, None, alpha)} (Holm).")
+        sentences.append(f"{one.title}: AUC {fmt.interval(one.auc)}, p {fmt.p_cell(one.p_adjusted, None, alpha)} (Holm).")
     return Finding(
         subject="collection",
         rule=describe(code),
@@ -223,19 +225,19 @@ def _collection(found: Membership, alpha: float, describe: Describe) -> Finding:
         path="collection",
         p=fmt.p_cell(tests[0].p_value, tests[0].p_floor, alpha) if tests else "–",
         equations=fmt.equations((("p", tests[0].p_value, tests[0].p_floor),), alpha) if tests else (),
-        summary=plain(said[0]),
-        message=plain(" ".join(said)),
+        summary=plain(sentences[0]),
+        message=plain(" ".join(sentences)),
         fingerprint=_fingerprint(code, found.claim),
     )
 
 
 def _endpoint(found: Substitution, alpha: float, describe: Describe) -> Finding:
     rule = describe("substitution")
-    said = [f"{fmt.SERVED[found.served][1]}. {found.summary}", found.claim]
+    sentences = [f"{fmt.SERVED[found.served][1]}. {found.summary}", found.claim]
     if found.verdict in fmt.NOT_JUDGED:
-        said.append("No statement is made about this endpoint: it has neither passed nor failed.")
+        sentences.append("No statement is made about this endpoint: it has neither passed nor failed.")
     for test in found.tests:
-        said += [f"{test.rule} {test.name}:", *_numbers(test, alpha, "test")]
+        sentences += [f"{test.rule} {test.name}:", *_numbers(test, alpha, "test")]
     numbered = [test for test in found.tests if test.p_value is not None]
     only = numbered[0] if len(numbered) == 1 else None  # of several, none alone is what the verdict rests on
     return Finding(
@@ -246,8 +248,8 @@ def _endpoint(found: Substitution, alpha: float, describe: Describe) -> Finding:
         path="endpoint",
         p=fmt.p_cell(only.p_value, only.p_floor, alpha) if only else "–",
         equations=fmt.equations((("p", only.p_value, only.p_floor),), alpha) if only else (),
-        summary=plain(said[0]),
-        message=plain(" ".join(said)),
+        summary=plain(sentences[0]),
+        message=plain(" ".join(sentences)),
         fingerprint=_fingerprint(rule.code, f"{found.endpoint}\0{found.model}"),
     )
 
@@ -308,19 +310,19 @@ def _listed(found: Ranked, rule: RuleFacts, alpha: float) -> Finding:
 
 
 def _numbers(result: Result, alpha: float | None, giver: str, q: str = "") -> list[str]:
-    """What stands next to a verdict, wherever it is shown; `alpha` is None where another level decides."""
+    """Numbers, null hypothesis and population of a result, as sentences; `alpha` is None where another level decides."""
     numbers = [fmt.p_statement(result.p_value, result.p_floor, alpha, giver) + q] if result.p_value is not None else []
     numbers += [f"e = {fmt.e_value(result.e_value)}"] if result.e_value is not None else []
-    said = []
+    sentences = []
     if numbers:
-        said.append(", ".join(numbers) + (f" (α = {alpha})." if alpha is not None else "."))
-    said.append(f"Null hypothesis: {result.null}")
+        sentences.append(", ".join(numbers) + (f" (α = {alpha})." if alpha is not None else "."))
+    sentences.append(f"Null hypothesis: {result.null}")
     if population := result.population:
-        said.append(
+        sentences.append(
             f"Population: {population.name} ({population.description}), {fmt.plural(population.n, 'document')} of "
             f"{population.length_bin}."
         )
-    return said
+    return sentences
 
 
 def _fingerprint(code: str, content: str) -> str:

@@ -82,7 +82,7 @@ class View:
 
 
 def view(found: Membership, alpha: float) -> View:
-    """What is shown of a collection."""
+    """The view of a collection."""
     gate = [Areas("Classifier of texts", {"score": found.gate.auc})] if found.gate and found.gate.auc else []
     return View(
         found=found,

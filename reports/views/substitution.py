@@ -56,7 +56,7 @@ class View:
 
 
 def view(found: Substitution, alpha: float) -> View:
-    """What is shown of an endpoint."""
+    """The view of an endpoint."""
     shown = dots(found.points)
     return View(
         found=found,

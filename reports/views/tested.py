@@ -111,7 +111,7 @@ def histogram(test: Result) -> Histogram | None:
 
 
 def draws(test: Result) -> Figure | None:
-    """What was observed among the draws under the null hypothesis."""
+    """Figure of the observed value among the draws under the null hypothesis."""
     found = histogram(test)
     if found is None:
         return None

@@ -123,7 +123,7 @@ def with_limits(report: Report, describe: Describe) -> Report:
 
 
 def limits(report: Report, describe: Describe) -> tuple[str, ...]:
-    """What the numbers of the report do not prove; of no question of ours, nothing."""
+    """The limits of a report, as sentences; none if its question is not one of llm-audit's."""
     stated = LIMITS.get(report.question)
     return tuple(limit.format(code=describe("origin").code) for limit in stated(report)) if stated else ()
 

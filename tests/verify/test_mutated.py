@@ -30,7 +30,7 @@ MUTATIONS = 200
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
 NUMBERS = {"p_value", "p_adjusted", "p_floor", "p_upper", "e_value", "q_value", "value", "lower", "upper"}
 SENTENCES = {"reason", "summary", "null", "name", "method"}
-LISTS = {"limits", "assumptions"}
+LISTS = {"limits", "assumptions", "results", "tests"}
 
 Path_ = tuple[str | int, ...]
 Mutation = Callable[[Any, str | int, np.random.Generator], None]

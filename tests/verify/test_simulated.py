@@ -51,7 +51,7 @@ def refused(report: Report) -> list[object]:
 
 
 def about(alpha: float, population: Population | None = None, **found: object) -> Report:
-    manifest = collect(None, alpha=alpha, rules=(), population=population)
+    manifest = collect(None, alpha=alpha, rules=[each.code for each in DETECTORS] if population else (), population=population)
     documents = found.pop("documents", ())
     audits = [found.pop(name) for name in ("membership", "substitution") if name in found]
     asked = {"collection": wording.MEMBERSHIP, "endpoint": wording.SUBSTITUTION}
