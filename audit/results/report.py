@@ -44,7 +44,7 @@ class Coverage(Model):
 
 
 class NotRead(Model):
-    """What folders and archives hold of one kind that was not read."""
+    """Count of the entries of one kind that folders and archives hold and that were not read."""
 
     kind: str = Field(min_length=1, description='as sentences name it: ".odt", "hidden", ".py (program code or data)"')
     count: int = Field(ge=1)
