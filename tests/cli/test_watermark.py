@@ -15,6 +15,7 @@ import pytest
 import llm_audit
 from llm_audit.detectors.watermark import keys as key_files
 from llm_audit.detectors.watermark.keys import read_key
+from llm_audit.detectors.watermark.probing import LEAST_BUDGET
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.reports.formats import NAMES, SUFFIXES
 from llm_audit.results import Verdict
@@ -309,3 +310,14 @@ def test_nothing_to_test_and_no_key_are_usage(tool: Tool, marked: tuple[str, str
     assert both.code == 2 and "choose one" in sentence(both)
     with pytest.raises(llm_audit.InvalidConfiguration, match="No key is given"):
         llm_audit.watermark(HUMAN)
+
+
+# Endpoints
+
+
+def test_the_budget_is_announced_and_a_dead_endpoint_is_not_assessed(tool: Tool) -> None:
+    outcome = tool("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--attempts", 1, "--budget", 300, "--strict")
+    assert outcome.code == 3 and outcome.err.startswith("To be asked: 300 requests, answers of at most ")
+    assert "Not assessable" in outcome.out
+    small = tool("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--budget", 50)
+    assert small.code == 2 and f"at least {LEAST_BUDGET}" in small.err
