@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from llm_audit.detectors.watermark.readings import Reader
     from llm_audit.detectors.watermark.run import Settings, Subject
 
-__all__ = ["new_watermark_key", "probe_watermark", "watermark", "watermark_schemes"]
+__all__ = ["new_watermark_key", "probe_watermark", "watermark", "watermark_schemes", "watermark_table"]
 
 
 def watermark(
@@ -190,6 +190,31 @@ def probe_watermark(
         limits=probing.LIMITS,
     )
     return endpoint.finished(report, started, [])
+
+
+def watermark_table(key: StrPath, output: StrPath, *, device: str = "cuda") -> str:
+    """Write a copy of a key of "synthid-transformers" that holds the table of bits which transformers draws on a device.
+
+    Args:
+        key: key file.
+        output: a new one, mode 0600.
+        device: of the model that marks.
+
+    Returns:
+        The id of the new key.
+
+    Raises:
+        NotAvailable: there is no such device here.
+        InvalidConfiguration: the key is of another scheme, or the file exists.
+    """
+    from llm_audit.detectors.watermark.device_table import with_table
+    from llm_audit.detectors.watermark.keys import write_key
+
+    (read,) = read_keys([str(key)])
+    made = with_table(read, device)
+    with configured():
+        write_key(Path(output), made)
+    return made.id
 
 
 def watermark_schemes() -> dict[str, str]:

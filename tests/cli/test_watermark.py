@@ -312,6 +312,16 @@ def test_nothing_to_test_and_no_key_are_usage(tool: Tool, marked: tuple[str, str
         llm_audit.watermark(HUMAN)
 
 
+def test_the_table_of_a_device_goes_into_a_copy_of_the_key(tool: Tool, model: str, keygen: Any) -> None:
+    key, other = keygen("synthid-transformers"), keygen("unigram")
+    assert tool("watermark", "table", "--key-file", key, "--device", "cpu", "-o", "with.json").code == 0
+    copy: Any = read_key(Path("with.json")).scheme
+    assert stat.S_IMODE(Path("with.json").stat().st_mode) == 0o600 and len(copy.sampling_table) == 2**14
+    assert np.array_equal(copy.table, read_key(Path(key)).scheme.table)  # type: ignore[attr-defined]  # of this scheme
+    wrong = tool("watermark", "table", "--key-file", other, "--device", "cpu", "-o", "none.json")
+    assert wrong.code == 2 and "has no table" in sentence(wrong)
+
+
 # Endpoints
 
 
