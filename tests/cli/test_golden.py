@@ -1,4 +1,4 @@
-"""Stored reports, one of membership for each verdict and two of watermarks: every format renders as it did, and the tool still finds the same."""
+"""Stored reports: every format renders as it did, and the tool still finds the same."""
 
 from __future__ import annotations
 
