@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from llm_audit.api.rules import rules as rules
     from llm_audit.api.stored import read_report as read_report
     from llm_audit.api.stored import verify as verify
+    from llm_audit.api.watermark import probe_watermark as probe_watermark
     from llm_audit.api.watermark import watermark as watermark
     from llm_audit.errors import AuditError as AuditError
     from llm_audit.errors import InvalidConfiguration as InvalidConfiguration
@@ -67,7 +68,7 @@ _HOMES = {
     "api.report": ("Report",),
     "api.rules": ("explain", "rules"),
     "api.stored": ("read_report", "verify"),
-    "api.watermark": ("watermark",),
+    "api.watermark": ("probe_watermark", "watermark"),
     "errors": ("AuditError", "InvalidConfiguration", "InvalidInput", "NotAvailable"),
     "results": ("Verdict",),
     "setup": ("Setup",),

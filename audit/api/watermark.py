@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_audit.api.documents import Texts, sources_of, texts_of
+from llm_audit.api.endpoints import EndpointSetup, Surface
 from llm_audit.api.keys import as_sentence, configured, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, finished, listed
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from llm_audit.detectors.watermark.readings import Reader
     from llm_audit.detectors.watermark.run import Settings, Subject
 
-__all__ = ["new_watermark_key", "watermark", "watermark_schemes"]
+__all__ = ["new_watermark_key", "probe_watermark", "watermark", "watermark_schemes", "watermark_table"]
 
 
 def watermark(
@@ -142,6 +144,77 @@ def new_watermark_key(
         key = new_key(scheme, digest, note, **given)
         write_key(Path(path), key)
     return key.id
+
+
+def probe_watermark(
+    endpoint: EndpointSetup,
+    *,
+    budget: int = 1500,
+    surface: Surface = "completions",
+    alpha: float = 0.01,
+    progress: Progress = silent,
+    on_plan: Callable[[str], None] = lambda sentence: None,
+) -> Report:
+    """Does an endpoint watermark its answers? Asked without any key; see `llm_audit.detectors.watermark.probing`.
+
+    Args:
+        endpoint: what is asked. Its caps of requests and tokens hold, too.
+        budget: requests, at least 200; the more, the weaker the marks that are found.
+        surface: what to ask for. Over "chat" the model has to repeat a line, which small ones do not.
+        alpha: of all tests together.
+        progress: called with the share of the questions that are answered.
+        on_plan: called with what will be asked, as a sentence, before the first question.
+
+    Returns:
+        A report with one document, which is the endpoint.
+
+    Raises:
+        InvalidConfiguration: settings that do not go together, or a budget that decides nothing.
+    """
+    from llm_audit.detectors.watermark import probing
+    from llm_audit.manifest import collect, now
+    from llm_audit.results import Coverage
+    from llm_audit.results import Report as Stored
+
+    check_alpha(alpha)
+    started, plan, source = now(), probing.Plan.of(budget), endpoint.open()
+    on_plan(f"{plan.requests:,} requests, answers of at most {plan.tokens(surface):,} tokens in all.")
+    name = terminal_safe(endpoint.url or str(endpoint.replay))
+    seed = hashlib.sha256(f"{source.model} {plan} {surface}".encode()).hexdigest()[:32]
+    document = probing.probe(source, name, plan, surface, alpha, seed, progress)
+    report = Stored(
+        question="Does this endpoint watermark its answers?",
+        manifest=collect(None, alpha=alpha, rules=sorted({test.rule for test in document.results})),
+        coverage=Coverage.of([document]),
+        documents=(document,),
+        limits=probing.LIMITS,
+    )
+    return endpoint.finished(report, started, [])
+
+
+def watermark_table(key: StrPath, output: StrPath, *, device: str = "cuda") -> str:
+    """Write a copy of a key of "synthid-transformers" that holds the table of bits which transformers draws on a device.
+
+    Args:
+        key: key file.
+        output: a new one, mode 0600.
+        device: of the model that marks.
+
+    Returns:
+        The id of the new key.
+
+    Raises:
+        NotAvailable: there is no such device here.
+        InvalidConfiguration: the key is of another scheme, or the file exists.
+    """
+    from llm_audit.detectors.watermark.device_table import with_table
+    from llm_audit.detectors.watermark.keys import write_key
+
+    (read,) = read_keys([str(key)])
+    made = with_table(read, device)
+    with configured():
+        write_key(Path(output), made)
+    return made.id
 
 
 def watermark_schemes() -> dict[str, str]:

@@ -20,7 +20,17 @@ from llm_audit.results.substitution_evidence import (
     OnlineRanks,
     RelativeRanks,
 )
-from llm_audit.results.watermark_evidence import KeyedBets, KeyedCalibration, KeyedText, KeyedTogether, KeyedWindows
+from llm_audit.results.watermark_evidence import (
+    KeyedBets,
+    KeyedCalibration,
+    KeyedText,
+    KeyedTogether,
+    KeyedWindows,
+    ProbedChoices,
+    ProbedPhases,
+    ProbedRepeats,
+    ProbedTogether,
+)
 
 
 class Part(Model):
@@ -152,7 +162,11 @@ Derivation = Annotated[
     | KeyedWindows
     | KeyedBets
     | KeyedCalibration
-    | KeyedTogether,
+    | KeyedTogether
+    | ProbedChoices
+    | ProbedRepeats
+    | ProbedPhases
+    | ProbedTogether,
     Field(discriminator="kind"),
 ]
 """How a p-value follows from what is stored."""

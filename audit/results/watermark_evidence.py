@@ -111,3 +111,48 @@ class KeyedTogether(Model):
 
     kind: Literal["keyed_together"] = "keyed_together"
     tests: tuple[KeyedTest, ...] = Field(min_length=1)
+
+
+Words = Annotated[tuple[str, ...], Field(min_length=2, max_length=64)]
+
+
+class ProbedChoices(Model):
+    """How often each word was chosen after each context, in each sentence; contexts exchanged within sentences."""
+
+    kind: Literal["probed_choices"] = "probed_choices"
+    statistic: Literal["log_odds", "agreement"]
+    words: Words
+    counts: tuple[tuple[tuple[int, ...], ...], ...] = Field(description="of each sentence, context and word")
+    unread: int = Field(ge=0, description="answers without any of the words")
+    draws: int = Field(ge=1, le=MOST_TOKENS)
+    seed: str
+
+
+class ProbedRepeats(Model):
+    """Answers to one question that repeat an earlier one, against the chance of that by their own log-probabilities."""
+
+    kind: Literal["probed_repeats"] = "probed_repeats"
+    answers: int = Field(ge=0, le=MOST_TOKENS)
+    distinct: int = Field(ge=0, le=MOST_TOKENS)
+    repeats: int = Field(ge=0, le=MOST_TOKENS)
+    expected: float = Field(ge=0, description="sum over answers of the probability of all that came before, each once")
+
+
+class ProbedPhases(Model):
+    """How often each word was chosen when a context was new to the server again, and when it was asked at once."""
+
+    kind: Literal["probed_phases"] = "probed_phases"
+    words: Words
+    fresh: tuple[int, ...]
+    again: tuple[int, ...]
+    unread: int = Field(ge=0)
+
+
+ProbedTest = Annotated[ProbedChoices | ProbedRepeats | ProbedPhases, Field(discriminator="kind")]
+
+
+class ProbedTogether(Model):
+    """All tests of an endpoint that could be made: Bonferroni."""
+
+    kind: Literal["probed_together"] = "probed_together"
+    tests: tuple[ProbedTest, ...] = Field(min_length=1)

@@ -70,7 +70,7 @@ def view(document: Document, anchor: str, alpha: float, *, charts: bool) -> Docu
         # A line ending is no tampering: without this, every line of a Windows file would end in a visible "\r".
         segments=[(text.replace("\r\n", "\n"), passage) for text, passage in segments(document.text or "", found)],
         candidates=candidates(document, anchor, alpha, charts=charts),
-        scale=scale(combined.p_value, combined.p_floor, alpha)
+        scale=scale(combined.p_value, combined.p_floor, alpha, "population" if combined.population else "test")
         if charts and combined and combined.p_value is not None
         else None,
         strip=strip(found, document.characters, alpha, charts=charts) if found else None,

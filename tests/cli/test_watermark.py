@@ -15,6 +15,7 @@ import pytest
 import llm_audit
 from llm_audit.detectors.watermark import keys as key_files
 from llm_audit.detectors.watermark.keys import read_key
+from llm_audit.detectors.watermark.probing import LEAST_BUDGET
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.reports.formats import NAMES, SUFFIXES
 from llm_audit.results import Verdict
@@ -309,3 +310,24 @@ def test_nothing_to_test_and_no_key_are_usage(tool: Tool, marked: tuple[str, str
     assert both.code == 2 and "choose one" in sentence(both)
     with pytest.raises(llm_audit.InvalidConfiguration, match="No key is given"):
         llm_audit.watermark(HUMAN)
+
+
+def test_the_table_of_a_device_goes_into_a_copy_of_the_key(tool: Tool, model: str, keygen: Any) -> None:
+    key, other = keygen("synthid-transformers"), keygen("unigram")
+    assert tool("watermark", "table", "--key-file", key, "--device", "cpu", "-o", "with.json").code == 0
+    copy: Any = read_key(Path("with.json")).scheme
+    assert stat.S_IMODE(Path("with.json").stat().st_mode) == 0o600 and len(copy.sampling_table) == 2**14
+    assert np.array_equal(copy.table, read_key(Path(key)).scheme.table)  # type: ignore[attr-defined]  # of this scheme
+    wrong = tool("watermark", "table", "--key-file", other, "--device", "cpu", "-o", "none.json")
+    assert wrong.code == 2 and "has no table" in sentence(wrong)
+
+
+# Endpoints
+
+
+def test_the_budget_is_announced_and_a_dead_endpoint_is_not_assessed(tool: Tool) -> None:
+    outcome = tool("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--attempts", 1, "--budget", 300, "--strict")
+    assert outcome.code == 3 and outcome.err.startswith("To be asked: 300 requests, answers of at most ")
+    assert "Not assessable" in outcome.out
+    small = tool("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--budget", 50)
+    assert small.code == 2 and f"at least {LEAST_BUDGET}" in small.err

@@ -10,6 +10,8 @@ WATERMARK = {
     "detect": "Does this text carry the mark of a key? An exact p-value for each key.",
     "generate": "Draw marked texts from a model, to try keys and schemes on.",
     "keygen": "Draw a key, and write it where only its owner can read it.",
+    "probe": "Does an endpoint watermark its answers? Asked without a key, within a budget of requests.",
+    "table": "Put the bits that transformers' SynthID draws on a device into a copy of a key.",
 }
 """Name -> one line of help."""
 
