@@ -169,7 +169,7 @@ def alone(document: Document) -> str:
 
 
 def heading(document: Document) -> tuple[Verdict, tuple[str, str]]:
-    """Heading of a document, its verdict and label: a tampered text is headed by the tampering, whatever is said of its author."""
+    """Heading of a document, verdict and label: a tampered text is headed by the tampering, whatever its verdict is."""
     if document.tampering and document.verdict is not Verdict.FINDING:
         return Verdict.FINDING, TAMPERED
     return document.verdict, LABELS[document.verdict]
