@@ -82,7 +82,7 @@ def test_the_numbers_are_those_of_detect(tool: Tool, tiny: tuple[str, ...], corp
         )
     assert [row["verdict"] for row in rows[30:]] == ["not_assessable", "error"]
     assert rows[31]["reason"].startswith("is not a JSON object")
-    assert [row["reason_code"] for row in rows[30:]] == ["too_short", "unreadable"]
+    assert [row["reason_code"] for row in rows[30:]] == ["language", "unreadable"]
 
 
 def test_the_parquet_file_has_the_same_rows(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
