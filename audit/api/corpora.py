@@ -22,6 +22,7 @@ from llm_audit.scanning.run import Engine, Tally, local_engine
 from llm_audit.scanning.run import scan as judge_all
 from llm_audit.scanning.table import can_write
 from llm_audit.setup import OpenSetup, Setup
+from llm_audit.text import counts
 
 __all__ = ["Scan", "ScanInterrupted", "Shard", "Tally", "bench", "is_remote", "scan"]
 
@@ -107,7 +108,7 @@ def scan(
     with Folder(Path(folder), shard) as kept, opened(setup, silent) as ready:
         before = kept.known_inputs()
         inputs = list(corpus.inputs({file.sha256: file for file in before}))
-        fields = {"id_field": id_field, "keep": tuple(keep)}
+        fields = {"id_field": id_field, "keep": tuple(keep), "not_read": counts(corpus.passed)}
         header = kept.begin(_header(ready, alpha, text_field, inputs, policy).model_copy(update=fields), inputs)
         if before:  # perhaps spelled otherwise
             corpus, inputs = corpus.named(before), before

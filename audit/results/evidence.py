@@ -122,7 +122,7 @@ class Odd(Model):
 class Way(Model):
     """A way in which stretches of a text are odd, and how many characters (of traces: stretches) are so."""
 
-    how: str = Field(min_length=1)
+    how: str
     count: int = Field(ge=1)
 
 

@@ -46,7 +46,7 @@ class Coverage(Model):
 class NotRead(Model):
     """Count of the entries of one kind that folders and archives hold and that were not read."""
 
-    kind: str = Field(min_length=1, description='as sentences name it: ".odt", "hidden", ".py (program code or data)"')
+    kind: str = Field(description='as sentences name it: ".odt", "hidden", ".py (program code or data)"')
     count: int = Field(ge=1)
     on_purpose: bool = Field(description="hidden, ignored by git, of others, or a lock file: no failure under --strict")
 

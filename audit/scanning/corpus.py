@@ -16,7 +16,7 @@ from llm_audit.errors import InvalidInput
 from llm_audit.files import sha256_of
 from llm_audit.results import Document
 from llm_audit.scanning.remote import Remote, here, is_remote, listed
-from llm_audit.text import RECORDS, RawText, Source, discover
+from llm_audit.text import RECORDS, Passed, RawText, Source, survey
 from llm_audit.text.documents import read_texts
 
 BLOCK_CHARACTERS = 16_000
@@ -135,6 +135,7 @@ class Corpus:
     sources: Sequence[Source | Remote]
     text_field: str = "text"
     keep: tuple[str, ...] = ()
+    passed: tuple[Passed, ...] = ()
 
     def named(self, known: Sequence[Input]) -> Corpus:
         """The same files under the names by which a scan began with them, whichever way they are spelled now."""
@@ -178,11 +179,12 @@ def open_corpus(paths: Sequence[str], text_field: str, keep: tuple[str, ...] = (
     Raises:
         InvalidInput: standard input is among them, which cannot be read a second time; or a URL cannot be listed.
     """
-    local = discover([path for path in paths if not is_remote(path)])
+    found = survey([path for path in paths if not is_remote(path)])
+    local = found.sources
     if any(source.path is None for source in local):
         raise InvalidInput("A scan that goes on reads its corpus again: name files or folders, not '-'.")
     remote = dict.fromkeys(each for path in paths if is_remote(path) for each in listed(path))
-    return Corpus([*local, *remote], text_field, keep)
+    return Corpus([*local, *remote], text_field, keep, found.passed)
 
 
 def _check(source: Source, known: Input) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
-from llm_audit.results import Manifest, Model
+from llm_audit.results import Manifest, Model, NotRead
 from llm_audit.scanning.corpus import Input
 
 _SHOWN = 3
@@ -26,6 +26,7 @@ class Header(Model):
     text_field: str
     id_field: str | None = None
     keep: tuple[str, ...] = ()
+    not_read: tuple[NotRead, ...] = Field(default=(), description="of the folders that were named")
     weights: dict[str, str] = Field(description="rule -> digest of the detector's trained weights")
     files: int
     documents: int
@@ -37,7 +38,8 @@ class Header(Model):
         What a policy decides of a scan stands in the rest.
         """
         of_its_own = {"device", "weights", "inputs"}  # beside the manifest
-        content = self.model_dump(exclude={"manifest": {"command", "started", "finished", "threads", "policy", *of_its_own}})
+        without = {"command", "started", "finished", "threads", "policy", *of_its_own}
+        content = self.model_dump(exclude={"manifest": without, "not_read": True})
         # A model is what its digest says, however it was named.
         return {name: value for name, value in sorted(_flat(content)) if name not in ("model.name", "reference_model.name")}
 

@@ -23,7 +23,7 @@ from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidInput
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.corpus import ASSUMPTIONS, NULL, summary
-from llm_audit.results import Corpus, Coverage, Discovery, Manifest, Ranked, Report, Unread, Verdict
+from llm_audit.results import Corpus, Coverage, Discovery, Manifest, NotRead, Ranked, Report, Unread, Verdict
 from llm_audit.results.discovery import Family, judge
 from llm_audit.scanning.files import failing, replacing
 from llm_audit.scanning.folder import Folder
@@ -94,8 +94,11 @@ def stated(discovery: Discovery, manifest: Manifest) -> dict[str, Any]:
     return {"summary": summary(discovery), "null": NULL.format(manifest.population), "assumptions": ASSUMPTIONS}
 
 
-def report_of(corpus: Corpus, manifest: Manifest) -> Report:
-    """The report on a corpus. When, where and in how many steps it was scanned is not in it: equal corpora, equal reports."""
+def report_of(corpus: Corpus, manifest: Manifest, not_read: tuple[NotRead, ...] = ()) -> Report:
+    """The report on a corpus, and on what its folders hold and was not read.
+
+    When, where and in how many steps it was scanned is not in it: equal corpora, equal reports.
+    """
     counts = corpus.verdicts
     unjudged = counts[Verdict.NOT_ASSESSABLE], counts[Verdict.ERROR]
     made = Report(
@@ -108,6 +111,7 @@ def report_of(corpus: Corpus, manifest: Manifest) -> Report:
             unreadable=unjudged[1],
         ),
         subjects=(corpus,),
+        not_read=not_read,
         limits=(),
     )
     return wording.with_limits(made, described)
@@ -156,7 +160,7 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
         population_description=description,
         **counted.fields(judged, manifest),
     )
-    return report_of(corpus, manifest.model_copy(update={"device": header.device})), where
+    return report_of(corpus, manifest.model_copy(update={"device": header.device}), header.not_read), where
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -226,7 +230,8 @@ def _row(record: Record, judged: Family, i: int, header: Header, listed: Mapping
     verdict = record.unjudged or judged.verdict(i)
     row = record.model_dump(exclude={"unjudged", "detectors", "tampering", "kept"}) | {"verdict": verdict, "q_value": q}
     row |= {f"p_{rule}": p for rule, p in record.detectors.items()}
-    row |= {name: 0 for name in listed if name.startswith("AUD")} | record.tampering
+    if record.unjudged is not Verdict.ERROR:
+        row |= {name: 0 for name in listed if name.startswith("AUD")} | record.tampering
     row |= {f"field_{name}": record.kept.get(name, "null") for name in header.keep}
     if header.id_field is not None:
         row["id"] = _plain(record.kept.get(header.id_field, "null"))

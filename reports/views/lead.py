@@ -94,7 +94,11 @@ def last_line(report: Report) -> str:
     ]
     among = fmt.plural(len(report.documents), "document")
     if not found:
-        return f"No findings in {among}."
+        judged = sum(fmt.judged(document) for document in report.documents)
+        others = f"; {fmt.count(len(report.documents) - judged)} not judged" if judged < len(report.documents) else ""
+        return (
+            f"No findings in {fmt.plural(judged, 'judged document')}{others}." if judged else f"Nothing was judged in {among}."
+        )
     more = f" and {fmt.count(len(found) - NAMED)} more" if len(found) > NAMED else ""
     return f"{fmt.plural(len(found), 'finding')} in {among}: {', '.join(found[:NAMED])}{more}."
 

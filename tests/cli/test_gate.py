@@ -15,7 +15,7 @@ import pytest
 from llm_audit.cli import main
 from llm_audit.gating import base_revision
 from llm_audit.verification import verify
-from tests.cli.tool import HUMAN, Outcome, Tool, sentence
+from tests.cli.tool import HUMAN, PREDICTABLE, Outcome, Tool, sentence
 from tests.reports.checks import schema
 
 ALPHA = ("--alpha", "0.2")
@@ -25,8 +25,8 @@ REASON = 'reason="Licence text, quoted"'
 @pytest.fixture(scope="module")
 def unusual(tiny_root: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Texts that the tiny model finds as predictable as it finds any, each as unusual as a p-value can say."""
-    folder, rng, words = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5), Path(HUMAN).read_text().split()
-    texts = [" ".join(rng.choice(rng.choice(words, 2), 40)) for _ in range(400)]
+    folder, rng = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5)
+    texts = [" ".join(rng.choice(PREDICTABLE[number % 2], 40)) for number in range(80)]
     (folder / "candidates.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
         patch.setenv("LLM_AUDIT_CACHE", str(tiny_root / "cache"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -184,6 +186,15 @@ def check_markdown(data: bytes, plain: bytes, report: Report) -> None:
             assert not re.search(r"https?://|www\.|\w@\w", token.content), token.content
 
 
+def check_csv(data: bytes, plain: bytes, report: Report) -> None:
+    """As many rows as the harmless one has, as many cells in each; nothing acts on a terminal, and no cell is a formula."""
+    text = data.decode("utf-8")
+    assert terminal_safe(text.replace("\r\n", "\n")) == text.replace("\r\n", "\n")
+    rows, harmless = (list(csv.reader(io.StringIO(each.decode("utf-8"), newline=""))) for each in (data, plain))
+    assert [len(row) for row in rows] == [len(row) for row in harmless]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row)
+
+
 def check_pdf(data: bytes, plain: bytes, report: Report) -> None:
     """A document with nothing in it that acts."""
     assert data.startswith(b"%PDF-")
@@ -202,6 +213,7 @@ CHECKS: dict[str, Callable[[bytes, bytes, Report], None]] = {
     "github": check_github,
     "concise": check_lines,
     "markdown": check_markdown,
+    "csv": check_csv,
 }
 """Format -> check of a hostile report, the harmless one of the same shape, and what was rendered."""
 

@@ -26,7 +26,10 @@ KINDS: tuple[e.Derivation, ...] = (
         tokens=1, total=1.0, impossible=0, outside=None, share=0.0, without=None, kolmogorov_smirnov=0.5, anderson_darling=0.5,
         tests=1,
     ),
-    e.Characters(count=3, tolerated=2, named=(e.Odd(code_point=0x200B, count=3),), others=0),
+    e.Characters(
+        count=3, tolerated=2, named=(e.Odd(code_point=0x200B, count=3),), others=0, ways=(e.Way(how="white", count=3),),
+        first="x",
+    ),
     m.Drawn(effect="gain"),
     m.Versions(table=((1.0, 2.0),), groups=(0,)),
     m.TwoSample(suspect=1, held_out=1, scores=(0.1, 0.2)),

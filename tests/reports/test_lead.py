@@ -53,7 +53,11 @@ def test_a_part_is_named_by_its_lines() -> None:
 def test_the_last_line_counts_and_names_the_findings() -> None:
     report = factory.report(factory.finding("a.txt"), factory.passing("b.txt"), tampered(factory.passing("c.txt")))
     assert last_line(report) == "2 findings in 3 documents: a.txt, c.txt (invisible characters)."
-    assert last_line(factory.report(factory.passing())) == "No findings in 1 document."
+    assert last_line(factory.report(factory.passing())) == "No findings in 1 judged document."
+    assert (
+        last_line(factory.report(factory.passing(), factory.unreadable())) == "No findings in 1 judged document; 1 not judged."
+    )
+    assert last_line(factory.report(factory.unreadable())) == "Nothing was judged in 1 document."
     assert last_line(factory.report(*(factory.finding(f"{n}.txt") for n in range(12)))).endswith("9.txt and 2 more.")
 
 
