@@ -78,7 +78,7 @@ class Output:
         A reader that leaves ends the run, unless there are report files to be written.
         """
         if self.format_ == "jsonl":
-            from llm_audit.reports import jsonl
+            from llm_audit.reports.formats import jsonl
 
             with may_be_unread() if self.outputs else nullcontext():
                 show(jsonl.record(document))
@@ -108,7 +108,7 @@ class Output:
 
             print_report(report, Console(), details=click.get_current_context().meta.get(DETAILS, False))
         elif self.format_ == "jsonl" and streamed:
-            from llm_audit.reports import jsonl
+            from llm_audit.reports.formats import jsonl
 
             show(jsonl.last(report))
         else:

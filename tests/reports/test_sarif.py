@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from llm_audit.detectors.registry import described
-from llm_audit.reports import sarif
+from llm_audit.reports.formats import sarif
 from llm_audit.results import Report
 from llm_audit.results.rules import page_of
 from tests.reports import factory
