@@ -43,7 +43,7 @@ def helpless() -> list[str]:
         if not context.command.help and not context.command.short_help:
             found.append(context.command_path)
         for parameter in context.command.get_params(context):
-            if isinstance(parameter, click.Option) and not (parameter.help or "").strip():
+            if isinstance(parameter, click.Option) and not parameter.hidden and not (parameter.help or "").strip():
                 found.append(f"{context.command_path} {parameter.opts[0]}")
     return found
 
