@@ -1,4 +1,4 @@
-"""The report in one line a document, `path:line: AUD100 p=0.0006 finding`: for logs, and for programs that jump to a line.
+"""The report in one line a document, `path:line: CODE p=0.0006 finding`: for logs, and for programs that jump to a line.
 
 The worst first. What was found of one document under several codes, odd characters for instance, is a line each. The last line
 counts the inputs.
