@@ -40,8 +40,8 @@ Describe = Callable[[str], RuleFacts]
 @cache
 def documentation() -> str:
     """The address of the documentation, with a slash at its end: what [project.urls] of the package says."""
-    urls = (each.split(", ", 1) for each in metadata("llm-audit").get_all("Project-URL") or ())
-    return next(str(url) for name, url in urls if name == "Documentation")
+    urls: list[str] = metadata("llm-audit").get_all("Project-URL") or []
+    return next(address for name, _, address in (each.partition(", ") for each in urls) if name == "Documentation")
 
 
 def page_of(code: str) -> str:

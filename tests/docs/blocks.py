@@ -84,6 +84,8 @@ def commands(block: Block) -> Iterator[str]:
         lines = [command for command, _ in session(block.body)]
     else:
         lines = block.body.replace("\\\n", " ").splitlines()
+    if block.language == "text":  # what cannot be run here: a session all the same
+        lines = [line for line in lines if line.startswith("$ ")]
     for line in lines:
         if match := re.search(
             r"(?:^|[\s/])(llm-audit (?!gate\b.*\$).*)$", re.sub(r"\s#.*$", "", line.strip().removeprefix("$ "))

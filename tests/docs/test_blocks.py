@@ -31,7 +31,7 @@ def test_every_block_says_what_it_is() -> None:
     assert len(ALL) > 80
 
 
-@pytest.mark.parametrize("block", of("sh", "console"))
+@pytest.mark.parametrize("block", of("sh", "console", "text"))
 def test_every_command_and_every_option_that_is_shown_exists(block: Block) -> None:
     for command in commands(block):
         parsed(command)

@@ -87,7 +87,7 @@ def test_with_all_of_them_their_own_tests_pass(tmp_path: Path) -> None:
         done = apply(diff, tree)
         assert done.returncode == 0, done.stderr
     environment = installed(tree, tmp_path / "site")
-    new = [path for diff in DIFFS for path in re.findall(r"^\+\+\+ b/(tests/\S+)$", diff.body, re.M)]
+    new = [path for diff in DIFFS for path in re.findall(r"^\+\+\+ b/(tests/\S*test_\S+)$", diff.body, re.M)]
     assert len(new) == 3
     python(tree, environment, ["-m", "pytest", "-q", "-p", "no:cacheprovider", *new])
     said = python(tree, environment, ["-m", "llm_audit", "explain", "top-share"])

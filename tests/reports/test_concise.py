@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from llm_audit.detectors.registry import described
-from llm_audit.reports import concise
+from llm_audit.reports.formats import concise
 from llm_audit.results import Report
 from tests.reports import factory
 

@@ -43,7 +43,7 @@ def helpless() -> list[str]:
         if not context.command.help and not context.command.short_help:
             found.append(context.command_path)
         for parameter in context.command.get_params(context):
-            if isinstance(parameter, click.Option) and not (parameter.help or "").strip():
+            if isinstance(parameter, click.Option) and not parameter.hidden and not (parameter.help or "").strip():
                 found.append(f"{context.command_path} {parameter.opts[0]}")
     return found
 
@@ -99,19 +99,21 @@ def _text(context: click.Context) -> str:
 
 
 def _table(records: list[tuple[str, str]]) -> str:
-    rows = [f"| `{_cell(written)}` | {_cell(_escaped(does))} |" for written, does in records]
+    rows = [f"| {_cell(f'`{written}`')} | {_cell(_escaped(does))} |" for written, does in records]
     return "\n".join(["| option | |", "|---|---|", *rows])
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    """One line; a bar outside of code would end the cell."""
+    pieces = " ".join(text.split()).split("`")
+    return "`".join(piece if place % 2 else piece.replace("|", "&#124;") for place, piece in enumerate(pieces))
 
 
 def _escaped(text: str) -> str:
     """Words of a help text, in which nothing is Markdown but what stands between backticks."""
     pieces = text.split("`")
-    plain = [re.sub(r"([<*_\[\]])", r"\\\1", piece) if place % 2 == 0 else piece for place, piece in enumerate(pieces)]
-    return "`".join(plain)
+    plain = [re.sub(r"([*_\[\]])", r"\\\1", piece.replace("<", "&lt;")) for piece in pieces]
+    return "`".join(piece if place % 2 else plain[place] for place, piece in enumerate(pieces))
 
 
 def manual_pages() -> dict[str, str]:

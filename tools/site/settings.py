@@ -84,4 +84,4 @@ def _type(field: dict[str, Any]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "\\<")
+    return " ".join(text.split()).replace("|", "&#124;").replace("<", "&lt;")
