@@ -15,6 +15,7 @@ from docx import Document
 from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.opc.oxml import parse_xml
 
+from llm_audit.extract.docx_properties import properties
 from llm_audit.extract.draft import Draft, Refused
 
 MOST_ENTRIES = 1000
@@ -44,6 +45,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     _check_archive(data)
     document = Document(io.BytesIO(data))
     draft, numbers = Draft(), Counter[str]()
+    draft.facts = properties(data)
     _add_blocks(document.element.body, draft, numbers)
     _add_notes(document.part, draft)
     _note_relations(document.part, draft)

@@ -23,6 +23,7 @@ class Draft:
     Attributes:
         left_out: how many of each kind of thing are not in the text: "image", "code block".
         notes: more to say about it, in sentences.
+        facts: what the document says of itself, as (name, value).
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,7 @@ class Draft:
         self._length = 0
         self.left_out = Counter[str]()
         self.notes: list[str] = []
+        self.facts: list[tuple[str, str]] = []
 
     def add(self, text: str, place: str, end: str = "\n\n") -> None:
         """Append a piece that stood at `place`, and what parts it from the next one.
@@ -46,7 +48,7 @@ class Draft:
             raise Refused(f"holds more than {LONGEST_TEXT // 1_000_000} million characters: split it into smaller files")
 
     def answer(self, empty: str) -> dict[str, object]:
-        """The finished text, its places as (first character, name), and the notes; `empty` says why there is none.
+        """The finished text, its places as (first character, name), notes and facts; `empty` says why there is none.
 
         Raises:
             Refused: the text is empty, or its characters are not known.
@@ -61,4 +63,4 @@ class Draft:
             self.notes.append(f"{unreadable:,} unreadable character{'s' * (unreadable > 1)} became \ufffd.")
         listed = ", ".join(f"{what} ({count:,})" for what, count in self.left_out.items() if count)
         left_out = [f"Left out: {listed}."] if listed else []
-        return {"text": text, "places": self._places, "notes": [*left_out, *self.notes]}
+        return {"text": text, "places": self._places, "notes": [*left_out, *self.notes], "facts": self.facts}

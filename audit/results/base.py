@@ -16,6 +16,11 @@ def unset(value: object) -> bool:
     return value is None
 
 
+def empty(value: object) -> bool:
+    """The same of an optional list that has nothing in it."""
+    return not value
+
+
 class Model(BaseModel):
     """Base of all report models: immutable, and a misspelt field is an error."""
 

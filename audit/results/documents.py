@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability
-from llm_audit.results.core import ModelIdentity, Result, Verdict
+from llm_audit.results.base import Model, Probability, empty
+from llm_audit.results.core import Fact, ModelIdentity, Result, Verdict
 from llm_audit.results.evidence import Generations, Members, Settings
 from llm_audit.results.gate import Gated, Suppression
 
@@ -107,6 +107,11 @@ class Document(Model):
     sets: tuple[SetAttribution, ...] = Field(default=(), description="of `attribute`: the sanctioned and the other models")
     marks: tuple[Mark, ...] = Field(default=(), description="of provenance; no part of what was scored")
     notes: tuple[str, ...] = Field(default=(), description="what was normalised away, truncated, or looks tampered with")
+    facts: tuple[Fact, ...] = Field(
+        default=(),
+        exclude_if=empty,
+        description="what the file says of itself, such as its creator; no part of any verdict, left out with --no-text",
+    )
     text: str | None = Field(default=None, description="the text as read, for the heat strip; left out with --no-text")
     trace: Tokens | None = Field(
         default=None, description="of `detect`, under the scoring model; left out with --no-text, and in runs of many texts"

@@ -39,6 +39,7 @@ class RawText:
         size: bytes that `sha256` is of.
         places: where its stretches stand in the document; none: its lines are the places.
         notes: what was left out, as sentences.
+        facts: what the document says of itself, as (name, value); anybody can change it.
         directives: what the text says of itself; only where that was asked for, and then it is no longer part of the text.
     """
 
@@ -49,6 +50,7 @@ class RawText:
     size: int
     places: tuple[Place, ...] = ()
     notes: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
     directives: tuple[Directive, ...] = ()
 
 
@@ -95,6 +97,7 @@ def read_document(source: Source, *, strip_markdown: bool = True, directives: Us
         size=len(data),
         places=tuple(Place(*place) for place in found["places"]),
         notes=tuple(found["notes"]),
+        facts=tuple((name, value) for name, value in found.get("facts", ())),
         directives=said,
     )
 
