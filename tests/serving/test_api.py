@@ -192,6 +192,21 @@ def test_a_text_that_takes_too_long_costs_itself_alone(start: Start) -> None:
         assert document["verdict"] == "error" and "longer than" in document["summary"]
 
 
+def test_requests_that_are_large_together_wait_outside(start: Start) -> None:
+    """And of answers, only the last are kept."""
+    with start(held=10_000) as small:
+        first = small.detect(*(f"{number} {ESSAY}" for number in range(60)), Prefer="respond-async")
+        assert first.status == 202  # a single one is taken, however large
+        assert small.detect(ESSAY).status == 429
+        small.ask("DELETE", first.headers["location"])
+        wait_until(lambda: small.detect("Too short.").status == 200)
+        tickets = [small.detect(ESSAY, "x" * 3000, Prefer="respond-async").headers["location"] for _ in range(1)]
+        wait_until(lambda: small.get(tickets[0]).json["state"] == "finished")
+        tickets.append(small.detect(ESSAY, "y" * 3000, Prefer="respond-async").headers["location"])
+        wait_until(lambda: small.get(tickets[1]).json["state"] == "finished")
+        assert small.get(tickets[0]).status == 404 and small.get(tickets[1]).status == 200
+
+
 def test_a_single_text_does_not_wait_for_a_class(start: Start) -> None:
     with start() as served:
         ticket = served.detect(*(f"{number} {ESSAY}" for number in range(60)), Prefer="respond-async").headers["location"]
