@@ -6,8 +6,9 @@
     report.documents[0].p_value       # the rank of the text among human texts
     report.save("report.html")
 
-Questions: `detect`, `attribute`, `gate`, `scan`, `bench` of texts; `membership.order`, `.score` and others of training data;
-`audit_endpoint`, `watch_endpoint` of servers; `verify` of stored reports. Everything is imported when it is first used.
+Questions: `detect`, `attribute`, `watermark`, `gate`, `scan`, `bench` of texts; `membership.order`, `.score` and others of
+training data; `audit_endpoint`, `watch_endpoint` of servers; `verify` of stored reports. Everything is imported
+when it is first used.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from llm_audit.api.rules import rules as rules
     from llm_audit.api.stored import read_report as read_report
     from llm_audit.api.stored import verify as verify
+    from llm_audit.api.watermark import watermark as watermark
     from llm_audit.errors import AuditError as AuditError
     from llm_audit.errors import InvalidConfiguration as InvalidConfiguration
     from llm_audit.errors import InvalidInput as InvalidInput
@@ -65,6 +67,7 @@ _HOMES = {
     "api.report": ("Report",),
     "api.rules": ("explain", "rules"),
     "api.stored": ("read_report", "verify"),
+    "api.watermark": ("watermark",),
     "errors": ("AuditError", "InvalidConfiguration", "InvalidInput", "NotAvailable"),
     "results": ("Verdict",),
     "setup": ("Setup",),

@@ -1,4 +1,4 @@
-"""Documents judged by several families: origin for every text, attribution where candidates are named, integrity, provenance.
+"""Documents judged by several families: origin, attribution where candidates are named, watermarks, integrity, provenance.
 
 The one place where families meet; none of them imports another one. Knows nothing about the command line or file formats.
 """
@@ -9,35 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from llm_audit.detectors import attribution, registry
-from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
+from llm_audit.detectors.integrity.base import IntegrityRule, examine, find_rules
+from llm_audit.detectors.integrity.conclude import conclude as conclude_integrity
 from llm_audit.detectors.origin import as_given as on_text_as_given
-from llm_audit.detectors.origin import generated, plot_data
+from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
+from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
-from llm_audit.inspection import Inspection, inspect, marks_of
+from llm_audit.detectors.watermark import run as watermark
 from llm_audit.progress import Progress, part, silent
-from llm_audit.results import Coverage, Document, Fact, Manifest, Report, Result, limits_of
+from llm_audit.reports.wording import limits as wording
+from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict
 from llm_audit.scoring.session import Session
-from llm_audit.text import RawText, Source
+from llm_audit.text import RawText, Source, find_marks, without_marks
 from llm_audit.text.documents import read_texts
-
-ALONE = (
-    f"Every text is tested by itself, and only {generated.rule.code} is the verdict. Single detectors and single passages are "
-    "further chances to be wrong."
-)
-
-LIMITS = (
-    "A small p-value says that the text is unlike the human texts of the named population. It does not say who or what "
-    "wrote it: unusual human writing is unlike them too.",
-    ALONE,
-    "A large p-value is not evidence of a human author. Text of older and of untuned models, short texts and school essays "
-    "written by a machine are missed more often than not.",
-    "Text that a machine polished cannot be told from text that a machine wrote: both are found. A finding does not say how "
-    "much of the work was a person's.",
-    "The false-positive rate is an average over the population's mixture of texts. Single kinds differ several-fold, and "
-    "short texts are flagged more often than long ones. For other kinds, learners of English among them, no rate is known.",
-    "No decision about a person should rest on this report alone.",
-)
 
 
 @dataclass(frozen=True)
@@ -72,14 +57,8 @@ def detect(
 
 
 def report_of(documents: Sequence[Document], manifest: Manifest) -> Report:
-    """The report of documents that were compared with human writing: its question, its coverage and its limits."""
-    return Report(
-        question="Was this text machine-generated?",
-        manifest=manifest,
-        coverage=Coverage.of(documents),
-        documents=tuple(documents),
-        limits=(*_expected_by_chance(documents, manifest.alpha), *limits_of(documents, LIMITS)),
-    )
+    """The report of documents that were compared with human writing."""
+    return _report(wording.ORIGIN, documents, manifest)
 
 
 def judge_all(
@@ -125,18 +104,16 @@ def conclude(document: Document, terms: Terms) -> Document:
     Raises:
         NotDerivable: something that it follows from is not stored, or not here.
     """
-    family = "attribution" if document.attributions else "origin"
+    asked = document.combined.family if document.combined else "origin"
+    family = "attribution" if document.attributions else asked
     return registry.conclude("integrity", registry.conclude(family, document, terms), terms)  # type: ignore[no-any-return]  # any subject
 
 
-def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[str, ...]:
-    judged = sum(document.combined is not None for document in documents)
-    if judged < 2:
-        return ()
-    return (
-        f"{judged} texts were judged, each at alpha {alpha:g}: had people like those of the population written all of them, "
-        f"about {alpha * judged:.2g} would be flagged all the same.",
-    )
+def _report(question: str, documents: Sequence[Document], manifest: Manifest) -> Report:
+    """The report on documents, with its limits."""
+    coverage = Coverage.of(documents)
+    made = Report(question=question, manifest=manifest, coverage=coverage, subjects=tuple(documents), limits=())
+    return wording.with_limits(made, registry.described)
 
 
 def attribute(
@@ -164,16 +141,87 @@ def attribute(
         entry if isinstance(entry, Document) else _with_inspection(next(judged), person, entry)
         for entry, person in zip(read, people, strict=True)
     ]
-    return Report(
-        question="Who wrote this text?",
-        manifest=manifest,
-        coverage=Coverage.of(documents),
-        documents=tuple(documents),
-        limits=limits_of(documents, attribution.LIMITS),
-    )
+    return _report(wording.ATTRIBUTION, documents, manifest)
+
+
+def find_watermarks(
+    entries: Sequence[RawText | watermark.Subject | Document],
+    settings: watermark.Settings,
+    rules: Sequence[IntegrityRule],
+    manifest: Manifest,
+    progress: Progress = silent,
+    finished: Callable[[Document], None] = lambda document: None,
+) -> Report:
+    """Test every text under every key; what cannot be read says why, and stops nothing else.
+
+    Args:
+        entries: texts as read, texts as token ids, and inputs that could not be read.
+        settings: with the keys.
+        rules: of integrity.
+        manifest: of the run.
+        progress: called with the share of the texts that are done.
+        finished: as in `detect`.
+    """
+    documents = []
+    for number, entry in enumerate(entries, start=1):
+        if isinstance(entry, Document):
+            found = entry
+        else:
+            subject = watermark.read(entry, settings) if isinstance(entry, RawText) else entry
+            found = inspect(subject.raw, rules).added_to(watermark.judge(subject, settings))
+        documents.append(found)
+        finished(found)
+        progress(number / len(entries))
+    return _report(wording.WATERMARK, documents, manifest)
 
 
 def _with_inspection(document: Document, person: Document, raw: RawText) -> Document:
     """The document with what was found in its characters when it was compared with people, and with its marks."""
     as_given = [result for result in person.results if result.rule == on_text_as_given.rule.code]
     return Inspection(person.integrity, marks_of(raw)).added_to(document, as_given)
+
+
+MOST_MARKS = 5
+"""Marks that are reported: a text may have one, and more make all of them worthless."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in the characters of one text; nothing, of what could not be read.
+
+    Attributes:
+        results: of every integrity rule.
+        marks: of provenance, at most `MOST_MARKS`.
+        given: what is to be scored beside the normalised text: if some rule has a finding, the text as read but for its
+            marks, which are no part of what anybody wrote; else nothing.
+    """
+
+    results: tuple[Result, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    given: tuple[str, ...] = ()
+
+    def added_to(self, document: Document, as_given: Sequence[Result] = ()) -> Document:
+        """The document with all of this. Its verdict, which is on the author, stays; its summary says what was found."""
+        notes = (*document.notes, *(mark.reason for mark in self.marks))
+        added = (*document.results, *as_given, *self.results)
+        document = document.model_copy(update={"results": added, "marks": self.marks, "notes": notes})
+        return conclude_integrity(document, Terms(alpha=1.0))  # characters are counted, and nothing is left to chance
+
+
+def inspect(raw: RawText | Document, rules: Sequence[IntegrityRule]) -> Inspection:
+    """Look for provenance marks first, then apply the integrity rules to the rest; places are those of the text as read."""
+    if isinstance(raw, Document):
+        return Inspection()
+    wrappers = find_marks(raw.text)
+    shown = without_marks(raw.text, wrappers, filler="\n")
+    results = tuple(examine(rule, shown) for rule in rules)
+    tampered = any(result.verdict is Verdict.FINDING for result in results)
+    return Inspection(results, marks_of(raw), (without_marks(raw.text, wrappers),) if tampered else ())
+
+
+def marks_of(raw: RawText | Document) -> tuple[Mark, ...]:
+    """The provenance marks of a text, with what is known of their signatures; at most `MOST_MARKS`."""
+    if isinstance(raw, Document):
+        return ()
+    exact = raw.encoding == "utf-8" and len(raw.text.encode("utf-8", "surrogatepass")) == raw.size
+    return tuple(describe(wrapper, raw.text, exact) for wrapper in find_marks(raw.text)[:MOST_MARKS])

@@ -77,7 +77,6 @@ class Asked:
         found: int = 0,
         malformed: int = 0,
         named: Iterable[StrPath | None],
-        limits: Sequence[str] = run.LIMITS,
         further: Sequence[Session] = (),
         used: Sequence[MembershipScore] = (),
     ) -> Report:
@@ -85,7 +84,7 @@ class Asked:
         if collections:
             found, malformed = counts(collections)
         manifest = collect(target.session, alpha=self.alpha, rules=rules, further=further, used=used)
-        made = run.report(membership, manifest, limits, found=found, malformed=malformed)
+        made = run.report(membership, manifest, found=found, malformed=malformed)
         return finished(made, self.started, [*named, self.seed_file])
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, listed, opened
+from llm_audit.api.report import Report
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
 from llm_audit.errors import InvalidConfiguration, InvalidInput
+from llm_audit.manifest import now
 from llm_audit.progress import Progress, silent
-from llm_audit.results import CorpusReport
-from llm_audit.results.benchmark import Benchmark
 from llm_audit.scanning.corpus import Corpus, Input, open_corpus
 from llm_audit.scanning.folder import Folder, Shard
 from llm_audit.scanning.header import Header, digest_of
@@ -40,7 +40,7 @@ class Scan:
         parquet: whether results.parquet could be written.
     """
 
-    report: CorpusReport | None
+    report: Report | None
     folder: Path
     damaged: int
     parquet: bool
@@ -107,7 +107,8 @@ def scan(
             interrupted = True
         report, where = None, kept.path
         if shard is None:
-            report, where = write_results(kept, header, ready.population.datasheet.description, limit)
+            found, where = write_results(kept, header, ready.population.datasheet.description, limit)
+            report = Report.of(found)
     if report is not None:
         _write(report, kept, where, results)
     done = Scan(report, where, tally.damaged, can_write())
@@ -124,7 +125,7 @@ def bench(
     label_field: str = "label",
     setup: AnySetup = None,
     progress: Progress = silent,
-) -> Benchmark:
+) -> Report:
     """How well do the detectors do on labelled texts? Power, false alarms, and false alarms by group of writers.
 
     Args:
@@ -137,18 +138,23 @@ def bench(
 
     Raises:
         InvalidInput: no text is left to judge, or a label is wrong.
+
+    Returns:
+        A report whose `benchmark` holds the rates, each with its interval.
     """
     from llm_audit.training import evaluate
     from llm_audit.training.labelled import read_labelled
 
-    data = read_labelled([Path(path) for path in listed(paths)], text_field, label_field, columns)
+    started, named = now(), listed(paths)
+    labelled = read_labelled([Path(path) for path in named], text_field, label_field, columns)
     with opened(setup, progress) as ready:
-        data = evaluate.fit_to_judge(data, ready.detectors, ready.population)
+        data = evaluate.fit_to_judge(labelled, ready.detectors, ready.population)
         judged = list(evaluate.judge(ready.session, ready.population, ready.detectors, data.texts, progress))
     if not judged:
         raise InvalidInput(" ".join(["No text is left to judge; each needs 64 tokens.", *data.notes]))
-    model = ready.population.datasheet.model
-    return evaluate.evaluate(data, judged, ready.detectors, ready.population, model, columns)
+    benchmark = evaluate.evaluate(data, judged, ready.detectors, ready.population, columns)
+    report = evaluate.report(benchmark, ready.manifest(evaluate.ALPHAS[0]), found=len(labelled.texts), judged=len(judged))
+    return finished(report, started, named)
 
 
 def _corpus(paths: Sequence[str], folder: Path, text_field: str, results: str | None, engine: str) -> Corpus:
@@ -192,13 +198,11 @@ def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup) -> Iterat
         yield engine
 
 
-def _write(report: CorpusReport, folder: Folder, where: Path, results: str | None) -> None:
+def _write(report: Report, folder: Folder, where: Path, results: str | None) -> None:
     """The page and the summary of a report; and a copy of all results elsewhere."""
-    from llm_audit.reports import corpus as shown
-    from llm_audit.reports.write import write
-
-    write(where / "report.html", shown.render_html(report))
-    write(where / "summary.json", shown.render_json(report))  # the last one: where it is complete, all is
-    folder.tidy(report.complete)
-    if results and report.complete:
+    report.save(where / "report.html")
+    report.save(where / "summary.json")  # the last one: where it is complete, all is
+    complete = report.corpus is not None and report.corpus.complete
+    folder.tidy(complete)
+    if results and complete:
         put([path for path in (where / name for name in FINAL) if path.exists()], results)

@@ -107,10 +107,10 @@ def detect(
     from llm_audit.manifest import now
 
     check_alpha(alpha)
-    started, texts = now(), _listed(texts)
+    started, texts = now(), texts_of(texts)
     with opened(setup, progress) as ready:
         settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field)
-        report = judging.detect(_sources(texts), ready.session, settings, ready.manifest(alpha), progress, on_document)
+        report = judging.detect(sources_of(texts), ready.session, settings, ready.manifest(alpha), progress, on_document)
     return finished(report, started, _named(texts, closed(setup)))
 
 
@@ -167,7 +167,7 @@ def attribute(
     from llm_audit.manifest import collect, now
 
     check_alpha(alpha)
-    started, texts, chosen = now(), _listed(texts), closed(setup)
+    started, texts, chosen = now(), texts_of(texts), closed(setup)
     parsed = [
         (role, Candidate.parse(name))
         for role, names in zip(ROLES, (candidates, sanctioned, others), strict=True)
@@ -195,7 +195,7 @@ def attribute(
             further=tuple(sessions.values()),
             used=[*against_people.detectors, *settings.rules],
         )
-        report = judging.attribute(_sources(texts), authors, settings, (human.session, against_people), manifest, progress)
+        report = judging.attribute(sources_of(texts), authors, settings, (human.session, against_people), manifest, progress)
     return finished(report, started, [*_named(texts, chosen), prompt if isinstance(prompt, Path) else None])
 
 
@@ -212,11 +212,12 @@ def _prompt(prompt: str | Path | None) -> str | None:
         raise InvalidInput(f"The prompt {prompt} cannot be read: {error.strerror}.") from error
 
 
-def _listed(texts: Texts) -> tuple[Given, ...]:
+def texts_of(texts: Texts) -> tuple[Given, ...]:
+    """What a caller named, one by one."""
     return (texts,) if isinstance(texts, (str, os.PathLike, Text, File)) else tuple(texts)
 
 
-def _sources(texts: Sequence[Given]) -> list[Source | RawText]:
+def sources_of(texts: Sequence[Given]) -> list[Source | RawText]:
     """The inputs behind paths, and the texts in memory, in order; of paths that follow each other, each file once."""
     found: list[Source | RawText] = []
     for kind, group in groupby(texts, lambda text: type(text) if isinstance(text, (Text, File)) else str):

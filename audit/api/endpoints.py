@@ -240,9 +240,7 @@ def watch_endpoint(
         return len(first)
     before, taken = watching.read_baseline(path, source.model)
     result = watching.compare(source, before, taken, rows, surface, alpha, sha256_of(path)[:32])
-    report = run.report(result, collect(None, alpha=alpha, rules=[tracking.rule.code])).model_copy(
-        update={"limits": watching.LIMITS}
-    )
+    report = run.report(result, collect(None, alpha=alpha, rules=[tracking.rule.code]))
     return endpoint.finished(report, started, [path])
 
 

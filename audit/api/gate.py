@@ -10,12 +10,14 @@ from pathlib import Path
 from llm_audit import results
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
+from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidConfiguration
-from llm_audit.gating import LIMITS, QUESTION, Baseline, Input, Terms, covered, judge, read, read_baseline, renewed, settle
+from llm_audit.gating import Baseline, Input, Terms, covered, judge, read, read_baseline, renewed, settle
 from llm_audit.gating import unchanged_files as unchanged_since
 from llm_audit.manifest import collect, now
 from llm_audit.policy import Loaded, load
 from llm_audit.progress import Progress, silent
+from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Coverage, Document, Manifest
 from llm_audit.setup import Setup
 from llm_audit.terminal import one_line
@@ -85,13 +87,14 @@ def gate(
         documents = known.applied(documents)
     settled, outcome = settle(documents, terms)
     report = results.Report(
-        question=QUESTION,
+        question=wording.GATE,
         manifest=manifest,
         coverage=Coverage.of(settled),
-        documents=settled,
+        subjects=settled,
         gate=outcome,
-        limits=LIMITS,
+        limits=(),
     )
+    report = wording.with_limits(report, described)
     chosen = closed(setup)
     return finished(report, started, [*paths, file, chosen.model, chosen.reference, chosen.classifier])
 

@@ -280,7 +280,7 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
     found, malformed = counts([suspects, others])
     manifest = collect(None, alpha=blind_baseline.LEVEL, rules=(blind_baseline.rule.code,))
     membership = run.baseline_alone(compared, provenance, seed, blind_baseline.LEVEL)
-    made = run.report(membership, manifest, (run.LIMIT_OF_THE_BASELINE,), found=found, malformed=malformed)
+    made = run.report(membership, manifest, found=found, malformed=malformed)
     return finished(made, started, (*listed(paths), *listed(held_out)))
 
 
@@ -350,6 +350,6 @@ def score(
         )  # fmt: skip
     return asked.finished(
         membership, target, [blind_baseline.rule.code] * bool(others) + sorted({each.code for each in chosen}), both,
-        limits=(*run.LIMITS_OF_SCORES, *run.LIMITS), further=[each.session for each in (second, third) if each], used=chosen,
+        further=[each.session for each in (second, third) if each], used=chosen,
         named=[*listed(paths), *held_out, frequencies, prefix],
     )  # fmt: skip

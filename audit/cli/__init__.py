@@ -36,6 +36,7 @@ COMMANDS = {
     "serve": "A web page and a JSON API on this machine, with the model loaded once.",
     "substitution": "Is an API serving the model it claims? Log-probabilities, ranks, texts; probe, plan, watch.",
     "train": "Train a classifier of your own on labelled texts.",
+    "watermark": "Does it carry a watermark? Exact tests under your keys; keys and marked test texts.",
     "verify": "Is a stored report still what was found? Recomputes every p-value, without a model.",
 }
 """Name -> one line of help. Kept here so that `--help` imports no command; a test holds it to the commands' own help."""
@@ -121,7 +122,8 @@ def main(args: list[str] | None = None) -> Any:
     except OSError as error:
         # A full disk under standard output is the one I/O error that no command can catch in time.
         _complain(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
-        _let_go_of_stdout()
+        if error.filename is None:  # an error of a file that has a name is not one of standard output
+            _let_go_of_stdout()
         code = EXIT_ERROR
     sys.exit(code if isinstance(code, int) else 0)
 

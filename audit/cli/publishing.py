@@ -70,7 +70,7 @@ class Output:
         A reader that leaves ends the run, unless there are report files to be written.
         """
         if self.format_ == "jsonl":
-            from llm_audit.reports import jsonl
+            from llm_audit.reports.formats import jsonl
 
             with may_be_unread() if self.outputs else nullcontext():
                 show(jsonl.record(document))
@@ -100,7 +100,7 @@ class Output:
 
             print_report(report, Console())
         elif self.format_ == "jsonl" and streamed:
-            from llm_audit.reports import jsonl
+            from llm_audit.reports.formats import jsonl
 
             show(jsonl.last(report))
         else:

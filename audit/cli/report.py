@@ -22,8 +22,8 @@ HELP = (
     COMMANDS["report"]
     + """
 
-    INPUT: what `-o FILE.json` or `-o FILE.jsonl` wrote; '-' for standard input. The exit code is that of the verdicts in it, as
-    it was of the run.
+    INPUT: what `-o FILE.json` or `-o FILE.jsonl` wrote, or the folder of a scan; '-' for standard input. The exit
+    code is that of the verdicts in it, as it was of the run.
     """
 )
 

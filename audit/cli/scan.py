@@ -85,14 +85,14 @@ def _print(scan: llm_audit.Scan, results: str | None, interrupted: bool, strict:
     """Print the report; return the exit code."""
     from rich.console import Console
 
-    from llm_audit.reports import corpus as shown
+    from llm_audit.reports.terminal.corpus import print_corpus
 
     report = scan.report
-    assert report is not None  # only a shard has none
+    assert report and report.corpus  # only a shard has none
     with may_be_unread():
-        shown.print_corpus(report, Console())
+        print_corpus(report.corpus, report.manifest, Console())
         click.echo(f"The report: {scan.folder / 'report.html'}")
-        if results and report.complete:
+        if results and report.corpus.complete:
             click.echo(f"A copy: {results}")
     if interrupted:
         click.echo("Interrupted; the same command goes on.", err=True)

@@ -13,7 +13,7 @@ from llm_audit.detectors.origin import generated, plot_data
 from llm_audit.detectors.rule import Terms
 from llm_audit.errors import InvalidInput
 from llm_audit.gating.settle import OPEN
-from llm_audit.inspection import inspect
+from llm_audit.judging import inspect
 from llm_audit.policy import Loaded, Rules
 from llm_audit.policy.model import closest, known_codes, quoted
 from llm_audit.progress import Progress, silent

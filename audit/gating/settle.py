@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
-from llm_audit import judging
 from llm_audit.detectors.input import unreadable
 from llm_audit.detectors.integrity.conclude import conclude
 from llm_audit.detectors.origin import generated
@@ -23,22 +22,7 @@ from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, 
 from llm_audit.results.discovery import Family, judge, summary
 from llm_audit.stats.discovery import findings_needed
 
-QUESTION = "May these texts pass?"
 OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
-
-LIMITS = (
-    "Findings are made over all texts of this run together: the share of mistakes among them, none counted as no mistake, is "
-    "at most alpha on average over runs and calibration sets. That is proven for independent texts and one fixed score; here "
-    f"several scores are ranked together, which was simulated. Only {generated.rule.code} is the verdict on a text.",
-    "Each run stands by itself. A gate that runs every day makes mistakes every day: the rate holds within each run, not over "
-    "all runs to come.",
-    "In a run of many texts it takes more to be found than when a text is judged alone, and a single one may have no chance; "
-    "that is then said, and is no pass. Whoever hands in texts can add harmless ones: where they are not to be trusted, let "
-    "the policy fail on inconclusive ones.",
-    "A suppression inside a text is its writer's own word. This report lists each, with its reason; whether it is a good one "
-    "is for a reader to judge.",
-    *(limit for limit in judging.LIMITS if limit != judging.ALONE),
-)
 
 
 @dataclass(frozen=True)

@@ -91,8 +91,9 @@ class Mark(Model):
 
 
 class Document(Model):
-    """One input and all that was found about it."""
+    """One text and all that was found about it."""
 
+    kind: Literal["document"] = "document"
     name: str = Field(description="path as given, or '-' for standard input")
     sha256: str | None = Field(description="of the raw bytes; None if they could not be read")
     encoding: str | None

@@ -20,6 +20,7 @@ from llm_audit.results.substitution_evidence import (
     OnlineRanks,
     RelativeRanks,
 )
+from llm_audit.results.watermark_evidence import KeyedBets, KeyedCalibration, KeyedText, KeyedTogether, KeyedWindows
 
 
 class Part(Model):
@@ -135,7 +136,12 @@ Derivation = Annotated[
     | RelativeRanks
     | Discrepancy
     | Change
-    | Conformance,
+    | Conformance
+    | KeyedText
+    | KeyedWindows
+    | KeyedBets
+    | KeyedCalibration
+    | KeyedTogether,
     Field(discriminator="kind"),
 ]
 """How a p-value follows from what is stored."""

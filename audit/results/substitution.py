@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -45,8 +46,9 @@ class Point(Model):
 
 
 class Substitution(Model):
-    """What `llm-audit substitution` says of one endpoint."""
+    """One endpoint and the tests of whether it serves the model that it claims."""
 
+    kind: Literal["endpoint"] = "endpoint"
     verdict: Verdict
     served: Served
     summary: str

@@ -1,4 +1,4 @@
-"""What is said of a corpus: null, assumptions and limits."""
+"""What is said of a corpus: null and assumptions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,4 @@ ASSUMPTIONS = (
     "many, they are found or missed together.",
     "Documents that could not be judged are no tests. Which ones those are does not depend on any score.",
     "Each document is exchangeable with the population's texts under its null hypothesis; see `llm-audit detect`.",
-)
-
-LIMITS = (
-    "A false discovery rate is about all findings together: of 100 findings at alpha .05 about 5 are expected to be mistakes, "
-    "on average over corpora and calibration sets, and none is known by name.",
-    "A finding says that the text is unlike the human texts of the population. It does not say who or what wrote it, and human "
-    "texts of other kinds than the population's are unlike them too.",
-    "A document that was not found is not shown to be human. In a large corpus it takes more to be found than when a document "
-    "is judged alone.",
-    "No decision about a person should rest on this report alone.",
 )

@@ -8,8 +8,9 @@ key-value cache. Knows nothing about files of prompts or candidates on a command
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from llm_audit.scoring.model import causal_model, decode_tokens, encode_prompt, 
 from llm_audit.scoring.request import context_length
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding
+
+Adjust = Callable[[int, NDArray[np.float64], Sequence[int], Sequence[int]], NDArray[np.float64]]
+"""From (number of the text, logits after the decoding transform, ids written, ids of the prompt) to the logits drawn from."""
 
 BATCH = 64
 """Texts drawn side by side."""
@@ -69,6 +73,7 @@ class Sampler:
         max_tokens: int,
         seed: int,
         progress: Progress = silent,
+        adjust: Adjust | None = None,
     ) -> Iterator[Sample]:
         """Check the prompts, then yield one text per prompt, in order.
 
@@ -78,6 +83,7 @@ class Sampler:
             max_tokens: where a text is cut that the model does not end itself.
             seed: text i uses the stream (seed, i).
             progress: gets the share of the work done, at worst: texts that end early make it jump.
+            adjust: changes the logits before each draw, as a watermark does.
         """
         encoded = [encode_prompt(self.tokenizer, self.prefix, prompt) for prompt in prompts]
         if not all(encoded):
@@ -87,7 +93,7 @@ class Sampler:
             raise InvalidConfiguration(
                 f"A prompt of {longest:,} tokens and {max_tokens:,} to write exceed the {self.room:,} that the model can see."
             )
-        return self._draw(encoded, decoding, max_tokens, seed, progress)
+        return self._draw(encoded, decoding, max_tokens, seed, progress, adjust)
 
     def _draw(
         self,
@@ -96,12 +102,14 @@ class Sampler:
         max_tokens: int,
         seed: int,
         progress: Progress,
+        adjust: Adjust | None,
     ) -> Iterator[Sample]:
         for start in range(0, len(prompts), BATCH):
             batch = prompts[start : start + BATCH]
             streams = [np.random.default_rng((seed, start + i)) for i in range(len(batch))]
             within = part(progress, start / len(prompts), (start + len(batch)) / len(prompts))
-            yield from self._batch(batch, streams, decoding, max_tokens, within)
+            mine = None if adjust is None else partial(_from, start, adjust)
+            yield from self._batch(batch, streams, decoding, max_tokens, within, mine)
         progress(1.0)
 
     @torch.inference_mode()
@@ -112,6 +120,7 @@ class Sampler:
         decoding: Decoding,
         max_tokens: int,
         progress: Progress,
+        adjust: Adjust | None = None,
     ) -> list[Sample]:
         """Prompts padded on the left, so that all texts grow at the same position; what is finished leaves the batch."""
         from transformers import DynamicCache
@@ -132,7 +141,12 @@ class Sampler:
             output = self.model(
                 ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1, **{self.cache_name: cache}
             )
-            drawn = draw(decode(output.logits[:, -1].float(), decoding), np.array([streams[row].random() for row in rows]))
+            logits = decode(output.logits[:, -1].float(), decoding)
+            if adjust is not None:
+                each = logits.double().cpu().numpy()
+                changed = [adjust(row, each[i], written[row], prompts[row]) for i, row in enumerate(rows)]
+                logits = torch.from_numpy(np.stack(changed))
+            drawn = draw(logits, np.array([streams[row].random() for row in rows]))
             going = [i for i, token in enumerate(drawn) if token not in self.ends]
             for i, row in enumerate(rows):
                 finished[row] = drawn[i] in self.ends
@@ -153,6 +167,13 @@ class Sampler:
             Sample(decode_tokens(self.tokenizer, tokens), tuple(tokens), done)
             for tokens, done in zip(written, finished, strict=True)
         ]
+
+
+def _from(
+    start: int, adjust: Adjust, number: int, logits: NDArray[np.float64], written: Sequence[int], prompt: Sequence[int]
+) -> NDArray[np.float64]:
+    """`adjust` for texts that are numbered from `start`."""
+    return adjust(start + number, logits, written, prompt)
 
 
 def draw(logits: torch.Tensor, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from llm_audit.reports import jsonl
+from llm_audit.reports.formats import jsonl
 from llm_audit.serving import openapi
 from llm_audit.serving.answers import POLL_SECONDS, Desk, finished, state_of
 from llm_audit.serving.jobs import Job

@@ -19,9 +19,9 @@ from starlette.routing import Route
 
 from llm_audit import __version__
 from llm_audit.api.report import Report
-from llm_audit.reports import class_set
 from llm_audit.reports import format as fmt
-from llm_audit.reports.html import TEMPLATES as REPORT_TEMPLATES
+from llm_audit.reports.formats import class_set
+from llm_audit.reports.formats.html import TEMPLATES as REPORT_TEMPLATES
 from llm_audit.serving.answers import REPORT_POLICY, Desk, finished, state_of
 from llm_audit.serving.guard import Keys, cookie
 from llm_audit.serving.jobs import Job
@@ -133,7 +133,7 @@ class Pages:
         """The set of texts on paper."""
         if find_spec("weasyprint") is None:
             raise Refused(501, "PDF needs WeasyPrint on the server: `pip install 'llm-audit[pdf]'`. Or print the page.")
-        from llm_audit.reports import pdf
+        from llm_audit.reports.formats import pdf
 
         paper = await self._made(request, lambda report: pdf.from_page(class_set.render(report)))
         return _download(paper, "application/pdf", "class.pdf")

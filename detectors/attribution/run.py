@@ -27,7 +27,6 @@ from llm_audit.scoring.session import Session
 from llm_audit.text import RawText, find_marks, without_marks
 
 __all__ = [
-    "LIMITS",
     "REFERENCE_REQUEST",
     "Author",
     "Settings",
@@ -40,16 +39,6 @@ __all__ = [
 
 LONGEST = 4096
 """Tokens of a text that are tested: exactness needs the whole text before each token, and attention is quadratic."""
-
-LIMITS = (
-    "“Not written by” refers to one model, one prompt and one decoding setting. It does not say “human”: another model, "
-    "another prompt, another temperature or an edit are refuted in the same way.",
-    "“Written by” says that of the named candidates only this one fits, and that the text is unlike human writing of the "
-    "population. A model that nobody named could have written it.",
-    "The exact tests hold for text as the model put it out. Text that was edited, re-typed or cut at the front is another.",
-    "Every text and every candidate is tested by itself: each further one is a further chance to be wrong.",
-    "No decision about a person should rest on this report alone.",
-)
 
 
 @dataclass(frozen=True)

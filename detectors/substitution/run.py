@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.substitution import conformance, distance, exceedance, rank_uniformity, teacher_forced, two_samples
 from llm_audit.detectors.substitution.conclude import conclude
@@ -23,6 +24,7 @@ from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
 from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, named, silent
+from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Cost as Spent
 from llm_audit.results import (
     Coverage,
@@ -42,19 +44,6 @@ TEXTS = rank_uniformity.rule.code, two_samples.rule.code
 
 BATCH = 10
 """Requests after which a sequential audit looks whether it may stop."""
-
-LIMITS = (
-    "Inconsistent means that the stated null hypothesis fails for the requests that were made: another model, other weights, "
-    "another quantisation, but also an undisclosed system prompt, sampler or tokenizer. Which of them, the tests do not say.",
-    "Consistent means that no test found a difference. A rare substitution, one that spares audit traffic, or one that changes "
-    "no probability noticeably can be there all the same; the interval of the mixture rate says how rare.",
-    "An endpoint that recognises these prompts can answer them with the genuine model. Draw prompts from real traffic.",
-    "Servers whose arithmetic is coarser than every allowed variant are accused wrongly: allow what the operator states, or "
-    "name more trusted endpoints. "
-    "Measured were llama.cpp servers on a CPU, and the rounding of half-precision logits; no GPU server was.",
-    "Templates that name today's date, answers that end early, and white space that a server strips make honest texts differ.",
-    "The claim is about the endpoint at the time of the audit. Every further audit of it is a further chance to be wrong.",
-)
 
 
 @dataclass
@@ -298,8 +287,8 @@ def report(found: Substitution, manifest: Manifest) -> Report:
     answered = found.cost.requests - len(found.failures)
     measured = found.served is not Served.NOT_MEASURED
     asked = max(answered, 0) + len(found.failures)
-    return Report(
-        question="Is this endpoint serving the model it claims?",
+    made = Report(
+        question=wording.SUBSTITUTION,
         manifest=manifest,
         coverage=Coverage(
             found=asked,
@@ -307,7 +296,7 @@ def report(found: Substitution, manifest: Manifest) -> Report:
             not_assessable=0 if measured else max(answered, 0),
             unreadable=len(found.failures),
         ),
-        documents=(),
-        substitution=found,
-        limits=LIMITS,
+        subjects=(found,),
+        limits=(),
     )
+    return wording.with_limits(made, described)

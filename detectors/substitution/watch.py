@@ -28,13 +28,6 @@ FEWEST = 5
 
 Row = Mapping[Hashable, float]
 
-LIMITS = (
-    "A change says that the endpoint's probabilities moved: another model, other weights or precision, but also another server "
-    "version, system prompt or template. It does not say which of the two states is the promised one.",
-    "The p-value holds if the rows of both times are exchangeable. Rows of one minute share a machine and a load: spread them.",
-    "No change found is not the same model: one prompt and one token see much, not all.",
-)
-
 
 def rows_of(source: Source, count: int, surface: Surface) -> tuple[list[Row], list[Reply | Failure]]:
     """Ask `count` times for one token after `PROMPT`; rows of log-probabilities by token, without defective ones."""

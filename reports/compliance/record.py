@@ -37,10 +37,10 @@ def false_negative_rate(report: Report) -> Seen:
 def population_documented(report: Report) -> Seen:
     """Whether it is said what each deciding test compared its subject with."""
     if report.membership:
-        place = Pointer(where="the membership audit", path="/membership/provenance")
+        place = Pointer(where="the membership audit", path="/subjects/0/provenance")
         return Seen(Outcome.FOUND, (f"Non-members, as the user states: {report.membership.provenance}",), (place,))
     if report.substitution:
-        place = Pointer(where="the substitution audit", path="/substitution/allowed")
+        place = Pointer(where="the substitution audit", path="/subjects/0/allowed")
         allowed = ", ".join(report.substitution.allowed) or "nothing"
         return Seen(Outcome.FOUND, (f"Compared with {report.substitution.model}; allowed as promised: {allowed}.",), (place,))
     tests = list(_deciding(report))
@@ -111,11 +111,10 @@ def _deciding(report: Report) -> Iterator[tuple[Pointer, Result]]:
     for number, document in enumerate(report.documents):
         if document.combined and document.combined.p_value is not None:
             where = f"{document.name}, {document.combined.rule} {document.combined.name}"
-            yield Pointer(where=where, path=f"/documents/{number}/combined"), document.combined
-    for name, audit in (("membership", report.membership), ("substitution", report.substitution)):
-        for number, test in enumerate(audit.tests if audit else ()):
-            if test.p_value is not None or test.e_value is not None:
-                yield Pointer(where=f"{test.rule} {test.name}", path=f"/{name}/tests/{number}"), test
+            yield Pointer(where=where, path=f"/subjects/{number}/combined"), document.combined
+    for number, test in enumerate(report.tests):
+        if test.p_value is not None or test.e_value is not None:
+            yield Pointer(where=f"{test.rule} {test.name}", path=f"/subjects/0/tests/{number}"), test
 
 
 def _how_wrong(test: Result) -> str | None:

@@ -200,10 +200,10 @@ def test_only_what_the_file_sets_is_taken(tool: Tool, here: Path, tiny: tuple[st
         outcome = tool("scan", corpus, "-o", name, *tiny)
         assert outcome.code in (0, 1), outcome.err
         summary = json.loads((here / name / "summary.json").read_text())
-        assert summary["discovery"]["alpha"] == (alpha or 0.05)
+        assert summary["subjects"][0]["discovery"]["alpha"] == summary["manifest"]["alpha"] == (alpha or 0.05)
         # The model and the population are of the command line: part of the digest.
         merged = Policy(**({"alpha": alpha} if alpha else {"ignore": ("AUD9",)}), model=tiny[1], population=tiny[3])
-        assert summary["policy"] == merged.digest()
+        assert summary["manifest"]["policy"] == merged.digest()
         assert f"Policy {merged.digest()[:12]}" in outcome.out
         assert merged.digest() in (here / name / "report.html").read_text()
 

@@ -74,7 +74,7 @@ def gate(tool: Tool, tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.
 
 
 def by_name(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {Path(document["name"]).name: document for document in report["documents"]}
+    return {Path(document["name"]).name: document for document in report["subjects"]}
 
 
 def states(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -114,8 +114,8 @@ def test_exit_codes_whatever_the_format(
 
 def test_one_text_is_judged_as_detect_does(gate: Gate, unusual: list[str]) -> None:
     path = gate.write("a.txt", unusual[0])
-    (document,) = gate.report(path, code=1)["documents"]
-    detected = json.loads(gate.tool("detect", path, *ALPHA, *gate.options, "--format", "json").out)["documents"][0]
+    (document,) = gate.report(path, code=1)["subjects"]
+    detected = json.loads(gate.tool("detect", path, *ALPHA, *gate.options, "--format", "json").out)["subjects"][0]
     assert document["gate"]["q_value"] == document["combined"]["p_value"] == detected["combined"]["p_value"] == 1 / 41
     assert document["combined"] == detected["combined"]
 
@@ -224,7 +224,7 @@ def test_a_missing_baseline_is_one_sentence(gate: Gate) -> None:
 )
 def test_a_text_that_says_why_fails_nothing(gate: Gate, unusual: list[str], name: str, line: str) -> None:
     gate.write(name, line, "", unusual[0])
-    (document,) = gate.report(name)["documents"]
+    (document,) = gate.report(name)["subjects"]
     assert document["verdict"] == "finding" and document["gate"]["failures"] == []
     told = document["gate"]["suppressions"][0]
     assert (told["rule"], told["line"], told["reason"], told["state"]) == ("AUD100", 1, "Licence text, quoted", "applied")
@@ -236,7 +236,7 @@ def test_a_web_page_can_say_so_too(gate: Gate, unusual: list[str]) -> None:
     gate.write(
         "a.html", "<html><body><article>", f"<!-- llm-audit: ignore[AUD100] {REASON} -->", *page, "</article></body></html>"
     )
-    (document,) = gate.report("a.html")["documents"]
+    (document,) = gate.report("a.html")["subjects"]
     assert states(document) == [("AUD100", "applied")]
 
 
@@ -259,7 +259,7 @@ def test_the_line_is_not_scored_and_nothing_moves(gate: Gate, unusual: list[str]
 
 def test_an_example_in_markdown_is_no_suppression(gate: Gate, unusual: list[str]) -> None:
     gate.write("a.md", "```", f"llm-audit: ignore[AUD100] {REASON}", "llm-audit: ignore[]", "```", "", unusual[0])
-    (document,) = gate.report("a.md", code=1)["documents"]
+    (document,) = gate.report("a.md", code=1)["subjects"]
     assert states(document) == []
 
 
@@ -306,22 +306,22 @@ def test_what_cannot_be_obeyed_stops_the_gate(gate: Gate, unusual: list[str], li
 
 def test_prose_about_the_tool_is_prose(gate: Gate) -> None:
     gate.write("a.txt", "llm-audit: a tool for audits.", "We write llm-audit: ignore[AUD100] in a line.", usual(1)[0])
-    (document,) = gate.report("a.txt")["documents"]
+    (document,) = gate.report("a.txt")["subjects"]
     assert document["text"].startswith("llm-audit: a tool") and states(document) == []
 
 
 def test_tampering_fails_and_can_be_passed_over(gate: Gate) -> None:
     odd = usual(1)[0].replace(" ", "\u200b ", 5)
     gate.write("a.txt", odd)
-    (document,) = gate.report("a.txt", code=1)["documents"]
+    (document,) = gate.report("a.txt", code=1)["subjects"]
     assert document["gate"]["failures"] == [{"rule": "AUD902", "verdict": "finding"}]
     gate.write("a.txt", f"llm-audit: ignore[AUD902] {REASON}", odd)
-    (document,) = gate.report("a.txt")["documents"]
+    (document,) = gate.report("a.txt")["subjects"]
     assert states(document) == [("AUD902", "applied")]
     gate.write("a.txt", odd)
     assert gate("a.txt", "--baseline", "known.json", "--update-baseline").code == 0
     found = gate.report("a.txt", "--baseline", "known.json")
-    assert found["gate"]["baselined"] == 1 and found["documents"][0]["verdict"] == "pass"
+    assert found["gate"]["baselined"] == 1 and found["subjects"][0]["verdict"] == "pass"
 
 
 # Policy
@@ -333,7 +333,7 @@ def test_an_excluded_link_does_not_hide_the_file(gate: Gate, unusual: list[str])
     (gate.folder / "a-drafts").mkdir()
     (gate.folder / "a-drafts" / "x.txt").symlink_to("../essays/x.txt")
     report = gate.report(".", code=1)
-    assert [document["name"] for document in report["documents"]] == ["essays/x.txt"] and report["gate"]["left_out"] == 1
+    assert [document["name"] for document in report["subjects"]] == ["essays/x.txt"] and report["gate"]["left_out"] == 1
 
 
 def test_a_mistyped_name_is_an_error_whatever_the_policy_covers(gate: Gate) -> None:
@@ -391,7 +391,7 @@ def test_a_path_where_nobody_asks_who_wrote_it_needs_no_verdict(gate: Gate, unus
 def test_suppressions_that_the_policy_does_not_allow_are_reported(gate: Gate, unusual: list[str]) -> None:
     gate.write("llm-audit.toml", "inline-suppressions = false")
     gate.write("a.txt", f"llm-audit: ignore[AUD100] {REASON}", unusual[0])
-    (document,) = gate.report("a.txt", code=1)["documents"]
+    (document,) = gate.report("a.txt", code=1)["subjects"]
     assert states(document) == [("AUD100", "off")]
 
 
@@ -453,7 +453,7 @@ def test_only_what_changed_since_the_branch_began(repository: Gate) -> None:
 
 def test_it_works_from_a_folder_within(repository: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository.folder / "docs")
-    assert len(repository.report(".", "--changed-since", "main", code=1)["documents"]) == 5
+    assert len(repository.report(".", "--changed-since", "main", code=1)["subjects"]) == 5
 
 
 def test_what_git_does_not_know_is_judged(repository: Gate, unusual: list[str]) -> None:

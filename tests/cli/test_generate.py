@@ -188,7 +188,7 @@ def attributed(tool: Tool, *args: object, code: int = 0) -> dict[str, Any]:
     """What `attribute` says of the human essay."""
     outcome = tool("attribute", HUMAN, *args, "--format", "json")
     assert (outcome.code, outcome.err) == (code, "")
-    (document,) = json.loads(outcome.out)["documents"]
+    (document,) = json.loads(outcome.out)["subjects"]
     return document  # type: ignore[no-any-return]
 
 

@@ -46,7 +46,7 @@ def test_the_tool_still_finds_the_same(tool: Tool, name: str, monkeypatch: pytes
     monkeypatch.chdir(GOLDEN.parents[1])
     found = tool(*command(name), "--format", "json", "--no-cache")
     assert found.code == CASES[name][0]
-    now, then = (numbers(json.loads(text)["membership"]) for text in (found.out, stored(name, "json")))
+    now, then = (numbers(json.loads(text)["subjects"][0]) for text in (found.out, stored(name, "json")))
     assert now.keys() == then.keys()
     for place, value in then.items():
         if isinstance(value, float):

@@ -30,7 +30,7 @@ def document(tool: Tool, path: Path, *options: str, code: int) -> dict[str, Any]
     outcome = tool("detect", path, *options, "--format", "json", "--alpha", "0.02")
     assert outcome.code == code, outcome.err
     assert not set(UNSEEN) & set(outcome.out)
-    (found,) = json.loads(outcome.out)["documents"]
+    (found,) = json.loads(outcome.out)["subjects"]
     return dict(found)
 
 
@@ -127,7 +127,7 @@ def test_attribute_tells_of_odd_characters_and_of_marks(
     asked = ("--candidate", tiny_llama, "--prompt", tmp_path / "none", "--population", "own")
     outcome = tool("attribute", path, *asked, "--format", "json")
     assert outcome.code == 1, outcome.err
-    (found,) = json.loads(outcome.out)["documents"]
+    (found,) = json.loads(outcome.out)["subjects"]
     assert list(by_rule(found)) == ["AUD190", "AUD901", "AUD902", "AUD903"]
     assert "(AUD901)" in found["summary"]
     assert [mark["kind"] for mark in found["marks"]] == ["c2pa_selectors"]

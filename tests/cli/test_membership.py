@@ -51,7 +51,7 @@ def membership(tool: Tool, *args: object, code: int) -> dict[str, Any]:
     assert found.code == code, found.err
     report = json.loads(found.out)
     Draft202012Validator(json.loads(tool("schema").out)).validate(report)
-    told: dict[str, Any] = report["membership"]
+    told: dict[str, Any] = report["subjects"][0]
     return told
 
 
@@ -252,7 +252,7 @@ def test_a_malformed_line_is_counted_and_named_and_stops_nothing(tool: Tool, tru
     report = json.loads(found.out)
     assert found.code == 0
     assert (report["coverage"]["found"], report["coverage"]["unreadable"]) == (10, 1)
-    assert any(note.startswith("Line 7 of") for note in report["membership"]["notes"])
+    assert any(note.startswith("Line 7 of") for note in report["subjects"][0]["notes"])
 
 
 def damaged(folder: Path) -> Path:

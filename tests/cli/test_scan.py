@@ -56,8 +56,8 @@ def results(where: Path) -> list[dict[str, Any]]:
 
 
 def summary(where: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((where / "summary.json").read_text())
-    return found
+    (found,) = json.loads((where / "summary.json").read_text())["subjects"]
+    return dict(found)
 
 
 def test_the_numbers_are_those_of_detect(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_numbers_are_those_of_detect(tool: Tool, tiny: tuple[str, ...], corp
         if row["p_value"] is None:
             continue
         (tmp_path / "one.txt").write_text(json.loads(line)["text"])
-        (document,) = json.loads(tool("detect", tmp_path / "one.txt", *TINY, *tiny, "--format", "json").out)["documents"]
+        (document,) = json.loads(tool("detect", tmp_path / "one.txt", *TINY, *tiny, "--format", "json").out)["subjects"]
         assert row["p_value"] == document["combined"]["p_value"]
         assert row["p_floor"] == document["combined"]["p_floor"]
         assert row["n"] == document["combined"]["population"]["n"]
@@ -106,7 +106,8 @@ def test_the_summary_counts_the_rows_and_the_page_says_the_same(
     assert found["discovery"]["floor"] == 1 / 41
     assert found["discovery"]["fewest"] == 4
     page = (tmp_path / "out" / "report.html").read_text()
-    for said in (found["summary"], found["null"], *found["limits"], *found["assumptions"]):
+    limits = json.loads((tmp_path / "out" / "summary.json").read_text())["limits"]
+    for said in (found["summary"], found["null"], *limits, *found["assumptions"]):
         assert said in page.replace("&#39;", "'")
     assert found["summary"] in " ".join(out.split())
     assert "<script" not in page
@@ -246,12 +247,17 @@ def test_eight_scans_share_one_cache(tiny: tuple[str, ...], tmp_path: Path) -> N
         assert shared.verify() == (200, 0)  # every text once, every row sound
 
 
-def test_other_commands_say_what_a_scan_wrote(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
+def test_other_commands_read_what_a_scan_wrote(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     tool("scan", write_texts(tmp_path / "corpus.jsonl", 3), "-o", tmp_path / "out", *tiny)
     for command in ("report", "verify"):
-        for name in ("summary.json", "results.jsonl"):
-            refused = tool(command, tmp_path / "out" / name)
-            assert refused.code == 2 and f"{name} is about a corpus, from `llm-audit scan`" in sentence(refused)
+        assert "3 different texts" in tool(command, tmp_path / "out").out or command == "verify"
+        assert tool(command, tmp_path / "out" / "summary.json").code == 0
+        refused = tool(command, tmp_path / "out" / "results.jsonl")
+        assert refused.code == 2 and "holds the single documents of a scan: give summary.json" in sentence(refused)
+    assert tool("report", tmp_path / "out", "-o", tmp_path / "again.html").code == 0
+    assert (tmp_path / "again.html").read_bytes() == (tmp_path / "out" / "report.html").read_bytes()
+    assert "taken as it stands in results.jsonl" in " ".join(tool("verify", tmp_path / "out").out.split())
+    assert "scan, whose single documents are not in it" in sentence(tool("report", tmp_path / "out", "--compliance", "generic"))
 
 
 def test_one_text_is_spoken_of_as_one(tool: Tool, tiny: tuple[str, ...], unusual: list[str], tmp_path: Path) -> None:

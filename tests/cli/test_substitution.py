@@ -53,7 +53,7 @@ def audit(tool: Tool, *args: object, code: int) -> dict[str, Any]:
     assert found.code == code, (found.err, found.out[-2000:])
     report = json.loads(found.out)
     Draft202012Validator(json.loads(tool("schema").out)).validate(report)
-    told: dict[str, Any] = report["substitution"]
+    told: dict[str, Any] = report["subjects"][0]
     return told
 
 
@@ -116,7 +116,7 @@ def test_endpoints_that_hide_log_probabilities_are_compared_by_margins(
     for name, url in (("honest", honest), ("cheap", cheap)):
         with chaos(url, "logprobs-dropped", range(10**6)) as proxy:
             outcome = tool("substitution", "audit", proxy.url, *ON, "--prompts", prompts, *SMALL, "--format", "json")
-        found[name] = json.loads(outcome.out)["substitution"]
+        found[name] = json.loads(outcome.out)["subjects"][0]
     assert found["honest"]["served"] == "consistent", found["honest"]["summary"]
     assert by_rule(found["cheap"])["AUD401"]["effect"]["value"] > by_rule(found["honest"])["AUD401"]["effect"]["value"]
     assert "margin" in by_rule(found["cheap"])["AUD401"]["effect"]["name"]
@@ -145,7 +145,7 @@ def test_what_cannot_be_measured_is_never_called_consistent(
             *("--timeout", 0.5, "--concurrency", 8, "--journal", tmp_path / "j.jsonl", "-o", tmp_path / "r.json"),
         )
     assert outcome.code == 3
-    report = json.loads((tmp_path / "r.json").read_text())["substitution"]
+    report = json.loads((tmp_path / "r.json").read_text())["subjects"][0]
     assert report["served"] == "not_measured"
     assert report["summary"].startswith("Not measured: ")
     assert silent_about_the_key(outcome, tmp_path)
@@ -243,11 +243,11 @@ def test_watching_the_same_endpoint_and_another(tool: Tool, honest: str, cheap: 
     options = ("--model", "fixture", "--baseline", baseline, "--surface", "completions")
     first = tool("substitution", "watch", honest, *options)
     assert first.code == 0 and "10 rows are the baseline now" in first.out
-    same = json.loads(tool("substitution", "watch", honest, *options, "--format", "json").out)["substitution"]
+    same = json.loads(tool("substitution", "watch", honest, *options, "--format", "json").out)["subjects"][0]
     assert same["served"] == "consistent"
     changed = tool("substitution", "watch", cheap, *options, "--format", "json")
     assert changed.code == 1
-    (test,) = json.loads(changed.out)["substitution"]["tests"]
+    (test,) = json.loads(changed.out)["subjects"][0]["tests"]
     assert test["rule"] == "AUD405" and test["p_value"] <= 0.01
     with chaos(honest, "logprobs-dropped", range(10**6)) as proxy:
         hidden = tool("substitution", "watch", proxy.url, *options)

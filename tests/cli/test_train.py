@@ -52,7 +52,7 @@ def test_train_calibrate_detect_bench(
 
     options = ("--population", "school", "--classifier", "mine", *model)
     found = tool("detect", HUMAN, "--format", "json", *options)
-    document = json.loads(found.out)["documents"][0]
+    document = json.loads(found.out)["subjects"][0]
     results = {result["rule"]: result for result in document["results"]}
     shares = sum(share["value"] for share in results["AUD110"]["shares"])
     assert shares == pytest.approx(results["AUD110"]["statistic"]["value"], rel=1e-4)

@@ -131,7 +131,7 @@ def test_its_steps_make_a_program_that_judges_and_serves_without_a_network(tmp_p
     command = [*alone, program, "detect", "--offline", "--no-cache", HUMAN, MACHINE, "--format", "json"]
     done = subprocess.run(command, env=inside, capture_output=True, text=True, cwd=scratch)
     assert done.returncode == 1, done.stderr
-    assert [document["verdict"] for document in json.loads(done.stdout)["documents"]] == ["pass", "finding"]
+    assert [document["verdict"] for document in json.loads(done.stdout)["subjects"]] == ["pass", "finding"]
     served = [program, *json.loads(final.all("CMD")[0]), "--port", "0"]
     refused = subprocess.run(served, env=inside, capture_output=True, text=True)
     assert refused.returncode == 2 and "a token is needed" in refused.stderr

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from llm_audit.reports import json_schema, render_html, render_json
-from llm_audit.reports.substitution import DOTS, FAILURES, dots, log_ticks
-from llm_audit.reports.substitution_terminal import FAILURES_SHOWN
+from llm_audit.reports.terminal.substitution import FAILURES_SHOWN
+from llm_audit.reports.views.substitution import DOTS, FAILURES, dots, log_ticks
 from llm_audit.results import Point, Served, Substitution, Verdict
 from tests.reports import factory
 from tests.reports.plots import Plot, number
@@ -234,7 +234,7 @@ def test_all_failed_requests_are_counted_and_the_first_hundred_shown() -> None:
     ]
     assert "123 requests without a usable answer." in words(page)
     assert "23 more failed requests: the JSON report has all of them." in words(page)
-    stored = json.loads(render_json(factory.substitution_report(found)))["substitution"]["failures"]
+    stored = json.loads(render_json(factory.substitution_report(found)))["subjects"][0]["failures"]
     assert len(stored) == len(found.failures)
     text = terminal_words(factory.substitution_report(found), width=200)
     assert f"123 failed requests: 62 timeout, 61 rate limit prompt 1: No answer within 60 seconds. ({2} attempts)" in text
@@ -324,7 +324,7 @@ def test_the_terminal_has_it_all_in_short() -> None:
 def test_the_schema_is_closed_and_complete(where: tuple[Any, ...]) -> None:
     validator = jsonschema.Draft202012Validator(json.loads(json_schema()))
     data = json.loads(render_json(factory.substitution_report()))
-    place = data["substitution"]
+    place = data["subjects"][0]
     for key in where:
         place = place[key]
     place["surprise"] = 1

@@ -13,7 +13,7 @@ from docx import Document
 import llm_audit
 from fixtures.documents import write_docx
 from llm_audit.extract.docx_properties import LONGEST, properties
-from llm_audit.reports import class_set
+from llm_audit.reports.formats import class_set
 from llm_audit.text import Source
 from llm_audit.text.read import read_document
 from tests.cli.conftest import tiny, tiny_root
@@ -96,7 +96,7 @@ def test_facts_are_in_the_report_and_on_the_page_and_change_nothing(tiny: tuple[
     assert "Cem" in {fact.value for fact in second.facts} and len(second.facts) == 5 and third.facts == ()
     assert (first.verdict, first.combined, first.results) == (second.verdict, second.combined, second.results)
     assert silent.documents[0].facts == ()
-    assert "facts" in report.to_dict()["documents"][0] and "facts" not in report.to_dict()["documents"][2]
+    assert "facts" in report.to_dict()["subjects"][0] and "facts" not in report.to_dict()["subjects"][2]
     page = class_set.render(report)
     assert page.count("What the file says of itself") == 2 and "<script>" not in page and "\u202e" not in page
     assert "No part of the verdict." in page

@@ -16,7 +16,7 @@ from llm_audit.terminal import aligned, one_line
 def command(format_: str) -> int:
     """Run the command; the docstring for users is in `PLUGINS`."""
     from llm_audit.api.plugins import SWITCH, outdated, survey_all, switched_off
-    from llm_audit.reports.json import dump
+    from llm_audit.reports.formats.json import dump
 
     entries = [_entry(each) for each in survey_all()]
     old = outdated()

@@ -15,7 +15,7 @@ from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.populations import Population, among
 from llm_audit.detectors.registry import conclude
 from llm_audit.detectors.rule import NotDerivable, Terms
-from llm_audit.inspection import Inspection
+from llm_audit.judging import Inspection
 from llm_audit.results import Document
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise

@@ -1,0 +1,75 @@
+"""All deciding tests of a text together: whether it carries the mark of any of the keys."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
+from llm_audit.detectors.watermark import anytime, whole_text, windows
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, Numbers, shown, times, title_of
+from llm_audit.results import Result, Statistic, Verdict
+from llm_audit.results.watermark_evidence import KeyedBets, KeyedText, KeyedTogether, KeyedWindows
+
+
+def numbers(found: KeyedText | KeyedWindows | KeyedBets) -> Numbers:
+    """The p-value of one test, with its smallest."""
+    if isinstance(found, KeyedText):
+        return whole_text.outcome(found)[1]
+    return windows.outcome(found) if isinstance(found, KeyedWindows) else anytime.outcome(found)
+
+
+def derive(measured: Measurement[KeyedTogether], terms: Terms) -> Result:
+    """The best of the tests, times their number."""
+    requires(measured, KeyedTogether)
+    tests = measured.evidence.tests
+    if any(test.tests != len(tests) for test in tests):
+        raise ValueError("the tests that share alpha are not those that are there")
+    each = [numbers(test) for test in tests]
+    best = min(range(len(each)), key=lambda i: each[i].log_p)
+    log_p, log_floor = times(Numbers(each[best].log_p, min(one.log_floor for one in each)), len(each))
+    p, floor = math.exp(log_p), math.exp(log_floor)
+    verdict, told = decision(p, floor, terms.alpha)
+    test = tests[best]
+    found = {
+        Verdict.FINDING: f"The text carries the mark of key {test.key} ({title_of(test.scheme)})",
+        Verdict.INCONCLUSIVE: "Too little of the text can be scored to tell whether it carries a mark of the keys",
+    }.get(verdict, "No mark of the keys was found, which does not say that the text has none")
+    over = f"the best of {len(each)} tests, times {len(each)}; " if len(each) > 1 else ""
+    return Result(
+        rule=rule.code,
+        name=rule.title,
+        subject="document",
+        null=rule.null,
+        verdict=verdict,
+        reason=f"{found}: p = {shown(log_p)}, {over}{told}.",
+        statistic=Statistic(name="-log10 p", value=-log_p / math.log(10) + 0.0, unit=f"of {len(each)} tests"),
+        p_value=p,
+        p_floor=floor,
+        n=test.readings[0].tokens if isinstance(test, KeyedText) else test.distinct,
+        evidence=measured.evidence,
+        assumptions=rule.assumptions,
+        method=rule.method,
+    )
+
+
+NULL = (
+    "The text was written without knowledge of any of the keys, and each key behaves like a random draw that is independent of "
+    "the text."
+)
+
+rule = Rule[Any, KeyedTogether](
+    code="AUD500",
+    name="watermark",
+    title="Watermark",
+    question="Does the text carry the mark of any of the keys?",
+    null=NULL,
+    assumptions=ASSUMPTIONS,
+    method="Bonferroni over keys and tests; each key counts its readings of the text as tokens itself.",
+    derive=derive,
+    listed=(
+        "Watermark",
+        "The text carries a watermark",
+        f"All keys in one p-value. Null hypothesis: {NULL} A finding says that the text carries a mark, not who put it there.",
+    ),
+)

@@ -1,0 +1,145 @@
+"""A set of texts by several writers, such as a class: an index to sort, and a page a text for a conversation with its writer.
+
+Judges nothing: what stands out comes from the results, and what to ask from what stands out. Knows nothing of how the numbers
+came about.
+"""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.formats import html
+from llm_audit.reports.views.documents import tally, worst_first
+from llm_audit.reports.views.passages import Passage, passages
+from llm_audit.results import Document, Report, Verdict
+from llm_audit.terminal import one_line
+
+MOST_ASKED_ABOUT = 3
+"""Passages that a question is asked about: a conversation, not an examination."""
+
+SORTS = ("verdict", "share", "words")
+COLUMNS = ("name", "verdict", "p_value", "share", "words", "tokens", "language", "summary")
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the index.
+
+    Attributes:
+        anchor: of the text's page.
+        share: part of the text's characters in passages that stand out, from 0 to 1; None: nothing was judged.
+        words: of the text; None: it was left out of the report.
+    """
+
+    anchor: str
+    document: Document
+    share: float | None
+    words: int | None
+
+
+@dataclass(frozen=True)
+class Talk:
+    """The page of one text: its row, the passages that stand out, and questions for its writer."""
+
+    row: Row
+    standing_out: list[Passage]
+    questions: list[str]
+
+
+def rows(report: Report) -> list[Row]:
+    """A row a text, what needs looking at first."""
+    return [
+        _row(document, f"text-{number}", report.manifest.alpha)
+        for number, document in enumerate(worst_first(report.documents), start=1)
+    ]
+
+
+def ordered(found: Sequence[Row], by: str) -> list[Row]:
+    """The rows by one of `SORTS`; what has no such number comes last, and equal ones stay in the order of verdicts."""
+    if by == "verdict":
+        return list(found)
+    numbers = [row.share if by == "share" else row.words for row in found]
+    pairs = sorted(zip(numbers, found, strict=True), key=lambda pair: -1.0 if pair[0] is None else pair[0], reverse=True)
+    return [row for _, row in pairs]
+
+
+def talks(report: Report, found: Sequence[Row]) -> list[Talk]:
+    """The pages of the texts, in the order of the rows."""
+    made = []
+    for row in found:
+        standing_out = [passage for passage in passages(row.document, report.manifest.alpha, 160) if passage.stands_out]
+        made.append(Talk(row, standing_out, _questions(row.document, standing_out)))
+    return made
+
+
+def render(report: Report) -> str:
+    """All of it as one page that loads nothing and runs no script. Printed from a text's address, that text alone."""
+    found = rows(report)
+    return html.page(
+        "class_set.html.j2",
+        more=("class_set.css",),
+        report=report,
+        manifest=report.manifest,
+        tally=tally(report.documents),
+        sorted_rows={by: ordered(found, by) for by in SORTS},
+        talks=talks(report, found),
+        anyhow=[limit for limit in report.limits if limit],
+    )
+
+
+def csv(report: Report) -> str:
+    """The index as a table for a spreadsheet, in the order of the report. Names and sentences never become formulas."""
+    out = io.StringIO()
+    writer = csv_module.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for document in report.documents:
+        row = _row(document, "", report.manifest.alpha)
+        cells = (
+            document.name,
+            document.verdict.value,
+            document.p_value,
+            None if row.share is None else round(row.share, 4),
+            row.words,
+            document.tokens,
+            document.language,
+            document.summary,
+        )
+        writer.writerow(["" if cell is None else _cell(cell) if isinstance(cell, str) else cell for cell in cells])
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    safe = one_line(text)
+    return f"'{safe}" if safe.startswith(_FORMULA) else safe
+
+
+def _row(document: Document, anchor: str, alpha: float) -> Row:
+    judged = fmt.judged(document) and document.combined is not None
+    inside = sum(passage.end - passage.start for passage in passages(document, alpha) if passage.stands_out)
+    share = min(1.0, inside / document.characters) if judged and document.characters else None
+    return Row(anchor, document, share, None if document.text is None else len(document.text.split()))
+
+
+def _questions(document: Document, standing_out: Sequence[Passage]) -> list[str]:
+    """What to ask the writer: open questions that an honest writer answers easily, whatever the verdict is."""
+    if document.verdict is Verdict.ERROR:
+        return ["Could you send the text again, as a Word document or as plain text?"]
+    asked = [
+        "How did you begin, and what did you change on the way?",
+        "Which part took the longest, and why?",
+    ]
+    strongest = sorted(standing_out, key=lambda passage: (passage.q if passage.q is not None else 1.0, passage.number))
+    for passage in sorted(strongest[:MOST_ASKED_ABOUT], key=lambda passage: passage.number):
+        asked.append(f"What do you mean by this, and where did you find it: “{passage.excerpt}”")
+    asked.append("Are there notes, drafts or earlier versions that we can look at together?")
+    if document.tampering:
+        asked.append("In which program did you write it, and was anything pasted from elsewhere?")
+    asked.append("Which programs helped you, and with what: spelling, translation, ideas, wording?")
+    return asked

@@ -1,0 +1,1 @@
+"""What a report shows of each subject, prepared for pages, terminals and lists: one module a subject. Judges nothing."""
