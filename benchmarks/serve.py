@@ -2,8 +2,9 @@
 
     python -m benchmarks.serve --texts 30 --requests 2000
 
-Prints JSON. Times are ratios within one run, interleaved: what else the machine does disturbs both sides alike. The server is a
-process of its own, as users start it; the texts are essays of about 600 tokens, each another order of the same sentences.
+Prints a line of JSON for each. Times are ratios within one run, interleaved: what else the machine does disturbs both sides
+alike. The server is a process of its own, as users start it; the texts are essays of about 600 tokens, each another order of
+the same sentences.
 """
 
 from __future__ import annotations
@@ -159,10 +160,13 @@ def main() -> None:
     with serving([]) as (child, port, temporary):
         with setup.open() as ready:
             list(ready.session.score(texts[:1], request_for(ready.population, ready.detectors)))
-            found: dict[str, object] = {"texts": chosen.texts, "latency": latency(port, ready, texts[: chosen.texts])}
-        found["throughput"] = throughput(port, setup, texts[chosen.texts :])
-        found["memory"] = memory(child, port, temporary, chosen.requests)
-    print(json.dumps(found, indent=2))
+            show("latency", latency(port, ready, texts[: chosen.texts]))
+        show("memory", memory(child, port, temporary, chosen.requests))
+        show("throughput", throughput(port, setup, texts[chosen.texts :]))
+
+
+def show(name: str, found: object) -> None:
+    print(json.dumps({name: found}), flush=True)
 
 
 if __name__ == "__main__":
