@@ -19,7 +19,7 @@ from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.watermark import run as watermark
 from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording import limits as wording
-from llm_audit.results import Coverage, Document, Manifest, Mark, Report, Result, Verdict
+from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
 from llm_audit.text.documents import read_texts
@@ -84,14 +84,21 @@ def judge_all(
     texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]
     scores = session.score(texts, origin.request_for(settings.population, settings.detectors), progress)
     documents = []
-    for entry, found in both:
+    for (entry, found), raw in zip(both, inputs, strict=True):
         as_given: list[Result] = []
         if not isinstance(entry, Document):
             entry = origin.judge(entry, next(scores), settings)
             as_given = [result for _ in found.given for result in origin.judge_as_given(next(scores), settings)]
-        documents.append(found.added_to(entry, as_given))
+        documents.append(_with_facts(found.added_to(entry, as_given), raw, settings))
         finished(documents[-1])
     return documents
+
+
+def _with_facts(document: Document, raw: RawText | Document, settings: Settings) -> Document:
+    """The document with what its file says of itself, if the report may hold names of people."""
+    if isinstance(raw, Document) or not raw.facts or not settings.keep_text:
+        return document
+    return document.model_copy(update={"facts": tuple(Fact(name=name, value=value) for name, value in raw.facts)})
 
 
 def conclude(document: Document, terms: Terms) -> Document:

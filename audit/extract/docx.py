@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from llm_audit.extract.docx_look import WORD, Look, Styles
+from llm_audit.extract.docx_properties import properties
 from llm_audit.extract.draft import Draft, Refused
 from llm_audit.extract.package import Package
 
@@ -35,13 +36,15 @@ _WHITE_FILL = frozenset({"bg1", "lt1", "FFFFFF"})
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     """The text of one document, with "paragraph 3", "table 1, row 2", "text box 1" or "footnote 4" as places."""
-    package = Package(stream.read(), "Word document (.docx)")
+    data = stream.read()
+    package = Package(data, "Word document (.docx)")
     main = next(package.related("", "officeDocument"), "word/document.xml")
     if not package.has(main):
         raise Refused("holds no Word document")
     root = package.xml(main)
     style_part = next(package.related(main, "styles"), None)
     walk = _Walk(package, main, Styles(None if style_part is None else package.xml(style_part), _has_dark_page(root)))
+    walk.draft.facts = properties(data)
     for body in root.iterchildren(WORD + "body"):
         walk.add_blocks(body)
     walk.add_notes()

@@ -31,6 +31,7 @@ class Draft:
         left_out: how many of each kind of thing are not in the text: "image", "code block".
         notes: more to say about it, in sentences.
         omitted: characters that a reader of the document sees and that are not in the text.
+        facts: what the document says of itself, as (name, value).
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class Draft:
         self.left_out = Counter[str]()
         self.notes: list[str] = []
         self.omitted = 0
+        self.facts: list[tuple[str, str]] = []
 
     def add(self, text: str, place: str, end: str = "\n\n", apart: str = "") -> None:
         """Append a piece that stood at `place`, and what parts it from the next one.
@@ -75,7 +77,7 @@ class Draft:
         self.omitted += _visible(text)
 
     def answer(self, empty: str) -> dict[str, object]:
-        """The finished text with its places as (first character, name), notes, what is hidden in it and what stands apart.
+        """The finished text with its places as (first character, name), notes and facts, what is hidden in it and what is apart.
 
         Args:
             empty: why there is no text, if there is none.
@@ -107,6 +109,7 @@ class Draft:
             "hidden": hidden,
             "apart": [(start, min(end, len(text)), what) for start, end, what in self._apart if start < len(text)],
             "omitted": self.omitted,
+            "facts": self.facts,
         }
 
     def _ways(self) -> str:

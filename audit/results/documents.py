@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability, unset
-from llm_audit.results.core import ModelIdentity, Result, Verdict
+from llm_audit.results.base import Model, Probability, empty, unset
+from llm_audit.results.core import Fact, ModelIdentity, Result, Verdict
 from llm_audit.results.evidence import Generations, Members, Settings
 from llm_audit.results.gate import Gated, Suppression
 
@@ -131,6 +131,11 @@ class Document(Model):
         default=None, ge=0, le=1, exclude_if=unset,
         description="share of what a reader of the document sees that was not judged; None: a tenth at most",
     )  # fmt: skip
+    facts: tuple[Fact, ...] = Field(
+        default=(),
+        exclude_if=empty,
+        description="what the file says of itself, such as its creator; no part of any verdict, left out with --no-text",
+    )
     text: str | None = Field(default=None, description="the text as read, for the heat strip; left out with --no-text")
     trace: Tokens | None = Field(
         default=None, description="of `detect`, under the scoring model; left out with --no-text, and in runs of many texts"

@@ -50,9 +50,11 @@ class Desk:
         """The job of a request, in the queue. `csrf`: called with the fields of a form, to refuse it. Raises Refused."""
         if self.worker.state != "ready":
             raise Refused(503, self.worker.error or "The model is still being loaded: come back in a few seconds.", 5)
-        with self._place():
+        told = request.headers.get("content-length", "")
+        size = int(told) if told.isdecimal() else self.service.limits.size
+        with self._place(size):
             asked: Asked = await read(request, self.service.limits, self.folder)
-            job = Job(asked.items, asked.alpha or self.service.alpha, asked.keep_text, owner)
+            job = Job(asked.items, asked.alpha or self.service.alpha, asked.keep_text, owner, size)
             if csrf is not None:
                 try:
                     csrf(asked.fields)
@@ -63,9 +65,9 @@ class Desk:
         return job
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
+    def _place(self, size: int) -> Iterator[None]:
         try:
-            with self.queue.place():
+            with self.queue.place(size):
                 yield
         except Full as full:
             raise Refused(429, f"The queue is full: come back in {full.seconds} seconds.", full.seconds) from None

@@ -55,6 +55,7 @@ class Job:
     Attributes:
         alpha: at which they are judged.
         keep_text: whether the report holds the texts.
+        size: bytes of the request.
         owner: session of the browser that asked; None: a program did.
         report: once it is finished.
         error: one sentence, if it failed.
@@ -65,6 +66,7 @@ class Job:
     alpha: float
     keep_text: bool = True
     owner: str | None = None
+    size: int = 0
     state: State = "waiting"
     report: Report | None = None
     error: str | None = None
@@ -114,14 +116,14 @@ class Queue:
         """Seconds that a text takes, a running mean: what a client that is told to come back is told."""
         self._turns: deque[Job] = deque()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._reading = 0
+        self._reading: list[int] = []  # bytes of each request that is being read
         self._ready = threading.Condition()
         self.closed = False
 
     @property
     def busy(self) -> int:
         """Requests that are being read, wait or run."""
-        return self._reading + sum(not job.over for job in list(self._jobs.values()))
+        return len(self._reading) + sum(not job.over for job in list(self._jobs.values()))
 
     @property
     def kept(self) -> int:
@@ -129,15 +131,16 @@ class Queue:
         return sum(job.over for job in list(self._jobs.values()))
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place in the queue for a request while it is read. Raises Full."""
-        if self.busy >= self.limits.waiting:
+    def place(self, size: int) -> Iterator[None]:
+        """A place in the queue for a request of so many bytes, while it is read. Raises Full."""
+        held = sum(self._reading) + sum(job.size for job in list(self._jobs.values()) if not job.over)
+        if self.busy >= self.limits.waiting or (self.busy and held + size > self.limits.held):
             raise Full(self.patience())
-        self._reading += 1
+        self._reading.append(size)
         try:
             yield
         finally:
-            self._reading -= 1
+            self._reading.remove(size)
 
     def patience(self) -> int:
         """Seconds until there may be room: what the first job in line still needs, from 1 to 600."""
@@ -171,12 +174,12 @@ class Queue:
 
     def _forget(self) -> None:
         """Drop what nobody has come for."""
-        now = time.monotonic()
-        over = [job for job in list(self._jobs.values()) if job.ended is not None]
-        late = [job for job in over if now - (job.ended or now) > self.limits.kept_seconds]
-        surplus = sorted(over, key=lambda job: job.ended or now)[: max(0, len(over) - self.limits.kept)]
-        for job in {job.id: job for job in (*late, *surplus)}.values():
-            self.drop(job)
+        now, held = time.monotonic(), 0
+        ended = [(job.ended, job) for job in list(self._jobs.values()) if job.ended is not None]
+        for number, (when, job) in enumerate(sorted(ended, key=lambda pair: pair[0], reverse=True)):
+            held += job.size
+            if now - when > self.limits.kept_seconds or number >= self.limits.kept or (number and held > self.limits.held):
+                self.drop(job)
 
     def take(self) -> tuple[Job, Item] | None:
         """The next text, waited for; None once the queue is closed. For the one thread that judges."""

@@ -23,6 +23,8 @@ class Limits:
         texts: of a request.
         seconds: to judge one text.
         waiting: requests that are read or not answered yet; more are told to come back.
+        held: bytes of all requests that are read or not answered yet, and as many of those whose answers are kept; a single
+            one is taken whatever its size.
         kept: answers that are kept for whoever comes for them, the last ones.
         kept_seconds: and how long.
         head_seconds: to send the head of a request.
@@ -35,6 +37,7 @@ class Limits:
     texts: int = 100
     seconds: float = 300.0
     waiting: int = 64
+    held: int = 200_000_000
     kept: int = 64
     kept_seconds: float = 900.0
     head_seconds: float = 10.0

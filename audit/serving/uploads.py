@@ -165,8 +165,9 @@ async def _from_form(request: Request, limits: Limits, folder: Folder) -> Asked:
 
 
 class _Parser(MultiPartParser):
-    """A form that knows whether its end has come."""
+    """A form that knows whether its end has come. Its files are on the disk, in our folder, from the first 64 kB on."""
 
+    spool_max_size = 65_536
     whole = False
 
     def on_end(self) -> None:

@@ -42,6 +42,7 @@ class RawText:
         size: bytes that `sha256` is of.
         places: where its stretches stand in the document; none: its lines are the places.
         notes: what was left out, as sentences.
+        facts: what the document says of itself, as (name, value); anybody can change it.
         directives: what the text says of itself; only where that was asked for, and then it is no longer part of the text.
         hidden: what stands in the document and nobody sees; no part of `text`.
         apart: what the document marks as no running text; see `llm_audit.text.frame`.
@@ -56,6 +57,7 @@ class RawText:
     size: int
     places: tuple[Place, ...] = ()
     notes: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
     directives: tuple[Directive, ...] = ()
     hidden: tuple[Hidden, ...] = ()
     apart: tuple[Apart, ...] = ()
@@ -121,6 +123,7 @@ def from_bytes(name: str, data: bytes, by_name: str, *, strip_markdown: bool = T
         size=len(data),
         places=tuple(Place(*place) for place in found["places"]),
         notes=tuple(found["notes"]),
+        facts=tuple((name, value) for name, value in found.get("facts", ())),
         directives=said,
         hidden=tuple(Hidden(*each) for each in found["hidden"]),
         apart=tuple(Apart(*each) for each in found["apart"]),

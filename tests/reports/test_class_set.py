@@ -86,7 +86,7 @@ def test_questions_are_about_what_stands_out_and_no_accusation(report: Report) -
 
 def test_a_text_that_is_left_out_has_no_words_and_is_cited_by_its_place(report: Report) -> None:
     without = report.model_copy(
-        update={"documents": tuple(document.model_copy(update={"text": None}) for document in report.documents)}
+        update={"subjects": tuple(document.model_copy(update={"text": None}) for document in report.documents)}
     )
     assert all(row.words is None for row in class_set.rows(without))
     (talk,) = [talk for talk in class_set.talks(without, class_set.rows(without)) if talk.row.document.name == "cem.txt"]
@@ -98,7 +98,7 @@ def test_the_table_has_a_row_a_text_and_no_formula(report: Report) -> None:
         document.model_copy(update={"name": name})
         for document, name in zip(report.documents, ["=1+1", "+a", "-b", "@c", 'd,"e"\n.txt'], strict=True)
     )
-    rows = list(csv.reader(io.StringIO(class_set.csv(report.model_copy(update={"documents": renamed})))))
+    rows = list(csv.reader(io.StringIO(class_set.csv(report.model_copy(update={"subjects": renamed})))))
     assert tuple(rows[0]) == class_set.COLUMNS and {len(row) for row in rows} == {len(class_set.COLUMNS)}
     assert [row[0] for row in rows[1:]] == ["'=1+1", "'+a", "'-b", "'@c", 'd,"e"\\n.txt']
     assert [row[1] for row in rows[1:]] == [document.verdict.value for document in report.documents]

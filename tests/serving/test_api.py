@@ -48,17 +48,17 @@ def test_files_are_judged_in_their_order_and_by_their_kinds(fresh: Running) -> N
         ("d.txt", b""),
     ]
     report = fresh.post_form("/v1/detect", files, {"text": "Pasted, and too short.", "alpha": "0.05"}).json
-    found = {document["name"]: document["verdict"] for document in report["documents"]}
+    found = {document["name"]: document["verdict"] for document in report["subjects"]}
     assert sorted(found) == ["a.txt", "b.docx", "c.md", "d.txt", "pasted text"]
     assert (found["d.txt"], found["pasted text"]) == ("error", "not_assessable")
     assert "error" not in {found["a.txt"], found["b.docx"], found["c.md"]}
     assert report["manifest"]["alpha"] == 0.05
-    assert report["documents"][-1]["summary"].startswith("d.txt is empty") or "d.txt is empty" in str(report)
+    assert report["subjects"][-1]["summary"].startswith("d.txt is empty") or "d.txt is empty" in str(report)
 
 
 def test_texts_stay_out_of_a_report_that_is_not_to_hold_them(fresh: Running) -> None:
     report = fresh.post_json({"texts": [{"text": ESSAY}], "keep_text": False})
-    assert report.json["documents"][0]["text"] is None and ESSAY[:40] not in report.text
+    assert report.json["subjects"][0]["text"] is None and ESSAY[:40] not in report.text
 
 
 def test_a_ticket_leads_to_the_report_in_every_format(fresh: Running) -> None:
@@ -164,7 +164,7 @@ def test_two_hundred_requests_at_once_are_answered_or_told_to_come_back(start: S
         refused = [answer for answer in answers.values() if answer.status == 429]
         assert len(judged) + len(refused) == 200 and len(judged) >= 32 and refused
         for number, answer in judged.items():
-            assert answer.json["documents"][0]["text"].startswith(f"Text {number}. ")
+            assert answer.json["subjects"][0]["text"].startswith(f"Text {number}. ")
         for answer in refused:
             assert 1 <= int(answer.headers["retry-after"]) <= 600 and "come back in" in answer.error
         assert busy.detect(ESSAY).status == 200
@@ -188,8 +188,23 @@ def test_a_client_that_leaves_costs_nothing_more(start: Start) -> None:
 
 def test_a_text_that_takes_too_long_costs_itself_alone(start: Start) -> None:
     with start(seconds=1e-9) as hurried:
-        document = hurried.detect(ESSAY).json["documents"][0]
+        document = hurried.detect(ESSAY).json["subjects"][0]
         assert document["verdict"] == "error" and "longer than" in document["summary"]
+
+
+def test_requests_that_are_large_together_wait_outside(start: Start) -> None:
+    """And of answers, only the last are kept."""
+    with start(held=10_000) as small:
+        first = small.detect(*(f"{number} {ESSAY}" for number in range(60)), Prefer="respond-async")
+        assert first.status == 202  # a single one is taken, however large
+        assert small.detect(ESSAY).status == 429
+        small.ask("DELETE", first.headers["location"])
+        wait_until(lambda: small.detect("Too short.").status == 200)
+        tickets = [small.detect(ESSAY, "x" * 3000, Prefer="respond-async").headers["location"] for _ in range(1)]
+        wait_until(lambda: small.get(tickets[0]).json["state"] == "finished")
+        tickets.append(small.detect(ESSAY, "y" * 3000, Prefer="respond-async").headers["location"])
+        wait_until(lambda: small.get(tickets[1]).json["state"] == "finished")
+        assert small.get(tickets[0]).status == 404 and small.get(tickets[1]).status == 200
 
 
 def test_a_single_text_does_not_wait_for_a_class(start: Start) -> None:

@@ -116,7 +116,7 @@ PATHS = [
 def test_a_name_never_leads_anywhere(fresh: Running, name: str, tmp_path: Path) -> None:
     before = set(Path(tempfile.gettempdir()).parent.iterdir())
     answer = fresh.post_form("/v1/detect", [(name.replace("\\", "\\\\"), ESSAY.encode())])
-    (document,) = answer.json["documents"]
+    (document,) = answer.json["subjects"]
     assert "/" not in document["name"] and document["verdict"] != "error"
     assert set(Path(tempfile.gettempdir()).parent.iterdir()) == before
 
@@ -138,7 +138,7 @@ def test_a_zip_bomb_costs_one_text_and_nothing_else(fresh: Running) -> None:
         archive.writestr("word/document.xml", b"0" * 200_000_000)
     assert len(bomb.getvalue()) < 300_000
     answer = fresh.post_form("/v1/detect", [("bomb.docx", bomb.getvalue()), ("essay.txt", ESSAY.encode())])
-    first, second = answer.json["documents"]
+    first, second = answer.json["subjects"]
     assert first["verdict"] == "error" and second["verdict"] != "error", first["summary"]
 
 
