@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from llm_audit.errors import AuditError, NotAvailable
 from llm_audit.progress import Progress, part, silent
@@ -141,7 +141,7 @@ def _load(stored: StoredModel, device: str, dtype: str) -> LanguageModel:
     try:
         rest, _, logits = dtype.partition(" to ")
         computed, _, rounded = rest.partition(" of ")
-        types = [getattr(torch, name, name) if name else None for name in (computed, rounded, logits)]
+        types: list[Any] = [getattr(torch, name, name) if name else None for name in (computed, rounded, logits)]
         return load(stored.name, stored.digest, stored.folder, device, *types)
     except AuditError:
         raise
