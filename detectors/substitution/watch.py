@@ -182,8 +182,8 @@ def compare(
         tests = (tracking.derive(measured, terms),)
     elif len(after) >= FEWEST:
         obstacle = (
-            "the baseline and the answers of now name their tokens in different ways (ids, bytes or text), or hardly share one; "
-            "take a new baseline."
+            "the baseline and the answers of now name their tokens in different ways (ids, bytes or text), or hardly share "
+            "one; take a new baseline."
         )
     else:
         why = failures[0].reason if failures else "The answers hold no log-probabilities."
