@@ -290,3 +290,53 @@ def test_numbers_of_the_place_before_are_seen() -> None:
     assert found.contradictory
     (honest,), _ = judged([Position(Token(7, None, "x"), -6.0, ((Token(1, None, "a"), -0.1), (Token(2, None, "b"), -3.0)))])
     assert not honest.defects
+
+
+def stream(*events: dict[str, Any], done: bool = True) -> str:
+    lines = [": keep-alive", *(f"data: {json.dumps(event)}" for event in events), *(["data: [DONE]"] if done else [])]
+    return "\n\n".join(lines) + "\n\n"
+
+
+def test_a_stream_that_nobody_asked_for_is_one_answer() -> None:
+    pieces = [
+        {"model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]},
+        *(
+            {"choices": [{"index": 0, "delta": {"content": text}, "logprobs": {"content": [token(text, -0.5)]}}]}
+            for text in ("a", "b")
+        ),
+        {"choices": [{"index": 1, "delta": {"content": "another"}}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}},
+    ]
+    reply = parse(CHAT, stream(*pieces))
+    assert (reply.text, reply.model, reply.finish, reply.usage) == ("ab", "m", "stop", (3, 2))
+    assert [(p.token.text, p.logprob) for p in reply.positions] == [("a", -0.5), ("b", -0.5)]
+    legacy = [{"choices": [{"text": text, "logprobs": {"tokens": [text], "token_logprobs": [-1.0]}}]} for text in ("x", "y")]
+    reply = parse(TEXT, stream(*legacy))
+    assert (reply.text, [p.logprob for p in reply.positions]) == ("xy", [-1.0, -1.0])
+
+
+def test_a_stream_that_is_cut_off_is_no_answer() -> None:
+    whole = {"choices": [{"index": 0, "delta": {"content": "a"}}]}
+    for body in (stream(whole, done=False), stream(whole)[:-30], "data: [1]\n\ndata: [DONE]", "data: [DONE]"):
+        with pytest.raises(wire.Malformed):
+            parse(CHAT, body)
+
+
+def test_the_responses_api() -> None:
+    part = {"type": "output_text", "text": "ab", "logprobs": [token("a", -0.5), token("b", -0.25)]}
+    body = {
+        "model": "m",
+        "status": "completed",
+        "output": [{"type": "reasoning", "summary": []}, {"type": "message", "content": [part]}],
+        "usage": {"input_tokens": 4, "output_tokens": 12, "output_tokens_details": {"reasoning_tokens": 10}},
+    }
+    reply = parse(CHAT, body)
+    assert (reply.text, reply.finish, reply.usage) == ("ab", "completed", (4, 2))
+    assert [p.logprob for p in reply.positions] == [-0.5, -0.25]
+
+
+def test_tokens_that_a_model_thinks_are_no_part_of_its_answer() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 8}}
+    assert parse(CHAT, completion("x", None, usage=usage)).usage == (1, 1)
+    assert parse(CHAT, completion("x", None, usage=usage | {"completion_tokens_details": None})).usage == (1, 9)
