@@ -28,7 +28,7 @@ DIGITS = (1, 2, 3)
 """Decimals that a server is seen to round to."""
 
 FEWEST_NUMBERS = 12
-"""Numbers of an answer from which rounding is told: one in a million answers looks rounded to three decimals by chance."""
+"""Numbers of an answer from which rounding is told: one number in five thousand looks rounded to three decimals by chance."""
 
 
 def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple[str, ...]]:
@@ -63,7 +63,7 @@ def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple
 def last_digit(positions: Sequence[Position]) -> float:
     """Nats of the last digit that a server gives, 0.1 to 0.001; 0: more digits than that, or too few numbers to tell."""
     numbers = [logprob for position in positions for logprob in (position.logprob, *(each for _, each in position.top))]
-    told = [number for number in dict.fromkeys(numbers) if number is not None and math.isfinite(number) and number != 0]
+    told = [number for number in numbers if number is not None and math.isfinite(number) and number != 0]
     if len(told) < FEWEST_NUMBERS or any(number <= PLACEHOLDER for number in told):
         return 0.0
     for digits in DIGITS:
@@ -97,7 +97,7 @@ def _flaws(position: Position, rounded: float) -> tuple[str, ...]:
         return ("a log-probability is not a finite number",)
     entry = next((logprob for token, logprob in top if same(token, position.token)), None)
     total = sum(math.exp(min(logprob, 0.0)) for _, logprob in top)
-    if entry is None and chosen is not None:
+    if entry is None and chosen is not None and position.token.identified:  # else it may be one of those listed
         total += math.exp(min(chosen, 0.0))
     # vLLM puts the chosen token first, whatever its probability.
     ordered = [logprob for _, logprob in (top[1:] if top and same(top[0][0], position.token) else top)]

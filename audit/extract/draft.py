@@ -77,7 +77,7 @@ class Draft:
         self.omitted += _visible(text)
 
     def answer(self, empty: str) -> dict[str, object]:
-        """The finished text with its places as (first character, name), notes and facts, what is hidden in it and what is apart.
+        """The finished text, its places as (first character, name), notes and facts, and what is hidden or apart.
 
         Args:
             empty: why there is no text, if there is none.

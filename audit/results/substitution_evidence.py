@@ -106,3 +106,9 @@ class Conformance(Model):
     )
     flaws: tuple[Flaw, ...] | None = Field(default=None, exclude_if=unset, description="the kinds, the most frequent first")
     repaired: int | None = Field(default=None, ge=0, exclude_if=unset, description="answers in which something was put right")
+    greedy: int | None = Field(
+        default=None, ge=0, exclude_if=unset, description="tokens asked for at temperature 0 that have sound numbers"
+    )
+    unlikely: int | None = Field(
+        default=None, ge=0, exclude_if=unset, description="of those, others are likelier by the endpoint's own numbers"
+    )

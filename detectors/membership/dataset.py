@@ -28,6 +28,9 @@ SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 RIDGE = 0.05
 """Penalty on squared weights of standardised features: nineteen correlated ones, and few documents to learn from."""
 
+BLIND = 50
+"""Documents a side that the blind baseline needs; `blind_classifier.FEWEST`."""
+
 FEWEST = 20
 """Documents a side: half of them train nineteen weights, which fewer cannot."""
 
@@ -64,7 +67,8 @@ def check(suspects: Collection, held_out: Collection) -> None:
     for side, collection in (("suspect", suspects), ("held-out", held_out)):
         if len(collection.documents) < FEWEST:
             raise AuditError(
-                f"There are {len(collection.documents)} {side} documents; half train, half test: {FEWEST} are needed."
+                f"There are {len(collection.documents)} {side} documents; half train, half test: {FEWEST} are needed, and "
+                f"{BLIND} of each side before {Gate.code} can say whether the sides differ without any model."
             )
 
 

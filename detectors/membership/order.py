@@ -7,7 +7,6 @@ nothing about files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,11 +100,10 @@ def measure(
     totals = totals_of(target, rows, draws=draws, shards=shards, seed=seed)
     if control is not None:
         totals = totals - control
-    controlled: Literal[True] | None = None if control is None else True
     single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
     if shards == 1:
         return Measurement(
-            Drawn(effect="standardised", controlled=controlled),
+            Drawn(effect="standardised", controlled=None if control is None else True),
             n=len(rows),
             statistic=Statistic(name="log-probability", value=single[0].statistic, unit="nats"),
             effect=_standardised(single[0]),
@@ -116,7 +114,7 @@ def measure(
         exceeding=tuple(each.exceeding for each in single),
         draws=(draws,) * shards,
         gains=tuple(gains.tolist()),
-        controlled=controlled,
+        controlled=None if control is None else True,
         t=permutation.sharded_t(totals[:, 0], totals[:, 1:])[0],
     )
     return Measurement(evidence, n=len(rows), draws=Draws(count=draws * shards, exceeding=0, seed=seed))
