@@ -200,11 +200,11 @@ def _is_filled(box: Any) -> bool:
     for above in box.iterancestors():
         if above.tag in _DRAWINGS:
             return False
-        for properties in above:
-            if properties.tag.endswith("}spPr"):
+        for shape in above:
+            if shape.tag.endswith("}spPr"):
                 return any(
                     _FILLED.search(fill.tag) and not any(color.get("val") in _WHITE_FILL for color in fill)
-                    for fill in properties
+                    for fill in shape
                 )
         if above.get("fillcolor", "white").lower() not in ("white", "#ffffff", "none"):
             return True
