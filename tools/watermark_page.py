@@ -1,4 +1,4 @@
-"""Write docs/watermark/schemes.md: one section for each scheme, from the scheme objects themselves.
+"""Write docs/reference/watermark-schemes.md: one section for each scheme, from the scheme objects themselves.
 
 .venv/bin/python -m tools.watermark_page
 """
@@ -11,7 +11,7 @@ from typing import Any
 from llm_audit.detectors.watermark.schemes import SCHEMES, UNSUPPORTED
 from llm_audit.detectors.watermark.schemes.base import KeyedScheme
 
-PAGE = Path(__file__).parents[1] / "docs" / "watermark" / "schemes.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "watermark-schemes.md"
 
 HEAD = """# Watermark schemes
 
