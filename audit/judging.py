@@ -182,6 +182,11 @@ def find_watermarks(
     return _report(wording.WATERMARK, documents, manifest)
 
 
+def probed(document: Document, manifest: Manifest) -> Report:
+    """The report of an endpoint that was asked whether it watermarks."""
+    return _report(wording.PROBE, [document], manifest)
+
+
 def _with_inspection(document: Document, person: Document, raw: RawText) -> Document:
     """The document with what was found in its characters when it was compared with people, and with its marks."""
     as_given = [result for result in person.results if result.rule == on_text_as_given.rule.code]

@@ -171,10 +171,9 @@ def probe_watermark(
     Raises:
         InvalidConfiguration: settings that do not go together, or a budget that decides nothing.
     """
+    from llm_audit import judging
     from llm_audit.detectors.watermark import probing
     from llm_audit.manifest import collect, now
-    from llm_audit.results import Coverage
-    from llm_audit.results import Report as Stored
 
     check_alpha(alpha)
     started, plan, source = now(), probing.Plan.of(budget), endpoint.open()
@@ -182,14 +181,8 @@ def probe_watermark(
     name = terminal_safe(endpoint.url or str(endpoint.replay))
     seed = hashlib.sha256(f"{source.model} {plan} {surface}".encode()).hexdigest()[:32]
     document = probing.probe(source, name, plan, surface, alpha, seed, progress)
-    report = Stored(
-        question="Does this endpoint watermark its answers?",
-        manifest=collect(None, alpha=alpha, rules=sorted({test.rule for test in document.results})),
-        coverage=Coverage.of([document]),
-        documents=(document,),
-        limits=probing.LIMITS,
-    )
-    return endpoint.finished(report, started, [])
+    manifest = collect(None, alpha=alpha, rules=sorted({test.rule for test in document.results}))
+    return endpoint.finished(judging.probed(document, manifest), started, [])
 
 
 def watermark_table(key: StrPath, output: StrPath, *, device: str = "cuda") -> str:

@@ -203,8 +203,7 @@ def _is_filled(box: Any) -> bool:
         for shape in above:
             if shape.tag.endswith("}spPr"):
                 return any(
-                    _FILLED.search(fill.tag) and not any(color.get("val") in _WHITE_FILL for color in fill)
-                    for fill in shape
+                    _FILLED.search(fill.tag) and not any(color.get("val") in _WHITE_FILL for color in fill) for fill in shape
                 )
         if above.get("fillcolor", "white").lower() not in ("white", "#ffffff", "none"):
             return True

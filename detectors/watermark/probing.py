@@ -36,14 +36,6 @@ CHOICE_TOKENS, STORY_TOKENS = {"completions": 6, "chat": 60}, 30
 
 LEAST_BUDGET = 200
 
-LIMITS = (
-    "A finding says that answers behave as watermarked ones do. It does not say which scheme, nor that the mark is deliberate: "
-    "other reasons that give the same answers are named beside each test.",
-    "No finding says that the families asked about were not seen at this budget. Marks that do not distort what can be asked, "
-    "or that hash more than five tokens, are not found.",
-    "A scheme with a key is tested with its key: `llm-audit watermark detect` on texts of the endpoint.",
-)
-
 
 @dataclass(frozen=True)
 class Plan:

@@ -99,6 +99,14 @@ _WATERMARK = (
     "No decision about a person should rest on this report alone.",
 )
 
+_PROBE = (
+    "A finding says that answers behave as watermarked ones do. It does not say which scheme, nor that the mark is deliberate: "
+    "other reasons that give the same answers are named beside each test.",
+    "No finding says that the families asked about were not seen at this budget. Marks that do not distort what can be asked, "
+    "or that hash more than five tokens, are not found.",
+    "A scheme with a key is tested with its key: `llm-audit watermark detect` on texts of the endpoint.",
+)
+
 _SCAN = (
     "A false discovery rate is about all findings together: of 100 findings at alpha .05 about 5 are expected to be mistakes, "
     "on average over corpora and calibration sets, and none is known by name.",
@@ -171,6 +179,7 @@ def _of_an_endpoint(report: Report) -> tuple[str, ...]:
 ORIGIN = "Was this text machine-generated?"
 ATTRIBUTION = "Who wrote this text?"
 GATE = "May these texts pass?"
+PROBE = "Does this endpoint watermark its answers?"
 WATERMARK = "Does this text carry a watermark?"
 MEMBERSHIP = "Was this in the training data?"
 SUBSTITUTION = "Is this endpoint serving the model it claims?"
@@ -182,6 +191,7 @@ LIMITS: dict[str, Callable[[Report], tuple[str, ...]]] = {
     ATTRIBUTION: lambda report: _beside(report.documents, _ATTRIBUTION),
     GATE: lambda report: _GATE,
     WATERMARK: _of_marks,
+    PROBE: lambda report: _PROBE,
     MEMBERSHIP: _of_a_collection,
     SUBSTITUTION: _of_an_endpoint,
     SCAN: lambda report: _SCAN,

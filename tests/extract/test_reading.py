@@ -56,7 +56,7 @@ def test_text_boxes_are_read_once_and_pictures_are_named() -> None:
     assert answer("docx", docx_body(f"<w:p>{run('Before.')}{choice}</w:p>"))["text"] == "Before.\n\nBoxed."
     assert answer("docx", docx_body(f"<w:p><w:r><w:pict>{box}</w:pict></w:r></w:p>"))["text"] == "Boxed."
     said = answer("docx", docx_body("<w:p><w:r><w:drawing/></w:r></w:p>"))
-    assert said == {"error": "holds no text, only pictures: recognise its text (OCR) first"}
+    assert said == {"error": "holds no text, only pictures: recognise its text (OCR) first", "nothing": True}
 
 
 def test_pages_that_a_document_imports_are_read() -> None:
