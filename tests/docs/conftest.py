@@ -31,7 +31,6 @@ def play(tmp_path: Path, scores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "80")
     folder = playground.make(tmp_path / "play")
-    (folder / ".git").mkdir()  # no policy of a folder above it counts
     monkeypatch.chdir(folder)
     return folder
 

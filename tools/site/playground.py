@@ -20,6 +20,7 @@ LOOK_ALIKES = str.maketrans({"a": "а", "e": "е", "o": "о"})
 def make(folder: Path) -> Path:
     """Fill a folder, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".git").mkdir(exist_ok=True)  # a repository of its own: paths begin here, and no policy above it counts
     if not (folder / "fixtures").exists():
         (folder / "fixtures").symlink_to(ROOT / "fixtures")
     human, machine, short = (
@@ -52,6 +53,12 @@ def _texts(folder: Path, human: str, machine: str, short: str) -> None:
         (essays / f"chapter-{number}.txt").write_text(text, encoding="utf-8")
     (essays / "library.txt").write_text(machine, encoding="utf-8")
     (essays / "note.txt").write_text(short, encoding="utf-8")
+    written = folder / "9b"
+    written.mkdir(exist_ok=True)
+    for name, text in {"ada": human, "ben": machine, "cem": " ".join(odd), "dina": short}.items():
+        (written / f"{name}.txt").write_text(text, encoding="utf-8")
+    (written / "sketch.odg").write_bytes(b"PK")
+    (written / ".draft.txt").write_text(human, encoding="utf-8")
     _lines(folder / "articles.jsonl", ({"text": text} for text in [*paragraphs, machine, short, machine]))
 
 
@@ -67,6 +74,7 @@ def _membership(folder: Path) -> None:
 def _project(folder: Path, human: str, machine: str) -> None:
     """A repository whose texts pass through the gate."""
     (folder / "docs").mkdir(parents=True, exist_ok=True)
+    (folder / ".git").mkdir(exist_ok=True)
     (folder / "llm-audit.toml").write_text('alpha = 0.01\nexclude = ["drafts/"]\n', encoding="utf-8")
     (folder / "docs" / "history.md").write_text(human, encoding="utf-8")
     (folder / "docs" / "launch.md").write_text(machine, encoding="utf-8")
