@@ -20,7 +20,7 @@ from starlette.routing import Route
 from llm_audit import __version__
 from llm_audit.api.report import Report
 from llm_audit.reports import format as fmt
-from llm_audit.reports.formats import class_set
+from llm_audit.reports.formats import class_set, csv
 from llm_audit.reports.formats.html import TEMPLATES as REPORT_TEMPLATES
 from llm_audit.serving.answers import REPORT_POLICY, Desk, finished, state_of
 from llm_audit.serving.guard import Keys, cookie
@@ -125,7 +125,7 @@ class Pages:
 
     async def as_csv(self, request: Request) -> Response:
         """The verdicts as a table for a spreadsheet."""
-        table = await self._made(request, class_set.csv)
+        table = await self._made(request, csv.render)
         # A byte order mark: without it spreadsheets take UTF-8 for the encoding of the system.
         return _download("\ufeff" + table, "text/csv; charset=utf-8", "class.csv")
 

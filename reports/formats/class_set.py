@@ -6,26 +6,18 @@ came about.
 
 from __future__ import annotations
 
-import csv as csv_module
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llm_audit.reports import format as fmt
 from llm_audit.reports.formats import html
-from llm_audit.reports.views.documents import tally, worst_first
+from llm_audit.reports.views.documents import share_standing_out, tally, words, worst_first
 from llm_audit.reports.views.passages import Passage, passages
 from llm_audit.results import Document, Report, Verdict
-from llm_audit.terminal import one_line
 
 MOST_ASKED_ABOUT = 3
 """Passages that a question is asked about: a conversation, not an examination."""
 
 SORTS = ("verdict", "share", "words")
-COLUMNS = ("name", "verdict", "p_value", "share", "words", "tokens", "language", "summary")
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
 
 
 @dataclass(frozen=True)
@@ -94,37 +86,8 @@ def render(report: Report) -> str:
     )
 
 
-def csv(report: Report) -> str:
-    """The index as a table for a spreadsheet, in the order of the report. Names and sentences never become formulas."""
-    out = io.StringIO()
-    writer = csv_module.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for document in report.documents:
-        row = _row(document, "", report.manifest.alpha)
-        cells = (
-            document.name,
-            document.verdict.value,
-            document.p_value,
-            None if row.share is None else round(row.share, 4),
-            row.words,
-            document.tokens,
-            document.language,
-            document.summary,
-        )
-        writer.writerow(["" if cell is None else _cell(cell) if isinstance(cell, str) else cell for cell in cells])
-    return out.getvalue()
-
-
-def _cell(text: str) -> str:
-    safe = one_line(text)
-    return f"'{safe}" if safe.startswith(_FORMULA) else safe
-
-
 def _row(document: Document, anchor: str, alpha: float) -> Row:
-    judged = fmt.judged(document) and document.combined is not None
-    inside = sum(passage.end - passage.start for passage in passages(document, alpha) if passage.stands_out)
-    share = min(1.0, inside / document.characters) if judged and document.characters else None
-    return Row(anchor, document, share, None if document.text is None else len(document.text.split()))
+    return Row(anchor, document, share_standing_out(document, alpha), words(document))
 
 
 def _questions(document: Document, standing_out: Sequence[Passage]) -> list[str]:

@@ -9,14 +9,15 @@ import csv
 import io
 
 from llm_audit.reports import format as fmt
+from llm_audit.reports.views.documents import share_standing_out, words
 from llm_audit.reports.views.findings import coverage, plain
 from llm_audit.reports.views.lead import lead, where
 from llm_audit.reports.views.passages import passages
 from llm_audit.results import Document, Report
 
 COLUMNS = (
-    "document", "verdict", "in_words", "p_value", "p_floor", "q_value", "tokens", "language", "tampering", "passages", "reason",
-    "notes", "sha256",
+    "document", "verdict", "in_words", "p_value", "p_floor", "q_value", "share", "words", "tokens", "language", "tampering",
+    "passages", "reason", "notes", "sha256",
 )  # fmt: skip
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -40,6 +41,8 @@ def _row(document: Document, alpha: float) -> list[str]:
         combined.p_value if combined else None,
         combined.p_floor if combined else None,
         document.gate.q_value if document.gate else None,
+        share_standing_out(document, alpha),
+        words(document),
         document.tokens,
     ]
     return [

@@ -40,6 +40,19 @@ class DocumentView:
     populations: list[Figure]
 
 
+def share_standing_out(document: Document, alpha: float) -> float | None:
+    """Part of the text's characters in passages that stand out, from 0 to 1; None: nothing was judged."""
+    if not document.characters or document.combined is None or not fmt.judged(document):
+        return None
+    inside = sum(passage.end - passage.start for passage in passages(document, alpha) if passage.stands_out)
+    return min(1.0, inside / document.characters)
+
+
+def words(document: Document) -> int | None:
+    """Number of words of the text; None: it was left out of the report."""
+    return None if document.text is None else len(document.text.split())
+
+
 def worst_first(documents: Sequence[Document]) -> list[Document]:
     """By verdict, what is passed over after what is not, then by p-value, then as given."""
 

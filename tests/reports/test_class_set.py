@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 import pytest
 
 import llm_audit
 from llm_audit.reports.formats import class_set
-from llm_audit.results import Document, Report, Verdict
+from llm_audit.results import Report, Verdict
 from tests.reports import factory
 from tests.reports.plots import parsed
 
@@ -91,17 +89,6 @@ def test_a_text_that_is_left_out_has_no_words_and_is_cited_by_its_place(report: 
     assert all(row.words is None for row in class_set.rows(without))
     (talk,) = [talk for talk in class_set.talks(without, class_set.rows(without)) if talk.row.document.name == "cem.txt"]
     assert talk.standing_out[0].excerpt.startswith("characters ")
-
-
-def test_the_table_has_a_row_a_text_and_no_formula(report: Report) -> None:
-    renamed: tuple[Document, ...] = tuple(
-        document.model_copy(update={"name": name})
-        for document, name in zip(report.documents, ["=1+1", "+a", "-b", "@c", 'd,"e"\n.txt'], strict=True)
-    )
-    rows = list(csv.reader(io.StringIO(class_set.csv(report.model_copy(update={"subjects": renamed})))))
-    assert tuple(rows[0]) == class_set.COLUMNS and {len(row) for row in rows} == {len(class_set.COLUMNS)}
-    assert [row[0] for row in rows[1:]] == ["'=1+1", "'+a", "'-b", "'@c", 'd,"e"\\n.txt']
-    assert [row[1] for row in rows[1:]] == [document.verdict.value for document in report.documents]
 
 
 def test_a_report_saves_itself_as_a_class_set(report: Report, tmp_path: Path) -> None:

@@ -29,10 +29,10 @@ def test_a_form_leads_to_verdicts_reports_a_table_and_paper(fresh: Running) -> N
     assert fresh.get(f"{job}/report").text.startswith("<!DOCTYPE html>")
     assert 'id="text-3"' in fresh.get(f"{job}/class").text
     table = fresh.get(f"{job}/class.csv")
-    assert table.body.startswith(b"\xef\xbb\xbfname,verdict,") and "attachment" in table.headers["content-disposition"]
+    assert table.body.startswith(b"\xef\xbb\xbfdocument,verdict,") and "attachment" in table.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(table.text.removeprefix("\ufeff"))))
-    assert [row["name"] for row in rows] == ["text-0.txt", "text-1.txt", "text-2.txt"]
-    assert [row["verdict"] for row in rows[1:]] == ["not_assessable", "error"]
+    assert [row["document"] for row in rows[:-1]] == ["text-0.txt", "text-1.txt", "text-2.txt"]
+    assert [row["verdict"] for row in rows[1:-1]] == ["Not assessable", "Unreadable"]
     assert rows[0]["words"] == str(len(ESSAY.split()))
     assert fresh.get(f"{job}/class.pdf").body.startswith(b"%PDF-")
 
