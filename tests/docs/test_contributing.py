@@ -95,4 +95,4 @@ def test_with_all_of_them_their_own_tests_pass(tmp_path: Path) -> None:
     page = python(tree, environment, ["-c", "from tools.site.pages import every_page; print(every_page()['rules/AUD105.md'])"])
     assert page.startswith("# AUD105 Share of likeliest tokens") and "Nothing yet." in page
     listed = python(tree, environment, ["-m", "llm_audit", "detect", "--help"])
-    assert "csv" in listed
+    assert "tsv" in listed
