@@ -57,7 +57,7 @@ def outcome(texts: int, failed: int, unclear: int, known: int, found: Discovery)
 
 
 def _no_single_one(found: Discovery) -> str:
-    """What a reader must know before all else: that nothing can be found, or not one text alone."""
+    """The sentence that comes before all else: that nothing can be found, or not one text alone."""
     if not found.tests or found.fewest == 1:
         return ""
     if found.fewest is None:
