@@ -91,7 +91,7 @@ def _row(document: Document, anchor: str, alpha: float) -> Row:
 
 
 def _questions(document: Document, standing_out: Sequence[Passage]) -> list[str]:
-    """What to ask the writer: open questions that an honest writer answers easily, whatever the verdict is."""
+    """Open questions to the writer that an honest one answers easily, whatever the verdict is."""
     if document.verdict is Verdict.ERROR:
         return ["Could you send the text again, as a Word document or as plain text?"]
     asked = [

@@ -46,7 +46,7 @@ def _severity(found: Finding) -> str:
 
 
 def _not_read(report: Report) -> dict[str, object]:
-    """What the widget has no other place for: all that folders hold and was not read, as one remark on the project."""
+    """One remark on the project, as the widget has no other place: all that folders hold and was not read."""
     return {
         "description": plain(not_read(report.not_read)),
         "check_name": "not-read",

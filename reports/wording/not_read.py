@@ -1,4 +1,4 @@
-"""What folders and archives hold that was not read, as the sentence that every format shows."""
+"""Entries of folders and archives that were not read, as the sentence that every format shows."""
 
 from __future__ import annotations
 
