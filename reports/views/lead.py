@@ -16,7 +16,7 @@ NAMED = 10
 
 
 def lead(document: Document, alpha: float) -> str:
-    """The sentences that a person must know of a document, whatever else is said of it: tampering first, then who may have written it.
+    """Sentences that a person must know of a document: that it was tampered with, then who may have written it.
 
     Empty of a document that was asked other questions, and was not tampered with: its summary says what there is to say.
     """
