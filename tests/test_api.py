@@ -253,7 +253,9 @@ def test_an_interrupted_scan_hands_over_what_there_is(setup: llm_audit.Setup, tm
 def test_membership_is_a_namespace_of_tests(tmp_path: Path) -> None:
     rows = world().orders[64][:20]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
-    report = llm_audit.membership.order(tmp_path / "rows.jsonl", setup=llm_audit.Setup(model=FIXTURE))
+    report = llm_audit.membership.order(
+        tmp_path / "rows.jsonl", provenance="The rows were shuffled.", setup=llm_audit.Setup(model=FIXTURE)
+    )
     assert report.membership is not None and report.membership.verdict is Verdict.FINDING
     assert list(report.manifest.inputs) == [str(tmp_path / "rows.jsonl")]
     assert [test["rule"] for test in report.to_dict()["subjects"][0]["tests"]] == ["AUD300", "AUD310"]

@@ -55,6 +55,7 @@ _TEXTS = PolicyDefaults("alpha", "population", "model", "classifier", "text_fiel
 DEFAULTS: Mapping[str, Any] = {
     "attribute": PolicyDefaults("alpha", "text_field"),
     **_all("detect gate scan", _TEXTS),
+    "serve": PolicyDefaults("alpha", "population", "model", "classifier", "detectors"),
     "membership": {"score": _LEVEL, "test": _all("canary dataset identifier order paired", _LEVEL)},
     "substitution": _all("audit plan watch", _LEVEL),
 }

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import AuditError, InvalidConfiguration
 from llm_audit.gating.settle import findings
 from llm_audit.results import BaselineUse, Document, Model, Suppression
 from llm_audit.terminal import one_line
@@ -83,7 +83,7 @@ def read_baseline(path: Path) -> Baseline:
     """Read a file that `render` wrote. Raises AuditError if it is missing, or is none."""
     name = one_line(str(path))
     if not path.exists():
-        raise AuditError(f"There is no baseline {name}: write it with --update-baseline, or check the path.")
+        raise InvalidConfiguration(f"There is no baseline {name}: write it with --update-baseline, or check the path.")
     try:
         content = json.loads(read_bytes(Source(name, path)))
     except (ValueError, RecursionError):

@@ -44,7 +44,8 @@ def read_all(
     passed = [] if passed is None else passed
     for source in sources:
         if isinstance(source, RawText):
-            yield source if source.text.strip() else Unread(source.name, f"{source.name} is empty: there is no text to judge.")
+            empty = Unread(source.name, f"{source.name} is empty: there is no text to judge.", nothing=True)
+            yield source if source.text.strip() else empty
             continue
         if source.kind in RECORDS:
             yield from read_records(source, text_field, keep)

@@ -326,7 +326,7 @@ def test_a_command_that_says_too_little_or_too_much(tool: Tool, foreign: Path, a
         (("--prompt", "missing.txt"), "The prompt missing.txt cannot be read: No such file or directory."),
         (("--prompt", "."), "The prompt . cannot be read: Is a directory."),
         (("--prompt", "latin1.txt"), "The prompt latin1.txt is not UTF-8; convert it first."),
-        (("--candidate", "TINY@temperature=0"), "Greedy decoding (temperature 0) leaves nothing to chance"),
+        (("--candidate", "TINY@num_beams=4"), "beam search chooses among whole texts"),
         (("--sanctioned", "TINY@heat=2"), "there is no setting 'heat'"),
         (("--other", "no-such-model"), "no-such-model"),
         (("--other", "org/name@main"), "as a hub model it needs a pinned revision"),

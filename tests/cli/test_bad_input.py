@@ -126,7 +126,7 @@ def test_invisible_characters_alone_are_not_assessable_and_a_finding_about_the_t
     path = tmp_path / "input.txt"
     path.write_bytes("\u200b\u2060\ufeff".encode() * 50)
     code, _, summary = judged_with(tool, witness, path, tiny)
-    assert code == 1 and "empty once white space" in summary and "AUD902" in summary
+    assert code == 1 and "no running text, once white space" in summary and "AUD902" in summary
 
 
 def test_a_folder_that_does_not_exist_costs_no_run(tool: Tool, tiny: tuple[str, ...], witness: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from llm_audit.results import Membership, NotRead, Report
 from llm_audit.results.core import Model
-from tests.reports import evidenced, factory
+from tests.reports import evidenced, factory, measured
 
 LONG = 5000
 
@@ -243,6 +243,8 @@ WORLDS: dict[str, Callable[[], Report]] = {
         factory.inconsistent(requests=12).model_copy(update={"reference": "x", "since": "x", "obstacle": "x"})
     ),
     "gate": factory.gate_report,
+    "corpus": factory.corpus_report,
+    "benchmark": lambda: factory.benchmark_report(measured.FOUND),
     "evidence": evidenced.report,
 }
 """Small reports, and yet with every field that takes text filled somewhere."""

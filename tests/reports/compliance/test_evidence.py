@@ -199,7 +199,7 @@ def test_a_watermark_is_evidence_by_the_p_value_of_all_keys() -> None:
     marked = found.model_copy(update={"combined": combined, "results": ()})
     plain = marked.model_copy(update={"combined": combined.model_copy(update={"verdict": Verdict.PASS})})
     evidence = seen(Selector.WATERMARK_TEST, factory.report(marked, plain))
-    assert evidence.outcome is FOUND and [pointer.path for pointer in evidence.pointers] == ["/documents/0/combined"]
+    assert evidence.outcome is FOUND and [pointer.path for pointer in evidence.pointers] == ["/subjects/0/combined"]
     assert "1 of 2 tested texts carry the mark" in said(evidence) and "Null hypothesis" in said(evidence)
     assert seen(Selector.WATERMARK_TEST, factory.report(plain)).outcome is NOT_FOUND
     assert seen(Selector.STATISTICAL_DETECTION, factory.report(marked)).outcome is NOT_TESTABLE
