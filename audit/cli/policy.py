@@ -57,6 +57,7 @@ DEFAULTS: Mapping[str, Any] = {
     **_all("detect gate scan", _TEXTS),
     "serve": PolicyDefaults("alpha", "population", "model", "classifier", "detectors"),
     "membership": {"score": _LEVEL, "test": _all("canary dataset identifier order paired", _LEVEL)},
+    "watermark": _all("detect probe", _LEVEL),
     "substitution": _all("audit plan watch", _LEVEL),
 }
 """Command -> what it takes from the policy. The others build something, or show what was stored."""

@@ -31,7 +31,7 @@ def render(report: Report, describe: Describe) -> str:
     told = ", ".join(f"{sign} {words}: {counts[verdict]}" for verdict, (sign, words) in fmt.LABELS.items() if counts[verdict])
     parts = [
         f"## {prose(report.question)}",
-        f"**{told}**",
+        *([f"**{told}**"] if told else []),
         prose(coverage(report)),
         _table(found, LONGEST),
         *_suppressions(report, [one for one in everything if one.suppression]),

@@ -21,12 +21,12 @@ def print_benchmark(found: Benchmark, console: Console, *, fairness: bool = Fals
         _print_power("Detectors, all texts", [row for row in found.power if row.by == "all"], console, first="detector")
         for by in dict.fromkeys(row.by for row in found.power if row.by != "all"):
             rows = [row for row in found.power if row.by == by and row.detector == found.combined]
-            _print_power(f"{found.combined} by {by}", rows, console, first="group")
+            _print_power(terminal_safe(f"{found.combined} by {by}"), rows, console, first="group")
     shown = found.detectors if fairness else (found.combined,)
     for detector in shown:
         alarms = [row for row in found.false_alarms if row.detector == detector]
         if alarms:
-            _print_alarms(f"{detector}: share of human texts flagged, with exact 95 % interval", alarms, console)
+            _print_alarms(terminal_safe(f"{detector}: share of human texts flagged, with exact 95 % interval"), alarms, console)
 
 
 def _print_power(title: str, rows: list[Power], console: Console, first: str) -> None:

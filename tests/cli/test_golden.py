@@ -62,7 +62,7 @@ def test_the_tool_still_finds_the_same_marks(tool: Tool, name: str, monkeypatch:
     monkeypatch.chdir(GOLDEN.parents[1])
     found = tool(*command(name), "--format", "json")
     assert found.code == WATERMARKS[name][0]
-    now, then = (numbers(json.loads(text)["documents"]) for text in (found.out, stored(name, "json")))
+    now, then = (numbers(json.loads(text)["subjects"]) for text in (found.out, stored(name, "json")))
     assert now.keys() == then.keys()
     for place, value in then.items():
         assert now[place] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), place

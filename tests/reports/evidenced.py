@@ -65,7 +65,10 @@ KINDS: tuple[e.Derivation, ...] = (
     w.ProbedRepeats(answers=9, distinct=8, repeats=1, expected=0.5),
     w.ProbedPhases(words=("x", "y"), fresh=(1, 2), again=(2, 1), unread=0),
     w.ProbedTogether(tests=(PROBED,)),
-    s.Conformance(changes=("x",), asked="x", named=("y",), longer=0, counted=1, miscounted=0, fewer=0),
+    s.Conformance(
+        changes=("x",), asked="x", named=("y",), longer=0, counted=1, miscounted=0, fewer=0,
+        flaws=(s.Flaw(name="x", answers=1),),
+    ),
 )  # fmt: skip
 
 
