@@ -63,7 +63,7 @@ def test_train_calibrate_detect_bench(
 
     judged = tool("bench", labelled(tmp_path / "test.jsonl", 30, 5), "--group", "level", "-o", tmp_path / "b.json", *options)
     assert (judged.code, judged.err) == (0, "")
-    report = json.loads((tmp_path / "b.json").read_text())
+    (report,) = json.loads((tmp_path / "b.json").read_text())["subjects"]
     (row,) = [row for row in report["power"] if (row["by"], row["detector"]) == ("all", "classifier")]
     assert row["auroc"]["value"] > 0.95
     assert {row["group"] for row in report["false_alarms"] if row["by"] == "level"} == {"B1"}
