@@ -88,7 +88,7 @@ class _Page:
         self._scanned = False
 
     def ways(self, operations: Sequence[Any]) -> list[str]:
-        """How the text of each operation is hidden; empty for one that shows no text, or text that is seen."""
+        """For each operation, the way in which its text is hidden ("white"); "" for no text, or text that is seen."""
         self._scanned = self._is_scanned(operations)
         now, kept = _Graphics(), list[_Graphics]()
         text, line = _ONE, _ONE

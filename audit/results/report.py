@@ -146,7 +146,7 @@ class Report(Model):
 
     @property
     def failing(self) -> frozenset[Verdict]:
-        """Of a gate: the verdicts by which texts fail."""
+        """Verdicts by which texts fail the gate; empty without a gate."""
         return frozenset(one.verdict for document in self.documents if document.gate for one in document.gate.failures)
 
     def exit_code(self, *, strict: bool = False) -> int:

@@ -13,7 +13,7 @@ MOST = 10_000_000
 
 
 class Variant(Model):
-    """Distances from one allowed variant of the reference."""
+    """Distances of answers from one allowed variant of the reference model: the endpoint's, and its own under the null."""
 
     name: str
     endpoint: Numbers = Field(description="of the endpoint's answers, in the order asked")

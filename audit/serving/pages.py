@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -19,17 +19,13 @@ from starlette.routing import Route
 
 from llm_audit import __version__
 from llm_audit.api.report import Report
-from llm_audit.reports import format as fmt
 from llm_audit.reports.formats import class_set, csv
 from llm_audit.reports.formats.html import TEMPLATES as REPORT_TEMPLATES
+from llm_audit.reports.formats.html import environment
 from llm_audit.serving.answers import REPORT_POLICY, Desk, finished, state_of
 from llm_audit.serving.guard import Keys, cookie
 from llm_audit.serving.jobs import Job
 from llm_audit.serving.uploads import Refused
-from llm_audit.terminal import terminal_safe
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 REFRESH_SECONDS = 2
@@ -162,7 +158,7 @@ class Pages:
 
 def page(template: str, **content: Any) -> str:
     """One of the pages, filled."""
-    return _environment().get_template(template).render(version=__version__, **content)
+    return environment(TEMPLATES).get_template(template).render(version=__version__, **content)
 
 
 def _download(content: str | bytes, media: str, name: str) -> Response:
@@ -174,20 +170,3 @@ def _download(content: str | bytes, media: str, name: str) -> Response:
 def _style() -> str:
     sheets = [*(REPORT_TEMPLATES / name for name in ("style.css", "print.css")), TEMPLATES / "serve.css"]
     return "".join(sheet.read_text("utf-8") for sheet in sheets)
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        # Control and direction characters of names and texts made visible, as in reports.
-        finalize=lambda value: terminal_safe(value) if isinstance(value, str) and not hasattr(value, "__html__") else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(fmt=fmt)
-    return environment

@@ -96,8 +96,8 @@ def _pages_of_audits(report: Report, name: str, largest: int | None) -> dict[str
         "substitution": substitution.view(report.substitution, alpha) if report.substitution else None,
     }
     templates = {
-        False: _environment().get_template("document.html.j2"),
-        True: _environment().get_template("attribution.html.j2"),
+        False: environment(TEMPLATES).get_template("document.html.j2"),
+        True: environment(TEMPLATES).get_template("attribution.html.j2"),
     }
     sections = [Markup(templates[bool(one.candidates)].render(view=one, **content)) for one in views]
     stem, suffix = PurePath(name).stem, PurePath(name).suffix
@@ -130,24 +130,25 @@ def page(template: str, *, more: Sequence[str] = (), **content: Any) -> str:
     style = "".join((TEMPLATES / name).read_text("utf-8") for name in ("style.css", "charts.css", "print.css", *more))
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    filled: Template = _environment().get_template(template)
+    filled: Template = environment(TEMPLATES).get_template(template)
     return filled.render(style=Markup(style), policy=policy, **content) + "\n"
 
 
 @cache
-def _environment() -> Environment:
+def environment(folder: Path) -> Environment:
+    """The templates of a folder, with every value escaped and its control and direction characters made visible."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+    made = Environment(
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(fmt=fmt, not_read=not_read)
-    return environment
+    made.globals.update(fmt=fmt, not_read=not_read)
+    return made
 
 
 def _visible(value: Any) -> Any:
