@@ -95,6 +95,10 @@ def read_document(source: Source, *, strip_markdown: bool = True, directives: Us
 def from_bytes(name: str, data: bytes, by_name: str, *, strip_markdown: bool = True, directives: Use = "no") -> RawText:
     """The text of a document from its bytes; `by_name` is its kind by its name. As `read_document`."""
     kind = kind_of_content(name, data, by_name)
+    if kind == "zip" and not data:
+        raise _empty(name)
+    if kind == "zip" and not data.startswith(b"PK"):
+        raise Unreadable(f"{name} is no zip archive, whatever its name says: name it by what it holds.")
     if kind == "zip":
         raise Unreadable(f"{name} is an archive of files: unpack it and name the folder.")
     said: tuple[Directive, ...] = ()

@@ -145,6 +145,11 @@ def test_an_archive_that_is_no_word_document_says_so(tmp_path: Path) -> None:
     assert "is empty" in problem(tmp_path, "a.docx", b"")
 
 
+def test_what_is_called_an_archive_and_is_none_says_so(tmp_path: Path) -> None:
+    assert "is empty" in problem(tmp_path, "a.zip", b"")
+    assert "is no zip archive, whatever its name says" in problem(tmp_path, "a.zip", b"Plain words.")
+
+
 # PDF
 
 
