@@ -114,6 +114,8 @@ def _sentence(file: PolicyFile, error: Any) -> str:
         if override is not None and key in _keys(Policy):
             why = ", since their false discovery rate is one statement" if key in TESTED_BY else ""
             return f"{where}: {key} is the same for all documents{why}; take it out of the overrides."
+        if not file.table and override is None and key == "tool":
+            return f"{where}: in a file of its own the policy has no heading [tool.llm-audit]; write its settings without one."
         table = "overrides have no setting" if override is not None else f"{file.table or 'the policy'} has no setting"
         return f"{where}: {table} {quoted(key)}{closest(key, _keys(model))}"
     if kind == "missing":

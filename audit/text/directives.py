@@ -32,6 +32,8 @@ _NEARLY = re.compile(
     r"llm-audit\s*:\s*ignore\s*\[(?P<rules>[^\]]*)\](?P<fields>.*)",
     re.I,
 )
+# The same behind other words of its line.
+_BEHIND = re.compile(r"(?:<!--|\{/\*|/\*|\{#)\s*llm-audit\s*:\s*ignore\s*\[(?P<rules>[^\]]*)\](?P<fields>.*)", re.I)
 _IGNORE = re.compile(r"ignore[ \t]*\[(?P<rules>[^\]]*)\](?P<fields>.*)", re.I)
 _FIELD = re.compile(r"[ \t]+(?P<name>reason|until)[ \t]*=[ \t]*(?:\"(?P<quoted>[^\"]*)\"|(?P<bare>[^\s\"]+))", re.I)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
@@ -83,7 +85,7 @@ def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...
             found += _parsed(f"{name}, line {number + 1}", number + 1, match["open"], match["rest"])
             lines[number] = " " * len(line) + lines[number][len(line) :]
             taken += 1
-        elif not example and (nearly := _NEARLY.fullmatch(line.strip(" \t\ufeff"))) and len(found) < 10 * MOST:
+        elif not example and (nearly := _nearly(line)) and len(found) < 10 * MOST:
             reason = re.search(r"reason[ \t]*=[ \t]*[\"']([^\"']*)", nearly["fields"])
             told = reason[1].strip()[:LONGEST_REASON] if reason else ""
             codes = dict.fromkeys(re.findall(r"AUD\d{3}", nearly["rules"].upper()))
@@ -91,6 +93,14 @@ def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...
         if taken > MOST:
             raise Malformed(f"{name}, line {number + 1}: more than {MOST} suppressions in one text; name several rules in one.")
     return "\n".join(lines), tuple(found)
+
+
+def _nearly(line: str) -> re.Match[str] | None:
+    """What looks like a suppression and is obeyed nowhere; not what a line quotes as code."""
+    whole = _NEARLY.fullmatch(line.strip(" \t\ufeff"))
+    if whole or "`" in line or len(line) > LONGEST:
+        return whole
+    return _BEHIND.search(line)
 
 
 def _examples(lines: Sequence[str]) -> list[bool]:

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     NO_PROSE = "not prose"
     OTHER_KIND = "of a kind that was not asked for"
     LICENCE = "licence text"
+    REPORT = "report of llm-audit"
     LOCK = "lock file of an office program"
     HIDDEN = "hidden"
     LINK = "link to a folder"
@@ -81,6 +82,7 @@ _DATA = frozenset({
 })  # fmt: skip
 
 
+_GENERATOR = b'<meta name="generator" content="llm-audit">'
 _MOST_LOOKED_AT = 20_000_000
 _WHOLE = frozenset({"archive", "ole"})
 _MANY = frozenset({"zip", "jsonl", "csv", "parquet"})
@@ -202,11 +204,22 @@ def _why_no_file(
     if ignored and ignored.covers(path, is_folder=False):
         return Reason.IGNORED
     kind = kind_of_name(path)
+    if kind == "html" and _is_report(path):
+        return Reason.REPORT
     if kind in kinds:
         return None
     if kind is not None:
         return Reason.OTHER_KIND
     return _by_content(path, kinds)
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a page says of itself that llm-audit made it: it quotes what it found, which is no text of anybody's."""
+    try:
+        with path.open("rb") as file:
+            return _GENERATOR in file.read(sniff.BEGINNING)
+    except OSError:  # reading it says what is wrong
+        return False
 
 
 def _by_content(path: Path, kinds: frozenset[str]) -> Reason | None:

@@ -102,6 +102,11 @@ def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
             f"The text looks like language '{language.code}' (confidence {language.confidence:.2f}{doubt}); the population "
             f"{settings.population.datasheet.name} covers '{expected}' only."
         )
+        if language.code == expected:
+            reason = (
+                f"The language is uncertain: it looks like '{language.code}', with confidence {language.confidence:.2f}{doubt}. "
+                "A longer text, or one with more sentences, is surer."
+            )
         return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language.code, view.notes, "language")
     return raw, view, language.code
 

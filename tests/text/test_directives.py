@@ -80,6 +80,7 @@ def test_long_lines_take_no_time(fill: str) -> None:
         '[//]: # (llm-audit: ignore[AUD100] reason="a definition")',
         '> <!-- llm-audit: ignore[AUD100] reason="quoted" -->',
         '/* llm-audit: ignore[aud100] reason="of another language" */',
+        'Some words. <!-- llm-audit: ignore[AUD100] reason="behind them" -->',
     ],
 )
 def test_what_looks_right_and_does_nothing_is_said(line: str) -> None:

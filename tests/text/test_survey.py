@@ -15,6 +15,7 @@ from llm_audit.text import Passed, RawText, Reason, Unread, counts, discover, re
 from llm_audit.text.sources import PLAIN
 from tests.text.prose import PARAGRAPHS
 
+GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
 PROSE = "\n\n".join(PARAGRAPHS)
 
 
@@ -81,6 +82,16 @@ def test_every_entry_of_a_folder_ends_somewhere(tmp_path: Path) -> None:
         "pipe": Reason.NO_FILE,
     }
     assert all(isinstance(text, RawText) for text in read_all(found.sources))
+
+
+def test_pages_that_llm_audit_made_are_no_texts_of_a_folder(tmp_path: Path) -> None:
+    page = (GOLDEN / "finding.html").read_bytes()
+    put(tmp_path, {"a.txt": PROSE, "report.html": page, "page.html": write_html(PARAGRAPHS)})
+    found = survey([str(tmp_path)])
+    assert [Path(source.name).name for source in found.sources] == ["a.txt", "page.html"]
+    assert found.passed == (Passed(str(tmp_path / "report.html"), Reason.REPORT),)
+    named = survey([str(tmp_path / "report.html")])
+    assert [Path(source.name).name for source in named.sources] == ["report.html"]
 
 
 def test_what_is_not_read_is_counted_in_a_sentence() -> None:
