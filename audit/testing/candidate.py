@@ -11,11 +11,12 @@ from llm_audit.detectors.attribution.base import CandidateRule
 from llm_audit.detectors.rule import Terms
 from llm_audit.testing.reproducible import check_reproducible
 from llm_audit.testing.samples import sample_scores
-from llm_audit.testing.statistic import SCORES, prefers_likely_text
+from llm_audit.testing.statistic import LEAST_PREFERRED, SCORES, likely_texts_preferred, told
 
 
 def _is_higher_for_unlikelier_text(rule: CandidateRule) -> None:
-    assert prefers_likely_text(rule, -1), f"{rule.code} is not higher for text that the model finds unlikelier"
+    higher = likely_texts_preferred(rule, -1)
+    assert higher >= LEAST_PREFERRED, f"{rule.code} is not higher for text that the model finds unlikelier: {told(higher)}"
 
 
 def _keeps_its_level(rule: CandidateRule) -> None:

@@ -21,7 +21,7 @@ LEAST_LOSS = 1e-6
 
 
 def mean_logprob(scores: TokenScores) -> float:
-    """LL = mean log-probability, nats per token, minus the log of the perplexity; higher = more member-like.
+    """The mean log-probability of the tokens, nats per token (it is -log perplexity); higher = more member-like.
 
     Source: Yeom, Giacomelli, Fredrikson & Jha, "Privacy Risk in Machine Learning" (CSF 2018, arXiv 1709.01604).
     """

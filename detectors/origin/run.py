@@ -71,7 +71,7 @@ def hidden_layers(detectors: Sequence[StatisticRule]) -> tuple[int, ...]:
 
 
 def check_comparable(session: Session, population: Population) -> None:
-    """Refuse to compare scores of one model with a population scored by another, or people with a model's texts."""
+    """Raises where text and population were scored by different models, or where the population holds texts of a model."""
     if population.datasheet.author is not None:
         raise AuditError(
             f"The population {population.datasheet.name} holds texts by {population.datasheet.author}, not by people; it "
@@ -104,8 +104,8 @@ def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
         )
         if language.code == expected:
             reason = (
-                f"The language is uncertain: it looks like '{language.code}', with confidence {language.confidence:.2f}{doubt}. "
-                "A longer text, or one with more sentences, is surer."
+                f"The language is uncertain: it looks like '{language.code}', with confidence {language.confidence:.2f}{doubt}."
+                " A longer text, or one with more sentences, is surer."
             )
         return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language.code, view.notes, "language")
     return raw, view, language.code

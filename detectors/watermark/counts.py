@@ -121,7 +121,7 @@ def distinct(found: Observations, seen: set[bytes] | None = None) -> Observation
 
 
 def count(found: Observations, seen: set[bytes] | None = None) -> Counts:
-    """The counts of one text under one key.
+    """How many tokens of a text were read, scored and distinct under one key, and the sum of the distinct scores.
 
     Args:
         found: the scores of the text.

@@ -72,7 +72,7 @@ def talks(report: Report, found: Sequence[Row]) -> list[Talk]:
 
 
 def render(report: Report) -> str:
-    """All of it as one page that loads nothing and runs no script. Printed from a text's address, that text alone."""
+    """The class set as one HTML page that loads nothing and runs no script. Printed from a text's address, that text alone."""
     found = rows(report)
     return html.page(
         "class_set.html.j2",

@@ -55,7 +55,7 @@ class Entry:
 
 
 def render(report: Report) -> str:
-    """All of it as one page. Equal reports give equal bytes."""
+    """The report as one HTML page. Equal reports give equal bytes."""
     (page,) = pages(report, "report.html", None).values()
     return page
 
