@@ -84,7 +84,7 @@ PAIRS, LEAST_PREFERRED = 50, 45
 def told(higher: int) -> str:
     """How many pairs went right, and how they were made, for whoever has to mend a rule."""
     return (
-        f"in {higher} of {PAIRS} pairs of a made-up text of 200 tokens and the same with a third of its tokens made unlikelier; "
+        f"in {higher} of {PAIRS} pairs of a made-up text of 200 tokens and the same with a third of its tokens unlikelier; "
         f"{LEAST_PREFERRED} are needed"
     )
 
