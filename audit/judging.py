@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from llm_audit.detectors import attribution, registry
+from llm_audit.detectors import registry
 from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
 from llm_audit.detectors.origin import as_given as on_text_as_given
 from llm_audit.detectors.origin import generated, plot_data
@@ -20,6 +21,9 @@ from llm_audit.results import Coverage, Document, Manifest, Report, Result, limi
 from llm_audit.scoring.session import Session
 from llm_audit.text import RawText, Source
 from llm_audit.text.documents import read_texts
+
+if TYPE_CHECKING:  # who only wants to know whether a machine wrote a text need not wait for the tests of who wrote it
+    from llm_audit.detectors import attribution
 
 ALONE = (
     f"Every text is tested by itself, and only {generated.rule.code} is the verdict. Single detectors and single passages are "
@@ -140,6 +144,8 @@ def attribute(
 
     `human`: the model and the settings by which texts are compared with human writing.
     """
+    from llm_audit.detectors import attribution
+
     session, against_people = human
     share = 1 / (len({id(author.session) for author in authors}) + 1)
     # Markdown stays as it is: the model wrote the signs too.

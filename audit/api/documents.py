@@ -9,15 +9,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, opened
-from llm_audit.detectors.attribution.text import Role
 from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.progress import Progress, silent
 from llm_audit.results import Document
 from llm_audit.setup import Setup
 from llm_audit.text import RawText, Source, discover
+
+if TYPE_CHECKING:
+    from llm_audit.detectors.attribution.text import Role
 
 ROLES: tuple[Role, ...] = ("candidate", "sanctioned", "other")
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, TypeGuard
 from llm_audit.errors import AuditError, NotAvailable
 from llm_audit.progress import Progress, part, silent
 from llm_audit.scoring.cache import ScoreCache, Scorer
-from llm_audit.scoring.request import Prompted, Request
+from llm_audit.scoring.request import Prompted, Request, plain_llama
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import COLUMNS_VERSION, Decoding, TokenScores
 
 if TYPE_CHECKING:
     from llm_audit.scoring.engine import Engine
+    from llm_audit.scoring.lean import LeanModel
     from llm_audit.scoring.model import LanguageModel
 
 GROUP = 32
@@ -119,19 +120,27 @@ class Session:
 
     @cached_property
     def _models(self):  # type: ignore[no-untyped-def]  # its type would import torch
-        return [stored and _load(stored, self.device, self.dtype) for stored in (self.model, self.reference)]
+        models = (self.model, self.reference)
+        without_torch = (self.device, self.dtype) == ("cpu", "float32") and all(
+            plain_llama(each.config) for each in models if each
+        )
+        return [stored and _load(stored, self.device, self.dtype, without_torch) for stored in models]
 
 
 def _all_here(scores: tuple[TokenScores | None, ...]) -> TypeGuard[tuple[TokenScores, ...]]:
     return None not in scores
 
 
-def _load(stored: StoredModel, device: str, dtype: str) -> LanguageModel:
-    import torch
-
-    from llm_audit.scoring.model import load
-
+def _load(stored: StoredModel, device: str, dtype: str, without_torch: bool) -> LanguageModel | LeanModel:
     try:
+        if without_torch:
+            from llm_audit.scoring import lean
+
+            return lean.load(stored.name, stored.digest, stored.folder)
+        import torch
+
+        from llm_audit.scoring.model import load
+
         rest, _, logits = dtype.partition(" to ")
         computed, _, rounded = rest.partition(" of ")
         types = [getattr(torch, name) if name else None for name in (computed, rounded, logits)]

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.tiny_models import SENTENCES
 from llm_audit.detectors.membership.frequencies import Frequencies, tokenizer_digest
-from llm_audit.scoring.model import load_tokenizer
+from llm_audit.scoring.tokenizer import load_tokenizer
 from tests.cli.tool import Tool, sentence
 
 
