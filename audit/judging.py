@@ -17,10 +17,10 @@ from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.rule import Terms
 from llm_audit.inspection import Inspection, inspect, marks_of
 from llm_audit.progress import Progress, part, silent
-from llm_audit.results import Coverage, Document, Manifest, Report, Result, limits_of
+from llm_audit.results import Coverage, Document, Manifest, Report, Result, Verdict, limits_of
 from llm_audit.scoring.session import Session
 from llm_audit.text import RawText, Source
-from llm_audit.text.documents import read_texts
+from llm_audit.text.documents import read_texts, unjudged
 
 if TYPE_CHECKING:  # who only wants to know whether a machine wrote a text need not wait for the tests of who wrote it
     from llm_audit.detectors import attribution
@@ -51,10 +51,12 @@ class Settings(origin.Settings):
     Attributes:
         text_field: of records, the field that holds the text.
         rules: of integrity; found once a run, because that reads every installed package.
+        max_tokens: longer texts are not assessed; None: all are.
     """
 
     text_field: str = "text"
     rules: Sequence[IntegrityRule] = field(default_factory=find_rules)
+    max_tokens: int | None = None
 
 
 def detect(
@@ -98,6 +100,7 @@ def judge_all(
     each_rules = [settings.rules] * len(inputs) if rules is None else rules
     inspected = [inspect(entry, its_rules) for entry, its_rules in zip(inputs, each_rules, strict=True)]
     prepared = [entry if isinstance(entry, Document) else origin.prepare(entry, settings) for entry in inputs]
+    prepared = [_short_enough(entry, session, settings.max_tokens) for entry in prepared]
     both = list(zip(prepared, inspected, strict=True))
     texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]
     scores = session.score(texts, origin.request_for(settings.population, settings.detectors), progress)
@@ -110,6 +113,15 @@ def judge_all(
         documents.append(found.added_to(entry, as_given))
         finished(documents[-1])
     return documents
+
+
+def _short_enough(entry: origin.Prepared | Document, session: Session, most: int | None) -> origin.Prepared | Document:
+    """The text; of one with more tokens than `most`, a document that says so."""
+    if isinstance(entry, Document) or most is None or not session.longer_than(entry[1].text, most):
+        return entry
+    raw, view, language = entry
+    reason = f"The text is longer than {most:,} tokens, the limit of this run (--max-tokens)."
+    return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes)
 
 
 def conclude(document: Document, terms: Terms) -> Document:

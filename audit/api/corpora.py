@@ -177,6 +177,7 @@ def _header(ready: OpenSetup, alpha: float, text_field: str, inputs: Sequence[In
         files=len(inputs),
         documents=sum(file.documents for file in inputs),
         inputs=digest_of(inputs),
+        max_tokens=ready.setup.max_tokens,
     )
 
 
@@ -184,7 +185,7 @@ def _header(ready: OpenSetup, alpha: float, text_field: str, inputs: Sequence[In
 def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup) -> Iterator[Engine]:
     """What judges."""
     if name != "ray":
-        yield local_engine(ready.session, ready.settings(header.manifest.alpha, keep_text=False))
+        yield local_engine(ready.session, ready.settings(header.manifest.alpha, keep_text=False), setup.jobs)
         return
     from llm_audit.scanning.ray_engine import WorkerFactory, ray_engine
 

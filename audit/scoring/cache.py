@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import threading
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -65,6 +66,7 @@ class ScoreCache:
         self.path = path
         self.damaged = False  # so badly that it is ignored as a whole
         self._connection: sqlite3.Connection | None = None
+        self._lock = threading.Lock()  # threads take turns: a transaction belongs to the connection
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = self._open()
@@ -74,7 +76,7 @@ class ScoreCache:
     def _open(self) -> sqlite3.Connection:
         # Token ids are the text itself: nobody else on this machine may read them.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
+        connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
@@ -94,7 +96,7 @@ class ScoreCache:
         try:
             # immutable: in a read-only folder sqlite cannot create the files that WAL needs
             uri = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"
-            connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
             connection.execute("SELECT key FROM scores LIMIT 1")
             return connection
         except sqlite3.Error:
@@ -117,7 +119,8 @@ class ScoreCache:
         if self._connection is None:
             return None
         try:
-            row = self._connection.execute("SELECT checksum, value FROM scores WHERE key = ?", (key,)).fetchone()
+            with self._lock:
+                row = self._connection.execute("SELECT checksum, value FROM scores WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error:
             return None
         return None if row is None else _decode(key, *row)
@@ -126,17 +129,18 @@ class ScoreCache:
         """Store scores in one transaction. A full disk or a read-only file loses the cache entry, not the run."""
         if self._connection is None:
             return
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for key, scores in items:
-                self._insert(self._connection, key, scores.parts())
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                with contextlib.suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-            way_out = f"; {_WAY_OUT}" if _is_damage(error) else ""
-            warnings.warn(f"Scores were not cached in {self.path} ({error}){way_out}.", stacklevel=2)
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                for key, scores in items:
+                    self._insert(self._connection, key, scores.parts())
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._connection.in_transaction:
+                    with contextlib.suppress(sqlite3.Error):
+                        self._connection.execute("ROLLBACK")
+                way_out = f"; {_WAY_OUT}" if _is_damage(error) else ""
+                warnings.warn(f"Scores were not cached in {self.path} ({error}){way_out}.", stacklevel=2)
 
     @staticmethod
     def _insert(connection: sqlite3.Connection, key: bytes, parts: Sequence[bytes | memoryview]) -> None:

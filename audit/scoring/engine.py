@@ -6,7 +6,8 @@ What they compute with, numpy or torch, is the model's choice. Knows nothing abo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.progress import Progress, silent
 from llm_audit.scoring.columns import Columns
+from llm_audit.scoring.passes import Computed, Pack, Passes
 from llm_audit.scoring.request import Prompted, Request, Window, Windowing
 from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, Decoding, TokenScores
 
 if TYPE_CHECKING:
     from llm_audit.scoring.lean import LeanModel
     from llm_audit.scoring.model import LanguageModel
+    from llm_audit.scoring.pool import Pool
 
 PACK_TOKENS = 1024
 """Tokens that go through the body together. On a CPU more is not faster, and costs memory."""
@@ -54,7 +57,7 @@ class _Rows:
 
     def __init__(self, text: _Encoded, n_settings: int) -> None:
         counts = [text.n_scored(window) for window in text.windows]
-        self.edges = np.cumsum([0, *counts])
+        self.edges = np.cumsum([0, *counts])  # int64, also of a text without windows
         self.blocks = np.cumsum([0, *(count // STATE_BLOCK for count in counts)])
         self.columns: list[dict[str, NDArray[Any]]] = [{} for _ in range(n_settings)]
         self.states: NDArray[np.float16] | None = None
@@ -80,6 +83,7 @@ class Engine:
         model, reference: loaded.
         request: windows, columns, and the decoding setting.
         decodings: settings in the place of the request's: one pass serves them all.
+        pool: other processes with the same models, which compute instead of this one.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Engine:
         reference: LanguageModel | LeanModel | None = None,
         *,
         decodings: Sequence[Decoding] | None = None,
+        pool: Pool | None = None,
     ) -> None:
         longest = min(m.max_length for m in (model, reference) if m) - 1
         if request.windowing.size > longest:
@@ -103,8 +108,8 @@ class Engine:
         self.reference = reference
         self.request = request
         self.decodings = tuple(decodings or (request.decoding,))
-        self.head: Any = model.head(self.decodings)
-        self.reference_head: Any = reference.head() if reference else None
+        self.passes: Callable[[Pack], Computed] = Passes(model, reference, request, self.decodings)
+        self._pool = pool
 
     def score(self, texts: Sequence[str | Prompted], progress: Progress = silent) -> Iterator[TokenScores]:
         """Yield the scores of each text, in order, under the first decoding setting; see `score_each`."""
@@ -127,8 +132,12 @@ class Engine:
         for start in range(0, len(encoded), GROUP_TEXTS):
             group = encoded[start : start + GROUP_TEXTS]
             kept = [_Rows(text, len(self.decodings)) for text in group]
-            for pack in self._packs(group):
-                self._forward(group, pack, kept)
+            for pack, (each, states) in self._computed(group):
+                row = 0
+                for number, piece in enumerate(pack):
+                    count = group[piece.text].n_scored(piece.window)
+                    kept[piece.text].put(piece.position, each, slice(row, row + count), states[number] if states else None)
+                    row += count
                 done += sum(piece.window.stop - piece.window.scored for piece in pack)
                 progress(done / max(total, 1))
             for text, rows in zip(group, kept, strict=True):
@@ -175,32 +184,19 @@ class Engine:
             )
         return replace(windowing, size=min(windowing.size, room))
 
-    def _forward(self, group: Sequence[_Encoded], pack: Sequence[_Piece], kept: Sequence[_Rows]) -> None:
-        """Body and head on one pack; what comes out goes where it stays."""
-        model: Any = self.model  # its states are arrays or tensors, which nobody but its own head and itself looks into
-        lengths: list[int] = []
-        parts: list[NDArray[np.int64]] = []
-        for piece in pack:
-            text, window = group[piece.text], piece.window
-            lengths.append(len(text.before) + window.stop - window.start)
-            parts += np.array(text.before, np.int64), text.ids[window.start : window.stop].astype(np.int64)
-        ids, starts = np.concatenate(parts), np.cumsum([0, *lengths])
-        counts = [group[piece.text].n_scored(piece.window) for piece in pack]
-        # The state at position i predicts the token at i + 1: drop each sequence's last state, keep what is scored here.
-        firsts = [start + length - 1 - count for start, length, count in zip(starts, lengths, counts, strict=False)]
-        rows = np.concatenate([np.arange(first, first + count) for first, count in zip(firsts, counts, strict=True)])
-        layers = self.request.hidden_layers
-        with model.computing():
-            hidden, taps = model.run(ids, lengths, layers)
-            reference = None
-            if self.reference is not None:
-                reference = self.reference_head, self.reference.run(ids, lengths)[0][rows]
-            each = self.head.columns(hidden[rows], ids[rows + 1], reference=reference, top_k=self.request.top_k)
-            for piece, first, row, count in zip(pack, firsts, np.cumsum([0, *counts]), counts, strict=False):
-                # Each scored token's own state, one position after the one that predicts it. The prefix token's state is the
-                # same for every text, and a hundred times larger than the others: no text's own state is the prefix's.
-                states = model.block_means(taps, first + 1, count // STATE_BLOCK) if layers else None
-                kept[piece.text].put(piece.position, each, slice(row, row + count), states)
+    def _computed(self, group: Sequence[_Encoded]) -> Iterator[tuple[list[_Piece], Computed]]:
+        """Every pack of a group with what came out; the same packs, whoever computes them."""
+        packs = self._packs(group)
+        if self._pool is None:
+            yield from ((pack, self.passes(_together(group, pack))) for pack in packs)
+            return
+        waiting: deque[tuple[list[_Piece], Callable[[], Computed]]] = deque()
+        for pack in packs:
+            waiting.append((pack, self._pool.submit(self.request, self.decodings, _together(group, pack))))
+            if len(waiting) > 2 * self._pool.jobs:
+                first, result = waiting.popleft()
+                yield first, result()
+        yield from ((pack, result()) for pack, result in waiting)
 
     def _assemble(self, text: _Encoded, kept: _Rows, columns: dict[str, NDArray[Any]]) -> TokenScores:
         """The rows of one text, under one decoding setting, as one TokenScores."""
@@ -221,6 +217,17 @@ class Engine:
             **(columns or _no_rows()),
             **(more if kept.states is not None else {}),
         )
+
+
+def _together(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Pack:
+    """The tokens of some windows, end to end, each after what stands before its text."""
+    lengths: list[int] = []
+    parts: list[NDArray[np.int64]] = []
+    for piece in pack:
+        text, window = group[piece.text], piece.window
+        lengths.append(len(text.before) + window.stop - window.start)
+        parts += np.array(text.before, np.int64), text.ids[window.start : window.stop].astype(np.int64)
+    return Pack(np.concatenate(parts), lengths, [group[piece.text].n_scored(piece.window) for piece in pack])
 
 
 def _no_rows() -> dict[str, Any]:

@@ -140,7 +140,7 @@ class TokenScores:
             if column is not None:
                 little = np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<"))
                 header.append((field.name, little.dtype.str, little.shape))
-                chunks.append(memoryview(little.reshape(-1).view(np.uint8)))
+                chunks.append(little.reshape(-1).view(np.uint8).data)
         return [json.dumps(header).encode() + b"\n", *chunks]
 
     @classmethod
