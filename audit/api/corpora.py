@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -189,7 +189,7 @@ def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup) -> Iterat
         return
     from llm_audit.scanning.ray_engine import WorkerFactory, ray_engine
 
-    with ray_engine(WorkerFactory(setup, header), setup.device) as engine:
+    with ray_engine(WorkerFactory(replace(setup, jobs=1), header), setup.device) as engine:  # an actor is one process
         yield engine
 
 
