@@ -4,13 +4,13 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 # The modules that exist: a strict editable install (which mypy needs) links files, so a new file needs a new install.
-SOURCES := $(shell find audit detectors reports -name '*.py' -o -name '*.j2' -o -name '*.css' -o -name '*.safetensors' -o -name '*.json' -o -name '*.toml' | sort | sha256sum | cut -c1-12)
+SOURCES := $(shell find audit detectors reports -name '*.py' -o -name '*.j2' -o -name '*.css' -o -name '*.js' -o -name '*.safetensors' -o -name '*.json' -o -name '*.toml' | sort | sha256sum | cut -c1-12)
 INSTALLED := $(VENV)/.installed-$(SOURCES)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Two processes of one thread each: tests are many and small. A file stays in one process, for what its tests share.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: setup demo test test-quick test-slow test-machines test-latest test-oldest update pytest e2e lint bench bench-quick clean
+.PHONY: setup demo docs test test-quick test-slow test-machines test-latest test-oldest update pytest e2e lint bench bench-quick clean
 
 $(BIN)/python:
 	command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
@@ -46,6 +46,12 @@ demo: setup
 	@$(BIN)/llm-audit detect fixtures/texts/essay-human.txt fixtures/texts/essay-machine.txt fixtures/texts/essay-too-short.txt \
 	    -o demo/report.html -o demo/report.json || test $$? -eq 1
 	@echo "The report: demo/report.html"
+
+# The site, into site/: strictly (a rule without a page, an option without help, a dead link or anchor ends it) and offline.
+docs: $(INSTALLED)
+	$(BIN)/python -m tools.site.check sources
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	$(BIN)/python -m tools.site.check site
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -98,4 +104,4 @@ bench-quick: setup
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m benchmarks.quick
 
 clean:
-	rm -rf .venv .venv-latest .venv-oldest build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-latest .venv-oldest build demo site *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -6,8 +6,9 @@
     report.documents[0].p_value       # the rank of the text among human texts
     report.save("report.html")
 
-Questions: `detect`, `attribute`, `gate`, `scan`, `bench` of texts; `membership.order`, `.score` and others of training data;
-`audit_endpoint`, `watch_endpoint` of servers; `verify` of stored reports. Everything is imported when it is first used.
+Questions: `detect`, `attribute`, `watermark`, `gate`, `scan`, `bench` of texts; `membership.order`, `.score` and others of
+training data; `audit_endpoint`, `watch_endpoint` of servers; `verify` of stored reports. Everything is imported
+when it is first used.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from llm_audit.api.corpora import ScanInterrupted as ScanInterrupted
     from llm_audit.api.corpora import bench as bench
     from llm_audit.api.corpora import scan as scan
+    from llm_audit.api.documents import File as File
     from llm_audit.api.documents import Text as Text
     from llm_audit.api.documents import attribute as attribute
     from llm_audit.api.documents import detect as detect
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from llm_audit.api.rules import rules as rules
     from llm_audit.api.stored import read_report as read_report
     from llm_audit.api.stored import verify as verify
+    from llm_audit.api.watermark import probe_watermark as probe_watermark
+    from llm_audit.api.watermark import watermark as watermark
     from llm_audit.errors import AuditError as AuditError
     from llm_audit.errors import InvalidConfiguration as InvalidConfiguration
     from llm_audit.errors import InvalidInput as InvalidInput
@@ -53,7 +57,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api.corpora": ("Scan", "ScanInterrupted", "bench", "scan"),
-    "api.documents": ("Text", "attribute", "detect"),
+    "api.documents": ("File", "Text", "attribute", "detect"),
     "api.endpoints": (
         "EndpointSetup", "audit_endpoint", "plan_audit", "probe_endpoint", "record_endpoint", "watch_endpoint",
     ),
@@ -64,6 +68,7 @@ _HOMES = {
     "api.report": ("Report",),
     "api.rules": ("explain", "rules"),
     "api.stored": ("read_report", "verify"),
+    "api.watermark": ("probe_watermark", "watermark"),
     "errors": ("AuditError", "InvalidConfiguration", "InvalidInput", "NotAvailable"),
     "results": ("Verdict",),
     "setup": ("Setup",),

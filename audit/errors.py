@@ -20,11 +20,11 @@ class AuditError(Exception):
 
 
 class NotAvailable(AuditError):
-    """What is needed is not here: a model, a population, a package, the network, room on the disk."""
+    """Something that the run needs is not here: a model, a population, a package, the network, room on the disk."""
 
 
 class InvalidInput(AuditError):
-    """What was given to judge, compare or verify cannot be read, or cannot be what it should be."""
+    """An input to judge, compare or verify cannot be read, or cannot be what it should be."""
 
 
 class InvalidConfiguration(AuditError):

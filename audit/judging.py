@@ -1,4 +1,4 @@
-"""Documents judged by several families: origin for every text, attribution where candidates are named, integrity, provenance.
+"""Documents judged by several families: origin, attribution where candidates are named, watermarks, integrity, provenance.
 
 The one place where families meet; none of them imports another one. Knows nothing about the command line or file formats.
 """
@@ -10,43 +10,28 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from llm_audit.detectors import registry
-from llm_audit.detectors.integrity.base import IntegrityRule, find_rules
+from llm_audit.detectors.integrity.base import IntegrityRule, examine, find_rules
+from llm_audit.detectors.integrity.conclude import conclude as conclude_integrity
 from llm_audit.detectors.origin import as_given as on_text_as_given
-from llm_audit.detectors.origin import generated, plot_data
+from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
+from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
-from llm_audit.inspection import Inspection, inspect, marks_of
+from llm_audit.detectors.watermark import run as watermark
 from llm_audit.progress import Progress, part, silent
-from llm_audit.results import Coverage, Document, Manifest, Report, Result, Verdict, limits_of
+from llm_audit.reports.wording import limits as wording
+from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict
 from llm_audit.scoring.session import Session
-from llm_audit.text import RawText, Source
+from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
 from llm_audit.text.documents import read_texts, unjudged
 
 if TYPE_CHECKING:  # who only wants to know whether a machine wrote a text need not wait for the tests of who wrote it
     from llm_audit.detectors import attribution
 
-ALONE = (
-    f"Every text is tested by itself, and only {generated.rule.code} is the verdict. Single detectors and single passages are "
-    "further chances to be wrong."
-)
-
-LIMITS = (
-    "A small p-value says that the text is unlike the human texts of the named population. It does not say who or what "
-    "wrote it: unusual human writing is unlike them too.",
-    ALONE,
-    "A large p-value is not evidence of a human author. Text of older and of untuned models, short texts and school essays "
-    "written by a machine are missed more often than not.",
-    "Text that a machine polished cannot be told from text that a machine wrote: both are found. A finding does not say how "
-    "much of the work was a person's.",
-    "The false-positive rate is an average over the population's mixture of texts. Single kinds differ several-fold, and "
-    "short texts are flagged more often than long ones. For other kinds, learners of English among them, no rate is known.",
-    "No decision about a person should rest on this report alone.",
-)
-
 
 @dataclass(frozen=True)
 class Settings(origin.Settings):
-    """What the user chose for a run over documents.
+    """Settings of a run over documents.
 
     Attributes:
         text_field: of records, the field that holds the text.
@@ -66,22 +51,23 @@ def detect(
     manifest: Manifest,
     progress: Progress = silent,
     finished: Callable[[Document], None] = lambda document: None,
+    passed: list[Passed] | None = None,
 ) -> Report:
     """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other.
 
-    `finished` gets every document as soon as it is judged, in the order of the report.
+    `finished` gets every document as soon as it is judged, in the order of the report. `passed`: what was not read of the
+    folders that were named; what archives hold and is not read is added to it.
     """
-    inputs = list(read_texts(sources, settings.text_field))
+    passed = [] if passed is None else passed
+    inputs = list(read_texts(sources, settings.text_field, passed=passed))
     many = len(inputs) > plot_data.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
-    documents = judge_all(inputs, session, settings, progress, finished)
-    return Report(
-        question="Was this text machine-generated?",
-        manifest=manifest,
-        coverage=Coverage.of(documents),
-        documents=tuple(documents),
-        limits=(*_expected_by_chance(documents, settings.alpha), *limits_of(documents, LIMITS)),
-    )
+    return report_of(judge_all(inputs, session, settings, progress, finished), manifest, passed)
+
+
+def report_of(documents: Sequence[Document], manifest: Manifest, passed: Sequence[Passed] = ()) -> Report:
+    """The report of documents that were compared with human writing: its question, its coverage and its limits."""
+    return _report(wording.ORIGIN, documents, manifest, passed)
 
 
 def judge_all(
@@ -105,12 +91,12 @@ def judge_all(
     texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]
     scores = session.score(texts, origin.request_for(settings.population, settings.detectors), progress)
     documents = []
-    for entry, found in both:
+    for (entry, found), raw in zip(both, inputs, strict=True):
         as_given: list[Result] = []
         if not isinstance(entry, Document):
             entry = origin.judge(entry, next(scores), settings)
             as_given = [result for _ in found.given for result in origin.judge_as_given(next(scores), settings)]
-        documents.append(found.added_to(entry, as_given))
+        documents.append(_with_facts(found.added_to(entry, as_given), raw, settings))
         finished(documents[-1])
     return documents
 
@@ -121,7 +107,14 @@ def _short_enough(entry: origin.Prepared | Document, session: Session, most: int
         return entry
     raw, view, language = entry
     reason = f"The text is longer than {most:,} tokens, the limit of this run (--max-tokens)."
-    return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes)
+    return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes, "too_long")
+
+
+def _with_facts(document: Document, raw: RawText | Document, settings: Settings) -> Document:
+    """The document with what its file says of itself, if the report may hold names of people."""
+    if isinstance(raw, Document) or not raw.facts or not settings.keep_text:
+        return document
+    return document.model_copy(update={"facts": tuple(Fact(name=name, value=value) for name, value in raw.facts)})
 
 
 def conclude(document: Document, terms: Terms) -> Document:
@@ -130,18 +123,18 @@ def conclude(document: Document, terms: Terms) -> Document:
     Raises:
         NotDerivable: something that it follows from is not stored, or not here.
     """
-    family = "attribution" if document.attributions else "origin"
+    asked = document.combined.family if document.combined else "origin"
+    family = "attribution" if document.attributions else asked
     return registry.conclude("integrity", registry.conclude(family, document, terms), terms)  # type: ignore[no-any-return]  # any subject
 
 
-def _expected_by_chance(documents: Sequence[Document], alpha: float) -> tuple[str, ...]:
-    judged = sum(document.combined is not None for document in documents)
-    if judged < 2:
-        return ()
-    return (
-        f"{judged} texts were judged, each at alpha {alpha:g}: had people like those of the population written all of them, "
-        f"about {alpha * judged:.2g} would be flagged all the same.",
-    )
+def _report(question: str, documents: Sequence[Document], manifest: Manifest, passed: Sequence[Passed] = ()) -> Report:
+    """The report on documents, with its limits and with what was not read."""
+    made = Report(
+        question=question, manifest=manifest, coverage=Coverage.of(documents), subjects=tuple(documents), limits=(),
+        not_read=counts(passed),
+    )  # fmt: skip
+    return wording.with_limits(made, registry.described)
 
 
 def attribute(
@@ -151,17 +144,19 @@ def attribute(
     human: tuple[Session, Settings],
     manifest: Manifest,
     progress: Progress = silent,
+    passed: list[Passed] | None = None,
 ) -> Report:
     """Test every candidate on every text; what cannot be tested says why, and stops nothing else.
 
-    `human`: the model and the settings by which texts are compared with human writing.
+    `human`: the model and the settings by which texts are compared with human writing. `passed`: see `detect`.
     """
     from llm_audit.detectors import attribution
 
+    passed = [] if passed is None else passed
     session, against_people = human
     share = 1 / (len({id(author.session) for author in authors}) + 1)
     # Markdown stays as it is: the model wrote the signs too.
-    read = list(read_texts(sources, against_people.text_field, strip_markdown=False))
+    read = list(read_texts(sources, against_people.text_field, strip_markdown=False, passed=passed))
     inputs = [attribution.as_put_out(entry) if isinstance(entry, RawText) else entry for entry in read]
     people = judge_all(inputs, session, against_people, part(progress, 0, share))
     session.release()
@@ -171,16 +166,92 @@ def attribute(
         entry if isinstance(entry, Document) else _with_inspection(next(judged), person, entry)
         for entry, person in zip(read, people, strict=True)
     ]
-    return Report(
-        question="Who wrote this text?",
-        manifest=manifest,
-        coverage=Coverage.of(documents),
-        documents=tuple(documents),
-        limits=limits_of(documents, attribution.LIMITS),
-    )
+    return _report(wording.ATTRIBUTION, documents, manifest, passed)
+
+
+def find_watermarks(
+    entries: Sequence[RawText | watermark.Subject | Document],
+    settings: watermark.Settings,
+    rules: Sequence[IntegrityRule],
+    manifest: Manifest,
+    progress: Progress = silent,
+    finished: Callable[[Document], None] = lambda document: None,
+) -> Report:
+    """Test every text under every key; what cannot be read says why, and stops nothing else.
+
+    Args:
+        entries: texts as read, texts as token ids, and inputs that could not be read.
+        settings: with the keys.
+        rules: of integrity.
+        manifest: of the run.
+        progress: called with the share of the texts that are done.
+        finished: as in `detect`.
+    """
+    documents = []
+    for number, entry in enumerate(entries, start=1):
+        if isinstance(entry, Document):
+            found = entry
+        else:
+            subject = watermark.read(entry, settings) if isinstance(entry, RawText) else entry
+            found = inspect(subject.raw, rules).added_to(watermark.judge(subject, settings))
+        documents.append(found)
+        finished(found)
+        progress(number / len(entries))
+    return _report(wording.WATERMARK, documents, manifest)
+
+
+def probed(document: Document, manifest: Manifest) -> Report:
+    """The report of an endpoint that was asked whether it watermarks."""
+    return _report(wording.PROBE, [document], manifest)
 
 
 def _with_inspection(document: Document, person: Document, raw: RawText) -> Document:
     """The document with what was found in its characters when it was compared with people, and with its marks."""
     as_given = [result for result in person.results if result.rule == on_text_as_given.rule.code]
     return Inspection(person.integrity, marks_of(raw)).added_to(document, as_given)
+
+
+MOST_MARKS = 5
+"""Marks that are reported: a text may have one, and more make all of them worthless."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Results about the characters of one text; empty for an input that could not be read.
+
+    Attributes:
+        results: of every integrity rule.
+        marks: of provenance, at most `MOST_MARKS`.
+        given: what is to be scored beside the normalised text: if some rule has a finding, the text as read but for its
+            marks, which are no part of what anybody wrote; else nothing.
+    """
+
+    results: tuple[Result, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    given: tuple[str, ...] = ()
+
+    def added_to(self, document: Document, as_given: Sequence[Result] = ()) -> Document:
+        """The document with all of this. Its verdict, which is on the author, stays; its summary says what was found."""
+        notes = (*document.notes, *(mark.reason for mark in self.marks))
+        added = (*document.results, *as_given, *self.results)
+        document = document.model_copy(update={"results": added, "marks": self.marks, "notes": notes})
+        return conclude_integrity(document, Terms(alpha=1.0))  # characters are counted, and nothing is left to chance
+
+
+def inspect(raw: RawText | Document, rules: Sequence[IntegrityRule]) -> Inspection:
+    """Look for provenance marks first, then apply the integrity rules to the rest; places are those of the text as read."""
+    if isinstance(raw, Document):
+        return Inspection()
+    wrappers = find_marks(raw.text)
+    shown = without_marks(raw.text, wrappers, filler="\n")
+    results = tuple(examine(rule, shown, raw.hidden) for rule in rules)
+    tampered = any(result.verdict is Verdict.FINDING for result in results)
+    return Inspection(results, marks_of(raw), (without_marks(raw.text, wrappers),) if tampered else ())
+
+
+def marks_of(raw: RawText | Document) -> tuple[Mark, ...]:
+    """The provenance marks of a text, with what is known of their signatures; at most `MOST_MARKS`."""
+    if isinstance(raw, Document):
+        return ()
+    exact = raw.encoding == "utf-8" and len(raw.text.encode("utf-8", "surrogatepass")) == raw.size
+    return tuple(describe(wrapper, raw.text, exact) for wrapper in find_marks(raw.text)[:MOST_MARKS])

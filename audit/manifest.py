@@ -1,4 +1,4 @@
-"""What was run: versions, digests, settings. Enough to repeat a run and to see what changed since."""
+"""Manifest of a run: versions, digests, settings; enough to repeat it and to see what changed since."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REMOVED = "[removed]"
 _SECRET = re.compile(r"-+(.*[-_])?(key|apikey|token|secret|password|passphrase|credentials?|auth|authorization|bearer)", re.I)
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
 _IN_QUERY = re.compile(r"([?&](?:[\w-]*(?:key|token|secret|password|auth|signature))=)[^&#\s]+", re.I)
-"""What looks like a secret on a command line: the name of an option, credentials and parameters of an address."""
+"""Patterns of secrets on a command line: the name of an option, credentials and parameters of an address."""
 
 PACKAGES = ("numpy", "safetensors", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 
@@ -168,14 +168,14 @@ def now() -> str:
     Raises:
         AuditError: what it holds is no such number.
     """
-    told = os.environ.get("SOURCE_DATE_EPOCH")
-    if told is None:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
         return datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        if not (told.isascii() and told.isdigit()):
+        if not (epoch.isascii() and epoch.isdigit()):
             raise ValueError
-        return datetime.fromtimestamp(int(told), UTC).isoformat(timespec="seconds")
+        return datetime.fromtimestamp(int(epoch), UTC).isoformat(timespec="seconds")
     except (ValueError, OverflowError, OSError):
         raise InvalidConfiguration(
-            f"SOURCE_DATE_EPOCH is {told!r}; set it to seconds since 1970, such as 1735689600, or not at all."
+            f"SOURCE_DATE_EPOCH is {epoch!r}; set it to seconds since 1970, such as 1735689600, or not at all."
         ) from None

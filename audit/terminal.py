@@ -1,4 +1,4 @@
-"""What may reach a terminal: untrusted text with its control characters made visible."""
+"""Untrusted text made safe for a terminal: its control characters become visible."""
 
 from __future__ import annotations
 

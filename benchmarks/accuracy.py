@@ -12,7 +12,6 @@ from llm_audit.detectors import StatisticRule, find, populations
 from llm_audit.detectors.origin import generated
 from llm_audit.detectors.populations import Population
 from llm_audit.results.benchmark import Benchmark, FalseAlarms, Power
-from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.text import normalise
 from llm_audit.training import evaluate
 from llm_audit.training.labelled import LabelledTexts
@@ -73,7 +72,7 @@ def benchmark() -> tuple[Benchmark, list[evaluate.Judged]]:
     """The default population and detectors on the test part."""
     population, detectors = populations.load(populations.DEFAULT_POPULATION), find(())
     data, judged = judged_test(population, detectors)
-    return evaluate.evaluate(data, judged, detectors, population, DEFAULT_MODEL), judged
+    return evaluate.evaluate(data, judged, detectors, population), judged
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from fixtures.membership.world import REPETITIONS, WITH_NONE, World, world
 from llm_audit.detectors.membership import canary, dataset, identifier, order, paired, screen
 from llm_audit.detectors.membership.base import Passes, find_scores
 from llm_audit.detectors.membership.collection import Item, collect
-from llm_audit.detectors.membership.frequencies import Frequencies, tokenizer_digest
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.membership.paired import Pair
 from llm_audit.detectors.membership.screen import Material
 from llm_audit.detectors.membership.target import Target
@@ -23,6 +23,7 @@ from llm_audit.results import Result
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
 from llm_audit.scoring.tokenizer import load_tokenizer
+from llm_audit.scoring.vocabulary import tokenizer_digest
 from llm_audit.stats import permutation
 from llm_audit.stats.classification import auroc, tpr_at_fpr
 from tests.detectors.laws import judge

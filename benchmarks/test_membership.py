@@ -11,7 +11,6 @@ from benchmarks.test_speed import best, model, texts
 from llm_audit.detectors.membership import screen
 from llm_audit.detectors.membership.base import default_frequencies, find_scores
 from llm_audit.detectors.membership.collection import Item
-from llm_audit.detectors.membership.frequencies import tokenizer_digest
 from llm_audit.detectors.membership.screen import Material
 from llm_audit.detectors.membership.target import Target
 from llm_audit.scoring.engine import GROUP_TEXTS, Engine
@@ -20,6 +19,7 @@ from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
+from llm_audit.scoring.vocabulary import tokenizer_digest
 
 __all__ = ["model", "texts"]
 

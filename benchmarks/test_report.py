@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.reports import html, render_json
+from llm_audit.reports import render_json
+from llm_audit.reports.formats import html
 from llm_audit.results import Report
 from tests.reports import factory
 
@@ -24,7 +25,7 @@ DOCUMENTS, PROCESSOR_SECONDS, MEGABYTES, MEMORY = 1000, 15, 15, 500
 
 CODE = """
 import re, resource, sys
-from llm_audit.reports import html
+from llm_audit.reports.formats import html
 from llm_audit.results import Report
 report = Report.model_validate_json(sys.stdin.buffer.read())
 before = resource.getrusage(resource.RUSAGE_SELF)

@@ -48,9 +48,12 @@ def every_rule() -> Iterator[AnyRule]:
 
 
 def find_rule(code: str) -> AnyRule | None:
-    """The rule of a code; of several under one code the first by name. None if nothing that is installed has it."""
+    """The rule of a code; of several the first by name, ours before plugins. None if nothing that is installed has it."""
     family = FAMILIES.get(code[3:4], "")
-    return next((rule for rule in _loaded(family) if rule.code == code), None) if family else None
+    ours = next((rule for rule in _ours(family) if rule.code == code), None) if family else None
+    if ours or not family:
+        return ours
+    return next((rule for rule in _loaded(family) if rule.code == code), None)
 
 
 def described(word: str) -> RuleFacts:
@@ -93,6 +96,11 @@ def outdated() -> list[str]:
         for group in (() if switched_off() else OLD_GROUPS)
         for each in available(group)
     ]
+
+
+@cache
+def _ours(family: str) -> tuple[AnyRule, ...]:
+    return tuple(sorted(shipped(family), key=lambda rule: (rule.code, rule.name)))
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from llm_audit.detectors.announced import Announcement
 from llm_audit.results import Draws, Effect, Histogram, Result, Share, Span, Statistic, Verdict, decide
-from llm_audit.results.rules import FAMILIES, RuleFacts
+from llm_audit.results.rules import FAMILIES, RuleFacts, page_of
 
 MOST_DRAWS = 1_000_000
 """Draws of a test that are repeated or convolved; as many take seconds."""
@@ -182,7 +182,13 @@ class Rule(Generic[Subject, Evidence]):
     def facts(self) -> RuleFacts:
         """What a list of findings says of the rule."""
         name = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", self.title))
-        return RuleFacts(self.code, *(self.listed or (name, self.title, f"Null hypothesis: {self.null}")))
+        listed = self.listed or (name, self.title, f"Null hypothesis: {self.null}")
+        return RuleFacts(self.code, *listed, page=self.page)
+
+    @property
+    def page(self) -> str | None:
+        """The address of its page in the documentation; None: it is a plugin's."""
+        return None if self.plugin else page_of(self.code)
 
     def adopted(self, plugin: Announcement) -> Self:
         """The rule as we run it if a plugin announced it: it knows the plugin, and errors inside of it name it."""

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llm_audit.reports.formats import renderer_for
-    from llm_audit.reports.html import render as render_html
-    from llm_audit.reports.json import render as render_json
-    from llm_audit.reports.json import schema as json_schema
-    from llm_audit.reports.terminal import print_report
+    from llm_audit.reports.formats.html import render as render_html
+    from llm_audit.reports.formats.json import render as render_json
+    from llm_audit.reports.formats.json import schema as json_schema
+    from llm_audit.reports.terminal.report import print_report
     from llm_audit.reports.write import write_report
 
 __all__ = ["json_schema", "print_report", "render_html", "render_json", "renderer_for", "write_report"]
 
 _HOMES = {
-    "json_schema": ("json", "schema"),
-    "print_report": ("terminal", "print_report"),
-    "render_html": ("html", "render"),
-    "render_json": ("json", "render"),
+    "json_schema": ("formats.json", "schema"),
+    "print_report": ("terminal.report", "print_report"),
+    "render_html": ("formats.html", "render"),
+    "render_json": ("formats.json", "render"),
     "renderer_for": ("formats", "renderer_for"),
     "write_report": ("write", "write_report"),
 }

@@ -6,6 +6,8 @@ Knows nothing of pages or terminals, and computes no statistics: it rounds, and 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Context
 
@@ -18,6 +20,7 @@ from llm_audit.results import (
     FalsePositiveRate,
     GateOutcome,
     Interval,
+    Manifest,
     Membership,
     Rate,
     Report,
@@ -28,6 +31,7 @@ from llm_audit.results import (
     Suppression,
     Verdict,
 )
+from llm_audit.results.rules import page_of
 
 SMALLEST_SHOWN = 1e-6
 """Below this a p-value is written as "< 0.000001": more zeros are not read, and the JSON report has all digits."""
@@ -44,13 +48,15 @@ LABELS: dict[Verdict, tuple[str, str]] = {
 }
 """Verdict -> a sign and a word, so that no verdict is told by colour alone. "No finding" is not "human"."""
 
+TAMPERED = (LABELS[Verdict.FINDING][0], "Tampered with")
+
 AUTHORSHIP: dict[Authorship, tuple[str, str]] = {
     Authorship.WRITTEN_BY: ("=", "Written by"),
     Authorship.NOT_WRITTEN_BY: ("≠", "Not written by"),
     Authorship.UNDECIDED: ("◇", "Undecided"),
     Authorship.NOT_ASSESSABLE: ("–", "Not assessable"),
 }
-"""What is said of a candidate -> a sign and words. "Not written by" is not "written by a person"."""
+"""Verdict on a candidate -> a sign and words. "Not written by" is not "written by a person"."""
 
 OF_SEVERAL = AUTHORSHIP | {
     Authorship.WRITTEN_BY: ("=", "Written by one of them"),
@@ -64,14 +70,14 @@ GATE = {
     "shifted": ("≠", "Shifted"),
     "too_few": ("–", "Too few texts to tell"),
 }
-"""What the gate came to -> a sign and words. "No difference found" is not "no difference"."""
+"""Outcome of the blind baseline -> a sign and words. "No difference found" is not "no difference"."""
 
 LIKE = {
     Served.CONSISTENT: Verdict.PASS,
     Served.INCONSISTENT: Verdict.FINDING,
     Served.NOT_MEASURED: Verdict.NOT_ASSESSABLE,
 }
-"""What the tests of an endpoint came to -> the verdict that it looks like on a page and a terminal."""
+"""Outcome of the tests of an endpoint -> the verdict that it looks like on a page and a terminal."""
 
 SERVED: dict[Served, tuple[str, str]] = {
     Served.CONSISTENT: (LABELS[LIKE[Served.CONSISTENT]][0], "Consistent"),
@@ -85,8 +91,9 @@ SUPPRESSIONS = {
     "unused": "Unused, there is no such finding",
     "expired": "Expired, counts no longer",
     "off": "Not allowed by the policy",
+    "not_obeyed": "Without effect where it stands: write it as an HTML comment on a line of its own",
 }
-"""What became of a suppression, in words."""
+"""State of a suppression -> words."""
 
 SIDES = {"suspect": "suspect", "held_out": "held-out"}
 
@@ -129,8 +136,25 @@ def p_statement(p: float, floor: float | None = None, alpha: float | None = None
     return f"{statement}, the smallest this {giver} can give" if at_floor(p, floor) else statement
 
 
+def page(code: str, manifest: Manifest) -> str | None:
+    """The address of the page of a rule; None for a plugin's, and for what is no code: reports can be forged."""
+    known = {plugin.rule for plugin in manifest.plugins or ()}
+    return page_of(code) if re.fullmatch(r"AUD[0-9]{3}", code) and code not in known else None
+
+
+def equations(numbers: Iterable[tuple[str, float | None, float | None]], alpha: float | None = None) -> tuple[str, ...]:
+    """Numbers that are there, given with their names and the smallest they could be, without a space: "p<=0.0013", "q=0.02"."""
+    written = []
+    for name, value, floor in numbers:
+        if value is not None:
+            shown = p_value(value, alpha)
+            sign = "" if not shown[0].isdigit() else "<=" if at_floor(value, floor) else "="
+            written.append(f"{name}{sign}{shown}".replace(" ", ""))
+    return tuple(written)
+
+
 def with_q(document: Document, alpha: float) -> str:
-    """What follows the p-value of a text that was tested together with others: ", q = 0.02"; else nothing."""
+    """Suffix of the p-value of a text that was tested together with others: ", q = 0.02"; else nothing."""
     q = document.gate.q_value if document.gate else None
     if q is None:
         return ""
@@ -139,9 +163,16 @@ def with_q(document: Document, alpha: float) -> str:
 
 
 def alone(document: Document) -> str:
-    """What the combined test says of a text; marked as that, where the verdict is one over several texts."""
+    """Sentence of the combined test of a text; marked as that, where the verdict is over several texts."""
     reason = document.combined.reason if document.combined else ""
     return f"Judged by itself: {reason[:1].lower()}{reason[1:]}" if document.gate and reason else reason
+
+
+def heading(document: Document) -> tuple[Verdict, tuple[str, str]]:
+    """Heading of a document, verdict and label: a tampered text is headed by the tampering, whatever its verdict is."""
+    if document.tampering and document.verdict is not Verdict.FINDING:
+        return Verdict.FINDING, TAMPERED
+    return document.verdict, LABELS[document.verdict]
 
 
 def known(found: Suppression) -> str:
@@ -158,7 +189,7 @@ def suppressions(report: Report) -> list[tuple[Document, Suppression]]:
 
 
 def gate_facts(gate: GateOutcome) -> list[tuple[str, str]]:
-    """What the outcome of a gate rests on, line by line."""
+    """Facts that the outcome of a gate rests on, line by line."""
     found = gate.discovery
     facts = [("False discovery rate", str(found.alpha)), ("Tests", plural(found.tests, "different text"))]
     if found.floor is not None:
@@ -235,7 +266,7 @@ def heat(p: float | None) -> int | None:
 
 
 def heat_names() -> list[str]:
-    """What each heat level means, level 0 first."""
+    """Meanings of the heat levels, level 0 first."""
     return [f"p > {HEAT[0]}", *(f"p ≤ {limit}" for limit in HEAT)]
 
 
@@ -267,7 +298,7 @@ def statistic(result: Result) -> str:
 
 
 def shares(result: Result, most: int | None = None) -> str:
-    """What moved a statistic, largest first: "states of layer 12 +1.204, entropy −0.31"; all of it, or the largest few."""
+    """Shares in a statistic, largest first: "states of layer 12 +1.204, entropy −0.31"; all of it, or the largest few."""
     shown = [f"{share.name} {'+' if share.value > 0 else ''}{number(share.value)}" for share in result.shares[:most]]
     more = len(result.shares) - len(shown)
     return ", ".join(shown) + (f" and {more} smaller ones" if more else "")

@@ -45,7 +45,7 @@ def write_report(report: Report, path: str | os.PathLike[str], describe: Describ
     if choose(path, SUFFIXES).name != "html" or _OPEN_ALREADY.fullmatch(os.fspath(path)):
         write(path, renderer_for(path)(report, describe))
         return
-    from llm_audit.reports import html
+    from llm_audit.reports.formats import html
 
     for name, content in html.pages(report, Path(path).name, html.LARGEST_PAGE).items():
         write(Path(path).with_name(name), content)

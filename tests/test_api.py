@@ -228,10 +228,10 @@ def test_the_gate_takes_what_the_policy_names(setup: llm_audit.Setup, tmp_path: 
 def test_a_scan_writes_its_results_and_goes_on(setup: llm_audit.Setup, tmp_path: Path) -> None:
     corpus = write_texts(tmp_path / "corpus.jsonl", 30)
     partial = llm_audit.scan(corpus, tmp_path / "out", setup=setup, limit=10)
-    assert partial.report is not None and not partial.report.complete
+    assert partial.report and partial.report.corpus and not partial.report.corpus.complete
     whole = llm_audit.scan(corpus, tmp_path / "out", setup=setup)
-    assert whole.report is not None and whole.report.complete and whole.report.included == 30
-    assert json.loads((tmp_path / "out" / "summary.json").read_text())["included"] == 30
+    assert whole.report and whole.report.corpus and whole.report.corpus.complete and whole.report.corpus.included == 30
+    assert llm_audit.read_report(tmp_path / "out").corpus == whole.report.corpus
     with pytest.raises(llm_audit.InvalidConfiguration, match="cannot be kept in it"):
         llm_audit.scan(tmp_path, tmp_path / "inside", setup=setup)
 
@@ -246,17 +246,19 @@ def test_an_interrupted_scan_hands_over_what_there_is(setup: llm_audit.Setup, tm
     with pytest.raises(llm_audit.ScanInterrupted) as caught:
         llm_audit.scan(corpus, tmp_path / "out", setup=setup, on_tally=interrupt)
     report = caught.value.scan.report
-    assert report is not None and 0 < report.included < 600
+    assert report and report.corpus and 0 < report.corpus.included < 600
     assert (tmp_path / "out" / "partial" / "summary.json").exists()
 
 
 def test_membership_is_a_namespace_of_tests(tmp_path: Path) -> None:
     rows = world().orders[64][:20]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
-    report = llm_audit.membership.order(tmp_path / "rows.jsonl", setup=llm_audit.Setup(model=FIXTURE))
+    report = llm_audit.membership.order(
+        tmp_path / "rows.jsonl", provenance="The rows were shuffled.", setup=llm_audit.Setup(model=FIXTURE)
+    )
     assert report.membership is not None and report.membership.verdict is Verdict.FINDING
     assert list(report.manifest.inputs) == [str(tmp_path / "rows.jsonl")]
-    assert [test["rule"] for test in report.to_dict()["membership"]["tests"]] == ["AUD300", "AUD310"]
+    assert [test["rule"] for test in report.to_dict()["subjects"][0]["tests"]] == ["AUD300", "AUD310"]
     assert set(llm_audit.membership.__all__) == {"blind", "canary", "dataset", "identifier", "order", "paired", "score"}
 
 
@@ -312,9 +314,7 @@ def test_the_examples_of_the_setup_run() -> None:
 
 @pytest.mark.usefixtures("embedded")
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
-    language, code = blocks[1]
-    assert language == "python"
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "essay.txt").write_text(Path(MACHINE).read_text())
     names: dict[str, object] = {}

@@ -17,7 +17,7 @@ from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
-from llm_audit.text import normalise
+from llm_audit.text import scored
 from llm_audit.training.features import default_layers, request_for
 from llm_audit.training.labelled import LabelledTexts, read_labelled
 
@@ -53,7 +53,7 @@ def default_tokenizer() -> Tokenizer:
 
 def clip(texts: Iterable[str], n_tokens: int) -> list[str]:
     """Normalise the texts and cut them after `n_tokens` tokens."""
-    views = [normalise(text).text for text in texts]
+    views = [scored(text) for text in texts]
     encodings = default_tokenizer().encode_batch(views, add_special_tokens=False)
     return [
         view if len(encoding) <= n_tokens else view[: encoding.offsets[n_tokens - 1][1]]

@@ -55,6 +55,17 @@ class Asked:
         question = Question(test, data, target.session.model.digest, draws, self.alpha, settings)
         return seed_for(question, None if self.seed_file is None else Path(self.seed_file), now())
 
+    def beyond(self, control: Target | None) -> str:
+        """What a control model adds to the identity of a question."""
+        return "" if control is None else f" beyond {control.session.model.digest}"
+
+    def controlled(self, control: Target | None) -> tuple[Fact, ...]:
+        """Which model's preferences are taken off."""
+        if control is None:
+            return ()
+        model = control.session.model
+        return (Fact(name="Control model, which cannot have seen the data", value=f"{model.name}, digest {model.digest[:12]}"),)
+
     def facts(self, target: Target, seed: str) -> tuple[Fact, ...]:
         """The conditions of a test."""
         registered = f"{seed}, which follows from data, model and settings"
@@ -77,7 +88,6 @@ class Asked:
         found: int = 0,
         malformed: int = 0,
         named: Iterable[StrPath | None],
-        limits: Sequence[str] = run.LIMITS,
         further: Sequence[Session] = (),
         used: Sequence[MembershipScore] = (),
     ) -> Report:
@@ -85,7 +95,7 @@ class Asked:
         if collections:
             found, malformed = counts(collections)
         manifest = collect(target.session, alpha=self.alpha, rules=rules, further=further, used=used)
-        made = run.report(membership, manifest, limits, found=found, malformed=malformed)
+        made = run.report(membership, manifest, found=found, malformed=malformed)
         return finished(made, self.started, [*named, self.seed_file])
 
 

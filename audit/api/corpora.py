@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, listed, opened
+from llm_audit.api.report import Report
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
 from llm_audit.errors import InvalidConfiguration, InvalidInput
+from llm_audit.manifest import now
 from llm_audit.progress import Progress, silent
-from llm_audit.results import CorpusReport
-from llm_audit.results.benchmark import Benchmark
 from llm_audit.scanning.corpus import Corpus, Input, open_corpus
 from llm_audit.scanning.folder import Folder, Shard
 from llm_audit.scanning.header import Header, digest_of
@@ -22,6 +22,7 @@ from llm_audit.scanning.run import Engine, Tally, local_engine
 from llm_audit.scanning.run import scan as judge_all
 from llm_audit.scanning.table import can_write
 from llm_audit.setup import OpenSetup, Setup
+from llm_audit.text import counts
 
 __all__ = ["Scan", "ScanInterrupted", "Shard", "Tally", "bench", "is_remote", "scan"]
 
@@ -31,7 +32,7 @@ FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scan came to.
+    """Result of a scan.
 
     Attributes:
         report: over all documents that are judged; None: a shard, which has no report of its own.
@@ -40,7 +41,7 @@ class Scan:
         parquet: whether results.parquet could be written.
     """
 
-    report: CorpusReport | None
+    report: Report | None
     folder: Path
     damaged: int
     parquet: bool
@@ -70,6 +71,9 @@ def scan(
     engine: Literal["local", "ray"] = "local",
     results: str | None = None,
     policy: str | None = None,
+    id_field: str | None = None,
+    keep: Sequence[str] = (),
+    max_bad_rows: int | None = None,
     on_tally: Callable[[Tally], None] = lambda tally: None,
 ) -> Scan:
     """Judge every document of a corpus. A scan that was interrupted goes on when it is called again with the same arguments.
@@ -79,11 +83,14 @@ def scan(
         folder: of journal and results.
         alpha: false discovery rate, the expected share of mistakes among the documents found.
         setup: None: the defaults, without a cache of the scores of every token.
-        text_field: field of each record that holds the text.
+        text_field: field of each record that holds the text; a field within another one is named "meta.text".
         limit: only the first so many documents, for a trial.
         shard: judge one of several parts; a scan of the folder without it gives the results.
         engine: "ray": on the cluster that RAY_ADDRESS names, or else in a process for each core.
         results: address that the results of the whole corpus are copied to.
+        id_field: field of each record that names it in the results.
+        keep: fields of each record that go with it into the results.
+        max_bad_rows: give up when more documents than these cannot be read.
         policy: digest of the policy that these arguments come from.
         on_tally: called with how far the scan is, now and then.
 
@@ -94,20 +101,37 @@ def scan(
     check_alpha(alpha)
     setup = setup or Setup(cache=False)
     closed(setup).check()
-    corpus = _corpus(listed(paths), Path(folder), text_field, results, engine)
+    kept_fields = tuple(dict.fromkeys([*([id_field] if id_field else []), *keep]))
+    corpus = _corpus(listed(paths), Path(folder), text_field, results, engine, kept_fields)
     interrupted = False
     tally = Tally(0, alpha)
     with Folder(Path(folder), shard) as kept, opened(setup, silent) as ready:
-        inputs = list(corpus.inputs({file.sha256: file for file in kept.known_inputs()}))
-        header = kept.begin(_header(ready, alpha, text_field, inputs, policy), inputs)
+        before = kept.known_inputs()
+        inputs = list(corpus.inputs({file.sha256: file for file in before}))
+        fields = {"id_field": id_field, "keep": tuple(keep), "not_read": counts(corpus.passed)}
+        header = kept.begin(_header(ready, alpha, text_field, inputs, policy).model_copy(update=fields), inputs)
+        if before:  # perhaps spelled otherwise
+            corpus, inputs = corpus.named(before), before
+
+        def show(now: Tally) -> None:
+            nonlocal tally
+            tally = now
+            on_tally(now)
+
+        def within(share: float | None, stage: str = "") -> None:
+            on_tally(replace(tally, share=share or 0.0))
+
         try:
-            with _engine(engine, closed(setup), header, ready) as judge:
-                tally = judge_all(corpus, inputs, kept, header, judge, limit=limit, shard=shard, show=on_tally)
+            with _engine(engine, closed(setup), header, ready, within) as judge:
+                tally = judge_all(
+                    corpus, inputs, kept, header, judge, limit=limit, shard=shard, show=show, most_unreadable=max_bad_rows
+                )
         except KeyboardInterrupt:
             interrupted = True
         report, where = None, kept.path
         if shard is None:
-            report, where = write_results(kept, header, ready.population.datasheet.description, limit)
+            found, where = write_results(kept, header, ready.population.datasheet.description, limit)
+            report = Report.of(found)
     if report is not None:
         _write(report, kept, where, results)
     done = Scan(report, where, tally.damaged, can_write())
@@ -124,7 +148,7 @@ def bench(
     label_field: str = "label",
     setup: AnySetup = None,
     progress: Progress = silent,
-) -> Benchmark:
+) -> Report:
     """How well do the detectors do on labelled texts? Power, false alarms, and false alarms by group of writers.
 
     Args:
@@ -137,23 +161,30 @@ def bench(
 
     Raises:
         InvalidInput: no text is left to judge, or a label is wrong.
+
+    Returns:
+        A report whose `benchmark` holds the rates, each with its interval.
     """
     from llm_audit.training import evaluate
     from llm_audit.training.labelled import read_labelled
 
-    data = read_labelled([Path(path) for path in listed(paths)], text_field, label_field, columns)
+    started, named = now(), listed(paths)
+    labelled = read_labelled([Path(path) for path in named], text_field, label_field, columns)
     with opened(setup, progress) as ready:
-        data = evaluate.fit_to_judge(data, ready.detectors, ready.population)
+        data = evaluate.fit_to_judge(labelled, ready.detectors, ready.population)
         judged = list(evaluate.judge(ready.session, ready.population, ready.detectors, data.texts, progress))
     if not judged:
         raise InvalidInput(" ".join(["No text is left to judge; each needs 64 tokens.", *data.notes]))
-    model = ready.population.datasheet.model
-    return evaluate.evaluate(data, judged, ready.detectors, ready.population, model, columns)
+    benchmark = evaluate.evaluate(data, judged, ready.detectors, ready.population, columns)
+    report = evaluate.report(benchmark, ready.manifest(evaluate.ALPHAS[0]), found=len(labelled.texts), judged=len(judged))
+    return finished(report, started, named)
 
 
-def _corpus(paths: Sequence[str], folder: Path, text_field: str, results: str | None, engine: str) -> Corpus:
+def _corpus(
+    paths: Sequence[str], folder: Path, text_field: str, results: str | None, engine: str, keep: tuple[str, ...]
+) -> Corpus:
     """The corpus, once it is certain that the results can be written and that the engine is here."""
-    corpus = open_corpus(paths, text_field)
+    corpus = open_corpus(paths, text_field, keep)
     if results:
         check_results(results)
     if engine == "ray":
@@ -182,10 +213,10 @@ def _header(ready: OpenSetup, alpha: float, text_field: str, inputs: Sequence[In
 
 
 @contextmanager
-def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup) -> Iterator[Engine]:
-    """What judges."""
+def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup, within: Progress) -> Iterator[Engine]:
+    """The engine that judges blocks, local or on Ray."""
     if name != "ray":
-        yield local_engine(ready.session, ready.settings(header.manifest.alpha, keep_text=False), setup.jobs)
+        yield local_engine(ready.session, ready.settings(header.manifest.alpha, keep_text=False), setup.jobs, within)
         return
     from llm_audit.scanning.ray_engine import WorkerFactory, ray_engine
 
@@ -193,13 +224,11 @@ def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup) -> Iterat
         yield engine
 
 
-def _write(report: CorpusReport, folder: Folder, where: Path, results: str | None) -> None:
+def _write(report: Report, folder: Folder, where: Path, results: str | None) -> None:
     """The page and the summary of a report; and a copy of all results elsewhere."""
-    from llm_audit.reports import corpus as shown
-    from llm_audit.reports.write import write
-
-    write(where / "report.html", shown.render_html(report))
-    write(where / "summary.json", shown.render_json(report))  # the last one: where it is complete, all is
-    folder.tidy(report.complete)
-    if results and report.complete:
+    report.save(where / "report.html")
+    report.save(where / "summary.json")  # the last one: where it is complete, all is
+    complete = report.corpus is not None and report.corpus.complete
+    folder.tidy(complete)
+    if results and complete:
         put([path for path in (where / name for name in FINAL) if path.exists()], results)

@@ -16,8 +16,13 @@ from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finish
 from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.progress import Progress, silent
 from llm_audit.results import Document
-from llm_audit.setup import Setup
-from llm_audit.text import RawText, Source, discover
+from llm_audit.setup import OpenSetup, Setup
+from llm_audit.terminal import one_line
+from llm_audit.text import Passed, RawText, Source, survey
+from llm_audit.text.frame import KINDS
+
+FRAME = {f"{kind}s": kind for kind in KINDS}
+"""What stands apart from running text and is not scored, by the names under which it can be included."""
 
 if TYPE_CHECKING:
     from llm_audit.detectors.attribution.text import Role
@@ -46,8 +51,29 @@ class Text:
         return RawText(self.name, hashlib.sha256(data).hexdigest(), "utf-8", self.text, len(data))
 
 
-Texts = StrPath | Text | Iterable[StrPath | Text]
-"""A path, a `Text`, or several of both. A path is a file, a folder, a pattern such as "docs/**/*.md", or "-" (stdin)."""
+@dataclass(frozen=True)
+class File:
+    """A file on this machine that reports call by another name, such as that of the upload which it holds.
+
+    Attributes:
+        path: of the file; its suffix says how it is read.
+        name: what reports call it.
+
+    >>> File("/tmp/4f2a.docx", name="anna.docx").name
+    'anna.docx'
+    """
+
+    path: StrPath
+    name: str
+
+    def source(self) -> Source:
+        """The file as an input, under its name on one line."""
+        return Source(one_line(self.name), Path(self.path))
+
+
+Given = StrPath | Text | File
+Texts = Given | Iterable[Given]
+"""A path, `Text` or `File`, or several of them. A path is a file, a folder, a pattern such as "docs/*.md", or "-" (stdin)."""
 
 
 def detect(
@@ -57,6 +83,7 @@ def detect(
     setup: AnySetup = None,
     text_field: str = "text",
     keep_text: bool = True,
+    include: Sequence[str] = (),
     progress: Progress = silent,
     on_document: Callable[[Document], None] = lambda document: None,
 ) -> Report:
@@ -69,6 +96,8 @@ def detect(
         setup: model, population, detectors and device; None: the embedded model and the population that comes with it.
         text_field: where records (JSON lines, CSV, Parquet) hold their texts.
         keep_text: whether the report holds the texts.
+        include: of what stands apart from running text and is not scored, the kinds that are scored all the same; see
+            `FRAME`.
         progress: called with the share of the work that is done.
         on_document: called with each document as soon as it is judged, in the order of the report.
 
@@ -88,11 +117,26 @@ def detect(
     from llm_audit.manifest import now
 
     check_alpha(alpha)
-    started, texts = now(), _listed(texts)
+    started, texts, passed = now(), texts_of(texts), list[Passed]()
     with opened(setup, progress) as ready:
-        settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field)
-        report = judging.detect(_sources(texts), ready.session, settings, ready.manifest(alpha), progress, on_document)
+        settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field, include=_kinds(include))
+        sources = sources_of(texts, passed)
+        report = judging.detect(sources, ready.session, settings, ready.manifest(alpha), progress, on_document, passed)
     return finished(report, started, _named(texts, closed(setup)))
+
+
+def collected(documents: Sequence[Document], setup: OpenSetup, *, alpha: float, started: str) -> Report:
+    """The report of documents that `detect` judged one by one, as if all had been given to it at once.
+
+    Args:
+        documents: in the order of the report.
+        setup: under which all of them were judged.
+        alpha: at which all of them were judged.
+        started: when the first was begun, in UTC, ISO 8601.
+    """
+    from llm_audit import judging
+
+    return finished(judging.report_of(documents, setup.manifest(alpha)), started, _named((), setup.setup))
 
 
 def attribute(
@@ -134,7 +178,7 @@ def attribute(
     from llm_audit.manifest import collect, now
 
     check_alpha(alpha)
-    started, texts, chosen = now(), _listed(texts), closed(setup)
+    started, texts, chosen, passed = now(), texts_of(texts), closed(setup), list[Passed]()
     parsed = [
         (role, Candidate.parse(name))
         for role, names in zip(ROLES, (candidates, sanctioned, others), strict=True)
@@ -143,14 +187,26 @@ def attribute(
     if not parsed:
         raise InvalidConfiguration("Nobody is named who may have written the texts: give at least one candidate.")
     asked = _prompt(prompt)
+    if asked is None and (weighted := [candidate.name for _, candidate in parsed if candidate.weights != ("",)]):
+        raise InvalidConfiguration(
+            f"{weighted[0]!r} names weights, which can be tested only where the prompt is known; give the prompt."
+        )
     chosen.check()
     generations = references() if asked is None else ()
     with ExitStack() as stack:
-        sessions = {
+        models = {
             model: stack.enter_context(replace(chosen, model=model, reference=None).session(progress))
             for model in dict.fromkeys(candidate.model for _, candidate in parsed)
         }
-        authors = [Author(candidate, role, sessions[candidate.model], generations) for role, candidate in parsed]
+        sessions = {
+            (candidate.model, weights): models[candidate.model].rounded(weights)
+            for _, candidate in parsed
+            for weights in candidate.weights
+        }
+        authors = []
+        for role, candidate in parsed:
+            first, *rest = (sessions[candidate.model, weights] for weights in candidate.weights)
+            authors.append(Author(candidate, role, first, generations, tuple(rest)))
         human = stack.enter_context(opened(setup, progress))
         against_people = human.settings(alpha, text_field=text_field)
         settings = Settings(alpha, asked, find_rules(), keep_text=keep_text)
@@ -162,7 +218,8 @@ def attribute(
             further=tuple(sessions.values()),
             used=[*against_people.detectors, *settings.rules],
         )
-        report = judging.attribute(_sources(texts), authors, settings, (human.session, against_people), manifest, progress)
+        sources = sources_of(texts, passed)
+        report = judging.attribute(sources, authors, settings, (human.session, against_people), manifest, progress, passed)
     return finished(report, started, [*_named(texts, chosen), prompt if isinstance(prompt, Path) else None])
 
 
@@ -179,20 +236,37 @@ def _prompt(prompt: str | Path | None) -> str | None:
         raise InvalidInput(f"The prompt {prompt} cannot be read: {error.strerror}.") from error
 
 
-def _listed(texts: Texts) -> tuple[StrPath | Text, ...]:
-    return (texts,) if isinstance(texts, (str, os.PathLike, Text)) else tuple(texts)
+def texts_of(texts: Texts) -> tuple[Given, ...]:
+    """The texts that a caller named, one by one."""
+    return (texts,) if isinstance(texts, (str, os.PathLike, Text, File)) else tuple(texts)
 
 
-def _sources(texts: Sequence[StrPath | Text]) -> list[Source | RawText]:
-    """The inputs behind paths, and the texts in memory, in order; of paths that follow each other, each file once."""
+def _kinds(names: Sequence[str]) -> frozenset[str]:
+    for name in names:
+        if name not in FRAME:
+            raise InvalidConfiguration(f"There is nothing called {name!r} to include; choose from {', '.join(FRAME)}.")
+    return frozenset(FRAME[name] for name in names)
+
+
+def sources_of(texts: Sequence[Given], passed: list[Passed] | None = None) -> list[Source | RawText]:
+    """The inputs behind paths, and the texts in memory, in order; of paths that follow each other, each file once.
+
+    What folders hold and is not read is added to `passed`.
+    """
+    passed = [] if passed is None else passed
     found: list[Source | RawText] = []
-    for in_memory, group in groupby(texts, lambda text: isinstance(text, Text)):
+    for kind, group in groupby(texts, lambda text: type(text) if isinstance(text, (Text, File)) else str):
         given = list(group)
         found += [text.read() for text in given if isinstance(text, Text)]
-        found += [] if in_memory else discover([os.fspath(path) for path in given if not isinstance(path, Text)])
+        found += [file.source() for file in given if isinstance(file, File)]
+        if kind is str:
+            inputs = survey([os.fspath(path) for path in given if not isinstance(path, (Text, File))])
+            found += inputs.sources
+            passed += inputs.passed
     return found
 
 
-def _named(texts: Sequence[StrPath | Text], setup: Setup) -> list[StrPath | None]:
-    """What the caller of a judgement named that may be a file."""
-    return [*(text for text in texts if not isinstance(text, Text)), setup.model, setup.reference, setup.classifier]
+def _named(texts: Sequence[Given], setup: Setup) -> list[StrPath | None]:
+    """Names that the caller of a judgement gave and that may be files."""
+    named = (text for text in texts if not isinstance(text, (Text, File)))
+    return [*named, setup.model, setup.reference, setup.classifier]

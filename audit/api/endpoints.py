@@ -240,15 +240,13 @@ def watch_endpoint(
         return len(first)
     before, taken = watching.read_baseline(path, source.model)
     result = watching.compare(source, before, taken, rows, surface, alpha, sha256_of(path)[:32])
-    report = run.report(result, collect(None, alpha=alpha, rules=[tracking.rule.code])).model_copy(
-        update={"limits": watching.LIMITS}
-    )
+    report = run.report(result, collect(None, alpha=alpha, rules=[tracking.rule.code]))
     return endpoint.finished(report, started, [path])
 
 
 @dataclass(frozen=True)
 class EndpointProbe:
-    """What an endpoint really returns, and which tests that allows.
+    """Fields that an endpoint really returns, and the tests that they allow.
 
     Attributes:
         capabilities: what it returns.
@@ -260,7 +258,7 @@ class EndpointProbe:
 
 
 def probe_endpoint(endpoint: EndpointSetup) -> EndpointProbe:
-    """What an endpoint really returns, from some twenty short questions."""
+    """Probe an endpoint with some twenty short questions: which fields it really returns."""
     capabilities = probe(endpoint.open())
     return EndpointProbe(capabilities, allowances(capabilities))
 

@@ -10,16 +10,18 @@ from pathlib import Path
 from llm_audit import results
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
+from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidConfiguration
-from llm_audit.gating import LIMITS, QUESTION, Baseline, Input, Terms, covered, judge, read, read_baseline, renewed, settle
+from llm_audit.gating import AUTO, Baseline, Input, Terms, base_revision, covered, judge, read, read_baseline, renewed, settle
 from llm_audit.gating import unchanged_files as unchanged_since
 from llm_audit.manifest import collect, now
 from llm_audit.policy import Loaded, load
 from llm_audit.progress import Progress, silent
+from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Coverage, Document, Manifest
 from llm_audit.setup import Setup
 from llm_audit.terminal import one_line
-from llm_audit.text import Source, discover
+from llm_audit.text import Passed, Source, counts, survey
 
 
 def gate(
@@ -47,7 +49,8 @@ def gate(
         text_field: where records hold their texts; None: the policy's.
         baseline: file of known findings, which fail nothing.
         update_baseline: write all findings of this run into it.
-        changed_since: a git revision: judge only what differs from where HEAD left it.
+        changed_since: a git revision: judge only what differs from where HEAD left it; "auto": that which GitHub or GitLab
+            names as the base of this pull or merge request.
         keep_text: as for `detect`.
         progress: as for `detect`.
         strict: what could not be assessed or decided fails as well.
@@ -65,15 +68,17 @@ def gate(
     if update_baseline and (baseline is None or changed_since is not None):
         raise InvalidConfiguration("Updating a baseline needs its file, and all texts: name it, and leave changed_since out.")
     started, policy = now(), policy or load()
+    changed_since = base_revision(os.environ) if changed_since == AUTO else changed_since
     setup = setup or _setup(policy)
     alpha = policy.policy.alpha if alpha is None else alpha
     check_alpha(alpha)
     closed(setup).check()
     file = None if baseline is None else Path(baseline)
     known = read_baseline(file) if file and not (update_baseline and not file.exists()) else Baseline()
-    asked, left_out = covered(_sources(paths or (str(policy.root),), changed_since), policy)
+    passed: list[Passed] = []
+    asked, left_out = covered(_sources(paths or (str(policy.root),), changed_since, passed), policy)
     obeyed = policy.policy.inline_suppressions
-    inputs = read(asked, text_field or policy.policy.text_field, strict, obeyed=obeyed)
+    inputs = read(asked, text_field or policy.policy.text_field, strict, obeyed=obeyed, passed=passed)
     documents, manifest = _judged(inputs, setup, alpha, keep_text, progress)
     terms = Terms(
         alpha=alpha, day=now()[:10], inline_suppressions=obeyed, changed_since=changed_since, left_out=left_out
@@ -85,19 +90,21 @@ def gate(
         documents = known.applied(documents)
     settled, outcome = settle(documents, terms)
     report = results.Report(
-        question=QUESTION,
+        question=wording.GATE,
         manifest=manifest,
         coverage=Coverage.of(settled),
-        documents=settled,
+        subjects=settled,
         gate=outcome,
-        limits=LIMITS,
+        not_read=counts(passed),
+        limits=(),
     )
+    report = wording.with_limits(report, described)
     chosen = closed(setup)
     return finished(report, started, [*paths, file, chosen.model, chosen.reference, chosen.classifier])
 
 
 def _setup(policy: Loaded) -> Setup:
-    """What the policy names."""
+    """Model, population, detectors and classifier that the policy names."""
     rules = policy.policy
     return Setup(
         model=policy.anchored(rules.model),
@@ -126,16 +133,22 @@ def _renewed(path: Path, before: Baseline, documents: Sequence[Document], writte
     write(path, after.render())
     added, removed = before.difference(after)
     held = f"{len(after.entries):,} finding{'' if len(after.entries) == 1 else 's'}"
-    written(f"{one_line(str(path))}: {held}; {added:,} added, {removed:,} removed.")
+    texts = len(after.texts)
+    known = f" {texts:,} {'text is' if texts == 1 else 'texts are'} known to be without any." if texts else ""
+    written(f"{one_line(str(path))}: {held}; {added:,} added, {removed:,} removed.{known}")
     return after
 
 
-def _sources(paths: Sequence[str], changed_since: str | None) -> list[Source]:
-    """The inputs behind the paths; of those that are there, only what changed."""
+def _sources(paths: Sequence[str], changed_since: str | None, passed: list[Passed]) -> Sequence[Source]:
+    """The inputs behind the paths; of those that are there, only what changed. What is not read is added to `passed`.
+
+    What git ignores in folders, and code of others, is not read: neither is the work of whoever is checked.
+    """
     # Under every name: what the policy says of one name of a file must not hide it under another.
-    sources = discover(paths, every_name=True)
+    found = survey(paths, every_name=True, leave_out_ignored=True)
     if changed_since is None:
-        return sources
+        passed += found.passed
+        return found.sources
     passed_over = unchanged_since(changed_since, Path.cwd())
 
     def unchanged(path: Path) -> bool:
@@ -143,4 +156,5 @@ def _sources(paths: Sequence[str], changed_since: str | None) -> list[Source]:
         return {link, Path(os.path.realpath(path))} <= passed_over  # of a symbolic link, both it and its target
 
     # What git does not know, because it is elsewhere or not there at all, is judged or reported.
-    return [each for each in sources if each.path is None or not unchanged(each.path)]
+    passed += [each for each in found.passed if not unchanged(Path(each.name))]
+    return [each for each in found.sources if each.path is None or not unchanged(each.path)]

@@ -1,4 +1,4 @@
-"""What is on this machine: models, the cache of scores, and the policy of the working directory."""
+"""State of this machine: models, the cache of scores, and the policy of the working directory."""
 
 from __future__ import annotations
 

@@ -1,13 +1,15 @@
-"""What is made for later runs: classifiers, drawn texts, token counts, canaries."""
+"""Artefacts for later runs: classifiers, drawn texts, token counts, canaries."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_audit.api.keys import marker_of
 from llm_audit.api.running import StrPath, listed
 from llm_audit.errors import InvalidConfiguration, NotAvailable
 from llm_audit.progress import Progress, named, silent
@@ -23,25 +25,27 @@ __all__ = ["Head", "check_canary", "count_frequencies", "generate", "new_canary"
 
 
 def generate(
-    author: str,
+    author: str | None,
     output: StrPath,
     *,
     prompts: StrPath | None = None,
     count: int | None = None,
     max_tokens: int = 300,
     seed: int = 0,
+    watermark: StrPath | None = None,
     setup: Setup | None = None,
     progress: Progress = silent,
 ) -> int:
     """Draw texts from a model, with prompt, tokens and settings, for calibration and tests. Returns how many.
 
     Args:
-        author: "MODEL" or "MODEL@temperature=0.8".
+        author: "MODEL" or "MODEL@temperature=0.8"; None: the embedded model.
         output: a new file of JSON lines; each text is written as soon as it is drawn.
         prompts: file of prompts, one a line or JSON lines with a field `prompt`; None: nothing is asked.
         count: texts to draw, prompts in turn; None: one for each prompt.
         max_tokens: of each text.
         seed: the same seed draws the same texts.
+        watermark: key file, by which every text is marked; each line then says the scheme and the key's id.
         setup: device and cache.
         progress: called with the share of the work that is done.
 
@@ -51,21 +55,28 @@ def generate(
     from llm_audit.detectors.attribution.candidate import Candidate
     from llm_audit.detectors.attribution.generations import Generation, read_prompts
     from llm_audit.files import Lines
+    from llm_audit.scoring.chain import Chain
+    from llm_audit.scoring.pins import DEFAULT_MODEL
 
-    candidate, output, setup = Candidate.parse(author), Path(output), setup or Setup()
+    candidate, output, setup = Candidate.parse(author or DEFAULT_MODEL), Path(output), setup or Setup()
     if len(candidate.decodings) > 1:
-        raise InvalidConfiguration(f"{author!r} stands for {len(candidate.decodings)} settings; texts are drawn under one.")
+        raise InvalidConfiguration(
+            f"{author!r} stands for {len(candidate.decodings)} settings; name all numbers of a server, or none."
+        )
+    if candidate.weights != ("",):
+        raise InvalidConfiguration(f"{author!r} names weights; texts are drawn with those that the model has. Leave them out.")
     (decoding,) = candidate.decodings
     if output.exists():
         raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
     asked = read_prompts(Path(prompts)) if prompts else [""]
     asked = [asked[i % len(asked)] for i in range(count or len(asked))]
+    marker = None if watermark is None else marker_of(watermark, seed)
     with replace(setup, model=candidate.model, reference=None).session(progress) as session, ExitStack() as stack:
         model = session.model
         read = [candidate.fill(model, prompt) if prompt else None for prompt in asked]
         from llm_audit.scoring.generate import Sampler
 
-        drawn = Sampler(model, setup.device)(read, decoding, max_tokens, seed, progress)
+        drawn = Sampler(model, setup.device)(read, decoding, max_tokens, seed, progress, marker)
         try:
             lines = stack.enter_context(Lines(output, new=True))
         except OSError as error:
@@ -83,11 +94,14 @@ def generate(
                 top_k=decoding.top_k,
                 top_p=decoding.top_p,
                 min_p=decoding.min_p,
+                sampler=decoding if isinstance(decoding, Chain) else None,
                 max_tokens=max_tokens,
                 seed=seed,
                 number=number,
             )
-            lines.append(record.model_dump_json().encode() + b"\n")  # what is drawn is kept, whatever happens next
+            content = record.model_dump(mode="json") | ({"watermark": marker.label} if marker else {})
+            # What is drawn is kept, whatever happens next.
+            lines.append(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
     return len(asked)
 
 

@@ -15,7 +15,7 @@ from llm_audit.api.asking import Asked, counts
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
 from llm_audit.api.screening import chosen_scores, digest_of, material_of
-from llm_audit.detectors.membership import blind_baseline, run
+from llm_audit.detectors.membership import blind_baseline, clusters, run
 from llm_audit.detectors.membership import canary as canaries
 from llm_audit.detectors.membership import dataset as datasets
 from llm_audit.detectors.membership import identifier as identifiers
@@ -44,6 +44,8 @@ def order(
     *,
     draws: int = 99,
     shards: int = 1,
+    provenance: str = "",
+    control: str | None = None,
     text_field: str = "text",
     alpha: float = 0.01,
     setup: Setup | None = None,
@@ -56,6 +58,8 @@ def order(
         paths: JSON lines with a text, or a folder of texts, in the order in which it was published.
         draws: shuffles, per shard.
         shards: parts, each shuffled within itself.
+        provenance: how chance decided the order that was published; without it, and without `control`, nothing is a finding.
+        control: a model that cannot have seen the rows: what it prefers, too, is no trace of training.
         text_field: field of JSON lines that holds the text.
         alpha: report a finding when the p-value is at most this.
         setup: whose model is audited.
@@ -69,23 +73,32 @@ def order(
     data = read_collection(listed(paths), text_field=text_field)
     rows = [item.text for item in data.items]
     orders.check(len(rows), draws, shards, alpha)
-    with asked.target() as target:
-        seed = asked.seed(target, "order", data.digest, draws, f"{shards} shards")
-        alone = blind_baseline.of_order(rows, seed)
-        measured = orders.measure(target, rows, draws=draws, shards=shards, seed=seed)
+    with asked.target() as target, asked.further(control) as other:
+        seed = asked.seed(target, "order", data.digest, draws, f"{shards} shards{asked.beyond(other)}")
+        blinds, beyond = [blind_baseline.of_order(rows, seed)], None
+        if other is not None:
+            beyond = orders.totals_of(other, rows, draws=draws, shards=shards, seed=seed)
+            blinds.append(blind_baseline.of_control(orders.preference(beyond), len(rows), seed))
+            other.session.release()
+        measured = orders.measure(target, rows, draws=draws, shards=shards, seed=seed, control=beyond)
     terms, repeated = Terms(alpha), orders.repeated(rows)
     membership = run.tested(
-        [blind_baseline.derive(alone, terms), orders.derive(measured, terms)],
+        [*(blind_baseline.derive(each, terms) for each in blinds), orders.derive(measured, terms)],
         alpha=alpha,
+        unstated=None if provenance or other else True,
         claim=f"Was this data set, in this order, in the training data of {target.session.model.name}?",
         units=f"{len(rows):,} rows, whose order is what is tested",
         n_suspect=len(rows),
         n_held_out=0,
-        provenance="None are needed: the same rows in other orders take the place of held-out texts.",
-        facts=asked.facts(target, seed),
+        provenance=f"{provenance.rstrip('.') or 'Nobody says how the order came about'}. The same rows in other orders take "
+        "the place of held-out texts.",
+        facts=(*asked.facts(target, seed), *asked.controlled(other)),
         notes=(*data.malformed, *([f"{repeated:,} rows occur earlier already, which costs power."] if repeated else [])),
     )
-    return asked.finished(membership, target, (blind_baseline.rule.code, orders.rule.code), [data], named=listed(paths))
+    return asked.finished(
+        membership, target, (blind_baseline.rule.code, orders.rule.code), [data],
+        further=[other.session] if other else (), named=listed(paths),
+    )  # fmt: skip
 
 
 def canary(
@@ -129,6 +142,8 @@ def canary(
 def paired(
     path: StrPath,
     *,
+    provenance: str = "",
+    control: str | None = None,
     alpha: float = 0.01,
     setup: Setup | None = None,
     seed_file: StrPath | None = None,
@@ -139,6 +154,9 @@ def paired(
     Args:
         path: JSON lines with the fields `public` (the version that was published) and `private` (a rephrasing, or a list of
             them). A coin must have decided which version was published; `document` names items that one coin decided.
+        provenance: that a coin decided which version was published, and how; without it, and without `control`, nothing is a
+            finding.
+        control: as for `order`.
         alpha: as for `order`.
         setup: as for `order`.
         seed_file: as for `order`.
@@ -147,25 +165,33 @@ def paired(
     asked = Asked(alpha, setup, seed_file, progress)
     pairs = pairs_of.read_pairs(Path(path))
     pairs_of.check(pairs.items, alpha)
-    with asked.target() as target:
-        seed = asked.seed(target, "paired", pairs.digest, DRAWS)
-        alone = blind_baseline.of_versions(pairs.items, seed)
-        measured = pairs_of.measure(target, pairs.items, draws=DRAWS, seed=seed)
-    terms, choices = Terms(alpha), len({pair.document for pair in pairs.items})
+    choices = len({pair.document for pair in pairs.items})
+    with asked.target() as target, asked.further(control) as other:
+        seed = asked.seed(target, "paired", pairs.digest, DRAWS, asked.beyond(other))
+        blinds, beyond = [blind_baseline.of_versions(pairs.items, seed)], None
+        if other is not None:
+            beyond = pairs_of.table_of(other, pairs.items)
+            preference = pairs_of.preference(beyond, pairs.items, draws=DRAWS, seed=seed)
+            blinds.append(blind_baseline.of_control(preference, choices, seed))
+            other.session.release()
+        measured = pairs_of.measure(target, pairs.items, draws=DRAWS, seed=seed, control=beyond)
+    terms = Terms(alpha)
     membership = run.tested(
-        [blind_baseline.derive(alone, terms), pairs_of.derive(measured, terms)],
+        [*(blind_baseline.derive(each, terms) for each in blinds), pairs_of.derive(measured, terms)],
         alpha=alpha,
+        unstated=None if provenance or other else True,
         claim=f"Were the published versions in the training data of {target.session.model.name}?",
         units=f"{choices:,} independent choices of the version to publish, over {len(pairs.items):,} items",
         n_suspect=choices,
         n_held_out=choices * len(pairs.items[0].private),
-        provenance="Private versions of the same items, never published, as the owner states.",
-        facts=asked.facts(target, seed),
+        provenance=f"{provenance.rstrip('.') or 'Nobody says how the published versions were chosen'}. Private versions of the "
+        "same items, never published, as the owner states.",
+        facts=(*asked.facts(target, seed), *asked.controlled(other)),
         notes=pairs.malformed,
     )
     return asked.finished(
         membership, target, (blind_baseline.rule.code, pairs_of.rule.code),
-        found=pairs.found, malformed=len(pairs.malformed), named=[path],
+        found=pairs.found, malformed=len(pairs.malformed), further=[other.session] if other else (), named=[path],
     )  # fmt: skip
 
 
@@ -220,6 +246,7 @@ def dataset(
     held_out: Paths,
     *,
     provenance: str = "",
+    control: str | None = None,
     text_field: str = "text",
     alpha: float = 0.01,
     setup: Setup | None = None,
@@ -232,6 +259,7 @@ def dataset(
         paths: suspect documents.
         held_out: texts of the same kind that the model cannot have seen.
         provenance: how the held-out texts were obtained, and when; without it nothing is a finding.
+        control: as for `order`.
         text_field: as for `order`.
         alpha: as for `order`.
         setup: as for `order`.
@@ -241,27 +269,37 @@ def dataset(
     asked = Asked(alpha, setup, seed_file, progress)
     suspects, others = (read_collection(listed(each), text_field=text_field) for each in (paths, held_out))
     datasets.check(suspects, others)
-    with asked.target() as target:
-        seed = asked.seed(target, "dataset", f"{suspects.digest} {others.digest}", DRAWS)
+    with asked.target() as target, asked.further(control) as other:
+        seed = asked.seed(target, "dataset", f"{suspects.digest} {others.digest}", DRAWS, asked.beyond(other))
         compared = run.compare(suspects, others, seed)
-        sides = compared.sides
-        datasets.check(sides.suspects, sides.held_out)
-        measured = datasets.measure(target, sides.suspects, sides.held_out, draws=DRAWS, seed=seed)
+        sides, clustered = clusters.joined(compared.sides.suspects, compared.sides.held_out)
+        datasets.check(*sides)
+        blinds, beyond = [], None
+        if other is not None:
+            beyond = datasets.values_of(other, *sides)
+            preference = datasets.preference(beyond, len(sides[0].documents), draws=DRAWS, seed=seed)
+            blinds.append(blind_baseline.of_control(preference, len(beyond), seed))
+            other.session.release()
+        measured = datasets.measure(target, *sides, draws=DRAWS, seed=seed, control=beyond)
+    terms = Terms(alpha)
     membership = run.tested(
-        [datasets.derive(measured, Terms(alpha))],
+        [*(blind_baseline.derive(each, terms) for each in blinds), datasets.derive(measured, terms)],
         alpha=alpha,
         unstated=None if provenance else True,
         gate=compared.gate,
         claim=f"Was the suspect collection in the training data of {target.session.model.name}?",
         units="documents, half of which trained the classifier",
-        n_suspect=len(sides.suspects.documents),
-        n_held_out=len(sides.held_out.documents),
-        provenance=run.provenance_of(provenance, sides.held_out),
-        facts=asked.facts(target, seed),
-        notes=compared.notes,
+        n_suspect=len(sides[0].documents),
+        n_held_out=len(sides[1].documents),
+        provenance=run.provenance_of(provenance, sides[1]),
+        facts=(*asked.facts(target, seed), *asked.controlled(other)),
+        notes=(*compared.notes, *clustered),
     )
     named = (*listed(paths), *listed(held_out))
-    return asked.finished(membership, target, (blind_baseline.rule.code, datasets.rule.code), [suspects, others], named=named)
+    return asked.finished(
+        membership, target, (blind_baseline.rule.code, datasets.rule.code), [suspects, others],
+        further=[other.session] if other else (), named=named,
+    )  # fmt: skip
 
 
 def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: str = "text") -> Report:
@@ -280,7 +318,7 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
     found, malformed = counts([suspects, others])
     manifest = collect(None, alpha=blind_baseline.LEVEL, rules=(blind_baseline.rule.code,))
     membership = run.baseline_alone(compared, provenance, seed, blind_baseline.LEVEL)
-    made = run.report(membership, manifest, (run.LIMIT_OF_THE_BASELINE,), found=found, malformed=malformed)
+    made = run.report(membership, manifest, found=found, malformed=malformed)
     return finished(made, started, (*listed(paths), *listed(held_out)))
 
 
@@ -350,6 +388,6 @@ def score(
         )  # fmt: skip
     return asked.finished(
         membership, target, [blind_baseline.rule.code] * bool(others) + sorted({each.code for each in chosen}), both,
-        limits=(*run.LIMITS_OF_SCORES, *run.LIMITS), further=[each.session for each in (second, third) if each], used=chosen,
+        further=[each.session for each in (second, third) if each], used=chosen,
         named=[*listed(paths), *held_out, frequencies, prefix],
     )  # fmt: skip

@@ -126,7 +126,7 @@ def new_package(name: str, folder: Path) -> str:
 
 
 def loaded(target: str) -> Iterator[tuple[str, Any, str]]:
-    """What is to be checked, as (title, rule, why it cannot be used).
+    """Rules to check, as (title, rule, why it cannot be used).
 
     Args:
         target: name of something installed, or MODULE:ATTRIBUTE.

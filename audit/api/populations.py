@@ -136,7 +136,7 @@ def _unseen(texts: list[str], detectors: Sequence[StatisticRule]) -> list[str]:
 
 def _texts(path: Path, field: str) -> list[str]:
     """The distinct normalised texts of a JSON-lines file, in order."""
-    from llm_audit.text import normalise
+    from llm_audit.text import scored
     from llm_audit.text.lines import open_lines, parse
 
     texts: dict[str, None] = {}
@@ -150,7 +150,7 @@ def _texts(path: Path, field: str) -> list[str]:
             raise InvalidInput(f"{where} is labelled {row['label']!r}; a population is made of human texts only.")
         if not isinstance(row.get(field), str):
             raise InvalidInput(f"{where}: the field {field!r} is not a text; mend or remove it.")
-        texts[normalise(row[field]).text] = None
+        texts[scored(row[field])] = None
     texts.pop("", None)
     if not texts:
         raise InvalidInput(f"{path} holds no texts.")
@@ -158,7 +158,7 @@ def _texts(path: Path, field: str) -> list[str]:
 
 
 def datasheet(name: str | None = None) -> str:
-    """What a population is made of and how precise its p-values are, in lines for a reader. Raises AuditError.
+    """Lines for a reader about a population: what it is made of, and how precise its p-values are. Raises AuditError.
 
     >>> print(datasheet("english-mixed")[:32])
     Population      english-mixed: E

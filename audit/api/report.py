@@ -12,10 +12,10 @@ from llm_audit.errors import NotAvailable
 
 
 class Report(results.Report):
-    """Everything that one run came to: one entry a document, or the audit of a collection or an endpoint.
+    """One run: what it was about, what it came to, and how to repeat it.
 
-    `report.documents[0].p_value`, `report.membership`, `report.substitution` and `report.gate` hold the results; `limits` says
-    what the numbers do not prove.
+    `report.documents[0].p_value`, `report.membership`, `report.substitution`, `report.corpus`, `report.benchmark` and
+    `report.gate` hold the results; `limits` says what the numbers do not prove.
     """
 
     @classmethod
@@ -50,7 +50,7 @@ class Report(results.Report):
         return content
 
     def to_frame(self) -> Any:
-        """A pandas data frame, one row a document; of a report without documents, one row a test.
+        """A pandas data frame, one row a document; of a report without documents, one row a test; of a corpus, those listed.
 
         Columns of documents: name, verdict, p_value, p_floor, n (reference texts compared with), tokens, language, summary, and
         the p-value of each rule under its code. Columns of tests: rule, name, verdict, p_value, p_floor, n.
@@ -62,12 +62,10 @@ class Report(results.Report):
             import pandas
         except ImportError:
             raise NotAvailable("A data frame needs pandas: install it with `pip install pandas`.") from None
-        rows = [_row(document) for document in self.documents] or [_test(result) for result in self._tests]
+        rows = [_row(document) for document in self.documents] or [_test(result) for result in self.tests]
+        if self.corpus:
+            rows = [document.model_dump(mode="json") for document in self.corpus.ranked]
         return pandas.DataFrame(rows)
-
-    @property
-    def _tests(self) -> tuple[results.Result, ...]:
-        return tuple(result for subject in (self.membership, self.substitution) if subject for result in subject.tests)
 
     def _repr_html_(self) -> str:
         """The page of the report for a notebook, in a frame of its own in which no script runs."""

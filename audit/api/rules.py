@@ -8,7 +8,7 @@ from llm_audit.detectors.plugins import AnyRule
 from llm_audit.detectors.registry import every_rule, explain
 from llm_audit.terminal import one_line
 
-__all__ = ["AnyRule", "explain", "explanation", "rules"]
+__all__ = ["AnyRule", "explain", "explanation", "in_words", "rules"]
 
 WIDTH, INDENT = 100, 17
 """Characters of a line, and of the names at its beginning."""
@@ -19,8 +19,8 @@ def rules() -> list[AnyRule]:
     return list(every_rule())
 
 
-def explanation(rule: AnyRule) -> str:
-    """A rule in words, line by line: title, name, family, question, null hypothesis, assumptions and method."""
+def in_words(rule: AnyRule) -> list[tuple[str, tuple[str, ...]]]:
+    """All that a rule says of itself, as headings with their sentences: what `explain` prints and its page begins with."""
     parts = (
         ("Name", (rule.name,)),
         ("Family", (rule.family,)),
@@ -29,12 +29,18 @@ def explanation(rule: AnyRule) -> str:
         ("Assumptions", rule.assumptions or ("None beyond the null hypothesis.",)),
         ("Method", (rule.method,)),
         ("Plugin", (rule.plugin.package,) if rule.plugin else ()),
+        ("Page", (rule.page,) if rule.page else ()),
     )
+    return [(name, tuple(map(one_line, sentences))) for name, sentences in parts if sentences]
+
+
+def explanation(rule: AnyRule) -> str:
+    """A rule in words, line by line: its title, then what `in_words` has."""
     lines = [f"{rule.code}  {one_line(rule.title)}"]
-    for name, sentences in parts:
+    for name, sentences in in_words(rule):
         for number, sentence in enumerate(sentences):
             lines += textwrap.wrap(
-                one_line(sentence),
+                sentence,
                 WIDTH,
                 initial_indent=f"{name if number == 0 else '':<{INDENT}}",
                 subsequent_indent=" " * INDENT,

@@ -1,4 +1,4 @@
-"""What every run has in common: a setup that may be open already, and a manifest that is completed at the end."""
+"""Parts that every run shares: a setup that may be open already, and a manifest that is completed at the end."""
 
 from __future__ import annotations
 

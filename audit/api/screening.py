@@ -1,4 +1,4 @@
-"""What membership scores need beside the texts: token counts, a second model, texts that the model has not seen."""
+"""Material of membership scores beside the texts: token counts, a second model, texts that the model has not seen."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 
 from llm_audit.api.running import StrPath
 from llm_audit.detectors.membership.base import MembershipScore, default_frequencies
-from llm_audit.detectors.membership.frequencies import Frequencies, tokenizer_digest
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.membership.screen import Material
 from llm_audit.detectors.membership.target import Target
 from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.files import sha256_of
+from llm_audit.scoring.vocabulary import tokenizer_digest
 
 MISSING = {
     "frequencies": "token counts of this model's tokenizer: build them with `llm-audit membership frequencies` and name them "
@@ -18,7 +19,7 @@ MISSING = {
     "reference": "a second model: name one with --reference",
     "prefixed": "texts that the model has not seen: name them with --prefix",
 }
-"""What a score may need -> how to give it."""
+"""Material that a score may need -> how to give it."""
 
 
 def digest_of(name: str, what: StrPath) -> str:
@@ -27,7 +28,7 @@ def digest_of(name: str, what: StrPath) -> str:
 
 
 def material_of(target: Target, frequencies: StrPath | None, reference: Target | None, prefix: StrPath | None) -> Material:
-    """What the scores need, read and checked against the model's tokenizer. Raises AuditError."""
+    """Material of the scores, read and checked against the model's tokenizer. Raises AuditError."""
     from llm_audit.scoring.tokenizer import load_tokenizer, prefix_token
 
     model = target.session.model

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_audit import signing
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath
 from llm_audit.errors import InvalidInput
 from llm_audit.results import read as stored
-from llm_audit.verification import Ledger, Mismatch
+from llm_audit.verification import Ledger, Mismatch, signing
 from llm_audit.verification import verify as recompute
 
 __all__ = [
@@ -33,7 +32,7 @@ def read_report(source: StrPath | bytes, *, name: str | None = None) -> Report:
     """A report that was stored as JSON or JSON lines.
 
     Args:
-        source: a file, or the content of one.
+        source: a file, the folder of a scan, or the content of a file.
         name: what errors call it; None: the name of the file.
 
     Raises:
@@ -58,7 +57,7 @@ def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None
     """Is a stored report still what was found? Everything that follows from its numbers is computed again, without a model.
 
     Args:
-        source: a file, or the content of one.
+        source: a file, the folder of a scan, or the content of a file; of a scan, what is beside its summary is compared too.
         inputs: folder from which the inputs are named; "": the working folder.
         key: a public key (PEM): the signature in SOURCE.dsse is checked as well, so `source` must be a file.
         name: what errors call it; None: the name of the file.
@@ -74,7 +73,8 @@ def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None
         raise InvalidInput("The signature stands in a file beside the report: give the report as a file.")
     public = signing.load_public_key(Path(key)) if key is not None else None
     content, called = content_of(source, name)
-    ledger, report = recompute(content, Path(inputs), called)
+    beside = None if isinstance(source, bytes) else _report_file(source).parent
+    ledger, report = recompute(content, Path(inputs), called, beside)
     if public and report and not isinstance(source, bytes):
         problem = signing.problem(public, report, content, Path(f"{os.fspath(source)}.dsse"))
         ledger.mismatches += [Mismatch("signature", None, None, problem)] if problem else []
@@ -84,7 +84,7 @@ def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None
 def file_compliance(
     source: StrPath | bytes, framework: str, claims: Mapping[str, str] | None = None, *, name: str | None = None
 ) -> tuple[Any, Report]:
-    """What a framework asks, and the evidence in a stored report; and that report. See `llm_audit.reports.compliance`.
+    """Compliance report of a stored report, and the report. See `llm_audit.reports.compliance`.
 
     Args:
         source: a file, or the content of one.
@@ -93,16 +93,17 @@ def file_compliance(
         name: what errors call the report.
 
     Raises:
-        InvalidInput: it is no report, or was changed since it was written.
+        InvalidInput: it is no report, or something in it does not follow from the rest.
     """
     from llm_audit.reports import compliance
 
     content, called = content_of(source, name)
     report = read_report(content, name=called)
-    if not intact(content):
+    mismatches = recompute(content, Path(), called)[0].mismatches
+    if mismatches:
         raise InvalidInput(
-            f"{called} is not as llm-audit wrote it: its content digest is another one. It is not filed; see "
-            "`llm-audit verify`."
+            f"{called} does not hold, so it is not filed: {mismatches[0].path} is not what follows from the rest of it. "
+            "`llm-audit verify` names all such fields."
         )
     digest = hashlib.sha256(content).hexdigest()
     return compliance.assess(report, *compliance.load(framework), dict(claims or {}), digest), report
@@ -110,7 +111,7 @@ def file_compliance(
 
 @dataclass(frozen=True)
 class Signer:
-    """A private Ed25519 key that signs reports. See `llm_audit.signing`.
+    """A private Ed25519 key that signs reports. See `llm_audit.verification.signing`.
 
     Attributes:
         path: of the key (PEM).
@@ -144,7 +145,17 @@ def content_of(source: StrPath | bytes, name: str | None = None) -> tuple[bytes,
     if isinstance(source, bytes):
         return source, name or "The report"
     try:
-        return Path(source).read_bytes(), name or os.fspath(source)
+        return _report_file(source).read_bytes(), name or os.fspath(source)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "there is no such file"
         raise InvalidInput(f"The report {os.fspath(source)} cannot be read: {why}.") from error
+
+
+def _report_file(source: StrPath) -> Path:
+    """The file of a stored report: that which is named or, in the folder of a scan, its summary."""
+    path = Path(source)
+    if not path.is_dir():
+        return path
+    if not (path / "summary.json").is_file():
+        raise InvalidInput(f"{path} is a folder without summary.json, so none that `llm-audit scan` finished: name a report.")
+    return path / "summary.json"

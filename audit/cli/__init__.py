@@ -33,8 +33,10 @@ COMMANDS = {
     "report": "Write a stored report in other formats: HTML, PDF, SARIF, JUnit, Markdown and more.",
     "scan": "Judge every document of a corpus; goes on after any interruption, counts mistakes over all of it.",
     "schema": "Print the JSON Schema of the report.",
+    "serve": "A web page and a JSON API on this machine, with the model loaded once.",
     "substitution": "Is an API serving the model it claims? Log-probabilities, ranks, texts; probe, plan, watch.",
     "train": "Train a classifier of your own on labelled texts.",
+    "watermark": "Does it carry a watermark? Exact tests under your keys; keys and marked test texts.",
     "verify": "Is a stored report still what was found? Recomputes every p-value, without a model.",
 }
 """Name -> one line of help. Kept here so that `--help` imports no command; a test holds it to the commands' own help."""
@@ -46,7 +48,7 @@ EXIT_UNREAD = 141
 
 
 _UNREAD = (BrokenPipeError, SystemExit)
-"""What is raised when the reader has left: click and rich exit with 1 then, which here would be a finding."""
+"""Errors raised when the reader has left: click and rich exit with 1 then, which here would be a finding."""
 
 
 class LazyGroup(click.Group):
@@ -120,7 +122,8 @@ def main(args: list[str] | None = None) -> Any:
     except OSError as error:
         # A full disk under standard output is the one I/O error that no command can catch in time.
         _complain(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
-        _let_go_of_stdout()
+        if error.filename is None:  # an error of a file that has a name is not one of standard output
+            _let_go_of_stdout()
         code = EXIT_ERROR
     sys.exit(code if isinstance(code, int) else 0)
 

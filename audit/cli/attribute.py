@@ -9,7 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import judging_options, no_text_option, output_options
+from llm_audit.cli.options import details_option, judging_options, no_text_option, output_options
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
 
 if TYPE_CHECKING:
@@ -19,8 +19,21 @@ HELP = (
     COMMANDS["attribute"]
     + """
 
-    A candidate is a model and how its tokens were drawn: MODEL, or MODEL@temperature=0.8,top_p=0.95 (also top_k, min_p and
-    template=none, for a prompt given as plain text). Alternatives, MODEL@temperature=0.7|1, mean that one of them was used.
+    A candidate is a model and how its tokens were drawn: MODEL, or MODEL@temperature=0.8,top_p=0.95. Alternatives,
+    MODEL@temperature=0.7|1, mean that one of them was used. template=none: the prompt was given as plain text.
+
+    Samplers cut and heat in different orders. MODEL@sampler=llama.cpp (or transformers, vllm, openai) names a server's order
+    and its defaults: llama.cpp's are temperature .8, top-k 40, top-p .95, min-p .05, and transformers' `generate` keeps the 50
+    likeliest tokens (top_k=50) unless told otherwise. Beside a number that you name, those that you do not are tried both as
+    the default and off. MODEL@sampler=top_k;top_p;temperature,... names an order. Without sampler: that of transformers,
+    nothing by default.
+
+    Numbers: temperature (0: greedy), top_k, top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty,
+    penalty_last_n, no_repeat_ngram, xtc_probability, xtc_threshold, dry_multiplier, dry_base, dry_allowed_length, dry_last_n,
+    mirostat, mirostat_tau, mirostat_eta.
+
+    MODEL@weights=q4_0|q8_0 (also f32, f16, bf16, q5_0, int8) says in which precision a server may have stored the weights: made
+    here from the model, and refuted only if each is. Without it: the weights as they are.
 
     Exit code 1: no sanctioned model wrote some text.
     """
@@ -40,6 +53,7 @@ HELP = (
 )
 @judging_options("Refute a candidate when its p-value is at most this.", but=("detectors", "classifier", "model", "reference"))
 @output_options
+@details_option
 @no_text_option
 def command(
     paths: tuple[str, ...],

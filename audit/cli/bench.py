@@ -17,7 +17,9 @@ from llm_audit.cli.publishing import complain, write_outputs
 @click.argument("paths", nargs=-1, required=True, metavar="DATA...", type=click.Path(path_type=Path))
 @click.option("--fairness", is_flag=True, help="Only false-positive rates, of every detector, by every group of writers.")
 @click.option("--group", "columns", multiple=True, metavar="FIELD", help="A further field of the data to group by; repeatable.")
-@click.option("-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write to FILE (.html, .json); repeatable.")
+@click.option(
+    "-o", "--output", "outputs", multiple=True, metavar="FILE", help="Write the report to FILE (.html, .json); repeatable."
+)
 @text_field_option
 @label_field_option
 @setup_options(*JUDGING)
@@ -34,15 +36,17 @@ def command(
     show_warnings_as_sentences()
     from rich.console import Console
 
-    from llm_audit.reports import bench as shown
+    from llm_audit.reports.formats import renderer_for
+    from llm_audit.reports.terminal.benchmark import print_benchmark
 
     for output in outputs:
-        shown.renderer_for(output)  # a wrong suffix must not cost a run
+        renderer_for(output)  # a wrong suffix must not cost a run
     with bars("Scoring") as progress:
-        benchmark = llm_audit.bench(
+        report = llm_audit.bench(
             paths, columns=columns, text_field=text_field, label_field=label_field, setup=setup, progress=progress
         )  # fmt: skip
-    failures = write_outputs(outputs, lambda output: shown.write(benchmark, output))
-    shown.print_benchmark(benchmark, Console(), fairness=fairness)
+    failures = write_outputs(outputs, report.save)
+    assert report.benchmark is not None
+    print_benchmark(report.benchmark, Console(), fairness=fairness)
     complain(failures)
     return EXIT_ERROR if failures else 0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 import llm_audit
-from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import judging_options, no_text_option, output_options
+from llm_audit.cli import COMMANDS, EXIT_ERROR
+from llm_audit.cli.options import details_option, judging_options, no_text_option, output_options
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.terminal import one_line
@@ -47,8 +47,14 @@ class _Gate(click.Command):
 @judging_options("False discovery rate: the expected share of mistakes among the findings of a run.")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Known findings, which fail nothing.")
 @click.option("--update-baseline", is_flag=True, help="Write all findings of this run into the baseline.")
-@click.option("--changed-since", metavar="REV", help="Judge only what differs from where HEAD left this revision (git).")
+@click.option(
+    "--changed-since",
+    metavar="REV",
+    help="Judge only what differs from where HEAD left this revision (git); auto: the base that GitHub or GitLab names.",
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found; only errors still exit with 2.")
 @output_options
+@details_option
 @no_text_option
 def command(
     paths: tuple[str, ...],
@@ -56,6 +62,7 @@ def command(
     baseline: Path | None,
     update_baseline: bool,
     changed_since: str | None,
+    exit_zero: bool,
     text_field: str,
     keep_text: bool,
     setup: llm_audit.Setup,
@@ -78,4 +85,5 @@ def command(
             update_baseline=update_baseline, changed_since=changed_since, keep_text=keep_text, strict=output.strict,
             progress=progress, on_baseline=lambda sentence: click.echo(sentence, err=True),
         )  # fmt: skip
-    return output.publish(report)
+    code = output.publish(report)
+    return 0 if exit_zero and code != EXIT_ERROR else code

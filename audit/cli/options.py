@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 import click
 
 from llm_audit.cli.policy import blaming
-from llm_audit.cli.publishing import Output, keep_key
+from llm_audit.cli.publishing import Output, keep_details, keep_key
 from llm_audit.reports.formats import NAMES, SUFFIXES, one_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -22,6 +22,9 @@ class Decorator(Protocol):
     def __call__(self, command: Command, /) -> Command:
         """The command with them."""
 
+
+FRAMES = ("headings", "quotes", "tables", "captions", "references", "forms")
+"""Kinds of `llm_audit.text.frame`, in the plural. Spelled out, because reading texts is not loaded for --help."""
 
 LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -52,7 +55,8 @@ _SETUP: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "jobs": (("-j", "--jobs"), {"type": click.IntRange(min=1), "default": 1, "show_default": True, "metavar": "N",
              "help": "Processes that score, up to the cores; the numbers stay the same."}),
-    "max_tokens": (("--max-tokens",), {"type": click.IntRange(min=1), "metavar": "N", "help": "Assess no longer text."}),
+    "max_tokens": (("--max-tokens",), {"type": click.IntRange(min=1), "metavar": "N",
+                   "help": "Leave longer texts unassessed, and say so of each."}),
     "offline": (("--offline",), {"is_flag": True, "help": "Never use the network; fail if the model is not here yet."}),
     "no_cache": (("--no-cache",), {"is_flag": True, "help": "Score anew, and keep no scores."}),
     "cache": (
@@ -87,7 +91,7 @@ def setup_options(*names: str, help: Mapping[str, str] | None = None) -> Decorat
                 given["cache"] = not given.pop("no_cache")
             return Setup(**given)
 
-        packed = _packed(command, "setup", names, made)
+        packed = packed_options(command, "setup", names, made)
         for name in reversed(names):
             flags, settings = _SETUP[name]
             packed = click.option(*flags, **settings | ({"help": help[name]} if help and name in help else {}))(packed)
@@ -140,18 +144,34 @@ def label_field_option(command: Command) -> Command:
 
 def no_text_option(command: Command) -> Command:
     """Add --no-text, which the command gets as `keep_text`."""
-    packed = _packed(command, "keep_text", ("no_text",), lambda given: not given["no_text"])
+    packed = packed_options(command, "keep_text", ("no_text",), lambda given: not given["no_text"])
     return click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports.")(packed)
+
+
+def include_option(command: Command) -> Command:
+    """Add --include."""
+    return click.option(
+        "--include", multiple=True, type=click.Choice(FRAMES), metavar="KIND",
+        help=f"Score this as well, which stands apart and is not scored: {one_of(FRAMES)}; repeatable.",
+    )(command)  # fmt: skip
 
 
 def strict_option(command: Command) -> Command:
     """Add --strict."""
-    return click.option("--strict", is_flag=True, help="Exit with 3 if something could not be assessed or decided.")(command)
+    return click.option("--strict", is_flag=True, help="Exit with 3 if something was not assessed, decided or read.")(command)
+
+
+def details_option(command: Command) -> Command:
+    """Add -v, for reports that can hold many documents."""
+    return click.option(
+        "-v", "--verbose", is_flag=True, expose_value=False, callback=keep_details,
+        help="On the terminal, show all that is known of each document, however many there are.",
+    )(command)  # fmt: skip
 
 
 def output_options(command: Command) -> Command:
     """Add where a report goes and what counts as a failure, which the command gets as one `output`, an `Output`."""
-    packed = _packed(command, "output", ("outputs", "format_", "strict"), lambda given: Output(**given))
+    packed = packed_options(command, "output", ("outputs", "format_", "strict"), lambda given: Output(**given))
     packed = strict_option(packed)
     for option in (
         click.option(
@@ -170,7 +190,7 @@ def output_options(command: Command) -> Command:
     return packed
 
 
-def _packed(command: Command, name: str, fields: tuple[str, ...], make: Callable[[dict[str, Any]], Any]) -> Command:
+def packed_options(command: Command, name: str, fields: tuple[str, ...], make: Callable[[dict[str, Any]], Any]) -> Command:
     """The command, which gets what `make` makes of some options as a single argument."""
 
     @functools.wraps(command)

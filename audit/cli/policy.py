@@ -18,7 +18,7 @@ CONFIG, ISOLATED, POLICY = "llm_audit.config", "llm_audit.isolated", "llm_audit.
 
 
 class PolicyDefaults(Mapping[str, Any]):
-    """What the policy file sets of some options, as a default map of click.
+    """Options that the policy file sets, as a default map of click.
 
     The file is read when click first asks, which it does about every option that was not given, --help among them: no command
     starts under a policy that is wrong, and help needs none.
@@ -55,7 +55,9 @@ _TEXTS = PolicyDefaults("alpha", "population", "model", "classifier", "text_fiel
 DEFAULTS: Mapping[str, Any] = {
     "attribute": PolicyDefaults("alpha", "text_field"),
     **_all("detect gate scan", _TEXTS),
+    "serve": PolicyDefaults("alpha", "population", "model", "classifier", "detectors"),
     "membership": {"score": _LEVEL, "test": _all("canary dataset identifier order paired", _LEVEL)},
+    "watermark": _all("detect probe", _LEVEL),
     "substitution": _all("audit plan watch", _LEVEL),
 }
 """Command -> what it takes from the policy. The others build something, or show what was stored."""

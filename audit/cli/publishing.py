@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 KEY = "llm_audit.signing_key"
 """Where the context of a command holds the key that signs."""
 
+DETAILS = "llm_audit.details"
+"""Where it holds whether every document is shown in detail."""
+
+
+def keep_details(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """Remember whether all that is known of each document is asked for."""
+    context.meta[DETAILS] = value
+
 
 def keep_key(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
     """Load the key for signing at once: a key that cannot sign must not cost a run."""
@@ -70,7 +78,7 @@ class Output:
         A reader that leaves ends the run, unless there are report files to be written.
         """
         if self.format_ == "jsonl":
-            from llm_audit.reports import jsonl
+            from llm_audit.reports.formats import jsonl
 
             with may_be_unread() if self.outputs else nullcontext():
                 show(jsonl.record(document))
@@ -98,9 +106,9 @@ class Output:
 
             from llm_audit.reports import print_report
 
-            print_report(report, Console())
+            print_report(report, Console(), details=click.get_current_context().meta.get(DETAILS, False))
         elif self.format_ == "jsonl" and streamed:
-            from llm_audit.reports import jsonl
+            from llm_audit.reports.formats import jsonl
 
             show(jsonl.last(report))
         else:

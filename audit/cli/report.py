@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_ERROR, may_be_unread
-from llm_audit.cli.options import output_options
+from llm_audit.cli.options import details_option, output_options
 from llm_audit.cli.progress import show_warnings_as_sentences
 from llm_audit.cli.publishing import complain, show, write_outputs
 from llm_audit.errors import InvalidConfiguration, InvalidInput
@@ -22,8 +22,8 @@ HELP = (
     COMMANDS["report"]
     + """
 
-    INPUT: what `-o FILE.json` or `-o FILE.jsonl` wrote; '-' for standard input. The exit code is that of the verdicts in it, as
-    it was of the run.
+    INPUT: what `-o FILE.json` or `-o FILE.jsonl` wrote, or the folder of a scan; '-' for standard input. The exit
+    code is that of the verdicts in it, as it was of the run.
     """
 )
 
@@ -56,6 +56,7 @@ def content_of(source: str) -> tuple[bytes, str]:
     help="With --compliance: what only you can state, printed as unverified: human-review=..., visible-label=...; repeatable.",
 )
 @output_options
+@details_option
 def command(source: str, compliance: str | None, claims: tuple[str, ...], output: Output) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()

@@ -56,6 +56,10 @@ def _local(ctx: click.Context, param: click.Parameter, value: str) -> Path:
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
               help="Ray: on the cluster that RAY_ADDRESS names, or else in a process for each core.")  # fmt: skip
 @click.option("--results", metavar="URL", help="Copy the results of the whole corpus there, such as s3://bucket/folder.")
+@click.option("--id-field", metavar="NAME", help="Field of each record that names it in the results.")
+@click.option("--keep", multiple=True, metavar="NAME", help="Field of each record that goes into the results; repeatable.")
+@click.option("--max-bad-rows", type=click.IntRange(min=0), metavar="N",
+              help="Give up when more than N documents cannot be read.")  # fmt: skip
 @strict_option
 def command(paths: tuple[str, ...], shard: Shard | None, results: str | None, strict: bool, **options: Any) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
@@ -85,14 +89,14 @@ def _print(scan: llm_audit.Scan, results: str | None, interrupted: bool, strict:
     """Print the report; return the exit code."""
     from rich.console import Console
 
-    from llm_audit.reports import corpus as shown
+    from llm_audit.reports.terminal.corpus import print_corpus
 
     report = scan.report
-    assert report is not None  # only a shard has none
+    assert report and report.corpus  # only a shard has none
     with may_be_unread():
-        shown.print_corpus(report, Console())
+        print_corpus(report.corpus, report.manifest, Console())
         click.echo(f"The report: {scan.folder / 'report.html'}")
-        if results and report.complete:
+        if results and report.corpus.complete:
             click.echo(f"A copy: {results}")
     if interrupted:
         click.echo("Interrupted; the same command goes on.", err=True)
@@ -133,7 +137,8 @@ def _shown() -> Iterator[Callable[[Tally], None]]:
             nonlocal last
             if time.monotonic() - last >= SECONDS:
                 last = time.monotonic()
-                click.echo(f"{tally.judged:,} of {plural(tally.documents, 'document')}; {_counts(tally)}", err=True)
+                block = f", {tally.share:.0%} of the next ones" if tally.share else ""
+                click.echo(f"{tally.judged:,} of {plural(tally.documents, 'document')}{block}; {_counts(tally)}", err=True)
 
         yield tell
         return

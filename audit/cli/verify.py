@@ -22,8 +22,9 @@ HELP = (
     COMMANDS["verify"]
     + """
 
-    REPORT: what `-o FILE.json` or `-o FILE.jsonl` wrote; '-' for standard input. Everything in it that follows from stored
-    numbers is computed again and compared. Digests of inputs, populations and models are checked where these are here.
+    REPORT: what `-o FILE.json` or `-o FILE.jsonl` wrote, or the folder of a scan; '-' for standard input. Everything in it that
+    follows from stored numbers is computed again and compared. Digests of inputs, populations and models are checked where
+    these are here.
 
     Exit code 0: all agrees. 1: something does not. 2: no report. 3: something could not be checked.
     """
@@ -45,8 +46,8 @@ def command(report: str, folder: Path, key: Path | None, format_: str) -> int:
 
     if key and report == "-":
         raise InvalidInput("--key looks for the signature beside the report: give the report as a file.")
-    content, name = content_of(report)
-    ledger = llm_audit.verify(report if key else content, inputs=folder, key=key, name=name)
+    stored, name = content_of(report) if report == "-" else (report, report)
+    ledger = llm_audit.verify(stored, inputs=folder, key=key, name=name)
     with may_be_unread():
         if format_ == "json":
             _as_json(ledger, signed=key is not None)
@@ -56,7 +57,7 @@ def command(report: str, folder: Path, key: Path | None, format_: str) -> int:
 
 
 def _as_json(ledger: Ledger, *, signed: bool) -> None:
-    from llm_audit.reports.json import dump
+    from llm_audit.reports.formats.json import dump
 
     said: dict[str, Any] = asdict(ledger) | {"recomputed": dict(sorted(ledger.recomputed.items())), "signature_checked": signed}
     click.echo(dump(said).encode(), nl=False)
@@ -65,7 +66,7 @@ def _as_json(ledger: Ledger, *, signed: bool) -> None:
 def _show(ledger: Ledger, report: str, *, signed: bool) -> None:
     from rich.console import Console
 
-    from llm_audit.reports.console import say
+    from llm_audit.reports.terminal.console import say
 
     console = Console()
     counted = ", ".join(f"{n:,} {kind}" for kind, n in sorted(ledger.recomputed.items()))

@@ -99,17 +99,17 @@ class Endpoint:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is wrong with the journal itself, as sentences."""
+        """Faults of the journal itself, as sentences."""
         return self._journal.records.notes
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """What was asked where, what it cost and what failed; with a journal, over all runs that it continues."""
+        """Questions, their cost and their failures; with a journal, over all runs that it continues."""
         return self._journal.records.facts
 
     @property
     def cost(self) -> Cost:
-        """What has been spent; with a journal, by all runs that it continues."""
+        """Cost so far; with a journal, by all runs that it continues."""
         return self._journal.records.cost
 
     def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
@@ -231,7 +231,7 @@ class Endpoint:
 
 
 class _Run:
-    """What the threads of one call of `Endpoint.ask` share."""
+    """State that the threads of one call of `Endpoint.ask` share."""
 
     def __init__(self, lines: Sequence[Line], sleep: Callable[[float], object] | None) -> None:
         self._lines: queue.SimpleQueue[Line] = queue.SimpleQueue()
@@ -290,28 +290,28 @@ def _address(url: str) -> str:
 
 
 def _fault(ask: Ask, status: int, headers: Mapping[str, str], body: str) -> tuple[FailureKind | None, str]:
-    """What is wrong with an answer, and why as a sentence; None: nothing."""
+    """Fault of an answer, with a sentence; None: it has none."""
     if status == 200:
         try:
             wire.parse(ask, body, seconds=0.0, attempts=1)
         except wire.Malformed as error:
             return "malformed", str(error)
         return None, ""
-    said = wire.error_message(body) or "the server does not say why"
+    message = wire.error_message(body) or "the server does not say why"
     if 300 <= status < 400:
         return (
             "redirect",
-            f"Status {status}: the server points elsewhere, which is not followed: {headers.get('location', said)}",
+            f"Status {status}: the server points elsewhere, which is not followed: {headers.get('location', message)}",
         )
     if status in (401, 402, 403):
-        return "key", f"Status {status}: the server does not accept the key: {said}"
-    if status == 404 and "model" in said.lower():
-        return "model", f"Status 404: the server does not know the model: {said}"
-    return "status", f"Status {status}: {said}"
+        return "key", f"Status {status}: the server does not accept the key: {message}"
+    if status == 404 and "model" in message.lower():
+        return "model", f"Status 404: the server does not know the model: {message}"
+    return "status", f"Status {status}: {message}"
 
 
 def _tokens(entry: Entry) -> int | None:
-    """What an attempt cost; None: unknown."""
+    """Cost of an attempt; None: unknown."""
     if entry.status == 200 and entry.kind is None:
         prompt, completion = wire.summary(entry.body)[2]
         return None if prompt is None or completion is None else prompt + completion

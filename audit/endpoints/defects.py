@@ -1,4 +1,7 @@
-"""What is wrong with returned log-probabilities. Defective numbers are reported and never used as evidence."""
+"""Defects of returned log-probabilities. Defective numbers are reported and never used as evidence.
+
+What is harmless is put right first (`repaired`): no number is changed by it, and it is reported, too.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,69 @@ from itertools import pairwise
 from llm_audit.endpoints.records import Failure, Position, Reply, Token, same
 
 PLACEHOLDER = -9999.0
-"""What OpenAI and vLLM return in place of a log-probability that they do not have, or of minus infinity."""
+"""Value that OpenAI and vLLM return in place of a log-probability that they do not have, or of minus infinity."""
 
 ROUNDING = 1e-3
 """By how much probabilities may add up to more than 1, and two numbers for one token may differ: servers round."""
 
+NO_LOGPROB = "the token has no log-probability"
+NO_NAME = "the token cannot be told from others: neither id nor bytes, and no text of its own"
+HIDDEN = "a log-probability is the placeholder -9999"
+POOR = frozenset({NO_LOGPROB, NO_NAME, HIDDEN})
+"""Defects of servers that tell little. Any other one means that the numbers are not what they are said to be."""
 
-def judged(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple[str, ...]]:
+DIGITS = (1, 2, 3)
+"""Decimals that a server is seen to round to."""
+
+FEWEST_NUMBERS = 12
+"""Numbers of an answer from which rounding is told: one number in five thousand looks rounded to three decimals by chance."""
+
+
+def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple[str, ...]]:
+    """The positions with what is harmless put right, and what that was as sentences.
+
+    A list out of order is sorted (the chosen token may stand first, whatever its rank). Alternatives that the server hides
+    behind a placeholder or minus infinity are left out: their probability is not known, only that it is small.
+    """
+    sorted_, hidden = [], []
+    found = []
+    for place, position in enumerate(positions, start=1):
+        top = position.top
+        if len(told := tuple(entry for entry in top if not entry[1] <= PLACEHOLDER)) < len(top) and told:
+            hidden.append(place)
+            top = told
+        rest = top[1:] if top and same(top[0][0], position.token) else top
+        if any(b[1] > a[1] + 1e-6 for a, b in pairwise(rest)):
+            sorted_.append(place)
+            top = tuple(sorted(top, key=lambda entry: -entry[1]))
+        found.append(replace(position, top=top))
+    sentences = tuple(
+        f"At {len(places)} of {len(positions)} positions, first at {places[0]}, {what}."
+        for what, places in (
+            ("the list was not in falling order, and was sorted", sorted_),
+            ("alternatives whose probability is hidden were left out", hidden),
+        )
+        if places
+    )
+    return tuple(found), sentences
+
+
+def last_digit(positions: Sequence[Position]) -> float:
+    """Nats of the last digit that a server gives, 0.1 to 0.001; 0: more digits than that, or too few numbers to tell."""
+    numbers = [logprob for position in positions for logprob in (position.logprob, *(each for _, each in position.top))]
+    told = [number for number in numbers if number is not None and math.isfinite(number) and number != 0]
+    if len(told) < FEWEST_NUMBERS or any(number <= PLACEHOLDER for number in told):
+        return 0.0
+    for digits in DIGITS:
+        if all(abs(number - round(number, digits)) < 1e-7 for number in told):
+            return float(10.0**-digits)
+    return 0.0
+
+
+def judged(positions: Sequence[Position], rounded: float = 0.0) -> tuple[tuple[Position, ...], tuple[str, ...]]:
     """The positions with their defects, and the same defects as sentences about all of them."""
     zero = len(positions) > 1 and all(p.logprob == 0 and not any(lp for _, lp in p.top) for p in positions)
-    found = [("all log-probabilities of the answer are zero",) if zero else _flaws(p) for p in positions]
+    found = [("all log-probabilities of the answer are zero",) if zero else _flaws(p, rounded) for p in positions]
     where: dict[str, list[int]] = {}
     for place, flaws in enumerate(found, start=1):
         for flaw in flaws:
@@ -27,32 +83,44 @@ def judged(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple[s
     sentences = (
         f"At {len(places)} of {len(positions)} positions, first at {places[0]}: {flaw}." for flaw, places in where.items()
     )
-    return tuple(replace(p, defects=flaws) for p, flaws in zip(positions, found, strict=True)), tuple(sentences)
+    marked = (
+        replace(p, defects=flaws, contradictory=not POOR.issuperset(flaws)) for p, flaws in zip(positions, found, strict=True)
+    )
+    return tuple(marked), tuple(sentences)
 
 
-def _flaws(position: Position) -> tuple[str, ...]:
-    """What is wrong with one position."""
+def _flaws(position: Position, rounded: float) -> tuple[str, ...]:
+    """Defects of one position. Rounding moves every number by half of the last digit."""
     chosen, top = position.logprob, position.top
     numbers = [logprob for _, logprob in top] + ([] if chosen is None else [chosen])
     if not all(map(math.isfinite, numbers)):  # nothing can be computed from these
         return ("a log-probability is not a finite number",)
     entry = next((logprob for token, logprob in top if same(token, position.token)), None)
     total = sum(math.exp(min(logprob, 0.0)) for _, logprob in top)
-    if entry is None and chosen is not None:
+    if entry is None and chosen is not None and position.token.identified:  # else it may be one of those listed
         total += math.exp(min(chosen, 0.0))
     # vLLM puts the chosen token first, whatever its probability.
     ordered = [logprob for _, logprob in (top[1:] if top and same(top[0][0], position.token) else top)]
+    slack = ROUNDING + rounded
     checks = {
-        "the token has no log-probability": chosen is None,
-        "the token cannot be told from others: neither id nor bytes, and no text of its own": not position.token.identified,
-        "a log-probability is the placeholder -9999": any(number <= PLACEHOLDER for number in numbers),
+        NO_LOGPROB: chosen is None,
+        NO_NAME: not position.token.identified,
+        HIDDEN: any(number <= PLACEHOLDER for number in numbers),
         "a log-probability is positive": any(number > 1e-5 for number in numbers),
         "all log-probabilities are zero": len(top) > 1 and not any(numbers),
         "a token is listed twice": _repeated([token for token, _ in top]),
         "the list is not in falling order": any(b > a + 1e-6 for a, b in pairwise(ordered)),
-        "the probabilities add up to more than 1": total > 1 + ROUNDING,
+        "the probabilities add up to more than 1": total > (1 + ROUNDING) * math.exp(rounded / 2),
         "the token has another log-probability in the list": (
-            chosen is not None and entry is not None and abs(chosen - entry) > ROUNDING
+            chosen is not None and entry is not None and abs(chosen - entry) > slack
+        ),
+        "the token is likelier than the end of the list, and not in it": (
+            chosen is not None
+            and entry is None
+            and bool(top)
+            and chosen > min(lp for _, lp in top) + slack
+            and position.token.identified
+            and all(token.identified for token, _ in top)
         ),
     }
     return tuple(flaw for flaw, present in checks.items() if present)

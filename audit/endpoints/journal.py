@@ -90,7 +90,7 @@ class Records:
             self._usage.append(usage)
 
     def outcome(self, ask: Ask, model: str) -> Reply | Failure | None:
-        """What a question came to; None: there is nothing about it.
+        """Outcome of a question; None: there is none.
 
         It depends on nothing but the entry, so that a replay gives the same as the run.
         """
@@ -108,7 +108,7 @@ class Records:
 
     @property
     def cost(self) -> Cost:
-        """What all attempts have cost together."""
+        """Cost of all attempts together."""
         sent = [entry for entry in self._entries if entry.attempt]
         return Cost(
             requests=len({entry.digest for entry in sent}),
@@ -120,7 +120,7 @@ class Records:
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """What was asked where, what it cost and what failed, for the report."""
+        """Questions, their cost and their failures, for the report."""
         cost = self.cost
         times = sorted(entry.started for entry in self._entries)
         failed = Counter[str](_failure(entry) for entry in self._entries if entry.kind is not None)
@@ -212,7 +212,7 @@ class Replay:
         return f"Replay({self._records.url!r}, {self._model!r})"
 
     def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
-        """What the run that wrote the journal returned; a Failure "not recorded" for what it did not ask."""
+        """Outcomes of the run that wrote the journal; a Failure "not recorded" for what it did not ask."""
         missing = "The journal has nothing about this question."
         answers = [self._records.outcome(ask, self._model) or Failure(ask, "not recorded", missing, None, 0) for ask in asks]
         progress(1.0)
@@ -240,7 +240,7 @@ class Replay:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is wrong with the journal itself, as sentences."""
+        """Faults of the journal itself, as sentences."""
         return self._records.notes
 
     @property
@@ -255,7 +255,7 @@ class Replay:
 
 
 def _read(path: Path) -> tuple[Records, int]:
-    """What a journal holds, and the number of bytes of its whole lines: a killed run leaves a line without its end."""
+    """Records of a journal, and the number of bytes of its whole lines: a killed run leaves a line without its end."""
     if path.exists() and not path.is_file():  # a device may have no end
         raise InvalidInput(f"Cannot read the journal {path}: it is not a plain file.")
     try:

@@ -17,7 +17,7 @@ _TEMPLATE = 64
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may take.
+    """Limits of a run.
 
     Attributes:
         timeout: seconds for one attempt, from connecting to the last byte.
@@ -46,7 +46,7 @@ class Limits:
 
 
 class Budget:
-    """What may still be spent; shared by threads."""
+    """Budget that is left; shared by threads."""
 
     def __init__(self, limits: Limits, spent: Cost) -> None:
         self._limits = limits
@@ -55,9 +55,9 @@ class Budget:
         self._changed = threading.Condition()
 
     def reserve(self, ask: Ask) -> str:
-        """Set aside what an attempt may cost, or say as a sentence why there is too little; to be followed by `settle`.
+        """Reserve the tokens and the request that an attempt may cost; returns "" or, if the budget lacks them, a sentence.
 
-        It waits for attempts in progress where these may turn out cheap enough.
+        A reservation is to be followed by `settle`. It waits for attempts in progress where these may turn out cheap enough.
         """
         limits, tokens = self._limits, _most_tokens(ask)
         with self._changed:

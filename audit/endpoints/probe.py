@@ -1,4 +1,4 @@
-"""What an endpoint really returns, found by asking: documentation and good intentions do not count.
+"""Capabilities of an endpoint, found by asking: documentation and good intentions do not count.
 
 About ten short requests per surface. Knows nothing about tests.
 """
@@ -25,12 +25,12 @@ _FATAL = ("key", "model", "tls", "unreachable", "stopped", "budget")
 
 @dataclass(frozen=True)
 class SurfaceCapabilities:
-    """What one surface returns.
+    """Capabilities of one surface.
 
     Attributes:
         surface: which.
         logprobs: whether generated tokens have log-probabilities.
-        top_logprobs: the most alternatives that came back for a token, of 20 wanted; 0: none.
+        top_logprobs: the most alternatives that came back for a token, of 20 wanted, defective or not; 0: none.
         token_ids: whether tokens come with their ids, if asked for or by themselves.
         ask_for_ids: whether they have to be asked for (`Ask.token_ids`).
         bytes: whether tokens come with their bytes.
@@ -56,7 +56,7 @@ class SurfaceCapabilities:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an endpoint returns.
+    """Capabilities of an endpoint.
 
     Attributes:
         model: the name asked for.
@@ -139,8 +139,8 @@ def _explored(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCa
     asked_ids = isinstance(ids, Reply) and bool(ids.positions) and all(p.token.id is not None for p in ids.positions)
     return SurfaceCapabilities(
         surface=surface,
-        logprobs=any(position.logprob is not None for position in first.usable),
-        top_logprobs=max((len(position.top) for position in first.usable), default=0),
+        logprobs=any(position.logprob is not None for position in first.positions),
+        top_logprobs=max((len(position.top) for position in first.positions), default=0),
         token_ids=own_ids or asked_ids,
         ask_for_ids=asked_ids and not own_ids,
         bytes=any(token.bytes is not None for token in tokens),

@@ -1,4 +1,4 @@
-"""What an endpoint was asked and what it said. Knows nothing about HTTP, models or tests."""
+"""Questions to an endpoint and its answers. Knows nothing about HTTP, models or tests."""
 
 from __future__ import annotations
 
@@ -59,12 +59,19 @@ class Position:
         logprob: natural logarithm of its probability; None: not told.
         top: the likeliest tokens and their logarithms, in the order returned; a legacy table, which has no order, by size.
         defects: what is wrong with these numbers, as phrases; then none of them is evidence.
+        contradictory: whether one of the defects cannot be of any honest server; see `defects.POOR`.
     """
 
     token: Token
     logprob: float | None
     top: tuple[tuple[Token, float], ...] = ()
     defects: tuple[str, ...] = ()
+    contradictory: bool = False
+
+    @property
+    def table(self) -> tuple[tuple[Token, float], ...]:
+        """What is known of the place: the likeliest tokens or, where the server names none, the token itself."""
+        return self.top or (() if self.logprob is None else ((self.token, self.logprob),))
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,9 @@ class Reply:
         defects: what is wrong with the evidence, as sentences.
         seconds: from the request to the last byte, of the attempt that was answered.
         attempts: the last included.
+        repairs: what was put right in the evidence without changing a number, as sentences.
+        rounded: nats of the last digit to which the server rounds log-probabilities; 0: it does not, or that cannot be told.
+        unreadable: log-probabilities came in a shape that cannot be read.
     """
 
     ask: Ask
@@ -119,6 +129,9 @@ class Reply:
     defects: tuple[str, ...]
     seconds: float
     attempts: int
+    repairs: tuple[str, ...] = ()
+    rounded: float = 0.0
+    unreadable: bool = False
 
     @property
     def usable(self) -> tuple[Position, ...]:
@@ -163,7 +176,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Cost:
-    """What was spent.
+    """Cost of requests so far.
 
     Attributes:
         requests: questions of which at least one attempt was sent.
@@ -195,8 +208,8 @@ class Source(Protocol):
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """What was asked where, for the report."""
+        """Facts for the report: which endpoint was asked what."""
 
     @property
     def cost(self) -> Cost:
-        """What has been spent so far."""
+        """Cost so far."""

@@ -23,7 +23,7 @@ CONNECT = 10.0
 
 
 class Answer(NamedTuple):
-    """What came back. A body that is not UTF-8 has lone surrogates (`surrogateescape`)."""
+    """Response of the server. A body that is not UTF-8 has lone surrogates (`surrogateescape`)."""
 
     status: int
     headers: Mapping[str, str]

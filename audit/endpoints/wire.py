@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from llm_audit.endpoints.defects import judged
+from llm_audit.endpoints.defects import judged, last_digit, repaired
 from llm_audit.endpoints.key import REMOVED
 from llm_audit.endpoints.records import Ask, Position, Reply, Surface, Token
 
@@ -53,7 +53,7 @@ def request(ask: Ask, model: str) -> dict[str, Any]:
 
 
 def error_message(body: str) -> str:
-    """What the server says is wrong: the message of an OpenAI-like error, else the beginning of the body."""
+    """Complaint of the server: the message of an OpenAI-like error, else the beginning of the body."""
     try:
         fault = json.loads(body)
     except (ValueError, RecursionError):
@@ -82,12 +82,14 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
     text = _text(message, "content") if isinstance(message, dict) else _text(choice, "text")
     usage = _usage(data)
     raw, notes = _positions(choice.get("logprobs"))
+    unreadable = bool(notes)
     prompt = _prompt(data, choice)
     if ask.echo and ask.surface == "completions" and text.startswith(ask.prompt):
         text = text[len(ask.prompt) :]
         split = _prompt_length(choice["logprobs"], len(raw), usage[1], len(ask.prompt)) if raw else 0
         prompt, raw = raw[:split] or prompt, raw[split:]
-    positions, flaws = judged(raw)
+    mended, repairs = repaired(raw)
+    positions, flaws = judged(mended, rounded := last_digit(mended))
     if ask.top_logprobs is not None and not positions and (text or usage[1]):
         notes.append("Log-probabilities were asked for and not returned.")
     if ask.top_logprobs and positions and not any(position.top for position in positions):
@@ -101,7 +103,7 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         ask=ask,
         text=text,
         positions=positions,
-        prompt_positions=(*prompt[:first], *judged(prompt[first:])[0]),
+        prompt_positions=(*prompt[:first], *judged(prompt[first:], rounded)[0]),
         finish=_text(choice, "finish_reason"),
         model=_text(data, "model"),
         fingerprint=_text(data, "system_fingerprint"),
@@ -109,6 +111,9 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         defects=(*notes, *flaws),
         seconds=seconds,
         attempts=attempts,
+        repairs=repairs,
+        rounded=rounded,
+        unreadable=unreadable,
     )
 
 
@@ -124,18 +129,76 @@ def summary(body: str) -> tuple[str, str, tuple[int | None, int | None]]:
 def _choice(body: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The whole answer and its first choice."""
     try:
-        data = json.loads(body)
+        data = _streamed(body) if body.lstrip().startswith(("data:", "event:", ": ")) else json.loads(body)
     except (ValueError, RecursionError):
         kind = "an HTML page" if re.match(r"\s*<(!doctype|html)", body, re.IGNORECASE) else "not JSON, or cut off"
         raise Malformed(f"Status 200, but the answer is {kind}.") from None
     if not isinstance(data, dict):
         raise Malformed("Status 200, but the answer is no JSON object.")
-    choices = data.get("choices")
+    choices = data.get("choices", _of_responses(data))
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         return data, choices[0]
     if data.get("error"):
         raise Malformed(f"Status 200, but the answer is an error: {error_message(body)}")
     raise Malformed("Status 200, but the answer has no choices in it.")
+
+
+def _streamed(body: str) -> object:
+    """The whole answer of a stream of server-sent events, which some proxies send although nobody asked for one.
+
+    Pieces of the first choice are joined: text or content, and log-probabilities of either surface; what only one piece tells
+    (model, fingerprint, usage, why it ended) is kept. Raises ValueError if an event is cut off.
+    """
+    events = [line.removeprefix("data:").strip() for line in body.splitlines() if line.startswith("data:")]
+    if not events or events[-1] != "[DONE]":
+        raise ValueError("the stream ends before its end")
+    whole: dict[str, Any] = {}
+    choice: dict[str, Any] = {}
+    for event in events[:-1]:
+        piece = json.loads(event)
+        if not isinstance(piece, dict):
+            raise ValueError("an event is no object")
+        whole |= {key: value for key, value in piece.items() if key != "choices" and value is not None}
+        told = piece.get("choices")
+        if isinstance(told, list) and told and isinstance(told[0], dict) and told[0].get("index", 0) == 0:
+            _add(choice, told[0])
+    return whole | ({"choices": [choice]} if choice else {})
+
+
+def _add(choice: dict[str, Any], piece: dict[str, Any]) -> None:
+    """Join one piece of a choice to what came before."""
+    delta = piece.get("delta")
+    if isinstance(delta, dict):
+        message = choice.setdefault("message", {"content": ""})
+        message["content"] += delta["content"] if isinstance(delta.get("content"), str) else ""
+    elif isinstance(piece.get("text"), str):
+        choice["text"] = choice.get("text", "") + piece["text"]
+    if isinstance(piece.get("logprobs"), dict):
+        known = choice.setdefault("logprobs", {})
+        for key, values in piece["logprobs"].items():
+            if isinstance(values, list):
+                known[key] = [*known.get(key, []), *values]
+    if piece.get("finish_reason"):
+        choice["finish_reason"] = piece["finish_reason"]
+
+
+def _of_responses(data: dict[str, Any]) -> object:
+    """The answer of OpenAI's Responses API as one choice: the texts of its messages, reasoning left out; None: it is none."""
+    output = data.get("output")
+    if not isinstance(output, list):
+        return None
+    parts = [
+        part
+        for item in output
+        if isinstance(item, dict) and item.get("type") == "message" and isinstance(item.get("content"), list)
+        for part in item["content"]
+        if isinstance(part, dict) and isinstance(part.get("text"), str)
+    ]
+    if not parts:
+        return None
+    told = [entry for part in parts for entry in part.get("logprobs") or ()]
+    content = {"content": "".join(part["text"] for part in parts)}
+    return [{"message": content, "logprobs": {"content": told} if told else None, "finish_reason": data.get("status")}]
 
 
 def _positions(logprobs: object) -> tuple[list[Position], list[str]]:
@@ -225,9 +288,18 @@ def _number(value: object) -> float | None:
 
 
 def _usage(data: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Tokens of prompt and answer. Of reasoning models, without the tokens that they think and do not show."""
     told = data.get("usage")
-    counts = (told.get(name) if isinstance(told, dict) else None for name in ("prompt_tokens", "completion_tokens"))
+    if not isinstance(told, dict):
+        return None, None
+    counts = (
+        told.get(old, told.get(new)) for old, new in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+    )
     prompt, completion = (count if isinstance(count, int) and count >= 0 else None for count in counts)
+    details = told.get("completion_tokens_details", told.get("output_tokens_details"))
+    hidden = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    if completion is not None and isinstance(hidden, int) and 0 < hidden <= completion:
+        completion -= hidden
     return prompt, completion
 
 

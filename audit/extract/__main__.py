@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from llm_audit.extract import MEMORY, SECONDS
-from llm_audit.extract.draft import Refused
+from llm_audit.extract.draft import Empty, Refused
 
 _KINDS = {
     "docx": "a Word document",
@@ -23,6 +23,19 @@ _KINDS = {
     "html": "a web page",
     "markdown": "Markdown",
     "parquet": "a Parquet file",
+    "odt": "an OpenDocument text",
+    "rtf": "a rich text (RTF) document",
+    "epub": "an e-book (EPUB)",
+    "pptx": "a PowerPoint presentation",
+    "doc": "an old Word document",
+    "ipynb": "a notebook",
+    "tex": "LaTeX",
+    "rst": "reStructuredText",
+    "asciidoc": "AsciiDoc",
+    "org": "an Org file",
+    "subtitles": "subtitles",
+    "mail": "an e-mail",
+    "zip": "a zip archive",
 }
 
 
@@ -42,6 +55,8 @@ def answers(stream: BinaryIO, kind: str, *options: str) -> Iterator[object]:
     """What the parser of a kind says of one document; never raises."""
     try:
         yield from importlib.import_module(f"llm_audit.extract.{kind}").read(stream, *options)
+    except Empty as reason:
+        yield {"error": str(reason), "nothing": True}
     except Refused as reason:
         yield {"error": str(reason)}
     except ModuleNotFoundError as error:
@@ -50,8 +65,8 @@ def answers(stream: BinaryIO, kind: str, *options: str) -> Iterator[object]:
         yield {"error": f"needs more than {MEMORY // 10**9} GB of memory to read: save it as plain text and try again"}
     except RecursionError:
         yield {"error": "is nested too deeply to read: save it as plain text and try again"}
-    except Exception as error:  # whatever a parser raises on a hostile document
-        yield {"error": f"cannot be read as {_KINDS[kind]}: it is damaged, or something else ({type(error).__name__})"}
+    except Exception:  # whatever a parser raises on a hostile document
+        yield {"error": f"cannot be read as {_KINDS[kind]}: it is damaged or not finished; save it again, or as plain text"}
 
 
 def _grant_time() -> None:

@@ -1,98 +1,180 @@
-"""Word documents: paragraphs, table rows and notes, in the order of the document.
+"""Word documents: paragraphs, table rows, text boxes and notes, in the order of the document, as a reader sees them.
 
-Walks the XML of the body itself: `Document.paragraphs` of python-docx takes quadratic time on hostile files.
+Walks the XML of the body itself: `Document.paragraphs` of python-docx takes quadratic time on hostile files, and its packages
+break on relations to nowhere, which Word writes.
 """
 
 from __future__ import annotations
 
-import io
-import zipfile
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from docx import Document
-from docx.opc.constants import RELATIONSHIP_TYPE
-from docx.opc.oxml import parse_xml
-
+from llm_audit.extract.docx_look import WORD, Look, Styles
+from llm_audit.extract.docx_properties import properties
 from llm_audit.extract.draft import Draft, Refused
+from llm_audit.extract.package import Package
 
-MOST_ENTRIES = 1000
-MOST_INFLATED = 50_000_000
-MOST_RATIO, RATIO_FROM = 100, 1_000_000  # small entries may be as regular as they like
-
-_WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_PARAGRAPH, _TABLE, _ROW, _TEXT = (_WORD + name for name in ("p", "tbl", "tr", "t"))
-_SIGNS = {_WORD + "tab": "\t", _WORD + "br": "\n", _WORD + "cr": "\n", _WORD + "noBreakHyphen": "-"}
-_IMAGE, _DELETED = "image, drawing or text box", "deletion in track changes"
+_PARAGRAPH, _TABLE, _ROW, _TEXT, _RUN, _BOX = (WORD + name for name in ("p", "tbl", "tr", "t", "r", "txbxContent"))
+_SIGNS = {WORD + "tab": "\t", WORD + "br": "\n", WORD + "cr": "\n", WORD + "noBreakHyphen": "-"}
+_DRAWINGS = frozenset({WORD + "drawing", WORD + "pict", WORD + "object"})
+_IMAGE, _DELETED = "image or drawing", "deletion in track changes"
 _LEFT_OUT = {
-    _WORD + "drawing": _IMAGE,
-    _WORD + "pict": _IMAGE,
-    _WORD + "object": _IMAGE,
-    _WORD + "del": _DELETED,
-    _WORD + "moveFrom": _DELETED,
+    WORD + "del": _DELETED,
+    WORD + "moveFrom": _DELETED,
     "{http://schemas.openxmlformats.org/officeDocument/2006/math}oMath": "formula",
     "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback": None,  # says the same again, for old programs
+    WORD + "rt": None,  # how a character is pronounced, in small letters above it
 }
-_UNTYPED_NOTE = _WORD + "type"  # separators between text and notes have one
-_DECLARATIONS = ("<!DOCTYPE", "<!ENTITY")
+_IMPORTED = WORD + "altChunk"
+_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_UNTYPED_NOTE = WORD + "type"  # separators between text and notes have one
+_FILLED = re.compile(r"\}(?:solidFill|gradFill|blipFill|pattFill|fill)$")
+_WHITE_FILL = frozenset({"bg1", "lt1", "FFFFFF"})
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
-    """The text of one document, with "paragraph 3", "table 1, row 2" or "footnote 4" as places."""
+    """The text of one document, with "paragraph 3", "table 1, row 2", "text box 1" or "footnote 4" as places."""
     data = stream.read()
-    _check_archive(data)
-    document = Document(io.BytesIO(data))
-    draft, numbers = Draft(), Counter[str]()
-    _add_blocks(document.element.body, draft, numbers)
-    _add_notes(document.part, draft)
-    _note_relations(document.part, draft)
-    yield draft.answer("holds no text")
+    package = Package(data, "Word document (.docx)")
+    main = next(package.related("", "officeDocument"), "word/document.xml")
+    if not package.has(main):
+        raise Refused("holds no Word document")
+    root = package.xml(main)
+    style_part = next(package.related(main, "styles"), None)
+    walk = _Walk(package, main, Styles(None if style_part is None else package.xml(style_part), _has_dark_page(root)))
+    walk.draft.facts = properties(data)
+    for body in root.iterchildren(WORD + "body"):
+        walk.add_blocks(body)
+    walk.add_notes()
+    walk.note_relations()
+    pictures = walk.draft.left_out[_IMAGE]
+    yield walk.draft.answer("holds no text, only pictures: recognise its text (OCR) first" if pictures else "holds no text")
 
 
-def _check_archive(data: bytes) -> None:
-    """Refuse what is made to exhaust or to deceive, before any XML is parsed.
-
-    The directory's sizes can be relied on: zipfile never unpacks more of an entry than it says there.
-    """
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile:
-        raise Refused("is damaged: it is not a whole Word document (.docx)") from None
-    entries = archive.infolist()
-    if len(entries) > MOST_ENTRIES:
-        raise Refused(f"has {len(entries):,} parts, more than the {MOST_ENTRIES:,} of an honest document")
-    inflated = sum(entry.file_size for entry in entries)
-    if inflated > MOST_INFLATED:
-        raise Refused(f"unpacks to {inflated / 1e6:,.0f} MB, more than {MOST_INFLATED // 1_000_000}: save it without images")
-    for entry in entries:
-        if entry.file_size > max(RATIO_FROM, MOST_RATIO * entry.compress_size):
-            raise Refused(f"has a part that unpacks to more than {MOST_RATIO} times its size, like a zip bomb")
-        content = archive.read(entry)
-        # Word keeps the numbers behind a chart as a workbook, which nobody opens here.
-        if content.startswith(b"PK\x03\x04") and not entry.filename.startswith("word/embeddings/"):
-            raise Refused("holds another archive, like a zip bomb")
-        if not entry.filename.startswith("word/media/") and _declares(content):
-            raise Refused("declares a document type or entities, which no word processor writes")
+def _has_dark_page(root: Any) -> bool:
+    background = root.find(WORD + "background")
+    return background is not None and (background.get(WORD + "color") or "auto").upper() not in ("AUTO", "FFFFFF")
 
 
-def _declares(xml: bytes) -> bool:
-    return any(word.encode(encoding) in xml for word in _DECLARATIONS for encoding in ("ascii", "utf-16-le", "utf-16-be"))
+class _Walk:
+    """One pass over a document: what it wrote, and how far it counted."""
 
+    def __init__(self, package: Package, main: str, styles: Styles) -> None:
+        self.draft = Draft()
+        self._package, self._main, self._styles = package, main, styles
+        self._numbers = Counter[str]()
+        self._boxes: list[Any] = []
+        self._on_dark = False  # the text is on a background of its own
 
-def _add_blocks(parent: Any, draft: Draft, numbers: Counter[str]) -> None:
-    for block in parent:
-        if block.tag == _PARAGRAPH:
-            if text := _text(block, draft):
-                numbers["paragraph"] += 1
-                draft.add(text, f"paragraph {numbers['paragraph']}")
-        elif block.tag == _TABLE:
-            numbers["table"] += 1
-            for number, row in enumerate(block.iterchildren(_ROW), start=1):
-                if text := "\t".join(filter(None, (_text(paragraph, draft) for paragraph in _paragraphs(row)))):
-                    draft.add(text, f"table {numbers['table']}, row {number}", end="\n")
-        elif block.tag not in _LEFT_OUT:  # content controls and the like, which hold paragraphs
-            _add_blocks(block, draft, numbers)
+    def add_blocks(self, parent: Any) -> None:
+        """Paragraphs and tables, and what holds them: content controls and the like."""
+        for block in parent:
+            if block.tag == _PARAGRAPH:
+                self._add_paragraph(block, "paragraph")
+            elif block.tag == _TABLE:
+                self._add_table(block)
+            elif block.tag == _IMPORTED:
+                self._add_imported(block.get(_ID))
+            elif block.tag not in _LEFT_OUT:
+                self.add_blocks(block)
+            self._add_boxes()
+
+    def _add_paragraph(self, paragraph: Any, kind: str) -> None:
+        if text := self._text(paragraph):
+            self._numbers[kind] += 1
+            apart = self._styles.apart(paragraph.find(WORD + "pPr"))
+            self.draft.add(text, f"{kind} {self._numbers[kind]}", apart=apart)
+
+    def _add_table(self, table: Any) -> None:
+        self._numbers["table"] += 1
+        before, self._on_dark = self._on_dark, self._on_dark or self._styles.has_dark_table(table)
+        for number, row in enumerate(table.iterchildren(_ROW), start=1):
+            if text := "\t".join(filter(None, map(self._text, _paragraphs(row)))):
+                self.draft.add(text, f"table {self._numbers['table']}, row {number}", end="\n", apart="table")
+        self._on_dark = before
+
+    def _add_boxes(self) -> None:
+        """The text boxes that the last block has anchors of, each a piece of its own."""
+        while self._boxes:
+            box = self._boxes.pop(0)
+            before, self._on_dark = self._on_dark, self._on_dark or _is_filled(box)
+            for paragraph in _paragraphs(box):
+                self._add_paragraph(paragraph, "text box paragraph")
+            self._on_dark = before
+
+    def _add_imported(self, relation: str | None) -> None:
+        """A file of another format that Word shows as a part of the document."""
+        target = next((each.target for each in self._package.relations(self._main) if each.id == relation), "")
+        kind = target.rpartition(".")[2].lower()
+        if not self._package.has(target) or kind not in ("html", "htm", "xhtml", "txt"):
+            self.draft.leave_out("", f"imported file (.{kind})")
+            return
+        text = self._package.bytes_of(target).decode("utf-8-sig", "replace")
+        if kind == "txt":
+            self.draft.add(text.strip(), "imported text")
+        else:
+            from llm_audit.extract.html import add_page  # another parser, which hardly any document needs
+
+            add_page(text, self.draft, "imported page, ")
+
+    def _text(self, paragraph: Any) -> str:
+        return "".join(self._pieces(paragraph, self._styles.of_paragraph(paragraph.find(WORD + "pPr")))).strip()
+
+    def _pieces(self, parent: Any, look: Look) -> Iterator[str]:
+        for element in parent:
+            if element.tag == _RUN:
+                yield from self._run(element, look)
+            elif element.tag in _LEFT_OUT:
+                if what := _LEFT_OUT[element.tag]:
+                    self.draft.leave_out("", what)
+            elif element.tag in _DRAWINGS:
+                self._add_drawing(element)
+            elif element.tag == _TEXT:
+                yield element.text or ""
+            elif sign := _SIGNS.get(element.tag):
+                yield sign
+            elif element.tag != _BOX:
+                yield from self._pieces(element, look)
+
+    def _run(self, run: Any, paragraph: Look) -> Iterator[str]:
+        look = self._styles.of_run(run.find(WORD + "rPr"), paragraph)
+        if self._on_dark:
+            look = look._replace(dark=True)
+        if not (how := look.hidden):
+            yield from self._pieces(run, paragraph)
+            return
+        text = "".join(self._pieces(run, paragraph))
+        self.draft.hide(text, how)
+        if not look.vanish and text:
+            yield " "  # white letters take the room that a reader takes for a space
+
+    def _add_drawing(self, drawing: Any) -> None:
+        boxes = [box for box in drawing.iter(_BOX) if not _is_repeated(box, drawing)]
+        self._boxes += boxes
+        if not boxes:
+            self.draft.leave_out("", _IMAGE)
+
+    def add_notes(self) -> None:
+        """Footnotes, then endnotes."""
+        for kind in ("footnote", "endnote"):
+            for part in self._package.related(self._main, f"{kind}s"):
+                notes = [
+                    note for note in self._package.xml(part) if note.tag == WORD + kind and note.get(_UNTYPED_NOTE) is None
+                ]
+                for number, note in enumerate(notes, start=1):
+                    if text := "\n".join(filter(None, map(self._text, _paragraphs(note)))):
+                        self.draft.add(text, f"{kind} {number}", apart="reference")
+
+    def note_relations(self) -> None:
+        """What belongs to the document and was not read, here or elsewhere."""
+        package, left_out = self._package, self.draft.left_out
+        edges = (*package.related(self._main, "header"), *package.related(self._main, "footer"))
+        left_out["page header or footer"] = sum(b"<w:t" in package.bytes_of(part) for part in edges)
+        left_out["list of comments"] = len(list(package.related(self._main, "comments")))
+        if kinds := package.elsewhere():
+            self.draft.notes.append(f"Asks for files from elsewhere ({', '.join(kinds)}), which were not fetched.")
 
 
 def _paragraphs(parent: Any) -> Iterator[Any]:
@@ -103,42 +185,26 @@ def _paragraphs(parent: Any) -> Iterator[Any]:
             yield from _paragraphs(element)
 
 
-def _text(paragraph: Any, draft: Draft) -> str:
-    return "".join(_pieces(paragraph, draft)).strip()
+def _is_repeated(box: Any, top: Any) -> bool:
+    """Whether a text box is within another one, which is read with it, or says the same again for old programs."""
+    for above in box.iterancestors():
+        if above is top:
+            return False
+        if above.tag in _LEFT_OUT or above.tag == _BOX:
+            return True
+    return False
 
 
-def _pieces(parent: Any, draft: Draft) -> Iterator[str]:
-    for element in parent:
-        if element.tag == _TEXT:
-            yield element.text or ""
-        elif sign := _SIGNS.get(element.tag):
-            yield sign
-        elif element.tag in _LEFT_OUT:
-            if what := _LEFT_OUT[element.tag]:
-                draft.left_out[what] += 1
-        else:
-            yield from _pieces(element, draft)
-
-
-def _add_notes(part: Any, draft: Draft) -> None:
-    for kind, relation in (("footnote", RELATIONSHIP_TYPE.FOOTNOTES), ("endnote", RELATIONSHIP_TYPE.ENDNOTES)):
-        for related in _related(part, relation):
-            notes = [note for note in parse_xml(related.blob) if note.tag == _WORD + kind and note.get(_UNTYPED_NOTE) is None]
-            for number, note in enumerate(notes, start=1):
-                if text := "\n".join(filter(None, (_text(paragraph, draft) for paragraph in _paragraphs(note)))):
-                    draft.add(text, f"{kind} {number}")
-
-
-def _note_relations(part: Any, draft: Draft) -> None:
-    """What belongs to the document and was not read, here or elsewhere."""
-    headings = (*_related(part, RELATIONSHIP_TYPE.HEADER), *_related(part, RELATIONSHIP_TYPE.FOOTER))
-    draft.left_out["page header or footer"] = sum(b"<w:t" in related.blob for related in headings)
-    draft.left_out["list of comments"] = len(_related(part, RELATIONSHIP_TYPE.COMMENTS))
-    remote = [rel for rel in part.package.iter_rels() if rel.is_external and rel.reltype != RELATIONSHIP_TYPE.HYPERLINK]
-    if remote:
-        kinds = ", ".join(sorted({relation.reltype.rpartition("/")[2] for relation in remote}))
-        draft.notes.append(f"Asks for files from elsewhere ({kinds}), which were not fetched.")
-
-
-def _related(part: Any, kind: str) -> list[Any]:
-    return [rel.target_part for rel in part.rels.values() if rel.reltype == kind and not rel.is_external]
+def _is_filled(box: Any) -> bool:
+    """Whether a text box has a background that makes white letters readable."""
+    for above in box.iterancestors():
+        if above.tag in _DRAWINGS:
+            return False
+        for shape in above:
+            if shape.tag.endswith("}spPr"):
+                return any(
+                    _FILLED.search(fill.tag) and not any(color.get("val") in _WHITE_FILL for color in fill) for fill in shape
+                )
+        if above.get("fillcolor", "white").lower() not in ("white", "#ffffff", "none"):
+            return True
+    return False

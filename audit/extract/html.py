@@ -1,24 +1,242 @@
-"""Web pages: the main text, as trafilatura finds it."""
+"""Web pages: what a reader sees of them, without menus, scripts and what is hidden."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from itertools import zip_longest
+from typing import Any, BinaryIO, NamedTuple
 
-from trafilatura import extract
+from lxml import etree
+from lxml import html as lxml_html
 
-from llm_audit.extract.draft import Draft
+from llm_audit.extract.draft import Draft, Refused
+from llm_audit.extract.html_style import Styles, background, hides, letters
+from llm_audit.extract.prose import looks_like_prose
 
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*>")  # of an encoding that the page is no longer in
+_SKIPPED = frozenset({
+    "script", "style", "template", "noscript", "svg", "head", "title", "object", "iframe", "canvas", "audio", "video",
+    "select", "datalist", "textarea", "button", "input", "progress", "meter", "map", "frameset", "applet", "embed",
+    "math",
+})  # fmt: skip
+_BLOCKS = frozenset({
+    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "div", "dl",
+    "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header",
+    "hgroup", "hr", "html", "legend", "li", "main", "menu", "nav", "ol", "p", "pre", "search", "section", "summary",
+    "table", "tbody", "tfoot", "thead", "tr", "ul",
+})  # fmt: skip
+_APART = {**dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6", "summary", "legend"), "heading"), "blockquote": "quote",
+          "figcaption": "caption", "caption": "caption", "table": "table"}  # fmt: skip
+_EDGES = frozenset({"nav", "footer", "aside", "menu", "dialog", "search"})
+_EDGE_ROLES = frozenset({
+    "navigation", "banner", "contentinfo", "complementary", "search", "dialog", "alertdialog", "menu", "menubar",
+    "toolbar",
+})  # fmt: skip
+_EDGE_NAMES = re.compile(
+    r"(?:^|[\s_-])(?:nav|navbar|menu|sidebar|breadcrumbs?|cookies?|consent|comments?|disqus|newsletter|share|social|related|promo"
+    r"|advert\w*|footer|toc|pagination|skip)(?:$|[\s_-])",
+    re.I,
+)
+_FOR_EARS = re.compile(r"sr-only|screen-?reader|visually-?hidden|a11y|skip-link|assistive", re.I)
+_NOTES = frozenset({"doc-endnotes", "doc-footnote", "footnotes", "footnote", "endnotes", "endnote", "rearnote", "rearnotes"})
+_HEADS = frozenset({"title", "subtitle", "author", "date", "byline"})
+_NOTE_MARK = re.compile(r"\s*\[?(?:\d{1,3}|[*†‡§]|[a-z])\]?\s*")
+_CELLS = frozenset({"td", "th"})
+_NAMED = frozenset({"div", "ul", "ol", "section", "table", "p"})
+LINE = "data-source-line"
+"""An attribute that says in which line of another source, such as Markdown, an element began."""
+_LEAST_HIDDEN = 8
+"""Words: less, hidden as a block of its own, is a label or a notice of the page's program."""
+
+
+class _State(NamedTuple):
+    """What an element is to all that is in it."""
+
+    hidden: str = ""
+    inline: bool = False  # what is hidden stands within a paragraph
+    apart: str = ""
+    edge: bool = False  # a menu or the like
+    link: bool = False
+    code: bool = False
+    white: bool = False
+    dark: bool = False
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
-    """The text of one page, given in UTF-8, with "paragraph 3" as places: of the main text, not of the page."""
+    """The text of one page, given in UTF-8, with "paragraph 3" as places."""
     draft = Draft()
-    page = _DECLARATION.sub("", stream.read().decode())
-    text = extract(page, include_comments=False, output_format="txt") or ""
-    for number, paragraph in enumerate(filter(None, map(str.strip, text.split("\n"))), start=1):
-        draft.add(paragraph, f"paragraph {number}")
-    draft.notes.append("Only the main text was read: menus, scripts, images and comments of readers were left out.")
-    yield draft.answer("has no main text: save what is to be judged as plain text")
+    add_page(stream.read().decode(), draft)
+    yield draft.answer("has no text that a reader sees beside menus: save what is to be judged as plain text")
+
+
+def add_page(page: str, draft: Draft, prefix: str = "", *, whole: bool = False) -> None:
+    """Add what a reader sees of a page, or of a piece of one, block by block.
+
+    Args:
+        page: its source.
+        draft: to add to.
+        prefix: of the places, such as "chapter 3, ".
+        whole: there is nothing around its text, such as menus.
+
+    Raises:
+        Refused: it is nested too deeply.
+    """
+    source = _DECLARATION.sub("", page)
+    if not source.strip():
+        return
+    parser = lxml_html.HTMLParser(huge_tree=True, no_network=True, encoding="utf-8")
+    root = lxml_html.document_fromstring(source.encode(), parser=parser)
+    if any(error.type_name == "ERR_RESOURCE_LIMIT" for error in parser.error_log):
+        raise Refused("is nested too deeply to read: save it as plain text and try again")
+    _Walk(draft, prefix, Styles(root), whole).run(root)
+
+
+class _Walk:
+    """One pass over a page."""
+
+    def __init__(self, draft: Draft, prefix: str, styles: Styles, whole: bool) -> None:
+        self._draft, self._prefix, self._styles, self._whole = draft, prefix, styles, whole
+        self._pieces: list[str] = []
+        self._lines: list[str] = [""]  # of the source: in which each line of the block began
+        self._linked = 0
+        self._number = 0
+        self._hidden: list[tuple[str, str, bool]] = []
+
+    def run(self, root: Any) -> None:
+        """Visit every element in order."""
+        states = [_State()]
+        walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
+        for event, element in walk:
+            if event in ("comment", "pi"):
+                self._text(element.tail, states[-1])
+                continue
+            tag = element.tag if isinstance(element.tag, str) else ""
+            if event == "start":
+                skipped = tag in _SKIPPED or _is_note_mark(element, tag)
+                if tag in _BLOCKS or tag in _CELLS:
+                    self._flush(states[-1])
+                states.append(states[-1] if skipped else self._state(element, tag, states[-1]))
+                if skipped:
+                    walk.skip_subtree()
+                    continue
+                if tag == "br":
+                    self._pieces.append("\n")
+                    self._lines.append(element.get(LINE) or self._lines[-1])
+                elif number := element.get(LINE):
+                    self._lines[-1] = number
+                if tag == "img":
+                    self._draft.leave_out("", "image")
+                self._text(element.text, states[-1])
+            else:
+                state = states.pop()
+                if tag in _CELLS:
+                    self._flush(state, "\t" if element.getnext() is not None else "\n")
+                elif tag in _BLOCKS:
+                    self._flush(state)
+                self._text(element.tail, states[-1])
+        self._flush(states[-1])
+
+    def _state(self, element: Any, tag: str, above: _State) -> _State:
+        style = self._styles.of(element)
+        names = f"{element.get('class') or ''} {element.get('id') or ''}"
+        hidden = above.hidden
+        inline = above.inline
+        if not hidden and (how := hides(style)):
+            hidden, inline = ("for ears" if _FOR_EARS.search(names) else how), tag not in _BLOCKS and tag not in _CELLS
+        white = letters(style)
+        dark = background(style)
+        edge = above.edge or (not self._whole and _is_edge(element, tag, names))
+        return _State(
+            hidden,
+            inline,
+            "reference" if _is_note(element) else "heading" if _is_head(element, tag) else _APART.get(tag, above.apart),
+            edge,
+            above.link or tag == "a",
+            above.code or tag == "pre",
+            above.white if white is None else white,
+            above.dark if dark is None else dark or above.dark,
+        )
+
+    def _text(self, text: str | None, state: _State) -> None:
+        if not text:
+            return
+        hidden, inline = state.hidden, state.inline
+        if not hidden and state.white and not state.dark:
+            hidden, inline = "white letters", True
+        if hidden:
+            self._hidden.append((hidden, text, inline))
+            if inline:
+                self._pieces.append(" " if hidden in ("white letters", "transparent letters", "visibility:hidden") else "")
+            return
+        self._pieces.append(text if state.code else re.sub(r"\s+", " ", text))
+        if state.link:
+            self._linked += sum(map(len, text.split()))
+
+    def _flush(self, state: _State, end: str = "") -> None:
+        """End a block: add it, or count it as left out. `end` parts the cells of a table."""
+        text, lines, linked = "".join(self._pieces), self._lines, self._linked
+        self._pieces, self._lines, self._linked = [], [lines[-1]], 0
+        visible = sum(map(len, text.split()))
+        self._hide(state, bool(visible))
+        if not visible:
+            return
+        if state.edge or (not self._whole and linked > 0.8 * visible and visible < 80 and not state.apart):
+            self._draft.left_out["menu, list of links or edge of the page"] += 1
+            self._draft.omitted += visible - linked
+        elif state.code and not looks_like_prose(text):
+            self._draft.leave_out(text, "code block")
+        else:
+            self._number += 1
+            self._add(text, lines, state, end or ("\n" if state.apart == "table" else "\n\n"))
+
+    def _add(self, text: str, lines: list[str], state: _State, end: str) -> None:
+        """The lines of a block, each at its place."""
+        if state.code:
+            self._draft.add(text.strip("\n"), self._place(lines[0]), end, state.apart)
+            return
+        shown = [(" ".join(line.split()), number) for line, number in zip_longest(text.split("\n"), lines, fillvalue="")]
+        shown = [(line, number) for line, number in shown if line]
+        for position, (line, number) in enumerate(shown):
+            self._draft.add(line, self._place(number), "\n" if position < len(shown) - 1 else end, state.apart)
+
+    def _place(self, line: str) -> str:
+        return f"{self._prefix}line {line}" if line else f"{self._prefix}paragraph {self._number}"
+
+    def _hide(self, state: _State, within_text: bool) -> None:
+        for how in dict.fromkeys(how for how, _, _ in self._hidden):
+            text = " ".join(text for each, text, _ in self._hidden if each == how)
+            inline = any(inline for each, _, inline in self._hidden if each == how)
+            honest = how == "for ears" or state.edge or not ((inline and within_text) or len(text.split()) >= _LEAST_HIDDEN)
+            if honest:
+                self._draft.left_out["hidden label or notice"] += bool(text.strip())
+            else:
+                self._draft.hide(text, how)
+        self._hidden = []
+
+
+def _is_note(element: Any) -> bool:
+    """Whether an element holds footnotes, by the names that e-books and pandoc give them."""
+    names = f"{element.get('role') or ''} {element.get('epub:type') or ''}".split()
+    return any(name in _NOTES for name in names) or "footnotes" in (element.get("class") or "").split()
+
+
+def _is_note_mark(element: Any, tag: str) -> bool:
+    """Whether an element is the raised number that leads to a note."""
+    if tag == "a":
+        return "footnote-ref" in (element.get("class") or "").split() or element.get("epub:type") == "noteref"
+    return tag == "sup" and bool(_NOTE_MARK.fullmatch("".join(element.itertext())))
+
+
+def _is_head(element: Any, tag: str) -> bool:
+    """Whether an element names the author or the day, above a text."""
+    return tag in ("p", "div") and (element.get("class") or "") in _HEADS
+
+
+def _is_edge(element: Any, tag: str, names: str) -> bool:
+    """Whether an element is a menu, a sidebar, comments or something else around the text of a page."""
+    if tag in _EDGES or (element.get("role") or "").lower() in _EDGE_ROLES:
+        return True
+    if tag == "header":
+        return not any(each.tag in ("article", "main", "section") for each in element.iterancestors())
+    return tag in _NAMED and bool(_EDGE_NAMES.search(names))

@@ -1,48 +1,67 @@
-"""Markdown: the prose, without markup, code blocks, HTML and front matter."""
+"""Markdown: what a reader of the page that it becomes sees, without blocks of code and front matter."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from llm_audit.extract.draft import Draft
+from llm_audit.extract.html import LINE, add_page
+from llm_audit.extract.markdown_source import without_extras
+from llm_audit.extract.prose import looks_like_prose
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?^(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
-_LEFT_OUT = {"fence": "code block", "code_block": "code block", "html_block": "HTML block", "image": "image"}
+_DIRECTIVE = re.compile(r"\{[\w-]+\}")
+_SHORT = 8  # words: of a note in a box
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
-    """The prose of one text, given in UTF-8, with "line 14" as places. Headings, lists and tables are part of it."""
-    source = stream.read().decode().replace("\r\n", "\n").replace("\r", "\n")
+    """The text of one file, given in UTF-8, with "line 14" as places. Headings, lists, tables and HTML are part of it."""
     draft = Draft()
-    if front := _FRONT_MATTER.match(source):
-        draft.left_out["front matter"] += 1
-        source = "\n" * front[0].count("\n") + source[front.end() :]  # line numbers stay
-    tokens = MarkdownIt("commonmark").enable("table").parse(source)
-    for position, token in enumerate(tokens):
-        if token.type in _LEFT_OUT:
-            draft.left_out[_LEFT_OUT[token.type]] += 1
-        elif token.type == "inline":
-            cell = tokens[position - 1].type in ("td_open", "th_open")
-            last = cell and tokens[position + 2].type == "tr_close"
-            _add(token, draft, end="\n" if last else "\t" if cell else "\n\n")
+    add_markdown(stream.read().decode(), draft)
     yield draft.answer("has no text beside code and markup")
 
 
-def _add(block: Token, draft: Draft, end: str) -> None:
-    """One paragraph, heading or cell, line by line."""
-    assert block.map is not None
-    number, pieces = block.map[0] + 1, [""]
-    for token in block.children or ():
-        if token.type in ("softbreak", "hardbreak"):
-            draft.add("".join(pieces), f"line {number}", end="\n")
-            number, pieces = number + 1, []
-        elif token.type in ("text", "code_inline"):
-            pieces.append(token.content)
-        elif token.type in _LEFT_OUT:
-            draft.left_out[_LEFT_OUT[token.type]] += 1
-    draft.add("".join(pieces), f"line {number}", end=end)
+def add_markdown(source: str, draft: Draft, prefix: str = "") -> None:
+    """Add what a reader sees of a piece of Markdown, including the HTML in it; `prefix` is of the places."""
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    add_page(_page(without_extras(source, draft)), draft, prefix, whole=True)
+
+
+def _page(source: str) -> str:
+    """The web page that Markdown becomes, in which every block and line names the line of the source that it began in."""
+    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    markdown.add_render_rule("softbreak", _break)
+    markdown.add_render_rule("hardbreak", _break)
+    markdown.add_render_rule("html_block", _raw)
+    markdown.add_render_rule("fence", _fenced)
+    tokens = markdown.parse(source)
+    for token in tokens:
+        if token.map and token.nesting >= 0:
+            token.attrSet(LINE, str(token.map[0] + 1))
+        if token.type == "inline" and token.map:
+            number = token.map[0] + 1
+            for child in token.children or ():
+                if child.type in ("softbreak", "hardbreak"):
+                    number += 1
+                    child.attrSet(LINE, str(number))
+    return str(markdown.renderer.render(tokens, markdown.options, {}))
+
+
+def _break(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return f'<br {LINE}="{tokens[index].attrGet(LINE)}">'
+
+
+def _raw(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return f'<span {LINE}="{tokens[index].attrGet(LINE)}"></span>{tokens[index].content}'
+
+
+def _fenced(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """A block of code; but what Sphinx and its like show as a box with text is text."""
+    token = tokens[index]
+    if _DIRECTIVE.match(token.info) and looks_like_prose(token.content, _SHORT):
+        return f'<div {LINE}="{token.attrGet(LINE)}">{_page(token.content)}</div>'
+    return str(self.code_block(tokens, index, options, env))

@@ -6,13 +6,16 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pypdf
+from pypdf.errors import DependencyError
 
 from llm_audit.extract.draft import Draft, Refused
+from llm_audit.extract.pdf_look import texts_of
 
 _REPEATED_FROM = 3  # pages
+_UNSEEN = 0b100010  # flags of a note: hidden, or not shown on the screen
 _HYPHENATED = re.compile(r"[^\W\d_][-\u00ad]\Z")
 
 _Page = list[tuple[int, str]]  # number and text of each line
@@ -25,17 +28,21 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     it. Paragraphs are not told apart: a page only says where letters stand.
     """
     reader = pypdf.PdfReader(io.BytesIO(stream.read()))
-    if reader.is_encrypted:
-        raise Refused("is encrypted: save a copy without a password and try again")
+    _unlock(reader)
     draft = Draft()
-    pages, failed = _pages(reader)
+    pages, failed, hidden = _pages(reader)
     silent = [number for number, page in enumerate(pages, start=1) if not page and number not in failed]
     repeated = _repeated(pages)
     hyphenated = 0
     for (page, number, line), following in _with_next(_lines(pages, repeated)):
+        for how, text in hidden.pop(page, ()):
+            draft.hide(text, how)
         broken = bool(_HYPHENATED.search(line)) and following[:1].islower()
         hyphenated += broken
-        draft.add(line[:-1] if broken else line, f"page {page}, line {number}", end="" if broken else "\n")
+        place = f"page {page}, line {number}" if number else f"page {page}, form field"
+        draft.add(line[:-1] if broken else line, place, end="" if broken else "\n")
+    for how, text in (each for rest in hidden.values() for each in rest):
+        draft.hide(text, how)
     if repeated:
         draft.notes.append("Left out: headers, footers and page numbers, which repeat from page to page.")
     if hyphenated:
@@ -49,21 +56,65 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     yield draft.answer(why)
 
 
-def _pages(reader: pypdf.PdfReader) -> tuple[list[_Page], list[int]]:
-    """The lines of each page that are not blank, and the numbers of the pages that cannot be read."""
+def _unlock(reader: pypdf.PdfReader) -> None:
+    """Open a document that anybody may read; many forbid only to change or to print it, and have an empty password.
+
+    Raises:
+        Refused: it has a password, or needs a package to be opened.
+    """
+    if not reader.is_encrypted:
+        return
+    try:
+        opened = reader.decrypt("")
+    except DependencyError:
+        raise Refused("is encrypted: run `pip install 'llm-audit[formats]'`, or save a copy without encryption") from None
+    if not opened:
+        raise Refused("has a password: save a copy without one and try again")
+
+
+_Hidden = dict[int, list[tuple[str, str]]]  # by page: how, text
+
+
+def _pages(reader: pypdf.PdfReader) -> tuple[list[_Page], list[int], _Hidden]:
+    """The lines of each page that are not blank, the numbers of those that cannot be read, and what is hidden.
+
+    What was filled into a form comes after the lines of its page, under the number 0.
+    """
     pages: list[_Page] = []
     failed = []
+    hidden: _Hidden = {}
     for number, page in enumerate(reader.pages, start=1):
+        fields: list[str] = []
         try:
-            text = page.extract_text()
+            text, unseen = texts_of(page)
+            fields = list(_filled(page))
         except MemoryError:
             raise
         except Exception:  # whatever a hostile page raises costs that page
-            text = ""
+            text, unseen = "", []
             failed.append(number)
+        if unseen:
+            hidden[number] = unseen
         lines = (line.strip() for line in text.splitlines())
-        pages.append(list(enumerate(filter(None, lines), start=1)))
-    return pages, failed
+        pages.append([*enumerate(filter(None, lines), start=1), *((0, line) for line in fields)])
+    return pages, failed, hidden
+
+
+def _filled(page: pypdf.PageObject) -> Iterator[str]:
+    """The lines that stand in the fields and notes on a page."""
+    for reference in page.get("/Annots") or ():
+        note: Any = reference.get_object()
+        if int(note.get("/F", 0)) & _UNSEEN:
+            continue
+        if note.get("/Subtype") == "/FreeText":
+            value = note.get("/Contents")
+        elif note.get("/Subtype") == "/Widget":
+            parent = note.get("/Parent", {}).get_object() if "/Parent" in note else {}
+            value = note.get("/V", parent.get("/V")) if note.get("/FT", parent.get("/FT")) == "/Tx" else None
+        else:
+            continue
+        if isinstance(value, str):
+            yield from filter(None, map(str.strip, value.splitlines()))
 
 
 def _repeated(pages: Sequence[_Page]) -> frozenset[str]:

@@ -4,16 +4,16 @@ Everything of it but the scoring of texts is a function of what is stored in the
 """
 
 from llm_audit.gating.baseline import Baseline, read_baseline, renewed
-from llm_audit.gating.changes import unchanged_files
+from llm_audit.gating.changes import AUTO, base_revision, unchanged_files
 from llm_audit.gating.inputs import Input, covered, judge, read
-from llm_audit.gating.settle import LIMITS, QUESTION, Terms, settle
+from llm_audit.gating.settle import Terms, settle
 
 __all__ = [
-    "LIMITS",
-    "QUESTION",
+    "AUTO",
     "Baseline",
     "Input",
     "Terms",
+    "base_revision",
     "covered",
     "judge",
     "read",

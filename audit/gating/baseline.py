@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from llm_audit.errors import AuditError
+from llm_audit.errors import AuditError, InvalidConfiguration
 from llm_audit.gating.settle import findings
 from llm_audit.results import BaselineUse, Document, Model, Suppression
 from llm_audit.terminal import one_line
@@ -31,41 +31,47 @@ class Entry(Model):
 
 class _File(Model):
     kind: Literal["llm-audit baseline"]
-    version: Literal[1]
+    version: Literal[1, 2] = Field(description="2: it knows texts, too")
     findings: tuple[Entry, ...]
+    texts: tuple[Digest, ...] = ()
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Known findings, each once, sorted by text and rule."""
+    """Known findings, each once, sorted by text and rule; and the known texts that have none, sorted."""
 
     entries: tuple[Entry, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> Baseline:
-        """The first entry for each rule and text."""
+    def of(cls, entries: Iterable[Entry], texts: Iterable[str] = ()) -> Baseline:
+        """The first entry for each rule and text, and each text once."""
         by_key: dict[tuple[str, str], Entry] = {}
         for entry in entries:
             by_key.setdefault((entry.sha256, entry.rule), entry)
-        return cls(tuple(by_key[key] for key in sorted(by_key)))
+        return cls(tuple(by_key[key] for key in sorted(by_key)), tuple(sorted(set(texts))))
 
     def render(self) -> str:
         """The file: an entry a line, so that versions of it compare and merge well."""
         lines = ",\n".join(f"  {json.dumps(entry.model_dump(), ensure_ascii=True)}" for entry in self.entries)
         listed = f"[\n{lines}\n ]" if lines else "[]"
-        return f'{{\n "kind": "llm-audit baseline",\n "version": 1,\n "findings": {listed}\n}}\n'
+        known = ",\n".join(f'  "{digest}"' for digest in self.texts)
+        more = f',\n "texts": [\n{known}\n ]' if known else ""
+        return f'{{\n "kind": "llm-audit baseline",\n "version": {2 if known else 1},\n "findings": {listed}{more}\n}}\n'
 
     def use(self, name: str) -> BaselineUse:
-        """What a report says of it."""
+        """Facts about it for a report."""
         digest = hashlib.sha256(self.render().encode()).hexdigest()
-        return BaselineUse(name=name, sha256=digest, entries=len(self.entries), unseen=len(self.entries))
+        count = len(self.entries)
+        return BaselineUse(name=name, sha256=digest, entries=count, unseen=count, texts=len(self.texts) or None)
 
     def applied(self, documents: Sequence[Document]) -> list[Document]:
         """The documents, each with the suppressions that the baseline has for it, and without those of another."""
         by_text: dict[str, list[Entry]] = {}
         for entry in self.entries:
             by_text.setdefault(entry.sha256, []).append(entry)
-        return [_with(document, by_text) for document in documents]
+        texts = frozenset(self.texts)
+        return [_with(document, by_text, texts) for document in documents]
 
     def difference(self, other: Baseline) -> tuple[int, int]:
         """How many findings the other has that this has not, and the other way round."""
@@ -76,36 +82,45 @@ class Baseline:
 def read_baseline(path: Path) -> Baseline:
     """Read a file that `render` wrote. Raises AuditError if it is missing, or is none."""
     name = one_line(str(path))
+    if not path.exists():
+        raise InvalidConfiguration(f"There is no baseline {name}: write it with --update-baseline, or check the path.")
     try:
         content = json.loads(read_bytes(Source(name, path)))
     except (ValueError, RecursionError):
         raise _refused(name, "it is no JSON") from None
     try:
-        return Baseline.of(_File.model_validate(content, strict=False).findings)
+        return _of(_File.model_validate(content, strict=False))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"]))[:80]
         raise _refused(name, one_line(f"{where}: {first['msg']}" if where else first["msg"])) from None
 
 
+def _of(file: _File) -> Baseline:
+    return Baseline.of(file.findings, file.texts)
+
+
 def renewed(documents: Sequence[Document]) -> Baseline:
-    """All findings that nothing suppresses now."""
-    return Baseline.of(
+    """All findings that nothing suppresses now, and the texts that were judged and have none."""
+    entries = [
         Entry(rule=code, sha256=document.gate.text_digest, name=document.name)
         for document in documents
         for code in findings(document)
         if document.gate and document.gate.text_digest and not document.suppressed(code)
-    )
+    ]
+    judged = [document for document in documents if document.combined and not findings(document)]
+    return Baseline.of(entries, (one.gate.text_digest for one in judged if one.gate and one.gate.text_digest))
 
 
-def _with(document: Document, by_text: dict[str, list[Entry]]) -> Document:
+def _with(document: Document, by_text: dict[str, list[Entry]], texts: frozenset[str]) -> Document:
     assert document.gate is not None
     inline = [each for each in document.gate.suppressions if each.kind == "inline"]
     known = [
         Suppression(kind="baseline", rule=entry.rule, reason=entry.name, state="unused")
         for entry in by_text.get(document.gate.text_digest or "", [])
     ]
-    return document.model_copy(update={"gate": document.gate.model_copy(update={"suppressions": (*inline, *known)})})
+    update = {"suppressions": (*inline, *known), "known": True if document.gate.text_digest in texts else None}
+    return document.model_copy(update={"gate": document.gate.model_copy(update=update)})
 
 
 def _refused(name: str, why: str) -> AuditError:

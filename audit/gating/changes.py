@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from llm_audit.errors import AuditError, InvalidConfiguration
 from llm_audit.terminal import one_line
 
 _DEEPER = "fetch all of it (`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout)"
+
+
+AUTO = "auto"
+"""In the place of a revision: what the pipeline says that the branch started from."""
+
+
+def base_revision(environment: Mapping[str, str]) -> str:
+    """The revision that a pull or merge request is compared with, as GitHub or GitLab names it.
+
+    Raises:
+        InvalidConfiguration: this is neither.
+    """
+    if branch := environment.get("GITHUB_BASE_REF"):
+        return f"origin/{branch}"
+    if commit := environment.get("CI_MERGE_REQUEST_DIFF_BASE_SHA"):
+        return commit
+    raise InvalidConfiguration(
+        "This is no pull or merge request (neither GITHUB_BASE_REF nor CI_MERGE_REQUEST_DIFF_BASE_SHA is set): "
+        f"name a revision in the place of {AUTO}."
+    )
 
 
 def unchanged_files(revision: str, folder: Path) -> set[Path]:
@@ -54,12 +74,16 @@ def _git(folder: Path, *arguments: str, failed: Callable[[str], AuditError] | No
             f"git cannot be run ({why}): --changed-since needs it; install it, or name the files."
         ) from None
     if done.returncode:
-        said = one_line(done.stderr.decode(errors="backslashreplace").strip().partition("\n")[0]).rstrip(".")
+        lines = done.stderr.decode(errors="backslashreplace").strip().split("\n")
+        remedy = next((one_line(line.strip()) for line in lines[1:] if line.strip().startswith("git ")), "")  # git's own
+        message = one_line(lines[0]).rstrip(".") + (f"; git's advice: {remedy}" if remedy else "")
         raise (
-            failed(said) if callable(failed) else AuditError(f"git {arguments[0]} failed ({said}): see what `git status` says.")
+            failed(message)
+            if callable(failed)
+            else AuditError(f"git {arguments[0]} failed ({message}): see what `git status` says.")
         )
     return done.stdout
 
 
-def _no_repository(said: str) -> AuditError:
-    return AuditError(f"--changed-since needs a git repository here ({said}): run it in one, or name the files.")
+def _no_repository(message: str) -> AuditError:
+    return AuditError(f"--changed-since needs a git repository here ({message}): run it in one, or name the files.")

@@ -11,16 +11,19 @@ from llm_audit.detectors.integrity.base import IntegrityRule
 from llm_audit.detectors.integrity.conclude import conclude
 from llm_audit.detectors.origin import generated, plot_data
 from llm_audit.detectors.rule import Terms
-from llm_audit.errors import InvalidInput
 from llm_audit.gating.settle import OPEN
-from llm_audit.inspection import inspect
+from llm_audit.judging import inspect
 from llm_audit.policy import Loaded, Rules
 from llm_audit.policy.model import closest, known_codes, quoted
 from llm_audit.progress import Progress, silent
 from llm_audit.results import Document, Gated, Suppression, Verdict
 from llm_audit.scoring.session import Session
-from llm_audit.text import Directive, RawText, Source, text_digest
+from llm_audit.text import Directive, Passed, RawText, Source, text_digest, view_of
+from llm_audit.text import DirectiveUse as Use
 from llm_audit.text.documents import read_texts, unjudged
+
+SHORT = 5_000
+"""Characters of a text that may be nothing but headings; longer ones are not looked through twice."""
 
 NOT_ASKED = f"The policy does not ask who wrote it: {generated.rule.code} does not count here."
 
@@ -64,20 +67,38 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def read(asked: Sequence[tuple[Source, Rules]], text_field: str, strict: bool, *, obeyed: bool) -> list[Input]:
+def read(
+    asked: Sequence[tuple[Source, Rules]],
+    text_field: str,
+    strict: bool,
+    *,
+    obeyed: bool,
+    passed: list[Passed] | None = None,
+) -> list[Input]:
     """Every text, with what it says of itself; if that is not to be obeyed, it is judged like the rest of the text.
 
-    Raises:
-        InvalidInput: that cannot be obeyed: no reason, an unknown rule.
+    What archives hold and is not read is added to `passed`.
+
+    A suppression that cannot be obeyed, without a reason or for an unknown rule, makes its text an error.
     """
     inputs = []
     for source, rules in asked:
         fail_on = tuple(verdict for verdict in Verdict if verdict.value in rules.fail_on or (strict and verdict in OPEN))
-        for entry in read_texts([source], text_field, directives="obeyed" if obeyed else "reported"):
-            if isinstance(entry, RawText):
-                _check_rules(entry.name, entry.directives)
-            inputs.append(Input(entry, rules, fail_on))
+        use: Use = "obeyed" if obeyed else "reported"
+        for entry in read_texts([source], text_field, directives=use, passed=passed, nothing=Verdict.NOT_ASSESSABLE):
+            if isinstance(entry, RawText) and (wrong := _unknown_rule(entry.name, entry.directives)):
+                entry = unjudged(entry.name, Verdict.ERROR, wrong, entry)
+            # In an empty file there is nothing that could fail.
+            failing = tuple(verdict for verdict in fail_on if verdict not in OPEN) if _is_empty(entry) else fail_on
+            inputs.append(Input(entry, rules, failing))
     return inputs
+
+
+def _is_empty(entry: RawText | Document) -> bool:
+    """Whether there is nothing to judge in a sound file."""
+    if isinstance(entry, Document):
+        return entry.verdict is Verdict.NOT_ASSESSABLE
+    return len(entry.text) < SHORT and not view_of(entry).text
 
 
 def judge(
@@ -105,28 +126,29 @@ def judge(
     ]
 
 
-def _check_rules(name: str, directives: Sequence[Directive]) -> None:
+def _unknown_rule(name: str, directives: Sequence[Directive]) -> str | None:
     known = known_codes() if directives else ()
     for told in directives:
-        if told.rule not in known:
-            raise InvalidInput(f"{name}, line {told.line}: {quoted(told.rule)} is no rule to ignore{closest(told.rule, known)}")
+        if told.rule not in known and told.obeyed:
+            return f"{name}, line {told.line}: {quoted(told.rule)} is no rule to ignore{closest(told.rule, known)}"
+    return None
 
 
 def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Document:
     """A text of which only the characters were looked at."""
     if isinstance(entry, Document):
         return entry
-    return inspect(entry, rules).added_to(unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry))
+    return inspect(entry, rules).added_to(unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry, why="not_asked"))
 
 
 def _gated(of: Input, document: Document) -> Document:
     """With what it says of itself, and not assessable if it is shorter than the policy asks for."""
     fail_on = of.fail_on if of.counts(generated.rule.code) else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
-    told = () if isinstance(of.entry, Document) else of.entry.directives
+    directives = () if isinstance(of.entry, Document) else of.entry.directives
     gated = Gated(
         text_digest=None if isinstance(of.entry, Document) else text_digest(of.entry.text),
         fail_on=fail_on,
-        suppressions=tuple(_suppression(each) for each in told),
+        suppressions=tuple(_suppression(each) for each in directives),
     )
     least = of.rules.minimum_tokens
     if document.combined and least is not None and document.tokens is not None and document.tokens < least:
@@ -146,6 +168,13 @@ def _too_short(document: Document, least: int) -> Document:
     return conclude(document.model_copy(update=more), Terms(alpha=1.0))
 
 
-def _suppression(told: Directive) -> Suppression:
-    until = told.until.isoformat() if told.until else None
-    return Suppression(kind="inline", rule=told.rule, reason=told.reason, line=told.line, until=until, state="unused")
+def _suppression(given: Directive) -> Suppression:
+    until = given.until.isoformat() if given.until else None
+    return Suppression(
+        kind="inline",
+        rule=given.rule,
+        reason=given.reason,
+        line=given.line,
+        until=until,
+        state="unused" if given.obeyed else "not_obeyed",
+    )

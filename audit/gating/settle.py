@@ -3,9 +3,10 @@
 Pure, and of its own output it makes the same again: that is how `llm-audit verify` checks a report.
 
 The family of tests is the different texts that could be judged and whose finding, if they have one, is not suppressed. Those
-in the baseline stay out of it: they are true findings by and large, whose many rejections would raise the threshold for the
-others, and the false discovery rate among the new findings would be kept no longer. Leaving them out keeps it: they are
-chosen for small p-values, and those that stay are no smaller for it.
+that the baseline knows stay out of it. Texts without a finding: they were tested in the run that wrote it, and that they are
+known is decided by what they are, not by their p-values. Texts with one: they are true findings by and large, whose many
+rejections would raise the threshold for the others, and the false discovery rate among the new findings would be kept no
+longer. Leaving them out keeps it: they are chosen for small p-values, and those that stay are no smaller for it.
 """
 
 from __future__ import annotations
@@ -14,36 +15,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
-from llm_audit import judging
 from llm_audit.detectors.input import unreadable
 from llm_audit.detectors.integrity.conclude import conclude
 from llm_audit.detectors.origin import generated
+from llm_audit.detectors.origin.conclude import of_whole
 from llm_audit.detectors.rule import Terms as RuleTerms
+from llm_audit.reports.wording import gate as wording
 from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
-from llm_audit.results.discovery import Family, judge, summary
+from llm_audit.results.discovery import Family, judge
 from llm_audit.stats.discovery import findings_needed
 
-QUESTION = "May these texts pass?"
 OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
-
-LIMITS = (
-    "Findings are made over all texts of this run together: the share of mistakes among them, none counted as no mistake, is "
-    "at most alpha on average over runs and calibration sets. That is proven for independent texts and one fixed score; here "
-    f"several scores are ranked together, which was simulated. Only {generated.rule.code} is the verdict on a text.",
-    "Each run stands by itself. A gate that runs every day makes mistakes every day: the rate holds within each run, not over "
-    "all runs to come.",
-    "In a run of many texts it takes more to be found than when a text is judged alone, and a single one may have no chance; "
-    "that is then said, and is no pass. Whoever hands in texts can add harmless ones: where they are not to be trusted, let "
-    "the policy fail on inconclusive ones.",
-    "A suppression inside a text is its writer's own word. This report lists each, with its reason; whether it is a good one "
-    "is for a reader to judge.",
-    *(limit for limit in judging.LIMITS if limit != judging.ALONE),
-)
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What the outcome rests on beside the texts; see `GateOutcome`."""
+    """Terms of a run beside its texts; see `GateOutcome`."""
 
     alpha: float
     day: str
@@ -61,7 +48,10 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
         terms: of the run.
     """
     settled = [_with_states(document, terms) for document in documents]
-    tests = [None if document.suppressed(generated.rule.code) else document.combined for document in settled]
+    tests = [
+        None if document.doubt or _gated(document).known or document.suppressed(generated.rule.code) else document.combined
+        for document in settled
+    ]
     family = judge(
         [nan if test is None or test.p_value is None else test.p_value for test in tests],
         [nan if test is None or test.p_floor is None else test.p_floor for test in tests],
@@ -88,15 +78,17 @@ def _with_states(document: Document, terms: Terms) -> Document:
     if document.combined and document.combined.verdict is Verdict.FINDING:
         alone.add(generated.rule.code)
 
-    def state(told: Suppression) -> str:
-        if told.kind == "inline" and not terms.inline_suppressions:
+    def state(suppression: Suppression) -> str:
+        if suppression.state == "not_obeyed":
+            return suppression.state
+        if suppression.kind == "inline" and not terms.inline_suppressions:
             return "off"
-        if told.until is not None and terms.day > told.until:
+        if suppression.until is not None and terms.day > suppression.until:
             return "expired"
-        return "applied" if told.rule in alone else "unused"
+        return "applied" if suppression.rule in alone else "unused"
 
-    told = tuple(each.model_copy(update={"state": state(each)}) for each in gated.suppressions)
-    return document.model_copy(update={"gate": gated.model_copy(update={"suppressions": told})})
+    settled = tuple(each.model_copy(update={"state": state(each)}) for each in gated.suppressions)
+    return document.model_copy(update={"gate": gated.model_copy(update={"suppressions": settled})})
 
 
 def _decided(document: Document, family: Family, number: int | None) -> Document:
@@ -105,40 +97,35 @@ def _decided(document: Document, family: Family, number: int | None) -> Document
     q = None
     if combined is not None:
         assert combined.p_value is not None
-        if number is None:
-            verdict, said = combined.verdict, _said_of_suppressed(combined.p_value, document.suppressed(generated.rule.code))
+        why = document.suppressed(generated.rule.code)
+        if gated.known and not why:
+            verdict, sentence = Verdict.PASS, wording.known(combined.p_value)
+        elif number is None and document.doubt:
+            verdict, sentence = combined.verdict, combined.reason
+        elif number is None:
+            assert why is not None
+            verdict, sentence = combined.verdict, wording.passed_over(combined.p_value, why)
         else:
             q = float(family.q_value[number])
             verdict = family.verdict(number)
-            said = _said(verdict, combined.p_value, q, combined.p_floor or 0.0, family.discovery)
-        document = document.model_copy(update={"verdict": verdict, "summary": said})
+            tested, floor = family.discovery, combined.p_floor or 0.0
+            needed = findings_needed(floor, tested.tests, tested.alpha)
+            sentence = wording.of_text(verdict, (combined.p_value, q, floor), tested, needed)
+        verdict, sentence = of_whole(document, verdict, sentence)
+        document = document.model_copy(update={"verdict": verdict, "summary": sentence})
         document = conclude(document, RuleTerms(family.discovery.alpha))
     return document.model_copy(update={"gate": gated.model_copy(update={"q_value": q})})
-
-
-def _said(verdict: Verdict, p: float, q: float, floor: float, found: Discovery) -> str:
-    among = "the only text of this run" if found.tests == 1 else f"among {found.tests:,} texts of this run"
-    numbers = f"p = {p:.3g}, q = {q:.3g}, {among}"
-    if verdict is Verdict.FINDING:
-        return f"Unlike human writing of the population ({numbers})."
-    if verdict is Verdict.PASS:
-        return f"Not unusual enough to be found ({numbers}). That does not show that a person wrote it."
-    needed = findings_needed(floor, found.tests, found.alpha)
-    lacking = "the population is too small for that" if needed is None else f"it takes {needed:,} or more findings at a time"
-    return f"Undecided ({numbers}): even its smallest possible p-value, {floor:.3g}, would not have been found; {lacking}."
-
-
-def _said_of_suppressed(p: float, why: Suppression | None) -> str:
-    assert why is not None
-    known = "it is in the baseline" if why.kind == "baseline" else f"line {why.line} of the text says why it is not to count"
-    return f"Unlike human writing of the population, judged by itself (p = {p:.3g}), and passed over: {known}."
 
 
 def _failing(document: Document) -> Document:
     """With what it fails by."""
     gated, verdict = _gated(document), document.verdict
     failures = []
-    if verdict in gated.fail_on and not (verdict is Verdict.FINDING and document.suppressed(generated.rule.code)):
+    if (
+        verdict in gated.fail_on
+        and not (gated.known and verdict in OPEN)
+        and not (verdict is Verdict.FINDING and document.suppressed(generated.rule.code))
+    ):
         failures.append(
             Failure(rule=unreadable.rule.code if verdict is Verdict.ERROR else generated.rule.code, verdict=verdict)
         )
@@ -154,22 +141,16 @@ def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) 
     baseline = terms.baseline
     if baseline is not None:
         seen = {
-            (_gated(document).text_digest, told.rule)
+            (_gated(document).text_digest, suppression.rule)
             for document in documents
-            for told in _gated(document).suppressions
-            if told.kind == "baseline"
+            for suppression in _gated(document).suppressions
+            if suppression.kind == "baseline"
         }
         baseline = baseline.model_copy(update={"unseen": baseline.entries - len(seen)})
-    if not documents:
-        said = "There was nothing to judge."
-    else:
-        texts = "1 text" if len(documents) == 1 else f"{len(documents):,} texts"
-        unclear = sum(not _gated(one).failures and one.verdict in OPEN for one in documents)
-        said = f"Failed: {failed:,} of {texts}" if failed else f"Passed: {texts}"
-        said += f"; nothing can be said of {unclear:,}. " if unclear else ". "
-        said += summary(discovery)
+    unclear = sum(not _gated(one).failures and one.verdict in OPEN for one in documents)
+    known = sum(_is_known(document) for document in documents)
     return GateOutcome(
-        summary=said,
+        summary=wording.outcome(len(documents), failed, unclear, known, discovery),
         failed=failed,
         suppressed=sum(why.kind == "inline" for why in passed_over),
         baselined=sum(why.kind == "baseline" for why in passed_over),
@@ -180,6 +161,11 @@ def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) 
         changed_since=terms.changed_since,
         left_out=terms.left_out,
     )
+
+
+def _is_known(document: Document) -> bool:
+    why = document.suppressed(generated.rule.code)
+    return bool(_gated(document).known) or (why is not None and why.kind == "baseline")
 
 
 def _gated(document: Document) -> Gated:

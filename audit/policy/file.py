@@ -28,7 +28,7 @@ _LARGEST_SEARCHED, _TRIES = 100_000, 20
 
 @dataclass(frozen=True)
 class PolicyFile:
-    """A file that holds a policy.
+    """The text of a policy file and the settings parsed from it.
 
     Attributes:
         path: of the file.

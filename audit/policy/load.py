@@ -16,7 +16,7 @@ from llm_audit.policy.file import PolicyFile, find, read
 from llm_audit.policy.model import Outcome, Override, Policy, Rules, closest, quoted
 
 TESTED_BY = ("alpha", "population", "model", "classifier", "detectors")
-"""What tells documents apart from the population: the same for all of them."""
+"""Settings that decide how documents are compared with the population: the same for all of them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Loaded:
     from_command_line: frozenset[str] = frozenset()
 
     def for_path(self, path: Path) -> Rules:
-        """What holds for a document, named as on the command line. No pattern fits a path outside the policy's folder."""
+        """Settings for a document, named as on the command line. No pattern fits a path outside the policy's folder."""
         return self.policy.for_path(self._inside(path))
 
     def covers(self, path: Path) -> bool:

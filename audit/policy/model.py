@@ -1,4 +1,4 @@
-"""What a policy can say, and what it says of one document. Knows nothing of files: paths are relative to the policy's folder.
+"""Policy: its fields, and the settings for one document. Knows nothing of files: paths are relative to the policy's folder.
 
 In TOML the settings are written in kebab-case. Settings that only the documents' verdicts depend on can differ by path; the
 level and the population cannot, since the false discovery rate is one statement about all documents together.
@@ -25,7 +25,7 @@ Outcome = Literal["finding", "error", "inconclusive", "not_assessable"]
 
 
 class Rules(NamedTuple):
-    """What the policy says of one document.
+    """Settings of the policy for one document.
 
     Attributes:
         select, ignore: codes of rules or their beginnings; see `counts`.
@@ -181,7 +181,7 @@ class Policy(_Settings):
     overrides: Annotated[tuple[Override, ...], Listed] = Field(default=(), description="tables, [[overrides]]")
 
     def for_path(self, path: PurePath | str | None) -> Rules:
-        """What holds for the document at a path, relative to the policy's folder; None: outside, where no pattern fits."""
+        """Settings for the document at a path, relative to the policy's folder; None: outside, where no pattern fits."""
         settings: dict[str, Any] = {name: getattr(self, name) for name in Rules._fields}
         for override in self.overrides:
             if _match(override.paths, path):

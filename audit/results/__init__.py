@@ -5,6 +5,7 @@ digest of it all.
 """
 
 from llm_audit.results.base import Model, Probability
+from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
 from llm_audit.results.core import (
     Draws,
     Effect,
@@ -21,11 +22,11 @@ from llm_audit.results.core import (
     Verdict,
     decide,
 )
-from llm_audit.results.corpus import CorpusReport, Discovery, Ranked, Unread
+from llm_audit.results.corpus import Corpus, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
 from llm_audit.results.gate import BaselineUse, Failure, Gated, GateOutcome, Suppression
 from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation, is_blind
-from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, Plugin, Report, limits_of
+from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, NotRead, Plugin, Report, Subject
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
 
 __all__ = [
@@ -33,9 +34,11 @@ __all__ = [
     "Attribution",
     "Authorship",
     "BaselineUse",
-    "CorpusReport",
+    "Benchmark",
+    "Corpus",
     "Cost",
     "Coverage",
+    "Curve",
     "Discovery",
     "Document",
     "Draws",
@@ -43,6 +46,7 @@ __all__ = [
     "Fact",
     "FailedRequest",
     "Failure",
+    "FalseAlarms",
     "FalsePositiveRate",
     "Feature",
     "Gate",
@@ -55,9 +59,11 @@ __all__ = [
     "Membership",
     "Model",
     "ModelIdentity",
+    "NotRead",
     "Plugin",
     "Point",
     "Population",
+    "Power",
     "Probability",
     "Ranked",
     "Rate",
@@ -70,6 +76,7 @@ __all__ = [
     "Share",
     "Span",
     "Statistic",
+    "Subject",
     "Substitution",
     "Suppression",
     "Tokens",
@@ -78,5 +85,4 @@ __all__ = [
     "Verdict",
     "decide",
     "is_blind",
-    "limits_of",
 ]

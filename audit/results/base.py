@@ -1,4 +1,4 @@
-"""What all report models have in common."""
+"""Base class of all report models, and the types that they share."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ Numbers = tuple[float, ...]
 def unset(value: object) -> bool:
     """Whether an optional fact is not known, so that JSON leaves it out: reports of earlier versions keep their bytes."""
     return value is None
+
+
+def empty(value: object) -> bool:
+    """The same of an optional list that has nothing in it."""
+    return not value
 
 
 class Model(BaseModel):

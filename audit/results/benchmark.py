@@ -1,4 +1,4 @@
-"""What `llm-audit bench` found: the vocabulary between the evaluation and its reports. Nothing here computes."""
+"""Detectors measured on labelled texts: their power and their false alarms. Nothing here computes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results import Interval, Model
+from llm_audit.results.base import Model
+from llm_audit.results.core import Interval
 
 
 class Power(Model):
@@ -47,13 +48,10 @@ class Curve(Model):
 
 
 class Benchmark(Model):
-    """Everything that `llm-audit bench` found."""
+    """Power and false alarms of detectors on labelled texts."""
 
-    schema_version: Literal["1"] = "1"
-    population: str
-    population_digest: str
-    model: str
-    data: dict[str, str]
+    kind: Literal["benchmark"] = "benchmark"
+    data: dict[str, str] = Field(description="SHA-256 of each file of labelled texts, by name")
     notes: tuple[str, ...]
     detectors: tuple[str, ...] = Field(min_length=1, description="all together, by their code; then each by its name")
     power: tuple[Power, ...]
@@ -62,5 +60,5 @@ class Benchmark(Model):
 
     @property
     def combined(self) -> str:
-        """What the rows of all detectors together are listed under."""
+        """Name under which the rows of all detectors together are listed."""
         return self.detectors[0]

@@ -1,4 +1,4 @@
-"""What every test says of its subject: Result, and the parts of it."""
+"""Result of a test, its parts, and the one rule that decides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from llm_audit.results.rules import FAMILIES
 
 
 class Verdict(StrEnum):
-    """What a test of one subject came to. A closed set: an unreadable input is an `error`, never a `pass`."""
+    """Outcome of a test of one subject. A closed set: an unreadable input is an `error`, never a `pass`."""
 
     FINDING = "finding"
     PASS = "pass"
@@ -118,7 +118,7 @@ class Share(Model):
 
 
 class Result(Model):
-    """What one detector, or the combination of all, says about one subject."""
+    """Result of one test of one subject, or of several combined."""
 
     rule: str = Field(pattern=r"^AUD\d{3}$")
     name: str

@@ -1,11 +1,13 @@
-"""What `llm-audit scan` says of a corpus as a whole; the single documents are in the results beside it."""
+"""A corpus as a whole, and its false discovery rate."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import Field
 
 from llm_audit.results.base import Model, Probability
-from llm_audit.results.core import ModelIdentity, Verdict
+from llm_audit.results.core import Verdict
 
 
 class Ranked(Model):
@@ -43,9 +45,10 @@ class Discovery(Model):
     histogram: tuple[int, ...] = Field(description="p-values of the tests, in 20 equal bins of [0, 1]")
 
 
-class CorpusReport(Model):
-    """Everything that is said of a corpus."""
+class Corpus(Model):
+    """All documents of a scan taken together; the single documents are in the results beside the summary."""
 
+    kind: Literal["corpus"] = "corpus"
     complete: bool = Field(description="whether every document of the corpus is in it")
     documents: int = Field(ge=0, description="in the corpus")
     included: int = Field(ge=0, description="in this report")
@@ -56,27 +59,19 @@ class CorpusReport(Model):
     summary: str = Field(description="what was found, as a sentence")
     null: str = Field(description="the null hypothesis of every document, as a sentence")
     assumptions: tuple[str, ...]
-    limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
     ranked: tuple[Ranked, ...] = Field(description="the documents least like the population, found or not; 100 at most")
     unread: tuple[Unread, ...] = Field(description="documents that could not be read; 100 at most")
     files: int
     inputs: str = Field(description="SHA-256 over the names and contents of all files")
     text_field: str
-    version: str
-    model: ModelIdentity | None
-    reference_model: ModelIdentity | None
-    population: str
     population_description: str
-    population_digest: str
-    detectors: tuple[str, ...]
-    policy: str | None = Field(default=None, description="digest of the policy that the scan was begun under; None: no file")
-    device: str
-    packages: dict[str, str]
 
-    def exit_code(self, *, strict: bool = False) -> int:
-        """What the report means to a shell: 1: documents were found; 2: one could not be read; 3, with `strict`: open ends."""
-        if self.discovery.found:
-            return 1
-        if self.verdicts[Verdict.ERROR]:
-            return 2
-        return 3 if strict and self.verdicts[Verdict.INCONCLUSIVE] + self.verdicts[Verdict.NOT_ASSESSABLE] else 0
+    @property
+    def verdict(self) -> Verdict:
+        """Verdict on the corpus as a whole: a finding if any document is one."""
+        found = self.discovery
+        if found.found:
+            return Verdict.FINDING
+        if not found.tests:
+            return Verdict.NOT_ASSESSABLE
+        return Verdict.INCONCLUSIVE if found.possible < found.tests else Verdict.PASS

@@ -18,7 +18,7 @@ BINS = 20
 
 
 class Family(NamedTuple):
-    """What the tests of several documents come to together. Arrays are (documents,)."""
+    """Verdicts on several documents together. Arrays are (documents,)."""
 
     q_value: NDArray[np.float64]  # NaN where a document was no test
     possible: NDArray[np.bool_]
@@ -66,34 +66,3 @@ def judge(p_values: ArrayLike, floors: ArrayLike, texts: ArrayLike, alpha: float
     family.q_value[tested], family.possible[tested] = q[which], possible[which]
     family.first[tested[first]] = True
     return family
-
-
-def summary(found: Discovery) -> str:
-    """The outcome in a sentence, and where the population's size forbids one, that."""
-    if not found.tests:
-        return "No document could be judged."
-    texts = "text was" if found.tests == 1 else "different texts were"
-    tested = f"{found.tests:,} {texts} tested"
-    if found.found:
-        verb = "is" if found.found == 1 else "are"
-        return f"{tested}; {found.found:,} {verb} unlike human writing, at a false discovery rate of {found.alpha:g}."
-    if found.fewest is None:
-        return (
-            f"{tested}, and nothing could be found: among {found.tests:,} {'test' if found.tests == 1 else 'tests'} the "
-            f"smallest p-values of this population, from {found.floor:.2g} on, are too large for a false discovery rate of "
-            f"{found.alpha:g}. Use a larger population."
-        )
-    none = f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}."
-    if found.possible < found.tests and found.fewest == 1:
-        return (
-            f"{none} For {found.tests - found.possible:,} of them no finding was possible: even their smallest p-values are "
-            "too large among so many tests, unless others are found with them. A larger population or fewer texts would help."
-        )
-    if found.possible < found.tests:
-        return (
-            f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "
-            f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below {found.floor:.2g}; "
-            f"{found.at_floor:,} reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a "
-            "smaller corpus would help."
-        )
-    return none

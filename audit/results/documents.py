@@ -1,4 +1,4 @@
-"""What is said of one text: by `detect`, and by `attribute`."""
+"""Subject of a report: one text, and the candidates that it was compared with."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability
-from llm_audit.results.core import ModelIdentity, Result, Verdict
+from llm_audit.results.base import Model, Probability, empty, unset
+from llm_audit.results.core import Fact, ModelIdentity, Result, Verdict
 from llm_audit.results.evidence import Generations, Members, Settings
 from llm_audit.results.gate import Gated, Suppression
 
+WhyUnjudged = Literal[
+    "unreadable", "empty", "too_long", "no_running_text", "no_prose", "language", "too_short", "known_by_heart", "repetitive",
+    "not_asked",
+]  # fmt: skip
+"""Why no test was made of a document."""
+
+
+Doubt = Literal["known_by_heart", "repetitive"]
+"""Why a small p-value would say nothing of who wrote a text: models know it by heart, or it repeats itself."""
+
 
 class Authorship(StrEnum):
-    """What the tests of one candidate, or of one set of candidates, came to."""
+    """Outcome of the tests of one candidate, or of one set of candidates."""
 
     WRITTEN_BY = "written_by"
     NOT_WRITTEN_BY = "not_written_by"
@@ -91,8 +101,9 @@ class Mark(Model):
 
 
 class Document(Model):
-    """One input and all that was found about it."""
+    """One text and all that was found about it."""
 
+    kind: Literal["document"] = "document"
     name: str = Field(description="path as given, or '-' for standard input")
     sha256: str | None = Field(description="of the raw bytes; None if they could not be read")
     encoding: str | None
@@ -107,6 +118,24 @@ class Document(Model):
     sets: tuple[SetAttribution, ...] = Field(default=(), description="of `attribute`: the sanctioned and the other models")
     marks: tuple[Mark, ...] = Field(default=(), description="of provenance; no part of what was scored")
     notes: tuple[str, ...] = Field(default=(), description="what was normalised away, truncated, or looks tampered with")
+    kept: tuple[tuple[str, str], ...] | None = Field(
+        default=None, exclude_if=unset, description="of a record: fields that go with it, each as JSON"
+    )
+    doubt: Doubt | None = Field(
+        default=None, exclude_if=unset, description="why a small p-value says nothing here; None: nothing is known against it"
+    )
+    why_unjudged: WhyUnjudged | None = Field(
+        default=None, exclude_if=unset, description="in a word, for programs; `summary` says it"
+    )
+    omitted: float | None = Field(
+        default=None, ge=0, le=1, exclude_if=unset,
+        description="share of what a reader of the document sees that was not judged; None: a tenth at most",
+    )  # fmt: skip
+    facts: tuple[Fact, ...] = Field(
+        default=(),
+        exclude_if=empty,
+        description="what the file says of itself, such as its creator; no part of any verdict, left out with --no-text",
+    )
     text: str | None = Field(default=None, description="the text as read, for the heat strip; left out with --no-text")
     trace: Tokens | None = Field(
         default=None, description="of `detect`, under the scoring model; left out with --no-text, and in runs of many texts"
@@ -135,5 +164,5 @@ class Document(Model):
 
     def suppressed(self, rule: str) -> Suppression | None:
         """Why a finding of a rule fails nothing here."""
-        told = self.gate.suppressions if self.gate else ()
-        return next((each for each in told if each.rule == rule and each.state == "applied"), None)
+        suppressions = self.gate.suppressions if self.gate else ()
+        return next((each for each in suppressions if each.rule == rule and each.state == "applied"), None)

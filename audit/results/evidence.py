@@ -1,4 +1,4 @@
-"""What a p-value was computed from: enough to compute it again without a model.
+"""Evidence of a p-value: enough to compute it again without a model.
 
 A closed set of kinds, told apart by `kind`. Each holds the sufficient statistics of one test, not the data: a few numbers a
 document. `llm-audit verify` hands them to the functions that made the p-value. Natural logarithms; None stands for infinity.
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Numbers, Probability, unset
+from llm_audit.results.base import Model, Numbers, Probability, empty, unset
 from llm_audit.results.membership_evidence import Drawn, RankSum, Signs, TwoSample, Versions
 from llm_audit.results.substitution_evidence import (
     Change,
@@ -19,6 +19,17 @@ from llm_audit.results.substitution_evidence import (
     Exceedance,
     OnlineRanks,
     RelativeRanks,
+)
+from llm_audit.results.watermark_evidence import (
+    KeyedBets,
+    KeyedCalibration,
+    KeyedText,
+    KeyedTogether,
+    KeyedWindows,
+    ProbedChoices,
+    ProbedPhases,
+    ProbedRepeats,
+    ProbedTogether,
 )
 
 
@@ -108,6 +119,13 @@ class Odd(Model):
     count: int = Field(ge=1)
 
 
+class Way(Model):
+    """A way in which stretches of a text are odd, and how many characters (of traces: stretches) are so."""
+
+    how: str
+    count: int = Field(ge=1)
+
+
 class Characters(Model):
     """Count of odd characters, without chance: a finding if they are more than are let pass."""
 
@@ -116,6 +134,10 @@ class Characters(Model):
     tolerated: int = Field(ge=0, description="so many of them are no finding")
     named: tuple[Odd, ...] = Field(description="the most frequent kinds of them")
     others: int = Field(ge=0, description="further kinds")
+    ways: tuple[Way, ...] = Field(default=(), exclude_if=empty, description="of rules that look for more than characters")
+    first: str | None = Field(
+        default=None, exclude_if=unset, description="the beginning of the first odd stretch, of such rules"
+    )
 
 
 Derivation = Annotated[
@@ -135,7 +157,16 @@ Derivation = Annotated[
     | RelativeRanks
     | Discrepancy
     | Change
-    | Conformance,
+    | Conformance
+    | KeyedText
+    | KeyedWindows
+    | KeyedBets
+    | KeyedCalibration
+    | KeyedTogether
+    | ProbedChoices
+    | ProbedRepeats
+    | ProbedPhases
+    | ProbedTogether,
     Field(discriminator="kind"),
 ]
 """How a p-value follows from what is stored."""
@@ -163,7 +194,7 @@ class Against(Model):
 
 
 class Settings(Model):
-    """What an attribution with a known prompt rests on: the least refuted of its settings."""
+    """Evidence of an attribution with a known prompt: the least refuted of its settings."""
 
     kind: Literal["settings"] = "settings"
     settings: tuple[Setting, ...]
@@ -178,14 +209,14 @@ class Settings(Model):
 
 
 class Generations(Model):
-    """What an attribution with an unknown prompt rests on: its rank among the generations of each setting."""
+    """Evidence of an attribution with an unknown prompt: its rank among the generations of each setting."""
 
     kind: Literal["generations"] = "generations"
     settings: tuple[Conformal, ...]
 
 
 class Members(Model):
-    """What a set's e-values rest on: all outside it against each member, and the reverse where it was asked."""
+    """Evidence of a set's e-values: all outside it against each member, and the reverse where it was asked."""
 
     against: tuple[Against, ...] = Field(description="all outside against each member")
     outside: tuple[Against, ...] = Field(default=(), description="all members against each one outside")

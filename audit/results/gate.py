@@ -1,4 +1,4 @@
-"""What `llm-audit gate` says: of every text, whether it fails, and of the run, what it rests on."""
+"""Outcome of a gate: for every text, whether it fails; for the run, its terms and counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability
+from llm_audit.results.base import Model, Probability, unset
 from llm_audit.results.core import Verdict
 from llm_audit.results.corpus import Discovery
 
@@ -19,8 +19,9 @@ class Suppression(Model):
     reason: str = Field(description="as given; of the baseline, the name that the text had when it was taken up")
     line: int | None = Field(default=None, ge=1, description="of the file; None: of the baseline")
     until: str | None = Field(default=None, description="last day on which it holds, ISO 8601; None: for good")
-    state: Literal["applied", "unused", "expired", "off"] = Field(
-        description="unused: there is no such finding; off: the policy allows no inline suppressions"
+    state: Literal["applied", "unused", "expired", "off", "not_obeyed"] = Field(
+        description="unused: there is no such finding; off: the policy allows no inline suppressions; not_obeyed: it stands "
+        "where none is obeyed"
     )
 
 
@@ -32,7 +33,7 @@ class Failure(Model):
 
 
 class Gated(Model):
-    """What the gate says of one text, beside its verdict."""
+    """Outcome of the gate for one text, beside its verdict."""
 
     text_digest: str | None = Field(
         description="SHA-256 of the text with white space evened out: what the baseline and copies are known by"
@@ -41,6 +42,9 @@ class Gated(Model):
         default=None, description="Benjamini-Hochberg adjusted over the texts of the run; None: it was none of its tests"
     )
     fail_on: tuple[Verdict, ...] = Field(description="what makes this text fail")
+    known: Literal[True] | None = Field(
+        default=None, exclude_if=unset, description="in the baseline as a text without findings, and none of this run's tests"
+    )
     suppressions: tuple[Suppression, ...] = ()
     failures: tuple[Failure, ...] = ()
 
@@ -51,11 +55,12 @@ class BaselineUse(Model):
     name: str
     sha256: str = Field(description="of its entries, sorted, as `--update-baseline` writes them")
     entries: int = Field(ge=0)
+    texts: int | None = Field(default=None, ge=0, exclude_if=unset, description="that it knows to be without findings")
     unseen: int = Field(ge=0, description="entries whose text is none of this run's")
 
 
 class GateOutcome(Model):
-    """What all texts come to."""
+    """Outcome of the gate for all texts together."""
 
     summary: str
     failed: int = Field(ge=0, description="texts that fail")

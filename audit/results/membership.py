@@ -1,4 +1,4 @@
-"""What `llm-audit membership` says of one collection."""
+"""Subject of a report: one collection of texts."""
 
 from __future__ import annotations
 
@@ -86,8 +86,9 @@ class Screened(Model):
 
 
 class Membership(Model):
-    """What `llm-audit membership` says of one collection."""
+    """One collection of texts and the tests of whether a model was trained on it."""
 
+    kind: Literal["collection"] = "collection"
     verdict: Verdict
     summary: str
     claim: str = Field(description="the question as a sentence, with its unit")

@@ -1,4 +1,4 @@
-"""What the p-values of tests of a collection were computed from; see `results.evidence`."""
+"""Evidence of the tests of a collection; see `results.evidence`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ class Drawn(Model):
     effect: Literal["standardised", "gain"] | None = Field(
         default=None, description="how the effect follows: in standard deviations of the draws, or from their mean"
     )
+    controlled: Literal[True] | None = Field(
+        default=None, exclude_if=unset, description="each number is less that of a model that cannot have seen the data"
+    )
 
 
 class Versions(Model):
@@ -24,6 +27,9 @@ class Versions(Model):
     kind: Literal["versions"] = "versions"
     table: tuple[Numbers, ...] = Field(description="of each item: the published version first, nats per token")
     groups: tuple[int, ...] = Field(description="items with one number switch together")
+    controlled: Literal[True] | None = Field(
+        default=None, exclude_if=unset, description="each number is less that of a model that cannot have seen the versions"
+    )
 
 
 class TwoSample(Model):
@@ -33,6 +39,9 @@ class TwoSample(Model):
     suspect: int = Field(ge=1, description="documents before they were divided into a half to learn from and one to test")
     held_out: int = Field(ge=1)
     scores: Numbers = Field(description="of the documents kept for the test")
+    controlled: Literal[True] | None = Field(
+        default=None, exclude_if=unset, description="scores of features less those of a model that cannot have seen the texts"
+    )
 
 
 class RankSum(Model):
@@ -42,6 +51,9 @@ class RankSum(Model):
     exceeding: tuple[int, ...] = Field(description="of each test: draws at least as large as what was observed")
     draws: tuple[int, ...]
     gains: Numbers = Field(description="of each test: what was observed minus the mean of its draws, nats")
+    controlled: Literal[True] | None = Field(
+        default=None, exclude_if=unset, description="each number is less that of a model that cannot have seen the data"
+    )
     t: float | None = Field(
         default=None, exclude_if=unset, description="Student's t over the gains, of tests that print it; it does not decide"
     )

@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
 from llm_audit.errors import InvalidInput
-from llm_audit.results import SCHEMA_VERSION, Report
+from llm_audit.results import SCHEMA_VERSION, Benchmark, Corpus, Document, Membership, Report, Substitution
 from llm_audit.results.canonical import content_digest
+
+READ = ("1", SCHEMA_VERSION)
+"""Schema versions that are read."""
+
+KINDS = tuple(one.model_fields["kind"].default for one in (Document, Membership, Substitution, Corpus, Benchmark))
+"""Of subjects."""
 
 Floats = Callable[[str], float]
 """Makes a number of how it is written in JSON."""
 
-DOCUMENT, REPORT = "document", "report"
-"""Values of the field `type` in the records of JSON lines."""
+REPORT = "report"
+"""Value of the field `type` in the last record of JSON lines; the records before it have the kind of a subject there."""
 
-_OF_A_SCAN = ({"discovery", "ranked"}, {"position", "q_value"})
-"""Fields of what a scan writes: its summary, and a line of its results."""
+_AUDITS = {"membership": "collection", "substitution": "endpoint"}
+"""Field of a report of schema version 1 -> kind of the subject that it held."""
+
+_SUMMARY, _ROW = {"discovery", "ranked"}, {"position", "q_value"}
+"""Fields of a scan's summary as version 0.1 wrote it, and of a line of any scan's results."""
 
 
 def read_report(data: bytes, name: str) -> Report:
     """The report in the content of a file. Raises InvalidInput, which calls it by `name`."""
     content = read_content(data, name)
-    if content["schema_version"] != SCHEMA_VERSION:
-        raise InvalidInput(
-            f"{name} has schema version {str(content['schema_version'])[:20]}, and this llm-audit reads version "
-            f"{SCHEMA_VERSION}: use the one that wrote it."
-        )
     try:
-        return Report.model_validate(content)
+        return Report.model_validate(upgraded(content))
     except ValidationError as error:
         first_error = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(map(str, first_error["loc"]))
-        _refuse(name, f"{place or 'its content'}: {first_error['msg']}")
+        _refuse(name, f"{place_of(first_error['loc'], content) or 'its content'}: {first_error['msg']}")
 
 
 def read_content(data: bytes, name: str, floats: Floats = float) -> dict[str, Any]:
@@ -48,19 +51,69 @@ def read_content(data: bytes, name: str, floats: Floats = float) -> dict[str, An
         _refuse(name, "it is empty")
     first = text.lstrip().partition("\n")[0]
     record = _parsed(first, floats)
+    if isinstance(record, dict) and record.keys() >= _ROW:
+        raise InvalidInput(f"{name} holds the single documents of a scan: give summary.json, which is beside it.")
     lines = isinstance(record, dict) and "type" in record
     content = _joined(text, name, floats) if lines else _parsed(text, floats)
-    for found in (record, content):
-        if isinstance(found, dict) and any(fields <= found.keys() for fields in _OF_A_SCAN):
-            raise InvalidInput(
-                f"{name} is about a corpus, from `llm-audit scan`: report.html beside it is its page, and the same scan into "
-                "the same folder computes it anew; `report` and `verify` read reports of single runs."
-            )
     if content is None:
         _refuse(name, "it is cut off, or no JSON" if first.startswith("{") else "it is no JSON")
+    if isinstance(content, dict) and content.keys() >= _SUMMARY:
+        raise InvalidInput(
+            f"{name} is of llm-audit 0.1, whose summaries of a scan cannot be read: the same scan into the same folder, which "
+            "judges nothing again, writes it anew."
+        )
     if not isinstance(content, dict) or "schema_version" not in content:
         _refuse(name, "it says no schema_version")
+    if content["schema_version"] not in READ:
+        raise InvalidInput(
+            f"{name} has schema version {str(content['schema_version'])[:20]}, and this llm-audit reads versions "
+            f"{' and '.join(READ)}: use the one that wrote it."
+        )
     return content
+
+
+def upgraded(content: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a stored report in the present schema version.
+
+    Its content digest is left out if it is right, since it is of the old form; a wrong one stays, and stays wrong.
+    """
+    if content["schema_version"] == SCHEMA_VERSION:
+        return content
+    moved = {"documents", *_AUDITS}
+    documents = content.get("documents")
+    subjects: Any = documents  # which no report can have, if it is no list
+    if isinstance(documents, list):
+        kinds = [("document", each) for each in documents]
+        kinds += [(kind, content[name]) for name, kind in _AUDITS.items() if content.get(name) is not None]
+        subjects = [{"kind": kind, **each} if isinstance(each, dict) else each for kind, each in kinds]
+    digest = content.get("content_digest")
+    right = digest is None or digest == content_digest(content)
+    return {name: value for name, value in content.items() if name not in moved} | {
+        "schema_version": SCHEMA_VERSION,
+        "subjects": subjects,
+        "content_digest": None if right else digest,
+    }
+
+
+def subject_places(content: dict[str, Any]) -> list[str]:
+    """Where each subject of the upgraded report stands in the stored one: "subjects[0]"; "documents[0]", "membership"."""
+    if content["schema_version"] == SCHEMA_VERSION:
+        return [f"subjects[{number}]" for number in range(len(content["subjects"]))]
+    documents = [f"documents[{number}]" for number in range(len(content["documents"]))]
+    return documents + [name for name in _AUDITS if content.get(name) is not None]
+
+
+def place_of(location: Sequence[int | str], content: dict[str, Any]) -> str:
+    """Where in a stored report a field stands that pydantic names by its location in the upgraded one."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).lstrip(".")
+    if location == ("subjects",) and content["schema_version"] != SCHEMA_VERSION:
+        path = "documents"
+    elif len(location) > 1 and location[0] == "subjects":
+        # The third step is the kind, by which pydantic tells subjects apart; it is no part of the path.
+        subject = subject_places(content)[int(location[1])]
+        rest = place_of(location[3:], content)
+        path = f"{subject}.{rest}" if rest else subject
+    return path
 
 
 def intact(data: bytes) -> bool:
@@ -71,19 +124,21 @@ def intact(data: bytes) -> bool:
 
 
 def _joined(text: str, name: str, floats: Floats) -> dict[str, Any]:
-    """The records of JSON lines as one report."""
-    documents: list[dict[str, Any]] = []
+    """The records of JSON lines as one report, in the form that its schema version has."""
+    subjects: list[dict[str, Any]] = []
     lines = text.split("\n")
     for number, line in enumerate(lines, start=1):
         parsed = _parsed(line, floats)
         record: dict[str, Any] = parsed if isinstance(parsed, dict) else {}
         kind = record.pop("type", None)
-        if kind == DOCUMENT:
-            documents.append(record)
+        if kind in KINDS:
+            subjects.append({"kind": kind, **record})
         elif kind == REPORT:
             if any(each.strip() for each in lines[number:]):
                 _refuse(name, f"line {number + 1} comes after its last record")
-            return record | {"documents": documents}
+            if record.get("schema_version") == "1":
+                return record | {"documents": [{key: each[key] for key in each if key != "kind"} for each in subjects]}
+            return record | {"subjects": subjects}
         elif line.strip():
             _refuse(name, f"line {number} is cut off, or no record of ours")
     raise InvalidInput(f"{name} is cut off: the run that wrote it did not end, or the last line is lost; run it again.")

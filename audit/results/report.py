@@ -1,20 +1,25 @@
-"""Everything one run found: what every report format is rendered from."""
+"""The report of one run, about subjects of any kind."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability
-from llm_audit.results.core import ModelIdentity, Verdict
+from llm_audit.results.base import Model, Probability, empty
+from llm_audit.results.benchmark import Benchmark
+from llm_audit.results.core import ModelIdentity, Result, Verdict
+from llm_audit.results.corpus import Corpus
 from llm_audit.results.documents import Document
 from llm_audit.results.gate import GateOutcome
 from llm_audit.results.membership import Membership
 from llm_audit.results.substitution import Served, Substitution
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+
+Subject = Annotated[Document | Membership | Substitution | Corpus | Benchmark, Field(discriminator="kind")]
+"""Subject of a report: a document, a collection, an endpoint, a corpus, or a benchmark of the detectors."""
 
 
 class Coverage(Model):
@@ -38,6 +43,14 @@ class Coverage(Model):
         )
 
 
+class NotRead(Model):
+    """Count of the entries of one kind that folders and archives hold and that were not read."""
+
+    kind: str = Field(description='as sentences name it: ".odt", "hidden", ".py (program code or data)"')
+    count: int = Field(ge=1)
+    on_purpose: bool = Field(description="hidden, ignored by git, of others, or a lock file: no failure under --strict")
+
+
 class Plugin(Model):
     """A detector or score of another package that took part."""
 
@@ -49,12 +62,12 @@ class Plugin(Model):
 
 
 class Manifest(Model):
-    """What was run: enough to repeat it, and to see whether what it was run on is still the same."""
+    """Record of a run: enough to repeat it, and to see whether its inputs are still the same."""
 
     tool: str = "llm-audit"
     version: str
     command: tuple[str, ...] = Field(description="as given, keys and passwords removed")
-    started: str = Field(description="ISO 8601, UTC")
+    started: str | None = Field(description="ISO 8601, UTC; None: of a scan, which may go on at several times and places")
     finished: str | None = Field(default=None, description="ISO 8601, UTC")
     alpha: Probability
     model: ModelIdentity | None
@@ -76,40 +89,76 @@ class Manifest(Model):
 
 
 class Report(Model):
-    """Everything one run found: what every report format is rendered from."""
+    """One run: what it was about, what it came to, and how to repeat it. Every format is rendered from this."""
 
-    schema_version: Literal["1"] = "1"
+    schema_version: Literal["2"] = "2"
     question: str
     manifest: Manifest
     coverage: Coverage
-    documents: tuple[Document, ...]
-    membership: Membership | None = None
-    substitution: Substitution | None = None
+    subjects: tuple[Subject, ...] = Field(description="documents, or one collection, endpoint, corpus or benchmark")
     gate: GateOutcome | None = None
+    not_read: tuple[NotRead, ...] = Field(
+        default=(), exclude_if=empty, description="of the folders and archives that were named: what is no document here"
+    )
     limits: tuple[str, ...] = Field(description="what the numbers do not prove, as sentences")
     content_digest: str | None = Field(
         default=None, description="SHA-256 over everything else, see `llm_audit.results.canonical`; a signature vouches for it"
     )
 
     @property
+    def documents(self) -> tuple[Document, ...]:
+        """The subjects that are documents."""
+        return tuple(subject for subject in self.subjects if isinstance(subject, Document))
+
+    @property
+    def membership(self) -> Membership | None:
+        """The collection that was tested for membership, if there is one."""
+        return next((subject for subject in self.subjects if isinstance(subject, Membership)), None)
+
+    @property
+    def substitution(self) -> Substitution | None:
+        """The endpoint that was audited, if there is one."""
+        return next((subject for subject in self.subjects if isinstance(subject, Substitution)), None)
+
+    @property
+    def corpus(self) -> Corpus | None:
+        """The corpus that was scanned, if there is one."""
+        return next((subject for subject in self.subjects if isinstance(subject, Corpus)), None)
+
+    @property
+    def benchmark(self) -> Benchmark | None:
+        """The measurement of the detectors, if it is one."""
+        return next((subject for subject in self.subjects if isinstance(subject, Benchmark)), None)
+
+    @property
+    def tests(self) -> tuple[Result, ...]:
+        """The tests of a collection or of an endpoint, with a p-value each; those of documents stand in each document."""
+        return tuple(test for one in self.subjects if isinstance(one, Membership | Substitution) for test in one.tests)
+
+    @property
     def verdicts(self) -> frozenset[Verdict]:
         """Every verdict in it, and that of tampering: what the exit code is made from."""
-        told = {document.verdict for document in self.documents}
-        told |= {result.verdict for document in self.documents for result in document.tampering}
-        return frozenset(told | {one.verdict for one in (self.membership, self.substitution) if one})
+        verdicts = {subject.verdict for subject in self.subjects if not isinstance(subject, Corpus | Benchmark)}
+        verdicts |= {result.verdict for document in self.documents for result in document.tampering}
+        if self.corpus:
+            verdicts |= {verdict for verdict, count in self.corpus.verdicts.items() if count}
+        return frozenset(verdicts)
 
     @property
     def failing(self) -> frozenset[Verdict]:
-        """Of a gate: the verdicts by which texts fail."""
+        """Verdicts by which texts fail the gate; empty without a gate."""
         return frozenset(one.verdict for document in self.documents if document.gate for one in document.gate.failures)
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """What the report means to a shell, in whatever format it is written: the exit code of the command.
+        """Exit code of the command that made the report, whatever format it is written in.
 
         0: nothing found; 1: a finding; 2: an input could not be read; 3: an endpoint was not measured or, with `strict` and in
-        a gate, something could not be assessed or decided.
+        a gate, something could not be assessed or decided or, with `strict`, something in a folder was not read.
         """
         verdicts = self.verdicts if self.gate is None else self.failing
+        # Of a corpus some file is always broken: that must not hide what was found.
+        if self.corpus and Verdict.FINDING in verdicts:
+            return 1
         if Verdict.ERROR in verdicts:
             return 2
         if Verdict.FINDING in verdicts:
@@ -119,10 +168,6 @@ class Report(Model):
             return 3
         # A gate has said already whether an open question is a failure.
         open_verdicts = verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE}
-        return 3 if (strict or self.gate) and open_verdicts else 0
-
-
-def limits_of(documents: Sequence[Document], limits: tuple[str, ...]) -> tuple[str, ...]:
-    """The limits to print beside documents; without any p-value only the last one, which is about all reports."""
-    judged = any(document.combined or document.attributions for document in documents)
-    return limits if judged else limits[-1:]
+        if (strict or self.gate) and open_verdicts:
+            return 3
+        return 3 if strict and not self.gate and not all(each.on_purpose for each in self.not_read) else 0

@@ -1,9 +1,11 @@
-"""What reports say of a rule, whoever made it: reports know results, and no rule."""
+"""Facts about a rule that reports print; reports know results, and no rule."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import metadata
 
 FAMILIES = {
     "0": "input",
@@ -19,13 +21,29 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class RuleFacts:
-    """A code with a name for programs, a title for people, and what it means."""
+    """A code with a name for programs, a title for people, what it means, and the address of its page.
+
+    `page` is None for the rule of a plugin: the documentation knows ours only.
+    """
 
     code: str
     name: str
     title: str
     meaning: str
+    page: str | None = None
 
 
 Describe = Callable[[str], RuleFacts]
-"""What a code stands for; of the name of a family, the rule that stands for all its tests of a subject together."""
+"""Facts about the rule of a code or, of the name of a family, the rule that stands for all its tests of a subject."""
+
+
+@cache
+def documentation() -> str:
+    """The address of the documentation, with a slash at its end: what [project.urls] of the package says."""
+    urls: list[str] = metadata("llm-audit").get_all("Project-URL") or []
+    return next(address for name, _, address in (each.partition(", ") for each in urls) if name == "Documentation")
+
+
+def page_of(code: str) -> str:
+    """The address of the page of a rule of ours: its code never changes, so neither does the address."""
+    return f"{documentation()}rules/{code}.html"

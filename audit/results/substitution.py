@@ -1,8 +1,9 @@
-"""What `llm-audit substitution` says of one endpoint."""
+"""Subject of a report: one endpoint."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -11,7 +12,7 @@ from llm_audit.results.core import Fact, Interval, Result, Verdict
 
 
 class Served(StrEnum):
-    """What the tests of an endpoint came to. What could not be measured is never called consistent."""
+    """Outcome of the tests of an endpoint. What could not be measured is never called consistent."""
 
     CONSISTENT = "consistent"
     INCONSISTENT = "inconsistent"
@@ -19,7 +20,7 @@ class Served(StrEnum):
 
 
 class Cost(Model):
-    """What the questions to an endpoint cost: requests, attempts (repeats included), and tokens as the endpoint counts them."""
+    """Cost of the questions to an endpoint: requests, attempts (repeats included), and tokens as the endpoint counts them."""
 
     requests: int = Field(ge=0)
     attempts: int = Field(ge=0)
@@ -45,8 +46,9 @@ class Point(Model):
 
 
 class Substitution(Model):
-    """What `llm-audit substitution` says of one endpoint."""
+    """One endpoint and the tests of whether it serves the model that it claims."""
 
+    kind: Literal["endpoint"] = "endpoint"
     verdict: Verdict
     served: Served
     summary: str

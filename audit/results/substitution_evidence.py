@@ -1,4 +1,4 @@
-"""What the p-values of tests of an endpoint were computed from; see `results.evidence`."""
+"""Evidence of the tests of an endpoint; see `results.evidence`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST = 10_000_000
 
 
 class Variant(Model):
-    """Distances from one allowed variant of the reference."""
+    """Distances of answers from one allowed variant of the reference model: the endpoint's, and its own under the null."""
 
     name: str
     endpoint: Numbers = Field(description="of the endpoint's answers, in the order asked")
@@ -79,8 +79,15 @@ class Change(Model):
     rows: tuple[Numbers, ...]
 
 
+class Flaw(Model):
+    """A kind of defect, and how many answers have it."""
+
+    name: str
+    answers: int = Field(ge=1)
+
+
 class Conformance(Model):
-    """What an endpoint's answers claim, held against what was asked and what they hold; counts of answers."""
+    """Counts of answers whose claims differ from what was asked or from what they hold."""
 
     kind: Literal["conformance"] = "conformance"
     changes: tuple[str, ...] = Field(description="model or version named anew in the midst, as sentences")
@@ -90,3 +97,18 @@ class Conformance(Model):
     counted: int = Field(ge=0, description="answers that are billed for some number of tokens, and have tokens")
     miscounted: int = Field(ge=0, description="of those, billed for another number than they have")
     fewer: int = Field(ge=0, description="with fewer alternatives than were asked for")
+    answers: int | None = Field(default=None, ge=0, exclude_if=unset, description="answers for which numbers were asked")
+    contradictory: int | None = Field(
+        default=None, ge=0, exclude_if=unset, description="of those, with numbers that no honest server gives"
+    )
+    defective: int | None = Field(
+        default=None, ge=0, exclude_if=unset, description="of those, with a defect of any kind, missing names and numbers too"
+    )
+    flaws: tuple[Flaw, ...] | None = Field(default=None, exclude_if=unset, description="the kinds, the most frequent first")
+    repaired: int | None = Field(default=None, ge=0, exclude_if=unset, description="answers in which something was put right")
+    greedy: int | None = Field(
+        default=None, ge=0, exclude_if=unset, description="tokens asked for at temperature 0 that have sound numbers"
+    )
+    unlikely: int | None = Field(
+        default=None, ge=0, exclude_if=unset, description="of those, others are likelier by the endpoint's own numbers"
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from llm_audit.errors import InvalidInput
 from llm_audit.files import sha256_of
 from llm_audit.results import Document
 from llm_audit.scanning.remote import Remote, here, is_remote, listed
-from llm_audit.text import RECORDS, RawText, Source, discover
+from llm_audit.text import RECORDS, Passed, RawText, Source, survey
 from llm_audit.text.documents import read_texts
 
 BLOCK_CHARACTERS = 16_000
@@ -91,6 +91,7 @@ class Section:
     inputs: Sequence[Input]
     text_field: str
     first: int
+    keep: tuple[str, ...] = ()
 
     @property
     def stop(self) -> int:
@@ -123,16 +124,26 @@ class Section:
                 continue
             with here(each) as source:
                 _check(source, known)
-                for entry in read_texts([source], self.text_field):
+                for entry in read_texts([source], self.text_field, keep=self.keep):
                     yield entry, len(entry.text) if isinstance(entry, RawText) else 0
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Files and what they hold; `text_field` is that of the text in files of many records."""
+    """Files and what they hold; `text_field` is that of the text in files of many records, `keep` what goes with it."""
 
     sources: Sequence[Source | Remote]
     text_field: str = "text"
+    keep: tuple[str, ...] = ()
+    passed: tuple[Passed, ...] = ()
+
+    def named(self, known: Sequence[Input]) -> Corpus:
+        """The same files under the names by which a scan began with them, whichever way they are spelled now."""
+        sources = [
+            replace(source, name=before.name) if isinstance(source, Source) else source
+            for source, before in zip(self.sources, known, strict=True)
+        ]
+        return replace(self, sources=sources)
 
     def inputs(self, known: dict[str, Input]) -> Iterator[Input]:
         """All files with their digests; documents are counted where a file is not `known`, by digest."""
@@ -151,7 +162,7 @@ class Corpus:
         pairs = enumerate(zip(self.sources, inputs, strict=True))
         for _, group in groupby(pairs, key=lambda pair: pair[0] if pair[1][0].kind in RECORDS else -1):
             sources, listed = zip(*(pair for _, pair in group), strict=True)
-            section = Section(sources, listed, self.text_field, first)
+            section = Section(sources, listed, self.text_field, first, self.keep)
             yield section
             first = section.stop
 
@@ -162,21 +173,22 @@ class Corpus:
                 yield from section.blocks(limit)
 
 
-def open_corpus(paths: Sequence[str], text_field: str) -> Corpus:
+def open_corpus(paths: Sequence[str], text_field: str, keep: tuple[str, ...] = ()) -> Corpus:
     """The files behind paths and folders, then those behind URLs.
 
     Raises:
         InvalidInput: standard input is among them, which cannot be read a second time; or a URL cannot be listed.
     """
-    local = discover([path for path in paths if not is_remote(path)])
+    found = survey([path for path in paths if not is_remote(path)])
+    local = found.sources
     if any(source.path is None for source in local):
         raise InvalidInput("A scan that goes on reads its corpus again: name files or folders, not '-'.")
     remote = dict.fromkeys(each for path in paths if is_remote(path) for each in listed(path))
-    return Corpus([*local, *remote], text_field)
+    return Corpus([*local, *remote], text_field, keep, found.passed)
 
 
 def _check(source: Source, known: Input) -> None:
-    """What is judged is what the scan began with, on every machine."""
+    """Refuse a file that changed since the scan began, on any machine."""
     if _digest(source) != (known.size, known.sha256):
         raise InvalidInput(
             f"{source.name} is not here what it was when the scan began: leave the corpus as it is and, on a cluster, where "

@@ -1,4 +1,4 @@
-"""What a scan is of and with what: enough to refuse to go on with anything else.
+"""Header of a scan: its corpus and its settings, enough to refuse to go on with others.
 
 Knows nothing of how documents are judged.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
-from llm_audit.results import Manifest, Model
+from llm_audit.results import Manifest, Model, NotRead
 from llm_audit.scanning.corpus import Input
 
 _SHOWN = 3
@@ -24,10 +24,13 @@ class Header(Model):
     manifest: Manifest
     device: str
     text_field: str
+    id_field: str | None = None
+    keep: tuple[str, ...] = ()
+    not_read: tuple[NotRead, ...] = Field(default=(), description="of the folders that were named")
     weights: dict[str, str] = Field(description="rule -> digest of the detector's trained weights")
     files: int
     documents: int
-    inputs: str = Field(description="SHA-256 over the names and contents of all files")
+    inputs: str = Field(description="SHA-256 over the contents of all files, in order")
     max_tokens: int | None = Field(default=None, description="longer texts are not assessed")
 
     def identity(self) -> dict[str, Any]:
@@ -36,8 +39,10 @@ class Header(Model):
         What a policy decides of a scan stands in the rest.
         """
         of_its_own = {"device", "weights", "inputs"}  # beside the manifest
-        content = self.model_dump(exclude={"manifest": {"command", "started", "finished", "threads", "policy", *of_its_own}})
-        return dict(sorted(_flat(content)))
+        without = {"command", "started", "finished", "threads", "policy", *of_its_own}
+        content = self.model_dump(exclude={"manifest": without, "not_read": True})
+        # A model is what its digest says, however it was named.
+        return {name: value for name, value in sorted(_flat(content)) if name not in ("model.name", "reference_model.name")}
 
     def key(self) -> bytes:
         """32 bytes that differ where the identity does."""
@@ -45,15 +50,15 @@ class Header(Model):
 
 
 def digest_of(inputs: Sequence[Input]) -> str:
-    """SHA-256 over names and contents, in order."""
+    """SHA-256 over contents, in order: a file is the same under every name."""
     digest = hashlib.sha256()
     for file in inputs:
-        digest.update(json.dumps([file.name, file.size, file.sha256]).encode())
+        digest.update(json.dumps([file.size, file.sha256]).encode())
     return digest.hexdigest()
 
 
 def differences(old: Header, new: Header, old_inputs: Sequence[Input], new_inputs: Sequence[Input]) -> list[str]:
-    """What changed, in words."""
+    """Changes between two headers, in words."""
     before, now = old.identity(), new.identity()
     if before["inputs"] != now["inputs"]:
         derived = {"inputs", "files", "documents"}

@@ -52,7 +52,7 @@ CORES_PER_READER, MOST_TASKS = 8, 1000
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a block: its records; or why there are none, and whether no other try will help."""
+    """Outcome of a block: its records; or why there are none, and whether no other try will help."""
 
     records: list[Record]
     failure: str | None = None

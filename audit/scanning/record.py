@@ -1,4 +1,4 @@
-"""What is kept of one judged document: one line of the journal, one row of the results."""
+"""Record of one judged document: one line of the journal, one row of the results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pydantic import Field
 from llm_audit.detectors.integrity.conclude import of_tampering
 from llm_audit.detectors.origin import as_given
 from llm_audit.judging import Settings, judge_all
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Document, Model, Probability, Verdict
+from llm_audit.results.documents import WhyUnjudged
 from llm_audit.scanning.corpus import Block
 from llm_audit.scoring.session import Session
 from llm_audit.text import RawText, text_digest
@@ -25,18 +27,21 @@ class Record(Model):
     characters: int
     tokens: int | None
     unjudged: Verdict | None = Field(description="why there is no p-value: not_assessable or error")
-    reason: str | None = Field(description="of an unjudged document, as a sentence")
+    reason: str | None = Field(description="of an unjudged document, as a sentence without its name")
+    reason_code: WhyUnjudged | None = Field(default=None, description="the same in a word")
     p_value: Probability | None
     p_floor: Probability | None = Field(description="the smallest p-value that could have come out")
     n: int | None = Field(description="reference documents that it was compared with")
     detectors: dict[str, Probability] = Field(description="code -> p-value of that detector alone")
+    tampering: dict[str, int] = Field(default={}, description="code -> odd characters, of rules with a finding")
+    kept: dict[str, str] = Field(default={}, description="of a record: fields that go with it, each as JSON")
     notes: tuple[str, ...]
 
 
-def judge_block(block: Block, session: Session, settings: Settings) -> list[Record]:
+def judge_block(block: Block, session: Session, settings: Settings, progress: Progress = silent) -> list[Record]:
     """Judge the documents of a block, each as `llm-audit detect` would; what every engine runs."""
     entries = block.read()
-    documents = judge_all(entries, session, settings)
+    documents = judge_all(entries, session, settings, progress)
     return [
         _record(position, document, entry)
         for position, (document, entry) in enumerate(zip(documents, entries, strict=True), start=block.first)
@@ -44,7 +49,8 @@ def judge_block(block: Block, session: Session, settings: Settings) -> list[Reco
 
 
 def _record(position: int, document: Document, entry: RawText | Document) -> Record:
-    combined = document.combined
+    # What models know by heart, or what repeats itself, has a p-value that says nothing.
+    combined = document.combined if document.verdict is not Verdict.NOT_ASSESSABLE else None
     return Record(
         position=position,
         name=document.name,
@@ -55,7 +61,8 @@ def _record(position: int, document: Document, entry: RawText | Document) -> Rec
         characters=document.characters,
         tokens=document.tokens,
         unjudged=None if combined else document.verdict,
-        reason=None if combined else document.summary,
+        reason=None if combined else document.summary.removeprefix(f"{document.name} "),
+        reason_code=document.why_unjudged,
         p_value=combined.p_value if combined else None,
         p_floor=combined.p_floor if combined else None,
         n=combined.population.n if combined and combined.population else None,
@@ -64,5 +71,7 @@ def _record(position: int, document: Document, entry: RawText | Document) -> Rec
             for result in document.results
             if result.p_value is not None and result.rule != as_given.rule.code
         },
+        tampering={result.rule: int(result.statistic.value) for result in document.tampering if result.statistic is not None},
+        kept=dict((entry.kept if isinstance(entry, RawText) else document.kept) or ()),
         notes=(*document.notes, *([of_tampering(document)] if document.tampering else [])),
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from llm_audit.errors import InvalidInput
 from llm_audit.judging import Settings
+from llm_audit.progress import Progress, silent
 from llm_audit.results import Verdict
 from llm_audit.scanning.corpus import Block, Corpus, Input, Section
 from llm_audit.scanning.folder import Folder, Shard
@@ -38,7 +39,7 @@ class Part:
 
 
 class Work:
-    """What is not judged yet, at the moment when it is asked for: block by block here, or in parts for elsewhere."""
+    """Documents that are not judged yet, when they are asked for: block by block here, or in parts for elsewhere."""
 
     def __init__(self, sections: Iterable[Section], limit: int, wanted: bytearray, done: bytearray) -> None:
         self._sections, self._limit, self._wanted, self._done = list(sections), limit, wanted, done
@@ -59,10 +60,13 @@ Engine = Callable[[Work], Iterator[list[Record]]]
 """Judges blocks, each as a whole; yields the records of a block as soon as they are there, in any order."""
 
 
-def local_engine(session: Session, settings: Settings, jobs: int = 1) -> Engine:
-    """The engine of this machine: one block after the other or, where several processes score, some at a time."""
+def local_engine(session: Session, settings: Settings, jobs: int = 1, progress: Progress = silent) -> Engine:
+    """The engine of this machine: one block after the other or, where several processes score, some at a time.
+
+    `progress` gets the share of the block that is done, where it is one at a time.
+    """
     if jobs == 1:
-        return lambda work: (judge_block(block, session, settings) for block in work)
+        return lambda work: (judge_block(block, session, settings, progress) for block in work)
 
     def engine(work: Work) -> Iterator[list[Record]]:
         waiting: deque[Future[list[Record]]] = deque()
@@ -91,6 +95,7 @@ class Tally:
     not_assessable: int = 0
     unreadable: int = 0
     damaged: int = 0  # lines of the journals that did not check out
+    share: float = 0.0  # done of the block at hand: a single long text takes minutes
 
     def count(self, unjudged: str | None, p_value: float | None) -> None:
         """One more document."""
@@ -110,13 +115,15 @@ def scan(
     limit: int | None = None,
     shard: Shard | None = None,
     show: Callable[[Tally], None] = lambda tally: None,
+    most_unreadable: int | None = None,
 ) -> Tally:
     """Judge what is not judged yet: of all documents, of the first `limit`, or of those of a shard.
 
     Whatever ends it early, also an exception, costs the blocks in flight and nothing else: calling it again goes on.
 
     Raises:
-        InvalidInput: the journal cannot be written, or the corpus changes on the way.
+        InvalidInput: the journal cannot be written, the corpus changes on the way, or more than `most_unreadable` documents
+            cannot be read.
     """
     stop = min(header.documents, limit or header.documents)
     wanted = _part(corpus, inputs, stop, header.documents, shard)
@@ -142,13 +149,23 @@ def scan(
             for record in new:
                 done[record.position] = 1
                 tally.count(record.unjudged, record.p_value)
+            tally.share = 0.0
             show(tally)
+            if most_unreadable is not None and tally.unreadable > most_unreadable:
+                raise InvalidInput(
+                    f"{tally.unreadable:,} documents cannot be read, more than the {most_unreadable:,} of --max-bad-rows; the "
+                    f"last one is {_last_bad(records)}. What was judged is kept in {folder.path}."
+                )
     if tally.judged > before and digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:
         raise InvalidInput(
             f"The corpus changed while it was scanned, and what is in {folder.path} may be of either state: scan it anew into "
             "another folder."
         )
     return tally
+
+
+def _last_bad(records: Sequence[Record]) -> str:
+    return next((record.name for record in reversed(records) if record.unjudged is Verdict.ERROR), "an earlier one")
 
 
 def _part(corpus: Corpus, inputs: Sequence[Input], stop: int, documents: int, shard: Shard | None) -> bytearray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, BinaryIO, Self
 
@@ -15,26 +15,40 @@ def can_write() -> bool:
     return find_spec("pyarrow") is not None
 
 
-class Table:
-    """A Parquet file that is being written; the p-value of each detector is a column of its own. A context manager."""
+def columns(rules: Sequence[str], tampering: Sequence[str], kept: Sequence[str], *, named: bool) -> dict[str, str]:
+    """Columns of the results, in their order, with their kinds: the same in every format.
 
-    def __init__(self, file: BinaryIO, rules: Sequence[str], complete: bool) -> None:
+    Args:
+        rules: of single detectors: a column `p_CODE` each.
+        tampering: rules of integrity: a column `CODE` each, with the number of odd characters of a finding, else 0.
+        kept: fields of the records: a column `field_NAME` each, as JSON.
+        named: whether records have an `id` of their own.
+    """
+    return {
+        "position": "whole", "name": "text", **({"id": "text"} if named else {}), "verdict": "text", "q_value": "real",
+        "sha256": "text", "text_digest": "text", "encoding": "text", "language": "text", "characters": "whole",
+        "tokens": "whole", "reason": "text", "reason_code": "text", "p_value": "real", "p_floor": "real", "n": "whole",
+        **{f"p_{rule}": "real" for rule in rules}, **dict.fromkeys(tampering, "whole"),
+        **{f"field_{name}": "text" for name in kept}, "notes": "texts",
+    }  # fmt: skip
+
+
+class Table:
+    """A Parquet file that is being written, with the columns of `columns`. A context manager."""
+
+    def __init__(self, file: BinaryIO, columns: Mapping[str, str], complete: bool) -> None:
         import pyarrow as pa
         from pyarrow import parquet
 
-        text, real, whole = pa.string(), pa.float64(), pa.int64()
-        kinds = {
-            "position": whole, "name": text, "verdict": text, "q_value": real, "p_value": real, "p_floor": real, "n": whole,
-            "tokens": whole, "characters": whole, "language": text, "encoding": text, "sha256": text, "text_digest": text,
-            "reason": text, "notes": pa.list_(text), **{f"p_{rule}": real for rule in rules},
-        }  # fmt: skip
-        self._schema = pa.schema(kinds, metadata={"complete": str(complete).lower()})
+        kinds = {"text": pa.string(), "real": pa.float64(), "whole": pa.int64(), "texts": pa.list_(pa.string())}
+        schema = {name: kinds[kind] for name, kind in columns.items()}
+        self._schema = pa.schema(schema, metadata={"complete": str(complete).lower()})
         self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
         self._rows: list[dict[str, Any]] = []
 
     def add(self, row: dict[str, Any]) -> None:
         """One more row, as in the JSON lines."""
-        self._rows.append(row | {f"p_{rule}": p for rule, p in row["detectors"].items()})
+        self._rows.append(row)
         if len(self._rows) == ROWS:
             self._flush()
 

@@ -34,7 +34,7 @@ _WAY_OUT = "`llm-audit cache clear` removes it"
 
 @dataclass(frozen=True)
 class Scorer:
-    """What produced a score, apart from the text. Two scorers that differ in anything never share a row."""
+    """Identity of a scorer: what a score depends on, apart from the text. Different scorers never share a row."""
 
     model: str  # digest of weights, configuration and tokenizer
     dtype: str
@@ -52,7 +52,7 @@ class Scorer:
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """What `llm-audit cache info` shows."""
+    """Size and age of the cache, as `llm-audit cache info` prints them."""
 
     path: Path
     rows: int
@@ -87,7 +87,7 @@ class ScoreCache:
         return connection
 
     def _read_only(self, error: Exception) -> sqlite3.Connection | None:
-        """What can still be had: the existing rows, or nothing."""
+        """The existing rows, or nothing: what can still be read."""
         if _is_damage(error):
             self.damaged = True
             warnings.warn(f"The score cache {self.path} is damaged and ignored; {_WAY_OUT}.", stacklevel=3)

@@ -227,7 +227,8 @@ def _together(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Pack:
         text, window = group[piece.text], piece.window
         lengths.append(len(text.before) + window.stop - window.start)
         parts += np.array(text.before, np.int64), text.ids[window.start : window.stop].astype(np.int64)
-    return Pack(np.concatenate(parts), lengths, [group[piece.text].n_scored(piece.window) for piece in pack])
+    counts = [group[piece.text].n_scored(piece.window) for piece in pack]
+    return Pack(np.concatenate(parts), lengths, counts, [len(group[piece.text].before) for piece in pack])
 
 
 def _no_rows() -> dict[str, Any]:

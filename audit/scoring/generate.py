@@ -1,15 +1,16 @@
 """Draw texts from a model, with everything that a later test needs to know: prompt, token ids, settings, seed.
 
 Each text has its own stream of random numbers, so that only rounding makes it depend on the texts drawn beside it. The
-decoding transform is the one that the head scores under (`head.decode`), the forward pass is that of transformers, with its
+decoding transform is the one that the head scores under (`samplers.decode`), the forward pass is that of transformers, with its
 key-value cache. Knows nothing about files of prompts or candidates on a command line.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -17,12 +18,16 @@ from numpy.typing import NDArray
 
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.progress import Progress, part, silent
-from llm_audit.scoring.head import decode
+from llm_audit.scoring.chain import Chain
 from llm_audit.scoring.model import causal_model, find_device
 from llm_audit.scoring.request import context_length
+from llm_audit.scoring.samplers import Past, decode, observe
 from llm_audit.scoring.store import StoredModel
-from llm_audit.scoring.tokenizer import decode_tokens, encode_prompt, load_tokenizer, prefix_token
+from llm_audit.scoring.tokenizer import breakers, decode_tokens, encode_prompt, load_tokenizer, prefix_token
 from llm_audit.scoring.tokens import Decoding
+
+Adjust = Callable[[int, NDArray[np.float64], Sequence[int], Sequence[int]], NDArray[np.float64]]
+"""From (number of the text, logits after the decoding transform, ids written, ids of the prompt) to the logits drawn from."""
 
 BATCH = 64
 """Texts drawn side by side."""
@@ -70,6 +75,7 @@ class Sampler:
         max_tokens: int,
         seed: int,
         progress: Progress = silent,
+        adjust: Adjust | None = None,
     ) -> Iterator[Sample]:
         """Check the prompts, then yield one text per prompt, in order.
 
@@ -79,6 +85,7 @@ class Sampler:
             max_tokens: where a text is cut that the model does not end itself.
             seed: text i uses the stream (seed, i).
             progress: gets the share of the work done, at worst: texts that end early make it jump.
+            adjust: changes the logits before each draw, as a watermark does.
         """
         encoded = [encode_prompt(self.tokenizer, self.prefix, prompt) for prompt in prompts]
         if not all(encoded):
@@ -88,7 +95,7 @@ class Sampler:
             raise InvalidConfiguration(
                 f"A prompt of {longest:,} tokens and {max_tokens:,} to write exceed the {self.room:,} that the model can see."
             )
-        return self._draw(encoded, decoding, max_tokens, seed, progress)
+        return self._draw(encoded, decoding, max_tokens, seed, progress, adjust)
 
     def _draw(
         self,
@@ -97,12 +104,14 @@ class Sampler:
         max_tokens: int,
         seed: int,
         progress: Progress,
+        adjust: Adjust | None,
     ) -> Iterator[Sample]:
         for start in range(0, len(prompts), BATCH):
             batch = prompts[start : start + BATCH]
             streams = [np.random.default_rng((seed, start + i)) for i in range(len(batch))]
             within = part(progress, start / len(prompts), (start + len(batch)) / len(prompts))
-            yield from self._batch(batch, streams, decoding, max_tokens, within)
+            mine = None if adjust is None else partial(_from, start, adjust)
+            yield from self._batch(batch, streams, decoding, max_tokens, within, mine)
         progress(1.0)
 
     @torch.inference_mode()
@@ -113,6 +122,7 @@ class Sampler:
         decoding: Decoding,
         max_tokens: int,
         progress: Progress,
+        adjust: Adjust | None = None,
     ) -> list[Sample]:
         """Prompts padded on the left, so that all texts grow at the same position; what is finished leaves the batch."""
         from transformers import DynamicCache
@@ -129,11 +139,22 @@ class Sampler:
         finished = [False] * len(prompts)
         rows = list(range(len(prompts)))  # texts that still grow, by their place in the batch
         cache = DynamicCache(config=self.model.config)  # grows in place
+        looks_back = decoding.looks_back
+        bounds: dict[tuple[Chain, int], float] = {}  # of mirostat
         for step in range(max_tokens):
             output = self.model(
                 ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1, **{self.cache_name: cache}
             )
-            drawn = draw(decode(output.logits[:, -1].float(), decoding), np.array([streams[row].random() for row in rows]))
+            past = self._past(prompts, written, rows, longest + max_tokens, bounds) if looks_back else None
+            law = drawn_from = decode(output.logits[:, -1].float(), decoding, past)
+            if adjust is not None:
+                each = law.double().cpu().numpy()
+                changed = [adjust(row, each[i], written[row], prompts[row]) for i, row in enumerate(rows)]
+                drawn_from = torch.from_numpy(np.stack(changed))
+            drawn = draw(drawn_from, np.array([streams[row].random() for row in rows]))
+            if past is not None and isinstance(decoding, Chain) and "mirostat" in decoding.order:
+                for i, log_p in enumerate(law.log_softmax(1)):
+                    observe(past, decoding, i, float(log_p[drawn[i]]))
             going = [i for i, token in enumerate(drawn) if token not in self.ends]
             for i, row in enumerate(rows):
                 finished[row] = drawn[i] in self.ends
@@ -154,6 +175,40 @@ class Sampler:
             Sample(decode_tokens(self.tokenizer, tokens), tuple(tokens), done)
             for tokens, done in zip(written, finished, strict=True)
         ]
+
+    def _past(
+        self,
+        prompts: Sequence[Sequence[int]],
+        written: Sequence[Sequence[int]],
+        rows: Sequence[int],
+        room: int,
+        bounds: dict[tuple[Chain, int], float],
+    ) -> Past:
+        """What stands before the next token of the texts that still grow. Each text keeps its place, whatever others do."""
+        tokens = np.zeros(room * len(prompts), np.int64)
+        for row in rows:
+            whole = [*prompts[row], *written[row]]
+            tokens[row * room : row * room + len(whole)] = whole
+        start = np.array([row * room for row in rows])
+        return Past(
+            tokens,
+            start,
+            start + [len(prompts[row]) for row in rows],
+            start + [len(prompts[row]) + len(written[row]) for row in rows],
+            breakers=self._breakers,
+            surprisal=bounds,
+        )
+
+    @cached_property
+    def _breakers(self) -> NDArray[np.bool_]:
+        return breakers(self.tokenizer, int(self.model.config.vocab_size))
+
+
+def _from(
+    start: int, adjust: Adjust, number: int, logits: NDArray[np.float64], written: Sequence[int], prompt: Sequence[int]
+) -> NDArray[np.float64]:
+    """`adjust` for texts that are numbered from `start`."""
+    return adjust(start + number, logits, written, prompt)
 
 
 def draw(logits: torch.Tensor, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:

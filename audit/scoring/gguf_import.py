@@ -86,7 +86,7 @@ def _field(reader: GGUFReader, key: str) -> Any:
 
 
 def _common_config(reader: GGUFReader) -> dict[str, Any]:
-    """What the file says in the same words for every architecture."""
+    """Settings that the file names alike for every architecture."""
 
     def field(key: str) -> Any:
         return _field(reader, f"{_field(reader, 'general.architecture')}.{key}")

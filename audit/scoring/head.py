@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from llm_audit.errors import InvalidConfiguration
-from llm_audit.scoring.columns import EXCLUDED, Columns, columns_of, joined, sums_of_rows
+from llm_audit.scoring.chain import Chain
+from llm_audit.scoring.columns import Columns, columns_of, joined, sums_of_rows
+from llm_audit.scoring.samplers import Past, decode, escape
 from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding
 
 LOGIT_BYTES = 50_000_000
@@ -66,12 +68,19 @@ class Head:
         *,
         reference: tuple[Head, torch.Tensor] | None = None,
         top_k: int = 0,
+        past: Past | None = None,
     ) -> list[Columns]:
         """The columns of hidden states that come with the observed tokens as an array; see `__call__`."""
-        return self(hidden, torch.from_numpy(targets).to(hidden.device), reference=reference, top_k=top_k)
+        return self(hidden, torch.from_numpy(targets).to(hidden.device), reference=reference, top_k=top_k, past=past)
 
     def __call__(
-        self, hidden: torch.Tensor, targets: torch.Tensor, *, reference: tuple[Head, torch.Tensor] | None = None, top_k: int = 0
+        self,
+        hidden: torch.Tensor,
+        targets: torch.Tensor,
+        *,
+        reference: tuple[Head, torch.Tensor] | None = None,
+        top_k: int = 0,
+        past: Past | None = None,
     ) -> list[Columns]:
         """Statistics of the predicted distributions at the observed tokens.
 
@@ -80,6 +89,7 @@ class Head:
             targets: (n,) int64, the token observed after each of them.
             reference: head and hidden states of the model r in the cross columns; same vocabulary.
             top_k: number of most likely tokens to return.
+            past: what stands before each of the n tokens, for settings that look back.
 
         Returns:
             Per decoding setting, the numeric columns of `TokenScores`, each with n rows. The product of states and weight
@@ -89,19 +99,31 @@ class Head:
         for start in range(0, len(targets), self.n_rows):
             rows = slice(start, start + self.n_rows)
             raw, others = self.logits(hidden[rows]), reference and reference[0].logits(reference[1][rows])
-            for block, found in zip(blocks, columns_each(raw, targets[rows], self.decodings, others, top_k), strict=True):
+            each = columns_each(raw, targets[rows], self.decodings, others, top_k, past and past[rows])
+            for block, found in zip(blocks, each, strict=True):
                 block.append(found)
         return [joined(found) for found in blocks]
 
 
 def columns_each(
-    raw: torch.Tensor, targets: torch.Tensor, decodings: Sequence[Decoding], others: torch.Tensor | None = None, top_k: int = 0
+    raw: torch.Tensor,
+    targets: torch.Tensor,
+    decodings: Sequence[Decoding],
+    others: torch.Tensor | None = None,
+    top_k: int = 0,
+    past: Past | None = None,
 ) -> Iterator[Columns]:
     """The columns of one block of logits under each decoding setting; the last of them overwrites the block."""
     for number, decoding in enumerate(decodings, start=1):
         last = number == len(decodings)
-        logits = decode(raw if last else raw.clone(), decoding)
+        logits, log_kept = raw if last else raw.clone(), None
+        if isinstance(decoding, Chain) and decoding.escaped:
+            logits, log_kept = escape(logits, decoding, past)
+        else:
+            logits = decode(logits, decoding, past)
         columns, log_sum = _statistics(logits, targets, truncated=decoding.truncates)
+        if log_kept is not None:
+            columns["kept"] = log_kept.cpu().numpy().astype(np.float32)
         if top_k:
             values, ids = logits.topk(min(top_k, logits.shape[1]), dim=1)
             columns["top_ids"] = ids.cpu().numpy().astype(np.int32)
@@ -116,50 +138,6 @@ def _statistics(logits: torch.Tensor, targets: torch.Tensor, *, truncated: bool)
     sums, ranks, peaks = power_sums(logits, targets)
     observed = logits.gather(1, targets[:, None])[:, 0].double().cpu().numpy()
     return columns_of(sums, ranks, peaks, observed, truncated=truncated)
-
-
-def decode(logits: torch.Tensor, decoding: Decoding) -> torch.Tensor:
-    """Apply temperature, top-k, top-p and min-p to (n, vocabulary) logits, in place.
-
-    Excluded tokens end `EXCLUDED` below the maximum rather than at -inf, which would turn 0 * inf into NaN.
-    """
-    if decoding.temperature != 1.0:
-        logits /= decoding.temperature
-    if not decoding.truncates:
-        return logits
-    excluded = torch.zeros_like(logits, dtype=torch.bool)
-    if decoding.top_k:
-        smallest_kept = logits.topk(min(decoding.top_k, logits.shape[1]), dim=1).values[:, -1:]
-        excluded |= logits < smallest_kept
-    if decoding.top_p < 1:
-        excluded |= _outside_nucleus(logits.masked_fill(excluded, -torch.inf), decoding.top_p)
-    if decoding.min_p > 0:
-        kept = logits.masked_fill(excluded, -torch.inf).softmax(dim=1)
-        excluded |= kept < decoding.min_p * kept.amax(dim=1, keepdim=True)
-    floor = (logits.amax(dim=1, keepdim=True) - EXCLUDED).expand_as(logits)
-    return torch.where(excluded, floor, logits, out=logits)
-
-
-NUCLEUS = 2048
-"""Tokens among which the nucleus is looked for first: it rarely holds more, and sorting a whole row takes 20 times as long."""
-
-
-def _outside_nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
-    """(n, vocabulary) bool: tokens before which, most likely first, the probability has already reached `top_p`."""
-    outside, enough = _outside_among(logits, top_p, min(NUCLEUS, logits.shape[1]))
-    rest = torch.nonzero(~enough)[:, 0]
-    if len(rest) and logits.shape[1] > NUCLEUS:
-        outside[rest] = _outside_among(logits[rest], top_p, logits.shape[1])[0]
-    return outside
-
-
-def _outside_among(logits: torch.Tensor, top_p: float, most: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """`_outside_nucleus` by the likeliest tokens alone, and (n,) bool: whether these reach `top_p`."""
-    ranked, order = logits.topk(most, dim=1)
-    p = (ranked - logits.logsumexp(1, keepdim=True)).exp()
-    before = p.cumsum(dim=1) - p
-    outside = torch.ones_like(logits, dtype=torch.bool).scatter_(1, order, before >= top_p)
-    return outside, before[:, -1] + p[:, -1] >= top_p
 
 
 Sums = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float32]]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from llm_audit.scoring.request import context_length, plain_llama
 from llm_audit.scoring.tokenizer import Reader, load_tokenizer, prefix_token
 from llm_audit.scoring.tokens import STATE_BLOCK, Decoding
 from llm_audit.scoring.weights import Matrix, Weights
+
+if TYPE_CHECKING:
+    from llm_audit.scoring.samplers import Past
 
 LOGIT_BYTES = 50_000_000
 """Size of the one block of logits; see `head.LOGIT_BYTES`."""
@@ -174,7 +177,13 @@ class LeanHead:
         return np.matmul(hidden, self.weight.T, out=self._block[: len(hidden)])
 
     def columns(
-        self, hidden: Matrix, targets: NDArray[np.int64], *, reference: tuple[LeanHead, Matrix] | None = None, top_k: int = 0
+        self,
+        hidden: Matrix,
+        targets: NDArray[np.int64],
+        *,
+        reference: tuple[LeanHead, Matrix] | None = None,
+        top_k: int = 0,
+        past: Past | None = None,
     ) -> list[Columns]:
         """Statistics of the predicted distributions at the observed tokens; see `head.Head.__call__`."""
         blocks: list[list[Columns]] = [[] for _ in self.decodings]
@@ -190,7 +199,8 @@ class LeanHead:
             from llm_audit.scoring.head import columns_each
 
             others = torch.from_numpy(reference[0].logits(reference[1][rows])) if reference else None
-            each = columns_each(torch.from_numpy(logits), torch.from_numpy(observed), self.decodings, others, top_k)
+            tensors = torch.from_numpy(logits), torch.from_numpy(observed)
+            each = columns_each(*tensors, self.decodings, others, top_k, past and past[rows])
             for block, found in zip(blocks, each, strict=True):
                 block.append(found)
         return [joined(found) for found in blocks]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from llm_audit.errors import InvalidConfiguration, NotAvailable
-from llm_audit.scoring import llama
+from llm_audit.scoring import llama, precision
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.request import context_length, plain_llama
 from llm_audit.scoring.tokenizer import Reader, load_tokenizer, prefix_token
@@ -89,13 +89,13 @@ def load(
     folder: Path,
     device_name: str = "cpu",
     dtype: torch.dtype | None = None,
-    rounded: torch.dtype | None = None,
+    rounded: torch.dtype | str | None = None,
     logits: torch.dtype | None = None,
 ) -> LanguageModel:
     """Load a folder that the store has checked: float32 on the CPU, bfloat16 on a GPU, unless `dtype` says otherwise.
 
-    With `rounded`, weights are rounded to that type first, and the computation stays in `dtype`; with `logits`, logits are
-    rounded to that type at last.
+    With `rounded`, weights are rounded to that type first (a string: a precision of `precision.WEIGHTS`), and the computation
+    stays in `dtype`; with `logits`, logits are rounded to that type at last.
     """
     device = find_device(device_name)
     dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
@@ -147,7 +147,9 @@ class Weights(Mapping[str, torch.Tensor]):
     A memory-mapped file would stay in memory beside the matrices that are fused from it, as a second copy of the model.
     """
 
-    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype, rounded: torch.dtype | None = None) -> None:
+    def __init__(
+        self, folder: Path, device: torch.device, dtype: torch.dtype, rounded: torch.dtype | str | None = None
+    ) -> None:
         self._device, self._dtype, self._rounded = device, dtype, rounded
         self._files: dict[str, Path] = {}
         for path in sorted(folder.glob("*.safetensors")):
@@ -157,14 +159,19 @@ class Weights(Mapping[str, torch.Tensor]):
     def __getitem__(self, name: str) -> torch.Tensor:
         with safe_open(self._files[name], framework="pt") as file:
             tensor: torch.Tensor = file.get_tensor(name)
-            rounded = tensor if self._rounded is None else tensor.to(self._rounded)
-            return rounded.to(self._device, self._dtype, copy=True)
+            return _as_stored(tensor, self._rounded).to(self._device, self._dtype, copy=True)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
 
     def __len__(self) -> int:
         return len(self._files)
+
+
+def _as_stored(tensor: torch.Tensor, rounded: torch.dtype | str | None) -> torch.Tensor:
+    if isinstance(rounded, str):
+        return precision.rounded(tensor, rounded)
+    return tensor if rounded is None else tensor.to(rounded)
 
 
 class TransformersBody:
@@ -199,10 +206,13 @@ def causal_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
 
 
 def _load_with_transformers(
-    folder: Path, device: torch.device, dtype: torch.dtype, rounded: torch.dtype | None = None
+    folder: Path, device: torch.device, dtype: torch.dtype, rounded: torch.dtype | str | None = None
 ) -> tuple[TransformersBody, torch.Tensor, torch.Tensor | None]:
     model = causal_model(folder, device, dtype)
-    if rounded is not None:
+    if isinstance(rounded, str):
+        for parameter in model.parameters():
+            parameter.copy_(precision.rounded(parameter, rounded))
+    elif rounded is not None:
         model.to(rounded).to(dtype)
     head = model.get_output_embeddings()
     body = TransformersBody(model.base_model)

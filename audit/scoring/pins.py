@@ -57,7 +57,7 @@ PINS = (DEFAULT_PIN, GEMMA_PIN)
 
 
 def pin_source(pin: Pin) -> dict[str, object]:
-    """What a pinned model is made from. Populations depend on the digest of this, so its form never changes."""
+    """Source files of a pinned model. Populations depend on the digest of this, so its form never changes."""
     wheels = ", ".join(part.requirement for part in pin.parts)
     members = ", ".join(part.member for part in pin.parts)
     return {"wheel": wheels, "member": members, "sha256": pin.sha256, "converter": pin.converter}

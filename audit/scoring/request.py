@@ -1,4 +1,4 @@
-"""What to compute about a text, apart from the model: windows, decoding, optional columns. Knows no torch."""
+"""Request for scores: windows, decoding, optional columns, apart from the model. Knows no torch."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Prompted:
 
 @dataclass(frozen=True)
 class Request:
-    """What to compute, apart from the model: with the model's digest, the identity of a score."""
+    """Everything to compute, apart from the model: with the model's digest, the identity of a score."""
 
     windowing: Windowing = field(default_factory=Windowing)
     decoding: Decoding = field(default_factory=Decoding)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from llm_audit.errors import AuditError, NotAvailable
 from llm_audit.progress import Progress, part, silent
@@ -39,8 +39,8 @@ class Session:
         model, reference: from the store.
         device: `cpu` (float32) or `cuda` (bfloat16 body, float32 statistics).
         cache: None to score everything anew.
-        dtype: in which the body computes, if not as usual on the device; "float32 of float16" rounds the weights alone, and
-            "bfloat16 to bfloat16" the logits, too.
+        dtype: in which the body computes, if not as usual on the device; "float32 of float16" or "float32 of q4_0" rounds the
+            weights alone, and "bfloat16 to bfloat16" the logits, too.
         jobs: processes that compute; with one, it is this one.
     """
 
@@ -120,6 +120,16 @@ class Session:
                 self._engines[request, decodings] = Engine(model, request, reference, decodings=decodings, pool=self._pool)
             return self._engines[request, decodings]
 
+    def rounded(self, weights: str) -> Session:
+        """The same model with its weights stored in a precision of `precision.WEIGHTS`; "": this very session.
+
+        It computes in this process, whatever `jobs` is: rounded weights are no view of the file that processes share.
+        """
+        if not weights:
+            return self
+        dtype = f"{self.dtype} of {weights}"
+        return Session(self.model, self.reference, device=self.device, cache=self.cache, dtype=dtype)
+
     def release(self) -> None:
         """Forget the loaded models, so that the next session's fit into memory; they are loaded again when needed."""
         self._engines.clear()
@@ -173,7 +183,7 @@ def _load(stored: StoredModel, device: str, dtype: str, without_torch: bool) -> 
 
         rest, _, logits = dtype.partition(" to ")
         computed, _, rounded = rest.partition(" of ")
-        types = [getattr(torch, name) if name else None for name in (computed, rounded, logits)]
+        types: list[Any] = [getattr(torch, name, name) if name else None for name in (computed, rounded, logits)]
         return load(stored.name, stored.digest, stored.folder, device, *types)
     except AuditError:
         raise

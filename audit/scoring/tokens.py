@@ -31,7 +31,8 @@ IntArray = NDArray[np.int32]
 class Decoding:
     """How tokens are drawn from logits under the null; applied by the head before it takes any statistic.
 
-    In the order of `transformers`: temperature, top-k, top-p, min-p. The defaults change nothing.
+    In the order of `transformers`: temperature, top-k, top-p, min-p. The defaults change nothing. Other orders and other steps
+    are a `chain.Chain`. As a string: in words.
     """
 
     temperature: float = 1.0
@@ -41,12 +42,29 @@ class Decoding:
 
     def __post_init__(self) -> None:
         if not (self.temperature > 0 and self.top_k >= 0 and 0 < self.top_p <= 1 and 0 <= self.min_p <= 1):
-            raise ValueError(f"not a decoding setting: {self}")
+            raise ValueError(f"not a decoding setting: {self!r}")
 
     @property
     def truncates(self) -> bool:
         """Whether some tokens have probability zero."""
         return self.top_k > 0 or self.top_p < 1 or self.min_p > 0
+
+    @property
+    def free(self) -> Decoding:
+        """The law that a token follows which escapes the truncation: the same temperature, nothing excluded."""
+        return Decoding(temperature=self.temperature)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether the law depends on which tokens stand before, beyond the model's own reading of them."""
+        return False
+
+    def __str__(self) -> str:
+        said = [f"temperature {self.temperature:g}"]
+        said += [f"top-k {self.top_k}"] if self.top_k else []
+        said += [f"top-p {self.top_p:g}"] if self.top_p < 1 else []
+        said += [f"min-p {self.min_p:g}"] if self.min_p else []
+        return ", ".join(said)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +93,10 @@ class TokenScores:
         states: (n_blocks, n_layers, hidden_size) float16, residual streams averaged over each whole block of `STATE_BLOCK`
             scored tokens of a window, counted from the window's first; on request.
         state_start: (n_blocks,) int32, the row at which each block begins, in order; on request.
-        free_logprob: (n,), free_renyi: (n, len(RENYI_ORDERS)): the same two under the same temperature without truncation;
-            kept: (n,), log of the probability that the truncation keeps. Only where the decoding transform truncates, and
-            only for the tests of AUD2xx, which put them here from a second setting of the same pass.
+        free_logprob: (n,), free_renyi: (n, len(RENYI_ORDERS)): the same two under the setting without truncation
+            (`Decoding.free`); kept: (n,), log of the probability that the truncation keeps. Only where the decoding transform
+            truncates, and only for the tests of AUD2xx, which put them here from a second setting of the same pass; but for
+            `kept`, which the head gives with the columns of a chain's `free` setting.
         rivals: (n, k), log p of x under other models or settings; only for the tests of AUD2xx.
         top_ids: (n, k) int32 and top_logprobs: (n, k), most likely first; on request.
     """

@@ -1,4 +1,4 @@
-"""What Benjamini-Hochberg can find among p-values that cannot be arbitrarily small.
+"""Findings that Benjamini-Hochberg can make among p-values that cannot be arbitrarily small.
 
 A conformal p-value is never below 1 / (n + 1), n the size of the calibration set. Among m of them a rejection must reach
 alpha k / m, k the number of rejections: with many tests, one extreme document alone can never be found, only many together.

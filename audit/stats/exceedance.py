@@ -28,7 +28,7 @@ from llm_audit.stats.conformal import Interval
 
 
 class Exceedance(NamedTuple):
-    """What was found beyond the honest values.
+    """Result of the test for values beyond all null values.
 
     Attributes:
         above: how many of the n values exceed the threshold strictly; a tie counts as honest.

@@ -33,36 +33,36 @@ class Lattice(Law):
 
     @property
     def mean(self) -> float:
-        """Of one score."""
+        """Mean of one score."""
         return float(self.pmf @ np.arange(len(self.pmf))) * self.step
 
     def log_tail(self, total: float, n: int) -> float:
-        """By a tilted transform."""
+        """Log P(the sum of n scores is at least `total`), by a tilted transform."""
         return lattice_tail.log_tail([(self.pmf, n)], whole(total / self.step))
 
     def log_tails(self, totals: ArrayLike, n: int) -> Floats:
-        """By one transform for all but the small ones."""
+        """`log_tail` of several sums, by one transform for all but the small probabilities."""
         places = [whole(total / self.step) for total in np.asarray(totals, dtype=np.float64)]
         return lattice_tail.log_tails(self.pmf, n, places)
 
     def log_mgf(self, tilt: float) -> float:
-        """Summed over the points."""
+        """Log E exp(tilt * score), summed over the points of the law."""
         return float(np.log(self.pmf @ np.exp(tilt * self.step * np.arange(len(self.pmf)))))
 
     @property
     def tilts(self) -> tuple[float, ...]:
-        """In units of one over the standard deviation."""
+        """The bets: `STANDARD_TILTS`, each divided by the standard deviation of a score."""
         places = np.arange(len(self.pmf)) * self.step
         deviation = math.sqrt(float(self.pmf @ (places - self.mean) ** 2))
         return tuple(tilt / deviation for tilt in STANDARD_TILTS)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
-        """By inversion."""
+        """Independent rows of scores, drawn by inversion of the distribution function."""
         below = np.cumsum(self.pmf)
         return np.minimum(np.searchsorted(below, generator.random(shape), side="right"), len(below) - 1) * self.step
 
     def least(self, n: int) -> float:
-        """All n at the largest score."""
+        """Log of the probability that all n scores are the largest one."""
         return n * math.log(self.pmf[-1])
 
 
@@ -84,12 +84,12 @@ class WeightedBits(Lattice):
 
     @property
     def pmf(self) -> Floats:
-        """Of the sum of the whole weights."""
+        """Probabilities of each sum of the whole weights: 0, 1, .., their total."""
         return _bits_pmf(self.depth, self.share)
 
     @property
     def step(self) -> float:
-        """One over the sum of the whole weights."""
+        """Score of one step: one over the sum of the whole weights."""
         return 1.0 / int(self.weights.sum())
 
 
@@ -118,12 +118,12 @@ class CoarseExponential(Lattice):
 
     @property
     def pmf(self) -> Floats:
-        """By counting the values."""
+        """Probabilities of each rounded score, by counting the values of j that give it."""
         return _coarse_pmf(self.values)
 
     @property
     def step(self) -> float:
-        """1 / 256."""
+        """Score of one step: 1 / 256."""
         return 2.0**-8
 
     def score(self, j: ArrayLike) -> Floats:

@@ -81,15 +81,15 @@ class Bernoulli(Law):
 
     @property
     def mean(self) -> float:
-        """The share."""
+        """Mean of one score: the share."""
         return self.share
 
     def log_tail(self, total: float, n: int) -> float:
-        """Binomial."""
+        """Log of a binomial tail, exact."""
         return count_tail.binomial(whole(total), n, self.share)
 
     def log_mgf(self, tilt: float) -> float:
-        """log(1 - p + p e^tilt)."""
+        """Log E exp(tilt * score) = log(1 - p + p e^tilt)."""
         return math.log1p(self.share * math.expm1(tilt))
 
     @property
@@ -100,11 +100,11 @@ class Bernoulli(Law):
         return tuple(math.log(q * (1 - p) / (p * (1 - q))) for q in shares)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
-        """Zeros and ones."""
+        """Independent rows of zeros and ones."""
         return (generator.random(shape) < self.share).astype(np.float64)
 
     def least(self, n: int) -> float:
-        """All n green."""
+        """Log of the probability that all n are green."""
         return n * math.log(self.share)
 
 
@@ -116,15 +116,15 @@ class Exponential(Law):
 
     @property
     def mean(self) -> float:
-        """One."""
+        """Mean of one score: 1."""
         return 1.0
 
     def log_tail(self, total: float, n: int) -> float:
-        """Gamma(n, 1)."""
+        """Log of the tail of a Gamma(n, 1) sum, exact."""
         return gamma_tail.one_sum(total, n)
 
     def log_mgf(self, tilt: float) -> float:
-        """-log(1 - tilt)."""
+        """Log E exp(tilt * score) = -log(1 - tilt)."""
         return -math.log1p(-tilt)
 
     @property
@@ -133,7 +133,7 @@ class Exponential(Law):
         return (0.05, 0.1, 0.2, 0.3, 0.5)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
-        """Standard exponential."""
+        """Independent rows of standard exponential scores."""
         return generator.standard_exponential(shape)
 
 
@@ -146,24 +146,24 @@ class WeightedExponential(Law):
 
     @property
     def mean(self) -> float:
-        """One."""
+        """Mean of one score: 1."""
         return 1.0
 
     def log_tail(self, total: float, n: int) -> float:
-        """A weighted pair of Gammas, exact."""
+        """Log of the tail of (1 - w) A + w B of two Gamma(n, 1) sums, exact."""
         return gamma_tail.weighted_pair(total, n, self.weight)
 
     def log_mgf(self, tilt: float) -> float:
-        """-log(1 - (1 - w) tilt) - log(1 - w tilt)."""
+        """Log E exp(tilt * score) = -log(1 - (1 - w) tilt) - log(1 - w tilt)."""
         return -math.log1p(-(1 - self.weight) * tilt) - math.log1p(-self.weight * tilt)
 
     @property
     def tilts(self) -> tuple[float, ...]:
-        """As of one exponential, scaled to the heavier of the two."""
+        """The bets of one exponential score, scaled to the heavier of the two."""
         return tuple(tilt / max(self.weight, 1 - self.weight) for tilt in (0.05, 0.1, 0.2, 0.3, 0.5))
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
-        """Two independent draws, weighted."""
+        """Rows of scores: two independent exponential draws each, weighted."""
         first = generator.standard_exponential(shape)
         return (1 - self.weight) * first + self.weight * generator.standard_exponential(shape)
 
@@ -178,20 +178,20 @@ class Urn(Law):
 
     @property
     def mean(self) -> float:
-        """The share of marked."""
+        """Mean of one score: the share of marked tokens."""
         return self.marked / self.size
 
     def log_tail(self, total: float, n: int) -> float:
-        """Hypergeometric."""
+        """Log of a hypergeometric tail, exact."""
         return count_tail.hypergeometric(whole(total), n, self.size, self.marked)
 
     def log_mgf(self, tilt: float) -> float:
-        """Of one draw; an upper bound per draw of several (Hoeffding 1963)."""
+        """Log E exp(tilt * score) of one draw; an upper bound per draw of several (Hoeffding 1963)."""
         return math.log1p(self.mean * math.expm1(tilt))
 
     @property
     def tilts(self) -> tuple[float, ...]:
-        """As of independent draws."""
+        """The bets of independent draws with the same mean."""
         return Bernoulli(self.mean).tilts
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Floats:
@@ -204,7 +204,7 @@ class Urn(Law):
         return out
 
     def least(self, n: int) -> float:
-        """All n marked."""
+        """Log of the probability that all n are marked."""
         return self.log_tail(n, n)
 
     def increments(self, scores: ArrayLike) -> Floats:

@@ -36,7 +36,7 @@ QUANTILES = 999
 
 
 class Outcome(NamedTuple):
-    """What a test found, and what it would have found by chance.
+    """Observed statistic of a test, and its distribution under the null hypothesis.
 
     Attributes:
         statistic: as observed; higher is stronger evidence against the null.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Sequential(NamedTuple):
-    """What was drawn, and what it says.
+    """Draws of a sequential Monte-Carlo test, and the p-value that follows.
 
     Attributes:
         p_value: valid for every choice of `draws` and `stop` made beforehand.

@@ -22,7 +22,7 @@ CELLS = 1 << 21
 
 
 class Scan(NamedTuple):
-    """What the windows show.
+    """Result of a scan over windows.
 
     Attributes:
         windows: (W, 2) first and one past the last score.
@@ -70,18 +70,33 @@ def scan(scores: ArrayLike, law: Law, generator: np.random.Generator, draws: int
     s = np.asarray(scores, dtype=np.float64)
     if s.ndim != 1 or len(s) == 0 or least < 2:
         raise ValueError("a scan needs at least one score, and windows of at least two")
-    windows = cover(len(s), least)
-    sums = _sums(s[None], windows)[0]
+    return scanned(_sums(s[None], cover(len(s), least))[0], len(s), law, generator, draws, least)
+
+
+def scanned(sums: ArrayLike, n: int, law: Law, generator: np.random.Generator, draws: int = 999, least: int = 32) -> Scan:
+    """The same scan from the sums of the windows alone, which is what a stored result holds.
+
+    Args:
+        sums: (W,) of the windows of `cover(n, least)`, in that order.
+        n: scores of the text.
+        law: of one score.
+        generator: of the simulated sequences.
+        draws: how many.
+        least: scores in the shortest windows.
+    """
+    windows, totals = cover(n, least), np.asarray(sums, dtype=np.float64)
+    if totals.shape != (len(windows),) or n == 0:
+        raise ValueError(f"{n} scores have {len(windows)} windows, and {totals.size} sums are given")
     lengths = windows[:, 1] - windows[:, 0]
     log_p = np.empty(len(windows))
     for length in np.unique(lengths):
         of_length = lengths == length
-        log_p[of_length] = law.log_tails(sums[of_length], int(length))
-    statistic = float(_best(sums[None], lengths, law)[0])
-    portion = max(1, CELLS // len(s))
+        log_p[of_length] = law.log_tails(totals[of_length], int(length))
+    statistic = float(_best(totals[None], lengths, law)[0])
+    portion = max(1, CELLS // n)
     null = np.concatenate(
         [
-            _best(_sums(law.draw(generator, (min(portion, draws - done), len(s))), windows), lengths, law)
+            _best(_sums(law.draw(generator, (min(portion, draws - done), n)), windows), lengths, law)
             for done in range(0, draws, portion)
         ]
     )
@@ -95,6 +110,13 @@ def scan(scores: ArrayLike, law: Law, generator: np.random.Generator, draws: int
         exceeding,
         draws,
     )
+
+
+def sums_of(scores: ArrayLike, least: int = 32) -> Floats:
+    """(W,) sums of the windows of `cover`, for `scanned`."""
+    s = np.asarray(scores, dtype=np.float64)
+    sums: Floats = _sums(s[None], cover(len(s), least))[0]
+    return sums
 
 
 def disjoint(found: Scan, alpha: float) -> NDArray[np.int64]:

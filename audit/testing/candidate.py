@@ -1,4 +1,4 @@
-"""What exact tests of "this very model wrote it" promise."""
+"""Contract of exact tests of "this very model wrote it"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rule promises, clause by clause."""
+"""Contract of a rule, clause by clause."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_rule(rule: AnyRule, *examples: str) -> None:
 
 
 def clauses(rule: AnyRule, *examples: str) -> Clauses:
-    """What a rule of this kind promises -> the check of it, which raises AssertionError.
+    """Clause of the contract of a rule of this kind -> its check, which raises AssertionError.
 
     Of every rule: that it says what it is. Of those around a statistic of scores: finite numbers from 2 to 512 tokens, with
     one model and with two, also where the model is certain; the same number for the same scores, which stay as they are;

@@ -1,4 +1,4 @@
-"""What rules that count odd characters promise."""
+"""Contract of rules that count odd characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROSE = ("", "It is a truth universally acknowledged, that 1 man in 2 must be in
 
 
 def clauses(odd: Sequence[str]) -> Mapping[str, Callable[[IntegrityRule], None]]:
-    """What the rule promises -> the check of it.
+    """Clause of the contract -> its check.
 
     `odd`: texts in which it must find something, the same each time, with its characters in order and named visibly; and
     nothing is left to find once they are taken out.

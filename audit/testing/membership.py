@@ -1,4 +1,4 @@
-"""What scores that rank texts by how member-like they are promise."""
+"""Contract of scores that rank texts by how member-like they are."""
 
 from __future__ import annotations
 

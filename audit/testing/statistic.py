@@ -1,4 +1,4 @@
-"""What rules around a statistic of scores promise."""
+"""Contract of rules around a statistic of scores."""
 
 from __future__ import annotations
 

@@ -14,31 +14,39 @@ from llm_audit.text.directives import Use as DirectiveUse
 from llm_audit.text.inputs import read_all
 from llm_audit.text.language import Language, identify, why_not_prose
 from llm_audit.text.marks import Wrapper, find_marks, without_marks
-from llm_audit.text.places import Map, Place
+from llm_audit.text.places import Apart, Hidden, Map, Place
 from llm_audit.text.read import RawText, read, read_document
 from llm_audit.text.records import Unread, read_records
-from llm_audit.text.sources import PLAIN, RECORDS, Source, discover
+from llm_audit.text.sources import PLAIN, RECORDS, Inputs, Source, discover, survey
+from llm_audit.text.survey import Passed, Reason, counts
 
 if TYPE_CHECKING:
     from llm_audit.text.fingerprint import beginning, fingerprints, text_digest
-    from llm_audit.text.views import View, normalise
+    from llm_audit.text.views import MOST_OMITTED, View, normalise, scored, view_of
 
 __all__ = [
+    "MOST_OMITTED",
     "PLAIN",
     "RECORDS",
+    "Apart",
     "Directive",
     "DirectiveUse",
+    "Hidden",
+    "Inputs",
     "Language",
     "Malformed",
     "Map",
+    "Passed",
     "Place",
     "RawText",
+    "Reason",
     "Source",
     "Unread",
     "Unreadable",
     "View",
     "Wrapper",
     "beginning",
+    "counts",
     "discover",
     "find_marks",
     "fingerprints",
@@ -48,14 +56,17 @@ __all__ = [
     "read_all",
     "read_document",
     "read_records",
+    "scored",
+    "survey",
     "text_digest",
+    "view_of",
     "why_not_prose",
     "without_marks",
 ]
 
 _WITH_NUMPY = {
-    "View": "views", "normalise": "views", "beginning": "fingerprint", "fingerprints": "fingerprint",
-    "text_digest": "fingerprint",
+    "MOST_OMITTED": "views", "View": "views", "normalise": "views", "scored": "views", "view_of": "views",
+    "beginning": "fingerprint", "fingerprints": "fingerprint", "text_digest": "fingerprint",
 }  # fmt: skip
 """Name -> its module, imported when it is first used: a policy that asks for codes of rules takes a moment."""
 

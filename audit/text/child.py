@@ -6,6 +6,7 @@ an answer. Between them passes JSON and nothing else.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -13,12 +14,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Thread, Timer
 from typing import IO, Any, BinaryIO
 
 from llm_audit.extract import SECONDS
-from llm_audit.text.decode import Unreadable
+from llm_audit.text.decode import Nothing, Unreadable
 
 MOST_BYTES = 100_000_000
 """Of one answer: of the longest text, with its places."""
@@ -28,9 +29,9 @@ def extract(kind: str, name: str, data: bytes) -> dict[str, Any]:
     """The text, places and notes of one document: the answer of `llm_audit.extract.draft.Draft`.
 
     Args:
-        kind: a module of `llm_audit.extract`: docx, pdf, html or markdown.
+        kind: a module of `llm_audit.extract`: docx, pdf, html, markdown.
         name: of the document, for messages.
-        data: its bytes; of HTML and Markdown, in UTF-8.
+        data: its bytes; of HTML, Markdown and other markup, in UTF-8.
 
     Raises:
         Unreadable: there is no text, or the child failed.
@@ -45,15 +46,29 @@ def extract(kind: str, name: str, data: bytes) -> dict[str, Any]:
     return found
 
 
-def rows(name: str, file: BinaryIO, text_field: str) -> Iterator[Any]:
-    """The texts of a column of a Parquet file, in order; None or {"error": why} where a row has none.
+def rows(name: str, file: BinaryIO, text_field: str, keep: Sequence[str] = ()) -> Iterator[list[Any]]:
+    """The rows of a Parquet file: the text of a column, None or {"error": why} where there is none; then other columns as JSON.
 
     Raises:
         Unreadable: on the way, if there is no such column, the file is damaged, or the child failed.
     """
-    with _running("parquet", text_field, stdin=file) as child:
+    with _running("parquet", text_field, *keep, stdin=file) as child:
         while (batch := _answer(child, name)) is not None:
             yield from batch
+
+
+def members(name: str, data: bytes) -> Iterator[tuple[str, bytes | None]]:
+    """Name and bytes of each file in a zip archive, in order; None where it is too large or protected.
+
+    Raises:
+        Unreadable: on the way: the archive is damaged or made to exhaust its reader, or the child failed.
+    """
+    with _running("zip", stdin=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        Thread(target=_feed, args=(child.stdin, data), daemon=True).start()
+        while (answer := _answer(child, name)) is not None:
+            content = answer["content"]
+            yield answer["name"], None if content is None else base64.b64decode(content)
 
 
 @contextlib.contextmanager
@@ -92,7 +107,7 @@ def _answer(child: subprocess.Popen[bytes], name: str) -> Any:
     if line.endswith(b"\n"):
         answer = json.loads(line)
         if isinstance(answer, dict) and "error" in answer:
-            raise Unreadable(f"{name} {answer['error']}.")
+            raise (Nothing if answer.get("nothing") else Unreadable)(f"{name} {answer['error']}.")
         return answer
     if line and child.poll() is None:
         raise Unreadable(f"{name} holds more text than fits in {MOST_BYTES // 1_000_000} MB: split it into smaller files.")

@@ -18,6 +18,10 @@ class Unreadable(InvalidInput):
     """An input that holds no text we can read. It is reported as an error, never as a verdict."""
 
 
+class Nothing(Unreadable):
+    """An input that can be read, and in which nobody wrote anything: empty, or no more than a picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A text and the encoding it was in, by its usual name; a byte order mark is not part of the text."""

@@ -26,6 +26,12 @@ Use = Literal["no", "reported", "obeyed"]
 """What is made of such lines: nothing; they are kept and said; they are taken out and said."""
 
 _LINE = re.compile(r"(?P<open><!--|#+|%+|//+)?[ \t]*llm-audit[ \t]*:[ \t]*(?P<rest>.*)", re.I)
+# Looks right, and does nothing: in a quotation, in a comment of MDX or of a template, in a definition of a link.
+_NEARLY = re.compile(
+    r"[>*+\-\s]*(?:<!--|\{/\*|/\*|\{#|\{\{[<%!]?[-/*\s]*|\[[^\]\n]*\]:\s*\S+\s*[\"'(])?\s*"
+    r"llm-audit\s*:\s*ignore\s*\[(?P<rules>[^\]]*)\](?P<fields>.*)",
+    re.I,
+)
 _IGNORE = re.compile(r"ignore[ \t]*\[(?P<rules>[^\]]*)\](?P<fields>.*)", re.I)
 _FIELD = re.compile(r"[ \t]+(?P<name>reason|until)[ \t]*=[ \t]*(?:\"(?P<quoted>[^\"]*)\"|(?P<bare>[^\s\"]+))", re.I)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
@@ -39,12 +45,14 @@ class Directive:
     Attributes:
         line: number of the line, from 1.
         until: the last day on which it holds; None: for good.
+        obeyed: False: it stands where none is obeyed, such as in a quotation or in a comment of another language.
     """
 
     line: int
     rule: str
     reason: str
     until: date | None = None
+    obeyed: bool = True
 
 
 class Malformed(InvalidInput):
@@ -75,10 +83,13 @@ def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...
             found += _parsed(f"{name}, line {number + 1}", number + 1, match["open"], match["rest"])
             lines[number] = " " * len(line) + lines[number][len(line) :]
             taken += 1
-            if taken > MOST:
-                raise Malformed(
-                    f"{name}, line {number + 1}: more than {MOST} suppressions in one text; name several rules in one."
-                )
+        elif not example and (nearly := _NEARLY.fullmatch(line.strip(" \t\ufeff"))) and len(found) < 10 * MOST:
+            reason = re.search(r"reason[ \t]*=[ \t]*[\"']([^\"']*)", nearly["fields"])
+            told = reason[1].strip()[:LONGEST_REASON] if reason else ""
+            codes = dict.fromkeys(re.findall(r"AUD\d{3}", nearly["rules"].upper()))
+            found += [Directive(number + 1, code, told or "no reason is given", obeyed=False) for code in codes]
+        if taken > MOST:
+            raise Malformed(f"{name}, line {number + 1}: more than {MOST} suppressions in one text; name several rules in one.")
     return "\n".join(lines), tuple(found)
 
 

@@ -5,26 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from llm_audit.results import Document, Verdict
+from llm_audit.results.documents import WhyUnjudged
 from llm_audit.text.directives import Use
 from llm_audit.text.inputs import read_all
 from llm_audit.text.read import RawText
 from llm_audit.text.records import Unread
 from llm_audit.text.sources import Source
+from llm_audit.text.survey import Passed
 
 LONGEST_TEXT = 4_000_000
 """Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
 
 
 def read_texts(
-    sources: Sequence[Source | RawText], text_field: str = "text", *, strip_markdown: bool = True, directives: Use = "no"
+    sources: Sequence[Source | RawText],
+    text_field: str = "text",
+    *,
+    strip_markdown: bool = True,
+    directives: Use = "no",
+    passed: list[Passed] | None = None,
+    nothing: Verdict = Verdict.ERROR,
+    keep: Sequence[str] = (),
 ) -> Iterator[RawText | Document]:
-    """Read every text of the inputs, one at a time, or say why it cannot be judged. See `read_all`."""
-    for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives):
+    """Read every text of the inputs, one at a time, or say why it cannot be judged. See `read_all`.
+
+    `nothing`: the verdict on an input that is sound, and in which there is nothing to judge.
+    """
+    for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives, passed=passed, keep=keep):
         if isinstance(entry, Unread):
-            yield unjudged(entry.name, Verdict.ERROR, entry.reason)
+            verdict = nothing if entry.nothing else Verdict.ERROR
+            found = unjudged(entry.name, verdict, entry.reason, why="empty" if entry.nothing else "unreadable")
+            yield found.model_copy(update={"kept": entry.kept or None})
         elif len(entry.text) > LONGEST_TEXT:
             size = f"The text has {len(entry.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once"
-            yield unjudged(entry.name, Verdict.ERROR, f"{size}; split it.", entry)
+            yield unjudged(entry.name, Verdict.ERROR, f"{size}; split it.", entry, why="too_long")
         else:
             yield entry
 
@@ -36,8 +50,9 @@ def unjudged(
     raw: RawText | None = None,
     language: str | None = None,
     notes: tuple[str, ...] = (),
+    why: WhyUnjudged | None = None,
 ) -> Document:
-    """An input that no test was made of, and why."""
+    """An input that no test was made of, and why: in a sentence and, for programs, in a word."""
     # An error message is already a sentence about the input; the other reasons need their verdict in front.
     summary = reason if verdict is Verdict.ERROR else f"Not assessable. {reason}"
     return Document(
@@ -50,5 +65,6 @@ def unjudged(
         verdict=verdict,
         summary=summary,
         combined=None,
+        why_unjudged=why,
         notes=(*(raw.notes if raw else ()), *notes),
     )

@@ -39,6 +39,19 @@ def _imitated() -> dict[str, str]:
     return table
 
 
+def is_of_another_alphabet(character: str) -> bool:
+    """Whether it is a letter of an alphabet with letters drawn like Latin ones: `lookalikes` decides about it."""
+    return _OTHER.fullmatch(character) is not None
+
+
+def imitated_by(character: str) -> str | None:
+    """The ASCII letter that a character of any alphabet looks like, by Unicode's table; None if it looks like none."""
+    from confusable_homoglyphs.confusables import confusables_data
+
+    twins = [other["c"] for other in confusables_data.get(character, ())]
+    return next((twin for twin in twins if len(twin) == 1 and twin.isascii() and twin.isalpha()), None)
+
+
 def lookalikes(text: str) -> Iterator[tuple[int, str]]:
     """Position of every look-alike letter in a word of mixed alphabets, and the Latin letter it imitates.
 

@@ -18,6 +18,35 @@ class Place(NamedTuple):
     name: str
 
 
+class Hidden(NamedTuple):
+    """Text that stands in a document and that nobody sees; it is no part of the text.
+
+    Attributes:
+        start: the character of the text before which it stands.
+        how: it is hidden: "white", "display:none".
+        characters: how many, white space not counted.
+        excerpt: its beginning.
+    """
+
+    start: int
+    how: str
+    characters: int
+    excerpt: str
+
+
+class Apart(NamedTuple):
+    """A stretch of a text that is no running text of its author's.
+
+    Attributes:
+        start, end: characters of the text.
+        what: "heading", "quote", "table", "caption", "reference", "form" (rules, blanks to fill in, time stamps).
+    """
+
+    start: int
+    end: int
+    what: str
+
+
 class Map:
     """The places of one text; of a text without any, its lines."""
 

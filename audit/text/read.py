@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from llm_audit.text.child import extract
-from llm_audit.text.decode import Decoded, Unreadable, decode
+from llm_audit.text.decode import Decoded, Nothing, Unreadable, decode
 from llm_audit.text.directives import KINDS as SAY_OF_THEMSELVES
 from llm_audit.text.directives import Directive, Use, take_out
-from llm_audit.text.places import Place
+from llm_audit.text.places import Apart, Hidden, Place
+from llm_audit.text.sniff import kind_of_content
 from llm_audit.text.sources import Source, is_pattern
 
 MAX_BYTES = 20_000_000
 
-# Known by their beginning, whatever their names are: a Word document is a zip archive.
-_MAGIC = {b"%PDF-": "pdf", b"PK\x03\x04": "docx"}
-_MARKUP = frozenset({"html", "markdown"})
+MAX_ARCHIVE = 200_000_000
+"""Bytes of a zip archive; each document in it has at most `MAX_BYTES`."""
+
+# What reaches its reader as text in UTF-8, whatever the file is in. The others say themselves which encoding they use.
+_DECODED = frozenset({"html", "markdown", "ipynb", "tex", "rst", "asciidoc", "org", "subtitles"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,12 @@ class RawText:
         size: bytes that `sha256` is of.
         places: where its stretches stand in the document; none: its lines are the places.
         notes: what was left out, as sentences.
+        facts: what the document says of itself, as (name, value); anybody can change it.
         directives: what the text says of itself; only where that was asked for, and then it is no longer part of the text.
+        hidden: what stands in the document and nobody sees; no part of `text`.
+        apart: what the document marks as no running text; see `llm_audit.text.frame`.
+        kept: of a record, the fields that were to go with it, each as JSON.
+        omitted: characters that a reader of the document sees and that are not in `text`, such as blocks of code.
     """
 
     name: str
@@ -49,7 +57,17 @@ class RawText:
     size: int
     places: tuple[Place, ...] = ()
     notes: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
     directives: tuple[Directive, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
+    apart: tuple[Apart, ...] = ()
+    omitted: int = 0
+    kept: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def omitted_share(self) -> float:
+        """The part of what a reader sees that is not in `text`, from 0 to 1; beyond a tenth, nothing is known of the whole."""
+        return self.omitted / max(self.omitted + sum(map(len, self.text.split())), 1)
 
 
 def read(source: Source) -> RawText:
@@ -63,7 +81,7 @@ def read(source: Source) -> RawText:
 
 
 def read_document(source: Source, *, strip_markdown: bool = True, directives: Use = "no") -> RawText:
-    """Read one document of any format: as `read`, but Word, PDF, HTML and Markdown give their text without the markup.
+    """Read one document of any format: as `read`, but documents with markup give the text without it.
 
     `directives`: what is made of the lines in which a text says what does not count for it.
 
@@ -71,31 +89,49 @@ def read_document(source: Source, *, strip_markdown: bool = True, directives: Us
         Malformed: such a line cannot be obeyed.
         Unreadable: also if it is damaged, encrypted, has no text, or is made to exhaust who reads it.
     """
-    data = read_bytes(source)
-    kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), source.kind)
+    return from_bytes(source.name, read_bytes(source), source.kind, strip_markdown=strip_markdown, directives=directives)
+
+
+def from_bytes(name: str, data: bytes, by_name: str, *, strip_markdown: bool = True, directives: Use = "no") -> RawText:
+    """The text of a document from its bytes; `by_name` is its kind by its name. As `read_document`."""
+    kind = kind_of_content(name, data, by_name)
+    if kind == "zip" and not data:
+        raise _empty(name)
+    if kind == "zip" and not data.startswith(b"PK"):
+        raise Unreadable(f"{name} is no zip archive, whatever its name says: name it by what it holds.")
+    if kind == "zip":
+        raise Unreadable(f"{name} is an archive of files: unpack it and name the folder.")
     said: tuple[Directive, ...] = ()
-    if kind in SAY_OF_THEMSELVES:
+    if kind in SAY_OF_THEMSELVES or kind in _DECODED:
         decoded = decode(data)
-        if directives != "no":
-            text, said = take_out(source.name, decoded.text, kind)
+        if directives != "no" and kind in SAY_OF_THEMSELVES:
+            text, said = take_out(name, decoded.text, kind)
             decoded = replace(decoded, text=text) if directives == "obeyed" else decoded
     if kind == "text" or (kind == "markdown" and not strip_markdown):
-        return replace(_plain(source.name, data, decoded), directives=said)
+        return replace(_plain(name, data, decoded), directives=said)
     if not data.strip():
-        raise _empty(source.name)
+        raise _empty(name)
     encoding, content = kind, data
-    if kind in _MARKUP:
+    if kind in _DECODED:
         encoding, content = f"{kind}, {decoded.encoding}", decoded.text.encode()
-    found = extract(kind, source.name, content)
+    try:
+        found = extract(kind, name, content)
+    except Nothing as error:
+        # Of other documents it takes more to know: a PDF may be pictures of pages.
+        raise error if kind in _DECODED else Unreadable(str(error)) from None
     return RawText(
-        name=source.name,
+        name=name,
         sha256=hashlib.sha256(data).hexdigest(),
         encoding=encoding,
         text=found["text"],
         size=len(data),
         places=tuple(Place(*place) for place in found["places"]),
         notes=tuple(found["notes"]),
+        facts=tuple((name, value) for name, value in found.get("facts", ())),
         directives=said,
+        hidden=tuple(Hidden(*each) for each in found["hidden"]),
+        apart=tuple(Apart(*each) for each in found["apart"]),
+        omitted=found["omitted"],
     )
 
 
@@ -105,28 +141,29 @@ def _plain(name: str, data: bytes, decoded: Decoded) -> RawText:
     return RawText(name, hashlib.sha256(data).hexdigest(), decoded.encoding, decoded.text, len(data))
 
 
-def _empty(name: str) -> Unreadable:
-    return Unreadable(f"{name} is empty: there is no text to judge.")
+def _empty(name: str) -> Nothing:
+    return Nothing(f"{name} is empty: there is no text to judge.")
 
 
 def read_bytes(source: Source) -> bytes:
-    """All bytes of an input of at most `MAX_BYTES`.
+    """All bytes of an input of at most `MAX_BYTES`; of an archive, of `MAX_ARCHIVE`.
 
     Raises:
         Unreadable: if it is missing, no regular file, or too large.
     """
+    most = MAX_ARCHIVE if source.kind == "zip" else MAX_BYTES
     if source.path is None:
         data = _from_stdin()
     else:
         with open_file(source.path, source.name) as file:
-            if os.fstat(file.fileno()).st_size > MAX_BYTES:
-                raise _too_large(source.name)
+            if os.fstat(file.fileno()).st_size > most:
+                raise _too_large(source.name, most)
             try:
-                data = file.read(MAX_BYTES + 1)
+                data = file.read(most + 1)
             except OSError as error:
                 raise _broken(source.name, error) from None
-    if len(data) > MAX_BYTES:
-        raise _too_large(source.name)
+    if len(data) > most:
+        raise _too_large(source.name, most)
     return data
 
 
@@ -172,5 +209,5 @@ def _check_kind(status: os.stat_result, path: Path, name: str) -> None:
         raise Unreadable(f"{name} is a pipe or a device, not a file: name a file, or pipe into llm-audit and give '-'.")
 
 
-def _too_large(name: str) -> Unreadable:
-    return Unreadable(f"{name} is larger than {MAX_BYTES // 1_000_000} MB: split it into smaller files.")
+def _too_large(name: str, most: int) -> Unreadable:
+    return Unreadable(f"{name} is larger than {most // 1_000_000} MB: split it into smaller files.")

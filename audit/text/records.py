@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import itertools
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from llm_audit.errors import AuditError
 from llm_audit.text import child
@@ -22,16 +23,19 @@ from llm_audit.text.read import RawText, open_file
 from llm_audit.text.sources import Source
 
 _LOOKED_AT = 100
+_MISSING = object()
 _DELIMITERS = (",", ";", "\t")
 _TOO_LONG = f"is longer than {LONGEST_LINE // 1_000_000} MB"
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A text that could not be read, and why, in a sentence."""
+    """A text that could not be read, and why, in a sentence; `nothing`: there is nothing in it to be judged."""
 
     name: str
     reason: str
+    nothing: bool = False
+    kept: tuple[tuple[str, str], ...] = ()
 
 
 class _Fault(NamedTuple):
@@ -41,11 +45,19 @@ class _Fault(NamedTuple):
     fields: tuple[str, ...] | None = None
 
 
-_Record = tuple[int, str | _Fault]  # the number of its line or row
+class _Record(NamedTuple):
+    """A record: the number of its line or row, its text or why there is none, and the fields that are kept, as JSON."""
+
+    number: int
+    found: str | _Fault
+    kept: tuple[tuple[str, str], ...] = ()
 
 
-def read_records(source: Source, text_field: str = "text") -> Iterator[RawText | Unread]:
+def read_records(source: Source, text_field: str = "text", keep: Sequence[str] = ()) -> Iterator[RawText | Unread]:
     """The texts of one file, in order; `source.kind` says how to read it. Holds one record at a time.
+
+    A field within another one is named with a full stop, `meta.text`, unless there is a field of that whole name. `keep`:
+    fields whose values go with each text.
 
     `sha256` and `size` are of the text in UTF-8, so that a text is the same in every format. If none of the first 100 records
     has the field, the file as a whole is unread. What cannot be read to its end gives what came before, and then a reason.
@@ -55,49 +67,51 @@ def read_records(source: Source, text_field: str = "text") -> Iterator[RawText |
     place = "line" if kind == "jsonl" else "row"
     try:
         with open_file(source.path, source.name) as file:
-            for number, found in _with_field(_records(source, file, text_field), source.name, text_field):
-                yield _checked(f"{source.name}:{number}", Place(0, f"{place} {number}"), kind, found)
+            for record in _with_field(_records(source, file, text_field, keep), source.name, text_field):
+                where = Place(0, f"{place} {record.number}")
+                yield _checked(f"{source.name}:{record.number}", where, kind, record.found, record.kept)
     except AuditError as error:
         yield Unread(source.name, str(error))
     except OSError as error:
         yield Unread(source.name, f"{source.name} cannot be read ({error.strerror or error}): check the path.")
 
 
-def _checked(name: str, place: Place, kind: str, found: str | _Fault) -> RawText | Unread:
+def _checked(name: str, place: Place, kind: str, found: str | _Fault, kept: tuple[tuple[str, str], ...]) -> RawText | Unread:
     if isinstance(found, _Fault):
-        return Unread(name, f"{name} {found.reason}.")
+        return Unread(name, f"{name} {found.reason}.", kept=kept)
     if not found.strip():
-        return Unread(name, f"{name} is empty: there is no text to judge.")
+        return Unread(name, f"{name} is empty: there is no text to judge.", nothing=True, kept=kept)
     if looks_binary(found):
-        return Unread(name, f"{name} holds control characters: this is binary data, not text.")
+        return Unread(name, f"{name} holds control characters: this is binary data, not text.", kept=kept)
     data = found.encode()
-    return RawText(name, hashlib.sha256(data).hexdigest(), kind, found, len(data), (place,))
+    return RawText(name, hashlib.sha256(data).hexdigest(), kind, found, len(data), (place,), kept=kept)
 
 
 def _with_field(records: Iterator[_Record], name: str, text_field: str) -> Iterator[_Record]:
     """The records; or one error, instead of one for each, if the first of them show that the field is called otherwise."""
     waiting: list[_Record] = []
     fields: tuple[str, ...] | None = None
-    for number, found in records:
-        waiting.append((number, found))
-        if isinstance(found, str) or len(waiting) == _LOOKED_AT:
+    for record in records:
+        waiting.append(record)
+        if isinstance(record.found, str) or len(waiting) == _LOOKED_AT:
             break
-        fields = fields or found.fields
+        fields = fields or record.found.fields
     if not waiting:
         raise Unreadable(f"{name} is empty: there is no text to judge.")
-    if fields is not None and not isinstance(waiting[-1][1], str):
+    if fields is not None and not isinstance(waiting[-1].found, str):
         listed = ", ".join(repr(field[:40]) for field in fields[:20]) or "records without fields"
         raise Unreadable(f"{name} has no field {text_field!r}, only {listed}: choose one with --text-field.")
     yield from waiting
     yield from records
 
 
-def _records(source: Source, file: BinaryIO, text_field: str) -> Iterator[_Record]:
+def _records(source: Source, file: BinaryIO, text_field: str, keep: Sequence[str]) -> Iterator[_Record]:
     assert source.path is not None
     if source.kind == "parquet":
-        return enumerate(map(_parquet_row, child.rows(source.name, file, text_field)), start=1)
+        rows = enumerate(child.rows(source.name, file, text_field, keep), start=1)
+        return (_Record(number, _parquet_row(row[0]), tuple(zip(keep, row[1:], strict=True))) for number, row in rows)
     lines = lines_of(file, source.path.suffix, source.name)
-    return _json_lines(lines, text_field) if source.kind == "jsonl" else _table(lines, text_field)
+    return _json_lines(lines, text_field, keep) if source.kind == "jsonl" else _table(lines, text_field, keep)
 
 
 def _parquet_row(answer: str | dict[str, str] | None) -> str | _Fault:
@@ -106,21 +120,37 @@ def _parquet_row(answer: str | dict[str, str] | None) -> str | _Fault:
     return _Fault(answer["error"] if answer else "has no text: its value is null")
 
 
-def _json_lines(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
+def _json_lines(lines: Iterator[bytes], text_field: str, keep: Sequence[str]) -> Iterator[_Record]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         row = parse(line)
         if isinstance(row, str):
-            yield number, _Fault(row)
-        elif text_field not in row:
-            yield number, _Fault(f"has no field {text_field!r}", tuple(row))
+            yield _Record(number, _Fault(row), tuple((name, "null") for name in keep))
+            continue
+        kept = tuple((name, json.dumps(_value(row, name))) for name in keep)
+        text = _value(row, text_field, _MISSING)
+        if text is _MISSING:
+            yield _Record(number, _Fault(f"has no field {text_field!r}", tuple(row)), kept)
         else:
-            text = row[text_field]
-            yield number, text if isinstance(text, str) else _Fault(f"has no text in the field {text_field!r}")
+            yield _Record(number, text if isinstance(text, str) else _Fault(f"has no text in the field {text_field!r}"), kept)
 
 
-def _table(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
+def _value(row: Any, field: str, default: object = None) -> Any:
+    """The value of a field, or of a field within fields."""
+    if not isinstance(row, dict):
+        return default
+    if field in row:
+        return row[field]
+    for place, letter in enumerate(field):
+        if letter == "." and field[:place] in row:
+            found = _value(row[field[:place]], field[place + 1 :], _MISSING)
+            if found is not _MISSING:
+                return found
+    return default
+
+
+def _table(lines: Iterator[bytes], text_field: str, keep: Sequence[str]) -> Iterator[_Record]:
     """CSV with a heading, divided by commas, semicolons or tabs.
 
     Rows have the numbers that a spreadsheet shows: the heading is row 1, and a cell of many lines makes no more rows.
@@ -140,7 +170,7 @@ def _table(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
     try:
         fields = tuple(next(csv.reader([heading], delimiter=delimiter), ()))
     except csv.Error as error:
-        yield 1, _Fault(f"is no heading of a table ({error})")
+        yield _Record(1, _Fault(f"is no heading of a table ({error})"))
         return
     rows = csv.reader(text, delimiter=delimiter)
     for number in itertools.count(2):
@@ -151,12 +181,15 @@ def _table(lines: Iterator[bytes], text_field: str) -> Iterator[_Record]:
             return
         except csv.Error as error:
             if size > LONGEST_LINE:
-                yield number, _Fault(f"{_TOO_LONG}, perhaps for a quote that is not closed; what follows is not read")
+                fault = _Fault(f"{_TOO_LONG}, perhaps for a quote that is not closed; what follows is not read")
+                yield _Record(number, fault)
                 return
-            yield number, _Fault(f"is no row of a table ({error})")
+            yield _Record(number, _Fault(f"is no row of a table ({error})"))
             continue
         if row:
-            yield number, _Fault(_TOO_LONG) if size > LONGEST_LINE else _cell(row, fields, text_field)
+            cells = dict(zip(fields, row, strict=False))
+            kept = tuple((name, json.dumps(cells.get(name))) for name in keep)
+            yield _Record(number, _Fault(_TOO_LONG) if size > LONGEST_LINE else _cell(row, fields, text_field), kept)
 
 
 def _cell(row: list[str], fields: tuple[str, ...], text_field: str) -> str | _Fault:

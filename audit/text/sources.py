@@ -1,32 +1,43 @@
 """Inputs as named on the command line: files, folders, patterns, standard input; and what kind each is by its name.
 
-Opens no file. Knows nothing of what the texts are for.
+Opens files only to see what those of folders hold whose names say nothing. Knows nothing of what the texts are for.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 
 from llm_audit.terminal import one_line
+from llm_audit.text.survey import Passed, survey_folder
 
 _PACKED = (".gz", ".xz", ".zst")
-_KINDS = {
-    ".txt": "text",
-    ".text": "text",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".docx": "docx",
-    ".pdf": "pdf",
-    ".html": "html",
-    ".htm": "html",
-    ".jsonl": "jsonl",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
+_NAMES = {
+    "text": ".txt .text",
+    "markdown": ".md .markdown .mkd .mdx .rmd .qmd",
+    "docx": ".docx .docm .dotx",
+    "pdf": ".pdf",
+    "html": ".html .htm .xhtml",
+    "odt": ".odt .ott",
+    "rtf": ".rtf",
+    "epub": ".epub",
+    "pptx": ".pptx .ppsx",
+    "doc": ".doc .dot",
+    "ipynb": ".ipynb",
+    "tex": ".tex .latex .ltx",
+    "rst": ".rst .rest",
+    "asciidoc": ".adoc .asciidoc",
+    "org": ".org",
+    "subtitles": ".srt .vtt",
+    "mail": ".eml",
+    "zip": ".zip",
+    "jsonl": ".jsonl",
+    "csv": ".csv .tsv",
+    "parquet": ".parquet",
 }
+_KINDS = {suffix: kind for kind, suffixes in _NAMES.items() for suffix in suffixes.split()}
 PLAIN = frozenset({"text", "markdown"})
 RECORDS = frozenset({"jsonl", "csv", "parquet"})
 KINDS = frozenset(_KINDS.values())
@@ -45,7 +56,7 @@ class Source:
         return (kind_of(self.path) if self.path else None) or "text"
 
 
-def kind_of(path: Path) -> str | None:
+def kind_of(path: PurePath) -> str | None:
     """What a file should hold by its name; None if the name does not say. JSON lines and tables of text may be packed."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _PACKED:
@@ -54,24 +65,57 @@ def kind_of(path: Path) -> str | None:
     return _KINDS.get(suffixes[-1]) if suffixes else None
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a command is to read, and what it was given that is not read.
+
+    Attributes:
+        sources: to read, in order, each once.
+        passed: every other entry of the folders and patterns that were named; `llm_audit.text.counts` counts them.
+    """
+
+    sources: tuple[Source, ...]
+    passed: tuple[Passed, ...]
+
+
 def discover(paths: Sequence[str], kinds: frozenset[str] = KINDS, *, every_name: bool = False) -> list[Source]:
+    """The sources of `survey`, for callers that have no use for what is not read."""
+    return list(survey(paths, kinds, every_name=every_name).sources)
+
+
+def survey(
+    paths: Sequence[str], kinds: frozenset[str] = KINDS, *, every_name: bool = False, leave_out_ignored: bool = False
+) -> Inputs:
     """List the inputs behind files, folders, patterns such as `docs/**/*.md` and '-' (standard input), each once.
 
-    In order. A folder stands for the files of these kinds in it and below, sorted, without hidden ones and without following
-    links to folders; so does a pattern, for whatever it fits. With `every_name`, a file with several is listed under each.
-    What is missing, or a folder without texts, is listed too: reading it says what is wrong.
+    In order. A folder stands for all files of these kinds in it and below, sorted: by their names, and by what they hold where
+    the name says nothing. Hidden entries and links to folders are passed over, and counted, as everything is that is not read.
+    A pattern stands for whatever it fits; a file that is named is always read. With `every_name`, a file with several is
+    listed under each. What is missing, or a folder without texts, is listed too: reading it says what is wrong.
+
+    Args:
+        paths: as named.
+        kinds: to be read from folders.
+        every_name: list a file under each of its names.
+        leave_out_ignored: pass over what git ignores in folders, and vendored trees.
     """
     sources: dict[str | None, Source] = {}
+    passed: dict[str, Passed] = {}
     for given in paths:
         if given == "-":
             sources.setdefault(None, Source("-", None))
             continue
         for path in _fitting(given):
-            found = list(_texts_below(path, kinds)) if _is_folder(path) else []
+            found: list[Path] = []
+            if _is_folder(path):
+                below = survey_folder(path, kinds, kind_of, leave_out_ignored=leave_out_ignored)
+                found = below.paths
+                passed |= {each.name: replace(each, name=_clean(Path(each.name))) for each in below.passed}
             for each in found or [path]:
                 known = os.path.normpath(each.absolute()) if every_name else _identity(each)
                 sources.setdefault(known, Source(_clean(each), each))
-    return list(sources.values())
+    named = {os.fspath(source.path) for source in sources.values() if source.path}
+    return Inputs(tuple(sources.values()), tuple(entry for path, entry in passed.items() if path not in named))
 
 
 def is_pattern(path: str | os.PathLike[str]) -> bool:
@@ -100,20 +144,6 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
-
-
-def _texts_below(folder: Path, kinds: frozenset[str]) -> Iterator[Path]:
-    closed: list[Path] = []
-
-    def remember(error: OSError) -> None:
-        closed.append(Path(os.fsdecode(error.filename)))
-
-    for where, folders, files in os.walk(folder, onerror=remember):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and kind_of(Path(name)) in kinds:
-                yield Path(where, name)
-    yield from sorted(closed)
 
 
 def _identity(path: Path) -> str:

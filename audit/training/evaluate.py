@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from llm_audit.detectors.origin import generated
 from llm_audit.detectors.origin.run import LEAST_CONFIDENCE, check_comparable, hidden_layers
 from llm_audit.detectors.populations import MINIMUM_TOKENS, Population
+from llm_audit.detectors.registry import described
 from llm_audit.detectors.statistic import StatisticRule
 from llm_audit.progress import Progress, silent
-from llm_audit.results import Interval
-from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
+from llm_audit.reports.wording import limits as wording
+from llm_audit.results import Benchmark, Coverage, Curve, FalseAlarms, Interval, Manifest, Power, Report
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import classification as metric
@@ -106,7 +107,6 @@ def evaluate(
     judged: Sequence[Judged],
     detectors: Sequence[StatisticRule],
     population: Population,
-    model: str,
     columns: Sequence[str] = (),
     seed: int = 0,
 ) -> Benchmark:
@@ -131,9 +131,6 @@ def evaluate(
         for p in [np.array([one.p_value[name] for one in human])]
     ]
     return Benchmark(
-        population=population.datasheet.name,
-        population_digest=population.digest,
-        model=model,
         data=data.digests,
         notes=(*data.notes, *_notes(data, judged, population)),
         detectors=names,
@@ -141,6 +138,18 @@ def evaluate(
         false_alarms=tuple(alarms),
         curves=tuple(curves),
     )
+
+
+def report(benchmark: Benchmark, manifest: Manifest, *, found: int, judged: int) -> Report:
+    """The report on a benchmark. `found` labelled texts, of which `judged` could be used."""
+    made = Report(
+        question=wording.BENCHMARK,
+        manifest=manifest,
+        coverage=Coverage(found=found, scored=judged, not_assessable=found - judged, unreadable=0),
+        subjects=(benchmark,),
+        limits=(),
+    )
+    return wording.with_limits(made, described)
 
 
 def fit_to_judge(data: LabelledTexts, detectors: Sequence[StatisticRule], population: Population) -> LabelledTexts:

@@ -28,7 +28,7 @@ MINIMUM_BLOCKS = MINIMUM_TOKENS // STATE_BLOCK
 
 
 def request_for(layers: tuple[int, ...], window: int = WINDOW) -> Request:
-    """What is asked of the engine for training, and for benchmarks, whose population may judge longer windows."""
+    """Request to the engine for training, and for benchmarks, whose population may judge longer windows."""
     return Request(Windowing(max(window, WINDOW), first_only=True), hidden_layers=layers)
 
 

@@ -281,7 +281,7 @@ def predict(network: HeadNetwork, space: Space, blocks: Blocks) -> NDArray[np.fl
 
 
 def measure(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
-    """What a card says of a head: of the powers, those that so many human texts can tell."""
+    """Facts of a head for its card: of the powers, those that so many human texts can tell."""
     humans, found = int(np.sum(labels == 0)), {"auroc": auroc(scores, labels)}
     if humans >= FEWEST_FOR_5_PERCENT:
         found["tpr at 5 % fpr"] = tpr_at_fpr(scores, labels, 0.05)

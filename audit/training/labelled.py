@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.stats.components import components
-from llm_audit.text import beginning, fingerprints, normalise
+from llm_audit.text import beginning, fingerprints, scored
 from llm_audit.text.lines import open_lines, parse
 
 LABELS = ("human", "machine", "machine-revised")
 
 RESERVED = {"all", "label", "domain", "generator", "length", "population"}
-"""What benchmarks group by anyway."""
+"""Fields that benchmarks group by anyway."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """What a set of files holds, and what was done to it.
+    """Labelled texts of a set of files, with notes on what was left out.
 
     Attributes:
         texts: in the order of the files, each text once, `group` set: whatever is split is split by group.
@@ -95,7 +95,7 @@ def read_labelled(
     if not rows:
         raise InvalidInput(f"{', '.join(map(str, paths))}: no labelled texts.")
     rows, cut = cut_shared_prefixes(rows)
-    rows = [replace(row, text=normalise(row.text).text) for row in rows]
+    rows = [replace(row, text=scored(row.text)) for row in rows]
     first: dict[str, Labelled] = {}
     for row in rows:
         if row.text:

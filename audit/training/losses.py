@@ -20,7 +20,7 @@ from torch.nn import functional
 
 
 class Loss(Protocol):
-    """What the fitting loop calls."""
+    """Objective that the fitting loop calls."""
 
     def __call__(self, logits: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """The loss of a batch, a scalar.

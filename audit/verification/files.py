@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from llm_audit.detectors import populations
@@ -10,15 +10,19 @@ from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import NotDerivable
 from llm_audit.errors import AuditError
 from llm_audit.manifest import file_digest
-from llm_audit.results import Manifest, Report
+from llm_audit.results import Document, Manifest, Report
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.store import Store
 from llm_audit.verification.ledger import Ledger
 
 
-def inputs(report: Report, folder: Path, ledger: Ledger) -> None:
+def inputs(report: Report, places: Sequence[str], folder: Path, ledger: Ledger) -> None:
     """Digests of the inputs that are where the report says, seen from a folder."""
-    named = [(f"documents[{n}].sha256", one.name, one.sha256) for n, one in enumerate(report.documents) if one.sha256]
+    named = [
+        (f"{place}.sha256", one.name, one.sha256)
+        for place, one in zip(places, report.subjects, strict=True)
+        if isinstance(one, Document) and one.sha256
+    ]
     named += [(f"manifest.inputs.{name}", name, digest) for name, digest in report.manifest.inputs.items()]
     missing = []
     for path, name, digest in named:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from llm_audit.gating import Terms, settle
 from llm_audit.results import GateOutcome, Report
 from llm_audit.verification.ledger import Ledger
 
 
-def gate(report: Report, outcome: GateOutcome, ledger: Ledger) -> None:
+def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Ledger) -> None:
     """All that follows from the single texts and the terms of the run.
 
     What the texts said of themselves, what the baseline held and what the policy counts as a failure are taken from the report.
@@ -22,6 +24,6 @@ def gate(report: Report, outcome: GateOutcome, ledger: Ledger) -> None:
     )
     documents, again = settle(report.documents, terms)
     ledger.same("gate", outcome, again)
-    for number, (stored, document) in enumerate(zip(report.documents, documents, strict=True)):
+    for place, stored, document in zip(places, report.documents, documents, strict=True):
         for name in ("gate", "verdict", "summary"):
-            ledger.same(f"documents[{number}].{name}", getattr(stored, name), getattr(document, name))
+            ledger.same(f"{place}.{name}", getattr(stored, name), getattr(document, name))

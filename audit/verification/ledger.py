@@ -1,4 +1,4 @@
-"""What was computed again, what was not, and what came out otherwise. Knows nothing about tests."""
+"""Ledger of a verification: fields that agree, fields that do not, and fields that could not be computed again."""
 
 from __future__ import annotations
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidInput
-from llm_audit.results import Coverage, Report
+from llm_audit.reports.wording import limits as wording
+from llm_audit.results import Benchmark, Corpus, Coverage, Document, Manifest, Membership, Report, Subject, Substitution
 from llm_audit.results.canonical import content_digest
-from llm_audit.results.read import read_content
+from llm_audit.results.read import place_of, read_content, subject_places, upgraded
+from llm_audit.scanning.results import report_of
 from llm_audit.verification import files
+from llm_audit.verification.corpus import benchmark, corpus
 from llm_audit.verification.documents import document
 from llm_audit.verification.gate import gate
 from llm_audit.verification.ledger import Ledger, Mismatch
@@ -31,13 +35,14 @@ class _Written(float):
         return number
 
 
-def verify(data: bytes, folder: Path, name: str = "The report") -> tuple[Ledger, Report | None]:
+def verify(data: bytes, folder: Path, name: str = "The report", beside: Path | None = None) -> tuple[Ledger, Report | None]:
     """Compute again whatever follows from the numbers of a report.
 
     Args:
         data: of the file, JSON or JSON lines.
         folder: from which the report's inputs are named.
         name: what an error calls the report.
+        beside: folder of the report, where those of a scan have their single documents; None: not known.
 
     Returns:
         What it came to, and the report; None if a value is none that the field can have, which is a mismatch.
@@ -55,17 +60,17 @@ def verify(data: bytes, folder: Path, name: str = "The report") -> tuple[Ledger,
     else:
         ledger.same("content_digest", stored, content_digest(content))
     try:
-        report = Report.model_validate(content)
+        report = Report.model_validate(upgraded(content))
     except ValidationError as error:
         if stored is None or stored == content_digest(content):
-            raise InvalidInput(f"{name} cannot be verified: it does not fit this version: {_first(error)}.") from error
+            raise InvalidInput(f"{name} cannot be verified: it does not fit this version: {_first(error, content)}.") from error
         ledger.mismatches += [
-            Mismatch(_path(one["loc"]), _json(one["input"]), None, "is no value that the field can have")
+            Mismatch(place_of(one["loc"], content), _json(one["input"]), None, "is no value that the field can have")
             for one in error.errors()
         ]
         return ledger, None
     try:
-        _recompute(report, folder, ledger)
+        _recompute(report, subject_places(content), (folder, beside), ledger)
     except (
         ValueError,
         KeyError,
@@ -80,24 +85,55 @@ def verify(data: bytes, folder: Path, name: str = "The report") -> tuple[Ledger,
     return ledger, report
 
 
-def _recompute(report: Report, folder: Path, ledger: Ledger) -> None:
-    manifest, find = report.manifest, files.finder()
-    for number, one in enumerate(report.documents):
-        document(f"documents[{number}]", one, manifest, ledger, find)
+def _recompute(report: Report, places: Sequence[str], folders: tuple[Path, Path | None], ledger: Ledger) -> None:
+    """Everything, subject by subject; `places`: where each stands. `folders`: of the inputs, and of the report."""
+    manifest, find, (inputs, beside) = report.manifest, files.finder(), folders
+    for place, subject in zip(places, report.subjects, strict=True):
+        _complete(place, subject, manifest, ledger)
+        match subject:
+            case Document():
+                document(place, subject, manifest, ledger, find)
+            case Membership():
+                membership(place, subject, manifest.alpha, ledger)
+            case Substitution():
+                substitution(place, subject, manifest.alpha, ledger)
+            case Corpus():
+                corpus(place, subject, manifest, beside, ledger)
+            case Benchmark():
+                benchmark(place, subject, ledger)
+    if report.question not in wording.LIMITS:
+        ledger.holds("question", report.question, False, "is none that llm-audit asks")
+    ledger.same("limits", report.limits, wording.limits(report, described))
     if report.gate is not None:
-        gate(report, report.gate, ledger)
-    if report.membership is not None:
-        membership("membership", report.membership, manifest.alpha, ledger)
-    if report.substitution is not None:
-        substitution("substitution", report.substitution, manifest.alpha, ledger)
+        gate(report, report.gate, places, ledger)
     if report.documents:
         ledger.same("coverage", report.coverage, Coverage.of(report.documents))
+    elif report.corpus is not None:
+        ledger.same("coverage", report.coverage, report_of(report.corpus, manifest).coverage)
     else:
         counted = report.coverage
         total = counted.scored + counted.not_assessable + counted.unreadable
         ledger.same("coverage.found", counted.found, total)
-    files.inputs(report, folder, ledger)
+    files.inputs(report, places, inputs, ledger)
     files.models(manifest, ledger)
+
+
+def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) -> None:
+    """Whether the results of all rules that the manifest names are there, in their order: what is left out hides most."""
+    ran = manifest.detectors
+    if isinstance(subject, Document):
+        if subject.combined is not None and subject.combined.family == "origin" and not subject.attributions:
+            codes = tuple(result.rule for result in subject.results if result.rule in ran)
+            ledger.same(f"{place}.results", codes, ran)
+    elif isinstance(subject, Membership | Substitution):
+        tested = [test.rule for test in subject.tests]
+        ledger.holds(f"{place}.tests", None, tested == sorted(tested), "are not in the order of their rules")
+        held = set(tested)
+        if isinstance(subject, Membership):
+            held |= {separation.rule for separation in subject.separations} | ({subject.gate.code} if subject.gate else set())
+        if isinstance(subject, Substitution) or subject.separations or not subject.texts:
+            missing = [code for code in ran if code not in held]
+            ledger.holds(f"{place}.tests", None, not missing, f"lack {', '.join(missing)}, which the manifest names")
 
 
 def _respelt(value: Any, path: str = "") -> Iterator[str]:
@@ -112,13 +148,9 @@ def _respelt(value: Any, path: str = "") -> Iterator[str]:
         yield path
 
 
-def _first(error: ValidationError) -> str:
+def _first(error: ValidationError, content: dict[str, Any]) -> str:
     one = error.errors()[0]
-    return f"{_path(one['loc'])}: {one['msg']}"
-
-
-def _path(place: tuple[int | str, ...]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
+    return f"{place_of(one['loc'], content)}: {one['msg']}"
 
 
 def _json(value: Any) -> Any:

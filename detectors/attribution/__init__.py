@@ -1,7 +1,6 @@
 """Who wrote it, model A or model B: every candidate against every text."""
 
 from llm_audit.detectors.attribution.run import (
-    LIMITS,
     REFERENCE_REQUEST,
     Author,
     Settings,
@@ -13,7 +12,6 @@ from llm_audit.detectors.attribution.run import (
 )
 
 __all__ = [
-    "LIMITS",
     "REFERENCE_REQUEST",
     "Author",
     "Settings",

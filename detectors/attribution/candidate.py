@@ -1,7 +1,8 @@
 """A candidate author: a model and how its tokens were drawn, as one word on the command line.
 
 `MODEL`, or `MODEL@temperature=0.8,top_p=0.95`; alternatives with a bar (`temperature=0.7|0.8|1`) say that one of them was
-used and that nobody knows which. Knows nothing about texts or tests.
+used and that nobody knows which. `sampler=` names a server, with its order of steps and its defaults, or an order. Knows
+nothing about texts or tests.
 """
 
 from __future__ import annotations
@@ -9,19 +10,74 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llm_audit.errors import AuditError
 from llm_audit.scoring import chat
+from llm_audit.scoring.chain import OFF, SERVERS, STEPS, Number, Server, chain
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding
 
 MOST_SETTINGS = 64
 """Decoding settings of one candidate: each costs a pass over the logits, not over the model."""
 
-_NUMBERS: dict[str, Callable[[str], float]] = {"temperature": float, "top_k": int, "top_p": float, "min_p": float}
 _TEMPLATES = ("chat", "none")
+_WORDS = ("sampler", "template", "weights")
+_ALIASES = {
+    "repeat_penalty": "repetition_penalty",
+    "repeat_last_n": "penalty_last_n",
+    "no_repeat_ngram_size": "no_repeat_ngram",
+    "typical": "typical_p",
+    "typ_p": "typical_p",
+    "dry_penalty_last_n": "dry_last_n",
+    "num_beams": "beams",
+}
+"""What a server calls a number -> what we call it."""
+
+RANGES = (
+    "temperature is 0 (greedy) or in [0.01, 100]; top_k, penalty_last_n, no_repeat_ngram, dry_multiplier and dry_last_n are at "
+    "least 0; top_p and typical_p lie in (0, 1], min_p, xtc_probability and xtc_threshold in [0, 1]; mirostat is 0, 1 or 2; "
+    "repetition_penalty and mirostat_tau are above 0, dry_base and dry_allowed_length at least 1"
+)
+
+
+WEIGHTS = ("f32", "f16", "bf16", "q8_0", "q5_0", "q4_0", "int8")
+"""Precisions of weights that can be made from a model; those of `scoring.precision`."""
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A decoding setting of a model whose weights are stored in a stated precision."""
+
+    weights: str
+    decoding: Decoding
+
+    @property
+    def truncates(self) -> bool:
+        """See `Decoding`."""
+        return self.decoding.truncates
+
+    @property
+    def top_k(self) -> int:
+        """See `Decoding`."""
+        return self.decoding.top_k
+
+    @property
+    def free(self) -> Weighted:
+        """See `Decoding`."""
+        return Weighted(self.weights, self.decoding.free)
+
+    def __str__(self) -> str:
+        return f"{self.decoding}, weights {self.weights}"
+
+
+Setting = Decoding | Weighted
+
+
+def at(weights: str, decoding: Decoding) -> Setting:
+    """The setting of some weights; "": as they are."""
+    return Weighted(weights, decoding) if weights else decoding
 
 
 @dataclass(frozen=True)
@@ -33,12 +89,16 @@ class Candidate:
         model: what the store resolves.
         decodings: how tokens were drawn; several: one of them, unknown which.
         template: `chat` gives the prompt through the model's chat template, `none` as plain text.
+        samplers: the servers or orders of steps that are named; none: the order of transformers.
+        weights: precisions in which they may have been stored; several: one of them, unknown which; "": as they are here.
     """
 
     name: str
     model: str
     decodings: tuple[Decoding, ...] = (Decoding(),)
     template: str = "chat"
+    samplers: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ("",)
 
     @classmethod
     def parse(cls, spec: str) -> Candidate:
@@ -46,36 +106,42 @@ class Candidate:
         model, separator, settings = spec.rpartition("@")
         if not separator or not re.match(r"[a-z_]+\s*=", settings):
             return cls(spec, spec)  # a hub model's @revision, or no @ at all
-        chosen: dict[str, list[str]] = {}
-        for setting in settings.split(","):
-            key, _, values = (part.strip() for part in setting.partition("="))
-            if key not in (*_NUMBERS, "template"):
-                raise AuditError(f"{spec!r}: there is no setting {key!r}; choose from {', '.join((*_NUMBERS, 'template'))}.")
-            if key in chosen:
-                raise AuditError(f"{spec!r} sets {key} twice; write alternatives with a bar: {key}=A|B.")
-            chosen[key] = [value.strip() for value in values.split("|")]
+        chosen = _chosen(spec, settings)
         template = chosen.pop("template", ["chat"])
         if len(template) > 1 or template[0] not in _TEMPLATES:
             raise AuditError(f"{spec!r}: template is chat or none, not {'|'.join(template)!r}.")
         if not model:
             raise AuditError(f"{spec!r} names no model; write MODEL@{settings}.")
+        weights = tuple(dict.fromkeys(chosen.pop("weights", [""])))
+        if wrong := [name for name in weights if name not in ("", *WEIGHTS)]:
+            raise AuditError(f"{spec!r}: weights is one of {', '.join(WEIGHTS)}, or several with a bar; not {wrong[0]!r}.")
+        named = chosen.pop("sampler", [])
+        samplers = [_sampler(spec, name) for name in named or [""]]
         numbers = {key: [_number(spec, key, value) for value in values] for key, values in chosen.items()}
-        count = math.prod(map(len, numbers.values()))
+        if any(count != 1 for count in numbers.pop("beams", [])):
+            raise AuditError(
+                f"{spec!r}: beam search chooses among whole texts, so no token has a probability given those before it and no "
+                "test is exact; leave beams out, or name how single tokens are drawn."
+            )
+        count = math.prod(map(len, numbers.values())) * len(samplers) * len(weights)
         if count > MOST_SETTINGS:
             raise AuditError(f"{spec!r} stands for {count:,} settings; at most {MOST_SETTINGS} are tried.")
-        decodings = []
-        for combination in itertools.product(*numbers.values()):
-            try:
-                if not 0.01 <= dict(zip(numbers, combination, strict=True)).get("temperature", 1.0) <= 100:
-                    raise ValueError
-                decodings.append(Decoding(**dict(zip(numbers, combination, strict=True))))  # type: ignore[arg-type]  # top_k is an int
-            except ValueError:
-                said = ", ".join(f"{key}={value:g}" for key, value in zip(numbers, combination, strict=True))
-                raise AuditError(
-                    f"{spec!r}: {said} is no decoding setting; temperature is in [0.01, 100], top_k at least 0, top_p in "
-                    "(0, 1], min_p in [0, 1]. Greedy decoding (temperature 0) leaves nothing to chance, hence nothing to test."
-                ) from None
-        return cls(spec, model, tuple(dict.fromkeys(decodings)) or (Decoding(),), template[0])
+        decodings: list[Decoding] = []
+        for order, server in samplers:
+            _check_steps(spec, numbers, order, server)
+            for combination in itertools.product(*numbers.values()):
+                decodings += _meant(spec, dict(zip(numbers, combination, strict=True)), order, server)
+        return cls(spec, model, tuple(dict.fromkeys(decodings)) or (Decoding(),), template[0], tuple(named), weights)
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Every way in which it may have written a text: weights and decoding."""
+        return tuple(at(weights, decoding) for weights in self.weights for decoding in self.decodings)
+
+    @property
+    def order_assumed(self) -> bool:
+        """Whether another order of its steps would be another law, and none is named."""
+        return not self.samplers and any(decoding.temperature != 1 and decoding.truncates for decoding in self.decodings)
 
     def fill(self, model: StoredModel, prompt: str) -> str:
         """The prompt as the model reads it. Raises AuditError if it has no chat template, or one that fails."""
@@ -89,20 +155,75 @@ class Candidate:
         return chat.render(model.chat_template, prompt, model.special_tokens)
 
 
-def describe(decoding: Decoding) -> str:
-    """A setting in words: `temperature 0.8, top-p 0.95`."""
-    parts = [f"temperature {decoding.temperature:g}"]
-    parts += [f"top-k {decoding.top_k}"] if decoding.top_k else []
-    parts += [f"top-p {decoding.top_p:g}"] if decoding.top_p < 1 else []
-    parts += [f"min-p {decoding.min_p:g}"] if decoding.min_p else []
-    return ", ".join(parts)
+def describe(decoding: Setting) -> str:
+    """A setting in words: `temperature 0.8, top-p 0.95`, or `in this order: top-p 0.95, temperature 0.8`."""
+    return str(decoding)
 
 
-def _number(spec: str, key: str, value: str) -> float:
+def _chosen(spec: str, settings: str) -> dict[str, list[str]]:
+    """Key -> alternatives, as written."""
+    keys, chosen = (*OFF, "beams", *_WORDS), dict[str, list[str]]()
+    for setting in settings.split(","):
+        key, _, values = (part.strip() for part in setting.partition("="))
+        key = _ALIASES.get(key, key)
+        if key not in keys:
+            raise AuditError(f"{spec!r}: there is no setting {key!r}; choose from {', '.join(keys)}.")
+        if key in chosen:
+            raise AuditError(f"{spec!r} sets {key} twice; write alternatives with a bar: {key}=A|B.")
+        chosen[key] = [value.strip() for value in values.split("|")]
+    return chosen
+
+
+def _sampler(spec: str, name: str) -> tuple[tuple[str, ...], Server | None]:
+    """The order of steps that a word names, and whose it is."""
+    if not name:
+        return tuple(STEPS), None
+    if name in SERVERS:
+        return SERVERS[name].order, SERVERS[name]
+    steps = tuple({"typ_p": "typical_p"}.get(step.strip(), step.strip()) for step in name.split(";"))
+    if not set(steps) <= set(STEPS) or len(set(steps)) < len(steps):
+        raise AuditError(
+            f"{spec!r}: sampler is one of {', '.join(SERVERS)}, or an order of steps such as top_k;top_p;temperature, each "
+            f"named once, of {', '.join(STEPS)}; not {name!r}."
+        )
+    return steps, None
+
+
+def _check_steps(spec: str, numbers: Mapping[str, list[Number]], order: tuple[str, ...], server: Server | None) -> None:
+    """Whether each number is of a step that the sampler has. Temperature 0 needs none."""
+    for key, values in numbers.items():
+        step = next(step for step, names in STEPS.items() if key in names)
+        if step not in order and any(value != OFF[key] for value in values) and (key, values) != ("temperature", [0.0]):
+            owner = f"the sampler of {server.name}" if server else "the order that you give"
+            raise AuditError(f"{spec!r} sets {key}, and {owner} has no step {step}; leave it out, or give another order.")
+
+
+def _meant(spec: str, numbers: dict[str, Number], order: tuple[str, ...], server: Server | None) -> list[Decoding]:
+    """The settings that a combination of numbers may mean.
+
+    What is not named of a server is as the server's default; where something is named, it may also be off, as with who asks
+    for that explicitly: both are tried.
+    """
+    defaults = server.defaults if server else {}
+    shaping = {name: value for name, value in defaults.items() if name.endswith("_last_n")}
     try:
-        number = _NUMBERS[key](value) if math.isfinite(float(value)) else math.nan
+        if not (numbers.get("temperature", 1) == 0 or 0.01 <= numbers.get("temperature", 1) <= 100):
+            raise ValueError
+        found = [chain(order, {**defaults, **numbers}, server=server)]
+        if numbers:
+            found.append(chain(order, {**shaping, **numbers}, server=server))
+    except ValueError:
+        said = ", ".join(f"{key}={value:g}" for key, value in numbers.items())
+        raise AuditError(f"{spec!r}: {said} is no decoding setting; {RANGES}.") from None
+    return found
+
+
+def _number(spec: str, key: str, value: str) -> Number:
+    whole = isinstance(OFF.get(key, 0), int)
+    try:
+        number = (int if whole else float)(value) if math.isfinite(float(value)) else math.nan
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise AuditError(f"{spec!r}: {key} is {'a whole number' if key == 'top_k' else 'a number'}, not {value!r}.")
+        raise AuditError(f"{spec!r}: {key} is {'a whole number' if whole else 'a number'}, not {value!r}.")
     return number

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm_audit.detectors.attribution.base import CandidateRule
 from llm_audit.detectors.attribution.candidate import describe
@@ -18,6 +18,7 @@ from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.populations import Datasheet, Population, build
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, silent
+from llm_audit.scoring.chain import Chain
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.terminal import terminal_safe
 from llm_audit.text.lines import open_lines, parse
@@ -33,7 +34,8 @@ class Generation(BaseModel):
         token_ids: as drawn. Reading `text` anew may give other tokens.
         finished: the model ended the text itself.
         model, digest: which model.
-        temperature, top_k, top_p, min_p: how its tokens were drawn.
+        temperature, top_k, top_p, min_p: how its tokens were drawn, in the order of transformers.
+        sampler: how they were drawn, if in another way.
         max_tokens: where a text was cut.
         seed, number: text `number` of the run used the stream (seed, number).
     """
@@ -51,6 +53,7 @@ class Generation(BaseModel):
     top_k: int
     top_p: float
     min_p: float
+    sampler: Chain | None = Field(default=None, exclude_if=lambda value: value is None)
     max_tokens: int
     seed: int
     number: int
@@ -58,7 +61,7 @@ class Generation(BaseModel):
     @property
     def decoding(self) -> Decoding:
         """How its tokens were drawn."""
-        return Decoding(self.temperature, self.top_k, self.top_p, self.min_p)
+        return self.sampler or Decoding(self.temperature, self.top_k, self.top_p, self.min_p)
 
 
 def read_generations(path: Path) -> list[Generation]:

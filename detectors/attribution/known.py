@@ -40,7 +40,7 @@ def measured(text: Text, number: int, prompt: str, rules: Sequence[CandidateRule
             f"The text has {n} tokens; below {FEWEST} nothing can be decided. At the observed variance of {spread:.2g} nats², "
             f"a gap of 0.2 nats per token takes {z_length(0.2, max(spread, 0.01), alpha):,} tokens at alpha {alpha:g}.",
         )
-    decodings = author.candidate.decodings
+    decodings = author.candidate.settings
     each = [_under(text, number, under(scores, decoding), rules, decoding.top_k, alpha) for decoding in decodings]
     together, place = least_refuted([one.refutation for one in each])
     shown = each[place]
@@ -79,7 +79,7 @@ def unassessed(author: Author, prompt: str | None, reason: str) -> Attribution:
         candidate=candidate.name,
         role=author.role,
         model=ModelIdentity(name=model.name, digest=model.digest, dtype=author.session.dtype),
-        settings=tuple(describe(decoding) for decoding in candidate.decodings),
+        settings=tuple(describe(setting) for setting in candidate.settings),
         context=_read_before(author, prompt),
         exact=False,
         verdict=Authorship.NOT_ASSESSABLE,

@@ -6,11 +6,12 @@ Knows nothing about the command line or file formats.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llm_audit.detectors.attribution import known, unknown
 from llm_audit.detectors.attribution.base import CandidateRule
+from llm_audit.detectors.attribution.candidate import at
 from llm_audit.detectors.attribution.conclude import conclude
 from llm_audit.detectors.attribution.sets import could_have_written
 from llm_audit.detectors.attribution.text import Author, Role, Scores, Text, under
@@ -24,10 +25,10 @@ from llm_audit.results import Authorship, Document, SetAttribution
 from llm_audit.results.evidence import Members
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
+from llm_audit.scoring.tokens import Decoding, TokenScores
 from llm_audit.text import RawText, find_marks, without_marks
 
 __all__ = [
-    "LIMITS",
     "REFERENCE_REQUEST",
     "Author",
     "Settings",
@@ -40,16 +41,6 @@ __all__ = [
 
 LONGEST = 4096
 """Tokens of a text that are tested: exactness needs the whole text before each token, and attention is quadratic."""
-
-LIMITS = (
-    "“Not written by” refers to one model, one prompt and one decoding setting. It does not say “human”: another model, "
-    "another prompt, another temperature or an edit are refuted in the same way.",
-    "“Written by” says that of the named candidates only this one fits, and that the text is unlike human writing of the "
-    "population. A model that nobody named could have written it.",
-    "The exact tests hold for text as the model put it out. Text that was edited, re-typed or cut at the front is another.",
-    "Every text and every candidate is tested by itself: each further one is a further chance to be wrong.",
-    "No decision about a person should rest on this report alone.",
-)
 
 
 @dataclass(frozen=True)
@@ -108,7 +99,8 @@ def one_line_ending(text: str) -> str:
 def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, progress: Progress) -> list[list[Scores | str]]:
     """Per text and author the scores under each setting, or why there are none. Equal model and context: one pass."""
     table: list[list[Scores | str]] = [["" for _ in authors] for _ in texts]
-    groups: dict[tuple[int, str | None], list[int]] = {}
+    groups: dict[tuple[int, str | None], list[tuple[int, str]]] = {}
+    sessions = {id(session): session for author in authors for session in (author.session, *author.others)}
     for number, author in enumerate(authors):
         try:
             prompt = author.candidate.fill(author.session.model, settings.prompt) if settings.prompt else None
@@ -116,22 +108,31 @@ def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, 
             for row in table:
                 row[number] = str(error)
             continue
-        groups.setdefault((id(author.session), prompt), []).append(number)
-    for done, ((_, prompt), members) in enumerate(groups.items()):
-        session = authors[members[0]].session
-        decodings = tuple(dict.fromkeys(decoding for number in members for decoding in authors[number].decodings))
+        for weights, session in zip(author.candidate.weights, (author.session, *author.others), strict=True):
+            groups.setdefault((id(session), prompt), []).append((number, weights))
+    for done, ((place, prompt), members) in enumerate(groups.items()):
+        session = sessions[place]
+        decodings = tuple(dict.fromkeys(decoding for number, _ in members for decoding in authors[number].decodings))
         within = part(progress, done / len(groups), (done + 1) / len(groups))
         try:
             prompted = [Prompted(text, prompt) for text in texts]
             each = session.score_each(prompted, _request(settings, session), decodings, within)
-            found: list[Scores | str] = [dict(zip(decodings, scores, strict=True)) for scores in each]
+            found: list[Mapping[Decoding, TokenScores] | str] = [dict(zip(decodings, scores, strict=True)) for scores in each]
         except AuditError as error:  # damaged weights, a prompt that fills the context: the others are still tested
             found = [str(error)] * len(texts)
-        for number in members:
+        for number, weights in members:
             for row, scores in zip(table, found, strict=True):
-                row[number] = scores
+                row[number] = _joined(row[number], scores, weights)
         session.release()
     return table
+
+
+def _joined(known: Scores | str, found: Mapping[Decoding, TokenScores] | str, weights: str) -> Scores | str:
+    """The scores under each setting, with those of one more precision of the weights; what fails in one fails."""
+    if isinstance(found, str) or (isinstance(known, str) and known):
+        return known if isinstance(known, str) and known else found  # type: ignore[return-value]  # a sentence, either way
+    before = {} if isinstance(known, str) else known
+    return {**before, **{at(weights, decoding): scores for decoding, scores in found.items()}}
 
 
 def _request(settings: Settings, session: Session) -> Request:
@@ -190,6 +191,12 @@ def _notes(text: Text) -> list[str]:
     notes = [*text.raw.notes, *(f"For the candidates the text was scored as it stands. In it: {note}" for note in found)]
     if text.person.combined is None:
         notes.append(f"The comparison with human writing: {text.person.summary}")
+    assumed = [author.name for author in text.authors if author.candidate.order_assumed]
+    if assumed:
+        notes.append(
+            f"{' and '.join(assumed)}: tested in the order of transformers, which takes the temperature before it cuts; "
+            "llama.cpp takes it last, which is another law. Where that wrote the text, name it: @sampler=llama.cpp,…"
+        )
     reached = [
         int(scores[0].char_end[-1])
         for number in range(len(text.authors))

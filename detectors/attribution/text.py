@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.attribution.candidate import Candidate
+from llm_audit.detectors.attribution.candidate import Candidate, Setting
 from llm_audit.detectors.attribution.support import finite, null_logprob, rival_logprob
 from llm_audit.detectors.populations import Population
 from llm_audit.results import Document
@@ -27,7 +27,7 @@ from llm_audit.stats.alignment import align
 from llm_audit.text import RawText
 
 Role = Literal["candidate", "sanctioned", "other"]
-Scores = Mapping[Decoding, TokenScores]
+Scores = Mapping[Setting, TokenScores]
 """Of one text by one model, under each setting."""
 
 
@@ -37,12 +37,14 @@ class Author:
 
     Attributes:
         references: populations of its generations, for an unknown prompt.
+        others: further sessions, of the same model in the candidate's second precision of weights, and so on.
     """
 
     candidate: Candidate
     role: Role
     session: Session
     references: tuple[Population, ...] = ()
+    others: tuple[Session, ...] = ()
 
     @property
     def name(self) -> str:
@@ -53,7 +55,7 @@ class Author:
     def decodings(self) -> tuple[Decoding, ...]:
         """Its settings, and those without truncation that the tests of truncated ones need."""
         own = self.candidate.decodings
-        return tuple(dict.fromkeys((*own, *(_free(decoding) for decoding in own if decoding.truncates))))
+        return tuple(dict.fromkeys((*own, *(decoding.free for decoding in own if decoding.truncates))))
 
     def reference_terms(self, decoding: Decoding) -> str:
         """Digest of how texts come about and are scored under a setting: equal to that of a population of its generations."""
@@ -61,23 +63,18 @@ class Author:
         return hashlib.sha256(terms.encode()).hexdigest()
 
 
-def _free(decoding: Decoding) -> Decoding:
-    """The same temperature, nothing excluded."""
-    return Decoding(temperature=decoding.temperature)
-
-
-def under(scores: Scores, decoding: Decoding) -> TokenScores:
+def under(scores: Scores, decoding: Setting) -> TokenScores:
     """The scores under one setting, with what the tests of a truncated one need of the untruncated."""
     own = scores[decoding]
     if not decoding.truncates:
         return own
-    full = scores[_free(decoding)]
+    full = scores[decoding.free]
     return replace(
         own,
         free_logprob=full.logprob,
         free_renyi=full.renyi,
-        # The likeliest token is always kept, so what truncation adds to it is what it takes from the others.
-        kept=np.minimum(full.max_logprob - own.max_logprob, 0),
+        # By a plain setting the likeliest token is always kept, so what truncation adds to it is what it takes from the others.
+        kept=np.minimum(full.max_logprob - own.max_logprob, 0) if full.kept is None else full.kept,
     )
 
 
@@ -108,7 +105,7 @@ class Text:
     def settings(self, number: int) -> list[TokenScores]:
         """The scores of candidate `number` under each of its settings."""
         scores = self._of(number)
-        return [under(scores, decoding) for decoding in self.authors[number].candidate.decodings]
+        return [under(scores, setting) for setting in self.authors[number].candidate.settings]
 
     def rivals(self, number: int) -> list[int]:
         """Who else may have written it: for a member of a set the candidates outside, if there are any; else all others."""

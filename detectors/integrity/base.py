@@ -19,13 +19,17 @@ from llm_audit.detectors.plugins import guarded
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms
 from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Result, Span, Statistic, Verdict
-from llm_audit.results.evidence import Characters, Odd
+from llm_audit.results.evidence import Characters, Odd, Way
+from llm_audit.text import Hidden
 
 SLIPS = 2
 """Odd characters of a kind that honest texts have as well: a keyboard in the wrong alphabet, a character pasted along."""
 
 NAMED = 4
 """Kinds of characters that a sentence names."""
+
+QUOTED = 60
+"""Characters of an odd stretch that a sentence shows."""
 
 MOST_SPANS = 10_000
 """Places that a result holds: a hostile text of millions of odd characters must not make a report of gigabytes."""
@@ -44,10 +48,16 @@ class Oddities(NamedTuple):
     Attributes:
         places: positions of the odd characters, in order.
         tolerated: so many of them are no finding.
+        total: how many there are, if they stand beside the text, and not in it.
+        ways: what they are and how many of each kind, for rules that look for more than single characters.
+        first: the beginning of the first one, of such rules.
     """
 
     places: tuple[int, ...]
     tolerated: int = 0
+    total: int | None = None
+    ways: tuple[Way, ...] = ()
+    first: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +68,12 @@ class IntegrityRule(Rule[str, Characters]):
         noun: one odd character, in words.
         look: pure function of the text. Taking the characters that it names out of a text (a space: putting a plain one in
             its place) leaves nothing to find.
+        look_beside: the same of what the document holds beside the text and no reader sees.
     """
 
     noun: str
     look: Callable[[str], Oddities]
+    look_beside: Callable[[Sequence[Hidden]], Oddities] | None = None
 
     def adopted(self, plugin: Announcement) -> Self:
         """The rule as we run it if a plugin announced it."""
@@ -79,6 +91,7 @@ def integrity_rule(
     method: str,
     found: str | None = None,
     question: str | None = None,
+    look_beside: Callable[[Sequence[Hidden]], Oddities] | None = None,
 ) -> IntegrityRule:
     """The rule that counts what `look` finds.
 
@@ -92,6 +105,7 @@ def integrity_rule(
         method: what is looked for, and what is let pass.
         found: how programs title a finding; None: as reports title the rule.
         question: what a reader wants to know, one sentence.
+        look_beside: see `IntegrityRule`.
     """
 
     def derive(measured: Measurement[Characters], terms: Terms) -> Result:
@@ -111,6 +125,7 @@ def integrity_rule(
         listed=(words, found or title, MEANING),
         noun=noun,
         look=look,
+        look_beside=look_beside,
     )
     return rule
 
@@ -128,24 +143,32 @@ def find_rules() -> list[IntegrityRule]:
     return list(rules.values())
 
 
-def examine(rule: IntegrityRule, text: str) -> Result:
-    """Apply a rule to a text as read; the spans are characters of that text, the first `MOST_SPANS`."""
-    return rule.derive(_measured(rule.look(text), text), Terms(alpha=1.0))  # nothing is left to chance
+def examine(rule: IntegrityRule, text: str, hidden: Sequence[Hidden] = ()) -> Result:
+    """Apply a rule to a text as read; the spans are characters of that text, the first `MOST_SPANS`.
+
+    `hidden`: what stands in the document beside the text; a span is then the character that it stands before.
+    """
+    found = rule.look_beside(hidden) if rule.look_beside and hidden else rule.look(text)
+    return rule.derive(_measured(found, text), Terms(alpha=1.0))  # nothing is left to chance
 
 
 def _measured(found: Oddities, text: str) -> Measurement[Characters]:
-    counts = sorted(Counter(text[place] for place in found.places).items(), key=lambda item: (-item[1], item[0]))
+    places = tuple(sorted({min(place, max(len(text) - 1, 0)) for place in found.places}))
+    odd = () if found.ways else tuple(text[place] for place in places)
+    counts = sorted(Counter(odd).items(), key=lambda item: (-item[1], item[0]))
     return Measurement(
         Characters(
-            count=len(found.places),
+            count=len(places) if found.total is None else found.total,
             tolerated=found.tolerated,
             named=tuple(Odd(code_point=ord(one), count=n) for one, n in counts[:NAMED]),
             others=len(counts[NAMED:]),
+            ways=found.ways,
+            first=found.first,
         ),
         n=len(text),
         spans=tuple(
             Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=0)
-            for start, end in _runs(found.places)[:MOST_SPANS]
+            for start, end in _runs(places)[:MOST_SPANS]
         ),
     )
 
@@ -163,7 +186,7 @@ def _result(rule: IntegrityRule, measured: Measurement[Any]) -> Result:
         null=rule.null,
         verdict=verdict,
         reason=_reason(rule, evidence, verdict, length, share),
-        statistic=Statistic(name=f"{rule.noun}s", value=evidence.count, unit=f"of {length:,} characters"),
+        statistic=Statistic(name=_plural(rule.noun), value=evidence.count, unit=f"of {length:,} characters"),
         effect=Effect(name="share", value=share, unit="per 1,000 characters"),
         n=length,
         evidence=evidence,
@@ -176,11 +199,27 @@ def _result(rule: IntegrityRule, measured: Measurement[Any]) -> Result:
 def _reason(rule: IntegrityRule, evidence: Characters, verdict: Verdict, length: int, share: float) -> str:
     if not evidence.count:
         return f"No {rule.noun} was found."
-    many = f"{evidence.count:,} {rule.noun}{'s' * (evidence.count != 1)}"
-    named = named_characters(evidence.named, evidence.others)
+    many = f"{evidence.count:,} {_plural(rule.noun) if evidence.count != 1 else rule.noun}"
+    named = _ways(evidence) or named_characters(evidence.named, evidence.others)
     if verdict is Verdict.PASS:
         return f"{many}, as few as honest texts have by accident: {named}."
     return f"{many} among {length:,} characters ({share:{'.0f' if share >= 99.5 else '.2g'}} per 1,000): {named}."
+
+
+def _plural(noun: str) -> str:
+    head, of, rest = noun.partition(" of ")
+    return f"{head}s{of}{rest}"
+
+
+def _ways(evidence: Characters) -> str:
+    listed = ", ".join(f"{way.how} ({way.count:,})" for way in evidence.ways)
+    return f'{listed}; the first begins "{evidence.first}"' if evidence.first else listed
+
+
+def quoted(text: str) -> str:
+    """The beginning of an odd stretch, as a sentence shows it: one line of plain ASCII."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text.strip()[:QUOTED])
+    return plain.encode("ascii", "backslashreplace").decode()
 
 
 def named_characters(named: Sequence[Odd], others: int) -> str:

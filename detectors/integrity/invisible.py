@@ -40,9 +40,9 @@ _PLAIN = regex.compile(rf"[{PLAIN_SCRIPTS}\p{{ASCII}}\s\u2010-\u203a]", regex.V1
 _HYPHENATION = regex.compile(
     r"(?<=[\p{L}\p{M}]{2})\u00ad(?=[\p{L}\p{M}]{2})|(?<![\p{L}\p{M}\p{DI}])\u00ad|\u00ad(?![\p{L}\p{M}\p{DI}])"
 )
-# No space of a special width has its place between two letters; non-breaking ones do.
+# No space of a special width has its place between two letters, nor a blank of Braille; non-breaking ones do.
 _ODD_SPACE = regex.compile(
-    r"[[\p{L}\p{M}]--\p{DI}]\p{DI}*+([\u1680\u2000-\u200a\u205f\u3000])(?=\p{DI}*+[\p{L}&&[\p{Latin}\p{Cyrillic}\p{Greek}]])",
+    r"[[\p{L}\p{M}]--\p{DI}]\p{DI}*+([\u1680\u2000-\u200a\u205f\u2800\u3000])(?=\p{DI}*+[\p{L}&&[\p{Latin}\p{Cyrillic}\p{Greek}]])",
     regex.V1,
 )
 

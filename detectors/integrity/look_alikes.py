@@ -1,4 +1,4 @@
-"""Look-alike letters (homoglyphs) in words that mix alphabets."""
+"""Look-alike letters (homoglyphs): what is typed is not the word that a reader sees."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import regex
 
 from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
 from llm_audit.text.homoglyphs import latin_lookalikes, lookalikes
+from llm_audit.text.seen import ACCENT_SHARE, ASCII_SHARE, LEAST_ACCENTS, LEAST_ASCII, imitations
 
 # Full-width and mathematical letters are seen as what they are; between plain letters of one longer word they are not.
 _STYLED = r"\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff"
@@ -17,14 +18,19 @@ _PLAIN = regex.compile("[A-Za-z]")
 
 
 def look(text: str) -> Oddities:
-    """Letters of another alphabet that imitate those of the word around them, in either direction, and styled ones."""
+    """Letters of another alphabet that imitate those of the word around them, in either direction; styled ones; and letters,
+    marks and digits in words that a reader takes for other, English words.
+    """
+    found = imitations(text)
+    plain = [place for each in found if each.kind == "ascii" for place in range(each.start, each.end)]
     if text.isascii():
-        return Oddities(())
+        return Oddities(tuple(plain), SLIPS)
     places = {place for place, _ in lookalikes(text) if unicodedata.normalize("NFKC", text[place]) == text[place]}
     places |= set(latin_lookalikes(text))
     for word in _LONGER_WORD.finditer(text) if _IS_STYLED.search(text) else ():
         if _PLAIN.search(word[0]):
             places |= {word.start() + letter.start() for letter in _IS_STYLED.finditer(word[0])}
+    places |= {place for each in found for place in range(each.start, each.end)}
     return Oddities(tuple(sorted(places)), SLIPS)
 
 
@@ -34,11 +40,15 @@ rule = integrity_rule(
     name="look-alikes",
     title="Look-alike letters",
     noun="look-alike letter",
-    null="No word has letters of another alphabet that imitate its own, but for a slip or two of the keyboard.",
+    null="Every word is typed with the letters that a reader sees, but for a slip or two of the keyboard.",
     method=(
         "Unicode confusables (UTS #39), counted only in words that mix alphabets, and in words wholly of look-alikes between "
         "words of the other alphabet. Let pass: foreign words, Greek symbols, mathematical letters, phonetic writing, and up "
-        f"to {SLIPS} letters. Not seen: imitations within one alphabet, and of others than the Latin, Greek and Cyrillic ones."
+        f"to {SLIPS} letters. In English words also Latin letters, marks and digits that imitate others, if a list of words "
+        "(pyspellchecker's) has the word that a reader sees and not the one that is typed: small capitals and phonetic letters "
+        f"at once; accents on {LEAST_ACCENTS} words and {ACCENT_SHARE:.0%} of all; plain letters (I for l, rn for m, 0 for o) "
+        f"in {LEAST_ASCII} words and {ASCII_SHARE:.1%} of all, as bad scans have too. Not seen: imitations within other "
+        "languages."
     ),
     question="Do letters of another alphabet imitate those around them?",
     found="Letters of another alphabet imitate those around them",

@@ -64,10 +64,12 @@ class MembershipTest(Rule[Subject, Evidence]):
     Attributes:
         condition: what a finding rests on besides the number, as half a sentence.
         held_out: whether it compares with held-out texts, so that nothing is found while nobody states where they came from.
+        unstated: what is missing while nobody says that chance decided, and no control model shows it, as a sentence.
     """
 
     condition: str
     held_out: bool = False
+    unstated: str = ""
 
 
 def _no_result(measured: Measurement[Any], terms: Terms) -> Result:

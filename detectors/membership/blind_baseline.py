@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
-from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, weights_of, words_of
+from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, usual_pairs, weights_of, words_of
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, requires
 from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Gate, Result, Statistic
@@ -47,6 +47,7 @@ class Kind:
         signs: names of all signs that can be looked for.
         sentence: where `name` is the strongest sign.
         method: before the names of the signs.
+        opening: of the sentence.
     """
 
     title: str
@@ -55,6 +56,7 @@ class Kind:
     signs: frozenset[str]
     sentence: str
     method: str
+    opening: str = "Without any model"
 
 
 def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
@@ -79,8 +81,8 @@ def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
 def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
     """The signs that tell the public from the private versions.
 
-    The same permutation of versions on what needs no model: length, digits, punctuation, capitals and, learned on one half
-    of the items and tested on the other, words.
+    The same permutation of versions on what needs no model: length, digits, punctuation, capitals, how usual the order of
+    words is by the other items and, learned on one half of the items and tested on the other, words.
     """
     rng, groups = generator(seed, "paired gate"), [pair.document for pair in pairs]
     outcomes = {}
@@ -88,6 +90,7 @@ def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
         table = np.array([[of_text(text) for text in (pair.public, *pair.private)] for pair in pairs])
         for side, label in zip((1.0, -1.0), _both(name), strict=True):
             outcomes[label] = permutation.versions(side * table, rng, groups=groups)
+    outcomes[_USUAL] = permutation.versions(usual_pairs(pairs), rng, groups=groups)
     order = rng.permutation(list(dict.fromkeys(groups)))
     half = set(order[: len(order) // 2].tolist())
     learned = [pair for pair in pairs if pair.document in half]
@@ -99,6 +102,11 @@ def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
         )
         outcomes[_WORDS] = permutation.versions(table, rng, groups=[pair.document for pair in tested])
     return _measured(outcomes, VERSIONS, len(set(groups)), seed)
+
+
+def of_control(outcome: permutation.Outcome, n: int, seed: str) -> Measurement[Signs]:
+    """Whether a model that cannot have seen the data prefers it all the same: then the difference is in the texts."""
+    return _measured({_PREFERENCE: outcome}, CONTROL, n, seed)
 
 
 def _measured(outcomes: Mapping[str, permutation.Outcome], kind: Kind, n: int, seed: str) -> Measurement[Signs]:
@@ -117,7 +125,7 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
     requires(measured, Signs)
     signs = measured.evidence.signs
     names = [sign.name for sign in signs]
-    kind = next((kind for kind in (ORDER, VERSIONS) if kind.signs.issuperset(names)), None)
+    kind = next((kind for kind in (ORDER, VERSIONS, CONTROL) if kind.signs.issuperset(names)), None)
     if kind is None or not signs:
         raise NotDerivable("it looked for signs that this version does not know")
     p_values = [(1 + sign.exceeding) / (1 + sign.draws) for sign in signs]
@@ -139,7 +147,7 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
         effect=effect,
         n=measured.n,
         found=(
-            f"Without any model, {kind.sentence.format(name=strongest.name)}, p = {outcome.p_value:.2g} over {len(signs)} signs"
+            f"{kind.opening}, {kind.sentence.format(name=strongest.name)}, p = {outcome.p_value:.2g} over {len(signs)} signs"
         ),
         name=kind.title,
         null=kind.null,
@@ -152,6 +160,7 @@ def _effect(name: str, outcome: permutation.Outcome) -> Effect:
 
 
 _WORDS = "words of public versions"
+_USUAL = "more usual order of words in public versions"
 
 
 def _both(name: str) -> tuple[str, str]:
@@ -171,9 +180,21 @@ VERSIONS = Kind(
     title="The versions' texts alone",
     null="Public and private versions do not differ in what can be seen without a model.",
     unit="mean difference",
-    signs=frozenset([_WORDS, *(sign for name in OF_TEXTS for sign in _both(name))]),
+    signs=frozenset([_WORDS, _USUAL, *(sign for name in OF_TEXTS for sign in _both(name))]),
     sentence="{name} is the strongest difference",
     method="Permutation of versions",
+)
+
+_PREFERENCE = "preference of the control model"
+
+CONTROL = Kind(
+    title="The control model alone",
+    null="A model that cannot have seen the data has no preference for it.",
+    unit="as of the test",
+    signs=frozenset([_PREFERENCE]),
+    sentence="what was published is likelier, too ({name})",
+    method="The test itself, of a model that cannot have seen the data",
+    opening="To a model that cannot have seen it",
 )
 
 rule = Rule[Sequence[str], Signs](

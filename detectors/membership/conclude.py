@@ -61,8 +61,8 @@ def _of_test(subject: Membership, decided: Result) -> tuple[Verdict, str]:
         given_away.append(subject.gate.reason)
     if given_away:
         return Verdict.NOT_ASSESSABLE, f"Not assessable: {given_away[0]} {decided.rule} is shown, and decides nothing."
-    if decided.verdict is Verdict.FINDING and rule.held_out and _unstated(subject):
-        return Verdict.INCONCLUSIVE, f"Undecided: {UNSTATED} {decided.reason}"
+    if decided.verdict is Verdict.FINDING and (_unstated(subject) if rule.held_out else subject.unstated):
+        return Verdict.INCONCLUSIVE, f"Undecided: {rule.unstated or UNSTATED} {decided.reason}"
     opening = {
         Verdict.FINDING: f"Evidence that the model was trained on this data, if {rule.condition}.",
         Verdict.PASS: "No evidence that the model was trained on this data.",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from llm_audit.detectors.membership.base import MEANING, MembershipTest
 from llm_audit.detectors.membership.collection import Collection
-from llm_audit.detectors.membership.outcomes import result, unit_means
+from llm_audit.detectors.membership.outcomes import BEYOND, result, unit_means
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
 from llm_audit.errors import AuditError
@@ -27,6 +27,9 @@ SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 RIDGE = 0.05
 """Penalty on squared weights of standardised features: nineteen correlated ones, and few documents to learn from."""
+
+BLIND = 50
+"""Documents a side that the blind baseline needs; `blind_classifier.FEWEST`."""
 
 FEWEST = 20
 """Documents a side: half of them train nineteen weights, which fewer cannot."""
@@ -64,27 +67,51 @@ def check(suspects: Collection, held_out: Collection) -> None:
     for side, collection in (("suspect", suspects), ("held-out", held_out)):
         if len(collection.documents) < FEWEST:
             raise AuditError(
-                f"There are {len(collection.documents)} {side} documents; half train, half test: {FEWEST} are needed."
+                f"There are {len(collection.documents)} {side} documents; half train, half test: {FEWEST} are needed, and "
+                f"{BLIND} of each side before {Gate.code} can say whether the sides differ without any model."
             )
 
 
-def measure(target: Target, suspects: Collection, held_out: Collection, *, draws: int, seed: str) -> Measurement[TwoSample]:
-    """The scores of one half of the documents, learned on the other half.
-
-    Null hypothesis: given the halves, suspect and held-out labels of the test half are exchangeable. The p-value is exact
-    then, whatever was learned. Maini et al. 2024 (arXiv 2406.06443) test with a pooled t, clip outliers by group, and let
-    weights have any sign; here none is negative, so that a finding has a direction.
-    """
+def values_of(target: Target, suspects: Collection, held_out: Collection) -> NDArray[np.float64]:
+    """(documents, 19) features of each document, the mean over its texts, suspects first."""
     items = [*suspects.items, *held_out.items]
     table = np.array(
         [_features(item.text, scores) for item, scores in zip(items, target.beginnings([i.text for i in items]), strict=True)]
     )
     units = [f"{side} {item.document}" for side, each in (("s", suspects), ("h", held_out)) for item in each.items]
-    values = np.column_stack([unit_means(column, units) for column in table.T])
+    return np.column_stack([unit_means(column, units) for column in table.T])
+
+
+def preference(values: NDArray[np.float64], n_suspect: int, *, draws: int, seed: str) -> permutation.Outcome:
+    """What the features of a model come to by themselves, learned on one half and tested on the other."""
+    labels, rng = np.arange(len(values)) < n_suspect, generator(seed, "dataset control")
+    scores, tested = scored(values, labels, rng)
+    return permutation.two_sample(scores, labels[tested], rng, draws)
+
+
+def measure(
+    target: Target,
+    suspects: Collection,
+    held_out: Collection,
+    *,
+    draws: int,
+    seed: str,
+    control: NDArray[np.float64] | None = None,
+) -> Measurement[TwoSample]:
+    """The scores of one half of the documents, learned on the other half; of the features less a control model's, if given.
+
+    Null hypothesis: given the halves, suspect and held-out labels of the test half are exchangeable. The p-value is exact
+    then, whatever was learned. Maini et al. 2024 (arXiv 2406.06443) test with a pooled t, clip outliers by group, and let
+    weights have any sign; here none is negative, so that a finding has a direction.
+    """
+    values = values_of(target, suspects, held_out)
+    values = values if control is None else values - control
     n_suspect, n_held_out = len(suspects.documents), len(held_out.documents)
     labels = np.arange(n_suspect + n_held_out) < n_suspect
     scores, _ = scored(values, labels, generator(seed, "dataset"))
-    evidence = TwoSample(suspect=n_suspect, held_out=n_held_out, scores=tuple(scores.tolist()))
+    evidence = TwoSample(
+        suspect=n_suspect, held_out=n_held_out, scores=tuple(scores.tolist()), controlled=None if control is None else True
+    )
     return Measurement(evidence, draws=Draws(count=draws, exceeding=0, seed=seed))
 
 
@@ -105,7 +132,8 @@ def derive(measured: Measurement[TwoSample], terms: Terms) -> Result:
         statistic=("AUROC on the test half", ""),
         effect=Effect(name="AUROC on the test half", value=float(outcome.statistic), unit="", lower=low, upper=high),
         n=int(tested.sum()),
-        found=(
+        found=BEYOND * bool(evidence.controlled)
+        + (
             f"On {int(tested.sum()):,} documents kept for the test, a suspect one scores above a held-out one in "
             f"{outcome.statistic:.1%} of pairs; p = {outcome.p_value:.2g}"
         ),

@@ -5,12 +5,10 @@ Knows nothing about models, about how corpora are read, or what the counts are f
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +18,6 @@ from safetensors.numpy import save as to_safetensors
 
 from llm_audit.errors import AuditError
 from llm_audit.files import atomic_write
-
-PROBE = (
-    "Whether another measured the weather, then the unbelievable reinterpretations withered thereafter. "
-    "Naïve déjà-vu:\r\n\t12,345.67 % of “it’s”  don't… x = [0]*n\u00a0\ufb01 \u212b e\u0301 \U0001f469\u200d\U0001f527 "
-    "Плотник 測った 한국어 مرحبا हिन्दी"
-)
-"""A text on which tokenizers with one vocabulary, but other merges or normalisers, part."""
 
 Card = TypeVar("Card", bound=BaseModel)
 
@@ -99,21 +90,6 @@ class Frequencies:
                 f"The token frequencies {self.name!r} were counted with another tokenizer ({self.tokenizer[:12]}) than that of "
                 f"{model_name} ({tokenizer[:12]}): count a corpus with `llm-audit membership frequencies --model {model_name}`."
             )
-
-
-def tokenizer_digest(tokenizer: Any) -> str:
-    """SHA-256 over the vocabulary and over what a probe text becomes, for a tokenizer from `model.load_tokenizer`.
-
-    Unlike a digest of `tokenizer.json` it does not change when a library writes the same tokenizer in another way.
-    """
-    vocabulary = sorted(tokenizer.get_vocab().items())
-    probe = tokenizer.encode(PROBE, add_special_tokens=False).ids
-    return hashlib.sha256(json.dumps([vocabulary, probe]).encode()).hexdigest()
-
-
-def vocabulary_size(tokenizer: Any) -> int:
-    """|V|: one more than the largest id, so that ids index an array of this size."""
-    return 1 + int(max(tokenizer.get_vocab().values()))
 
 
 def write_counts(path: Path, counts: NDArray[np.int64], card: BaseModel) -> None:

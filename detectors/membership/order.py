@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from llm_audit.detectors.membership.base import MEANING, MembershipTest
-from llm_audit.detectors.membership.outcomes import draws_of, effect_of, mean_interval, rank_sum, ranked, result
+from llm_audit.detectors.membership.outcomes import BEYOND, draws_of, effect_of, mean_interval, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
 from llm_audit.errors import AuditError
@@ -51,7 +52,34 @@ def check(n_rows: int, draws: int, shards: int, alpha: float) -> None:
         )
 
 
-def measure(target: Target, rows: Sequence[str], *, draws: int, shards: int, seed: str) -> Measurement[Drawn | RankSum]:
+def totals_of(target: Target, rows: Sequence[str], *, draws: int, shards: int, seed: str) -> NDArray[np.float64]:
+    """(shards, 1 + draws) log-probability of the rows in their order, and of the shuffles that the seed draws."""
+    rng = generator(seed, "order")
+    parts = np.array_split(np.arange(len(rows)), shards)
+    texts = []
+    for before, part in zip([parts[0][:0], *parts], parts, strict=False):
+        orders = [part, *(rng.permutation(part) for _ in range(draws))]
+        texts += [SEPARATOR.join(rows[i] for i in (*before, *order)) for order in orders]
+    return target.totals(texts).reshape(shards, draws + 1)
+
+
+def preference(totals: NDArray[np.float64]) -> permutation.Outcome:
+    """What the totals of a model come to by themselves."""
+    single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
+    if len(single) == 1:
+        return single[0]
+    return permutation.rank_sum([each.exceeding for each in single], [each.draws for each in single])
+
+
+def measure(
+    target: Target,
+    rows: Sequence[str],
+    *,
+    draws: int,
+    shards: int,
+    seed: str,
+    control: NDArray[np.float64] | None = None,
+) -> Measurement[Drawn | RankSum]:
     """The log-probability of the rows in their order among those of `draws` shuffles.
 
     One shard: T = log p(all rows); p = (1 + #{shuffles >= T}) / (1 + draws), exact (Oren et al. 2023, arXiv 2310.17623).
@@ -66,18 +94,16 @@ def measure(target: Target, rows: Sequence[str], *, draws: int, shards: int, see
         draws: shuffles per shard.
         shards: r.
         seed: of the shuffles.
+        control: `totals_of` a model that cannot have seen the rows, which are taken from the target's: what is left is what
+            the target prefers beyond it. The test stays exact.
     """
-    rng = generator(seed, "order")
-    parts = np.array_split(np.arange(len(rows)), shards)
-    texts = []
-    for before, part in zip([parts[0][:0], *parts], parts, strict=False):
-        orders = [part, *(rng.permutation(part) for _ in range(draws))]
-        texts += [SEPARATOR.join(rows[i] for i in (*before, *order)) for order in orders]
-    totals = target.totals(texts).reshape(shards, draws + 1)
+    totals = totals_of(target, rows, draws=draws, shards=shards, seed=seed)
+    if control is not None:
+        totals = totals - control
     single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
     if shards == 1:
         return Measurement(
-            Drawn(effect="standardised"),
+            Drawn(effect="standardised", controlled=None if control is None else True),
             n=len(rows),
             statistic=Statistic(name="log-probability", value=single[0].statistic, unit="nats"),
             effect=_standardised(single[0]),
@@ -88,6 +114,7 @@ def measure(target: Target, rows: Sequence[str], *, draws: int, shards: int, see
         exceeding=tuple(each.exceeding for each in single),
         draws=(draws,) * shards,
         gains=tuple(gains.tolist()),
+        controlled=None if control is None else True,
         t=permutation.sharded_t(totals[:, 0], totals[:, 1:])[0],
     )
     return Measurement(evidence, n=len(rows), draws=Draws(count=draws * shards, exceeding=0, seed=seed))
@@ -107,7 +134,8 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
         statistic=("log-probability", "nats"),
         effect=effect_of(measured, outcome, _standardised),
         n=measured.n,
-        found=(
+        found=BEYOND * bool(measured.evidence.controlled)
+        + (
             f"{outcome.exceeding:,} of {outcome.draws:,} shuffles are at least as likely as the canonical order; "
             f"p = {outcome.p_value:.2g}"
         ),
@@ -121,7 +149,7 @@ def _sharded(measured: Measurement[Drawn | RankSum], evidence: RankSum, terms: T
         mean_rank = float(np.mean(evidence.exceeding) / evidence.draws[0])
         # Gains without any variation give t = 0, and nothing to measure it by.
         p = float(stdtr(shards - 1, -evidence.t)) if evidence.t else 1.0
-        found = (
+        found = BEYOND * bool(evidence.controlled) + (
             f"In {shards} shards, {mean_rank:.1%} of the shuffles on average are at least as likely as the canonical order (by "
             f"chance: 50 %); t = {evidence.t:.2f} with {shards - 1} degrees of freedom, p = {p:.2g}, by an approximation that "
             f"does not decide; p = {outcome.p_value:.2g}"
@@ -159,6 +187,8 @@ rule = MembershipTest[Sequence[str], Drawn | RankSum](
     listed=("MembershipOrder", "Data set's canonical order is preferred", MEANING),
     method="Exchangeability of a data set's order (Oren et al. 2023, arXiv 2310.17623), by ranks",
     condition="all orders of the rows were equally likely to become the published one",
+    unstated="Not stated: nobody says that chance decided the order (--provenance), nor shows by a model that cannot have seen "
+    "the rows (--control) that it is not likelier anyway.",
     measure=measure,
     derive=derive,
 )

@@ -22,6 +22,9 @@ KEPT_DRAWS = 999
 
 Floats = NDArray[np.float64]
 
+BEYOND = "Beyond what a model that cannot have seen the data prefers: "
+"""Before what a test found whose numbers are those of the model under audit less those of a control model."""
+
 
 def result(
     rule: Rule[Any, Any],

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llm_audit.detectors.membership.base import MEANING, MembershipTest
-from llm_audit.detectors.membership.outcomes import mean_interval, result, unit_means
+from llm_audit.detectors.membership.outcomes import BEYOND, mean_interval, result, unit_means
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
 from llm_audit.errors import AuditError
@@ -104,20 +105,38 @@ def check(pairs: Sequence[Pair], alpha: float) -> None:
         )
 
 
-def measure(target: Target, pairs: Sequence[Pair], *, draws: int, seed: str) -> Measurement[Versions]:
-    """Mean log-probabilities per token of public and private versions.
+def table_of(target: Target, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    """(items, versions) mean log-probability per token of each version, the public one first."""
+    texts = [text for pair in pairs for text in (pair.public, *pair.private)]
+    means = [float(np.mean(scores.logprob, dtype=np.float64)) if len(scores) else 0.0 for scores in target.beginnings(texts)]
+    return np.array(means).reshape(len(pairs), -1)
+
+
+def groups_of(pairs: Sequence[Pair]) -> tuple[int, ...]:
+    """Of each item the number of the choice that decided it."""
+    number = {document: i for i, document in enumerate(dict.fromkeys(pair.document for pair in pairs))}
+    return tuple(number[pair.document] for pair in pairs)
+
+
+def preference(table: NDArray[np.float64], pairs: Sequence[Pair], *, draws: int, seed: str) -> permutation.Outcome:
+    """What the log-probabilities of a model come to by themselves."""
+    return permutation.versions(table, generator(seed, "paired control"), draws, groups_of(pairs))
+
+
+def measure(
+    target: Target, pairs: Sequence[Pair], *, draws: int, seed: str, control: NDArray[np.float64] | None = None
+) -> Measurement[Versions]:
+    """Mean log-probabilities per token of public and private versions; less those of a control model, if there is one.
 
     Null hypothesis: within each item every version is as likely to have been the published one. With one private version
     the sign-flip test; with more, the published one is drawn anew among all. Rastogi et al. 2025 (STAMP, arXiv 2504.13416)
     use a paired t; this is exact for any distribution.
     """
-    texts = [text for pair in pairs for text in (pair.public, *pair.private)]
-    means = [float(np.mean(scores.logprob, dtype=np.float64)) if len(scores) else 0.0 for scores in target.beginnings(texts)]
-    number = {document: i for i, document in enumerate(dict.fromkeys(pair.document for pair in pairs))}
-    table = np.array(means).reshape(len(pairs), -1)
+    table = table_of(target, pairs)
     evidence = Versions(
-        table=tuple(map(tuple, table.tolist())),
-        groups=tuple(number[pair.document] for pair in pairs),
+        table=tuple(map(tuple, (table if control is None else table - control).tolist())),
+        groups=groups_of(pairs),
+        controlled=None if control is None else True,
     )
     return Measurement(evidence, draws=Draws(count=draws, exceeding=0, seed=seed))
 
@@ -145,7 +164,8 @@ def derive(measured: Measurement[Versions], terms: Terms) -> Result:
             upper=high,
         ),
         n=len(by_choice),
-        found=(
+        found=BEYOND * bool(measured.evidence.controlled)
+        + (
             f"The public version is the likelier one in {int((difference > 0).sum()):,} of {len(table):,} items, by "
             f"{difference.mean():.3f} nats per token on average; p = {outcome.p_value:.2g}"
         ),
@@ -167,6 +187,8 @@ rule = MembershipTest[Sequence[Pair], Versions](
     listed=("MembershipPaired", "Published versions are preferred", MEANING),
     method="STAMP (Rastogi et al. 2025, arXiv 2504.13416), with an exact permutation of versions instead of a paired t",
     condition="a coin chose the published versions",
+    unstated="Not stated: nobody says that a coin chose the published versions (--provenance), nor shows by a model that "
+    "cannot have seen them (--control) that they are not likelier anyway.",
     measure=measure,
     derive=derive,
 )

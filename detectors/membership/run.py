@@ -17,8 +17,10 @@ from llm_audit.detectors.membership.collection import Collection
 from llm_audit.detectors.membership.conclude import UNSTATED, conclude
 from llm_audit.detectors.membership.screen import Material, Sides
 from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Terms
 from llm_audit.progress import part
+from llm_audit.reports.wording import limits as wording
 from llm_audit.results import (
     Coverage,
     Fact,
@@ -32,25 +34,6 @@ from llm_audit.results import (
     Verdict,
 )
 from llm_audit.seeds import generator
-
-LIMIT_OF_THE_BASELINE = (
-    "That no difference was found does not make two collections exchangeable: it bounds the differences that this classifier "
-    "can see in so many texts."
-)
-
-LIMITS = (
-    "A finding says that the null hypothesis stated beside the number fails. That the data was trained on is the likeliest "
-    "reason only if the assumptions hold; each is stated, and whoever supplied the data answers for it.",
-    "No finding is not evidence of absence: data seen once or a few times leaves no trace that any known test can find.",
-    "The claim is about the collection as a whole. Which of its texts were seen remains open.",
-    "Copies count as the data: a model that saw a quotation, a mirror or a near-duplicate of a text has seen that text.",
-    "Every test, model and collection tried is a further chance to be wrong; state all that were tried.",
-)
-
-LIMITS_OF_SCORES = (
-    "No single text is called a member from a score: on models trained on large corpora every known score is near chance.",
-    "The p-values of scores compare two collections. They speak of training only if the collections differ in nothing else.",
-)
 
 
 @dataclass(frozen=True)
@@ -246,12 +229,12 @@ def _control(control: Target | None, n_held_out: int) -> str:
     return f"{halves}; {other}"
 
 
-def report(membership: Membership, manifest: Manifest, limits: Sequence[str], *, found: int, malformed: int) -> Report:
+def report(membership: Membership, manifest: Manifest, *, found: int, malformed: int) -> Report:
     """A membership as a report. `found` lines and files, of which `malformed` could not be read."""
     assessable = membership.verdict is not Verdict.NOT_ASSESSABLE
     judged = found - malformed
-    return Report(
-        question="Was this in the training data?",
+    made = Report(
+        question=wording.MEMBERSHIP,
         manifest=manifest,
         coverage=Coverage(
             found=found,
@@ -259,7 +242,7 @@ def report(membership: Membership, manifest: Manifest, limits: Sequence[str], *,
             not_assessable=0 if assessable else judged,
             unreadable=malformed,
         ),
-        documents=(),
-        membership=membership,
-        limits=tuple(limits),
+        subjects=(membership,),
+        limits=(),
     )
+    return wording.with_limits(made, described)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -109,6 +112,32 @@ def weights_of(pairs: Sequence[Pair]) -> dict[str, float]:
         for word in public ^ set().union(*private):
             more.setdefault(word, []).append(1 if word in public else -1)
     return {word: sum(signs) / len(signs) ** 0.5 for word, signs in more.items() if len(signs) >= 4}
+
+
+def usual_pairs(pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    """(items, versions) how usual the neighbouring words of a version are, by the texts of the other documents alone.
+
+    Mean of log(1 + how often two words follow each other there, in public and private versions alike): so that it does not
+    depend on which versions were published.
+    """
+    counted: Counter[tuple[str, str]] = Counter()
+    own: dict[str, Counter[tuple[str, str]]] = {}
+    for pair in pairs:
+        here = own.setdefault(pair.document, Counter())
+        for text in (pair.public, *pair.private):
+            here.update(_neighbouring(text))
+    for here in own.values():
+        counted.update(here)
+
+    def usual(text: str, document: str) -> float:
+        each = [math.log1p(counted[two] - own[document][two]) for two in _neighbouring(text)]
+        return sum(each) / max(len(each), 1)
+
+    return np.array([[usual(text, pair.document) for text in (pair.public, *pair.private)] for pair in pairs])
+
+
+def _neighbouring(text: str) -> list[tuple[str, str]]:
+    return list(pairwise(re.findall(r"\w+", text.lower())))
 
 
 OF_TEXTS: dict[str, Callable[[str], float]] = {

@@ -247,12 +247,16 @@ def path_of(name: str) -> Path:
     return data_root() / "classifiers" / f"{name}.safetensors"
 
 
+CODE = "AUD110"
+"""Of the classifier that ships, and of one of the user's in its place."""
+
+
 def rule_of(head: Head) -> StatisticRule:
     """The rule around a head."""
     card = head.card
     return statistic_rule(
         head.score,
-        code="AUD110",
+        code=CODE,
         name="classifier",
         title="Trained classifier",
         unit="logit",

@@ -6,8 +6,20 @@ from collections.abc import Sequence
 
 from llm_audit.detectors.populations.population import alone
 from llm_audit.detectors.rule import NotDerivable, Terms
-from llm_audit.results import Document, Result
+from llm_audit.results import Document, Result, Verdict
+from llm_audit.results.documents import Doubt
 from llm_audit.results.evidence import Conformal
+
+DOUBTS: dict[Doubt, str] = {
+    "known_by_heart": (
+        "Models know this text by heart, as they know scripture, laws and licences: it is predictable whoever wrote it, and "
+        "nothing can be said of its author."
+    ),
+    "repetitive": (
+        "This text repeats itself: what is written again is predictable whoever wrote it, and nothing can be said of its "
+        "author."
+    ),
+}
 
 
 def conclude(document: Document, terms: Terms) -> Document:
@@ -22,15 +34,31 @@ def conclude(document: Document, terms: Terms) -> Document:
     combined = document.combined
     if combined is None:
         raise NotDerivable("why a text was not judged, only the text can say")
+    verdict, summary = of_whole(document, combined.verdict, combined.reason)
     return document.model_copy(
         update={
-            "verdict": combined.verdict,
-            "summary": combined.reason,
+            "verdict": verdict,
+            "summary": summary,
+            "why_unjudged": document.doubt if verdict is Verdict.NOT_ASSESSABLE else document.why_unjudged,
             "results": _in_step(document.results, combined.evidence)
             if isinstance(combined.evidence, Conformal)
             else document.results,
         }
     )
+
+
+def of_whole(document: Document, verdict: Verdict, summary: str) -> tuple[Verdict, str]:
+    """Verdict and sentence on a document: it is not found if models know it by heart or if it repeats itself, and never passes
+    if a part of it was not judged.
+    """
+    if document.doubt is not None and verdict is Verdict.FINDING:
+        return Verdict.NOT_ASSESSABLE, f"Not assessable. {DOUBTS[document.doubt]}"
+    if document.omitted is None:
+        return verdict, summary
+    left_out = f"{document.omitted:.0%} of what a reader of this document sees was not judged"
+    if verdict is Verdict.PASS:
+        return Verdict.INCONCLUSIVE, f"{left_out}, so that nothing can be said of the whole. {summary}"
+    return verdict, f"{summary} {left_out}."
 
 
 def _in_step(results: Sequence[Result], found: Conformal) -> tuple[Result, ...]:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from llm_audit.detectors import rank
 from llm_audit.detectors.origin import as_given, generated, plot_data
 from llm_audit.detectors.origin.conclude import conclude
+from llm_audit.detectors.origin.doubt import doubt
+from llm_audit.detectors.origin.passages import Passage, cut
 from llm_audit.detectors.populations import MINIMUM_TOKENS, Population, among
-from llm_audit.detectors.populations.population import PASSAGE, Stretch, alone
+from llm_audit.detectors.populations.population import alone
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.statistic import StatisticRule
 from llm_audit.errors import AuditError
@@ -21,7 +23,7 @@ from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.text import Map, RawText, View, find_marks, identify, normalise, why_not_prose
+from llm_audit.text import MOST_OMITTED, Map, RawText, View, identify, view_of, why_not_prose
 from llm_audit.text.documents import unjudged
 
 LEAST_CONFIDENCE = 0.5
@@ -39,6 +41,7 @@ class Settings:
     population: Population
     keep_text: bool = True
     keep_tokens: bool = False
+    include: frozenset[str] = frozenset()  # of what stands apart (`text.frame`), kinds that are scored all the same
     many: bool = False  # texts: plots of the population for findings only
 
     @property
@@ -85,11 +88,12 @@ def check_comparable(session: Session, population: Population) -> None:
 
 def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
     """Normalise one text, or say why it cannot be judged."""
-    view = normalise(raw.text, find_marks(raw.text))
+    view = view_of(raw, settings.include)
     if not view.text:
-        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, "The text is empty once white space is set aside.", raw)
+        nothing = "There is no running text, once white space and what stands apart are set aside."
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, nothing, raw, notes=view.notes, why="no_running_text")
     if no_prose := why_not_prose(view.text):
-        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes)
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, no_prose, raw, notes=view.notes, why="no_prose")
     language = identify(view.text)
     expected = settings.population.datasheet.language
     if language.code != expected or language.confidence < LEAST_CONFIDENCE:
@@ -98,7 +102,7 @@ def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
             f"The text looks like language '{language.code}' (confidence {language.confidence:.2f}{doubt}); the population "
             f"{settings.population.datasheet.name} covers '{expected}' only."
         )
-        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language=language.code, notes=view.notes)
+        return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language.code, view.notes, "language")
     return raw, view, language.code
 
 
@@ -108,16 +112,16 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
     windows = [window for window in scores.windows() if len(window) >= MINIMUM_TOKENS]
     if not windows:
         reason = f"The text has {len(scores)} tokens; below {MINIMUM_TOKENS} no detector can tell people and machines apart."
-        short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes)
+        short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes, "too_short")
         return short.model_copy(update={"tokens": len(scores)})
     population, detectors, terms = settings.population, settings.detectors, settings.terms
-    stretches = [(window, stretch) for window in windows for stretch in population.passages(window)]
+    passages = list(cut(windows, population, view))
     found = population.evidence(
         detectors,
         [population.measure(window, detectors) for window in windows],
-        [population.measure(window, detectors, stretch) for window, stretch in stretches],
+        [passage.measured(population, detectors) for passage in passages],
     )
-    combined = generated.rule.derive(Measurement(found, spans=_spans(windows, stretches, prepared, population)), terms)
+    combined = generated.rule.derive(Measurement(found, spans=_spans(passages, prepared, population)), terms)
     shown = not settings.many or combined.verdict is Verdict.FINDING
     results = [
         detector.derive(_measured(detector, alone(found, number), windows, population, shown), terms)
@@ -137,6 +141,8 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         notes=(*raw.notes, *view.notes),
         text=raw.text if settings.keep_text else None,
         trace=plot_data.tokens(scores, view) if settings.keep_tokens else None,
+        doubt=doubt(view.text, {result.rule: result.p_value for result in results}),
+        omitted=raw.omitted_share if raw.omitted_share > MOST_OMITTED else None,
     )
     return conclude(document, terms)
 
@@ -170,20 +176,13 @@ def _measured(
     )
 
 
-def _spans(
-    windows: Sequence[TokenScores], stretches: Sequence[tuple[TokenScores, Stretch]], prepared: Prepared, population: Population
-) -> tuple[Span, ...]:
-    """Passages of all windows, with the number of texts that each is compared with; the rest of a window with none."""
+def _spans(passages: Sequence[Passage], prepared: Prepared, population: Population) -> tuple[Span, ...]:
+    """The passages as they are shown, each with the number of texts that it is compared with."""
     raw, view, _ = prepared
     places = Map(raw.text, raw.places)
-    passages = [(window[stretch.start : stretch.stop], population.size(stretch)) for window, stretch in stretches]
-    rests = [(window[len(window) - rest :], 0) for window in windows if (rest := len(window) % PASSAGE)]
     spans = []
-    for rows, n in (*passages, *rests):
-        start, end = _characters(rows, view)
+    for passage in passages:
+        start, end = view.to_source(*passage.shown)
+        n = population.size(passage.compared)
         spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=n, place=places.of(start, end)))
-    return tuple(sorted(spans, key=lambda span: span.start))
-
-
-def _characters(rows: TokenScores, view: View) -> tuple[int, int]:
-    return view.to_source(int(rows.char_start[0]), int(rows.char_end[-1]))
+    return tuple(spans)

@@ -14,7 +14,7 @@ from llm_audit.detectors.substitution import exceedance
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.results import Result, Served, Substitution, Verdict
-from llm_audit.results.substitution_evidence import Discrepancy, Exceedance, OnlineRanks
+from llm_audit.results.substitution_evidence import Conformance, Discrepancy, Exceedance, OnlineRanks
 from llm_audit.stats.combination import holm
 
 MOST_MISSING = 0.1
@@ -88,6 +88,8 @@ def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
         )
     if passed and subject.since:
         return Served.CONSISTENT, f"No change since {subject.since} was found: {passed[0]}"
+    if passed and (defective := _defective(subject.tests)):
+        return Served.NOT_MEASURED, f"Not measured: defective evidence. {defective} Nothing was shown either way."
     if passed and missing > MOST_MISSING:
         return Served.NOT_MEASURED, (
             f"Not measured: {missing:.0%} of the questions have no answer that can be compared, and whoever hides a "
@@ -97,7 +99,30 @@ def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
         return Served.CONSISTENT, f"No test tells the endpoint from {subject.reference}. {passed[0]}"
     if judged and subject.since:
         return Served.NOT_MEASURED, f"Not measured: {judged[0].reason}"
+    if defective := _defective(subject.tests):
+        return Served.NOT_MEASURED, f"Not measured: defective evidence. {defective} Nothing was shown either way."
     return Served.NOT_MEASURED, f"Not measured: {subject.obstacle} Nothing was shown either way."
+
+
+def _defective(tests: Sequence[Result]) -> str:
+    """Why the endpoint's numbers are no evidence, as a sentence; "" if they are.
+
+    One answer that contradicts itself is enough: whoever serves it, its numbers are not what they are said to be.
+    """
+    for test in tests:
+        found = test.evidence
+        if isinstance(found, Conformance) and found.answers and found.defective and found.flaws:
+            if found.contradictory:
+                return (
+                    f"{found.contradictory} of {found.answers} answers hold log-probabilities that contradict themselves "
+                    f"({found.flaws[0].name})."
+                )
+            if found.defective > MOST_MISSING * found.answers:
+                return (
+                    f"{found.defective} of {found.answers} answers hold log-probabilities that cannot be used "
+                    f"({found.flaws[0].name})."
+                )
+    return ""
 
 
 def _decided(tests: Sequence[Result], terms: Terms) -> tuple[Result, ...]:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+
+from scipy.stats import binom
 
 from llm_audit.detectors.rule import Measurement, Terms, requires
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.endpoints.defects import changes
-from llm_audit.endpoints.records import Failure, Reply
+from llm_audit.endpoints.records import Failure, Position, Reply
 from llm_audit.results import Result, Verdict
-from llm_audit.results.substitution_evidence import Conformance
+from llm_audit.results.substitution_evidence import Conformance, Flaw
+
+TIE = 0.01
+"""Nats by which two tokens may differ and be as good as tied: numbers and choice may come from two passes."""
+
+NEAR_TIES = 0.01
+"""Share of tokens at temperature 0 that an honest server may choose against its own numbers."""
 
 
 def measure(outcomes: Sequence[Reply | Failure], asked_for: str) -> Measurement[Conformance]:
     """What the endpoint claims against what it does: names, counts, lengths, alternatives."""
     replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
     counted = [reply for reply in replies if reply.usage[1] is not None and reply.positions]
+    told = [reply for reply in replies if reply.ask.top_logprobs is not None]
+    flaws = Counter(flaw for reply in told for flaw in _flaws(reply))
+    greedy = [
+        (position, reply.rounded)
+        for reply in told
+        if reply.ask.temperature == 0
+        for position in reply.usable
+        if len(position.top) > 1 and position.logprob is not None
+    ]
     evidence = Conformance(
         changes=changes(replies),
         asked=asked_for,
@@ -29,8 +47,28 @@ def measure(outcomes: Sequence[Reply | Failure], asked_for: str) -> Measurement[
             for reply in replies
             if reply.ask.top_logprobs
         ),
+        answers=len(told),
+        contradictory=sum(reply.unreadable or any(position.contradictory for position in reply.positions) for reply in told),
+        defective=sum(bool(_flaws(reply)) for reply in told),
+        flaws=tuple(Flaw(name=name, answers=count) for name, count in flaws.most_common()),
+        repaired=sum(bool(reply.repairs) for reply in told),
+        greedy=len(greedy),
+        unlikely=sum(map(_unlikely, greedy)),
     )
     return Measurement(evidence, n=len(replies))
+
+
+def _unlikely(place: tuple[Position, float]) -> bool:
+    """Whether another token is likelier than the one that was written, by the endpoint's own numbers, rounding aside."""
+    position, rounded = place
+    best = max(value for _, value in position.top)
+    return position.logprob is not None and position.logprob < best - TIE - rounded
+
+
+def _flaws(reply: Reply) -> set[str]:
+    """The kinds of defects of an answer."""
+    unreadable = {"log-probabilities of a shape that cannot be read"} if reply.unreadable else set[str]()
+    return unreadable | {flaw for position in reply.positions for flaw in position.defects}
 
 
 def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
@@ -46,12 +84,26 @@ def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
         wrong.append(f"{found.miscounted} of {found.counted} answers are billed for another number of tokens than they have.")
     if found.fewer:
         wrong.append(f"{found.fewer} answers have fewer alternatives than were asked for.")
+    if found.defective:
+        kinds = "; ".join(f"{flaw.name} ({flaw.answers})" for flaw in found.flaws or ())
+        wrong.append(f"{found.defective} of {found.answers} answers hold defective log-probabilities: {kinds}.")
+    if found.greedy and found.unlikely:
+        p = float(binom.sf(found.unlikely - 1, found.greedy, NEAR_TIES))
+        if p <= terms.alpha:
+            wrong.append(
+                f"At temperature 0, {found.unlikely} of {found.greedy:,} tokens are not the likeliest by the endpoint's own "
+                f"numbers (p = {p:.2g}, where {NEAR_TIES:.0%} are allowed for): the temperature is ignored, or the numbers are "
+                "not those that it draws from."
+            )
+    if found.repaired:
+        wrong.append(f"In {found.repaired} answers harmless defects were put right.")
+    verdict = Verdict.FINDING if found.contradictory else Verdict.INCONCLUSIVE if wrong else Verdict.PASS
     return Result(
         rule=rule.code,
         name=rule.title,
         subject="endpoint",
         null=rule.null,
-        verdict=Verdict.INCONCLUSIVE if wrong else Verdict.PASS,
+        verdict=verdict,
         reason=f"{' '.join(wrong) or 'Names, counts and lengths are as they should be.'} No p-value; it does not decide.",
         n=measured.n,
         evidence=found,

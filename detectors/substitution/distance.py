@@ -23,7 +23,7 @@ LONGEST_MARGIN = 20.0
 
 def places(reply: Reply, k: int) -> tuple[Position, ...]:
     """The places before the first that is defective or has fewer than `k` alternatives."""
-    return tuple(takewhile(lambda position: len(position.top) >= k, reply.usable))
+    return tuple(takewhile(lambda position: len(position.table) >= k, reply.usable))
 
 
 def usable(reply: Reply, vocabulary: Vocabulary, k: int) -> tuple[Position, ...]:
@@ -58,19 +58,25 @@ def to_endpoint(reply: Reply, scores: TokenScores, vocabulary: Vocabulary, k: in
     places = usable(reply, vocabulary, k)
     found = []
     for place, position in enumerate(places[: len(scores)]):
-        returned = {vocabulary.find(token): value for token, value in position.top}
+        returned = {vocabulary.find(token): value for token, value in position.table}
         known = {token: value for token, value in returned.items() if token is not None}
         theirs = table(scores, place, k)
-        if any(token.id is None for token, _ in position.top):
+        if any(token.id is None for token, _ in position.table):
             theirs = {token: value for token, value in theirs.items() if token in vocabulary.told_by_text}
         if known and theirs:
             found.append(of_tables(known, theirs))
     return float(np.mean(found)) if found else float("inf")
 
 
-def between(first: TokenScores, second: TokenScores, k: int) -> float:
-    """The same between two precisions of the reference, over their `k` likeliest tokens."""
-    return float(np.mean([of_tables(table(first, place, k), table(second, place, k)) for place in range(len(first))]))
+def between(first: TokenScores, second: TokenScores, k: int, rounded: float = 0.0) -> float:
+    """The same between two precisions of the reference, over their `k` likeliest tokens; of the second `rounded_to` a digit."""
+    pairs = [(table(first, place, k), rounded_to(table(second, place, k), rounded)) for place in range(len(first))]
+    return float(np.mean([of_tables(*pair) for pair in pairs]))
+
+
+def rounded_to(numbers: Mapping[Name, float], digit: float) -> dict[Name, float]:
+    """The numbers as a server gives them that rounds to this digit; 0: as they are."""
+    return {name: round(value / digit) * digit if digit else value for name, value in numbers.items()}
 
 
 def table(scores: TokenScores, place: int, k: int) -> dict[int, float]:
@@ -88,6 +94,6 @@ def margin(scores: TokenScores) -> float:
 
 
 def granted(replies: Sequence[Reply]) -> int:
-    """Alternatives per place that most replies have: the median of what was returned."""
-    counts = [len(position.top) for reply in replies for position in reply.usable if position.top]
+    """Numbers per place that most replies have: the median of what was returned. Where it is 1, that of the token itself."""
+    counts = [len(position.table) for reply in replies for position in reply.usable if position.table]
     return int(np.median(counts)) if counts else 0

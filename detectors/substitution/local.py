@@ -82,7 +82,9 @@ class LocalModel:
         """Distances of log-probabilities or, where they are hidden, margins."""
         return ("distance", "nats per alternative") if k else ("margin", "nats per token")
 
-    def null_distances(self, prompts: Sequence[str], k: int, progress: Progress = silent) -> dict[str, Floats]:
+    def null_distances(
+        self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
+    ) -> dict[str, Floats]:
         """How far the farthest other allowed precision is from each, on the reference's own answers."""
         drawn = self.model.draw(prompts, self.tokens, GREEDY, 0, named(progress, "Answers of the reference"))
         answers = [answer for answer in drawn if answer.token_ids]
@@ -96,7 +98,7 @@ class LocalModel:
         return {
             name: np.array(
                 [
-                    max(distance.between(each[name], each[other], k) for other in scores if other != name)
+                    max(distance.between(each[name], each[other], k, rounded) for other in scores if other != name or rounded)
                     for each in ({key: column[i] for key, column in scores.items()} for i in range(len(answers)))
                 ]
             )

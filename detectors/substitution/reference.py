@@ -115,8 +115,13 @@ class Reference(Protocol):
     def measures(self, k: int) -> tuple[str, str]:
         """What the distances are, and their unit."""
 
-    def null_distances(self, prompts: Sequence[str], k: int, progress: Progress = silent) -> Mapping[str, Floats]:
-        """Variant -> (N,) how far the farthest other variant is from it, over the prompts that can be used."""
+    def null_distances(
+        self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
+    ) -> Mapping[str, Floats]:
+        """Variant -> (N,) how far the farthest other variant is from it, over the prompts that can be used.
+
+        Where the endpoint rounds its numbers to a digit, how far the farthest one is, itself included, so rounded.
+        """
 
     def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> Mapping[str, Floats]:
         """Variant -> (n,) how far comparable replies are from it."""

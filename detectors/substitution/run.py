@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.substitution import conformance, distance, exceedance, rank_uniformity, teacher_forced, two_samples
 from llm_audit.detectors.substitution.conclude import conclude
@@ -23,6 +24,7 @@ from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
 from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, named, silent
+from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Cost as Spent
 from llm_audit.results import (
     Coverage,
@@ -42,19 +44,6 @@ TEXTS = rank_uniformity.rule.code, two_samples.rule.code
 
 BATCH = 10
 """Requests after which a sequential audit looks whether it may stop."""
-
-LIMITS = (
-    "Inconsistent means that the stated null hypothesis fails for the requests that were made: another model, other weights, "
-    "another quantisation, but also an undisclosed system prompt, sampler or tokenizer. Which of them, the tests do not say.",
-    "Consistent means that no test found a difference. A rare substitution, one that spares audit traffic, or one that changes "
-    "no probability noticeably can be there all the same; the interval of the mixture rate says how rare.",
-    "An endpoint that recognises these prompts can answer them with the genuine model. Draw prompts from real traffic.",
-    "Servers whose arithmetic is coarser than every allowed variant are accused wrongly: allow what the operator states, or "
-    "name more trusted endpoints. "
-    "Measured were llama.cpp servers on a CPU, and the rounding of half-precision logits; no GPU server was.",
-    "Templates that name today's date, answers that end early, and white space that a server strips make honest texts differ.",
-    "The claim is about the endpoint at the time of the audit. Every further audit of it is a further chance to be wrong.",
-)
 
 
 @dataclass
@@ -133,7 +122,7 @@ def _distances(
     wanted = min(settings.alternatives, surface.top_logprobs)
     if reference.alternatives is not None:
         wanted = min(wanted, reference.alternatives)
-    asks = questions(allotment.audited, surface, settings.tokens, wanted or None)
+    asks = questions(allotment.audited, surface, settings.tokens, max(wanted, 1) if surface.logprobs else None)
     step = BATCH if settings.sequential else len(asks)
     level = settings.alpha / (3 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
     null: Mapping[str, np.ndarray] | None = None
@@ -152,12 +141,18 @@ def _distances(
             gathered.results.clear()
             gathered.notes.append(mismatch)
             return mismatch
-        k = k or (min(wanted, distance.granted(replies)) if wanted else 0)
+        if surface.logprobs and not k:
+            k = min(max(wanted, 1), distance.granted(replies))
         compared = reference.comparable(replies, k)
         if len(compared) < FEWEST:
             continue
         if null is None:
-            null = reference.null_distances(allotment.honest, k, progress)
+            rounded = max(reply.rounded for reply in replies) if k else 0.0
+            null = reference.null_distances(allotment.honest, k, progress, rounded=rounded)
+            if rounded:
+                gathered.notes.append(
+                    f"The endpoint rounds its log-probabilities to {rounded:g}: so were those that it is held against."
+                )
             if min(map(len, null.values())) < FEWEST:
                 gathered.notes.append("The reference ends most answers at once; no honest distances could be measured.")
                 return ""
@@ -183,7 +178,13 @@ def _distances(
         gathered.notes.append(f"{usable} answers can be compared; {' and '.join(DISTANCES)} need {FEWEST}.")
         return ""
     if not k:
-        gathered.notes.append("Log-probabilities were hidden: answers are compared by their texts alone, which see far less.")
+        spoilt = any(reply.unreadable or any(position.defects for position in reply.positions) for reply in replies)
+        why = "defective" if spoilt else "hidden"
+        gathered.notes.append(f"Log-probabilities were {why}: answers are compared by their texts alone, which see far less.")
+    elif not wanted:
+        gathered.notes.append(
+            "The endpoint gives no alternatives: the log-probability of each token that it wrote is compared."
+        )
     if not settings.sequential:
         beside = replace(terms, beside=tuple(gathered.results))
         gathered.results.append(exceedance.derive(Measurement(Exceedance()), beside))
@@ -228,7 +229,7 @@ def _concluded(
         f"{outcome.ask.name}: {defect}"
         for outcome in gathered.outcomes
         if isinstance(outcome, Reply)
-        for defect in outcome.defects
+        for defect in (*outcome.defects, *outcome.repairs)
     ]
     subject = Substitution(
         verdict=Verdict.ERROR,
@@ -298,8 +299,8 @@ def report(found: Substitution, manifest: Manifest) -> Report:
     answered = found.cost.requests - len(found.failures)
     measured = found.served is not Served.NOT_MEASURED
     asked = max(answered, 0) + len(found.failures)
-    return Report(
-        question="Is this endpoint serving the model it claims?",
+    made = Report(
+        question=wording.SUBSTITUTION,
         manifest=manifest,
         coverage=Coverage(
             found=asked,
@@ -307,7 +308,7 @@ def report(found: Substitution, manifest: Manifest) -> Report:
             not_assessable=0 if measured else max(answered, 0),
             unreadable=len(found.failures),
         ),
-        documents=(),
-        substitution=found,
-        limits=LIMITS,
+        subjects=(found,),
+        limits=(),
     )
+    return wording.with_limits(made, described)

@@ -14,7 +14,7 @@ import numpy as np
 from llm_audit.detectors.rule import Measurement
 from llm_audit.detectors.substitution import two_samples
 from llm_audit.detectors.substitution.base import SubstitutionRule
-from llm_audit.detectors.substitution.distance import granted, of_tables, places
+from llm_audit.detectors.substitution.distance import granted, of_tables, places, rounded_to
 from llm_audit.detectors.substitution.questions import is_question, is_text
 from llm_audit.detectors.substitution.reference import TRUSTED, Floats
 from llm_audit.detectors.substitution.settings import Settings
@@ -141,19 +141,25 @@ class Trusted:
         """Distances of log-probabilities or, where they are hidden, of texts."""
         return ("distance", "nats per alternative") if k else ("share after the first difference", "of the answer")
 
-    def null_distances(self, prompts: Sequence[str], k: int, progress: Progress = silent) -> dict[str, Floats]:
+    def null_distances(
+        self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
+    ) -> dict[str, Floats]:
         """How far the farthest other trusted answer is from each."""
-        apart = self._farthest(prompts, k)
+        apart = self._farthest(prompts, k, rounded)
         finite = np.isfinite(apart).all(axis=0)
         return {name: row[finite] for name, row in zip(self._variants, apart, strict=True)}
 
-    def _farthest(self, prompts: Sequence[str], k: int) -> Floats:
+    def _farthest(self, prompts: Sequence[str], k: int, rounded: float = 0.0) -> Floats:
         """(variants, prompts) how far the farthest other variant is; infinite where nothing can be compared."""
         variants = list(self._variants.values())
         return np.array(
             [
                 [
-                    max(self._apart(mine[prompt], other[prompt], k) for other in variants if other is not mine)
+                    max(
+                        self._apart(mine[prompt], other[prompt], k, rounded)
+                        for other in variants
+                        if other is not mine or rounded
+                    )
                     for prompt in prompts
                 ]
                 for mine in variants
@@ -179,19 +185,21 @@ class Trusted:
         recorded = [pair for pair in self._texts if pair[0] in asked]
         return [(two_samples.rule, two_samples.measure(texts, recorded, settings.seed, self.words))]
 
-    def _apart(self, trusted: Reply, other: Reply, k: int) -> float:
-        return between_replies(trusted, other, k, self._tokens) if k else between_texts(trusted.text, other.text)
+    def _apart(self, trusted: Reply, other: Reply, k: int, rounded: float = 0.0) -> float:
+        return between_replies(trusted, other, k, self._tokens, rounded) if k else between_texts(trusted.text, other.text)
 
 
-def between_replies(first: Reply, second: Reply, k: int, tokens: int) -> float:
+def between_replies(first: Reply, second: Reply, k: int, tokens: int, rounded: float = 0.0) -> float:
     """Mean over the places that both reached by the same tokens of `of_tables`, nats; at most `tokens` places.
+
+    The second one's numbers are rounded to a digit first, if one is given.
 
     Infinite if there is none, or if no token of some place is named by both.
     """
     found = []
     for ours, theirs in zip(places(first, k)[:tokens], places(second, k)[:tokens], strict=False):
-        tables = _tables(ours, theirs, k)
-        found.append(of_tables(*tables) if all(tables) else float("inf"))
+        known, other = _tables(ours, theirs, k)
+        found.append(of_tables(known, rounded_to(other, rounded)) if known and other else float("inf"))
         if not same(ours.token, theirs.token):
             break
     return float(np.mean(found)) if found else float("inf")
@@ -219,7 +227,7 @@ def _tables(ours: Position, theirs: Position, k: int | None = None) -> tuple[dic
     """The `k` likeliest tokens of two places with their logarithms, by the best name that all of both have."""
 
     def named(name: Callable[[Token], Hashable | None]) -> list[dict[Hashable, float]]:
-        return [{name(token): value for token, value in place.top[:k]} for place in (ours, theirs)]
+        return [{name(token): value for token, value in place.table[:k]} for place in (ours, theirs)]
 
     for name in (lambda token: token.id, lambda token: token.bytes):
         first, second = named(name)

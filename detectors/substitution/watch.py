@@ -13,7 +13,7 @@ from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.substitution import tracking
 from llm_audit.detectors.substitution.conclude import conclude
 from llm_audit.detectors.substitution.run import spent, unanswered
-from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface
+from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, Token
 from llm_audit.errors import AuditError
 from llm_audit.files import create
 from llm_audit.results import Fact, Result, Served, Substitution, Verdict
@@ -28,12 +28,11 @@ FEWEST = 5
 
 Row = Mapping[Hashable, float]
 
-LIMITS = (
-    "A change says that the endpoint's probabilities moved: another model, other weights or precision, but also another server "
-    "version, system prompt or template. It does not say which of the two states is the promised one.",
-    "The p-value holds if the rows of both times are exchangeable. Rows of one minute share a machine and a load: spread them.",
-    "No change found is not the same model: one prompt and one token see much, not all.",
-)
+KEPT = 0.8
+"""Share of a row's tokens that must have a name for rows to be compared by it."""
+
+SHARED = 0.1
+"""Share of the tokens of one time that must occur in the other."""
 
 
 def rows_of(source: Source, count: int, surface: Surface) -> tuple[list[Row], list[Reply | Failure]]:
@@ -48,14 +47,82 @@ def rows_of(source: Source, count: int, surface: Surface) -> tuple[list[Row], li
     rows: list[Row] = []
     for outcome in outcomes:
         if isinstance(outcome, Reply) and outcome.usable and outcome.usable[0].top:
-            rows.append({json.dumps(_key(token.key)): value for token, value in outcome.usable[0].top})
+            rows.append({json.dumps(names_of(token)): value for token, value in outcome.usable[0].top})
     most = max(map(len, rows), default=0)
     return [row for row in rows if len(row) == most], list(outcomes)  # one short row would cut all others to its length
 
 
-def _key(key: tuple[str, int | bytes | str]) -> list[str | int]:
-    kind, value = key
-    return [kind, value.hex() if isinstance(value, bytes) else value]
+def names_of(token: Token) -> list[int | str | None]:
+    """Id, bytes in hexadecimal, and text of a token, None for what it does not have.
+
+    Text that is a raw entry of a vocabulary ("Ġhello") is written as what it stands for. Without bytes of its own, a token has
+    those of its text; an incomplete piece of UTF-8 or no text at all names no token.
+    """
+    text = _as_written(token.text) if token.text and "\ufffd" not in token.text else None
+    told = token.bytes if token.bytes is not None else None if text is None else text.encode()
+    return [token.id, None if told is None else told.hex(), text]
+
+
+def _as_written(text: str) -> str:
+    """What a raw entry of a byte-level or a sentence-piece vocabulary stands for; other text as it is."""
+    if text.startswith("\u2581"):
+        return text.replace("\u2581", " ")
+    if not {"\u0120", "\u010a"} & set(text) or not set(text) <= _BYTES.keys():
+        return text
+    raw = bytes(_BYTES[character] for character in text)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return text
+
+
+def _byte_characters() -> dict[str, int]:
+    """The characters by which byte-level vocabularies write bytes (GPT-2): those that are printable, and 256 on for others."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(others)}
+
+
+_BYTES = _byte_characters()
+
+
+def alike_named(before: Sequence[Row], after: Sequence[Row]) -> tuple[list[Row], list[Row]] | None:
+    """The rows of both times with tokens by the best name that both sides give them: id, else bytes, else text.
+
+    Tokens without that name are left out. None: no name is common, or hardly any token is named on both sides.
+    """
+    for place in range(3):
+        sides = [[_by_name(row, place) for row in rows] for rows in (before, after)]
+        whole = all(len(named) >= KEPT * len(row) for rows, given in zip(sides, (before, after), strict=True)
+                    for named, row in zip(rows, given, strict=True))  # fmt: skip
+        known = [set[Hashable]().union(*rows) for rows in sides]
+        if whole and len(known[0] & known[1]) > SHARED * min(map(len, known)):
+            shortest = min(len(row) for rows in sides for row in rows)
+            first, second = ([_likeliest(row, shortest) for row in rows] for rows in sides)
+            return first, second
+    return None
+
+
+def _likeliest(row: Row, count: int) -> Row:
+    return dict(sorted(row.items(), key=lambda entry: -entry[1])[:count])
+
+
+def _by_name(row: Row, place: int) -> dict[Hashable, float]:
+    found: dict[Hashable, float] = {}
+    for key, value in row.items():
+        name = _names(str(key))[place]
+        if name is not None:
+            found[name] = value
+    return found
+
+
+def _names(key: str) -> list[int | str | None]:
+    """Id, bytes and text of a token of a baseline; those of early versions have one name only, and say which."""
+    found = json.loads(key)
+    if len(found) == 2:
+        kind, value = found
+        return [value if kind == name else None for name in ("id", "bytes", "text")]
+    return list(found)
 
 
 def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) -> None:
@@ -102,9 +169,15 @@ def compare(
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     terms, obstacle = Terms(alpha), None
     tests: tuple[Result, ...] = ()
-    if len(after) >= FEWEST:
-        measured = tracking.measure(table([*before, *after]), len(before), seed)
+    named = alike_named(before, after) if len(after) >= FEWEST else None
+    if named is not None:
+        measured = tracking.measure(table([*named[0], *named[1]]), len(before), seed)
         tests = (tracking.derive(measured, terms),)
+    elif len(after) >= FEWEST:
+        obstacle = (
+            "the baseline and the answers of now name their tokens in different ways (ids, bytes or text), or hardly share "
+            "one; take a new baseline."
+        )
     else:
         why = failures[0].reason if failures else "The answers hold no log-probabilities."
         obstacle = f"{len(after)} usable rows, {FEWEST} are needed. {why}"

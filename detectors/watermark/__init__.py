@@ -1,5 +1,5 @@
-"""Keyed watermarks: whether a text carries the mark of a key that its holder knows, and making marked text to try it on.
+"""Watermarks: whether a text carries the mark of a key, marked text to try it on, and endpoints asked without a key.
 
-`schemes` turns token ids and a key into scores whose null law is known, `test` turns these into p-values, `keys` reads and
-writes key files. Nothing here opens a model, a tokenizer or a report.
+`schemes` turns token ids and a key into scores whose null law is known, `counts` and `alignment` turn these into p-values,
+`keys` reads and writes key files, `readings` turns text into tokens; one file a rule; `run` tests texts, `probing` endpoints.
 """

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 
 from llm_audit.errors import InvalidConfiguration
-from llm_audit.reports import json
 from llm_audit.reports.compliance.evidence import CLAIMED, look
 from llm_audit.reports.compliance.framework import did_you_mean
 from llm_audit.reports.compliance.model import (
@@ -20,6 +19,7 @@ from llm_audit.reports.compliance.model import (
     Subject,
     together,
 )
+from llm_audit.reports.formats import json
 from llm_audit.results import Report
 
 
@@ -30,21 +30,27 @@ def assess(
     claims: Mapping[str, str] | None = None,
     report_digest: str | None = None,
 ) -> ComplianceReport:
-    """What one audit report shows of a framework's requirements.
+    """Compliance report: a framework's requirements, each with the evidence in one audit report.
 
     `claims` are the user's own statements by name (`Claim`): printed as unverified, without influence on any result.
     `report_digest` is the SHA-256 of the report's file; None: of the report as `render_json` writes it.
 
     Raises:
-        InvalidConfiguration: a claim that does not exist, or that no requirement of the framework asks for.
+        InvalidConfiguration: a claim that does not exist, or that no requirement of the framework asks for; a report of a scan
+            or of a benchmark.
     """
+    if report.corpus or report.benchmark:
+        raise InvalidConfiguration(
+            "A framework is held against the report of texts, of a collection or of an endpoint: this one is of a "
+            f"{'scan' if report.corpus else 'benchmark'}, whose single documents are not in it."
+        )
     stated = _claims(claims or {}, framework)
     return ComplianceReport(
         framework=Head.model_validate(framework.model_dump(include=set(Head.model_fields))),
         framework_digest=framework_digest,
         question=report.question,
         subjects=_subjects(report),
-        started=report.manifest.started,
+        started=report.manifest.started or "",
         tool=report.manifest.tool,
         version=report.manifest.version,
         alpha=report.manifest.alpha,

@@ -35,7 +35,7 @@ def substitution_test(report: Report) -> Seen:
 def _audit(report: Report, name: str, verdict: Verdict, about: tuple[str, ...], tests: Sequence[Result]) -> Seen:
     outcome = OUTCOMES.get(verdict, Outcome.NOT_TESTABLE)
     undecided = (fmt.NOTHING_SHOWN,) if outcome is Outcome.NOT_TESTABLE else ()
-    pointers = [Pointer(where=f"{test.rule} {test.name}", path=f"/{name}/tests/{n}") for n, test in enumerate(tests)]
-    whole = Pointer(where=f"the {name} audit", path=f"/{name}")
-    told = tuple(numbers(test, report.manifest.alpha) for test in tests)
-    return Seen(outcome, (*about, *undecided, *told), tuple(pointers) or (whole,))
+    pointers = [Pointer(where=f"{test.rule} {test.name}", path=f"/subjects/0/tests/{n}") for n, test in enumerate(tests)]
+    whole = Pointer(where=f"the {name} audit", path="/subjects/0")
+    numbered = tuple(numbers(test, report.manifest.alpha) for test in tests)
+    return Seen(outcome, (*about, *undecided, *numbered), tuple(pointers) or (whole,))

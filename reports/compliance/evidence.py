@@ -33,7 +33,7 @@ CLAIMED = {Selector.HUMAN_REVIEW: Claim.HUMAN_REVIEW, Selector.VISIBLE_LABEL: Cl
 
 
 def look(selector: Selector, report: Report, stated: Mapping[Claim, str]) -> Evidence:
-    """What a report shows of one kind of evidence, with what the user states of it."""
+    """Evidence of one kind in a report, with what the user states of it."""
     title, function = LOOKS[selector]
     seen = function(report)
     claim = CLAIMED.get(selector)

@@ -1,4 +1,4 @@
-"""What a framework asks, what an audit report shows of it, and the words for both. Nothing here judges."""
+"""Requirements of a framework, evidence from an audit report, and the words for both. Nothing here judges."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERDICT = re.compile(r"complian|complie|[ck]onform", re.IGNORECASE)
 
 
 class Outcome(StrEnum):
-    """What was seen of one piece of evidence, or of one requirement. A closed set, and none of it is a verdict on the law."""
+    """Outcome of one piece of evidence, or of one requirement. A closed set, and none of it is a verdict on the law."""
 
     FOUND = "evidence_found"
     NOT_FOUND = "evidence_not_found"
@@ -46,7 +46,7 @@ class Selector(StrEnum):
 
 
 class Claim(StrEnum):
-    """What only the user can state. It is printed as stated and unverified, and changes no result."""
+    """Statement that only the user can make. It is printed as stated and unverified, and changes no result."""
 
     HUMAN_REVIEW = "human-review"
     VISIBLE_LABEL = "visible-label"
@@ -137,7 +137,7 @@ class Pointer(Model):
 
 
 class Evidence(Model):
-    """What the report shows of one kind of evidence."""
+    """Evidence of one kind in the report."""
 
     selector: Selector
     title: str
@@ -157,7 +157,7 @@ class Assessed(Model):
 
 
 class Subject(Model):
-    """What was audited."""
+    """Subject of the audit, by name and digest."""
 
     name: str
     sha256: str | None

@@ -15,19 +15,19 @@ def false_positive_rate(report: Report) -> Seen:
     tests = list(_deciding(report))
     if not tests:
         return not_testable("The report decides nothing by a test, so that no rate of errors applies.")
-    told = [(place, test, _how_wrong(test)) for place, test in tests]
-    silent = [place for place, _, rate in told if rate is None]
-    sentences = [f"{test.population.name if test.population else place.where}: {rate}" for place, test, rate in told if rate]
+    stated = [(place, test, _how_wrong(test)) for place, test in tests]
+    silent = [place for place, _, rate in stated if rate is None]
+    sentences = [f"{test.population.name if test.population else place.where}: {rate}" for place, test, rate in stated if rate]
     count = f"{fmt.count(len(tests) - len(silent))} of {fmt.plural(len(tests), 'deciding test')} state it."
     return Seen(
         Outcome.NOT_FOUND if silent else Outcome.FOUND,
         (count, *some(sentences, "such statements")),
-        tuple(silent or (place for place, _, _ in told)),
+        tuple(silent or (place for place, _, _ in stated)),
     )
 
 
 def false_negative_rate(report: Report) -> Seen:
-    """What a test misses: no report on subjects of unknown origin can hold it."""
+    """Whether it is stated how much a test misses: no report on subjects of unknown origin can hold that."""
     return not_testable(
         "How much a test misses cannot be seen where the truth is unknown. llm-audit bench measures it for detectors, on texts "
         "of known origin."
@@ -37,25 +37,25 @@ def false_negative_rate(report: Report) -> Seen:
 def population_documented(report: Report) -> Seen:
     """Whether it is said what each deciding test compared its subject with."""
     if report.membership:
-        place = Pointer(where="the membership audit", path="/membership/provenance")
+        place = Pointer(where="the membership audit", path="/subjects/0/provenance")
         return Seen(Outcome.FOUND, (f"Non-members, as the user states: {report.membership.provenance}",), (place,))
     if report.substitution:
-        place = Pointer(where="the substitution audit", path="/substitution/allowed")
+        place = Pointer(where="the substitution audit", path="/subjects/0/allowed")
         allowed = ", ".join(report.substitution.allowed) or "nothing"
         return Seen(Outcome.FOUND, (f"Compared with {report.substitution.model}; allowed as promised: {allowed}.",), (place,))
     tests = list(_deciding(report))
     if not tests:
         return not_testable("The report judges no text, so that nothing was compared.")
-    told = [test.population for _, test in tests if test.population]
+    stated = [test.population for _, test in tests if test.population]
     sentences = [
         f"{found.name}: {found.description}; {fmt.plural(found.n, 'document')} of {found.length_bin}, SHA-256 {found.digest}."
-        for found in told
+        for found in stated
     ]
-    count = f"{fmt.count(len(told))} of {fmt.plural(len(tests), 'deciding test')} name it."
+    count = f"{fmt.count(len(stated))} of {fmt.plural(len(tests), 'deciding test')} name it."
     return Seen(
-        Outcome.FOUND if len(told) == len(tests) else Outcome.NOT_FOUND,
+        Outcome.FOUND if len(stated) == len(tests) else Outcome.NOT_FOUND,
         (count, *some(sentences, "populations or lengths")),
-        tuple(place for place, test in tests if test.population or len(told) < len(tests)),
+        tuple(place for place, test in tests if test.population or len(stated) < len(tests)),
     )
 
 
@@ -111,11 +111,10 @@ def _deciding(report: Report) -> Iterator[tuple[Pointer, Result]]:
     for number, document in enumerate(report.documents):
         if document.combined and document.combined.p_value is not None:
             where = f"{document.name}, {document.combined.rule} {document.combined.name}"
-            yield Pointer(where=where, path=f"/documents/{number}/combined"), document.combined
-    for name, audit in (("membership", report.membership), ("substitution", report.substitution)):
-        for number, test in enumerate(audit.tests if audit else ()):
-            if test.p_value is not None or test.e_value is not None:
-                yield Pointer(where=f"{test.rule} {test.name}", path=f"/{name}/tests/{number}"), test
+            yield Pointer(where=where, path=f"/subjects/{number}/combined"), document.combined
+    for number, test in enumerate(report.tests):
+        if test.p_value is not None or test.e_value is not None:
+            yield Pointer(where=f"{test.rule} {test.name}", path=f"/subjects/0/tests/{number}"), test
 
 
 def _how_wrong(test: Result) -> str | None:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports import html, json, pdf
 from llm_audit.reports.compliance.model import Assessed, ComplianceReport, Outcome
-from llm_audit.reports.markdown import code, prose
+from llm_audit.reports.formats import html, json, pdf
+from llm_audit.reports.formats.markdown import code, prose
 
 MOST = 20
 """Subjects and places that are listed on a page; the JSON has all."""

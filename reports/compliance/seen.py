@@ -1,4 +1,4 @@
-"""What one look at a report came to, and the numbers of a test as words. Knows no requirement and no framework."""
+"""Result of a look at a report, and the numbers of a test as words. Knows no requirement and no framework."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def not_testable(*sentences: str, pointers: Iterable[Pointer] = ()) -> Seen:
 
 
 def numbers(test: Result, alpha: float) -> str:
-    """What a test came to, with what it was compared with: never a p-value alone.
+    """Numbers of a test with what it was compared with, as words: never a p-value alone.
 
     `alpha` sets how many digits are shown. It is not printed: some tests of an audit have a threshold of their own.
     """

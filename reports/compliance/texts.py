@@ -25,20 +25,38 @@ def signed_provenance(report: Report) -> Seen:
     valid = [(place, mark) for place, mark in marks if mark.signature == "valid"]
     texts = fmt.plural(len(report.documents), "text")
     count = f"{fmt.plural(len(marks), 'C2PA mark')} in {texts}, {len(valid)} with a valid signature."
-    told = some([f"{place.where}: {mark.reason}" for place, mark in valid or marks], "marks")
+    listed = some([f"{place.where}: {mark.reason}" for place, mark in valid or marks], "marks")
     unread = marks and not valid and any(mark.signature == "not_checked" for _, mark in marks)
     outcome = Outcome.FOUND if valid else Outcome.NOT_TESTABLE if unread else Outcome.NOT_FOUND
     everywhere = [place for place, _ in _places(report)]
     return Seen(
         outcome,
-        (count, "Only marks inside the text are looked for.", *told),
+        (count, "Only marks inside the text are looked for.", *listed),
         tuple(place for place, _ in valid or marks) or tuple(everywhere),
     )
 
 
 def watermark_test(report: Report) -> Seen:
-    """Watermarks: no test of ours looks for them yet, and none could without the scheme and its key."""
-    return _mark(report, "No test of this version looks for a watermark. It can be found only with its scheme and key.")
+    """Whether any text carries the mark of a key that was given."""
+    judged = [
+        (Pointer(where=f"{document.name}, {result.rule}", path=f"{place.path}/combined"), result)
+        for place, document in _places(report)
+        if (result := document.combined) and result.family == "watermark" and result.p_value is not None
+    ]
+    if not judged:
+        return not_testable("The report tests no text for a watermark, which takes the scheme and its key.")
+    alpha = report.manifest.alpha
+    marked = [(place, result) for place, result in judged if result.verdict is Verdict.FINDING]
+    shown = sorted(marked or judged, key=lambda entry: entry[1].p_value or 0.0)
+    count = f"{fmt.count(len(marked))} of {fmt.plural(len(judged), 'tested text')} carry the mark of a key at α = {alpha:g}."
+    unjudged = len(report.documents) - len(judged)
+    left_out = [f"{fmt.plural(unjudged, 'text')} of {len(report.documents)} not tested."] if unjudged else []
+    each = [f"{place.where.rpartition(', ')[0]}: {result.reason} Null hypothesis: {result.null}" for place, result in shown]
+    return Seen(
+        Outcome.FOUND if marked else Outcome.NOT_FOUND,
+        (count, *some(each, "tested texts"), *left_out),
+        tuple(place for place, _ in shown),
+    )
 
 
 def statistical_detection(report: Report) -> Seen:
@@ -46,7 +64,7 @@ def statistical_detection(report: Report) -> Seen:
     judged = [
         (Pointer(where=f"{document.name}, {result.rule}", path=f"{place.path}/combined"), result)
         for place, document in _places(report)
-        if (result := document.combined) and result.p_value is not None
+        if (result := document.combined) and result.family == "origin" and result.p_value is not None
     ]
     unjudged = len(report.documents) - len(judged)
     left_out = (
@@ -136,18 +154,9 @@ def tamper_findings(report: Report) -> Seen:
     )
 
 
-def _mark(report: Report, why: str) -> Seen:
-    unread = list(_tests(report, "watermark"))
-    if unread:  # of a later version: better unread than misread
-        return not_testable(
-            "The report holds tests for marks that this version cannot weigh.", pointers=(place for place, _ in unread)
-        )
-    return not_testable(why)
-
-
 def _places(report: Report) -> Iterator[tuple[Pointer, Document]]:
     for number, document in enumerate(report.documents):
-        yield Pointer(where=document.name, path=f"/documents/{number}"), document
+        yield Pointer(where=document.name, path=f"/subjects/{number}"), document
 
 
 def _tests(report: Report, family: str) -> Iterator[tuple[Pointer, Result]]:

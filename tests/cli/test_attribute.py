@@ -70,7 +70,7 @@ def report(tool: Tool, *args: object, code: int = 0) -> dict[str, Any]:
 
 
 def document(tool: Tool, *args: object, code: int = 0) -> dict[str, Any]:
-    (only,) = report(tool, *args, code=code)["documents"]
+    (only,) = report(tool, *args, code=code)["subjects"]
     return only  # type: ignore[no-any-return]
 
 
@@ -89,7 +89,7 @@ def valid(tool: Tool, found: dict[str, Any]) -> bool:
 def test_of_the_candidates_the_one_that_wrote_it_is_named(tool: Tool) -> None:
     found = report(tool, MACHINE, "--prompt", PROMPT, *named("--candidate", TRUE, WARM, CUT))
     assert valid(tool, found)
-    (essay,) = found["documents"]
+    (essay,) = found["subjects"]
     assert verdicts(essay) == ["written_by", "not_written_by", "not_written_by"]
     assert (essay["verdict"], essay["summary"].startswith(f"Of the named candidates only {TRUE} fits.")) == ("pass", True)
     true, warm, cut = essay["attributions"]
@@ -155,7 +155,7 @@ def test_a_text_that_no_sanctioned_model_wrote_is_a_finding(
     roles = (*named("--sanctioned", *sanctioned), *named("--other", *others))
     found = report(tool, MACHINE, "--prompt", PROMPT, *roles, code=code)
     assert valid(tool, found)
-    (essay,) = found["documents"]
+    (essay,) = found["subjects"]
     assert [one["verdict"] for one in essay["sets"]] == of_sets
     assert essay["summary"].startswith(said)
     assert (essay["verdict"] == "finding") == (code == 1)
@@ -286,7 +286,7 @@ def test_standard_input(tool: Tool, tiny_llama: Path, foreign: Path, asked: Path
     with foreign.open("rb") as text:
         piped = spawn("attribute", "-", *options, "--format", "json", stdin=text)
     assert (piped.code, piped.err) == (0, "")
-    (found,) = json.loads(piped.out)["documents"]
+    (found,) = json.loads(piped.out)["subjects"]
     assert found == document(tool, foreign, *options) | {"name": "-"}
 
 
@@ -326,7 +326,7 @@ def test_a_command_that_says_too_little_or_too_much(tool: Tool, foreign: Path, a
         (("--prompt", "missing.txt"), "The prompt missing.txt cannot be read: No such file or directory."),
         (("--prompt", "."), "The prompt . cannot be read: Is a directory."),
         (("--prompt", "latin1.txt"), "The prompt latin1.txt is not UTF-8; convert it first."),
-        (("--candidate", "TINY@temperature=0"), "Greedy decoding (temperature 0) leaves nothing to chance"),
+        (("--candidate", "TINY@num_beams=4"), "beam search chooses among whole texts"),
         (("--sanctioned", "TINY@heat=2"), "there is no setting 'heat'"),
         (("--other", "no-such-model"), "no-such-model"),
         (("--other", "org/name@main"), "as a hub model it needs a pinned revision"),
@@ -349,7 +349,7 @@ def assessed_beside(tool: Tool, witness: Path, bad: object, *args: object) -> st
     """Why `bad` was not assessed; the witness must have been tested all the same."""
     found = report(tool, *args, *named("--candidate", bad, plain(witness)))
     assert valid(tool, found)
-    (text,) = found["documents"]
+    (text,) = found["subjects"]
     failed, tested = text["attributions"]
     assert (failed["verdict"], failed["p_value"], failed["tests"], failed["trace"]) == ("not_assessable", None, [], None)
     assert (tested["exact"], tested["verdict"]) == (True, "not_written_by")
@@ -456,6 +456,6 @@ def test_a_text_that_cannot_be_read_costs_no_other(
     found = report(tool, bad, foreign, "--prompt", asked, "--candidate", plain(tiny_llama), code=2)
     assert valid(tool, found)
     assert found["coverage"] == {"found": 2, "scored": 1, "not_assessable": 0, "unreadable": 1}
-    error, good = found["documents"]
+    error, good = found["subjects"]
     assert (error["verdict"], error["attributions"], good["verdict"]) == ("error", [], "pass")
     assert said in error["summary"]

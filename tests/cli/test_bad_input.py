@@ -95,7 +95,7 @@ def judged_with(tool: Tool, witness: Path, path: Path, tiny: tuple[str, ...]) ->
     outcome = tool("detect", path, witness, *tiny, "--format", "json")
     assert outcome.err == ""
     found = json.loads(outcome.out)
-    bad, good = found["documents"]
+    bad, good = found["subjects"]
     assert good["verdict"] == "inconclusive"
     assert good["combined"]["p_value"] > 0
     assert bad["combined"] is None
@@ -126,7 +126,7 @@ def test_invisible_characters_alone_are_not_assessable_and_a_finding_about_the_t
     path = tmp_path / "input.txt"
     path.write_bytes("\u200b\u2060\ufeff".encode() * 50)
     code, _, summary = judged_with(tool, witness, path, tiny)
-    assert code == 1 and "empty once white space" in summary and "AUD902" in summary
+    assert code == 1 and "no running text, once white space" in summary and "AUD902" in summary
 
 
 def test_a_folder_that_does_not_exist_costs_no_run(tool: Tool, tiny: tuple[str, ...], witness: Path, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_what_cannot_be_judged_is_neither_finding_nor_pass(
 def test_a_language_that_is_only_guessed_is_not_assessed(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     filler = tmp_path / "filler.txt"
     filler.write_text("Lorem ipsum dolor sit amet consectetur " * 20)
-    (document,) = json.loads(tool("detect", filler, *tiny, "--format", "json").out)["documents"]
+    (document,) = json.loads(tool("detect", filler, *tiny, "--format", "json").out)["subjects"]
     assert (document["verdict"], document["language"]) == ("not_assessable", "en")
     assert "below the 0.5 that is asked for" in document["summary"]
 
@@ -167,8 +167,8 @@ def test_a_line_of_a_million_characters_is_judged(tool: Tool, tiny: tuple[str, .
     assert (outcome.code, outcome.err) == (0, "")
     found = json.loads(outcome.out)
     assert found["coverage"]["scored"] == 2
-    assert found["documents"][0]["tokens"] > 100_000
-    assert found["documents"][0]["combined"]["p_value"] <= 1
+    assert found["subjects"][0]["tokens"] > 100_000
+    assert found["subjects"][0]["combined"]["p_value"] <= 1
 
 
 # Names
@@ -190,7 +190,7 @@ def test_names_of_files_cannot_act_on_anything(
     found = json.loads(reports[1].read_text())
     assert found["coverage"] == {"found": 2, "scored": 1, "not_assessable": 0, "unreadable": 1}
     escaped = name.decode("utf-8", "backslashreplace").encode("unicode_escape").decode().replace("\\\\", "\\")
-    assert {Path(document["name"]).name for document in found["documents"]} == {"broken.txt", escaped}
+    assert {Path(document["name"]).name for document in found["subjects"]} == {"broken.txt", escaped}
     missing = tool("detect", os.fsdecode(os.fsencode(tmp_path) + b"/no " + name), *tiny)
     assert (missing.code, missing.err) == (2, "")
     assert not CONTROL & set(missing.out)
@@ -414,11 +414,11 @@ def test_a_terminal_of_few_characters_shows_plainer_signs(tiny: tuple[str, ...],
 def test_json_is_utf_8_on_every_terminal(tool: Tool, tiny: tuple[str, ...], witness: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("A naïve façade — “quoted” — 木工. " + witness.read_text())
-    expected = json.loads(tool("detect", text, *tiny, "--format", "json").out)["documents"]
+    expected = json.loads(tool("detect", text, *tiny, "--format", "json").out)["subjects"]
     assert expected[0]["text"].startswith("A naïve façade — “quoted” — 木工. ")
     for encoding in ("ascii", "latin-1"):
         outcome = spawn("detect", text, *tiny, "--format", "json", env={"PYTHONIOENCODING": encoding})
-        assert json.loads(outcome.out)["documents"] == expected
+        assert json.loads(outcome.out)["subjects"] == expected
 
 
 # Ctrl-C

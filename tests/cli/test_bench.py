@@ -45,7 +45,7 @@ def test_a_report_that_cannot_be_written_costs_no_other_and_no_result(
     assert outcome.code == 2
     assert "its folder does not exist" in sentence(outcome)
     assert "Detectors, all texts" in outcome.out
-    assert json.loads(good.read_text())["power"]
+    assert json.loads(good.read_text())["subjects"][0]["power"]
 
 
 def test_one_label_is_enough_for_false_alarms(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def detectors(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def verdicts(found: dict[str, Any]) -> list[str]:
-    return [document["verdict"] for document in found["documents"]]
+    return [document["verdict"] for document in found["subjects"]]
 
 
 def p_values(document: dict[str, Any]) -> dict[str, float]:
@@ -87,7 +87,7 @@ def test_json_obeys_the_published_schema(tool: Tool) -> None:
 
 
 def test_next_to_every_p_value_stands_what_it_is_worth(tool: Tool) -> None:
-    for document in report(tool, HUMAN, MACHINE, code=1)["documents"]:
+    for document in report(tool, HUMAN, MACHINE, code=1)["subjects"]:
         for result in (document["combined"], *detectors(document)):
             assert 0 < result["p_floor"] <= result["p_value"] <= 1
             assert result["p_upper"] is None  # claimed for single detectors on a single part only; these texts have several
@@ -101,7 +101,7 @@ def test_next_to_every_p_value_stands_what_it_is_worth(tool: Tool) -> None:
 
 
 def test_a_text_that_cannot_be_judged_has_no_p_value(tool: Tool) -> None:
-    (document,) = report(tool, SHORT)["documents"]
+    (document,) = report(tool, SHORT)["subjects"]
     assert document["combined"] is None
     assert detectors(document) == []
     assert document["tokens"] == 45
@@ -131,19 +131,19 @@ def test_no_text_leaves_the_text_out_of_every_report(tool: Tool, tmp_path: Path)
     assert phrase in Path(MACHINE).read_text()
     for content in (outcome.out, *(file.read_text() for file in files)):
         assert phrase not in content
-    (document,) = json.loads(files[1].read_text())["documents"]
+    (document,) = json.loads(files[1].read_text())["subjects"]
     assert document["text"] is None
     assert document["combined"]["p_value"] is not None
 
 
 def test_one_detector_alone(tool: Tool) -> None:
-    all_of_them = report(tool, MACHINE, code=1)["documents"][0]
-    (document,) = report(tool, MACHINE, "--detector", "log-rank", code=1)["documents"]
+    all_of_them = report(tool, MACHINE, code=1)["subjects"][0]
+    (document,) = report(tool, MACHINE, "--detector", "log-rank", code=1)["subjects"]
     (result,) = detectors(document)
     assert result == next(other for other in all_of_them["results"] if other["rule"] == result["rule"])
     assert document["combined"]["p_value"] == pytest.approx(result["p_value"])
     two = report(tool, MACHINE, "--detector", "lrr", "--detector", "log-rank", code=1)
-    assert len(detectors(two["documents"][0])) == 2
+    assert len(detectors(two["subjects"][0])) == 2
     assert len(two["manifest"]["detectors"]) == 2
 
 
@@ -189,8 +189,8 @@ def test_standard_input(tool: Tool) -> None:
     with Path(MACHINE).open("rb") as essay:
         piped = spawn("detect", "-", "--format", "json", stdin=essay)
     assert (piped.code, piped.err) == (1, "")
-    (document,) = json.loads(piped.out)["documents"]
-    (named,) = report(tool, MACHINE, code=1)["documents"]
+    (document,) = json.loads(piped.out)["subjects"]
+    (named,) = report(tool, MACHINE, code=1)["subjects"]
     assert document == named | {"name": "-"}
 
 
@@ -199,10 +199,10 @@ def test_a_folder_and_files_are_judged_each_once_in_order(tool: Tool, tmp_path: 
     for essay in (HUMAN, MACHINE):
         shutil.copy(essay, tmp_path)
     shutil.copy(SHORT, tmp_path / "sub")
-    folder = report(tool, tmp_path, code=1)["documents"]
+    folder = report(tool, tmp_path, code=1)["subjects"]
     assert [Path(document["name"]).name for document in folder] == [Path(essay).name for essay in (HUMAN, MACHINE, SHORT)]
     short, machine = tmp_path / "sub" / Path(SHORT).name, tmp_path / Path(MACHINE).name
-    files = report(tool, short, machine, tmp_path, short, code=1)["documents"]
+    files = report(tool, short, machine, tmp_path, short, code=1)["subjects"]
     assert files == [folder[2], folder[1], folder[0]]
 
 
@@ -228,8 +228,8 @@ def test_white_space_moves_no_p_value(tool: Tool, tmp_path: Path, layout: str) -
         variant = tmp_path / Path(essay).name
         variant.write_bytes(LAYOUTS[layout](original).encode())
         assert variant.read_bytes() != original.encode()
-    before = report(tool, HUMAN, MACHINE, code=1)["documents"]
-    after = report(tool, tmp_path, code=1)["documents"]
+    before = report(tool, HUMAN, MACHINE, code=1)["subjects"]
+    after = report(tool, tmp_path, code=1)["subjects"]
     for old, new in zip(before, after, strict=True):
         assert p_values(new) == pytest.approx(p_values(old), abs=0.01)
         assert new["verdict"] == old["verdict"]
@@ -238,7 +238,7 @@ def test_white_space_moves_no_p_value(tool: Tool, tmp_path: Path, layout: str) -
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
 def test_the_encoding_of_the_file_moves_no_p_value(tool: Tool, tmp_path: Path, encoding: str) -> None:
     (tmp_path / "essay.txt").write_text(Path(MACHINE).read_text(), encoding=encoding)
-    (old,), (new,) = (report(tool, path, code=1)["documents"] for path in (MACHINE, tmp_path))
+    (old,), (new,) = (report(tool, path, code=1)["subjects"] for path in (MACHINE, tmp_path))
     assert p_values(new) == p_values(old)
 
 
@@ -246,7 +246,7 @@ def test_the_encoding_of_the_file_moves_no_p_value(tool: Tool, tmp_path: Path, e
 
 
 def test_a_text_is_judged_by_a_population_of_ones_own(tool: Tool, tiny: tuple[str, ...]) -> None:
-    (document,) = report(tool, HUMAN, *tiny)["documents"]
+    (document,) = report(tool, HUMAN, *tiny)["subjects"]
     assert document["verdict"] == "inconclusive"  # 40 texts cannot give a p-value of .01
     assert document["combined"]["population"]["name"] == "own"
     assert document["combined"]["population"]["n"] <= 40

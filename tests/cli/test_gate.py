@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from llm_audit.cli import main
+from llm_audit.gating import base_revision
 from llm_audit.verification import verify
-from tests.cli.tool import HUMAN, Outcome, Tool, sentence
+from tests.cli.tool import HUMAN, PREDICTABLE, Outcome, Tool, sentence
 from tests.reports.checks import schema
 
 ALPHA = ("--alpha", "0.2")
@@ -24,8 +25,8 @@ REASON = 'reason="Licence text, quoted"'
 @pytest.fixture(scope="module")
 def unusual(tiny_root: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Texts that the tiny model finds as predictable as it finds any, each as unusual as a p-value can say."""
-    folder, rng, words = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5), Path(HUMAN).read_text().split()
-    texts = [" ".join([*rng.choice(words, 2)] * 20) for _ in range(80)]
+    folder, rng = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5)
+    texts = [" ".join(rng.choice(PREDICTABLE[number % 2], 40)) for number in range(80)]
     (folder / "candidates.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
         patch.setenv("LLM_AUDIT_CACHE", str(tiny_root / "cache"))
@@ -74,7 +75,7 @@ def gate(tool: Tool, tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.
 
 
 def by_name(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {Path(document["name"]).name: document for document in report["documents"]}
+    return {Path(document["name"]).name: document for document in report["subjects"]}
 
 
 def states(document: dict[str, Any]) -> list[tuple[str, str]]:
@@ -114,8 +115,8 @@ def test_exit_codes_whatever_the_format(
 
 def test_one_text_is_judged_as_detect_does(gate: Gate, unusual: list[str]) -> None:
     path = gate.write("a.txt", unusual[0])
-    (document,) = gate.report(path, code=1)["documents"]
-    detected = json.loads(gate.tool("detect", path, *ALPHA, *gate.options, "--format", "json").out)["documents"][0]
+    (document,) = gate.report(path, code=1)["subjects"]
+    detected = json.loads(gate.tool("detect", path, *ALPHA, *gate.options, "--format", "json").out)["subjects"][0]
     assert document["gate"]["q_value"] == document["combined"]["p_value"] == detected["combined"]["p_value"] == 1 / 41
     assert document["combined"] == detected["combined"]
 
@@ -149,22 +150,25 @@ def test_copies_are_one_test(gate: Gate, unusual: list[str]) -> None:
 
 # Baseline
 
+KNOWN = " 3 texts are known to be without any."
+
 
 def test_a_baseline_follows_the_content_and_not_the_name(gate: Gate, unusual: list[str]) -> None:
     for number, text in enumerate([*unusual[:2], *usual(3)]):
         gate.write(f"docs/{number}.txt", text)
     outcome = gate("docs", "--baseline", "known.json", "--update-baseline")
-    assert (outcome.code, outcome.err) == (0, "known.json: 2 findings; 2 added, 0 removed.\n")
+    assert (outcome.code, outcome.err) == (0, f"known.json: 2 findings; 2 added, 0 removed.{KNOWN}\n")
     first = Path("known.json").read_text()
     assert [entry["name"] for entry in json.loads(first)["findings"]] == sorted(
         ["docs/0.txt", "docs/1.txt"], key=lambda name: first.index(name)
     )
-    assert gate("docs", "--baseline", "known.json", "--update-baseline").err == "known.json: 2 findings; 0 added, 0 removed.\n"
+    outcome = gate("docs", "--baseline", "known.json", "--update-baseline")
+    assert outcome.err == f"known.json: 2 findings; 0 added, 0 removed.{KNOWN}\n"
     assert Path("known.json").read_text() == first
 
     Path("docs/0.txt").rename("docs/renamed.txt")
     found = gate.report("docs", "--baseline", "known.json")
-    assert found["gate"]["baselined"] == 2 and found["gate"]["discovery"]["tests"] == 3
+    assert found["gate"]["baselined"] == 2 and found["gate"]["discovery"]["tests"] == 0  # all are known
     document = by_name(found)["renamed.txt"]
     assert (document["verdict"], document["gate"]["q_value"], states(document)) == ("finding", None, [("AUD100", "applied")])
 
@@ -173,7 +177,7 @@ def test_a_baseline_follows_the_content_and_not_the_name(gate: Gate, unusual: li
     assert states(by_name(found)["renamed.txt"]) == []
     assert (found["gate"]["baselined"], found["gate"]["baseline"]["unseen"]) == (1, 1)
     outcome = gate("docs", "--baseline", "known.json", "--update-baseline")
-    assert outcome.err == "known.json: 2 findings; 1 added, 1 removed.\n"
+    assert outcome.err == f"known.json: 2 findings; 1 added, 1 removed.{KNOWN}\n"
 
 
 def test_an_entry_whose_text_is_no_finding_any_more_is_reported(gate: Gate, unusual: list[str]) -> None:
@@ -189,7 +193,7 @@ def test_an_entry_whose_text_is_no_finding_any_more_is_reported(gate: Gate, unus
         "",
         "null",
         "[" * 100_000,
-        '{"kind": "llm-audit baseline", "version": 2, "findings": []}',
+        '{"kind": "llm-audit baseline", "version": 3, "findings": []}',
         '{"kind": "llm-audit baseline", "version": 1, "findings": [{"rule": "AUD100", "sha256": "x", "name": "y"}]}',
         '{"kind": "llm-audit baseline", "version": 1, "findings": [], "\\u001b]0;x\\u0007": 1}',
         "\x00\x1b\xff",
@@ -206,7 +210,55 @@ def test_a_baseline_that_is_none_is_one_sentence(gate: Gate, content: str) -> No
 
 def test_a_missing_baseline_is_one_sentence(gate: Gate) -> None:
     gate.write("a.txt", usual(1)[0])
-    assert sentence(gate("a.txt", "--baseline", "known.json")) == "Error: No such file: known.json. Check the path."
+    assert sentence(gate("a.txt", "--baseline", "known.json")) == (
+        "Error: There is no baseline known.json: write it with --update-baseline, or check the path."
+    )
+
+
+def test_texts_that_are_new_are_a_family_of_their_own(gate: Gate, unusual: list[str]) -> None:
+    for number, text in enumerate(usual(8)):
+        gate.write(f"docs/{number}.txt", text)
+    assert gate("docs", "--baseline", "known.json", "--update-baseline").code == 0
+    gate.write("docs/new.txt", unusual[0])
+    assert gate("docs").code == 0  # among nine texts a single one has no chance
+    outcome = gate("docs", "--baseline", "known.json")
+    assert outcome.code == 1
+    assert "8 texts are known from the baseline" in " ".join(outcome.out.split())
+
+
+def test_exit_zero_is_for_findings_and_never_for_errors(gate: Gate, unusual: list[str]) -> None:
+    gate.write("a.txt", unusual[0])
+    assert gate("a.txt", "--exit-zero").code == 0
+    assert gate("a.txt", "not-here.txt", "--exit-zero").code == 2
+
+
+def test_in_a_file_without_text_there_is_nothing_that_could_fail(gate: Gate) -> None:
+    gate.write("llm-audit.toml", 'fail-on = ["finding", "error", "inconclusive", "not_assessable"]')
+    gate.write("docs/empty.md", "")
+    gate.write("docs/_index.md", "---\ntitle: Section\n---")
+    gate.write("docs/image.md", "![](a.png)")
+    assert gate("docs").code == 0
+
+
+def test_what_git_ignores_and_what_others_wrote_is_counted_and_not_read(gate: Gate, unusual: list[str]) -> None:
+    Path(".git").mkdir()
+    gate.write(".gitignore", "made/")
+    for name in ("made/a.txt", "node_modules/b/README.md", "docs/c.odg"):
+        gate.write(name, unusual[0])
+    gate.write("docs/d.txt", usual(1)[0])
+    report = gate.report(".")
+    assert list(by_name(report)) == ["d.txt"]
+    assert {each["kind"]: each["count"] for each in report["not_read"]} == {
+        "hidden": 2, "ignored by git": 1, "code of others (vendored)": 1, ".odg": 1
+    }  # fmt: skip
+
+
+def test_the_base_of_a_pull_request_is_taken_from_where_it_runs(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_DIFF_BASE_SHA"):
+        monkeypatch.delenv(name, raising=False)
+    assert "This is no pull or merge request" in sentence(gate("--changed-since", "auto"))
+    assert base_revision({"GITHUB_BASE_REF": "main"}) == "origin/main"
+    assert base_revision({"CI_MERGE_REQUEST_DIFF_BASE_SHA": "abc"}) == "abc"
 
 
 # Suppressions
@@ -224,7 +276,7 @@ def test_a_missing_baseline_is_one_sentence(gate: Gate) -> None:
 )
 def test_a_text_that_says_why_fails_nothing(gate: Gate, unusual: list[str], name: str, line: str) -> None:
     gate.write(name, line, "", unusual[0])
-    (document,) = gate.report(name)["documents"]
+    (document,) = gate.report(name)["subjects"]
     assert document["verdict"] == "finding" and document["gate"]["failures"] == []
     told = document["gate"]["suppressions"][0]
     assert (told["rule"], told["line"], told["reason"], told["state"]) == ("AUD100", 1, "Licence text, quoted", "applied")
@@ -236,7 +288,7 @@ def test_a_web_page_can_say_so_too(gate: Gate, unusual: list[str]) -> None:
     gate.write(
         "a.html", "<html><body><article>", f"<!-- llm-audit: ignore[AUD100] {REASON} -->", *page, "</article></body></html>"
     )
-    (document,) = gate.report("a.html")["documents"]
+    (document,) = gate.report("a.html")["subjects"]
     assert states(document) == [("AUD100", "applied")]
 
 
@@ -259,7 +311,7 @@ def test_the_line_is_not_scored_and_nothing_moves(gate: Gate, unusual: list[str]
 
 def test_an_example_in_markdown_is_no_suppression(gate: Gate, unusual: list[str]) -> None:
     gate.write("a.md", "```", f"llm-audit: ignore[AUD100] {REASON}", "llm-audit: ignore[]", "```", "", unusual[0])
-    (document,) = gate.report("a.md", code=1)["documents"]
+    (document,) = gate.report("a.md", code=1)["subjects"]
     assert states(document) == []
 
 
@@ -296,32 +348,36 @@ def test_the_last_day_still_counts(gate: Gate, unusual: list[str], monkeypatch: 
         ("llm-audit: ignore[" + "A" * 5000, "a.txt, line 2: this is no suppression that can be obeyed"),
     ],
 )
-def test_what_cannot_be_obeyed_stops_the_gate(gate: Gate, unusual: list[str], line: str, said: str) -> None:
+def test_what_cannot_be_obeyed_is_an_error_of_its_text_and_every_report_is_written(
+    gate: Gate, unusual: list[str], line: str, said: str
+) -> None:
     gate.write("a.txt", unusual[0], line)
-    outcome = gate("a.txt")
-    assert outcome.code == 2
-    assert sentence(outcome).startswith(f"Error: {said}")
-    assert len(outcome.err) < 300
+    gate.write("b.txt", usual(1)[0])
+    report = gate.report("a.txt", "b.txt", "-o", "r.sarif", "-o", "r.md", code=2)
+    found = by_name(report)
+    assert found["a.txt"]["verdict"] == "error" and found["a.txt"]["summary"].startswith(said)
+    assert found["b.txt"]["verdict"] == "pass"
+    assert Path("r.sarif").exists() and Path("r.md").exists()
 
 
 def test_prose_about_the_tool_is_prose(gate: Gate) -> None:
     gate.write("a.txt", "llm-audit: a tool for audits.", "We write llm-audit: ignore[AUD100] in a line.", usual(1)[0])
-    (document,) = gate.report("a.txt")["documents"]
+    (document,) = gate.report("a.txt")["subjects"]
     assert document["text"].startswith("llm-audit: a tool") and states(document) == []
 
 
 def test_tampering_fails_and_can_be_passed_over(gate: Gate) -> None:
     odd = usual(1)[0].replace(" ", "\u200b ", 5)
     gate.write("a.txt", odd)
-    (document,) = gate.report("a.txt", code=1)["documents"]
+    (document,) = gate.report("a.txt", code=1)["subjects"]
     assert document["gate"]["failures"] == [{"rule": "AUD902", "verdict": "finding"}]
     gate.write("a.txt", f"llm-audit: ignore[AUD902] {REASON}", odd)
-    (document,) = gate.report("a.txt")["documents"]
+    (document,) = gate.report("a.txt")["subjects"]
     assert states(document) == [("AUD902", "applied")]
     gate.write("a.txt", odd)
     assert gate("a.txt", "--baseline", "known.json", "--update-baseline").code == 0
     found = gate.report("a.txt", "--baseline", "known.json")
-    assert found["gate"]["baselined"] == 1 and found["documents"][0]["verdict"] == "pass"
+    assert found["gate"]["baselined"] == 1 and found["subjects"][0]["verdict"] == "pass"
 
 
 # Policy
@@ -333,7 +389,7 @@ def test_an_excluded_link_does_not_hide_the_file(gate: Gate, unusual: list[str])
     (gate.folder / "a-drafts").mkdir()
     (gate.folder / "a-drafts" / "x.txt").symlink_to("../essays/x.txt")
     report = gate.report(".", code=1)
-    assert [document["name"] for document in report["documents"]] == ["essays/x.txt"] and report["gate"]["left_out"] == 1
+    assert [document["name"] for document in report["subjects"]] == ["essays/x.txt"] and report["gate"]["left_out"] == 1
 
 
 def test_a_mistyped_name_is_an_error_whatever_the_policy_covers(gate: Gate) -> None:
@@ -346,16 +402,16 @@ def test_a_file_is_no_option(gate: Gate, unusual: list[str]) -> None:
     gate.write("a.txt", unusual[0])
     outcome = gate.tool("gate", "--baseline=known.txt", "a.txt", *ALPHA, *gate.options)
     assert sentence(outcome).endswith("write -- before the names.")
-    assert gate.tool("gate", *ALPHA, *gate.options, "--", "--baseline=known.txt", "a.txt").code == 2  # one text is empty
+    assert gate.tool("gate", *ALPHA, *gate.options, "--", "--baseline=known.txt", "a.txt").code == 1  # that file is empty
 
 
 def test_the_policy_decides_what_is_judged_and_what_fails(gate: Gate, unusual: list[str]) -> None:
-    for name in ("docs/a.txt", "vendor/b.txt", "drafts/c.txt", "short/d.txt"):
+    for name in ("docs/a.txt", "theirs/b.txt", "drafts/c.txt", "short/d.txt"):
         gate.write(name, unusual[0])
     gate.write("odd/e.txt", unusual[1].replace(" ", "\u200b ", 5))
     gate.write(
         "llm-audit.toml",
-        'exclude = ["vendor/"]',
+        'exclude = ["theirs/"]',
         "[[overrides]]",
         'paths = ["drafts/"]',
         "fail-on = []",
@@ -391,7 +447,8 @@ def test_a_path_where_nobody_asks_who_wrote_it_needs_no_verdict(gate: Gate, unus
 def test_suppressions_that_the_policy_does_not_allow_are_reported(gate: Gate, unusual: list[str]) -> None:
     gate.write("llm-audit.toml", "inline-suppressions = false")
     gate.write("a.txt", f"llm-audit: ignore[AUD100] {REASON}", unusual[0])
-    (document,) = gate.report("a.txt", code=1)["documents"]
+    gate("a.txt", "-o", "r.json")
+    (document,) = json.loads(Path("r.json").read_text())["subjects"]
     assert states(document) == [("AUD100", "off")]
 
 
@@ -453,7 +510,7 @@ def test_only_what_changed_since_the_branch_began(repository: Gate) -> None:
 
 def test_it_works_from_a_folder_within(repository: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository.folder / "docs")
-    assert len(repository.report(".", "--changed-since", "main", code=1)["documents"]) == 5
+    assert len(repository.report(".", "--changed-since", "main", code=1)["subjects"]) == 5
 
 
 def test_what_git_does_not_know_is_judged(repository: Gate, unusual: list[str]) -> None:

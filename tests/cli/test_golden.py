@@ -1,4 +1,4 @@
-"""Stored membership reports, one for each verdict: every format renders as it did, and the tool still finds the same."""
+"""Stored reports: every format renders as it did, and the tool still finds the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.golden.make import CASES, command
+from fixtures.golden.make import CASES, WATERMARKS, command
 from llm_audit.reports import render_html, render_json
 from llm_audit.results import Report
 from tests.cli.tool import Tool
@@ -26,6 +26,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.parametrize("name", [*CASES, *WATERMARKS])
 def test_every_format_is_rendered_as_it_was(name: str) -> None:
     report = Report.model_validate_json(stored(name, "json"))
     assert render_json(report) == stored(name, "json")
@@ -46,10 +47,22 @@ def test_the_tool_still_finds_the_same(tool: Tool, name: str, monkeypatch: pytes
     monkeypatch.chdir(GOLDEN.parents[1])
     found = tool(*command(name), "--format", "json", "--no-cache")
     assert found.code == CASES[name][0]
-    now, then = (numbers(json.loads(text)["membership"]) for text in (found.out, stored(name, "json")))
+    now, then = (numbers(json.loads(text)["subjects"][0]) for text in (found.out, stored(name, "json")))
     assert now.keys() == then.keys()
     for place, value in then.items():
         if isinstance(value, float):
             assert now[place] == pytest.approx(value, rel=1e-3, abs=1e-3), place
         elif not place.startswith("/facts"):
             assert now[place] == value, place
+
+
+@pytest.mark.usefixtures("embedded")
+@pytest.mark.parametrize("name", WATERMARKS)
+def test_the_tool_still_finds_the_same_marks(tool: Tool, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(GOLDEN.parents[1])
+    found = tool(*command(name), "--format", "json")
+    assert found.code == WATERMARKS[name][0]
+    now, then = (numbers(json.loads(text)["subjects"]) for text in (found.out, stored(name, "json")))
+    assert now.keys() == then.keys()
+    for place, value in then.items():
+        assert now[place] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value), place

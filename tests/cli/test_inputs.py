@@ -33,7 +33,7 @@ def test_the_same_prose_gets_the_same_p_values_in_every_format(tool: Tool, tiny:
         (tmp_path / f"essay.{suffix}").write_bytes(write(PARAGRAPHS))
     for suffix, write in RECORDS.items():
         (tmp_path / f"essays.{suffix}").write_bytes(write([TEXT]))
-    documents = report(tool, tmp_path, *tiny)["documents"]
+    documents = report(tool, tmp_path, *tiny)["subjects"]
     assert len(documents) == len(DOCUMENTS) + len(RECORDS)
     expected = numbers(next(document for document in documents if document["name"].endswith(".txt")))
     assert expected[0] is not None
@@ -46,7 +46,7 @@ def test_every_passage_says_where_it_stands(tool: Tool, tiny: tuple[str, ...], t
     (tmp_path / "essay.docx").write_bytes(write_docx(PARAGRAPHS))
     (tmp_path / "essay.txt").write_text(TEXT)
     (tmp_path / "essays.jsonl").write_bytes(b"\n" + write_jsonl([TEXT]))
-    found = {Path(document["name"]).name: document for document in report(tool, tmp_path, *tiny)["documents"]}
+    found = {Path(document["name"]).name: document for document in report(tool, tmp_path, *tiny)["subjects"]}
     places = {name: [span["place"] for span in document["combined"]["spans"]] for name, document in found.items()}
     assert places["essay.pdf"][0].startswith("page 1, line 1 to ")
     assert places["essay.docx"][0].startswith("paragraph 1")
@@ -60,13 +60,13 @@ def test_t21_a_bad_line_costs_that_line_and_the_exit_code_says_so(tool: Tool, ti
     (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
     found = report(tool, tmp_path / "a.jsonl", "--text-field", "body", *tiny, code=2)
     assert found["coverage"] == {"found": 100, "scored": 0, "not_assessable": 99, "unreadable": 1}
-    (bad,) = (document for document in found["documents"] if document["verdict"] == "error")
+    (bad,) = (document for document in found["subjects"] if document["verdict"] == "error")
     assert bad["name"].endswith("a.jsonl:50")
 
 
 def test_a_wrong_text_field_is_one_sentence(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"id,body\n1,words\n")
-    (document,) = report(tool, tmp_path / "a.csv", *tiny, code=2)["documents"]
+    (document,) = report(tool, tmp_path / "a.csv", *tiny, code=2)["subjects"]
     assert document["summary"] == f"{tmp_path}/a.csv has no field 'text', only 'id', 'body': choose one with --text-field."
 
 
@@ -79,13 +79,13 @@ def test_t19_what_cannot_be_read_is_an_error_and_no_verdict(
     found = report(tool, tmp_path, *tiny, code=2)
     assert found["coverage"]["unreadable"] == 1
     assert found["coverage"]["scored"] == 1
-    bad = next(document for document in found["documents"] if document["verdict"] == "error")
+    bad = next(document for document in found["subjects"] if document["verdict"] == "error")
     assert bad["combined"] is None
 
 
 def test_what_was_left_out_is_noted(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(DOCUMENTS["md"](PARAGRAPHS))
-    (document,) = report(tool, tmp_path / "a.md", *tiny)["documents"]
+    (document,) = report(tool, tmp_path / "a.md", *tiny)["subjects"]
     assert document["notes"] == ["Left out: front matter (1), code block (1)."]
     assert "not this" not in document["text"].lower()
 
@@ -93,7 +93,7 @@ def test_what_was_left_out_is_noted(tool: Tool, tiny: tuple[str, ...], tmp_path:
 def test_a_pdf_whose_fonts_say_nothing_is_an_error(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     codes = b"".join(b"\\%03o" % (number % 31 + 1) for number in range(300))
     (tmp_path / "a.pdf").write_bytes(pdf_with([b"BT /F1 11 Tf 60 780 Td (" + codes + b") Tj ET"]))
-    (document,) = report(tool, tmp_path / "a.pdf", *tiny, code=2)["documents"]
+    (document,) = report(tool, tmp_path / "a.pdf", *tiny, code=2)["subjects"]
     assert "does not say which characters its letters are" in document["summary"]
 
 
@@ -103,7 +103,7 @@ def test_a_document_on_standard_input_is_known_by_its_beginning(
     (tmp_path / "essay").write_bytes(write_docx(PARAGRAPHS))
     with (tmp_path / "essay").open() as file:
         monkeypatch.setattr("sys.stdin", file)
-        (document,) = report(tool, "-", *tiny)["documents"]
+        (document,) = report(tool, "-", *tiny)["subjects"]
     assert (document["name"], document["encoding"]) == ("-", "docx")
     assert document["combined"]["p_value"] is not None
 
@@ -116,6 +116,6 @@ def test_attribute_reads_the_same_inputs_but_keeps_the_signs_of_markdown(tool: T
     (tmp_path / "c.jsonl").write_bytes(write_jsonl([short], "body"))
     candidate = f"{tiny_llama}@template=none"
     args = ("--candidate", candidate, "--unknown-prompt", "--text-field", "body", "--format", "json")
-    documents = json.loads(tool("attribute", *sorted(tmp_path.iterdir()), *args).out)["documents"]
+    documents = json.loads(tool("attribute", *sorted(tmp_path.iterdir()), *args).out)["subjects"]
     assert [document["encoding"] for document in documents] == ["utf-8", "docx", "jsonl"]
     assert [document["text"] for document in documents] == [f"# A title\n\n{short}", short, short]

@@ -30,7 +30,7 @@ def document(tool: Tool, path: Path, *options: str, code: int) -> dict[str, Any]
     outcome = tool("detect", path, *options, "--format", "json", "--alpha", "0.02")
     assert outcome.code == code, outcome.err
     assert not set(UNSEEN) & set(outcome.out)
-    (found,) = json.loads(outcome.out)["documents"]
+    (found,) = json.loads(outcome.out)["subjects"]
     return dict(found)
 
 
@@ -59,7 +59,7 @@ def test_t13_a_tampered_text_is_found_and_scored_as_given_and_normalised(
     assert results["AUD190"]["n"] > found["combined"]["n"]
     assert "AUD190" not in by_rule(clean)
     assert {code: result["verdict"] for code, result in by_rule(clean).items() if code > "AUD9"} == {
-        "AUD901": "pass", "AUD902": "pass", "AUD903": "pass"
+        "AUD901": "pass", "AUD902": "pass", "AUD903": "pass", "AUD904": "pass", "AUD905": "pass"
     }  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def test_t11_t12_controls_are_shown_and_never_printed(tool: Tool, tiny: tuple[st
 
 def test_the_selection_of_detectors_leaves_integrity_on(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     found = document(tool, written(tmp_path / "a.txt", TAMPERED["AUD903"](ESSAY)), *tiny, "--detector", "lrr", code=1)
-    assert list(by_rule(found)) == ["AUD104", "AUD190", "AUD901", "AUD902", "AUD903"]
+    assert list(by_rule(found)) == ["AUD104", "AUD190", "AUD901", "AUD902", "AUD903", "AUD904", "AUD905"]
 
 
 def test_a_text_that_is_not_judged_can_still_be_tampered_with(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ def test_attribute_tells_of_odd_characters_and_of_marks(
     asked = ("--candidate", tiny_llama, "--prompt", tmp_path / "none", "--population", "own")
     outcome = tool("attribute", path, *asked, "--format", "json")
     assert outcome.code == 1, outcome.err
-    (found,) = json.loads(outcome.out)["documents"]
-    assert list(by_rule(found)) == ["AUD190", "AUD901", "AUD902", "AUD903"]
+    (found,) = json.loads(outcome.out)["subjects"]
+    assert list(by_rule(found)) == ["AUD190", "AUD901", "AUD902", "AUD903", "AUD904", "AUD905"]
     assert "(AUD901)" in found["summary"]
     assert [mark["kind"] for mark in found["marks"]] == ["c2pa_selectors"]
     assert found["text"] == TAMPERED["AUD901"](ESSAY).rstrip("\n")

@@ -23,6 +23,8 @@ from tests.cli.tool import Tool, sentence, spawn
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "membership" / "model"
 ON = ("--model", MODEL)
+COIN = ("--provenance", "A coin was tossed for each item.")
+SHUFFLED = ("--provenance", "The rows were shuffled before they were published.")
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +52,18 @@ def membership(tool: Tool, *args: object, code: int) -> dict[str, Any]:
     assert found.code == code, found.err
     report = json.loads(found.out)
     Draft202012Validator(json.loads(tool("schema").out)).validate(report)
-    told: dict[str, Any] = report["membership"]
+    told: dict[str, Any] = report["subjects"][0]
     return told
 
 
 @pytest.mark.slow
 def test_an_order_that_was_seen_is_found_and_one_that_was_not_is_not(tool: Tool, truth: World, tmp_path: Path) -> None:
-    seen = membership(tool, "test", "order", texts(tmp_path / "seen.jsonl", truth.orders[64]), *ON, code=1)
+    seen = membership(tool, "test", "order", texts(tmp_path / "seen.jsonl", truth.orders[64]), *SHUFFLED, *ON, code=1)
     assert [test["rule"] for test in seen["tests"]] == ["AUD300", "AUD310"]
     assert (seen["verdict"], seen["tests"][1]["p_value"], seen["tests"][1]["p_floor"]) == ("finding", 0.01, 0.01)
     unseen = membership(tool, "test", "order", texts(tmp_path / "unseen.jsonl", truth.orders[0]), *ON, code=0)
     assert unseen["verdict"] == "pass"
-    sharded = membership(tool, "test", "order", tmp_path / "seen.jsonl", "--shards", 8, "--draws", 19, *ON, code=1)
+    sharded = membership(tool, "test", "order", tmp_path / "seen.jsonl", "--shards", 8, "--draws", 19, *SHUFFLED, *ON, code=1)
     assert sharded["tests"][1]["p_value"] < 0.001
 
 
@@ -78,8 +80,31 @@ def test_published_versions_that_were_seen_are_found(tool: Tool, truth: World, t
         rows = [{"public": public, "private": private} for public, private in truth.pairs[count]]
         return lines(tmp_path / f"{count}.jsonl", rows)
 
-    assert membership(tool, "test", "paired", pairs(16), *ON, code=1)["verdict"] == "finding"
+    assert membership(tool, "test", "paired", pairs(16), *COIN, *ON, code=1)["verdict"] == "finding"
+    unstated = membership(tool, "test", "paired", pairs(16), *ON, code=0)
+    assert unstated["verdict"] == "inconclusive" and "nobody says that a coin chose" in unstated["summary"]
     assert membership(tool, "test", "paired", pairs(0), *ON, code=0)["verdict"] == "pass"
+
+
+def swapped(tmp_path: Path, truth: World) -> Path:
+    """Unseen texts, and the same with two neighbouring words swapped: no model needs to have read the public ones."""
+    rng, rows = np.random.default_rng(3), []
+    for public, _ in truth.pairs[0]:
+        words = public.split()
+        at = int(rng.integers(len(words) - 1))
+        words[at : at + 2] = words[at + 1], words[at]
+        rows.append({"public": public, "private": " ".join(words)})
+    return lines(tmp_path / "swapped.jsonl", [row for row in rows if row["public"] != row["private"]])
+
+
+def test_versions_that_any_model_tells_apart_are_no_finding(tool: Tool, truth: World, tmp_path: Path) -> None:
+    path = swapped(tmp_path, truth)
+    untouched = membership(tool, "test", "paired", path, *ON, code=0)
+    assert untouched["verdict"] in ("inconclusive", "not_assessable")
+    controlled = membership(tool, "test", "paired", path, "--control", ON[1], *ON, code=0)
+    assert controlled["verdict"] == "not_assessable"
+    assert [test["rule"] for test in controlled["tests"]] == ["AUD300", "AUD300", "AUD312"]
+    assert any(test["name"] == "The control model alone" for test in controlled["tests"])
 
 
 def test_identifiers_that_were_seen_are_found(tool: Tool, truth: World, tmp_path: Path) -> None:
@@ -251,7 +276,7 @@ def test_a_malformed_line_is_counted_and_named_and_stops_nothing(tool: Tool, tru
     report = json.loads(found.out)
     assert found.code == 0
     assert (report["coverage"]["found"], report["coverage"]["unreadable"]) == (10, 1)
-    assert any(note.startswith("Line 7 of") for note in report["membership"]["notes"])
+    assert any(note.startswith("Line 7 of") for note in report["subjects"][0]["notes"])
 
 
 def damaged(folder: Path) -> Path:

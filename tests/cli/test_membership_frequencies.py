@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.tiny_models import SENTENCES
-from llm_audit.detectors.membership.frequencies import Frequencies, tokenizer_digest
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.scoring.tokenizer import load_tokenizer
+from llm_audit.scoring.vocabulary import tokenizer_digest
 from tests.cli.tool import Tool, sentence
 
 

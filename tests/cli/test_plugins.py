@@ -232,7 +232,7 @@ def test_a_plugin_takes_part_with_a_p_value_and_is_named_in_the_report(
     Draft202012Validator(json.loads(tool("schema").out)).validate(report)
     digest = listed(site, code=1)["surprise"]["digest"]
     assert report["manifest"]["plugins"] == [{**SURPRISE, "digest": digest}]
-    (document,) = report["documents"]
+    (document,) = report["subjects"]
     assert "AUD199" in report["manifest"]["detectors"]
     (result,) = (result for result in document["results"] if result["rule"] == "AUD199")
     assert 1 / 41 <= result["p_value"] <= 1

@@ -12,8 +12,8 @@ import pytest
 
 import llm_audit.scoring.session as session_module
 from llm_audit.detectors.registry import described
-from llm_audit.reports import jsonl, render_json
-from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES
+from llm_audit.reports import render_json
+from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES, jsonl
 from llm_audit.results import Report, Served, Verdict
 from llm_audit.scoring.engine import Engine
 from tests.cli.conftest import write_texts
@@ -86,7 +86,7 @@ def test_an_endpoint_that_was_not_measured_is_no_success_whatever_the_verdict_sa
     report = factory.not_measured_report()
     assert report.substitution and report.substitution.served is Served.NOT_MEASURED
     passed = report.substitution.model_copy(update={"verdict": Verdict.PASS})
-    assert report.model_copy(update={"substitution": passed}).exit_code() == 3
+    assert report.model_copy(update={"subjects": (passed,)}).exit_code() == 3
 
 
 def test_standard_input(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_standard_input(tmp_path: Path) -> None:
         (b"", "it is empty"),
         (b"# A report", "it is no JSON"),
         (b'{"runs": []}', "it says no schema_version"),
-        (b'{"schema_version": "7"}', "has schema version 7, and this llm-audit reads version 1"),
+        (b'{"schema_version": "7"}', "has schema version 7, and this llm-audit reads versions 1 and 2"),
         (render_json(factory.report()).encode()[:5000], "it is cut off, or no JSON"),
         (jsonl.render(factory.report()).encode()[:5000], "is cut off"),
         (jsonl.record(factory.finding()).encode(), "the run that wrote it did not end"),
@@ -120,7 +120,7 @@ def test_what_cannot_be_read_is_one_sentence(tool: Tool, tmp_path: Path, content
 
 
 def test_a_folder_and_a_closed_standard_input(tool: Tool, tmp_path: Path) -> None:
-    assert "Is a directory" in sentence(tool("report", tmp_path))
+    assert "is a folder without summary.json" in sentence(tool("report", tmp_path))
     assert "cannot be read" in sentence(tool("report", "no\0name"))
 
 
@@ -156,7 +156,7 @@ def test_a_report_that_cannot_be_written_costs_no_other(tool: Tool, tmp_path: Pa
     assert outcome.code == 2
     assert outcome.err.endswith("a.md: it is a folder.\n")
     assert json.loads((tmp_path / "a.sarif").read_text())["version"] == "2.1.0"
-    assert json.loads(outcome.out)["type"] == "report"
+    assert [json.loads(line)["type"] for line in outcome.out.splitlines()] == ["collection", "report"]
 
 
 @pytest.mark.parametrize("words", [["detect"], ["attribute"], ["report"], ["membership", "score"], ["substitution", "watch"]])

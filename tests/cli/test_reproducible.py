@@ -135,12 +135,12 @@ def test_the_order_of_arguments_changes_the_order_and_nothing_else(
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     paths = (HUMAN, MACHINE, SHORT)
     whole = reading(tool, *paths, *tiny)
-    by_name = {document["name"]: document for document in whole["documents"]}
+    by_name = {document["name"]: document for document in whole["subjects"]}
     for order in permutations(paths):
         found = reading(tool, *order, *tiny)
-        assert [document["name"] for document in found["documents"]] == list(order)
-        assert {document["name"]: document for document in found["documents"]} == by_name
-        others = {"documents": [], "manifest": {}, "content_digest": ""}
+        assert [document["name"] for document in found["subjects"]] == list(order)
+        assert {document["name"]: document for document in found["subjects"]} == by_name
+        others = {"subjects": [], "manifest": {}, "content_digest": ""}
         assert {**found, **others} == {**whole, **others}
         assert found["manifest"] == whole["manifest"]  # the command line is that of pytest, both times
 
@@ -152,7 +152,7 @@ def test_a_folder_is_read_in_the_same_order_however_it_is_stored(tool: Tool, tin
         folder.mkdir()
         for name in order:
             shutil.copy(ESSAYS / "essay-too-short.txt", folder / name)
-        assert [Path(document["name"]).name for document in reading(tool, folder, *tiny)["documents"]] == sorted(names)
+        assert [Path(document["name"]).name for document in reading(tool, folder, *tiny)["subjects"]] == sorted(names)
 
 
 @pytest.mark.parametrize("value", ["", "now", "-1", "1.5", "٣", "9" * 40])

@@ -16,7 +16,7 @@ import pytest
 from llm_audit.cli import main
 from llm_audit.scoring.cache import ScoreCache
 from tests.cli.conftest import write_texts
-from tests.cli.tool import COMMAND, HUMAN, Tool, sentence
+from tests.cli.tool import COMMAND, HUMAN, PREDICTABLE, Tool, sentence
 from tests.scan.test_kills import check_kills
 
 ROOT = Path(__file__).parents[2]
@@ -26,9 +26,9 @@ TINY = ("--alpha", 0.2)
 
 @pytest.fixture(scope="module")
 def unusual(tiny_root: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Texts that this model finds as predictable as it finds any: two words over and over, chosen by their p-value."""
-    folder, rng, words = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5), Path(HUMAN).read_text().split()
-    texts = [" ".join([*rng.choice(words, 2)] * 20) for _ in range(80)]
+    """Texts that this model finds as predictable as it finds any: two words in any order, chosen by their p-value."""
+    folder, rng = tmp_path_factory.mktemp("unusual"), np.random.default_rng(5)
+    texts = [" ".join(rng.choice(PREDICTABLE[number % 2], 40)) for number in range(80)]
     (folder / "candidates.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     options = ["--model", str(tiny_llama), "--population", "own", "-o", str(folder / "out")]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
@@ -56,8 +56,8 @@ def results(where: Path) -> list[dict[str, Any]]:
 
 
 def summary(where: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((where / "summary.json").read_text())
-    return found
+    (found,) = json.loads((where / "summary.json").read_text())["subjects"]
+    return dict(found)
 
 
 def test_the_numbers_are_those_of_detect(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
@@ -68,17 +68,21 @@ def test_the_numbers_are_those_of_detect(tool: Tool, tiny: tuple[str, ...], corp
         if row["p_value"] is None:
             continue
         (tmp_path / "one.txt").write_text(json.loads(line)["text"])
-        (document,) = json.loads(tool("detect", tmp_path / "one.txt", *TINY, *tiny, "--format", "json").out)["documents"]
+        (document,) = json.loads(tool("detect", tmp_path / "one.txt", *TINY, *tiny, "--format", "json").out)["subjects"]
         assert row["p_value"] == document["combined"]["p_value"]
         assert row["p_floor"] == document["combined"]["p_floor"]
         assert row["n"] == document["combined"]["population"]["n"]
         assert row["tokens"] == document["tokens"]
         assert row["sha256"] == document["sha256"]
-        assert row["detectors"] == {
+        assert {name.removeprefix("p_"): p for name, p in row.items() if name.startswith("p_AUD") and p is not None} == {
             result["rule"]: result["p_value"] for result in document["results"] if result["p_value"] is not None
         }
+        assert {name: row[name] for name in row if name.startswith("AUD9")} == dict.fromkeys(
+            ("AUD901", "AUD902", "AUD903", "AUD904", "AUD905"), 0
+        )
     assert [row["verdict"] for row in rows[30:]] == ["not_assessable", "error"]
-    assert rows[31]["reason"].startswith(f"{corpus}:32 is not a JSON object")
+    assert rows[31]["reason"].startswith("is not a JSON object")
+    assert [row["reason_code"] for row in rows[30:]] == ["language", "unreadable"]
 
 
 def test_the_parquet_file_has_the_same_rows(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:
@@ -88,9 +92,7 @@ def test_the_parquet_file_has_the_same_rows(tool: Tool, tiny: tuple[str, ...], c
     table = parquet.read_table(tmp_path / "out" / "results.parquet")
     assert table.schema.metadata[b"complete"] == b"true"
     for row, line in zip(table.to_pylist(), results(tmp_path / "out"), strict=True):
-        rules = {name.removeprefix("p_"): row.pop(name) for name in list(row) if name.startswith("p_AUD")}
-        assert {rule: p for rule, p in rules.items() if p is not None} == line.pop("detectors")
-        assert row == line
+        assert list(row.items()) == list(line.items())
 
 
 def test_the_summary_counts_the_rows_and_the_page_says_the_same(
@@ -106,7 +108,8 @@ def test_the_summary_counts_the_rows_and_the_page_says_the_same(
     assert found["discovery"]["floor"] == 1 / 41
     assert found["discovery"]["fewest"] == 4
     page = (tmp_path / "out" / "report.html").read_text()
-    for said in (found["summary"], found["null"], *found["limits"], *found["assumptions"]):
+    limits = json.loads((tmp_path / "out" / "summary.json").read_text())["limits"]
+    for said in (found["summary"], found["null"], *limits, *found["assumptions"]):
         assert said in page.replace("&#39;", "'")
     assert found["summary"] in " ".join(out.split())
     assert "<script" not in page
@@ -246,12 +249,17 @@ def test_eight_scans_share_one_cache(tiny: tuple[str, ...], tmp_path: Path) -> N
         assert shared.verify() == (200, 0)  # every text once, every row sound
 
 
-def test_other_commands_say_what_a_scan_wrote(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
+def test_other_commands_read_what_a_scan_wrote(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
     tool("scan", write_texts(tmp_path / "corpus.jsonl", 3), "-o", tmp_path / "out", *tiny)
     for command in ("report", "verify"):
-        for name in ("summary.json", "results.jsonl"):
-            refused = tool(command, tmp_path / "out" / name)
-            assert refused.code == 2 and f"{name} is about a corpus, from `llm-audit scan`" in sentence(refused)
+        assert "3 different texts" in tool(command, tmp_path / "out").out or command == "verify"
+        assert tool(command, tmp_path / "out" / "summary.json").code == 0
+        refused = tool(command, tmp_path / "out" / "results.jsonl")
+        assert refused.code == 2 and "holds the single documents of a scan: give summary.json" in sentence(refused)
+    assert tool("report", tmp_path / "out", "-o", tmp_path / "again.html").code == 0
+    assert (tmp_path / "again.html").read_bytes() == (tmp_path / "out" / "report.html").read_bytes()
+    assert "taken as it stands in results.jsonl" in " ".join(tool("verify", tmp_path / "out").out.split())
+    assert "scan, whose single documents are not in it" in sentence(tool("report", tmp_path / "out", "--compliance", "generic"))
 
 
 def test_one_text_is_spoken_of_as_one(tool: Tool, tiny: tuple[str, ...], unusual: list[str], tmp_path: Path) -> None:
@@ -275,3 +283,47 @@ def test_one_damaged_line_was_left_out(tool: Tool, tiny: tuple[str, ...], tmp_pa
     first, _, rest = journal.read_bytes().partition(b"\n")
     journal.write_bytes(first.replace(b"text", b"tixt") + b"\n" + rest)
     assert tool(*args).err.startswith("1 damaged line of the journal was left out.")
+
+
+def test_fields_of_the_records_go_with_them_and_texts_may_lie_within_fields(
+    tool: Tool, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    rows = [
+        {
+            "meta": {"text": f"Number {number}. {Path(HUMAN).read_text()}"},
+            "key": f"k{number}",
+            "score": number,
+            "deep": {"a": [1]},
+        }
+        for number in range(2)
+    ]
+    path = tmp_path / "corpus.jsonl"
+    path.write_text("\n".join([*map(json.dumps, rows), '{"key": 7}', '{"meta": 3, "key": null}']))
+    options = ("--text-field", "meta.text", "--id-field", "key", "--keep", "score", "--keep", "deep")
+    tool("scan", path, "-o", tmp_path / "out", *TINY, *tiny, *options)
+    found = results(tmp_path / "out")
+    assert [row["id"] for row in found] == ["k0", "k1", "7", None]
+    assert [row["field_score"] for row in found] == ["0", "1", "null", "null"]
+    assert found[0]["field_deep"] == '{"a": [1]}'
+    assert found[0]["p_value"] is not None
+    assert [row["reason"] for row in found[2:]] == ["has no field 'meta.text'."] * 2
+
+
+def test_a_scan_goes_on_whichever_way_its_corpus_is_spelled(
+    tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny, "--limit", "3")
+    assert first.code in (0, 1), first.err
+    monkeypatch.chdir(corpus.parent)
+    outcome = tool("scan", f"./{corpus.name}", "-o", tmp_path / "out", *TINY, *tiny)
+    assert outcome.code == 1, outcome.err
+    assert {row["name"].rpartition(":")[0] for row in results(tmp_path / "out")} == {str(corpus)}
+
+
+def test_a_scan_gives_up_after_too_many_bad_rows(tool: Tool, tiny: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text("\n".join([json.dumps({"text": Path(HUMAN).read_text()}), "no", "no", "no"]))
+    outcome = tool("scan", path, "-o", tmp_path / "out", *TINY, *tiny, "--max-bad-rows", "2")
+    assert outcome.code == 2
+    assert "3 documents cannot be read, more than the 2 of --max-bad-rows" in " ".join(outcome.err.split())
+    assert tool("scan", path, "-o", tmp_path / "out", *TINY, *tiny, "--max-bad-rows", "3").err == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def audit(tool: Tool, *args: object, code: int) -> dict[str, Any]:
     assert found.code == code, (found.err, found.out[-2000:])
     report = json.loads(found.out)
     Draft202012Validator(json.loads(tool("schema").out)).validate(report)
-    told: dict[str, Any] = report["substitution"]
+    told: dict[str, Any] = report["subjects"][0]
     return told
 
 
@@ -116,7 +117,7 @@ def test_endpoints_that_hide_log_probabilities_are_compared_by_margins(
     for name, url in (("honest", honest), ("cheap", cheap)):
         with chaos(url, "logprobs-dropped", range(10**6)) as proxy:
             outcome = tool("substitution", "audit", proxy.url, *ON, "--prompts", prompts, *SMALL, "--format", "json")
-        found[name] = json.loads(outcome.out)["substitution"]
+        found[name] = json.loads(outcome.out)["subjects"][0]
     assert found["honest"]["served"] == "consistent", found["honest"]["summary"]
     assert by_rule(found["cheap"])["AUD401"]["effect"]["value"] > by_rule(found["honest"])["AUD401"]["effect"]["value"]
     assert "margin" in by_rule(found["cheap"])["AUD401"]["effect"]["name"]
@@ -145,7 +146,7 @@ def test_what_cannot_be_measured_is_never_called_consistent(
             *("--timeout", 0.5, "--concurrency", 8, "--journal", tmp_path / "j.jsonl", "-o", tmp_path / "r.json"),
         )
     assert outcome.code == 3
-    report = json.loads((tmp_path / "r.json").read_text())["substitution"]
+    report = json.loads((tmp_path / "r.json").read_text())["subjects"][0]
     assert report["served"] == "not_measured"
     assert report["summary"].startswith("Not measured: ")
     assert silent_about_the_key(outcome, tmp_path)
@@ -185,6 +186,52 @@ def test_defective_evidence_is_named_and_not_averaged_in(tool: Tool, honest: str
         found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=0)
     assert any("-9999" in note for note in found["notes"])
     assert found["served"] == "consistent"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        "evidence-shifted",
+        "evidence-zero",
+        *(
+            pytest.param(f"evidence-{kind}", marks=pytest.mark.slow)
+            for kind in ("nan", "minus-infinity", "9999", "mass", "duplicated", "contradicting")
+        ),
+    ],
+)
+def test_defective_evidence_is_never_called_consistent(tool: Tool, honest: str, prompts: Path, behaviour: str) -> None:
+    with chaos(honest, behaviour, range(10**6)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=3)
+    assert found["served"] == "not_measured"
+    assert re.match(r"Not measured: defective evidence\. 1[45] of 15 answers hold log-prob", found["summary"]), found["summary"]
+    evidence = by_rule(found)["AUD406"]
+    assert evidence["verdict"] == ("inconclusive" if "9999" in behaviour else "finding")
+    assert evidence["evidence"]["defective"] >= 14  # one answer may have one token only, which nothing can be shifted in
+
+
+def test_one_answer_that_contradicts_itself_is_enough(tool: Tool, honest: str, prompts: Path) -> None:
+    with chaos(honest, "evidence-contradicting", range(20, 21)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=3)
+    assert "1 of 15 answers hold log-probabilities that contradict themselves" in found["summary"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("evidence-two-decimals", "The endpoint rounds its log-probabilities to 0.01: so were those that it is held against."),
+        ("evidence-chosen-only", "The endpoint gives no alternatives: the log-probability of each token that it wrote"),
+        pytest.param("evidence-unsorted", "the list was not in falling order, and was sorted", marks=pytest.mark.slow),
+    ],
+)
+def test_poor_evidence_is_used_for_what_it_is(
+    tool: Tool, honest: str, cheap: str, prompts: Path, behaviour: str, said: str
+) -> None:
+    with chaos(honest, behaviour, range(10**6)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=0)
+    assert found["served"] == "consistent" and any(said in note for note in found["notes"])
+    with chaos(cheap, behaviour, range(10**6)) as proxy:
+        found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, code=1)
+    assert found["served"] == "inconsistent" and by_rule(found)["AUD401"]["effect"]["name"].startswith("distance")
 
 
 def test_another_tokenizer_is_no_reference(tool: Tool, honest: str, prompts: Path, tiny_llama: Path) -> None:
@@ -243,11 +290,11 @@ def test_watching_the_same_endpoint_and_another(tool: Tool, honest: str, cheap: 
     options = ("--model", "fixture", "--baseline", baseline, "--surface", "completions")
     first = tool("substitution", "watch", honest, *options)
     assert first.code == 0 and "10 rows are the baseline now" in first.out
-    same = json.loads(tool("substitution", "watch", honest, *options, "--format", "json").out)["substitution"]
+    same = json.loads(tool("substitution", "watch", honest, *options, "--format", "json").out)["subjects"][0]
     assert same["served"] == "consistent"
     changed = tool("substitution", "watch", cheap, *options, "--format", "json")
     assert changed.code == 1
-    (test,) = json.loads(changed.out)["substitution"]["tests"]
+    (test,) = json.loads(changed.out)["subjects"][0]["tests"]
     assert test["rule"] == "AUD405" and test["p_value"] <= 0.01
     with chaos(honest, "logprobs-dropped", range(10**6)) as proxy:
         hidden = tool("substitution", "watch", proxy.url, *options)
@@ -296,8 +343,12 @@ def test_trusted_endpoints_are_a_yardstick_without_a_model(
     other = audit(tool, cheap, *trusted, *options, "--journal", tmp_path / "cheap.jsonl", "-o", page, code=1)
     assert other["served"] == "inconsistent" and other["mixture"]["lower"] > 0.3 and "trusted answer" in page.read_text()
     assert audit(tool, *trusted, *options[2:], "--replay", tmp_path / "cheap.jsonl", code=1) == other
+    # Texts alone: the two above write the same ones but for one or two, which chance may deal away; of Q4's every sixth does.
+    with serve(write(model, "Q4_0", ladder)) as url:
+        assert record(tool, url, prompts, tmp_path / "q4.jsonl", "--repeats", 1, "--texts", 12).code == 0
+    told = ("--trusted", journals[0], "--trusted", tmp_path / "q4.jsonl")
     with chaos(honest, "logprobs-dropped", range(10**6)) as proxy:
-        hidden = audit(tool, proxy.url, *trusted, *options, code=0)
+        hidden = audit(tool, proxy.url, *told, *options, code=0)
     assert by_rule(hidden)["AUD401"]["effect"]["unit"] == "of the answer"
 
 

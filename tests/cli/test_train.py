@@ -52,7 +52,7 @@ def test_train_calibrate_detect_bench(
 
     options = ("--population", "school", "--classifier", "mine", *model)
     found = tool("detect", HUMAN, "--format", "json", *options)
-    document = json.loads(found.out)["documents"][0]
+    document = json.loads(found.out)["subjects"][0]
     results = {result["rule"]: result for result in document["results"]}
     shares = sum(share["value"] for share in results["AUD110"]["shares"])
     assert shares == pytest.approx(results["AUD110"]["statistic"]["value"], rel=1e-4)
@@ -63,7 +63,7 @@ def test_train_calibrate_detect_bench(
 
     judged = tool("bench", labelled(tmp_path / "test.jsonl", 30, 5), "--group", "level", "-o", tmp_path / "b.json", *options)
     assert (judged.code, judged.err) == (0, "")
-    report = json.loads((tmp_path / "b.json").read_text())
+    (report,) = json.loads((tmp_path / "b.json").read_text())["subjects"]
     (row,) = [row for row in report["power"] if (row["by"], row["detector"]) == ("all", "classifier")]
     assert row["auroc"]["value"] > 0.95
     assert {row["group"] for row in report["false_alarms"] if row["by"] == "level"} == {"B1"}

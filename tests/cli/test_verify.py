@@ -71,26 +71,26 @@ def test_a_changed_line_is_named_and_a_lost_one_is_no_report(tool: Tool, tiny: t
     p = json.loads(lines.read_text().splitlines()[0])["combined"]["p_value"]
     changed(lines, f'"p_value": {p}', '"p_value": 0.001230')
     found = json.loads(tool("verify", lines, "--format", "json").out)
-    assert {each["path"] for each in found["mismatches"]} >= {"content_digest", "documents[0].combined.p_value"}
+    assert {each["path"] for each in found["mismatches"]} >= {"content_digest", "subjects[0].combined.p_value"}
     assert "is not written as llm-audit writes numbers" in json.dumps(found)
     rendered = tool("report", lines, "--compliance", "generic")
-    assert rendered.code == 2 and "its content digest is another one" in sentence(rendered)
+    assert rendered.code == 2 and "subjects[0].combined.p_value is not what follows" in sentence(rendered)
     lines.write_text(lines.read_text().splitlines()[0] + "\n")
     cut = tool("verify", lines)
     assert cut.code == 2 and "is cut off" in sentence(cut)
 
 
 def test_a_changed_p_value_is_named_with_both_numbers(tool: Tool, report: Path) -> None:
-    p = json.loads(report.read_text())["documents"][0]["combined"]["p_value"]
+    p = json.loads(report.read_text())["subjects"][0]["combined"]["p_value"]
     changed(report, f'"p_value": {p}', '"p_value": 0.00123')
     found = tool("verify", report, "--format", "json")
     assert found.code == 1
     by_path = {each["path"]: each for each in json.loads(found.out)["mismatches"]}
-    one = by_path["documents[0].combined.p_value"]
+    one = by_path["subjects[0].combined.p_value"]
     assert (one["stored"], one["recomputed"]) == (0.00123, p)
     assert "content_digest" in by_path
     said = " ".join(tool("verify", report).out.split())
-    assert f"Mismatch: documents[0].combined.p_value: stored 0.00123, recomputed {p}." in said
+    assert f"Mismatch: subjects[0].combined.p_value: stored 0.00123, recomputed {p}." in said
 
 
 def test_a_value_that_no_field_can_have_is_a_mismatch(tool: Tool, report: Path) -> None:
@@ -106,7 +106,7 @@ def test_without_the_population_nothing_is_passed_silently(
     found = tool("verify", report)
     said = " ".join(found.out.split())
     assert found.code == 3
-    assert "Could not be checked: documents[0].combined: the population own is not here." in said
+    assert "Could not be checked: subjects[0].combined: the population own is not here." in said
     assert "p-value" not in said
 
 
@@ -127,7 +127,7 @@ def test_an_input_that_has_changed_is_named(tool: Tool, tiny: tuple[str, ...], t
     assert tool("verify", report).code == 0
     essay.write_text("Another text.")
     found = tool("verify", report)
-    assert found.code == 1 and "documents[0].sha256" in found.out
+    assert found.code == 1 and "subjects[0].sha256" in found.out
     essay.unlink()
     gone = tool("verify", report)
     assert gone.code == 0 and "Inputs that are not here" in " ".join(gone.out.split())

@@ -63,3 +63,8 @@ def sentence(outcome: Outcome) -> str:
     (line,) = outcome.err.splitlines()
     assert line.endswith((".", "?")), line
     return line
+
+
+PREDICTABLE = (("and", "workman's"), ("assured", "it"))
+"""Words of `HUMAN` of which the tiny model finds texts predictable, in whatever order they stand: as many are far from human
+ones, and do not repeat themselves."""

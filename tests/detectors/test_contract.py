@@ -164,6 +164,12 @@ def test_lrr_stays_finite_and_large_where_every_rank_is_one() -> None:
     assert lrr.lrr(value) == pytest.approx(lrr.lrr(one_second_choice)) == pytest.approx(0.5 * 64 / np.log(2))
 
 
+ODD = {
+    "AUD901": "Thе quiсk brоwn fох",
+    "AUD902": "th\u200be qu\u200bick br\u2060own fox",
+    "AUD903": "if access \u202eresu\u202c: grant",
+    "AUD905": "It was so turn0search3 and not otherwise.",
+}
 RULES = {rule.code: rule for rule in find_rules()}
 
 
@@ -172,6 +178,8 @@ def test_every_integrity_rule_is_announced_under_its_code() -> None:
         "AUD901": "look-alikes",
         "AUD902": "invisible",
         "AUD903": "direction",
+        "AUD904": "hidden",
+        "AUD905": "chatbot",
     }
 
 

@@ -7,12 +7,13 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_audit.endpoints import wire
-from llm_audit.endpoints.defects import changes, judged
+from llm_audit.endpoints.defects import changes, judged, last_digit, repaired
 from llm_audit.endpoints.records import Ask, Failure, Position, Reply, Token, same
 
 CHAT = Ask("a", "Hi", "chat", 4, 0.0, 2)
@@ -252,3 +253,90 @@ def test_no_answer_breaks_the_reader(body: dict[str, Any]) -> None:
 def test_what_is_no_answer_is_malformed(body: str) -> None:
     with pytest.raises(wire.Malformed, match=r"^Status 200, but .*\."):
         parse(CHAT, body)
+
+
+def test_a_list_out_of_order_is_sorted_and_hidden_alternatives_are_left_out() -> None:
+    unsorted, hidden = position(-3.0, -2.0, -0.3, chosen=2), position(-0.1, -9999.0, -math.inf, -4.0)
+    (first, second), said = repaired([unsorted, hidden])
+    assert [lp for _, lp in first.top] == [-0.3, -2.0, -3.0]
+    assert [lp for _, lp in second.top] == [-0.1, -4.0]
+    assert len(said) == 2 and judged([first, second])[1] == ()
+    assert repaired([position(-0.1, math.nan)])[0][0].top[1:] != ()  # no number is not a hidden one
+
+
+def test_rounding_is_told_from_enough_numbers_and_allowed_for() -> None:
+    rng = np.random.default_rng(1)
+    exact = [position(*np.sort(np.log(rng.dirichlet(np.ones(30))))[::-1][:5].tolist()) for _ in range(4)]
+    assert last_digit(exact) == 0
+    for digits in (1, 2, 3):
+        coarse = [
+            replace(p, logprob=round(p.logprob or 0, digits), top=tuple((token, round(lp, digits)) for token, lp in p.top))
+            for p in exact
+        ]
+        assert last_digit(coarse) == pytest.approx(10**-digits)
+        assert judged(coarse, 10**-digits)[1] == ()
+    assert last_digit([*exact[:1], position(-0.5)]) == 0
+
+
+@pytest.mark.parametrize("flaw", [position(0.1, -4.0), position(-0.5, -0.6), position(math.nan, -1.0)])
+def test_poor_evidence_is_not_contradictory(flaw: Position) -> None:
+    poor = (replace(position(-0.1, -3.0), token=Token(None, None, "")), position(-9999.0), position(-0.2, -9999.0))
+    found, _ = judged([flaw, *poor])
+    assert [p.contradictory for p in found] == [True, False, False, False] and all(p.defects for p in found)
+
+
+def test_numbers_of_the_place_before_are_seen() -> None:
+    (found,), _ = judged([Position(Token(7, None, "x"), -0.1, ((Token(1, None, "a"), -0.1), (Token(2, None, "b"), -3.0)))])
+    assert found.contradictory
+    (honest,), _ = judged([Position(Token(7, None, "x"), -6.0, ((Token(1, None, "a"), -0.1), (Token(2, None, "b"), -3.0)))])
+    assert not honest.defects
+
+
+def stream(*events: dict[str, Any], done: bool = True) -> str:
+    lines = [": keep-alive", *(f"data: {json.dumps(event)}" for event in events), *(["data: [DONE]"] if done else [])]
+    return "\n\n".join(lines) + "\n\n"
+
+
+def test_a_stream_that_nobody_asked_for_is_one_answer() -> None:
+    pieces = [
+        {"model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]},
+        *(
+            {"choices": [{"index": 0, "delta": {"content": text}, "logprobs": {"content": [token(text, -0.5)]}}]}
+            for text in ("a", "b")
+        ),
+        {"choices": [{"index": 1, "delta": {"content": "another"}}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}},
+    ]
+    reply = parse(CHAT, stream(*pieces))
+    assert (reply.text, reply.model, reply.finish, reply.usage) == ("ab", "m", "stop", (3, 2))
+    assert [(p.token.text, p.logprob) for p in reply.positions] == [("a", -0.5), ("b", -0.5)]
+    legacy = [{"choices": [{"text": text, "logprobs": {"tokens": [text], "token_logprobs": [-1.0]}}]} for text in ("x", "y")]
+    reply = parse(TEXT, stream(*legacy))
+    assert (reply.text, [p.logprob for p in reply.positions]) == ("xy", [-1.0, -1.0])
+
+
+def test_a_stream_that_is_cut_off_is_no_answer() -> None:
+    whole = {"choices": [{"index": 0, "delta": {"content": "a"}}]}
+    for body in (stream(whole, done=False), stream(whole)[:-30], "data: [1]\n\ndata: [DONE]", "data: [DONE]"):
+        with pytest.raises(wire.Malformed):
+            parse(CHAT, body)
+
+
+def test_the_responses_api() -> None:
+    part = {"type": "output_text", "text": "ab", "logprobs": [token("a", -0.5), token("b", -0.25)]}
+    body = {
+        "model": "m",
+        "status": "completed",
+        "output": [{"type": "reasoning", "summary": []}, {"type": "message", "content": [part]}],
+        "usage": {"input_tokens": 4, "output_tokens": 12, "output_tokens_details": {"reasoning_tokens": 10}},
+    }
+    reply = parse(CHAT, body)
+    assert (reply.text, reply.finish, reply.usage) == ("ab", "completed", (4, 2))
+    assert [p.logprob for p in reply.positions] == [-0.5, -0.25]
+
+
+def test_tokens_that_a_model_thinks_are_no_part_of_its_answer() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 8}}
+    assert parse(CHAT, completion("x", None, usage=usage)).usage == (1, 1)
+    assert parse(CHAT, completion("x", None, usage=usage | {"completion_tokens_details": None})).usage == (1, 9)

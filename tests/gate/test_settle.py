@@ -80,3 +80,42 @@ def test_what_had_no_chance_is_not_passed() -> None:
     settled, outcome = settle([*many, document(99, 1 / 400, 1 / 400)], TERMS)
     assert {one.verdict for one in settled[:30]} == {Verdict.PASS}  # with it, a second one would have been found
     assert settled[30].verdict is Verdict.INCONCLUSIVE
+
+
+def test_one_new_text_can_fail_among_many_that_the_baseline_knows() -> None:
+    floor = 1 / 2390
+    old = [document(number, 0.5, floor) for number in range(500)]
+    known = renewed(settle(old, TERMS)[0])
+    assert len(known.texts) == 500
+    new = document(999, floor, floor)
+    alone, _ = settle([*old, new], TERMS)
+    assert alone[-1].verdict is not Verdict.FINDING  # lost among 501 tests
+    settled, outcome = settle(known.applied([*old, new]), TERMS)
+    assert settled[-1].verdict is Verdict.FINDING
+    assert outcome.failed == 1 and outcome.discovery.tests == 1
+    assert "500 texts are known from the baseline." in outcome.summary
+
+
+def test_with_known_texts_alone_nothing_is_tested_and_that_is_said() -> None:
+    old = [document(number, 0.5, 1 / 400) for number in range(5)]
+    _, outcome = settle(renewed(settle(old, TERMS)[0]).applied(old), TERMS)
+    assert outcome.summary == "Passed: 5 texts. 5 texts are known from the baseline."
+
+
+def test_that_no_single_text_can_fail_is_said_first() -> None:
+    _, outcome = settle([document(number, 0.5, 1 / 41) for number in range(100)], TERMS)
+    assert outcome.summary.startswith("No single text can fail by who wrote it: among 100 it takes ")
+
+
+@given(runs())
+def test_with_a_baseline_settling_twice_changes_nothing(documents: list[Document]) -> None:
+    found, _ = settle(documents, TERMS)
+    once, outcome = settle(renewed(found).applied(found), TERMS)
+    assert settle(once, TERMS) == (once, outcome)
+
+
+def test_what_models_know_by_heart_is_no_test() -> None:
+    recited = document(1, 1 / 400, 1 / 400).model_copy(update={"doubt": "known_by_heart"})
+    settled, outcome = settle([recited, document(2, 0.5, 1 / 400)], TERMS)
+    assert outcome.discovery.tests == 1
+    assert settled[0].verdict is Verdict.NOT_ASSESSABLE

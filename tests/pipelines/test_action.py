@@ -119,14 +119,14 @@ def test_only_what_a_branch_changed_is_judged(project: Project, tmp_path: Path) 
     project.commit("A draft")
     done, made = gate(project, tmp_path, changed_since="main")
     assert done.returncode == 1
-    assert [document["name"] for document in made.report["documents"]] == ["docs/draft.txt"]
+    assert [document["name"] for document in made.report["subjects"]] == ["docs/draft.txt"]
 
 
 def test_an_input_stays_a_word(project: Project, tmp_path: Path) -> None:
     paths = "docs/$(touch pwned)\n`touch pwned`\n'; touch pwned; '\n--help\n-o\nx.html\n"
     done, made = gate(project, tmp_path, paths=paths, arguments="--no-text\n--alpha\n.02")
     assert (done.returncode, made.outputs["exit-code"]) == (2, "2"), done.stdout
-    assert len(made.report["documents"]) == 6 and made.report["manifest"]["alpha"] == 0.02
+    assert len(made.report["subjects"]) == 6 and made.report["manifest"]["alpha"] == 0.02
     assert not (project.folder / "pwned").exists() and not (project.folder / "x.html").exists()
 
 

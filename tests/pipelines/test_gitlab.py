@@ -1,4 +1,4 @@
-"""The job for GitLab that the README shows: valid, and run in a repository of its own."""
+"""The job for GitLab that the documentation shows: valid, and run in a repository of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ LOCAL = "gitlab-ci-local@4.60.0"
 
 
 def snippet() -> str:
-    found = re.search(r"<!-- gitlab job -->\n```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    found = re.search(
+        r"<!-- gitlab job -->\n```yaml\n(.*?)```", (ROOT / "docs" / "operations" / "gitlab.md").read_text(), re.DOTALL
+    )
     assert found
     return found[1]
 

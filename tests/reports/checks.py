@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
@@ -19,13 +22,15 @@ from llm_audit.detectors.registry import described
 from llm_audit.reports.formats import FORMATS
 from llm_audit.results import Report
 from llm_audit.results.read import read_report
+from llm_audit.results.rules import documentation
 from llm_audit.terminal import terminal_safe
 
 OURS = re.compile(
     r"#document-\d+(-candidate-\d+|-after)?|#(membership|substitution)-assumptions|#substitution-test-\d+"
     r"|#(content|index|limits|method)"
+    rf"|{re.escape(documentation())}rules/AUD[0-9]{{3}}\.html"
 )
-"""Where the links of a page lead."""
+"""Where the links of a page lead: within it, and to the pages of the rules in the documentation."""
 
 FORBIDDEN = frozenset({"script", "img", "iframe", "link", "base", "form", "object", "embed", "audio", "video", "input"})
 LOADING = frozenset({"style", "src", "srcset", "action", "formaction", "data", "poster", "ping", "background", "xlink:href"})
@@ -81,6 +86,19 @@ def check_html(data: bytes, plain: bytes, report: Report) -> None:
         assert not name.startswith("on") and name not in LOADING, (tag, name)
         assert name != "href" or OURS.fullmatch(value), value
     assert terminal_safe(page) == page, "a control character of the input reached the page"
+
+
+def check_class_set(data: bytes, plain: bytes, report: Report) -> None:
+    """As of the report, in any order: of rows, some are sorted by words. Besides, there are buttons, which send nothing."""
+    page = data.decode("utf-8")
+    skeleton = Skeleton(page)
+    assert Counter(skeleton.elements) == Counter(Skeleton(plain.decode("utf-8")).elements)
+    assert not (FORBIDDEN - {"input"}) & {tag for tag, _ in skeleton.elements}
+    for tag, name, value in skeleton.attributes:
+        assert not name.startswith("on") and name not in LOADING, (tag, name)
+        assert name != "href" or re.fullmatch(r"#(content|index|text-\d+)", value), value
+        assert (tag, name) != ("input", "type") or value == "radio"
+    assert terminal_safe(page) == page
 
 
 def check_json(data: bytes, plain: bytes, report: Report) -> None:
@@ -146,6 +164,13 @@ def check_github(data: bytes, plain: bytes, report: Report) -> None:
     assert [_command(line) for line in hostile] == [_command(line) for line in harmless]
 
 
+def check_lines(data: bytes, plain: bytes, report: Report) -> None:
+    """As many lines as the harmless one has, and nothing that a terminal obeys."""
+    text = data.decode("utf-8")
+    assert terminal_safe(text) == text
+    assert len(text.splitlines()) == len(plain.decode("utf-8").splitlines())
+
+
 def check_markdown(data: bytes, plain: bytes, report: Report) -> None:
     """The blocks of the harmless one; no HTML, image, link, mention or reference, in a renderer that makes whatever it can."""
     text = data.decode("utf-8")
@@ -161,6 +186,15 @@ def check_markdown(data: bytes, plain: bytes, report: Report) -> None:
             assert not re.search(r"https?://|www\.|\w@\w", token.content), token.content
 
 
+def check_csv(data: bytes, plain: bytes, report: Report) -> None:
+    """As many rows as the harmless one has, as many cells in each; nothing acts on a terminal, and no cell is a formula."""
+    text = data.decode("utf-8")
+    assert terminal_safe(text.replace("\r\n", "\n")) == text.replace("\r\n", "\n")
+    rows, harmless = (list(csv.reader(io.StringIO(each.decode("utf-8"), newline=""))) for each in (data, plain))
+    assert [len(row) for row in rows] == [len(row) for row in harmless]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row)
+
+
 def check_pdf(data: bytes, plain: bytes, report: Report) -> None:
     """A document with nothing in it that acts."""
     assert data.startswith(b"%PDF-")
@@ -169,6 +203,7 @@ def check_pdf(data: bytes, plain: bytes, report: Report) -> None:
 
 CHECKS: dict[str, Callable[[bytes, bytes, Report], None]] = {
     "html": check_html,
+    "class_set": check_class_set,
     "pdf": check_pdf,
     "json": check_json,
     "jsonl": check_jsonl,
@@ -176,7 +211,9 @@ CHECKS: dict[str, Callable[[bytes, bytes, Report], None]] = {
     "junit": check_junit,
     "gitlab": check_gitlab,
     "github": check_github,
+    "concise": check_lines,
     "markdown": check_markdown,
+    "csv": check_csv,
 }
 """Format -> check of a hostile report, the harmless one of the same shape, and what was rendered."""
 

@@ -6,6 +6,7 @@ from llm_audit.results import Mark, Plugin, Report, Span
 from llm_audit.results import evidence as e
 from llm_audit.results import membership_evidence as m
 from llm_audit.results import substitution_evidence as s
+from llm_audit.results import watermark_evidence as w
 from tests.reports import factory
 
 CONFORMAL = e.Conformal(
@@ -17,6 +18,16 @@ MARK = Mark(
     kind="c2pa_selectors", start=0, end=9, manifest_sha256="0" * 64, manifest_bytes=9, reference="x", defect="x",
     claim_generator="x", signer="x", signature="valid", reason="x",
 )  # fmt: skip
+LAW: dict[str, str | int | float] = {"kind": "x", "shape": 1.0}
+READINGS: tuple[w.Reading, ...] = (
+    w.Summed(reading="x", tokens=9, scored=8, distinct=8, total=1.0, law=LAW),
+    w.LinedUp(reading="x", tokens=9, keys=9, block=9, cells=9, cost=1.0),
+    w.FreshKeys(reading="x", alignment="edit", tokens=9, keys=9, cost=1.0, draws=9, exceeding=1, most=9, stop=1),
+)
+KEYED = w.KeyedText(key="0" * 12, scheme="x", tests=1, readings=READINGS)
+PROBED = w.ProbedChoices(
+    statistic="log_odds", words=("x", "y"), counts=(((1, 2), (2, 1)),), unread=0, draws=9, seed="5",
+)  # fmt: skip
 KINDS: tuple[e.Derivation, ...] = (
     CONFORMAL,
     e.MartingaleZ(tokens=1, deviation=0.1, variance=1.0, vocabulary=9),
@@ -26,7 +37,10 @@ KINDS: tuple[e.Derivation, ...] = (
         tokens=1, total=1.0, impossible=0, outside=None, share=0.0, without=None, kolmogorov_smirnov=0.5, anderson_darling=0.5,
         tests=1,
     ),
-    e.Characters(count=3, tolerated=2, named=(e.Odd(code_point=0x200B, count=3),), others=0),
+    e.Characters(
+        count=3, tolerated=2, named=(e.Odd(code_point=0x200B, count=3),), others=0, ways=(e.Way(how="white", count=3),),
+        first="x",
+    ),
     m.Drawn(effect="gain"),
     m.Versions(table=((1.0, 2.0),), groups=(0,)),
     m.TwoSample(suspect=1, held_out=1, scores=(0.1, 0.2)),
@@ -40,7 +54,21 @@ KINDS: tuple[e.Derivation, ...] = (
     s.RelativeRanks(seed="5", scores=(0.1,), references=((0.1,),)),
     s.Discrepancy(yardstick="local", seed="5", prompts=(s.Kernel(first=1, size=2, above=(0.1,)),), raw_p=0.1),
     s.Change(before=1, rows=((0.1,), (0.2,))),
-    s.Conformance(changes=("x",), asked="x", named=("y",), longer=0, counted=1, miscounted=0, fewer=0),
+    KEYED,
+    w.KeyedWindows(
+        key="0" * 12, scheme="x", tests=1, reading="x", distinct=9, law=LAW, least=2, draws=9, seed="5", sums=(1.0,),
+    ),
+    w.KeyedBets(key="0" * 12, scheme="x", tests=1, reading="x", distinct=9, log_e=0.1, log_peak=0.1),
+    w.KeyedCalibration(key="0" * 12, scheme="x", tests=1, log_p=-1.0, references=(-0.5,)),
+    w.KeyedTogether(tests=(KEYED,)),
+    PROBED,
+    w.ProbedRepeats(answers=9, distinct=8, repeats=1, expected=0.5),
+    w.ProbedPhases(words=("x", "y"), fresh=(1, 2), again=(2, 1), unread=0),
+    w.ProbedTogether(tests=(PROBED,)),
+    s.Conformance(
+        changes=("x",), asked="x", named=("y",), longer=0, counted=1, miscounted=0, fewer=0,
+        flaws=(s.Flaw(name="x", answers=1),),
+    ),
 )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from llm_audit.results import (
     Attribution,
     Authorship,
     BaselineUse,
+    Benchmark,
+    Corpus,
     Cost,
     Coverage,
     Discovery,
@@ -33,6 +35,7 @@ from llm_audit.results import (
     ModelIdentity,
     Point,
     Population,
+    Ranked,
     Rate,
     Report,
     Result,
@@ -47,8 +50,11 @@ from llm_audit.results import (
     Suppression,
     Tokens,
     Trace,
+    Unread,
     Verdict,
 )
+from llm_audit.scanning.results import report_of, stated
+from llm_audit.training import evaluate
 
 POPULATION = Population(
     name="essays-en",
@@ -258,7 +264,7 @@ def report(*documents: Document) -> Report:
             threads=2,
         ),
         coverage=Coverage(found=len(documents), scored=len(documents) - lost - unread, not_assessable=lost, unreadable=unread),
-        documents=documents,
+        subjects=documents,
         limits=(
             "A small p-value is not the probability that a machine wrote the text.",
             "Human text that is formulaic, translated, or written in a second language can look machine-generated.",
@@ -678,8 +684,7 @@ def membership_report(found: Membership | None = None) -> Report:
                 }
             ),
             "coverage": Coverage(found=lines + 1, scored=lines, not_assessable=0, unreadable=1),
-            "documents": (),
-            "membership": found,
+            "subjects": (found,),
             "limits": (
                 "A finding says that the model saw this collection, not which of its texts, nor where it got them.",
                 "No finding does not show that the collection was not seen.",
@@ -873,8 +878,7 @@ def substitution_report(found: Substitution | None = None) -> Report:
                 update={"command": ("llm-audit", "substitution", found.endpoint, "--reference", "smollm2-135m-instruct")}
             ),
             "coverage": Coverage(found=requests, scored=requests - failed, not_assessable=0, unreadable=failed),
-            "membership": None,
-            "substitution": found,
+            "subjects": (found,),
             "limits": (
                 "“Consistent” says that no difference was found. It does not prove which model answers.",
                 "“Inconsistent” does not say what was served instead, nor that anyone meant to deceive.",
@@ -953,3 +957,38 @@ def gate_report() -> Report:
         left_out=2,
     )
     return made.model_copy(update={"question": "May these texts pass?", "gate": outcome})
+
+
+def corpus(**changed: Any) -> Corpus:
+    """A corpus of 40 documents with one finding, one copy and one broken file."""
+    unlike = [
+        Ranked(name=f"posts.jsonl:{n}", tokens=180 + n, verdict=verdict, p_value=p, p_floor=0.0005, q_value=q)
+        for n, (verdict, p, q) in enumerate([(Verdict.FINDING, 0.0005, 0.019), (Verdict.PASS, 0.06, 0.7)], start=1)
+    ]
+    counts = {Verdict.FINDING: 1, Verdict.PASS: 37, Verdict.INCONCLUSIVE: 0, Verdict.NOT_ASSESSABLE: 1, Verdict.ERROR: 1}
+    tested = Discovery(
+        alpha=0.05, tests=37, found=1, floor=0.0005, at_floor=1, possible=37, fewest=1, low=1, low_by_chance=0.05 * 37,
+        histogram=(1, 2, *[2] * 17, 0),
+    )  # fmt: skip
+    return Corpus(
+        **{
+            "complete": True, "documents": 40, "included": 40, "limit": None, "verdicts": counts, "copies": 1,
+            "discovery": tested, **stated(tested, about_a_scan()), "ranked": tuple(unlike),
+            "unread": (Unread(name="scan.pdf", reason="It holds pictures of pages and no text."),), "files": 3,
+            "inputs": "5e" * 32, "text_field": "text", "population_description": POPULATION.description, **changed,
+        }
+    )  # fmt: skip
+
+
+def about_a_scan() -> Manifest:
+    return report(finding()).manifest.model_copy(update={"alpha": 0.05, "device": "cpu"})
+
+
+def corpus_report() -> Report:
+    """A report on a scanned corpus."""
+    return report_of(corpus(), about_a_scan())
+
+
+def benchmark_report(found: Benchmark) -> Report:
+    """A report on a benchmark of detectors."""
+    return evaluate.report(found, about_a_scan(), found=1600, judged=1545)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
-from llm_audit.results import Membership, Report
+from llm_audit.results import Membership, NotRead, Report
 from llm_audit.results.core import Model
-from tests.reports import evidenced, factory
+from tests.reports import evidenced, factory, measured
 
 LONG = 5000
 
@@ -233,7 +233,9 @@ def with_control(found: Membership) -> Membership:
 
 
 WORLDS: dict[str, Callable[[], Report]] = {
-    "detect": lambda: factory.report(factory.finding(), factory.not_assessable(), factory.unreadable()),
+    "detect": lambda: factory.report(
+        factory.finding(), factory.not_assessable(), factory.unreadable().model_copy(update={"kept": (("x", "x"),)})
+    ).model_copy(update={"not_read": (NotRead(kind="x", count=2, on_purpose=False),)}),
     "attribute": lambda: factory.attribution_report(factory.attributed(tokens=20), factory.undecided(tokens=20)),
     "membership, ordered": lambda: factory.membership_report(factory.ordered().model_copy(update={"seed": "5"})),
     "membership, shifted": lambda: factory.membership_report(with_control(factory.shifted(texts=4))),
@@ -241,6 +243,8 @@ WORLDS: dict[str, Callable[[], Report]] = {
         factory.inconsistent(requests=12).model_copy(update={"reference": "x", "since": "x", "obstacle": "x"})
     ),
     "gate": factory.gate_report,
+    "corpus": factory.corpus_report,
+    "benchmark": lambda: factory.benchmark_report(measured.FOUND),
     "evidence": evidenced.report,
 }
 """Small reports, and yet with every field that takes text filled somewhere."""

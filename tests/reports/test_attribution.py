@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from llm_audit.reports import render_html
-from llm_audit.reports.attribution import pictures
-from llm_audit.reports.figures import ROWS, path, value_ticks
+from llm_audit.reports.charts.figures import ROWS, path, value_ticks
+from llm_audit.reports.views.attribution import pictures
 from llm_audit.results import Attribution, Document, Trace
 from tests.reports import factory
 from tests.reports.plots import Plot, number

@@ -3,49 +3,22 @@
 from __future__ import annotations
 
 import io
-import json
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from llm_audit.errors import AuditError
-from llm_audit.reports import bench
-from llm_audit.results import Interval
-from llm_audit.results.benchmark import Benchmark, Curve, FalseAlarms, Power
+from llm_audit.reports import render_html
+from llm_audit.reports.terminal.benchmark import print_benchmark
+from tests.reports import factory
+from tests.reports.measured import FOUND
 from tests.reports.plots import Plot
 
-RATE = Interval(value=0.012, lower=0.004, upper=0.03)
-HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
-
-
-def power(detector: str, by: str, group: str, auroc: Interval | None = RATE) -> Power:
-    return Power(
-        detector=detector, by=by, group=group, n_human=1200, n_machine=345, auroc=auroc, tpr_at_5_percent_fpr=auroc,
-        tpr_at_1_percent_fpr=auroc, one_way_partial_auc=0.71, two_way_partial_auc=0.0, macro_f1_at_alpha_1_percent=0.66,
-        flagged_at_alpha_5_percent=0.5, flagged_at_alpha_1_percent=0.25,
-    )  # fmt: skip
-
-
-FOUND = Benchmark(
-    population="own",
-    population_digest="a" * 64,
-    model="model",
-    data={"a.jsonl": "b" * 64},
-    notes=("3 repeated texts count once.",),
-    detectors=("AUD100", "lrr"),
-    power=(power("AUD100", "all", "all"), power("lrr", "all", "all"), power("AUD100", "generator", HOSTILE, None)),
-    false_alarms=(
-        FalseAlarms(detector="AUD100", by="all", group="all", n=1200, at_5_percent=RATE, at_1_percent=RATE),
-        FalseAlarms(detector="lrr", by="population", group="learner", n=30, at_5_percent=RATE, at_1_percent=RATE),
-    ),
-    curves=(Curve(detector="AUD100", nominal=(0.001, 0.1, 1.0), realised=(0.0, 0.1, 1.0)),),
-)
+REPORT = factory.benchmark_report(FOUND)
 
 
 def test_the_page_shows_every_number_and_runs_nothing() -> None:
-    page = bench.render_html(FOUND)
-    assert page == bench.render_html(FOUND)
+    page = render_html(REPORT)
+    assert page == render_html(REPORT)
     assert "<script" not in page
     assert "\x1b" not in page
     assert "\u202e" not in page
@@ -55,7 +28,7 @@ def test_the_page_shows_every_number_and_runs_nothing() -> None:
 
 
 def test_the_curve_lies_on_the_diagonal_where_the_promise_is_kept() -> None:
-    plot = Plot(bench.render_html(FOUND), "calibration")
+    plot = Plot(render_html(REPORT), "calibration")
     diagonal, curve = plot.line("promise"), plot.line("curve")
     assert curve[0] == diagonal[0] and curve[-1] == diagonal[1]
     share = (curve[1][0] - curve[0][0]) / (curve[2][0] - curve[0][0])
@@ -66,21 +39,9 @@ def test_the_terminal_shows_the_combination_or_with_fairness_every_detector() ->
     shown = {}
     for fairness in (False, True):
         stream = io.StringIO()
-        bench.print_benchmark(FOUND, Console(file=stream, width=160), fairness=fairness)
+        print_benchmark(FOUND, Console(file=stream, width=160), fairness=fairness)
         shown[fairness] = stream.getvalue()
     assert "learner" in shown[True]
     assert "AUROC" in shown[False]
     assert "AUROC" not in shown[True]
     assert "\x1b[31m" not in shown[False]
-
-
-def test_json_is_the_model() -> None:
-    assert Benchmark.model_validate(json.loads(bench.render_json(FOUND))) == FOUND
-
-
-def test_the_suffix_names_the_format(tmp_path: Path) -> None:
-    for name in ("a.html", "b.json"):
-        bench.write(FOUND, tmp_path / name)
-    assert (tmp_path / "a.html").read_text() == bench.render_html(FOUND)
-    with pytest.raises(AuditError, match="must end in"):
-        bench.renderer_for("a.txt")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from llm_audit.reports import corpus, figures
+from llm_audit.reports.charts import figures
+from llm_audit.reports.views import corpus
 from llm_audit.results import Discovery, Unread
 
 

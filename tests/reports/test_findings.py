@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_audit.detectors.registry import described
-from llm_audit.reports.findings import WORST_FIRST, Finding, findings
-from llm_audit.reports.passages import Passage
-from llm_audit.reports.places import path_of, places, uri_of
+from llm_audit.reports.views.findings import WORST_FIRST, Finding, findings
+from llm_audit.reports.views.passages import Passage
+from llm_audit.reports.views.places import path_of, places, uri_of
 from llm_audit.results import Document, Report, Result, Span, Verdict
 from tests.reports import factory
 

@@ -26,8 +26,16 @@ TEXTUAL = [name for name, each in FORMATS.items() if not each.binary]
 @pytest.mark.parametrize(
     ("path", "name"),
     [
-        *(("a.HTML", "html"), ("a.htm", "html"), ("a.pdf", "pdf"), ("a.b.json", "json"), ("a.jsonl", "jsonl")),
+        *(
+            ("a.HTML", "html"),
+            ("a.htm", "html"),
+            ("a.pdf", "pdf"),
+            ("Class.html", "class_set"),
+            ("a.b.json", "json"),
+            ("a.jsonl", "jsonl"),
+        ),
         *(("a.sarif", "sarif"), ("a.sarif.json", "sarif"), ("TEST-a.xml", "junit"), ("a.md", "markdown")),
+        *(("9b.class.html", "class_set"), ("subclass.html", "html"), ("class.htm", "html")),
         *(("gl.gitlab.json", "gitlab"), ("folder.sarif/a.json", "json"), ("gitlab.json", "json"), (".x.json", "json")),
     ],
 )
@@ -55,7 +63,7 @@ def test_every_format_can_be_asked_for_and_is_written_as_it_is_printed(tmp_path:
     for suffix, each in SUFFIXES.items():
         if each.binary:
             continue  # slow, and tested by itself
-        path = tmp_path / f"report{suffix}"
+        path = tmp_path / (f"report{suffix}" if suffix.startswith(".") else suffix)
         write_report(report, path, described)
         content = each.renderer()(report, described)
         assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
@@ -93,9 +101,15 @@ def test_the_list_of_formats_costs_no_renderer() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
     assert "llm_audit.reports.formats" in loaded
-    assert not {"pydantic", "jinja2", "rich", "numpy", "weasyprint", "llm_audit.results", "llm_audit.reports.html"} & set(
-        loaded
-    )
+    assert not {
+        "pydantic",
+        "jinja2",
+        "rich",
+        "numpy",
+        "weasyprint",
+        "llm_audit.results",
+        "llm_audit.reports.formats.html",
+    } & set(loaded)
 
 
 def test_unknown_names_of_the_package_are_attribute_errors() -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from llm_audit.detectors.registry import described
-from llm_audit.reports import github
+from llm_audit.reports.formats import github
 from tests.reports import factory
 
 COMMAND = re.compile(r"::(error|warning|notice) ((?:[a-zA-Z]+=[^:,\r\n]*,?)+)::([^\r\n]*)\n")

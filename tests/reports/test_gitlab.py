@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from llm_audit.detectors.registry import described
-from llm_audit.reports import gitlab
+from llm_audit.reports.formats import gitlab
 from llm_audit.results import Report
 from tests.reports import factory
 from tests.reports.test_json import REPORTS

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from llm_audit.reports import format as fmt
 from llm_audit.reports import render_html
 from llm_audit.results import Report
+from llm_audit.results.report import Plugin
+from llm_audit.results.rules import page_of
 from tests.reports import factory
 from tests.reports.checks import Skeleton
 from tests.reports.hostile import plant
@@ -187,3 +190,13 @@ def test_equal_reports_give_equal_bytes(made: Callable[[], Report]) -> None:
 @pytest.mark.parametrize("made", REPORTS)
 def test_nothing_missing_reads_none(made: Callable[[], Report]) -> None:
     assert not re.search(r"\bNone\b|\bUndefined\b|Verdict\.|Authorship\.|\bnan\b", words(render_html(made())))
+
+
+def test_a_rule_is_a_link_to_its_page_and_a_plugin_or_a_forged_code_is_none() -> None:
+    manifest = factory.report().manifest
+    assert fmt.page("AUD101", manifest) == page_of("AUD101")
+    assert f'<a class="rule" href="{page_of("AUD101")}">AUD101</a>' in render_html(factory.report(factory.finding()))
+    plugin = Plugin(rule="AUD150", name="top-ten", distribution="top-ten", version="1", digest=None)
+    assert fmt.page("AUD150", manifest.model_copy(update={"plugins": (plugin,)})) is None
+    for forged in ("AUD1011", "aud101", 'AUD101"><script>', "", "AUD１０１"):
+        assert fmt.page(forged, manifest) is None

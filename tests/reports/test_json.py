@@ -37,8 +37,8 @@ def test_reports_obey_the_schema(validator: jsonschema.Draft202012Validator, mad
     "where",
     [
         *((), ("manifest",), ("coverage",)),
-        *(("documents", 0), ("documents", 0, "combined"), ("documents", 0, "sets", 0)),
-        *(("documents", 0, "attributions", 0), ("documents", 0, "attributions", 0, "trace")),
+        *(("subjects", 0), ("subjects", 0, "combined"), ("subjects", 0, "sets", 0)),
+        *(("subjects", 0, "attributions", 0), ("subjects", 0, "attributions", 0, "trace")),
     ],
 )
 def test_the_schema_is_closed_and_complete(validator: jsonschema.Draft202012Validator, where: tuple[Any, ...]) -> None:
@@ -72,7 +72,7 @@ def test_equal_reports_give_equal_bytes() -> None:
 
 def test_the_schema_is_named() -> None:
     schema = json.loads(json_schema())
-    assert (schema["$id"], schema["title"]) == ("urn:llm-audit:report:1", "llm-audit report")
+    assert (schema["$id"], schema["title"]) == ("urn:llm-audit:report:2", "llm-audit report")
 
 
 def test_schema_command_prints_it() -> None:

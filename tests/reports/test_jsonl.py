@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from llm_audit.errors import AuditError
-from llm_audit.reports import jsonl, render_json
+from llm_audit.reports import render_json
+from llm_audit.reports.formats import jsonl
 from llm_audit.results import Report
 from llm_audit.results.read import read_report
 from tests.reports import factory
@@ -37,7 +38,7 @@ def test_a_record_a_document_and_a_last_one() -> None:
     assert [line["type"] for line in lines] == ["document"] * 4 + ["report"]
     assert [line["name"] for line in lines[:-1]] == [document.name for document in report.documents]
     assert {"manifest", "coverage", "limits", "schema_version", "question"} < lines[-1].keys()
-    assert "documents" not in lines[-1]
+    assert "subjects" not in lines[-1]
     assert jsonl.render(report) == "".join(map(jsonl.record, report.documents)) + jsonl.last(report)
 
 
@@ -71,7 +72,7 @@ def test_lost_and_repeated_lines() -> None:
         (b'"report"', "it says no schema_version"),
         (b'{"runs": []}', "it says no schema_version"),
         (b'{"type": "verdict"}', "line 1 is cut off, or no record of ours"),
-        (b'{"schema_version": "2", "new": true}', "has schema version 2, and this llm-audit reads version 1: use the one"),
+        (b'{"schema_version": "3", "new": true}', "has schema version 3, and this llm-audit reads versions 1 and 2: use the"),
         (b'{"schema_version": 1}', "has schema version 1,"),
         (b'{"schema_version": "1"}', "(question: Field required)"),
     ],
@@ -83,7 +84,8 @@ def test_what_is_no_report_of_ours(data: bytes, said: str) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"documents": [{"name": "a"}]}, "documents.0.sha256: Field required"),
+        ({"subjects": [{"kind": "document", "name": "a"}]}, "subjects[0].sha256: Field required"),
+        ({"subjects": [{"name": "a"}]}, "subjects[0]: Unable to extract tag"),
         ({"surprise": 1}, "surprise: Extra inputs are not permitted"),
         ({"coverage": {"found": "many"}}, "coverage.found: "),
         ({"limits": float("nan")}, "limits: "),

@@ -11,7 +11,7 @@ import xmlschema
 from junitparser import Error, Failure, JUnitXml, Skipped
 
 from llm_audit.detectors.registry import described
-from llm_audit.reports import junit
+from llm_audit.reports.formats import junit
 from llm_audit.results import Report
 from tests.reports import factory
 from tests.reports.test_json import REPORTS

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from llm_audit.detectors.registry import described
-from llm_audit.reports import markdown
+from llm_audit.reports.formats import markdown
 from llm_audit.results import Report
 from tests.reports import factory
 from tests.reports.hostile import PAYLOADS

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from llm_audit.reports import json_schema, render_html, render_json
-from llm_audit.reports.membership import FIRST, MOST
-from llm_audit.reports.tested import draws, histogram
+from llm_audit.reports.views.membership import FIRST, MOST
+from llm_audit.reports.views.tested import draws, histogram
 from llm_audit.results import Draws, Membership, Statistic, Verdict
 from tests.reports import factory
 from tests.reports.plots import Plot, number, parsed
@@ -376,7 +376,7 @@ def test_the_schema_is_closed_and_complete(where: tuple[Any, ...]) -> None:
     validator = jsonschema.Draft202012Validator(json.loads(json_schema()))
     found = factory.shifted().model_copy(update={"tests": factory.ordered().tests})
     data = json.loads(render_json(factory.membership_report(found)))
-    place = data["membership"]
+    place = data["subjects"][0]
     for key in where:
         place = place[key]
     place["surprise"] = 1
@@ -402,7 +402,7 @@ def test_the_schema_knows_pairs_and_scores(where: tuple[Any, ...], wrong: Any) -
     validator = jsonschema.Draft202012Validator(json.loads(json_schema()))
     data = json.loads(render_json(factory.shifted_report()))
     *path, last = where
-    place = data["membership"]
+    place = data["subjects"][0]
     for key in path:
         place = place[key]
     place[last], right = wrong, place[last]

@@ -13,9 +13,10 @@ import pytest
 
 from llm_audit.detectors.registry import described
 from llm_audit.errors import AuditError
-from llm_audit.reports import html, render_html, render_json, write_report
-from llm_audit.reports.documents import worst_first
-from llm_audit.reports.html import ALL_PICTURED, MOST_PICTURED
+from llm_audit.reports import render_html, render_json, write_report
+from llm_audit.reports.formats import html
+from llm_audit.reports.formats.html import ALL_PICTURED, MOST_PICTURED
+from llm_audit.reports.views.documents import worst_first
 from llm_audit.results import Report, Verdict
 from tests.reports import factory
 from tests.reports.plots import parsed
@@ -180,7 +181,7 @@ def test_a_page_without_charts_does_not_wait_for_matplotlib() -> None:
 
 
 def test_an_empty_report_says_nothing_of_documents() -> None:
-    empty = factory.report(factory.passing()).model_copy(update={"documents": ()})
+    empty = factory.report(factory.passing()).model_copy(update={"subjects": ()})
     page = render_html(empty)
     assert not re.search('<article|table class="index"', page) and "What this does not prove" in page
     assert Verdict.PASS not in empty.verdicts

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from llm_audit.reports import html, pdf
+from llm_audit.reports.formats import html, pdf
 from tests.reports import factory
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import jsonschema
 import pytest
 
 from llm_audit.detectors.registry import described
-from llm_audit.reports import sarif
+from llm_audit.reports.formats import sarif
 from llm_audit.results import Report
+from llm_audit.results.rules import page_of
 from tests.reports import factory
 from tests.reports.test_json import REPORTS
 
@@ -180,3 +182,10 @@ def test_a_file_that_is_too_large_is_halved_until_it_is_not(monkeypatch: pytest.
 
 def test_the_limits_are_those_of_github() -> None:
     assert (sarif.MOST_RESULTS, sarif.SHOWN_RESULTS, sarif.MOST_BYTES) == (25_000, 5_000, 10_000_000)
+
+
+def test_a_rule_names_its_page_and_the_rule_of_a_plugin_none() -> None:
+    (rule,) = [each for each in run_of(factory.report())["tool"]["driver"]["rules"] if each["id"] == "AUD100"]
+    assert rule["helpUri"] == page_of("AUD100")
+    foreign = replace(described("AUD100"), code="AUD150", page=None)
+    assert "helpUri" not in sarif._rule(foreign, ())

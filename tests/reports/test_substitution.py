@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from llm_audit.reports import json_schema, render_html, render_json
-from llm_audit.reports.substitution import DOTS, FAILURES, dots, log_ticks
-from llm_audit.reports.substitution_terminal import FAILURES_SHOWN
+from llm_audit.reports.terminal.substitution import FAILURES_SHOWN
+from llm_audit.reports.views.substitution import DOTS, FAILURES, dots, log_ticks
 from llm_audit.results import Point, Served, Substitution, Verdict
 from tests.reports import factory
 from tests.reports.plots import Plot, number
@@ -234,7 +234,7 @@ def test_all_failed_requests_are_counted_and_the_first_hundred_shown() -> None:
     ]
     assert "123 requests without a usable answer." in words(page)
     assert "23 more failed requests: the JSON report has all of them." in words(page)
-    stored = json.loads(render_json(factory.substitution_report(found)))["substitution"]["failures"]
+    stored = json.loads(render_json(factory.substitution_report(found)))["subjects"][0]["failures"]
     assert len(stored) == len(found.failures)
     text = terminal_words(factory.substitution_report(found), width=200)
     assert f"123 failed requests: 62 timeout, 61 rate limit prompt 1: No answer within 60 seconds. ({2} attempts)" in text
@@ -283,7 +283,8 @@ def test_ids_are_unique_and_pictures_are_named() -> None:
 def test_it_loads_nothing_and_the_address_is_no_link() -> None:
     page = page_of(factory.inconsistent())
     assert not re.search(r"url\(|@import|<script", page)
-    assert re.findall(r'="[^"]*//[^"]*"', page) == [] and "http://127.0.0.1:8080/v1" in page
+    assert all(link.startswith('="https://llm-audit.example/rules/AUD') for link in re.findall(r'="[^"]*//[^"]*"', page))
+    assert "http://127.0.0.1:8080/v1" in page
 
 
 def test_other_reports_carry_nothing_of_this() -> None:
@@ -324,7 +325,7 @@ def test_the_terminal_has_it_all_in_short() -> None:
 def test_the_schema_is_closed_and_complete(where: tuple[Any, ...]) -> None:
     validator = jsonschema.Draft202012Validator(json.loads(json_schema()))
     data = json.loads(render_json(factory.substitution_report()))
-    place = data["substitution"]
+    place = data["subjects"][0]
     for key in where:
         place = place[key]
     place["surprise"] = 1

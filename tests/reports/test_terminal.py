@@ -62,7 +62,7 @@ def test_what_was_not_judged_does_not_look_like_a_pass() -> None:
 def test_limits_come_once_and_coverage_with_several_inputs() -> None:
     text = words(factory.report())
     assert text.count("What this does not prove") == 1
-    assert text.endswith("4 inputs: 2 judged, 1 not assessable, 1 unreadable.")
+    assert "4 inputs: 2 judged, 1 not assessable, 1 unreadable. 1 finding in 4 documents: " in text
     assert "inputs:" not in words(factory.report(factory.finding()))
 
 
@@ -125,3 +125,37 @@ def test_a_document_without_an_assessable_candidate_gets_no_statement() -> None:
     nothing = document.model_copy(update={"attributions": document.attributions[2:], "sets": (), "combined": None})
     assert "No statement is made about who wrote this document." in words(factory.attribution_report(nothing))
     assert "No statement" not in words(factory.attribution_report(document))
+
+
+def test_many_documents_are_one_table_the_worst_first_unless_details_are_asked_for() -> None:
+    made = [factory.passing(f"human-{number}.txt") for number in range(40)]
+    report = factory.report(*made, factory.not_assessable("short.txt"), factory.finding("machine.txt"))
+    text = printed(report)
+    assert len(text.splitlines()) < 80
+    assert re.findall(r"^[▲–○] [A-Za-z ]+?  +(\S+)", text, re.M)[:3] == ["machine.txt", "short.txt", "human-0.txt"]
+    assert re.search(r"^▲ Finding +machine\.txt +≤ 0\.0005 *$", text, re.M)
+    assert "Null hypothesis" not in text and "-v shows what is known of each" in text
+    assert text.count("What this does not prove") == 1
+    file = io.StringIO()
+    print_report(report, Console(file=file, width=80), details=True)
+    assert file.getvalue().count("Null hypothesis") == 41 and "-v shows" not in file.getvalue()
+
+
+def test_few_documents_are_shown_in_detail() -> None:
+    few = [factory.passing(f"{number}.txt") for number in range(5)]
+    assert printed(factory.report(*few)).count("Null hypothesis") == 5
+    assert "Null hypothesis" not in printed(factory.report(*few, factory.passing("6.txt")))
+
+
+def test_the_candidates_of_many_documents_are_a_line_each() -> None:
+    many = factory.attribution_report(*[factory.attributed() for _ in range(6)])
+    text = printed(many, 200)
+    assert text.count("= Written by") == 6 and text.count("≠ Not written by") >= 6
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_table_fits_and_a_name_can_forge_no_line_of_it(width: int) -> None:
+    names = ["a.txt\n▲ Finding  b.txt", "x" * 200, *"cdefg"]
+    text = printed(factory.report(*map(factory.passing, names)), width)
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    assert not re.search(r"^▲", text, re.M)

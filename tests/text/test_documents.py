@@ -22,6 +22,7 @@ from fixtures.hostile.build import docx_with
 from llm_audit.extract.__main__ import answers
 from llm_audit.text import Map, RawText, Unreadable, discover, read_document
 from llm_audit.text.child import extract
+from tests.extract.test_formats import HEAD, epub, odt, packed, rtf
 from tests.text.prose import PARAGRAPHS
 
 
@@ -104,7 +105,7 @@ def test_word_deletions_fields_and_pictures_are_no_text(tmp_path: Path) -> None:
     inside = (
         b'<w:p><w:r><w:t>Kept</w:t></w:r><w:del w:id="1" w:author="a"><w:r><w:delText>gone</w:delText></w:r></w:del>'
         b"<w:ins><w:r><w:t> and added</w:t></w:r></w:ins><w:r><w:instrText>PAGE 7</w:instrText></w:r>"
-        b"<w:r><w:drawing><w:p><w:r><w:t>boxed</w:t></w:r></w:p></w:drawing></w:r></w:p>"
+        b"<w:r><w:drawing><w:p><w:r><w:t>no box</w:t></w:r></w:p></w:drawing></w:r></w:p>"
         b"<w:sdt><w:sdtContent><w:p><w:r><w:t>In a control.</w:t></w:r></w:p></w:sdtContent></w:sdt>"
     )
 
@@ -113,7 +114,7 @@ def test_word_deletions_fields_and_pictures_are_no_text(tmp_path: Path) -> None:
 
     raw = document(tmp_path, "a.docx", docx_with(change))
     assert raw.text.startswith("Kept and added\n\nIn a control.\n\nA sentence")
-    assert raw.notes == ("Left out: deletion in track changes (1), image, drawing or text box (1).",)
+    assert raw.notes == ("Left out: deletion in track changes (1), image or drawing (1).",)
 
 
 def test_word_footnotes_come_last(tmp_path: Path) -> None:
@@ -139,9 +140,14 @@ def test_an_archive_that_is_no_word_document_says_so(tmp_path: Path) -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("a.txt", "words")
-    assert "cannot be read as a Word document" in problem(tmp_path, "a.docx", file.getvalue())
-    assert "one with a password" in problem(tmp_path, "a.doc", b"\xd0\xcf\x11\xe0" + bytes(2000))
+    assert "is an archive of files" in problem(tmp_path, "a.docx", file.getvalue())
+    assert "in an old Microsoft format" in problem(tmp_path, "a.doc", b"\xd0\xcf\x11\xe0" + bytes(2000))
     assert "is empty" in problem(tmp_path, "a.docx", b"")
+
+
+def test_what_is_called_an_archive_and_is_none_says_so(tmp_path: Path) -> None:
+    assert "is empty" in problem(tmp_path, "a.zip", b"")
+    assert "is no zip archive, whatever its name says" in problem(tmp_path, "a.zip", b"Plain words.")
 
 
 # PDF
@@ -172,7 +178,7 @@ def test_html_gives_the_main_text_only(tmp_path: Path) -> None:
     raw = document(tmp_path, "a.html", write_html(PARAGRAPHS))
     assert "About us" not in raw.text
     assert "Not this" not in raw.text
-    assert raw.notes[0].startswith("Only the main text was read")
+    assert raw.notes[0].startswith("Left out: menu, list of links or edge of the page (")
 
 
 def test_html_may_declare_what_it_is(tmp_path: Path) -> None:
@@ -182,23 +188,23 @@ def test_html_may_declare_what_it_is(tmp_path: Path) -> None:
     assert (raw.text, raw.encoding) == ("A caf\u00e9 \u2013 closed.", "html, cp1252")
 
 
-def test_html_without_its_extra_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "trafilatura.py").write_text("raise ModuleNotFoundError(name='trafilatura')")
+def test_a_format_without_its_extra_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "striprtf.py").write_text("raise ModuleNotFoundError(name='striprtf')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    said = problem(tmp_path, "a.html", write_html(PARAGRAPHS))
-    assert said.endswith("a.html needs the package trafilatura: run `pip install 'llm-audit[formats]'`.")
+    said = problem(tmp_path, "a.rtf", b"{\\rtf1 Words.}")
+    assert said.endswith("a.rtf needs the package striprtf: run `pip install 'llm-audit[formats]'`.")
 
 
 def test_markdown_loses_markup_and_code_and_keeps_its_lines(tmp_path: Path) -> None:
     source = (
         "---\ntitle: x\n---\n# A *title*\n\nSome [words](http://x) with `code`,\nand ![more](x.png) of them.\n\n"
-        "```\nprint()\n```\n\n- one\n- two\n\n| a | b |\n|---|---|\n| c | d |\n\n<div>gone</div>\n"
+        "```\nprint()\n```\n\n- one\n- two\n\n| a | b |\n|---|---|\n| c | d |\n\n<div>kept</div>\n"
     )
     raw = document(tmp_path, "a.md", source.encode())
-    assert raw.text == "A title\n\nSome words with code,\nand  of them.\n\none\n\ntwo\n\na\tb\nc\td"
+    assert raw.text == "A title\n\nSome words with code,\nand of them.\n\none\n\ntwo\n\na\tb\nc\td\nkept"
     assert place_of(raw, "of them") == "line 7"
     assert place_of(raw, "two") == "line 14"
-    assert raw.notes == ("Left out: front matter (1), image (1), code block (1), HTML block (1).",)
+    assert raw.notes == ("Left out: front matter (1), image (1), code block (1).",)
     (source_of_it,) = discover([str(tmp_path / "a.md")])
     assert read_document(source_of_it, strip_markdown=False).text == source
     assert "no text beside code" in problem(tmp_path, "b.md", b"```\nx\n```\n")
@@ -216,8 +222,8 @@ def test_a_file_in_the_working_folder_is_not_run(tmp_path: Path, monkeypatch: py
 
 def test_the_child_loads_no_arrays_and_none_of_our_other_modules() -> None:
     code = (
-        "import sys, importlib; import llm_audit.extract.__main__\n"
-        "for kind in ('docx', 'pdf', 'markdown', 'html'): importlib.import_module(f'llm_audit.extract.{kind}')\n"
+        "import sys, importlib; from llm_audit.extract.__main__ import _KINDS\n"
+        "for kind in _KINDS.keys() - {'parquet'}: importlib.import_module(f'llm_audit.extract.{kind}')\n"
         "print(*(name for name in sys.modules if name.startswith('llm_audit') or name in ('numpy', 'torch')))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -264,7 +270,7 @@ def answer_of(kind: str, data: bytes) -> Any:
     given = list(answers(io.BytesIO(data), kind, *options))
     json.dumps(given, ensure_ascii=False).encode()  # as it goes through the pipe
     for answer in given:
-        assert isinstance(answer, list) or answer.get("error") or answer["text"].strip()
+        assert isinstance(answer, list) or answer.get("error") or answer.get("name") is not None or answer["text"].strip()
     return given
 
 
@@ -273,6 +279,13 @@ HONEST: dict[str, Callable[[], bytes]] = {
     "pdf": lambda: write_pdf(PARAGRAPHS),
     "html": lambda: write_html(PARAGRAPHS),
     "markdown": lambda: write_markdown(PARAGRAPHS),
+    "odt": lambda: odt("".join(f"<text:p>{paragraph}</text:p>" for paragraph in PARAGRAPHS)),
+    "epub": lambda: epub([f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS]),
+    "rtf": lambda: rtf("".join(f"{paragraph}\\par " for paragraph in PARAGRAPHS)),
+    "tex": lambda: "\n\n".join(PARAGRAPHS).encode(),
+    "rst": lambda: "\n\n".join(PARAGRAPHS).encode(),
+    "mail": lambda: f"{HEAD}\n{PARAGRAPHS[0]}\n".encode(),
+    "zip": lambda: packed({"a.txt": PARAGRAPHS[0]}),
     "parquet": lambda: write_parquet(PARAGRAPHS),
 }
 
@@ -285,7 +298,7 @@ def test_damaged_documents_are_answered(kind: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 5))):
         start = data.draw(st.integers(0, len(content) - 1))
         content[start : start + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=40))
-    text = content.decode(errors="replace").encode() if kind in ("html", "markdown") else bytes(content)
+    text = content.decode(errors="replace").encode() if kind in ("html", "markdown", "tex", "rst") else bytes(content)
     answer_of(kind, text)
 
 

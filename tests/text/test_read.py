@@ -37,21 +37,23 @@ def essays(tmp_path: Path) -> Path:
 
 def test_a_folder_stands_for_its_texts(essays: Path) -> None:
     found = [str(Path(name).relative_to(essays)) for name in names(essays)]
-    assert found == ["a.md", "b.txt", "sub/c.TXT", "sub/d.markdown", "sub/e.text"]
+    assert found == ["README", "a.md", "b.txt", "sub/c.TXT", "sub/d.markdown", "sub/e.text"]
 
 
 def test_files_keep_their_order_and_come_once(essays: Path) -> None:
     b, a = essays / "b.txt", essays / "a.md"
     assert names(b, a, b, f"{essays}/sub/../b.txt", essays)[:2] == [str(b), str(a)]
-    assert len(names(b, a, b, essays)) == 5
+    assert len(names(b, a, b, essays)) == 6
 
 
 def test_a_folder_stands_for_every_format(tmp_path: Path) -> None:
     kept = ["a.HTM", "b.csv.gz", "c.docx", "d.html", "e.jsonl.zst", "f.jsonl", "g.parquet", "h.pdf", "i.tsv", "j.txt"]
-    for name in [*kept, "x.txt.gz", "x.gz", "x.parquet.gz", "x.json", "x.doc", "x"]:
+    kept += ["k.adoc", "k.doc", "k.eml", "k.epub", "k.ipynb", "k.mdx", "k.odt", "k.org", "k.pptx", "k.rst", "k.rtf", "k.srt"]
+    kept += ["k.tex", "k.vtt", "k.zip"]
+    for name in [*kept, "x.txt.gz", "x.gz", "x.parquet.gz", "x.json", "x.xls", "x"]:
         (tmp_path / name).touch()
     assert names(tmp_path) == [f"{tmp_path}/{name}" for name in kept]
-    assert [source.name for source in discover([str(tmp_path)], PLAIN)] == [f"{tmp_path}/j.txt"]
+    assert [source.name for source in discover([str(tmp_path)], PLAIN)] == [f"{tmp_path}/j.txt", f"{tmp_path}/k.mdx"]
 
 
 def test_a_pattern_stands_for_what_fits_it(essays: Path) -> None:
@@ -93,7 +95,7 @@ def test_link_loops_end(essays: Path) -> None:
     (essays / "sub" / "loop").symlink_to(essays)
     (essays / "self.txt").symlink_to(essays / "self.txt")
     sources = discover([str(essays)])
-    assert len(sources) == 6
+    assert len(sources) == 7
     with pytest.raises(Unreadable):
         read(next(source for source in sources if source.name.endswith("self.txt")))
 

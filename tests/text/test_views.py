@@ -102,7 +102,7 @@ def test_the_way_back() -> None:
         ("end\u200d. \u200cstart", "end. start", "Removed 2 zero-width characters, which readers cannot see."),
         ("e\u0301\u200dt", "ét", "Removed 1 zero-width character, which readers cannot see."),
         ("hy\u00adphen", "hyphen", "Removed 1 soft hyphen."),
-        ("a \u202edlrow\u202c", "a dlrow", "Removed 2 control characters for the writing direction."),
+        ("a \u202dworld\u202c", "a world", "Removed 2 control characters for the writing direction."),
         ("tag\U000e0041\U000e0042", "tag", "Removed 2 invisible tag characters, which can hide a message."),
         ("v\ufe0fs\U000e0100", "vs", "Removed 2 other invisible characters."),
         ("\uff37\uff4f\uff52\uff44 \U0001d41ed", "Word ed", "Replaced 5 full-width or styled characters by plain ones."),
@@ -117,7 +117,7 @@ def test_hidden_and_styled_characters(source: str, text: str, note: str) -> None
 @pytest.mark.parametrize("source", ["pаypаl", "раураl", "Οffice", "it’ѕ", "Іnternet", "hеllо", "Ꭺpple", "scоре", "рαge"])
 def test_look_alikes_in_mixed_words_become_latin(source: str) -> None:
     view = normalise(source)
-    assert view.text.replace("’", "").isascii()
+    assert view.text.isascii()
     assert "homoglyphs" in view.notes[0]
 
 
@@ -140,6 +140,44 @@ def test_other_words_of_another_alphabet_stay(source: str) -> None:
     assert normalise(source).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("“Quoted” – it’s fine…", '"Quoted" - it\'s fine...'),
+        ("the ﬁrst oﬃce, ﬂat", "the first office, flat"),
+        ("a\u00a0b\u2009c\u202fd\u2800e\u3000f", "a b c d e f"),
+        ("non‑breaking, 1–2, −3", "non-breaking, 1-2, -3"),
+    ],
+)
+def test_what_programs_typeset_is_read_as_it_is_typed(source: str, text: str) -> None:
+    view = normalise(source)
+    assert (view.text, view.notes) == (text, ())
+
+
+def test_what_is_shown_from_right_to_left_is_read_as_shown() -> None:
+    view = normalise("He \u202edias\u202c so, and \u202e.tfel")
+    assert view.text == "He said so, and left."
+    assert view.notes[-1] == "Read 2 stretches from right to left, as shown."
+    assert normalise("\u202eשלום\u202c").text == "שלום"
+
+
+def test_entities_are_read_as_characters_unless_they_are_what_the_text_is_about() -> None:
+    view = normalise("&quot;Cats&quot; &amp; dogs&#33;")
+    assert (view.text, view.notes) == ('"Cats" & dogs!', ("Read 4 HTML entities as the characters meant.",))
+    assert view.to_source(0, 6) == (0, 16)
+    assert normalise("Write &amp; for an ampersand.").text == "Write &amp; for an ampersand."
+
+
+def test_a_text_all_in_capitals_is_read_as_it_is_usually_written() -> None:
+    usual = 'It was late. "Come," she said, and I came! Was it so? ' * 4
+    view = normalise(usual.upper())
+    assert view.text == usual.strip()
+    assert view.notes[0].startswith("All in capitals: judged as if written in small letters")
+    assert view.to_source(3, 6) == (3, 6)
+    assert normalise("NATO AND THE UN. " * 2 + usual).notes == ()
+    assert normalise("A SHORT HEADING").text == "A SHORT HEADING"
+
+
 def test_capital_i_does_not_become_small_l() -> None:
     assert normalise("Іnternet").text == "Internet"
 
@@ -159,7 +197,6 @@ def test_capital_i_does_not_become_small_l() -> None:
         "👩‍❤️‍👨 ❤️‍🔥 🏳️‍🌈 1️⃣ ©️ 👍🏽",
         "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
         "AI工具，2024年。",
-        "“Quoted” – it’s fine…",
     ],
 )
 def test_honest_writing_stays(source: str) -> None:

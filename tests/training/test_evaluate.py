@@ -51,7 +51,7 @@ def judged(population: Population) -> list[evaluate.Judged]:
 
 @pytest.fixture(scope="module")
 def found(judged: list[evaluate.Judged], population: Population) -> Benchmark:
-    return evaluate.evaluate(LabelledTexts(tuple(ROWS), {"a": "0"}, ("noted",)), judged, DETECTORS, population, "model")
+    return evaluate.evaluate(LabelledTexts(tuple(ROWS), {"a": "0"}, ("noted",)), judged, DETECTORS, population)
 
 
 def test_all_is_everybody(found: Benchmark, judged: list[evaluate.Judged]) -> None:
@@ -98,7 +98,7 @@ def test_the_calibration_curve_is_the_share_below_each_alpha(found: Benchmark, j
 
 
 def test_the_same_data_give_the_same_numbers(found: Benchmark, judged: list[evaluate.Judged], population: Population) -> None:
-    again = evaluate.evaluate(LabelledTexts(tuple(ROWS), {"a": "0"}, ("noted",)), judged, DETECTORS, population, "model")
+    again = evaluate.evaluate(LabelledTexts(tuple(ROWS), {"a": "0"}, ("noted",)), judged, DETECTORS, population)
     assert again == found
 
 
@@ -106,7 +106,7 @@ def test_columns_of_the_user_are_groups(population: Population) -> None:
     rng = np.random.default_rng(2)
     rows = [Labelled(str(i), "human", str(i), group=str(i), columns=(("grade", str(i % 2)),)) for i in range(10)]
     judged = [evaluate.judge_one(row, sample_scores(70, rng), population, DETECTORS) for row in rows]
-    found = evaluate.evaluate(LabelledTexts(tuple(rows), {}, ()), judged, DETECTORS, population, "m", columns=["grade"])
+    found = evaluate.evaluate(LabelledTexts(tuple(rows), {}, ()), judged, DETECTORS, population, columns=["grade"])
     assert {(row.group, row.n) for row in found.false_alarms if row.by == "grade"} == {("0", 5), ("1", 5)}
     assert found.power == ()
 

@@ -110,7 +110,8 @@ def _long(made: Made, *out: object) -> int:
 def _gate(made: Made, *out: object) -> int:
     folder, words = made.folder / "gate", Path(HUMAN).read_text().split()
     folder.mkdir(exist_ok=True)
-    odd = [" ".join([words[number], words[-number]] * 20) for number in range(1, 11)]
+    rng = np.random.default_rng(7)
+    odd = [" ".join(rng.choice([words[number], words[-number]], 40)) for number in range(1, 11)]
     for number, text in enumerate(odd[:9]):
         said = 'llm-audit: ignore[AUD100] reason="Poetry" until=2999-01-01\n' if number % 3 == 0 else ""
         (folder / f"{number}.txt").write_text(said + text)

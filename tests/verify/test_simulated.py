@@ -16,12 +16,13 @@ from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.paired import Pair
 from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.populations import Population
-from llm_audit.detectors.registry import conclude
+from llm_audit.detectors.registry import conclude, described
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.substitution import exceedance, rank_uniformity, teacher_forced, two_samples
 from llm_audit.detectors.substitution.reference import LOCAL
 from llm_audit.manifest import collect
 from llm_audit.reports import render_json
+from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Cost, Coverage, Membership, Report, Result, Served, Substitution, Verdict
 from llm_audit.results.substitution_evidence import Exceedance
 from llm_audit.scoring.tokens import Decoding
@@ -50,18 +51,22 @@ def refused(report: Report) -> list[object]:
 
 
 def about(alpha: float, population: Population | None = None, **found: object) -> Report:
-    manifest = collect(None, alpha=alpha, rules=(), population=population)
+    manifest = collect(None, alpha=alpha, rules=[each.code for each in DETECTORS] if population else (), population=population)
     documents = found.pop("documents", ())
-    return Report.model_validate(
+    audits = [found.pop(name) for name in ("membership", "substitution") if name in found]
+    asked = {"collection": wording.MEMBERSHIP, "endpoint": wording.SUBSTITUTION}
+    question = asked[audits[0].kind] if audits else wording.ORIGIN  # type: ignore[attr-defined]  # a subject
+    made = Report.model_validate(
         {
-            "question": "?",
+            "question": question,
             "manifest": manifest,
             "coverage": Coverage.of(documents) if documents else evidence_free(),  # type: ignore[arg-type]
-            "documents": documents,
+            "subjects": (*documents, *audits),  # type: ignore[misc]  # tuples
             "limits": (),
             **found,
         }
     )
+    return wording.with_limits(made, described)
 
 
 def evidence_free() -> dict[str, int]:

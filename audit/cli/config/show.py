@@ -26,12 +26,14 @@ HELP = (
 
 
 @click.command(help=HELP, short_help=CONFIG["show"])
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
+)
 def command(format_: str) -> None:
     """Run the command; the docstring for users is in `CONFIG`."""
     show_warnings_as_sentences()
     from llm_audit.cli.policy import chosen
-    from llm_audit.reports.json import dump
+    from llm_audit.reports.formats.json import dump
 
     loaded = chosen()
     settings = loaded.policy.model_dump(mode="json")
@@ -57,7 +59,7 @@ def command(format_: str) -> None:
 def _print(rows: list[tuple[str, Any, str]], loaded: Loaded) -> None:
     from rich.console import Console
 
-    from llm_audit.reports.console import line, plain_table, say
+    from llm_audit.reports.terminal.console import line, plain_table, say
 
     console = Console()
     say(console, loaded.file.name if loaded.file else "No policy file: every command has its own defaults.", style="bold")

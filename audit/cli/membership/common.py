@@ -17,6 +17,14 @@ FIELD = click.option(
 PROVENANCE = click.option(
     "--provenance", default="", metavar="TEXT", help="How the held-out texts were obtained, and when; printed in the report."
 )
+CHANCE = click.option(
+    "--provenance", default="", metavar="TEXT",
+    help="How chance decided what was published (a coin, a shuffle), and when; without it or --control nothing is a finding.",
+)  # fmt: skip
+CONTROL = click.option(
+    "--control", metavar="MODEL", default=None,
+    help="A model that cannot have seen the data: what it prefers, too, is no trace of training.",
+)  # fmt: skip
 MODEL = {"model": "The model under audit: folder, or org/name@commit. Default: the embedded one."}
 
 

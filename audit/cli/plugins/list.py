@@ -12,11 +12,13 @@ from llm_audit.terminal import aligned, one_line
 
 
 @click.command(help=PLUGINS["list"] + "\n\nExits with 1 if something is broken.", short_help=PLUGINS["list"])
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
+)
 def command(format_: str) -> int:
     """Run the command; the docstring for users is in `PLUGINS`."""
     from llm_audit.api.plugins import SWITCH, outdated, survey_all, switched_off
-    from llm_audit.reports.json import dump
+    from llm_audit.reports.formats.json import dump
 
     entries = [_entry(each) for each in survey_all()]
     old = outdated()

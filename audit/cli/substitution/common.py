@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 
-from llm_audit.cli.options import Command, Decorator, alpha_option
+from llm_audit.cli.options import Command, Decorator, alpha_option, packed_options
 
 ALPHA = alpha_option("Report a finding when the p-value is at most this, over all tests.")
 
@@ -41,21 +40,7 @@ def surface_option(*surfaces: str, note: str = "") -> Decorator:
 
 def endpoint_options(command: Command) -> Command:
     """Add which endpoint, and how it may be asked: the command gets one `endpoint`, an `EndpointSetup`."""
-
-    @functools.wraps(command)
-    def packed(**options: Any) -> Any:
-        from llm_audit import EndpointSetup
-
-        given = {field: options.pop(field) for field in FIELDS}
-        if given["replay"] is not None:
-            if given["url"] or given["journal"]:
-                raise click.UsageError("--replay asks no endpoint: give no URL and no --journal with it.")
-        elif not given["url"] or not given["model"]:
-            raise click.UsageError("Give the URL of an endpoint and --model, the model's name there; or --replay.")
-        elif given["key_env"] and given["key_file"]:
-            raise click.UsageError("Give --key-env or --key-file, not both.")
-        return command(endpoint=EndpointSetup(**given), **options)
-
+    packed = packed_options(command, "endpoint", FIELDS, _endpoint)
     for option in (
         click.option("--max-tokens", type=click.IntRange(1), help="Cap: tokens of prompts and answers, as billed."),
         click.option("--max-requests", type=click.IntRange(1), help="Cap: requests sent, repeats included."),
@@ -74,4 +59,17 @@ def endpoint_options(command: Command) -> Command:
         click.argument("url", required=False, metavar="URL"),
     ):  # fmt: skip
         packed = option(packed)
-    return cast(Command, packed)
+    return packed
+
+
+def _endpoint(given: dict[str, Any]) -> Any:
+    from llm_audit import EndpointSetup
+
+    if given["replay"] is not None:
+        if given["url"] or given["journal"]:
+            raise click.UsageError("--replay asks no endpoint: give no URL and no --journal with it.")
+    elif not given["url"] or not given["model"]:
+        raise click.UsageError("Give the URL of an endpoint and --model, the model's name there; or --replay.")
+    elif given["key_env"] and given["key_file"]:
+        raise click.UsageError("Give --key-env or --key-file, not both.")
+    return EndpointSetup(**given)

@@ -29,7 +29,7 @@ def command(effect: str, rate: float, alpha: float, power: float, tokens: int) -
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     from rich.console import Console
 
-    from llm_audit.reports.console import line, plain_table, say, show
+    from llm_audit.reports.terminal.console import line, plain_table, say, show
 
     plan = llm_audit.plan_audit(effect, rate=rate, alpha=alpha, power=power, tokens=tokens)
     console, table = Console(), plain_table()

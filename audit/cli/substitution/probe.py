@@ -16,7 +16,7 @@ def command(endpoint: llm_audit.EndpointSetup) -> int:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
     from rich.console import Console
 
-    from llm_audit.reports.console import line, plain_table, show
+    from llm_audit.reports.terminal.console import line, plain_table, show
 
     probed = llm_audit.probe_endpoint(endpoint)
     capabilities = probed.capabilities

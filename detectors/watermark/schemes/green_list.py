@@ -77,7 +77,7 @@ class GreenList(KeyedScheme):
 
     @property
     def green_size(self) -> int:
-        """int(V gamma), of which the exact share is made."""
+        """Number of green tokens: int(V gamma)."""
         return int(self.vocab_size * self.gamma)
 
     @property
@@ -106,7 +106,7 @@ class GreenList(KeyedScheme):
 
     @property
     def share(self) -> float:
-        """Of green tokens, exactly."""
+        """Share of green tokens in the vocabulary, exactly."""
         return self.green_size / self.vocab_size
 
     def low_seeds(self, runs: Ints) -> Words:

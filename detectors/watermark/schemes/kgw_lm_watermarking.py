@@ -130,7 +130,7 @@ class LmWatermarking(GreenList):
         return self.window.before
 
     def seeds(self, runs: Ints) -> Words:
-        """By the function of the scheme."""
+        """Seed of each run of ids, (n,), by the pseudo-random function of the scheme."""
         key = number(self.key)
         if self.prf in IN_PYTHON:
             with np.errstate(over="ignore"):

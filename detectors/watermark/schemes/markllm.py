@@ -204,7 +204,7 @@ class MarkLlmDip(KeyedScheme):
         return int(np.searchsorted(quantiles, np.float32(self.gamma)))
 
     def seeds(self, contexts: Ints) -> Words:
-        """Of each row of ids, (n,), below 2^32."""
+        """Seed of each row of ids, (n,), below 2^32."""
         secret = bytes.fromhex(self.key.get_secret_value())
         digests = (hashlib.sha256(np.ascontiguousarray(row).tobytes() + secret).digest() for row in contexts)
         return np.array([int.from_bytes(digest, "big") % (2**32 - 1) for digest in digests], dtype=np.uint64)

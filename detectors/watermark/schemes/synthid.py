@@ -61,7 +61,7 @@ class _SynthId(KeyedScheme):
     @property
     @abstractmethod
     def share(self) -> float:
-        """Of ones among the bits."""
+        """Share of ones among the bits."""
 
     @abstractmethod
     def bits(self, runs: Ints) -> NDArray[np.int64]:
@@ -184,7 +184,7 @@ class SynthIdTransformers(_SynthId):
 
     @property
     def share(self) -> float:
-        """Of the table: 32,743 of 65,536 for seed 0."""
+        """Share of ones in the table: 32,743 of 65,536 for seed 0."""
         return float(self.table.mean())
 
     def states(self, runs: Ints) -> Ints:
@@ -223,7 +223,7 @@ class SynthIdReference(_SynthId):
 
     @property
     def share(self) -> float:
-        """One half."""
+        """Share of ones among the bits: one half."""
         return 0.5
 
     @property

@@ -141,7 +141,7 @@ class VllmRedGreen(_Philox):
 
     @property
     def share(self) -> float:
-        """Of the 2^24 values of u, those below gamma."""
+        """Share of the 2^24 values of u that lie below gamma: the exact probability of green."""
         low, high = 0, 2**24
         while low < high:  # u ascends with the word
             middle = (low + high) // 2

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.detectors.attribution.candidate import MOST_SETTINGS, Candidate, describe
+from llm_audit.detectors.attribution.candidate import MOST_SETTINGS, WEIGHTS, Candidate, describe
 from llm_audit.errors import AuditError
+from llm_audit.scoring import precision
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding
 
@@ -51,7 +52,7 @@ def test_a_template_can_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ("heat=1", "there is no setting 'heat'; choose from temperature, top_k, top_p, min_p, template"),
+        ("heat=1", "there is no setting 'heat'; choose from repetition_penalty, presence_penalty,"),
         ("temperature=1,", "there is no setting ''"),
         ("temperature=1,temperature=2", "sets temperature twice; write alternatives with a bar: temperature=A|B"),
         ("template=none,template=none", "sets template twice"),
@@ -72,7 +73,16 @@ def test_a_template_can_be_left_out() -> None:
         ("temperature=-1", "temperature=-1 is no decoding setting"),
         ("temperature=1e-3", "temperature=0.001 is no decoding setting"),
         ("temperature=1e3,top_k=5", "temperature=1000, top_k=5 is no decoding setting"),
-        ("temperature=0|1", "Greedy decoding (temperature 0) leaves nothing to chance, hence nothing to test"),
+        ("typical_p=0", "typical_p=0 is no decoding setting; temperature is 0 (greedy) or in [0.01, 100]"),
+        ("beams=4", "beam search chooses among whole texts, so no token has a probability given those before it"),
+        ("num_beams=1|4", "no test is exact; leave beams out"),
+        ("sampler=mlx", "sampler is one of transformers, llama.cpp, vllm, openai, or an order of steps such as top_k;top_p"),
+        ("sampler=top_k;top_k", "each named once, of penalties, no_repeat_ngram, dry, temperature"),
+        (
+            "sampler=transformers,mirostat=2",
+            "sets mirostat, and the sampler of transformers has no step mirostat; leave it out",
+        ),
+        ("sampler=top_k;temperature,top_p=0.9", "sets top_p, and the order that you give has no step top_p"),
         (f"top_k={'|'.join(map(str, range(MOST_SETTINGS + 1)))}", "stands for 65 settings; at most 64 are tried"),
         (f"temperature=1|2,top_k={'|'.join(map(str, range(33)))}", "stands for 66 settings; at most 64 are tried"),
     ],
@@ -85,6 +95,59 @@ def test_what_is_no_setting_is_one_sentence(settings: str, complaint: str) -> No
     assert complaint in said
     assert said.endswith(".")
     assert "\n" not in said
+
+
+LLAMA_DEFAULT = "in this order: top-k 40, top-p 0.95, min-p 0.05, temperature 0.8"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("sampler=llama.cpp", [LLAMA_DEFAULT]),
+        ("sampler=llama.cpp,temperature=0.8,top_k=40,top_p=0.95,min_p=0.05", [LLAMA_DEFAULT]),
+        ("sampler=transformers", ["temperature 1, top-k 50"]),
+        ("sampler=vllm", ["temperature 1"]),
+        ("sampler=openai,top_p=0.9,temperature=0.5", ["temperature 0.5, top-p 0.9"]),
+        ("sampler=transformers,temperature=0.7", ["temperature 0.7, top-k 50", "temperature 0.7"]),
+        (
+            "sampler=llama.cpp,temperature=1,top_p=0.9",
+            ["temperature 1, top-k 40, top-p 0.9, min-p 0.05", "temperature 1, top-p 0.9"],
+        ),
+        ("sampler=llama.cpp,temperature=0.8,top_k=0,top_p=1,min_p=0", ["temperature 0.8"]),
+        ("sampler=top_p;temperature,top_p=0.9,temperature=0.5", ["in this order: top-p 0.9, temperature 0.5"]),
+        ("sampler=transformers|vllm", ["temperature 1, top-k 50", "temperature 1"]),
+        ("temperature=0", ["greedy (temperature 0)"]),
+        ("temperature=0|1", ["greedy (temperature 0)", "temperature 1"]),
+        ("repeat_penalty=1.1,temperature=0.8", ["in this order: repetition penalty 1.1, temperature 0.8"]),
+        (
+            "sampler=llama.cpp,mirostat=2",
+            ["in this order: temperature 0.8, mirostat 2 (tau 5, eta 0.1)", "mirostat 2 (tau 5, eta 0.1)"],
+        ),
+        ("num_beams=1", ["temperature 1"]),
+    ],
+)
+def test_a_sampler_names_an_order_and_what_the_server_does_by_itself(settings: str, said: list[str]) -> None:
+    """Beside a named number, what is not named may be the server's default or off."""
+    assert [describe(decoding) for decoding in Candidate.parse(f"model@{settings}").decodings] == said
+
+
+def test_weights_multiply_the_settings() -> None:
+    found = Candidate.parse("model@weights=q4_0|f32,temperature=0.8|1")
+    said = ["temperature 0.8, weights q4_0", "temperature 1, weights q4_0", "temperature 0.8, weights f32"]
+    assert [describe(setting) for setting in found.settings][:3] == said and len(found.settings) == 4
+    assert found.decodings == (Decoding(0.8), Decoding())
+    assert Candidate.parse("model@temperature=0.8").settings == (Decoding(0.8),)
+    assert set(WEIGHTS) == set(precision.WEIGHTS)
+    with pytest.raises(
+        AuditError, match="weights is one of f32, f16, bf16, q8_0, q5_0, q4_0, int8, or several with a bar; not 'q2_k'"
+    ):
+        Candidate.parse("model@weights=q2_k")
+
+
+def test_an_order_that_matters_and_is_not_named_is_assumed() -> None:
+    assert Candidate.parse("model@temperature=0.8,top_k=40").order_assumed
+    for settings in ("temperature=0.8", "top_k=40", "sampler=transformers,temperature=0.8,top_k=40", "temperature=0"):
+        assert not Candidate.parse(f"model@{settings}").order_assumed
 
 
 def test_as_many_settings_as_are_tried() -> None:

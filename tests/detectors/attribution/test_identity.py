@@ -10,9 +10,10 @@ import torch
 
 from llm_audit.detectors.attribution.support import EPSILON
 from llm_audit.paths import cache_root
-from llm_audit.scoring.head import Head, decode
+from llm_audit.scoring.head import Head
 from llm_audit.scoring.model import LanguageModel, load
 from llm_audit.scoring.pins import DEFAULT_MODEL
+from llm_audit.scoring.samplers import decode
 from llm_audit.scoring.store import Store
 from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding
 from llm_audit.stats import eprocess

@@ -15,9 +15,10 @@ import pytest
 from fixtures.tiny_models import SENTENCES
 from llm_audit.detectors.membership import counting
 from llm_audit.detectors.membership.counting import Counted, count_corpus
-from llm_audit.detectors.membership.frequencies import Frequencies, tokenizer_digest
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.errors import AuditError
 from llm_audit.scoring.tokenizer import load_tokenizer
+from llm_audit.scoring.vocabulary import tokenizer_digest
 
 TEXTS = [f"{SENTENCES[i % 5]} {i}" for i in range(1000)]
 LINES = [json.dumps({"text": text}) for text in TEXTS]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from llm_audit.detectors.membership.frequencies import Frequencies, tokenizer_digest, vocabulary_size
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.errors import AuditError
 from llm_audit.scoring.tokenizer import load_tokenizer
+from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
 
 TABLE = Frequencies(np.array([5, 0, 2, 1]), "0123456789abcdef", "mine", "Texts of a.jsonl.", 3)
 

@@ -14,7 +14,7 @@ import pytest
 from fixtures.tiny_models import SENTENCES
 from llm_audit.detectors.membership.base import SHIPPED, MembershipScore, Passes, default_frequencies, find_scores
 from llm_audit.detectors.membership.dc_pdd import CAP, dc_pdd, saturated
-from llm_audit.detectors.membership.frequencies import Frequencies, tokenizer_digest, vocabulary_size
+from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.membership.likelihood import (
     LEAST_LOSS,
     after_prefix,
@@ -32,6 +32,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
 from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.scoring.tokens import TokenScores
+from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
 from llm_audit.testing import certain_scores, sample_scores
 
 RULES = {

@@ -15,7 +15,7 @@ from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.populations import Population, among
 from llm_audit.detectors.registry import conclude
 from llm_audit.detectors.rule import NotDerivable, Terms
-from llm_audit.inspection import Inspection
+from llm_audit.judging import Inspection
 from llm_audit.results import Document
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
@@ -43,7 +43,7 @@ def judged(kind: str) -> Document:
     scores = sample_scores(300 if kind == "long" else 150, rng, vocabulary=6 if kind == "odd" else 12)
     if kind == "long":
         scores = replace(scores, window=np.repeat([0, 1], 150).astype(np.int32))
-    text = "abc " * len(scores) + "."
+    text = "".join(f"{number:03d} " for number in range(len(scores))) + "."
     raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
     settings = judging.Settings(alpha=ALPHA, detectors=DETECTORS, population=population())
     document = origin.judge((raw, normalise(text), "en"), scores, settings)
@@ -69,7 +69,7 @@ def test_what_is_odd_about_the_characters_stands_in_the_summary() -> None:
     odd = judged("odd")
     assert odd.combined and odd.summary.startswith(odd.combined.reason)
     assert odd.summary.endswith("invisible characters (AUD902); that by itself says nothing about who wrote it.")
-    assert [result.rule for result in odd.results][-4:] == ["AUD190", "AUD901", "AUD902", "AUD903"]
+    assert [result.rule for result in odd.results][-6:] == ["AUD190", "AUD901", "AUD902", "AUD903", "AUD904", "AUD905"]
 
 
 FREE = (".name", ".sha256", ".encoding", ".language", ".characters", ".tokens", ".notes", ".text", ".results[::-1]")

@@ -77,7 +77,7 @@ def test_bounds_that_hold_for_one_part_only_are_not_claimed_for_several(populati
 
 
 def document(scores: TokenScores, population: Population, alpha: float = 0.05) -> origin.Document:
-    text = "abc " * len(scores) + "."  # four characters a token, as in sample_scores
+    text = "".join(f"{number:03d} " for number in range(len(scores))) + "."  # four characters a token, as in sample_scores
     raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
     return origin.judge((raw, normalise(text), "en"), scores, settings(population, alpha))
 
@@ -103,12 +103,13 @@ def test_passages_of_human_like_texts_rarely_stand_out(population: Population) -
     assert flagged <= 0.05 * 300 + 4 * np.sqrt(300 * 0.05 * 2)  # the population is one draw: twice the variance
 
 
-def test_spans_cover_the_text_in_order(population: Population) -> None:
-    found = document(sample_scores(150, np.random.default_rng(0), vocabulary=12), population).combined
+@pytest.mark.parametrize("tokens", [64, 65, 127, 128, 150, 160])
+def test_every_token_stands_in_a_passage_that_is_judged(population: Population, tokens: int) -> None:
+    found = document(sample_scores(tokens, np.random.default_rng(0), vocabulary=12), population).combined
     assert found is not None
-    assert [span.p_value is None for span in found.spans] == [False, False, True]
-    assert all(a.end <= b.start for a, b in zip(found.spans, found.spans[1:], strict=False))
-    assert found.spans[-1].end >= 149 * 4
+    assert all(span.p_value is not None for span in found.spans)
+    assert all(a.start <= b.start <= a.end <= b.end for a, b in zip(found.spans, found.spans[1:], strict=False))
+    assert found.spans[0].start == 0 and found.spans[-1].end >= 4 * tokens - 1
 
 
 def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictures(population: Population) -> None:
@@ -131,7 +132,7 @@ def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictu
 
 
 def test_of_many_texts_only_findings_carry_the_pictures_of_the_population(population: Population) -> None:
-    text = " ".join("word" for _ in range(128))
+    text = " ".join(f"w{number:03d}" for number in range(128))
     raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
     scores = sample_scores(128, np.random.default_rng(7), vocabulary=12)
     drawn = {}

@@ -43,7 +43,7 @@ def with_rates(report: Report) -> Report:
         else document
         for document in report.documents
     ]
-    return report.model_copy(update={"documents": tuple(documents)})
+    return report.model_copy(update={"subjects": tuple(documents)})
 
 
 def with_rule(rule: str, verdict: Verdict) -> Report:
@@ -107,7 +107,7 @@ def test_a_p_value_is_never_printed_without_its_population_size_and_threshold() 
     )
     assert "at α = 0.01 between 0.61% and 1.44% of such human texts are flagged" in said(evidence)
     assert "1 of 1 judged text unlike its population at α = 0.01" in said(evidence)
-    assert [pointer.path for pointer in evidence.pointers] == ["/documents/0/combined"]
+    assert [pointer.path for pointer in evidence.pointers] == ["/subjects/0/combined"]
 
 
 def test_without_an_interval_the_missing_is_said() -> None:
@@ -136,7 +136,7 @@ def test_attribution() -> None:
     report = factory.attribution_report(factory.attributed())
     evidence = seen(Selector.ATTRIBUTION_TEST, report)
     assert evidence.outcome is FOUND and "exact error guarantee" in said(evidence) and "temperature 0.8" in said(evidence)
-    assert [pointer.path for pointer in evidence.pointers] == ["/documents/0/attributions/0"]
+    assert [pointer.path for pointer in evidence.pointers] == ["/subjects/0/attributions/0"]
     assert seen(Selector.ATTRIBUTION_TEST, factory.attribution_report(factory.undecided())).outcome is NOT_FOUND
 
 
@@ -171,7 +171,7 @@ def test_an_undecided_audit_shows_nothing() -> None:
 def test_integrity_tests_are_read_by_their_family_of_rules(verdict: Verdict, outcome: Outcome) -> None:
     evidence = seen(Selector.TAMPERING, with_rule("AUD901", verdict))
     assert evidence.outcome is outcome and "It says so." in said(evidence)
-    assert evidence.pointers[0].path == "/documents/0/results/3"
+    assert evidence.pointers[0].path == "/subjects/0/results/3"
 
 
 def test_notes_alone_are_quoted_and_are_no_test() -> None:
@@ -191,9 +191,18 @@ def test_a_mark_is_evidence_only_if_its_signature_is_valid() -> None:
     assert told == {"valid": FOUND, "invalid": NOT_FOUND, "not_checked": NOT_TESTABLE}
 
 
-def test_tests_for_marks_of_a_later_version_are_not_misread() -> None:
-    evidence = seen(Selector.WATERMARK_TEST, with_rule("AUD501", Verdict.FINDING))
-    assert evidence.outcome is NOT_TESTABLE and "cannot weigh" in said(evidence) and evidence.pointers
+def test_a_watermark_is_evidence_by_the_p_value_of_all_keys() -> None:
+    assert seen(Selector.WATERMARK_TEST, factory.report(factory.finding())).outcome is NOT_TESTABLE
+    found = factory.finding()
+    assert found.combined
+    combined = found.combined.model_copy(update={"rule": "AUD500", "reason": "The text carries the mark.", "population": None})
+    marked = found.model_copy(update={"combined": combined, "results": ()})
+    plain = marked.model_copy(update={"combined": combined.model_copy(update={"verdict": Verdict.PASS})})
+    evidence = seen(Selector.WATERMARK_TEST, factory.report(marked, plain))
+    assert evidence.outcome is FOUND and [pointer.path for pointer in evidence.pointers] == ["/subjects/0/combined"]
+    assert "1 of 2 tested texts carry the mark" in said(evidence) and "Null hypothesis" in said(evidence)
+    assert seen(Selector.WATERMARK_TEST, factory.report(plain)).outcome is NOT_FOUND
+    assert seen(Selector.STATISTICAL_DETECTION, factory.report(marked)).outcome is NOT_TESTABLE
 
 
 def test_error_rates_count_only_where_every_deciding_test_states_them() -> None:
@@ -201,9 +210,9 @@ def test_error_rates_count_only_where_every_deciding_test_states_them() -> None:
     assert seen(Selector.FALSE_POSITIVES, report).outcome is NOT_FOUND
     rated = with_rates(report)
     assert seen(Selector.FALSE_POSITIVES, rated).outcome is FOUND
-    half = rated.model_copy(update={"documents": (rated.documents[0], report.documents[1])})
+    half = rated.model_copy(update={"subjects": (rated.documents[0], report.documents[1])})
     evidence = seen(Selector.FALSE_POSITIVES, half)
-    assert evidence.outcome is NOT_FOUND and [pointer.path for pointer in evidence.pointers] == ["/documents/1/combined"]
+    assert evidence.outcome is NOT_FOUND and [pointer.path for pointer in evidence.pointers] == ["/subjects/1/combined"]
     assert seen(Selector.FALSE_POSITIVES, factory.membership_report()).outcome is FOUND
 
 

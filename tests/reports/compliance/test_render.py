@@ -188,7 +188,7 @@ def test_no_field_can_act_in_markdown(payload: str, made: Callable[[], Report]) 
 
 
 def test_a_mark_of_a_list_at_the_start_of_a_name_starts_no_list() -> None:
-    from llm_audit.reports.markdown import prose
+    from llm_audit.reports.formats.markdown import prose
 
     for name in ("- x", "+ x", "1. x", "12) x", "# x", "> x", "* x", "| x | y |", "~~x~~", "a@b", "see #12", "`x`"):
         tokens = MARKDOWN.parse(prose(name))
@@ -197,7 +197,7 @@ def test_a_mark_of_a_list_at_the_start_of_a_name_starts_no_list() -> None:
 
 
 def test_no_address_and_no_mention_becomes_a_link() -> None:
-    from llm_audit.reports.markdown import prose
+    from llm_audit.reports.formats.markdown import prose
 
     text = prose("@octocat, a@evil.example, #12, org/repo#3, !4, www.evil.example, HTTPS://evil.example")
     assert not re.search(r"[@#!]\w|www\.|://", text, re.IGNORECASE)

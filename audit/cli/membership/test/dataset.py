@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from llm_audit.cli.membership.common import FIELD, PROVENANCE, audit_options, run
+from llm_audit.cli.membership.common import CONTROL, FIELD, PROVENANCE, audit_options, run
 from llm_audit.cli.membership.test import TESTS
 
 
@@ -16,6 +16,7 @@ from llm_audit.cli.membership.test import TESTS
     "--held-out", multiple=True, required=True, metavar="FILE", help="Texts of the same kind that the model cannot have seen."
 )
 @PROVENANCE
+@CONTROL
 @FIELD
 @audit_options
 def command(paths: tuple[str, ...], held_out: tuple[str, ...], **options: Any) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from llm_audit.cli.membership.common import FIELD, audit_options, run
+from llm_audit.cli.membership.common import CHANCE, CONTROL, FIELD, audit_options, run
 from llm_audit.cli.membership.test import TESTS
 
 HELP = (
@@ -22,6 +22,8 @@ HELP = (
 @click.argument("paths", nargs=-1, required=True, metavar="DATA...")
 @click.option("--draws", type=click.IntRange(1), default=99, show_default=True, help="Shuffles, per shard.")
 @click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Parts, each shuffled within itself.")
+@CHANCE
+@CONTROL
 @FIELD
 @audit_options
 def command(paths: tuple[str, ...], **options: Any) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from llm_audit.cli.membership.common import audit_options, run
+from llm_audit.cli.membership.common import CHANCE, CONTROL, audit_options, run
 from llm_audit.cli.membership.test import TESTS
 
 HELP = (
@@ -22,6 +22,8 @@ HELP = (
 
 @click.command(help=HELP, short_help=TESTS["paired"])
 @click.argument("path", type=click.Path(path_type=Path), metavar="PAIRS")
+@CHANCE
+@CONTROL
 @audit_options
 def command(path: Path, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""

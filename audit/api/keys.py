@@ -1,0 +1,67 @@
+"""Key files of watermarks, as every function of the library reads them; no key is ever repeated in a message."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llm_audit.api.running import StrPath
+from llm_audit.errors import AuditError, InvalidConfiguration
+
+if TYPE_CHECKING:
+    from llm_audit.detectors.watermark.embedding import Marker
+    from llm_audit.detectors.watermark.keys import Key
+
+
+def marker_of(path: StrPath, seed: int) -> Marker:
+    """What marks texts with the key in a file; `seed`: of the choices of the scheme other than the draw itself."""
+    from llm_audit.detectors.watermark.embedding import Marker
+
+    return Marker(read_keys([str(path)])[0], seed)
+
+
+def read_keys(paths: Sequence[str]) -> tuple[Key, ...]:
+    """The keys in these files, with a warning for each that others can read."""
+    from llm_audit.detectors.watermark.keys import exposure, read_key
+
+    if not paths:
+        raise InvalidConfiguration("No key is given: name a key file; `llm-audit watermark keygen` writes one.")
+    keys = []
+    for path in paths:
+        _refuse_key(path)
+        with configured():
+            keys.append(read_key(Path(path)))
+        if warning := exposure(Path(path)):
+            warnings.warn(as_sentence(warning), UserWarning, stacklevel=3)
+    return tuple(keys)
+
+
+def _refuse_key(name: str) -> None:
+    """Refuse what looks like a key in the place of a file, without repeating it."""
+    try:
+        here = Path(name).exists()
+    except (OSError, ValueError):
+        here = False
+    if not here and (re.fullmatch(r"(0x)?[0-9a-fA-F]+", name) or name.lstrip().startswith("{")):
+        raise InvalidConfiguration(
+            "A key is never given by itself, where the list of processes and the shell's history show it: write it into a key "
+            "file (mode 0600), and name the file."
+        )
+
+
+@contextmanager
+def configured() -> Iterator[None]:
+    """Errors about a key are errors of configuration, as sentences."""
+    try:
+        yield
+    except AuditError as error:
+        raise InvalidConfiguration(as_sentence(str(error))) from None
+
+
+def as_sentence(words: str) -> str:
+    """Half a sentence as a whole one."""
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."

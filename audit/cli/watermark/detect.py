@@ -1,0 +1,54 @@
+"""`llm-audit watermark detect`: whether texts carry the mark of a key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import llm_audit
+from llm_audit.cli.options import alpha_option, no_text_option, output_options, setup_options, text_field_option
+from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli.watermark import WATERMARK
+from llm_audit.cli.watermark.common import key_file_option
+
+if TYPE_CHECKING:
+    from llm_audit.cli.publishing import Output
+
+HELP = (
+    WATERMARK["detect"]
+    + """
+
+    PATHS: files, folders, patterns, or '-' for standard input.
+
+    A finding says that a text carries the mark of a key, not who put it there. Exit code: 0 no mark found, 1 a mark found,
+    2 something could not be read.
+    """
+)
+
+
+@click.command(help=HELP, short_help=WATERMARK["detect"])
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@key_file_option(multiple=True)
+@click.option("--token-ids", multiple=True, metavar="FILE",
+              help="Token ids from the generation: a JSON list, or JSON lines with token_ids; repeatable.")  # fmt: skip
+@click.option("--tokenizer", "tokenizers", multiple=True, metavar="MODEL",
+              help="Of the marked model: folder, org/name@commit or tokenizer.json. Default: the embedded one.")  # fmt: skip
+@click.option("--prompt-file", "prompt", type=click.Path(path_type=Path), metavar="FILE",
+              help="What stood before every text, for schemes that hash the end of the prompt.")  # fmt: skip
+@click.option("--windows", is_flag=True, help="Test parts of the texts, too, and say which carry the mark.")
+@click.option("--anytime", is_flag=True, help="The texts may grow: a result that is valid whenever one stops.")
+@click.option("--calibrate", metavar="PATH", help="Unmarked texts of your own: prints a conformal p-value beside.")
+@alpha_option("Report a finding when the p-value of a text is at most this, over all keys and tests.")
+@text_field_option
+@setup_options("offline")
+@output_options
+@no_text_option
+def command(paths: tuple[str, ...], key_files: tuple[str, ...], output: Output, **options: Any) -> int:
+    """Run the command; the docstring for users is in `WATERMARK`."""
+    show_warnings_as_sentences()
+    output.check()
+    with bars("Testing") as progress:
+        report = llm_audit.watermark(paths, key_files, progress=progress, on_document=output.stream, **options)
+    return output.publish(report, streamed=True)

@@ -1,0 +1,52 @@
+"""`llm-audit watermark keygen`: draw a key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+import llm_audit
+from llm_audit.cli.options import setup_options
+from llm_audit.cli.watermark import WATERMARK
+from llm_audit.terminal import one_line
+
+HELP = (
+    WATERMARK["keygen"]
+    + """
+
+    The scheme is that of the serving engine or library that marks, such as vllm-gumbel, sglang-gumbel, transformers-kgw or
+    synthid-reference; an unknown name lists all.
+    """
+)
+
+
+@click.command(help=HELP, short_help=WATERMARK["keygen"])
+@click.option("--scheme", required=True, metavar="NAME", help="Scheme of the key.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A new file, mode 0600.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
+              help="A public parameter of the scheme, such as context_width=4 or gamma=0.5; repeatable.")  # fmt: skip
+@click.option("--note", metavar="TEXT", help="Kept in the file: deployment, dates.")
+@click.option("--any-tokenizer", is_flag=True, help="Name no tokenizer in the file; else it names that of --model.")
+@setup_options("model", "offline", help={"model": "The model that is to be marked. Default: the embedded one."})
+def command(
+    scheme: str, output: Path, settings: tuple[str, ...], note: str | None, any_tokenizer: bool, setup: llm_audit.Setup
+) -> None:
+    """Run the command; the docstring for users is in `WATERMARK`."""
+    from llm_audit.api.watermark import new_watermark_key
+
+    key = new_watermark_key(
+        output, scheme, parameters=dict(map(_parameter, settings)), note=note, setup=None if any_tokenizer else setup
+    )
+    click.echo(f"Key {key} of the scheme {one_line(scheme)} in {one_line(str(output))}, which only its owner can read.")
+
+
+def _parameter(setting: str) -> tuple[str, object]:
+    name, equals, value = setting.partition("=")
+    if not equals or not name.strip():
+        raise click.UsageError(f"--set takes NAME=VALUE, such as gamma=0.5, not {one_line(setting)!r}.")
+    try:
+        return name.strip().replace("-", "_"), json.loads(value)
+    except ValueError:
+        return name.strip().replace("-", "_"), value

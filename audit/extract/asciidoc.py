@@ -1,0 +1,61 @@
+"""AsciiDoc: the prose, without markup, blocks of code and attributes."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from llm_audit.extract.draft import Draft
+from llm_audit.extract.lines import Markup, Reader
+
+_BLOCKS = {"-": "code", ".": "code", "/": "comment", "_": "quote", "=": "text", "*": "text", "+": "code"}
+_DELIMITER = re.compile(r"(-{4,}|\.{4,}|/{4,}|_{4,}|={4,}|\*{4,}|\+{4,})\s*")
+_MACROS = r"(?:stem|latexmath|asciimath|image|icon|anchor|kbd|menu):[^\s\[]*\[[^\]]*\]"
+_INLINE = (
+    (re.compile(r"(?:(?:link:|xref:)?https?://|(?:link|xref|mailto):)[^\s\[\]]*\[([^\]]*)\]"), r"\1"),
+    (re.compile(r"<<[^<>,]*,([^<>]*)>>"), r"\1"),
+    (re.compile(rf"<<[^<>]*>>|\[\[[^\]]*\]\]|\(\(\([^)]*\)\)\)|{_MACROS}"), ""),
+    (re.compile(r"\(\(([^()]*)\)\)"), r"\1"),
+    (re.compile(r"footnote(?:ref)?:[^\s\[]*\[([^\]]*)\]"), r" (\1)"),
+    (re.compile(r"\{[\w-]+\}"), ""),
+    (re.compile(r"\[[.#%][^\]\n]*\](?=[#*_`])"), ""),
+    (re.compile(r"(?<![\w\\])(\*\*|__|``|##|\*|_|`|#|\+)(?=\S)(.+?)(?<=\S)\1(?!\w)"), r"\2"),
+    (re.compile(r" \+$"), ""),
+)  # fmt: skip
+
+
+def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
+    """The text of one file, given in UTF-8, with "line 14" as places. Files that it includes are not read."""
+    draft = Draft()
+    Reader(_MARKUP, draft).run(stream.read().decode())
+    yield draft.answer("has no text beside code and markup")
+
+
+def _begins(line: str) -> tuple[str, str] | None:
+    stripped = line.strip()
+    if match := _DELIMITER.fullmatch(line):
+        return match[1], _BLOCKS[line[0]]
+    if stripped.startswith("```"):
+        return "```", "code"
+    return (stripped, "table") if re.fullmatch(r"[|,:!]={3,}", stripped) else None
+
+
+def _inline(text: str) -> str:
+    for pattern, shown in _INLINE:
+        text = pattern.sub(shown, text)
+    return html.unescape(text)
+
+
+_MARKUP = Markup(
+    heading=re.compile(r"(?:={1,6}|#{1,6})[ \t]+(\S.*?)[ \t]*=*|\.([^\s.].{0,120})"),
+    dropped=re.compile(
+        r"//.*|:!?[\w-]+!?:.*|\[[^\]\n]*\][ \t]*|(?:include|image|video|audio|toc|ifdef|ifndef|endif|ifeval)::.*"
+        r"|'{3,}|<<<|\+|--"
+    ),
+    item=re.compile(r"[ \t]*(?:[*.-]{1,6}|\d+\.|<\.>|<\d+>)[ \t]+|[A-Z]{3,9}:[ \t]+|(?:[^\s:][^:\n]{0,60}):{2,4}[ \t]+"),
+    table=re.compile(r"\|[^=\n].*"),
+    begins=_begins,
+    inline=_inline,
+)

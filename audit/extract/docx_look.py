@@ -1,0 +1,184 @@
+"""How the text of a Word document looks: whether a reader sees it, and what its paragraphs are.
+
+Knows styles and what stands beside a text; of tables, only whether a background may make white letters readable.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_VAL = WORD + "val"
+_OFF = ("0", "false", "off")
+_TINIEST = 4  # half-points: below what any printer or eye resolves
+_BRIGHT = 0xEE  # of each of red, green and blue: not to be told from white paper
+_WHITE_THEMES = ("background1", "light1")
+_APART = (
+    (re.compile(r"heading|title|subtitle|author|date|toc\b|toc \d|überschrift|titre|título|titolo"), "heading"),
+    (re.compile(r"quote|block text|citation|zitat"), "quote"),
+    (re.compile(r"caption|beschriftung|légende"), "caption"),
+    (re.compile(r"bibliography|reference|literaturverzeichnis"), "reference"),
+)
+
+
+class Look(NamedTuple):
+    """What decides whether a text is seen; None: not said here.
+
+    Attributes:
+        vanish: it is formatted as hidden.
+        white: its letters are white.
+        size: half-points.
+        dark: what is behind it is not white.
+    """
+
+    vanish: bool | None = None
+    white: bool | None = None
+    size: float | None = None
+    dark: bool | None = None
+
+    def over(self, below: Look) -> Look:
+        """What one look says where it says something, else what the other does."""
+        said = {name: value for name, value in self._asdict().items() if value is not None}
+        return below._replace(**said)
+
+    @property
+    def hidden(self) -> str:
+        """How a text of this look is hidden; empty if a reader sees it."""
+        if self.vanish:
+            return "hidden by its format"
+        if self.size is not None and self.size <= _TINIEST:
+            return "tiny letters"
+        return "white letters" if self.white and not self.dark else ""
+
+
+class _Style(NamedTuple):
+    below: str | None
+    look: Look
+    name: str
+    outline: bool
+
+
+class Styles:
+    """The styles of a document, by which a text looks as it does unless it says otherwise itself."""
+
+    def __init__(self, root: Any | None, dark_page: bool = False) -> None:
+        self._styles: dict[str, _Style] = {}
+        self._default: str | None = None
+        self._dark_tables: set[str] = set()
+        self._base = Look(dark=dark_page or None)
+        for element in () if root is None else root:
+            if element.tag == WORD + "docDefaults":
+                for properties in element.iter(WORD + "rPr"):
+                    self._base = look_of(properties).over(self._base)
+            elif element.tag == WORD + "style":
+                self._add(element)
+
+    def _add(self, element: Any) -> None:
+        name = element.get(WORD + "styleId") or ""
+        properties, paragraph = element.find(WORD + "rPr"), element.find(WORD + "pPr")
+        below = element.find(WORD + "basedOn")
+        title = element.find(WORD + "name")
+        look = look_of(properties).over(look_of(paragraph))
+        outline = paragraph is not None and paragraph.find(WORD + "outlineLvl") is not None
+        self._styles[name] = _Style(
+            None if below is None else below.get(_VAL), look, "" if title is None else (title.get(_VAL) or ""), outline
+        )
+        if element.get(WORD + "type") == "paragraph" and element.get(WORD + "default") in ("1", "true", "on"):
+            self._default = name
+        if element.get(WORD + "type") == "table" and any(_is_dark(each) for each in element.iter(WORD + "shd")):
+            self._dark_tables.add(name)
+
+    def of(self, name: str | None) -> Look:
+        """The look of a style, with those that it is based on; without a name, of no style."""
+        look, seen = Look(), set()
+        while name is not None and name in self._styles and name not in seen:
+            seen.add(name)
+            style = self._styles[name]
+            look, name = look.over(style.look), style.below
+        return look
+
+    def of_paragraph(self, properties: Any | None) -> Look:
+        """The look of the text of a paragraph with these properties (w:pPr)."""
+        name = _value(properties, "pStyle")
+        own = Look(dark=look_of(properties).dark)  # what else stands there is about the paragraph mark
+        return own.over(self.of(name or self._default)).over(self._base)
+
+    def of_run(self, properties: Any | None, paragraph: Look) -> Look:
+        """The look of a run with these properties (w:rPr) in such a paragraph."""
+        if properties is None:
+            return paragraph
+        return look_of(properties).over(self.of(_value(properties, "rStyle"))).over(paragraph)
+
+    def has_dark_table(self, table: Any) -> bool:
+        """Whether some cells of a table (w:tbl) may have a background."""
+        name = _value(table.find(WORD + "tblPr"), "tblStyle")
+        return name in self._dark_tables or any(_is_dark(each) for each in table.iter(WORD + "shd"))
+
+    def apart(self, properties: Any | None) -> str:
+        """What a paragraph with these properties is, if no running text; see `Draft.add`."""
+        if properties is None:
+            return ""
+        if properties.find(WORD + "outlineLvl") is not None:
+            return "heading"
+        name, seen = _value(properties, "pStyle"), set[str]()
+        while name is not None and name not in seen:
+            seen.add(name)
+            style = self._styles.get(name, _Style(None, Look(), "", False))
+            title = (style.name or name).lower()
+            if kind := next((kind for pattern, kind in _APART if pattern.match(title) or pattern.search(title)), ""):
+                return kind
+            if style.outline:
+                return "heading"
+            name = style.below
+        return ""
+
+
+def look_of(properties: Any | None) -> Look:
+    """What the properties of a run or a paragraph say themselves."""
+    if properties is None:
+        return Look()
+    vanish, color, size = (properties.find(WORD + name) for name in ("vanish", "color", "sz"))
+    shade, highlight = properties.find(WORD + "shd"), properties.find(WORD + "highlight")
+    dark: bool | None = None
+    if highlight is not None:
+        dark = highlight.get(_VAL) not in ("none", "white")
+    elif shade is not None:
+        dark = _is_dark(shade)
+    return Look(
+        vanish=None if vanish is None else vanish.get(_VAL) not in _OFF,
+        white=None if color is None else _is_white(color),
+        size=None if size is None else _number(size.get(_VAL)),
+        dark=dark,
+    )
+
+
+def _is_white(color: Any) -> bool:
+    if theme := color.get(WORD + "themeColor"):
+        return theme in _WHITE_THEMES and color.get(WORD + "themeShade") is None
+    return is_bright(color.get(_VAL) or "")
+
+
+def is_bright(color: str) -> bool:
+    """Whether a colour, as six hexadecimal digits, cannot be told from white."""
+    return bool(re.fullmatch("[0-9A-Fa-f]{6}", color)) and min(bytes.fromhex(color)) >= _BRIGHT
+
+
+def _is_dark(shade: Any) -> bool:
+    fill = shade.get(WORD + "fill") or "auto"
+    pattern = shade.get(_VAL) not in (None, "clear", "nil")
+    theme = shade.get(WORD + "themeFill")
+    return pattern or (theme is not None and theme not in _WHITE_THEMES) or (fill.lower() != "auto" and not is_bright(fill))
+
+
+def _value(parent: Any | None, name: str) -> str | None:
+    element = None if parent is None else parent.find(WORD + name)
+    found: str | None = None if element is None else element.get(_VAL)
+    return found
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float((text or "").removesuffix("pt")) * (2 if (text or "").endswith("pt") else 1)
+    except ValueError:
+        return None

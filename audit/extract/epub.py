@@ -1,0 +1,45 @@
+"""E-books (EPUB): the chapters, in the order in which they are read."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from typing import BinaryIO
+from urllib.parse import unquote
+
+from llm_audit.extract.draft import Draft, Refused
+from llm_audit.extract.html import add_page
+from llm_audit.extract.package import Package
+
+_CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
+_OPF = "{http://www.idpf.org/2007/opf}"
+_READ = (".xml", ".opf", ".xhtml", ".html", ".htm")
+
+
+def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
+    """The text of one book, with "chapter 2, paragraph 3" as places; a chapter is a file of the book."""
+    package = Package(stream.read(), "e-book (.epub)", _READ)
+    if package.has("META-INF/rights.xml") or package.has("META-INF/sinf.xml"):
+        raise Refused("is protected against copying (DRM): it cannot be read")
+    draft = Draft()
+    for number, part in enumerate(_chapters(package), start=1):
+        add_page(package.bytes_of(part).decode("utf-8-sig", "replace"), draft, f"chapter {number}, ", whole=True)
+    yield draft.answer("holds no text")
+
+
+def _chapters(package: Package) -> Iterator[str]:
+    if not package.has("META-INF/container.xml"):
+        raise Refused("holds no e-book: it does not say where its chapters are")
+    roots = [root.get("full-path") for root in package.xml("META-INF/container.xml").iter(_CONTAINER + "rootfile")]
+    main = next((root for root in roots if root and package.has(root)), None)
+    if main is None:
+        raise Refused("holds no e-book: it does not say where its chapters are")
+    book = package.xml(main)
+    items = {item.get("id"): item for item in book.iter(_OPF + "item")}
+    for reference in book.iter(_OPF + "itemref"):
+        item = items.get(reference.get("idref"))
+        if item is None or "nav" in (item.get("properties") or "").split():
+            continue
+        part = posixpath.normpath(posixpath.join(posixpath.dirname(main), unquote(item.get("href") or "")))
+        if package.has(part):
+            yield part

@@ -1,0 +1,99 @@
+"""What AsciiDoc and Org have in common: lines of text, blocks between a first and a last line, and marks at line starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from llm_audit.extract.draft import Draft
+from llm_audit.extract.prose import looks_like_prose
+
+
+class Markup(NamedTuple):
+    """A language of such markup.
+
+    Attributes:
+        heading: matches a whole heading line; its last group is the text.
+        dropped: matches whole lines that are no text: comments, attributes, directives.
+        item: matches the mark at the beginning of an item of a list.
+        table: matches a whole line of a table, or, as a group, its cells.
+        begins: of a line, the end mark of the block that it begins and what the block is: "code", "comment", "quote", "table",
+            "text"; None if it begins none.
+        inline: the text of a line without the marks in it.
+    """
+
+    heading: re.Pattern[str]
+    dropped: re.Pattern[str]
+    item: re.Pattern[str]
+    table: re.Pattern[str]
+    begins: Callable[[str], tuple[str, str] | None]
+    inline: Callable[[str], str]
+
+
+class Reader:
+    """One pass over the lines of a file."""
+
+    def __init__(self, markup: Markup, draft: Draft) -> None:
+        self._markup, self._draft = markup, draft
+        self._lines: list[tuple[int, str]] = []  # of the paragraph so far
+
+    def run(self, source: str) -> None:
+        """Read all of it."""
+        lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._read(list(enumerate(lines, start=1)), "")
+
+    def _read(self, lines: list[tuple[int, str]], apart: str) -> None:
+        position = 0
+        while position < len(lines):
+            number, line = lines[position]
+            position += 1
+            if begun := self._markup.begins(line):
+                mark, kind = begun
+                inside = position
+                while position < len(lines) and lines[position][1].strip().lower() != mark:
+                    position += 1
+                self._flush(apart)
+                self._block(lines[inside:position], kind, apart)
+                position += 1
+            elif not line.strip() or self._markup.dropped.fullmatch(line):
+                self._flush(apart)
+            elif heading := self._markup.heading.fullmatch(line):
+                self._flush(apart)
+                self._add([(number, heading[heading.lastindex or 0])], "heading")
+            elif self._markup.table.fullmatch(line):
+                self._flush(apart)
+                self._row(number, line)
+            else:
+                if mark_of_item := self._markup.item.match(line):
+                    self._flush(apart)
+                    line = line[mark_of_item.end() :]
+                self._lines.append((number, line))
+        self._flush(apart)
+
+    def _block(self, lines: list[tuple[int, str]], kind: str, apart: str) -> None:
+        text = "\n".join(line for _, line in lines)
+        if kind == "comment":
+            return
+        if kind == "code" and not looks_like_prose(text):
+            self._draft.leave_out(text, "code block")
+        elif kind == "table":
+            for number, line in lines:
+                self._row(number, line)
+        else:
+            self._read(lines, kind if kind == "quote" else apart)
+
+    def _row(self, number: int, line: str) -> None:
+        cells = [self._markup.inline(cell).strip() for cell in line.split("|")]
+        if text := "\t".join(filter(None, cells)):
+            self._draft.add(text, f"line {number}", end="\n", apart="table")
+
+    def _flush(self, apart: str) -> None:
+        self._add(self._lines, apart)
+        self._lines = []
+
+    def _add(self, lines: list[tuple[int, str]], apart: str) -> None:
+        shown = [(number, " ".join(self._markup.inline(line).split())) for number, line in lines]
+        shown = [(number, text) for number, text in shown if text]
+        for position, (number, text) in enumerate(shown):
+            self._draft.add(text, f"line {number}", end="\n" if position < len(shown) - 1 else "\n\n", apart=apart)

@@ -1,0 +1,36 @@
+"""Subtitles (SubRip, WebVTT): what is said, without numbers, times and who speaks."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from llm_audit.extract.draft import Draft
+
+_TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}.*")
+_MARKUP = re.compile(r"<[/\w][^<>\n]{0,200}>|\{\\?[A-Za-z][^{}\n]{0,100}\}")
+_BLOCKS = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
+_SPEAKER = re.compile(r"\A\s*(?:-\s+)?(?:>>+\s*)?(?:[A-Z][A-Z .'-]{1,30}:\s+)?")
+
+
+def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
+    """The text of one file, given in UTF-8, with "line 14" as places; words that a cue repeats of the last are said once."""
+    lines = stream.read().decode().lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    draft = Draft()
+    spoken, skipped, last = False, False, ""
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            spoken, skipped = False, False
+        elif _TIMES.fullmatch(line):
+            spoken = True
+        elif _BLOCKS.match(line) and not spoken:
+            skipped = True
+        elif spoken and not skipped:
+            text = html.unescape(_MARKUP.sub("", line))
+            text = _SPEAKER.sub("", text, count=1).strip()
+            if text and text != last:
+                draft.add(text, f"line {number}", end="\n")
+            last = text
+    yield draft.answer("has no words between its times")

@@ -1,0 +1,99 @@
+"""LaTeX: the prose of a document, without formulas, figures, tables and commands. Files that it includes are not read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import BinaryIO
+
+from pylatexenc.latex2text import LatexNodes2Text
+
+from llm_audit.extract.draft import Draft
+
+_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*")
+_BODY = re.compile(r"\\begin\{document\}(.*?)(?:\\end\{document\}|\Z)", re.S)
+_LEFT_OUT = (
+    (r"comment", ""),
+    (r"verbatim\*?|lstlisting|minted|alltt|algorithm\*?|algorithmic", "code block"),
+    (r"equation\*?|align\*?|gather\*?|multline\*?|eqnarray\*?|displaymath|math|flalign\*?", "formula"),
+    (r"tikzpicture|picture|pgfpicture", "image"),
+    (r"filecontents\*?", "included file"),
+)
+_ENVIRONMENTS = tuple((re.compile(rf"\\begin\{{({names})\}}.*?\\end\{{\1\}}", re.S), what) for names, what in _LEFT_OUT)
+_FORMULAS = re.compile(r"(?<!\\)\$\$.*?(?<!\\)\$\$|(?<!\\)\$(?:\\.|[^$\\])*\$|\\\(.*?\\\)|\\\[.*?\\\]", re.S)
+_REFERENCES = re.compile(
+    r"~?\\(?:cite\w*|nocite|ref|eqref|label|index|pageref|autoref|[cC]ref|vspace|hspace|input|includegraphics|include"
+    r"|bibliographystyle|bibliography|usepackage|documentclass|pagestyle|thispagestyle|setlength|addtolength|newcommand"
+    r"|renewcommand|setcounter|hypersetup|maketitle|tableofcontents|hypertarget\{[^{}]*\}|toprule|midrule|bottomrule"
+    r"|url)\*?(?![A-Za-z])(?:\[[^\]]*\])*(?:\{[^{}]*\})*"
+)
+_WRAPPED = re.compile(r"\\(?:href\{[^{}]*\}|text(?:tt|sc|sf|rm|md|up|normal)|mbox|enquote|uline|underline|emph)(?=\{)")
+_HEADING = re.compile(
+    r"\\(?:part|chapter|(?:sub)*section|(?:sub)?paragraph|title|author|date)\*?(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}"
+)
+_CAPTION = re.compile(r"\\caption\*?(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
+_TABLE = re.compile(
+    r"\\begin\{(?P<table>tabular[x*]?|longtable|array)\}(?:\[[^\]]*\])?(?:\{[^{}]*\})*(.*?)\\end\{(?P=table)\}", re.S
+)
+_BETWEEN_CELLS = re.compile(r"(?<!\\)&|\\\\(?:\[[^\]]*\])?|\\hline")
+_QUOTE = re.compile(r"\\(begin|end)\{(?:quote|quotation|verse|displayquote)\}")
+_NOTE = re.compile(r"\\(?:footnote|footnotetext|thanks)(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
+# Signs that the converter does not know by these names.
+_SIGNS = {"less": "<", "greater": ">", "bar": "|", "asciitilde": "\u223c", "asciicircum": "^", "quotedbl": '"'}
+_SIGN = re.compile(rf"\\text({'|'.join(_SIGNS)})(?:\{{\}}|(?![A-Za-z])[ \t]*)")
+_ITEM = re.compile(r"\\bibitem(?:\[[^\]]*\])?\{[^}]*\}")
+_PARTED = re.compile(r"(\n[ \t]*\n+)|(?=\\begin\{(?:thebibliography|quote|quotation)\})|(?<=\\end\{quote\})")
+_SHOWN_APART = ((_HEADING, "heading", 1), (_CAPTION, "caption", 1), (_NOTE, "reference", 1), (_TABLE, "table", 2))
+
+
+def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
+    """The text of one file, given in UTF-8, with "line 14" as places: of the first line of each paragraph."""
+    source = _COMMENT.sub(r"\1", stream.read().decode().replace("\r\n", "\n"))
+    draft = Draft()
+    start = 0
+    if body := _BODY.search(source):
+        start, source = source[: body.start(1)].count("\n"), body[1]
+    for pattern, what in (*_ENVIRONMENTS, (_WRAPPED, ""), (_FORMULAS, "formula"), (_REFERENCES, "")):
+        source = pattern.sub(partial(_counted, what, draft), source)
+    source = _SIGN.sub(lambda match: _SIGNS[match[1]], source)
+    converter = LatexNodes2Text(math_mode="text", strict_latex_spaces=False, fill_text=False)
+    for number, block, kind in _blocks(source):
+        cells = _BETWEEN_CELLS.split(block) if kind == "table" else [block]
+        text = "\t".join(filter(None, (" ".join(converter.latex_to_text(cell).split()) for cell in cells)))
+        if text:
+            draft.add(text, f"line {start + number}", apart=kind)
+    yield draft.answer("has no text beside its commands")
+
+
+def _counted(what: str, draft: Draft, match: re.Match[str]) -> str:
+    if what:
+        draft.left_out[what] += 1
+    return "\n" * match[0].count("\n") if "\n" in match[0] else " " if what == "formula" else ""
+
+
+def _blocks(source: str) -> Iterator[tuple[int, str, str]]:
+    """Paragraphs, headings and captions: the number of their line, their source, and what they are if no running text."""
+    number, quoted, listed = 1, False, False
+    for paragraph in filter(None, _PARTED.split(source)):
+        line = number
+        number += paragraph.count("\n")
+        for match in _QUOTE.finditer(paragraph):
+            quoted = match[1] == "begin"
+        listed = (listed or r"\begin{thebibliography}" in paragraph) and r"\end{thebibliography}" not in paragraph
+        pieces = _ITEM.split(paragraph) if _ITEM.search(paragraph) else [paragraph]
+        for piece in pieces:
+            apart = "reference" if listed or len(pieces) > 1 else "quote" if quoted or _QUOTE.search(piece) else ""
+            rest = piece
+            for pattern, *_ in _SHOWN_APART:
+                rest = pattern.sub("", rest)
+            own = (line + (len(rest) - len(rest.lstrip("\n"))), rest, apart)
+            others = [
+                (line + piece[: match.start()].count("\n"), match[group], kind)
+                for pattern, kind, group in _SHOWN_APART
+                for match in pattern.finditer(piece)
+            ]
+            yield from (each for each in others if each[2] == "heading")
+            if rest.strip():
+                yield own
+            yield from (each for each in others if each[2] != "heading")

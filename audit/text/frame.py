@@ -1,0 +1,192 @@
+"""What of a text is no running text of its author's: headings, tables, captions, short quotations, references, forms.
+
+It is shown and not scored: references and tables move a p-value five-fold either way, and tell nothing about who wrote the
+rest. Decided by what stands there, not by what it is called: an essay in a table, in headings or in quotation is an essay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
+
+import regex
+
+from llm_audit.text.places import Apart
+
+KINDS = ("heading", "quote", "table", "caption", "reference", "form")
+
+MOST_QUOTED, MOST_HEADED = 0.1, 0.2
+"""Shares of all words: more quotations, or more headings and captions, are what the document consists of, and scored."""
+
+_LONGEST_HEADING, _LONGEST_CAPTION, _LONGEST_REFERENCE = 30, 80, 80  # words
+_LONGEST_NOTE = 30  # words: "See Adams (2014), p. 12, and the discussion there."
+_SENTENCE_OF, _CELL_OF = 8, 25  # words from which a cell with a full stop is a sentence, and any cell is prose
+_LEAST_REFERENCES, _LEAST_STAMPS = 3, 3
+
+_NAMES = {
+    "heading": "heading",
+    "quote": "quotation",
+    "table": "piece{s} of tables",
+    "caption": "caption",
+    "reference": "reference",
+    "form": "rule{s}, blank{s} or time stamp{s}",
+}
+_WORDS = regex.compile(r"\S+")
+_LINE = regex.compile(r"[^\n]+")
+_RULE = regex.compile(r"[ \t]*[=_*~#·•─━═—–.\-]{4,}[ \t]*")
+_UNDERLINE = regex.compile(r"[ \t]*(?:={3,}|-{3,}|~{3,}|\*{3,})[ \t]*")
+_BLANK = regex.compile(r"_{4,}|(?<![\w'’\"”])(?:\.{6,}|…{3,})|\.{6,}(?= *\d)")  # but "Maybe......" is no blank
+_STAMP = regex.compile(
+    r"^[ \t]*(?:[\[(]?\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,3})?(?: ?[AaPp]\.?[Mm]\.?)?[\])]?[ \t]*(?:[-–>]+[ \t]*)?"
+    r"(?:<[^<>\n]{1,40}>|\p{Lu}[\p{L}\d .]{0,30}:)?|<[^<>\n\s]{1,30}>)[ \t]+",
+    regex.M,
+)
+_LIST_HEADING = regex.compile(
+    r"(?i)(?:[\divx]+[.)]?\s+)?(?:list of )?(?:references?(?: list| cited)?|bibliography|works cited|literature cited|sources"
+    r"|cited literature|literatur(?:verzeichnis)?|bibliographie|references and notes)\s*:?"
+)
+_YEAR = regex.compile(r"(?<!\d)(?:1[5-9]|20)\d\d[a-z]?(?!\d)|\bn\. ?d\.")
+_BEGINS_REFERENCE = regex.compile(
+    r"[\s*•-]*(?:\[\d+\]|\(?\d{1,3}[.)])?\s*(?:\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+){0,3},? "
+    r"(?:\p{Lu}\.|\p{Lu}{1,3}[,. ]|\(\d{4})|(?:\p{Lu}\. ?-?){1,3}\p{Lu}\p{L}+|\p{Lu}[\p{L}'’-]+, \p{Lu}\p{L}+[,.])"
+)
+_JOINING = frozenset(
+    {"that", "is", "was", "are", "were", "which", "it", "they", "he", "she", "we", "this", "not", "have", "had", "be"}
+)
+_MOST_JOINED = 0.08
+_SIGNS_OF_REFERENCE = tuple(
+    regex.compile(pattern)
+    for pattern in (
+        r"\p{Lu}[\p{L}'’-]+,? (?:\p{Lu}\. ?-?){1,4}|(?:\p{Lu}\. ?){1,3}\p{Lu}\p{Ll}+,",  # initials
+        r"doi\.org|\bdoi:|https?://|www\.",
+        r"\b\d+[-–]\d+\b|\bpp?\. ?\d",
+        r"\b\d+ ?\(\d+[-–]?\d*\)|\bvol\. ?\d|\bno\. ?\d",
+        r"\((?:1[5-9]|20)\d\d[a-z]?(?:, \w+(?: \d+)?)?\)[.,]?",
+        r"\b(?:Journal|Proceedings|Press|Review|Quarterly|Publish\w+|University|Retrieved|Accessed|arXiv|Eds?\.|et al\.)",
+        r"^\s*(?:\[\d+\]|\d+\.)\s",
+    )
+)
+
+
+def set_apart(text: str, labelled: Sequence[Apart] = (), include: Collection[str] = ()) -> tuple[Apart, ...]:
+    """The stretches of a text that are not scored, in order; none overlap.
+
+    Args:
+        text: as read.
+        labelled: what the document says of its stretches; see `RawText.apart`.
+        include: of `KINDS`, those that are scored all the same.
+    """
+    total = max(_count(text), 1)
+    found = [each for each in labelled if _is_what_it_is_called(text[each.start : each.end], each.what)]
+    quoted = [each for each in found if each.what == "quote"]
+    headed = [each for each in found if each.what in ("heading", "caption")]
+    if sum(_count(text[each.start : each.end]) for each in quoted) > MOST_QUOTED * total:
+        found = [each for each in found if each.what != "quote"]
+    if sum(_count(text[each.start : each.end]) for each in headed) > MOST_HEADED * total:
+        found = [each for each in found if each.what not in ("heading", "caption")]
+    found += [*_references(text), *_forms(text)]
+    return _without_overlaps(each for each in found if each.what not in include)
+
+
+def described(apart: Sequence[Apart]) -> str:
+    """What was set apart, in a sentence; empty if nothing was."""
+    counts = Counter(each.what for each in apart)
+    listed = ", ".join(f"{counts[what]:,} {_named(what, counts[what])}" for what in KINDS if counts[what])
+    return f"Set apart and not scored: {listed}." if listed else ""
+
+
+def _named(what: str, count: int) -> str:
+    s = "s" * (count != 1)
+    name = _NAMES[what]
+    return name.format(s=s) if "{s}" in name else name + s
+
+
+def _count(text: str) -> int:
+    return len(_WORDS.findall(text))
+
+
+def _is_what_it_is_called(text: str, what: str) -> bool:
+    words = _count(text)
+    match what:
+        case "heading":
+            return words <= _LONGEST_HEADING
+        case "caption":
+            return words <= _LONGEST_CAPTION
+        case "table":
+            return all(_is_cell(cell) for cell in text.split("\t"))
+        case "reference":
+            return _is_reference(text) or words <= 3 or (words <= _LONGEST_NOTE and bool(_YEAR.search(text)))
+    return True
+
+
+def _is_cell(text: str) -> bool:
+    words = _count(text)
+    return words < _SENTENCE_OF or (words < _CELL_OF and not regex.search(r"[.!?]['\"’”)]*\s*$", text))
+
+
+def _is_reference(text: str) -> bool:
+    """Whether a line is an entry of a list of references: it begins with a number or a name, and has a year and other signs.
+
+    Sentences that cite have years and pages as well, but begin otherwise and have more of the words that join others.
+    """
+    words = _WORDS.findall(text.lower())
+    if len(words) > _LONGEST_REFERENCE or not _YEAR.search(text):
+        return False
+    signs = sum(bool(sign.search(text)) for sign in _SIGNS_OF_REFERENCE)
+    joined = sum(word in _JOINING for word in words)
+    return signs >= (1 if _BEGINS_REFERENCE.match(text) else 3) and joined <= max(2, _MOST_JOINED * len(words))
+
+
+def _references(text: str) -> Iterator[Apart]:
+    """Lists of references: runs of entries, with the heading above them, and lines between that continue an entry."""
+    lines = list(_LINE.finditer(text))
+    lines = [line for line in lines if line[0].strip()]
+    run: list[regex.Match[str]] = []
+    heading: regex.Match[str] | None = None
+    for line in [*lines, None]:
+        if line is not None and (_is_reference(line[0]) or (run and _count(line[0]) <= 12 and _continues(line[0]))):
+            run.append(line)
+            continue
+        entries = sum(_is_reference(each[0]) for each in run)
+        if entries >= _LEAST_REFERENCES or (heading is not None and entries):
+            if heading is not None:
+                yield Apart(heading.start(), heading.end(), "heading")
+            yield from (Apart(each.start(), each.end(), "reference") for each in run)
+        run = []
+        heading = line if line is not None and _LIST_HEADING.fullmatch(line[0].strip("#*= \t")) else None
+
+
+def _continues(line: str) -> bool:
+    """Whether a short line can be the rest of a reference that was broken over lines."""
+    return bool(regex.search(r"\d|https?:|doi", line)) or line[:1] in " \t"
+
+
+def _forms(text: str) -> Iterator[Apart]:
+    """Rules, headings that are underlined by them, blanks to be filled in, and the times and names before turns of speech."""
+    lines = [line for line in _LINE.finditer(text) if line[0].strip()]
+    for above, line in pairwise([None, *lines]):
+        assert line is not None
+        if _RULE.fullmatch(line[0]) or _UNDERLINE.fullmatch(line[0]):
+            yield Apart(line.start(), line.end(), "form")
+            adjacent = above is not None and text[above.end() : line.start()] == "\n"
+            if above is not None and adjacent and _UNDERLINE.fullmatch(line[0]) and _count(above[0]) <= 12:
+                yield Apart(above.start(), above.end(), "heading")
+        elif _BLANK.search(line[0]):
+            rest = _count(_BLANK.sub(" ", line[0]))
+            blanks = [line.span()] if rest <= _SENTENCE_OF else [
+                (line.start() + blank.start(), line.start() + blank.end()) for blank in _BLANK.finditer(line[0])
+            ]  # fmt: skip
+            yield from (Apart(start, end, "form") for start, end in blanks)
+    stamps = list(_STAMP.finditer(text))
+    if len(stamps) >= _LEAST_STAMPS:
+        yield from (Apart(stamp.start(), stamp.end(), "form") for stamp in stamps)
+
+
+def _without_overlaps(found: Iterator[Apart]) -> tuple[Apart, ...]:
+    kept: list[Apart] = []
+    for each in sorted(found):
+        start = max(each.start, kept[-1].end) if kept else each.start
+        if start < each.end:
+            kept.append(each._replace(start=start))
+    return tuple(kept)

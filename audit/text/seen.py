@@ -1,0 +1,216 @@
+"""What word does a reader see? Latin letters, marks and digits that imitate the letters of an English word.
+
+Decided by the word, against a list of English words (of pyspellchecker): a "word" that is none becomes one when its look-alikes
+are read as what they look like. Letters of other alphabets are `llm_audit.text.homoglyphs`'; this module knows those that no
+mixture of alphabets gives away. English only: other languages have letters and marks of their own, and are left alone.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from functools import cache
+from itertools import product
+from typing import Literal, NamedTuple
+
+import regex
+
+from llm_audit.text.homoglyphs import imitated_by, is_of_another_alphabet
+
+Kind = Literal["letter", "accent", "ascii"]
+
+
+class Imitation(NamedTuple):
+    """A letter, or two, that a reader takes for another one.
+
+    Attributes:
+        start, end: its characters.
+        seen: what a reader sees; empty for a mark on a letter.
+        kind: "letter" for one that English has no use for, "accent" for one with a mark that other languages have,
+            "ascii" for a plain letter or digit, as in "cIose", "frorn" and "w0rd".
+    """
+
+    start: int
+    end: int
+    seen: str
+    kind: Kind
+
+
+# A word as typed, with what may stand for letters in it.
+_WORD = regex.compile(r"[\p{L}\p{M}\p{Nd}|@$\u24b6-\u24e9]++")
+_PHONETIC = regex.compile(r"[ˈˌːˑʰʲʷ/\[]")
+_ALL_MARKS = regex.compile(r"\p{Mn}++")
+_ASCII_SUSPECT = regex.compile(r"(?<=[A-Za-z])I|I(?=[a-z])|[A-Za-z][01345|@$]+(?:[a-z]|\b)|\b[01][a-z]|rn|vv|cl")
+_ASCII_WORD = regex.compile(r"[A-Za-z][a-z]*(?:[I01345|@$]+[a-z]*)*|[I01|][a-z]+(?:[I01345|@$]+[a-z]*)*")
+_NAME = regex.compile(
+    r"LATIN (?:(SMALL|CAPITAL) )?LETTER (?:SMALL CAPITAL |SCRIPT |TURNED |DOTLESS |LONG |OPEN )?([A-Z])(?: WITH .+)?"
+)
+_FUNCTION_WORDS = frozenset({
+    "the", "of", "and", "to", "a", "in", "is", "that", "for", "it", "was", "with", "as", "on", "are", "this", "be", "by",
+    "have", "not", "from", "or", "an", "we", "you", "they", "his", "her", "which", "at", "but", "i",
+})  # fmt: skip
+_LEAST_ENGLISH, _ENGLISH = 2, 0.08  # of the words are such words, in any English text of some length
+_OTHERS = {
+    "ɑ": "a",
+    "ɡ": "g",
+    "ɩ": "i",
+    "Ɩ": "l",
+    "ʟ": "l",
+    "ſ": "s",
+    "ƨ": "s",
+    "ƽ": "s",
+    "ʋ": "v",
+    "ɯ": "w",
+    "ꝛ": "r",
+    "ƿ": "p",
+}
+_DIGITS = {"I": "l", "0": "o", "1": "l", "|": "l", "3": "e", "4": "a", "5": "s", "@": "a", "$": "s"}
+_PAIRS = {"rn": "m", "vv": "w", "cl": "d"}
+_NEAR = 30  # characters
+_MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
+
+LEAST_ACCENTS, ACCENT_SHARE = 8, 0.08
+"""Words with accents that English does without: fewer, or a smaller share of all words, are loanwords, names and quotations."""
+
+LEAST_ASCII, ASCII_SHARE = 3, 0.005
+"""Words with plain look-alikes: fewer, or a smaller share, are slips and codes."""
+
+LEAST_SURE = 3
+"""Words of the list with letters that English has no use for: then words that are not in the list count as well."""
+
+
+def imitations(text: str) -> list[Imitation]:
+    """All imitations in the English words of a text, in order."""
+    suspect = not text.isascii() or _ASCII_SUSPECT.search(text)
+    if not suspect:
+        return []
+    words = list(_WORD.finditer(text))
+    sure: list[list[Imitation]] = []  # a word for each: what a reader sees is in the list
+    unsure: list[list[Imitation]] = []
+    for match in words:
+        word = match[0]
+        if word.isascii():
+            if len(word) > 1 and _ASCII_SUSPECT.search(word) and _ASCII_WORD.fullmatch(word):
+                sure.append([Imitation(match.start() + i, match.start() + j, seen, "ascii") for i, j, seen in _of_ascii(word)])
+        elif not _PHONETIC.search(text[max(match.start() - 1, 0) : match.start()] + word):
+            known, pieces = _of_other(word, match.start())
+            (sure if known else unsure).append(pieces)
+    sure, unsure = [pieces for pieces in sure if pieces], [pieces for pieces in unsure if pieces]
+    if not sure or not _is_english(text, words, [*sure, *unsure]):
+        return []
+    many = {
+        "letter": True,
+        "accent": _count(text, sure, "accent") >= max(LEAST_ACCENTS, ACCENT_SHARE * len(words)),
+        "ascii": _count(text, sure, "ascii") >= max(LEAST_ASCII, ASCII_SHARE * len(words)),
+    }
+    # Where so many known words were tampered with, names and rare words were too.
+    tampered = [*sure, *(unsure if _count(text, sure, "letter") >= LEAST_SURE or many["accent"] else ())]
+    found = []
+    for pieces in tampered:
+        kinds = {each.kind for each in pieces}
+        if "letter" not in kinds and not many[pieces[0].kind]:
+            continue
+        found += [each for each in pieces if many[each.kind] or (each.kind == "accent" and "letter" in kinds)]
+    return sorted(found)
+
+
+def _count(text: str, found: list[list[Imitation]], kind: Kind) -> int:
+    """How many different words have imitations of a kind; the name of a variable, t0, is one however often it stands there."""
+    return len({_around(text, pieces[0].start) for pieces in found if any(each.kind == kind for each in pieces)})
+
+
+def _around(text: str, position: int) -> str:
+    """The word at a position, or what of it is near."""
+    start = max(position - _NEAR, 0)
+    return next((match[0] for match in _WORD.finditer(text, start, position + _NEAR) if match.end() > position), "")
+
+
+def _is_english(text: str, words: list[regex.Match[str]], odd: list[list[Imitation]]) -> bool:
+    """Whether a text is English: by the words that have no content, as they are or as they look."""
+    places = [match.start() for match in words]
+    function = sum(match[0].lower() in _FUNCTION_WORDS for match in words)
+    for pieces in odd:
+        match = words[bisect_right(places, pieces[0].start) - 1]
+        edits = [(each.start - match.start(), each.end - match.start(), each.seen) for each in pieces]
+        function += _applied(match[0], edits).lower() in _FUNCTION_WORDS
+    return function >= max(_LEAST_ENGLISH, _ENGLISH * len(words))
+
+
+def _of_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
+    """Of a word with letters beyond ASCII: whether a reader sees an English word, and what of it imitates, if all of it may."""
+    pieces: list[Imitation] = []
+    seen = ""
+    for position, character in enumerate(word):
+        if character.isascii():
+            seen += character
+            continue
+        plain, kind = _plain(character)
+        if plain is None:
+            return False, []
+        pieces.append(Imitation(start + position, start + position + 1, plain, kind))
+        seen += plain
+    if not (pieces and seen.isascii() and seen.isalpha()) or _is_known(word):
+        return False, []
+    return len(seen) > 1 and _is_known(seen), pieces
+
+
+@cache
+def _plain(character: str) -> tuple[str | None, Kind]:
+    """The ASCII letter that a character looks like, empty for a mark alone; None if it looks like none."""
+    if _ALL_MARKS.fullmatch(character):
+        return "", "letter"
+    if is_of_another_alphabet(character):
+        return None, "letter"
+    if character in _OTHERS:
+        return _OTHERS[character], "letter"
+    compatible = unicodedata.normalize("NFKC", character)
+    if len(compatible) == 1 and compatible.isascii() and compatible.isalpha():
+        return compatible, "letter"
+    name = unicodedata.name(character, "")
+    match = _NAME.fullmatch(name)
+    if match is None or " TURNED " in name or " OPEN " in name:
+        return imitated_by(character), "letter"
+    letter = match[2] if match[1] == "CAPITAL" and "SMALL CAPITAL" not in name else match[2].lower()
+    return letter, "accent" if " WITH " in name else "letter"
+
+
+def _of_ascii(word: str) -> list[tuple[int, int, str]]:
+    """Of a word of plain letters and digits: the stretches that imitate, if it is no word and a reader sees one."""
+    if _is_known(word) or word.isupper():
+        return []
+    single = [(i, i + 1, _DIGITS[letter]) for i, letter in enumerate(word) if letter in _DIGITS]
+    pairs = [(i, i + 2, _PAIRS[word[i : i + 2]]) for i in range(len(word) - 1) if word[i : i + 2] in _PAIRS]
+    for chosen in product((True, False), repeat=min(len(pairs), _MOST_CHOICES)):
+        edits = sorted([*single, *(pair for pair, wanted in zip(pairs, chosen, strict=False) if wanted)])
+        if edits and _frequency(_applied(word, edits)) >= (_COMMON if len(word) > 3 else _VERY_COMMON):
+            return edits
+    return []
+
+
+def _applied(word: str, edits: list[tuple[int, int, str]]) -> str:
+    pieces, done = [], 0
+    for start, end, new in edits:
+        if start < done:
+            return ""
+        pieces += [word[done:start], new]
+        done = end
+    return "".join([*pieces, word[done:]])
+
+
+# Occurrences in the list, of 1.6 billion words: below are names and slips; short words are read otherwise by chance.
+_COMMON, _VERY_COMMON = 100, 1_000_000
+
+
+def _is_known(word: str) -> bool:
+    return _frequency(word) > 0
+
+
+def _frequency(word: str) -> int:
+    return _frequencies().get(word.lower(), 0)
+
+
+@cache
+def _frequencies() -> dict[str, int]:
+    from spellchecker import SpellChecker  # 0.3 s, and most texts have nothing that is asked about
+
+    return dict(SpellChecker(language="en", distance=1).word_frequency.dictionary)

@@ -1,0 +1,151 @@
+"""What kind of document some bytes are, by what they hold; the file's name only decides between kinds of plain text.
+
+Opens no file and unpacks nothing but the directory of an archive.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+
+from llm_audit.text.decode import Unreadable
+
+BEGINNING = 4096
+"""Bytes that are enough to know most kinds; an archive's and an old Word document's only with the whole file."""
+
+_OLE = b"\xd0\xcf\x11\xe0"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_PDF_WITHIN = 1024  # some programs put lines of their own before the heading, and every reader allows it
+_LOOSE = frozenset({"text", "markdown", "html", "doc", "docx", "odt", "rtf", "epub", "pptx", "pdf", "mail", "zip"})
+_TEXTUAL = frozenset({"text", "markdown", "html", "mail"})
+
+_HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_MAIL = re.compile(
+    r"(?:(?:Return-Path|Received|From|To|Cc|Subject|Date|Message-ID|MIME-Version|Content-Type|Reply-To|Delivered-To"
+    r"|X-[\w-]+|DKIM-Signature|Content-Transfer-Encoding|References|In-Reply-To|Thread-Topic)[ \t]*:.*\n(?:[ \t]+.*\n)*){3,}\n",
+    re.I,
+)
+_MAIL_NEEDS = re.compile(r"^(?:Message-ID|MIME-Version|Received|Date)[ \t]*:", re.I | re.M)
+_CUE = re.compile(r"\s*\d+\s*\n\d\d:\d\d:\d\d[,.]\d{3} --> ")
+_NOTEBOOK = re.compile(r'\s*\{\s*"(?:cells|metadata|nbformat|nbformat_minor|worksheets)"\s*:')
+
+_IWORK = "is a Pages, Numbers or Keynote document: export it as Word (.docx) or PDF and try again"
+_TABLES = "is a spreadsheet: save the texts as CSV and try again"
+
+
+def kind_of_content(name: str, data: bytes, by_name: str) -> str:
+    """The kind of a document: one of `llm_audit.text.sources.KINDS`.
+
+    Args:
+        name: of the document, for messages.
+        data: all of its bytes.
+        by_name: its kind by its name.
+
+    Raises:
+        Unreadable: it is of a kind that no reader here knows; the message names the kind.
+    """
+    if b"%PDF-" in data[:_PDF_WITHIN] and (by_name not in _TEXTUAL or data.lstrip().startswith(b"%PDF-")):
+        return "pdf"
+    if data.startswith(_ZIP):
+        return _kind_of_archive(name, data)
+    if data.startswith(_OLE):
+        return _kind_of_ole(name, data)
+    if data.startswith(b"{\\rtf"):
+        return "rtf"
+    if by_name not in _LOOSE:
+        return by_name
+    beginning = _as_text(data[:BEGINNING])
+    if _HTML.match(beginning):
+        return "html"
+    if _NOTEBOOK.match(beginning) and b'"cell_type"' in data:
+        return "ipynb"
+    if by_name == "markdown":
+        return by_name
+    if beginning.lstrip("\ufeff").startswith("WEBVTT") or _CUE.match(beginning.lstrip("\ufeff")):
+        return "subtitles"
+    if by_name == "mail" or ((mail := _MAIL.match(beginning)) and _MAIL_NEEDS.search(mail[0])):
+        return "mail"
+    if r"\documentclass" in beginning:
+        return "tex"
+    if by_name in ("html", "text"):
+        return by_name
+    return _mislabelled(name, data, by_name)
+
+
+def kind_of_beginning(data: bytes) -> str | None:
+    """The kind of a document that its name says nothing of, by its first bytes; "archive" and "ole" need the whole file."""
+    if b"%PDF-" in data[:_PDF_WITHIN]:
+        return "pdf"
+    if data.startswith(_ZIP):
+        return "archive"
+    if data.startswith(_OLE):
+        return "ole"
+    if data.startswith(b"{\\rtf"):
+        return "rtf"
+    return "html" if _HTML.match(_as_text(data)) else None
+
+
+def _as_text(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace").replace("\r\n", "\n")
+    return data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
+
+
+def _kind_of_archive(name: str, data: bytes) -> str:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = frozenset(archive.namelist()[:100_000])
+            kind = archive.read("mimetype")[:100].decode("ascii", "replace") if _small(archive, "mimetype") else ""
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError):
+        # The document's own reader says what is wrong; what was made by no word processor is called an archive.
+        return "docx" if b"word/" in data[:BEGINNING] or b"[Content_Types].xml" in data[:BEGINNING] else "zip"
+    if kind.startswith("application/vnd.oasis.opendocument."):
+        if kind.removeprefix("application/vnd.oasis.opendocument.").startswith("text"):
+            return "odt"
+        raise Unreadable(f"{name} {_TABLES}." if "spreadsheet" in kind else f"{name} is an OpenDocument file without text.")
+    if kind.startswith("application/epub+zip") or "META-INF/container.xml" in names:
+        return "epub"
+    if "[Content_Types].xml" in names:
+        if any(each.startswith("word/") for each in names):
+            return "docx"
+        if any(each.startswith("ppt/") for each in names):
+            return "pptx"
+        if any(each.startswith("xl/") for each in names):
+            raise Unreadable(f"{name} {_TABLES}.")
+        return "docx"
+    if any(each.endswith(".iwa") or each == "Index.zip" for each in names):
+        raise Unreadable(f"{name} {_IWORK}.")
+    return "zip"
+
+
+def _small(archive: zipfile.ZipFile, member: str) -> bool:
+    try:
+        return archive.getinfo(member).file_size <= 1000
+    except KeyError:
+        return False
+
+
+def _kind_of_ole(name: str, data: bytes) -> str:
+    """Microsoft's old container: its directory names its streams in UTF-16."""
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        raise Unreadable(f"{name} is an Office document with a password: save a copy without one and try again.")
+    if "WordDocument".encode("utf-16-le") in data:
+        return "doc"
+    for stream, what in (
+        ("PowerPoint Document", "an old PowerPoint file: save it as .pptx and try again"),
+        ("Workbook", "an old Excel file: save the texts as CSV and try again"),
+        ("__properties_version1.0", "an Outlook message: save it as .eml or as plain text and try again"),
+    ):
+        if stream.encode("utf-16-le") in data:
+            raise Unreadable(f"{name} is {what}.")
+    raise Unreadable(f"{name} is in an old Microsoft format that holds no text: save it as plain text and try again.")
+
+
+def _mislabelled(name: str, data: bytes, by_name: str) -> str:
+    """The kind of what is called a document and is none: plain text, if it can be."""
+    if not data.strip() or by_name in ("pdf", "zip"):
+        return by_name
+    if by_name == "docx" and b"\0" in data[:BEGINNING]:
+        return by_name
+    return "text" if b"\0" not in data[:BEGINNING] else by_name

@@ -1,0 +1,56 @@
+"""Corpora judged over again from their single documents; and the rates of a benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from llm_audit.results import Benchmark, Corpus, Interval, Manifest
+from llm_audit.scanning.results import ROWS, Summary, judged_again, read_rows, stated
+from llm_audit.stats.classification import binomial_interval
+from llm_audit.verification.ledger import Ledger
+
+
+def corpus(path: str, found: Corpus, manifest: Manifest, beside: Path | None, ledger: Ledger) -> None:
+    """Everything that a report states about a corpus: from the rows beside it, or what follows from the report alone."""
+    if beside is None or not (beside / ROWS).is_file():
+        ledger.cannot(path, f"{ROWS}, which holds the single documents, is not beside the report")
+        _alone(path, found, manifest, ledger)
+        return
+    judged, p_value = judged_again(beside / ROWS, manifest.alpha)
+    counted = Summary.of(p_value, judged)
+    for i, row in enumerate(read_rows(beside / ROWS)):
+        tested = row["p_value"] is not None
+        if tested:
+            ledger.same(f"{ROWS}[{i}].verdict", row["verdict"], judged.verdict(i))
+        ledger.same(f"{ROWS}[{i}].q_value", row["q_value"], float(judged.q_value[i]) if tested else None)
+        counted.add(i, row)
+    for name, again in counted.fields(judged, manifest).items():
+        ledger.same(f"{path}.{name}", getattr(found, name), again)
+    ledger.same(f"{path}.complete", found.complete, found.included == found.documents)
+    ledger.notes.append(
+        f"The p-value of each single document is taken as it stands in {ROWS}, which does not hold the statistics behind it: "
+        "`llm-audit detect` computes one again."
+    )
+
+
+def _alone(path: str, found: Corpus, manifest: Manifest, ledger: Ledger) -> None:
+    """Compare the fields that follow from the report without its rows."""
+    discovery = found.discovery
+    for name, again in stated(discovery, manifest).items():
+        ledger.same(f"{path}.{name}", getattr(found, name), again)
+    ledger.same(f"{path}.discovery.alpha", discovery.alpha, manifest.alpha)
+    ledger.same(f"{path}.discovery.low_by_chance", discovery.low_by_chance, discovery.alpha * discovery.tests)
+    ledger.same(f"{path}.discovery.tests", discovery.tests, sum(discovery.histogram))
+    ledger.same(f"{path}.included", found.included, sum(found.verdicts.values()))
+    ledger.same(f"{path}.complete", found.complete, found.included == found.documents)
+
+
+def benchmark(path: str, found: Benchmark, ledger: Ledger) -> None:
+    """The rates of a benchmark with their intervals; what needs the scores of every text is noted."""
+    for number, row in enumerate(found.false_alarms):
+        for name in ("at_5_percent", "at_1_percent"):
+            stored: Interval = getattr(row, name)
+            lower, upper = binomial_interval(round(stored.value * row.n), row.n)
+            again = Interval(value=round(stored.value * row.n) / row.n, lower=lower, upper=upper)
+            ledger.same(f"{path}.false_alarms[{number}].{name}", stored, again)
+    ledger.cannot(f"{path}.power", "areas and thresholds need the scores of every text, which a benchmark does not keep")

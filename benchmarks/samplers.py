@@ -1,0 +1,159 @@
+"""Attribution when sampler chains are named: three engines draw, each under twelve settings, and every setting is named.
+
+`python -m benchmarks.samplers` prints the tables of README.md: how often the true setting is refuted, and each other one.
+The model is that of `fixtures/membership`, which a laptop's llama.cpp, transformers and we ourselves run in two minutes;
+`--model smollm2-135m-instruct` takes the embedded one (hours on two cores).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.attribution_real import rate
+from fixtures.servers.gguf import write
+from fixtures.servers.llama import serve
+from llm_audit.detectors.attribution.candidate import Candidate
+from llm_audit.detectors.attribution.text import Author, Text
+from llm_audit.scoring.generate import Sampler
+from llm_audit.scoring.model import causal_model
+from llm_audit.scoring.request import Prompted, Request, Windowing
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.store import Store, StoredModel
+from llm_audit.scoring.tokenizer import decode_tokens, encode_prompt, load_tokenizer, prefix_token
+from llm_audit.text import RawText
+from tests.detectors.attribution.world import attributions, person
+from tests.servers.ask import PROMPTS, post
+from tests.servers.test_samplers import THEIRS
+
+FIXTURE = str(Path(__file__).parents[1] / "fixtures" / "membership" / "model")
+TEXTS, TOKENS, ALPHA = 60, 100, 0.01
+
+COMMON = (
+    "temperature=1",
+    "temperature=0.8",
+    "temperature=1.3",
+    "temperature=1,top_k=40",
+    "temperature=1,top_p=0.9",
+    "temperature=0.8,top_k=40,top_p=0.95,min_p=0.05",
+    "temperature=1.5,min_p=0.1",
+    "temperature=1,typical_p=0.9",
+    "temperature=0.8,repetition_penalty=1.15",
+    "temperature=0",
+)
+SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "transformers": (*COMMON, "temperature=1,no_repeat_ngram=3", "temperature=1.2,top_k=20,typical_p=0.8"),
+    "llama.cpp": (*COMMON, "temperature=1,xtc_probability=0.5", "temperature=1,mirostat=2,mirostat_tau=4"),
+    "ours": (*COMMON, "temperature=1,presence_penalty=0.6,frequency_penalty=0.3", "temperature=1,dry_multiplier=0.8"),
+}
+OFF = {"top_k": 0, "top_p": 1, "min_p": 0}
+
+
+class Drawn(NamedTuple):
+    """A text, as it was drawn."""
+
+    text: str
+    prompt: str
+    token_ids: tuple[int, ...]
+
+
+def numbers(setting: str) -> dict[str, Any]:
+    """A setting's numbers by name."""
+    each = (one.split("=") for one in setting.split(","))
+    return {key: float(value) if "." in value or key.endswith("_p") else int(value) for key, value in each}
+
+
+def named(engine: str, setting: str) -> str:
+    """The candidate: every number of the engine's sampler is named."""
+    off = ",".join(f"{key}={value}" for key, value in OFF.items() if f"{key}=" not in setting)
+    return f"m@template=none{'' if engine == 'ours' else f',sampler={engine}'},{','.join(filter(None, (setting, off)))}"
+
+
+def draw(engine: str, model: StoredModel, setting: str, n: int, url: str) -> Iterator[Drawn]:
+    """Texts for the prompts in turn."""
+    prompts = [PROMPTS[i % len(PROMPTS)] for i in range(n)]
+    tokenizer, prefix = load_tokenizer(model.folder), prefix_token(model.config)
+    if engine == "ours":
+        (decoding,) = Candidate.parse(named(engine, setting)).decodings
+        for prompt, sample in zip(prompts, Sampler(model)(prompts, decoding, TOKENS, 7), strict=True):
+            yield Drawn(sample.text, prompt, sample.token_ids)
+    elif engine == "llama.cpp":
+        fields = {THEIRS.get(name, name): value for name, value in {**OFF, **numbers(setting)}.items()}
+        for seed, prompt in enumerate(prompts):
+            found = post(
+                f"{url}/completion", {"prompt": prompt, "n_predict": TOKENS, "seed": seed, "return_tokens": True} | fields
+            )
+            ids = tuple(found["tokens"])
+            yield Drawn(decode_tokens(tokenizer, ids), prompt, ids)
+    else:
+        network = causal_model(model.folder, torch.device("cpu"), torch.float32)
+        given = OFF | numbers(setting)
+        given["no_repeat_ngram_size"] = given.pop("no_repeat_ngram", 0)
+        chance = {"do_sample": False} if given["temperature"] == 0 else {"do_sample": True} | given
+        for seed, prompt in enumerate(prompts):
+            torch.manual_seed(seed)
+            ids = torch.tensor([encode_prompt(tokenizer, prefix, prompt)])
+            out = network.generate(
+                ids, attention_mask=torch.ones_like(ids), max_new_tokens=TOKENS, min_new_tokens=0, pad_token_id=0, **chance
+            )
+            end = network.generation_config.eos_token_id
+            mine = tuple(token for token in out[0, ids.shape[1] :].tolist() if token != end)
+            yield Drawn(decode_tokens(tokenizer, mine), prompt, mine)
+
+
+def p_values(session: Session, engine: str, texts: Sequence[Drawn], settings: Sequence[str]) -> NDArray[np.float64]:
+    """(texts, settings) p of every named setting, the others being its rivals."""
+    authors = [Author(Candidate.parse(named(engine, setting)), "candidate", session) for setting in settings]
+    decodings = tuple(dict.fromkeys(decoding for author in authors for decoding in author.decodings))
+    prompted = [Prompted(one.text, one.prompt, one.token_ids) for one in texts]
+    rows = []
+    for one, found in zip(
+        texts, session.score_each(prompted, Request(Windowing(TOKENS, first_only=True)), decodings), strict=True
+    ):
+        scores = dict(zip(decodings, found, strict=True))
+        raw = RawText("drawn", "0" * 64, "utf-8", one.text, len(one.text))
+        judged = attributions(Text(raw, person(), authors, [scores] * len(authors)), "known", ALPHA)
+        rows.append([np.nan if each.p_value is None else each.p_value for each in judged])
+    return np.array(rows)
+
+
+def table(model: StoredModel, engines: Sequence[str], n: int) -> Iterator[str]:
+    """Rows of Markdown: per engine and drawn setting, how often each named one is refuted."""
+    session = Session(model)
+    with tempfile.TemporaryDirectory() as folder, serve(write(model, "F32", Path(folder))) as url:
+        for engine in engines:
+            settings = SETTINGS[engine]
+            yield f"\n{engine}: share of texts in which the named setting (column) is refuted at {ALPHA:g}\n"
+            yield f"| drawn with | {' | '.join(str(i + 1) for i in range(len(settings)))} |"
+            yield "|---" * (len(settings) + 1) + "|"
+            hits = total = 0
+            for i, setting in enumerate(settings):
+                texts = [one for one in draw(engine, model, setting, n, url) if len(one.token_ids) >= 16]
+                found = p_values(session, engine, texts, settings)
+                shares = np.nanmean(found <= ALPHA, axis=0)
+                hits, total = hits + int((found[:, i] <= ALPHA).sum()), total + int(np.isfinite(found[:, i]).sum())
+                cells = (f"**{share:.2f}**" if k == i else f"{share:.2f}" for k, share in enumerate(shares))
+                yield f"| {i + 1}. {setting} | {' | '.join(cells)} |"
+            yield f"\n{engine}: the truth refuted in {rate(hits, total)} of {total:,} texts"
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default=FIXTURE)
+    parser.add_argument("--texts", type=int, default=TEXTS)
+    parser.add_argument("--engine", action="append", choices=list(SETTINGS))
+    chosen = parser.parse_args()
+    for line in table(Store().resolve(chosen.model, offline=True), chosen.engine or list(SETTINGS), chosen.texts):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

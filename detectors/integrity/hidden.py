@@ -1,0 +1,49 @@
+"""Text in a document that nobody who reads it sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule, quoted
+from llm_audit.results.evidence import Way
+from llm_audit.text import Hidden
+
+
+def look(text: str) -> Oddities:
+    """Nothing: what a text alone says can be seen."""
+    return Oddities(())
+
+
+def look_beside(hidden: Sequence[Hidden]) -> Oddities:
+    """Each place where a document holds text that is not shown."""
+    ways = Counter[str]()
+    for each in hidden:
+        ways[each.how] += each.characters
+    return Oddities(
+        tuple(each.start for each in hidden),
+        SLIPS,
+        sum(ways.values()),
+        tuple(Way(how=how, count=count) for how, count in ways.most_common()),
+        quoted(hidden[0].excerpt),
+    )
+
+
+rule = integrity_rule(
+    look,
+    code="AUD904",
+    name="hidden",
+    title="Hidden text",
+    noun="hidden character",
+    null="The document holds no text that nobody who reads it sees.",
+    method=(
+        "Word: text formatted as hidden, white letters on white, letters of two points or less. PDF: white letters on nothing "
+        "painted, letters below 1.5 points, invisible ones (but those of scanned pages), those off the page. Web pages and "
+        "HTML in Markdown: display:none, visibility:hidden, no opacity, no size, white on white, off the page; menus, labels "
+        f"and words for screen readers are let pass. Up to {SLIPS} characters are let pass. None of it is scored. Not seen: "
+        "text behind pictures, in colours close to that of a coloured page, and what scripts hide."
+    ),
+    question="Does the document hold text that nobody who reads it sees?",
+    found="Text that nobody who reads the document sees",
+    look_beside=look_beside,
+)

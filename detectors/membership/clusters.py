@@ -1,0 +1,89 @@
+"""Documents that are not independent: texts of one side that are more alike than any two of different sides.
+
+Ten news stories in two hundred retellings are ten documents. A permutation that moves each text by itself then finds what is
+no difference. Knows nothing about models.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.membership.collection import Collection, Item
+
+QUANTILE = 0.999
+"""Of the likeness of texts of different sides: two of one side that are more alike than that are of one document."""
+
+LEAST = 0.2
+"""Likeness below which two texts are never of one document."""
+
+
+def joined(suspects: Collection, held_out: Collection) -> tuple[tuple[Collection, Collection], tuple[str, ...]]:
+    """The sides with alike documents joined, and what was joined as sentences.
+
+    Likeness is the cosine of the tf-idf vectors of words; documents that a chain of alike ones connects are one. What the
+    sides share, a subject or a form, makes no document: the threshold is `QUANTILE` of the likeness between sides, on which
+    labels that are exchangeable have as many alike texts as within them. Ours; the permutation over what is left is that of
+    cluster-robust randomisation tests (Canay, Romano and Shaikh 2017).
+    """
+    names = [_names(suspects), _names(held_out)]
+    texts = [" ".join(item.text for item in names[0][name]) for name in names[0]]
+    n = len(texts)
+    texts += [" ".join(item.text for item in names[1][name]) for name in names[1]]
+    alike = _likeness(texts)
+    across = alike[:n, n:]
+    threshold = max(LEAST, float(np.quantile(across, QUANTILE))) if across.size else 1.0
+    sides, said = [], []
+    for side, each, found, part in (
+        ("suspect", suspects, names[0], alike[:n, :n]),
+        ("held-out", held_out, names[1], alike[n:, n:]),
+    ):
+        number = _components(part > threshold)
+        groups = len(set(number.tolist()))
+        which = {name: f"group {place}" for name, place in zip(found, number.tolist(), strict=True)}
+        if groups < len(found):
+            items = tuple(replace(item, document=which[item.document]) for item in each.items)
+            each = replace(each, items=items)
+            said.append(
+                f"The {len(found):,} {side} documents fall into {groups:,} groups of texts that are more alike than texts of "
+                "different sides; the groups are the independent units."
+            )
+        sides.append(each)
+    return (sides[0], sides[1]), tuple(said)
+
+
+def _names(collection: Collection) -> dict[str, list[Item]]:
+    """Document -> its items, in order of first appearance."""
+    found: dict[str, list[Item]] = {}
+    for item in collection.items:
+        found.setdefault(item.document, []).append(item)
+    return found
+
+
+def _likeness(texts: list[str]) -> NDArray[np.float64]:
+    """(n, n) cosines."""
+    from scipy import sparse
+
+    vocabulary: dict[str, int] = {}
+    rows, columns = [], []
+    for row, text in enumerate(texts):
+        for word in set(re.findall(r"\w+", text.lower())):
+            rows.append(row)
+            columns.append(vocabulary.setdefault(word, len(vocabulary)))
+    frequency = np.bincount(columns, minlength=max(len(vocabulary), 1))
+    weight = np.log((1 + len(texts)) / (1 + frequency))[columns] if columns else np.zeros(0)
+    matrix = sparse.csr_array((weight, (rows, columns)), shape=(len(texts), max(len(vocabulary), 1)))
+    norm = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    scaled = sparse.csr_array(sparse.diags_array(1 / np.maximum(norm, 1e-12)) @ matrix)
+    return np.asarray((scaled @ scaled.T).todense())
+
+
+def _components(linked: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """(n,) number of the connected component of each document."""
+    from scipy.sparse.csgraph import connected_components
+
+    number: NDArray[np.int32] = connected_components(linked, directed=False)[1]
+    return number

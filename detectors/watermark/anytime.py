@@ -1,0 +1,89 @@
+"""A text that grows, under one key: evidence that stays valid however often one looks, and whenever one stops."""
+
+from __future__ import annotations
+
+import math
+
+from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
+from llm_audit.detectors.watermark import counts
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, e_value, shown, title_of
+from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.readings import Reading
+from llm_audit.detectors.watermark.schemes.base import TokenScheme
+from llm_audit.results import Result, Statistic
+from llm_audit.results.watermark_evidence import KeyedBets
+
+
+def measure(key: Key, reading: Reading, *, tests: int) -> Measurement[KeyedBets]:
+    """The e-process along one reading."""
+    assert isinstance(key.scheme, TokenScheme)
+    process = counts.anytime(key.scheme.observe(reading.text))
+    return Measurement(
+        KeyedBets(
+            key=key.id,
+            scheme=key.scheme.scheme,
+            tests=tests,
+            reading=reading.name,
+            distinct=len(process.path),
+            log_e=process.log_e,
+            log_peak=process.log_peak,
+        ),
+        log_e=tuple(process.path.tolist()),
+    )
+
+
+def outcome(found: KeyedBets) -> Numbers:
+    """P = 1 / the peak; it has no floor but that of the scores."""
+    return Numbers(-found.log_peak, -math.inf if found.distinct else 0.0)
+
+
+def derive(measured: Measurement[KeyedBets], terms: Terms) -> Result:
+    """The result: the peak of the e-process decides."""
+    requires(measured, KeyedBets)
+    found, path = measured.evidence, measured.log_e
+    if len(path) != found.distinct or (path and (path[-1] != found.log_e or max(0.0, *path) != found.log_peak)):
+        raise ValueError("the path of the e-process is not the one that its peak and its end are of")
+    log_p, log_floor = outcome(found)
+    p, level = math.exp(log_p), terms.alpha / found.tests
+    verdict, told = decision(p, math.exp(log_floor), level)
+    return Result(
+        rule=rule.code,
+        name=f"{rule.title}, key {found.key}",
+        subject="document",
+        null=rule.null,
+        verdict=verdict,
+        reason=(
+            f"Key {found.key} ({title_of(found.scheme)}): bets on the mark over {found.distinct:,} distinct inputs multiply "
+            f"the stake by at most {e_value(found.log_peak):.3g}; p = {shown(log_p)} whenever one stops; {told}."
+        ),
+        statistic=Statistic(name="largest log e", value=found.log_peak, unit="nats"),
+        p_value=p,
+        e_value=e_value(found.log_e),
+        p_floor=math.exp(log_floor),
+        n=found.distinct,
+        log_e=path,
+        evidence=found,
+        assumptions=rule.assumptions,
+        method=rule.method,
+    )
+
+
+rule = Rule[Reading, KeyedBets](
+    code="AUD503",
+    name="watermark-anytime",
+    title="Watermark, anytime",
+    question="Does a text that grows carry the mark of the key, whenever one stops reading?",
+    null=NULL,
+    assumptions=ASSUMPTIONS,
+    method=(
+        "E-process: the average of products of exp(l s) / E exp(l s) over bets l fixed beforehand, one factor for each "
+        "distinct input; p = 1 / its peak (Ville 1939)."
+    ),
+    measure=measure,
+    derive=derive,
+    listed=(
+        "WatermarkOfKeyAnytime",
+        "The text carries the mark of a key, whenever one stops",
+        f"Null hypothesis: {NULL} A finding says that the text carries the mark, not who put it there.",
+    ),
+)

@@ -1,0 +1,106 @@
+"""What the keyed rules have in common: the null, the sentences about a p-value, and the numbers of each way to test.
+
+Everything here follows from what a report stores; no key, no text and no tokenizer is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from llm_audit.detectors.rule import NotDerivable, affordable
+from llm_audit.detectors.watermark.counts import Counts, law_of, tokens_needed, whole_text
+from llm_audit.detectors.watermark.schemes import SCHEMES
+from llm_audit.errors import AuditError
+from llm_audit.results.watermark_evidence import FreshKeys, LinedUp, Summed
+from llm_audit.stats import gamma_tail
+from llm_audit.stats.laws import Law
+
+NULL = (
+    "The text was written without knowledge of the key, and the key behaves like a random draw that is independent of the text."
+)
+
+ASSUMPTIONS = (
+    "The chance is in the key, not in the text: for a key that is public or guessable (42, 15485863, a published demo key) the "
+    "null hypothesis is an assumption that nobody can check.",
+    "No rejection says: no mark under this key, scheme and tokenizer. It never says that a person wrote the text, nor that the "
+    "text has no mark at all.",
+    "A rejection says that the text carries the mark, not who put it there: marks can be forged by somebody who saw enough "
+    "marked text, and a marked text can be quoted.",
+    "One key marks a whole deployment: texts that share phrases share the errors of this test, too.",
+)
+"""Of every keyed rule."""
+
+MOST_LOG_E = 700.0
+"""Larger e-values are cut off: a float ends near e^709."""
+
+
+class Numbers(NamedTuple):
+    """What one test came to: natural logarithms of its p-value and of the smallest that it could have had."""
+
+    log_p: float
+    log_floor: float
+
+
+def law(described: Mapping[str, str | int | float]) -> Law:
+    """The null law that a report stores. Raises NotDerivable: this version knows no such law."""
+    try:
+        return law_of(described)
+    except AuditError as error:
+        raise NotDerivable(str(error)) from None
+
+
+def counts_of(found: Summed) -> Counts:
+    """The counts that a reading stores."""
+    if not found.distinct <= found.scored <= found.tokens:
+        raise ValueError("more tokens are counted than there are")
+    return Counts(found.tokens, found.scored, found.distinct, found.total, law(found.law))
+
+
+def numbers(found: Summed | LinedUp | FreshKeys) -> Numbers:
+    """The p-value of one reading, with its smallest."""
+    if isinstance(found, Summed):
+        whole = whole_text(counts_of(found))
+        return Numbers(whole.log_p, whole.log_p_floor)
+    if isinstance(found, LinedUp):
+        if found.block > found.tokens or found.cells > found.block:
+            raise ValueError("a block is longer than the text, or has more cells than tokens")
+        places = found.keys * (found.tokens - found.block + 1)
+        return Numbers(min(0.0, math.log(places) + gamma_tail.one_sum(-found.cost, found.cells)), -math.inf)
+    stopped = found.exceeding == found.stop
+    if found.exceeding > min(found.stop, found.draws) or found.draws > found.most or (found.draws < found.most and not stopped):
+        raise ValueError("so many fresh keys cannot have been drawn")
+    affordable(found.draws)
+    p = found.stop / found.draws if stopped else (1 + found.exceeding) / (1 + found.draws)
+    return Numbers(math.log(p), -math.log(found.most + 1))
+
+
+def times(found: Numbers, tests: int) -> Numbers:
+    """Bonferroni: both numbers after so many tests."""
+    return Numbers(min(0.0, found.log_p + math.log(tests)), min(0.0, found.log_floor + math.log(tests)))
+
+
+def title_of(scheme: str) -> str:
+    """The scheme in words; its name where this version does not know it."""
+    return SCHEMES[scheme].title if scheme in SCHEMES else scheme
+
+
+def shown(log_p: float) -> str:
+    """A p-value in a sentence: two digits, as a power of ten where it is tiny."""
+    return f"{math.exp(log_p):.2g}" if log_p > math.log(1e-4) else f"10^{log_p / math.log(10):.1f}"
+
+
+def e_value(log_e: float) -> float:
+    """The e-value, cut off where a float ends."""
+    return math.exp(max(-MOST_LOG_E, min(MOST_LOG_E, log_e)))
+
+
+def needed(found: Summed, level: float) -> str:
+    """How many distinct inputs a decision needs, as a sentence; "" where the text has them."""
+    if numbers(found).log_floor <= math.log(level):
+        return ""
+    least = tokens_needed(law(found.law), level)
+    if least is None:
+        return f" Only {found.distinct:,} distinct inputs can be scored; this scheme never decides at {level:.2g}."
+    return f" Only {found.distinct:,} distinct inputs can be scored; a decision needs {least:,} at the very least."

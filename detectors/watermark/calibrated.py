@@ -1,0 +1,65 @@
+"""The text among the user's own unmarked texts, under one key: another null, printed beside and never deciding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from llm_audit.detectors.rule import Measurement, Rule, Terms, requires
+from llm_audit.detectors.watermark.base import shown, title_of
+from llm_audit.detectors.watermark.whole_text import outcome
+from llm_audit.results import Draws, Result, Statistic, decide
+from llm_audit.results.watermark_evidence import KeyedCalibration, KeyedText
+
+
+def measure(found: KeyedText, references: Sequence[float]) -> Measurement[KeyedCalibration]:
+    """The text's p-value beside those of unmarked texts, natural logarithms, all under one key."""
+    log_p = outcome(found)[1].log_p
+    evidence = KeyedCalibration(
+        key=found.key, scheme=found.scheme, tests=found.tests, log_p=log_p, references=tuple(references)
+    )
+    return Measurement(evidence)
+
+
+def derive(measured: Measurement[KeyedCalibration], terms: Terms) -> Result:
+    """The conformal p-value; its sentence says that no verdict rests on it."""
+    requires(measured, KeyedCalibration)
+    found = measured.evidence
+    as_low = sum(each <= found.log_p for each in found.references)
+    many = len(found.references)
+    p, floor = (1 + as_low) / (1 + many), 1 / (1 + many)
+    return Result(
+        rule=rule.code,
+        name=f"{rule.title}, key {found.key}",
+        subject="document",
+        null=rule.null,
+        verdict=decide(p, floor, terms.alpha),
+        reason=(
+            f"For comparison, no verdict rests on it. Key {found.key} ({title_of(found.scheme)}): {as_low:,} of {many:,} "
+            f"unmarked texts have a p-value as small as {shown(found.log_p)}; p = {p:.2g} among them."
+        ),
+        statistic=Statistic(name="-log10 p of the whole text", value=-found.log_p / math.log(10) + 0.0, unit=""),
+        p_value=p,
+        p_floor=floor,
+        n=many,
+        draws=Draws(count=many, exceeding=as_low, seed=None),
+        evidence=found,
+        assumptions=rule.assumptions,
+        method=rule.method,
+    )
+
+
+rule = Rule[KeyedText, KeyedCalibration](
+    code="AUD509",
+    name="watermark-calibrated",
+    title="Watermark, among unmarked texts",
+    question="How often do unmarked texts of the user score as high under the deployed key?",
+    null="The text and the unmarked texts that were given are exchangeable; the key is fixed.",
+    assumptions=(
+        "The unmarked texts are of the same kind as the text, and none of them carries the mark.",
+        "The chance is in the texts, not in the key: what the key does to all of them alike is part of the null.",
+    ),
+    method="Conformal rank of the exact p-value of the whole text among those of the unmarked texts, (1 + b)/(1 + B).",
+    measure=measure,
+    derive=derive,
+)

@@ -1,0 +1,86 @@
+"""Choices of an endpoint among a few words, after contexts that mean nothing: the data of two tests without a key."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.rule import Measurement, Rule, Terms, affordable, decision, requires
+from llm_audit.detectors.watermark.base import Numbers
+from llm_audit.results import Draws, Result, Statistic, Verdict
+from llm_audit.results.watermark_evidence import ProbedChoices
+from llm_audit.seeds import generator
+from llm_audit.stats import row_exchange
+from llm_audit.stats.permutation import Outcome
+
+DRAWS = 9999
+
+NATURAL = (
+    "The digits that make the contexts do not move the model's choice by themselves, in the same way in every sentence: they "
+    "are exchangeable within a sentence.",
+    "Settings of the endpoint did not change while it was asked.",
+)
+
+
+def ranked(found: ProbedChoices) -> Outcome:
+    """The statistic among those of tables whose contexts are exchanged within each sentence."""
+    table = _table(found)
+    if found.statistic == "log_odds":
+        share = (table + 1) / (table.sum(axis=-1, keepdims=True) + 2)
+        cells, statistic = np.log(share / (1 - share)), row_exchange.common_shift
+    else:
+        cells = table / np.maximum(table.sum(axis=-1, keepdims=True), 1)
+        statistic = _agreement
+    return row_exchange.within_rows(cells, statistic, generator(found.seed, found.statistic), affordable(found.draws))
+
+
+def outcome(found: ProbedChoices) -> Numbers:
+    """The p-value, with its smallest."""
+    result = ranked(found)
+    return Numbers(math.log(result.p_value), math.log(result.p_floor))
+
+
+def result(rule: Rule[ProbedChoices, ProbedChoices], measured: Measurement[ProbedChoices], terms: Terms) -> Result:
+    """The result of a test of choices."""
+    requires(measured, ProbedChoices)
+    found = measured.evidence
+    came = ranked(found)
+    answers = int(_table(found).sum())
+    verdict, told = decision(came.p_value, came.p_floor, terms.alpha)
+    if answers < found.unread:
+        verdict, told = Verdict.NOT_ASSESSABLE, "most answers hold none of the words, so that nothing is concluded"
+    sentences, contexts = len(found.counts), len(found.counts[0])
+    return Result(
+        rule=rule.code,
+        name=rule.title,
+        subject="endpoint",
+        null=rule.null,
+        verdict=verdict,
+        reason=(
+            f"{answers:,} choices among {len(found.words)} words after {contexts} contexts in {sentences} sentences: "
+            f"{came.exceeding:,} of {came.draws:,} exchanges of the contexts agree as well; p = {came.p_value:.2g}; {told}."
+        ),
+        statistic=Statistic(name=found.statistic.replace("_", " "), value=came.statistic, unit=""),
+        p_value=came.p_value,
+        p_floor=came.p_floor,
+        n=answers,
+        draws=Draws(count=came.draws, exceeding=came.exceeding, seed=found.seed),
+        evidence=found,
+        assumptions=rule.assumptions,
+        method=rule.method,
+    )
+
+
+def _table(found: ProbedChoices) -> NDArray[np.float64]:
+    table = np.array(found.counts, dtype=np.float64)
+    if table.ndim != 3 or table.shape[2] != len(found.words) or (table < 0).any():
+        raise ValueError("the counts are no table of sentences, contexts and words")
+    return table
+
+
+def _agreement(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far sentences choose alike after a context: sum over contexts and words of the squared sum of shares."""
+    agreed: NDArray[np.float64] = (cells.sum(axis=-3) ** 2).sum(axis=(-2, -1))
+    return agreed

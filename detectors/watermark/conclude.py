@@ -1,0 +1,55 @@
+"""From the results about one text to its verdict: that of all deciding tests together."""
+
+from __future__ import annotations
+
+from llm_audit.detectors.rule import NotDerivable, Terms
+from llm_audit.results import Document, Result
+from llm_audit.results.evidence import Derivation
+from llm_audit.results.watermark_evidence import (
+    KeyedBets,
+    KeyedText,
+    KeyedTogether,
+    KeyedWindows,
+    ProbedChoices,
+    ProbedTogether,
+)
+
+
+def conclude(document: Document, terms: Terms) -> Document:
+    """The document with the verdict and the sentence of all tests together, and each deciding test with its part of them.
+
+    Raises:
+        NotDerivable: the text was not tested, and only the text itself says why.
+    """
+    combined = document.combined
+    if combined is None or not isinstance(combined.evidence, KeyedTogether | ProbedTogether):
+        raise NotDerivable("why a text was not tested, only the text can say")
+    return document.model_copy(
+        update={
+            "verdict": combined.verdict,
+            "summary": combined.reason,
+            "results": _in_step(document.results, combined.evidence),
+        }
+    )
+
+
+def _in_step(results: tuple[Result, ...], found: KeyedTogether | ProbedTogether) -> tuple[Result, ...]:
+    """The results of the deciding tests, in the order of the evidence and each with its part of it; then the others."""
+    deciding = {_kind(test): test for test in found.tests}
+    own, others = {}, []
+    for result in results:
+        kind = _kind(result.evidence)
+        if kind in deciding and kind not in own:
+            own[kind] = result.model_copy(update={"evidence": deciding[kind]})
+        else:
+            others.append(result)
+    if len(own) < len(found.tests):
+        raise NotDerivable("a test that the verdict rests on is not among the results")
+    return (*(own[kind] for kind in deciding), *others)
+
+
+def _kind(evidence: Derivation | None) -> tuple[object, str]:
+    """What tells the tests of one subject apart."""
+    if isinstance(evidence, KeyedText | KeyedWindows | KeyedBets):
+        return type(evidence), evidence.key
+    return type(evidence), evidence.statistic if isinstance(evidence, ProbedChoices) else ""

@@ -1,0 +1,57 @@
+"""Marking a generation: what stands between a model's logits and the draw, one state for each text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.schemes.base import Scheme, Step
+from llm_audit.detectors.watermark.schemes.kuditipudi import KeySequence
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.seeds import generator
+
+
+class Marker:
+    """Marks texts with a key: `scoring.generate.Sampler` calls it before each draw.
+
+    Args:
+        key: with its scheme.
+        seed: of the choices of the scheme other than the draw itself: coins, and where in a sequence of keys a text begins.
+    """
+
+    def __init__(self, key: Key, seed: int) -> None:
+        self._key, self._seed = key, seed
+        self._generators: dict[int, np.random.Generator] = {}
+        self._starts: dict[int, int] = {}
+
+    @property
+    def label(self) -> dict[str, str]:
+        """What a record says of the mark: scheme and id of the key, and that it is test material."""
+        return {"scheme": self._key.scheme.scheme, "key": self._key.id, "purpose": "test material"}
+
+    def __call__(
+        self, number: int, logits: NDArray[np.float64], written: Sequence[int], prompt: Sequence[int]
+    ) -> NDArray[np.float64]:
+        """The logits from which text `number` draws its next token, (V,).
+
+        Raises:
+            InvalidConfiguration: the key is for a smaller vocabulary than the model's.
+        """
+        scheme = self._key.scheme
+        size = getattr(scheme, "vocab_size", None)
+        if size is not None and size < len(logits):
+            raise InvalidConfiguration(
+                f"Key {self._key.id} is for a vocabulary of {size:,} tokens, and the model has {len(logits):,}: make a key for "
+                "this model."
+            )
+        if number not in self._generators:
+            self._generators[number] = generator(f"{self._seed} {number}", "watermark")
+            length = scheme.length if isinstance(scheme, KeySequence) else 1
+            self._starts[number] = int(self._generators[number].integers(length))
+        assert isinstance(scheme, Scheme)
+        output, before = (np.array(ids, dtype=np.int64) for ids in (written, prompt))
+        step = Step(logits, output, before, self._starts[number])
+        return scheme.embed(step, self._generators[number])

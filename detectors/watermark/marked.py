@@ -1,0 +1,113 @@
+"""All deciding tests of a text together: whether it carries the mark of any of the keys."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
+from llm_audit.detectors.watermark import anytime, cache_augmented, choices, fixed_sampling, whole_text, windows
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, Numbers, shown, times, title_of
+from llm_audit.results import Result, Statistic, Verdict
+from llm_audit.results.watermark_evidence import (
+    KeyedBets,
+    KeyedText,
+    KeyedTogether,
+    KeyedWindows,
+    ProbedChoices,
+    ProbedPhases,
+    ProbedRepeats,
+    ProbedTogether,
+)
+
+Test = KeyedText | KeyedWindows | KeyedBets | ProbedChoices | ProbedRepeats | ProbedPhases
+
+
+def numbers(found: Test) -> Numbers:
+    """The p-value of one test, with its smallest."""
+    if isinstance(found, KeyedText):
+        return whole_text.outcome(found)[1]
+    if isinstance(found, KeyedWindows):
+        return windows.outcome(found)
+    if isinstance(found, KeyedBets):
+        return anytime.outcome(found)
+    if isinstance(found, ProbedChoices):
+        return choices.outcome(found)
+    return fixed_sampling.outcome(found) if isinstance(found, ProbedRepeats) else cache_augmented.outcome(found)
+
+
+def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) -> Result:
+    """The best of the tests, times their number."""
+    requires(measured, KeyedTogether, ProbedTogether)
+    tests: tuple[Test, ...] = measured.evidence.tests
+    if any(test.tests != len(tests) for test in tests if isinstance(test, KeyedText | KeyedWindows | KeyedBets)):
+        raise ValueError("the tests that share alpha are not those that are there")
+    each = [numbers(test) for test in tests]
+    best = min(range(len(each)), key=lambda i: each[i].log_p)
+    log_p, log_floor = times(Numbers(each[best].log_p, min(one.log_floor for one in each)), len(each))
+    p, floor = math.exp(log_p), math.exp(log_floor)
+    verdict, told = decision(p, floor, terms.alpha)
+    over = f"the best of {len(each)} tests, times {len(each)}; " if len(each) > 1 else ""
+    probed = isinstance(measured.evidence, ProbedTogether)
+    return Result(
+        rule=rule.code,
+        name=rule.title,
+        subject="endpoint" if probed else "document",
+        null=NULL_OF_ENDPOINTS if probed else rule.null,
+        verdict=verdict,
+        reason=f"{_found(tests[best], verdict)}: p = {shown(log_p)}, {over}{told}.",
+        statistic=Statistic(name="-log10 p", value=-log_p / math.log(10) + 0.0, unit=f"of {len(each)} tests"),
+        p_value=p,
+        p_floor=floor,
+        n=_units(tests[best]),
+        evidence=measured.evidence,
+        assumptions=() if probed else rule.assumptions,
+        method=rule.method,
+    )
+
+
+def _found(test: Test, verdict: Verdict) -> str:
+    """What the verdict says in words, before its p-value."""
+    if isinstance(test, KeyedText | KeyedWindows | KeyedBets):
+        return {
+            Verdict.FINDING: f"The text carries the mark of key {test.key} ({title_of(test.scheme)})",
+            Verdict.INCONCLUSIVE: "Too little of the text can be scored to tell whether it carries a mark of the keys",
+        }.get(verdict, "No mark of the keys was found, which does not say that the text has none")
+    return {
+        Verdict.FINDING: "The endpoint's answers behave as watermarked ones do, if the assumptions of the tests hold",
+        Verdict.INCONCLUSIVE: "Too little was asked to tell whether the endpoint watermarks",
+    }.get(verdict, "No sign of a watermark was found, which does not say that there is none")
+
+
+def _units(test: Test) -> int:
+    if isinstance(test, KeyedText):
+        return test.readings[0].tokens
+    if isinstance(test, KeyedWindows | KeyedBets):
+        return test.distinct
+    if isinstance(test, ProbedChoices):
+        return sum(sum(words) for contexts in test.counts for words in contexts)
+    return test.answers if isinstance(test, ProbedRepeats) else sum(test.fresh) + sum(test.again)
+
+
+NULL = (
+    "The text was written without knowledge of any of the keys, and each key behaves like a random draw that is independent of "
+    "the text."
+)
+
+NULL_OF_ENDPOINTS = "The endpoint draws its answers without a watermark of the families that were asked about."
+
+rule = Rule[Any, KeyedTogether | ProbedTogether](
+    code="AUD500",
+    name="watermark",
+    title="Watermark",
+    question="Does the text carry the mark of any of the keys?",
+    null=NULL,
+    assumptions=ASSUMPTIONS,
+    method="Bonferroni over keys and tests; each key counts its readings of the text as tokens itself.",
+    derive=derive,
+    listed=(
+        "Watermark",
+        "The text carries a watermark",
+        f"All keys in one p-value. Null hypothesis: {NULL} A finding says that the text carries a mark, not who put it there.",
+    ),
+)

@@ -1,0 +1,214 @@
+"""Whether an endpoint watermarks its answers, asked without any key, within a budget known before the first question.
+
+Choices among a few words after contexts that mean nothing (green lists, Gumbel), answers to one question (a short list of
+random numbers), and choices after a context that is new, then known (a memory of contexts). No key is ever sent or looked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.detectors.watermark import cache_augmented, choices, fixed_sampling, gumbel, marked, red_green
+from llm_audit.detectors.watermark.conclude import conclude
+from llm_audit.endpoints.records import Ask, Failure, Source, Surface
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.progress import Progress, part, silent
+from llm_audit.results import Document, Result, Verdict
+from llm_audit.results.watermark_evidence import ProbedChoices, ProbedPhases, ProbedTogether
+
+WORDS = ("apple", "pear", "plum", "cherry")
+SENTENCES = (
+    "For lunch we took",
+    "In the basket there was",
+    "She painted a picture of",
+    "The recipe begins with",
+    "On the tree hung",
+    "He bought one kilo of",
+)
+CONTEXTS = tuple(" ".join([str(digit)] * 5) for digit in range(10))
+"""Digits, five times each: all that schemes with up to five tokens of context see."""
+
+STORY = "Write one sentence about the sea."
+CHOICE_TOKENS, STORY_TOKENS = {"completions": 6, "chat": 60}, 30
+
+LEAST_BUDGET = 200
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many questions of each kind are asked.
+
+    Attributes:
+        samples: of each context in each sentence.
+        stories: answers to one question.
+        phases: choices in each of the two phases; the first has another question before each.
+    """
+
+    samples: int
+    stories: int
+    phases: int
+
+    @classmethod
+    def of(cls, budget: int) -> Plan:
+        """The most that a number of requests allows: 60 % for choices, 20 % each for stories and phases.
+
+        Raises:
+            InvalidConfiguration: it is too small for any decision.
+        """
+        if budget < LEAST_BUDGET:
+            raise InvalidConfiguration(f"A budget of {budget} requests decides nothing: give at least {LEAST_BUDGET}.")
+        return cls(max(1, int(0.6 * budget) // (len(SENTENCES) * len(CONTEXTS))), budget // 5, budget // 5 // 3)
+
+    @property
+    def requests(self) -> int:
+        """All questions together; failed attempts that are repeated come on top."""
+        return self.samples * len(SENTENCES) * len(CONTEXTS) + self.stories + 3 * self.phases
+
+    def tokens(self, surface: Surface) -> int:
+        """The most tokens of all answers together."""
+        return CHOICE_TOKENS[surface] * (self.requests - self.stories) + STORY_TOKENS * self.stories
+
+
+def probe(
+    source: Source, name: str, plan: Plan, surface: Surface, alpha: float, seed: str, progress: Progress = silent
+) -> Document:
+    """Ask everything, and conclude.
+
+    Args:
+        source: the endpoint, or a journal of one.
+        name: address of the endpoint, without credentials.
+        plan: how many questions.
+        surface: what is asked for.
+        alpha: of all tests together.
+        seed: of the permutations.
+        progress: called with the share of the questions that are answered.
+    """
+    table, unread, failed = _choices(source, plan, surface, part(progress, 0, 0.6))
+    told, more = _stories(source, plan, surface, part(progress, 0.6, 0.8))
+    phases, again = _phases(source, plan, surface, part(progress, 0.8, 1))
+    chosen = ProbedChoices(statistic="log_odds", words=WORDS, counts=table, unread=unread, draws=choices.DRAWS, seed=seed)
+    terms, tests, notes = Terms(alpha), list[Result](), list[str]()
+    answered = sum(sum(words) for contexts in table for words in contexts)
+    if answered > unread:
+        tests.append(red_green.rule.derive(red_green.measure(chosen), terms))
+    else:
+        notes.append(f"{unread:,} answers hold none of the words: the endpoint does not follow, and choices were not tested.")
+    if told:
+        tests.append(fixed_sampling.rule.derive(fixed_sampling.measure(told), terms))
+    else:
+        notes.append("The endpoint returns no log-probabilities, without which repeated answers cannot be weighed.")
+    if sum(phases.fresh) and sum(phases.again):
+        tests.append(cache_augmented.rule.derive(cache_augmented.measure(phases), terms))
+    if answered > unread:
+        tests.append(gumbel.rule.derive(gumbel.measure(chosen), terms))
+    failures = [*failed, *more, *again]
+    if failures:
+        notes.append(f"{len(failures):,} of {plan.requests:,} questions got no answer; the first: {failures[0].reason}")
+    return _document(name, tests, notes, terms, failures)
+
+
+def _document(name: str, tests: Sequence[Result], notes: Sequence[str], terms: Terms, failures: Sequence[Failure]) -> Document:
+    fields = {"name": name, "sha256": None, "encoding": None, "language": None, "characters": 0, "tokens": None}
+    if not tests:
+        why = failures[0].reason if failures else "No answer could be weighed."
+        return Document.model_validate(
+            fields
+            | {"verdict": Verdict.NOT_ASSESSABLE, "summary": f"Not assessable. {why}", "combined": None, "notes": tuple(notes)}
+        )
+    together = ProbedTogether.model_validate({"tests": [test.evidence for test in tests]})
+    combined = marked.rule.derive(Measurement(together), terms)
+    document = Document.model_validate(
+        fields
+        | {
+            "verdict": combined.verdict,
+            "summary": combined.reason,
+            "combined": combined,
+            "results": tuple(tests),
+            "notes": tuple(notes),
+        }
+    )
+    return conclude(document, terms)
+
+
+def _choices(
+    source: Source, plan: Plan, surface: Surface, progress: Progress
+) -> tuple[tuple[tuple[tuple[int, ...], ...], ...], int, list[Failure]]:
+    """Counts of each sentence, context and word; answers without a word; and failures."""
+    asks = [
+        _ask(f"choice {sample} {s} {c}", _question(sentence, context, surface), surface)
+        for sample in range(plan.samples)
+        for s, sentence in enumerate(SENTENCES)
+        for c, context in enumerate(CONTEXTS)
+    ]
+    counts = [[[0] * len(WORDS) for _ in CONTEXTS] for _ in SENTENCES]
+    unread, failures = 0, []
+    cells = [(s, c) for _ in range(plan.samples) for s in range(len(SENTENCES)) for c in range(len(CONTEXTS))]
+    for (s, c), outcome in zip(cells, source.ask(asks, progress), strict=True):
+        if isinstance(outcome, Failure):
+            failures.append(outcome)
+        elif (word := chosen_word(outcome.text)) is None:
+            unread += 1
+        else:
+            counts[s][c][word] += 1
+    return tuple(tuple(tuple(words) for words in contexts) for contexts in counts), unread, failures
+
+
+def _stories(source: Source, plan: Plan, surface: Surface, progress: Progress) -> tuple[list[tuple[str, float]], list[Failure]]:
+    """Answers to one question with their log-probabilities, those without left out; and failures."""
+    asks = [Ask(f"story {number}", STORY, surface, STORY_TOKENS, 1.0, top_logprobs=1) for number in range(plan.stories)]
+    found, failures = [], []
+    for outcome in source.ask(asks, progress):
+        if isinstance(outcome, Failure):
+            failures.append(outcome)
+        elif outcome.usable and len(outcome.usable) == len(outcome.positions):
+            logprobs = [position.logprob for position in outcome.usable]
+            if None not in logprobs:
+                found.append((outcome.text, float(sum(each for each in logprobs if each is not None))))
+    return found, failures
+
+
+def _phases(source: Source, plan: Plan, surface: Surface, progress: Progress) -> tuple[ProbedPhases, list[Failure]]:
+    """Choices after one context, with another question before each; then without any."""
+    context, sentence = "0 1 2 3 4 5 6 7", SENTENCES[0]
+    counts, unread, failures = [[0] * len(WORDS), [0] * len(WORDS)], 0, list[Failure]()
+    for phase, many in enumerate((plan.phases, plan.phases)):
+        for number in range(many):
+            between = (
+                [] if phase else [_ask(f"between {number}", _question(SENTENCES[1], f"{number} {number}", surface), surface)]
+            )
+            asks = [*between, _ask(f"phase {phase} {number}", _question(sentence, context, surface), surface)]
+            for ask in asks:
+                (outcome,) = source.ask([ask])
+                if isinstance(outcome, Failure):
+                    failures.append(outcome)
+                elif ask is asks[-1]:
+                    word = chosen_word(outcome.text)
+                    unread += word is None
+                    if word is not None:
+                        counts[phase][word] += 1
+            progress((phase + (number + 1) / many) / 2)
+    return ProbedPhases(words=WORDS, fresh=tuple(counts[0]), again=tuple(counts[1]), unread=unread), failures
+
+
+def _ask(name: str, prompt: str, surface: Surface) -> Ask:
+    return Ask(f"watermark {name}", prompt, surface, CHOICE_TOKENS[surface], 1.0)
+
+
+def _question(sentence: str, context: str, surface: Surface) -> str:
+    """A choice of a word at random behind a context: of chat, the answer has to repeat the context first."""
+    listed = ", ".join(WORDS)
+    if surface == "chat":
+        return (
+            f"Choose one word at random from this list: {listed}. Reply with this line, completed by the word, and nothing "
+            f"else:\n{sentence} {context}"
+        )
+    return f"Choose one word at random from this list: {listed}.\n{sentence} {context}"
+
+
+def chosen_word(text: str) -> int | None:
+    """Place of the first word of the list in an answer; None: it holds none."""
+    found = re.search(rf"\b({'|'.join(WORDS)})\b", text.lower())
+    return WORDS.index(found[1]) if found else None

@@ -1,0 +1,237 @@
+"""Does this text carry a watermark? From texts as tokens and keys to documents with a p-value for each key and for all.
+
+Each text is read by each key once. Knows nothing about files, tokenizers' names, integrity rules or reports.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.detectors.watermark import anytime, calibrated, marked, whole_text, windows
+from llm_audit.detectors.watermark.conclude import conclude
+from llm_audit.detectors.watermark.counts import distinct
+from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.readings import Reader, Reading, given
+from llm_audit.detectors.watermark.schemes.base import TokenisedText, TokenScheme
+from llm_audit.errors import AuditError, InvalidConfiguration
+from llm_audit.results import Document, Result, Verdict
+from llm_audit.results.watermark_evidence import KeyedText, KeyedTogether
+from llm_audit.text import RawText
+from llm_audit.text.documents import unjudged
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose.
+
+    Attributes:
+        alpha: of each text.
+        keys: at least one; no two alike.
+        readers: tokenizers; none where all texts are given as ids.
+        windows: look at parts of texts, too.
+        anytime: texts may grow, and the e-process decides.
+        calibration: for each key, log p-values of unmarked texts; none: not asked.
+        keep_text: whether documents hold their texts.
+    """
+
+    alpha: float
+    keys: tuple[Key, ...]
+    readers: tuple[Reader, ...] = ()
+    windows: bool = False
+    anytime: bool = False
+    calibration: tuple[tuple[float, ...], ...] = ()
+    keep_text: bool = True
+
+    def check(self) -> None:
+        """Refuse what cannot be tested, before anything is read.
+
+        Raises:
+            InvalidConfiguration: a key whose scheme cannot be computed here, that names another tokenizer, or whose
+                vocabulary is smaller than the tokenizer's; settings that do not go together.
+        """
+        if self.windows and self.anytime:
+            raise InvalidConfiguration("Windows are of a finished text, and the anytime test is of one that grows: choose one.")
+        if len({key.id for key in self.keys}) < len(self.keys):
+            raise InvalidConfiguration("A key is given twice; each one counts as a test, so give it once.")
+        for key in self.keys:
+            if self.anytime and not isinstance(key.scheme, TokenScheme):
+                raise InvalidConfiguration(f"Key {key.id} is of {key.scheme.title}, which has no anytime test: leave it out.")
+            _check_scheme(key)
+            if self.readers:
+                self._check_readers(key)
+
+    def _check_readers(self, key: Key) -> None:
+        fitting = [reader for reader in self.readers if key.tokenizer in (None, reader.digest)]
+        names = " and ".join(reader.name for reader in self.readers)
+        if not fitting:
+            raise InvalidConfiguration(
+                f"Key {key.id} marks tokens of the tokenizer {(key.tokenizer or '')[:12]}, and {names} is another one "
+                f"({self.readers[0].digest[:12]}): name that of the marked model."
+            )
+        size = getattr(key.scheme, "vocab_size", None)
+        for reader in fitting:
+            if size is not None and reader.size > size:
+                raise InvalidConfiguration(
+                    f"Key {key.id} is for a vocabulary of {size:,} tokens, and {reader.name} has {reader.size:,}: name the "
+                    "tokenizer of the marked model."
+                )
+
+    def fitting(self, key: Key, readings: Sequence[Reading]) -> tuple[Reading, ...]:
+        """The readings that the key can be tested on."""
+        return tuple(one for one in readings if one.tokenizer is None or key.tokenizer in (None, one.tokenizer))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A text with its tokens.
+
+    Attributes:
+        raw: as read; of ids without their text, with the text that they decode to, or none.
+        readings: at least one.
+        notes: on how it became tokens.
+    """
+
+    raw: RawText
+    readings: tuple[Reading, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read(raw: RawText, settings: Settings) -> Subject:
+    """A text as each tokenizer reads it."""
+    readings: list[Reading] = []
+    notes: list[str] = []
+    for reader in settings.readers:
+        found, noted = reader.readings(raw.text, len(settings.readers) > 1)
+        readings += found
+        notes += noted
+    return Subject(raw, tuple(readings), tuple(notes))
+
+
+def read_ids(
+    name: str, ids: Sequence[int], settings: Settings, text: str | None = None, prompt: Sequence[int] | None = None
+) -> Subject:
+    """A text whose tokens are known from its generation.
+
+    Args:
+        name: in reports.
+        ids: of the text alone.
+        settings: a tokenizer there shows the text, and reads it again to say whether that gives the same tokens.
+        text: as it was put out, if that is known.
+        prompt: ids of what stood before it.
+    """
+    reader = settings.readers[0] if settings.readers else None
+    if prompt is None and reader is not None and reader.prompt is not None:
+        prompt = reader.prompt.tolist()
+    reading, notes = given(ids, prompt), []
+    if reader is not None and reading.text.ids.size and int(reading.text.ids.max()) < reader.size:
+        shown = reader.tokenizer.decode(list(ids), skip_special_tokens=False)
+        text = shown if text is None else text
+        again = reader.tokenizer.encode(text, add_special_tokens=False).ids
+        if list(again) != list(ids):
+            notes.append(
+                f"Read again by {reader.name}, the text has other tokens than those that were given "
+                f"({len(again):,} against {len(ids):,}): test the ids, as here, and not the text alone."
+            )
+    content = text or ""
+    data = content.encode("utf-8", "surrogatepass") if content else reading.text.ids.tobytes()
+    raw = RawText(name, hashlib.sha256(data).hexdigest(), "utf-8" if content else "token ids", content, len(data))
+    return Subject(raw, (reading,), tuple(notes))
+
+
+def judge(subject: Subject, settings: Settings) -> Document:
+    """All tests of one text."""
+    raw, terms = subject.raw, Terms(settings.alpha)
+    try:
+        deciding, beside = _tested(subject, settings, terms)
+    except AuditError as error:
+        return unjudged(raw.name, Verdict.ERROR, f"{raw.name}: {error}.", raw)
+    together = KeyedTogether.model_validate({"tests": [result.evidence for result in deciding]})
+    tokens = len(subject.readings[0].text.ids)
+    combined = marked.rule.derive(Measurement(together), terms)
+    document = Document(
+        name=raw.name,
+        sha256=raw.sha256,
+        encoding=raw.encoding,
+        language=None,
+        characters=len(raw.text),
+        tokens=tokens,
+        verdict=combined.verdict,
+        summary=combined.reason,
+        combined=combined,
+        results=(*deciding, *beside),
+        notes=(*raw.notes, *subject.notes, *_without_windows(settings)),
+        text=raw.text if settings.keep_text and raw.text else None,
+    )
+    return conclude(document, terms)
+
+
+def references(subjects: Sequence[Subject], settings: Settings) -> tuple[tuple[float, ...], ...]:
+    """For each key the log p-value of each unmarked text, for `Settings.calibration`.
+
+    Raises:
+        InvalidConfiguration: there is no text.
+    """
+    if not subjects:
+        raise InvalidConfiguration("There is no unmarked text to calibrate with: name a folder that holds some.")
+    found = []
+    for key in settings.keys:
+        each = [_whole(subject, key, settings, 1) for subject in subjects]
+        found.append(tuple(whole_text.outcome(measured.evidence)[1].log_p for measured in each))
+    return tuple(found)
+
+
+def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Result], list[Result]]:
+    """Results that the verdict rests on, and the others."""
+    scanned = [key for key in settings.keys if settings.windows and _can_be_scanned(subject, key, settings)]
+    tests = len(settings.keys) + len(scanned)
+    deciding: list[Result] = []
+    beside: list[Result] = []
+    for number, key in enumerate(settings.keys):
+        whole = _whole(subject, key, settings, tests)
+        first = settings.fitting(key, subject.readings)[0]
+        found: list[Result] = [whole_text.rule.derive(whole, terms)]
+        if settings.anytime:
+            beside += found
+            found = [anytime.rule.derive(anytime.measure(key, first, tests=tests), terms)]
+        if key in scanned:
+            found.append(windows.rule.derive(windows.measure(key, first, tests=tests, seed=_seed(subject, key)), terms))
+        deciding += found
+        if settings.calibration:
+            among = calibrated.measure(whole.evidence, settings.calibration[number])
+            beside.append(calibrated.rule.derive(among, terms))
+    return deciding, beside
+
+
+def _whole(subject: Subject, key: Key, settings: Settings, tests: int) -> Measurement[KeyedText]:
+    readings = settings.fitting(key, subject.readings)
+    return whole_text.measure(key, readings, tests=tests, level=settings.alpha / tests, seed=_seed(subject, key))
+
+
+def _can_be_scanned(subject: Subject, key: Key, settings: Settings) -> bool:
+    if not isinstance(key.scheme, TokenScheme):
+        return False
+    return len(distinct(key.scheme.observe(settings.fitting(key, subject.readings)[0].text))) > 0
+
+
+def _without_windows(settings: Settings) -> tuple[str, ...]:
+    without = [key for key in settings.keys if settings.windows and not isinstance(key.scheme, TokenScheme)]
+    return tuple(f"Key {key.id} is of {key.scheme.title}, which has no test of windows." for key in without)
+
+
+def _seed(subject: Subject, key: Key) -> str:
+    """Of all that is drawn for one text and key: it follows from both, and shows neither."""
+    return hashlib.sha256(f"{subject.raw.sha256} {key.id}".encode()).hexdigest()[:32]
+
+
+def _check_scheme(key: Key) -> None:
+    """Refuse a scheme that cannot be computed here, such as lists that were drawn on a GPU."""
+    try:
+        if isinstance(key.scheme, TokenScheme):
+            key.scheme.observe(TokenisedText.of(np.arange(2), np.arange(2), from_start=True))
+    except AuditError as error:
+        raise InvalidConfiguration(f"Key {key.id} cannot be tested: {error}.") from None

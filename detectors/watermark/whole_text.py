@@ -1,0 +1,212 @@
+"""The whole text under one key: whether its scores add up to more than chance makes of them."""
+
+from __future__ import annotations
+
+import math
+
+from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
+from llm_audit.detectors.watermark import alignment
+from llm_audit.detectors.watermark.base import (
+    ASSUMPTIONS,
+    NULL,
+    Numbers,
+    counts_of,
+    e_value,
+    needed,
+    numbers,
+    shown,
+    times,
+    title_of,
+)
+from llm_audit.detectors.watermark.counts import count, described, whole_text
+from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.readings import Reading
+from llm_audit.detectors.watermark.schemes.base import TokenScheme
+from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, KeySequence
+from llm_audit.results import Draws, Effect, Result, Statistic
+from llm_audit.results.watermark_evidence import FreshKeys, KeyedText, LinedUp, Summed
+from llm_audit.seeds import generator
+
+LONGEST_ALIGNED = 256
+"""Tokens of a text that are aligned with edits: the time grows with their square for each fresh key."""
+
+STOP = 10
+"""Fresh keys at least as good after which no more are drawn: there is nothing to find."""
+
+
+def measure(key: Key, readings: tuple[Reading, ...], *, tests: int, level: float, seed: str) -> Measurement[KeyedText]:
+    """The evidence of a text under a key.
+
+    Args:
+        key: with its scheme.
+        readings: the text as tokens, in one way or several; at least one.
+        tests: of this text that share alpha.
+        level: at which one of them rejects: where fresh keys are drawn, they are enough for it.
+        seed: of the fresh keys.
+    """
+    if isinstance(key.scheme, TokenScheme):
+        found: list[Summed | LinedUp | FreshKeys] = []
+        for reading in readings:
+            counts = count(key.scheme.observe(reading.text))
+            found.append(
+                Summed(
+                    reading=reading.name,
+                    tokens=counts.tokens,
+                    scored=counts.scored,
+                    distinct=counts.distinct,
+                    total=counts.total,
+                    law=described(counts.law),
+                )
+            )
+        return Measurement(_evidence(key, tests, found))
+    assert isinstance(key.scheme, KeySequence)
+    ways = len(readings) + 1
+    most = max(999, 2 * math.ceil(ways / level) - 1)
+    found = [_plain(key.scheme, reading, most, f"{seed} {number}") for number, reading in enumerate(readings)]
+    if min(numbers(one).log_p for one in found) + math.log(ways) <= math.log(level):
+        most = 1  # it is decided, and the slow one need not be drawn out
+    # Edits make up for another first token, so that one reading is enough.
+    found.append(_ranked(key.scheme, readings[0].shortened(LONGEST_ALIGNED), "edit", most, f"{seed} edit"))
+    return Measurement(_evidence(key, tests, found), draws=Draws(count=0, exceeding=0, seed=seed))
+
+
+def _evidence(key: Key, tests: int, found: list[Summed | LinedUp | FreshKeys]) -> KeyedText:
+    return KeyedText(key=key.id, scheme=key.scheme.scheme, tests=tests, readings=tuple(found))
+
+
+def _plain(scheme: KeySequence, reading: Reading, most: int, seed: str) -> Summed | LinedUp | FreshKeys:
+    """Without edits: in closed form, where the scheme has one that needs nothing of the key to be computed again."""
+    if not isinstance(scheme, Exp) or len(reading.text.ids) == 0:
+        return _ranked(scheme, reading, "simple", most, seed)
+    closed = alignment.closed_form(scheme, reading.text)
+    return LinedUp(
+        reading=reading.name,
+        tokens=closed.tokens,
+        keys=closed.keys,
+        block=closed.block,
+        cells=closed.cells,
+        cost=closed.phi,
+    )
+
+
+def _ranked(scheme: KeySequence, reading: Reading, cost: alignment.Cost, most: int, seed: str) -> FreshKeys:
+    ids = reading.text.ids
+    if len(ids) == 0:
+        return _nothing(reading, scheme.length, cost)
+    observed = alignment.least_cost(scheme, scheme.costs(ids), cost, len(ids))
+    ranked = alignment.fresh_keys(scheme, reading.text, generator(seed, "fresh keys"), cost, draws=most, stop=STOP)
+    return FreshKeys(
+        reading=reading.name,
+        alignment=cost,
+        tokens=len(ids),
+        keys=scheme.length,
+        cost=observed,
+        draws=ranked.draws,
+        exceeding=ranked.exceeding,
+        most=most,
+        stop=STOP,
+    )
+
+
+def _nothing(reading: Reading, keys: int, way: alignment.Cost) -> FreshKeys:
+    """No token, so p = 1."""
+    return FreshKeys.model_validate(
+        {"reading": reading.name, "alignment": way, "tokens": 0, "keys": keys, "cost": 0.0}
+        | {"draws": 1, "exceeding": 1, "most": 1, "stop": 1}
+    )
+
+
+def outcome(found: KeyedText) -> tuple[Summed | LinedUp | FreshKeys, Numbers]:
+    """The best reading, and its numbers after Bonferroni over the readings."""
+    each = [numbers(reading) for reading in found.readings]
+    best = min(range(len(each)), key=lambda i: each[i].log_p)
+    floor = min(one.log_floor for one in each)
+    return found.readings[best], times(Numbers(each[best].log_p, floor), len(each))
+
+
+def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
+    """The result: the best reading decides, at the level that is left to one of the tests."""
+    requires(measured, KeyedText)
+    found = measured.evidence
+    best, (log_p, log_floor) = outcome(found)
+    p, floor, level = math.exp(log_p), math.exp(log_floor), terms.alpha / found.tests
+    verdict, told = decision(p, floor, level)
+    ways = f", the best of {len(found.readings)} readings ({best.reading})" if len(found.readings) > 1 else ""
+    statistic, effect, seen, log_e, units = _described(best)
+    draws = measured.draws
+    if isinstance(best, FreshKeys) and draws is not None:
+        draws = Draws(count=best.draws, exceeding=best.exceeding, seed=draws.seed)
+    elif draws is not None:
+        draws = Draws(count=0, exceeding=0, seed=draws.seed)
+    more = needed(best, level / len(found.readings)) if isinstance(best, Summed) else ""
+    return Result(
+        rule=rule.code,
+        name=f"{rule.title}, key {found.key}",
+        subject="document",
+        null=rule.null,
+        verdict=verdict,
+        reason=(f"Key {found.key} ({title_of(found.scheme)}): {seen}; p = {shown(log_p)}{ways}; {told}.{more}"),
+        statistic=statistic,
+        p_value=p,
+        e_value=None if log_e is None else e_value(log_e - math.log(len(found.readings))),
+        p_floor=floor,
+        n=units,
+        effect=effect,
+        draws=draws,
+        evidence=found,
+        assumptions=rule.assumptions,
+        method=rule.method,
+    )
+
+
+def _described(best: Summed | LinedUp | FreshKeys) -> tuple[Statistic, Effect | None, str, float | None, int]:
+    """Statistic, effect, what was seen in words, log e-value, and independent units of a reading."""
+    if isinstance(best, Summed):
+        counts = counts_of(best)
+        whole = whole_text(counts)
+        name = "green tokens" if best.law.get("kind") in ("bernoulli", "urn") else "sum of scores"
+        statistic = Statistic(name=name, value=best.total, unit=f"of {best.distinct:,} distinct inputs")
+        if not best.distinct:
+            return statistic, None, "no token can be scored", None, 0
+        effect = Effect(name="mean score", value=whole.mean, unit=f"({whole.null_mean:.4g} by chance)")
+        seen = (
+            f"{best.distinct:,} distinct inputs in {best.tokens:,} tokens score {whole.mean:.4g} each, "
+            f"{whole.null_mean:.4g} by chance"
+        )
+        return statistic, effect, seen, whole.log_e, best.distinct
+    statistic = Statistic(name="alignment with the keys", value=-best.cost, unit=f"over {best.tokens:,} tokens")
+    if isinstance(best, LinedUp):
+        seen = f"{best.tokens:,} tokens line up with the {best.keys:,} keys, at a cost of {best.cost:.4g}"
+        return statistic, None, seen, None, best.cells
+    edits = "with insertions and deletions" if best.alignment == "edit" else "without edits"
+    seen = (
+        f"{best.exceeding:,} of {best.draws:,} fresh keys line up with {best.tokens:,} tokens at least as well as the key does"
+        f", {edits}"
+    )
+    return statistic, None, seen, None, best.tokens
+
+
+rule = Rule[tuple[Reading, ...], KeyedText](
+    code="AUD501",
+    name="watermark-text",
+    title="Watermark, whole text",
+    question="Does the text as a whole carry the mark of the key?",
+    null=NULL,
+    assumptions=(
+        *ASSUMPTIONS,
+        "The end of the text was not chosen by looking at the result; for a text that grows, ask for the anytime test.",
+    ),
+    method=(
+        "Each input of the pseudo-random function counts once, by what it really hashes; exact tail of the sum of scores "
+        "(binomial, Gamma, hypergeometric or the scheme's own law). Sequences of keys (Kuditipudi et al. 2023, arXiv "
+        "2307.15593): Gamma tail times all blocks and shifts, and fresh keys with edits (Besag & Clifford 1991). The best "
+        "reading of the text as tokens, times the number of readings."
+    ),
+    measure=measure,
+    derive=derive,
+    listed=(
+        "WatermarkOfKey",
+        "The text carries the mark of a key",
+        f"Null hypothesis: {NULL} A finding says that the text carries the mark, not who put it there.",
+    ),
+)

@@ -1,0 +1,138 @@
+"""Windows of the text under one key: whether some part of it carries the mark, and which."""
+
+from __future__ import annotations
+
+import math
+
+from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, affordable, decision, requires
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, law, shown, title_of
+from llm_audit.detectors.watermark.counts import described, distinct
+from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.readings import Reading
+from llm_audit.detectors.watermark.schemes.base import TokenScheme
+from llm_audit.results import Draws, Result, Span, Statistic
+from llm_audit.results.watermark_evidence import KeyedWindows
+from llm_audit.seeds import generator
+from llm_audit.stats import spans
+
+LEAST = 32
+"""Scores in the shortest windows."""
+
+DRAWS = 999
+"""Simulated texts."""
+
+MOST_CELLS = 200_000_000
+"""Simulated scores that a verification draws again; a text of 100,000 tokens has half as many."""
+
+
+def measure(key: Key, reading: Reading, *, tests: int, seed: str) -> Measurement[KeyedWindows]:
+    """The sums of all windows of one reading, of which some token can be scored."""
+    assert isinstance(key.scheme, TokenScheme)
+    kept = distinct(key.scheme.observe(reading.text))
+    windows = spans.cover(len(kept), LEAST)
+    places = [reading.characters(int(kept.positions[a]), int(kept.positions[b - 1]) + 1) for a, b in windows]
+    return Measurement(
+        KeyedWindows(
+            key=key.id,
+            scheme=key.scheme.scheme,
+            tests=tests,
+            reading=reading.name,
+            distinct=len(kept),
+            law=described(kept.law),
+            least=LEAST,
+            draws=DRAWS,
+            seed=seed,
+            sums=tuple(spans.sums_of(kept.scores, LEAST).tolist()),
+            places=tuple(place for place in places if place is not None),
+        )
+    )
+
+
+def scan_of(found: KeyedWindows) -> spans.Scan:
+    """The scan of what is stored; its simulated null is drawn again."""
+    if affordable(found.draws) * found.distinct > MOST_CELLS:
+        raise NotDerivable(f"{found.draws:,} simulated texts of {found.distinct:,} scores are too many to draw again")
+    return spans.scanned(found.sums, found.distinct, law(found.law), generator(found.seed, "windows"), found.draws, found.least)
+
+
+def outcome(found: KeyedWindows, scan: spans.Scan | None = None) -> Numbers:
+    """Twice the smaller of the two p-values: Bonferroni over all windows, and rank among the simulated texts."""
+    scan = scan or scan_of(found)
+    of_windows = [law(found.law).least(int(stop - start)) for start, stop in scan.windows[:1]]
+    floor = min(math.log(len(scan.windows)) + of_windows[0], -math.log(scan.draws + 1))
+    log_p = min(scan.log_p_cover, math.log(scan.p_simulated))
+    return Numbers(min(0.0, log_p + math.log(2)), min(0.0, floor + math.log(2)))
+
+
+def derive(measured: Measurement[KeyedWindows], terms: Terms) -> Result:
+    """The result; its spans are the windows that stand out once all are counted, none overlapping another."""
+    requires(measured, KeyedWindows)
+    found = measured.evidence
+    scan = scan_of(found)
+    log_p, log_floor = outcome(found, scan)
+    p, floor, level = math.exp(log_p), math.exp(log_floor), terms.alpha / found.tests
+    verdict, told = decision(p, floor, level)
+    loud = spans.disjoint(scan, level)
+    many = len(scan.windows)
+    parts = (
+        f"{len(loud):,} parts that do not overlap stand out once all {many:,} windows are counted"
+        if len(loud)
+        else f"no part stands out once all {many:,} windows are counted"
+    )
+    marked = []
+    for i in loud if len(found.places) == many else []:
+        start, end = found.places[i]
+        one = min(0.0, float(scan.log_p[i]))
+        least = law(found.law).least(int(scan.windows[i, 1] - scan.windows[i, 0]))
+        marked.append(
+            Span(
+                start=start,
+                end=end,
+                p_value=math.exp(one),
+                p_floor=math.exp(least),
+                q_value=math.exp(min(0.0, one + math.log(many))),
+                n=int(scan.windows[i, 1] - scan.windows[i, 0]),
+            )
+        )
+    return Result(
+        rule=rule.code,
+        name=f"{rule.title}, key {found.key}",
+        subject="document",
+        null=rule.null,
+        verdict=verdict,
+        reason=f"Key {found.key} ({title_of(found.scheme)}): {parts}; p = {shown(log_p)}; {told}.",
+        statistic=Statistic(name="largest log e over windows", value=scan.statistic, unit="nats"),
+        p_value=p,
+        p_floor=floor,
+        n=found.distinct,
+        draws=Draws(count=scan.draws, exceeding=scan.exceeding, seed=found.seed),
+        evidence=found,
+        spans=tuple(marked),
+        assumptions=rule.assumptions,
+        method=rule.method,
+    )
+
+
+rule = Rule[Reading, KeyedWindows](
+    code="AUD502",
+    name="watermark-windows",
+    title="Watermark, windows",
+    question="Does some part of the text carry the mark of the key?",
+    null=NULL,
+    assumptions=(
+        *ASSUMPTIONS,
+        "The edges of a part are those of the window that stands out most; the mark may begin before and end after it.",
+    ),
+    method=(
+        f"Windows of {LEAST}, {2 * LEAST}, {4 * LEAST}, ... distinct inputs that overlap by half. Twice the smaller of two "
+        "p-values: the exact tail of the best window times the number of windows, and the rank of the same scan among "
+        f"{DRAWS} texts of independent scores, (1 + b)/(1 + B)."
+    ),
+    measure=measure,
+    derive=derive,
+    listed=(
+        "WatermarkOfKeyInPart",
+        "A part of the text carries the mark of a key",
+        f"Null hypothesis: {NULL} A finding says that a part carries the mark, not who put it there.",
+    ),
+)

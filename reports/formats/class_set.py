@@ -1,0 +1,108 @@
+"""A set of texts by several writers, such as a class: an index to sort, and a page a text for a conversation with its writer.
+
+Judges nothing: what stands out comes from the results, and what to ask from what stands out. Knows nothing of how the numbers
+came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llm_audit.reports.formats import html
+from llm_audit.reports.views.documents import share_standing_out, tally, words, worst_first
+from llm_audit.reports.views.passages import Passage, passages
+from llm_audit.results import Document, Report, Verdict
+
+MOST_ASKED_ABOUT = 3
+"""Passages that a question is asked about: a conversation, not an examination."""
+
+SORTS = ("verdict", "share", "words")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the index.
+
+    Attributes:
+        anchor: of the text's page.
+        share: part of the text's characters in passages that stand out, from 0 to 1; None: nothing was judged.
+        words: of the text; None: it was left out of the report.
+    """
+
+    anchor: str
+    document: Document
+    share: float | None
+    words: int | None
+
+
+@dataclass(frozen=True)
+class Talk:
+    """The page of one text: its row, the passages that stand out, and questions for its writer."""
+
+    row: Row
+    standing_out: list[Passage]
+    questions: list[str]
+
+
+def rows(report: Report) -> list[Row]:
+    """A row a text, what needs looking at first."""
+    return [
+        _row(document, f"text-{number}", report.manifest.alpha)
+        for number, document in enumerate(worst_first(report.documents), start=1)
+    ]
+
+
+def ordered(found: Sequence[Row], by: str) -> list[Row]:
+    """The rows by one of `SORTS`; what has no such number comes last, and equal ones stay in the order of verdicts."""
+    if by == "verdict":
+        return list(found)
+    numbers = [row.share if by == "share" else row.words for row in found]
+    pairs = sorted(zip(numbers, found, strict=True), key=lambda pair: -1.0 if pair[0] is None else pair[0], reverse=True)
+    return [row for _, row in pairs]
+
+
+def talks(report: Report, found: Sequence[Row]) -> list[Talk]:
+    """The pages of the texts, in the order of the rows."""
+    made = []
+    for row in found:
+        standing_out = [passage for passage in passages(row.document, report.manifest.alpha, 160) if passage.stands_out]
+        made.append(Talk(row, standing_out, _questions(row.document, standing_out)))
+    return made
+
+
+def render(report: Report) -> str:
+    """All of it as one page that loads nothing and runs no script. Printed from a text's address, that text alone."""
+    found = rows(report)
+    return html.page(
+        "class_set.html.j2",
+        more=("class_set.css",),
+        report=report,
+        manifest=report.manifest,
+        tally=tally(report.documents),
+        sorted_rows={by: ordered(found, by) for by in SORTS},
+        talks=talks(report, found),
+        anyhow=[limit for limit in report.limits if limit],
+    )
+
+
+def _row(document: Document, anchor: str, alpha: float) -> Row:
+    return Row(anchor, document, share_standing_out(document, alpha), words(document))
+
+
+def _questions(document: Document, standing_out: Sequence[Passage]) -> list[str]:
+    """Open questions to the writer that an honest one answers easily, whatever the verdict is."""
+    if document.verdict is Verdict.ERROR:
+        return ["Could you send the text again, as a Word document or as plain text?"]
+    asked = [
+        "How did you begin, and what did you change on the way?",
+        "Which part took the longest, and why?",
+    ]
+    strongest = sorted(standing_out, key=lambda passage: (passage.q if passage.q is not None else 1.0, passage.number))
+    for passage in sorted(strongest[:MOST_ASKED_ABOUT], key=lambda passage: passage.number):
+        asked.append(f"What do you mean by this, and where did you find it: “{passage.excerpt}”")
+    asked.append("Are there notes, drafts or earlier versions that we can look at together?")
+    if document.tampering:
+        asked.append("In which program did you write it, and was anything pasted from elsewhere?")
+    asked.append("Which programs helped you, and with what: spelling, translation, ideas, wording?")
+    return asked

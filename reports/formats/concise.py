@@ -1,0 +1,29 @@
+"""The report in one line a document, `path:line: CODE p=0.0006 finding`: for logs, and for programs that jump to a line.
+
+The worst first. What was found of one document under several codes, odd characters for instance, is a line each. The last line
+counts the inputs.
+"""
+
+from __future__ import annotations
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.views.findings import Finding, coverage, findings
+from llm_audit.results import Report, Verdict
+from llm_audit.results.rules import Describe
+
+
+def render(report: Report, describe: Describe) -> str:
+    """Everything that was judged or could not be, and how much it was."""
+    lines = [_line(found) for found in findings(report, describe)]
+    return "".join(f"{line}\n" for line in [*lines, coverage(report)])
+
+
+def _line(found: Finding) -> str:
+    place = found.path if found.subject == "document" else found.name
+    if found.places:
+        place = f"{place}:{found.places[0].start_line}"
+    words = [found.rule.code, *found.equations, fmt.LABELS[found.verdict][1].lower()]
+    said = f"{place}: {' '.join(words)}"
+    if found.suppression:
+        return f"{said}, passed over"
+    return f"{said}: {found.summary}" if found.verdict is Verdict.ERROR else said

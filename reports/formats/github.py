@@ -1,0 +1,71 @@
+"""The report as commands to a GitHub workflow: an annotation for all that is not a pass, and one line that counts the inputs.
+
+GitHub shows the first ten of each kind in a step; the others are counted.
+"""
+
+from __future__ import annotations
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.views.findings import Finding, coverage, findings
+from llm_audit.results import Report, Verdict
+from llm_audit.results.rules import Describe
+
+SHOWN = 10
+"""Annotations of a kind that GitHub shows."""
+
+COMMANDS = {
+    Verdict.FINDING: "error",
+    Verdict.ERROR: "error",
+    Verdict.INCONCLUSIVE: "warning",
+    Verdict.NOT_ASSESSABLE: "warning",
+}
+
+
+def render(report: Report, describe: Describe) -> str:
+    """One command a line, the worst first."""
+    counted = [found for found in findings(report, describe) if found.verdict is not Verdict.PASS]
+    shown = [
+        found
+        for name in ("error", "warning", "notice")
+        for found in [one for one in counted if _name(one) == name][: SHOWN - (name == "notice")]
+    ]
+    more = len(counted) - len(shown)
+    last = f"{coverage(report)}{f' {more:,} more of them have no annotation: GitHub shows {SHOWN} of a kind.' if more else ''}"
+    return "".join([*map(_annotation, shown), _command("notice", {"title": "llm-audit"}, last)])
+
+
+def _name(found: Finding) -> str:
+    """The kind of its annotation; after the gate it is the policy that says what fails."""
+    if found.fails is None:
+        return "notice" if found.suppression else COMMANDS[found.verdict]
+    return "error" if found.fails else "notice"
+
+
+def _annotation(found: Finding) -> str:
+    properties = {"title": f"{found.rule.code} {fmt.LABELS[found.verdict][1]}"}
+    if found.subject == "document" and found.name != "-":
+        properties = {"file": found.path, **_lines(found), **properties}
+    return _command(_name(found), properties, found.message)
+
+
+def _lines(found: Finding) -> dict[str, str]:
+    if not found.places:
+        return {}
+    place = found.places[0]
+    lines = {"line": str(place.start_line), "endLine": str(place.end_line)}
+    # Columns are shown within one line only.
+    one_line = place.start_line == place.end_line
+    return lines | ({"col": str(place.start_column), "endColumn": str(place.end_column)} if one_line else {})
+
+
+def _command(name: str, properties: dict[str, str], message: str) -> str:
+    listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name} {listed}::{_data(message)}\n"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

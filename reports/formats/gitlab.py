@@ -1,0 +1,63 @@
+"""The report for GitLab's Code Quality widget: a JSON list of all that is not a pass, and not passed over.
+
+The widget shows neither the code of a finding nor how many files there are, so each description begins with the code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from llm_audit.reports.formats import json
+from llm_audit.reports.views.findings import Finding, findings, plain
+from llm_audit.reports.wording.not_read import not_read
+from llm_audit.results import Report, Verdict
+from llm_audit.results.rules import Describe
+
+SEVERITIES = {
+    Verdict.FINDING: "major",
+    Verdict.ERROR: "major",
+    Verdict.INCONCLUSIVE: "info",
+    Verdict.NOT_ASSESSABLE: "info",
+}
+
+
+def render(report: Report, describe: Describe) -> str:
+    """The list, the worst first."""
+    counted = [one for one in findings(report, describe) if one.verdict is not Verdict.PASS and not one.suppression]
+    return json.dump([*map(_issue, counted), *([_not_read(report)] if report.not_read else [])])
+
+
+def _issue(found: Finding) -> dict[str, object]:
+    lines = {"begin": found.places[0].start_line, "end": found.places[0].end_line} if found.places else {"begin": 1}
+    return {
+        "description": f"{found.rule.code}: {found.message}",
+        "check_name": found.rule.code,
+        "fingerprint": _unique(found),
+        "severity": _severity(found),
+        "location": {"path": found.path, "lines": lines},
+    }
+
+
+def _severity(found: Finding) -> str:
+    """After the gate it is the policy that says what fails."""
+    if found.fails is None:
+        return SEVERITIES[found.verdict]
+    return "major" if found.fails else "info"
+
+
+def _not_read(report: Report) -> dict[str, object]:
+    """One remark on the project, as the widget has no other place: all that folders hold and was not read."""
+    return {
+        "description": plain(not_read(report.not_read)),
+        "check_name": "not-read",
+        "fingerprint": hashlib.sha256(b"not read").hexdigest(),
+        "severity": "info",
+        "location": {"path": ".", "lines": {"begin": 1}},
+    }
+
+
+def _unique(found: Finding) -> str:
+    """GitLab drops the second of two equal fingerprints."""
+    if found.occurrence == 1:
+        return found.fingerprint
+    return hashlib.sha256(f"{found.fingerprint}:{found.occurrence}".encode()).hexdigest()

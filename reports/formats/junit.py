@@ -1,0 +1,90 @@
+"""The report as JUnit XML: a test case for each subject. Found: failed; unreadable: error; no answer: skipped.
+
+After the gate, whatever fails it failed, and the rest of these, what is passed over among them, is skipped.
+
+Written with the standard library: characters that XML 1.0 does not know are made visible before, and the bytes are the same
+whatever else is installed. Follows the schema of Jenkins' xUnit plug-in.
+"""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.views.findings import Finding, coverage, findings, passage, plain
+from llm_audit.results import Report, Verdict
+from llm_audit.results.rules import Describe
+
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+ELEMENTS = {
+    Verdict.FINDING: "failure",
+    Verdict.ERROR: "error",
+    Verdict.INCONCLUSIVE: "skipped",
+    Verdict.NOT_ASSESSABLE: "skipped",
+}
+
+
+def render(report: Report, describe: Describe) -> str:
+    """One suite, the worst first. No times: an audit is not measured by them, and equal reports give equal bytes."""
+    found = findings(report, describe)
+    elements = [_element(one) for one in found]
+    counts = {
+        "tests": str(len(found)),
+        "failures": str(elements.count("failure")),
+        "errors": str(elements.count("error")),
+    }
+    root = ET.Element("testsuites", {"name": "llm-audit", **counts})
+    skipped = str(elements.count("skipped"))
+    about = {"name": _legal(report.question), **counts, "skipped": skipped, "timestamp": _legal(report.manifest.started or "")}
+    suite = ET.SubElement(root, "testsuite", about)
+    properties = ET.SubElement(suite, "properties")
+    for name, value in _properties(report):
+        ET.SubElement(properties, "property", {"name": name, "value": _legal(value)})
+    for one in found:
+        _case(suite, one)
+    ET.SubElement(suite, "system-out").text = _legal("\n".join([coverage(report), *map(plain, report.limits)]))
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def _properties(report: Report) -> list[tuple[str, str]]:
+    manifest = report.manifest
+    found = [("version", manifest.version), ("alpha", str(manifest.alpha))]
+    if manifest.policy:
+        found.append(("policy digest", manifest.policy))
+    if manifest.model:
+        found += [("model", manifest.model.name), ("model digest", manifest.model.digest)]
+    if manifest.population:
+        found += [("population", manifest.population), ("population digest", manifest.population_digest or "")]
+    return found
+
+
+def _case(suite: ET.Element, found: Finding) -> None:
+    code = found.rule.code
+    case = ET.SubElement(suite, "testcase", {"name": _legal(found.name), "classname": f"llm-audit.{code}"})
+    name = _element(found)
+    if name is None:
+        ET.SubElement(case, "system-out").text = _legal(found.message)
+        return
+    known = f", passed over {fmt.known(found.suppression)}" if found.suppression else ""
+    message = f"{fmt.LABELS[found.verdict][1]}{known}: {found.summary}"
+    element = ET.SubElement(case, name, {"message": _legal(message), "type": f"{code}.{found.verdict.value}"})
+    places = [f"{found.path}:{at.start_line}:{at.start_column}: {passage(at)}" for at in found.places]
+    element.text = _legal("\n".join([found.message, *places]))
+
+
+def _element(found: Finding) -> str | None:
+    """Element in which a case ends: failure, error or skipped; None for a pass."""
+    element = ELEMENTS.get(found.verdict)
+    if found.fails is None or element is None:
+        return element
+    # After the gate it is the policy that says what fails.
+    return ("error" if element == "error" else "failure") if found.fails else "skipped"
+
+
+def _legal(text: str) -> str:
+    """Text without the characters that are none in XML 1.0; what a terminal could act on is visible already, or becomes so."""
+    lines = (plain(line) for line in text.split("\n"))
+    return _ILLEGAL.sub(lambda match: f"\\u{ord(match[0]):04x}", "\n".join(lines))

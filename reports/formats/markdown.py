@@ -1,0 +1,122 @@
+"""The report as Markdown, for job summaries and comments: a table of the subjects, the limits, and how it was run.
+
+Text from outside makes no HTML, no image, no link and no mention of anybody here, also where addresses become links unasked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.views.findings import Finding, coverage, findings, plain
+from llm_audit.results import Report
+from llm_audit.results.rules import Describe
+
+LONGEST, LONGEST_PASSED_OVER, LONGEST_IDLE, LONGEST_VALUE = 700_000, 150_000, 50_000, 4_000
+"""Bytes of the tables, of the list of suppressions without effect and of a value in the last table: GitHub drops a job summary
+of more than 1 MiB as a whole."""
+
+_SYNTAX = re.compile(r"[\\`*_\[\]<>|~&$]")
+_AT_THE_BEGINNING = re.compile(r"^(\d*)([#+\-=:.)])")
+_BECOMES_A_LINK = re.compile(r"(?<=[@#:!$~&%])(?=[\w/+-])|(?<=/)(?=/)|(?<=www)(?=\.)", re.IGNORECASE)
+"""Where an invisible word joiner keeps addresses, mentions, references and emoji from being made, also those of GitLab."""
+
+
+def render(report: Report, describe: Describe) -> str:
+    """The whole summary, the worst first."""
+    everything = findings(report, describe)
+    found = [one for one in everything if not one.suppression]
+    counts = Counter(one.verdict for one in found)
+    told = ", ".join(f"{sign} {words}: {counts[verdict]}" for verdict, (sign, words) in fmt.LABELS.items() if counts[verdict])
+    parts = [
+        f"## {prose(report.question)}",
+        *([f"**{told}**"] if told else []),
+        prose(coverage(report)),
+        _table(found, LONGEST),
+        *_suppressions(report, [one for one in everything if one.suppression]),
+        "### What this does not prove",
+        "\n".join(f"- {prose(limit)}" for limit in report.limits) or "- –",
+        "### How it was run",
+        "\n".join(["| What | Value |", "|---|---|", *(f"| {name} | {value} |" for name, value in _manifest(report))]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def prose(text: str) -> str:
+    """A sentence as text and nothing else."""
+    text = _AT_THE_BEGINNING.sub(r"\1\\\2", _SYNTAX.sub(r"\\\g<0>", plain(text).strip()))
+    return _BECOMES_A_LINK.sub("\u2060", text)
+
+
+def code(text: str) -> str:
+    """A name or digest as a code span, in which nothing is markup; a pipe, which would end a cell, is shown as its escape."""
+    text = plain(text).replace("|", "\\x7c")
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if len(fence) > 1 or text != text.strip() else ""
+    return f"{fence}{space}{text}{space}{fence}" if text.strip() else "–"
+
+
+def _table(found: list[Finding], room: int) -> str:
+    rows = ["| Verdict | Subject | p | What is said |", "|---|---|---:|---|"]
+    for number, one in enumerate(found):
+        sign, words = fmt.LABELS[one.verdict]
+        place = f" line {one.places[0].start_line}" if one.places else ""
+        row = f"| {sign} {words} | {code(one.name)}{place} | {one.p} | {one.rule.code} {prose(one.message)} |"
+        room -= len(row.encode())
+        if room < 0:
+            left = Counter(fmt.LABELS[each.verdict][1] for each in found[number:])
+            listed = ", ".join(f"{words}: {count}" for words, count in left.items())
+            rows.append(f"| | *{fmt.plural(len(found) - number, 'row')} left out for want of room ({listed})* | | |")
+            break
+        rows.append(row)
+    return "\n".join(rows)
+
+
+def _suppressions(report: Report, passed_over: list[Finding]) -> list[str]:
+    """Section of findings that fail nothing; then suppressions without effect."""
+    parts = ["### Passed over", _table(passed_over, LONGEST_PASSED_OVER)] if passed_over else []
+    idle = [
+        f"- {fmt.SUPPRESSIONS[told.state]}: {code(document.name)} {told.rule} {prose(fmt.known(told))}"
+        for document in report.documents
+        for told in (document.gate.suppressions if document.gate else ())
+        if told.state != "applied"
+    ]
+    return [*parts, *(["### Suppressions without effect", _listed(idle)] if idle else [])]
+
+
+def _listed(lines: list[str]) -> str:
+    """The lines for which there is room, and how many there are besides."""
+    room = LONGEST_IDLE
+    shown: list[str] = []
+    for number, line in enumerate(lines):
+        room -= len(line.encode())
+        if room < 0:
+            return "\n".join([*shown, f"- *{fmt.plural(len(lines) - number, 'line')} left out for want of room*"])
+        shown.append(line)
+    return "\n".join(shown)
+
+
+def _within(text: str) -> str:
+    """A value that has no end of its own: what it begins with."""
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]} ..."
+
+
+def _manifest(report: Report) -> list[tuple[str, str]]:
+    manifest = report.manifest
+    rows = [
+        ("Tool", code(f"{manifest.tool} {manifest.version}")),
+        ("Command", code(_within(" ".join(manifest.command)))),
+        ("Started", code(manifest.started or "")),
+        ("Alpha", code(str(manifest.alpha))),
+    ]
+    if manifest.policy:
+        rows.append(("Policy", code(manifest.policy)))
+    for name, model in (("Model", manifest.model), ("Reference model", manifest.reference_model)):
+        if model:
+            rows.append((name, f"{code(model.name)} {code(model.dtype)} {code(model.digest)}"))
+    if manifest.population:
+        rows.append(("Population", f"{code(manifest.population)} {code(manifest.population_digest or '')}"))
+    rows.append(("Tests", code(", ".join(manifest.detectors))))
+    rows.append(("Packages", code(", ".join(f"{name} {manifest.packages[name]}" for name in sorted(manifest.packages)))))
+    return rows

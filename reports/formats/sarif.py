@@ -1,0 +1,217 @@
+"""The report as SARIF 2.1.0: one run, a result for all that is not a pass, and every input in the list of artifacts.
+
+Passes are no results, because GitHub shows a result as an alert whatever its `kind` says: a text that nothing was found in
+would be listed as a problem. They are artifacts, with their verdict and digest, so that nothing that was judged is missing.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.formats import json
+from llm_audit.reports.views.findings import Finding, coverage, findings, passage, plain
+from llm_audit.reports.views.places import Place, uri_of
+from llm_audit.results import Report, Verdict
+from llm_audit.results.rules import Describe, RuleFacts
+
+MOST_RESULTS, SHOWN_RESULTS, MOST_PLACES, MOST_BYTES = 25_000, 5_000, 100, 10_000_000
+"""Limits of GitHub: results accepted in a run and shown, places shown of a result, bytes of the compressed file."""
+
+KINDS = {
+    Verdict.FINDING: "fail",
+    Verdict.ERROR: "review",
+    Verdict.INCONCLUSIVE: "open",
+    Verdict.NOT_ASSESSABLE: "notApplicable",
+}
+TAGS = ["llm-audit", "provenance", "statistics"]
+
+
+def render(report: Report, describe: Describe) -> str:
+    """The log. If it is larger than GitHub takes, the last results and artifacts are left out, and a notification says so."""
+    found = findings(report, describe)
+    most = MOST_RESULTS
+    while True:
+        text = json.dump(_log(report, found, most))
+        # Compressed it is smaller.
+        if len(text) <= MOST_BYTES or len(gzip.compress(text.encode(), mtime=0)) <= MOST_BYTES or not most:
+            return text
+        most //= 2
+
+
+def _log(report: Report, found: list[Finding], most: int) -> dict[str, Any]:
+    all_results = [one for one in found if one.verdict is not Verdict.PASS]
+    results = all_results[:most]
+    artifacts: dict[tuple[object, ...], Finding] = {}
+    for one in found[:most]:
+        artifacts.setdefault(_file(one), one)  # a file may have several results
+    places = {file: index for index, file in enumerate(artifacts)}
+    rules = list({one.rule.code: one.rule for one in results}.values())
+    started = _utc(report.manifest.started or "")
+    invocation: dict[str, Any] = {
+        "executionSuccessful": all(one.verdict is not Verdict.ERROR for one in found),
+        "arguments": [plain(argument) for argument in report.manifest.command[1:]],
+        **({"startTimeUtc": started} if started else {}),
+        "toolExecutionNotifications": [
+            *_left_out(len(all_results), len(found), most),
+            *([_note("warning", f"Not every input was judged. {coverage(report)}")] if _not_all(report) else []),
+            *(_note("error", one.message, one) for one in results if one.verdict is Verdict.ERROR),
+        ],
+    }
+    about = report.model_dump(include={"question", "coverage", "not_read", "limits", "manifest"})
+    run = {
+        "tool": {
+            "driver": {
+                "name": "llm-audit",
+                "version": plain(report.manifest.version),
+                "rules": [_rule(rule, report.limits) for rule in rules],
+            }
+        },
+        "automationDetails": {"id": f"llm-audit/{_category(report)}/{started}"},
+        "columnKind": "utf16CodeUnits",
+        "invocations": [invocation],
+        "artifacts": [_artifact(one) for one in artifacts.values()],
+        "results": [
+            _result(one, places[_file(one)], rules) | _known(one, compared=bool(report.gate and report.gate.baseline))
+            for one in results
+        ],
+        "properties": {"llm-audit": _safe(about)},
+    }
+    return {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
+
+
+def _not_all(report: Report) -> bool:
+    return bool(report.coverage.unreadable or report.not_read)
+
+
+def _result(found: Finding, index: int, rules: list[RuleFacts]) -> dict[str, Any]:
+    # After the gate it is the policy that says what fails, and what is no more than a note.
+    kind = "fail" if found.fails else KINDS[found.verdict]
+    level = "note" if found.fails is False else "error"
+    location: dict[str, Any] = {"physicalLocation": _physical(found, found.places[0] if found.places else None)}
+    location["physicalLocation"]["artifactLocation"]["index"] = index
+    if found.subject != "document":
+        location["logicalLocations"] = [{"fullyQualifiedName": found.name, "kind": found.subject}]
+    result = {
+        "ruleId": found.rule.code,
+        "ruleIndex": rules.index(found.rule),
+        "kind": kind,
+        "level": level if kind == "fail" else "none",  # the standard wants none for every other kind
+        "message": {"text": _text(found.message)},
+        "locations": [location],
+        "partialFingerprints": {
+            "primaryLocationLineHash": f"{found.fingerprint[:16]}:{found.occurrence}",
+            "llmAuditFinding/v1": found.fingerprint,
+        },
+        "properties": {"verdict": found.verdict.value, "subject": found.subject, "name": found.name, "p": found.p},
+    }
+    if len(found.places) > 1:
+        result["relatedLocations"] = [
+            {"id": number, "physicalLocation": _physical(found, place), "message": {"text": passage(place)}}
+            for number, place in enumerate(found.places[:MOST_PLACES])
+        ]
+    return result
+
+
+def _known(found: Finding, *, compared: bool) -> dict[str, Any]:
+    """Suppression and baseline state of a result, from the text itself and from a baseline if there was one."""
+    suppression = found.suppression
+    known: dict[str, Any] = {}
+    if suppression:
+        kind = "inSource" if suppression.kind == "inline" else "external"
+        known["suppressions"] = [{"kind": kind, "status": "accepted", "justification": _text(plain(fmt.known(suppression)))}]
+    if compared:
+        known["baselineState"] = "unchanged" if suppression and suppression.kind == "baseline" else "new"
+    return known
+
+
+def _physical(found: Finding, place: Place | None) -> dict[str, Any]:
+    physical: dict[str, Any] = {"artifactLocation": {"uri": uri_of(found.path)}}
+    if place:
+        physical["region"] = {
+            "startLine": place.start_line,
+            "startColumn": place.start_column,
+            "endLine": place.end_line,
+            "endColumn": place.end_column,
+        }
+    return physical
+
+
+def _file(found: Finding) -> tuple[object, ...]:
+    """Key that tells two artifacts apart: no two in the list may be equal."""
+    return found.path, found.name, found.sha256, found.verdict
+
+
+def _artifact(found: Finding) -> dict[str, Any]:
+    artifact: dict[str, Any] = {"location": {"uri": uri_of(found.path)}, "roles": ["analysisTarget"]}
+    if found.sha256:
+        artifact["hashes"] = {"sha-256": plain(found.sha256)}
+    return artifact | {"properties": {"verdict": found.verdict.value, "name": found.name}}
+
+
+def _rule(rule: RuleFacts, limits: Sequence[str]) -> dict[str, Any]:
+    help_text = " ".join([rule.meaning, "What this does not prove:", *map(plain, limits)])
+    return {
+        "id": rule.code,
+        "name": rule.name,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.meaning},
+        "help": {"text": _text(help_text)},
+        **({"helpUri": rule.page} if rule.page else {}),
+        "defaultConfiguration": {"level": "error"},
+        "properties": {"tags": TAGS, "precision": "medium"},
+    }
+
+
+def _note(level: str, text: str, about: Finding | None = None) -> dict[str, Any]:
+    note: dict[str, Any] = {"level": level, "message": {"text": _text(text)}}
+    if about:
+        note |= {"associatedRule": {"id": about.rule.code}, "locations": [{"physicalLocation": _physical(about, None)}]}
+    return note
+
+
+def _left_out(results: int, artifacts: int, most: int) -> list[dict[str, Any]]:
+    """Notes on what a reader of this file, or of GitHub, does not see."""
+    notes = []
+    if artifacts > most:
+        text = f"Left out, for the limits of GitHub: {max(0, results - most)} of {results} results and {artifacts - most} of "
+        notes.append(
+            _note("warning", f"{text}{artifacts} inputs, the least conspicuous ones. The JSON report has all of them.")
+        )
+    if min(results, most) > SHOWN_RESULTS:
+        notes.append(_note("note", f"GitHub shows {SHOWN_RESULTS} of these {min(results, most)} results."))
+    return notes
+
+
+def _text(message: str) -> str:
+    """Plain text, in which SARIF would make a link of [words](address)."""
+    return message.replace("](", "] (")
+
+
+def _category(report: Report) -> str:
+    """Category of the run: on GitHub it replaces earlier runs of its category."""
+    if report.gate:
+        return "gate"
+    for name in ("substitution", "membership", "corpus", "benchmark"):
+        if getattr(report, name):
+            return name
+    return "attribution" if any(document.attributions for document in report.documents) else "detection"
+
+
+def _utc(moment: str) -> str:
+    """A time as SARIF wants it; empty if it is none."""
+    try:
+        return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, dict):
+        return {plain(key): _safe(each) for key, each in sorted(value.items())}
+    return [_safe(each) for each in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,62 @@
+"""A benchmark of detectors on a terminal: tables of power and of false alarms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.views.benchmark import percent
+from llm_audit.results import Benchmark, FalseAlarms, Power
+from llm_audit.terminal import terminal_safe
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_benchmark(found: Benchmark, console: Console, *, fairness: bool = False) -> None:
+    """Tables for a reader; of single slices only the combination of all detectors, the rest is in the files."""
+    for note in found.notes:
+        console.print(terminal_safe(note), markup=False, highlight=False)
+    if not fairness:
+        _print_power("Detectors, all texts", [row for row in found.power if row.by == "all"], console, first="detector")
+        for by in dict.fromkeys(row.by for row in found.power if row.by != "all"):
+            rows = [row for row in found.power if row.by == by and row.detector == found.combined]
+            _print_power(terminal_safe(f"{found.combined} by {by}"), rows, console, first="group")
+    shown = found.detectors if fairness else (found.combined,)
+    for detector in shown:
+        alarms = [row for row in found.false_alarms if row.detector == detector]
+        if alarms:
+            _print_alarms(terminal_safe(f"{detector}: share of human texts flagged, with exact 95 % interval"), alarms, console)
+
+
+def _print_power(title: str, rows: list[Power], console: Console, first: str) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    for name in ("human", "machine", "AUROC", "TPR at 1 % FPR", "found at α .01", "at α .05"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            terminal_safe(getattr(row, first)), f"{row.n_human:,}", f"{row.n_machine:,}",
+            fmt.interval(row.auroc), fmt.interval(row.tpr_at_1_percent_fpr),
+            f"{row.flagged_at_alpha_1_percent:.1%}", f"{row.flagged_at_alpha_5_percent:.1%}",
+        )  # fmt: skip
+    console.print(table)
+    console.print()
+
+
+def _print_alarms(title: str, rows: list[FalseAlarms], console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for name in ("by", "group"):
+        table.add_column(name)
+    for name in ("n", "α .05", "α .01"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            terminal_safe(row.by), terminal_safe(row.group), f"{row.n:,}", percent(row.at_5_percent), percent(row.at_1_percent)
+        )
+    console.print(table)
+    console.print()

@@ -1,0 +1,44 @@
+"""A gate on a terminal: the outcome first, then the texts that pass in a line each, then what was passed over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.terminal.console import STYLES, label, say, show
+from llm_audit.results import GateOutcome, Report, Verdict
+from llm_audit.terminal import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SHOWN = 20
+"""Texts that fail nothing and are no plain pass; of suppressions, all are listed."""
+
+
+def print_gate(report: Report, gate: GateOutcome, console: Console) -> None:
+    """All but the texts that fail."""
+    from rich.text import Text
+
+    say(console, gate.summary, style=STYLES[Verdict.FINDING if gate.failed else Verdict.PASS])
+    for name, value in fmt.gate_facts(gate):
+        say(console, f"{name}: {value}", indent=2, style="dim")
+    console.print()
+    passing = [document for document in report.documents if document.gate and not document.gate.failures]
+    plain = sum(document.verdict is Verdict.PASS and not document.tampering for document in passing)
+    others = [document for document in passing if document.verdict is not Verdict.PASS or document.tampering]
+    for document in others[:SHOWN]:
+        shown = label(fmt.LABELS[document.verdict], STYLES[document.verdict], console)
+        show(console, Text.assemble(shown, "  ", one_line(document.name), overflow="fold"), 0)
+        say(console, document.summary, indent=2)
+    if len(others) > SHOWN:
+        say(console, f"... and {fmt.plural(len(others) - SHOWN, 'document')} more that fail nothing.")
+    if plain:
+        say(console, f"{fmt.LABELS[Verdict.PASS][1]} in {fmt.plural(plain, 'document')}.")
+    if plain or others:
+        console.print()
+    if suppressions := fmt.suppressions(report):
+        say(console, "Suppressions", style="bold")
+        for document, each in suppressions:
+            say(console, f"{one_line(document.name)}, {each.rule}. {fmt.SUPPRESSIONS[each.state]}: {fmt.known(each)}", indent=2)
+        console.print()

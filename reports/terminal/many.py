@@ -1,0 +1,46 @@
+"""Many documents on a terminal: one table, the worst first. What is known of each is left to -v and to report files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.terminal.console import AUTHORSHIP_STYLES, STYLES, label, line, plain_table, say, show
+from llm_audit.reports.views.documents import worst_first
+from llm_audit.results import Document
+from llm_audit.terminal import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DETAILED = 5
+"""With more documents than this, there is one table of all."""
+
+
+def print_many(documents: Sequence[Document], alpha: float, console: Console) -> None:
+    """A line for each document; of one with candidates, a line for each of these."""
+    attributed = any(document.attributions for document in documents)
+    tested = any(document.gate and document.gate.q_value is not None for document in documents)
+    table = plain_table()
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("document", overflow="fold")
+    for name in ("p", *(("q",) if tested else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("candidate" if attributed else "characters", overflow="fold")
+    for document in worst_first(documents):
+        name = line(one_line(document.name))
+        if document.attributions:
+            for found in document.attributions:
+                verdict = label(fmt.AUTHORSHIP[found.verdict], AUTHORSHIP_STYLES[found.verdict], console)
+                table.add_row(verdict, name, fmt.p_cell(found.p_value, None, alpha), line(found.candidate))
+            continue
+        combined = document.combined
+        p = fmt.p_cell(combined.p_value, combined.p_floor, alpha) if combined else "–"
+        q = [fmt.p_cell(document.gate.q_value if document.gate else None, None, alpha)] if tested else []
+        odd = ", ".join(f"{found.name.lower()} ({found.rule})" for found in document.tampering)
+        table.add_row(label(fmt.LABELS[document.verdict], STYLES[document.verdict], console), name, p, *q, line(odd))
+    show(console, table, 0)
+    console.print()
+    say(console, "-v shows what is known of each; so does a report file, -o report.html.", style="dim")
+    console.print()

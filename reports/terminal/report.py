@@ -1,0 +1,83 @@
+"""A report on a terminal: its gate, each of its subjects, and once, at the end, the limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.terminal.benchmark import print_benchmark
+from llm_audit.reports.terminal.console import line, say
+from llm_audit.reports.terminal.corpus import print_corpus
+from llm_audit.reports.terminal.documents import print_document
+from llm_audit.reports.terminal.gate import print_gate
+from llm_audit.reports.terminal.many import DETAILED, print_many
+from llm_audit.reports.terminal.membership import print_membership
+from llm_audit.reports.terminal.substitution import print_substitution
+from llm_audit.reports.views.lead import last_line
+from llm_audit.reports.wording.not_read import not_read
+from llm_audit.results import Benchmark, Corpus, Document, Membership, Report, Subject, Substitution
+from llm_audit.terminal import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_report(report: Report, console: Console, *, details: bool = False) -> None:
+    """Each document, the collection or the endpoint with its verdict and its numbers; the limits once, at the end.
+
+    Many documents are one table, unless details are asked for.
+    """
+    if report.gate:
+        print_gate(report, report.gate, console)
+    # Of a gate, those that pass are in what it came to, in a line each.
+    shown = [each for each in report.subjects if not isinstance(each, Document) or not each.gate or each.gate.failures]
+    documents = [each for each in shown if isinstance(each, Document)]
+    if len(documents) > DETAILED and not details:
+        print_many(documents, report.manifest.alpha, console)
+        shown = [each for each in shown if not isinstance(each, Document)]
+    for subject in shown:
+        _print_subject(subject, report, console)
+    _print_limits(report, console)
+    if report.coverage.found != 1 and not report.corpus:
+        found = report.coverage
+        console.print()
+        say(
+            console,
+            f"{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, "
+            f"{fmt.count(found.not_assessable)} not assessable, {fmt.count(found.unreadable)} unreadable.",
+        )
+    if report.not_read:
+        say(console, one_line(not_read(report.not_read)))
+    if report.manifest.policy and not report.corpus:
+        console.print()
+        say(console, f"Policy {fmt.short_digest(report.manifest.policy)}")
+    if last := last_line(report):
+        console.print()
+        say(console, last, style="bold")
+
+
+def _print_subject(subject: Subject, report: Report, console: Console) -> None:
+    alpha = report.manifest.alpha
+    match subject:
+        case Document():
+            print_document(subject, alpha, console)
+        case Membership():
+            print_membership(subject, alpha, console)
+        case Substitution():
+            print_substitution(subject, alpha, console)
+        case Corpus():
+            print_corpus(subject, report.manifest, console)
+            console.print()
+        case Benchmark():
+            print_benchmark(subject, console)
+
+
+def _print_limits(report: Report, console: Console) -> None:
+    from rich.table import Table
+
+    if report.limits:
+        say(console, "What this does not prove", style="bold")
+        for limit in report.limits:
+            grid = Table.grid(padding=(0, 1, 0, 0))
+            grid.add_row("  -", line(limit))
+            console.print(grid)

@@ -1,0 +1,71 @@
+"""An endpoint on the terminal: verdict, tests, what single requests show, cost and failures; the rest is in the files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.terminal.console import STYLES, label, line, plain_table, say, show
+from llm_audit.reports.terminal.membership import print_test
+from llm_audit.reports.views.substitution import beyond
+from llm_audit.results import FailedRequest, Served, Substitution
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FAILURES_SHOWN = 5
+
+
+def print_substitution(found: Substitution, alpha: float, console: Console) -> None:
+    """Print an endpoint: the question, the outcome, and what it rests on."""
+    console.print(label(fmt.SERVED[found.served], STYLES[fmt.LIKE[found.served]], console))
+    say(console, found.claim, indent=2)
+    say(console, found.summary, indent=2, style="bold")
+    if found.served is Served.NOT_MEASURED:
+        say(console, fmt.NOTHING_SHOWN, indent=2)
+    say(console, f"Endpoint: {found.endpoint}, said to serve {found.model}", indent=2)
+    say(console, f"Allowed variants: {', '.join(found.allowed) or 'not stated'}", indent=2)
+    for test in found.tests:
+        print_test(test, alpha, console)
+    console.print()
+    if found.points:
+        say(console, fmt.beyond(beyond(found.points), len(found.points)), indent=2)
+    share = fmt.mixture(found.mixture) if found.mixture else "not estimated"
+    say(console, f"Share of requests out of the honest range: {share}", indent=2, style="bold" if found.mixture else "")
+    if found.capabilities:
+        _print_capabilities(found, console)
+    cost = found.cost
+    say(
+        console,
+        f"Cost: {fmt.plural(cost.requests, 'request')}, {fmt.plural(cost.attempts, 'attempt')}, "
+        f"{fmt.count(cost.prompt_tokens)} + {fmt.count(cost.completion_tokens)} tokens of prompts and completions",
+        indent=2,
+    )
+    if found.failures:
+        _print_failures(found.failures, console)
+    for note in found.notes:
+        say(console, f"Note: {note}", indent=2)
+    console.print()
+
+
+def _print_capabilities(found: Substitution, console: Console) -> None:
+    table = plain_table()
+    table.add_column("returned by the endpoint", overflow="fold")
+    table.add_column("", overflow="fold")
+    for fact in found.capabilities:
+        table.add_row(line(fact.name), line(fact.value))
+    console.print()
+    show(console, table, 2)
+    console.print()
+
+
+def _print_failures(failures: tuple[FailedRequest, ...], console: Console) -> None:
+    kinds = Counter(failure.kind for failure in failures)
+    counts = ", ".join(f"{fmt.count(number)} {kind}" for kind, number in kinds.most_common(FAILURES_SHOWN))
+    say(console, f"{fmt.plural(len(failures), 'failed request')}: {counts}", indent=2, style="bold")
+    for failure in failures[:FAILURES_SHOWN]:
+        say(console, f"{failure.request}: {failure.reason} ({fmt.plural(failure.attempts, 'attempt')})", indent=4)
+    more = len(failures) - FAILURES_SHOWN
+    if more > 0:
+        say(console, f"and {fmt.count(more)} more: the JSON report has all of them.", indent=4)

@@ -1,0 +1,107 @@
+"""The one plain sentence that a report opens with, and the one that it ends with: for whoever reads nothing else.
+
+Made from verdicts and numbers, as all that is said; it judges nothing, and says no more than they do.
+"""
+
+from __future__ import annotations
+
+from llm_audit.reports import format as fmt
+from llm_audit.reports.views.passages import Passage, passages
+from llm_audit.reports.views.places import places
+from llm_audit.results import Document, Report, Verdict
+from llm_audit.terminal import one_line
+
+NAMED = 10
+"""Documents that the last line names."""
+
+
+def lead(document: Document, alpha: float) -> str:
+    """Sentences that a person must know of a document: that it was tampered with, then who may have written it.
+
+    Empty of a document that was asked other questions, and was not tampered with: its summary says what there is to say.
+    """
+    said = [_tampered(document)] if document.tampering else []
+    of_author = not document.attributions and (document.combined is None or document.combined.family == "origin")
+    return " ".join([*said, *([_of_author(document, alpha)] if of_author else [])])
+
+
+def _tampered(document: Document) -> str:
+    named = [result.name[:1].lower() + result.name[1:] for result in document.tampering]
+    return f"Something was done to this text: it has {_and(named)} in it."
+
+
+def _of_author(document: Document, alpha: float) -> str:
+    if document.verdict is Verdict.ERROR:
+        return "This file could not be read, so nothing is said of it: it is neither cleared nor suspected."
+    if document.verdict is Verdict.NOT_ASSESSABLE:
+        return "Nothing can be said about who wrote this text: it is neither cleared nor suspected."
+    combined = document.combined
+    if document.verdict is Verdict.FINDING and combined and combined.p_value:
+        kind = "only " if combined.p_value <= 0.1 else ""
+        return (
+            f"This text reads like machine writing: {kind}1 in {fmt.count(round(1 / combined.p_value))} human texts of this "
+            "kind looks as machine-like."
+        )
+    loud = [passage for passage in passages(document, alpha) if passage.stands_out]
+    if loud:
+        return f"Part of this text reads like machine writing: {where(document, loud)}."
+    if document.verdict is Verdict.INCONCLUSIVE:
+        return "This is undecided: nothing can be said of the text as a whole."
+    return "Nothing unusual: this text reads like the human texts that it was compared with."
+
+
+def where(document: Document, loud: list[Passage]) -> str:
+    """The places of passages, those that follow each other together: "lines 12 to 30", "pages 2 and 3"."""
+    runs: list[tuple[int, int]] = []
+    for passage in sorted(loud, key=lambda each: each.start):
+        if runs and passage.start <= runs[-1][1] + 2:
+            runs[-1] = (runs[-1][0], max(runs[-1][1], passage.end))
+        else:
+            runs.append((passage.start, passage.end))
+    if document.text is None:
+        return _and([f"characters {fmt.count(start)} to {fmt.count(end)}" for start, end in runs])
+    if not all(passage.place in (None, _lines(document.text, passage)) for passage in loud):  # pages, chapters, slides
+        return _and(list(dict.fromkeys(one_line(passage.place) for passage in loud if passage.place)))
+    lines = []
+    for start, end in runs:
+        joined = Passage(0, start, end, "", None, None, None, None, 0, None, True)
+        lines += [(place.start_line, place.end_line) for place in places(document.text, [joined])]
+    if lines == [(1, 1)]:
+        words = document.text[: runs[0][0]].split(), document.text[: runs[0][1]].split()
+        return f"words {fmt.count(len(words[0]) + 1)} to {fmt.count(len(words[1]))}"
+    return _and([f"line {first}" if first == last else f"lines {first} to {last}" for first, last in dict.fromkeys(lines)])
+
+
+def _lines(text: str, passage: Passage) -> str:
+    """The lines of a plain text, as they are told where a text has no other places."""
+    return "".join(
+        f"line {place.start_line}" + f" to {place.end_line}" * (place.end_line > place.start_line)
+        for place in places(text, [passage])
+    )
+
+
+def last_line(report: Report) -> str:
+    """How many findings there are, and in what: "2 findings among 30 documents: a.txt, b.docx (hidden text)."; of a run over
+    documents only, else empty.
+    """
+    if not report.documents or any(document.attributions for document in report.documents):
+        return ""
+    found = [
+        one_line(document.name)
+        + (f" ({_and([result.name.lower() for result in document.tampering])})" if document.tampering else "")
+        for document in report.documents
+        if document.verdict is Verdict.FINDING or document.tampering
+    ]
+    among = fmt.plural(len(report.documents), "document")
+    if not found:
+        judged = sum(fmt.judged(document) for document in report.documents)
+        others = f"; {fmt.count(len(report.documents) - judged)} not judged" if judged < len(report.documents) else ""
+        return (
+            f"No findings in {fmt.plural(judged, 'judged document')}{others}." if judged else f"Nothing was judged in {among}."
+        )
+    more = f" and {fmt.count(len(found) - NAMED)} more" if len(found) > NAMED else ""
+    return f"{fmt.plural(len(found), 'finding')} in {among}: {', '.join(found[:NAMED])}{more}."
+
+
+def _and(named: list[str]) -> str:
+    return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)

@@ -1,0 +1,49 @@
+"""Sentences about many texts judged together: null hypothesis, assumptions, and the outcome of their false discovery rate."""
+
+from __future__ import annotations
+
+from llm_audit.results import Discovery
+
+NULL = "Of every document by itself: the text was written like the human texts of the population {}."
+
+ASSUMPTIONS = (
+    "Benjamini-Hochberg over all judged documents. It keeps the expected share of mistakes among the findings below alpha when "
+    "documents are independent of each other and share one calibration set (Bates, Candes, Lei, Romano and Sesia 2023: such "
+    "p-values are positively dependent, PRDS). Proven there for one fixed score; ours ranks several scores together and cuts "
+    "the population to the document's length, for which it was checked by simulation, not proven.",
+    "Copies, equal but for white space, are one test. Versions and excerpts of one text are not recognised: where there are "
+    "many, they are found or missed together.",
+    "Documents that could not be judged are no tests. Which ones those are does not depend on any score.",
+    "Each document is exchangeable with the population's texts under its null hypothesis; see `llm-audit detect`.",
+)
+
+
+def summary(found: Discovery) -> str:
+    """The outcome in a sentence, and where the population's size forbids one, that."""
+    if not found.tests:
+        return "No document could be judged."
+    texts = "text was" if found.tests == 1 else "different texts were"
+    tested = f"{found.tests:,} {texts} tested"
+    if found.found:
+        verb = "is" if found.found == 1 else "are"
+        return f"{tested}; {found.found:,} {verb} unlike human writing, at a false discovery rate of {found.alpha:g}."
+    if found.fewest is None:
+        return (
+            f"{tested}, and nothing could be found: among {found.tests:,} {'test' if found.tests == 1 else 'tests'} the "
+            f"smallest p-values of this population, from {found.floor:.2g} on, are too large for a false discovery rate of "
+            f"{found.alpha:g}. Use a larger population."
+        )
+    none = f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}."
+    if found.possible < found.tests and found.fewest == 1:
+        return (
+            f"{none} For {found.tests - found.possible:,} of them no finding was possible: even their smallest p-values are "
+            "too large among so many tests, unless others are found with them. A larger population or fewer texts would help."
+        )
+    if found.possible < found.tests:
+        return (
+            f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "
+            f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below {found.floor:.2g}; "
+            f"{found.at_floor:,} reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a "
+            "smaller corpus would help."
+        )
+    return none

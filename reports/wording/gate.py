@@ -1,0 +1,65 @@
+"""Sentences of a gate: on each text among the others of its run, and on all of them together."""
+
+from __future__ import annotations
+
+from llm_audit.reports.wording.corpus import summary
+from llm_audit.results import Discovery, Suppression, Verdict
+
+
+def of_text(verdict: Verdict, numbers: tuple[float, float, float], found: Discovery, needed: int | None) -> str:
+    """The verdict on one text among the others of its run.
+
+    Args:
+        verdict: within the run.
+        numbers: p-value, q-value, and the smallest p-value that the text could have had.
+        found: over the texts of the run.
+        needed: findings at once without which this text can be none; None: it can be none in any case.
+    """
+    p, q, floor = numbers
+    among = "the only text of this run" if found.tests == 1 else f"among {found.tests:,} texts of this run"
+    shown = f"p = {p:.3g}, q = {q:.3g}, {among}"
+    if verdict is Verdict.FINDING:
+        return f"Unlike human writing of the population ({shown})."
+    if verdict is Verdict.PASS:
+        return f"Not unusual enough to be found ({shown}). That does not show that a person wrote it."
+    lacking = "the population is too small for that" if needed is None else f"it takes {needed:,} or more findings at a time"
+    return f"Undecided ({shown}): even its smallest possible p-value, {floor:.3g}, would not have been found; {lacking}."
+
+
+def passed_over(p: float, why: Suppression) -> str:
+    """A finding that is suppressed, and so is no test of the run."""
+    known = "it is in the baseline" if why.kind == "baseline" else f"line {why.line} of the text says why it is not to count"
+    return f"Unlike human writing of the population, judged by itself (p = {p:.3g}), and passed over: {known}."
+
+
+def known(p: float) -> str:
+    """A text that the baseline knows and that has no finding: it is no test of the run."""
+    return f"Known from the baseline, without a finding (by itself p = {p:.3g})."
+
+
+def outcome(texts: int, failed: int, unclear: int, known: int, found: Discovery) -> str:
+    """The gate as a whole.
+
+    Args:
+        texts: in all.
+        failed: texts that fail.
+        unclear: texts that fail nothing and of which nothing can be said.
+        known: texts that the baseline knows.
+        found: over the texts of the run.
+    """
+    if not texts:
+        return "There was nothing to judge."
+    counted = "1 text" if texts == 1 else f"{texts:,} texts"
+    head = _no_single_one(found) + (f"Failed: {failed:,} of {counted}" if failed else f"Passed: {counted}")
+    head += f"; nothing can be said of {unclear:,}. " if unclear else ". "
+    head += f"{known:,} {'text is' if known == 1 else 'texts are'} known from the baseline. " if known else ""
+    return (head + summary(found) if found.tests or not known else head).strip()
+
+
+def _no_single_one(found: Discovery) -> str:
+    """The sentence that comes before all else: that nothing can be found, or not one text alone."""
+    if not found.tests or found.fewest == 1:
+        return ""
+    if found.fewest is None:
+        return f"Nothing can fail by who wrote it: {found.tests:,} texts are too many for this population. "
+    return f"No single text can fail by who wrote it: among {found.tests:,} it takes {found.fewest:,} at a time. "

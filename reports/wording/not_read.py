@@ -1,0 +1,16 @@
+"""Entries of folders and archives that were not read, as the sentence that every format shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llm_audit.results import NotRead
+
+
+def not_read(found: Sequence[NotRead]) -> str:
+    """Such as "12 entries not read: 9 hidden, 2 .odt, 1 .zip."; empty if there is nothing."""
+    total = sum(each.count for each in found)
+    if not total:
+        return ""
+    listed = ", ".join(f"{each.count:,} {each.kind}" for each in found)
+    return f"{total:,} {'entries' if total > 1 else 'entry'} not read: {listed}."

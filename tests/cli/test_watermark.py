@@ -1,0 +1,333 @@
+"""`llm-audit watermark`: keys, marked texts, detection in every format, and every way to ask wrongly."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import llm_audit
+from llm_audit.detectors.watermark import keys as key_files
+from llm_audit.detectors.watermark.keys import read_key
+from llm_audit.detectors.watermark.probing import LEAST_BUDGET
+from llm_audit.detectors.watermark.schemes import SCHEMES
+from llm_audit.reports.formats import NAMES, SUFFIXES
+from llm_audit.results import Verdict
+from llm_audit.scoring.tokenizer import load_tokenizer
+from tests.cli.test_secrets import spellings
+from tests.cli.tool import COMMAND, HUMAN, Tool, sentence
+from tests.detectors.watermark.texts import generate
+
+FEW = ("--max-tokens", 60, "--seed", 3)
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LLM_AUDIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    drawn = np.random.default_rng(17)  # the same keys every time: an exact test errs at its level
+    monkeypatch.setattr(key_files.secrets, "randbits", lambda bits: int.from_bytes(drawn.bytes(128), "big") >> (1024 - bits))
+
+
+@pytest.fixture
+def model(tiny_llama: Path) -> str:
+    return str(tiny_llama)
+
+
+@pytest.fixture
+def keygen(tool: Tool, model: str) -> Any:
+    """Write a key of a scheme and return the name of its file."""
+
+    def written(scheme: str, *more: str, name: str = "") -> str:
+        file = f"{name or scheme}.json"
+        assert tool("watermark", "keygen", "--scheme", scheme, "--model", model, "-o", file, *more).code == 0
+        return file
+
+    return written
+
+
+@pytest.fixture
+def marked(tool: Tool, model: str, keygen: Any) -> tuple[str, str]:
+    """A key file, and a file of two texts that it marked."""
+    file = keygen("vllm-gumbel")
+    drawn = tool("watermark", "generate", model, "--key-file", file, "-n", 2, *FEW, "-o", "texts.jsonl")
+    assert (drawn.code, drawn.err) == (0, "")
+    return file, "texts.jsonl"
+
+
+@pytest.fixture
+def letters(keygen: Any, tiny_llama: Path) -> tuple[str, str]:
+    """A key file, and a file of two marked texts of capital letters, which the tokenizer reads as they were drawn."""
+    file = keygen("vllm-gumbel")
+    tokenizer = load_tokenizer(tiny_llama)
+    allowed = np.full(tokenizer.get_vocab_size(), -np.inf)
+    allowed[[tokenizer.token_to_id(letter) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]] = 0.0
+    scheme: Any = read_key(Path(file)).scheme
+    with Path("letters.jsonl").open("w", encoding="utf-8") as lines:
+        for seed in (1, 2):
+            drawn = generate(scheme, lambda context: allowed, 80, np.random.default_rng(seed))
+            text = tokenizer.decode([int(token) for token in np.roll(drawn, seed)])
+            lines.write(json.dumps({"text": text}) + "\n")
+    return file, "letters.jsonl"
+
+
+def secret_of(file: str) -> str:
+    return str(json.loads(Path(file).read_text())["key"])
+
+
+# Keys
+
+
+def test_a_new_key_is_readable_by_its_owner_alone_and_never_printed(tool: Tool, model: str) -> None:
+    outcome = tool(
+        "watermark", "keygen", "--scheme", "vllm-gumbel", "--model", model, "-o", "k.json", "--set", "context_width=2"
+    )
+    content = json.loads(Path("k.json").read_text())
+    assert stat.S_IMODE(Path("k.json").stat().st_mode) == 0o600
+    assert content["context_width"] == 2 and content["vocab_size"] == 400 and len(content["tokenizer"]) == 64
+    assert content["key"] not in outcome.out + outcome.err
+    assert outcome.out.startswith("Key ") and outcome.code == 0
+    again = tool("watermark", "keygen", "--scheme", "vllm-gumbel", "--model", model, "-o", "k.json")
+    assert again.code == 2 and "exists and is not overwritten" in sentence(again)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--scheme", "vllm-gumble"), "there is no watermark scheme of that name"),
+        (("--scheme", "sir"), "not supported: its green lists come from a trained network"),
+        (("--scheme", "vllm-gumbel", "--set", "key=5"), "is drawn, not given"),
+        (("--scheme", "vllm-gumbel", "--set", "width=5"), "the scheme has no field width"),
+        (("--scheme", "unigram", "--set", "gamma=2"), "do not fit the scheme"),
+    ],
+)
+def test_a_key_that_cannot_be_made_says_why(tool: Tool, model: str, arguments: tuple[str, ...], said: str) -> None:
+    outcome = tool("watermark", "keygen", *arguments, "--model", model, "-o", "k.json")
+    assert outcome.code == 2 and said.lower() in sentence(outcome).lower()
+    assert not Path("k.json").exists()
+
+
+# Marked texts, and finding them
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_detect_finds_what_generate_marked_under_every_scheme(tool: Tool, model: str, keygen: Any, scheme: str) -> None:
+    """Of a model that knows no language but has a choice at every token."""
+    more = ("--set", "length=64") if scheme.startswith("kuditipudi") else ()
+    file = keygen(scheme, *more)
+    drawn = tool("watermark", "generate", model, "--key-file", file, "-n", 1, "--max-tokens", 90, "--seed", 3, "-o", "t.jsonl")
+    assert (drawn.code, drawn.err) == (0, "")
+    report = llm_audit.watermark(keys=file, token_ids="t.jsonl", alpha=0.001)
+    assert [document.verdict for document in report.documents] == [Verdict.FINDING], report.documents[0].summary
+    other = keygen(scheme, *more, name="other")
+    assert llm_audit.watermark(keys=other, token_ids="t.jsonl", alpha=0.001).documents[0].verdict is Verdict.PASS
+
+
+def test_texts_are_found_by_the_models_tokenizer_and_the_report_is_verified(
+    tool: Tool, model: str, letters: tuple[str, str]
+) -> None:
+    key, texts = letters
+    outcome = tool("watermark", "detect", texts, "--key-file", key, "--tokenizer", model, "--windows", "-o", "r.json")
+    assert outcome.code == 1 and outcome.err == ""
+    report = llm_audit.read_report("r.json")
+    assert [document.verdict for document in report.documents] == [Verdict.FINDING] * 2
+    assert report.question == "Does this text carry a watermark?"
+    spans = report.documents[0].results[1].spans
+    text = report.documents[0].text
+    assert spans and text is not None and all(0 <= span.start < span.end <= len(text) for span in spans)
+    verified = tool("verify", "r.json")
+    assert verified.code == 0 and "computed again and agrees" in " ".join(verified.out.split())
+    content = Path("r.json").read_text()
+    before, found, after = content.partition('"total": ')
+    assert found
+    Path("r.json").write_text(f"{before}{found}1{after}")
+    assert tool("verify", "r.json").code == 1
+
+
+def test_a_persons_text_and_another_key_are_no_finding(tool: Tool, model: str, letters: tuple[str, str], keygen: Any) -> None:
+    key, texts = letters
+    assert tool("watermark", "detect", HUMAN, "--key-file", key, "--tokenizer", model).code == 0
+    assert tool("watermark", "detect", texts, "--key-file", keygen("vllm-gumbel", name="o"), "--tokenizer", model).code == 0
+    both = tool("watermark", "detect", texts, "--key-file", key, "--key-file", "o.json", "--tokenizer", model, "--anytime")
+    assert both.code == 1 and "the best of 2 tests, times 2" in " ".join(both.out.split())
+
+
+def test_the_same_texts_are_drawn_from_the_same_seed_and_say_that_they_are_test_material(
+    tool: Tool, model: str, marked: tuple[str, str]
+) -> None:
+    key, texts = marked
+    tool("watermark", "generate", model, "--key-file", key, "-n", 2, *FEW, "-o", "again.jsonl")
+    assert Path("again.jsonl").read_text() == Path(texts).read_text()
+    record = json.loads(Path(texts).read_text().splitlines()[0])
+    assert record["watermark"]["scheme"] == "vllm-gumbel" and record["watermark"]["purpose"] == "test material"
+    assert secret_of(key) not in Path(texts).read_text()
+
+
+def test_unmarked_texts_of_the_user_give_a_second_p_value(model: str, letters: tuple[str, str]) -> None:
+    key, texts = letters
+    Path("own").mkdir()
+    words = Path(HUMAN).read_text().split()
+    for number in range(9):
+        Path(f"own/{number}.txt").write_text(" ".join(words[number * 20 : number * 20 + 60]))
+    report = llm_audit.watermark(texts, key, tokenizers=model, calibrate="own")
+    (beside,) = [result for result in report.documents[0].results if result.rule == "AUD509"]
+    assert beside.p_value == 1 / 10 and beside.draws is not None and beside.draws.count == 9
+
+
+# No key in anything
+
+
+@pytest.mark.parametrize("scheme", ["vllm-gumbel", "kuditipudi-exp"])
+def test_no_byte_of_a_key_is_in_any_format_nor_in_an_error(tool: Tool, model: str, keygen: Any, scheme: str) -> None:
+    key = keygen(scheme)
+    secret, said = secret_of(key), b""
+    outputs = [part for suffix in SUFFIXES for part in ("-o", f"r{suffix}")]
+    outcome = tool("watermark", "detect", HUMAN, "--key-file", key, "--tokenizer", model, *outputs)
+    assert outcome.code == 0, outcome.err
+    said += (outcome.out + outcome.err).encode() + b"".join(Path(f"r{suffix}").read_bytes() for suffix in SUFFIXES)
+    for name in NAMES:
+        if name != "pdf" and scheme == "vllm-gumbel":
+            said += tool("watermark", "detect", HUMAN, "--key-file", key, "--tokenizer", model, "--format", name).out.encode()
+    broken = Path(key).read_text().replace('"vocab_size": 400', '"vocab_size": "many"')
+    Path("broken.json").write_text(broken)
+    wrong = tool("watermark", "detect", HUMAN, "--key-file", "broken.json", "--tokenizer", model)
+    assert wrong.code == 2 and "vocab_size" in sentence(wrong)
+    said += wrong.err.encode()
+    assert len(said) > 100_000
+    assert [word for word in spellings(secret) if len(word) > 6 and word in said] == []
+
+
+def test_the_list_of_processes_shows_no_key(model: str, marked: tuple[str, str]) -> None:
+    key, texts = marked
+    command = [*COMMAND, "watermark", "detect", texts, "--key-file", key, "--tokenizer", model, "--format", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        shown = b""
+        while running.poll() is None and len(shown) < 1_000_000:
+            shown += Path(f"/proc/{running.pid}/cmdline").read_bytes() if sys.platform == "linux" else b"-"
+        assert shown and secret_of(key).encode() not in shown
+
+
+@pytest.mark.parametrize("given", [("--key-file", "4242424242"), ("--key", "4242424242"), ("--key-file", "0xdeadbeef")])
+def test_a_key_on_the_command_line_is_refused_and_not_repeated(tool: Tool, given: tuple[str, str]) -> None:
+    outcome = tool("watermark", "detect", HUMAN, *given)
+    assert outcome.code == 2
+    assert "never given by itself" in sentence(outcome) and given[1] not in outcome.err
+
+
+def test_a_key_file_that_others_can_read_is_warned_of(tool: Tool, model: str, letters: tuple[str, str]) -> None:
+    key, texts = letters
+    Path(key).chmod(0o644)
+    outcome = tool("watermark", "detect", texts, "--key-file", key, "--tokenizer", model)
+    assert outcome.code == 1 and "has mode 0644" in outcome.err and "chmod 600" in outcome.err
+
+
+# What is asked wrongly
+
+
+def test_another_tokenizer_than_the_keys_is_refused(tool: Tool, tiny_gpt2: Path, marked: tuple[str, str]) -> None:
+    key, texts = marked
+    other = Path("tokenizer.json")
+    content = json.loads((tiny_gpt2 / "tokenizer.json").read_text())
+    content["model"]["merges"] = content["model"]["merges"][:5]
+    other.write_text(json.dumps(content))
+    outcome = tool("watermark", "detect", texts, "--key-file", key, "--tokenizer", other)
+    assert outcome.code == 2 and "is another one" in sentence(outcome)
+
+
+def test_a_vocabulary_smaller_than_the_tokenizers_is_refused(tool: Tool, model: str) -> None:
+    tool("watermark", "keygen", "--scheme", "unigram", "--any-tokenizer", "--set", "vocab_size=100", "-o", "small.json")
+    outcome = tool("watermark", "detect", HUMAN, "--key-file", "small.json", "--tokenizer", model)
+    assert outcome.code == 2 and "for a vocabulary of 100 tokens" in sentence(outcome)
+    drawn = tool("watermark", "generate", model, "--key-file", "small.json", "-o", "t.jsonl")
+    assert drawn.code == 2 and "make a key for this model" in sentence(drawn)
+
+
+def test_marks_that_a_gpu_drew_are_refused_without_their_table(tool: Tool, model: str, keygen: Any) -> None:
+    kgw = keygen("transformers-kgw", "--set", "device=cuda")
+    synthid = keygen("synthid-transformers", "--set", "device=cuda")
+    for key in (kgw, synthid):
+        outcome = tool("watermark", "detect", HUMAN, "--key-file", key, "--tokenizer", model)
+        assert outcome.code == 2 and "GPU" in sentence(outcome)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "is not a JSON object"),
+        ("[1]", "is no key file"),
+        ('{"schema": "llm-audit/watermark-key/1", "scheme": "vllm-gumbel", "key": 7}', "key must be a string in quotes"),
+        ('{"schema": "llm-audit/watermark-key/1", "scheme": "vllm-gumbel"}', "key is missing"),
+        ('{"schema": "llm-audit/watermark-key/1", "scheme": "semstamp", "key": "1"}', "needs a neural sentence encoder"),
+    ],
+)
+def test_a_malformed_key_file_is_refused_in_one_sentence(tool: Tool, model: str, content: str, said: str) -> None:
+    Path("k.json").write_text(content)
+    Path("k.json").chmod(0o600)
+    outcome = tool("watermark", "detect", HUMAN, "--key-file", "k.json", "--tokenizer", model)
+    assert outcome.code == 2 and said in sentence(outcome)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[1, 2, 999]", "token id 999 lies outside the key's vocabulary of 400"),
+        ("[1, -2]", "token ids must lie between 0"),
+        ("[1, 2.5]", "token ids must be whole numbers"),
+        ('{"text": "no ids"}', "it holds no token ids"),
+        ("nothing", "it holds no token ids"),
+    ],
+)
+def test_wrong_token_ids_cost_their_text_and_no_other(
+    tool: Tool, model: str, marked: tuple[str, str], content: str, said: str
+) -> None:
+    key, texts = marked
+    Path("ids.json").write_text(content)
+    outcome = tool("watermark", "detect", "--token-ids", "ids.json", "--token-ids", texts, "--key-file", key, "-o", "r.json")
+    report = llm_audit.read_report("r.json")
+    assert outcome.code == 2 and said in report.documents[0].summary
+    assert [document.verdict for document in report.documents] == [Verdict.ERROR, Verdict.FINDING, Verdict.FINDING]
+
+
+def test_texts_whose_tokens_are_others_when_read_again_say_so(model: str, marked: tuple[str, str]) -> None:
+    key, texts = marked
+    report = llm_audit.watermark(keys=key, token_ids=texts, tokenizers=model)
+    record = json.loads(Path(texts).read_text().splitlines()[0])
+    notes = report.documents[0].notes
+    assert report.documents[0].text == record["text"]
+    assert any("Read again by" in note for note in notes)
+
+
+def test_nothing_to_test_and_no_key_are_usage(tool: Tool, marked: tuple[str, str]) -> None:
+    assert "nothing to test" in sentence(tool("watermark", "detect", "--key-file", marked[0]))
+    assert tool("watermark", "detect", HUMAN).code == 2
+    both = tool("watermark", "detect", "--token-ids", marked[1], "--key-file", marked[0], "--windows", "--anytime")
+    assert both.code == 2 and "choose one" in sentence(both)
+    with pytest.raises(llm_audit.InvalidConfiguration, match="No key is given"):
+        llm_audit.watermark(HUMAN)
+
+
+def test_the_table_of_a_device_goes_into_a_copy_of_the_key(tool: Tool, model: str, keygen: Any) -> None:
+    key, other = keygen("synthid-transformers"), keygen("unigram")
+    assert tool("watermark", "table", "--key-file", key, "--device", "cpu", "-o", "with.json").code == 0
+    copy: Any = read_key(Path("with.json")).scheme
+    assert stat.S_IMODE(Path("with.json").stat().st_mode) == 0o600 and len(copy.sampling_table) == 2**14
+    assert np.array_equal(copy.table, read_key(Path(key)).scheme.table)  # type: ignore[attr-defined]  # of this scheme
+    wrong = tool("watermark", "table", "--key-file", other, "--device", "cpu", "-o", "none.json")
+    assert wrong.code == 2 and "has no table" in sentence(wrong)
+
+
+# Endpoints
+
+
+def test_the_budget_is_announced_and_a_dead_endpoint_is_not_assessed(tool: Tool) -> None:
+    outcome = tool("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--attempts", 1, "--budget", 300, "--strict")
+    assert outcome.code == 3 and outcome.err.startswith("To be asked: 300 requests, answers of at most ")
+    assert "Not assessable" in outcome.out
+    small = tool("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--budget", 50)
+    assert small.code == 2 and f"at least {LEAST_BUDGET}" in small.err

@@ -1,0 +1,223 @@
+"""What a document holds and nobody sees is left out, counted and shown with how it is hidden."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.documents import pdf_objects
+from tests.extract.ask import answer, docx_body, hidden, run, with_styles
+
+VANISH, WHITE = "<w:vanish/>", '<w:color w:val="FFFFFF"/>'
+
+
+# Word
+
+
+@pytest.mark.parametrize(
+    ("properties", "how"),
+    [
+        (VANISH, "hidden by its format"),
+        (WHITE, "white letters"),
+        ('<w:color w:val="F8F8FF"/>', "white letters"),
+        ('<w:color w:themeColor="background1"/>', "white letters"),
+        ('<w:sz w:val="2"/>', "tiny letters"),
+    ],
+)
+def test_hidden_runs_of_word_are_left_out_and_counted(properties: str, how: str) -> None:
+    found = answer("docx", docx_body(f"<w:p>{run('Shown.')}{run(' Not seen.', properties)}{run(' The end.')}</w:p>"))
+    assert found["text"].split() == ["Shown.", "The", "end."]
+    assert found["hidden"] == [(0, how, 8, "Not seen.")]
+    assert found["notes"] == [f"Left out: 8 characters that readers do not see ({how})."]
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        '<w:vanish w:val="0"/>',
+        WHITE + '<w:shd w:val="clear" w:fill="1F3864"/>',
+        WHITE + '<w:highlight w:val="black"/>',
+        '<w:color w:val="808080"/>',
+        '<w:color w:themeColor="background1" w:themeShade="80"/>',
+        '<w:sz w:val="12"/>',
+    ],
+)
+def test_what_a_reader_sees_is_kept(properties: str) -> None:
+    found = answer("docx", docx_body(f"<w:p>{run('Shown, ')}{run('and this.', properties)}</w:p>"))
+    assert (found["text"], found["hidden"]) == ("Shown, and this.", [])
+
+
+def test_white_letters_between_words_are_read_as_the_spaces_that_they_look_like() -> None:
+    body = run("x", WHITE).join(run(word) for word in ["In", "recent", "years", "there"])
+    found = answer("docx", docx_body(f"<w:p>{body}</w:p>"))
+    assert (found["text"], found["hidden"]) == ("In recent years there", [(0, "white letters", 3, "xxx")])
+
+
+def test_styles_hide_as_runs_do_and_runs_override_them() -> None:
+    style = (
+        '<w:style w:type="paragraph" w:styleId="Base"><w:name w:val="base"/><w:rPr><w:vanish/></w:rPr></w:style>'
+        '<w:style w:type="paragraph" w:styleId="Ghost"><w:name w:val="ghost"/><w:basedOn w:val="Base"/></w:style>'
+        '<w:style w:type="character" w:styleId="Seen"><w:name w:val="seen"/><w:rPr><w:vanish w:val="0"/></w:rPr></w:style>'
+        '<w:style w:type="paragraph" w:styleId="Loop"><w:name w:val="loop"/><w:basedOn w:val="Loop"/></w:style>'
+    )
+    ghost = '<w:pPr><w:pStyle w:val="Ghost"/></w:pPr>'
+    back = run(" back", '<w:rStyle w:val="Seen"/>')
+    body = f"<w:p>{run('Shown.')}</w:p><w:p>{ghost}{run('gone')}{back}</w:p>"
+    body += f"<w:p><w:pPr><w:pStyle w:val='Loop'/></w:pPr>{run('Loops end.')}</w:p>"
+    found = answer("docx", docx_body(body, **with_styles(style)))
+    assert found["text"] == "Shown.\n\nback\n\nLoops end."
+    assert [each[1:] for each in found["hidden"]] == [("hidden by its format", 4, "gone")]
+
+
+def test_white_letters_on_dark_tables_pages_and_boxes_are_seen() -> None:
+    cell = f'<w:tc><w:tcPr><w:shd w:val="clear" w:fill="000000"/></w:tcPr><w:p>{run("Heading", WHITE)}</w:p></w:tc>'
+    table = f"<w:tbl><w:tblPr/><w:tr>{cell}</w:tr></w:tbl>"
+    assert answer("docx", docx_body(table))["text"] == "Heading"
+    dark = docx_body(
+        f"<w:p>{run('Night.', WHITE)}</w:p>",
+        lambda name, data: (
+            data.replace(b"<w:body>", b'<w:background w:color="000000"/><w:body>', 1) if name == "word/document.xml" else data
+        ),
+    )
+    assert answer("docx", dark)["text"] == "Night."
+
+
+def test_a_document_all_hidden_says_so() -> None:
+    found = answer("docx", docx_body(f"<w:p>{run('Nobody sees this.', VANISH)}</w:p>"))
+    assert found == {"error": "shows no text: all of it is hidden (hidden by its format)"}
+
+
+# Web pages
+
+PROSE = "Nobody who opens this page in any browser will ever see these words of it."
+
+
+@pytest.mark.parametrize(
+    ("style", "how"),
+    [
+        ("display:none", "display:none"),
+        ("DISPLAY : none !important", "display:none"),
+        ("visibility:hidden", "visibility:hidden"),
+        ("opacity:0", "transparent letters"),
+        ("font-size:0", "tiny letters"),
+        ("font-size:1px", "tiny letters"),
+        ("position:absolute;left:-9999px", "off the page"),
+        ("text-indent:-9999px", "off the page"),
+        ("height:0;overflow:hidden", "no room"),
+        ("color:#fff", "white letters"),
+        ("color: rgb(255, 255, 255)", "white letters"),
+        ("color:transparent", "white letters"),
+    ],
+)
+@pytest.mark.parametrize("tag", ["div", "span"])
+def test_hidden_stretches_of_pages_are_left_out_and_counted(style: str, how: str, tag: str) -> None:
+    found = answer("html", f'<body><p>Shown.</p><{tag} style="{style}">{PROSE}</{tag}><p>The end.</p></body>')
+    assert found["text"].split() == ["Shown.", "The", "end."]
+    assert [(each[1], each[3]) for each in found["hidden"]] == [(how, PROSE)]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<p>Shown <span style="color:white;background:black">and this</span></p>',
+        '<div style="background-color:#222"><p style="color:#fff">Shown and this</p></div>',
+        '<p>Shown <span style="font-size:0.8em">and this</span></p>',
+        "<p>Shown <span style='color:#777'>and this</span></p>",
+        '<table bgcolor="#000000"><tr><td><font color="white">Shown and this</font></td></tr></table>',
+        '<style>@media print {p {display:none}} p.x {color:white} body {background:#000}</style><p class="x">Shown and this',
+        "<details><summary>Shown</summary>and this</details>",
+    ],
+)
+def test_what_a_reader_of_a_page_sees_is_kept(page: str) -> None:
+    found = answer("html", f"<html><body>{page}</body></html>")
+    assert (found["text"].split(), found["hidden"]) == (["Shown", "and", "this"], [])
+
+
+def test_style_sheets_hide_as_attributes_do() -> None:
+    sheet = ".ghost, #x { display: none } p::before { color: white }"
+    page = f"<html><head><style>{sheet}</style></head><body><p>Shown.</p>"
+    assert hidden("html", f'{page}<p class="ghost">{PROSE}</p>') == [("display:none", PROSE)]
+    assert hidden("html", f'{page}<p id="x">{PROSE}</p>') == [("display:none", PROSE)]
+    assert hidden("html", f"{page}<p hidden>{PROSE}</p>") == [("display:none", PROSE)]
+
+
+def test_labels_menus_and_words_for_screen_readers_are_no_tampering() -> None:
+    page = (
+        '<a class="sr-only" style="position:absolute;left:-9999px">Skip to the content of this long page, please do it now</a>'
+        f'<nav style="display:none"><p>{PROSE}</p></nav><div style="display:none">Copied!</div><p>Shown.</p>'
+    )
+    found = answer("html", page)
+    assert (found["text"], found["hidden"]) == ("Shown.", [])
+    assert "hidden label or notice" in found["notes"][0]
+
+
+def test_marks_of_notes_are_no_words() -> None:
+    assert answer("html", "<p>It was so.<sup>12</sup> It is so<sup><a href='#n'>[3]</a></sup>, on the 2<sup>nd</sup>.</p>")[
+        "text"
+    ] == ("It was so. It is so, on the 2nd.")
+
+
+# PDF
+
+
+def pdf_with_content(content: str) -> bytes:
+    data = content.encode()
+    return pdf_objects([
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> /XObject "
+        b"<< /I 6 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(data), data),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+        b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\n"
+        b"stream\n\x00\nendstream",
+    ])  # fmt: skip
+
+
+SHOWN = "BT /F1 12 Tf 50 700 Td (Shown.) Tj ET "
+
+
+@pytest.mark.parametrize(
+    ("content", "how"),
+    [
+        ("1 g BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "white letters"),
+        ("1 1 1 rg BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "white letters"),
+        ("0 0 0 0 k BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "white letters"),
+        ("/DeviceRGB cs 1 1 1 sc BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "white letters"),
+        ("BT /F1 1 Tf 50 600 Td (Not seen.) Tj ET", "tiny letters"),
+        ("q 0.05 0 0 0.05 0 0 cm BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET Q", "tiny letters"),
+        ("BT 3 Tr /F1 12 Tf 50 600 Td (Not seen.) Tj ET", "invisible letters"),
+        ("BT /F1 12 Tf 50 -600 Td (Not seen.) Tj ET", "off the page"),
+    ],
+)
+def test_hidden_text_of_pdf_is_left_out_and_counted(content: str, how: str) -> None:
+    found = answer("pdf", pdf_with_content(SHOWN + content))
+    assert (found["text"], found["hidden"]) == ("Shown.", [(0, how, 8, "Not seen.")])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "0 0 1 rg 40 580 400 60 re f 1 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
+        "q 300 0 0 300 40 500 cm /I Do Q 1 g BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
+        "q 1 g Q BT /F1 12 Tf 50 600 Td (And this.) Tj ET",
+        "BT /F1 1 Tf 12 0 0 12 50 600 Tm (And this.) Tj ET",
+        "q 595 0 0 842 0 0 cm /I Do Q BT 3 Tr /F1 12 Tf 50 600 Td (And this.) Tj ET",  # recognised letters of a scan
+    ],
+)
+def test_what_a_reader_of_a_pdf_sees_is_kept(content: str) -> None:
+    found = answer("pdf", pdf_with_content(SHOWN + content))
+    assert (found["text"].split(), found["hidden"]) == (["Shown.", "And", "this."], [])
+
+
+def test_a_pdf_all_hidden_says_so() -> None:
+    said = answer("pdf", pdf_with_content("1 g BT /F1 12 Tf 50 600 Td (Not seen.) Tj ET"))
+    assert said == {"error": "shows no text: all of it is hidden (white letters)"}
+
+
+def test_white_letters_of_embedded_fonts_leave_the_others_readable() -> None:
+    """Strings of such fonts are numbers of glyphs, which no decoding may touch."""
+    weasyprint = pytest.importorskip("weasyprint")
+    page = "<body style='font-family:serif'><p>What is seen, caf\u00e9.</p><p style='color:white'>What is not.</p></body>"
+    data = weasyprint.HTML(string=page).write_pdf()
+    assert " ".join(answer("pdf", data)["text"].split()) == "What is seen, caf\u00e9."
+    assert hidden("pdf", data) == [("white letters", "What is not.")]

@@ -1,0 +1,103 @@
+"""A set of texts: the index that can be sorted, the page a text, and the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import llm_audit
+from llm_audit.reports.formats import class_set
+from llm_audit.results import Report, Verdict
+from tests.reports import factory
+from tests.reports.plots import parsed
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return factory.report(
+        factory.passing("anna.txt"),
+        factory.unreadable("ben.docx"),
+        factory.finding("cem.txt"),
+        factory.not_assessable("dora.txt"),
+        factory.many_passages("emil.txt"),
+    )
+
+
+def names(page: str, by: str) -> list[str]:
+    return [link.get_text() for link in parsed(page).select(f"table.by-{by} a")]
+
+
+def test_the_index_is_there_in_three_orders_and_begins_with_what_needs_looking_at(report: Report) -> None:
+    page = class_set.render(report)
+    orders = {by: names(page, by) for by in class_set.SORTS}
+    everybody = sorted(document.name for document in report.documents)
+    assert all(sorted(order) == everybody for order in orders.values())
+    verdicts = {document.name: document.verdict for document in report.documents}
+    assert verdicts[orders["verdict"][0]] is Verdict.FINDING and verdicts[orders["verdict"][-1]] is Verdict.PASS
+    rows = {row.document.name: row for row in class_set.rows(report)}
+    for by in ("share", "words"):
+        numbers = [getattr(rows[name], by) for name in orders[by]]
+        known = [number for number in numbers if number is not None]
+        assert known == sorted(known, reverse=True) and numbers == known + [None] * (len(numbers) - len(known))
+
+
+def test_share_is_the_part_of_the_characters_in_passages_that_stand_out(report: Report) -> None:
+    """Against a slow count, character by character."""
+    for row in class_set.rows(report):
+        document = row.document
+        if row.share is None:
+            assert document.verdict in (Verdict.ERROR, Verdict.NOT_ASSESSABLE)
+            continue
+        assert document.combined is not None
+        loud = [span for span in document.combined.spans if span.q_value is not None and span.q_value <= report.manifest.alpha]
+        inside = sum(any(span.start <= place < span.end for span in loud) for place in range(document.characters))
+        assert row.share == pytest.approx(inside / document.characters, abs=1e-12)
+    shares = {row.document.name: row.share for row in class_set.rows(report)}
+    assert shares["cem.txt"] and shares["anna.txt"] == 0
+
+
+def test_every_name_leads_to_a_page_with_what_to_say_and_what_to_ask(report: Report) -> None:
+    page = parsed(class_set.render(report))
+    for link in page.select("table.by-verdict a"):
+        (article,) = page.select(str(link["href"]))
+        heading = article.select_one("h2")
+        assert heading and heading.get_text() == link.get_text()
+        said = [heading.get_text() for heading in article.select("h3")]
+        assert said == ["What stands out", "What this does not prove", "Questions to ask"]
+        assert article.select("ol.questions li")
+        assert [item.get_text() for item in article.select("section:nth-of-type(2) li")] == list(report.limits)
+
+
+def test_questions_are_about_what_stands_out_and_no_accusation(report: Report) -> None:
+    rows = class_set.rows(report)
+    talks = {talk.row.document.name: talk for talk in class_set.talks(report, rows)}
+    asked = " ".join(talks["cem.txt"].questions)
+    assert talks["cem.txt"].standing_out and talks["cem.txt"].standing_out[0].excerpt in asked
+    assert len(talks["emil.txt"].questions) <= 5 + class_set.MOST_ASKED_ABOUT
+    assert talks["ben.docx"].questions == ["Could you send the text again, as a Word document or as plain text?"]
+    assert talks["anna.txt"].standing_out == [] and len(talks["anna.txt"].questions) >= 3
+    for talk in talks.values():
+        for question in talk.questions:
+            assert question.endswith(("?", "”")) and not {"cheat", "AI", "ChatGPT", "plagiar"} & set(question.split())
+
+
+def test_a_text_that_is_left_out_has_no_words_and_is_cited_by_its_place(report: Report) -> None:
+    without = report.model_copy(
+        update={"subjects": tuple(document.model_copy(update={"text": None}) for document in report.documents)}
+    )
+    assert all(row.words is None for row in class_set.rows(without))
+    (talk,) = [talk for talk in class_set.talks(without, class_set.rows(without)) if talk.row.document.name == "cem.txt"]
+    assert talk.standing_out[0].excerpt.startswith("characters ")
+
+
+def test_a_report_saves_itself_as_a_class_set(report: Report, tmp_path: Path) -> None:
+    llm_audit.Report.of(report).save(tmp_path / "class.html")
+    assert (tmp_path / "class.html").read_text() == class_set.render(report)
+    llm_audit.Report.of(report).save(tmp_path / "subclass.html")
+    assert "Sorted by" not in (tmp_path / "subclass.html").read_text()
+
+
+def test_a_report_without_texts_is_an_empty_set() -> None:
+    page = class_set.render(factory.membership_report())
+    assert names(page, "verdict") == [] and "0 texts" in page

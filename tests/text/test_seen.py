@@ -1,0 +1,98 @@
+"""English words are read as a reader sees them; other languages, names, phonetics and codes are left as they are."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llm_audit.text import normalise
+from llm_audit.text.seen import imitations
+
+ESSAY = Path("fixtures/texts/essay-machine.txt").read_text()
+SMALL_CAPITALS = dict(zip("abcdeghijklmnoprtuvwyz", "ᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢ", strict=True))
+
+
+def sometimes(text: str, swaps: dict[str, str], share: float) -> str:
+    """A text with this share of some letters, or pairs, written otherwise."""
+    rng = np.random.default_rng(0)
+    for plain, other in swaps.items():
+        pieces = text.split(plain)
+        text = pieces[0] + "".join((other if rng.random() < share else plain) + piece for piece in pieces[1:])
+    return text
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize(
+    "swaps",
+    [
+        {"a": "ɑ"},
+        {"g": "ɡ"},
+        {"i": "ı"},
+        SMALL_CAPITALS,
+        {letter: letter + "\u0332" for letter in "aeioust"},
+        {letter: letter + "\u0301" for letter in "bdfhqt"},
+        {"a": "ⓐ", "e": "ⓔ"},
+        {"o": "ⲟ"},
+    ],
+)
+def test_swapped_letters_are_read_as_what_they_look_like(swaps: dict[str, str], share: float) -> None:
+    swapped = sometimes(ESSAY, swaps, share)
+    view = normalise(swapped)
+    assert view.text == normalise(ESSAY).text
+    assert "letter" in view.notes[0]
+
+
+@pytest.mark.parametrize("swaps", [{"l": "I"}, {"m": "rn"}, {"o": "0"}, {"l": "1"}])
+def test_plain_look_alikes_within_words_are_read_as_what_they_look_like(swaps: dict[str, str]) -> None:
+    words, clean = normalise(sometimes(ESSAY, swaps, 0.3)).text.split(), normalise(ESSAY).text.split()
+    assert len(words) == len(clean)
+    odd = sum(one != other for one, other in zip(words, clean, strict=True))
+    swapped = sum(one != other for one, other in zip(sometimes(ESSAY, swaps, 0.3).split(), clean, strict=True))
+    assert odd <= 0.2 * swapped  # rare words are not in the list, and short ones not looked at
+
+
+def test_accents_on_every_other_word_are_read_as_none() -> None:
+    assert normalise(sometimes(ESSAY, dict(zip("aeiouns", "áéíóúńś", strict=True)), 0.2)).text == normalise(ESSAY).text
+
+
+def test_the_way_back_leads_to_what_was_replaced() -> None:
+    text = "The frorn and the rnoney and the sorne of it were there for all to see."
+    view = normalise(text)
+    start = view.text.index("money")
+    assert text[slice(*view.to_source(start, start + 5))] == "rnoney"
+    assert [text[each.start : each.end] for each in imitations(text)] == ["rn", "rn", "rn"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The naïve café façade of the résumé was a cliché, and the rôle of the élite in it was passé, said José.",
+        "He is Dvořák, she is Łucja, and they met at the Škoda works in Plzeň, where the Čapeks and the Nováks were.",
+        "Le détail est très précis, la qualité du modèle est élevée et le résumé général de la théorie a été présenté.",
+        "Kırmızı ışık yandı ve sınıfın kapısı açıldı; çocuklar dışarı çıktılar, ama yağmur yağıyordu ve hava karanlıktı.",
+        "The word is said /ˈhɛlən/ or [ˈdɑɡ] and the vowel is the ɑ of it, as in ˈfɑðər; the ɡ is that of the stop.",
+        "The modern return to learning was a burning concern of the governors, and the clerk was in the clinic with clowns.",
+        "The AIs and the GIs of the B1 team were in the R2D2 and the MP3 of the H2O; the IIs were in it, and it was of A4.",
+        "Read the id a1b2c3d4 and the hash 0d3f1cl0 of the file, then the key of it, and the one that is in the log of x86_64.",
+        "McIntosh and MacIntyre were in the iPhone shop with the LaTeX of the YouTube team, and it was the DevOps of IBM.",
+        "Nguyễn Văn Thiệu là tổng thống của Việt Nam Cộng hòa, và ông đã từ chức vào năm 1975 trước khi Sài Gòn sụp đổ.",
+        "",
+    ],
+)
+def test_honest_words_are_left_as_they_are(text: str) -> None:
+    assert imitations(text) == []
+
+
+def test_human_essays_have_none() -> None:
+    for path in Path("fixtures/texts").glob("*human*.txt"):
+        assert imitations(path.read_text()) == []
+
+
+def test_long_texts_take_linear_time() -> None:
+    began = time.process_time()
+    for text in ("rn" * 200_000, "the frorn " * 50_000, "ɑ" * 300_000, "the bɑnk " * 50_000, "I0l1" * 100_000):
+        imitations(text)
+    assert time.process_time() - began < 20
