@@ -17,7 +17,6 @@ from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
-from llm_audit.detectors.watermark import run as watermark
 from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict
@@ -27,6 +26,7 @@ from llm_audit.text.documents import read_texts, unjudged
 
 if TYPE_CHECKING:  # who only wants to know whether a machine wrote a text need not wait for the tests of who wrote it
     from llm_audit.detectors import attribution
+    from llm_audit.detectors.watermark import run as watermark
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,8 @@ def find_watermarks(
         progress: called with the share of the texts that are done.
         finished: as in `detect`.
     """
+    from llm_audit.detectors.watermark import run as watermark
+
     documents = []
     for number, entry in enumerate(entries, start=1):
         if isinstance(entry, Document):

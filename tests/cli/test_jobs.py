@@ -36,6 +36,7 @@ def test_longer_texts_are_not_assessed(tool: Tool, rows: Path, tmp_path: Path) -
     assert limited.code == 0
     found = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
     assert [row["verdict"] for row in found] == ["not_assessable"] * 4
+    assert [row["reason_code"] for row in found] == ["too_long", "too_short", "too_long", "language"]
     assert "longer than 30 tokens" in found[0]["reason"] and "longer" not in found[1]["reason"]
     other = tool("scan", rows, "-o", tmp_path / "out", "--max-tokens", "31", "--offline")
     assert other.code == 2 and "max_tokens" in other.err

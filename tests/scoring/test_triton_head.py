@@ -23,9 +23,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def triton_head() -> Iterator[ModuleType]:
-    """In Triton's interpreter, which is asked for by the environment; in small tiles and parts."""
+    """In Triton's interpreter (tests/conftest.py asks for it); in small tiles and parts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRITON_INTERPRET", "1")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from llm_audit.scoring import triton_head as module
