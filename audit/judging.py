@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from llm_audit.detectors import attribution, registry
+from llm_audit.detectors import registry
 from llm_audit.detectors.integrity.base import IntegrityRule, examine, find_rules
 from llm_audit.detectors.integrity.conclude import conclude as conclude_integrity
 from llm_audit.detectors.origin import as_given as on_text_as_given
@@ -16,13 +17,16 @@ from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
-from llm_audit.detectors.watermark import run as watermark
 from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
-from llm_audit.text.documents import read_texts
+from llm_audit.text.documents import read_texts, unjudged
+
+if TYPE_CHECKING:  # who only wants to know whether a machine wrote a text need not wait for the tests of who wrote it
+    from llm_audit.detectors import attribution
+    from llm_audit.detectors.watermark import run as watermark
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,12 @@ class Settings(origin.Settings):
     Attributes:
         text_field: of records, the field that holds the text.
         rules: of integrity; found once a run, because that reads every installed package.
+        max_tokens: longer texts are not assessed; None: all are.
     """
 
     text_field: str = "text"
     rules: Sequence[IntegrityRule] = field(default_factory=find_rules)
+    max_tokens: int | None = None
 
 
 def detect(
@@ -80,6 +86,7 @@ def judge_all(
     each_rules = [settings.rules] * len(inputs) if rules is None else rules
     inspected = [inspect(entry, its_rules) for entry, its_rules in zip(inputs, each_rules, strict=True)]
     prepared = [entry if isinstance(entry, Document) else origin.prepare(entry, settings) for entry in inputs]
+    prepared = [_short_enough(entry, session, settings.max_tokens) for entry in prepared]
     both = list(zip(prepared, inspected, strict=True))
     texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]
     scores = session.score(texts, origin.request_for(settings.population, settings.detectors), progress)
@@ -92,6 +99,15 @@ def judge_all(
         documents.append(_with_facts(found.added_to(entry, as_given), raw, settings))
         finished(documents[-1])
     return documents
+
+
+def _short_enough(entry: origin.Prepared | Document, session: Session, most: int | None) -> origin.Prepared | Document:
+    """The text; of one with more tokens than `most`, a document that says so."""
+    if isinstance(entry, Document) or most is None or not session.longer_than(entry[1].text, most):
+        return entry
+    raw, view, language = entry
+    reason = f"The text is longer than {most:,} tokens, the limit of this run (--max-tokens)."
+    return unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes, "too_long")
 
 
 def _with_facts(document: Document, raw: RawText | Document, settings: Settings) -> Document:
@@ -134,6 +150,8 @@ def attribute(
 
     `human`: the model and the settings by which texts are compared with human writing. `passed`: see `detect`.
     """
+    from llm_audit.detectors import attribution
+
     passed = [] if passed is None else passed
     session, against_people = human
     share = 1 / (len({id(author.session) for author in authors}) + 1)
@@ -169,6 +187,8 @@ def find_watermarks(
         progress: called with the share of the texts that are done.
         finished: as in `detect`.
     """
+    from llm_audit.detectors.watermark import run as watermark
+
     documents = []
     for number, entry in enumerate(entries, start=1):
         if isinstance(entry, Document):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ class Setup:
         device: "cpu" or "cuda".
         offline: never use the network.
         cache: look for the scores of a text that was scored before, and keep those of others.
+        jobs: processes that score; the numbers are the same for any.
+        max_tokens: texts that are longer are not assessed; None: all are.
 
     >>> Setup(model="./my-model", population="mine").device
     'cpu'
@@ -48,6 +50,8 @@ class Setup:
     device: str = "cpu"
     offline: bool = False
     cache: bool = True
+    jobs: int = 1
+    max_tokens: int | None = None
 
     def check(self) -> None:
         """Look up everything that needs no model: what is named wrongly must not cost a download.
@@ -78,11 +82,11 @@ class Setup:
                     stored = store.resolve(os.fspath(name), offline=self.offline, progress=progress)
                 # The name may be a path of any bytes; reports and populations hold text.
                 chosen.append(replace(stored, name=terminal_safe(stored.name)))
-        if not self.cache:
-            yield Session(*chosen, device=self.device)
-            return
-        with ScoreCache(cache_root() / "scores.sqlite") as cache:
-            yield Session(*chosen, device=self.device, cache=cache)
+        with ExitStack() as stack:
+            cache = stack.enter_context(ScoreCache(cache_root() / "scores.sqlite")) if self.cache else None
+            session = Session(*chosen, device=self.device, cache=cache, jobs=self.jobs)
+            stack.callback(session.release)
+            yield session
 
     @contextmanager
     def open(self, progress: Progress = silent) -> Iterator[OpenSetup]:
@@ -147,7 +151,8 @@ class OpenSetup:
         """The settings of a judgement at this level; `others` are its further fields."""
         from llm_audit.judging import Settings
 
-        return Settings(alpha=alpha, detectors=self.detectors, population=self.population, **others)
+        most = self.setup.max_tokens
+        return Settings(alpha=alpha, detectors=self.detectors, population=self.population, max_tokens=most, **others)
 
     def manifest(self, alpha: float) -> Manifest:
         """The manifest of a run at this level."""

@@ -25,10 +25,10 @@ from llm_audit.detectors.attribution.text import Author, Scores, Text
 from llm_audit.paths import cache_root
 from llm_audit.results import Attribution
 from llm_audit.scoring.cache import ScoreCache
-from llm_audit.scoring.model import load_tokenizer
 from llm_audit.scoring.request import Prompted, Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
+from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.text import RawText
 from tests.detectors.attribution.world import attributions, person
 

@@ -20,9 +20,9 @@ from llm_audit.detectors.membership.paired import Pair
 from llm_audit.detectors.membership.screen import Material
 from llm_audit.detectors.membership.target import Target
 from llm_audit.results import Result
-from llm_audit.scoring.model import load_tokenizer
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
+from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.scoring.vocabulary import tokenizer_digest
 from llm_audit.stats import permutation
 from llm_audit.stats.classification import auroc, tpr_at_fpr

@@ -23,10 +23,11 @@ from fixtures.servers.llama import serve
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.text import Author, Text
 from llm_audit.scoring.generate import Sampler
-from llm_audit.scoring.model import causal_model, decode_tokens, encode_prompt, load_tokenizer, prefix_token
+from llm_audit.scoring.model import causal_model
 from llm_audit.scoring.request import Prompted, Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store, StoredModel
+from llm_audit.scoring.tokenizer import decode_tokens, encode_prompt, load_tokenizer, prefix_token
 from llm_audit.text import RawText
 from tests.detectors.attribution.world import attributions, person
 from tests.servers.ask import PROMPTS, post

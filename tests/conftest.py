@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -16,6 +17,9 @@ settings.load_profile("any machine")
 
 # A shell starts what it runs in the background deaf to Ctrl-C, which is inherited: what is interrupted here has to hear it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Triton's functions are interpreted if this is set when they are first loaded, by whichever test or library comes first.
+os.environ["TRITON_INTERPRET"] = "1"
 
 
 @pytest.fixture(scope="session")

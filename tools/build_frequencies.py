@@ -21,9 +21,9 @@ from llm_audit.detectors.membership.base import SHIPPED
 from llm_audit.detectors.membership.counting import count_corpus
 from llm_audit.detectors.membership.dc_pdd import dc_pdd, saturated
 from llm_audit.detectors.membership.frequencies import Frequencies
-from llm_audit.scoring.model import load_tokenizer
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.store import Store
+from llm_audit.scoring.tokenizer import load_tokenizer
 from tools.corpus import Human, components, humans
 from tools.score_corpus import REQUEST, default_session, sample
 from tools.training_data import part

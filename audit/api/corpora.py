@@ -208,6 +208,7 @@ def _header(ready: OpenSetup, alpha: float, text_field: str, inputs: Sequence[In
         files=len(inputs),
         documents=sum(file.documents for file in inputs),
         inputs=digest_of(inputs),
+        max_tokens=ready.setup.max_tokens,
     )
 
 
@@ -215,11 +216,11 @@ def _header(ready: OpenSetup, alpha: float, text_field: str, inputs: Sequence[In
 def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup, within: Progress) -> Iterator[Engine]:
     """The engine that judges blocks, local or on Ray."""
     if name != "ray":
-        yield local_engine(ready.session, ready.settings(header.manifest.alpha, keep_text=False), within)
+        yield local_engine(ready.session, ready.settings(header.manifest.alpha, keep_text=False), setup.jobs, within)
         return
     from llm_audit.scanning.ray_engine import WorkerFactory, ray_engine
 
-    with ray_engine(WorkerFactory(setup, header), setup.device) as engine:
+    with ray_engine(WorkerFactory(replace(setup, jobs=1), header), setup.device) as engine:  # an actor is one process
         yield engine
 
 

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, opened
-from llm_audit.detectors.attribution.text import Role
 from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.progress import Progress, silent
 from llm_audit.results import Document
@@ -23,6 +23,9 @@ from llm_audit.text.frame import KINDS
 
 FRAME = {f"{kind}s": kind for kind in KINDS}
 """What stands apart from running text and is not scored, by the names under which it can be included."""
+
+if TYPE_CHECKING:
+    from llm_audit.detectors.attribution.text import Role
 
 ROLES: tuple[Role, ...] = ("candidate", "sanctioned", "other")
 

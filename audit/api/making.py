@@ -178,7 +178,7 @@ def count_frequencies(
         progress: called with the share of the work that is done.
     """
     from llm_audit.detectors.membership.counting import count_corpus
-    from llm_audit.scoring.model import load_tokenizer
+    from llm_audit.scoring.tokenizer import load_tokenizer
 
     paths, output = [Path(path) for path in listed(corpus)], Path(output)
     with replace(setup or Setup(), cache=False).session(progress) as session:

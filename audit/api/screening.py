@@ -29,7 +29,7 @@ def digest_of(name: str, what: StrPath) -> str:
 
 def material_of(target: Target, frequencies: StrPath | None, reference: Target | None, prefix: StrPath | None) -> Material:
     """Material of the scores, read and checked against the model's tokenizer. Raises AuditError."""
-    from llm_audit.scoring.model import load_tokenizer, prefix_token
+    from llm_audit.scoring.tokenizer import load_tokenizer, prefix_token
 
     model = target.session.model
     tokenizer = load_tokenizer(model.folder)

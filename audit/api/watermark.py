@@ -132,7 +132,7 @@ def new_watermark_key(
     with configured():
         cls = scheme_class(scheme)
     if setup is not None:
-        from llm_audit.scoring.model import load_tokenizer
+        from llm_audit.scoring.tokenizer import load_tokenizer
         from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
 
         with replace(setup, reference=None, cache=False).session(progress) as session:
@@ -223,8 +223,8 @@ def watermark_schemes() -> dict[str, str]:
 
 def _readers(names: Sequence[str], setup: Setup, prompt: StrPath | None, progress: Progress) -> tuple[Reader, ...]:
     from llm_audit.detectors.watermark.readings import Reader
-    from llm_audit.scoring.model import load_tokenizer
     from llm_audit.scoring.pins import DEFAULT_MODEL
+    from llm_audit.scoring.tokenizer import load_tokenizer
 
     before = None if prompt is None else _text_of(prompt)
     readers = []

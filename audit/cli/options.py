@@ -53,6 +53,10 @@ _SETUP: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         ("--device",),
         {"type": click.Choice(["cpu", "cuda"]), "default": "cpu", "show_default": True, "help": "Where to compute."},
     ),
+    "jobs": (("-j", "--jobs"), {"type": click.IntRange(min=1), "default": 1, "show_default": True, "metavar": "N",
+             "help": "Processes that score, up to the cores; the numbers stay the same."}),
+    "max_tokens": (("--max-tokens",), {"type": click.IntRange(min=1), "metavar": "N",
+                   "help": "Leave longer texts unassessed, and say so of each."}),
     "offline": (("--offline",), {"is_flag": True, "help": "Never use the network; fail if the model is not here yet."}),
     "no_cache": (("--no-cache",), {"is_flag": True, "help": "Score anew, and keep no scores."}),
     "cache": (
@@ -63,7 +67,7 @@ _SETUP: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "Look for and keep the scores of every token, many times the size of the texts.",
         },
     ),
-}
+}  # fmt: skip
 """Field of `Setup` -> the option that sets it; `no_cache` sets `cache` the other way round."""
 
 COMPUTING = ("device", "offline", "no_cache")
@@ -105,7 +109,7 @@ def judging_options(level: str, default: float = 0.01, *, but: tuple[str, ...] =
         but: fields of the setup that have no option here.
         cache: "no_cache": kept unless asked not to; "cache": only if asked to.
     """
-    names = tuple(cache if name == "no_cache" else name for name in JUDGING if name not in but)
+    names = tuple(cache if name == "no_cache" else name for name in (*JUDGING, "jobs", "max_tokens") if name not in but)
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)

@@ -31,6 +31,7 @@ class Header(Model):
     files: int
     documents: int
     inputs: str = Field(description="SHA-256 over the contents of all files, in order")
+    max_tokens: int | None = Field(default=None, description="longer texts are not assessed")
 
     def identity(self) -> dict[str, Any]:
         """All that the numbers depend on, flat; not when, where, by which command line and under which policy it was begun.

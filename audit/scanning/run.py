@@ -6,7 +6,9 @@ Knows nothing of models: an engine is whatever turns blocks into records, here o
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from llm_audit.errors import InvalidInput
@@ -58,9 +60,28 @@ Engine = Callable[[Work], Iterator[list[Record]]]
 """Judges blocks, each as a whole; yields the records of a block as soon as they are there, in any order."""
 
 
-def local_engine(session: Session, settings: Settings, progress: Progress = silent) -> Engine:
-    """The engine of this process: one block after the other; `progress` gets the share of each that is done."""
-    return lambda work: (judge_block(block, session, settings, progress) for block in work)
+def local_engine(session: Session, settings: Settings, jobs: int = 1, progress: Progress = silent) -> Engine:
+    """The engine of this machine: one block after the other or, where several processes score, some at a time.
+
+    `progress` gets the share of the block that is done, where it is one at a time.
+    """
+    if jobs == 1:
+        return lambda work: (judge_block(block, session, settings, progress) for block in work)
+
+    def engine(work: Work) -> Iterator[list[Record]]:
+        waiting: deque[Future[list[Record]]] = deque()
+        threads = ThreadPoolExecutor(2 * jobs)  # while the processes score some blocks, others are read and judged
+        try:
+            for block in work:
+                waiting.append(threads.submit(judge_block, block, session, settings))
+                if len(waiting) > 2 * jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    return engine
 
 
 @dataclass

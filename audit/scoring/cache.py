@@ -11,8 +11,9 @@ import hashlib
 import json
 import os
 import sqlite3
+import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -22,6 +23,11 @@ from llm_audit.scoring.tokens import COLUMNS_VERSION, TokenScores
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS scores (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, checksum BLOB NOT NULL, value BLOB NOT NULL)"""
+
+_INSERT = "INSERT OR REPLACE INTO scores (key, checksum, value) VALUES (?, ?, {})"
+
+LARGE = 1 << 20
+"""Bytes of a value that is written in pieces, and of each piece."""
 
 _WAY_OUT = "`llm-audit cache clear` removes it"
 
@@ -60,6 +66,7 @@ class ScoreCache:
         self.path = path
         self.damaged = False  # so badly that it is ignored as a whole
         self._connection: sqlite3.Connection | None = None
+        self._lock = threading.Lock()  # threads take turns: a transaction belongs to the connection
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = self._open()
@@ -69,7 +76,7 @@ class ScoreCache:
     def _open(self) -> sqlite3.Connection:
         # Token ids are the text itself: nobody else on this machine may read them.
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
+        connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
@@ -89,7 +96,7 @@ class ScoreCache:
         try:
             # immutable: in a read-only folder sqlite cannot create the files that WAL needs
             uri = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"
-            connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
             connection.execute("SELECT key FROM scores LIMIT 1")
             return connection
         except sqlite3.Error:
@@ -112,7 +119,8 @@ class ScoreCache:
         if self._connection is None:
             return None
         try:
-            row = self._connection.execute("SELECT checksum, value FROM scores WHERE key = ?", (key,)).fetchone()
+            with self._lock:
+                row = self._connection.execute("SELECT checksum, value FROM scores WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error:
             return None
         return None if row is None else _decode(key, *row)
@@ -121,17 +129,31 @@ class ScoreCache:
         """Store scores in one transaction. A full disk or a read-only file loses the cache entry, not the run."""
         if self._connection is None:
             return
-        rows = [(key, _checksum(key, value), value) for key, value in ((key, scores.to_bytes()) for key, scores in items)]
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT OR REPLACE INTO scores (key, checksum, value) VALUES (?, ?, ?)", rows)
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                with contextlib.suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-            way_out = f"; {_WAY_OUT}" if _is_damage(error) else ""
-            warnings.warn(f"Scores were not cached in {self.path} ({error}){way_out}.", stacklevel=2)
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                for key, scores in items:
+                    self._insert(self._connection, key, scores.parts())
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._connection.in_transaction:
+                    with contextlib.suppress(sqlite3.Error):
+                        self._connection.execute("ROLLBACK")
+                way_out = f"; {_WAY_OUT}" if _is_damage(error) else ""
+                warnings.warn(f"Scores were not cached in {self.path} ({error}){way_out}.", stacklevel=2)
+
+    @staticmethod
+    def _insert(connection: sqlite3.Connection, key: bytes, parts: Sequence[bytes | memoryview]) -> None:
+        """One row. A large value is written piece by piece: sqlite and we would each hold a copy of it."""
+        size = sum(len(part) for part in parts)
+        if size < LARGE:
+            connection.execute(_INSERT.format("?"), (key, _checksum(key, parts), b"".join(parts)))
+            return
+        row = connection.execute(_INSERT.format("zeroblob(?)"), (key, _checksum(key, parts), size)).lastrowid
+        with connection.blobopen("scores", "value", row or 0) as blob:
+            for part in parts:
+                for start in range(0, len(part), LARGE):
+                    blob.write(part[start : start + LARGE])
 
     def info(self) -> CacheInfo:
         """Rows, as far as they can be reached, and bytes."""
@@ -166,13 +188,16 @@ def _is_damage(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
 
 
-def _checksum(key: bytes, value: bytes) -> bytes:
+def _checksum(key: bytes, parts: Iterable[bytes | memoryview]) -> bytes:
     # Over the key too: a row that ends up under another key is as wrong as a damaged one.
-    return hashlib.blake2b(key + value, digest_size=16).digest()
+    digest = hashlib.blake2b(key, digest_size=16)
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
 
 
 def _decode(key: object, checksum: object, value: object) -> TokenScores | None:
-    if not (isinstance(key, bytes) and isinstance(value, bytes)) or _checksum(key, value) != checksum:
+    if not (isinstance(key, bytes) and isinstance(value, bytes)) or _checksum(key, [value]) != checksum:
         return None
     try:
         return TokenScores.from_bytes(value)

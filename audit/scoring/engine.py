@@ -1,27 +1,30 @@
 """The scoring engine: texts in, TokenScores out, one forward pass per (text, model).
 
 Texts become tokens, tokens become windows, windows are packed end to end (no padding) and go through body and head.
-Knows nothing about detectors, populations or files.
+What they compute with, numpy or torch, is the model's choice. Knows nothing about detectors, populations or files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from llm_audit.errors import InvalidConfiguration, InvalidInput
 from llm_audit.progress import Progress, silent
-from llm_audit.scoring.head import Head
-from llm_audit.scoring.model import LanguageModel, breakers
+from llm_audit.scoring.columns import Columns
+from llm_audit.scoring.passes import Computed, Pack, Passes
 from llm_audit.scoring.request import Prompted, Request, Window, Windowing
-from llm_audit.scoring.samplers import Past
 from llm_audit.scoring.tokens import RENYI_ORDERS, STATE_BLOCK, Decoding, TokenScores
+
+if TYPE_CHECKING:
+    from llm_audit.scoring.lean import LeanModel
+    from llm_audit.scoring.model import LanguageModel
+    from llm_audit.scoring.pool import Pool
 
 PACK_TOKENS = 1024
 """Tokens that go through the body together. On a CPU more is not faster, and costs memory."""
@@ -40,8 +43,37 @@ class _Encoded(NamedTuple):
     """A text as its model reads it."""
 
     before: list[int]  # the prefix token, or the prompt
-    ids: list[int]
-    offsets: Sequence[tuple[int, int]]
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int32]  # (n, 2)
+    windows: list[Window]
+
+    def n_scored(self, window: Window) -> int:
+        """Rows that a window gets: without a prefix token, its first token has no score."""
+        return min(window.stop - window.scored, len(self.before) + window.stop - window.start - 1)
+
+
+class _Rows:
+    """The columns of one text, filled window by window, in any order, where they will stay."""
+
+    def __init__(self, text: _Encoded, n_settings: int) -> None:
+        counts = [text.n_scored(window) for window in text.windows]
+        self.edges = np.cumsum([0, *counts])  # int64, also of a text without windows
+        self.blocks = np.cumsum([0, *(count // STATE_BLOCK for count in counts)])
+        self.columns: list[dict[str, NDArray[Any]]] = [{} for _ in range(n_settings)]
+        self.states: NDArray[np.float16] | None = None
+
+    def put(self, position: int, each: Sequence[Columns], rows: slice, states: NDArray[np.float16] | None) -> None:
+        """Keep these rows of a pack's columns as those of the window at `position`, and its blocks of states."""
+        start, stop = self.edges[position : position + 2]
+        for kept, columns in zip(self.columns, each, strict=True):
+            for name, column in columns.items():
+                if name not in kept:
+                    kept[name] = np.empty((self.edges[-1], *column.shape[1:]), column.dtype)
+                kept[name][start:stop] = column[rows]
+        if states is not None:
+            if self.states is None:
+                self.states = np.empty((self.blocks[-1], *states.shape[1:]), states.dtype)
+            self.states[self.blocks[position] : self.blocks[position + 1]] = states
 
 
 class Engine:
@@ -51,15 +83,17 @@ class Engine:
         model, reference: loaded.
         request: windows, columns, and the decoding setting.
         decodings: settings in the place of the request's: one pass serves them all.
+        pool: other processes with the same models, which compute instead of this one.
     """
 
     def __init__(
         self,
-        model: LanguageModel,
+        model: LanguageModel | LeanModel,
         request: Request,
-        reference: LanguageModel | None = None,
+        reference: LanguageModel | LeanModel | None = None,
         *,
         decodings: Sequence[Decoding] | None = None,
+        pool: Pool | None = None,
     ) -> None:
         longest = min(m.max_length for m in (model, reference) if m) - 1
         if request.windowing.size > longest:
@@ -74,8 +108,8 @@ class Engine:
         self.reference = reference
         self.request = request
         self.decodings = tuple(decodings or (request.decoding,))
-        self.head = Head(model.head_weight, *self.decodings, bias=model.head_bias, rounded=model.logits)
-        self.reference_head = Head(reference.head_weight, bias=reference.head_bias) if reference else None
+        self.passes: Callable[[Pack], Computed] = Passes(model, reference, request, self.decodings)
+        self._pool = pool
 
     def score(self, texts: Sequence[str | Prompted], progress: Progress = silent) -> Iterator[TokenScores]:
         """Yield the scores of each text, in order, under the first decoding setting; see `score_each`."""
@@ -97,37 +131,35 @@ class Engine:
         total = sum(len(text.ids) for text in encoded)
         for start in range(0, len(encoded), GROUP_TEXTS):
             group = encoded[start : start + GROUP_TEXTS]
-            columns: list[dict[int, list[dict[str, Any]]]] = [{} for _ in group]
-            for pack in self._packs(group):
-                for piece, result in zip(pack, self._forward(group, pack), strict=True):
-                    columns[piece.text][piece.position] = result
+            kept = [_Rows(text, len(self.decodings)) for text in group]
+            for pack, (each, states) in self._computed(group):
+                row = 0
+                for number, piece in enumerate(pack):
+                    count = group[piece.text].n_scored(piece.window)
+                    kept[piece.text].put(piece.position, each, slice(row, row + count), states[number] if states else None)
+                    row += count
                 done += sum(piece.window.stop - piece.window.scored for piece in pack)
                 progress(done / max(total, 1))
-            for text, windows in zip(group, columns, strict=True):
-                yield tuple(
-                    self._assemble(text, [windows[i][k] for i in range(len(windows))]) for k in range(len(self.decodings))
-                )
+            for text, rows in zip(group, kept, strict=True):
+                yield tuple(self._assemble(text, rows, columns) for columns in rows.columns)
 
     def _encode(self, texts: Sequence[Prompted]) -> list[_Encoded]:
         """Token ids, character ranges and what stands before them."""
         model = self.model
         prompts = {prompt: model.encode_prompt(prompt) for prompt in dict.fromkeys(text.prompt for text in texts)}
-        read = model.tokenizer.encode_batch([text.text for text in texts], add_special_tokens=False) if texts else []
-        return [
-            _Encoded(
-                prompts[text.prompt],
-                encoding.ids if text.token_ids is None else list(text.token_ids),
-                encoding.offsets if text.token_ids in (None, tuple(encoding.ids)) else model.offsets(text.token_ids or ()),
-            )
-            for text, encoding in zip(texts, read, strict=True)
-        ]
+        encoded = []
+        for text, (ids, offsets) in zip(texts, model.read([text.text for text in texts]), strict=True):
+            before = prompts[text.prompt]
+            if text.token_ids is not None and text.token_ids != tuple(ids.tolist()):
+                ids = np.array(text.token_ids, np.int32)
+                offsets = np.array(model.offsets(text.token_ids), np.int32).reshape(-1, 2)
+            encoded.append(_Encoded(before, ids, offsets, self._windowing(before).cut(len(ids))))
+        return encoded
 
     def _packs(self, group: Sequence[_Encoded]) -> list[list[_Piece]]:
         """All windows of a group of texts, longest first, in packs of about `PACK_TOKENS`."""
         pieces = [
-            _Piece(number, index, window)
-            for number, text in enumerate(group)
-            for index, window in enumerate(self._windowing(text).cut(len(text.ids)))
+            _Piece(number, index, window) for number, text in enumerate(group) for index, window in enumerate(text.windows)
         ]
         pieces.sort(key=lambda piece: piece.window.start - piece.window.stop)  # stable: equal lengths keep their order
         packs: list[list[_Piece]] = []
@@ -141,103 +173,62 @@ class Engine:
             room -= length
         return packs
 
-    def _windowing(self, text: _Encoded) -> Windowing:
+    def _windowing(self, before: Sequence[int]) -> Windowing:
         """The request's, in which the prompt takes its room."""
         windowing = self.request.windowing
-        room = min(model.max_length for model in (self.model, self.reference) if model) - len(text.before)
+        room = min(model.max_length for model in (self.model, self.reference) if model) - len(before)
         if room <= windowing.overlap:
             raise InvalidInput(
-                f"The prompt has {len(text.before):,} tokens, and {self.model.name} sees {self.model.max_length:,} at once: "
+                f"The prompt has {len(before):,} tokens, and {self.model.name} sees {self.model.max_length:,} at once: "
                 "no room is left for the text."
             )
         return replace(windowing, size=min(windowing.size, room))
 
-    @torch.inference_mode()
-    def _forward(self, group: Sequence[_Encoded], pack: Sequence[_Piece]) -> list[list[dict[str, Any]]]:
-        """Body and head on one pack; per window, the columns under each decoding setting."""
-        sequences = [
-            [*group[piece.text].before, *group[piece.text].ids[piece.window.start : piece.window.stop]] for piece in pack
-        ]
-        lengths = [len(sequence) for sequence in sequences]
-        ids = torch.tensor([token for sequence in sequences for token in sequence], device=self.model.device)
-        layers = self.request.hidden_layers
-        hidden, taps = self.model.body(ids, lengths, layers)
+    def _computed(self, group: Sequence[_Encoded]) -> Iterator[tuple[list[_Piece], Computed]]:
+        """Every pack of a group with what came out; the same packs, whoever computes them."""
+        packs = self._packs(group)
+        if self._pool is None:
+            yield from ((pack, self.passes(_together(group, pack))) for pack in packs)
+            return
+        waiting: deque[tuple[list[_Piece], Callable[[], Computed]]] = deque()
+        for pack in packs:
+            waiting.append((pack, self._pool.submit(self.request, self.decodings, _together(group, pack))))
+            if len(waiting) > 2 * self._pool.jobs:
+                first, result = waiting.popleft()
+                yield first, result()
+        yield from ((pack, result()) for pack, result in waiting)
 
-        # The state at position i predicts the token at i + 1: drop each sequence's last state, keep what is scored here.
-        predicting, starts = [], np.cumsum([0, *lengths])
-        for piece, start, length in zip(pack, starts, lengths, strict=False):
-            n_scored = min(piece.window.stop - piece.window.scored, length - 1)
-            predicting.append(torch.arange(start + length - 1 - n_scored, start + length - 1))
-        rows = torch.cat(predicting).to(self.model.device)
-        reference = None
-        if self.reference is not None and self.reference_head is not None:
-            reference = self.reference_head, self.reference.body(ids, lengths)[0][rows]
-        past = self._past(group, pack, ids, starts, predicting) if any(each.looks_back for each in self.decodings) else None
-        each = self.head(hidden[rows], ids[rows + 1], reference=reference, top_k=self.request.top_k, past=past)
-
-        results, position = [], 0
-        for index, (start, length, part) in enumerate(zip(starts, lengths, predicting, strict=False)):
-            mine = slice(position, position + len(part))
-            position += len(part)
-            shared: dict[str, Any] = {"window": pack[index].window, "n": len(part)}
-            if layers:
-                # Each scored token's own state, one position after the one that predicts it. The prefix token's state is the
-                # same for every text, and a hundred times larger than the others: no text's own state is the prefix's.
-                first, blocks = start + length - len(part), len(part) // STATE_BLOCK
-                own = slice(first, first + blocks * STATE_BLOCK)
-                means = [tap[own].float().reshape(blocks, STATE_BLOCK, tap.shape[-1]).mean(1) for tap in taps]
-                shared["states"] = torch.stack(means, 1).to(torch.float16).cpu().numpy()
-            results.append([{name: column[mine] for name, column in columns.items()} | shared for columns in each])
-        return results
-
-    def _past(
-        self,
-        group: Sequence[_Encoded],
-        pack: Sequence[_Piece],
-        ids: torch.Tensor,
-        starts: NDArray[np.int64],
-        predicting: Sequence[torch.Tensor],
-    ) -> Past:
-        """What stands before each scored token of a pack, as far as its window shows it."""
-        counts = [len(rows) for rows in predicting]
-        end = torch.cat(list(predicting)).numpy() + 1
-        tokens = ids.cpu().numpy()
-        written = [start + len(group[piece.text].before) for piece, start in zip(pack, starts, strict=False)]
-        return Past(
-            tokens=tokens,
-            start=np.repeat(starts[:-1], counts),
-            written=np.minimum(np.repeat(written, counts), end),
-            end=end,
-            targets=tokens[end],
-            breakers=self._breakers if any("dry" in getattr(each, "order", ()) for each in self.decodings) else None,
+    def _assemble(self, text: _Encoded, kept: _Rows, columns: dict[str, NDArray[Any]]) -> TokenScores:
+        """The rows of one text, under one decoding setting, as one TokenScores."""
+        counts = np.diff(kept.edges)
+        starts = np.array([window.start for window in text.windows], np.int64)
+        stops = np.array([window.stop for window in text.windows], np.int64)
+        rows = (np.arange(kept.edges[-1]) + np.repeat(stops - kept.edges[1:], counts)).astype(np.int32)
+        offsets = text.offsets[rows]
+        blocks = np.repeat(kept.edges[:-1], np.diff(kept.blocks))  # the row where the window of each block begins
+        within = np.arange(kept.blocks[-1]) - np.repeat(kept.blocks[:-1], np.diff(kept.blocks))
+        more = {"states": kept.states, "state_start": (blocks + STATE_BLOCK * within).astype(np.int32)}
+        return TokenScores(
+            token_id=text.ids[rows],
+            char_start=np.ascontiguousarray(offsets[:, 0]),
+            char_end=np.ascontiguousarray(offsets[:, 1]),
+            window=np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+            context=rows - np.repeat(starts, counts).astype(np.int32),
+            **(columns or _no_rows()),
+            **(more if kept.states is not None else {}),
         )
 
-    @cached_property
-    def _breakers(self) -> NDArray[np.bool_]:
-        return breakers(self.model.tokenizer, self.model.head_weight.shape[0])
 
-    def _assemble(self, text: _Encoded, windows: Sequence[dict[str, Any]]) -> TokenScores:
-        """The windows of one text, under one decoding setting, as one TokenScores."""
-        rows = np.concatenate([np.arange(w["window"].stop - w["n"], w["window"].stop) for w in windows] or [np.empty(0, int)])
-        offsets = np.asarray(text.offsets, dtype=np.int32).reshape(-1, 2)[rows]
-        counts = [w["n"] for w in windows]
-        shared: dict[str, Any] = {
-            "token_id": np.asarray(text.ids, dtype=np.int32)[rows],
-            "char_start": offsets[:, 0],
-            "char_end": offsets[:, 1],
-            "window": np.repeat(np.arange(len(windows), dtype=np.int32), counts),
-            "context": (rows - np.repeat([w["window"].start for w in windows], counts)).astype(np.int32),
-        }
-        filled = [w for w in windows if w["n"]]  # without a prefix token, the first token of a window has no score
-        names = [name for name in (filled[0] if filled else ()) if name not in {"window", "n", "states"}]
-        columns = {name: np.concatenate([w[name] for w in filled]) for name in names} if filled else _no_rows()
-        if self.request.hidden_layers and windows:
-            starts = np.cumsum([0, *counts])
-            columns["states"] = np.concatenate([w["states"] for w in windows])
-            columns["state_start"] = np.concatenate(
-                [start + STATE_BLOCK * np.arange(len(w["states"])) for start, w in zip(starts, windows, strict=False)]
-            ).astype(np.int32)
-        return TokenScores(**shared, **columns)
+def _together(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Pack:
+    """The tokens of some windows, end to end, each after what stands before its text."""
+    lengths: list[int] = []
+    parts: list[NDArray[np.int64]] = []
+    for piece in pack:
+        text, window = group[piece.text], piece.window
+        lengths.append(len(text.before) + window.stop - window.start)
+        parts += np.array(text.before, np.int64), text.ids[window.start : window.stop].astype(np.int64)
+    counts = [group[piece.text].n_scored(piece.window) for piece in pack]
+    return Pack(np.concatenate(parts), lengths, counts, [len(group[piece.text].before) for piece in pack])
 
 
 def _no_rows() -> dict[str, Any]:

@@ -19,18 +19,11 @@ from numpy.typing import NDArray
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.progress import Progress, part, silent
 from llm_audit.scoring.chain import Chain
-from llm_audit.scoring.model import (
-    breakers,
-    causal_model,
-    decode_tokens,
-    encode_prompt,
-    find_device,
-    load_tokenizer,
-    prefix_token,
-)
+from llm_audit.scoring.model import causal_model, find_device
 from llm_audit.scoring.request import context_length
 from llm_audit.scoring.samplers import Past, decode, observe
 from llm_audit.scoring.store import StoredModel
+from llm_audit.scoring.tokenizer import breakers, decode_tokens, encode_prompt, load_tokenizer, prefix_token
 from llm_audit.scoring.tokens import Decoding
 
 Adjust = Callable[[int, NDArray[np.float64], Sequence[int], Sequence[int]], NDArray[np.float64]]

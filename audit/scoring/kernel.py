@@ -1,8 +1,9 @@
-"""One pass over a row of logits: every sum that the token statistics are made of.
+"""What is computed between matrix products, each in one pass over memory: a Llama's norms, rotations, weights of attention and
+gates; and, of a row of logits, every sum that the token statistics are made of.
 
 The statistics of 49,152 logits, written as array operations, cost more than the 30 layers that produced them. Here each
-logit is read once, with one exponential for p and one for p^(1/8), from which every power on the 1/8 grid follows by
-multiplication. Compiled by numba on first use (about 3 s, then cached on disk).
+logit is read twice while it is in the cache, with one exponential for p and one for p^(1/8), from which every power on the 1/8
+grid follows by multiplication. Compiled by numba on first use (some seconds, then cached on disk).
 Knows nothing about tokens, models or torch.
 """
 
@@ -32,6 +33,7 @@ N_SUMS = 5 + len(RENYI_ORDERS)
 """Columns of `row_sums`: sum e, sum u e, sum u^2 e, mass above, mass tied, then one per order; e = exp(u), u = z - max z."""
 
 _f = np.float32
+_LOG2_E = _f(1.4426950408889634)
 
 
 @numba.njit(fastmath=True, inline="always")
@@ -56,8 +58,8 @@ def _tile_sums(logits, peak, own, out):  # type: ignore[no-untyped-def]  # compi
     for j in range(logits.size):
         z = logits[j]
         u = z - peak
-        # Below 2^-120 a term adds nothing to a sum that holds exp2(0) = 1; the clamp keeps the exponent in range.
-        y = max(u * _f(1.4426950408889634), _f(-120.0))
+        # Below 2^-120 a term adds nothing to a sum that holds _exp2(0) = 1; the clamp keeps the exponent in range.
+        y = max(u * _LOG2_E, _f(-120.0))
         e = _exp2(y)
         h = _exp2(y * _f(0.125))
         ue = u * e
@@ -89,22 +91,113 @@ def _tile_sums(logits, peak, own, out):  # type: ignore[no-untyped-def]  # compi
     return np.int64(count)
 
 
+@numba.njit
+def _peak(bits):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
+    """The largest of some float32, given as int32; NaN if one of them is not finite. Integers: vectors need no fastmath."""
+    key, largest = np.int32(-(2**31)), np.int32(0)
+    for j in range(bits.size):
+        b = bits[j]
+        key = max(key, b ^ ((b >> np.int32(31)) & np.int32(0x7FFFFFFF)))  # ordered like the floats
+        largest = max(largest, b & np.int32(0x7FFFFFFF))
+    if largest >= np.int32(0x7F800000):
+        return _f(np.nan)
+    return np.int32(key ^ ((key >> np.int32(31)) & np.int32(0x7FFFFFFF))).view(np.float32)
+
+
 @numba.njit(parallel=True, nogil=True, cache=True)
-def row_sums(logits, peaks, targets, sums, ranks):  # type: ignore[no-untyped-def]  # compiled by numba
-    """Fill `sums` and `ranks` for a block of rows.
+def row_sums(logits, targets, peaks, sums, ranks):  # type: ignore[no-untyped-def]  # compiled by numba
+    """Fill `peaks`, `sums` and `ranks` for a block of rows.
 
     Args:
-        logits: (n_rows, vocabulary) float32, finite, no entry further than 1e18 below its row's maximum.
-        peaks: (n_rows,) float32, the maximum of each row.
+        logits: (n_rows, vocabulary) float32, no entry further than 1e18 below its row's maximum.
         targets: (n_rows,) int64, the observed token.
+        peaks: (n_rows,) float32, overwritten: the maximum of each row, NaN if not all of it is finite.
         sums: (n_rows, N_SUMS) float64, overwritten.
         ranks: (n_rows,) int32, overwritten: 1 + how many logits strictly exceed the observed one.
     """
     n_rows, n_columns = logits.shape
+    bits = logits.view(np.int32)
     for i in numba.prange(n_rows):
+        peaks[i] = _peak(bits[i])
         sums[i, :] = 0.0
         above = 0
         own = logits[i, targets[i]]
         for start in range(0, n_columns, TILE):
             above += _tile_sums(logits[i, start : start + TILE], peaks[i], own, sums[i])
         ranks[i] = 1 + above
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=True)
+def add_and_norm(x, delta, weight, eps, out):  # type: ignore[no-untyped-def]  # compiled by numba
+    """Add `delta` to `x`, and write the RMS norm of the sum times `weight` to `out`; all (n, hidden), `weight` (hidden,)."""
+    n, width = x.shape
+    for i in numba.prange(n):
+        total = _f(0.0)
+        for j in range(width):
+            value = x[i, j] + delta[i, j]
+            x[i, j] = value
+            total += value * value
+        scale = _f(1.0) / np.sqrt(total / _f(width) + eps)
+        for j in range(width):
+            out[i, j] = weight[j] * (x[i, j] * scale)
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=True)
+def rotate(heads, n_heads, positions, cos, sin):  # type: ignore[no-untyped-def]  # compiled by numba
+    """Rotate the first `n_heads` heads, queries and keys, by their positions, in place.
+
+    Args:
+        heads: (n, at least n_heads * dim).
+        n_heads: how many.
+        positions: (n,) int64.
+        cos: (largest position + 1, dim / 2).
+        sin: the same.
+    """
+    half = cos.shape[1]
+    for i in numba.prange(len(heads)):
+        row, c, s = heads[i], cos[positions[i]], sin[positions[i]]
+        for first in range(0, 2 * half * n_heads, 2 * half):
+            for j in range(half):
+                a, b = row[first + j], row[first + half + j]
+                row[first + j] = a * c[j] - b * s[j]
+                row[first + half + j] = b * c[j] + a * s[j]
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=True)
+def causal_softmax(scores, first, scale):  # type: ignore[no-untyped-def]  # compiled by numba
+    """Softmax of each row over the columns that it may see, in place; the others become zero.
+
+    Args:
+        scores: (heads, rows, columns), products of queries and keys.
+        first: row r sees the columns up to first + r.
+        scale: of the products.
+    """
+    heads, rows, columns = scores.shape
+    for i in numba.prange(heads * rows):
+        row = scores[i // rows, i % rows]
+        seen = first + i % rows + 1
+        peak = row[0]
+        for j in range(1, seen):
+            peak = max(peak, row[j])
+        total = _f(0.0)
+        for j in range(seen):
+            e = _exp2(max((row[j] - peak) * (scale * _LOG2_E), _f(-120.0)))
+            row[j] = e
+            total += e
+        share = _f(1.0) / total
+        for j in range(seen):
+            row[j] *= share
+        for j in range(seen, columns):
+            row[j] = _f(0.0)
+
+
+@numba.njit(parallel=True, nogil=True, cache=True, fastmath=True)
+def gated(gate_up, out):  # type: ignore[no-untyped-def]  # compiled by numba
+    """silu(gate) * up; `gate_up` (n, 2 m) holds gate and up side by side, `out` is (n, m)."""
+    n, width = out.shape
+    for i in numba.prange(n):
+        for j in range(width):
+            gate = gate_up[i, j]
+            e = _exp2(max(-abs(gate) * _LOG2_E, _f(-120.0)))  # e^-|gate|
+            share = (_f(1.0) if gate >= _f(0.0) else e) / (_f(1.0) + e)
+            out[i, j] = gate * share * gate_up[i, j + width]

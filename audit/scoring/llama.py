@@ -18,18 +18,6 @@ from torch.nn import functional as F
 Tensor = torch.Tensor
 
 
-def supports(config: Mapping[str, Any]) -> bool:
-    """Whether `config.json` describes a Llama that this file computes exactly; anything else goes to transformers."""
-    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    return (
-        config.get("model_type") == "llama"
-        and config.get("hidden_act", "silu") == "silu"
-        and not config.get("attention_bias")
-        and not config.get("mlp_bias")
-        and rope.get("rope_type", rope.get("type", "default")) == "default"
-    )
-
-
 class LlamaBody:
     """The decoder stack without its head.
 

@@ -1,4 +1,6 @@
-"""A model ready to score: tokenizer, body, head weight, identity. Loads the lean Llama where it is exact, else transformers.
+"""A model ready to score with torch: Llamas by `llama.py`, anything else by transformers.
+
+Serves other devices, other types and other architectures; a Llama in float32 on a CPU needs none of this (`lean.py`).
 
 Knows nothing about where models come from (`store.py`) or what is computed from them (`engine.py`).
 """
@@ -9,8 +11,8 @@ import contextlib
 import ctypes
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,11 +20,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
-from tokenizers import Tokenizer
 
 from llm_audit.errors import InvalidConfiguration, NotAvailable
 from llm_audit.scoring import llama, precision
-from llm_audit.scoring.request import context_length
+from llm_audit.scoring.head import Head
+from llm_audit.scoring.request import context_length, plain_llama
+from llm_audit.scoring.tokenizer import Reader, load_tokenizer, prefix_token
+from llm_audit.scoring.tokens import STATE_BLOCK, Decoding
 
 
 class Body(Protocol):
@@ -37,28 +41,19 @@ class Body(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class LanguageModel:
+class LanguageModel(Reader):
     """Everything the engine needs of a causal language model.
 
     Attributes:
-        name, digest: identity, from the store.
-        tokenizer: reads special-token strings in a text as plain text.
         body: the decoder stack.
         head_weight: (vocabulary, hidden); head_bias: (vocabulary,) or None.
-        prefix: the token put before every window (begin of sequence, else end of text), or None if the model has neither.
-        max_length: tokens the model can see at once.
         device: where it computes.
         logits: the type that logits are rounded to; None: they stay float32.
     """
 
-    name: str
-    digest: str
-    tokenizer: Tokenizer
     body: Body
     head_weight: torch.Tensor
     head_bias: torch.Tensor | None
-    prefix: int | None
-    max_length: int
     device: torch.device
     logits: torch.dtype | None = None
 
@@ -67,57 +62,25 @@ class LanguageModel:
         """`float32` or `bfloat16`."""
         return str(self.head_weight.dtype).removeprefix("torch.")
 
-    def offsets(self, token_ids: Sequence[int]) -> list[tuple[int, int]]:
-        """The characters of each token in the text that the tokens decode to; tokens of one character share its range."""
-        ends = [0]
-        for count in range(1, len(token_ids) + 1):
-            # The bytes of half a character decode to replacement characters.
-            ends.append(len(self.decode(token_ids[:count]).rstrip("\ufffd")))
-        found: list[tuple[int, int]] = []
-        for start, end in reversed(list(pairwise(ends))):
-            found.append(found[-1] if start == end and found else (start, end))
-        return found[::-1]
+    def head(self, decodings: Sequence[Decoding] = ()) -> Head:
+        """The head that scores under these settings."""
+        return Head(self.head_weight, *decodings, bias=self.head_bias, rounded=self.logits)
 
-    def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of some tokens, control tokens as their names."""
-        return decode_tokens(self.tokenizer, token_ids)
+    def computing(self) -> AbstractContextManager[object]:
+        """What every pass happens in: torch need not remember how numbers came about."""
+        return torch.inference_mode()
 
-    def encode_prompt(self, prompt: str | None) -> list[int]:
-        """Tokens before a text; see `encode_prompt`."""
-        return encode_prompt(self.tokenizer, self.prefix, prompt)
+    def run(
+        self, token_ids: NDArray[np.int64], lengths: Sequence[int], layers: Sequence[int] = ()
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Hidden states of packed sequences; see `Body`."""
+        return self.body(torch.from_numpy(token_ids).to(self.device), lengths, layers)
 
-
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """A folder's tokenizer, which reads special-token strings in a text as plain text, and neither pads nor cuts."""
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.encode_special_tokens = True  # "<|im_end|>" typed in an essay is eight characters, not a control token
-    return tokenizer
-
-
-def encode_prompt(tokenizer: Tokenizer, prefix: int | None, prompt: str | None) -> list[int]:
-    """Tokens before a text: the prompt, its control tokens read as such; without one the prefix token, if any."""
-    if prompt is None:
-        return [] if prefix is None else [prefix]
-    tokenizer.encode_special_tokens = False
-    try:
-        ids: list[int] = tokenizer.encode(prompt, add_special_tokens=False).ids
-    finally:
-        tokenizer.encode_special_tokens = True
-    return ids
-
-
-def decode_tokens(tokenizer: Tokenizer, token_ids: Sequence[int]) -> str:
-    """The text of some tokens, control tokens as their names."""
-    text: str = tokenizer.decode(list(token_ids), skip_special_tokens=False)
-    return text
-
-
-def breakers(tokenizer: Tokenizer, vocabulary: int) -> NDArray[np.bool_]:
-    """(vocabulary,) which tokens contain a character over which DRY sees no repetition, by llama.cpp's default."""
-    texts = tokenizer.decode_batch([[token] for token in range(vocabulary)], skip_special_tokens=False)
-    return np.array([any(sign in text for sign in '\n:"*') for text in texts])
+    def block_means(self, taps: Sequence[torch.Tensor], first: int, blocks: int) -> NDArray[np.float16]:
+        """(blocks, layers, hidden): each layer's states from row `first` on, averaged over blocks of `STATE_BLOCK`."""
+        rows = slice(first, first + blocks * STATE_BLOCK)
+        means = [tap[rows].float().reshape(blocks, STATE_BLOCK, tap.shape[-1]).mean(1) for tap in taps]
+        return torch.stack(means, 1).to(torch.float16).cpu().numpy()
 
 
 def load(
@@ -138,7 +101,7 @@ def load(
     dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
     _keep_the_heap_small()
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if llama.supports(config):
+    if plain_llama(config):
         weights = Weights(folder, device, dtype, rounded)
         body: Body = (lean := llama.LlamaBody(config, weights))
         head_weight = weights.get("lm_head.weight", lean.embedding)
@@ -209,15 +172,6 @@ def _as_stored(tensor: torch.Tensor, rounded: torch.dtype | str | None) -> torch
     if isinstance(rounded, str):
         return precision.rounded(tensor, rounded)
     return tensor if rounded is None else tensor.to(rounded)
-
-
-def prefix_token(config: dict[str, Any]) -> int | None:
-    """The token that stands before a text: begin of sequence, else end of text, as the model's configuration names them."""
-    for key in ("bos_token_id", "eos_token_id"):
-        token = config.get(key)
-        if token is not None:
-            return int(token[0] if isinstance(token, list) else token)
-    return None
 
 
 class TransformersBody:

@@ -85,3 +85,15 @@ class Request:
 def context_length(config: Mapping[str, Any]) -> int:
     """Tokens that a model can see at once, as its `config.json` says."""
     return int(config.get("max_position_embeddings") or config.get("n_positions") or 1024)
+
+
+def plain_llama(config: Mapping[str, Any]) -> bool:
+    """Whether `config.json` describes a Llama that `lean.py` and `llama.py` compute exactly; others go to transformers."""
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    return (
+        config.get("model_type") == "llama"
+        and config.get("hidden_act", "silu") == "silu"
+        and not config.get("attention_bias")
+        and not config.get("mlp_bias")
+        and rope.get("rope_type", rope.get("type", "default")) == "default"
+    )

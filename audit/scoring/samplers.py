@@ -17,9 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from llm_audit.scoring.chain import EXCLUDING, Chain
+from llm_audit.scoring.columns import EXCLUDED
 from llm_audit.scoring.tokens import Decoding
-
-EXCLUDED = 200.0  # nats below the maximum: e^-200 is zero in every sum, and its square times u^2 still fits float32
 
 Ids = NDArray[np.int64]
 

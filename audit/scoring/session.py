@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -15,13 +16,15 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from llm_audit.errors import AuditError, NotAvailable
 from llm_audit.progress import Progress, part, silent
 from llm_audit.scoring.cache import ScoreCache, Scorer
-from llm_audit.scoring.request import Prompted, Request
+from llm_audit.scoring.request import Prompted, Request, plain_llama
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import COLUMNS_VERSION, Decoding, TokenScores
 
 if TYPE_CHECKING:
     from llm_audit.scoring.engine import Engine
+    from llm_audit.scoring.lean import LeanModel
     from llm_audit.scoring.model import LanguageModel
+    from llm_audit.scoring.pool import Pool
 
 GROUP = 32
 """Texts looked up, scored and cached together: enough to fill the engine's packs, few enough that results come early."""
@@ -38,6 +41,7 @@ class Session:
         cache: None to score everything anew.
         dtype: in which the body computes, if not as usual on the device; "float32 of float16" or "float32 of q4_0" rounds the
             weights alone, and "bfloat16 to bfloat16" the logits, too.
+        jobs: processes that compute; with one, it is this one.
     """
 
     def __init__(
@@ -48,12 +52,15 @@ class Session:
         device: str = "cpu",
         cache: ScoreCache | None = None,
         dtype: str | None = None,
+        jobs: int = 1,
     ) -> None:
+        self.jobs = jobs
         self.model = model
         self.reference = reference
         self.device = device
         self.cache = cache
         self.dtype = dtype or DTYPES[device]
+        self._lock = threading.Lock()  # threads of a scan may come at once
         self._engines: dict[tuple[Request, tuple[Decoding, ...]], Engine] = {}
 
     def conditions(self, request: Request) -> str:
@@ -105,15 +112,19 @@ class Session:
             yield from (found[keys] for keys in group_keys)
 
     def _engine(self, request: Request, decodings: tuple[Decoding, ...]) -> Engine:
-        if (request, decodings) not in self._engines:
-            from llm_audit.scoring.engine import Engine
+        with self._lock:
+            if (request, decodings) not in self._engines:
+                from llm_audit.scoring.engine import Engine
 
-            model, reference = self._models
-            self._engines[request, decodings] = Engine(model, request, reference, decodings=decodings)
-        return self._engines[request, decodings]
+                model, reference = self._models
+                self._engines[request, decodings] = Engine(model, request, reference, decodings=decodings, pool=self._pool)
+            return self._engines[request, decodings]
 
     def rounded(self, weights: str) -> Session:
-        """The same model with its weights stored in a precision of `precision.WEIGHTS`; "": this very session."""
+        """The same model with its weights stored in a precision of `precision.WEIGHTS`; "": this very session.
+
+        It computes in this process, whatever `jobs` is: rounded weights are no view of the file that processes share.
+        """
         if not weights:
             return self
         dtype = f"{self.dtype} of {weights}"
@@ -122,23 +133,54 @@ class Session:
     def release(self) -> None:
         """Forget the loaded models, so that the next session's fit into memory; they are loaded again when needed."""
         self._engines.clear()
+        if pool := self.__dict__.pop("_pool", None):
+            pool.close()
         self.__dict__.pop("_models", None)
+
+    def longer_than(self, text: str, limit: int) -> bool:
+        """Whether a text has more tokens than that; for most, their bytes tell."""
+        if len(text.encode("utf-8", "surrogatepass")) < limit:  # no token is less than a byte, but for one before the text
+            return False
+        with self._lock:
+            model = self._models[0]
+        return len(model.read([text])[0][0]) > limit
 
     @cached_property
     def _models(self):  # type: ignore[no-untyped-def]  # its type would import torch
-        return [stored and _load(stored, self.device, self.dtype) for stored in (self.model, self.reference)]
+        return load_models(self.model, self.reference, self.device, self.dtype)
+
+    @cached_property
+    def _pool(self) -> Pool | None:
+        if self.jobs == 1:
+            return None
+        from llm_audit.scoring.pool import Pool
+
+        return Pool(self.jobs, (self.model, self.reference, self.device, self.dtype))
+
+
+def load_models(
+    model: StoredModel, reference: StoredModel | None, device: str, dtype: str
+) -> list[LanguageModel | LeanModel | None]:
+    """The models of a session, both with torch or both without it."""
+    models = (model, reference)
+    without_torch = (device, dtype) == ("cpu", "float32") and all(plain_llama(each.config) for each in models if each)
+    return [_load(stored, device, dtype, without_torch) if stored else None for stored in models]
 
 
 def _all_here(scores: tuple[TokenScores | None, ...]) -> TypeGuard[tuple[TokenScores, ...]]:
     return None not in scores
 
 
-def _load(stored: StoredModel, device: str, dtype: str) -> LanguageModel:
-    import torch
-
-    from llm_audit.scoring.model import load
-
+def _load(stored: StoredModel, device: str, dtype: str, without_torch: bool) -> LanguageModel | LeanModel:
     try:
+        if without_torch:
+            from llm_audit.scoring import lean
+
+            return lean.load(stored.name, stored.digest, stored.folder)
+        import torch
+
+        from llm_audit.scoring.model import load
+
         rest, _, logits = dtype.partition(" to ")
         computed, _, rounded = rest.partition(" of ")
         types: list[Any] = [getattr(torch, name, name) if name else None for name in (computed, rounded, logits)]

@@ -92,7 +92,7 @@ class TokenScores:
         cross_varentropy: (n,), Var of log p(X) for X ~ r; only with two models.
         states: (n_blocks, n_layers, hidden_size) float16, residual streams averaged over each whole block of `STATE_BLOCK`
             scored tokens of a window, counted from the window's first; on request.
-        state_start: (n_blocks,) int32, the row at which each block begins; on request.
+        state_start: (n_blocks,) int32, the row at which each block begins, in order; on request.
         free_logprob: (n,), free_renyi: (n, len(RENYI_ORDERS)): the same two under the setting without truncation
             (`Decoding.free`); kept: (n,), log of the probability that the truncation keeps. Only where the decoding transform
             truncates, and only for the tests of AUD2xx, which put them here from a second setting of the same pass; but for
@@ -137,7 +137,8 @@ class TokenScores:
         }
         if self.states is not None and self.state_start is not None:
             start, stop, _ = rows.indices(len(self))
-            inside = (self.state_start >= start) & (self.state_start + STATE_BLOCK <= stop)
+            first = np.searchsorted(self.state_start, start)
+            inside = slice(first, max(first, np.searchsorted(self.state_start, stop - STATE_BLOCK, side="right")))
             columns |= {"states": self.states[inside], "state_start": self.state_start[inside] - np.int32(start)}
         return type(self)(**columns)
 
@@ -147,22 +148,26 @@ class TokenScores:
         return [self[start:end] for start, end in pairwise(edges) if end > start]
 
     def to_bytes(self) -> bytes:
-        """A JSON header line (name, dtype, shape per column) and the columns' bytes, little-endian."""
+        """The `parts` end to end."""
+        return b"".join(self.parts())
+
+    def parts(self) -> list[bytes | memoryview]:
+        """A JSON header line (name, dtype, shape per column), and each column's bytes, little-endian, in no second copy."""
         header, chunks = [], []
         for field in dataclasses.fields(self):
             column = getattr(self, field.name)
             if column is not None:
                 little = np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<"))
                 header.append((field.name, little.dtype.str, little.shape))
-                chunks.append(little.tobytes())
-        return json.dumps(header).encode() + b"\n" + b"".join(chunks)
+                chunks.append(little.reshape(-1).view(np.uint8).data)
+        return [json.dumps(header).encode() + b"\n", *chunks]
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """The inverse of `to_bytes`. Raises ValueError, TypeError or KeyError on anything else."""
-        head, _, body = data.partition(b"\n")
-        columns, position = {}, 0
-        for name, dtype, shape in json.loads(head):
+        end = data.find(b"\n")  # -1 leaves no header, which is no JSON
+        columns, position, body = {}, end + 1, memoryview(data)
+        for name, dtype, shape in json.loads(bytes(body[: max(end, 0)])):
             size = int(np.prod(shape)) * np.dtype(dtype).itemsize
             columns[name] = np.frombuffer(body[position : position + size], dtype).reshape(shape)
             position += size

@@ -15,7 +15,7 @@ PROBE = (
 
 
 def tokenizer_digest(tokenizer: Any) -> str:
-    """SHA-256 over the vocabulary and over what a probe text becomes, for a tokenizer from `model.load_tokenizer`.
+    """SHA-256 over the vocabulary and over what a probe text becomes, for a tokenizer from `tokenizer.load_tokenizer`.
 
     Unlike a digest of `tokenizer.json` it does not change when a library writes the same tokenizer in another way.
     """

@@ -16,10 +16,10 @@ from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, silent
 from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.chat import render
-from llm_audit.scoring.model import decode_tokens, load_tokenizer
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import StoredModel
+from llm_audit.scoring.tokenizer import decode_tokens, load_tokenizer
 from llm_audit.scoring.tokens import Decoding, TokenScores
 
 PRECISIONS = {"f32": "float32", "f16": "float32 of float16", "bf16": "bfloat16", "bf16-logits": "bfloat16 to bfloat16"}

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 from jsonschema import Draft202012Validator
 
 from fixtures.tiny_models import SENTENCES
 from llm_audit.cli import main
-from llm_audit.scoring.llama import LlamaBody
+from llm_audit.scoring.lean import LeanBody
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from tests.cli.test_bad_input import CONTROL
 from tests.cli.tool import ESSAYS, HUMAN, MACHINE, Tool, sentence, spawn
@@ -204,13 +204,13 @@ def test_no_text_leaves_the_text_out_of_every_report(tool: Tool, tmp_path: Path)
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """Every sequence that goes through a Llama's body."""
     seen: list[list[int]] = []
-    body = LlamaBody.__call__
+    body = LeanBody.__call__
 
-    def recorded(self: LlamaBody, ids: torch.Tensor, lengths: Sequence[int], *rest: object) -> object:
-        seen.extend(part.tolist() for part in ids.split(list(lengths)))
+    def recorded(self: LeanBody, ids: np.ndarray, lengths: Sequence[int], *rest: object) -> object:
+        seen.extend(part.tolist() for part in np.split(ids, np.cumsum(lengths)[:-1]))
         return body(self, ids, lengths, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(LlamaBody, "__call__", recorded)
+    monkeypatch.setattr(LeanBody, "__call__", recorded)
     return seen
 
 

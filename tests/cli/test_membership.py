@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from jsonschema import Draft202012Validator
 from safetensors.torch import load_file, save_file
 
 from fixtures.membership import grammar
 from fixtures.membership.world import World, world
 from llm_audit.detectors.membership.frequencies import Frequencies
-from llm_audit.scoring.llama import LlamaBody
+from llm_audit.scoring.lean import LeanBody
 from tests.cli.tool import Tool, sentence, spawn
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "membership" / "model"
@@ -250,13 +249,13 @@ def test_a_copy_among_the_held_out_texts_is_reported_and_left_out(tool: Tool, tr
 def test_one_pass_serves_all_scores_of_a_text(
     tool: Tool, truth: World, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passed, forward = [], LlamaBody.__call__
+    passed, forward = [], LeanBody.__call__
 
-    def counting(self: LlamaBody, ids: torch.Tensor, lengths: Sequence[int], layers: Sequence[int] = ()) -> object:
+    def counting(self: LeanBody, ids: np.ndarray, lengths: Sequence[int], layers: Sequence[int] = ()) -> object:
         passed.extend(lengths)
         return forward(self, ids, lengths, layers)
 
-    monkeypatch.setattr(LlamaBody, "__call__", counting)
+    monkeypatch.setattr(LeanBody, "__call__", counting)
     path = texts(tmp_path / "texts.jsonl", truth.members[1][100:103])
     assert tool("membership", "score", path, "--frequencies", table, "--no-cache", *ON).code == 0
     assert len(passed) == 3

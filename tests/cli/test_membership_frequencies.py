@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.tiny_models import SENTENCES
 from llm_audit.detectors.membership.frequencies import Frequencies
-from llm_audit.scoring.model import load_tokenizer
+from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.scoring.vocabulary import tokenizer_digest
 from tests.cli.tool import Tool, sentence
 

@@ -19,7 +19,7 @@ from llm_audit.detectors.watermark.probing import LEAST_BUDGET
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.reports.formats import NAMES, SUFFIXES
 from llm_audit.results import Verdict
-from llm_audit.scoring.model import load_tokenizer
+from llm_audit.scoring.tokenizer import load_tokenizer
 from tests.cli.test_secrets import spellings
 from tests.cli.tool import COMMAND, HUMAN, Tool, sentence
 from tests.detectors.watermark.texts import generate

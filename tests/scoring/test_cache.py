@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.scoring import cache as cache_module
 from llm_audit.scoring.cache import ScoreCache, Scorer
 from llm_audit.scoring.request import Prompted, Request, Windowing
 from llm_audit.scoring.tokens import COLUMNS_VERSION, RENYI_ORDERS, Decoding, TokenScores
@@ -169,6 +170,22 @@ def test_putting_a_row_again_replaces_it(full: Path) -> None:
         assert found is not None
         assert same(found, scores_of(99))
         assert cache.info().rows == len(KEYS)
+
+
+@pytest.mark.parametrize("large", [1, 100, 3000])
+def test_a_large_row_is_written_in_pieces_and_is_the_same(path: Path, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, key = scores_of(3), SCORER.key("large")
+    rows = []
+    for limit in (1 << 20, large):
+        monkeypatch.setattr(cache_module, "LARGE", limit)
+        with ScoreCache(path) as cache:
+            cache.put([(key, scores)])
+            found = cache.get(key)
+        assert found is not None and same(found, scores)
+        with sqlite3.connect(path) as connection:
+            rows.append(connection.execute("SELECT key, checksum, value FROM scores").fetchall())
+        connection.close()
+    assert rows[0] == rows[1] and len(rows[0]) == 1
 
 
 def test_only_its_owner_can_read_the_cache(full: Path) -> None:

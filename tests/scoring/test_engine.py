@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from fixtures.tiny_models import SENTENCES
 from llm_audit.errors import AuditError
+from llm_audit.scoring import lean
 from llm_audit.scoring.engine import Engine
+from llm_audit.scoring.lean import LeanBody, LeanModel
 from llm_audit.scoring.llama import LlamaBody
 from llm_audit.scoring.model import LanguageModel, load
 from llm_audit.scoring.request import Prompted, Request, Window, Windowing
@@ -26,12 +28,23 @@ from tests.scoring.test_head import assert_within_oracle_error
 TEXTS = ["", "a", "ab", SENTENCES[2], " ".join(SENTENCES) * 3, "🪚", SENTENCES[3] * 9, "x" * 300]
 
 
-@pytest.fixture(scope="module")
-def llama(tiny_llama: Path) -> LanguageModel:
-    return load("tiny", "digest", tiny_llama)
+Model = LanguageModel | LeanModel
 
 
-def score(model: LanguageModel, texts: Sequence[str | Prompted], request: Request | None = None) -> list[TokenScores]:
+@pytest.fixture(scope="module", params=["numpy", "torch"])
+def llama(tiny_llama: Path, request: pytest.FixtureRequest) -> Model:
+    """The two that compute a Llama: all that holds of one holds of the other."""
+    return lean.load("tiny", "digest", tiny_llama) if request.param == "numpy" else load("tiny", "digest", tiny_llama)
+
+
+def run(model: Model, ids: Sequence[int], lengths: Sequence[int], layers: Sequence[int] = ()) -> list[np.ndarray]:
+    """Last hidden states and those of some layers, as arrays of their own."""
+    with model.computing():
+        last, taps = model.run(np.asarray(ids, np.int64), lengths, layers)
+        return [np.asarray(each).copy() for each in (last, *taps)]
+
+
+def score(model: Model, texts: Sequence[str | Prompted], request: Request | None = None) -> list[TokenScores]:
     return list(Engine(model, request or Request()).score(texts))
 
 
@@ -69,7 +82,7 @@ def test_columns_agree_with_a_float64_loop(architecture: str, decoding: Decoding
     assert_within_oracle_error(found, exact, rounded)
 
 
-def test_the_lean_forward_pass_is_that_of_transformers(tiny_llama: Path, llama: LanguageModel) -> None:
+def test_the_lean_forward_pass_is_that_of_transformers(tiny_llama: Path, llama: Model) -> None:
     """Both in float32 against transformers in float64; kernels and releases may order sums as they like."""
     from transformers import AutoModelForCausalLM
 
@@ -83,24 +96,23 @@ def test_the_lean_forward_pass_is_that_of_transformers(tiny_llama: Path, llama: 
     generator = torch.Generator().manual_seed(0)
     lengths = [1, 2, 37, 200]
     ids = torch.randint(400, (sum(lengths),), generator=generator)
+    last, middle = run(llama, ids.tolist(), lengths, layers=(1,))
     with torch.inference_mode():
-        last, (middle,) = llama.body(ids, lengths, layers=(1,))
         exact, rounded = (
             {name: np.concatenate([each[name] for each in parts]) for name in ("last", "middle")}
             for model in (oracle64, theirs)
             for parts in [[by(model, part) for part in ids.split(lengths)]]
         )
-    assert_within_oracle_error({"last": last.numpy(), "middle": middle.numpy()}, exact, rounded, factor=3)
+    assert_within_oracle_error({"last": last, "middle": middle}, exact, rounded, factor=3)
 
 
-def test_the_lean_forward_pass_repeats_itself_to_the_bit(llama: LanguageModel) -> None:
-    ids = torch.arange(60) * 7 % 400
-    with torch.inference_mode():
-        first, again = llama.body(ids, [20, 40])[0], llama.body(ids, [20, 40])[0]
-    assert torch.equal(first, again)
+def test_the_lean_forward_pass_repeats_itself_to_the_bit(llama: Model) -> None:
+    ids = (np.arange(60) * 7 % 400).tolist()
+    first, again = run(llama, ids, [20, 40])[0], run(llama, ids, [20, 40])[0]
+    np.testing.assert_array_equal(first, again)
 
 
-def test_a_text_does_not_depend_on_its_batch_mates(llama: LanguageModel) -> None:
+def test_a_text_does_not_depend_on_its_batch_mates(llama: Model) -> None:
     together = score(llama, TEXTS)
     backwards = score(llama, TEXTS[::-1])[::-1]
     for text, a, b in zip(TEXTS, together, backwards, strict=True):
@@ -111,7 +123,7 @@ def test_a_text_does_not_depend_on_its_batch_mates(llama: LanguageModel) -> None
                 np.testing.assert_allclose(getattr(other, name), getattr(alone, name), atol=1e-4, err_msg=name)
 
 
-def test_more_texts_than_a_group(llama: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_texts_than_a_group(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llm_audit.scoring.engine.GROUP_TEXTS", 3)
     monkeypatch.setattr("llm_audit.scoring.engine.PACK_TOKENS", 50)
     shares: list[float] = []
@@ -122,7 +134,7 @@ def test_more_texts_than_a_group(llama: LanguageModel, monkeypatch: pytest.Monke
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=80))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_every_token_has_its_characters(llama: LanguageModel, text: str) -> None:
+def test_every_token_has_its_characters(llama: Model, text: str) -> None:
     (scores,) = score(llama, [text])
     covered = np.zeros(len(text), bool)
     for start, end in zip(scores.char_start, scores.char_end, strict=True):
@@ -133,7 +145,7 @@ def test_every_token_has_its_characters(llama: LanguageModel, text: str) -> None
 
 
 @pytest.mark.parametrize("text", ["naïve café", "🏴󠁧󠁢󠁳󠁣󠁴󠁿 and 👩‍👩‍👧", "木工は板を測った", "one\r\ntwo\r\n", "<s>not special</s>"])
-def test_tokens_spell_the_text(llama: LanguageModel, text: str) -> None:
+def test_tokens_spell_the_text(llama: Model, text: str) -> None:
     (scores,) = score(llama, [text])
     assert llama.tokenizer.decode(scores.token_id.tolist(), skip_special_tokens=False) == text
     assert 0 not in scores.token_id  # "<s>" in a text is three characters, not the control token
@@ -157,7 +169,7 @@ def test_balanced_windows_differ_by_one_token(n: int, size: int) -> None:
     assert max(lengths, default=0) - min(lengths, default=0) <= 1
 
 
-def test_overlapping_windows_give_context(llama: LanguageModel) -> None:
+def test_overlapping_windows_give_context(llama: Model) -> None:
     (scores,) = score(llama, [TEXTS[4]], Request(Windowing(40, overlap=16)))
     assert scores.context[:40].tolist() == list(range(40))
     assert (scores.context[40:] >= 16).all()
@@ -167,7 +179,7 @@ def test_overlapping_windows_give_context(llama: LanguageModel) -> None:
     assert abs(scores.logprob[40:] - whole.logprob[40:]).max() > 1e-3  # less context is another question
 
 
-def test_states_are_means_over_whole_blocks_of_each_window(llama: LanguageModel) -> None:
+def test_states_are_means_over_whole_blocks_of_each_window(llama: Model) -> None:
     request = Request(Windowing(36), hidden_layers=(0, 2))
     (scores,) = score(llama, [TEXTS[4]], request)
     windows = request.windowing.cut(len(scores))
@@ -178,9 +190,8 @@ def test_states_are_means_over_whole_blocks_of_each_window(llama: LanguageModel)
     assert scores.state_start.tolist() == expected
     assert scores.states.shape == (len(expected), 2, 64)
     last: Window = next(window for window in reversed(windows) if window.stop - window.start >= 16)
-    ids = torch.tensor([0, *scores.token_id[last.start : last.stop].tolist()])
-    with torch.inference_mode():
-        _, (embedding, top) = llama.body(ids, [len(ids)], layers=(0, 2))
+    ids = [0, *scores.token_id[last.start : last.stop].tolist()]
+    _, embedding, top = run(llama, ids, [len(ids)], layers=(0, 2))
     row, end = expected.index(last.start), 1 + 16
     np.testing.assert_allclose(scores.states[row, 0], embedding[1:end].mean(0), atol=1e-3, rtol=1e-3)
     np.testing.assert_allclose(scores.states[row, 1], top[1:end].mean(0), atol=1e-3, rtol=1e-3)
@@ -189,7 +200,7 @@ def test_states_are_means_over_whole_blocks_of_each_window(llama: LanguageModel)
 @pytest.mark.parametrize(
     "request_", [Request(Windowing(40, 16), hidden_layers=(1,)), Request(Windowing(5), hidden_layers=(1,))]
 )
-def test_a_state_belongs_to_the_rows_of_its_block(llama: LanguageModel, request_: Request) -> None:
+def test_a_state_belongs_to_the_rows_of_its_block(llama: Model, request_: Request) -> None:
     """In overlapping windows the blocks are counted over the scored tokens; short windows have none."""
     (scores,) = score(llama, [TEXTS[4]], request_)
     assert scores.states is not None
@@ -199,7 +210,7 @@ def test_a_state_belongs_to_the_rows_of_its_block(llama: LanguageModel, request_
     assert len(scores.states) == len(scores.state_start)
 
 
-def test_first_window_only(llama: LanguageModel) -> None:
+def test_first_window_only(llama: Model) -> None:
     (first,) = score(llama, [TEXTS[4]], Request(Windowing(40, first_only=True)))
     (whole,) = score(llama, [TEXTS[4]], Request(Windowing(40)))
     assert len(first) == 40 < len(whole)
@@ -207,8 +218,8 @@ def test_first_window_only(llama: LanguageModel) -> None:
     np.testing.assert_allclose(first.logprob, whole.logprob[:40], atol=1e-4)
 
 
-def test_two_models_with_one_vocabulary(llama: LanguageModel, tiny_rival: Path) -> None:
-    rival = load("rival", "other", tiny_rival)
+def test_two_models_with_one_vocabulary(llama: Model, tiny_rival: Path) -> None:
+    rival = (load if isinstance(llama, LanguageModel) else lean.load)("rival", "other", tiny_rival)
     (scores,) = Engine(llama, Request(), rival).score([TEXTS[3]])
     (own,) = score(llama, [TEXTS[3]])
     np.testing.assert_allclose(scores.logprob, own.logprob, atol=1e-5)
@@ -218,7 +229,7 @@ def test_two_models_with_one_vocabulary(llama: LanguageModel, tiny_rival: Path) 
     assert (scores.cross_varentropy > 0).all()
 
 
-def test_different_vocabularies_are_refused(llama: LanguageModel, tmp_path: Path) -> None:
+def test_different_vocabularies_are_refused(llama: Model, tmp_path: Path) -> None:
     from tokenizers import Tokenizer
 
     from fixtures.tiny_models import write_tokenizer
@@ -229,12 +240,12 @@ def test_different_vocabularies_are_refused(llama: LanguageModel, tmp_path: Path
         Engine(llama, Request(), other)
 
 
-def test_windows_longer_than_the_model_sees_are_refused(llama: LanguageModel) -> None:
+def test_windows_longer_than_the_model_sees_are_refused(llama: Model) -> None:
     with pytest.raises(AuditError, match="2048 tokens at once"):
         Engine(llama, Request(Windowing(2048)))
 
 
-def test_bfloat16_body_stays_close(tiny_llama: Path, llama: LanguageModel) -> None:
+def test_bfloat16_body_stays_close(tiny_llama: Path, llama: Model) -> None:
     """The precision of a GPU run, here on the CPU: a sanity bound, not a claim of equality."""
     half = load("tiny", "digest", tiny_llama, dtype=torch.bfloat16)
     (low,), (full,) = score(half, [TEXTS[4]]), score(llama, [TEXTS[4]])
@@ -267,7 +278,7 @@ def test_a_prompt_stands_before_the_text_instead_of_the_prefix(
     assert abs(scores.entropy - plain.entropy).max() > 0.1  # it is another question
 
 
-def test_control_tokens_are_read_as_such_in_a_prompt_alone(llama: LanguageModel) -> None:
+def test_control_tokens_are_read_as_such_in_a_prompt_alone(llama: Model) -> None:
     assert llama.encode_prompt("<s>a<s>") == [0, *llama.tokenizer.encode("a").ids, 0]
     (scores,) = score(llama, [Prompted("<s>a<s>", "<s>a<s>")])
     assert 0 not in scores.token_id
@@ -277,7 +288,7 @@ def test_control_tokens_are_read_as_such_in_a_prompt_alone(llama: LanguageModel)
     assert llama.encode_prompt(None) == [0]
 
 
-def test_a_prompt_that_is_the_prefix_changes_nothing(llama: LanguageModel) -> None:
+def test_a_prompt_that_is_the_prefix_changes_nothing(llama: Model) -> None:
     plain, none, prefix = score(llama, [TEXTS[3], Prompted(TEXTS[3]), Prompted(TEXTS[3], "<s>")])
     for scores in (none, prefix):
         np.testing.assert_array_equal(scores.rank, plain.rank)
@@ -285,7 +296,7 @@ def test_a_prompt_that_is_the_prefix_changes_nothing(llama: LanguageModel) -> No
 
 
 @pytest.mark.parametrize("text", ["ab", SENTENCES[2]])
-def test_with_nothing_before_it_the_first_token_has_no_score(llama: LanguageModel, text: str) -> None:
+def test_with_nothing_before_it_the_first_token_has_no_score(llama: Model, text: str) -> None:
     without = replace(llama, prefix=None)
     for model, prompted in ((llama, Prompted(text, "")), (without, Prompted(text)), (without, text)):
         (scores,) = score(model, [prompted])
@@ -295,20 +306,18 @@ def test_with_nothing_before_it_the_first_token_has_no_score(llama: LanguageMode
         assert scores.context.tolist() == list(range(1, len(ids.ids)))
 
 
-def test_with_nothing_before_it_a_single_token_has_no_score(llama: LanguageModel) -> None:
+def test_with_nothing_before_it_a_single_token_has_no_score(llama: Model) -> None:
     (scores,) = score(replace(llama, prefix=None), ["a"])
     assert len(scores) == 0
 
 
-def test_with_nothing_before_it_a_last_window_of_one_token_has_no_score(
-    llama: LanguageModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_nothing_before_it_a_last_window_of_one_token_has_no_score(llama: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llm_audit.scoring.engine.PACK_TOKENS", 10)
     (scores,) = score(replace(llama, prefix=None), ["7" * 21], Request(Windowing(10)))
     assert scores.context.tolist() == [*range(1, 10), *range(1, 10)]
 
 
-def test_prompts_of_all_lengths_in_one_batch(llama: LanguageModel) -> None:
+def test_prompts_of_all_lengths_in_one_batch(llama: Model) -> None:
     batch = [Prompted(text, prompt) for text in TEXTS for prompt in (None, "<s>", PROMPT, PROMPT * 5)]
     mixed: list[str | Prompted] = [*batch, *TEXTS]
     together = score(llama, mixed)
@@ -319,27 +328,26 @@ def test_prompts_of_all_lengths_in_one_batch(llama: LanguageModel) -> None:
             np.testing.assert_allclose(getattr(scores, name), getattr(alone, name), atol=1e-4, err_msg=name)
 
 
-def test_states_are_those_of_the_text_after_its_prompt(llama: LanguageModel) -> None:
+def test_states_are_those_of_the_text_after_its_prompt(llama: Model) -> None:
     (scores,) = score(llama, [Prompted(TEXTS[3], PROMPT)], Request(hidden_layers=(1,)))
     assert scores.states is not None
     assert scores.state_start is not None
     assert scores.state_start.tolist() == list(range(0, len(scores) - 15, 16))
     before = llama.encode_prompt(PROMPT)
-    ids = torch.tensor([*before, *scores.token_id.tolist()])
-    with torch.inference_mode():
-        _, (middle,) = llama.body(ids, [len(ids)], layers=(1,))
+    ids = [*before, *scores.token_id.tolist()]
+    _, middle = run(llama, ids, [len(ids)], layers=(1,))
     own = middle[len(before) :][:16].mean(0)
     np.testing.assert_allclose(scores.states[0, 0], own, atol=1e-3, rtol=1e-3)
 
 
-def test_a_long_prompt_makes_the_windows_small(llama: LanguageModel) -> None:
+def test_a_long_prompt_makes_the_windows_small(llama: Model) -> None:
     (scores,) = score(llama, [Prompted(TEXTS[3], "<s>" * 2018)])
     assert len(scores) == len(score(llama, [TEXTS[3]])[0]) > 30
     assert scores.context.max() == 2048 - 2018 - 1
 
 
 @pytest.mark.parametrize(("tokens", "overlap"), [(2048, 0), (2049, 0), (5000, 0), (2040, 8)])
-def test_a_prompt_that_leaves_no_room_is_refused(llama: LanguageModel, tokens: int, overlap: int) -> None:
+def test_a_prompt_that_leaves_no_room_is_refused(llama: Model, tokens: int, overlap: int) -> None:
     with pytest.raises(AuditError, match=rf"^The prompt has {tokens:,} tokens, and tiny sees 2,048 at once: no room is left"):
         score(llama, ["a", Prompted("a", "<s>" * tokens)], Request(Windowing(64, overlap)))
 
@@ -347,7 +355,7 @@ def test_a_prompt_that_leaves_no_room_is_refused(llama: LanguageModel, tokens: i
 # Tokens as they were sampled
 
 
-def bytes_of(model: LanguageModel, text: str) -> tuple[int, ...]:
+def bytes_of(model: Model, text: str) -> tuple[int, ...]:
     """The text letter by letter, as no tokenizer would read it."""
     from tokenizers import pre_tokenizers
 
@@ -355,7 +363,7 @@ def bytes_of(model: LanguageModel, text: str) -> tuple[int, ...]:
     return tuple(model.tokenizer.token_to_id(letter) for letter in spelt)
 
 
-def test_given_tokens_are_scored_instead_of_the_tokenizers(llama: LanguageModel) -> None:
+def test_given_tokens_are_scored_instead_of_the_tokenizers(llama: Model) -> None:
     text = "naïve 🪚 木!"
     ids = bytes_of(llama, text)
     (scores,) = score(llama, [Prompted(text, token_ids=ids)])
@@ -364,17 +372,16 @@ def test_given_tokens_are_scored_instead_of_the_tokenizers(llama: LanguageModel)
     assert len(scores) == len(text.encode()) > len(canonical)
     ranges = list(zip(scores.char_start.tolist(), scores.char_end.tolist(), strict=True))
     assert ranges == [(i, i + 1) for i, letter in enumerate(text) for _ in letter.encode()]  # a character's bytes share it
-    together = torch.tensor([[0, *ids]])
-    with torch.inference_mode():
-        hidden, _ = llama.body(together[0], [together.shape[1]])
-        logprobs = (hidden @ llama.head_weight.T).log_softmax(1)[:-1].gather(1, together[0, 1:, None])[:, 0]
+    (hidden,) = run(llama, [0, *ids], [1 + len(ids)])
+    logits = torch.from_numpy(hidden @ np.asarray(llama.head_weight).T)
+    logprobs = logits.log_softmax(1)[:-1].gather(1, torch.tensor(ids)[:, None])[:, 0]
     np.testing.assert_allclose(scores.logprob, logprobs, atol=1e-4)
 
 
 @pytest.mark.parametrize(
     "text", ["", "a", *SENTENCES, "🏴󠁧󠁢󠁳󠁣󠁴󠁿 and 👩‍👩‍👧", "木工は板を測った", "one\r\ntwo\r\n", "\ufeffa\u00a0\n\n b  c"]
 )
-def test_characters_of_given_tokens_are_those_of_the_tokenizer(llama: LanguageModel, text: str) -> None:
+def test_characters_of_given_tokens_are_those_of_the_tokenizer(llama: Model, text: str) -> None:
     """But that a token with only the first bytes of a character does not count as that character's."""
     encoding = llama.tokenizer.encode(text, add_special_tokens=False)
     for (start, end), (expected_start, expected_end) in zip(llama.offsets(encoding.ids), encoding.offsets, strict=True):
@@ -386,7 +393,7 @@ def test_characters_of_given_tokens_are_those_of_the_tokenizer(llama: LanguageMo
 
 @given(st.lists(st.integers(1, 399), max_size=40))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_any_tokens_have_their_characters(llama: LanguageModel, ids: list[int]) -> None:
+def test_any_tokens_have_their_characters(llama: Model, ids: list[int]) -> None:
     """Drawn at random, most bytes make no character; what does is in the range of its token."""
     text, ranges = llama.decode(ids), llama.offsets(ids)
     assert len(ranges) == len(ids)
@@ -414,18 +421,20 @@ DECODINGS = [
     [(Request(Windowing(40)), True), (Request(Windowing(300), hidden_layers=(1,), top_k=7), False)],
 )
 def test_each_of_several_settings_is_scored_as_if_alone(
-    llama: LanguageModel, tiny_rival: Path, request_: Request, with_reference: bool, monkeypatch: pytest.MonkeyPatch
+    llama: Model, tiny_rival: Path, request_: Request, with_reference: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rival = load("rival", "other", tiny_rival) if with_reference else None
+    rival = (load if isinstance(llama, LanguageModel) else lean.load)("rival", "other", tiny_rival) if with_reference else None
     texts = [TEXTS[0], TEXTS[4], Prompted(TEXTS[3], PROMPT)]
     alone = [list(Engine(llama, replace(request_, decoding=one), rival).score(texts)) for one in DECODINGS]
-    seen, body = [], LlamaBody.__call__
+    seen: list[int] = []
+    kind: Any = LlamaBody if isinstance(llama, LanguageModel) else LeanBody
+    body = kind.__call__
 
-    def counted(self: LlamaBody, ids: torch.Tensor, *rest: object) -> object:
+    def counted(self: object, ids: Sequence[int], *rest: object) -> object:
         seen.append(len(ids))
-        return body(self, ids, *rest)  # type: ignore[arg-type]
+        return body(self, ids, *rest)
 
-    monkeypatch.setattr(LlamaBody, "__call__", counted)
+    monkeypatch.setattr(kind, "__call__", counted)
     list(Engine(llama, request_, rival).score(texts))
     once = seen.copy()
     together = list(Engine(llama, request_, rival, decodings=DECODINGS).score_each(texts))

@@ -10,6 +10,7 @@ from llm_audit.errors import AuditError
 from llm_audit.scoring import head as head_module
 from llm_audit.scoring import samplers
 from llm_audit.scoring.head import Head, power_sums, power_sums_by_arrays
+from llm_audit.scoring.lean import LeanHead
 from llm_audit.scoring.tokens import Decoding
 from tests.scoring import oracle
 
@@ -141,11 +142,32 @@ def test_logits_for_more_than_one_block_never_exist(monkeypatch: pytest.MonkeyPa
 def test_kernel_and_arrays_agree() -> None:
     states, weight, targets = random_case(64, 4099)
     logits = states @ weight.T
-    peaks = logits.amax(1)
-    by_kernel, ranks = power_sums(logits, peaks, targets)
-    by_arrays, other_ranks = power_sums_by_arrays(logits, peaks, targets)
+    by_kernel, ranks, peaks = power_sums(logits, targets)
+    by_arrays, other_ranks, other_peaks = power_sums_by_arrays(logits, targets)
     np.testing.assert_allclose(by_kernel, by_arrays, rtol=3e-5, atol=1e-30)
     np.testing.assert_array_equal(ranks, other_ranks)
+    np.testing.assert_array_equal(peaks, other_peaks)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_no_peak(wrong: float) -> None:
+    logits = torch.randn(3, 5000, generator=torch.Generator().manual_seed(0)) - 9
+    logits[1, 4321] = wrong
+    _, _, peaks = power_sums(logits, torch.zeros(3, dtype=torch.int64))
+    assert np.isnan(peaks).tolist() == [False, True, False]
+    np.testing.assert_array_equal(peaks[[0, 2]], logits[[0, 2]].amax(1))
+
+
+@pytest.mark.parametrize("top_k", [0, 3])
+@pytest.mark.parametrize("decodings", [(Decoding(),), (Decoding(temperature=0.7), Decoding())], ids=str)
+def test_the_head_without_torch_is_the_same(decodings: tuple[Decoding, ...], top_k: int) -> None:
+    states, weight, targets = random_case(40, 777)
+    with_torch = Head(weight, *decodings)(states, targets, top_k=top_k)
+    without = LeanHead(weight.numpy(), *decodings).columns(states.numpy(), targets.numpy(), top_k=top_k)
+    for found, expected in zip(without, with_torch, strict=True):
+        assert found.keys() == expected.keys()
+        for name in expected:
+            np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=2e-5, err_msg=name)
 
 
 def test_cross_columns_agree_with_the_oracle() -> None:

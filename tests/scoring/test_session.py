@@ -138,15 +138,19 @@ print(json.dumps([len(scores), "torch" in sys.modules, "transformers" in sys.mod
 """
 
 
-def test_a_warm_run_imports_no_torch(model: StoredModel, tmp_path: Path) -> None:
-    def run(texts: list[str]) -> list[object]:
-        command = [sys.executable, "-c", RUN, str(model.folder), str(tmp_path / "scores.sqlite"), json.dumps(texts)]
-        return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # type: ignore[no-any-return]
+def imported(folder: Path, cache: Path, texts: list[str]) -> list[object]:
+    """Texts scored in a process of its own, and whether it imported torch and transformers."""
+    command = [sys.executable, "-c", RUN, str(folder), str(cache), json.dumps(texts)]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # type: ignore[no-any-return]
 
-    with ScoreCache(tmp_path / "scores.sqlite") as cache:
-        contents(Session(model, cache=cache))
-    assert run(TEXTS) == [len(TEXTS), False, False]
-    assert run([*TEXTS, "A new one."])[1] is True
+
+def test_a_llama_is_scored_without_torch(model: StoredModel, tmp_path: Path) -> None:
+    assert imported(model.folder, tmp_path / "scores.sqlite", TEXTS) == [len(TEXTS), False, False]
+
+
+def test_a_warm_run_of_any_model_imports_no_torch(tiny_gpt2: Path, tmp_path: Path) -> None:
+    assert imported(tiny_gpt2, tmp_path / "scores.sqlite", TEXTS) == [len(TEXTS), True, True]
+    assert imported(tiny_gpt2, tmp_path / "scores.sqlite", TEXTS) == [len(TEXTS), False, False]
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])

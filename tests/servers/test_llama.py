@@ -21,10 +21,10 @@ from fixtures.servers.llama import serve
 from llm_audit.errors import AuditError
 from llm_audit.progress import silent
 from llm_audit.scoring import gguf_import
-from llm_audit.scoring.model import load_tokenizer
 from llm_audit.scoring.request import Prompted, Request
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store, StoredModel
+from llm_audit.scoring.tokenizer import load_tokenizer
 from tests.servers.ask import PROMPTS, TOP, ask, differences, positions, post, tops
 
 TEXTS = (

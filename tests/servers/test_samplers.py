@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from llm_audit.scoring.chain import SERVERS, Chain, chain
-from llm_audit.scoring.model import LanguageModel, breakers, load
+from llm_audit.scoring.model import LanguageModel, load
 from llm_audit.scoring.samplers import Past, decode
 from llm_audit.scoring.store import StoredModel
+from llm_audit.scoring.tokenizer import breakers
 from tests.servers.ask import PROMPTS, post
 
 LLAMA = SERVERS["llama.cpp"]

@@ -23,6 +23,7 @@ ORDER = (
     ("Statistics", "statistics"),
     ("Operations", "operations"),
     ("Measurements", "measurements"),
+    ("Performance", "performance.md"),
     ("Reference", "reference"),
     ("Project", "project"),
 )

@@ -17,7 +17,7 @@ from llm_audit.detectors.membership import counting
 from llm_audit.detectors.membership.counting import Counted, count_corpus
 from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.errors import AuditError
-from llm_audit.scoring.model import load_tokenizer
+from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.scoring.vocabulary import tokenizer_digest
 
 TEXTS = [f"{SENTENCES[i % 5]} {i}" for i in range(1000)]

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.errors import AuditError
-from llm_audit.scoring.model import load_tokenizer
+from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
 
 TABLE = Frequencies(np.array([5, 0, 2, 1]), "0123456789abcdef", "mine", "Texts of a.jsonl.", 3)

@@ -26,11 +26,11 @@ from llm_audit.detectors.membership.likelihood import (
 )
 from llm_audit.detectors.membership.min_k import SMALLEST_DEVIATION, min_k_plus_plus_score, min_k_probability
 from llm_audit.errors import AuditError
-from llm_audit.scoring.model import load_tokenizer
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.request import Prompted, Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
+from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
 from llm_audit.testing import certain_scores, sample_scores

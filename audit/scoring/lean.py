@@ -1,0 +1,261 @@
+"""A Llama in float32 on the CPU without torch: numpy's matrix products, the kernels between them, weights as they lie on disk.
+
+`import torch` takes as long as a page of text, and a fifth of a gigabyte. Numpy's OpenBLAS multiplies as fast as torch's MKL
+(docs/performance.md). All large memory is allocated once, in the size of the largest pack. The tests hold the columns to
+those of `llama.py` and `head.py`, which compute the same for other devices and types.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.scoring import kernel
+from llm_audit.scoring.columns import Columns, columns_of, joined, sums_of_rows
+from llm_audit.scoring.request import context_length, plain_llama
+from llm_audit.scoring.tokenizer import Reader, load_tokenizer, prefix_token
+from llm_audit.scoring.tokens import STATE_BLOCK, Decoding
+from llm_audit.scoring.weights import Matrix, Weights
+
+if TYPE_CHECKING:
+    from llm_audit.scoring.samplers import Past
+
+LOGIT_BYTES = 50_000_000
+"""Size of the one block of logits; see `head.LOGIT_BYTES`."""
+
+QUERY_ROWS = 128
+"""Queries whose products with all keys exist at a time: 37 MB for nine heads and 8,192 keys."""
+
+
+class _Layer(NamedTuple):
+    """One layer's matrices: q, k, v are one under the other if they lie so, else apart."""
+
+    norm1: Matrix
+    query: Matrix
+    key: Matrix
+    value: Matrix
+    out: Matrix
+    norm2: Matrix
+    gate_up: Matrix
+    down: Matrix
+
+
+class LeanBody:
+    """The decoder stack without its head; what `llama.LlamaBody` is, on arrays.
+
+    Args:
+        config: the parsed `config.json`.
+        weights: tensors by their Hugging Face names; only the ones of the body are read.
+    """
+
+    def __init__(self, config: dict[str, Any], weights: Weights) -> None:
+        self.n_heads: int = config["num_attention_heads"]
+        self.n_kv_heads: int = config.get("num_key_value_heads") or self.n_heads
+        self.hidden_size: int = config["hidden_size"]
+        self.head_dim: int = config.get("head_dim") or self.hidden_size // self.n_heads
+        self.eps = np.float32(config.get("rms_norm_eps", 1e-6))
+        self.n_layers: int = config["num_hidden_layers"]
+        rope = config.get("rope_parameters") or {}
+        theta = rope.get("rope_theta", config.get("rope_theta", 10000.0))
+        self.frequency = (1.0 / theta ** (np.arange(0, self.head_dim, 2) / self.head_dim)).astype(np.float32)
+        self.embedding = weights["model.embed_tokens.weight"]
+        self.final_norm = weights["model.norm.weight"]
+        self.layers = [_layer(weights, f"model.layers.{i}.") for i in range(self.n_layers)]
+        self._kept: dict[str, NDArray[np.float32]] = {}
+
+    def _buffer(self, name: str, *shape: int) -> NDArray[np.float32]:
+        """Uninitialised memory that the next call with this name gets again."""
+        size = int(np.prod(shape))
+        if name not in self._kept or self._kept[name].size < size:
+            self._kept[name] = np.empty(size, np.float32)
+        return self._kept[name][:size].reshape(shape)
+
+    def __call__(
+        self, token_ids: NDArray[np.int64], lengths: Sequence[int], layers: Sequence[int] = ()
+    ) -> tuple[Matrix, list[Matrix]]:
+        """Run packed sequences; see `llama.LlamaBody.__call__`. The memory of what comes back is reused by the next call."""
+        n, width = len(token_ids), self.hidden_size
+        inner = self.layers[0].down.shape[1]
+        positions = np.concatenate([np.arange(length) for length in lengths])
+        angles = np.arange(max(lengths), dtype=np.float32)[:, None] * self.frequency
+        turns = positions, np.cos(angles), np.sin(angles)
+        x, normed, delta = (self._buffer(name, n, width) for name in ("x", "normed", "delta"))
+        gate_up, gated = self._buffer("gate_up", n, 2 * inner), self._buffer("gated", n, inner)
+        np.take(self.embedding, token_ids, axis=0, out=x, mode="clip")  # with "raise", numpy fills a copy first
+        taps = {0: self._tap(0, x)} if 0 in layers else {}
+        delta.fill(0.0)
+        for number, layer in enumerate(self.layers, start=1):
+            kernel.add_and_norm(x, delta, layer.norm1, self.eps, normed)
+            self._attend(normed, layer, lengths, turns, delta)
+            kernel.add_and_norm(x, delta, layer.norm2, self.eps, normed)
+            np.matmul(normed, layer.gate_up.T, out=gate_up)
+            kernel.gated(gate_up, gated)
+            np.matmul(gated, layer.down.T, out=delta)
+            if number in layers:
+                taps[number] = self._tap(number, x)
+                taps[number] += delta
+        kernel.add_and_norm(x, delta, self.final_norm, self.eps, normed)
+        return normed, [taps[layer] for layer in layers]
+
+    def _tap(self, layer: int, x: Matrix) -> Matrix:
+        kept = self._buffer(f"layer {layer}", *x.shape)
+        kept[:] = x
+        return kept
+
+    def _attend(self, x: Matrix, layer: _Layer, lengths: Sequence[int], turns: tuple[Any, ...], out: Matrix) -> None:
+        n, dim, q, kv = len(x), self.head_dim, self.n_heads, self.n_kv_heads
+        projected = self._buffer("projected", n, (q + 2 * kv) * dim)
+        edges = np.cumsum([0, q * dim, kv * dim, kv * dim])
+        for number, matrix in enumerate((layer.query, layer.key, layer.value)):
+            np.matmul(x, matrix.T, out=projected[:, edges[number] : edges[number + 1]])
+        kernel.rotate(projected, q + kv, *turns)
+        heads = projected.reshape(n, q + 2 * kv, dim)
+        mixed = self._buffer("mixed", n, q * dim)
+        start = 0
+        for length in lengths:
+            rows = slice(start, start + length)
+            self._mix(heads[rows].transpose(1, 0, 2), mixed[rows].reshape(length, kv, q // kv, dim).transpose(1, 2, 0, 3))
+            start += length
+        np.matmul(mixed, layer.out.T, out=out)
+
+    def _mix(self, heads: NDArray[np.float32], mixed: NDArray[np.float32]) -> None:
+        """Causal attention within one sequence: (heads, n, dim) of queries, keys and values to (kv heads, group, n, dim)."""
+        kv, group, n, dim = mixed.shape
+        query = heads[: kv * group].reshape(kv, group, n, dim)
+        key, value = heads[kv * group : kv * group + kv, None], heads[kv * group + kv :, None]
+        scale = np.float32(dim**-0.5)
+        for start in range(0, n, QUERY_ROWS):
+            stop = min(start + QUERY_ROWS, n)
+            scores = self._buffer("scores", kv, group, stop - start, stop)
+            np.matmul(query[:, :, start:stop], key[:, :, :stop].swapaxes(2, 3), out=scores)
+            kernel.causal_softmax(scores.reshape(kv * group, stop - start, stop), start, scale)
+            np.matmul(scores, value[:, :, :stop], out=mixed[:, :, start:stop])
+
+
+def _layer(weights: Weights, prefix: str) -> _Layer:
+    attention, mlp = prefix + "self_attn.", prefix + "mlp."
+    query, key, value, out = (weights[f"{attention}{name}_proj.weight"] for name in "qkvo")
+    return _Layer(
+        norm1=weights[prefix + "input_layernorm.weight"],
+        query=query,
+        key=key,
+        value=value,
+        out=out,
+        norm2=weights[prefix + "post_attention_layernorm.weight"],
+        gate_up=weights.joined([mlp + "gate_proj.weight", mlp + "up_proj.weight"]),
+        down=weights[mlp + "down_proj.weight"],
+    )
+
+
+class LeanHead:
+    """The output projection and the statistics of what it predicts; what `head.Head` is, on arrays.
+
+    Args:
+        weight: (vocabulary, hidden).
+        decodings: each applied to the logits before its statistics are taken. What only some need, their transforms, the
+            most likely tokens and the comparison of two models, torch does.
+    """
+
+    def __init__(self, weight: Matrix, *decodings: Decoding) -> None:
+        self.weight = weight
+        self.decodings = decodings or (Decoding(),)
+        self.n_rows = max(1, LOGIT_BYTES // (4 * weight.shape[0]))
+        self._block = np.empty((0, weight.shape[0]), np.float32)
+
+    def logits(self, hidden: Matrix) -> Matrix:
+        """(n_rows, vocabulary) before the decoding transform. The memory is reused by the next call."""
+        if len(self._block) < len(hidden):
+            self._block = np.empty((len(hidden), self.weight.shape[0]), np.float32)
+        return np.matmul(hidden, self.weight.T, out=self._block[: len(hidden)])
+
+    def columns(
+        self,
+        hidden: Matrix,
+        targets: NDArray[np.int64],
+        *,
+        reference: tuple[LeanHead, Matrix] | None = None,
+        top_k: int = 0,
+        past: Past | None = None,
+    ) -> list[Columns]:
+        """Statistics of the predicted distributions at the observed tokens; see `head.Head.__call__`."""
+        blocks: list[list[Columns]] = [[] for _ in self.decodings]
+        for start in range(0, len(targets), self.n_rows):
+            rows = slice(start, start + self.n_rows)
+            logits, observed = self.logits(hidden[rows]), targets[rows]
+            if self.decodings == (Decoding(),) and not reference and not top_k:
+                sums, ranks, peaks = sums_of_rows(logits, observed)
+                blocks[0].append(columns_of(sums, ranks, peaks, logits[np.arange(len(observed)), observed])[0])
+                continue
+            import torch
+
+            from llm_audit.scoring.head import columns_each
+
+            others = torch.from_numpy(reference[0].logits(reference[1][rows])) if reference else None
+            tensors = torch.from_numpy(logits), torch.from_numpy(observed)
+            each = columns_each(*tensors, self.decodings, others, top_k, past and past[rows])
+            for block, found in zip(blocks, each, strict=True):
+                block.append(found)
+        return [joined(found) for found in blocks]
+
+
+@dataclass(frozen=True, eq=False)
+class LeanModel(Reader):
+    """A model that numpy computes; what `model.LanguageModel` is, for the engine.
+
+    Attributes:
+        body: the decoder stack.
+        head_weight: (vocabulary, hidden).
+    """
+
+    body: LeanBody
+    head_weight: Matrix
+
+    def head(self, decodings: Sequence[Decoding] = ()) -> LeanHead:
+        """The head that scores under these settings."""
+        return LeanHead(self.head_weight, *decodings)
+
+    def computing(self) -> AbstractContextManager[object]:
+        """What every pass happens in: nothing special."""
+        return nullcontext()
+
+    def run(
+        self, token_ids: NDArray[np.int64], lengths: Sequence[int], layers: Sequence[int] = ()
+    ) -> tuple[Matrix, list[Matrix]]:
+        """Hidden states of packed sequences; see `LeanBody.__call__`."""
+        return self.body(token_ids, lengths, layers)
+
+    def block_means(self, taps: Sequence[Matrix], first: int, blocks: int) -> NDArray[np.float16]:
+        """(blocks, layers, hidden): each layer's states from row `first` on, averaged over blocks of `STATE_BLOCK`."""
+        rows = slice(first, first + blocks * STATE_BLOCK)
+        means = [tap[rows].reshape(blocks, STATE_BLOCK, tap.shape[1]).mean(1) for tap in taps]
+        return np.stack(means, 1).astype(np.float16)
+
+
+def load(name: str, digest: str, folder: Path) -> LeanModel:
+    """Load a folder that the store has checked, and that `plain_llama` says yes to.
+
+    Raises:
+        InvalidConfiguration: it is another model.
+    """
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if not plain_llama(config):
+        raise InvalidConfiguration(f"{name} is not a plain Llama.")
+    weights = Weights(folder)
+    body = LeanBody(config, weights)
+    return LeanModel(
+        name=name,
+        digest=digest,
+        tokenizer=load_tokenizer(folder),
+        prefix=prefix_token(config),
+        max_length=context_length(config),
+        body=body,
+        head_weight=weights.get("lm_head.weight", body.embedding),
+    )

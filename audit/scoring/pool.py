@@ -1,0 +1,121 @@
+"""Processes that run packs through the same models as this one, on the other cores. Weights are mapped, and so shared.
+
+Each computes with one thread: packs side by side use the cores better than the threads of one pack after the other. What
+comes back does not depend on who computed it, or how many there are. Knows nothing about texts.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+
+from llm_audit.errors import NotAvailable
+from llm_audit.scoring.passes import Computed, Pack, Passes
+from llm_audit.scoring.request import Request
+from llm_audit.scoring.store import StoredModel
+from llm_audit.scoring.tokens import Decoding
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+
+Models = tuple[StoredModel, StoredModel | None, str, str]
+"""Scoring and reference model, device, dtype; see `Session`."""
+
+
+class Pool:
+    """`jobs` processes, started when the first pack comes.
+
+    Args:
+        jobs: how many.
+        models: what they load.
+    """
+
+    def __init__(self, jobs: int, models: Models) -> None:
+        self.jobs = jobs
+        self._lock = threading.Lock()  # of what changes the environment
+        self._started = False
+        context = multiprocessing.get_context("spawn")
+        self._processes = ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(models, os.getpid()))
+
+    def submit(self, request: Request, decodings: Sequence[Decoding], pack: Pack) -> Callable[[], Computed]:
+        """Have a pack computed; what comes back waits for it, and raises what the pass raised.
+
+        Raises:
+            NotAvailable: a process died.
+        """
+        with self._lock, _environment({} if self._started else ONE_THREAD), _dying():
+            future = self._processes.submit(_compute, request, tuple(decodings), pack)
+            self._started = True
+
+        def result() -> Computed:
+            with _dying():
+                return future.result()
+
+        return result
+
+    def close(self) -> None:
+        """Let the processes go; what is waiting is dropped."""
+        self._processes.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _dying() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise NotAvailable(
+            "A process of --jobs died, perhaps for want of memory; what was judged is kept: try again with fewer."
+        ) from error
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Variables that new processes inherit: libraries count their threads when they are loaded."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+_models: Models
+"""What this process loads, once it is told."""
+
+_passes: dict[tuple[Request, tuple[Decoding, ...]], Passes] = {}
+
+
+def _start(models: Models, parent: int) -> None:
+    """In a new process: what it is for. Ctrl-C is for the parent, and nobody outlives it."""
+    global _models
+    _models = models
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _compute(request: Request, decodings: tuple[Decoding, ...], pack: Pack) -> Computed:
+    from llm_audit.scoring.session import load_models
+
+    if (request, decodings) not in _passes:
+        known = next(iter(_passes.values()), None)
+        model, reference = [known.model, known.reference] if known else load_models(*_models)
+        assert model is not None  # only the reference may be missing
+        _passes[request, decodings] = Passes(model, reference, request, decodings)
+    return _passes[request, decodings](pack)

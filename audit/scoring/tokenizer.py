@@ -1,0 +1,171 @@
+"""Text to tokens and back, as a model reads it: ids, their characters, the prefix. Knows no torch.
+
+A long text is read in pieces, so that the tokenizer's own notes, several hundred bytes a token, never exist for all of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+PIECE = 1 << 16
+"""Characters that the tokenizer reads at a time, at least, where a text may be cut."""
+
+Read = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""Token ids (n,), and the half-open range of characters of each (n, 2)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A model's identity, and how it reads text.
+
+    Attributes:
+        name, digest: identity, from the store.
+        tokenizer: reads special-token strings in a text as plain text.
+        prefix: the token put before every window (begin of sequence, else end of text), or None if the model has neither.
+        max_length: tokens the model can see at once.
+    """
+
+    name: str
+    digest: str
+    tokenizer: Tokenizer
+    prefix: int | None
+    max_length: int
+
+    def offsets(self, token_ids: Sequence[int]) -> list[tuple[int, int]]:
+        """The characters of each token in the text that the tokens decode to; tokens of one character share its range."""
+        ends = [0]
+        for count in range(1, len(token_ids) + 1):
+            # The bytes of half a character decode to replacement characters.
+            ends.append(len(self.decode(token_ids[:count]).rstrip("\ufffd")))
+        found: list[tuple[int, int]] = []
+        for start, end in reversed(list(pairwise(ends))):
+            found.append(found[-1] if start == end and found else (start, end))
+        return found[::-1]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of some tokens, control tokens as their names."""
+        return decode_tokens(self.tokenizer, token_ids)
+
+    def encode_prompt(self, prompt: str | None) -> list[int]:
+        """Tokens before a text; see `encode_prompt`."""
+        return encode_prompt(self.tokenizer, self.prefix, prompt)
+
+    def read(self, texts: Sequence[str]) -> list[Read]:
+        """The tokens of each text, as the tokenizer would read it at one go."""
+        short = [text for text in texts if not self._in_pieces or len(text) <= 2 * PIECE]
+        together = iter(self.tokenizer.encode_batch(short, add_special_tokens=False) if short else [])
+        return [self._long(text) if self._in_pieces and len(text) > 2 * PIECE else _arrays(next(together)) for text in texts]
+
+    def _long(self, text: str) -> Read:
+        ids, ranges = [], []
+        for start, stop in pairwise(cuts(text)):
+            found, within = _arrays(self.tokenizer.encode(text[start:stop], add_special_tokens=False))
+            ids.append(found)
+            ranges.append(within + np.int32(start))
+        return np.concatenate(ids), np.concatenate(ranges)
+
+    @cached_property
+    def _in_pieces(self) -> bool:
+        return reads_words_alone(json.loads(self.tokenizer.to_str()))
+
+
+def _arrays(encoding: Any) -> Read:
+    return np.asarray(encoding.ids, np.int32), np.asarray(encoding.offsets, np.int32).reshape(-1, 2)
+
+
+def cuts(text: str) -> list[int]:
+    """Where a text may be cut without changing any token, at least `PIECE` characters apart; 0 and its length among them.
+
+    Before a space between two characters that are none: a byte-level tokenizer's words begin there, whatever stands before.
+    """
+    places = [0]
+    while len(text) - places[-1] > 2 * PIECE:
+        place = next(_word_starts(text, places[-1] + PIECE), len(text))
+        if place >= len(text):
+            break
+        places.append(place)
+    return [*places, len(text)]
+
+
+def _word_starts(text: str, start: int) -> Iterator[int]:
+    while (place := text.find(" ", start)) != -1 and place + 1 < len(text):
+        # Letters: their words never reach across a space. Digits and signs are not asked for, though most would do.
+        if text[place - 1].isalpha() and text[place + 1].isalpha():
+            yield place
+        start = place + 1
+
+
+def reads_words_alone(content: dict[str, Any]) -> bool:
+    """Whether a tokenizer reads each word, with the space before it, by itself: those of GPT-2's kind, given as their JSON.
+
+    Others are not known to, such as those that see a whole text as one word, or put a sign before its beginning.
+    """
+    split = content.get("pre_tokenizer") or {}
+    steps = split.get("pretokenizers", [split])
+    byte_level = [step for step in steps if step.get("type") == "ByteLevel"]
+    return (
+        content.get("normalizer") is None
+        and {step.get("type") for step in steps} <= {"ByteLevel", "Digits"}
+        and len(byte_level) == 1
+        and bool(byte_level[0].get("use_regex", True))
+        and not byte_level[0].get("add_prefix_space", True)
+        and all(token.get("special") for token in content.get("added_tokens") or ())
+        and _keeps_ranges(content.get("post_processor"))
+    )
+
+
+def _keeps_ranges(step: dict[str, Any] | None) -> bool:
+    """Whether what comes after the tokens treats the first of a text like any other."""
+    return step is None or (step.get("type") == "ByteLevel" and not step.get("add_prefix_space", True))
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """A folder's tokenizer, which reads special-token strings in a text as plain text, and neither pads nor cuts."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.encode_special_tokens = True  # "<|im_end|>" typed in an essay is eight characters, not a control token
+    return tokenizer
+
+
+def encode_prompt(tokenizer: Tokenizer, prefix: int | None, prompt: str | None) -> list[int]:
+    """Tokens before a text: the prompt, its control tokens read as such; without one the prefix token, if any."""
+    if prompt is None:
+        return [] if prefix is None else [prefix]
+    tokenizer.encode_special_tokens = False
+    try:
+        ids: list[int] = tokenizer.encode(prompt, add_special_tokens=False).ids
+    finally:
+        tokenizer.encode_special_tokens = True
+    return ids
+
+
+def decode_tokens(tokenizer: Tokenizer, token_ids: Sequence[int]) -> str:
+    """The text of some tokens, control tokens as their names."""
+    text: str = tokenizer.decode(list(token_ids), skip_special_tokens=False)
+    return text
+
+
+def breakers(tokenizer: Tokenizer, vocabulary: int) -> NDArray[np.bool_]:
+    """(vocabulary,) which tokens contain a character over which DRY sees no repetition, by llama.cpp's default."""
+    texts = tokenizer.decode_batch([[token] for token in range(vocabulary)], skip_special_tokens=False)
+    return np.array([any(sign in text for sign in '\n:"*') for text in texts])
+
+
+def prefix_token(config: dict[str, Any]) -> int | None:
+    """The token that stands before a text: begin of sequence, else end of text, as the model's configuration names them."""
+    for key in ("bos_token_id", "eos_token_id"):
+        token = config.get(key)
+        if token is not None:
+            return int(token[0] if isinstance(token, list) else token)
+    return None
