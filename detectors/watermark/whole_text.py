@@ -10,15 +10,16 @@ from llm_audit.detectors.watermark.base import (
     ASSUMPTIONS,
     NULL,
     Numbers,
-    counts_of,
     e_value,
+    law,
     needed,
     numbers,
     shown,
+    summed,
     times,
     title_of,
 )
-from llm_audit.detectors.watermark.counts import count, described, whole_text
+from llm_audit.detectors.watermark.counts import count, described
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
@@ -162,18 +163,14 @@ def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
 def _described(best: Summed | LinedUp | FreshKeys) -> tuple[Statistic, Effect | None, str, float | None, int]:
     """Statistic, effect, what was seen in words, log e-value, and independent units of a reading."""
     if isinstance(best, Summed):
-        counts = counts_of(best)
-        whole = whole_text(counts)
-        name = "green tokens" if best.law.get("kind") in ("bernoulli", "urn") else "sum of scores"
-        statistic = Statistic(name=name, value=best.total, unit=f"of {best.distinct:,} distinct inputs")
-        if not best.distinct:
+        statistic, effect, log_e = summed(best)
+        if effect is None:
             return statistic, None, "no token can be scored", None, 0
-        effect = Effect(name="mean score", value=whole.mean, unit=f"({whole.null_mean:.4g} by chance)")
         seen = (
-            f"{best.distinct:,} distinct inputs in {best.tokens:,} tokens score {whole.mean:.4g} each, "
-            f"{whole.null_mean:.4g} by chance"
+            f"{best.distinct:,} distinct inputs in {best.tokens:,} tokens score {effect.value:.4g} each, "
+            f"{law(best.law).mean:.4g} by chance"
         )
-        return statistic, effect, seen, whole.log_e, best.distinct
+        return statistic, effect, seen, log_e, best.distinct
     statistic = Statistic(name="alignment with the keys", value=-best.cost, unit=f"over {best.tokens:,} tokens")
     if isinstance(best, LinedUp):
         seen = f"{best.tokens:,} tokens line up with the {best.keys:,} keys, at a cost of {best.cost:.4g}"
