@@ -1,9 +1,9 @@
-"""Power of the radioactivity test: small models trained here on marked and unmarked text: python -m benchmarks.radioactivity.
+"""Power of the radioactivity test, on small models that learn marked text here: python -m benchmarks.radioactivity.
 
-The teacher is the fixture model (1.26 M parameters, V = 2,048). It writes records with and without the mark of a key, behind the
-first words of records of its grammar. Students are copies of it that are fine-tuned on its records, a share of them marked; each
-then reads marked records, those it has learnt and fresh ones, and writes records of its own, unmarked. In the first row of a
-scheme nothing marked was learnt, and p should be anywhere.
+The teacher is the fixture model (1.26 M parameters, V = 2,048). It writes 400 records with and without the mark of a key,
+behind the first words of records of its grammar. Students are copies of it that are fine-tuned on 400 records, a share of them
+marked; each reads marked records, those it has learnt and 80 fresh ones, and writes 80 records of its own, unmarked. In the
+first row of a scheme nothing marked was learnt, and p should be anywhere.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def main(epochs: int = EPOCHS) -> None:
     """Print one row for each scheme and share."""
     size = json.loads((FIXTURE / "config.json").read_text())["vocab_size"]
     print(
-        f"{'scheme':18} {'marked':>7} {'loss':>6} {'reads what it learnt':>24} {'reads fresh marks':>24} {'writes, all':>20} {'filtered':>20}"
+        f"{'scheme':18} {'marked':>7} {'loss':>6} {'reads what it learnt':>24} {'reads fresh marks':>24} "
+        f"{'writes, all':>20} {'filtered':>20}"
     )
     for scheme, fields in SCHEMES_TRIED.items():
         with tempfile.TemporaryDirectory() as place:
