@@ -1,7 +1,7 @@
 """Power of the radioactivity test, on small models that learn marked text here: python -m benchmarks.radioactivity.
 
-The teacher is the fixture model (1.26 M parameters, V = 2,048). It writes 400 records with and without the mark of a key,
-behind the first words of records of its grammar. Students are copies of it that are fine-tuned on 400 records, a share of them
+The teacher is the fixture model (1.26 M parameters, V = 2,048). It writes 300 records with and without the mark of a key,
+behind the first words of records of its grammar. Students are copies of it that are fine-tuned on 300 records, a share of them
 marked; each reads marked records, those it has learnt and 80 fresh ones, and writes 80 records of its own, unmarked. In the
 first row of a scheme nothing marked was learnt, and p should be anywhere.
 """
@@ -24,13 +24,12 @@ from fixtures.membership.train import FIXTURE, START, Trained, learn, save
 from llm_audit.detectors.watermark.keys import new_key, write_key
 from llm_audit.detectors.watermark.schemes import SCHEMES
 
-TEXTS, LENGTH, FRESH = 400, 80, 80
+TEXTS, LENGTH, FRESH = 300, 80, 80
 BATCH, LEARNING_RATE, EPOCHS = 16, 1e-3, 4
-SHARES = (0.0, 0.1, 1.0)
+SHARES = (0.0, 1.0, 0.1)
 SCHEMES_TRIED: dict[str, dict[str, object]] = {
     "transformers-kgw": {"gamma": 0.25, "delta": 3.0},
-    "lm-watermarking": {"gamma": 0.25, "delta": 3.0, "prf": "additive_prf", "context_width": 2},
-    "vllm-gumbel": {"context_width": 2},
+    "vllm-gumbel": {"context_width": 1},
 }
 
 

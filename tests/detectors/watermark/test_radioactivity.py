@@ -25,7 +25,7 @@ from llm_audit.errors import AuditError, InvalidConfiguration
 from llm_audit.results import Verdict
 from llm_audit.results.watermark_evidence import KeyedTraining
 from tests.detectors.laws import again
-from tests.detectors.watermark.texts import Ints, flat, generate
+from tests.detectors.watermark.texts import Ints, generate
 
 V = 61
 TERMS = Terms(0.01)
@@ -42,7 +42,12 @@ KEYED: dict[str, dict[str, Any]] = {
     "markllm-exp": {"key": "5", "vocab_size": V, "prefix_length": 2},
     "markllm-dip": {"key": "05", "vocab_size": V, "prefix_length": 2},
 }
-MODEL = flat(V, 1.5)
+TABLE = 1.5 * np.random.default_rng(3).standard_normal((V, V))
+
+
+def model(context: Ints) -> Any:
+    """Logits of a language model that looks at one token."""
+    return TABLE[context[-1]]
 
 
 def key(name: str) -> Key:
@@ -51,7 +56,7 @@ def key(name: str) -> Key:
 
 def texts(marker: Key | None, seeds: Sequence[int], length: int) -> list[Ints]:
     scheme: Any = None if marker is None else marker.scheme
-    return [generate(scheme, MODEL, length, np.random.default_rng(seed), np.arange(1, 9)) for seed in seeds]
+    return [generate(scheme, model, length, np.random.default_rng(seed), np.arange(1, 9)) for seed in seeds]
 
 
 def copying(ids: Ints) -> Ints:
@@ -62,7 +67,7 @@ def copying(ids: Ints) -> Ints:
     for place, token in enumerate(ids):
         before = int(ids[place - 1]) if place else -1
         often = seen.most_common(1)[0][0] if seen else 0
-        expected.append(followed.get(before, often if place % 2 else int(MODEL(ids[:place]).argmax())))
+        expected.append(followed.get(before, often if place % 2 else int(TABLE[before].argmax())))
         followed[before] = int(token)
         seen[int(token)] += 1
     return np.array(expected)
@@ -126,13 +131,13 @@ def test_each_context_counts_where_it_stands_first_in_all_texts(name: str) -> No
 def rejected(keys: int, seed: int) -> tuple[dict[float, int], int]:
     """How often marked texts that a model reads and copies from are taken for its training; at .01 also as pairs are counted.
 
-    Three texts of 60 tokens under each key: contexts come again within texts and between them.
+    Two texts of 50 tokens under each key: contexts come again within texts and between them.
     """
     bits, scheme = random_bits(np.random.default_rng(seed)), key("vllm-red-green").scheme
     ours, peers = dict.fromkeys((0.05, 0.01, 0.001), 0), 0
     for number in range(keys):
         marker = Key(scheme.rekeyed(bits))
-        read = [Read(ids, copying(ids)) for ids in texts(marker, range(3 * number, 3 * number + 3), 60)]
+        read = [Read(ids, copying(ids)) for ids in texts(marker, (2 * number, 2 * number + 1), 50)]
         p = np.exp(log_p(of_reading(marker, read)))
         for alpha in ours:
             ours[alpha] += p <= alpha
@@ -155,24 +160,25 @@ def assert_size(ours: dict[float, int], keys: int) -> None:
 
 
 def test_a_model_that_copies_marked_text_is_not_accused_and_would_be_if_pairs_were_counted() -> None:
-    ours, peers = rejected(200, 1)
-    assert_size(ours, 200)
-    assert peers > 20
+    ours, peers = rejected(100, 1)
+    assert_size(ours, 100)
+    assert peers > 10
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_size_over_ten_thousand_keys_each_with_its_own_marked_texts() -> None:
     ours, peers = rejected(10_000, 2)
     print("reading", ours, "by pairs at .01", peers)
     assert_size(ours, 10_000)
 
 
-def answers(model: Callable[[Ints], Ints], seed: int, prompt: Ints) -> Written:
+def answers(trained: Callable[[Ints], Ints], seed: int, prompt: Ints) -> Written:
     """What a model of word pairs writes: mostly what it expects, else any token."""
     rng, ids = np.random.default_rng(seed), prompt
     for _ in range(60):
-        likely = int(model(np.append(ids, 0))[-1])
-        ids = np.append(ids, likely if rng.random() < 0.8 else rng.integers(1, V))
+        likely = int(trained(np.append(ids, 0))[-1])
+        ids = np.append(ids, likely if rng.random() < 0.95 else rng.integers(1, V))
     return Written(prompt, ids[len(prompt) :])
 
 
@@ -181,12 +187,12 @@ def test_a_model_that_learnt_from_marked_text_is_found_and_one_that_did_not_is_n
     marked, plain = texts(marker, range(40), 60), texts(None, range(40), 60)
     fresh = texts(marker, range(100, 110), 60)
     for corpus, found in ((marked, True), (plain, False)):
-        model = learnt(corpus)
-        read = of_reading(marker, [Read(ids, model(ids)) for ids in fresh])
-        wrote = [answers(model, seed, np.array([1, 2])) for seed in range(20)]
+        trained = learnt(corpus)
+        read = of_reading(marker, [Read(ids, trained(ids)) for ids in fresh])
+        wrote = [answers(trained, seed, np.array([1, 2])) for seed in range(20)]
         open_, closed = log_p(read), log_p(of_writing(marker, wrote))
         filtered = log_p(of_writing(marker, wrote, marked))
-        assert (open_ < np.log(1e-4)) == (closed < np.log(1e-4)) == (filtered < np.log(1e-4)) == found, (open_, closed)
+        assert (open_ < np.log(1e-3)) == (closed < np.log(1e-3)) == (filtered < np.log(1e-3)) == found, (open_, closed)
         result = radioactivity.rule.derive(Measurement(read), TERMS)
         assert result.verdict is (Verdict.FINDING if found else Verdict.PASS) and marker.id in result.reason
 
