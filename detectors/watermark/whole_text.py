@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import alignment
@@ -127,6 +128,11 @@ def outcome(found: KeyedText) -> tuple[Summed | LinedUp | FreshKeys, Numbers]:
 
 def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
     """The result: the best reading decides, at the level that is left to one of the tests."""
+    return derive_as(rule, measured, terms)
+
+
+def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], terms: Terms) -> Result:
+    """The same for another rule that asks for the mark in the whole text."""
     requires(measured, KeyedText)
     found = measured.evidence
     best, (log_p, log_floor) = outcome(found)
@@ -141,10 +147,10 @@ def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
         draws = Draws(count=0, exceeding=0, seed=draws.seed)
     more = needed(best, level / len(found.readings)) if isinstance(best, Summed) else ""
     return Result(
-        rule=rule.code,
-        name=f"{rule.title}, key {found.key}",
+        rule=asking.code,
+        name=f"{asking.title}, key {found.key}",
         subject="document",
-        null=rule.null,
+        null=asking.null,
         verdict=verdict,
         reason=(f"Key {found.key} ({title_of(found.scheme)}): {seen}; p = {shown(log_p)}{ways}; {told}.{more}"),
         statistic=statistic,
@@ -155,8 +161,8 @@ def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
         effect=effect,
         draws=draws,
         evidence=found,
-        assumptions=rule.assumptions,
-        method=rule.method,
+        assumptions=asking.assumptions,
+        method=asking.method,
     )
 
 
