@@ -1,4 +1,4 @@
-"""What a policy asks of watermarks: texts at some paths must carry the mark of a key, or must not.
+"""Rules of a policy about watermarks: texts at some paths must carry the mark of a key, or must not.
 
 One test for each text and table of the policy; tests of one kind share the level, by Bonferroni over the run.
 """
@@ -23,7 +23,7 @@ from llm_audit.text import RawText
 from llm_audit.text.documents import unjudged
 
 RULES = {"carry": required.rule, "not-carry": forbidden.rule}
-"""What the policy says in `must` -> the rule that asks it."""
+"""Word of the policy in `must` -> the rule that asks it."""
 
 
 @dataclass(frozen=True)
