@@ -193,3 +193,20 @@ class Rule(Generic[Subject, Evidence]):
     def adopted(self, plugin: Announcement) -> Self:
         """The rule as we run it if a plugin announced it: it knows the plugin, and errors inside of it name it."""
         return replace(self, plugin=plugin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembershipTest(Rule[Subject, Evidence]):
+    """A rule with an exact null, on which a verdict about the training of a model can rest.
+
+    Attributes:
+        condition: what a finding rests on besides the number, as half a sentence.
+        held_out: whether it compares with held-out texts, so that nothing is found while nobody states where they came from.
+        unstated: what is missing while nobody says that chance decided, and no control model shows it, as a sentence.
+        data: what the model was trained on if there is a finding, in words.
+    """
+
+    condition: str
+    held_out: bool = False
+    unstated: str = ""
+    data: str = "this data"

@@ -12,11 +12,25 @@ from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
 from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidConfiguration
-from llm_audit.gating import AUTO, Baseline, Input, Terms, base_revision, covered, judge, read, read_baseline, renewed, settle
+from llm_audit.gating import (
+    AUTO,
+    Asked,
+    Baseline,
+    Input,
+    Terms,
+    base_revision,
+    checked,
+    covered,
+    judge,
+    read,
+    read_baseline,
+    renewed,
+    settle,
+)
 from llm_audit.gating import unchanged_files as unchanged_since
 from llm_audit.manifest import collect, now
-from llm_audit.policy import Loaded, load
-from llm_audit.progress import Progress, silent
+from llm_audit.policy import Loaded, Watermark, load
+from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Coverage, Document, Manifest
 from llm_audit.setup import Setup
@@ -79,7 +93,12 @@ def gate(
     asked, left_out = covered(_sources(paths or (str(policy.root),), changed_since, passed), policy)
     obeyed = policy.policy.inline_suppressions
     inputs = read(asked, text_field or policy.policy.text_field, strict, obeyed=obeyed, passed=passed)
-    documents, manifest = _judged(inputs, setup, alpha, keep_text, progress)
+    marks = _marks(inputs, policy, closed(setup), progress)
+    documents, manifest = _judged(inputs, setup, alpha, keep_text, part(progress, 0, 0.9) if marks else progress)
+    if marks:
+        documents = checked(inputs, documents, marks, alpha, part(progress, 0.9, 1))
+        rules = {result.rule for document in documents for result in document.wanted}
+        manifest = manifest.model_copy(update={"detectors": (*manifest.detectors, *sorted(rules))})
     terms = Terms(
         alpha=alpha, day=now()[:10], inline_suppressions=obeyed, changed_since=changed_since, left_out=left_out
     )  # fmt: skip
@@ -112,6 +131,21 @@ def _setup(policy: Loaded) -> Setup:
         detectors=rules.detectors,
         classifier=policy.anchored(rules.classifier),
     )
+
+
+def _marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress: Progress) -> dict[Watermark, Asked]:
+    """The tables of the policy that hold for some input, each with its key and tokenizer, checked before any text is judged."""
+    from llm_audit.api.keys import read_keys
+    from llm_audit.api.watermark import readers_of
+
+    marks = {}
+    for table in dict.fromkeys(table for of in inputs for table in of.watermarks):
+        (key,) = read_keys([str(policy.anchored(table.key_file))])
+        name = policy.anchored(table.tokenizer)
+        (reader,) = readers_of([name] if name else [], setup, None, progress)
+        marks[table] = Asked(table.must, key, reader)
+        marks[table].settings.check()
+    return marks
 
 
 def _judged(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from llm_audit.api.asking import Asked, counts
+from llm_audit.api.radioactivity import watermark
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
 from llm_audit.api.screening import chosen_scores, digest_of, material_of
@@ -31,7 +32,7 @@ from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact
 from llm_audit.setup import Setup
 
-__all__ = ["blind", "canary", "dataset", "identifier", "order", "paired", "score"]
+__all__ = ["blind", "canary", "dataset", "identifier", "order", "paired", "score", "watermark"]
 
 DRAWS = 9999
 """Permutations of the tests that need no further pass of the model for each."""

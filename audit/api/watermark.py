@@ -81,7 +81,7 @@ def watermark(
     if not given and not files:
         raise InvalidConfiguration("There is nothing to test: name texts, or files of token ids.")
     needs = bool(given) or prompt is not None or calibrate is not None or bool(listed(tokenizers))
-    readers = _readers(listed(tokenizers), setup or Setup(), prompt, progress) if needs else ()
+    readers = readers_of(listed(tokenizers), setup or Setup(), prompt, progress) if needs else ()
     settings = run.Settings(alpha, chosen, readers, windows, anytime, keep_text=keep_text)
     settings.check()
     if calibrate is not None:
@@ -221,7 +221,8 @@ def watermark_schemes() -> dict[str, str]:
     return {name: cls.title for name, cls in SCHEMES.items()}
 
 
-def _readers(names: Sequence[str], setup: Setup, prompt: StrPath | None, progress: Progress) -> tuple[Reader, ...]:
+def readers_of(names: Sequence[str], setup: Setup, prompt: StrPath | None, progress: Progress) -> tuple[Reader, ...]:
+    """Tokenizers by name; without names, that of the model in `setup`. `prompt`: file with what stood before every text."""
     from llm_audit.detectors.watermark.readings import Reader
     from llm_audit.scoring.pins import DEFAULT_MODEL
     from llm_audit.scoring.tokenizer import load_tokenizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from llm_audit import judging
 from llm_audit.detectors.integrity.base import IntegrityRule
@@ -13,7 +14,7 @@ from llm_audit.detectors.origin import generated, plot_data
 from llm_audit.detectors.rule import Terms
 from llm_audit.gating.settle import OPEN
 from llm_audit.judging import inspect
-from llm_audit.policy import Loaded, Rules
+from llm_audit.policy import Loaded, Rules, Watermark
 from llm_audit.policy.model import closest, known_codes, quoted
 from llm_audit.progress import Progress, silent
 from llm_audit.results import Document, Gated, Suppression, Verdict
@@ -28,33 +29,47 @@ SHORT = 5_000
 NOT_ASKED = f"The policy does not ask who wrote it: {generated.rule.code} does not count here."
 
 
+class Covered(NamedTuple):
+    """An input that the policy says something of."""
+
+    source: Source
+    rules: Rules
+    watermarks: tuple[Watermark, ...]
+
+
 @dataclass(frozen=True)
 class Input:
     """A text as read, or why it was not, with what the policy says of it.
 
     Attributes:
         fail_on: what makes it fail.
+        watermarks: what is asked of its marks.
+        as_written: the text with the signs of its markup, which a model wrote, too; only where marks are asked for.
     """
 
     entry: RawText | Document
     rules: Rules
     fail_on: tuple[Verdict, ...]
+    watermarks: tuple[Watermark, ...] = ()
+    as_written: RawText | None = None
 
     def counts(self, code: str) -> bool:
         """Whether a rule's finding is one here."""
         return self.rules.counts(code)
 
 
-def covered(sources: Iterable[Source], policy: Loaded) -> tuple[list[tuple[Source, Rules]], int]:
+def covered(sources: Iterable[Source], policy: Loaded) -> tuple[list[Covered], int]:
     """The inputs for which the policy has any rule, and how many it has none for.
 
     Standard input is always covered, and so is what is no file, a mistyped name or a closed folder: it is an error to report.
     """
     asked, left_out, known = [], 0, known_codes()
     for source in sources:
-        rules = policy.for_path(source.path or Path("-"))
-        if source.path is None or not _is_there(source.path) or (policy.covers(source.path) and any(map(rules.counts, known))):
-            asked.append((source, rules))
+        path = source.path or Path("-")
+        rules, watermarks = policy.for_path(path), policy.watermarks_at(path)
+        ruled = bool(watermarks) or any(map(rules.counts, known))
+        if source.path is None or not _is_there(source.path) or (policy.covers(source.path) and ruled):
+            asked.append(Covered(source, rules, watermarks))
         else:
             left_out += 1
     return asked, left_out
@@ -68,7 +83,7 @@ def _is_there(path: Path) -> bool:
 
 
 def read(
-    asked: Sequence[tuple[Source, Rules]],
+    asked: Sequence[Covered],
     text_field: str,
     strict: bool,
     *,
@@ -82,16 +97,23 @@ def read(
     A suppression that cannot be obeyed, without a reason or for an unknown rule, makes its text an error.
     """
     inputs = []
-    for source, rules in asked:
+    for source, rules, watermarks in asked:
         fail_on = tuple(verdict for verdict in Verdict if verdict.value in rules.fail_on or (strict and verdict in OPEN))
         use: Use = "obeyed" if obeyed else "reported"
+        written = _as_written(source, text_field, use) if watermarks else {}
         for entry in read_texts([source], text_field, directives=use, passed=passed, nothing=Verdict.NOT_ASSESSABLE):
             if isinstance(entry, RawText) and (wrong := _unknown_rule(entry.name, entry.directives)):
                 entry = unjudged(entry.name, Verdict.ERROR, wrong, entry)
             # In an empty file there is nothing that could fail.
             failing = tuple(verdict for verdict in fail_on if verdict not in OPEN) if _is_empty(entry) else fail_on
-            inputs.append(Input(entry, rules, failing))
+            inputs.append(Input(entry, rules, failing, watermarks, written.get(entry.name)))
     return inputs
+
+
+def _as_written(source: Source, text_field: str, use: Use) -> dict[str, RawText]:
+    """The texts of an input by name, with the signs of their markup."""
+    read = read_texts([source], text_field, strip_markdown=False, directives=use)
+    return {entry.name: entry for entry in read if isinstance(entry, RawText)}
 
 
 def _is_empty(entry: RawText | Document) -> bool:
@@ -143,7 +165,9 @@ def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Doc
 
 def _gated(of: Input, document: Document) -> Document:
     """With what it says of itself, and not assessable if it is shorter than the policy asks for."""
-    fail_on = of.fail_on if of.counts(generated.rule.code) else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
+    # Of a text that nobody asks the author of, that alone is undecided; marks that are asked for can be so, too.
+    asked = of.counts(generated.rule.code) or of.watermarks
+    fail_on = of.fail_on if asked else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
     directives = () if isinstance(of.entry, Document) else of.entry.directives
     gated = Gated(
         text_digest=None if isinstance(of.entry, Document) else text_digest(of.entry.text),

@@ -65,16 +65,22 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
     return final, _outcome(final, family.discovery, terms)
 
 
+def with_marks(document: Document) -> Document:
+    """The document with what its policy objects to of its marks in its summary, which says nothing of them yet."""
+    said = [result.reason for result in document.wanted if result.verdict is not Verdict.PASS]
+    return document.model_copy(update={"summary": " ".join([document.summary, *said])}) if said else document
+
+
 def findings(document: Document) -> list[str]:
     """Codes of the rules that have a finding here, suppressed or not."""
     own = [generated.rule.code] if document.verdict is Verdict.FINDING else []
-    return own + [result.rule for result in document.tampering]
+    return own + [result.rule for result in document.objections]
 
 
 def _with_states(document: Document, terms: Terms) -> Document:
     """Its suppressions, with what becomes of each. What there is to suppress is what would be found if it were judged alone."""
     gated = _gated(document)
-    alone = {result.rule for result in document.tampering}
+    alone = {result.rule for result in document.objections}
     if document.combined and document.combined.verdict is Verdict.FINDING:
         alone.add(generated.rule.code)
 
@@ -114,6 +120,7 @@ def _decided(document: Document, family: Family, number: int | None) -> Document
         verdict, sentence = of_whole(document, verdict, sentence)
         document = document.model_copy(update={"verdict": verdict, "summary": sentence})
         document = conclude(document, RuleTerms(family.discovery.alpha))
+        document = with_marks(document)
     return document.model_copy(update={"gate": gated.model_copy(update={"q_value": q})})
 
 
@@ -123,15 +130,20 @@ def _failing(document: Document) -> Document:
     failures = []
     if (
         verdict in gated.fail_on
-        and not (gated.known and verdict in OPEN)
+        and not ((gated.known or document.why_unjudged == "not_asked") and verdict in OPEN)
         and not (verdict is Verdict.FINDING and document.suppressed(generated.rule.code))
     ):
         failures.append(
             Failure(rule=unreadable.rule.code if verdict is Verdict.ERROR else generated.rule.code, verdict=verdict)
         )
     if Verdict.FINDING in gated.fail_on:
-        codes = [result.rule for result in document.tampering if not document.suppressed(result.rule)]
+        codes = [result.rule for result in document.objections if not document.suppressed(result.rule)]
         failures += [Failure(rule=code, verdict=Verdict.FINDING) for code in codes]
+    failures += [
+        Failure(rule=result.rule, verdict=result.verdict)
+        for result in document.wanted
+        if result.verdict in OPEN and result.verdict in gated.fail_on
+    ]
     return document.model_copy(update={"gate": gated.model_copy(update={"failures": tuple(failures)})})
 
 

@@ -50,14 +50,14 @@ class PolicyFile:
         """The table of the settings, for sentences; empty where the whole file is theirs."""
         return "[tool.llm-audit]" if self.path.name == SHARED else ""
 
-    def line(self, key: str, override: int | None = None) -> int | None:
+    def line(self, key: str, place: tuple[str, int] | None = None) -> int | None:
         """The line in which a setting stands; None where a search cannot tell for sure, as within an inline table.
 
         tomllib keeps no lines. A line counts if all before it is whole TOML, to which one more key would add a setting.
 
         Args:
             key: of the setting.
-            override: which of the overrides it stands in, from 0; None: in none.
+            place: in which list of tables it stands ("overrides"), and in which of them, from 0; None: in none.
         """
         if len(self.text) > _LARGEST_SEARCHED:
             return None
@@ -65,7 +65,7 @@ class PolicyFile:
             before = self.text[: match.start()]
             try:
                 table = _settings(tomllib.loads(f"{before}{_PROBE} = 0"), self.path)
-                if _PROBE in (table if override is None else table["overrides"][override]):
+                if _PROBE in (table if place is None else table[place[0]][place[1]]):
                     return before.count("\n") + 1
             except (ValueError, RecursionError, LookupError, TypeError):  # no whole TOML, or nothing of ours yet
                 continue

@@ -13,10 +13,13 @@ from pydantic import ValidationError
 
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.policy.file import PolicyFile, find, read
-from llm_audit.policy.model import Outcome, Override, Policy, Rules, closest, quoted
+from llm_audit.policy.model import Must, Outcome, Override, Policy, Rules, Watermark, closest, quoted
 
 TESTED_BY = ("alpha", "population", "model", "classifier", "detectors")
 """Settings that decide how documents are compared with the population: the same for all of them."""
+
+TABLES: Mapping[str, type[Override | Watermark]] = {"overrides": Override, "watermarks": Watermark}
+"""Settings that are lists of tables, with what each table is."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Loaded:
     def for_path(self, path: Path) -> Rules:
         """Settings for a document, named as on the command line. No pattern fits a path outside the policy's folder."""
         return self.policy.for_path(self._inside(path))
+
+    def watermarks_at(self, path: Path) -> tuple[Watermark, ...]:
+        """What is asked of the marks of a document, named as on the command line."""
+        return self.policy.watermarks_at(self._inside(path))
 
     def covers(self, path: Path) -> bool:
         """Whether a document, named as on the command line, is to be judged."""
@@ -61,7 +68,7 @@ class Loaded:
             return "command line"
         if self.file is None or (override is None and setting not in self.policy.model_fields_set):
             return "default"
-        line = self.file.line(_key(setting), override)
+        line = self.file.line(_key(setting), None if override is None else ("overrides", override))
         return f"{self.file.name}:{line}" if line else f"{self.file.name} {self.file.table}".rstrip()
 
     def _inside(self, path: Path) -> Path | None:
@@ -100,33 +107,39 @@ def parse(file: PolicyFile) -> Policy:
 def _sentence(file: PolicyFile, error: Any) -> str:
     """One of pydantic's errors."""
     loc, kind = error["loc"], error["type"]
-    override = loc[1] if loc[0] == "overrides" and len(loc) > 1 else None
-    model: type[Policy | Override] = Policy if override is None else Override
-    loc = loc if override is None else loc[2:]
-    line = file.line(str(loc[0]), override) if loc else None
+    place = (str(loc[0]), int(loc[1])) if loc[0] in TABLES and len(loc) > 1 else None
+    model: type[Policy | Override | Watermark] = Policy if place is None else TABLES[place[0]]
+    loc = loc if place is None else loc[2:]
+    line = file.line(str(loc[0]), place) if loc else None
     where = f"{file.name}, line {line}" if line else file.name
-    if override is not None and not line:
-        where = f"{where}, overrides number {override + 1}"
+    if place is not None and not line:
+        where = f"{where}, {place[0]} number {place[1] + 1}"
     if not loc:
-        return f"{where}: it must be a table; write [[{'tool.llm-audit.' if file.table else ''}overrides]]."
+        return f"{where}: it must be a table; write [[{'tool.llm-audit.' if file.table else ''}{place and place[0]}]]."
     key = str(loc[0])
     if kind == "extra_forbidden":
-        if override is not None and key in _keys(Policy):
+        if place is not None and key in _keys(Policy):
             why = ", since their false discovery rate is one statement" if key in TESTED_BY else ""
-            return f"{where}: {key} is the same for all documents{why}; take it out of the overrides."
-        if not file.table and override is None and key == "tool":
+            return f"{where}: {key} is the same for all documents{why}; take it out of the {place[0]}."
+        if not file.table and place is None and key == "tool":
             return f"{where}: in a file of its own the policy has no heading [tool.llm-audit]; write its settings without one."
-        table = "overrides have no setting" if override is not None else f"{file.table or 'the policy'} has no setting"
+        table = f"{place[0]} have no setting" if place is not None else f"{file.table or 'the policy'} has no setting"
         return f"{where}: {table} {quoted(key)}{closest(key, _keys(model))}"
     if kind == "missing":
-        return f"{where}: '{key}' is missing; say which paths it is for."
+        wanted = "say which paths it is for" if key == "paths" else f"it is {_must_be(model, key)}"
+        return f"{where}: '{key}' is missing; {wanted}."
     if kind == "value_error":
         return f"{where}: {key}: {error['ctx']['error']}"
-    must_be = next(field.description for name, field in model.model_fields.items() if _key(name) == key)
+    must_be = _must_be(model, key)
     if kind == "literal_error" and isinstance(word := error["input"], str):
-        return f"{where}: {key} must be {must_be}, not {quoted(word)}{closest(word, get_args(Outcome))}"
+        words = get_args(Must if key == "must" else Outcome)
+        return f"{where}: {key} must be {must_be}, not {quoted(word)}{closest(word, words)}"
     held = f"it holds {_told(error['input'])}" if len(loc) > 1 else f"not {_told(error['input'])}"
     return f"{where}: {key} must be {must_be}{';' if len(loc) > 1 else ','} {held}."
+
+
+def _must_be(model: type[Policy | Override | Watermark], key: str) -> str | None:
+    return next(field.description for name, field in model.model_fields.items() if _key(name) == key)
 
 
 def _told(value: Any) -> str:
@@ -140,5 +153,5 @@ def _key(setting: str) -> str:
     return setting.replace("_", "-")
 
 
-def _keys(model: type[Policy | Override]) -> tuple[str, ...]:
+def _keys(model: type[Policy | Override | Watermark]) -> tuple[str, ...]:
     return tuple(map(_key, model.model_fields))

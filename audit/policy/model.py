@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from difflib import get_close_matches
 from functools import cache
 from pathlib import PurePath
@@ -17,6 +18,7 @@ from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from llm_audit.results import Model
+from llm_audit.results.base import empty
 
 _LONGEST = 40
 """Characters of a word that a sentence repeats."""
@@ -109,6 +111,12 @@ def _detectors(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _file_of_key(name: str) -> str:
+    if re.fullmatch(r"(0x)?[0-9a-fA-F]+", name) or name.lstrip().startswith("{"):
+        raise ValueError("a key never stands in a policy, which many read; name a key file.")
+    return name
+
+
 def _enough(tokens: int) -> int:
     from llm_audit.detectors.populations import MINIMUM_TOKENS
 
@@ -145,6 +153,27 @@ class Override(_Settings):
     fail_on: Outcomes | None = Field(default=None, description=OUTCOMES)
 
 
+Must = Literal["carry", "not-carry"]
+
+
+class Watermark(_Settings):
+    """A rule about watermarks: texts at some paths must carry the mark of a key, or must not.
+
+    Attributes:
+        paths: of the texts.
+        key_file: from the folder of the policy; the key itself never stands in a policy.
+        must: what is asked of the texts.
+        tokenizer: of the marked model, as `llm-audit watermark detect --tokenizer` takes it; None: that of the scoring model.
+    """
+
+    paths: Patterns = Field(min_length=1, description=PATTERNS)
+    key_file: Annotated[Name, AfterValidator(_file_of_key)] = Field(
+        description="the name of a key file, from the folder of the policy"
+    )
+    must: Must = Field(description="'carry' or 'not-carry'")
+    tokenizer: Name | None = Field(default=None, description="a folder, a file tokenizer.json, or a hub id with revision")
+
+
 class Policy(_Settings):
     """How texts are judged, in which of them, and what counts as a failure.
 
@@ -161,6 +190,7 @@ class Policy(_Settings):
         inline_suppressions: whether a text may say of itself that a rule does not count.
         include, exclude: documents to judge, as gitignore patterns; no `include`: all that are not excluded.
         overrides: settings that differ by path; of those that fit a path, the last one that has a setting decides.
+        watermarks: what is asked of the texts at some paths; all that fit a path hold.
     """
 
     alpha: float = Field(default=0.01, gt=0, lt=1, description="a number above 0 and below 1")
@@ -179,6 +209,9 @@ class Policy(_Settings):
     include: Patterns = Field(default=(), description=PATTERNS)
     exclude: Patterns = Field(default=(), description=PATTERNS)
     overrides: Annotated[tuple[Override, ...], Listed] = Field(default=(), description="tables, [[overrides]]")
+    watermarks: Annotated[tuple[Watermark, ...], Listed] = Field(
+        default=(), exclude_if=empty, description="tables, [[watermarks]]"
+    )
 
     def for_path(self, path: PurePath | str | None) -> Rules:
         """Settings for the document at a path, relative to the policy's folder; None: outside, where no pattern fits."""
@@ -187,6 +220,10 @@ class Policy(_Settings):
             if _match(override.paths, path):
                 settings |= {name: value for name in Rules._fields if (value := getattr(override, name)) is not None}
         return Rules(**settings)
+
+    def watermarks_at(self, path: PurePath | str | None) -> tuple[Watermark, ...]:
+        """What is asked of the document at a path, relative to the policy's folder; None: outside, where no pattern fits."""
+        return tuple(each for each in self.watermarks if _match(each.paths, path))
 
     def covers(self, path: PurePath | str | None) -> bool:
         """Whether the document at a path, relative to the policy's folder, is to be judged; None: outside."""

@@ -158,6 +158,16 @@ class Document(Model):
         return tuple(result for result in self.integrity if result.verdict is Verdict.FINDING)
 
     @property
+    def wanted(self) -> tuple[Result, ...]:
+        """Of a gate: what it found of the marks that its policy asks for or does not allow; empty without a gate."""
+        return tuple(result for result in self.results if self.gate is not None and result.family == "watermark")
+
+    @property
+    def objections(self) -> tuple[Result, ...]:
+        """Findings that stand beside the verdict on the author: tampering, and marks that a gate's policy objects to."""
+        return (*self.tampering, *(result for result in self.wanted if result.verdict is Verdict.FINDING))
+
+    @property
     def passed_over(self) -> Suppression | None:
         """Why its finding about who wrote it fails nothing here."""
         return self.suppressed(self.combined.rule) if self.combined and self.verdict is Verdict.FINDING else None

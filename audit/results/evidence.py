@@ -25,6 +25,7 @@ from llm_audit.results.watermark_evidence import (
     KeyedCalibration,
     KeyedText,
     KeyedTogether,
+    KeyedTraining,
     KeyedWindows,
     ProbedChoices,
     ProbedPhases,
@@ -163,6 +164,7 @@ Derivation = Annotated[
     | KeyedBets
     | KeyedCalibration
     | KeyedTogether
+    | KeyedTraining
     | ProbedChoices
     | ProbedRepeats
     | ProbedPhases

@@ -103,6 +103,17 @@ class KeyedCalibration(_Keyed):
     references: Numbers = Field(description="the same of each unmarked text")
 
 
+class KeyedTraining(Model):
+    """Sum of the scores of what a model puts after contexts of a key: each context once, and none that it could copy from."""
+
+    kind: Literal["keyed_training"] = "keyed_training"
+    key: KeyId
+    scheme: str
+    mode: Literal["reading", "outputs"] = Field(description="what the model expects while it reads, or what it wrote")
+    texts: Tokens = Field(ge=1, description="that it read, or wrote")
+    counted: Summed
+
+
 KeyedTest = Annotated[KeyedText | KeyedWindows | KeyedBets, Field(discriminator="kind")]
 
 

@@ -1,4 +1,4 @@
-"""What the rules of this family have beside what every rule has: tests of a collection, and scores of single texts.
+"""What the rules of this family have beside what every rule has: scores of single texts.
 
 A score turns the passes of a model over one text into one number, oriented so that higher is more member-like. It has no
 null distribution of its own: what a number means is known only beside texts that the model has not seen.
@@ -15,7 +15,7 @@ from llm_audit.detectors import announced
 from llm_audit.detectors.announced import Announcement, available
 from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.plugins import find_announced, guarded
-from llm_audit.detectors.rule import Evidence, Measurement, NotDerivable, Rule, Subject, Terms
+from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms
 from llm_audit.errors import AuditError
 from llm_audit.results import Result
 from llm_audit.scoring.tokens import TokenScores
@@ -55,21 +55,6 @@ MEANING = (
     "Null hypothesis: the model was not trained on this data. A finding speaks of the collection, and of no single text in it."
 )
 """What lists of findings say of every rule of this family but the blind baseline."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MembershipTest(Rule[Subject, Evidence]):
-    """A rule with an exact null, on which the verdict about a collection can rest.
-
-    Attributes:
-        condition: what a finding rests on besides the number, as half a sentence.
-        held_out: whether it compares with held-out texts, so that nothing is found while nobody states where they came from.
-        unstated: what is missing while nobody says that chance decided, and no control model shows it, as a sentence.
-    """
-
-    condition: str
-    held_out: bool = False
-    unstated: str = ""
 
 
 def _no_result(measured: Measurement[Any], terms: Terms) -> Result:

@@ -29,6 +29,7 @@ class Item:
         document: texts of one document are never split and count as one independent unit; by default the name.
         date: as given, or "".
         group: known group of a labelled benchmark, such as repetitions in training, or "".
+        token_ids, prompt: of a generation, as its line of JSON has them; None: not there.
     """
 
     text: str
@@ -36,6 +37,8 @@ class Item:
     document: str
     date: str = ""
     group: str = ""
+    token_ids: tuple[int, ...] | None = None
+    prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -151,12 +154,24 @@ def _fault(row: _Row, text_field: str, label_field: str | None) -> str:
         return "has an empty text"
     if label_field is not None and row.get(label_field) not in (True, False):  # 1 and 0 are equal to them
         return f"has neither true nor false in the field {label_field!r}"
+    ids = row.get("token_ids", [])
+    if not isinstance(ids, list) or not all(isinstance(one, int) and not isinstance(one, bool) for one in ids):
+        return "has token_ids that are no list of whole numbers"
     return ""
 
 
 def _item(row: _Row, name: str, text_field: str) -> Item:
     document, date, group = ("" if row.get(field) is None else str(row[field]) for field in ("document", "date", "group"))
-    return Item(row[text_field].replace("\r\n", "\n").removesuffix("\n"), name, document or name, date, group)
+    ids, prompt = row.get("token_ids"), row.get("prompt")
+    return Item(
+        text=row[text_field].replace("\r\n", "\n").removesuffix("\n"),
+        name=name,
+        document=document or name,
+        date=date,
+        group=group,
+        token_ids=None if ids is None else tuple(ids),
+        prompt=prompt if isinstance(prompt, str) else None,
+    )
 
 
 def _listed(paths: Sequence[str | Path]) -> str:

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from llm_audit.detectors.membership import blind_classifier, screen
-from llm_audit.detectors.membership.base import MembershipTest
 from llm_audit.detectors.membership.outcomes import unit_means
 from llm_audit.detectors.registry import find_rule
-from llm_audit.detectors.rule import NotDerivable, Terms
+from llm_audit.detectors.rule import MembershipTest, NotDerivable, Terms
 from llm_audit.results import Gate, Interval, Membership, Result, Screened, Separation, Verdict
 
 UNSTATED = "Not stated: nobody says how the held-out texts were obtained, or that the model cannot have seen them."
@@ -64,8 +63,8 @@ def _of_test(subject: Membership, decided: Result) -> tuple[Verdict, str]:
     if decided.verdict is Verdict.FINDING and (_unstated(subject) if rule.held_out else subject.unstated):
         return Verdict.INCONCLUSIVE, f"Undecided: {rule.unstated or UNSTATED} {decided.reason}"
     opening = {
-        Verdict.FINDING: f"Evidence that the model was trained on this data, if {rule.condition}.",
-        Verdict.PASS: "No evidence that the model was trained on this data.",
+        Verdict.FINDING: f"Evidence that the model was trained on {rule.data}, if {rule.condition}.",
+        Verdict.PASS: f"No evidence that the model was trained on {rule.data}.",
     }.get(decided.verdict, "Undecided.")
     return decided.verdict, f"{opening} {decided.reason}"
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_audit.detectors.membership.base import MEANING, MembershipTest
+from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.outcomes import mean_interval, rank_sum, result
 from llm_audit.detectors.membership.target import Target
-from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
+from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
 from llm_audit.errors import AuditError
 from llm_audit.results import Draws, Effect, Result
 from llm_audit.results.membership_evidence import RankSum

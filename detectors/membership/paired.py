@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.detectors.membership.base import MEANING, MembershipTest
+from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, mean_interval, result, unit_means
 from llm_audit.detectors.membership.target import Target
-from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
+from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
 from llm_audit.errors import AuditError
 from llm_audit.results import Draws, Effect, Result
 from llm_audit.results.membership_evidence import Versions

@@ -52,14 +52,26 @@ class Target:
         A text longer than `room` goes through in windows that repeat `OVERLAP` tokens: an approximation of the product over
         all tokens before it, and a fixed function of the text, which is all that a permutation test needs.
         """
-        windowing = Windowing(self.room, overlap=min(OVERLAP, self.room // 2))
-        return np.array(
-            [scores.logprob.sum(dtype=np.float64) for scores in self._checked(texts, windowing, self.progress)],
-            dtype=np.float64,
-        )
+        scored = self._checked(texts, self._overlapping, self.progress)
+        return np.array([scores.logprob.sum(dtype=np.float64) for scores in scored], dtype=np.float64)
 
-    def _checked(self, texts: Sequence[str | Prompted], windowing: Windowing, progress: Progress) -> Iterator[TokenScores]:
-        for scores in self.session.score(texts, Request(windowing), progress):
+    def likeliest(self, texts: Sequence[Prompted]) -> Iterator[NDArray[np.int64]]:
+        """Yield the likeliest token at each place of a text, given all before in its window, (m,).
+
+        A model without a start token expects nothing of the first token, so that m may be one less than there are tokens.
+        """
+        for scores in self._checked(texts, self._overlapping, self.progress, top_k=1):
+            none = np.empty(0, np.int64)
+            yield none if scores.top_ids is None else scores.top_ids[:, 0].astype(np.int64)
+
+    @property
+    def _overlapping(self) -> Windowing:
+        return Windowing(self.room, overlap=min(OVERLAP, self.room // 2))
+
+    def _checked(
+        self, texts: Sequence[str | Prompted], windowing: Windowing, progress: Progress, top_k: int = 0
+    ) -> Iterator[TokenScores]:
+        for scores in self.session.score(texts, Request(windowing, top_k=top_k), progress):
             if not np.isfinite(scores.logprob).all():
                 raise AuditError(
                     f"The model {self.session.model.name} gives probabilities that are no numbers: its weights are damaged, or "

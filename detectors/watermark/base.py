@@ -13,6 +13,7 @@ from llm_audit.detectors.rule import NotDerivable, affordable
 from llm_audit.detectors.watermark.counts import Counts, law_of, tokens_needed, whole_text
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.errors import AuditError
+from llm_audit.results import Effect, Statistic
 from llm_audit.results.watermark_evidence import FreshKeys, LinedUp, Summed
 from llm_audit.stats import gamma_tail
 from llm_audit.stats.laws import Law
@@ -74,6 +75,16 @@ def numbers(found: Summed | LinedUp | FreshKeys) -> Numbers:
     affordable(found.draws)
     p = found.stop / found.draws if stopped else (1 + found.exceeding) / (1 + found.draws)
     return Numbers(math.log(p), -math.log(found.most + 1))
+
+
+def summed(found: Summed) -> tuple[Statistic, Effect | None, float | None]:
+    """Statistic, effect and logarithm of the e-value of a sum of scores; no effect and no e-value without a score."""
+    name = "green tokens" if found.law.get("kind") in ("bernoulli", "urn") else "sum of scores"
+    statistic = Statistic(name=name, value=found.total, unit=f"of {found.distinct:,} distinct inputs")
+    if not found.distinct:
+        return statistic, None, None
+    whole = whole_text(counts_of(found))
+    return statistic, Effect(name="mean score", value=whole.mean, unit=f"({whole.null_mean:.4g} by chance)"), whole.log_e
 
 
 def times(found: Numbers, tests: int) -> Numbers:

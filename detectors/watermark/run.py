@@ -199,7 +199,7 @@ def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Re
             beside += found
             found = [anytime.rule.derive(anytime.measure(key, first, tests=tests), terms)]
         if key in scanned:
-            found.append(windows.rule.derive(windows.measure(key, first, tests=tests, seed=_seed(subject, key)), terms))
+            found.append(windows.rule.derive(windows.measure(key, first, tests=tests, seed=seed_of(subject, key)), terms))
         deciding += found
         if settings.calibration:
             among = calibrated.measure(whole.evidence, settings.calibration[number])
@@ -209,7 +209,7 @@ def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Re
 
 def _whole(subject: Subject, key: Key, settings: Settings, tests: int) -> Measurement[KeyedText]:
     readings = settings.fitting(key, subject.readings)
-    return whole_text.measure(key, readings, tests=tests, level=settings.alpha / tests, seed=_seed(subject, key))
+    return whole_text.measure(key, readings, tests=tests, level=settings.alpha / tests, seed=seed_of(subject, key))
 
 
 def _can_be_scanned(subject: Subject, key: Key, settings: Settings) -> bool:
@@ -223,7 +223,7 @@ def _without_windows(settings: Settings) -> tuple[str, ...]:
     return tuple(f"Key {key.id} is of {key.scheme.title}, which has no test of windows." for key in without)
 
 
-def _seed(subject: Subject, key: Key) -> str:
+def seed_of(subject: Subject, key: Key) -> str:
     """Of all that is drawn for one text and key: it follows from both, and shows neither."""
     return hashlib.sha256(f"{subject.raw.sha256} {key.id}".encode()).hexdigest()[:32]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import alignment
@@ -10,15 +11,16 @@ from llm_audit.detectors.watermark.base import (
     ASSUMPTIONS,
     NULL,
     Numbers,
-    counts_of,
     e_value,
+    law,
     needed,
     numbers,
     shown,
+    summed,
     times,
     title_of,
 )
-from llm_audit.detectors.watermark.counts import count, described, whole_text
+from llm_audit.detectors.watermark.counts import count, described
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
@@ -126,6 +128,11 @@ def outcome(found: KeyedText) -> tuple[Summed | LinedUp | FreshKeys, Numbers]:
 
 def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
     """The result: the best reading decides, at the level that is left to one of the tests."""
+    return derive_as(rule, measured, terms)
+
+
+def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], terms: Terms) -> Result:
+    """The same for another rule that asks for the mark in the whole text."""
     requires(measured, KeyedText)
     found = measured.evidence
     best, (log_p, log_floor) = outcome(found)
@@ -140,10 +147,10 @@ def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
         draws = Draws(count=0, exceeding=0, seed=draws.seed)
     more = needed(best, level / len(found.readings)) if isinstance(best, Summed) else ""
     return Result(
-        rule=rule.code,
-        name=f"{rule.title}, key {found.key}",
+        rule=asking.code,
+        name=f"{asking.title}, key {found.key}",
         subject="document",
-        null=rule.null,
+        null=asking.null,
         verdict=verdict,
         reason=(f"Key {found.key} ({title_of(found.scheme)}): {seen}; p = {shown(log_p)}{ways}; {told}.{more}"),
         statistic=statistic,
@@ -154,26 +161,22 @@ def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
         effect=effect,
         draws=draws,
         evidence=found,
-        assumptions=rule.assumptions,
-        method=rule.method,
+        assumptions=asking.assumptions,
+        method=asking.method,
     )
 
 
 def _described(best: Summed | LinedUp | FreshKeys) -> tuple[Statistic, Effect | None, str, float | None, int]:
     """Statistic, effect, what was seen in words, log e-value, and independent units of a reading."""
     if isinstance(best, Summed):
-        counts = counts_of(best)
-        whole = whole_text(counts)
-        name = "green tokens" if best.law.get("kind") in ("bernoulli", "urn") else "sum of scores"
-        statistic = Statistic(name=name, value=best.total, unit=f"of {best.distinct:,} distinct inputs")
-        if not best.distinct:
+        statistic, effect, log_e = summed(best)
+        if effect is None:
             return statistic, None, "no token can be scored", None, 0
-        effect = Effect(name="mean score", value=whole.mean, unit=f"({whole.null_mean:.4g} by chance)")
         seen = (
-            f"{best.distinct:,} distinct inputs in {best.tokens:,} tokens score {whole.mean:.4g} each, "
-            f"{whole.null_mean:.4g} by chance"
+            f"{best.distinct:,} distinct inputs in {best.tokens:,} tokens score {effect.value:.4g} each, "
+            f"{law(best.law).mean:.4g} by chance"
         )
-        return statistic, effect, seen, whole.log_e, best.distinct
+        return statistic, effect, seen, log_e, best.distinct
     statistic = Statistic(name="alignment with the keys", value=-best.cost, unit=f"over {best.tokens:,} tokens")
     if isinstance(best, LinedUp):
         seen = f"{best.tokens:,} tokens line up with the {best.keys:,} keys, at a cost of {best.cost:.4g}"

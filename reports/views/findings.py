@@ -86,6 +86,8 @@ def findings(report: Report, describe: Describe) -> list[Finding]:
     family = "attribution" if attributed else _asked(report)
     found = [_document(document, family, alpha, describe) for document in report.documents]
     found += [_tampering(document, result, describe) for document in report.documents for result in document.tampering]
+    wanted = [(document, result) for document in report.documents for result in document.wanted]
+    found += [_wanted(*each, alpha, describe) for each in wanted if each[1].verdict is not Verdict.PASS]
     found += [_collection(report.membership, alpha, describe)] if report.membership else []
     found += [_endpoint(report.substitution, alpha, describe)] if report.substitution else []
     found += _corpus(report.corpus, report.manifest, describe) if report.corpus else []
@@ -196,6 +198,18 @@ def _tampering(document: Document, result: Result, describe: Describe) -> Findin
         sha256=document.sha256,
         suppression=suppression,
         fails=_fails(document, result.rule),
+    )
+
+
+def _wanted(document: Document, result: Result, alpha: float, describe: Describe) -> Finding:
+    """A mark that the policy asks for or does not allow, beside what is said of the author."""
+    suppression = document.suppressed(result.rule)
+    known = f" Passed over, {fmt.known(suppression)}." if suppression else ""
+    return replace(
+        _tampering(document, result, describe),
+        p=fmt.p_cell(result.p_value, result.p_floor, alpha),
+        equations=fmt.equations((("p", result.p_value, result.p_floor),), alpha),
+        message=plain(f"{result.reason} Null hypothesis: {result.null}{known}"),
     )
 
 

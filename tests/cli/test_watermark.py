@@ -331,3 +331,68 @@ def test_the_budget_is_announced_and_a_dead_endpoint_is_not_assessed(tool: Tool)
     assert "Not assessable" in outcome.out
     small = tool("watermark", "probe", "http://127.0.0.1:9/v1", "--model", "m", "--budget", 50)
     assert small.code == 2 and f"at least {LEAST_BUDGET}" in small.err
+
+
+# Radioactivity: whether a model was trained on marked text
+
+
+def test_a_model_that_never_learnt_a_mark_reads_marked_texts_without_a_finding(
+    tool: Tool, model: str, marked: tuple[str, str]
+) -> None:
+    key, texts = marked
+    outcome = tool("membership", "test", "watermark", texts, "--key-file", key, "--model", model, "-o", "r.json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = llm_audit.read_report("r.json").membership
+    assert found is not None and found.verdict is Verdict.PASS
+    (test,) = found.tests
+    evidence: Any = test.evidence
+    assert test.rule == "AUD504" and evidence.mode == "reading" and evidence.texts == 2 and test.n == found.n_suspect > 50
+    assert secret_of(key) not in outcome.out + Path("r.json").read_text()
+    verified = tool("verify", "r.json")
+    assert verified.code == 0 and "computed again and agrees" in " ".join(verified.out.split())
+
+
+def test_answers_that_carry_the_mark_are_a_finding_which_is_verified_and_gives_no_key_away(
+    tool: Tool, model: str, marked: tuple[str, str]
+) -> None:
+    key, texts = marked
+    outputs = [part for suffix in SUFFIXES for part in ("-o", f"r{suffix}")]
+    outcome = tool("membership", "test", "watermark", "--answers", texts, "--key-file", key, "--model", model, *outputs)
+    assert outcome.code == 1, outcome.err
+    plain = " ".join(outcome.out.split())
+    assert (
+        "Evidence that the model was trained on text that carries the mark of the key, if its answers were not marked" in plain
+    )
+    said = (outcome.out + outcome.err).encode() + b"".join(Path(f"r{suffix}").read_bytes() for suffix in SUFFIXES)
+    assert not [word for word in spellings(secret_of(key)) if word in said]
+    assert json.loads(Path("r.sarif").read_text())["runs"][0]["results"][0]["ruleId"] == "AUD504"
+    assert tool("verify", "r.json").code == 0
+    content = Path("r.json").read_text()
+    before, found, after = content.partition('"total": ')
+    Path("r.json").write_text(f"{before}{found}1{after}")
+    assert found and tool("verify", "r.json").code == 1
+    Path("plain.jsonl").write_text(json.dumps({"text": Path(HUMAN).read_text()}) + "\n")
+    report = llm_audit.membership.watermark(texts, key=key, answers="plain.jsonl", setup=llm_audit.Setup(model=model))
+    found_ = report.membership
+    assert found_ is not None and found_.verdict is not Verdict.FINDING
+    assert any("1 of 1 answers name no prompt" in note for note in found_.notes)
+
+
+def test_what_radioactivity_cannot_be_tested_with_says_why(tool: Tool, model: str, keygen: Any) -> None:
+    def fails(*arguments: object) -> str:
+        outcome = tool("membership", "test", "watermark", *arguments, "--model", model)
+        assert outcome.code == 2
+        return sentence(outcome)
+
+    good, fixed = keygen("vllm-gumbel"), keygen("unigram")
+    assert "name marked texts, or answers of the model with --answers" in fails("--key-file", good)
+    assert "could copy the mark from it without any training" in fails(HUMAN, "--key-file", fixed)
+    assert "A key is never given by itself" in fails(HUMAN, "--key-file", "123456789")
+    Path("bad.jsonl").write_text('{"text": "x", "token_ids": ["7"]}\n')
+    assert "token_ids that are no list of whole numbers" in fails("bad.jsonl", "--key-file", good)
+    Path("far.jsonl").write_text('{"text": "x", "token_ids": [70000, 1, 2, 3, 4, 5, 6, 7]}\n')
+    assert "outside the key's vocabulary" in fails("--answers", "far.jsonl", "--key-file", good)
+    content = json.loads(Path(good).read_text()) | {"tokenizer": "0" * 64}
+    Path("other.json").write_text(json.dumps(content))
+    Path("other.json").chmod(0o600)
+    assert "is another one" in fails(HUMAN, "--key-file", "other.json")

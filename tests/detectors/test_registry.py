@@ -17,7 +17,7 @@ from tests.cli.tool import Tool
 from tests.detectors.installing import installed
 
 RULE = """
-from llm_audit.detectors.membership.base import MembershipTest
+from llm_audit.detectors.rule import MembershipTest
 from llm_audit.results import Result, decide
 
 def derive(measured, terms):

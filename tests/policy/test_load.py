@@ -59,6 +59,12 @@ minimum-tokens = 64
 paths = ["x"]
 ignore = []
 fail-on = []
+
+[[watermarks]]
+paths = ["answers/"]
+key-file = "key.json"
+must = "not-carry"
+tokenizer = "models/x"
 """
 
 
@@ -74,8 +80,10 @@ def test_every_setting_is_read_and_its_line_known() -> None:
     first, second = policy.overrides
     assert (first.paths, first.select, first.minimum_tokens, first.ignore) == (("docs/",), ("AUD9",), 64, None)
     assert (second.ignore, second.fail_on, second.select) == ((), (), None)
+    (mark,) = policy.watermarks
+    assert (mark.paths, mark.key_file, mark.must, mark.tokenizer) == (("answers/",), "key.json", "not-carry", "models/x")
     lines = {line.split(" =")[0]: number for number, line in enumerate(EVERYTHING.splitlines()[:13], 1)}
-    for name in policy.model_fields_set - {"overrides"}:
+    for name in policy.model_fields_set - {"overrides", "watermarks"}:
         assert found.origin(name) == f"llm-audit.toml:{lines[name.replace('_', '-')]}"
     assert [found.origin("paths", i) for i in (0, 1)] == ["llm-audit.toml:16", "llm-audit.toml:21"]
     assert found.origin("minimum_tokens", 0) == "llm-audit.toml:18"
@@ -84,7 +92,7 @@ def test_every_setting_is_read_and_its_line_known() -> None:
 def test_the_table_of_pyproject_says_the_same() -> None:
     own = loaded(EVERYTHING)
     Path("llm-audit.toml").unlink()
-    table = EVERYTHING.replace("[[overrides]]", "[[tool.llm-audit.overrides]]")
+    table = EVERYTHING.replace("[[", "[[tool.llm-audit.")
     shared = loaded(f"[project]\nalpha = 0.5\n\n[tool.llm-audit]\n{table}", "pyproject.toml")
     assert shared.policy == own.policy
     assert shared.policy.digest() == own.policy.digest()

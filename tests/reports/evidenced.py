@@ -19,8 +19,9 @@ MARK = Mark(
     claim_generator="x", signer="x", signature="valid", reason="x",
 )  # fmt: skip
 LAW: dict[str, str | int | float] = {"kind": "x", "shape": 1.0}
+SUMMED = w.Summed(reading="x", tokens=9, scored=8, distinct=8, total=1.0, law=LAW)
 READINGS: tuple[w.Reading, ...] = (
-    w.Summed(reading="x", tokens=9, scored=8, distinct=8, total=1.0, law=LAW),
+    SUMMED,
     w.LinedUp(reading="x", tokens=9, keys=9, block=9, cells=9, cost=1.0),
     w.FreshKeys(reading="x", alignment="edit", tokens=9, keys=9, cost=1.0, draws=9, exceeding=1, most=9, stop=1),
 )
@@ -61,6 +62,7 @@ KINDS: tuple[e.Derivation, ...] = (
     w.KeyedBets(key="0" * 12, scheme="x", tests=1, reading="x", distinct=9, log_e=0.1, log_peak=0.1),
     w.KeyedCalibration(key="0" * 12, scheme="x", tests=1, log_p=-1.0, references=(-0.5,)),
     w.KeyedTogether(tests=(KEYED,)),
+    w.KeyedTraining(key="0" * 12, scheme="x", mode="reading", texts=1, counted=SUMMED),
     PROBED,
     w.ProbedRepeats(answers=9, distinct=8, repeats=1, expected=0.5),
     w.ProbedPhases(words=("x", "y"), fresh=(1, 2), again=(2, 1), unread=0),

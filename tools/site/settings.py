@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llm_audit.policy.model import Override, Policy
+from llm_audit.policy.model import Override, Policy, Watermark
 from llm_audit.reports import json_schema
 
 LEAD = """\
@@ -31,12 +31,12 @@ def _settings() -> str:
             f"| `{name.replace('_', '-')}` | {field.description} | {_default(field.get_default(call_default_factory=True))} |"
         )
     parts = ["# Settings of a policy", LEAD.strip(), "\n".join(["| setting | value | default |", "|---|---|---|", *rows])]
-    under = [f"| `{name.replace('_', '-')}` | {field.description} |" for name, field in Override.model_fields.items()]
-    parts += [
-        "## In a table `[[overrides]]`",
-        "Of the tables whose `paths` fit a document, the last that has a setting decides.",
-        "\n".join(["| setting | value |", "|---|---|", *under]),
-    ]
+    for table, model, said in (
+        ("overrides", Override, "Of the tables whose `paths` fit a document, the last that has a setting decides."),
+        ("watermarks", Watermark, "All tables whose `paths` fit a document hold."),
+    ):
+        under = [f"| `{name.replace('_', '-')}` | {field.description} |" for name, field in model.model_fields.items()]
+        parts += [f"## In a table `[[{table}]]`", said, "\n".join(["| setting | value |", "|---|---|", *under])]
     return "\n\n".join(parts) + "\n"
 
 

@@ -11,7 +11,7 @@ MEMBERSHIP = {
     "canary": "Draw random strings to publish one of, with a commitment; check that commitment.",
     "frequencies": "Count a corpus with a model's tokenizer, for the score DC-PDD.",
     "score": "Rank texts by membership scores, beside held-out texts. Screening, behind the blind baseline.",
-    "test": "Tests whose null hypothesis is exact: order, canary, paired, identifier, dataset.",
+    "test": "Tests whose null hypothesis is exact: order, canary, paired, identifier, dataset, watermark.",
 }
 """Name -> one line of help."""
 

@@ -80,6 +80,7 @@ class Observations:
         repeated: tokens not among the n because the generator does not mark a context twice.
         keyless: (n,) where the input is the same under every key (id 0 in a hash that multiplies by ids), so that the null has
             no randomness there; such tokens do not count. None: nowhere.
+        context: how many columns of `inputs`, from the first, show the context alone.
     """
 
     positions: Ints
@@ -89,6 +90,7 @@ class Observations:
     tokens: int
     repeated: int = 0
     keyless: NDArray[np.bool_] | None = None
+    context: int = 0
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -149,6 +151,23 @@ class TokenScheme(Scheme, Protocol):
 
         Raises:
             AuditError: a token id outside the vocabulary.
+        """
+
+
+@runtime_checkable
+class ContextScheme(TokenScheme, Protocol):
+    """A scheme that scores a token by a function of its own for each context, all of them independent of each other."""
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a context; 0: the function of a context cannot be told from that of its neighbours."""
+
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """The score of each token behind its context, whether or not a generator marks it there.
+
+        Args:
+            contexts: (n, context_length) ids.
+            tokens: (n,) ids.
         """
 
 

@@ -8,6 +8,7 @@ enough (Kirchenbauer et al., arXiv 2301.10226 and 2306.04634, and their follower
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -97,12 +98,22 @@ class GreenList(KeyedScheme):
         runs = windows(ids, before + 1)
         positions = np.arange(len(runs)) + before - known
         kept = positions >= 0
-        runs, positions = runs[kept], positions[kept]
-        seeds = self.low_seeds(runs)
-        inputs = np.stack([seeds.astype(np.int64), runs[:, -1]], axis=1)
+        found = self.score(runs[kept, :-1], runs[kept, -1])
+        return replace(found, positions=positions[kept], tokens=len(text.ids))
+
+    @property
+    def context_length(self) -> int:
+        """None where the list of a token may depend on that token alone."""
+        return 0 if self.window.own else self.window.before
+
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """Green or not."""
+        runs = np.concatenate([contexts, tokens[:, None]], axis=1)
+        inputs = np.stack([self.low_seeds(runs).astype(np.int64), tokens], axis=1)
         green = self.greens(inputs).astype(np.float64)
-        keyless = inputs[:, 0] == self.low_seeds(np.zeros((1, before + 1), np.int64))[0].astype(np.int64)
-        return Observations(positions, inputs, green, Bernoulli(self.share), len(text.ids), keyless=keyless)
+        keyless = inputs[:, 0] == self.low_seeds(np.zeros((1, runs.shape[1]), np.int64))[0].astype(np.int64)
+        law, context = Bernoulli(self.share), int(not self.window.own)
+        return Observations(np.arange(len(runs)), inputs, green, law, len(runs), keyless=keyless, context=context)
 
     @property
     def share(self) -> float:

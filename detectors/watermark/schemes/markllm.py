@@ -7,6 +7,7 @@ thresholds; here each effective input counts once and the tail is exact.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -107,12 +108,20 @@ class MarkLlmExp(KeyedScheme):
         check_vocabulary(text, self.vocab_size)
         ids, known = with_prompt(text, self.prefix_length)
         runs = windows(ids, self.prefix_length + 1)
-        seeds = self.seeds(runs[:, :-1])
-        u = mersenne.uniform(mersenne.word_at(seeds, runs[:, -1]))
         positions = np.arange(len(runs)) + self.prefix_length - known
-        inputs = np.stack([seeds.astype(np.int64), runs[:, -1]], axis=1)
-        scores = exponential_scores(u)
-        return Observations(positions, inputs, scores, Exponential(), len(text.ids), keyless=seeds == 0)
+        return replace(self.score(runs[:, :-1], runs[:, -1]), positions=positions, tokens=len(text.ids))
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a context."""
+        return self.prefix_length
+
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """-log(1 - u) of each token behind its context."""
+        seeds = self.seeds(contexts)
+        scores = exponential_scores(mersenne.uniform(mersenne.word_at(seeds, tokens)))
+        inputs, positions = np.stack([seeds.astype(np.int64), tokens], axis=1), np.arange(len(tokens))
+        return Observations(positions, inputs, scores, Exponential(), len(tokens), keyless=seeds == 0, context=1)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """A choice; the logits unchanged where the context is too short."""
@@ -154,10 +163,19 @@ class MarkLlmExpGumbel(KeyedScheme):
         check_vocabulary(text, self.vocab_size)
         ids, known = with_prompt(text, self.prefix_length)
         runs = windows(ids, self.prefix_length + 1)
-        inputs = np.stack([runs[:, :-1].sum(axis=1), runs[:, -1]], axis=1)
         positions = np.arange(len(runs)) + self.prefix_length - known
+        return replace(self.score(runs[:, :-1], runs[:, -1]), positions=positions, tokens=len(text.ids))
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a context."""
+        return self.prefix_length
+
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """-log(1 - u) of each token behind its context."""
+        inputs = np.stack([contexts.sum(axis=1), tokens], axis=1)
         scores = exponential_scores(self.uniforms(inputs[:, 0], inputs[:, 1]))
-        return Observations(positions, inputs, scores, Exponential(), len(text.ids))
+        return Observations(np.arange(len(tokens)), inputs, scores, Exponential(), len(tokens), context=1)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """A choice; the logits unchanged where the context is too short."""
@@ -214,12 +232,20 @@ class MarkLlmDip(KeyedScheme):
         check_vocabulary(text, self.vocab_size)
         ids, known = with_prompt(text, self.prefix_length)
         runs = windows(ids, self.prefix_length + 1)
-        seeds, first = self.seeds(runs[:, :-1]), self.first_green
-        green = ~mersenne.among_first(seeds, runs[:, -1], self.vocab_size, first)
-        inputs = seeds.astype(np.int64)[:, None]
         positions = np.arange(len(runs)) + self.prefix_length - known
-        law = Bernoulli((self.vocab_size - first) / self.vocab_size)
-        return Observations(positions, inputs, green.astype(np.float64), law, len(text.ids))
+        return replace(self.score(runs[:, :-1], runs[:, -1]), positions=positions, tokens=len(text.ids))
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a context."""
+        return self.prefix_length
+
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """Green or not, each token behind its context."""
+        seeds, first = self.seeds(contexts), self.first_green
+        green = (~mersenne.among_first(seeds, tokens, self.vocab_size, first)).astype(np.float64)
+        inputs, law = seeds.astype(np.int64)[:, None], Bernoulli((self.vocab_size - first) / self.vocab_size)
+        return Observations(np.arange(len(tokens)), inputs, green, law, len(tokens), context=1)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """Log-probabilities moved up the permutation, with the same mean over keys; unchanged after a repeated context."""

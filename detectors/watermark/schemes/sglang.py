@@ -7,6 +7,7 @@ coin per context says which of them marks it, and the holder can toss it again.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -76,10 +77,20 @@ class SglangGumbel(KeyedScheme):
         positions = np.arange(first - known, len(text.ids))
         kept = first_rows(contexts)[:MOST_CONTEXTS]
         observed = kept[-1] + 1 if len(kept) == MOST_CONTEXTS else len(positions)
-        positions, contexts = positions[kept], contexts[kept]
-        hashes = hash_contexts(contexts)
-        u = self.uniforms(hashes, text.ids[positions][:, None])[:, 0]
-        return Observations(positions, contexts, exponential_scores(u), Exponential(), len(text.ids), int(observed) - len(kept))
+        positions = positions[kept]
+        found = self.score(contexts[kept], text.ids[positions])
+        return replace(found, positions=positions, tokens=len(text.ids), repeated=int(observed) - len(kept))
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a context."""
+        return self.context_window
+
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """-log(1 - u) of each token behind its context."""
+        scores = exponential_scores(self.uniforms(hash_contexts(contexts), tokens[:, None])[:, 0])
+        positions = np.arange(len(tokens))
+        return Observations(positions, contexts, scores, Exponential(), len(tokens), context=self.context_window)
 
     def uniforms(self, hashes: Words, tokens: Ints) -> Floats:
         """U of each context with each of its candidates, under the key that marks the context: (n, c)."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from dataclasses import replace
 from functools import lru_cache
 from typing import ClassVar, Literal, Self
 
@@ -83,9 +84,19 @@ class _SynthId(KeyedScheme):
         runs = windows(padded, self.ngram_len)
         first = first_rows(runs[:, :-1])
         positions = first + (0 if text.from_start else before)
-        law = WeightedBits(len(self.keys), self.share)
-        scores: Floats = (self.bits(runs[first]) @ law.weights) * np.float64(law.step)
-        return Observations(positions, self.seen(runs[first]), scores, law, len(text.ids), len(runs) - len(first))
+        found = self.score(runs[first, :-1], runs[first, -1])
+        return replace(found, positions=positions, tokens=len(text.ids), repeated=len(runs) - len(first))
+
+    @property
+    @abstractmethod
+    def context_length(self) -> int:
+        """Tokens of a context; 0 where n-grams of other contexts have the same bits."""
+
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """The weighted mean of the bits of each token behind its context."""
+        runs, law = np.concatenate([contexts, tokens[:, None]], axis=1), WeightedBits(len(self.keys), self.share)
+        scores: Floats = (self.bits(runs) @ law.weights) * np.float64(law.step)
+        return Observations(np.arange(len(runs)), self.seen(runs), scores, law, len(runs), context=self.context_length)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """The logits after the tournament of two leaves; unchanged after a context that has occurred lately."""
@@ -187,6 +198,11 @@ class SynthIdTransformers(_SynthId):
         """Share of ones in the table: 32,743 of 65,536 for seed 0."""
         return float(self.table.mean())
 
+    @property
+    def context_length(self) -> int:
+        """None: all contexts share 65,536 places of the table."""
+        return 0
+
     def states(self, runs: Ints) -> Ints:
         """The hash before the layer keys."""
         return _absorbed(np.ones(len(runs), np.int64), runs)
@@ -225,6 +241,11 @@ class SynthIdReference(_SynthId):
     def share(self) -> float:
         """Share of ones among the bits: one half."""
         return 0.5
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a context."""
+        return self.ngram_len - 1
 
     @property
     def initial(self) -> int:

@@ -7,6 +7,7 @@ used here counts the 8,191 values.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -51,10 +52,19 @@ class TextSeal(KeyedScheme):
         ids, known = with_prompt(text, self.ngram)
         contexts = windows(ids, self.ngram)[: max(len(ids) - self.ngram, 0)]
         tokens = ids[self.ngram :]
-        law = CoarseExponential(VALUES)
-        scores = law.score(self.values(contexts, tokens))
         positions = np.arange(len(ids) - len(tokens), len(ids)) - known
-        return Observations(positions, np.concatenate([contexts, tokens[:, None]], axis=1), scores, law, len(text.ids))
+        return replace(self.score(contexts, tokens), positions=positions, tokens=len(text.ids))
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of a context."""
+        return self.ngram
+
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """-log(1 - u) of each token behind its context."""
+        law, inputs = CoarseExponential(VALUES), np.concatenate([contexts, tokens[:, None]], axis=1)
+        scores = law.score(self.values(contexts, tokens))
+        return Observations(np.arange(len(tokens)), inputs, scores, law, len(tokens), context=self.ngram)
 
     def values(self, contexts: Ints, tokens: Ints) -> Ints:
         """The hash of each context and token modulo 8,191."""

@@ -8,6 +8,8 @@ scores the first token after each context only. Verified against vLLM's own gold
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -31,7 +33,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     number,
     windows,
 )
-from llm_audit.stats.laws import Bernoulli, Exponential, Law, WeightedExponential
+from llm_audit.stats.laws import Bernoulli, Exponential, WeightedExponential
 
 PADDING = -1
 
@@ -54,6 +56,20 @@ class _Philox(KeyedScheme):
         positions = np.arange(skipped, len(text.ids))
         return positions, windows(padded, self.context_width)[: len(positions)]
 
+    @property
+    def context_length(self) -> int:
+        """Tokens of a context."""
+        return self.context_width
+
+    @abstractmethod
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """The score of each token behind its context."""
+
+    def observe(self, text: TokenisedText) -> Observations:
+        """One score for each token with a known context."""
+        positions, contexts = self.contexts(text)
+        return replace(self.score(contexts, text.ids[positions]), positions=positions, tokens=len(text.ids))
+
     def step_context(self, step: Step) -> Ints | None:
         """(1, width) context of the next token; None if it has occurred in the output, which is then not marked."""
         past = np.concatenate([np.full(self.context_width, PADDING), step.output])
@@ -71,11 +87,11 @@ class VllmGumbel(_Philox):
     scheme: ClassVar[str] = "vllm-gumbel"
     title: ClassVar[str] = "vLLM, Gumbel"
 
-    def observe(self, text: TokenisedText) -> Observations:
-        """One score for each token with a known context."""
-        positions, contexts = self.contexts(text)
-        u = self.uniforms(number(self.key), contexts, text.ids[positions][:, None])[:, 0]
-        return Observations(positions, contexts, exponential_scores(u), Exponential(), len(text.ids))
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """-log(1 - u) of each token behind its context."""
+        scores = exponential_scores(self.uniforms(number(self.key), contexts, tokens[:, None])[:, 0])
+        positions = np.arange(len(tokens))
+        return Observations(positions, contexts, scores, Exponential(), len(tokens), context=self.context_width)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """A choice, or the logits unchanged after a context that has occurred."""
@@ -104,13 +120,11 @@ class VllmDualKeyGumbel(_Philox):
         a, b = (int.from_bytes(hashlib.sha256(label + base).digest()[:8], "big") for label in (b"key_a", b"key_b"))
         return a, b
 
-    def observe(self, text: TokenisedText) -> Observations:
-        """One weighted score for each token with a known context."""
-        positions, contexts = self.contexts(text)
-        tokens = text.ids[positions][:, None]
-        a, b = (exponential_scores(self.uniforms(key, contexts, tokens)[:, 0]) for key in self.derived())
-        law: Law = WeightedExponential(self.alpha)
-        return Observations(positions, contexts, (1 - self.alpha) * a + self.alpha * b, law, len(text.ids))
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """The weighted score of each token behind its context."""
+        a, b = (exponential_scores(self.uniforms(key, contexts, tokens[:, None])[:, 0]) for key in self.derived())
+        law, scores = WeightedExponential(self.alpha), (1 - self.alpha) * a + self.alpha * b
+        return Observations(np.arange(len(tokens)), contexts, scores, law, len(tokens), context=self.context_width)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """A choice under one of the keys, or the logits unchanged after a context that has occurred."""
@@ -131,13 +145,11 @@ class VllmRedGreen(_Philox):
     gamma: Share = 0.5
     delta: float = Field(2.0, gt=0)
 
-    def observe(self, text: TokenisedText) -> Observations:
-        """Green or not, for each distinct context and token."""
-        positions, contexts = self.contexts(text)
-        tokens = text.ids[positions][:, None]
-        green = self.uniforms(number(self.key), contexts, tokens)[:, 0] < self.gamma
-        inputs = np.concatenate([contexts, tokens], axis=1)
-        return Observations(positions, inputs, green.astype(np.float64), Bernoulli(self.share), len(text.ids))
+    def score(self, contexts: Ints, tokens: Ints) -> Observations:
+        """Green or not, each token behind its context."""
+        green = (self.uniforms(number(self.key), contexts, tokens[:, None])[:, 0] < self.gamma).astype(np.float64)
+        inputs, law = np.concatenate([contexts, tokens[:, None]], axis=1), Bernoulli(self.share)
+        return Observations(np.arange(len(tokens)), inputs, green, law, len(tokens), context=self.context_width)
 
     @property
     def share(self) -> float:

@@ -49,6 +49,10 @@ VARIANTS: dict[str, KeyedScheme] = {
 }
 
 
+BY_NGRAM = {"lefthash of width 3": 4, "selfhash": 4, "lm minhash": 5, "lm selfhash": 4}
+"""Variants whose hash sees less than an n-gram of this width, by which their peers count."""
+
+
 @cache
 def critical(law: Law, n: int, alpha: float) -> float:
     """The least sum of n scores whose p-value is at most alpha."""
@@ -119,9 +123,7 @@ def test_distinct_by_ngram_is_not_enough() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("variant", "width"), [("lefthash of width 3", 4), ("selfhash", 4), ("lm minhash", 5), ("lm selfhash", 4)]
-)
+@pytest.mark.parametrize(("variant", "width"), BY_NGRAM.items())
 def test_distinct_by_ngram_exceeds_its_level(variant: str, width: int) -> None:
     texts = [TokenisedText.of(ids(name)) for name in NAMES]
     peers = rejections(VARIANTS[variant], texts, 10_000, by_ngram=width)

@@ -13,6 +13,7 @@ TESTS = {
     "identifier": "Are hashes and ids inside the documents more likely than fresh ones?",
     "order": "Is a data set's canonical order more likely than shuffled ones?",
     "paired": "Are published versions more likely than private rephrasings?",
+    "watermark": "Was a model trained on text that carries the mark of your key?",
 }
 """Name -> one line of help."""
 

@@ -1,0 +1,149 @@
+"""Was a model trained on text that carries the mark of a key? What `llm_audit.membership.watermark` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.api.asking import Asked, counts
+from llm_audit.api.keys import configured, read_keys
+from llm_audit.api.report import Report
+from llm_audit.api.running import StrPath, finished, listed
+from llm_audit.api.watermark import readers_of
+from llm_audit.detectors.membership import run
+from llm_audit.detectors.membership.collection import Collection, read_collection
+from llm_audit.detectors.membership.target import Target
+from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.detectors.watermark import radioactivity
+from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.radioactivity import Read, Written
+from llm_audit.detectors.watermark.readings import Reader
+from llm_audit.detectors.watermark.run import Settings
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.manifest import collect
+from llm_audit.progress import Progress, silent
+from llm_audit.results import Fact, Membership
+from llm_audit.results.watermark_evidence import KeyedTraining
+from llm_audit.scoring.request import Prompted
+from llm_audit.setup import Setup
+
+Ints = NDArray[np.int64]
+
+
+def watermark(
+    marked: StrPath | Iterable[StrPath] = (),
+    *,
+    key: StrPath,
+    answers: StrPath | Iterable[StrPath] = (),
+    text_field: str = "text",
+    alpha: float = 0.01,
+    setup: Setup | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Whether a model was trained on text that carries the mark of a key, with an exact p-value.
+
+    Args:
+        marked: texts that carry the mark and may have been trained on: JSON lines with a text, text files or folders; a line
+            may have `token_ids`, which are surer. The model of `setup` reads them, and its likeliest tokens count.
+        key: key file of the mark.
+        answers: of the model instead, for one that nobody can read with: as `marked`, and a line may have the `prompt`.
+            No model is loaded; `marked` then says whose contexts alone count, which is where the mark can have been learnt.
+        text_field: field of JSON lines that holds the text.
+        alpha: report a finding when the p-value is at most this.
+        setup: whose model is audited; with `answers`, whose tokenizer reads them.
+        progress: called with the share of the work that is done.
+
+    Raises:
+        InvalidInput: there is no text.
+        InvalidConfiguration: a key file that cannot be used, of a scheme that does not tell contexts apart, or of another
+            tokenizer.
+    """
+    asked = Asked(alpha, setup, None, progress)
+    marks, given = listed(marked), listed(answers)
+    if not marks and not given:
+        raise InvalidConfiguration("There is nothing to read: name marked texts, or answers of the model with --answers.")
+    (chosen,) = read_keys([str(key)])
+    radioactivity.check(chosen)
+    data = [read_collection(each, text_field=text_field) for each in (marks, given) if each]
+    rules = (radioactivity.rule.code,)
+    if given:
+        (reader,) = readers_of((), setup or Setup(), None, progress)
+        membership = _of_answers(chosen, reader, data, alpha)
+        found, malformed = counts(data)
+        made = run.report(membership, collect(None, alpha=alpha, rules=rules), found=found, malformed=malformed)
+        return finished(made, asked.started, [*marks, *given])
+    with asked.target() as target:
+        membership = _of_reading(chosen, target, data[0], alpha)
+    return asked.finished(membership, target, rules, data, named=marks)
+
+
+def _of_reading(key: Key, target: Target, data: Collection, alpha: float) -> Membership:
+    from llm_audit.scoring.model import load_tokenizer
+
+    model = target.session.model
+    reader = Reader.of(model.name, load_tokenizer(model.folder))
+    texts = _ids(key, reader, data, alpha)
+    shown = [Prompted(item.text, token_ids=tuple(ids.tolist())) for item, ids in zip(data.items, texts, strict=True)]
+    read = [
+        Read(ids, np.concatenate([np.full(len(ids) - len(likeliest), -1), likeliest]))
+        for ids, likeliest in zip(texts, target.likeliest(shown), strict=True)
+    ]
+    with configured():
+        found = radioactivity.of_reading(key, read)
+    facts = (*target.facts, Fact(name="What counts", value="the likeliest token at each place while the model reads the texts"))
+    return _concluded(key, reader, found, alpha, model.name, data.malformed, facts)
+
+
+def _of_answers(key: Key, reader: Reader, data: Sequence[Collection], alpha: float) -> Membership:
+    answers = data[-1]
+    written = [
+        Written(_encoded(reader, item.prompt or ""), ids)
+        for item, ids in zip(answers.items, _ids(key, reader, answers, alpha), strict=True)
+    ]
+    marked = _ids(key, reader, data[0], alpha) if len(data) > 1 else []
+    with configured():
+        found = radioactivity.of_writing(key, written, marked)
+    limited = "only contexts that stand in the marked texts" if marked else "all contexts"
+    facts = (
+        Fact(name="What counts", value=f"each token of the answers once after each context; {limited}, and none of a prompt"),
+    )
+    without = sum(item.prompt is None for item in answers.items)
+    unknown = f"{without:,} of {len(answers.items):,} answers name no prompt: they are taken to follow on none that is marked."
+    notes = (*(note for each in data for note in each.malformed), *([unknown] if without else []))
+    return _concluded(key, reader, found, alpha, "the model whose answers these are", notes, facts)
+
+
+def _ids(key: Key, reader: Reader, data: Collection, alpha: float) -> list[Ints]:
+    """Token ids of each text, as given or as the tokenizer reads it. Raises InvalidConfiguration: it is not the key's."""
+    Settings(alpha, (key,), (reader,)).check()
+    return [
+        _encoded(reader, item.text) if item.token_ids is None else np.array(item.token_ids, dtype=np.int64)
+        for item in data.items
+    ]
+
+
+def _encoded(reader: Reader, text: str) -> Ints:
+    return np.array(reader.tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+
+
+def _concluded(
+    key: Key, reader: Reader, found: KeyedTraining, alpha: float, model: str, notes: Sequence[str], facts: Sequence[Fact]
+) -> Membership:
+    return run.tested(
+        [radioactivity.rule.derive(Measurement(found), Terms(alpha))],
+        alpha=alpha,
+        claim=f"Was {model} trained on text that carries the mark of key {key.id}?",
+        units=f"{found.counted.distinct:,} contexts, each counted once, in {found.texts:,} texts",
+        n_suspect=found.counted.distinct,
+        n_held_out=0,
+        provenance="None are needed: the chance is in the key, and any other key could have been drawn.",
+        facts=(
+            *facts,
+            Fact(name="Key", value=f"{key.id}, {key.scheme.title}"),
+            Fact(name="Tokenizer", value=f"{reader.name}, digest {reader.digest[:12]}"),
+            Fact(name="Multiplicity", value="one test; every other key or model that was tried is a further one"),
+        ),
+        notes=tuple(notes),
+    )

@@ -1,0 +1,217 @@
+"""Whether a model was trained on marked text: what it expects after contexts of the key carries the mark, too.
+
+A mark makes some tokens likelier after each context, and a model that learns from marked text learns that. Sander et al. 2024
+call such text radioactive. Knows nothing about models: what one expects while it reads, or has written, is given as token ids.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, decision, requires
+from llm_audit.detectors.watermark.base import e_value, law, needed, numbers, shown, summed, title_of
+from llm_audit.detectors.watermark.counts import described
+from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.schemes.base import (
+    ContextScheme,
+    Ints,
+    Observations,
+    TokenisedText,
+    check_vocabulary,
+    first_rows,
+    windows,
+)
+from llm_audit.errors import InvalidConfiguration
+from llm_audit.results import Result
+from llm_audit.results.watermark_evidence import KeyedTraining, Summed
+
+
+@dataclass(frozen=True)
+class Read:
+    """A text that the model read, and which token it held likeliest at each place.
+
+    Attributes:
+        ids: (n,) of the text.
+        expected: (n,) the likeliest token given all before; -1 where the model was not asked, or names none.
+    """
+
+    ids: Ints
+    expected: Ints
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the model wrote, and behind what: (m,) ids of the prompt, (n,) of the answer."""
+
+    prompt: Ints
+    ids: Ints
+
+
+def check(key: Key, *texts: Ints) -> ContextScheme:
+    """The scheme of a key, if a context can be kept apart from what the model has read.
+
+    Raises:
+        InvalidConfiguration: it cannot: one list for all contexts, a list that depends on the token itself, a shared table, or
+            a sequence of keys.
+        AuditError: a text has a token outside the key's vocabulary.
+    """
+    scheme = key.scheme
+    if not isinstance(scheme, ContextScheme) or not scheme.context_length:
+        raise InvalidConfiguration(
+            f"Key {key.id} is of {scheme.title} in a form whose scores do not belong to one context each: a model that reads "
+            "marked text could copy the mark from it without any training. Use a key whose scheme hashes the tokens before."
+        )
+    if (size := _size(key)) is not None:
+        for ids in texts:
+            check_vocabulary(TokenisedText(ids), size)
+    return scheme
+
+
+def of_reading(key: Key, texts: Sequence[Read]) -> KeyedTraining:
+    """The evidence of a model that read texts, marked or not.
+
+    Each context counts where the texts hold it for the first time. Nothing that the model has read until then depends on the
+    function of this context, so that its expectation is independent of it unless it was trained on the mark.
+    """
+    scheme = check(key, *(text.ids for text in texts))
+    before = scheme.context_length
+    contexts = np.concatenate([windows(text.ids, before)[: max(len(text.ids) - before, 0)] for text in texts])
+    tokens = np.concatenate([text.expected[before:] for text in texts])
+    known = (tokens >= 0) & (tokens < (_size(key) or np.inf))
+    first = first_rows(contexts)
+    found = scheme.score(contexts[first], np.where(known, tokens, 0)[first])
+    fresh = first_rows(found.inputs[:, : found.context])
+    kept = fresh[known[first][fresh]]
+    return _evidence(key, "reading", len(texts), sum(len(text.ids) for text in texts), int(known.sum()), found.taken(kept))
+
+
+def of_writing(key: Key, texts: Sequence[Written], marked: Sequence[Ints] = ()) -> KeyedTraining:
+    """The evidence of a model's own answers.
+
+    Each pair of context and token counts once, and no context that stands in a prompt: prompts may carry the mark, and a model
+    copies from them.
+
+    Args:
+        key: of the mark.
+        texts: what the model wrote.
+        marked: ids of the marked texts; with them, only their contexts count, of which alone the model can have learnt.
+    """
+    scheme = check(key, *marked, *(ids for text in texts for ids in (text.prompt, text.ids)))
+    before = scheme.context_length
+    runs = np.concatenate([_behind(text, before) for text in texts])
+    found = scheme.score(runs[:, :-1], runs[:, -1])
+    seen = _contexts(scheme, [text.prompt for text in texts])
+    kept = first_rows(found.inputs)
+    rows = [row.tobytes() for row in np.ascontiguousarray(found.inputs[kept, : found.context])]
+    wanted = _contexts(scheme, marked) if marked else set(rows)
+    chosen = kept[np.array([row in wanted and row not in seen for row in rows], dtype=np.bool_)]
+    return _evidence(key, "outputs", len(texts), sum(len(text.ids) for text in texts), len(found), found.taken(chosen))
+
+
+def _behind(text: Written, before: int) -> Ints:
+    """Each token of an answer with the tokens before it, (n, before + 1)."""
+    tail = text.prompt[max(len(text.prompt) - before, 0) :]
+    return windows(np.concatenate([tail, text.ids]), before + 1)
+
+
+def _contexts(scheme: ContextScheme, texts: Sequence[Ints]) -> set[bytes]:
+    """The contexts of texts as the pseudo-random function sees them."""
+    contexts = np.concatenate(
+        [np.empty((0, scheme.context_length), np.int64), *(windows(ids, scheme.context_length) for ids in texts)]
+    )
+    contexts = contexts[first_rows(contexts)]
+    found = scheme.score(contexts, np.zeros(len(contexts), np.int64))
+    return {row.tobytes() for row in np.ascontiguousarray(found.inputs[:, : found.context])}
+
+
+def _size(key: Key) -> int | None:
+    """Tokens that the key can score, where it is limited: models have unused ones beyond."""
+    size: int | None = getattr(key.scheme, "vocab_size", None)
+    return size
+
+
+def _evidence(key: Key, mode: str, texts: int, tokens: int, scored: int, found: Observations) -> KeyedTraining:
+    counted = found if found.keyless is None else found.taken(~found.keyless)
+    total = Summed(
+        reading="token ids",
+        tokens=tokens,
+        scored=scored,
+        distinct=len(counted),
+        total=float(counted.scores.sum()),
+        law=described(counted.law),
+    )
+    return KeyedTraining.model_validate(
+        {"key": key.id, "scheme": key.scheme.scheme, "mode": mode, "texts": texts, "counted": total}
+    )
+
+
+def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
+    """The exact tail of the sum of scores."""
+    requires(measured, KeyedTraining)
+    found, counted = measured.evidence, measured.evidence.counted
+    log_p, log_floor = numbers(counted)
+    p, floor = math.exp(log_p), math.exp(log_floor)
+    verdict, told = decision(p, floor, terms.alpha)
+    statistic, effect, log_e = summed(counted)
+    what = "what the model expects while it reads" if found.mode == "reading" else "what the model wrote"
+    scores = f"scores {effect.value:.4g} each, {law(counted.law).mean:.4g} by chance" if effect else "has no score"
+    return Result(
+        rule=rule.code,
+        name=f"{rule.title}, key {found.key}",
+        subject="collection",
+        null=rule.null,
+        verdict=verdict,
+        reason=(
+            f"Key {found.key} ({title_of(found.scheme)}): {what}, after {counted.distinct:,} contexts in {counted.tokens:,} "
+            f"tokens, {scores}; p = {shown(log_p)}: {told}.{needed(counted, terms.alpha)}"
+        ),
+        statistic=statistic,
+        p_value=p,
+        e_value=None if log_e is None else e_value(log_e),
+        p_floor=floor,
+        n=counted.distinct,
+        effect=effect,
+        evidence=found,
+        assumptions=rule.assumptions,
+        method=rule.method,
+    )
+
+
+rule = MembershipTest[tuple[Read | Written, ...], KeyedTraining](
+    code="AUD504",
+    name="radioactivity",
+    title="Radioactivity",
+    question="Was the model trained on text that carries the mark of the key?",
+    null=(
+        "The model came about without knowledge of the key: nothing that it was trained on carries the mark, and the key "
+        "behaves like a random draw that is independent of the model."
+    ),
+    assumptions=(
+        "The chance is in the key: for one that is public or guessable the null hypothesis is an assumption that nobody can "
+        "check.",
+        "The answers were not marked when they were drawn: an endpoint that serves with this key carries the mark without any "
+        "training.",
+        "A model learns a mark from any text that carries it, answers of other models that were trained on it among them: a "
+        "finding does not say which marked text was read, nor who put it into the training data.",
+        "Texts that the model reads, and prompts, are whole, from where their generation began: what was cut off before can "
+        "have left its mark on what comes after.",
+        "The p-value takes the number of contexts as fixed beforehand; the e-value holds even if it depends on the key.",
+    ),
+    method=(
+        "Sander, Fernandez, Durmus, Douze and Furon 2024 (arXiv 2402.14904): scores of the model's likeliest next tokens, or "
+        "of its answers. They count each pair of window and token; here a context counts where the texts hold it for the first "
+        "time (reading), or if no prompt holds it (answers), so that the law of the sum is exact whatever the texts carry."
+    ),
+    derive=derive,
+    listed=(
+        "WatermarkRadioactivity",
+        "The model was trained on marked text",
+        "Null hypothesis: the model came about without knowledge of the key. A finding does not say which marked text it read.",
+    ),
+    condition="its answers were not marked when they were drawn, and the key was secret",
+    data="text that carries the mark of the key",
+)
