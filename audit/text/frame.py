@@ -12,9 +12,13 @@ from itertools import pairwise
 
 import regex
 
+from llm_audit.errors import InvalidConfiguration
 from llm_audit.text.places import Apart
 
 KINDS = ("heading", "quote", "table", "caption", "reference", "form")
+
+INCLUDABLE = {f"{kind}s": kind for kind in KINDS}
+"""The kinds by the names under which a user can have them scored all the same."""
 
 MOST_QUOTED, MOST_HEADED = 0.1, 0.2
 """Shares of all words: more quotations, or more headings and captions, are what the document consists of, and scored."""
@@ -87,6 +91,14 @@ def set_apart(text: str, labelled: Sequence[Apart] = (), include: Collection[str
         found = [each for each in found if each.what not in ("heading", "caption")]
     found += [*_references(text), *_forms(text)]
     return _without_overlaps(each for each in found if each.what not in include)
+
+
+def kinds_of(names: Collection[str]) -> frozenset[str]:
+    """The kinds that a user names in the plural. Raises InvalidConfiguration if there is none of a name."""
+    for name in names:
+        if name not in INCLUDABLE:
+            raise InvalidConfiguration(f"There is nothing called {name!r} to include; choose from {', '.join(INCLUDABLE)}.")
+    return frozenset(INCLUDABLE[name] for name in names)
 
 
 def described(apart: Sequence[Apart]) -> str:
