@@ -51,7 +51,8 @@ class _Gate(click.Command):
 @click.option(
     "--changed-since",
     metavar="REV",
-    help="Judge only what differs from where HEAD left this revision (git); auto: the base that GitHub, GitLab or pre-commit names.",
+    help="Judge only what differs from where HEAD left this revision (git); auto: the one that GitHub, GitLab or pre-commit "
+    "names.",
 )
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found; only errors still exit with 2.")
 @output_options
