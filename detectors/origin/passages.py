@@ -32,8 +32,7 @@ class Passage(NamedTuple):
 
     Attributes:
         rows: its tokens, `PASSAGE` of them.
-        compared: the passages of human texts that it is compared with: those that begin nearest to where it does, half a
-            passage earlier or later at most.
+        compared: the passages of human texts that it is compared with; see `_compared`.
         shown: characters of the scored text, [start, end): the sentences of which most stands in it.
     """
 
@@ -63,14 +62,15 @@ def cut(windows: Sequence[TokenScores], population: Population, view: View) -> I
         starts = _starts(len(window), known)
         for start in starts:
             rows = window[start : start + PASSAGE]
-            stop = len(window) if start == starts[-1] else start + PASSAGE
-            whole = number == len(windows) - 1 and start == starts[-1]
+            at_end = start + PASSAGE + STATE_BLOCK > len(window)
+            stop = len(window) if at_end else start + PASSAGE
+            whole = at_end and number == len(windows) - 1
             first = 0 if number == start == 0 else int(rows.char_start[0])
             last = len(view.text) if whole else int(window.char_end[stop - 1])
             begin, end = ends.around(first, last)
             begin = min(begin, shown_to)  # nothing stands between two passages
             shown_to = max(shown_to, end)
-            passage = Passage(rows, min(known, key=lambda stretch: _far(stretch, start)), (begin, end))
+            passage = Passage(rows, _compared(start, known), (begin, end))
             # Of two that are shown as the same sentences, the one between two others says nothing more.
             if kept and kept[-1].shown == passage.shown:
                 if start % PASSAGE and start != starts[-1]:
@@ -83,15 +83,21 @@ def cut(windows: Sequence[TokenScores], population: Population, view: View) -> I
 def _starts(tokens: int, known: Sequence[Stretch]) -> list[int]:
     """Where the passages of a part begin: `STEP` tokens from each other, as far as there is something to compare with."""
     last = (tokens - PASSAGE) // STATE_BLOCK * STATE_BLOCK  # aligned to the blocks whose states the classifier reads
-    starts = list(range(0, min(last, known[-1].start + STEP) + 1, STEP))
-    return starts if last == starts[-1] else [*starts, last]
+    furthest = min(last, known[-1].start + STEP if len(known) > 1 else 0)
+    starts = list(range(0, furthest + 1, STEP))
+    return starts if furthest in starts else [*starts, furthest]
 
 
-def _far(stretch: Stretch, start: int) -> tuple[int, int]:
-    """How far a passage of human texts begins from one; of two that are as near, the later one has more text before it, after
-    which words are less of a surprise: it makes a passage look less unusual, if anything.
+def _compared(start: int, known: Sequence[Stretch]) -> Stretch:
+    """The passages of human texts that begin nearest to a token of their part, and of two that are as near the later ones.
+
+    Never beginnings, unless it is one: nothing stands before them, and each word is more of a surprise. Of 50 human texts the
+    passages from token 32 on are below .05 in 28 % of all cases if they are compared with beginnings, and in 12 % with the
+    passages from token 64 on, as those themselves in 4 %.
     """
-    return abs(stretch.start - start), -stretch.start
+    if not start:
+        return known[0]
+    return min(known[1:], key=lambda stretch: (abs(stretch.start - start), -stretch.start))
 
 
 class _Ends:

@@ -80,10 +80,13 @@ def test_a_passage_is_compared_with_the_nearest_and_of_two_with_the_later(popula
     found = passages(population, [208], text_of(208, 20))
     places = {int(passage.rows.char_start[0]) // CHARACTERS: passage.compared.start for passage in found}
     assert places == {0: 0, 32: 64, 64: 64, 96: 128, 128: 128, 144: 128}
+    found = passages(population, [85], text_of(85, 20))
+    assert [passage.compared.start for passage in found] == [0, 64]  # from token 16 on: with no beginnings
     short = populations.build(
         datasheet(target_n=10),
         [sample_scores(64, np.random.default_rng(2), vocabulary=12) for _ in range(20)],
         DETECTORS,
     )
     found = passages(short, [100], text_of(100, 20))
-    assert [passage.compared.start for passage in found] == [0, 0]  # it knows beginnings alone
+    assert [passage.compared.start for passage in found] == [0]  # it knows beginnings alone, and nothing is said of the rest
+    assert found[0].shown[1] < 300
