@@ -27,8 +27,8 @@ ASSUMPTIONS_OF_PARTS = (
 
 ASSUMPTIONS_OF_PASSAGES = (
     "A passage is scored with the text before it in its part: next to machine text a human passage can stand out.",
-    "A passage is 64 tokens, shown as the sentences of which most stands in it. The last one of a part is compared with "
-    "passages that begin up to 32 tokens earlier or later in human texts.",
+    "A passage is 64 tokens, half of them shared with the next, and is shown as the sentences of which most stands in it. It "
+    "is compared with the passages of human texts that begin nearest to it in their part, with beginnings only if it is one.",
 )
 
 

@@ -23,6 +23,7 @@ from llm_audit.scanning.run import scan as judge_all
 from llm_audit.scanning.table import can_write
 from llm_audit.setup import OpenSetup, Setup
 from llm_audit.text import counts
+from llm_audit.text.frame import kinds_of
 
 __all__ = ["Scan", "ScanInterrupted", "Shard", "Tally", "bench", "is_remote", "scan"]
 
@@ -70,6 +71,7 @@ def scan(
     shard: Shard | None = None,
     engine: Literal["local", "ray"] = "local",
     results: str | None = None,
+    include: Sequence[str] = (),
     policy: str | None = None,
     id_field: str | None = None,
     keep: Sequence[str] = (),
@@ -91,6 +93,7 @@ def scan(
         id_field: field of each record that names it in the results.
         keep: fields of each record that go with it into the results.
         max_bad_rows: give up when more documents than these cannot be read.
+        include: as for `detect`.
         policy: digest of the policy that these arguments come from.
         on_tally: called with how far the scan is, now and then.
 
@@ -101,6 +104,7 @@ def scan(
     check_alpha(alpha)
     setup = setup or Setup(cache=False)
     closed(setup).check()
+    kinds_of(include)
     kept_fields = tuple(dict.fromkeys([*([id_field] if id_field else []), *keep]))
     corpus = _corpus(listed(paths), Path(folder), text_field, results, engine, kept_fields)
     interrupted = False
@@ -108,7 +112,10 @@ def scan(
     with Folder(Path(folder), shard) as kept, opened(setup, silent) as ready:
         before = kept.known_inputs()
         inputs = list(corpus.inputs({file.sha256: file for file in before}))
-        fields = {"id_field": id_field, "keep": tuple(keep), "not_read": counts(corpus.passed)}
+        fields = {
+            "id_field": id_field, "keep": tuple(keep), "include": tuple(sorted(set(include))),
+            "not_read": counts(corpus.passed),
+        }  # fmt: skip
         header = kept.begin(_header(ready, alpha, text_field, inputs, policy).model_copy(update=fields), inputs)
         if before:  # perhaps spelled otherwise
             corpus, inputs = corpus.named(before), before
@@ -216,7 +223,7 @@ def _header(ready: OpenSetup, alpha: float, text_field: str, inputs: Sequence[In
 def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup, within: Progress) -> Iterator[Engine]:
     """The engine that judges blocks, local or on Ray."""
     if name != "ray":
-        yield local_engine(ready.session, ready.settings(header.manifest.alpha, keep_text=False), setup.jobs, within)
+        yield local_engine(ready.session, header.settings(ready), setup.jobs, within)
         return
     from llm_audit.scanning.ray_engine import WorkerFactory, ray_engine
 

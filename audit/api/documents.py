@@ -19,10 +19,7 @@ from llm_audit.results import Document
 from llm_audit.setup import OpenSetup, Setup
 from llm_audit.terminal import one_line
 from llm_audit.text import Passed, RawText, Source, survey
-from llm_audit.text.frame import KINDS
-
-FRAME = {f"{kind}s": kind for kind in KINDS}
-"""What stands apart from running text and is not scored, by the names under which it can be included."""
+from llm_audit.text.frame import kinds_of
 
 if TYPE_CHECKING:
     from llm_audit.detectors.attribution.text import Role
@@ -96,8 +93,8 @@ def detect(
         setup: model, population, detectors and device; None: the embedded model and the population that comes with it.
         text_field: where records (JSON lines, CSV, Parquet) hold their texts.
         keep_text: whether the report holds the texts.
-        include: of what stands apart from running text and is not scored, the kinds that are scored all the same; see
-            `FRAME`.
+        include: of what stands apart from running text and is not scored, the kinds that are scored all the same:
+            "headings", "quotes", "tables", "captions", "references", "forms".
         progress: called with the share of the work that is done.
         on_document: called with each document as soon as it is judged, in the order of the report.
 
@@ -119,7 +116,7 @@ def detect(
     check_alpha(alpha)
     started, texts, passed = now(), texts_of(texts), list[Passed]()
     with opened(setup, progress) as ready:
-        settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field, include=_kinds(include))
+        settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field, include=kinds_of(include))
         sources = sources_of(texts, passed)
         report = judging.detect(sources, ready.session, settings, ready.manifest(alpha), progress, on_document, passed)
     return finished(report, started, _named(texts, closed(setup)))
@@ -239,13 +236,6 @@ def _prompt(prompt: str | Path | None) -> str | None:
 def texts_of(texts: Texts) -> tuple[Given, ...]:
     """The texts that a caller named, one by one."""
     return (texts,) if isinstance(texts, (str, os.PathLike, Text, File)) else tuple(texts)
-
-
-def _kinds(names: Sequence[str]) -> frozenset[str]:
-    for name in names:
-        if name not in FRAME:
-            raise InvalidConfiguration(f"There is nothing called {name!r} to include; choose from {', '.join(FRAME)}.")
-    return frozenset(FRAME[name] for name in names)
 
 
 def sources_of(texts: Sequence[Given], passed: list[Passed] | None = None) -> list[Source | RawText]:

@@ -36,6 +36,7 @@ from llm_audit.results import Coverage, Document, Manifest
 from llm_audit.setup import Setup
 from llm_audit.terminal import one_line
 from llm_audit.text import Passed, Source, counts, survey
+from llm_audit.text.frame import kinds_of
 
 
 def gate(
@@ -45,6 +46,7 @@ def gate(
     setup: AnySetup = None,
     alpha: float | None = None,
     text_field: str | None = None,
+    include: Sequence[str] | None = None,
     baseline: StrPath | None = None,
     update_baseline: bool = False,
     changed_since: str | None = None,
@@ -61,10 +63,11 @@ def gate(
         setup: None: what the policy names, else the defaults.
         alpha: false discovery rate, the expected share of mistakes among the findings; None: the policy's.
         text_field: where records hold their texts; None: the policy's.
+        include: as for `detect`; None: the policy's `score_also`.
         baseline: file of known findings, which fail nothing.
         update_baseline: write all findings of this run into it.
-        changed_since: a git revision: judge only what differs from where HEAD left it; "auto": that which GitHub or GitLab
-            names as the base of this pull or merge request.
+        changed_since: a git revision: judge only what differs from where HEAD left it; "auto": that which GitHub, GitLab
+            or pre-commit names as the base of this pull request, merge request or push.
         keep_text: as for `detect`.
         progress: as for `detect`.
         strict: what could not be assessed or decided fails as well.
@@ -92,9 +95,11 @@ def gate(
     passed: list[Passed] = []
     asked, left_out = covered(_sources(paths or (str(policy.root),), changed_since, passed), policy)
     obeyed = policy.policy.inline_suppressions
-    inputs = read(asked, text_field or policy.policy.text_field, strict, obeyed=obeyed, passed=passed)
+    scored_too = kinds_of(policy.policy.score_also if include is None else include)
+    inputs = read(asked, text_field or policy.policy.text_field, strict, obeyed=obeyed, passed=passed, include=scored_too)
     marks = _marks(inputs, policy, closed(setup), progress)
-    documents, manifest = _judged(inputs, setup, alpha, keep_text, part(progress, 0, 0.9) if marks else progress)
+    within = part(progress, 0, 0.9) if marks else progress
+    documents, manifest = _judged(inputs, setup, within, alpha=alpha, keep_text=keep_text, include=scored_too)
     if marks:
         documents = checked(inputs, documents, marks, alpha, part(progress, 0.9, 1))
         rules = {result.rule for document in documents for result in document.wanted}
@@ -149,13 +154,13 @@ def _marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress: Prog
 
 
 def _judged(
-    inputs: Sequence[Input], setup: AnySetup, alpha: float, keep_text: bool, progress: Progress
+    inputs: Sequence[Input], setup: AnySetup, progress: Progress, *, alpha: float, keep_text: bool, include: frozenset[str]
 ) -> tuple[list[Document], Manifest]:
     """The texts judged one by one; a model is needed only if there is a text."""
     if not inputs:
         return [], collect(None, alpha=alpha, rules=())
     with opened(setup, progress) as ready:
-        settings = ready.settings(alpha, keep_text=keep_text)
+        settings = ready.settings(alpha, keep_text=keep_text, include=include)
         return judge(inputs, ready.session, settings, progress), ready.manifest(alpha)
 
 

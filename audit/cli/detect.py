@@ -27,7 +27,7 @@ def command(
     alpha: float,
     text_field: str,
     keep_text: bool,
-    include: tuple[str, ...],
+    score_also: tuple[str, ...],
     setup: llm_audit.Setup,
     output: Output,
 ) -> int:
@@ -36,7 +36,7 @@ def command(
     output.check()
     with bars("Scoring") as progress:
         report = llm_audit.detect(
-            paths, alpha=alpha, setup=setup, text_field=text_field, keep_text=keep_text, include=include,
+            paths, alpha=alpha, setup=setup, text_field=text_field, keep_text=keep_text, include=score_also,
             progress=progress, on_document=output.stream,
         )  # fmt: skip
     return output.publish(report, streamed=True)

@@ -10,7 +10,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, EXIT_ERROR
-from llm_audit.cli.options import details_option, judging_options, no_text_option, output_options
+from llm_audit.cli.options import details_option, include_option, judging_options, no_text_option, output_options
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.terminal import one_line
@@ -25,7 +25,8 @@ HELP = (
     PATHS: files, folders, patterns, or '-' for standard input; of them, those that the policy covers. With --changed-since they
     can be left out: then everything below the policy's folder that changed is judged.
 
-    Exit code: 0 all passed, 1 findings, 2 something could not be read, 3 something else that the policy counts as a failure.
+    Exit code: 0 all passed, 2 something could not be read, else 1 findings, else 3 something else that the policy counts as a
+    failure.
     """
 )
 
@@ -50,12 +51,14 @@ class _Gate(click.Command):
 @click.option(
     "--changed-since",
     metavar="REV",
-    help="Judge only what differs from where HEAD left this revision (git); auto: the base that GitHub or GitLab names.",
+    help="Judge only what differs from where HEAD left this revision (git); auto: the one that GitHub, GitLab or pre-commit "
+    "names.",
 )
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found; only errors still exit with 2.")
 @output_options
 @details_option
 @no_text_option
+@include_option
 def command(
     paths: tuple[str, ...],
     alpha: float,
@@ -65,6 +68,7 @@ def command(
     exit_zero: bool,
     text_field: str,
     keep_text: bool,
+    score_also: tuple[str, ...],
     setup: llm_audit.Setup,
     output: Output,
 ) -> int:
@@ -81,7 +85,7 @@ def command(
     output.check()
     with bars("Scoring") as progress:
         report = llm_audit.gate(
-            paths, policy=in_force(), setup=setup, alpha=alpha, text_field=text_field, baseline=baseline,
+            paths, policy=in_force(), setup=setup, alpha=alpha, text_field=text_field, include=score_also, baseline=baseline,
             update_baseline=update_baseline, changed_since=changed_since, keep_text=keep_text, strict=output.strict,
             progress=progress, on_baseline=lambda sentence: click.echo(sentence, err=True),
         )  # fmt: skip

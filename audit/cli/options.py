@@ -24,7 +24,7 @@ class Decorator(Protocol):
 
 
 FRAMES = ("headings", "quotes", "tables", "captions", "references", "forms")
-"""Kinds of `llm_audit.text.frame`, in the plural. Spelled out, because reading texts is not loaded for --help."""
+"""Names of `llm_audit.text.frame.INCLUDABLE`. Spelled out, because reading texts is not loaded for --help."""
 
 LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -149,9 +149,9 @@ def no_text_option(command: Command) -> Command:
 
 
 def include_option(command: Command) -> Command:
-    """Add --include."""
+    """Add --include, which the policy sets as `score-also`: its own `include` is of paths."""
     return click.option(
-        "--include", multiple=True, type=click.Choice(FRAMES), metavar="KIND",
+        "--include", "score_also", multiple=True, type=click.Choice(FRAMES), metavar="KIND",
         help=f"Score this as well, which stands apart and is not scored: {one_of(FRAMES)}; repeatable.",
     )(command)  # fmt: skip
 

@@ -51,7 +51,7 @@ def _all(names: str, defaults: PolicyDefaults) -> dict[str, PolicyDefaults]:
 
 
 _LEVEL = PolicyDefaults("alpha")  # what these commands call a model is what they audit, not what scores texts
-_TEXTS = PolicyDefaults("alpha", "population", "model", "classifier", "text_field", "detectors")
+_TEXTS = PolicyDefaults("alpha", "population", "model", "classifier", "text_field", "detectors", "score_also")
 DEFAULTS: Mapping[str, Any] = {
     "attribute": PolicyDefaults("alpha", "text_field"),
     **_all("detect gate scan", _TEXTS),

@@ -14,7 +14,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, EXIT_INTERRUPTED, may_be_unread
-from llm_audit.cli.options import judging_options, strict_option
+from llm_audit.cli.options import include_option, judging_options, strict_option
 from llm_audit.cli.progress import show_warnings_as_sentences
 
 if TYPE_CHECKING:
@@ -60,8 +60,11 @@ def _local(ctx: click.Context, param: click.Parameter, value: str) -> Path:
 @click.option("--keep", multiple=True, metavar="NAME", help="Field of each record that goes into the results; repeatable.")
 @click.option("--max-bad-rows", type=click.IntRange(min=0), metavar="N",
               help="Give up when more than N documents cannot be read.")  # fmt: skip
+@include_option
 @strict_option
-def command(paths: tuple[str, ...], shard: Shard | None, results: str | None, strict: bool, **options: Any) -> int:
+def command(
+    paths: tuple[str, ...], shard: Shard | None, results: str | None, score_also: tuple[str, ...], strict: bool, **options: Any
+) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     show_warnings_as_sentences()
     from llm_audit.cli.policy import digest_in_force
@@ -70,7 +73,9 @@ def command(paths: tuple[str, ...], shard: Shard | None, results: str | None, st
     interrupted = False
     with _interruptible(), _shown() as show:
         try:
-            scan = llm_audit.scan(paths, shard=shard, results=results, policy=digest_in_force(), on_tally=show, **options)
+            scan = llm_audit.scan(
+                paths, shard=shard, results=results, include=score_also, policy=digest_in_force(), on_tally=show, **options
+            )
         except llm_audit.ScanInterrupted as interruption:
             interrupted, scan = True, interruption.scan
     if not scan.parquet:

@@ -25,7 +25,8 @@ _FORMULAS = re.compile(r"(?<!\\)\$\$.*?(?<!\\)\$\$|(?<!\\)\$(?:\\.|[^$\\])*\$|\\
 _REFERENCES = re.compile(
     r"~?\\(?:cite\w*|nocite|ref|eqref|label|index|pageref|autoref|[cC]ref|vspace|hspace|input|includegraphics|include"
     r"|bibliographystyle|bibliography|usepackage|documentclass|pagestyle|thispagestyle|setlength|addtolength|newcommand"
-    r"|renewcommand|setcounter|hypersetup|maketitle|tableofcontents|hypertarget\{[^{}]*\}|toprule|midrule|bottomrule"
+    r"|renewcommand|setcounter|hypersetup|maketitle|tableofcontents|hypertarget\{[^{}]*\}|toprule|midrule|cmidrule|bottomrule"
+    r"|endhead|endfirsthead|endfoot|endlastfoot"
     r"|url)\*?(?![A-Za-z])(?:\[[^\]]*\])*(?:\{[^{}]*\})*"
 )
 _WRAPPED = re.compile(r"\\(?:href\{[^{}]*\}|text(?:tt|sc|sf|rm|md|up|normal)|mbox|enquote|uline|underline|emph)(?=\{)")
@@ -33,8 +34,11 @@ _HEADING = re.compile(
     r"\\(?:part|chapter|(?:sub)*section|(?:sub)?paragraph|title|author|date)\*?(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}"
 )
 _CAPTION = re.compile(r"\\caption\*?(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
+_ARGUMENT = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
 _TABLE = re.compile(
-    r"\\begin\{(?P<table>tabular[x*]?|longtable|array)\}(?:\[[^\]]*\])?(?:\{[^{}]*\})*(.*?)\\end\{(?P=table)\}", re.S
+    r"\\begin\{(?P<table>tabular[xy*]?|longtable|array)\}"
+    rf"(?:(?<=[xy*]\}}){_ARGUMENT})?(?:\[[^\]]*\])?{_ARGUMENT}(.*?)\\end\{{(?P=table)\}}",  # width, position, columns, rows
+    re.S,
 )
 _BETWEEN_CELLS = re.compile(r"(?<!\\)&|\\\\(?:\[[^\]]*\])?|\\hline")
 _QUOTE = re.compile(r"\\(begin|end)\{(?:quote|quotation|verse|displayquote)\}")
@@ -54,8 +58,9 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     start = 0
     if body := _BODY.search(source):
         start, source = source[: body.start(1)].count("\n"), body[1]
-    for pattern, what in (*_ENVIRONMENTS, (_WRAPPED, ""), (_FORMULAS, "formula"), (_REFERENCES, "")):
+    for pattern, what in (*_ENVIRONMENTS, (_WRAPPED, ""), (_FORMULAS, "formula")):
         source = pattern.sub(partial(_counted, what, draft), source)
+    source = _REFERENCES.sub("{}", source)  # alone on its line it would leave an empty one, which ends a paragraph or a table
     source = _SIGN.sub(lambda match: _SIGNS[match[1]], source)
     converter = LatexNodes2Text(math_mode="text", strict_latex_spaces=False, fill_text=False)
     for number, block, kind in _blocks(source):

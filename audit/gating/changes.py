@@ -17,16 +17,22 @@ AUTO = "auto"
 """In the place of a revision: what the pipeline says that the branch started from."""
 
 
-def base_revision(environment: Mapping[str, str]) -> str:
-    """The revision that a pull or merge request is compared with, as GitHub or GitLab names it.
+def base_revision(environment: Mapping[str, str]) -> str | None:
+    """The revision that a pull or merge request is compared with, as GitHub, GitLab or pre-commit names it.
+
+    None within a commit that pre-commit checks: it hands over what changed, and with `--all-files` all that is asked for.
 
     Raises:
-        InvalidConfiguration: this is neither.
+        InvalidConfiguration: this is none of these.
     """
     if branch := environment.get("GITHUB_BASE_REF"):
         return f"origin/{branch}"
     if commit := environment.get("CI_MERGE_REQUEST_DIFF_BASE_SHA"):
         return commit
+    if revision := environment.get("PRE_COMMIT_FROM_REF"):  # of a push, or of --from-ref
+        return revision
+    if environment.get("PRE_COMMIT"):
+        return None
     raise InvalidConfiguration(
         "This is no pull or merge request (neither GITHUB_BASE_REF nor CI_MERGE_REQUEST_DIFF_BASE_SHA is set): "
         f"name a revision in the place of {AUTO}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -89,10 +89,12 @@ def read(
     *,
     obeyed: bool,
     passed: list[Passed] | None = None,
+    include: Collection[str] = (),
 ) -> list[Input]:
     """Every text, with what it says of itself; if that is not to be obeyed, it is judged like the rest of the text.
 
-    What archives hold and is not read is added to `passed`.
+    What archives hold and is not read is added to `passed`; `include`: of `text.frame.KINDS`, what is scored although it stands
+    apart.
 
     A suppression that cannot be obeyed, without a reason or for an unknown rule, makes its text an error.
     """
@@ -105,7 +107,7 @@ def read(
             if isinstance(entry, RawText) and (wrong := _unknown_rule(entry.name, entry.directives)):
                 entry = unjudged(entry.name, Verdict.ERROR, wrong, entry)
             # In an empty file there is nothing that could fail.
-            failing = tuple(verdict for verdict in fail_on if verdict not in OPEN) if _is_empty(entry) else fail_on
+            failing = tuple(verdict for verdict in fail_on if verdict not in OPEN) if _is_empty(entry, include) else fail_on
             inputs.append(Input(entry, rules, failing, watermarks, written.get(entry.name)))
     return inputs
 
@@ -116,11 +118,11 @@ def _as_written(source: Source, text_field: str, use: Use) -> dict[str, RawText]
     return {entry.name: entry for entry in read if isinstance(entry, RawText)}
 
 
-def _is_empty(entry: RawText | Document) -> bool:
+def _is_empty(entry: RawText | Document, include: Collection[str]) -> bool:
     """Whether there is nothing to judge in a sound file."""
     if isinstance(entry, Document):
         return entry.verdict is Verdict.NOT_ASSESSABLE
-    return len(entry.text) < SHORT and not view_of(entry).text
+    return len(entry.text) < SHORT and not view_of(entry, include).text
 
 
 def judge(

@@ -15,7 +15,7 @@ from llm_audit.errors import InvalidConfiguration
 from llm_audit.policy.file import PolicyFile, find, read
 from llm_audit.policy.model import Must, Outcome, Override, Policy, Rules, Watermark, closest, quoted
 
-TESTED_BY = ("alpha", "population", "model", "classifier", "detectors")
+TESTED_BY = ("alpha", "population", "model", "classifier", "detectors", "score_also")
 """Settings that decide how documents are compared with the population: the same for all of them."""
 
 TABLES: Mapping[str, type[Override | Watermark]] = {"overrides": Override, "watermarks": Watermark}

@@ -125,6 +125,16 @@ def _enough(tokens: int) -> int:
     return tokens
 
 
+def _apart(names: tuple[str, ...]) -> tuple[str, ...]:
+    if names:
+        from llm_audit.text.frame import INCLUDABLE
+
+        for name in names:
+            if name not in INCLUDABLE:
+                raise ValueError(f"nothing that stands apart is called {quoted(name)}{closest(name, tuple(INCLUDABLE))}")
+    return names
+
+
 Listed = BeforeValidator(_tuple)
 Name = Annotated[str, Field(min_length=1)]
 Patterns = Annotated[tuple[Name, ...], Listed, AfterValidator(_patterns)]
@@ -185,6 +195,7 @@ class Policy(_Settings):
         text_field: where JSON lines, CSV and Parquet files hold their texts.
         minimum_tokens: a text with fewer is not assessable; None: the detectors' own minimum.
         detectors: the only ones to run; none: all.
+        score_also: what stands apart from running text and is scored all the same: "references", "quotes", ...
         select, ignore: rules that count, see `Rules.counts`.
         fail_on: what makes a document fail.
         inline_suppressions: whether a text may say of itself that a rule does not count.
@@ -201,6 +212,9 @@ class Policy(_Settings):
     minimum_tokens: Tokens | None = Field(default=None, description=TOKENS)
     detectors: Annotated[tuple[Name, ...], Listed, AfterValidator(_detectors)] = Field(
         default=(), description="a list of names, see `llm-audit plugins list`"
+    )
+    score_also: Annotated[tuple[Name, ...], Listed, AfterValidator(_apart)] = Field(
+        default=(), description="a list of what stands apart: 'headings', 'quotes', 'tables', 'captions', 'references', 'forms'"
     )
     select: Codes = Field(default_factory=document_rules, description=CODES)
     ignore: Codes = Field(default=(), description=CODES)

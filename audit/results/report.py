@@ -152,13 +152,11 @@ class Report(Model):
     def exit_code(self, *, strict: bool = False) -> int:
         """Exit code of the command that made the report, whatever format it is written in.
 
-        0: nothing found; 1: a finding; 2: an input could not be read; 3: an endpoint was not measured or, with `strict` and in
-        a gate, something could not be assessed or decided or, with `strict`, something in a folder was not read.
+        0: nothing found; 2: an input could not be read; 1: a finding; 3: an endpoint was not measured or, with `strict` and in
+        a gate, something could not be assessed or decided or, with `strict`, something in a folder was not read. Where several
+        hold, it is the first in the order 2, 1, 3: an answer that is not complete is told as such, of a corpus as of a text.
         """
         verdicts = self.verdicts if self.gate is None else self.failing
-        # Of a corpus some file is always broken: that must not hide what was found.
-        if self.corpus and Verdict.FINDING in verdicts:
-            return 1
         if Verdict.ERROR in verdicts:
             return 2
         if Verdict.FINDING in verdicts:

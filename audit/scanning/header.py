@@ -8,12 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from llm_audit.results import Manifest, Model, NotRead
+from llm_audit.results.base import empty
 from llm_audit.scanning.corpus import Input
+from llm_audit.text.frame import kinds_of
+
+if TYPE_CHECKING:
+    from llm_audit.judging import Settings
+    from llm_audit.setup import OpenSetup
 
 _SHOWN = 3
 
@@ -26,6 +32,7 @@ class Header(Model):
     text_field: str
     id_field: str | None = None
     keep: tuple[str, ...] = ()
+    include: tuple[str, ...] = Field(default=(), exclude_if=empty, description="what stands apart and is scored all the same")
     not_read: tuple[NotRead, ...] = Field(default=(), description="of the folders that were named")
     weights: dict[str, str] = Field(description="rule -> digest of the detector's trained weights")
     files: int
@@ -43,6 +50,10 @@ class Header(Model):
         content = self.model_dump(exclude={"manifest": without, "not_read": True})
         # A model is what its digest says, however it was named.
         return {name: value for name, value in sorted(_flat(content)) if name not in ("model.name", "reference_model.name")}
+
+    def settings(self, ready: OpenSetup) -> Settings:
+        """The settings of every judgement of the scan, on whatever machine; texts are in no record."""
+        return ready.settings(self.manifest.alpha, keep_text=False, include=kinds_of(self.include))
 
     def key(self) -> bytes:
         """32 bytes that differ where the identity does."""

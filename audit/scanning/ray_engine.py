@@ -79,7 +79,7 @@ class WorkerFactory:
         if mine.key() != self.header.key():
             changed = "; ".join(differences(self.header, mine, (), ()))
             raise NotAvailable(f"On the machine {socket.gethostname()} not all is as where the scan began ({changed}).")
-        settings = ready.settings(alpha, keep_text=False)
+        settings = self.header.settings(ready)
         return lambda block: judge_block(block, ready.session, settings)
 
 

@@ -12,15 +12,22 @@ from itertools import pairwise
 
 import regex
 
+from llm_audit.errors import InvalidConfiguration
 from llm_audit.text.places import Apart
 
 KINDS = ("heading", "quote", "table", "caption", "reference", "form")
+
+INCLUDABLE = {f"{kind}s": kind for kind in KINDS}
+"""The kinds by the names under which a user can have them scored all the same."""
 
 MOST_QUOTED, MOST_HEADED = 0.1, 0.2
 """Shares of all words: more quotations, or more headings and captions, are what the document consists of, and scored."""
 
 _LONGEST_HEADING, _LONGEST_CAPTION, _LONGEST_REFERENCE = 30, 80, 80  # words
 _LONGEST_NOTE = 30  # words: "See Adams (2014), p. 12, and the discussion there."
+_LONGEST_PLAIN_HEADING, _LEAST_BELOW = 12, 20  # words, also of the paragraph below it
+_LONGEST_RUN, _LONGEST_TITLE = 2, 6  # lines
+_LEAST_UNBROKEN = 120  # characters of a line that holds a paragraph
 _SENTENCE_OF, _CELL_OF = 8, 25  # words from which a cell with a full stop is a sentence, and any cell is prose
 _LEAST_REFERENCES, _LEAST_STAMPS = 3, 3
 
@@ -42,6 +49,16 @@ _STAMP = regex.compile(
     r"(?:<[^<>\n]{1,40}>|\p{Lu}[\p{L}\d .]{0,30}:)?|<[^<>\n\s]{1,30}>)[ \t]+",
     regex.M,
 )
+_HEADING = regex.compile(
+    r"(?:(?:chapter |section |part )?[\divxIVX]{1,5}(?:\.\d{1,2})*[.):]? +)?[\p{Lu}\p{N}\"'“‘(][^\t|]*[^\s|{}<>=]"
+)
+_NO_HEADING = regex.compile(  # a sentence, or more than one, a line that goes on, or no word at all
+    r"[.!?:;,…-][\"'”’)\]*_]*$|[.!?…][\"'”’)\]*]* +[\"'“‘(]*\p{Lu}\p{Ll}|[,!?…][\"'”’] |^\P{L}*$"
+    r"|\b(?:an?|the|this|my|of|in|to|at|by|for|on|with|from|as|and|or|but|that|which|because|is|are|was|were|be|not|if)$"
+)
+_ENDS = regex.compile(r"[.!?:…][\"'”’)\]*]*$")
+_BEGINS = regex.compile(r"[ \t]*[\"'“‘(\[]*[\p{Lu}\p{N}]")
+_EMPTY_LINE = regex.compile(r"\n[ \t\r]*\n|\z")
 _LIST_HEADING = regex.compile(
     r"(?i)(?:[\divx]+[.)]?\s+)?(?:list of )?(?:references?(?: list| cited)?|bibliography|works cited|literature cited|sources"
     r"|cited literature|literatur(?:verzeichnis)?|bibliographie|references and notes)\s*:?"
@@ -79,6 +96,7 @@ def set_apart(text: str, labelled: Sequence[Apart] = (), include: Collection[str
     """
     total = max(_count(text), 1)
     found = [each for each in labelled if _is_what_it_is_called(text[each.start : each.end], each.what)]
+    found += _plain_headings(text)
     quoted = [each for each in found if each.what == "quote"]
     headed = [each for each in found if each.what in ("heading", "caption")]
     if sum(_count(text[each.start : each.end]) for each in quoted) > MOST_QUOTED * total:
@@ -87,6 +105,14 @@ def set_apart(text: str, labelled: Sequence[Apart] = (), include: Collection[str
         found = [each for each in found if each.what not in ("heading", "caption")]
     found += [*_references(text), *_forms(text)]
     return _without_overlaps(each for each in found if each.what not in include)
+
+
+def kinds_of(names: Collection[str]) -> frozenset[str]:
+    """The kinds that a user names in the plural. Raises InvalidConfiguration if there is none of a name."""
+    for name in names:
+        if name not in INCLUDABLE:
+            raise InvalidConfiguration(f"There is nothing called {name!r} to include; choose from {', '.join(INCLUDABLE)}.")
+    return frozenset(INCLUDABLE[name] for name in names)
 
 
 def described(apart: Sequence[Apart]) -> str:
@@ -160,6 +186,39 @@ def _references(text: str) -> Iterator[Apart]:
 def _continues(line: str) -> bool:
     """Whether a short line can be the rest of a reference that was broken over lines."""
     return bool(regex.search(r"\d|https?:|doi", line)) or line[:1] in " \t"
+
+
+def _plain_headings(text: str) -> Iterator[Apart]:
+    """Short lines above a paragraph that are no sentence and continue none: titles and headings that nothing labels.
+
+    A heading and one below it, or, where a text begins, as many lines as a title with name, course and date has.
+    """
+    lines = [line for line in _LINE.finditer(text) if line[0].strip()]
+    blocks = [len(_WORDS.findall(text, line.start(), _block_end(text, line.end()))) for line in lines]
+    run: list[regex.Match[str]] = []
+    for number, line in enumerate(lines):
+        above = lines[number - 1][0].rstrip() if number else ""
+        begins = bool(run) or not number or bool(_ENDS.search(above))
+        if begins and _is_plain_heading(line[0].strip()):
+            run.append(line)
+            continue
+        opened = not run or run[0].start() == lines[0].start()
+        if run and len(run) <= (_LONGEST_TITLE if opened else _LONGEST_RUN) and blocks[number] >= _LEAST_BELOW:
+            gap = "\n\n" in text[run[-1].end() : line.start()].replace(" ", "").replace("\r", "")
+            # Without a gap it may be the first line of a paragraph that was broken by hand, unless no line is.
+            if _BEGINS.match(line[0]) and (gap or len(line[0].strip()) >= _LEAST_UNBROKEN):
+                yield from (Apart(each.start(), each.end(), "heading") for each in run)
+        run = []
+
+
+def _is_plain_heading(line: str) -> bool:
+    return bool(_HEADING.fullmatch(line)) and _count(line) <= _LONGEST_PLAIN_HEADING and not _NO_HEADING.search(line)
+
+
+def _block_end(text: str, place: int) -> int:
+    """Where the paragraph of a line ends: at an empty line."""
+    found = _EMPTY_LINE.search(text, place)
+    return found.start() if found else len(text)
 
 
 def _forms(text: str) -> Iterator[Apart]:

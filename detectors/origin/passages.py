@@ -1,7 +1,7 @@
-"""The passages of a text: 64 tokens each, shown from sentence to sentence, so that every sentence stands in one.
+"""The passages of a text: 64 tokens each, half of them shared with the next, shown from sentence to sentence.
 
-What is left over at the end of a part is no passage of its own: the last one ends where the part ends, and overlaps with the
-one before it.
+So whatever is as long as half a passage stands whole in one, wherever it begins, and every sentence stands in one. What is left
+over at the end of a part is no passage of its own: the last one ends where the part ends, and overlaps with the one before it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from llm_audit.results.evidence import Part
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
 from llm_audit.text import View
 
-_SENTENCE = re.compile(r"[.!?]['\")\]]*\s+(?=['\"(\[]*[^\W_a-z])")
+STEP = PASSAGE // 2
+"""Tokens from one passage to the next."""
 
+_SENTENCE = re.compile(r"[.!?]['\")\]]*\s+(?=['\"(\[]*[^\W_a-z])")
+_CLAUSE, _WORD = re.compile(r"[,;:][\"')\]]*\s+|\s-\s"), re.compile(r"\s+")
 
 CLOSE = 150
-"""Characters, half a passage: where sentences are longer, a passage is shown as the words that it consists of."""
+"""Characters, half a passage: where sentences are longer, a passage is shown up to a comma, or else from word to word."""
 
 
 class Passage(NamedTuple):
@@ -29,8 +32,7 @@ class Passage(NamedTuple):
 
     Attributes:
         rows: its tokens, `PASSAGE` of them.
-        compared: the passages of human texts that it is compared with: those that begin where it does or, of the last one of a
-            part, up to half a passage earlier or later.
+        compared: the passages of human texts that it is compared with; see `_compared`.
         shown: characters of the scored text, [start, end): the sentences of which most stands in it.
     """
 
@@ -52,30 +54,73 @@ def cut(windows: Sequence[TokenScores], population: Population, view: View) -> I
         population: has something to compare with at some places of a part only.
         view: the scored text.
     """
-    ends = [0, *(match.end() for match in _SENTENCE.finditer(view.text)), len(view.text)]
+    ends = _Ends(view.text)
     known = [stretch for stretch in STRETCHES if stretch.stop - stretch.start == PASSAGE and population.size(stretch) > 0]
     shown_to = 0
     for number, window in enumerate(windows):
-        starts = [stretch.start for stretch in population.passages(window)]
-        # Aligned to the blocks whose states the classifier reads.
-        last = (len(window) - PASSAGE) // STATE_BLOCK * STATE_BLOCK
-        if last > starts[-1]:
-            starts.append(last)
+        kept: list[Passage] = []
+        starts = _starts(len(window), known)
         for start in starts:
             rows = window[start : start + PASSAGE]
-            stop = len(window) if start == starts[-1] else start + PASSAGE
-            whole = number == len(windows) - 1 and start == starts[-1]
-            begin = 0 if number == start == 0 else _nearest(ends, int(rows.char_start[0]))
-            end = len(view.text) if whole else _nearest(ends, int(window.char_end[stop - 1]))
+            at_end = start + PASSAGE + STATE_BLOCK > len(window)
+            stop = len(window) if at_end else start + PASSAGE
+            whole = at_end and number == len(windows) - 1
+            first = 0 if number == start == 0 else int(rows.char_start[0])
+            last = len(view.text) if whole else int(window.char_end[stop - 1])
+            begin, end = ends.around(first, last)
             begin = min(begin, shown_to)  # nothing stands between two passages
-            if end <= begin:  # a sentence longer than a passage
-                begin, end = min(int(rows.char_start[0]), shown_to), int(window.char_end[stop - 1])
             shown_to = max(shown_to, end)
-            yield Passage(rows, min(known, key=lambda stretch: abs(stretch.start - start)), (begin, end))
+            passage = Passage(rows, _compared(start, known), (begin, end))
+            # Of two that are shown as the same sentences, the one between two others says nothing more.
+            if kept and kept[-1].shown == passage.shown:
+                if start % PASSAGE and start != starts[-1]:
+                    continue
+                kept.pop()
+            kept.append(passage)
+        yield from kept
 
 
-def _nearest(ends: Sequence[int], place: int) -> int:
-    """The end of a sentence that is nearest to a place; the place itself, if there is none close by."""
-    after = bisect_left(ends, place)
-    nearest = min(ends[max(after - 1, 0) : after + 1], key=lambda end: abs(end - place))
-    return nearest if abs(nearest - place) <= CLOSE else place
+def _starts(tokens: int, known: Sequence[Stretch]) -> list[int]:
+    """Where the passages of a part begin: `STEP` tokens from each other, as far as there is something to compare with."""
+    last = (tokens - PASSAGE) // STATE_BLOCK * STATE_BLOCK  # aligned to the blocks whose states the classifier reads
+    furthest = min(last, known[-1].start + STEP if len(known) > 1 else 0)
+    starts = list(range(0, furthest + 1, STEP))
+    return starts if furthest in starts else [*starts, furthest]
+
+
+def _compared(start: int, known: Sequence[Stretch]) -> Stretch:
+    """The passages of human texts that begin nearest to a token of their part, and of two that are as near the later ones.
+
+    Never beginnings, unless it is one: nothing stands before them, and each word is more of a surprise. Of 50 human texts the
+    passages from token 32 on are below .05 in 28 % of all cases if they are compared with beginnings, and in 12 % with the
+    passages from token 64 on, as those themselves in 4 %.
+    """
+    if not start:
+        return known[0]
+    return min(known[1:], key=lambda stretch: (abs(stretch.start - start), -stretch.start))
+
+
+class _Ends:
+    """The places in a text where a passage may end."""
+
+    def __init__(self, text: str) -> None:
+        self._kinds = [
+            [0, *(match.end() for match in pattern.finditer(text)), len(text)] for pattern in (_SENTENCE, _CLAUSE, _WORD)
+        ]
+
+    def around(self, first: int, last: int) -> tuple[int, int]:
+        """A stretch between ends of sentences; within a long sentence, between clauses, or else between words."""
+        for number in range(len(self._kinds)):
+            begin, end = (self._nearest(place, number) for place in (first, last))
+            if begin < end:
+                return begin, end
+        return first, last
+
+    def _nearest(self, place: int, number: int) -> int:
+        """The end nearest to a place, of the first kind from `number` on that has one close by."""
+        for ends in self._kinds[number:]:
+            after = bisect_left(ends, place)
+            nearest = min(ends[max(after - 1, 0) : after + 1], key=lambda end: abs(end - place))
+            if abs(nearest - place) <= CLOSE:
+                return nearest
+        return place

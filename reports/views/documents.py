@@ -44,7 +44,10 @@ def share_standing_out(document: Document, alpha: float) -> float | None:
     """Part of the text's characters in passages that stand out, from 0 to 1; None: nothing was judged."""
     if not document.characters or document.combined is None or not fmt.judged(document):
         return None
-    inside = sum(passage.end - passage.start for passage in passages(document, alpha) if passage.stands_out)
+    inside, to = 0, 0
+    for passage in passages(document, alpha):  # from beginning to end; they overlap
+        if passage.stands_out and passage.end > to:
+            inside, to = inside + passage.end - max(passage.start, to), passage.end
     return min(1.0, inside / document.characters)
 
 

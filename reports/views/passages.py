@@ -5,7 +5,9 @@ Knows nothing of pages or terminals. The numbers come from the result; this only
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 from llm_audit.reports.format import count, heat
 from llm_audit.results import Document, Result
@@ -58,20 +60,29 @@ def passages(document: Document, alpha: float, excerpt: int = 72) -> list[Passag
 
 
 def segments(text: str, found: list[Passage]) -> list[tuple[str, Passage | None]]:
-    """The whole text, cut where passages begin and end. Where two overlap, the earlier one keeps the overlap."""
-    pieces: list[tuple[str, Passage | None]] = []
-    position = 0
-    for passage in found:
-        start, end = max(passage.start, position), min(passage.end, len(text))
-        if start >= end:
-            continue
-        if start > position:
-            pieces.append((text[position:start], None))
-        pieces.append((text[start:end], passage))
-        position = end
-    if position < len(text):
-        pieces.append((text[position:], None))
-    return pieces
+    """The whole text, cut where passages begin and end. What two share is shown as of the one with the smaller p.
+
+    No passage comes twice: of one that is interrupted, the first piece is shown as its own.
+    """
+    places = sorted({0, len(text), *(min(place, len(text)) for passage in found for place in (passage.start, passage.end))})
+    pieces: list[tuple[int, int, Passage | None]] = []
+    shown: set[int] = set()
+    waiting = deque(sorted(found, key=lambda passage: passage.start))
+    here: list[Passage] = []
+    for start, end in pairwise(places):
+        while waiting and waiting[0].start <= start:
+            here.append(waiting.popleft())
+        here = [passage for passage in here if passage.end > start]
+        last = pieces[-1][2] if pieces else None
+        left = [passage for passage in here if passage is last or passage.number not in shown]
+        best = min(left, key=lambda passage: (2.0 if passage.p is None else passage.p, passage.number), default=None)
+        if pieces and best is last:
+            pieces[-1] = (pieces[-1][0], end, best)
+        else:
+            pieces.append((start, end, best))
+        if best:
+            shown.add(best.number)
+    return [(text[start:end], passage) for start, end, passage in pieces]
 
 
 def excerpt_of(text: str | None, start: int, end: int, length: int) -> str:

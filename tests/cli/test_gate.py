@@ -254,11 +254,16 @@ def test_what_git_ignores_and_what_others_wrote_is_counted_and_not_read(gate: Ga
 
 
 def test_the_base_of_a_pull_request_is_taken_from_where_it_runs(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_DIFF_BASE_SHA"):
+    for name in ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_DIFF_BASE_SHA", "PRE_COMMIT", "PRE_COMMIT_FROM_REF"):
         monkeypatch.delenv(name, raising=False)
     assert "This is no pull or merge request" in sentence(gate("--changed-since", "auto"))
     assert base_revision({"GITHUB_BASE_REF": "main"}) == "origin/main"
     assert base_revision({"CI_MERGE_REQUEST_DIFF_BASE_SHA": "abc"}) == "abc"
+    assert base_revision({"PRE_COMMIT": "1", "PRE_COMMIT_FROM_REF": "abc"}) == "abc"
+    assert base_revision({"PRE_COMMIT": "1"}) is None
+    monkeypatch.setenv("PRE_COMMIT", "1")
+    text = gate.write("a.txt", *usual(1))
+    assert [document["name"] for document in gate.report(text.name, "--changed-since", "auto")["subjects"]] == ["a.txt"]
 
 
 # Suppressions

@@ -425,3 +425,27 @@ def test_signs_between_spaces_are_no_tags_of_subtitles() -> None:
     assert (
         answer("subtitles", "1\n00:00:01,000 --> 00:00:02,000\nIf <i>a</i> < 5 and 7 > b.\n")["text"] == "If a < 5 and 7 > b."
     )
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "\\begin{longtable}[]{@{}lll@{}}",
+        "\\begin{tabular}[t]{>{\\bfseries}l|rr}",
+        "\\begin{tabularx}{\\textwidth}{@{}lXX@{}}",
+        "\\begin{tabular*}{0.9\\textwidth}[t]{lll}",
+    ],
+)
+def test_a_table_of_latex_is_one_whatever_its_columns_and_rules(begin: str) -> None:
+    name = begin[7:].split("}")[0]
+    head = "\\toprule\nYear & Pupils & Share \\\\\n\\midrule\n\\endhead\n"
+    rows = "2010 & 120 & 12 \\% \\\\\n\\cmidrule{1-2}\n2015 & 340 & 21 \\% \\\\\n"
+    found = answer("tex", f"{PARAGRAPHS[0]}\n\n{begin}\n{head}{rows}\\bottomrule\n\\end{{{name}}}\n\n{PARAGRAPHS[1]}\n")
+    ((start, end, what),) = found["apart"]
+    assert what == "table"
+    assert found["text"][start:end] == "Year\tPupils\tShare\t2010\t120\t12 %\t2015\t340\t21 %"
+
+
+def test_a_command_of_latex_alone_on_its_line_ends_no_paragraph() -> None:
+    found = answer("tex", "The window was\n\\label{window}\nopen all day.\n")
+    assert " ".join(found["text"].split()) == "The window was open all day." and "\n\n" not in found["text"].strip()

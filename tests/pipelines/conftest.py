@@ -60,7 +60,11 @@ class Project:
 def outside(**more: str) -> dict[str, str]:
     """The environment of a shell in which nothing of this test run is set: our command is not on the path."""
     ours = str(Path(sys.executable).parent)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "VIRTUAL_ENV", "GIT_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST", "VIRTUAL_ENV", "GIT_", "GITHUB_", "CI_", "PRE_COMMIT"))
+    }
     path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != ours)
     return kept | WHO | {"PATH": path, "LLM_AUDIT_CACHE": str(cache_root())} | more
 

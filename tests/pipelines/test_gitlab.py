@@ -16,6 +16,11 @@ from junitparser import JUnitXml
 from tests.pipelines.conftest import ROOT, Project
 
 LOCAL = "gitlab-ci-local@4.60.0"
+RULES = """\
+  rules:
+    - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+"""
+"""Of merge requests, which only GitLab itself makes."""
 
 
 def snippet() -> str:
@@ -38,6 +43,7 @@ def test_its_script_leaves_the_reports_that_it_promises(project: Project) -> Non
     script = "\n".join(line for line in job["script"] if "pip install" not in line)
     variables = {name: str(value) for name, value in job["variables"].items()} | {"CI_PROJECT_DIR": str(project.folder)}
     variables["LLM_AUDIT_CACHE"] = project.environment["LLM_AUDIT_CACHE"]
+    variables["CI_MERGE_REQUEST_DIFF_BASE_SHA"] = project.run("git", "rev-parse", "HEAD").stdout.strip()
     done = project.run("bash", "-e", "-o", "pipefail", "-c", script, check=False, **variables)
     assert done.returncode == 1, done.stderr
     check_reports(project, job["artifacts"])
@@ -60,14 +66,16 @@ def test_by_a_runner_where_nothing_is_installed(bare: Project, published: Path, 
     if not (shutil.which("npx") and shutil.which("rsync")):
         pytest.skip("gitlab-ci-local needs npx, which fetches it, and rsync")
     job = snippet().replace("--extra-index-url https://download.pytorch.org/whl/cpu ", "")
-    assert "git+https://<this repository>" in job
-    bare.write(".gitlab-ci.yml", job.replace("git+https://<this repository>", str(published)))
+    assert "git+https://<this repository>" in job and RULES in job
+    bare.write(".gitlab-ci.yml", job.replace("git+https://<this repository>", str(published)).replace(RULES, ""))
+    base = bare.run("git", "rev-parse", "HEAD").stdout.strip()
     bare.add_machine()
     bare.commit("A pipeline")
     bare.run(sys.executable, "-m", "venv", tmp_path / "runner")
     path = f"{tmp_path / 'runner' / 'bin'}:{bare.environment['PATH']}"
     command = ("npx", "--yes", LOCAL, "--force-shell-executor", "--no-shell-isolation", "llm-audit")
-    variable = ("--variable", f"LLM_AUDIT_CACHE={bare.environment['LLM_AUDIT_CACHE']}")
+    given = (f"LLM_AUDIT_CACHE={bare.environment['LLM_AUDIT_CACHE']}", f"CI_MERGE_REQUEST_DIFF_BASE_SHA={base}")
+    variable = [word for each in given for word in ("--variable", each)]
     bare.run("git", "remote", "add", "origin", "git@gitlab.example:a/b.git")
     done = bare.run(*command, *variable, check=False, PATH=path)
     assert done.returncode == 1, done.stdout + done.stderr

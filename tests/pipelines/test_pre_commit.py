@@ -51,6 +51,18 @@ def test_the_text_of_a_machine_is_stopped_and_that_of_a_person_passes(installed:
     assert "Passed" in passed.stdout
 
 
+def test_of_a_push_only_what_it_changes_is_judged(installed: Project) -> None:
+    installed.add_machine()
+    installed.commit("Before there was a hook")
+    before = installed.run("git", "rev-parse", "HEAD").stdout.strip()
+    installed.write("docs/notes.md", "A few words.\n")
+    installed.commit("A note")
+    passed = installed.run(*PRE_COMMIT, "run", "--verbose", "--from-ref", before, "--to-ref", "HEAD")
+    assert "docs/notes.md" in passed.stdout and "docs/draft.txt" not in passed.stdout
+    everything = installed.run(*PRE_COMMIT, "run", "--all-files", check=False)
+    assert everything.returncode == 1 and "docs/draft.txt" in everything.stdout
+
+
 def test_files_that_are_no_texts_are_not_asked_about(installed: Project) -> None:
     installed.write("code.py", "print(1)\n")
     assert "no files to check" in installed.run(*PRE_COMMIT, "run").stdout

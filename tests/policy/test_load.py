@@ -43,6 +43,7 @@ classifier = "mine"
 text-field = "body"
 minimum-tokens = 100
 detectors = ["lrr", "curvature"]
+score-also = ["references"]
 select = ["AUD1", "AUD902"]
 ignore = ["AUD902"]
 fail-on = ["finding", "error", "inconclusive", "not_assessable"]
@@ -75,6 +76,7 @@ def test_every_setting_is_read_and_its_line_known() -> None:
     assert (policy.alpha, policy.population, policy.model, policy.classifier) == (0.02, "own", "models/x", "mine")
     assert (policy.text_field, policy.minimum_tokens, policy.detectors) == ("body", 100, ("lrr", "curvature"))
     assert (policy.select, policy.ignore, policy.inline_suppressions) == (("AUD1", "AUD902"), ("AUD902",), False)
+    assert policy.score_also == ("references",)
     assert policy.fail_on == ("finding", "error", "inconclusive", "not_assessable")
     assert (policy.include, policy.exclude) == (("*.md",), ("drafts/",))
     first, second = policy.overrides
@@ -82,11 +84,11 @@ def test_every_setting_is_read_and_its_line_known() -> None:
     assert (second.ignore, second.fail_on, second.select) == ((), (), None)
     (mark,) = policy.watermarks
     assert (mark.paths, mark.key_file, mark.must, mark.tokenizer) == (("answers/",), "key.json", "not-carry", "models/x")
-    lines = {line.split(" =")[0]: number for number, line in enumerate(EVERYTHING.splitlines()[:13], 1)}
+    lines = {line.split(" =")[0]: number for number, line in enumerate(EVERYTHING.splitlines()[:14], 1)}
     for name in policy.model_fields_set - {"overrides", "watermarks"}:
         assert found.origin(name) == f"llm-audit.toml:{lines[name.replace('_', '-')]}"
-    assert [found.origin("paths", i) for i in (0, 1)] == ["llm-audit.toml:16", "llm-audit.toml:21"]
-    assert found.origin("minimum_tokens", 0) == "llm-audit.toml:18"
+    assert [found.origin("paths", i) for i in (0, 1)] == ["llm-audit.toml:17", "llm-audit.toml:22"]
+    assert found.origin("minimum_tokens", 0) == "llm-audit.toml:19"
 
 
 def test_the_table_of_pyproject_says_the_same() -> None:
@@ -97,7 +99,7 @@ def test_the_table_of_pyproject_says_the_same() -> None:
     assert shared.policy == own.policy
     assert shared.policy.digest() == own.policy.digest()
     assert shared.origin("alpha") == "pyproject.toml:5"
-    assert shared.origin("paths", 1) == "pyproject.toml:25"
+    assert shared.origin("paths", 1) == "pyproject.toml:26"
 
 
 @pytest.mark.parametrize(
@@ -265,6 +267,7 @@ SAME = " is the same for all documents, since their false discovery rate is one 
         ("detectors = 'lrr'", "line 1: detectors must be a list of names, see `llm-audit plugins list`, not 'lrr'."),
         ("detectors = ['curvture']", "line 1: detectors: no detector is called 'curvture'; did you mean 'curvature'?"),
         ("detectors = ['xyz']", "line 1: detectors: no detector is called 'xyz'."),
+        ("score-also = ['paths']", "line 1: score-also: nothing that stands apart is called 'paths'."),
         ("select = 'AUD1'", f"line 1: select must be {CODES}, not 'AUD1'."),
         ("ignore = [901]", f"line 1: ignore must be {CODES}; it holds 901."),
         ("select = ['aud901']", "line 1: select: 'aud901' is no rule that decides about a document; did you mean 'AUD901'?"),

@@ -106,6 +106,7 @@ def test_every_setting_changes_the_digest() -> None:
         {"text_field": "body"},
         {"minimum_tokens": 64},
         {"detectors": ("lrr",)},
+        {"score_also": ("references",)},
         {"select": ()},
         {"ignore": ("AUD9",)},
         {"fail_on": ()},

@@ -8,6 +8,7 @@ import pytest
 
 import llm_audit
 from llm_audit.reports.formats import class_set
+from llm_audit.reports.views.documents import share_standing_out
 from llm_audit.results import Report, Verdict
 from tests.reports import factory
 from tests.reports.plots import parsed
@@ -53,6 +54,12 @@ def test_share_is_the_part_of_the_characters_in_passages_that_stand_out(report: 
         loud = [span for span in document.combined.spans if span.q_value is not None and span.q_value <= report.manifest.alpha]
         inside = sum(any(span.start <= place < span.end for span in loud) for place in range(document.characters))
         assert row.share == pytest.approx(inside / document.characters, abs=1e-12)
+    document = next(row.document for row in class_set.rows(report) if row.share)
+    assert document.combined
+    one = document.combined.spans[0]
+    loud = [one.model_copy(update={"start": start, "end": start + 200, "q_value": 0.0}) for start in (0, 100, 150, 500)]
+    overlapping = document.model_copy(update={"combined": document.combined.model_copy(update={"spans": tuple(loud)})})
+    assert share_standing_out(overlapping, 0.01) == pytest.approx(550 / document.characters)
     shares = {row.document.name: row.share for row in class_set.rows(report)}
     assert shares["cem.txt"] and shares["anna.txt"] == 0
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+import pytest
 
 from llm_audit.reports.charts import figures
 from llm_audit.reports.views import corpus
-from llm_audit.results import Discovery, Unread
+from llm_audit.results import Discovery, Report, Unread, Verdict
+from tests.reports import factory
 
 
 def discovery(low: int, tests: int) -> Discovery:
@@ -44,3 +48,22 @@ def test_a_smallest_p_at_the_end_of_the_scale_is_labelled_within_it() -> None:
         for drawn in figures.scale(floor, floor, 0.01).drawn:
             ((x, _),) = (place for text, place in labels(drawn).items() if text.startswith("smallest"))
             assert x <= drawn.width
+
+
+def of_corpus(counts: dict[Verdict, int]) -> Report:
+    counts = dict.fromkeys(Verdict, 0) | counts
+    return factory.report_of(factory.corpus(verdicts=counts), factory.about_a_scan())
+
+
+def of_documents(counts: dict[Verdict, int]) -> Report:
+    made = {Verdict.FINDING: factory.finding, Verdict.ERROR: factory.unreadable, Verdict.NOT_ASSESSABLE: factory.not_assessable}
+    return factory.report(factory.passing(), *[made[verdict]() for verdict in counts])
+
+
+@pytest.mark.parametrize("report_of", [of_corpus, of_documents])
+def test_one_order_of_exit_codes_holds_for_a_corpus_and_for_documents(report_of: Callable[..., Report]) -> None:
+    finding, unread, short = {Verdict.FINDING: 1}, {Verdict.ERROR: 1}, {Verdict.NOT_ASSESSABLE: 1}
+    assert report_of(finding | unread | short).exit_code(strict=True) == 2
+    assert report_of(finding | short).exit_code(strict=True) == 1
+    assert report_of(unread).exit_code() == 2
+    assert (report_of(short).exit_code(), report_of(short).exit_code(strict=True)) == (0, 3)

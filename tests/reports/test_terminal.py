@@ -66,6 +66,12 @@ def test_limits_come_once_and_coverage_with_several_inputs() -> None:
     assert "inputs:" not in words(factory.report(factory.finding()))
 
 
+@pytest.mark.parametrize("count", [2, 12])
+def test_limits_come_after_the_results_of_all_documents(count: int) -> None:
+    text = words(factory.report(*[factory.passing(f"{number}.txt") for number in range(count)]), width=200)
+    assert text.index("What this does not prove") > max(text.index(f" {number}.txt") for number in range(count))
+
+
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_it_fits(width: int) -> None:
     for report in (factory.report(), factory.report(factory.many_passages()), factory.attribution_report()):

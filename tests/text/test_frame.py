@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from itertools import pairwise
 from pathlib import Path
 
@@ -58,7 +59,51 @@ def test_prose_with_years_and_names_is_no_list_of_references() -> None:
 
 
 def test_an_essay_called_references_is_an_essay() -> None:
-    assert kept(f"References\n\n{ESSAY}") == normalise(f"References\n\n{ESSAY}").text
+    assert kept(f"References\n\n{ESSAY}") == normalise(ESSAY).text
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "On windows\n\n",
+        "On windows\n",  # above a paragraph that stands on one line
+        "2.1 On windows\n\n",
+        "Chapter 3: Who looks out\n\nThe seats by the window\n\n",
+        "Ann Example\nProfessor Sample\nEnglish 101\n12 March 2023\nWhat Windows Are For\n\n",
+        "WINDOWS \n \n",
+        "\u201cWindows\u201d: a report\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("within", [False, True])
+def test_headings_that_nothing_labels_stand_apart(above: str, within: bool) -> None:
+    text = f"{PARAGRAPHS[0]}\n\n{above}{PARAGRAPHS[1]}" if within and above.count("\n") < 5 else f"{above}{ESSAY}"
+    seen = "\n\n".join(PARAGRAPHS[:2]) if text.startswith(PARAGRAPHS[0]) else ESSAY
+    assert kept(text) == normalise(seen).text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "He opened the window.\n\n",
+        "\u201cWho is there?\u201d\n\n",
+        '"Who is there?" she asked. "Nobody"\n\n',
+        "Dear Mr Example,\n\n",
+        "The students who sat by the\n\n",  # cut in mid-sentence
+        "and that was all of it\n\n",
+        "What the teachers said to those who asked about it was not what they thought\n\n",
+        "***\n\n",
+    ],
+)
+def test_sentences_salutations_and_lines_that_go_on_are_no_headings(line: str) -> None:
+    assert "heading" not in [each.what for each in set_apart(f"{PARAGRAPHS[0]}\n\n{line}{PARAGRAPHS[1]}")]
+
+
+def test_a_paragraph_broken_by_hand_and_verse_have_no_headings() -> None:
+    for width in (40, 60, 72):
+        broken = "\n\n".join(textwrap.fill(paragraph, width, break_on_hyphens=False) for paragraph in PARAGRAPHS)
+        assert kept(broken) == normalise(ESSAY).text
+    verse = "\n".join(" ".join(ESSAY.split()[i : i + 5]).strip(".,").capitalize() for i in range(0, 100, 5))
+    assert set_apart(verse) == ()
 
 
 def test_short_headings_stand_apart_and_essays_in_headings_do_not() -> None:
