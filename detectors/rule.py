@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Self, TypeVar
 
 from llm_audit.detectors.announced import Announcement
+from llm_audit.reports.wording.results import decided
 from llm_audit.results import Draws, Effect, Histogram, Result, Share, Span, Statistic, Verdict, decide
 from llm_audit.results.rules import FAMILIES, RuleFacts, page_of
 
@@ -107,10 +108,7 @@ def of_all_results(measurement: Measurement[Any], terms: Terms) -> Result:
 def decision(p: float, floor: float, alpha: float) -> tuple[Verdict, str]:
     """Verdict of one test, and the half sentence that says so; see `decide`."""
     verdict = decide(p, floor, alpha)
-    return verdict, {
-        Verdict.FINDING: f"at alpha {alpha:g} the null hypothesis is rejected",
-        Verdict.INCONCLUSIVE: f"no p-value below {floor:.2g} was possible, and {alpha:g} was asked for",
-    }.get(verdict, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it")
+    return verdict, decided(verdict, floor, alpha)
 
 
 def requires(measured: Measurement[Any], *kinds: type[Any]) -> None:

@@ -14,9 +14,8 @@ from llm_audit.detectors.membership.base import MembershipTest
 from llm_audit.detectors.membership.outcomes import unit_means
 from llm_audit.detectors.registry import find_rule
 from llm_audit.detectors.rule import NotDerivable, Terms
-from llm_audit.results import Gate, Interval, Membership, Result, Screened, Separation, Verdict
-
-UNSTATED = "Not stated: nobody says how the held-out texts were obtained, or that the model cannot have seen them."
+from llm_audit.reports.wording import membership as wording
+from llm_audit.results import Gate, Membership, Result, Screened, Separation, Verdict
 
 
 def conclude(subject: Membership, terms: Terms) -> Membership:
@@ -56,72 +55,51 @@ def _of_test(subject: Membership, decided: Result) -> tuple[Verdict, str]:
     rule = find_rule(decided.rule)
     if not isinstance(rule, MembershipTest):
         raise NotDerivable(f"no test of collections that is installed has the code {decided.rule}")
-    given_away = [test.reason for test in subject.tests if test not in subject.deciding and test.verdict is not Verdict.PASS]
+    telling: list[Result | Gate] = [
+        test for test in subject.tests if test not in subject.deciding and test.verdict is not Verdict.PASS
+    ]
     if subject.gate and subject.gate.outcome != "no_difference_found":
-        given_away.append(subject.gate.reason)
-    if given_away:
-        return Verdict.NOT_ASSESSABLE, f"Not assessable: {given_away[0]} {decided.rule} is shown, and decides nothing."
+        telling.append(subject.gate)
+    if telling:
+        return Verdict.NOT_ASSESSABLE, wording.given_away(telling[0], decided)
     if decided.verdict is Verdict.FINDING and (_unstated(subject) if rule.held_out else subject.unstated):
-        return Verdict.INCONCLUSIVE, f"Undecided: {rule.unstated or UNSTATED} {decided.reason}"
-    opening = {
-        Verdict.FINDING: f"Evidence that the model was trained on this data, if {rule.condition}.",
-        Verdict.PASS: "No evidence that the model was trained on this data.",
-    }.get(decided.verdict, "Undecided.")
-    return decided.verdict, f"{opening} {decided.reason}"
+        return Verdict.INCONCLUSIVE, wording.untestified(decided, rule.unstated)
+    return decided.verdict, wording.tested(decided, rule.condition)
 
 
 def _of_baseline(gate: Gate) -> tuple[Verdict, str]:
     """What the blind baseline alone comes to."""
     if gate.outcome == "no_difference_found":
-        return Verdict.PASS, f"Scores of these texts can be compared: {gate.reason}"
-    return Verdict.NOT_ASSESSABLE, f"Not assessable: {gate.reason}"
+        return Verdict.PASS, wording.comparable(gate)
+    return Verdict.NOT_ASSESSABLE, wording.incomparable(gate)
 
 
 def _of_scores(subject: Membership, alpha: float) -> tuple[Verdict, str]:
     """What scores may say: nothing about one text, and of a collection only what the blind baseline lets through."""
-    separations = subject.separations
+    scores = subject.separations
     if subject.gate is None:
-        return Verdict.NOT_ASSESSABLE, (
-            "Not assessable: there are no held-out texts, so nobody knows how high the scores of unseen texts like these are. "
-            "The texts are ranked, and no more; name texts that the model cannot have seen with --held-out."
-        )
+        return Verdict.NOT_ASSESSABLE, wording.NO_HELD_OUT
     if subject.gate.outcome != "no_difference_found":
         return _of_baseline(subject.gate)
-    fooled = [found for found in separations if found.other_model is not None and found.other_model.lower > 0.5]
+    fooled = [score for score in scores if score.other_model is not None and score.other_model.lower > 0.5]
     if fooled:
-        return Verdict.NOT_ASSESSABLE, (
-            f"Not assessable: a model that cannot have seen the texts tells them apart as well ({fooled[0].title}: AUC "
-            f"{_interval(fooled[0].other_model)}), so the difference is in the texts."
-        )
-    controlled = any(found.gain is not None for found in separations)
-    deciding = [found for found in separations if not controlled or (found.gain is not None and found.gain.lower > 0)]
-    best = min(deciding or separations, key=_adjusted)
-    over = f"{best.title} separates best, AUC {_interval(best.auc)}, p = {best.p_adjusted:.2g} over {len(separations)} scores"
-    if deciding and _adjusted(best) <= alpha and _unstated(subject):
-        return Verdict.INCONCLUSIVE, f"Undecided: {UNSTATED} {over[0].upper()}{over[1:]}."
+        return Verdict.NOT_ASSESSABLE, wording.told_apart_by_another(fooled[0])
+    controlled = any(score.gain is not None for score in scores)
+    deciding = [score for score in scores if not controlled or (score.gain is not None and score.gain.lower > 0)]
+    best = min(deciding or scores, key=_adjusted)
+    floor = len(scores) / (1 + screen.DRAWS)
     if deciding and _adjusted(best) <= alpha:
-        return Verdict.FINDING, (
-            f"Evidence that the model was trained on the suspect collection, if the two collections differ in nothing else: "
-            f"{over}. Which of its texts were seen remains open."
-        )
-    if not deciding:
-        over += ", which is no more than under the model that cannot have seen the texts"
-    if (floor := len(separations) / (1 + screen.DRAWS)) > alpha:
-        return Verdict.INCONCLUSIVE, (
-            f"Undecided: no p-value below {floor:.2g} was possible over {len(separations)} scores, and {alpha:g} was asked "
-            f"for; {over}."
-        )
-    return Verdict.PASS, (
-        f"No evidence that the model was trained on the suspect collection: {over}. That does not show that it was not."
+        verdict, possible = Verdict.INCONCLUSIVE if _unstated(subject) else Verdict.FINDING, True
+    else:
+        possible = floor <= alpha
+        verdict = Verdict.PASS if possible else Verdict.INCONCLUSIVE
+    return verdict, wording.separated(
+        verdict, best, len(scores), beyond=bool(deciding), floor=None if possible else floor, alpha=alpha
     )
 
 
-def _adjusted(found: Separation) -> float:
-    return 1.0 if found.p_adjusted is None else found.p_adjusted
-
-
-def _interval(found: Interval | None) -> str:
-    return "not measured" if found is None else f"{found.value:.3f} [{found.lower:.3f}, {found.upper:.3f}]"
+def _adjusted(score: Separation) -> float:
+    return 1.0 if score.p_adjusted is None else score.p_adjusted
 
 
 def _screened(subject: Membership) -> Membership:
@@ -133,14 +111,14 @@ def _screened(subject: Membership) -> Membership:
     first = {text.unit: text for text in reversed(texts)}
     units = [first[unit] for unit in sorted(first, key=lambda unit: unit or 0)]
     labels = np.array([text.side == "suspect" for text in units])
-    separations = tuple(sorted(subject.separations, key=lambda found: (found.rule, found.score)))
+    separations = tuple(sorted(subject.separations, key=lambda one: (one.rule, one.score)))
     if separations:
         if subject.seed is None:
             raise NotDerivable("the report stores no seed")
         separations = screen.separate(
             separations,
-            {found.score: _means(texts, found.score) for found in separations},
-            {found.score: _means(texts, found.score, "control") for found in separations if found.score in texts[0].control},
+            {one.score: _means(texts, one.score) for one in separations},
+            {one.score: _means(texts, one.score, "control") for one in separations if one.score in texts[0].control},
             labels,
             [text.group for text in units],
             subject.seed,

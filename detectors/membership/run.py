@@ -14,13 +14,14 @@ import numpy as np
 from llm_audit.detectors.membership import blind_classifier, overlap, screen
 from llm_audit.detectors.membership.base import MembershipScore
 from llm_audit.detectors.membership.collection import Collection
-from llm_audit.detectors.membership.conclude import UNSTATED, conclude
+from llm_audit.detectors.membership.conclude import conclude
 from llm_audit.detectors.membership.screen import Material, Sides
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Terms
 from llm_audit.progress import part
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording.membership import UNSTATED
 from llm_audit.results import (
     Coverage,
     Fact,

@@ -135,7 +135,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         characters=len(raw.text),
         tokens=len(scores),
         verdict=combined.verdict,
-        summary=combined.reason,
+        summary="",  # `conclude` says it
         combined=combined,
         results=tuple(results),
         notes=(*raw.notes, *view.notes),
