@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from llm_audit.detectors import attribution, registry
+from llm_audit.detectors.attribution import as_put_out
 from llm_audit.detectors.integrity.base import IntegrityRule, examine, find_rules
 from llm_audit.detectors.integrity.conclude import conclude as conclude_integrity
 from llm_audit.detectors.origin import as_given as on_text_as_given
 from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
+from llm_audit.detectors.origin.run import passages_of
 from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.watermark import run as watermark
@@ -23,6 +25,11 @@ from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, 
 from llm_audit.scoring.session import Session
 from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
 from llm_audit.text.documents import read_texts
+
+__all__ = [
+    "Inspection", "Settings", "as_put_out", "attribute", "conclude", "detect", "find_rules", "find_watermarks", "inspect",
+    "judge_all", "marks_of", "passages_of", "probed", "report_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,7 @@ def attribute(
     share = 1 / (len({id(author.session) for author in authors}) + 1)
     # Markdown stays as it is: the model wrote the signs too.
     read = list(read_texts(sources, against_people.text_field, strip_markdown=False, passed=passed))
-    inputs = [attribution.as_put_out(entry) if isinstance(entry, RawText) else entry for entry in read]
+    inputs = [as_put_out(entry) if isinstance(entry, RawText) else entry for entry in read]
     people = judge_all(inputs, session, against_people, part(progress, 0, share))
     session.release()
     texts = [(entry, person) for entry, person in zip(inputs, people, strict=True) if isinstance(entry, RawText)]
