@@ -16,7 +16,6 @@ from llm_audit.errors import AuditError
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Document, Manifest, Report
 from llm_audit.results.evidence import Conformal
-from llm_audit.scoring.model import load_tokenizer, prefix_token
 from llm_audit.scoring.request import context_length
 from llm_audit.scoring.store import Store
 from llm_audit.text import DirectiveUse as Use
@@ -96,9 +95,12 @@ def _compare_passages(
     assert stored.combined is not None
     path = f"{place}.combined.spans"
     try:
+        # Where only reports are read, what scores texts need not be installed.
+        from llm_audit.scoring.model import load_tokenizer, prefix_token
+
         population, model = find(), manifest.model
         folders = [Store().resolve(one.name, offline=True) for one in (model, manifest.reference_model) if one is not None]
-    except (AuditError, NotDerivable):
+    except (AuditError, NotDerivable, ModuleNotFoundError):
         ledger.cannot(path, "the model or the population is not here, without which a text is not cut into passages")
         return
     raw, view = text

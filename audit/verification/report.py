@@ -120,7 +120,7 @@ def _recompute(
                     _inspected(place, subject, ledger)
                 document(place, subject, manifest, ledger, find)
             case Membership():
-                membership(place, subject, manifest.alpha, ledger)
+                membership(place, subject, manifest, ledger)
             case Substitution():
                 substitution(place, subject, manifest.alpha, ledger)
             case Corpus():

@@ -17,7 +17,7 @@ from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.plugins import find_announced, guarded
 from llm_audit.detectors.rule import Evidence, Measurement, NotDerivable, Rule, Subject, Terms
 from llm_audit.errors import AuditError
-from llm_audit.results import Result
+from llm_audit.results import Conditions, Result
 from llm_audit.scoring.tokens import TokenScores
 
 GROUP = f"{announced.GROUP}.membership"
@@ -57,16 +57,26 @@ MEANING = (
 """What lists of findings say of every rule of this family but the blind baseline."""
 
 
+def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
+    """The independent units of a rule that does not say what they are, and that compares with no others."""
+    return f"{result.n or 0:,}", result.n or 0, 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class MembershipTest(Rule[Subject, Evidence]):
     """A rule with an exact null, on which the verdict about a collection can rest.
 
     Attributes:
+        claim: what is asked, as a sentence; {model} and {documents} stand for those of the conditions.
+        units: what the independent units of a result are, in words, and how many there are of the suspects and of those that
+            they are compared with.
         condition: what a finding rests on besides the number, as half a sentence.
         held_out: whether it compares with held-out texts, so that nothing is found while nobody states where they came from.
         unstated: what is missing while nobody says that chance decided, and no control model shows it, as a sentence.
     """
 
+    claim: str = "Was this data in the training data of {model}?"
+    units: Callable[[Result, Conditions], tuple[str, int, int]] = _units
     condition: str
     held_out: bool = False
     unstated: str = ""

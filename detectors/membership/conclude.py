@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from llm_audit.detectors.membership import blind_classifier, screen
-from llm_audit.detectors.membership.base import MembershipTest
+from llm_audit.detectors.membership.base import MembershipTest, find_scores
 from llm_audit.detectors.membership.outcomes import unit_means
 from llm_audit.detectors.registry import find_rule
 from llm_audit.detectors.rule import NotDerivable, Terms
+from llm_audit.errors import AuditError
 from llm_audit.reports.wording import membership as wording
 from llm_audit.results import Gate, Membership, Result, Screened, Separation, Verdict
 
@@ -42,7 +43,48 @@ def conclude(subject: Membership, terms: Terms) -> Membership:
         verdict, summary = _of_baseline(subject.gate)
     else:
         raise NotDerivable("the report stores no test, no score and no blind baseline")
-    return subject.model_copy(update={"verdict": verdict, "summary": summary})
+    return _stated(subject.model_copy(update={"verdict": verdict, "summary": summary}))
+
+
+def _stated(subject: Membership) -> Membership:
+    """The collection with its claim, its facts and its size, as they follow from its conditions; early reports have none."""
+    conditions = subject.conditions
+    if conditions is None:
+        return subject
+    model = conditions.model or "the model"
+    if subject.deciding:
+        rule = find_rule(subject.deciding[0].rule)
+        assert isinstance(rule, MembershipTest)  # or it had decided nothing
+        units, n_suspect, n_held_out = rule.units(subject.deciding[0], conditions)
+        claim = rule.claim.format(model=model, documents=f"{conditions.documents or 0:,}")
+        facts = wording.facts_of_test(conditions, units)
+    elif subject.texts:
+        claim, n_suspect, n_held_out = wording.claim_of_scores(subject, model), subject.n_suspect, subject.n_held_out
+        rates = [(fpr, *_true_rate(fpr, n_held_out)) for fpr in screen.RATES if n_held_out * fpr >= 1]
+        halves = n_held_out >= 2 * screen.FEWEST
+        facts = wording.facts_of_scores(subject, conditions, _methods(subject.texts[0]), rates, halves=halves)
+    else:
+        assert subject.gate is not None  # or it had nothing to conclude from
+        claim, n_suspect, n_held_out = wording.WITHOUT_A_MODEL, subject.gate.n_suspect, subject.gate.n_held_out
+        facts = wording.facts_of_baseline(conditions)
+    return subject.model_copy(update={"claim": claim, "facts": tuple(facts), "n_suspect": n_suspect, "n_held_out": n_held_out})
+
+
+def _methods(text: Screened) -> list[tuple[str, str]]:
+    """Name and method of each score of a text."""
+    try:
+        return [(score.name, score.method) for score in find_scores(list(text.scores))]
+    except AuditError as error:
+        raise NotDerivable("a score is of a plug-in that is not here") from error
+
+
+def _true_rate(fpr: float, n: int) -> tuple[float, float]:
+    """Between which bounds the true rate lies of a threshold that floor(n fpr) of n held-out documents reach; a beta law."""
+    from scipy.stats import beta
+
+    k = max(1, int(n * fpr))
+    low, high = beta.ppf([0.025, 0.975], k, n + 1 - k)
+    return float(low), float(high)
 
 
 def _unstated(subject: Membership) -> bool:

@@ -6,7 +6,7 @@ from llm_audit.results import Result, Verdict
 
 
 def outcome(test: Result) -> str:
-    """What a test comes to, as it says itself: where it stands for all tests of a subject, the summary of that."""
+    """The outcome of a test, as it says itself: where it stands for all tests of a subject, the summary of that."""
     return test.reason
 
 

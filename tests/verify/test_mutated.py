@@ -22,7 +22,7 @@ from llm_audit.results.canonical import content_digest
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
 from llm_audit.verification import verify
-from tests.verify.test_simulated import DETECTORS, about, population
+from tests.verify.test_simulated import DETECTORS, about, inspected, population
 
 __all__ = ["population"]
 
@@ -53,7 +53,8 @@ def texts(population: Population) -> Report:
     raw = RawText("a.txt", "0" * 64, "utf-8", "word " * 2000, 10_000)
     windows = [sample_scores(100, rng, vocabulary=size) for size in (6, 14)]
     documents = [origin.judge((raw, normalise(raw.text), "en"), window, settings) for window in windows]
-    return about(0.05, population, documents=tuple(judging.conclude(each, Terms(0.05)) for each in documents))
+    concluded = [inspected(judging.conclude(each, Terms(0.05)), raw.text) for each in documents]
+    return about(0.05, population, documents=tuple(concluded))
 
 
 def refused(content: dict[str, Any]) -> set[str]:
@@ -103,7 +104,8 @@ def mutations(content: dict[str, Any]) -> list[tuple[Mutation, Path_]]:
         name = path[-1] if path else ""
         if name in NUMBERS and isinstance(value, float):
             found.append((number, path))
-        if (name in SENTENCES or (len(path) > 1 and path[-2] in ("limits", "assumptions"))) and isinstance(value, str):
+        stated = name in SENTENCES or (len(path) > 1 and path[-2] in ("limits", "assumptions"))
+        if stated and isinstance(value, str) and path[2:] != ("name",):  # of a document: no rule gives it one
             found.append((sentence, path))
         if name == "verdict":
             found.append((verdict, path))
