@@ -21,6 +21,7 @@ from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.watermark import run as watermark
 from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording.integrity import of_marks
 from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
@@ -221,7 +222,7 @@ class Inspection:
 
     def added_to(self, document: Document, as_given: Sequence[Result] = ()) -> Document:
         """The document with all of this. Its verdict, which is on the author, stays; its summary says what was found."""
-        notes = (*document.notes, *(mark.reason for mark in self.marks))
+        notes = (*document.notes, *of_marks(self.marks))
         added = (*document.results, *as_given, *self.results)
         document = document.model_copy(update={"results": added, "marks": self.marks, "notes": notes})
         return conclude_integrity(document, Terms(alpha=1.0))  # characters are counted, and nothing is left to chance

@@ -14,6 +14,7 @@ from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import NotDerivable
 from llm_audit.errors import AuditError
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording.integrity import of_marks
 from llm_audit.results import Document, Manifest, Report
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import context_length
@@ -67,7 +68,7 @@ def _raw(stored: Document, report: Report, path: Path) -> RawText | None:
 
 def _compare_notes(place: str, stored: Document, question: str, raw: RawText, ledger: Ledger) -> View | None:
     """Compare the notes; returns the text as it was scored, if it was compared with human writing, else None."""
-    marks = tuple(mark.reason for mark in judging.marks_of(raw))
+    marks = of_marks(judging.marks_of(raw))
     if question not in (wording.ORIGIN, wording.GATE) or stored.why_unjudged == "not_asked":
         # Other questions add notes of their own, between those of the reader and those on marks.
         ledger.same(f"{place}.notes", stored.notes[: len(raw.notes)], raw.notes)

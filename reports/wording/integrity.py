@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from llm_audit.results import Document
+from collections.abc import Sequence
+
+from llm_audit.results import Document, Mark
 
 
 def tampering(document: Document) -> str:
@@ -14,3 +16,8 @@ def tampering(document: Document) -> str:
 def summary(document: Document) -> str:
     """The summary of a text with its integrity findings, which it does not name yet."""
     return f"{document.summary} {tampering(document)}"
+
+
+def of_marks(marks: Sequence[Mark]) -> tuple[str, ...]:
+    """The notes on the marks of a text."""
+    return tuple(mark.reason for mark in marks)
