@@ -26,6 +26,7 @@ from llm_audit.results import (
     Verdict,
 )  # fmt: skip
 from llm_audit.results.canonical import content_digest
+from llm_audit.results.evidence import Settings
 from llm_audit.results.read import place_of, read_content, subject_places, upgraded
 from llm_audit.scanning.results import report_of
 from llm_audit.verification import files
@@ -116,8 +117,8 @@ def _recompute(
         _complete(place, subject, manifest, ledger)
         match subject:
             case Document():
-                if not early and report.gate is None:  # a policy may leave rules out
-                    _inspected(place, subject, ledger)
+                if not early:
+                    _inspected(place, subject, ledger, all_rules=report.gate is None)  # a policy may leave some out
                 document(place, subject, manifest, ledger, find)
             case Membership():
                 membership(place, subject, manifest, ledger)
@@ -184,13 +185,25 @@ def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) 
         ledger.holds("manifest.detectors", None, not unnamed, f"lack {', '.join(unnamed)}, of which there are results")
 
 
-def _inspected(place: str, document: Document, ledger: Ledger) -> None:
-    """Whether the characters of a text were looked at by every rule of ours."""
-    if document.sha256 is None or document.verdict is Verdict.ERROR:
+def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: bool) -> None:
+    """Whether every rule of ours looked at the characters of a text and tested each candidate whose prompt is known.
+
+    And whether nothing is said of what was not read.
+    """
+    if document.verdict is Verdict.ERROR and document.sha256 is None:
+        ledger.same(f"{place}.notes", document.notes, ())
+    if document.verdict is Verdict.ERROR or document.sha256 is None or not all_rules:
         return
-    codes = {result.rule for result in document.integrity}
-    missing = [rule.code for rule in shipped("integrity") if rule.code not in codes]
-    ledger.holds(f"{place}.results", None, not missing, f"lack {', '.join(missing)}")
+    lists = [(f"{place}.results", "integrity", document.integrity)]
+    lists += [
+        (f"{place}.attributions[{number}].tests", "attribution", candidate.tests)
+        for number, candidate in enumerate(document.attributions)
+        if isinstance(candidate.evidence, Settings)
+    ]
+    for path, family, results in lists:
+        codes = {result.rule for result in results}
+        missing = [rule.code for rule in shipped(family) if rule.measure is not None and rule.code not in codes]
+        ledger.holds(path, None, not missing, f"lack {', '.join(missing)}")
 
 
 def _respelt(value: Any, path: str = "") -> Iterator[str]:
