@@ -15,10 +15,12 @@ from llm_audit.detectors.integrity.conclude import conclude as conclude_integrit
 from llm_audit.detectors.origin import as_given as on_text_as_given
 from llm_audit.detectors.origin import plot_data
 from llm_audit.detectors.origin import run as origin
+from llm_audit.detectors.origin.run import passages_of
 from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
 from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording.integrity import of_marks
 from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
@@ -27,6 +29,11 @@ from llm_audit.text.documents import read_texts, unjudged
 if TYPE_CHECKING:  # who only wants to know whether a machine wrote a text need not wait for the tests of who wrote it
     from llm_audit.detectors import attribution
     from llm_audit.detectors.watermark import run as watermark
+
+__all__ = [
+    "Inspection", "Settings", "as_put_out", "attribute", "conclude", "detect", "find_rules", "find_watermarks", "inspect",
+    "judge_all", "marks_of", "passages_of", "probed", "report_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -169,6 +176,13 @@ def attribute(
     return _report(wording.ATTRIBUTION, documents, manifest, passed)
 
 
+def as_put_out(raw: RawText) -> RawText:
+    """A text as a model put it out, as far as `attribute` can know it."""
+    from llm_audit.detectors import attribution
+
+    return attribution.as_put_out(raw)
+
+
 def find_watermarks(
     entries: Sequence[RawText | watermark.Subject | Document],
     settings: watermark.Settings,
@@ -234,7 +248,7 @@ class Inspection:
 
     def added_to(self, document: Document, as_given: Sequence[Result] = ()) -> Document:
         """The document with all of this. Its verdict, which is on the author, stays; its summary says what was found."""
-        notes = (*document.notes, *(mark.reason for mark in self.marks))
+        notes = (*document.notes, *of_marks(self.marks))
         added = (*document.results, *as_given, *self.results)
         document = document.model_copy(update={"results": added, "marks": self.marks, "notes": notes})
         return conclude_integrity(document, Terms(alpha=1.0))  # characters are counted, and nothing is left to chance

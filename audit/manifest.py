@@ -92,7 +92,7 @@ def complete(
                     "started": started,
                     "finished": now(),
                     "inputs": dict(sorted((_text(str(path)), file_digest(path)) for path in inputs)),
-                    "seeds": tuple(sorted(set(_seeds(report.model_dump())))),
+                    "seeds": seeds_of(report),
                     "policy": policy or report.manifest.policy,
                     "threads": torch.get_num_threads() if torch else report.manifest.threads,
                 }
@@ -130,8 +130,12 @@ def _identity(model: StoredModel, session: Session) -> ModelIdentity:
     return ModelIdentity(name=model.name, digest=model.digest, dtype=session.dtype, files=dict(sorted(model.files.items())))
 
 
+def seeds_of(report: Report) -> tuple[str, ...]:
+    """Every seed in a report, sorted."""
+    return tuple(sorted(set(_seeds(report.model_dump()))))
+
+
 def _seeds(content: Any) -> Iterator[str]:
-    """Every seed in a report."""
     if isinstance(content, dict):
         if isinstance(seed := content.get("seed"), str):
             yield seed

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Self, TypeVar
 
 from llm_audit.detectors.announced import Announcement
-from llm_audit.results import Draws, Effect, Histogram, Result, Share, Span, Statistic, Verdict, decide
+from llm_audit.reports.wording.results import decided
+from llm_audit.results import Conditions, Draws, Effect, Histogram, Result, Share, Span, Statistic, Verdict, decide
 from llm_audit.results.rules import FAMILIES, RuleFacts, page_of
 
 MOST_DRAWS = 1_000_000
@@ -107,10 +108,7 @@ def of_all_results(measurement: Measurement[Any], terms: Terms) -> Result:
 def decision(p: float, floor: float, alpha: float) -> tuple[Verdict, str]:
     """Verdict of one test, and the half sentence that says so; see `decide`."""
     verdict = decide(p, floor, alpha)
-    return verdict, {
-        Verdict.FINDING: f"at alpha {alpha:g} the null hypothesis is rejected",
-        Verdict.INCONCLUSIVE: f"no p-value below {floor:.2g} was possible, and {alpha:g} was asked for",
-    }.get(verdict, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it")
+    return verdict, decided(verdict, floor, alpha)
 
 
 def requires(measured: Measurement[Any], *kinds: type[Any]) -> None:
@@ -195,17 +193,27 @@ class Rule(Generic[Subject, Evidence]):
         return replace(self, plugin=plugin)
 
 
+def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
+    """The independent units of a rule that does not say what they are, and that compares with no others."""
+    return f"{result.n or 0:,}", result.n or 0, 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class MembershipTest(Rule[Subject, Evidence]):
     """A rule with an exact null, on which a verdict about the training of a model can rest.
 
     Attributes:
+        claim: what is asked, as a sentence; {model} and {documents} stand for those of the conditions.
+        units: what the independent units of a result are, in words, and how many there are of the suspects and of those that
+            they are compared with.
         condition: what a finding rests on besides the number, as half a sentence.
         held_out: whether it compares with held-out texts, so that nothing is found while nobody states where they came from.
         unstated: what is missing while nobody says that chance decided, and no control model shows it, as a sentence.
         data: what the model was trained on if there is a finding, in words.
     """
 
+    claim: str = "Was this data in the training data of {model}?"
+    units: Callable[[Result, Conditions], tuple[str, int, int]] = _units
     condition: str
     held_out: bool = False
     unstated: str = ""

@@ -191,3 +191,69 @@ def test_no_docstring_begins_with_a_question(folder: str) -> None:
         lines = path.read_text(encoding="utf-8").splitlines()
         asking = [number for number, line in enumerate(lines, start=1) if line.lstrip().startswith('"""What ')]
         assert asking == [], f"{path.relative_to(ROOT)}, lines {asking}"
+
+
+SENTENCES = {"summary", "reason"}
+
+KEPT = {
+    "audit/api/report.py": {"document.summary"},  # a column of the table of a report
+    "audit/testing/integrity.py": {"result.reason"},  # the contract of rules: it names characters, and does not print them
+    "audit/testing/reproducible.py": {"result.reason"},  # the same: there is one
+    # What earlier versions stored as a sentence alone stays as it is.
+    "detectors/rule.py": {"result.reason"},
+    "detectors/attribution/base.py": {"measured.reason"},
+    "detectors/attribution/conclude.py": {"stored.reason"},
+    "detectors/membership/outcomes.py": {"measured.reason"},
+    "detectors/substitution/conclude.py": {"subject.summary"},
+    "detectors/substitution/two_samples.py": {"measured.reason"},
+}
+"""Sentences of a report that are read outside of reports/: to be handed on, and never to be looked into."""
+
+OF_OTHERS = {
+    "audit/text/decode.py": {"error.reason"},
+    "audit/text/records.py": {"found.reason"},
+    "audit/text/documents.py": {"entry.reason"},
+    "audit/text/survey.py": {"each.reason", "entry.reason"},
+    "audit/api/plugins.py": {"each.reason"},
+    "audit/cli/plugins/list.py": {"each.reason"},
+    "audit/cli/substitution/probe.py": {"test.reason"},
+    "audit/cli/verify.py": {"unchecked.reason", "mismatch.reason"},
+    "audit/gating/inputs.py": {"given.reason"},
+    "audit/endpoints/client.py": {"entry.reason", "run.reason", "result.reason", "wire.summary"},
+    "audit/endpoints/probe.py": {"failure.reason"},
+    "audit/endpoints/journal.py": {"wire.summary", "entry.reason"},
+    "detectors/plugins.py": {"each.reason"},
+    "detectors/substitution/base.py": {"found.failures[0].reason"},
+    "detectors/substitution/record.py": {"capabilities.failures[0].reason", "outcome.reason"},
+    "detectors/substitution/run.py": {"one.reason", "failures[0].reason", "capabilities.failures[0].reason"},
+    "detectors/substitution/watch.py": {"failures[0].reason"},
+    "detectors/watermark/probing.py": {"failures[0].reason"},
+    "detectors/provenance/c2pa.py": {"checked.reason"},
+}
+"""The same of what is no report: inputs that cannot be read, plug-ins that do not load, answers that failed, directives."""
+
+
+def sentences_read(source: str) -> set[str]:
+    """Expressions of a module that read a sentence of some object; not its own, and not a function of that name."""
+    return {
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute)
+        and node.attr in SENTENCES
+        and isinstance(node.ctx, ast.Load)
+        and ast.unparse(node.value) not in ("self", "wording")
+    }
+
+
+def test_sentences_of_reports_are_read_in_reports_alone() -> None:
+    read = {}
+    for path in MODULES:
+        name = str(path.relative_to(ROOT))
+        if not name.startswith("reports/") and (found := sentences_read(path.read_text(encoding="utf-8"))):
+            read[name] = found
+    assert read == KEPT | OF_OTHERS
+    assert not KEPT.keys() & OF_OTHERS.keys()
+
+
+def test_a_sentence_that_is_read_is_seen() -> None:
+    assert sentences_read("if test.reason.startswith('x'): y = self.reason\nz.summary = 1") == {"test.reason"}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, finished
@@ -16,7 +17,7 @@ from llm_audit.detectors.membership.seed import Question, seed_for
 from llm_audit.detectors.membership.target import Target
 from llm_audit.manifest import collect, now
 from llm_audit.progress import Progress
-from llm_audit.results import Fact, Membership
+from llm_audit.results import Conditions, Membership
 from llm_audit.scoring.session import Session
 from llm_audit.setup import Setup
 
@@ -59,24 +60,10 @@ class Asked:
         """What a control model adds to the identity of a question."""
         return "" if control is None else f" beyond {control.session.model.digest}"
 
-    def controlled(self, control: Target | None) -> tuple[Fact, ...]:
-        """Which model's preferences are taken off."""
-        if control is None:
-            return ()
-        model = control.session.model
-        return (Fact(name="Control model, which cannot have seen the data", value=f"{model.name}, digest {model.digest[:12]}"),)
-
-    def facts(self, target: Target, seed: str) -> tuple[Fact, ...]:
-        """The conditions of a test."""
-        registered = f"{seed}, which follows from data, model and settings"
-        if self.seed_file is not None:
-            name = Path(self.seed_file).name
-            registered = f"{seed}, of the file {name}; that the file is older than this run, its owner has to show"
-        return (
-            *target.facts,
-            Fact(name="Seed", value=registered),
-            Fact(name="Multiplicity", value="one test; that its settings were fixed beforehand is the user's statement"),
-        )
+    def conditions(self, target: Target, seed: str | None = None, control: Target | None = None, **others: Any) -> Conditions:
+        """The conditions of a test, with the file that registered its seed."""
+        registered = None if self.seed_file is None else Path(self.seed_file).name
+        return run.conditions_of(target, seed, control, seed_file=registered, **others)
 
     def finished(
         self,

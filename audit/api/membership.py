@@ -6,7 +6,6 @@ the data, the model and the settings.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,7 +28,6 @@ from llm_audit.detectors.rule import Terms
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.manifest import collect, now
 from llm_audit.progress import Progress, silent
-from llm_audit.results import Fact
 from llm_audit.setup import Setup
 
 __all__ = ["blind", "canary", "dataset", "identifier", "order", "paired", "score", "watermark"]
@@ -83,17 +81,13 @@ def order(
             other.session.release()
         measured = orders.measure(target, rows, draws=draws, shards=shards, seed=seed, control=beyond)
     terms, repeated = Terms(alpha), orders.repeated(rows)
-    membership = run.tested(
-        [*(blind_baseline.derive(each, terms) for each in blinds), orders.derive(measured, terms)],
-        alpha=alpha,
+    membership = run.concluded(
+        alpha,
+        tests=(*(blind_baseline.derive(each, terms) for each in blinds), orders.derive(measured, terms)),
         unstated=None if provenance or other else True,
-        claim=f"Was this data set, in this order, in the training data of {target.session.model.name}?",
-        units=f"{len(rows):,} rows, whose order is what is tested",
-        n_suspect=len(rows),
-        n_held_out=0,
         provenance=f"{provenance.rstrip('.') or 'Nobody says how the order came about'}. The same rows in other orders take "
         "the place of held-out texts.",
-        facts=(*asked.facts(target, seed), *asked.controlled(other)),
+        conditions=asked.conditions(target, seed, other),
         notes=(*data.malformed, *([f"{repeated:,} rows occur earlier already, which costs power."] if repeated else [])),
     )
     return asked.finished(
@@ -121,21 +115,12 @@ def canary(
     canaries.check_decidable(secrets, alpha)
     with asked.target() as target:
         result = canaries.derive(canaries.measure(target, secrets), Terms(alpha))
-    digest = hashlib.sha256("".join(secret.commitment for secret in secrets).encode()).hexdigest()
-    membership = run.tested(
-        [result],
-        alpha=alpha,
-        claim=f"Was the published text in the training data of {target.session.model.name}?",
-        units=f"{len(secrets):,} published strings",
-        n_suspect=len(secrets),
-        n_held_out=sum(secret.count for secret in secrets),
+    membership = run.concluded(
+        alpha,
+        tests=(result,),
         provenance="Unpublished strings of the same draw, which fit the commitment. By the owner's clock it was made "
         f"{', '.join(secret.created for secret in secrets)}; compare it with the copy that was published then.",
-        facts=(
-            *target.facts,
-            *(Fact(name="Commitment", value=secret.commitment) for secret in secrets),
-            Fact(name="Data", value=digest),
-        ),
+        conditions=asked.conditions(target, commitments=tuple(secret.commitment for secret in secrets)),
     )
     return asked.finished(membership, target, (canaries.rule.code,), found=len(secrets), named=listed(names))
 
@@ -177,17 +162,13 @@ def paired(
             other.session.release()
         measured = pairs_of.measure(target, pairs.items, draws=DRAWS, seed=seed, control=beyond)
     terms = Terms(alpha)
-    membership = run.tested(
-        [*(blind_baseline.derive(each, terms) for each in blinds), pairs_of.derive(measured, terms)],
-        alpha=alpha,
+    membership = run.concluded(
+        alpha,
+        tests=(*(blind_baseline.derive(each, terms) for each in blinds), pairs_of.derive(measured, terms)),
         unstated=None if provenance or other else True,
-        claim=f"Were the published versions in the training data of {target.session.model.name}?",
-        units=f"{choices:,} independent choices of the version to publish, over {len(pairs.items):,} items",
-        n_suspect=choices,
-        n_held_out=choices * len(pairs.items[0].private),
         provenance=f"{provenance.rstrip('.') or 'Nobody says how the published versions were chosen'}. Private versions of the "
         "same items, never published, as the owner states.",
-        facts=(*asked.facts(target, seed), *asked.controlled(other)),
+        conditions=asked.conditions(target, seed, other),
         notes=pairs.malformed,
     )
     return asked.finished(
@@ -227,16 +208,12 @@ def identifier(
     with asked.target() as target:
         seed = asked.seed(target, "identifier", data.digest, draws)
         measured = identifiers.measure(target, found, draws=draws, seed=seed)
-    kinds = ", ".join(f"{count:,} of {name}" for name, count in Counter(each.format.name for each in found).items())
-    membership = run.tested(
-        [identifiers.derive(measured, Terms(alpha))],
-        alpha=alpha,
-        claim=f"Were these {len(data.items):,} documents in the training data of {target.session.model.name}?",
-        units=f"{len(found):,} different identifiers: {kinds}",
-        n_suspect=len(found),
-        n_held_out=draws * len(found),
+    formats = tuple(Counter(each.format.name for each in found).items())
+    membership = run.concluded(
+        alpha,
+        tests=(identifiers.derive(measured, Terms(alpha)),),
         provenance="Fresh identifiers of the same formats, drawn for this test after the model was made.",
-        facts=asked.facts(target, seed),
+        conditions=asked.conditions(target, seed, documents=len(data.items), formats=formats),
         notes=data.malformed,
     )
     return asked.finished(membership, target, (identifiers.rule.code,), [data], named=listed(paths))
@@ -283,17 +260,13 @@ def dataset(
             other.session.release()
         measured = datasets.measure(target, *sides, draws=DRAWS, seed=seed, control=beyond)
     terms = Terms(alpha)
-    membership = run.tested(
-        [*(blind_baseline.derive(each, terms) for each in blinds), datasets.derive(measured, terms)],
-        alpha=alpha,
+    membership = run.concluded(
+        alpha,
+        tests=(*(blind_baseline.derive(each, terms) for each in blinds), datasets.derive(measured, terms)),
         unstated=None if provenance else True,
         gate=compared.gate,
-        claim=f"Was the suspect collection in the training data of {target.session.model.name}?",
-        units="documents, half of which trained the classifier",
-        n_suspect=len(sides[0].documents),
-        n_held_out=len(sides[1].documents),
         provenance=run.provenance_of(provenance, sides[1]),
-        facts=(*asked.facts(target, seed), *asked.controlled(other)),
+        conditions=asked.conditions(target, seed, other),
         notes=(*compared.notes, *clustered),
     )
     named = (*listed(paths), *listed(held_out))

@@ -131,15 +131,16 @@ def _encoded(reader: Reader, text: str) -> Ints:
 def _concluded(
     key: Key, reader: Reader, found: KeyedTraining, alpha: float, model: str, notes: Sequence[str], facts: Sequence[Fact]
 ) -> Membership:
-    return run.tested(
-        [radioactivity.rule.derive(Measurement(found), Terms(alpha))],
-        alpha=alpha,
+    units = f"{found.counted.distinct:,} contexts, each counted once, in {found.texts:,} texts"
+    return run.concluded(
+        alpha,
+        tests=(radioactivity.rule.derive(Measurement(found), Terms(alpha)),),
         claim=f"Was {model} trained on text that carries the mark of key {key.id}?",
-        units=f"{found.counted.distinct:,} contexts, each counted once, in {found.texts:,} texts",
         n_suspect=found.counted.distinct,
         n_held_out=0,
         provenance="None are needed: the chance is in the key, and any other key could have been drawn.",
         facts=(
+            Fact(name="Independent units", value=units),
             *facts,
             Fact(name="Key", value=f"{key.id}, {key.scheme.title}"),
             Fact(name="Tokenizer", value=f"{reader.name}, digest {reader.digest[:12]}"),

@@ -21,6 +21,7 @@ from llm_audit.detectors.origin import generated
 from llm_audit.detectors.origin.conclude import of_whole
 from llm_audit.detectors.rule import Terms as RuleTerms
 from llm_audit.reports.wording import gate as wording
+from llm_audit.reports.wording.results import outcome
 from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
 from llm_audit.results.discovery import Family, judge
 from llm_audit.stats.discovery import findings_needed
@@ -107,7 +108,7 @@ def _decided(document: Document, family: Family, number: int | None) -> Document
         if gated.known and not why:
             verdict, sentence = Verdict.PASS, wording.known(combined.p_value)
         elif number is None and document.doubt:
-            verdict, sentence = combined.verdict, combined.reason
+            verdict, sentence = combined.verdict, outcome(combined)
         elif number is None:
             assert why is not None
             verdict, sentence = combined.verdict, wording.passed_over(combined.p_value, why)

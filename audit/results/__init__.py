@@ -25,7 +25,7 @@ from llm_audit.results.core import (
 from llm_audit.results.corpus import Corpus, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
 from llm_audit.results.gate import BaselineUse, Failure, Gated, GateOutcome, Suppression
-from llm_audit.results.membership import Feature, Gate, Membership, Rate, Screened, Separation, is_blind
+from llm_audit.results.membership import Conditions, Feature, Gate, Membership, Rate, Screened, Separation, Table, is_blind
 from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, NotRead, Plugin, Report, Subject
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
 
@@ -35,6 +35,7 @@ __all__ = [
     "Authorship",
     "BaselineUse",
     "Benchmark",
+    "Conditions",
     "Corpus",
     "Cost",
     "Coverage",
@@ -79,6 +80,7 @@ __all__ = [
     "Subject",
     "Substitution",
     "Suppression",
+    "Table",
     "Tokens",
     "Trace",
     "Unread",

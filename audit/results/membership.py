@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability, unset
+from llm_audit.results.base import Model, Probability, empty, unset
 from llm_audit.results.core import Fact, Interval, Result, Verdict
 
 
@@ -85,6 +85,39 @@ class Screened(Model):
     control: dict[str, float] = Field(default={}, description="the scores under the control model")
 
 
+class Table(Model):
+    """Token counts that a score compares with."""
+
+    name: str
+    description: str
+    documents: int = Field(ge=0)
+    total: int = Field(ge=0, description="tokens")
+    tokenizer: str = Field(description="digest of the tokenizer that they were counted with")
+
+
+class Conditions(Model):
+    """Conditions under which a collection was measured. Its claim and its facts follow from them and from the results."""
+
+    model: str | None = Field(default=None, exclude_if=unset, description="under audit, by name; None: none was asked")
+    precision: str | None = Field(default=None, exclude_if=unset, description="that it computes in")
+    start: tuple[str, Literal["bos", "eos"]] | None = Field(
+        default=None, exclude_if=unset, description="token before every text; None: there is none"
+    )
+    seed: str | None = Field(default=None, exclude_if=unset, description="None: nothing was drawn")
+    seed_file: str | None = Field(default=None, exclude_if=unset, description="that registered the seed; None: it was derived")
+    control: tuple[str, str] | None = Field(
+        default=None, exclude_if=unset, description="name and digest of a model that cannot have seen the data"
+    )
+    documents: int | None = Field(default=None, ge=0, exclude_if=unset, description="in which identifiers were looked for")
+    formats: tuple[tuple[str, int], ...] = Field(
+        default=(), exclude_if=empty, description="of identifiers, and how many of each"
+    )
+    commitments: tuple[str, ...] = Field(default=(), exclude_if=empty, description="of canaries")
+    room: int | None = Field(default=None, ge=1, exclude_if=unset, description="tokens of a text that are scored, at most")
+    vocabulary: int | None = Field(default=None, ge=1, exclude_if=unset, description="tokens of the model")
+    table: Table | None = Field(default=None, exclude_if=unset)
+
+
 class Membership(Model):
     """One collection of texts and the tests of whether a model was trained on it."""
 
@@ -103,6 +136,11 @@ class Membership(Model):
     facts: tuple[Fact, ...] = Field(default=(), description="settings fixed before scoring, tokenizer, multiplicity")
     seed: str | None = Field(default=None, description="of the intervals and permutations of `separations`")
     notes: tuple[str, ...] = Field(default=(), description="overlaps, lines that were left out, what looks wrong")
+    conditions: Conditions | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="what `claim` and `facts` are made from; None: of an early version",
+    )
     unstated: Literal[True] | None = Field(
         default=None, exclude_if=unset, description="nobody says how the held-out texts were obtained, and the verdict needs it"
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from llm_audit.detectors.integrity.conclude import of_tampering
 from llm_audit.detectors.origin import as_given
 from llm_audit.judging import Settings, judge_all
 from llm_audit.progress import Progress, silent
+from llm_audit.reports.wording.integrity import tampering
+from llm_audit.reports.wording.not_read import why_unjudged
 from llm_audit.results import Document, Model, Probability, Verdict
 from llm_audit.results.documents import WhyUnjudged
 from llm_audit.scanning.corpus import Block
@@ -61,7 +62,7 @@ def _record(position: int, document: Document, entry: RawText | Document) -> Rec
         characters=document.characters,
         tokens=document.tokens,
         unjudged=None if combined else document.verdict,
-        reason=None if combined else document.summary.removeprefix(f"{document.name} "),
+        reason=None if combined else why_unjudged(document),
         reason_code=document.why_unjudged,
         p_value=combined.p_value if combined else None,
         p_floor=combined.p_floor if combined else None,
@@ -73,5 +74,5 @@ def _record(position: int, document: Document, entry: RawText | Document) -> Rec
         },
         tampering={result.rule: int(result.statistic.value) for result in document.tampering if result.statistic is not None},
         kept=dict((entry.kept if isinstance(entry, RawText) else document.kept) or ()),
-        notes=(*document.notes, *([of_tampering(document)] if document.tampering else [])),
+        notes=(*document.notes, *([tampering(document)] if document.tampering else [])),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
@@ -127,6 +128,17 @@ class TokenScores:
 
     def __len__(self) -> int:
         return len(self.token_id)
+
+    @classmethod
+    def unscored(cls, offsets: Sequence[tuple[int, int]]) -> Self:
+        """Rows of tokens at their places, (start, end) each, of which nothing else is known: all other columns are zero."""
+        n, places = len(offsets), np.array(offsets, dtype=np.int32).reshape(-1, 2)
+        count, number = np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.float32)
+        return cls(
+            token_id=count, char_start=places[:, 0], char_end=places[:, 1], window=count, context=count, logprob=number,
+            entropy=number, varentropy=number, max_logprob=number, rank=count, mass_above=number, tie_mass=number,
+            renyi=np.zeros((n, len(RENYI_ORDERS)), dtype=np.float32),
+        )  # fmt: skip
 
     def __getitem__(self, rows: slice) -> Self:
         """The same columns for rows [start, stop); of `states`, the blocks that lie inside."""

@@ -26,6 +26,8 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
         if isinstance(evidence, Conformal) and ".attributions" not in at:
             ledger.same(f"{at}.evidence.population", evidence.population, manifest.population)
             ledger.same(f"{at}.evidence.digest", evidence.digest, manifest.population_digest)
+    roles = {candidate.role for candidate in found.attributions}
+    ledger.same(f"{path}.sets", [one.role for one in found.sets], [role for role in ("sanctioned", "other") if role in roles])
     if (found.combined is None and not found.attributions) or found.gate is not None:
         return
     try:

@@ -13,30 +13,37 @@ from llm_audit.manifest import file_digest
 from llm_audit.results import Document, Manifest, Report
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.store import Store
+from llm_audit.verification.inputs import read_again
 from llm_audit.verification.ledger import Ledger
 
 
-def inputs(report: Report, places: Sequence[str], folder: Path, ledger: Ledger) -> None:
-    """Digests of the inputs that are where the report says, seen from a folder."""
-    named = [
-        (f"{place}.sha256", one.name, one.sha256)
+def inputs(
+    report: Report, places: Sequence[str], folder: Path, ledger: Ledger, find: Callable[[Conformal], Population]
+) -> None:
+    """Digests of the inputs that are where the report says, seen from a folder; and what follows from those of texts."""
+    named: list[tuple[str, str, str, Document | None]] = [
+        (place, one.name, one.sha256, one)
         for place, one in zip(places, report.subjects, strict=True)
         if isinstance(one, Document) and one.sha256
     ]
-    named += [(f"manifest.inputs.{name}", name, digest) for name, digest in report.manifest.inputs.items()]
+    named += [(f"manifest.inputs.{name}", name, digest, None) for name, digest in report.manifest.inputs.items()]
     missing = []
-    for path, name, digest in named:
+    for place, name, digest, document in named:
+        path = folder / name
         try:
             # What has no size, as all in /proc, was no input, and may never end.
-            here = name != "-" and (folder / name).is_file() and (folder / name).stat().st_size > 0
+            here = name != "-" and path.is_file() and path.stat().st_size > 0
         except (OSError, ValueError):  # no possible name of a file
             here = False
-        if here:
-            ledger.same(path, digest, file_digest(folder / name))
-        else:
+        if not here:
             missing.append(name)
+            continue
+        again = file_digest(path)
+        ledger.same(f"{place}.sha256" if document else place, digest, again)
+        if document and again == digest:
+            read_again(place, document, report, path, ledger, find)
     if missing:
-        ledger.notes.append(f"Inputs that are not here, so that no digest of them was checked: {_few(missing)}.")
+        ledger.notes.append(f"Inputs that are not here, so that nothing of them was checked: {_few(missing)}.")
 
 
 def models(manifest: Manifest, ledger: Ledger) -> None:

@@ -8,11 +8,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from llm_audit.detectors.registry import described
+from llm_audit.detectors.registry import described, shipped
 from llm_audit.errors import InvalidInput
+from llm_audit.manifest import seeds_of
 from llm_audit.reports.wording import limits as wording
-from llm_audit.results import Benchmark, Corpus, Coverage, Document, Manifest, Membership, Report, Subject, Substitution
+from llm_audit.results import (
+    SCHEMA_VERSION,
+    Benchmark,
+    Corpus,
+    Coverage,
+    Document,
+    Manifest,
+    Membership,
+    Report,
+    Subject,
+    Substitution,
+    Verdict,
+)  # fmt: skip
 from llm_audit.results.canonical import content_digest
+from llm_audit.results.evidence import Settings
 from llm_audit.results.read import place_of, read_content, subject_places, upgraded
 from llm_audit.scanning.results import report_of
 from llm_audit.verification import files
@@ -70,7 +84,8 @@ def verify(data: bytes, folder: Path, name: str = "The report", beside: Path | N
         ]
         return ledger, None
     try:
-        _recompute(report, subject_places(content), (folder, beside), ledger)
+        early = content["schema_version"] != SCHEMA_VERSION
+        _recompute(report, subject_places(content), (folder, beside), ledger, early=early)
     except (
         ValueError,
         KeyError,
@@ -85,16 +100,28 @@ def verify(data: bytes, folder: Path, name: str = "The report", beside: Path | N
     return ledger, report
 
 
-def _recompute(report: Report, places: Sequence[str], folders: tuple[Path, Path | None], ledger: Ledger) -> None:
-    """Everything, subject by subject; `places`: where each stands. `folders`: of the inputs, and of the report."""
+def _recompute(
+    report: Report, places: Sequence[str], folders: tuple[Path, Path | None], ledger: Ledger, *, early: bool
+) -> None:
+    """Everything, subject by subject.
+
+    Args:
+        report: as stored.
+        places: where each subject stands.
+        folders: of the inputs, and of the report.
+        ledger: of what it comes to.
+        early: whether an earlier version wrote it, which had fewer rules.
+    """
     manifest, find, (inputs, beside) = report.manifest, files.finder(), folders
     for place, subject in zip(places, report.subjects, strict=True):
         _complete(place, subject, manifest, ledger)
         match subject:
             case Document():
+                if not early:
+                    _inspected(place, subject, ledger, all_rules=report.gate is None)  # a policy may leave some out
                 document(place, subject, manifest, ledger, find)
             case Membership():
-                membership(place, subject, manifest.alpha, ledger)
+                membership(place, subject, manifest, ledger)
             case Substitution():
                 substitution(place, subject, manifest.alpha, ledger)
             case Corpus():
@@ -103,10 +130,13 @@ def _recompute(report: Report, places: Sequence[str], folders: tuple[Path, Path 
                 benchmark(place, subject, ledger)
     if report.question not in wording.LIMITS:
         ledger.holds("question", report.question, False, "is none that llm-audit asks")
+    else:
+        _about(report, ledger)
+    ledger.same("manifest.seeds", manifest.seeds, seeds_of(report))
     ledger.same("limits", report.limits, wording.limits(report, described))
     if report.gate is not None:
         gate(report, report.gate, places, ledger)
-    if report.documents:
+    if report.documents or not report.subjects:
         ledger.same("coverage", report.coverage, Coverage.of(report.documents))
     elif report.corpus is not None:
         ledger.same("coverage", report.coverage, report_of(report.corpus, manifest).coverage)
@@ -114,8 +144,25 @@ def _recompute(report: Report, places: Sequence[str], folders: tuple[Path, Path 
         counted = report.coverage
         total = counted.scored + counted.not_assessable + counted.unreadable
         ledger.same("coverage.found", counted.found, total)
-    files.inputs(report, places, inputs, ledger)
+    files.inputs(report, places, inputs, ledger, find)
     files.models(manifest, ledger)
+
+
+ONE: dict[str, type] = {
+    wording.MEMBERSHIP: Membership,
+    wording.SUBSTITUTION: Substitution,
+    wording.SCAN: Corpus,
+    wording.BENCHMARK: Benchmark,
+}
+"""Question -> what it asks about, once; all others are about documents."""
+
+
+def _about(report: Report, ledger: Ledger) -> None:
+    """Whether the report is about what its question asks about."""
+    asked = ONE.get(report.question, Document)
+    right = all(isinstance(subject, asked) for subject in report.subjects)
+    several = len(report.subjects) if asked is Document else 1
+    ledger.holds("subjects", None, right and len(report.subjects) == several, "are not what the question asks about")
 
 
 def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) -> None:
@@ -134,6 +181,29 @@ def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) 
         if isinstance(subject, Substitution) or subject.separations or not subject.texts:
             missing = [code for code in ran if code not in held]
             ledger.holds(f"{place}.tests", None, not missing, f"lack {', '.join(missing)}, which the manifest names")
+        unnamed = sorted(held.difference(ran))
+        ledger.holds("manifest.detectors", None, not unnamed, f"lack {', '.join(unnamed)}, of which there are results")
+
+
+def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: bool) -> None:
+    """Whether every rule of ours looked at the characters of a text and tested each candidate whose prompt is known.
+
+    And whether nothing is said of what was not read.
+    """
+    if document.verdict is Verdict.ERROR and document.sha256 is None:
+        ledger.same(f"{place}.notes", document.notes, ())
+    if document.verdict is Verdict.ERROR or document.sha256 is None or not all_rules:
+        return
+    lists = [(f"{place}.results", "integrity", document.integrity)]
+    lists += [
+        (f"{place}.attributions[{number}].tests", "attribution", candidate.tests)
+        for number, candidate in enumerate(document.attributions)
+        if isinstance(candidate.evidence, Settings)
+    ]
+    for path, family, results in lists:
+        codes = {result.rule for result in results}
+        missing = [rule.code for rule in shipped(family) if rule.measure is not None and rule.code not in codes]
+        ledger.holds(path, None, not missing, f"lack {', '.join(missing)}")
 
 
 def _respelt(value: Any, path: str = "") -> Iterator[str]:

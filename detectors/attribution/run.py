@@ -21,6 +21,7 @@ from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.statistic import find
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, part, silent
+from llm_audit.reports.wording.origin import compared
 from llm_audit.results import Authorship, Document, SetAttribution
 from llm_audit.results.evidence import Members
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
@@ -190,7 +191,7 @@ def _notes(text: Text) -> list[str]:
     found = text.person.notes[len(text.raw.notes) :]
     notes = [*text.raw.notes, *(f"For the candidates the text was scored as it stands. In it: {note}" for note in found)]
     if text.person.combined is None:
-        notes.append(f"The comparison with human writing: {text.person.summary}")
+        notes.append(compared(text.person))
     assumed = [author.name for author in text.authors if author.candidate.order_assumed]
     if assumed:
         notes.append(

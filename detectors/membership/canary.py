@@ -22,7 +22,7 @@ from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, requires
 from llm_audit.errors import AuditError
 from llm_audit.files import create
-from llm_audit.results import Effect, Result, Statistic
+from llm_audit.results import Conditions, Effect, Result, Statistic
 from llm_audit.results.membership_evidence import Drawn, RankSum
 from llm_audit.stats import permutation
 
@@ -202,6 +202,11 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
     )
 
 
+def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
+    """The published strings, and their siblings."""
+    return f"{result.n or 0:,} published strings", result.n or 0, result.draws.count if result.draws else 0
+
+
 def _gain(outcome: permutation.Outcome) -> Effect:
     return _effect(outcome.statistic - float(outcome.null.mean()))
 
@@ -224,6 +229,8 @@ rule = MembershipTest[Sequence[Secret], Drawn | RankSum](
     ),
     listed=("MembershipCanary", "Published canary is preferred", MEANING),
     method="Random canary / data watermark (Wei, Wang, Jia 2024, arXiv 2402.10892); exact rank p = (1 + b)/(1 + N)",
+    claim="Was the published text in the training data of {model}?",
+    units=_units,
     condition="the strings were drawn once and the others kept secret",
     measure=measure,
     derive=derive,

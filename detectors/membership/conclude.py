@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from llm_audit.detectors.membership import blind_classifier, screen
+from llm_audit.detectors.membership.base import find_scores
 from llm_audit.detectors.membership.outcomes import unit_means
 from llm_audit.detectors.registry import find_rule
 from llm_audit.detectors.rule import MembershipTest, NotDerivable, Terms
-from llm_audit.results import Gate, Interval, Membership, Result, Screened, Separation, Verdict
-
-UNSTATED = "Not stated: nobody says how the held-out texts were obtained, or that the model cannot have seen them."
+from llm_audit.errors import AuditError
+from llm_audit.reports.wording import membership as wording
+from llm_audit.results import Gate, Membership, Result, Screened, Separation, Verdict
 
 
 def conclude(subject: Membership, terms: Terms) -> Membership:
@@ -42,7 +43,48 @@ def conclude(subject: Membership, terms: Terms) -> Membership:
         verdict, summary = _of_baseline(subject.gate)
     else:
         raise NotDerivable("the report stores no test, no score and no blind baseline")
-    return subject.model_copy(update={"verdict": verdict, "summary": summary})
+    return _stated(subject.model_copy(update={"verdict": verdict, "summary": summary}))
+
+
+def _stated(subject: Membership) -> Membership:
+    """The collection with its claim, its facts and its size, as they follow from its conditions; early reports have none."""
+    conditions = subject.conditions
+    if conditions is None:
+        return subject
+    model = conditions.model or "the model"
+    if subject.deciding:
+        rule = find_rule(subject.deciding[0].rule)
+        assert isinstance(rule, MembershipTest)  # or it had decided nothing
+        units, n_suspect, n_held_out = rule.units(subject.deciding[0], conditions)
+        claim = rule.claim.format(model=model, documents=f"{conditions.documents or 0:,}")
+        facts = wording.facts_of_test(conditions, units)
+    elif subject.texts:
+        claim, n_suspect, n_held_out = wording.claim_of_scores(subject, model), subject.n_suspect, subject.n_held_out
+        rates = [(fpr, *_true_rate(fpr, n_held_out)) for fpr in screen.RATES if n_held_out * fpr >= 1]
+        halves = n_held_out >= 2 * screen.FEWEST
+        facts = wording.facts_of_scores(subject, conditions, _methods(subject.texts[0]), rates, halves=halves)
+    else:
+        assert subject.gate is not None  # or it had nothing to conclude from
+        claim, n_suspect, n_held_out = wording.WITHOUT_A_MODEL, subject.gate.n_suspect, subject.gate.n_held_out
+        facts = wording.facts_of_baseline(conditions)
+    return subject.model_copy(update={"claim": claim, "facts": tuple(facts), "n_suspect": n_suspect, "n_held_out": n_held_out})
+
+
+def _methods(text: Screened) -> list[tuple[str, str]]:
+    """Name and method of each score of a text."""
+    try:
+        return [(score.name, score.method) for score in find_scores(list(text.scores))]
+    except AuditError as error:
+        raise NotDerivable("a score is of a plug-in that is not here") from error
+
+
+def _true_rate(fpr: float, n: int) -> tuple[float, float]:
+    """Between which bounds the true rate lies of a threshold that floor(n fpr) of n held-out documents reach; a beta law."""
+    from scipy.stats import beta
+
+    k = max(1, int(n * fpr))
+    low, high = beta.ppf([0.025, 0.975], k, n + 1 - k)
+    return float(low), float(high)
 
 
 def _unstated(subject: Membership) -> bool:
@@ -55,72 +97,51 @@ def _of_test(subject: Membership, decided: Result) -> tuple[Verdict, str]:
     rule = find_rule(decided.rule)
     if not isinstance(rule, MembershipTest):
         raise NotDerivable(f"no test of collections that is installed has the code {decided.rule}")
-    given_away = [test.reason for test in subject.tests if test not in subject.deciding and test.verdict is not Verdict.PASS]
+    telling: list[Result | Gate] = [
+        test for test in subject.tests if test not in subject.deciding and test.verdict is not Verdict.PASS
+    ]
     if subject.gate and subject.gate.outcome != "no_difference_found":
-        given_away.append(subject.gate.reason)
-    if given_away:
-        return Verdict.NOT_ASSESSABLE, f"Not assessable: {given_away[0]} {decided.rule} is shown, and decides nothing."
+        telling.append(subject.gate)
+    if telling:
+        return Verdict.NOT_ASSESSABLE, wording.given_away(telling[0], decided)
     if decided.verdict is Verdict.FINDING and (_unstated(subject) if rule.held_out else subject.unstated):
-        return Verdict.INCONCLUSIVE, f"Undecided: {rule.unstated or UNSTATED} {decided.reason}"
-    opening = {
-        Verdict.FINDING: f"Evidence that the model was trained on {rule.data}, if {rule.condition}.",
-        Verdict.PASS: f"No evidence that the model was trained on {rule.data}.",
-    }.get(decided.verdict, "Undecided.")
-    return decided.verdict, f"{opening} {decided.reason}"
+        return Verdict.INCONCLUSIVE, wording.untestified(decided, rule.unstated)
+    return decided.verdict, wording.tested(decided, rule.condition, rule.data)
 
 
 def _of_baseline(gate: Gate) -> tuple[Verdict, str]:
     """What the blind baseline alone comes to."""
     if gate.outcome == "no_difference_found":
-        return Verdict.PASS, f"Scores of these texts can be compared: {gate.reason}"
-    return Verdict.NOT_ASSESSABLE, f"Not assessable: {gate.reason}"
+        return Verdict.PASS, wording.comparable(gate)
+    return Verdict.NOT_ASSESSABLE, wording.incomparable(gate)
 
 
 def _of_scores(subject: Membership, alpha: float) -> tuple[Verdict, str]:
     """What scores may say: nothing about one text, and of a collection only what the blind baseline lets through."""
-    separations = subject.separations
+    scores = subject.separations
     if subject.gate is None:
-        return Verdict.NOT_ASSESSABLE, (
-            "Not assessable: there are no held-out texts, so nobody knows how high the scores of unseen texts like these are. "
-            "The texts are ranked, and no more; name texts that the model cannot have seen with --held-out."
-        )
+        return Verdict.NOT_ASSESSABLE, wording.NO_HELD_OUT
     if subject.gate.outcome != "no_difference_found":
         return _of_baseline(subject.gate)
-    fooled = [found for found in separations if found.other_model is not None and found.other_model.lower > 0.5]
+    fooled = [score for score in scores if score.other_model is not None and score.other_model.lower > 0.5]
     if fooled:
-        return Verdict.NOT_ASSESSABLE, (
-            f"Not assessable: a model that cannot have seen the texts tells them apart as well ({fooled[0].title}: AUC "
-            f"{_interval(fooled[0].other_model)}), so the difference is in the texts."
-        )
-    controlled = any(found.gain is not None for found in separations)
-    deciding = [found for found in separations if not controlled or (found.gain is not None and found.gain.lower > 0)]
-    best = min(deciding or separations, key=_adjusted)
-    over = f"{best.title} separates best, AUC {_interval(best.auc)}, p = {best.p_adjusted:.2g} over {len(separations)} scores"
-    if deciding and _adjusted(best) <= alpha and _unstated(subject):
-        return Verdict.INCONCLUSIVE, f"Undecided: {UNSTATED} {over[0].upper()}{over[1:]}."
+        return Verdict.NOT_ASSESSABLE, wording.told_apart_by_another(fooled[0])
+    controlled = any(score.gain is not None for score in scores)
+    deciding = [score for score in scores if not controlled or (score.gain is not None and score.gain.lower > 0)]
+    best = min(deciding or scores, key=_adjusted)
+    floor = len(scores) / (1 + screen.DRAWS)
     if deciding and _adjusted(best) <= alpha:
-        return Verdict.FINDING, (
-            f"Evidence that the model was trained on the suspect collection, if the two collections differ in nothing else: "
-            f"{over}. Which of its texts were seen remains open."
-        )
-    if not deciding:
-        over += ", which is no more than under the model that cannot have seen the texts"
-    if (floor := len(separations) / (1 + screen.DRAWS)) > alpha:
-        return Verdict.INCONCLUSIVE, (
-            f"Undecided: no p-value below {floor:.2g} was possible over {len(separations)} scores, and {alpha:g} was asked "
-            f"for; {over}."
-        )
-    return Verdict.PASS, (
-        f"No evidence that the model was trained on the suspect collection: {over}. That does not show that it was not."
+        verdict, possible = Verdict.INCONCLUSIVE if _unstated(subject) else Verdict.FINDING, True
+    else:
+        possible = floor <= alpha
+        verdict = Verdict.PASS if possible else Verdict.INCONCLUSIVE
+    return verdict, wording.separated(
+        verdict, best, len(scores), beyond=bool(deciding), floor=None if possible else floor, alpha=alpha
     )
 
 
-def _adjusted(found: Separation) -> float:
-    return 1.0 if found.p_adjusted is None else found.p_adjusted
-
-
-def _interval(found: Interval | None) -> str:
-    return "not measured" if found is None else f"{found.value:.3f} [{found.lower:.3f}, {found.upper:.3f}]"
+def _adjusted(score: Separation) -> float:
+    return 1.0 if score.p_adjusted is None else score.p_adjusted
 
 
 def _screened(subject: Membership) -> Membership:
@@ -132,14 +153,14 @@ def _screened(subject: Membership) -> Membership:
     first = {text.unit: text for text in reversed(texts)}
     units = [first[unit] for unit in sorted(first, key=lambda unit: unit or 0)]
     labels = np.array([text.side == "suspect" for text in units])
-    separations = tuple(sorted(subject.separations, key=lambda found: (found.rule, found.score)))
+    separations = tuple(sorted(subject.separations, key=lambda one: (one.rule, one.score)))
     if separations:
         if subject.seed is None:
             raise NotDerivable("the report stores no seed")
         separations = screen.separate(
             separations,
-            {found.score: _means(texts, found.score) for found in separations},
-            {found.score: _means(texts, found.score, "control") for found in separations if found.score in texts[0].control},
+            {one.score: _means(texts, one.score) for one in separations},
+            {one.score: _means(texts, one.score, "control") for one in separations if one.score in texts[0].control},
             labels,
             [text.group for text in units],
             subject.seed,

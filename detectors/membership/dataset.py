@@ -15,7 +15,7 @@ from llm_audit.detectors.membership.outcomes import BEYOND, result, unit_means
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
 from llm_audit.errors import AuditError
-from llm_audit.results import Draws, Effect, Gate, Result
+from llm_audit.results import Conditions, Draws, Effect, Gate, Result
 from llm_audit.results.membership_evidence import TwoSample
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.seeds import generator
@@ -192,6 +192,13 @@ def _interval(scores: NDArray[np.float64], labels: NDArray[np.bool_], seed: str)
     return found.lower, found.upper
 
 
+def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
+    """The documents of both sides."""
+    evidence = result.evidence
+    assert isinstance(evidence, TwoSample)
+    return "documents, half of which trained the classifier", evidence.suspect, evidence.held_out
+
+
 rule = MembershipTest[tuple[Collection, Collection], TwoSample](
     code="AUD314",
     name="dataset",
@@ -205,6 +212,8 @@ rule = MembershipTest[tuple[Collection, Collection], TwoSample](
     ),
     listed=("MembershipDataset", "Suspect documents score above held-out ones", MEANING),
     method="Dataset inference (Maini et al. 2024, arXiv 2406.06443), by label permutation over documents",
+    claim="Was the suspect collection in the training data of {model}?",
+    units=_units,
     condition="the two collections differ in nothing else",
     held_out=True,
     measure=measure,

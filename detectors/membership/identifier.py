@@ -18,9 +18,9 @@ from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.outcomes import mean_interval, rank_sum, result
 from llm_audit.detectors.membership.target import Target
-from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
+from llm_audit.detectors.rule import Measurement, MembershipTest, NotDerivable, Terms, repeatable, requires
 from llm_audit.errors import AuditError
-from llm_audit.results import Draws, Effect, Result
+from llm_audit.results import Conditions, Draws, Effect, Result
 from llm_audit.results.membership_evidence import RankSum
 from llm_audit.scoring.request import Prompted
 from llm_audit.seeds import generator
@@ -212,6 +212,16 @@ def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
     )
 
 
+def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
+    """The identifiers, and the fresh ones."""
+    evidence = result.evidence
+    assert isinstance(evidence, RankSum)
+    n, kinds = len(evidence.draws), ", ".join(f"{count:,} of {name}" for name, count in conditions.formats)
+    if n != sum(count for _, count in conditions.formats):
+        raise NotDerivable("the identifiers of each format are not as many as those that were tested")
+    return f"{n:,} different identifiers: {kinds}", n, sum(evidence.draws)
+
+
 rule = MembershipTest[Sequence[Found], RankSum](
     code="AUD313",
     name="identifier",
@@ -226,6 +236,8 @@ rule = MembershipTest[Sequence[Found], RankSum](
     ),
     listed=("MembershipIdentifier", "Published identifiers are preferred", MEANING),
     method="Natural identifiers (2026, arXiv 2606.24408), by exact sum of ranks",
+    claim="Were these {documents} documents in the training data of {model}?",
+    units=_units,
     condition="the identifiers were drawn at random and stand nowhere else",
     measure=measure,
     derive=derive,

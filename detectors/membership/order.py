@@ -17,7 +17,7 @@ from llm_audit.detectors.membership.outcomes import BEYOND, draws_of, effect_of,
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
 from llm_audit.errors import AuditError
-from llm_audit.results import Draws, Effect, Gate, Result, Statistic
+from llm_audit.results import Conditions, Draws, Effect, Gate, Result, Statistic
 from llm_audit.results.membership_evidence import Drawn, RankSum
 from llm_audit.seeds import generator
 from llm_audit.stats import permutation
@@ -168,6 +168,11 @@ def _sharded(measured: Measurement[Drawn | RankSum], evidence: RankSum, terms: T
     )
 
 
+def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
+    """The rows; other orders of them take the place of held-out texts."""
+    return f"{result.n or 0:,} rows, whose order is what is tested", result.n or 0, 0
+
+
 def _standardised(outcome: permutation.Outcome) -> Effect:
     return Effect(name=EFFECT, value=permutation.standardised(outcome), unit="standard deviations")
 
@@ -186,6 +191,8 @@ rule = MembershipTest[Sequence[str], Drawn | RankSum](
     ),
     listed=("MembershipOrder", "Data set's canonical order is preferred", MEANING),
     method="Exchangeability of a data set's order (Oren et al. 2023, arXiv 2310.17623), by ranks",
+    claim="Was this data set, in this order, in the training data of {model}?",
+    units=_units,
     condition="all orders of the rows were equally likely to become the published one",
     unstated="Not stated: nobody says that chance decided the order (--provenance), nor shows by a model that cannot have seen "
     "the rows (--control) that it is not likelier anyway.",

@@ -19,7 +19,7 @@ from llm_audit.detectors.membership.outcomes import BEYOND, mean_interval, resul
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
 from llm_audit.errors import AuditError
-from llm_audit.results import Draws, Effect, Result
+from llm_audit.results import Conditions, Draws, Effect, Result
 from llm_audit.results.membership_evidence import Versions
 from llm_audit.seeds import generator
 from llm_audit.stats import permutation
@@ -172,6 +172,15 @@ def derive(measured: Measurement[Versions], terms: Terms) -> Result:
     )
 
 
+def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
+    """The choices of a version to publish, and the versions that were not."""
+    evidence = result.evidence
+    assert isinstance(evidence, Versions)
+    choices = len(set(evidence.groups))
+    words = f"{choices:,} independent choices of the version to publish, over {len(evidence.table):,} items"
+    return words, choices, choices * (len(evidence.table[0]) - 1)
+
+
 rule = MembershipTest[Sequence[Pair], Versions](
     code="AUD312",
     name="paired",
@@ -186,6 +195,8 @@ rule = MembershipTest[Sequence[Pair], Versions](
     ),
     listed=("MembershipPaired", "Published versions are preferred", MEANING),
     method="STAMP (Rastogi et al. 2025, arXiv 2504.13416), with an exact permutation of versions instead of a paired t",
+    claim="Were the published versions in the training data of {model}?",
+    units=_units,
     condition="a coin chose the published versions",
     unstated="Not stated: nobody says that a coin chose the published versions (--provenance), nor shows by a model that "
     "cannot have seen them (--control) that they are not likelier anyway.",

@@ -9,28 +9,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from llm_audit.detectors.membership import blind_classifier, overlap, screen
 from llm_audit.detectors.membership.base import MembershipScore
 from llm_audit.detectors.membership.collection import Collection
-from llm_audit.detectors.membership.conclude import UNSTATED, conclude
+from llm_audit.detectors.membership.conclude import conclude
 from llm_audit.detectors.membership.screen import Material, Sides
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Terms
 from llm_audit.progress import part
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording.membership import UNSTATED
 from llm_audit.results import (
+    Conditions,
     Coverage,
-    Fact,
     Gate,
     Manifest,
     Membership,
     Report,
-    Result,
-    Screened,
     Separation,
+    Table,
     Verdict,
 )
 from llm_audit.seeds import generator
@@ -55,35 +53,34 @@ def compare(suspects: Collection, held_out: Collection, seed: str) -> Compared:
 
 def baseline_alone(compared: Compared, provenance: str, seed: str, alpha: float) -> Membership:
     """What the texts alone say: whether anything could be concluded from scores of them."""
-    sides = compared.sides
-    return _concluded(
+    return concluded(
         alpha,
-        claim="Can the suspect and the held-out texts be told apart without any model?",
-        n_suspect=len(sides.suspects.documents),
-        n_held_out=len(sides.held_out.documents),
-        provenance=provenance_of(provenance, sides.held_out),
+        provenance=provenance_of(provenance, compared.sides.held_out),
         gate=compared.gate,
-        facts=(Fact(name="Model", value="none was asked"), Fact(name="Seed", value=seed)),
+        conditions=Conditions(seed=seed),
         notes=compared.notes,
     )
 
 
-def tested(tests: Sequence[Result], *, alpha: float, units: str, facts: Sequence[Fact], **others: Any) -> Membership:
-    """What the tests of a collection come to: one of the model, and what the texts alone gave away.
-
-    Args:
-        tests: derived, in any order.
-        alpha: level of the decision.
-        units: what the independent units are.
-        facts: the conditions of the measurement.
-        others: fields of `Membership`.
-    """
-    return _concluded(alpha, tests=tuple(tests), facts=(Fact(name="Independent units", value=units), *facts), **others)
+def concluded(alpha: float, **fields: Any) -> Membership:
+    """What the tests and scores of a collection come to: `fields` are those of `Membership` that follow from no others."""
+    # Before it is concluded it has no verdict, claim and size: these follow from nothing.
+    empty: dict[str, Any] = {"verdict": Verdict.ERROR, "summary": "", "claim": "", "n_suspect": 0, "n_held_out": 0}
+    return conclude(Membership(**(empty | {"unit": "collection"} | fields)), Terms(alpha))
 
 
-def _concluded(alpha: float, **fields: Any) -> Membership:
-    # Before it is concluded it has no verdict: this one follows from nothing.
-    return conclude(Membership(verdict=Verdict.ERROR, summary="", unit="collection", **fields), Terms(alpha))
+def conditions_of(target: Target, seed: str | None = None, control: Target | None = None, **others: Any) -> Conditions:
+    """The conditions of a measurement; `others`: further fields of them."""
+    session = target.session
+    model = control.session.model if control else None
+    return Conditions(
+        model=session.model.name,
+        precision=session.dtype,
+        start=target.start,
+        seed=seed,
+        control=(model.name, model.digest) if model else None,
+        **others,
+    )
 
 
 def score(
@@ -126,17 +123,29 @@ def score(
         found = [{one.name: one.statistic(each) for one in plain} for each in read]
         rows = [row.model_copy(update={"control": each}) for row, each in zip(rows, found, strict=True)]
     gate = compared.gate if isinstance(compared, Compared) else None
-    return _concluded(
+    table = material.frequencies
+    conditions = conditions_of(
+        target,
+        seed,
+        control,
+        room=target.room,
+        vocabulary=int(target.session.model.config.get("vocab_size", 0)) or None,
+        table=table
+        and Table(
+            name=table.name,
+            description=table.description,
+            documents=table.documents,
+            total=table.total,
+            tokenizer=table.tokenizer,
+        ),
+    )
+    return concluded(
         alpha,
-        claim=f"Were the {len(both.suspects.documents):,} suspect documents in the training data of "
-        f"{target.session.model.name}?",
-        n_suspect=len(both.suspects.documents),
-        n_held_out=len(both.held_out.documents),
         provenance=provenance_of(provenance, both.held_out),
         gate=gate,
         separations=tuple(Separation(rule=one.code, score=one.name, title=one.title, auc=None) for one in scores if gate),
         texts=tuple(rows),
-        facts=(*target.facts, *_facts(target, rows, scores, material, both, seed, control)),
+        conditions=conditions,
         seed=seed if gate else None,
         notes=compared.notes if isinstance(compared, Compared) else compared.malformed,
         unstated=True if gate and not provenance else None,
@@ -150,83 +159,6 @@ def provenance_of(said: str, held_out: Collection) -> str:
     dates = sorted(item.date for item in held_out.items if item.date)
     dated = f" Dated {dates[0]} to {dates[-1]} ({len(dates):,} of {len(held_out.items):,} texts)." if dates else " Undated."
     return f"{said.rstrip('.')}.{dated}" if said else f"{UNSTATED}{dated}"
-
-
-def _facts(
-    target: Target,
-    rows: Sequence[Screened],
-    scores: Sequence[MembershipScore],
-    material: Material,
-    both: Sides,
-    seed: str,
-    control: Target | None,
-) -> list[Fact]:
-    """The conditions of the measurement."""
-    truncated, n_held_out = sum(row.truncated for row in rows), len(both.held_out.documents)
-    surprisal = -np.mean([row.scores["loss"] for row in rows]) if any(one.name == "loss" for one in scores) else None
-    vocabulary = int(target.session.model.config.get("vocab_size", 0))
-    facts = [
-        Fact(name="Orientation", value="every score: higher is more member-like"),
-        Fact(name="Fixed before scoring", value="; ".join(f"{one.name}: {one.method}" for one in scores)),
-        Fact(name="Multiplicity", value=f"Holm over {len(scores)} scores; variants at other settings decide nothing"),
-        Fact(
-            name="Truncation",
-            value=f"{truncated:,} of {len(rows):,} texts were cut to the first {target.room:,} tokens"
-            if truncated
-            else f"none: no text is longer than {target.room:,} tokens",
-        ),
-        Fact(
-            name="Smallest false-positive rate that can be resolved",
-            value=f"1/{n_held_out:,} = {1 / n_held_out:.2g}" if n_held_out else "none without held-out texts",
-        ),
-        *(
-            Fact(
-                name=f"False-positive rate at the threshold for {fpr:g}",
-                value="between {:.2g} and {:.2g} with 95 % confidence: it was set by {:,} held-out documents".format(
-                    *_true_rate(fpr, n_held_out), n_held_out
-                ),
-            )
-            for fpr in screen.RATES
-            if n_held_out * fpr >= 1
-        ),
-        Fact(name="Noise level and control", value=_control(control, n_held_out)),
-        Fact(name="Seed", value=seed),
-    ]
-    if surprisal is not None and vocabulary:
-        facts.append(
-            Fact(
-                name="Are the log-probabilities real",
-                value=f"mean surprisal {surprisal:.2f} nats per token; a model that knows nothing has {np.log(vocabulary):.2f}",
-            )
-        )
-    if table := material.frequencies:
-        facts.append(
-            Fact(
-                name="Token frequencies",
-                value=f"{table.name}: {table.description} {table.documents:,} documents, {table.total:,} tokens, counted with "
-                f"the target's tokenizer (digest {table.tokenizer[:12]}), Laplace-smoothed",
-            )
-        )
-    if saturations := [row.saturation for row in rows if row.saturation is not None]:
-        facts.append(
-            Fact(name="DC-PDD's cap", value=f"binds at {np.mean(saturations):.1%} of first occurrences, mean over texts")
-        )
-    return facts
-
-
-def _true_rate(fpr: float, n: int) -> tuple[float, float]:
-    """Between which bounds the true rate lies of a threshold that floor(n fpr) of n held-out documents reach; a beta law."""
-    from scipy.stats import beta
-
-    k = max(1, int(n * fpr))
-    low, high = beta.ppf([0.025, 0.975], k, n + 1 - k)
-    return float(low), float(high)
-
-
-def _control(control: Target | None, n_held_out: int) -> str:
-    halves = "held-out against held-out, in random halves" if n_held_out >= 2 * screen.FEWEST else "too few held-out texts"
-    other = f"and the model {control.session.model.name}" if control else "no model that cannot have seen the texts was named"
-    return f"{halves}; {other}"
 
 
 def report(membership: Membership, manifest: Manifest, *, found: int, malformed: int) -> Report:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, silent
-from llm_audit.results import Fact
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
@@ -80,15 +80,8 @@ class Target:
             yield scores
 
     @property
-    def facts(self) -> tuple[Fact, ...]:
-        """What a reader must know about the log-probabilities."""
+    def start(self) -> tuple[str, Literal["bos", "eos"]] | None:
+        """The token before every text, and what it is to the model; None: there is none."""
         config = self.session.model.config
-        start = next((name for name in ("bos_token_id", "eos_token_id") if config.get(name) is not None), None)
-        said = f"token {config[start]} ({start.removesuffix('_token_id')}) before every text" if start else "none"
-        return (
-            Fact(name="Start token", value=said if start else "none: the first token of a text has no score"),
-            Fact(
-                name="Source of log-probabilities",
-                value=f"a forward pass on this machine over all logits, in {self.session.dtype}; no endpoint, no echo",
-            ),
-        )
+        kinds: tuple[Literal["bos", "eos"], ...] = ("bos", "eos")
+        return next(((str(token), kind) for kind in kinds if (token := config.get(f"{kind}_token_id")) is not None), None)

@@ -7,14 +7,14 @@ from typing import Any
 from llm_audit.detectors import rank
 from llm_audit.detectors.origin import generated
 from llm_audit.detectors.rule import Measurement, Rule, Terms
+from llm_audit.reports.wording.results import for_comparison
 from llm_audit.results import Result
 
 
 def derive(measured: Measurement[Any], terms: Terms) -> Result:
     """The result; its sentence says that no verdict rests on it."""
     result = rank.among_people(rule, measured, terms)
-    reason = f"For comparison, no verdict rests on it. {result.reason}"
-    return result.model_copy(update={"reason": reason, "assumptions": rule.assumptions})
+    return result.model_copy(update={"reason": for_comparison(result), "assumptions": rule.assumptions})
 
 
 rule = Rule[Any, Any](

@@ -6,20 +6,10 @@ from collections.abc import Sequence
 
 from llm_audit.detectors.populations.population import alone
 from llm_audit.detectors.rule import NotDerivable, Terms
+from llm_audit.reports.wording import origin as wording
+from llm_audit.reports.wording.results import outcome
 from llm_audit.results import Document, Result, Verdict
-from llm_audit.results.documents import Doubt
 from llm_audit.results.evidence import Conformal
-
-DOUBTS: dict[Doubt, str] = {
-    "known_by_heart": (
-        "Models know this text by heart, as they know scripture, laws and licences: it is predictable whoever wrote it, and "
-        "nothing can be said of its author."
-    ),
-    "repetitive": (
-        "This text repeats itself: what is written again is predictable whoever wrote it, and nothing can be said of its "
-        "author."
-    ),
-}
 
 
 def conclude(document: Document, terms: Terms) -> Document:
@@ -34,7 +24,7 @@ def conclude(document: Document, terms: Terms) -> Document:
     combined = document.combined
     if combined is None:
         raise NotDerivable("why a text was not judged, only the text can say")
-    verdict, summary = of_whole(document, combined.verdict, combined.reason)
+    verdict, summary = of_whole(document, combined.verdict, outcome(combined))
     return document.model_copy(
         update={
             "verdict": verdict,
@@ -52,13 +42,11 @@ def of_whole(document: Document, verdict: Verdict, summary: str) -> tuple[Verdic
     if a part of it was not judged.
     """
     if document.doubt is not None and verdict is Verdict.FINDING:
-        return Verdict.NOT_ASSESSABLE, f"Not assessable. {DOUBTS[document.doubt]}"
+        return Verdict.NOT_ASSESSABLE, wording.doubtful(document.doubt)
     if document.omitted is None:
         return verdict, summary
-    left_out = f"{document.omitted:.0%} of what a reader of this document sees was not judged"
-    if verdict is Verdict.PASS:
-        return Verdict.INCONCLUSIVE, f"{left_out}, so that nothing can be said of the whole. {summary}"
-    return verdict, f"{summary} {left_out}."
+    sentence = wording.summary_of_part(document, verdict, summary)
+    return (Verdict.INCONCLUSIVE if verdict is Verdict.PASS else verdict), sentence
 
 
 def _in_step(results: Sequence[Result], found: Conformal) -> tuple[Result, ...]:

@@ -6,7 +6,7 @@ Each (document, model) is scored once, however many detectors run. Knows nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_audit.detectors import rank
 from llm_audit.detectors.origin import as_given, generated, plot_data
@@ -140,7 +140,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         characters=len(raw.text),
         tokens=len(scores),
         verdict=combined.verdict,
-        summary=combined.reason,
+        summary="",  # `conclude` says it
         combined=combined,
         results=tuple(results),
         notes=(*raw.notes, *view.notes),
@@ -179,6 +179,25 @@ def _measured(
         histogram=rank.histogram(population, detector.code, comparisons[place]) if shown else None,
         shares=tuple(Share(name=name, value=value) for name, value in shares),
     )
+
+
+def passages_of(
+    raw: RawText, view: View, offsets: Sequence[tuple[int, int]], population: Population, room: int
+) -> tuple[Span, ...]:
+    """The passages of a text as they are shown, from the places of its tokens alone; no p-values.
+
+    Args:
+        raw: the text as read.
+        view: what of it is scored.
+        offsets: (n,) characters of each token in the scored text.
+        population: that the passages are compared with.
+        room: text tokens that the scoring models see at once.
+    """
+    windowing = request_for(population).windowing
+    cuts = replace(windowing, size=min(windowing.size, room)).cut(len(offsets))
+    tokens = TokenScores.unscored(offsets)
+    windows = [tokens[window.start : window.stop] for window in cuts if window.stop - window.start >= MINIMUM_TOKENS]
+    return _spans(list(cut(windows, population, view)), (raw, view, ""), population)
 
 
 def _spans(passages: Sequence[Passage], prepared: Prepared, population: Population) -> tuple[Span, ...]:

@@ -13,6 +13,7 @@ from llm_audit.detectors.rule import Measurement, NotDerivable, Terms, decision
 from llm_audit.detectors.substitution import exceedance
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.teacher_forced import Distances
+from llm_audit.reports.wording import substitution as wording
 from llm_audit.results import Result, Served, Substitution, Verdict
 from llm_audit.results.substitution_evidence import Conformance, Discrepancy, Exceedance, OnlineRanks
 from llm_audit.stats.combination import holm
@@ -41,11 +42,7 @@ def conclude(subject: Substitution, terms: Terms) -> Substitution:
         missing = 0.0
     served, summary = _verdict(subject, missing)
     if subject.mixture is not None and served is not Served.NOT_MEASURED:
-        least = f"Between {subject.mixture.lower:.1%} and" if served is Served.INCONSISTENT else "At most"
-        summary += (
-            f" {least} {subject.mixture.upper:.1%} of requests were moved out of the honest range; what stays in it is not "
-            "counted."
-        )
+        summary += f" {wording.moved(subject.mixture, served)}"
     known = subject.reference or subject.since  # early versions stored neither, nor the obstacle
     hindered = served is Served.NOT_MEASURED and not any(test.verdict is Verdict.PASS for test in _judged(subject))
     return subject.model_copy(
@@ -77,52 +74,36 @@ def _joint(test: Result) -> bool:
 def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
     """What the tests come to, and its sentence. `missing` is the share of questions without a comparable answer."""
     judged = _judged(subject)
-    findings = [test.reason for test in judged if test.verdict is Verdict.FINDING]
-    passed = [test.reason for test in judged if test.verdict is Verdict.PASS]
-    if findings and subject.since:
-        return Served.INCONSISTENT, f"The endpoint has changed since {subject.since}: {findings[0]}"
+    findings = [test for test in judged if test.verdict is Verdict.FINDING]
+    passed = [test for test in judged if test.verdict is Verdict.PASS]
     if findings:
-        return (
-            Served.INCONSISTENT,
-            f"The endpoint is not what was promised, if the tests' assumptions hold: {findings[0]}",
-        )
+        return Served.INCONSISTENT, wording.found(subject, findings[0])
     if passed and subject.since:
-        return Served.CONSISTENT, f"No change since {subject.since} was found: {passed[0]}"
-    if passed and (defective := _defective(subject.tests)):
-        return Served.NOT_MEASURED, f"Not measured: defective evidence. {defective} Nothing was shown either way."
-    if passed and missing > MOST_MISSING:
-        return Served.NOT_MEASURED, (
-            f"Not measured: {missing:.0%} of the questions have no answer that can be compared, and whoever hides a "
-            f"substitute would leave out just those. The others show no difference; nothing was shown of these."
-        )
-    if passed:
-        return Served.CONSISTENT, f"No test tells the endpoint from {subject.reference}. {passed[0]}"
+        return Served.CONSISTENT, wording.passed(subject, passed[0])
     if judged and subject.since:
-        return Served.NOT_MEASURED, f"Not measured: {judged[0].reason}"
+        return Served.NOT_MEASURED, wording.undecided(judged[0])
     if defective := _defective(subject.tests):
-        return Served.NOT_MEASURED, f"Not measured: defective evidence. {defective} Nothing was shown either way."
-    return Served.NOT_MEASURED, f"Not measured: {subject.obstacle} Nothing was shown either way."
+        return Served.NOT_MEASURED, defective
+    if passed and missing > MOST_MISSING:
+        return Served.NOT_MEASURED, wording.missing(missing)
+    if passed:
+        return Served.CONSISTENT, wording.passed(subject, passed[0])
+    return Served.NOT_MEASURED, wording.hindered(subject)
 
 
-def _defective(tests: Sequence[Result]) -> str:
-    """Why the endpoint's numbers are no evidence, as a sentence; "" if they are.
+def _defective(tests: Sequence[Result]) -> str | None:
+    """Why the endpoint's numbers are no evidence, as a sentence; None if they are.
 
     One answer that contradicts itself is enough: whoever serves it, its numbers are not what they are said to be.
     """
     for test in tests:
-        found = test.evidence
-        if isinstance(found, Conformance) and found.answers and found.defective and found.flaws:
-            if found.contradictory:
-                return (
-                    f"{found.contradictory} of {found.answers} answers hold log-probabilities that contradict themselves "
-                    f"({found.flaws[0].name})."
-                )
-            if found.defective > MOST_MISSING * found.answers:
-                return (
-                    f"{found.defective} of {found.answers} answers hold log-probabilities that cannot be used "
-                    f"({found.flaws[0].name})."
-                )
-    return ""
+        counted = test.evidence
+        if isinstance(counted, Conformance) and counted.answers and counted.defective and counted.flaws:
+            if counted.contradictory:
+                return wording.defective(counted.contradictory, counted.answers, counted.flaws[0], contradictory=True)
+            if counted.defective > MOST_MISSING * counted.answers:
+                return wording.defective(counted.defective, counted.answers, counted.flaws[0], contradictory=False)
+    return None
 
 
 def _decided(tests: Sequence[Result], terms: Terms) -> tuple[Result, ...]:
@@ -154,5 +135,4 @@ def _with_verdict(test: Result, p: float, tests: int, alpha: float) -> Result:
     verdict, then = decision(p, (test.p_floor or 0.0) * tests, alpha)
     if isinstance(test.evidence, Discrepancy) and test.evidence.raw_p is None:
         return test.model_copy(update={"verdict": verdict})  # of an early version, whose sentence is whole
-    over = f"p = {test.p_value:.2g}" + (f", {p:.2g} by Holm over {tests} tests" if tests > 1 else "")
-    return test.model_copy(update={"verdict": verdict, "reason": f"{test.reason}; {over}: {then}."})
+    return test.model_copy(update={"verdict": verdict, "reason": wording.by_holm(test, p, tests, then)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llm_audit.detectors.rule import NotDerivable, Terms
+from llm_audit.reports.wording.results import outcome
 from llm_audit.results import Document, Result
 from llm_audit.results.evidence import Derivation
 from llm_audit.results.watermark_evidence import (
@@ -27,7 +28,7 @@ def conclude(document: Document, terms: Terms) -> Document:
     return document.model_copy(
         update={
             "verdict": combined.verdict,
-            "summary": combined.reason,
+            "summary": outcome(combined),
             "results": _in_step(document.results, combined.evidence),
         }
     )

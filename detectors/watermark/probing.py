@@ -124,7 +124,7 @@ def _document(name: str, tests: Sequence[Result], notes: Sequence[str], terms: T
         fields
         | {
             "verdict": combined.verdict,
-            "summary": combined.reason,
+            "summary": "",  # `conclude` says it
             "combined": combined,
             "results": tuple(tests),
             "notes": tuple(notes),

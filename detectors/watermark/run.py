@@ -161,7 +161,7 @@ def judge(subject: Subject, settings: Settings) -> Document:
         characters=len(raw.text),
         tokens=tokens,
         verdict=combined.verdict,
-        summary=combined.reason,
+        summary="",  # `conclude` says it
         combined=combined,
         results=(*deciding, *beside),
         notes=(*raw.notes, *subject.notes, *_without_windows(settings)),

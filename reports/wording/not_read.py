@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llm_audit.results import NotRead
+from llm_audit.results import Document, NotRead
 
 
 def not_read(found: Sequence[NotRead]) -> str:
@@ -14,3 +14,8 @@ def not_read(found: Sequence[NotRead]) -> str:
         return ""
     listed = ", ".join(f"{each.count:,} {each.kind}" for each in found)
     return f"{total:,} {'entries' if total > 1 else 'entry'} not read: {listed}."
+
+
+def why_unjudged(document: Document) -> str:
+    """The summary of a document that was not judged, for lists that name the document beside it."""
+    return document.summary.removeprefix(f"{document.name} ")

@@ -107,6 +107,10 @@ def _long(made: Made, *out: object) -> int:
     return run("detect", made.folder / "long.txt", *_own(made), "--alpha", 0.1, *out)
 
 
+def _short(made: Made, *out: object) -> int:
+    return run("detect", SHORT, *_own(made), "--alpha", 0.2, *out)
+
+
 def _gate(made: Made, *out: object) -> int:
     folder, words = made.folder / "gate", Path(HUMAN).read_text().split()
     folder.mkdir(exist_ok=True)
@@ -233,6 +237,7 @@ def _watch(made: Made, *out: object) -> int:
 
 FAST: dict[str, Callable[..., int]] = {
     "detect": _detect,
+    "short": _short,
     "gate": _gate,
     "long": _long,
     "tiny": _tiny,

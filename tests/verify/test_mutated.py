@@ -1,9 +1,10 @@
-"""200 reports with a number, a sentence, a verdict, an order or a rule changed, and the digest made to fit: all refused."""
+"""200 reports of real runs with one thing changed, and the digest made to fit: each is refused, and the field is named."""
 
 from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,129 +12,196 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_audit import judging
-from llm_audit.detectors import populations
-from llm_audit.detectors.origin import run as origin
-from llm_audit.detectors.populations import Population
-from llm_audit.detectors.rule import Terms
-from llm_audit.reports import render_json
-from llm_audit.results import Report
 from llm_audit.results.canonical import content_digest
-from llm_audit.testing import sample_scores
-from llm_audit.text import RawText, normalise
 from llm_audit.verification import verify
-from tests.verify.test_simulated import DETECTORS, about, population
-
-__all__ = ["population"]
+from tests.verify.conftest import FAST, SLOW, Made
 
 MUTATIONS = 200
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
+ROOT = GOLDEN.parents[1]
+QUICK = ("short", "tiny", "score-alone", "canaries")
+"""Reports that cost the ordinary suite nothing, since other tests make them too."""
+
+Step = str | int
+Mutation = Callable[[Any, Step, np.random.Generator], None]
+
 NUMBERS = {"p_value", "p_adjusted", "p_floor", "p_upper", "e_value", "q_value", "value", "lower", "upper"}
-SENTENCES = {"reason", "summary", "null", "name", "method"}
-LISTS = {"limits", "assumptions", "results", "tests"}
-
-Path_ = tuple[str | int, ...]
-Mutation = Callable[[Any, str | int, np.random.Generator], None]
+SENTENCES = {"reason", "summary", "null", "method", "claim", "question"}
+RULES = {"results", "tests"}
+LISTS = RULES | {"limits", "assumptions", "subjects", "facts", "attributions", "sets", "features"}
 
 
-@pytest.fixture
-def reports(population: Population, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Reports that hold: of texts, of a collection that is a finding, of one that is not, and of a screening."""
-    monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path))
-    populations.save(population)
-    found = [json.loads(render_json(texts(population)))]
-    found += [json.loads((GOLDEN / f"{name}.json").read_text()) for name in ("finding", "pass", "not-assessable")]
-    assert [refused(report) for report in found] == [set()] * 4
-    return found
+def number(holder: Any, key: Step, rng: np.random.Generator) -> None:
+    """Another number: half as large, or any in [0, 1]."""
+    holder[key] = float(rng.choice([holder[key] / 2 + 0.001, rng.uniform(0.001, 0.999)]))
 
 
-def texts(population: Population) -> Report:
-    rng = np.random.default_rng(7)
-    settings = judging.Settings(alpha=0.05, detectors=DETECTORS, population=population)
-    raw = RawText("a.txt", "0" * 64, "utf-8", "word " * 2000, 10_000)
-    windows = [sample_scores(100, rng, vocabulary=size) for size in (6, 14)]
-    documents = [origin.judge((raw, normalise(raw.text), "en"), window, settings) for window in windows]
-    return about(0.05, population, documents=tuple(judging.conclude(each, Terms(0.05)) for each in documents))
+def sentence(holder: Any, key: Step, rng: np.random.Generator) -> None:
+    """A sentence with another one after it, without its last letter, or replaced."""
+    holder[key] = str(rng.choice([f"{holder[key]} This proves fraud.", holder[key][:-1] or "x", "Nothing was found."]))
 
 
-def refused(content: dict[str, Any]) -> set[str]:
-    """Fields that a verification names."""
-    data = json.dumps(content | {"content_digest": content_digest(content)}).encode()
-    ledger, _ = verify(data, Path("/nonexistent"))
-    return {mismatch.path for mismatch in ledger.mismatches}
+def verdict(holder: Any, key: Step, rng: np.random.Generator) -> None:
+    """Another verdict of the same kind."""
+    authorship = {"written_by", "not_written_by", "undecided", "not_assessable"}
+    kind = authorship if holder[key] in authorship - {"not_assessable"} else {"finding", "pass", "inconclusive"}
+    holder[key] = str(rng.choice(sorted(kind - {holder[key]})))
 
 
-def walk(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
-    """Every place in what a report concludes, and what is there; not in the evidence, which is what it concludes from."""
-    yield path, value
-    if isinstance(value, dict):
-        for name, each in value.items():
-            if name not in ("manifest", "evidence", "histogram", "texts", "population", "features", "facts"):
-                yield from walk(each, (*path, name))
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from walk(each, (*path, number))
-
-
-def number(holder: Any, key: str | int, rng: np.random.Generator) -> None:
-    holder[key] = float(rng.uniform(0.001, 0.999))
-
-
-def sentence(holder: Any, key: str | int, rng: np.random.Generator) -> None:
-    holder[key] = rng.choice([f"{holder[key]} This proves fraud.", holder[key][:-1] or "x", "Nothing was found."])
-
-
-def verdict(holder: Any, key: str | int, rng: np.random.Generator) -> None:
-    others = {"finding", "pass", "inconclusive", "not_assessable"} - {holder[key]}
-    holder[key] = str(rng.choice(sorted(others)))
-
-
-def order(holder: Any, key: str | int, rng: np.random.Generator) -> None:
+def order(holder: Any, key: Step, rng: np.random.Generator) -> None:
+    """A list from its end to its beginning."""
     holder[key].reverse()
 
 
-def dropped(holder: Any, key: str | int, rng: np.random.Generator) -> None:
+def dropped(holder: Any, key: Step, rng: np.random.Generator) -> None:
+    """A list without one of its items."""
     holder[key].pop(int(rng.integers(len(holder[key]))))
 
 
-def mutations(content: dict[str, Any]) -> list[tuple[Mutation, Path_]]:
-    """All changes that can be made to what a report concludes."""
-    found: list[tuple[Mutation, Path_]] = []
+def passage(holder: Any, key: Step, rng: np.random.Generator) -> None:
+    """A passage that begins, ends or stands elsewhere."""
+    span = holder[key]
+    name = str(rng.choice(["start", "end", "place"]))
+    span[name] = "page 9" if name == "place" else span[name] + int(rng.integers(1, 9))
+
+
+def fact(holder: Any, key: Step, rng: np.random.Generator) -> None:
+    """A fact of another name or another value."""
+    sentence(holder[key], str(rng.choice(["name", "value"])), rng)
+
+
+def note(holder: Any, key: Step, rng: np.random.Generator) -> None:
+    """A note that was not there, or one that says something else."""
+    notes = holder[key]
+    if notes and rng.random() < 0.5:
+        sentence(notes, int(rng.integers(len(notes))), rng)
+    else:
+        notes.insert(int(rng.integers(len(notes) + 1)), "A person has confirmed the verdict.")
+
+
+def seed(holder: Any, key: Step, rng: np.random.Generator) -> None:
+    """Another seed."""
+    holder[key] = "".join(rng.choice(list("0123456789abcdef"), 32))
+
+
+KINDS: tuple[Mutation, ...] = (number, sentence, verdict, order, dropped, passage, fact, note, seed)
+
+
+def walk(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Any]]:
+    """Every place in what a report says; not in what it was concluded from, and not in what tells where it was made."""
+    yield path, value
+    if isinstance(value, dict):
+        for name, each in value.items():
+            if name not in ("manifest", "evidence", "histogram", "texts", "population", "trace", "capabilities", "conditions"):
+                yield from walk(each, (*path, name))
+    elif isinstance(value, list):
+        for at, each in enumerate(value):
+            yield from walk(each, (*path, at))
+
+
+def mutations(content: dict[str, Any]) -> Iterator[tuple[Mutation, tuple[Step, ...]]]:
+    """Every change that can be made to what a report says."""
+    of = [subject.get("kind") for subject in content["subjects"]]
+    # Earlier versions stored claim and facts of a collection as sentences alone; the goldens are theirs.
+    early = {("subjects", at) for at, each in enumerate(content["subjects"]) if not each.get("conditions")}
     for path, value in walk(content):
-        name = path[-1] if path else ""
+        name, above = path[-1] if path else "", path[-2] if len(path) > 1 else ""
         if name in NUMBERS and isinstance(value, float):
-            found.append((number, path))
-        if (name in SENTENCES or (len(path) > 1 and path[-2] in ("limits", "assumptions"))) and isinstance(value, str):
-            found.append((sentence, path))
-        if name == "verdict":
-            found.append((verdict, path))
-        if name in LISTS and isinstance(value, list) and value:
-            found += [(dropped, path), (order, path)] if len(value) > 1 else [(dropped, path)]
-    return found
+            yield number, path
+        elif name in ("verdict", "served") and isinstance(value, str) and name == "verdict" and value != "error":
+            yield verdict, path
+        elif isinstance(value, str) and (name in SENTENCES or above in ("limits", "assumptions")):
+            if name != "claim" or path[:2] not in early:
+                yield sentence, path
+        elif name == "seed" and isinstance(value, str):
+            yield seed, path
+        elif above == "spans" and "combined" in path:
+            yield passage, path
+        elif above == "facts":
+            if of[int(path[1])] == "collection" and path[:2] not in early:
+                yield fact, path
+        elif name == "notes" and of[int(path[1])] == "document" and content["question"].startswith(("Was this text", "May")):
+            yield note, path
+        elif name in LISTS and isinstance(value, list) and value:
+            if name == "facts" and path[:2] in early:
+                continue
+            if name != "subjects":
+                yield dropped, path
+            if len(value) > 1 and len(set(map(str, value))) > 1:
+                yield order, path
+    if len(content["subjects"]) == 1 and of != ["document"]:  # of several texts none would be a report, too
+        yield dropped, ("subjects",)
 
 
-def test_each_is_refused_with_the_field_named(reports: list[dict[str, Any]]) -> None:
-    rng = np.random.default_rng(20)
-    done = dict.fromkeys((number, sentence, verdict, order, dropped), 0)
+def named(content: dict[str, Any]) -> set[str]:
+    """Fields that a verification names."""
+    data = json.dumps(content | {"content_digest": content_digest(content)}).encode()
+    ledger, _ = verify(data, ROOT)
+    return {mismatch.path for mismatch in ledger.mismatches}
+
+
+def written(path: tuple[Step, ...]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+
+
+def is_named(field: str, fields: set[str]) -> bool:
+    """Whether a field, its list, a part of it or, of the numbers of one test, another number of that test is named."""
+    field = field.partition(".statistic")[0]
+    if field.endswith(".attributions"):  # which are named again, in their order, in sets of them
+        field = field.removesuffix("attributions")
+    test = next((field.rpartition(part)[0] for part in (".draws", ".effect", ".value") if part in field), field)
+    return any(field.startswith(one) or one.startswith((field, test)) for one in fields)
+
+
+def check(reports: dict[str, dict[str, Any]], count: int, seed_: int) -> Counter[str]:
+    """Change `count` things, each kind as often as the others where it can be made; how many of each kind there were."""
+    rng = np.random.default_rng(seed_)
+    possible: dict[Mutation, list[tuple[str, tuple[Step, ...]]]] = {kind: [] for kind in KINDS}
+    for name, content in reports.items():
+        assert named(content) == set(), name
+        for kind, path in mutations(content):
+            possible[kind].append((name, path))
+    done: Counter[str] = Counter()
     unnamed = []
-    while sum(done.values()) < MUTATIONS:
-        content = copy.deepcopy(reports[int(rng.integers(len(reports)))])
-        possible = mutations(content)
-        kinds = list(dict.fromkeys(kind for kind, _ in possible))
-        kind = kinds[int(rng.integers(len(kinds)))]
-        paths = [path for each, path in possible if each is kind]
-        path = paths[int(rng.integers(len(paths)))]
-        before, holder = copy.deepcopy(content), content
+    kinds = [kind for kind in KINDS if possible[kind]]
+    while done.total() < count:
+        kind = kinds[done.total() % len(kinds)]
+        name, path = possible[kind][int(rng.integers(len(possible[kind])))]
+        content = copy.deepcopy(reports[name])
+        holder: Any = content
         for step in path[:-1]:
             holder = holder[step]
         kind(holder, path[-1], rng)
-        if content == before:
+        if content == reports[name]:
             continue
-        done[kind] += 1
-        field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
-        named = refused(content)
-        result = field.rpartition(".statistic")[0] or field  # a statistic is what the other numbers of its test follow from
-        if not any(field.startswith(each) or each.startswith(result) for each in named):
-            unnamed.append((kind.__name__, field, sorted(named)[:3]))
+        done[kind.__name__] += 1
+        fields = named(content)
+        if kind is seed:
+            missed = not any(one.startswith(("manifest.seeds", written(path[:2]))) for one in fields)
+        else:
+            missed = not is_named(written(path), fields)
+        if missed:
+            unnamed.append((name, kind.__name__, written(path), sorted(fields)[:3]))
     assert not unnamed, "\n".join(map(str, unnamed))
-    assert min(done.values()) >= 20
+    return done
+
+
+def stored(made: Made, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    reports = {name: json.loads(made.text(name)) for name in names}
+    for name in ("finding", "pass", "watermark-finding"):
+        reports[f"golden {name}"] = json.loads((GOLDEN / f"{name}.json").read_text())
+    return reports
+
+
+@pytest.mark.usefixtures("embedded")
+def test_each_is_refused_with_the_field_named(made: Made) -> None:
+    with made.here():
+        done = check(stored(made, QUICK), MUTATIONS, 20)
+    assert done.total() == MUTATIONS and min(done.values()) >= 20 and len(done) == len(KINDS)
+
+
+@pytest.mark.slow
+def test_each_is_refused_in_reports_of_every_command(made_slowly: Made) -> None:
+    with made_slowly.here():
+        done = check(stored(made_slowly, (*FAST, *SLOW)), 2 * MUTATIONS, 21)
+    assert min(done.values()) >= 40

@@ -20,10 +20,10 @@ from llm_audit.detectors.registry import conclude, described
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.substitution import exceedance, rank_uniformity, teacher_forced, two_samples
 from llm_audit.detectors.substitution.reference import LOCAL
-from llm_audit.manifest import collect
+from llm_audit.manifest import collect, seeds_of
 from llm_audit.reports import render_json
 from llm_audit.reports.wording import limits as wording
-from llm_audit.results import Cost, Coverage, Membership, Report, Result, Served, Substitution, Verdict
+from llm_audit.results import Conditions, Cost, Coverage, Document, Membership, Report, Result, Served, Substitution, Verdict
 from llm_audit.results.substitution_evidence import Exceedance
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.testing import sample_scores
@@ -51,9 +51,11 @@ def refused(report: Report) -> list[object]:
 
 
 def about(alpha: float, population: Population | None = None, **found: object) -> Report:
-    manifest = collect(None, alpha=alpha, rules=[each.code for each in DETECTORS] if population else (), population=population)
     documents = found.pop("documents", ())
     audits = [found.pop(name) for name in ("membership", "substitution") if name in found]
+    tested = [test.rule for audit in audits for test in audit.tests]  # type: ignore[attr-defined]  # a subject
+    rules = [each.code for each in DETECTORS] if population else sorted(set(tested))
+    manifest = collect(None, alpha=alpha, rules=rules, population=population)
     asked = {"collection": wording.MEMBERSHIP, "endpoint": wording.SUBSTITUTION}
     question = asked[audits[0].kind] if audits else wording.ORIGIN  # type: ignore[attr-defined]  # a subject
     made = Report.model_validate(
@@ -66,6 +68,7 @@ def about(alpha: float, population: Population | None = None, **found: object) -
             **found,
         }
     )
+    made = made.model_copy(update={"manifest": manifest.model_copy(update={"seeds": seeds_of(made)})})
     return wording.with_limits(made, described)
 
 
@@ -82,8 +85,14 @@ def test_random_texts(population: Population, tmp_path: Path, monkeypatch: pytes
         raw = RawText("a.txt", "0" * 64, "utf-8", "word " * 2000, 10_000)
         alpha = float(rng.choice([0.001, 0.01, 0.05, 0.2]))
         settings = judging.Settings(alpha=alpha, detectors=DETECTORS, population=population)
-        found = [origin.judge((raw, normalise(raw.text), "en"), window, settings) for window in windows]
+        found = [inspected(origin.judge((raw, normalise(raw.text), "en"), window, settings), raw.text) for window in windows]
         assert refused(about(alpha, population, documents=tuple(found))) == []
+
+
+def inspected(document: Document, text: str) -> Document:
+    """The document with what the integrity rules say of its text."""
+    raw = RawText(document.name, document.sha256 or "", "utf-8", text, len(text))
+    return judging.inspect(raw, judging.find_rules()).added_to(document)
 
 
 def test_random_candidates() -> None:
@@ -98,7 +107,7 @@ def test_random_candidates() -> None:
             [scores(logits, tokens, each) for logits, each in zip(models, decodings, strict=True)],
         )
         alpha = float(rng.choice([0.001, 0.01, 0.2]))
-        document = judged_document(found, "", alpha)
+        document = inspected(judged_document(found, "", alpha), "word ")
         mismatches = [one for one in refused(about(alpha, documents=(document,))) if ".combined" not in str(one)]
         assert mismatches == []
 
@@ -127,7 +136,8 @@ def test_random_collections() -> None:
 
 
 def concluded(tests: Sequence[Result], alpha: float) -> Membership:
-    return run.tested(tests, alpha=alpha, claim="?", units="", n_suspect=1, n_held_out=1, provenance="", facts=())
+    conditions = Conditions(formats=(("MD5", 12),), documents=3)
+    return run.concluded(alpha, tests=tuple(tests), provenance="", conditions=conditions)
 
 
 def test_random_endpoints() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_audit.detectors.attribution.sets import summary
+from llm_audit.detectors.attribution.sets import of_text
+from llm_audit.reports.wording.attribution import summary
 from llm_audit.results import Attribution, Authorship, SetAttribution, Verdict
 from tests.detectors.attribution.world import author, draw, judged_document, laws, scores, text
 
@@ -31,9 +32,8 @@ def test_a_text_of_a_sanctioned_model() -> None:
     assert [one.verdict for one in each] == ["not_written_by", "written_by", "not_written_by"]
     assert (ours.verdict, theirs.verdict) == ("written_by", "not_written_by")
     assert ours.members == ("ours-1", "ours-2") and ours.null == "One of the sanctioned models wrote the text."
-    verdict, sentence = summary(each, [ours, theirs])
-    assert verdict is Verdict.PASS
-    assert sentence.startswith(
+    assert of_text(each, [ours, theirs]) is Verdict.PASS
+    assert summary(each, [ours, theirs]).startswith(
         "A sanctioned model wrote it, as far as the named candidates go. Of the named candidates only ours-2"
     )
 
@@ -51,8 +51,8 @@ def test_a_text_of_no_sanctioned_model_is_a_finding(writer: int) -> None:
     each, sets = judged(writer)
     assert sets[0].verdict is Authorship.NOT_WRITTEN_BY
     assert sets[0].p_value == max(one.p_value or 0 for one in each[:2])
-    verdict, sentence = summary(each, sets)
-    assert verdict is Verdict.FINDING
+    assert of_text(each, sets) is Verdict.FINDING
+    sentence = summary(each, sets)
     assert sentence.startswith("No sanctioned model wrote it under the stated conditions.")
     assert "human" not in sentence
 
@@ -68,7 +68,7 @@ def test_a_set_with_an_untested_member_is_not_refuted() -> None:
     each, (ours, _) = judged(2, broken=0)
     assert ours.verdict is Authorship.NOT_ASSESSABLE
     assert "ours-1 could not be tested. It does not load." in ours.reason
-    assert summary(each, [ours])[0] is Verdict.NOT_ASSESSABLE
+    assert of_text(each, [ours]) is Verdict.NOT_ASSESSABLE
 
 
 def test_a_set_is_not_attributed_while_someone_outside_is_untested() -> None:
@@ -79,10 +79,13 @@ def test_a_set_is_not_attributed_while_someone_outside_is_untested() -> None:
 
 def test_sentences_without_sets() -> None:
     each, _ = judged(1)
-    assert summary(each[:1], [])[1].startswith("Not written by any of the candidates")
+    assert summary(each[:1], []).startswith("Not written by any of the candidates")
     undecided = each[1].model_copy(update={"verdict": Authorship.UNDECIDED})
-    verdict, sentence = summary([undecided, each[0], each[2]], [])
-    assert verdict is Verdict.INCONCLUSIVE
-    assert sentence == ("Undecided: ours-2 cannot be ruled out. Not written by ours-1 and theirs under the stated conditions.")
+    candidates = [undecided, each[0], each[2]]
+    assert of_text(candidates, []) is Verdict.INCONCLUSIVE
+    assert summary(candidates, []) == (
+        "Undecided: ours-2 cannot be ruled out. Not written by ours-1 and theirs under the stated conditions."
+    )
     lost = each[1].model_copy(update={"verdict": Authorship.NOT_ASSESSABLE, "reason": "Why."})
-    assert summary([lost], []) == (Verdict.NOT_ASSESSABLE, "Not assessable. Why.")
+    assert of_text([lost], []) is Verdict.NOT_ASSESSABLE
+    assert summary([lost], []) == "Not assessable. Why."

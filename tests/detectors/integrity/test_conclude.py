@@ -8,9 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from llm_audit.detectors.integrity.base import MOST_SPANS, examine, find_rules
-from llm_audit.detectors.integrity.conclude import conclude, of_tampering
+from llm_audit.detectors.integrity.conclude import conclude
 from llm_audit.detectors.registry import find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
+from llm_audit.reports.wording.integrity import tampering
 from llm_audit.results import Result, Verdict
 from tests.detectors.laws import again, mutations
 from tests.reports import factory
@@ -65,5 +66,5 @@ def test_the_summary_names_every_finding_and_the_verdict_stays() -> None:
     document = document.model_copy(update={"results": (*document.results, *odd)})
     concluded = conclude(document, TERMS)
     assert concluded.verdict is document.verdict
-    assert concluded.summary == f"{document.summary} {of_tampering(document)}"
+    assert concluded.summary == f"{document.summary} {tampering(document)}"
     assert "look-alike letters (AUD901), invisible characters (AUD902)" in concluded.summary

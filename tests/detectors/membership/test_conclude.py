@@ -43,17 +43,7 @@ TOO_FEW = blind_classifier.derived(NO_DIFFERENCE.model_copy(update={"auc": None,
 
 
 def concluded(*tests: object, **more: object) -> Membership:
-    return run.tested(
-        tests,
-        alpha=ALPHA,
-        claim="?",
-        units="",
-        n_suspect=1,
-        n_held_out=1,
-        provenance="",
-        facts=(),
-        **more,  # type: ignore[arg-type]
-    )
+    return run.concluded(ALPHA, tests=tests, provenance="", **more)
 
 
 def of_order(shards: int, *, sorted_: bool = False) -> Membership:

@@ -1,0 +1,119 @@
+"""Texts read again where their files are still here: what follows from a file without a model.
+
+Its text, encoding and notes, what it says of itself, its marks and odd characters, and where its passages begin and end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+from llm_audit import judging
+from llm_audit.detectors.populations import Population
+from llm_audit.detectors.rule import NotDerivable
+from llm_audit.errors import AuditError
+from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording.integrity import of_marks
+from llm_audit.results import Document, Manifest, Report
+from llm_audit.results.evidence import Conformal
+from llm_audit.scoring.request import context_length
+from llm_audit.scoring.store import Store
+from llm_audit.text import DirectiveUse as Use
+from llm_audit.text import RawText, Source, View, identify, view_of
+from llm_audit.text.documents import read_texts
+from llm_audit.text.frame import KINDS
+from llm_audit.verification.ledger import Ledger
+
+Find = Callable[[Conformal], Population]
+"""The population of some evidence; raises `NotDerivable` if it is not here."""
+
+
+def read_again(place: str, stored: Document, report: Report, path: Path, ledger: Ledger, find: Find) -> None:
+    """Compare a document with what its file gives, whose digest is the one that the report states."""
+    raw = _raw(stored, report, path)
+    if raw is None:  # a record of it, or an input that could not be read
+        return
+    put_out = judging.as_put_out(raw) if report.question == wording.ATTRIBUTION else raw
+    for name, again in (
+        ("encoding", raw.encoding),
+        ("characters", len(put_out.text)),
+        ("marks", judging.marks_of(raw)),
+        ("text", put_out.text if stored.text is not None else None),
+        ("facts", [{"name": name, "value": value} for name, value in raw.facts] if stored.facts else ()),
+    ):
+        ledger.same(f"{place}.{name}", getattr(stored, name), again)
+    asked = {result.rule for result in stored.integrity}
+    rules = [rule for rule in judging.find_rules() if rule.code in asked]
+    found = {result.rule: result for result in judging.inspect(put_out, rules).results}
+    for number, result in enumerate(stored.results):
+        if result.rule in found:
+            ledger.same(f"{place}.results[{number}]", result, found[result.rule])
+    view = _compare_notes(place, stored, report.question, put_out, ledger)
+    if view is not None and stored.combined is not None and isinstance(evidence := stored.combined.evidence, Conformal):
+        _compare_passages(place, stored, (put_out, view), report.manifest, ledger, lambda: find(evidence))
+
+
+def _raw(stored: Document, report: Report, path: Path) -> RawText | None:
+    """The text of a file as the command of the report read it; None if it does not give exactly this one."""
+    use: Use = "no"
+    if report.gate is not None:
+        use = "obeyed" if report.gate.inline_suppressions else "reported"
+    # What a model may have put out is taken as it stands, Markdown and all.
+    strip = report.question not in (wording.ATTRIBUTION, wording.WATERMARK)
+    entries = list(read_texts([Source(stored.name, path)], strip_markdown=strip, directives=use))
+    raw = entries[0] if len(entries) == 1 else None
+    return raw if isinstance(raw, RawText) and raw.sha256 == stored.sha256 else None
+
+
+def _compare_notes(place: str, stored: Document, question: str, raw: RawText, ledger: Ledger) -> View | None:
+    """Compare the notes; returns the text as it was scored, if it was compared with human writing, else None."""
+    marks = of_marks(judging.marks_of(raw))
+    if question not in (wording.ORIGIN, wording.GATE) or stored.why_unjudged == "not_asked":
+        # Other questions add notes of their own, between those of the reader and those on marks.
+        ledger.same(f"{place}.notes", stored.notes[: len(raw.notes)], raw.notes)
+        return None
+    views = (view_of(raw, kinds) for kinds in _includable())
+    first = next(views)
+    for view in (first, *views):
+        if stored.notes == (*raw.notes, *view.notes, *marks):
+            break
+    else:
+        view = first
+    ledger.same(f"{place}.notes", stored.notes, (*raw.notes, *view.notes, *marks))
+    return view
+
+
+def _includable() -> Iterator[Sequence[str]]:
+    """Every choice of what stands apart and may be scored all the same, which no report states; the usual one first."""
+    return (kinds for count in range(len(KINDS) + 1) for kinds in combinations(KINDS, count))
+
+
+def _compare_passages(
+    place: str, stored: Document, text: tuple[RawText, View], manifest: Manifest, ledger: Ledger, find: Callable[[], Population]
+) -> None:
+    """Compare the places of the passages, for which the tokenizer of the scoring model is needed."""
+    assert stored.combined is not None
+    path = f"{place}.combined.spans"
+    try:
+        # Where only reports are read, what scores texts need not be installed.
+        from llm_audit.scoring.model import load_tokenizer, prefix_token
+
+        population, model = find(), manifest.model
+        folders = [Store().resolve(one.name, offline=True) for one in (model, manifest.reference_model) if one is not None]
+    except (AuditError, NotDerivable, ModuleNotFoundError):
+        ledger.cannot(path, "the model or the population is not here, without which a text is not cut into passages")
+        return
+    raw, view = text
+    read = load_tokenizer(folders[0].folder).encode(view.text, add_special_tokens=False)
+    room = min(context_length(one.config) - (prefix_token(one.config) is not None) for one in folders)
+    spans = judging.passages_of(raw, view, read.offsets, population, room)
+    ledger.same(f"{place}.tokens", stored.tokens, len(read.offsets))
+    ledger.same(f"{place}.language", stored.language, identify(view.text).code)
+    if stored.trace is not None:
+        places = [view.to_source(start, end) for start, end in read.offsets]
+        ledger.same(f"{place}.trace.start", stored.trace.start, [start for start, _ in places])
+        ledger.same(f"{place}.trace.end", stored.trace.end, [end for _, end in places])
+    kept = {"start", "end", "n", "place"}
+    here, again = ([span.model_dump(include=kept) for span in each] for each in (stored.combined.spans, spans))
+    ledger.same(path, here, again)

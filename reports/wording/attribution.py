@@ -1,0 +1,159 @@
+"""Sentences about the candidates for a text: on each of them, on a set of them, and on the text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llm_audit.results import Attribution, Authorship, SetAttribution
+
+SETS = {"sanctioned": "sanctioned models", "other": "other models"}
+"""Role of a set -> its name."""
+
+
+def null(candidate: Attribution) -> str:
+    """The null hypothesis of every exact test of a candidate."""
+    settings = " or ".join(candidate.settings)
+    return f"{candidate.candidate} wrote the text: every token drawn from it after {candidate.context}, with {settings}."
+
+
+def refuted(candidate: Attribution, p: float) -> str:
+    """The exact tests refute a candidate, and not by a single token."""
+    return (
+        f"Refuted: had {candidate.candidate} written the text with this prompt and these settings, evidence like this would "
+        f"come up with probability {p:.2g} at most. That does not say who or what wrote it instead."
+    )
+
+
+def refuted_by_one_token(p: float) -> str:
+    """The exact tests would refute a candidate, but for one token."""
+    return (
+        f"The tests would refute it (p = {p:.2g}), but not without a single token: likely another tokeniser, another "
+        "precision or an edit at that place."
+    )
+
+
+def fits(p: float, missing: str) -> str:
+    """A candidate is not refuted; `missing`: half a sentence on what else it would take, from the functions below."""
+    return f"Not refuted (p = {p:.2g}), which is no evidence for it: {missing}."
+
+
+def same_as(other: Attribution) -> str:
+    """Missing: anything that tells two candidates apart."""
+    return f"{other.candidate} is the same model with the same prompt and settings, and no test can tell the two apart"
+
+
+NO_RIVALS = "to say that it wrote the text, name its rivals with --candidate or --other"
+NOT_COMPARED = "every rival is refuted, but the text could not be compared with human writing"
+
+
+def untested(rival: Attribution) -> str:
+    """Missing: a test of a rival."""
+    return f"its rival {rival.candidate} could not be tested"
+
+
+def too_likely(rival: Attribution, log_e: float, needed: float, tokens: int, would_do: int | None) -> str:
+    """Missing: likelihood against a rival, of which so many tokens would be enough at this pace."""
+    longer = "" if would_do is None else f"; at this pace {would_do:,} tokens would do"
+    return (
+        f"against {rival.candidate} its e-value is e^{log_e:.2f} after {tokens:,} tokens, and e^{needed:.2f} is needed{longer}"
+    )
+
+
+def unrefuted(rival: Attribution) -> str:
+    """Missing: the refutation of a rival that is less likely."""
+    return f"{rival.candidate}, though less likely, is not refuted either"
+
+
+def like_people(p: float) -> str:
+    """Missing: a text that is unlike human writing."""
+    return f"every rival is refuted, but the text is not unlike human writing of the population (p = {p:.2g})"
+
+
+def only_one_that_fits(p: float, human: float) -> str:
+    """A candidate wrote the text, as far as the named ones go."""
+    return (
+        f"Of the named candidates only this one fits: it is not refuted (p = {p:.2g}), every other one is, and the text is "
+        f"unlike human writing (p = {human:.2g}). A model that nobody named could still have written it."
+    )
+
+
+def ranked(verdict: Authorship, p: float, floor: float | None, generations: int, tokens: int) -> str:
+    """A candidate whose prompt is not known, by its rank among reference generations.
+
+    Args:
+        verdict: on the candidate.
+        p: of the rank.
+        floor: the smallest p-value that was possible; None: it was small enough.
+        generations: compared with.
+        tokens: to which all of them are cut.
+    """
+    if verdict is Authorship.NOT_WRITTEN_BY:
+        return (
+            f"Unlike the {generations:,} reference generations, cut to {tokens} tokens like this text (p = {p:.2g}). That does "
+            "not say who wrote it instead, and prompts of another kind could make the same model write like this."
+        )
+    if floor is not None:
+        return f"With {generations:,} reference generations no p-value below {floor:.2g} is possible."
+    return (
+        f"Not unlike the {generations:,} reference generations (p = {p:.2g}). With an unknown prompt that is no evidence that "
+        "it wrote the text, and nothing can be."
+    )
+
+
+def null_of_set(role: str) -> str:
+    """The null hypothesis of a set."""
+    return f"One of the {SETS[role]} wrote the text."
+
+
+def set_untested(member: Attribution) -> str:
+    """A set one of whose members could not be tested."""
+    return f"{member.candidate} could not be tested. {member.reason}"
+
+
+def set_refuted(role: str, p: float) -> str:
+    """A set all of whose members are refuted."""
+    return f"Each of the {SETS[role]} is refuted (the least refuted with p = {p:.2g})."
+
+
+def set_attributed(p: float, against: float, human: float) -> str:
+    """A set of which a member wrote the text; `against`: logarithm of the least e-value against a candidate outside."""
+    return (
+        f"Not refuted (p = {p:.2g}); every candidate outside the set is (e-values from e^{against:.1f}), and the text is "
+        f"unlike human writing (p = {human:.2g})."
+    )
+
+
+def set_undecided(role: str) -> str:
+    """A set of which nothing can be said."""
+    return f"Not each of the {SETS[role]} is refuted, and none is attributed."
+
+
+_SANCTIONED = {
+    Authorship.NOT_WRITTEN_BY: "No sanctioned model wrote it under the stated conditions.",
+    Authorship.WRITTEN_BY: "A sanctioned model wrote it, as far as the named candidates go.",
+    Authorship.UNDECIDED: "Whether a sanctioned model wrote it is undecided.",
+    Authorship.NOT_ASSESSABLE: "Whether a sanctioned model wrote it could not be assessed.",
+}
+
+
+def summary(candidates: Sequence[Attribution], sets: Sequence[SetAttribution]) -> str:
+    """The text as a whole: what its candidates and the set of the sanctioned ones come to."""
+    by = {verdict: [one.candidate for one in candidates if one.verdict is verdict] for verdict in Authorship}
+    refuted, unclear = by[Authorship.NOT_WRITTEN_BY], by[Authorship.UNDECIDED]
+    if by[Authorship.WRITTEN_BY]:
+        sentence = f"Of the named candidates only {by[Authorship.WRITTEN_BY][0]} fits."
+    elif len(refuted) == len(candidates):
+        sentence = "Not written by any of the candidates under the stated conditions. That does not say who or what wrote it."
+    elif len(by[Authorship.NOT_ASSESSABLE]) == len(candidates):
+        sentence = f"Not assessable. {candidates[0].reason}"
+    elif unclear:
+        sentence = f"Undecided: {_list(unclear)} cannot be ruled out."
+    else:
+        sentence = f"Undecided: {_list(by[Authorship.NOT_ASSESSABLE])} could not be assessed."
+    if refuted and len(refuted) < len(candidates):
+        sentence += f" Not written by {_list(refuted)} under the stated conditions."
+    return " ".join([*(_SANCTIONED[one.verdict] for one in sets if one.role == "sanctioned"), sentence])
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -1,0 +1,23 @@
+"""Sentences about the characters of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llm_audit.results import Document, Mark
+
+
+def tampering(document: Document) -> str:
+    """The integrity findings of a text."""
+    what = ", ".join(f"{result.name.lower()} ({result.rule})" for result in document.tampering)
+    return f"Characters of this text are not what they seem: {what}; that by itself says nothing about who wrote it."
+
+
+def summary(document: Document) -> str:
+    """The summary of a text with its integrity findings, which it does not name yet."""
+    return f"{document.summary} {tampering(document)}"
+
+
+def of_marks(marks: Sequence[Mark]) -> tuple[str, ...]:
+    """The notes on the marks of a text."""
+    return tuple(mark.reason for mark in marks)
