@@ -17,7 +17,7 @@ from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.plugins import find_announced, guarded
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms
 from llm_audit.errors import AuditError
-from llm_audit.results import Conditions, Result
+from llm_audit.results import Result
 from llm_audit.scoring.tokens import TokenScores
 
 GROUP = f"{announced.GROUP}.membership"
