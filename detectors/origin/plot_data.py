@@ -11,8 +11,17 @@ MOST = 20
 many plots, and the reports would be large."""
 
 
-def tokens(scores: TokenScores, view: View) -> Tokens:
-    """The tokens under the scoring model, at their places in the text as read; two decimals are more than can be seen."""
+MOST_TOKENS = 50_000
+"""A longer text carries its tokens in no run: a book's curves show nothing, and its numbers take more room than its scores."""
+
+
+def tokens(scores: TokenScores, view: View) -> Tokens | None:
+    """The tokens under the scoring model, at their places in the text as read; two decimals are more than can be seen.
+
+    None for a text of more than `MOST_TOKENS`.
+    """
+    if len(scores) > MOST_TOKENS:
+        return None
     starts, ends = scores.char_start.tolist(), scores.char_end.tolist()
     places = [view.to_source(start, end) for start, end in zip(starts, ends, strict=True)]
     return Tokens(

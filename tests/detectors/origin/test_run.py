@@ -7,7 +7,7 @@ import pytest
 
 from llm_audit import judging
 from llm_audit.detectors import find, populations
-from llm_audit.detectors.origin import curvature, generated
+from llm_audit.detectors.origin import curvature, generated, plot_data
 from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.populations.population import Comparison, Population, Stretch
 from llm_audit.detectors.rule import Measurement, Terms
@@ -112,7 +112,9 @@ def test_every_token_stands_in_a_passage_that_is_judged(population: Population, 
     assert found.spans[0].start == 0 and found.spans[-1].end >= 4 * tokens - 1
 
 
-def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictures(population: Population) -> None:
+def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictures(
+    population: Population, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(7)
     text = " ".join("word" for _ in range(128))
     scores = sample_scores(128, rng, vocabulary=12)
@@ -129,6 +131,8 @@ def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictu
     assert document.trace.surprisal == pytest.approx([-value for value in scores.logprob], abs=0.0051)
     assert document.trace.entropy == pytest.approx(list(scores.entropy), abs=0.0051)
     assert origin.judge((raw, normalise(text), "en"), scores, settings(population, 0.05)).trace is None
+    monkeypatch.setattr(plot_data, "MOST_TOKENS", 127)
+    assert origin.judge((raw, normalise(text), "en"), scores, chosen).trace is None
 
 
 def test_of_many_texts_only_findings_carry_the_pictures_of_the_population(population: Population) -> None:
