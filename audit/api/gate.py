@@ -74,7 +74,8 @@ def gate(
         on_baseline: called with a sentence on what was written into the baseline.
 
     Raises:
-        InvalidConfiguration: a policy or a baseline that is wrong, or arguments that do not go together.
+        InvalidConfiguration: a policy or a baseline that is wrong, a key file of the policy that cannot be used, or arguments
+            that do not go together.
 
     Returns:
         A report whose `gate` says what passed, and whose documents say why.

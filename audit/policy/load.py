@@ -59,16 +59,16 @@ class Loaded:
         """A path that the policy names, from its own folder, as one from here; any other name as it is."""
         return os.path.relpath(self.root / name) if name and (self.root / name).exists() else name
 
-    def origin(self, setting: str, override: int | None = None) -> str:
+    def origin(self, setting: str, number: int | None = None, table: str = "overrides") -> str:
         """Where the value of a setting, in Python's spelling, comes from.
 
-        `override`: in which of the overrides it stands, from 0; None: in none.
+        `number`: in which of the tables of this name it stands, from 0; None: in none.
         """
         if setting in self.from_command_line:
             return "command line"
-        if self.file is None or (override is None and setting not in self.policy.model_fields_set):
+        if self.file is None or (number is None and setting not in self.policy.model_fields_set):
             return "default"
-        line = self.file.line(_key(setting), None if override is None else ("overrides", override))
+        line = self.file.line(_key(setting), None if number is None else (table, number))
         return f"{self.file.name}:{line}" if line else f"{self.file.name} {self.file.table}".rstrip()
 
     def _inside(self, path: Path) -> Path | None:

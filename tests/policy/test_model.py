@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from llm_audit.detectors.integrity.base import find_rules
-from llm_audit.policy import Override, Policy, Rules
+from llm_audit.policy import Override, Policy, Rules, Watermark
 from llm_audit.policy.model import document_rules
 
 DOCUMENT_RULES = document_rules()
@@ -120,6 +120,10 @@ def test_every_setting_changes_the_digest() -> None:
         {"overrides": (Override(paths=("a",), minimum_tokens=64),)},
         {"overrides": (Override(paths=("a",)), Override(paths=("b",)))},
         {"overrides": (Override(paths=("b",)), Override(paths=("a",)))},
+        {"watermarks": (Watermark(paths=("a",), key_file="k.json", must="carry"),)},
+        {"watermarks": (Watermark(paths=("a",), key_file="k.json", must="not-carry"),)},
+        {"watermarks": (Watermark(paths=("a",), key_file="l.json", must="carry"),)},
+        {"watermarks": (Watermark(paths=("a",), key_file="k.json", must="carry", tokenizer="t"),)},
     ]
     assert {name for change in changes for name in change} == Policy.model_fields.keys()
     assert len({Policy(**change).digest() for change in changes}) == len(changes)

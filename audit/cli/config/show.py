@@ -37,7 +37,10 @@ def command(format_: str) -> None:
 
     loaded = chosen()
     settings = loaded.policy.model_dump(mode="json")
-    overrides = [override.model_dump(mode="json", exclude_none=True) for override in loaded.policy.overrides]
+    tables = {
+        name: [each.model_dump(mode="json", exclude_none=True) for each in getattr(loaded.policy, name)]
+        for name in ("overrides", "watermarks")
+    }
     if format_ == "json":
         content = {
             "file": loaded.file and loaded.file.name,
@@ -45,14 +48,15 @@ def command(format_: str) -> None:
             "digest": loaded.policy.digest(),
             "settings": {
                 _key(name): {"value": value, "origin": loaded.origin(name)}
-                for name, value in {**settings, "overrides": [_in_kebab_case(each) for each in overrides]}.items()
+                for name, value in {**settings, **{name: [*map(_in_kebab_case, each)] for name, each in tables.items()}}.items()
             },
         }
         click.echo(dump(content), nl=False)
         return
-    rows = [(_key(name), value, loaded.origin(name)) for name, value in settings.items() if name != "overrides"]
-    for i, override in enumerate(overrides):
-        rows += [(f"overrides {i + 1}: {_key(name)}", value, loaded.origin(name, i)) for name, value in override.items()]
+    rows = [(_key(name), value, loaded.origin(name)) for name, value in settings.items() if name not in tables]
+    for table, each in tables.items():
+        for i, fields in enumerate(each):
+            rows += [(f"{table} {i + 1}: {_key(name)}", value, loaded.origin(name, i, table)) for name, value in fields.items()]
     _print(rows, loaded)
 
 

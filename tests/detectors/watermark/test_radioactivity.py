@@ -19,7 +19,7 @@ from llm_audit.detectors.watermark.counts import random_bits
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.radioactivity import Read, Written, of_reading, of_writing
 from llm_audit.detectors.watermark.schemes import SCHEMES
-from llm_audit.detectors.watermark.schemes.base import ContextScheme, TokenisedText
+from llm_audit.detectors.watermark.schemes.base import ContextScheme, TokenisedText, number
 from llm_audit.detectors.watermark.schemes.kgw_lm_watermarking import LmWatermarking
 from llm_audit.errors import AuditError, InvalidConfiguration
 from llm_audit.results import Verdict
@@ -45,6 +45,9 @@ KEYED: dict[str, dict[str, Any]] = {
 TABLE = 1.5 * np.random.default_rng(3).standard_normal((V, V))
 
 
+LIKELIEST = TABLE.argmax(axis=1)
+
+
 def model(context: Ints) -> Any:
     """Logits of a language model that looks at one token."""
     return TABLE[context[-1]]
@@ -67,7 +70,7 @@ def copying(ids: Ints) -> Ints:
     for place, token in enumerate(ids):
         before = int(ids[place - 1]) if place else -1
         often = seen.most_common(1)[0][0] if seen else 0
-        expected.append(followed.get(before, often if place % 2 else int(TABLE[before].argmax())))
+        expected.append(followed.get(before, often if place % 2 else int(LIKELIEST[before])))
         followed[before] = int(token)
         seen[int(token)] += 1
     return np.array(expected)
@@ -128,20 +131,44 @@ def test_each_context_counts_where_it_stands_first_in_all_texts(name: str) -> No
     assert found.texts == 3 and found.counted.tokens == 180 and found.counted.scored < 180
 
 
+def marked_at_once(schemes: Sequence[Any], length: int, rng: np.random.Generator) -> Ints:
+    """Two texts of each of many keys of a red-green list, (keys, 2, length), drawn side by side from their whole lists."""
+    every = np.arange(V)
+    uniforms = [one.uniforms(number(one.key), every[:, None], np.broadcast_to(every, (V, V))) for one in schemes]
+    bias = schemes[0].delta * (np.stack(uniforms) < schemes[0].gamma)
+    ids = rng.integers(V, size=(len(schemes), 2, length))
+    for place in range(1, length):
+        before = ids[:, :, place - 1]
+        weights = np.exp(TABLE[before] + np.take_along_axis(bias, before[:, :, None], axis=1)).cumsum(axis=2)
+        ids[:, :, place] = (weights < rng.random((len(schemes), 2, 1)) * weights[:, :, -1:]).sum(axis=2)
+    return ids
+
+
+def test_texts_that_are_drawn_at_once_carry_the_mark_of_their_key() -> None:
+    scheme: Any = key("vllm-red-green").scheme
+    (texts_,) = marked_at_once([scheme], 2000, np.random.default_rng(0))
+    seen = scheme.observe(TokenisedText(texts_[0]))
+    one_by_one = scheme.observe(TokenisedText(texts(Key(scheme), (1,), 500)[0]))
+    assert seen.scores[1:].mean() == pytest.approx(one_by_one.scores.mean(), abs=0.06) and seen.scores.mean() > 0.7
+
+
 def rejected(keys: int, seed: int) -> tuple[dict[float, int], int]:
     """How often marked texts that a model reads and copies from are taken for its training; at .01 also as pairs are counted.
 
     Two texts of 50 tokens under each key: contexts come again within texts and between them.
     """
-    bits, scheme = random_bits(np.random.default_rng(seed)), key("vllm-red-green").scheme
+    rng = np.random.default_rng(seed)
+    bits, scheme = random_bits(rng), key("vllm-red-green").scheme
     ours, peers = dict.fromkeys((0.05, 0.01, 0.001), 0), 0
-    for number in range(keys):
-        marker = Key(scheme.rekeyed(bits))
-        read = [Read(ids, copying(ids)) for ids in texts(marker, (2 * number, 2 * number + 1), 50)]
-        p = np.exp(log_p(of_reading(marker, read)))
-        for alpha in ours:
-            ours[alpha] += p <= alpha
-        peers += _by_pairs(marker, read) <= 0.01
+    for start in range(0, keys, 500):
+        markers = [Key(scheme.rekeyed(bits)) for _ in range(min(500, keys - start))]
+        drawn = marked_at_once([marker.scheme for marker in markers], 50, rng)
+        for marker, ids_of in zip(markers, drawn, strict=True):
+            read = [Read(ids, copying(ids)) for ids in ids_of]
+            p = np.exp(log_p(of_reading(marker, read)))
+            for alpha in ours:
+                ours[alpha] += p <= alpha
+            peers += _by_pairs(marker, read) <= 0.01
     return ours, peers
 
 
@@ -160,9 +187,9 @@ def assert_size(ours: dict[float, int], keys: int) -> None:
 
 
 def test_a_model_that_copies_marked_text_is_not_accused_and_would_be_if_pairs_were_counted() -> None:
-    ours, peers = rejected(100, 1)
-    assert_size(ours, 100)
-    assert peers > 10
+    ours, peers = rejected(500, 1)
+    assert_size(ours, 500)
+    assert peers > 25
 
 
 @pytest.mark.slow
