@@ -72,7 +72,7 @@ def _compare_notes(place: str, stored: Document, question: str, raw: RawText, le
     if question not in (wording.ORIGIN, wording.GATE) or stored.why_unjudged == "not_asked":
         # Other questions add notes of their own, between those of the reader and those on marks.
         ledger.same(f"{place}.notes", stored.notes[: len(raw.notes)], raw.notes)
-        return None
+        return view_of(raw) if question == wording.ATTRIBUTION else None
     views = (view_of(raw, kinds) for kinds in _includable())
     first = next(views)
     for view in (first, *views):
@@ -108,7 +108,8 @@ def _compare_passages(
     read = load_tokenizer(folders[0].folder).encode(view.text, add_special_tokens=False)
     room = min(context_length(one.config) - (prefix_token(one.config) is not None) for one in folders)
     spans = judging.passages_of(raw, view, read.offsets, population, room)
-    ledger.same(f"{place}.tokens", stored.tokens, len(read.offsets))
+    if not stored.attributions:  # else they are those of the candidates
+        ledger.same(f"{place}.tokens", stored.tokens, len(read.offsets))
     ledger.same(f"{place}.language", stored.language, identify(view.text).code)
     if stored.trace is not None:
         places = [view.to_source(start, end) for start, end in read.offsets]

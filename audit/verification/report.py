@@ -123,7 +123,7 @@ def _recompute(
             case Membership():
                 membership(place, subject, manifest, ledger)
             case Substitution():
-                substitution(place, subject, manifest.alpha, ledger)
+                substitution(place, subject, manifest, ledger)
             case Corpus():
                 corpus(place, subject, manifest, beside, ledger)
             case Benchmark():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
-from llm_audit.results import Substitution
+from llm_audit.reports.wording.substitution import MULTIPLICITY
+from llm_audit.results import Manifest, Substitution
 from llm_audit.verification.ledger import Ledger
 
 
-def substitution(path: str, found: Substitution, alpha: float, ledger: Ledger) -> None:
+def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
     """Everything that a report states about one endpoint."""
-    terms = Terms(alpha, beside=found.tests)
+    terms = Terms(manifest.alpha, beside=found.tests)
     for number, test in enumerate(found.tests):
         rule = find_rule(test.rule)
         try:
@@ -22,3 +23,17 @@ def substitution(path: str, found: Substitution, alpha: float, ledger: Ledger) -
     concluded = conclude("substitution", found, terms)
     ledger.fields(path, found, concluded, without={"mixture"})
     ledger.same(f"{path}.mixture", found.mixture, concluded.mixture, 1e-8)  # the bounds are found by bisection
+    _facts(path, found, manifest, ledger)
+
+
+def _facts(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
+    """Compare the facts that stand elsewhere in the report, too; those that the journal alone knows are not checked."""
+    known = {"Endpoint": found.endpoint, "Model asked for": found.model, "Multiplicity": MULTIPLICITY}
+    for number, fact in enumerate(found.facts):
+        at = f"{path}.facts[{number}].value"
+        if fact.name in known:
+            ledger.same(at, fact.value, known[fact.name])
+        elif fact.name == "Seed":
+            ledger.holds(at, fact.value, not manifest.seeds or fact.value in manifest.seeds, "is none of the seeds")
+    if found.since:
+        ledger.same(f"{path}.allowed", found.allowed, (f"the endpoint as of {found.since}",))

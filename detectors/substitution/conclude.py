@@ -50,6 +50,7 @@ def conclude(subject: Substitution, terms: Terms) -> Substitution:
             "served": served,
             "verdict": _VERDICTS[served],
             "summary": summary if known else subject.summary,
+            "claim": wording.claim(subject) if known else subject.claim,
             "obstacle": subject.obstacle if hindered else None,
         }
     )

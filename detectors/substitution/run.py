@@ -25,6 +25,7 @@ from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, named, silent
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording.substitution import MULTIPLICITY
 from llm_audit.results import Cost as Spent
 from llm_audit.results import (
     Coverage,
@@ -235,7 +236,7 @@ def _concluded(
         verdict=Verdict.ERROR,
         served=Served.NOT_MEASURED,
         summary="",
-        claim=f"Does the endpoint serve {reference.name} when asked for {source.model}?",
+        claim="",
         endpoint=next((fact.value for fact in source.facts if fact.name == "Endpoint"), "a journal"),
         model=source.model,
         allowed=reference.allowed,
@@ -289,7 +290,7 @@ def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tu
             f"random; {allotment.cut} of them are beginnings of prompts; SHA-256 "
             f"{digest(allotment.audited + allotment.honest)[:12]}",
         ),
-        Fact(name="Multiplicity", value="Holm over the tests that have a p-value"),
+        Fact(name="Multiplicity", value=MULTIPLICITY),
         Fact(name="Seed", value=settings.seed),
     )
 

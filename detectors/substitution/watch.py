@@ -185,7 +185,7 @@ def compare(
         verdict=Verdict.ERROR,
         served=Served.NOT_MEASURED,
         summary="",
-        claim=f"Does the endpoint still answer for {source.model} as on {taken}?",
+        claim="",
         endpoint=next((fact.value for fact in source.facts if fact.name == "Endpoint"), "a journal"),
         model=source.model,
         allowed=(f"the endpoint as of {taken}",),

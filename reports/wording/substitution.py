@@ -5,6 +5,16 @@ from __future__ import annotations
 from llm_audit.results import Interval, Result, Served, Substitution
 from llm_audit.results.substitution_evidence import Flaw
 
+MULTIPLICITY = "Holm over the tests that have a p-value"
+
+
+def claim(subject: Substitution) -> str:
+    """The question about an endpoint: against a reference, or against its own past."""
+    if subject.since:
+        return f"Does the endpoint still answer for {subject.model} as on {subject.since}?"
+    return f"Does the endpoint serve {subject.reference} when asked for {subject.model}?"
+
+
 _NOTHING_SHOWN = "Nothing was shown either way."
 
 

@@ -193,7 +193,6 @@ def stored(made: Made, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     return reports
 
 
-@pytest.mark.usefixtures("embedded")
 def test_each_is_refused_with_the_field_named(made: Made) -> None:
     with made.here():
         done = check(stored(made, QUICK), MUTATIONS, 20)
