@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.random import Generator
@@ -90,13 +90,14 @@ class PValues:
     def __init__(self, ready: OpenSetup) -> None:
         self._ready, self._known = ready, dict[str, float | None]()
 
-    def __call__(self, text: str) -> float | None:
-        """None: not assessable."""
-        if text not in self._known:
-            (document,) = llm_audit.detect(llm_audit.Text(text), setup=self._ready, keep_text=False).documents
+    def __call__(self, texts: Sequence[str]) -> list[float | None]:
+        """Of each; None: not assessable."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        found = llm_audit.detect([llm_audit.Text(text) for text in new], setup=self._ready, keep_text=False).documents
+        for text, document in zip(new, found, strict=True):
             judged = document.combined if document.verdict is not Verdict.NOT_ASSESSABLE else None
             self._known[text] = judged.p_value if judged else None
-        return self._known[text]
+        return [self._known[text] for text in texts]
 
 
 def ratio(one: float, other: float) -> float:
@@ -118,7 +119,7 @@ def row(name: str, change: Change, texts: list[str], p_of: PValues, rng: Generat
     flagged = sum(any(examine(rule, new).verdict is Verdict.FINDING for rule in rules) for _, new in changed)
     off = [different(scored(new), scored(text)) for text, new in changed]
     others = [pair for pair, share in zip(changed, off, strict=True) if share]
-    p_values = [(p_of(text), p_of(new)) for text, new in others]
+    p_values = list(zip(p_of([text for text, _ in others]), p_of([new for _, new in others]), strict=True))
     ratios = [ratio(clean, new) for clean, new in p_values if clean is not None and new is not None]
     silent = sum(new is None for _, new in p_values)
     n, same = len(changed), len(changed) - len(others)
