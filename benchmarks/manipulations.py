@@ -1,7 +1,7 @@
 """Thirty ways to manipulate a text, on machine texts: whether it is flagged, and whether the clean text is judged all the same.
 
-Where the judged text is the same, so is its p-value, and no model need be asked; the share of words that differ says how far
-off the others are. Then the same rules on human texts, of which none may be flagged.
+Where the judged text is the same, so is its p-value, and no model need be asked. The others are scored, and their p-values
+compared with those of the clean texts. Then the same rules on human texts, of which none may be flagged.
 
 Run: .venv/bin/python -m benchmarks.manipulations [MACHINE_TEXTS] [HUMAN_TEXTS]
 """
@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.random import Generator
 
+import llm_audit
 from llm_audit.detectors.integrity.base import examine, find_rules
 from llm_audit.results import Verdict
-from llm_audit.text import normalise, scored
+from llm_audit.setup import OpenSetup, Setup
+from llm_audit.text import scored
 from tests.detectors.integrity.attacks import hide, swap
 from tools.score_corpus import sample
 
@@ -78,6 +80,31 @@ CHANGES: dict[str, Change] = {
 }
 
 
+FACTOR = 2.0
+"""The most by which the p-value of a manipulated text may differ from that of the clean one."""
+
+
+class PValues:
+    """p-values of texts; of each text once."""
+
+    def __init__(self, ready: OpenSetup) -> None:
+        self._ready, self._known = ready, dict[str, float | None]()
+
+    def __call__(self, texts: Sequence[str]) -> list[float | None]:
+        """Of each; None: not assessable."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        found = llm_audit.detect([llm_audit.Text(text) for text in new], setup=self._ready, keep_text=False).documents
+        for text, document in zip(new, found, strict=True):
+            judged = document.combined if document.verdict is not Verdict.NOT_ASSESSABLE else None
+            self._known[text] = judged.p_value if judged else None
+        return [self._known[text] for text in texts]
+
+
+def ratio(one: float, other: float) -> float:
+    """How many times the larger of two p-values is the smaller."""
+    return max(one, other) / min(one, other)
+
+
 def different(one: str, other: str) -> float:
     """Share of the places at which two texts have different words, of as many as the longer one has."""
     words, others = one.split(), other.split()
@@ -85,19 +112,39 @@ def different(one: str, other: str) -> float:
     return 1 - sum(a == b for a, b in zip(words, others, strict=False)) / longer
 
 
+def row(name: str, change: Change, texts: list[str], p_of: PValues, rng: Generator) -> str:
+    """What became of the texts under a manipulation."""
+    rules = find_rules()
+    changed = [(text, new) for text in texts if (new := change(text, rng)) != text]
+    flagged = sum(any(examine(rule, new).verdict is Verdict.FINDING for rule in rules) for _, new in changed)
+    off = [different(scored(new), scored(text)) for text, new in changed]
+    others = [pair for pair, share in zip(changed, off, strict=True) if share]
+    p_values = list(zip(p_of([text for text, _ in others]), p_of([new for _, new in others]), strict=True))
+    ratios = [ratio(clean, new) for clean, new in p_values if clean is not None and new is not None]
+    silent = sum(new is None for _, new in p_values)
+    n, same = len(changed), len(changed) - len(others)
+    within = sum(each <= FACTOR for each in ratios)
+    cells = (
+        name, n, f"{flagged}/{n}", f"{same}/{n}", f"{max(off, default=0):.1%}", f"{same + within}/{n}", silent,
+        f"{max(ratios, default=1):.1f}",
+    )  # fmt: skip
+    return f"| {' | '.join(map(str, cells))} |"
+
+
 def main(machine: int, human: int) -> None:
     """Print both tables."""
     rng, rules = np.random.default_rng(0), find_rules()
     texts = sample("test").texts
     chosen = [text.text for text in texts if text.is_machine][:machine]
-    print("| manipulation | changed texts | flagged | judged as the clean text | words that differ in the others, at most |")
-    print("|---|---|---|---|---|")
-    for name, change in CHANGES.items():
-        changed = [(text, new) for text in chosen if (new := change(text, rng)) != text]
-        flagged = sum(any(examine(rule, new).verdict is Verdict.FINDING for rule in rules) for _, new in changed)
-        off = [different(scored(new), normalise(text).text) for text, new in changed]
-        n, same = len(changed), sum(share == 0 for share in off)
-        print(f"| {name} | {n} | {flagged}/{n} | {same}/{n} | {max(off, default=0):.1%} |", flush=True)
+    print(
+        "| manipulation | changed texts | flagged | judged as the clean text | words that differ in the others, at most "
+        "| p within a factor of 2 | not assessable | largest factor |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    with Setup(offline=True).open() as ready:
+        p_of = PValues(ready)
+        for name, change in CHANGES.items():
+            print(row(name, change, chosen, p_of, rng), flush=True)
     people = [text.text for text in texts if not text.is_machine][:human]
     false = [text for text in people if any(examine(rule, text).verdict is Verdict.FINDING for rule in rules)]
     print(f"\n{len(people) - len(false)} of {len(people)} human texts are silent.")

@@ -103,8 +103,11 @@ def imitations(text: str) -> list[Imitation]:
         "accent": _count(text, sure, "accent") >= max(LEAST_ACCENTS, ACCENT_SHARE * len(words)),
         "ascii": _count(text, sure, "ascii") >= max(LEAST_ASCII, ASCII_SHARE * len(words)),
     }
-    # Where so many known words were tampered with, names and rare words were too.
-    tampered = [*sure, *(unsure if _count(text, sure, "letter") >= LEAST_SURE or many["accent"] else ())]
+    # Where so many known words were tampered with, names and rare words were too; so were those with the same signs.
+    signs = {text[each.start : each.end] for pieces in sure for each in pieces if each.kind == "letter"}
+    everywhere = _count(text, sure, "letter") >= LEAST_SURE or many["accent"]
+    others = [pieces for pieces in unsure if everywhere or {text[each.start : each.end] for each in pieces} <= signs]
+    tampered = [*sure, *others]
     found = []
     for pieces in tampered:
         kinds = {each.kind for each in pieces}

@@ -89,15 +89,16 @@ def _starts(tokens: int, known: Sequence[Stretch]) -> list[int]:
 
 
 def _compared(start: int, known: Sequence[Stretch]) -> Stretch:
-    """The passages of human texts that begin nearest to a token of their part, and of two that are as near the later ones.
+    """The passages of human texts that begin nearest to a token of their part; of two that are as near the earlier, of which there
+    are more.
 
-    Never beginnings, unless it is one: nothing stands before them, and each word is more of a surprise. Of 50 human texts the
-    passages from token 32 on are below .05 in 28 % of all cases if they are compared with beginnings, and in 12 % with the
-    passages from token 64 on, as those themselves in 4 %.
+    Never beginnings, unless it is one: nothing stands before them, and each word is more of a surprise. Of 125 human texts
+    passages from token 32 on are at most .05 in 23 % if they are compared with beginnings, and in 11 % with passages from token
+    64 on; those themselves in 7 %.
     """
     if not start:
         return known[0]
-    return min(known[1:], key=lambda stretch: (abs(stretch.start - start), -stretch.start))
+    return min(known[1:], key=lambda stretch: (abs(stretch.start - start), stretch.start))
 
 
 class _Ends:

@@ -58,6 +58,14 @@ def test_accents_on_every_other_word_are_read_as_none() -> None:
     assert normalise(sometimes(ESSAY, dict(zip("aeiouns", "áéíóúńś", strict=True)), 0.2)).text == normalise(ESSAY).text
 
 
+def test_a_sign_that_imitates_in_a_word_does_so_in_names_and_alone() -> None:
+    text = "The harbour of Arteta was a place that all of us knew, and it was not on the maps of the town."
+    swapped = text.replace("Arteta", "Artet\u0251").replace("was a", "was \u0251").replace("that", "th\u0251t")
+    assert normalise(swapped).text == text
+    alone = text.replace("Arteta", "Artet\u0251")
+    assert normalise(alone).text == alone  # no word says what it stands for
+
+
 def test_the_way_back_leads_to_what_was_replaced() -> None:
     text = "The frorn and the rnoney and the sorne of it were there for all to see."
     view = normalise(text)
