@@ -24,6 +24,7 @@ from llm_audit.detectors.watermark.run import Settings
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.manifest import collect
 from llm_audit.progress import Progress, silent
+from llm_audit.reports.wording import membership as wording
 from llm_audit.results import Fact, Membership
 from llm_audit.results.watermark_evidence import KeyedTraining
 from llm_audit.scoring.request import Prompted
@@ -80,7 +81,7 @@ def watermark(
 
 
 def _of_reading(key: Key, target: Target, data: Collection, alpha: float) -> Membership:
-    from llm_audit.scoring.model import load_tokenizer
+    from llm_audit.scoring.tokenizer import load_tokenizer
 
     model = target.session.model
     reader = Reader.of(model.name, load_tokenizer(model.folder))
@@ -92,7 +93,7 @@ def _of_reading(key: Key, target: Target, data: Collection, alpha: float) -> Mem
     ]
     with configured():
         found = radioactivity.of_reading(key, read)
-    facts = (*target.facts, Fact(name="What counts", value="the likeliest token at each place while the model reads the texts"))
+    facts = (*wording.facts_of_model(run.conditions_of(target)), Fact(name="What counts", value="the likeliest token at each place while the model reads the texts"))
     return _concluded(key, reader, found, alpha, model.name, data.malformed, facts)
 
 

@@ -97,7 +97,7 @@ def _compare_passages(
     path = f"{place}.combined.spans"
     try:
         # Where only reports are read, what scores texts need not be installed.
-        from llm_audit.scoring.model import load_tokenizer, prefix_token
+        from llm_audit.scoring.tokenizer import load_tokenizer, prefix_token
 
         population, model = find(), manifest.model
         folders = [Store().resolve(one.name, offline=True) for one in (model, manifest.reference_model) if one is not None]

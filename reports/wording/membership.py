@@ -98,7 +98,7 @@ def facts_of_baseline(conditions: Conditions) -> list[Fact]:
 
 def facts_of_test(conditions: Conditions, units: str) -> list[Fact]:
     """The conditions of an exact test; `units`: what its independent units are."""
-    facts = [Fact(name="Independent units", value=units), *_facts_of_model(conditions)]
+    facts = [Fact(name="Independent units", value=units), *facts_of_model(conditions)]
     if conditions.seed is not None:
         origin = "which follows from data, model and settings"
         if conditions.seed_file is not None:
@@ -141,7 +141,7 @@ def facts_of_scores(
     if conditions.control is not None:
         other = f"and the model {conditions.control[0]}"
     facts = [
-        *_facts_of_model(conditions),
+        *facts_of_model(conditions),
         Fact(name="Orientation", value="every score: higher is more member-like"),
         Fact(name="Fixed before scoring", value="; ".join(f"{name}: {method}" for name, method in scores)),
         Fact(name="Multiplicity", value=f"Holm over {len(scores)} scores; variants at other settings decide nothing"),
@@ -189,7 +189,8 @@ def facts_of_scores(
     return facts
 
 
-def _facts_of_model(conditions: Conditions) -> list[Fact]:
+def facts_of_model(conditions: Conditions) -> list[Fact]:
+    """How the log-probabilities of the model were obtained."""
     start = "none: the first token of a text has no score"
     if conditions.start is not None:
         start = f"token {conditions.start[0]} ({conditions.start[1]}) before every text"

@@ -14,7 +14,7 @@ from llm_audit.detectors.watermark import keys as key_files
 from llm_audit.detectors.watermark.keys import read_key
 from llm_audit.reports.formats import NAMES, SUFFIXES
 from llm_audit.results import Verdict
-from llm_audit.scoring.model import load_tokenizer
+from llm_audit.scoring.tokenizer import load_tokenizer
 from tests.cli.test_secrets import spellings
 from tests.cli.tool import HUMAN, Tool, sentence
 from tests.detectors.watermark.texts import generate
