@@ -93,7 +93,10 @@ def _of_reading(key: Key, target: Target, data: Collection, alpha: float) -> Mem
     ]
     with configured():
         found = radioactivity.of_reading(key, read)
-    facts = (*wording.facts_of_model(run.conditions_of(target)), Fact(name="What counts", value="the likeliest token at each place while the model reads the texts"))
+    facts = (
+        *wording.facts_of_model(run.conditions_of(target)),
+        Fact(name="What counts", value="the likeliest token at each place while the model reads the texts"),
+    )
     return _concluded(key, reader, found, alpha, model.name, data.malformed, facts)
 
 

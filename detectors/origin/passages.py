@@ -89,8 +89,8 @@ def _starts(tokens: int, known: Sequence[Stretch]) -> list[int]:
 
 
 def _compared(start: int, known: Sequence[Stretch]) -> Stretch:
-    """The passages of human texts that begin nearest to a token of their part; of two that are as near the earlier, of which there
-    are more.
+    """The passages of human texts that begin nearest to a token of their part; of two that are as near the earlier, which more
+    texts reach.
 
     Never beginnings, unless it is one: nothing stands before them, and each word is more of a surprise. Of 125 human texts
     passages from token 32 on are at most .05 in 23 % if they are compared with beginnings, and in 11 % with passages from token
