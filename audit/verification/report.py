@@ -201,7 +201,8 @@ def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: boo
         if isinstance(candidate.evidence, Settings)
     ]
     for path, family, results in lists:
-        codes = {result.rule for result in results}
+        codes = [result.rule for result in results]
+        ledger.holds(path, None, codes == sorted(codes), "are not in the order of their rules")
         missing = [rule.code for rule in shipped(family) if rule.measure is not None and rule.code not in codes]
         ledger.holds(path, None, not missing, f"lack {', '.join(missing)}")
 
