@@ -14,12 +14,10 @@ from llm_audit.detectors.registry import described
 from llm_audit.errors import InvalidConfiguration
 from llm_audit.gating import (
     AUTO,
-    Asked,
     Baseline,
     Input,
     Terms,
     base_revision,
-    checked,
     covered,
     judge,
     read,
@@ -102,6 +100,8 @@ def gate(
     within = part(progress, 0, 0.9) if marks else progress
     documents, manifest = _judged(inputs, setup, within, alpha=alpha, keep_text=keep_text, include=scored_too)
     if marks:
+        from llm_audit.gating.watermarks import checked
+
         documents = checked(inputs, documents, marks, alpha, part(progress, 0.9, 1))
         rules = {result.rule for document in documents for result in document.wanted}
         manifest = manifest.model_copy(update={"detectors": (*manifest.detectors, *sorted(rules))})
@@ -143,6 +143,7 @@ def _marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress: Prog
     """The tables of the policy that hold for some input, each with its key and tokenizer, checked before any text is judged."""
     from llm_audit.api.keys import read_keys
     from llm_audit.api.watermark import readers_of
+    from llm_audit.gating.watermarks import Asked
 
     marks = {}
     for table in dict.fromkeys(table for of in inputs for table in of.watermarks):

@@ -7,16 +7,13 @@ from llm_audit.gating.baseline import Baseline, read_baseline, renewed
 from llm_audit.gating.changes import AUTO, base_revision, unchanged_files
 from llm_audit.gating.inputs import Input, covered, judge, read
 from llm_audit.gating.settle import Terms, settle
-from llm_audit.gating.watermarks import Asked, checked
 
 __all__ = [
     "AUTO",
-    "Asked",
     "Baseline",
     "Input",
     "Terms",
     "base_revision",
-    "checked",
     "covered",
     "judge",
     "read",

@@ -21,7 +21,7 @@ from llm_audit.detectors.origin import generated
 from llm_audit.detectors.origin.conclude import of_whole
 from llm_audit.detectors.rule import Terms as RuleTerms
 from llm_audit.reports.wording import gate as wording
-from llm_audit.reports.wording.results import outcome
+from llm_audit.reports.wording.results import outcome, with_objections
 from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
 from llm_audit.results.discovery import Family, judge
 from llm_audit.stats.discovery import findings_needed
@@ -68,8 +68,8 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
 
 def with_marks(document: Document) -> Document:
     """The document with what its policy objects to of its marks in its summary, which says nothing of them yet."""
-    said = [result.reason for result in document.wanted if result.verdict is not Verdict.PASS]
-    return document.model_copy(update={"summary": " ".join([document.summary, *said])}) if said else document
+    objections = [result for result in document.wanted if result.verdict is not Verdict.PASS]
+    return document.model_copy(update={"summary": with_objections(document, objections)}) if objections else document
 
 
 def findings(document: Document) -> list[str]:

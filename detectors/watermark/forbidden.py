@@ -6,6 +6,7 @@ from llm_audit.detectors.rule import Measurement, Rule, Terms
 from llm_audit.detectors.watermark import whole_text
 from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL
 from llm_audit.detectors.watermark.readings import Reading
+from llm_audit.reports.wording.results import for_policy
 from llm_audit.results import Result, Verdict
 from llm_audit.results.watermark_evidence import KeyedText
 
@@ -17,7 +18,7 @@ def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
         Verdict.FINDING: "The text carries a mark that the policy does not allow.",
         Verdict.PASS: "The mark that the policy does not allow was not found.",
     }.get(result.verdict, "Too little of the text can be scored to find a mark that the policy does not allow.")
-    return result.model_copy(update={"reason": f"{opening} {result.reason}"})
+    return result.model_copy(update={"reason": for_policy(opening, result)})
 
 
 rule = Rule[tuple[Reading, ...], KeyedText](

@@ -6,6 +6,7 @@ from llm_audit.detectors.rule import Measurement, Rule, Terms
 from llm_audit.detectors.watermark import whole_text
 from llm_audit.detectors.watermark.base import NULL
 from llm_audit.detectors.watermark.readings import Reading
+from llm_audit.reports.wording.results import for_policy
 from llm_audit.results import Result, Verdict
 from llm_audit.results.watermark_evidence import KeyedText
 
@@ -21,7 +22,7 @@ def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
         Verdict.PASS: "The text carries the mark that the policy asks for.",
         Verdict.FINDING: "The mark that the policy asks for was not found.",
     }.get(verdict, "Too little of the text can be scored to show the mark that the policy asks for.")
-    return result.model_copy(update={"verdict": verdict, "reason": f"{opening} {result.reason}"})
+    return result.model_copy(update={"verdict": verdict, "reason": for_policy(opening, result)})
 
 
 rule = Rule[tuple[Reading, ...], KeyedText](

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from llm_audit.results import Result, Verdict
+from collections.abc import Sequence
+
+from llm_audit.results import Document, Result, Verdict
 
 
 def outcome(test: Result) -> str:
@@ -21,3 +23,13 @@ def decided(verdict: Verdict, floor: float, alpha: float) -> str:
 def for_comparison(test: Result) -> str:
     """A test that is shown beside another one, and decides nothing."""
     return f"For comparison, no verdict rests on it. {test.reason}"
+
+
+def for_policy(opening: str, test: Result) -> str:
+    """The outcome of a test after a sentence about what a policy asks of it."""
+    return f"{opening} {test.reason}"
+
+
+def with_objections(document: Document, tests: Sequence[Result]) -> str:
+    """The summary of a document, and after it what a policy objects to, test by test."""
+    return " ".join([document.summary, *(test.reason for test in tests)])

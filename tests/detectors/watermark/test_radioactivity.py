@@ -274,5 +274,5 @@ def test_too_few_contexts_decide_nothing_and_say_how_many_are_needed() -> None:
     marker = key("transformers-kgw")
     result = radioactivity.rule.derive(Measurement(of_reading(marker, [Read(np.arange(1, 4), np.arange(1, 4))])), TERMS)
     assert result.verdict is Verdict.INCONCLUSIVE and "a decision needs 4 at the very least" in result.reason
-    found = run.tested([result], alpha=0.01, units="", facts=(), claim="", n_suspect=2, n_held_out=0, provenance="")
+    found = run.concluded(0.01, tests=(result,), claim="", n_suspect=2, n_held_out=0, provenance="")
     assert found.verdict is Verdict.INCONCLUSIVE and found.summary.startswith("Undecided.")
