@@ -1,6 +1,6 @@
-"""The passages of a text: 64 tokens each, half of them shared with the next, shown from sentence to sentence.
+"""The passages of a text: 64 tokens each, half of them shared with the next from token 64 on, shown from sentence to sentence.
 
-So whatever is as long as half a passage stands whole in one, wherever it begins, and every sentence stands in one. What is left
+So there whatever is as long as half a passage stands whole in one, and every sentence stands in one. What is left
 over at the end of a part is no passage of its own: the last one ends where the part ends, and overlaps with the one before it.
 """
 
@@ -81,10 +81,13 @@ def cut(windows: Sequence[TokenScores], population: Population, view: View) -> I
 
 
 def _starts(tokens: int, known: Sequence[Stretch]) -> list[int]:
-    """Where the passages of a part begin: `STEP` tokens from each other, as far as there is something to compare with."""
+    """Where the passages of a part begin: `STEP` tokens from each other, as far as there is something to compare with.
+
+    None begins between the first and the next that human texts were scored at (see `_compared`), but the last of a short part.
+    """
     last = (tokens - PASSAGE) // STATE_BLOCK * STATE_BLOCK  # aligned to the blocks whose states the classifier reads
     furthest = min(last, known[-1].start + STEP if len(known) > 1 else 0)
-    starts = list(range(0, furthest + 1, STEP))
+    starts = [0, *range(known[1].start if len(known) > 1 else STEP, furthest + 1, STEP)]
     return starts if furthest in starts else [*starts, furthest]
 
 
