@@ -244,7 +244,10 @@ SAME = " is the same for all documents, since their false discovery rate is one 
         ("text_field = 'x'", "line 1: the policy has no setting 'text_field'; did you mean 'text-field'?"),
         ("fail_on = []", "line 1: the policy has no setting 'fail_on'; did you mean 'fail-on'?"),
         ("zzz = 1", "line 1: the policy has no setting 'zzz'."),
-        ("[tool.llm-audit]", ": in a file of its own the policy has no heading [tool.llm-audit]; write its settings without one."),
+        (
+            "[tool.llm-audit]",
+            ": in a file of its own the policy has no heading [tool.llm-audit]; write its settings without one.",
+        ),
         ("alpha = 'x'\naplha = 1", "line 2: the policy has no setting 'aplha'; did you mean 'alpha'?"),
         ("\nalpha = '0.01'", "line 2: alpha must be a number above 0 and below 1, not '0.01'."),
         ("alpha = true", "line 1: alpha must be a number above 0 and below 1, not true."),
