@@ -259,7 +259,16 @@ def test_membership_is_a_namespace_of_tests(tmp_path: Path) -> None:
     assert report.membership is not None and report.membership.verdict is Verdict.FINDING
     assert list(report.manifest.inputs) == [str(tmp_path / "rows.jsonl")]
     assert [test["rule"] for test in report.to_dict()["subjects"][0]["tests"]] == ["AUD300", "AUD310"]
-    assert set(llm_audit.membership.__all__) == {"blind", "canary", "dataset", "identifier", "order", "paired", "score"}
+    assert set(llm_audit.membership.__all__) == {
+        "blind",
+        "canary",
+        "dataset",
+        "identifier",
+        "order",
+        "paired",
+        "score",
+        "watermark",
+    }
 
 
 def test_a_seed_file_registers_the_question(tmp_path: Path) -> None:

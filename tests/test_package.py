@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,8 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_module_imports_from_the_wheel(installed_wheel: Path, tmp_path: Path) -> None:
-    code = f"import importlib; [importlib.import_module(m) for m in {modules()!r}]; import llm_audit; print(llm_audit.__file__)"
+    needed = [name for name in modules() if name != "llm_audit.scoring.triton_head" or find_spec("triton")]
+    code = f"import importlib; [importlib.import_module(m) for m in {needed!r}]; import llm_audit; print(llm_audit.__file__)"
     done = run([str(installed_wheel / "python"), "-c", code], tmp_path)
     assert done.returncode == 0, done.stderr
     assert str(installed_wheel.parent) in done.stdout

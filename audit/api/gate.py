@@ -145,12 +145,15 @@ def _setup(policy: Loaded) -> Setup:
 
 def _marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress: Progress) -> dict[Watermark, Asked]:
     """The tables of the policy that hold for some input, each with its key and tokenizer, checked before any text is judged."""
+    tables = dict.fromkeys(table for of in inputs for table in of.watermarks)
+    if not tables:
+        return {}
     from llm_audit.api.keys import read_keys
     from llm_audit.api.watermark import readers_of
     from llm_audit.gating.watermarks import Asked
 
     marks = {}
-    for table in dict.fromkeys(table for of in inputs for table in of.watermarks):
+    for table in tables:
         (key,) = read_keys([str(policy.anchored(table.key_file))])
         name = policy.anchored(table.tokenizer)
         (reader,) = readers_of([name] if name else [], setup, None, progress)

@@ -25,7 +25,18 @@ from llm_audit.results.core import (
 from llm_audit.results.corpus import Corpus, Discovery, Ranked, Unread
 from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
 from llm_audit.results.gate import BaselineUse, Failure, Gated, GateOutcome, Suppression
-from llm_audit.results.membership import Conditions, Feature, Gate, Membership, Rate, Screened, Separation, Table, is_blind
+from llm_audit.results.membership import (
+    Conditions,
+    Feature,
+    Gate,
+    Membership,
+    Rate,
+    Screened,
+    Separation,
+    StartToken,
+    Table,
+    is_blind,
+)
 from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, NotRead, Plugin, Report, Subject
 from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
 
@@ -76,6 +87,7 @@ __all__ = [
     "SetAttribution",
     "Share",
     "Span",
+    "StartToken",
     "Statistic",
     "Subject",
     "Substitution",

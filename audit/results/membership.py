@@ -95,14 +95,19 @@ class Table(Model):
     tokenizer: str = Field(description="digest of the tokenizer that they were counted with")
 
 
+class StartToken(Model):
+    """The token that is put before every text."""
+
+    id: str = Field(description="in the vocabulary of the model")
+    kind: Literal["bos", "eos"]
+
+
 class Conditions(Model):
     """Conditions under which a collection was measured. Its claim and its facts follow from them and from the results."""
 
     model: str | None = Field(default=None, exclude_if=unset, description="under audit, by name; None: none was asked")
     precision: str | None = Field(default=None, exclude_if=unset, description="that it computes in")
-    start: tuple[str, Literal["bos", "eos"]] | None = Field(
-        default=None, exclude_if=unset, description="token before every text; None: there is none"
-    )
+    start: StartToken | None = Field(default=None, exclude_if=unset, description="None: there is none")
     seed: str | None = Field(default=None, exclude_if=unset, description="None: nothing was drawn")
     seed_file: str | None = Field(default=None, exclude_if=unset, description="that registered the seed; None: it was derived")
     control: tuple[str, str] | None = Field(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from llm_audit.errors import AuditError
 from llm_audit.progress import Progress, silent
+from llm_audit.results import StartToken
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
@@ -80,8 +81,9 @@ class Target:
             yield scores
 
     @property
-    def start(self) -> tuple[str, Literal["bos", "eos"]] | None:
-        """The token before every text, and what it is to the model; None: there is none."""
+    def start(self) -> StartToken | None:
+        """The token before every text; None: there is none."""
         config = self.session.model.config
         kinds: tuple[Literal["bos", "eos"], ...] = ("bos", "eos")
-        return next(((str(token), kind) for kind in kinds if (token := config.get(f"{kind}_token_id")) is not None), None)
+        known = ((config.get(f"{kind}_token_id"), kind) for kind in kinds)
+        return next((StartToken(id=str(token), kind=kind) for token, kind in known if token is not None), None)

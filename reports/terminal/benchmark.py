@@ -31,8 +31,9 @@ def print_benchmark(found: Benchmark, console: Console, *, fairness: bool = Fals
 
 def _print_power(title: str, rows: list[Power], console: Console, first: str) -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="dim")
     table.add_column("")
     for name in ("human", "machine", "AUROC", "TPR at 1 % FPR", "found at α .01", "at α .05"):
         table.add_column(name, justify="right")
@@ -48,8 +49,9 @@ def _print_power(title: str, rows: list[Power], console: Console, first: str) ->
 
 def _print_alarms(title: str, rows: list[FalseAlarms], console: Console) -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, header_style="dim")
     for name in ("by", "group"):
         table.add_column(name)
     for name in ("n", "α .05", "α .01"):

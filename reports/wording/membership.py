@@ -193,7 +193,7 @@ def facts_of_model(conditions: Conditions) -> list[Fact]:
     """How the log-probabilities of the model were obtained."""
     start = "none: the first token of a text has no score"
     if conditions.start is not None:
-        start = f"token {conditions.start[0]} ({conditions.start[1]}) before every text"
+        start = f"token {conditions.start.id} ({conditions.start.kind}) before every text"
     return [
         Fact(name="Start token", value=start),
         Fact(

@@ -441,8 +441,8 @@ def reads_standard_input(process: subprocess.Popen[bytes]) -> bool:
     return Path(f"/proc/{process.pid}/syscall").read_text().startswith("0 0x0 ")  # read(0, ...
 
 
-def has_torch(process: subprocess.Popen[bytes]) -> bool:
-    return "libtorch_cpu" in Path(f"/proc/{process.pid}/maps").read_text()
+def has_weights(process: subprocess.Popen[bytes]) -> bool:
+    return "/model.safetensors" in Path(f"/proc/{process.pid}/maps").read_text()
 
 
 def test_ctrl_c_while_waiting_for_input(tiny: tuple[str, ...]) -> None:
@@ -454,7 +454,7 @@ def test_ctrl_c_while_waiting_for_input(tiny: tuple[str, ...]) -> None:
 def test_ctrl_c_while_scoring_leaves_nothing_behind(tiny: tuple[str, ...], tmp_path: Path) -> None:
     text, report = tmp_path / "long.txt", tmp_path / "r.json"
     text.write_text(" ".join((SENTENCES[0], SENTENCES[1], SENTENCES[3])) * 3000)
-    outcome = interrupted(["detect", str(text), *tiny, "--no-cache", "-o", str(report)], has_torch)
+    outcome = interrupted(["detect", str(text), *tiny, "--no-cache", "-o", str(report)], has_weights)
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err.strip() == "Interrupted."
     assert [path.name for path in tmp_path.iterdir()] == ["long.txt"]

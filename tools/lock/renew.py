@@ -17,7 +17,7 @@ COMMAND = (
     "compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate"
 )
 HEAD = "# {}. Made by `make update`; do not edit.\n"
-CUDA = re.compile(r"(torch|triton|nvidia-|cuda-)")
+CUDA = re.compile(r"(torch|nvidia-|cuda-)")
 
 
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")

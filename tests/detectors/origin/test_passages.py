@@ -46,11 +46,15 @@ def passages(population: Population, tokens: list[int], text: str) -> list[Passa
 
 
 @pytest.mark.parametrize("tokens", [64, 79, 96, 100, 128, 150, 176, 208])
-def test_whatever_is_half_as_long_as_a_passage_stands_whole_in_one(population: Population, tokens: int) -> None:
+def test_from_token_64_on_whatever_is_half_as_long_as_a_passage_stands_whole_in_one(
+    population: Population, tokens: int
+) -> None:
     found = passages(population, [tokens], text_of(tokens, 20))
     first = [int(passage.rows.char_start[0]) // CHARACTERS for passage in found]
     assert all(len(passage.rows) == PASSAGE for passage in found)
     for start in range(0, tokens - tokens % 16 - PASSAGE // 2 + 1):
+        if PASSAGE // 2 < start < PASSAGE and tokens >= 2 * PASSAGE:
+            continue  # no human passages begin near token 32: see `_compared`
         assert any(begin <= start and start + PASSAGE // 2 <= begin + PASSAGE for begin in first), start
 
 

@@ -42,7 +42,8 @@ def test_greedy_answers_have_no_margin_in_their_own_precision_and_little_in_othe
     apart = {
         name: np.mean([distance.between(a, b, 5) for a, b in zip(scores["f32"], scores[name], strict=True)]) for name in scores
     }
-    assert apart["f32"] == apart["f16"] == 0, "the weights are float16 already"
+    assert apart["f32"] == 0
+    assert apart["f16"] < 1e-5, "the weights are float16 already; but another library multiplies them"
     assert 0 < apart["bf16"] < apart["bf16-logits"] < 0.1
 
 
