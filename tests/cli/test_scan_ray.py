@@ -42,6 +42,7 @@ def judges(pid: int) -> list[int]:
     return [each for each, name in descendants(pid).items() if name.startswith("ray::MapWorker")]
 
 
+@pytest.mark.slow  # half a minute; tests/scan/test_ray.py has the engine itself
 def test_ray_goes_on_where_the_local_engine_stopped_and_ends_with_its_bytes(
     tool: Tool, tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
