@@ -70,6 +70,7 @@ test-quick: setup
 
 test-slow: setup test-machines
 	$(BIN)/python -m pytest -m slow --timeout 1800
+	$(BIN)/python -m pytest --hypothesis-profile explore $(shell grep -rl '^@given' tests)
 
 # The tests that computed numbers go through, as other processors would run them.
 MACHINE_TESTS := tests/scoring tests/detectors/populations tests/detectors/attribution tests/reports tests/cli/test_golden.py tests/verify

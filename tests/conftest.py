@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, settings
 
 from fixtures.tiny_models import write_gpt2, write_llama
 
-# How fast a machine is, and what else it does, is not under test.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast a machine is, and what else it does, is not under test. Two runs of one tree try the same examples; new ones are
+# looked for by `make test-slow`.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("any machine", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("any machine")
 
 # A shell starts what it runs in the background deaf to Ctrl-C, which is inherited: what is interrupted here has to hear it.
