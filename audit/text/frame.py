@@ -58,7 +58,7 @@ _NO_HEADING = regex.compile(  # a sentence, or more than one, a line that goes o
 )
 _ENDS = regex.compile(r"[.!?:…][\"'”’)\]*]*$")
 _BEGINS = regex.compile(r"[ \t]*[\"'“‘(\[]*[\p{Lu}\p{N}]")
-_EMPTY_LINE = regex.compile(r"\n[ \t\r]*\n|\z")
+_EMPTY_LINE = regex.compile(r"\n[ \t\r]*\n|\Z")
 _LIST_HEADING = regex.compile(
     r"(?i)(?:[\divx]+[.)]?\s+)?(?:list of )?(?:references?(?: list| cited)?|bibliography|works cited|literature cited|sources"
     r"|cited literature|literatur(?:verzeichnis)?|bibliographie|references and notes)\s*:?"
