@@ -202,6 +202,7 @@ def test_a_zip_archive_is_a_folder(tmp_path: Path) -> None:
             "cannot be read",
         ),
     ],
+    ids=["bomb", "many", "pictures", "damaged", "odd compression"],
 )
 def test_archives_made_to_exhaust_or_to_deceive_are_refused(tmp_path: Path, data: bytes, said: str) -> None:
     put(tmp_path, {"a.zip": data})
