@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.quick import plain_loop
 from llm_audit.detectors import StatisticRule, find
 from llm_audit.scoring.engine import Engine
 from llm_audit.scoring.lean import LeanHead, LeanModel, load
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.store import Store
-from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding
+from llm_audit.scoring.tokens import Decoding
 from llm_audit.text import normalise
 
 pytestmark = pytest.mark.bench
@@ -120,15 +121,7 @@ def test_against_a_plain_hugging_face_loop(model: LeanModel, texts: list[str], e
     def run() -> None:
         for text in sample:
             ids = torch.tensor([[model.prefix, *model.tokenizer.encode(text, add_special_tokens=False).ids]])
-            with torch.inference_mode():
-                logits = peer(ids).logits[0, :-1]
-            log_p = torch.log_softmax(logits, -1)
-            p, own = log_p.exp(), log_p.gather(1, ids[0, 1:, None])
-            entropy = -(p * log_p).sum(1)
-            _ = (p * log_p.square()).sum(1) - entropy.square()
-            likelier = log_p > own
-            _ = likelier.sum(1), (p * likelier).sum(1), (p * (log_p == own)).sum(1), log_p.amax(1)
-            _ = [torch.logsumexp(order * log_p, 1) for order in RENYI_ORDERS]
+            plain_loop(peer, ids)
 
     tokens = sum(len(encoding) for encoding in model.tokenizer.encode_batch(sample, add_special_tokens=False))
     plain = tokens / best(run, 2)

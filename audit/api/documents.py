@@ -29,7 +29,7 @@ ROLES: tuple[Role, ...] = ("candidate", "sanctioned", "other")
 
 @dataclass(frozen=True)
 class Text:
-    """A text that is in memory, to be judged like the content of a plain text file.
+    """A text in memory, which is judged like the content of a plain text file.
 
     Attributes:
         text: what is judged.

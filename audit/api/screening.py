@@ -49,7 +49,9 @@ def material_of(target: Target, frequencies: StrPath | None, reference: Target |
 
 
 def chosen_scores(available: list[MembershipScore], material: Material, *, asked_for: bool) -> list[MembershipScore]:
-    """The scores to compute: those asked for or, by default, those that need no further pass over the texts but by choice.
+    """The membership scores to compute: all `available` ones if they were asked for, else those that `material` is enough for.
+
+    The score of the lower-cased text, which costs a further pass, is computed only if it was asked for.
 
     Raises:
         InvalidConfiguration: one that was asked for lacks what it needs.

@@ -32,7 +32,7 @@ class Coverage(Model):
 
     @classmethod
     def of(cls, documents: Sequence[Document]) -> Coverage:
-        """Counts of documents by verdict."""
+        """The coverage of a run: how many of its documents were scored, not assessable and unreadable."""
         unreadable = sum(document.verdict is Verdict.ERROR for document in documents)
         not_assessable = sum(document.verdict is Verdict.NOT_ASSESSABLE for document in documents)
         return cls(

@@ -60,7 +60,11 @@ class Pages:
         return self._page(request, "start.html.j2", worker=self.desk.worker)
 
     async def sign_in(self, request: Request) -> Response:
-        """The form for the token; a right one begins a new session."""
+        """The page that asks for the token (GET); the right token, posted, opens a new session and leads to the first page.
+
+        Raises:
+            Refused: the token is not right.
+        """
         if request.method == "GET":
             return self._page(request, "login.html.j2")
         async with request.form(max_files=0, max_fields=4, max_part_size=MOST_TOKEN) as form:

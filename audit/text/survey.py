@@ -204,7 +204,7 @@ def _why_no_file(
     if ignored and ignored.covers(path, is_folder=False):
         return Reason.IGNORED
     kind = kind_of_name(path)
-    if kind == "html" and _is_report(path):
+    if kind == "html" and ignored is None and _is_report(path):  # in a gate, a page that says so is judged all the same
         return Reason.REPORT
     if kind in kinds:
         return None
@@ -223,7 +223,7 @@ def _is_report(path: Path) -> bool:
 
 
 def _by_content(path: Path, kinds: frozenset[str]) -> Reason | None:
-    """Why a file is not read whose name says nothing; None if it holds a document or prose after all."""
+    """The reason not to read a file of unknown suffix, judged by its first bytes; None if it holds a document or prose."""
     try:
         if not path.is_file():
             return Reason.NO_FILE if path.exists() else None  # reading a broken link says what is wrong

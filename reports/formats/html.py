@@ -201,7 +201,7 @@ def _size(text: str) -> int:
 
 
 def _address(file: str) -> str:
-    """A file name as a relative address, also if it has a colon or a percent sign in it."""
+    """A file name as a relative URL, percent-encoded, so that a colon in it names no scheme (RFC 3986, 4.2)."""
     from urllib.parse import quote
 
     return "./" + quote(os.fsencode(file))

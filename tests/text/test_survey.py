@@ -90,6 +90,8 @@ def test_pages_that_llm_audit_made_are_no_texts_of_a_folder(tmp_path: Path) -> N
     found = survey([str(tmp_path)])
     assert [Path(source.name).name for source in found.sources] == ["a.txt", "page.html"]
     assert found.passed == (Passed(str(tmp_path / "report.html"), Reason.REPORT),)
+    gated = survey([str(tmp_path)], leave_out_ignored=True)  # else whoever writes that line into a page passes the gate
+    assert [Path(source.name).name for source in gated.sources] == ["a.txt", "page.html", "report.html"]
     named = survey([str(tmp_path / "report.html")])
     assert [Path(source.name).name for source in named.sources] == ["report.html"]
 
