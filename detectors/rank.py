@@ -7,7 +7,7 @@ from typing import Any
 
 from llm_audit.detectors.populations.population import Comparison, Population, as_stored
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms
-from llm_audit.results import FalsePositiveRate, Histogram, Result, Span, Statistic, Verdict, decide
+from llm_audit.results import FalsePositiveRate, Histogram, Kind, Result, Span, Statistic, Verdict, decide
 from llm_audit.results import Population as NamedPopulation
 from llm_audit.results.evidence import Conformal
 from llm_audit.stats.combination import benjamini_hochberg, merged_p_value
@@ -86,6 +86,7 @@ def among_people(
             n=best.n,
             length_bin=f"first {length} tokens" if count == 1 else f"{length} tokens, the most machine-like of {count} parts",
             digest=population.digest,
+            likest=best.likest and Kind(**best.likest._asdict()),
         ),
         evidence=found,
         false_positive_rate=FalsePositiveRate(alpha=terms.alpha, lower=rate.lower, upper=rate.upper) if count == 1 else None,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from llm_audit.results.base import Model, Probability
+from llm_audit.results.base import Model, Probability, unset
 from llm_audit.results.evidence import Derivation
 from llm_audit.results.rules import FAMILIES
 
@@ -43,6 +43,14 @@ class Statistic(Model):
     unit: str
 
 
+class Kind(Model):
+    """A kind of text within a population, and how many of its documents look at least as machine-like as the subject."""
+
+    name: str
+    n: int = Field(ge=1, description="documents of this kind in the length bin")
+    exceeding: int = Field(ge=0, description="of these, documents that look at least as machine-like as the subject")
+
+
 class Population(Model):
     """The reference population of a conformal null, as the reader must see it next to every p-value."""
 
@@ -51,6 +59,9 @@ class Population(Model):
     n: int = Field(ge=1, description="documents of the length bin that the subject was compared with")
     length_bin: str = Field(description="tokens of the subject and of every reference document, e.g. '192 tokens'")
     digest: str = Field(description="SHA-256 of the population file")
+    likest: Kind | None = Field(
+        default=None, exclude_if=unset, description="the kind of text with the largest share of documents as machine-like"
+    )
 
 
 class FalsePositiveRate(Model):

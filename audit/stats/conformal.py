@@ -54,6 +54,15 @@ def combined_p_value(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLi
     Returns:
         A p-value in [1/(n+1), 1].
     """
+    extreme = at_least_as_extreme(calibration, scores, weights)
+    return float((1 + np.count_nonzero(extreme)) / (len(extreme) + 1))
+
+
+def at_least_as_extreme(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.bool_]:
+    """(n,): which documents of the population have a combined statistic at least as large as the tested document's.
+
+    Arguments as of `combined_p_value`, which counts them.
+    """
     reference, tested = calibration_scores(calibration, dimensions=2), np.asarray(scores, dtype=np.float64)
     if tested.shape != reference.shape[1:] or not np.isfinite(tested).all():
         raise ValueError(f"expected {reference.shape[1]} finite scores, got {scores!r}")
@@ -64,7 +73,7 @@ def combined_p_value(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLi
         ranks[:, j] = len(column) - np.searchsorted(ordered, column, side="left")  # how many are at least as large
     statistics = cauchy_statistic(ranks / len(pooled), weights)
     # Equal rank vectors must stay tied: a difference in the last bit of a sum is not evidence.
-    return float(np.count_nonzero(statistics >= statistics[-1] - 1e-9 * max(1.0, abs(statistics[-1]))) / len(pooled))
+    return np.asarray(statistics[:-1] >= statistics[-1] - 1e-9 * max(1.0, abs(statistics[-1])))
 
 
 def smallest_p_value(n: int) -> float:

@@ -131,7 +131,7 @@ def derived(rule: CandidateRule, measured: Measurement[Any], terms: Terms, reaso
 
 def _among_generations(rule: CandidateRule, measured: Measurement[Any], terms: Terms) -> Result:
     found, reference = population_of(measured, terms)
-    p, n, stretch = reference.judge(found, found.parts[0])
+    p, n, stretch, _ = reference.judge(found, found.parts[0])
     sheet = reference.datasheet
     return Result(
         rule=rule.code,

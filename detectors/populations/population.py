@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,12 @@ BINS = 24
 
 MEMBERS = "members"
 """Name of the fingerprints in the file, beside the codes."""
+
+GROUPS = "groups"
+"""Name of the documents' kinds in the file, beside the codes."""
+
+LEAST_OF_A_KIND = 50
+"""Documents of a kind, at the judged length, from which its share says anything."""
 
 
 class Detector(Protocol):
@@ -100,6 +106,7 @@ class Datasheet(BaseModel):
         model, reference: names of the models, for messages.
         weights: code -> digest of the trained weights behind its scores.
         author: the candidate that wrote the texts, of reference generations; None: people.
+        groups: names of the kinds of text, in the order in which `Population.groups` numbers them; empty: unknown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -117,6 +124,7 @@ class Datasheet(BaseModel):
     reference: str | None = None
     weights: dict[str, str] = {}
     author: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 class Bins(NamedTuple):
@@ -126,12 +134,23 @@ class Bins(NamedTuple):
     counts: NDArray[np.int64]
 
 
+class Kind(NamedTuple):
+    """A kind of text of the population, and how many of its documents look at least as machine-like as the judged one."""
+
+    name: str
+    n: int
+    exceeding: int
+
+
 class Comparison(NamedTuple):
     """A stretch of a document against the population."""
 
     p_value: float
     n: int  # documents of the population that are long enough
     stretch: Stretch
+    likest: Kind | None = (
+        None  # the kind with the largest share at least as machine-like; None: no kind is known, or large enough
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,11 +161,13 @@ class Population:
         datasheet: what it is.
         scores: code -> (n, len(STRETCHES)) float32, NaN where the document is too short.
         members: fingerprints of the documents and, where known, of their pairs; no classifier may have seen one.
+        groups: (n,) the kind of each document, a place in `datasheet.groups`; empty: unknown.
     """
 
     datasheet: Datasheet
     scores: dict[str, NDArray[np.float32]]
     members: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    groups: NDArray[np.int16] = field(default_factory=lambda: np.empty(0, np.int16))
 
     @property
     def n(self) -> int:
@@ -169,7 +190,10 @@ class Population:
     @cached_property
     def content(self) -> bytes:
         """The file's bytes: a pure function of scores and datasheet."""
-        return to_safetensors({**self.scores, MEMBERS: self.members}, metadata={"datasheet": self.datasheet.model_dump_json()})
+        arrays: dict[str, NDArray[Any]] = {**self.scores, MEMBERS: self.members}
+        if len(self.groups):
+            arrays[GROUPS] = self.groups
+        return to_safetensors(arrays, metadata={"datasheet": self.datasheet.model_dump_json()})
 
     @cached_property
     def digest(self) -> str:
@@ -203,10 +227,24 @@ class Population:
         reference = self._reference(found.rules, stretch)
         tested = [np.float32(value) for value in part.statistics]  # in the precision of the reference
         if found.weights:
-            p = conformal.combined_p_value(reference, tested, found.weights)
+            extreme = conformal.at_least_as_extreme(reference, tested, found.weights)
         else:
-            p = conformal.p_value(reference[:, 0], float(tested[0]))
-        return Comparison(p, len(reference), stretch)
+            extreme = reference[:, 0] >= float(tested[0])
+        p = float((1 + np.count_nonzero(extreme)) / (len(reference) + 1))
+        return Comparison(p, len(reference), stretch, self._likest(extreme, found.rules, stretch))
+
+    def _likest(self, extreme: NDArray[np.bool_], codes: Sequence[str], stretch: Stretch) -> Kind | None:
+        """The kind of text of which the largest share is extreme; of equal shares the larger kind."""
+        if not len(self.groups):
+            return None
+        groups = self.groups[self._long_enough(codes, stretch)]
+        kinds = len(self.datasheet.groups)
+        n, exceeding = np.bincount(groups, minlength=kinds), np.bincount(groups[extreme], minlength=kinds)
+        large = [k for k in range(kinds) if n[k] >= LEAST_OF_A_KIND]
+        if not large:
+            return None
+        best = max(large, key=lambda k: (exceeding[k] / n[k], n[k]))
+        return Kind(self.datasheet.groups[best], int(n[best]), int(exceeding[best]))
 
     def compare(self, window: TokenScores, detector: Detector) -> Comparison:
         """One detector's conformal p-value of a window of at least `MINIMUM_TOKENS` tokens."""
@@ -234,12 +272,19 @@ class Population:
         return [stretch for start in starts if self.size(stretch := Stretch(start, start + PASSAGE)) > 0]
 
     def _reference(self, codes: Sequence[str], stretch: Stretch) -> NDArray[np.float64]:
+        table = self._column(codes, stretch)
+        return table[np.isfinite(table).all(axis=1)]
+
+    def _long_enough(self, codes: Sequence[str], stretch: Stretch) -> NDArray[np.bool_]:
+        """(n,): the documents that reach the end of a stretch, those of `_reference`."""
+        return np.asarray(np.isfinite(self._column(codes, stretch)).all(axis=1))
+
+    def _column(self, codes: Sequence[str], stretch: Stretch) -> NDArray[np.float64]:
         column = STRETCHES.index(stretch)
         missing = [code for code in codes if code not in self.scores]
         if missing:
             raise NotAvailable(f"The population {self.datasheet.name} has no scores of {missing[0]}; calibrate it anew.")
-        table = np.stack([self.scores[code][:, column] for code in codes], axis=1).astype(np.float64)
-        return table[np.isfinite(table).all(axis=1)]
+        return np.stack([self.scores[code][:, column] for code in codes], axis=1).astype(np.float64)
 
 
 def as_stored(value: float) -> float:
@@ -270,22 +315,32 @@ def build(
     windows: Iterable[TokenScores],
     detectors: Sequence[Detector],
     members: NDArray[np.uint64] | None = None,
+    kinds: Sequence[str] = (),
 ) -> Population:
     """A population from the first window of each document; documents below `MINIMUM_TOKENS` tokens are left out.
 
-    `members` are the documents' fingerprints, in any order.
+    Args:
+        datasheet: without `weights` and `groups`, which follow from the others.
+        windows: of the documents.
+        detectors: whose statistics it holds.
+        members: the documents' fingerprints, in any order.
+        kinds: of each document in turn; empty: unknown.
     """
     table: list[list[list[float]]] = []
-    for window in windows:
+    kept: list[str] = []
+    for number, window in enumerate(windows):
         if len(window) >= MINIMUM_TOKENS:
+            kept += kinds[number : number + 1]
             parts = [window[s.start : s.stop] if s.stop <= len(window) else None for s in STRETCHES]
             table.append([[np.nan if part is None else _finite(detector, part) for part in parts] for detector in detectors])
     if not table:
         raise InvalidInput(f"No text has {MINIMUM_TOKENS} tokens or more; there is nothing to calibrate on.")
     scores = np.asarray(table, dtype=np.float32)
-    datasheet = datasheet.model_copy(update={"weights": {d.code: d.digest for d in detectors if d.digest}})
+    names = tuple(sorted(set(kept)))
+    datasheet = datasheet.model_copy(update={"weights": {d.code: d.digest for d in detectors if d.digest}, "groups": names})
     tables = {d.code: np.ascontiguousarray(scores[:, i]) for i, d in enumerate(detectors)}
-    return Population(datasheet, tables, np.empty(0, np.uint64) if members is None else members)
+    groups = np.array([names.index(kind) for kind in kept], np.int16)
+    return Population(datasheet, tables, np.empty(0, np.uint64) if members is None else members, groups)
 
 
 def _finite(detector: Detector, part: TokenScores) -> float:
@@ -336,11 +391,18 @@ def load(name: str) -> Population:
             scores = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # a safetensors file, not a dict
     except (OSError, SafetensorError, ValidationError, json.JSONDecodeError) as error:
         raise NotAvailable(f"The population file {path} is damaged; calibrate it anew.") from error
-    members = scores.pop(MEMBERS, np.empty(0, np.uint64))
+    members, groups = scores.pop(MEMBERS, np.empty(0, np.uint64)), scores.pop(GROUPS, np.empty(0, np.int16))
     shapes = {table.shape for table in scores.values()}
-    if len(shapes) != 1 or next(iter(shapes))[1:] != (len(STRETCHES),):
+    if len(shapes) != 1 or next(iter(shapes))[1:] != (len(STRETCHES),) or not _groups_fit(groups, datasheet, shapes):
         raise NotAvailable(f"The population file {path} was made by another version of llm-audit; calibrate it anew.")
-    return Population(datasheet, scores, members)
+    return Population(datasheet, scores, members, groups)
+
+
+def _groups_fit(groups: NDArray[Any], datasheet: Datasheet, shapes: set[tuple[int, ...]]) -> bool:
+    """Whether every document has a kind that the datasheet names, or none has one."""
+    return not len(groups) or (
+        len(groups) == next(iter(shapes))[0] and groups.min() >= 0 and groups.max() < len(datasheet.groups)
+    )
 
 
 def references() -> tuple[Population, ...]:

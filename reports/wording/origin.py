@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_audit.results import Document, Verdict
+from llm_audit.results import Document, Kind, Verdict
 from llm_audit.results.documents import Doubt
 
 DOUBTS: dict[Doubt, str] = {
@@ -28,6 +28,14 @@ def summary_of_part(document: Document, judged: Verdict, sentence: str) -> str:
     if judged is Verdict.PASS:
         return f"{left_out}, so that nothing can be said of the whole. {sentence}"
     return f"{sentence} {left_out}."
+
+
+def likest(kind: Kind) -> str:
+    """The kind of human text that is most often as machine-like as the judged text."""
+    return (
+        f"Among its kinds of text, {kind.name} comes nearest: {kind.exceeding:,} of {kind.n:,} "
+        f"({kind.exceeding / kind.n:.0%}) look at least as machine-like."
+    )
 
 
 def compared(document: Document) -> str:
