@@ -2,7 +2,7 @@
 
 `python -m tools.training_data FOLDER` writes `train.jsonl`, `test.jsonl` and `calibration.jsonl`: one object a
 line, as `llm-audit train` and `llm-audit bench` read them. No pair, and no text, lies in two of them. The texts stay
-outside the repository.
+outside the repository. Of the second batch: `tools.second_batch`. Of the first:
 
 Human texts: every distinct one, from its beginning. Of pairs whose machine text continues the human one (fastdetect,
 glimpse), also the human continuation, prefix cut off both: else "begins in mid-sentence" would mean "machine".
@@ -19,13 +19,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from llm_audit.detectors.populations import MINIMUM_TOKENS
 from llm_audit.text import beginning
-from tools import corpus
-from tools.score_corpus import clip, default_tokenizer
+from tools import corpus, second_batch
+from tools.score_corpus import clip
 
-TOKENS = {"calibration": 208, "train": 256, "test": 208}
-"""Tokens of a text that are kept; 208 is the longest window that the shipped population judges."""
+TOKENS = 256
+"""Tokens of a text that are kept: the longest window that the shipped population judges, and that the classifier reads."""
+
+SCORED = Path(__file__).with_name("scored.txt")
+"""Digests of the clipped texts that were scored: drawn at random within each source, as many as the time allowed."""
 
 BASE_MODELS = ("davinci", "gpt2-xl", "gpt-j-6B", "gpt-neo-2.7B", "gpt-neox-20b", "opt-2.7b")
 """Models that were never taught to answer. Their samples betray themselves by unlikely words, answers by likely ones: a head
@@ -97,19 +99,25 @@ def _row(
 
 
 def sample() -> list[dict[str, Any]]:
-    """The documents with `MINIMUM_TOKENS` tokens or more, clipped, each text once."""
-    kept: list[dict[str, Any]] = []
+    """The documents of `SCORED` with `MINIMUM_TOKENS` tokens or more, clipped, each text once."""
+    scored = set(SCORED.read_text(encoding="ascii").split())
+    rows = [row for row in documents() if not (row["part"] == "train" and _test_only(row))]
+    rows += second_batch.documents()
+    clipped = clip((row["text"] for row in rows), TOKENS)
+    kept = {text: row for text, row in zip(clipped, rows, strict=True) if digest(text) in scored}
+    found: list[dict[str, Any]] = []
     taken: set[str] = set()
-    for name, tokens in TOKENS.items():
-        rows = [row for row in documents() if row["part"] == name and not (name == "train" and _test_only(row))]
-        clipped = clip((row["text"] for row in rows), tokens)
-        lengths = [len(encoding) for encoding in default_tokenizer().encode_batch(clipped, add_special_tokens=False)]
+    for name in ("calibration", "train", "test"):
         # A text may begin like one of another pair: it then belongs to the part that comes first, for no part sees another's.
-        fresh = {text: row for row, text, n in zip(rows, clipped, lengths, strict=True) if n >= MINIMUM_TOKENS}
-        fresh = {text: row for text, row in fresh.items() if beginning(text) not in taken}
-        kept += [row | {"text": text} for text, row in fresh.items()]
+        fresh = {text: row for text, row in kept.items() if row["part"] == name and beginning(text) not in taken}
+        found += [row | {"text": text} for text, row in fresh.items()]
         taken |= {beginning(text) for text in fresh}
-    return kept
+    return found
+
+
+def digest(text: str) -> str:
+    """The name of a clipped text in `SCORED`."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _test_only(row: dict[str, Any]) -> bool:

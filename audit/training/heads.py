@@ -1,10 +1,11 @@
 """Train a head on block features: standardise, centre by domain, whiten, then descend a loss. The result is numpy only.
 
 Centring: each training domain's class-balanced mean is subtracted from its texts, so that the head cannot win by knowing
-which domains are mostly machine text. Whitening: by the covariance within (domain, label, generator) plus a ridge. A
-logistic head starts from regularised discriminant analysis in that space (Fisher 1936; Friedman 1989): on domains left out
-it did better than training from zero (benchmarks/README.md), and a loss may only improve on it. Everything is folded
-into the first layer; at test time neither a domain nor a second matrix is needed.
+which domains are mostly machine text. Whitening: by the covariance within (domain, label, generator), plus that between the
+means of human domains, plus a ridge: what tells one kind of human writing from another tells nothing about machines, and
+counts as noise. A logistic head starts from regularised discriminant analysis in that space (Fisher 1936; Friedman 1989): on
+domains left out it did better than training from zero (benchmarks/README.md), and a loss may only improve on it. Everything
+is folded into the first layer; at test time neither a domain nor a second matrix is needed.
 """
 
 from __future__ import annotations
@@ -33,12 +34,15 @@ KINDS = ("logistic", "mlp", "attention")
 CLIP = 5.0
 """Standard deviations, over blocks, at which a block's feature is cut off. By judgement."""
 
-FEWEST_IN_CELL = 3
-"""Machine texts of a (domain, generator) that are enough for a mean."""
+FULL_CELL = 3
+"""Machine texts of a (domain, generator) from which on the cell counts fully; a smaller one counts by its texts."""
 
 RIDGE = 2.0
 """Added to the within-class covariance of standardised features, whose mean variance is below 1. In trials on the train part
 (five folds of domains) 1 and 3 did alike, 10 worse."""
+
+LEAST_HUMANS = 4
+"""Human texts of a domain that are enough for its mean to count as a kind of human writing."""
 
 UNITS = 48
 """Hidden units of mlp and attention heads. By judgement."""
@@ -54,7 +58,7 @@ class Space:
     Attributes:
         mean, scale: (d,), of the training texts' means over blocks.
         limit: (d,), where a block's difference from `mean` is cut off.
-        whitening: (d, d) lower triangular M with M (within-class covariance + ridge) M^T = 1.
+        whitening: (d, d) lower triangular M with M (within-class + between human domains + ridge) M^T = 1.
         centres: domain -> (d,), in standardised units.
         difference: (d,), machine minus human text in standardised units, the mean over (domain, generator).
     """
@@ -98,9 +102,23 @@ def space_of(blocks: Blocks, texts: Sequence[Labelled], ridge: float = RIDGE) ->
     np.add.at(sums, cell, z)
     within = z - (sums / np.bincount(cell)[:, None])[cell]
     covariance = within.T.astype(np.float64) @ within / len(within)
+    kinds = _human_means(z, texts)
+    if len(kinds) > 1:
+        between = kinds - kinds.mean(0)
+        covariance += between.T.astype(np.float64) @ between / (len(kinds) - 1)
     lower = cholesky(covariance + ridge * np.eye(len(covariance)), lower=True)
     whitening = solve_triangular(lower, np.eye(len(lower)), lower=True)
     return Space(mean, scale, limit, whitening.astype(np.float32), centres, _difference(z, texts))
+
+
+def _human_means(z: NDArray[np.float32], texts: Sequence[Labelled]) -> NDArray[np.float32]:
+    """(n_domains, d): the mean human text of each domain with enough of them; all human texts together if there is none."""
+    rows: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        if not text.is_machine:
+            rows.setdefault(domain_of(text), []).append(row)
+    large = [z[own].mean(0) for _, own in sorted(rows.items()) if len(own) >= LEAST_HUMANS]
+    return np.stack(large or [z[[row for own in rows.values() for row in own]].mean(0)])
 
 
 def _difference(z: NDArray[np.float32], texts: Sequence[Labelled]) -> NDArray[np.float32]:
@@ -111,17 +129,15 @@ def _difference(z: NDArray[np.float32], texts: Sequence[Labelled]) -> NDArray[np
             machine.setdefault((domain_of(text), text.generator), []).append(row)
         else:
             human.setdefault(domain_of(text), []).append(row)
-    everyone = [row for rows in human.values() for row in rows]
-    # Every cell counts alike, however few its texts: what holds in all domains and for all generators holds in new ones.
-    sizes = [len(rows) for rows in machine.values()]
-    least = min(FEWEST_IN_CELL, max(sizes))
+    everyone = _human_means(z, texts).mean(0)
+    # Every full cell counts alike, however many its texts: what holds in all domains and for all generators holds in new ones.
+    weights = [min(len(rows), FULL_CELL) for _, rows in sorted(machine.items())]
     differences = [
-        # A domain without human texts is compared with all of them.
-        z[rows].mean(0) - z[human.get(domain, everyone)].mean(0)
+        # A domain without human texts is compared with the mean human domain.
+        z[rows].mean(0) - (z[human[domain]].mean(0) if domain in human else everyone)
         for (domain, _), rows in sorted(machine.items())
-        if len(rows) >= least
     ]
-    return np.asarray(np.mean(differences, axis=0), dtype=np.float32)
+    return np.asarray(np.average(differences, axis=0, weights=weights), dtype=np.float32)
 
 
 def domain_of(text: Labelled) -> str:

@@ -1,0 +1,116 @@
+"""Kinds of text that nobody saw: one source at a time is left out of the training and of the population, and judged.
+
+`python -m benchmarks.sources` prints the tables of `docs/measurements/sources.md`, from cached scores. Sources are divided into
+`FOLDS` folds; for each, a head is trained and a population is made without the fold's sources, and its texts, human and
+machine, are judged as `detect` judges a text of one window. A machine source without human text is left out likewise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_audit.detectors import find
+from llm_audit.scoring.tokens import TokenScores
+from llm_audit.stats.classification import binomial_interval
+from llm_audit.stats.conformal import combined_p_value
+from llm_audit.training import heads
+from llm_audit.training.features import Blocks, collect
+from llm_audit.training.labelled import Labelled
+from tools.score_corpus import PARTS, REQUEST, default_session, sample
+
+FOLDS = 6
+
+FIRST = ("l2r", "fastdetect", "fastdetect-open", "glimpse", "imbd", "outfox")
+"""Sources of the first batch: they train and calibrate always, as pairs of one domain are what a head learns from."""
+
+LEVELS = (0.05, 0.01, 0.002)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Every text of the sample with what the detectors read."""
+
+    texts: Sequence[Labelled]
+    parts: Sequence[str]
+    blocks: Blocks
+    zero_shot: NDArray[np.float64]  # (n, 4), of the first `LENGTH` tokens, NaN where the text is shorter
+
+    def rows(self, belongs: Callable[[Labelled, str], bool]) -> NDArray[np.int64]:
+        """Positions of some texts."""
+        pairs = zip(self.texts, self.parts, strict=True)
+        return np.array([i for i, (text, part) in enumerate(pairs) if belongs(text, part)], dtype=np.int64)
+
+
+LENGTH = 208
+"""Tokens at which texts are judged; shorter ones are left out of this table."""
+
+
+def load() -> Table:
+    """All parts of the sample, from the cache."""
+    texts: list[Labelled] = []
+    parts: list[str] = []
+    scores: list[TokenScores] = []
+    for name in PARTS:
+        own = sample(name).texts
+        for text, one in zip(own, default_session().score([text.text for text in own], REQUEST), strict=True):
+            if len(one) >= LENGTH:
+                texts.append(text)
+                parts.append(name)
+                scores.append(one[:LENGTH])
+    detectors = [detector for detector in find(()) if not detector.hidden_layers]
+    return Table(texts, parts, collect(scores), np.array([[d.statistic(one) for d in detectors] for one in scores]))
+
+
+def fold(source: str) -> int:
+    """The fold in which a source is left out; -1: in none."""
+    return -1 if source in FIRST else hashlib.sha256(f"fold {source}".encode()).digest()[0] % FOLDS
+
+
+def without(table: Table, out: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Texts of the fold's sources, and their p-values by a head and a population that know none of these sources."""
+    training = table.rows(lambda text, part: part == "train" and fold(text.source) != out)
+    reference = table.rows(lambda text, part: part != "train" and text.label == "human" and fold(text.source) != out)
+    tested = table.rows(lambda text, part: fold(text.source) == out and text.label != "machine-revised")
+    texts = [table.texts[i] for i in training]
+    space = heads.space_of(table.blocks[training], texts)
+    network = heads.HeadNetwork("logistic", space)
+    logits = heads.predict(network, space, table.blocks)
+    columns = np.column_stack([table.zero_shot, logits])
+    weights = (1.0, 1.0, 1.0, 1.0, find(("classifier",))[0].weight)
+    return tested, np.array([combined_p_value(columns[reference], columns[i], weights) for i in tested])
+
+
+def interval(hits: NDArray[np.bool_]) -> str:
+    """A share with its exact 95 % interval."""
+    bounds = binomial_interval(int(hits.sum()), len(hits))
+    return f"{hits.mean():.3f} [{bounds.lower:.3f}, {bounds.upper:.3f}]"
+
+
+def main() -> None:
+    """Print the tables."""
+    table = load()
+    found = [without(table, out) for out in range(FOLDS)]
+    rows, p = np.concatenate([rows for rows, _ in found]), np.concatenate([p for _, p in found])
+    human = np.array([table.texts[i].label == "human" for i in rows])
+    source = np.array([table.texts[i].source for i in rows])
+    print(f"{human.sum()} human texts of {len(set(source[human]))} sources, {(~human).sum()} machine texts")
+    print("| source left out | human texts |" + "".join(f" p <= {level:g} |" for level in LEVELS))
+    print("|---|---|" + "---|" * len(LEVELS))
+    names = sorted(set(source[human]), key=lambda name: -np.mean(p[human & (source == name)] <= LEVELS[0]))
+    for name in ("all", *names):
+        own = p[human & ((source == name) | (name == "all"))]
+        print(f"| {name} | {len(own)} | " + " | ".join(interval(own <= level) for level in LEVELS) + " |")
+    print("\n| source left out | machine texts |" + "".join(f" found at p <= {level:g} |" for level in LEVELS[:2]))
+    print("|---|---|---|---|")
+    for name in ("all", *sorted(set(source[~human]))):
+        own = p[~human & ((source == name) | (name == "all"))]
+        print(f"| {name} | {len(own)} | " + " | ".join(interval(own <= level) for level in LEVELS[:2]) + " |")
+
+
+if __name__ == "__main__":
+    main()
