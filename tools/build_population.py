@@ -83,7 +83,7 @@ def main() -> None:
             "texts after about 2023, when people began to write with machines",
             "poetry, chat, source code, tables, lists of references",
             "translated text and any language but English",
-            "kinds of writing that none of its sources holds: a source that is left out is flagged more or less often than alpha",
+            "kinds of writing that no source holds: a source that is left out is flagged more or less often than alpha",
         ),
         created="2026-11-29",
         target_n=1000,
