@@ -12,6 +12,8 @@ from llm_audit.api.keys import configured, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
 from llm_audit.api.watermark import readers_of
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.membership import run
 from llm_audit.detectors.membership.collection import Collection, read_collection
 from llm_audit.detectors.membership.target import Target
@@ -21,14 +23,12 @@ from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.radioactivity import Read, Written
 from llm_audit.detectors.watermark.readings import Reader
 from llm_audit.detectors.watermark.run import Settings
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.manifest import collect
-from llm_audit.progress import Progress, silent
 from llm_audit.reports.wording import membership as wording
 from llm_audit.results import Fact, Membership
 from llm_audit.results.watermark_evidence import KeyedTraining
 from llm_audit.scoring.request import Prompted
 from llm_audit.setup import Setup
+from llm_audit.setup.manifest import collect
 
 Ints = NDArray[np.int64]
 

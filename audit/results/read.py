@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from llm_audit.errors import InvalidInput
+from llm_audit.common.errors import InvalidInput
 from llm_audit.results import SCHEMA_VERSION, Benchmark, Corpus, Document, Membership, Report, Substitution
 from llm_audit.results.canonical import content_digest
 

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import blind_classifier, screen
 from llm_audit.detectors.membership.base import find_scores
 from llm_audit.detectors.membership.outcomes import unit_means
 from llm_audit.detectors.registry import find_rule
 from llm_audit.detectors.rule import MembershipTest, NotDerivable, Terms
-from llm_audit.errors import AuditError
 from llm_audit.reports.wording import membership as wording
 from llm_audit.results import Gate, Membership, Result, Screened, Separation, Verdict
 

@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.rule import NotDerivable, affordable
 from llm_audit.detectors.watermark.counts import Counts, law_of, tokens_needed, whole_text
 from llm_audit.detectors.watermark.schemes import SCHEMES
-from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Statistic
 from llm_audit.results.watermark_evidence import FreshKeys, LinedUp, Summed
 from llm_audit.stats import gamma_tail

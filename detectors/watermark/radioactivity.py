@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, decision, requires
 from llm_audit.detectors.watermark.base import e_value, law, needed, numbers, shown, summed, title_of
 from llm_audit.detectors.watermark.counts import described
@@ -25,7 +26,6 @@ from llm_audit.detectors.watermark.schemes.base import (
     first_rows,
     windows,
 )
-from llm_audit.errors import InvalidConfiguration
 from llm_audit.results import Result
 from llm_audit.results.watermark_evidence import KeyedTraining, Summed
 

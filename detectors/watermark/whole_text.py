@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import alignment
 from llm_audit.detectors.watermark.base import (
@@ -27,7 +28,6 @@ from llm_audit.detectors.watermark.schemes.base import TokenScheme
 from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, KeySequence
 from llm_audit.results import Draws, Effect, Result, Statistic
 from llm_audit.results.watermark_evidence import FreshKeys, KeyedText, LinedUp, Summed
-from llm_audit.seeds import generator
 
 LONGEST_ALIGNED = 256
 """Tokens of a text that are aligned with edits: the time grows with their square for each fresh key."""

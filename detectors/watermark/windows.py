@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, affordable, decision, requires
 from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, law, shown, title_of
 from llm_audit.detectors.watermark.counts import described, distinct
@@ -12,7 +13,6 @@ from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
 from llm_audit.results import Draws, Result, Span, Statistic
 from llm_audit.results.watermark_evidence import KeyedWindows
-from llm_audit.seeds import generator
 from llm_audit.stats import spans
 
 LEAST = 32

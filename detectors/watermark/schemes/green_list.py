@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
     Floats,
@@ -31,7 +32,6 @@ from llm_audit.detectors.watermark.schemes.base import (
     windows,
     with_prompt,
 )
-from llm_audit.errors import AuditError
 from llm_audit.stats.laws import Bernoulli
 
 Words = NDArray[np.uint64]

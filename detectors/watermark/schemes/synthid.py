@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
     Bits,
@@ -38,7 +39,6 @@ from llm_audit.detectors.watermark.schemes.base import (
     number,
     windows,
 )
-from llm_audit.errors import AuditError
 from llm_audit.stats.lattice_laws import WeightedBits
 
 _MULTIPLIER = np.int64(6364136223846793005)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.detectors.membership import run
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import radioactivity
@@ -21,7 +22,6 @@ from llm_audit.detectors.watermark.radioactivity import Read, Written, of_readin
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.detectors.watermark.schemes.base import ContextScheme, TokenisedText, number
 from llm_audit.detectors.watermark.schemes.kgw_lm_watermarking import LmWatermarking
-from llm_audit.errors import AuditError, InvalidConfiguration
 from llm_audit.results import Verdict
 from llm_audit.results.watermark_evidence import KeyedTraining
 from tests.detectors.laws import again
