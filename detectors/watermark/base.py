@@ -52,6 +52,18 @@ def law(described: Mapping[str, str | int | float]) -> Law:
         raise NotDerivable(str(error)) from None
 
 
+def check_laws(scheme: str, *stored: Mapping[str, str | int | float]) -> None:
+    """Check that null laws which a report stores are those of the scheme; a scheme that is not known here has any.
+
+    Raises:
+        ValueError: its scores follow another law, also where no score of it counts.
+    """
+    if scheme in SCHEMES:
+        own = SCHEMES[scheme].law
+        if any(own is None or each.get("kind") != own.kind for each in stored):
+            raise ValueError(f"scores of {title_of(scheme)} follow another null law than the stored one")
+
+
 def counts_of(found: Summed) -> Counts:
     """The counts that a reading stores."""
     if not found.distinct <= found.scored <= found.tokens:

@@ -12,6 +12,7 @@ from llm_audit.detectors.watermark.base import (
     ASSUMPTIONS,
     NULL,
     Numbers,
+    check_laws,
     e_value,
     law,
     needed,
@@ -120,6 +121,7 @@ def _nothing(reading: Reading, keys: int, way: alignment.Cost) -> FreshKeys:
 
 def outcome(found: KeyedText) -> tuple[Summed | LinedUp | FreshKeys, Numbers]:
     """The best reading, and its numbers after Bonferroni over the readings."""
+    check_laws(found.scheme, *(reading.law for reading in found.readings if isinstance(reading, Summed)))
     each = [numbers(reading) for reading in found.readings]
     best = min(range(len(each)), key=lambda i: each[i].log_p)
     floor = min(one.log_floor for one in each)

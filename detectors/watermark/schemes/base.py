@@ -179,6 +179,8 @@ class KeyedScheme(BaseModel):
     scheme: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
+    law: ClassVar[type[Law] | None] = None
+    """Of one score under the null; None: the text is lined up with a sequence of keys."""
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
