@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from llm_audit.common.version import __version__
+
 TYPE_CHECKING = False  # as type checkers know it; `typing` alone would take longer to import than all of this
 if TYPE_CHECKING:
     from typing import Any
@@ -46,14 +48,12 @@ if TYPE_CHECKING:
     from llm_audit.api.stored import verify as verify
     from llm_audit.api.watermark import probe_watermark as probe_watermark
     from llm_audit.api.watermark import watermark as watermark
-    from llm_audit.errors import AuditError as AuditError
-    from llm_audit.errors import InvalidConfiguration as InvalidConfiguration
-    from llm_audit.errors import InvalidInput as InvalidInput
-    from llm_audit.errors import NotAvailable as NotAvailable
+    from llm_audit.common.errors import AuditError as AuditError
+    from llm_audit.common.errors import InvalidConfiguration as InvalidConfiguration
+    from llm_audit.common.errors import InvalidInput as InvalidInput
+    from llm_audit.common.errors import NotAvailable as NotAvailable
     from llm_audit.results import Verdict as Verdict
     from llm_audit.setup import Setup as Setup
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "api.corpora": ("Scan", "ScanInterrupted", "bench", "scan"),
@@ -69,7 +69,7 @@ _HOMES = {
     "api.rules": ("explain", "rules"),
     "api.stored": ("read_report", "verify"),
     "api.watermark": ("probe_watermark", "watermark"),
-    "errors": ("AuditError", "InvalidConfiguration", "InvalidInput", "NotAvailable"),
+    "common.errors": ("AuditError", "InvalidConfiguration", "InvalidInput", "NotAvailable"),
     "results": ("Verdict",),
     "setup": ("Setup",),
 }  # fmt: skip

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from llm_audit import judging
-from llm_audit.detectors import known_to
+from llm_audit.common.paths import cache_root
+from llm_audit.detectors import judging, known_to
 from llm_audit.detectors.integrity.base import examine, find_rules
 from llm_audit.detectors.populations import DEFAULT_POPULATION, load
-from llm_audit.paths import cache_root
 from llm_audit.results import Verdict
 from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.pins import DEFAULT_MODEL

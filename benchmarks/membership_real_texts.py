@@ -18,7 +18,7 @@ from numpy.random import Generator
 
 from fixtures.membership.train import make_tokenizer, save, train
 from fixtures.membership.world import REPETITIONS, SEED
-from llm_audit.paths import cache_root
+from llm_audit.common.paths import cache_root
 from tools.corpus import Human, components, humans
 
 WORDS = 60  # about 115 tokens

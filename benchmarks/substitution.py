@@ -19,6 +19,7 @@ import numpy as np
 
 from fixtures.membership import grammar
 from fixtures.servers import gguf, llama
+from llm_audit.common.paths import cache_root
 from llm_audit.detectors.substitution import run
 from llm_audit.detectors.substitution.local import LocalModel
 from llm_audit.detectors.substitution.questions import questions
@@ -27,7 +28,6 @@ from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.client import Endpoint
 from llm_audit.endpoints.probe import probe
 from llm_audit.endpoints.records import Ask, Reply
-from llm_audit.paths import cache_root
 from llm_audit.results import Served
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.store import Store, StoredModel

@@ -21,8 +21,8 @@ from importlib.metadata import EntryPoint, distributions
 from importlib.util import find_spec
 from pathlib import Path
 
-from llm_audit.errors import AuditError
-from llm_audit.files import sha256_of
+from llm_audit.common.errors import AuditError
+from llm_audit.common.files import sha256_of
 
 GROUP = "llm_audit.rules"
 """Entry-point groups, under which packages, this one included, announce their rules, begin with this; the family follows."""

@@ -9,9 +9,9 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.announced import GROUP, SWITCH, Announcement, available, in_words, switched_off
 from llm_audit.detectors.rule import NotDerivable, Rule
-from llm_audit.errors import AuditError
 from llm_audit.results.rules import FAMILIES
 
 AnyRule = Rule[Any, Any]

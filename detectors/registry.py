@@ -12,9 +12,9 @@ from importlib import import_module
 from importlib.metadata import distribution
 from typing import Any
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.announced import GROUP, OURS, available, switched_off
 from llm_audit.detectors.plugins import AnyRule, find_announced
-from llm_audit.errors import AuditError
 from llm_audit.results.rules import FAMILIES, RuleFacts
 
 OLD_GROUPS = ("llm_audit.detectors", "llm_audit.membership", "llm_audit.integrity")

@@ -13,7 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from llm_audit.detectors.announced import Announcement
 from llm_audit.reports.wording.results import decided
-from llm_audit.results import Conditions, Draws, Effect, Histogram, Result, Share, Span, Statistic, Verdict, decide
+from llm_audit.results import Conditions, Draws, Effect, Fact, Histogram, Result, Share, Span, Statistic, Verdict, decide
 from llm_audit.results.rules import FAMILIES, RuleFacts, page_of
 
 MOST_DRAWS = 1_000_000
@@ -203,9 +203,12 @@ class MembershipTest(Rule[Subject, Evidence]):
     """A rule with an exact null, on which a verdict about the training of a model can rest.
 
     Attributes:
-        claim: what is asked, as a sentence; {model} and {documents} stand for those of the conditions.
+        claim: what is asked, as a sentence; {model} and {documents} stand for those of the conditions, {key} for that of the
+            evidence.
+        unnamed: what the claim calls a model that the conditions do not name.
         units: what the independent units of a result are, in words, and how many there are of the suspects and of those that
             they are compared with.
+        stated: the facts of the conditions, given the units in words; None: those of any exact test.
         condition: what a finding rests on besides the number, as half a sentence.
         held_out: whether it compares with held-out texts, so that nothing is found while nobody states where they came from.
         unstated: what is missing while nobody says that chance decided, and no control model shows it, as a sentence.
@@ -213,7 +216,9 @@ class MembershipTest(Rule[Subject, Evidence]):
     """
 
     claim: str = "Was this data in the training data of {model}?"
+    unnamed: str = "the model"
     units: Callable[[Result, Conditions], tuple[str, int, int]] = _units
+    stated: Callable[[Result, Conditions, str], list[Fact]] | None = None
     condition: str
     held_out: bool = False
     unstated: str = ""

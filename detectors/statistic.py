@@ -16,11 +16,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import rank, registry
 from llm_audit.detectors.announced import GROUP, Announcement, available
 from llm_audit.detectors.plugins import find_announced, guarded
 from llm_audit.detectors.rule import Measurement, Rule, Terms
-from llm_audit.errors import AuditError
 from llm_audit.results import Result
 from llm_audit.scoring.tokens import TokenScores
 

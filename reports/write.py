@@ -12,8 +12,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_audit.errors import NotAvailable
-from llm_audit.files import atomic_write, write_in_place
+from llm_audit.common.errors import NotAvailable
+from llm_audit.common.files import atomic_write, write_in_place
 from llm_audit.reports.formats import SUFFIXES, choose, renderer_for
 
 if TYPE_CHECKING:

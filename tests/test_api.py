@@ -15,7 +15,7 @@ import pytest
 
 import llm_audit
 from fixtures.membership.world import world
-from llm_audit.errors import about
+from llm_audit.common.errors import about
 from llm_audit.results import Document, Verdict
 from llm_audit.setup import OpenSetup
 from tests.cli.conftest import embedded, embedded_root, write_texts

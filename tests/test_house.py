@@ -15,7 +15,7 @@ from llm_audit.detectors import registry
 from llm_audit.results.rules import FAMILIES
 
 ROOT = Path(__file__).parents[1]
-SHELF = ROOT / "audit" / "files.py"
+SHELF = ROOT / "audit" / "common" / "files.py"
 MODULES = sorted(path for folder in ("audit", "detectors", "reports") for path in (ROOT / folder).rglob("*.py"))
 
 WRITERS = {"write_text", "write_bytes", "fsync", "fdatasync", "sync_file_range", "copyfile", "copy2", "copytree"}
@@ -55,7 +55,7 @@ def _modes(call: ast.Call) -> Iterator[str]:
 @pytest.mark.parametrize("path", [path for path in MODULES if path != SHELF], ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_but_one_writes_files(path: Path) -> None:
     lines = breaches(path.read_text(encoding="utf-8"))
-    assert lines == [], f"{path.relative_to(ROOT)} writes a file in lines {lines}: use llm_audit.files"
+    assert lines == [], f"{path.relative_to(ROOT)} writes a file in lines {lines}: use llm_audit.common.files"
 
 
 def test_that_one_is_seen_to_write() -> None:

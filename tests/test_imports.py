@@ -1,4 +1,4 @@
-"""Modules that `detect` and `gate` load: none of other questions, no torch for the embedded model, no scipy.stats."""
+"""Who imports whom; and what `detect` and `gate` load: nothing of other questions, no torch for the embedded model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+
+from tools import rooms
 
 ROOT = Path(__file__).parents[1]
 LOADED = """
@@ -29,3 +31,14 @@ def test_one_essay_loads_nothing_of_other_questions(tmp_path: Path) -> None:
     assert modules & HEAVY == set()
     families = {name.split(".")[2] for name in modules if name.startswith("llm_audit.detectors.")}
     assert families & {"attribution", "membership", "substitution", "watermark"} == set()
+
+
+def test_the_rooms_of_the_package_are_few_and_import_each_other_in_one_direction() -> None:
+    top = rooms.top_level(rooms.arrows())
+    assert len(top) <= 24
+    assert sum(map(len, top.values())) <= 95
+    assert rooms.circle(top) == []
+
+
+def test_a_circle_of_rooms_is_found() -> None:
+    assert set(rooms.circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == {"a", "b", "c"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 
 import grimp
 
@@ -26,15 +27,31 @@ def arrows() -> dict[str, set[str]]:
     return dict(found)
 
 
+def top_level(drawn: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Top-level room -> the others that it imports: `detectors` is one room with its families."""
+    top: dict[str, set[str]] = defaultdict(set)
+    for name, others in drawn.items():
+        top[name.split(".")[0]] |= {each.split(".")[0] for each in others} - {name.split(".")[0]}
+    return dict(top)
+
+
+def circle(drawn: dict[str, set[str]]) -> list[str]:
+    """Rooms that import each other in turn, the first one again at the end; none if there is no circle."""
+    try:
+        TopologicalSorter(drawn).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
 def main() -> None:
     """Print each room with its arrows, and their numbers."""
     drawn = arrows()
     for name in sorted(drawn):
         print(f"{name:<28} {', '.join(sorted(drawn[name]))}")
-    top: dict[str, set[str]] = defaultdict(set)
-    for name, others in drawn.items():
-        top[name.split(".")[0]] |= {each.split(".")[0] for each in others} - {name.split(".")[0]}
-    print(f"{len(top)} top-level rooms, {sum(map(len, top.values()))} arrows", file=sys.stderr)
+    top = top_level(drawn)
+    around = " -> ".join(circle(top)) or "none"
+    print(f"{len(top)} top-level rooms, {sum(map(len, top.values()))} arrows, circles: {around}", file=sys.stderr)
 
 
 if __name__ == "__main__":

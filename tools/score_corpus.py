@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from llm_audit.paths import cache_root
+from llm_audit.common.paths import cache_root
 from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.session import Session

@@ -10,16 +10,16 @@ from typing import Any
 
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, finished
+from llm_audit.common.progress import Progress
 from llm_audit.detectors.membership import run
 from llm_audit.detectors.membership.base import MembershipScore
 from llm_audit.detectors.membership.collection import Collection
 from llm_audit.detectors.membership.seed import Question, seed_for
 from llm_audit.detectors.membership.target import Target
-from llm_audit.manifest import collect, now
-from llm_audit.progress import Progress
 from llm_audit.results import Conditions, Membership
 from llm_audit.scoring.session import Session
 from llm_audit.setup import Setup
+from llm_audit.setup.manifest import collect, now
 
 
 @dataclass

@@ -10,9 +10,8 @@ from typing import Literal
 
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
-from llm_audit.errors import InvalidConfiguration, InvalidInput
-from llm_audit.manifest import now
-from llm_audit.progress import Progress, silent
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
+from llm_audit.common.progress import Progress, silent
 from llm_audit.scanning.corpus import Corpus, Input, open_corpus
 from llm_audit.scanning.folder import Folder, Shard
 from llm_audit.scanning.header import Header, digest_of
@@ -22,6 +21,7 @@ from llm_audit.scanning.run import Engine, Tally, local_engine
 from llm_audit.scanning.run import scan as judge_all
 from llm_audit.scanning.table import can_write
 from llm_audit.setup import OpenSetup, Setup
+from llm_audit.setup.manifest import now
 from llm_audit.text import counts
 from llm_audit.text.frame import kinds_of
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, opened
-from llm_audit.errors import InvalidConfiguration, InvalidInput
-from llm_audit.progress import Progress, silent
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
+from llm_audit.common.progress import Progress, silent
+from llm_audit.common.terminal import one_line
 from llm_audit.results import Document
 from llm_audit.setup import OpenSetup, Setup
-from llm_audit.terminal import one_line
 from llm_audit.text import Passed, RawText, Source, survey
 from llm_audit.text.frame import kinds_of
 
@@ -110,8 +110,8 @@ def detect(
     >>> report.documents[0].p_value is None, report.documents[0].verdict.value
     (True, 'not_assessable')
     """
-    from llm_audit import judging
-    from llm_audit.manifest import now
+    from llm_audit.detectors import judging
+    from llm_audit.setup.manifest import now
 
     check_alpha(alpha)
     started, texts, passed = now(), texts_of(texts), list[Passed]()
@@ -131,7 +131,7 @@ def collected(documents: Sequence[Document], setup: OpenSetup, *, alpha: float, 
         alpha: at which all of them were judged.
         started: when the first was begun, in UTC, ISO 8601.
     """
-    from llm_audit import judging
+    from llm_audit.detectors import judging
 
     return finished(judging.report_of(documents, setup.manifest(alpha)), started, _named((), setup.setup))
 
@@ -168,11 +168,11 @@ def attribute(
         NotAvailable: a model or population is not here.
         InvalidConfiguration: no candidate, or one that cannot be understood.
     """
-    from llm_audit import judging
+    from llm_audit.detectors import judging
     from llm_audit.detectors.attribution import Author, Settings, find_rules
     from llm_audit.detectors.attribution.candidate import Candidate
     from llm_audit.detectors.populations import references
-    from llm_audit.manifest import collect, now
+    from llm_audit.setup.manifest import collect, now
 
     check_alpha(alpha)
     started, texts, chosen, passed = now(), texts_of(texts), closed(setup), list[Passed]()

@@ -13,6 +13,9 @@ from typing import Literal
 from llm_audit import results
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, finished
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
+from llm_audit.common.files import sha256_of
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.substitution import plan as plans
 from llm_audit.detectors.substitution import run, tracking
 from llm_audit.detectors.substitution import watch as watching
@@ -29,11 +32,8 @@ from llm_audit.endpoints.journal import Journal, Replay
 from llm_audit.endpoints.key import read_key
 from llm_audit.endpoints.limits import Limits
 from llm_audit.endpoints.probe import Capabilities, probe
-from llm_audit.errors import InvalidConfiguration, InvalidInput
-from llm_audit.files import sha256_of
-from llm_audit.manifest import collect, now
-from llm_audit.progress import Progress, silent
 from llm_audit.setup import Setup
+from llm_audit.setup.manifest import collect, now
 
 Surface = Literal["chat", "completions"]
 

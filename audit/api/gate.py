@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from llm_audit import results
 from llm_audit.api.report import Report
 from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress, part, silent
+from llm_audit.common.terminal import one_line
 from llm_audit.detectors.registry import described
-from llm_audit.errors import InvalidConfiguration
 from llm_audit.gating import (
     AUTO,
     Baseline,
@@ -27,13 +29,11 @@ from llm_audit.gating import (
     settle,
 )
 from llm_audit.gating import unchanged_files as unchanged_since
-from llm_audit.manifest import collect, now
 from llm_audit.policy import Loaded, Watermark, load
-from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Coverage, Document, Manifest
 from llm_audit.setup import Setup
-from llm_audit.terminal import one_line
+from llm_audit.setup.manifest import collect, now
 from llm_audit.text import Passed, Source, counts, survey
 from llm_audit.text.frame import kinds_of
 

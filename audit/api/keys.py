@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_audit.api.running import StrPath
-from llm_audit.errors import AuditError, InvalidConfiguration
+from llm_audit.common.errors import AuditError, InvalidConfiguration
 
 if TYPE_CHECKING:
     from llm_audit.detectors.watermark.embedding import Marker

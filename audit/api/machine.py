@@ -38,7 +38,7 @@ def load_policy(config: Path | None = None, *, isolated: bool = False) -> Loaded
 @contextmanager
 def score_cache() -> Iterator[ScoreCache]:
     """The scores that are kept so that no text is scored twice."""
-    from llm_audit.paths import cache_root
+    from llm_audit.common.paths import cache_root
     from llm_audit.scoring.cache import ScoreCache
 
     with ScoreCache(cache_root() / "scores.sqlite") as cache:

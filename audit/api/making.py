@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from llm_audit.api.keys import marker_of
 from llm_audit.api.running import StrPath, listed
-from llm_audit.errors import InvalidConfiguration, NotAvailable
-from llm_audit.progress import Progress, named, silent
+from llm_audit.common.errors import InvalidConfiguration, NotAvailable
+from llm_audit.common.progress import Progress, named, silent
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.setup import Setup
-from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.detectors.membership.canary import Secret
@@ -52,9 +52,9 @@ def generate(
     Raises:
         InvalidConfiguration: the author stands for several settings, or the file exists.
     """
+    from llm_audit.common.files import Lines
     from llm_audit.detectors.attribution.candidate import Candidate
     from llm_audit.detectors.attribution.generations import Generation, read_prompts
-    from llm_audit.files import Lines
     from llm_audit.scoring.chain import Chain
     from llm_audit.scoring.pins import DEFAULT_MODEL
 
@@ -207,7 +207,7 @@ def new_canary(name: str, *, count: int = 999, length: int = 64, before: str = "
         The strings, the file to keep, and the file to publish.
     """
     from llm_audit.detectors.membership import canary
-    from llm_audit.manifest import now
+    from llm_audit.setup.manifest import now
 
     secret, public = canary.new(name, count=count, length=length, before=before, created=now())
     return canary.check(name), secret, public

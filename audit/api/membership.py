@@ -15,6 +15,8 @@ from llm_audit.api.radioactivity import watermark
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
 from llm_audit.api.screening import chosen_scores, digest_of, material_of
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.membership import blind_baseline, clusters, run
 from llm_audit.detectors.membership import canary as canaries
 from llm_audit.detectors.membership import dataset as datasets
@@ -25,10 +27,8 @@ from llm_audit.detectors.membership.base import find_scores
 from llm_audit.detectors.membership.collection import Collection, read_collection, split_by_label
 from llm_audit.detectors.membership.seed import Question
 from llm_audit.detectors.rule import Terms
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.manifest import collect, now
-from llm_audit.progress import Progress, silent
 from llm_audit.setup import Setup
+from llm_audit.setup.manifest import collect, now
 
 __all__ = ["blind", "canary", "dataset", "identifier", "order", "paired", "score", "watermark"]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from llm_audit.common.errors import AuditError, InvalidConfiguration, NotAvailable
+from llm_audit.common.files import create
 from llm_audit.detectors.announced import GROUP, SWITCH, Announcement, in_words, switched_off
 from llm_audit.detectors.plugins import Surveyed, survey, unfit_code
 from llm_audit.detectors.registry import outdated
 from llm_audit.detectors.rule import Rule
-from llm_audit.errors import AuditError, InvalidConfiguration, NotAvailable
-from llm_audit.files import create
 from llm_audit.results.rules import FAMILIES
 
 __all__ = ["GROUP", "SWITCH", "clauses", "loaded", "new_package", "outdated", "survey_all", "switched_off"]

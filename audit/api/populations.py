@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_audit.api.running import AnySetup, StrPath, closed
-from llm_audit.errors import InvalidInput, NotAvailable
-from llm_audit.progress import Progress, silent
+from llm_audit.common.errors import InvalidInput, NotAvailable
+from llm_audit.common.progress import Progress, silent
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.setup import Setup
-from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.detectors import StatisticRule

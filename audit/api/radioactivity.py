@@ -12,6 +12,8 @@ from llm_audit.api.keys import configured, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
 from llm_audit.api.watermark import readers_of
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.membership import run
 from llm_audit.detectors.membership.collection import Collection, read_collection
 from llm_audit.detectors.membership.target import Target
@@ -21,14 +23,11 @@ from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.radioactivity import Read, Written
 from llm_audit.detectors.watermark.readings import Reader
 from llm_audit.detectors.watermark.run import Settings
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.manifest import collect
-from llm_audit.progress import Progress, silent
-from llm_audit.reports.wording import membership as wording
-from llm_audit.results import Fact, Membership
+from llm_audit.results import Conditions, Membership
 from llm_audit.results.watermark_evidence import KeyedTraining
 from llm_audit.scoring.request import Prompted
 from llm_audit.setup import Setup
+from llm_audit.setup.manifest import collect
 
 Ints = NDArray[np.int64]
 
@@ -93,11 +92,7 @@ def _of_reading(key: Key, target: Target, data: Collection, alpha: float) -> Mem
     ]
     with configured():
         found = radioactivity.of_reading(key, read)
-    facts = (
-        *wording.facts_of_model(run.conditions_of(target)),
-        Fact(name="What counts", value="the likeliest token at each place while the model reads the texts"),
-    )
-    return _concluded(key, reader, found, alpha, model.name, data.malformed, facts)
+    return _concluded(found, alpha, data.malformed, run.conditions_of(target, tokenizer=(reader.name, reader.digest)))
 
 
 def _of_answers(key: Key, reader: Reader, data: Sequence[Collection], alpha: float) -> Membership:
@@ -109,14 +104,11 @@ def _of_answers(key: Key, reader: Reader, data: Sequence[Collection], alpha: flo
     marked = _ids(key, reader, data[0], alpha) if len(data) > 1 else []
     with configured():
         found = radioactivity.of_writing(key, written, marked)
-    limited = "only contexts that stand in the marked texts" if marked else "all contexts"
-    facts = (
-        Fact(name="What counts", value=f"each token of the answers once after each context; {limited}, and none of a prompt"),
-    )
+    conditions = Conditions(tokenizer=(reader.name, reader.digest), marked_contexts=True if marked else None)
     without = sum(item.prompt is None for item in answers.items)
     unknown = f"{without:,} of {len(answers.items):,} answers name no prompt: they are taken to follow on none that is marked."
     notes = (*(note for each in data for note in each.malformed), *([unknown] if without else []))
-    return _concluded(key, reader, found, alpha, "the model whose answers these are", notes, facts)
+    return _concluded(found, alpha, notes, conditions)
 
 
 def _ids(key: Key, reader: Reader, data: Collection, alpha: float) -> list[Ints]:
@@ -132,23 +124,11 @@ def _encoded(reader: Reader, text: str) -> Ints:
     return np.array(reader.tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
 
 
-def _concluded(
-    key: Key, reader: Reader, found: KeyedTraining, alpha: float, model: str, notes: Sequence[str], facts: Sequence[Fact]
-) -> Membership:
-    units = f"{found.counted.distinct:,} contexts, each counted once, in {found.texts:,} texts"
+def _concluded(found: KeyedTraining, alpha: float, notes: Sequence[str], conditions: Conditions) -> Membership:
     return run.concluded(
         alpha,
         tests=(radioactivity.rule.derive(Measurement(found), Terms(alpha)),),
-        claim=f"Was {model} trained on text that carries the mark of key {key.id}?",
-        n_suspect=found.counted.distinct,
-        n_held_out=0,
         provenance="None are needed: the chance is in the key, and any other key could have been drawn.",
-        facts=(
-            Fact(name="Independent units", value=units),
-            *facts,
-            Fact(name="Key", value=f"{key.id}, {key.scheme.title}"),
-            Fact(name="Tokenizer", value=f"{reader.name}, digest {reader.digest[:12]}"),
-            Fact(name="Multiplicity", value="one test; every other key or model that was tried is a further one"),
-        ),
+        conditions=conditions,
         notes=tuple(notes),
     )

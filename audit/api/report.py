@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from llm_audit import results
-from llm_audit.errors import NotAvailable
+from llm_audit.common.errors import NotAvailable
 
 
 class Report(results.Report):

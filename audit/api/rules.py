@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
+from llm_audit.common.terminal import one_line
 from llm_audit.detectors.plugins import AnyRule
 from llm_audit.detectors.registry import every_rule, explain
-from llm_audit.terminal import one_line
 
 __all__ = ["AnyRule", "explain", "explanation", "in_words", "rules"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from llm_audit import results
 from llm_audit.api.report import Report
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.manifest import complete
-from llm_audit.progress import Progress
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress
 from llm_audit.setup import OpenSetup, Setup
+from llm_audit.setup.manifest import complete
 
 StrPath = str | os.PathLike[str]
 AnySetup = Setup | OpenSetup | None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from llm_audit.api.running import StrPath
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
+from llm_audit.common.files import sha256_of
 from llm_audit.detectors.membership.base import MembershipScore, default_frequencies
 from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.membership.screen import Material
 from llm_audit.detectors.membership.target import Target
-from llm_audit.errors import InvalidConfiguration, InvalidInput
-from llm_audit.files import sha256_of
 from llm_audit.scoring.vocabulary import tokenizer_digest
 
 MISSING = {

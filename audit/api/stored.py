@@ -11,7 +11,7 @@ from typing import Any
 
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath
-from llm_audit.errors import InvalidInput
+from llm_audit.common.errors import InvalidInput
 from llm_audit.results import read as stored
 from llm_audit.verification import Ledger, Mismatch, signing
 from llm_audit.verification import verify as recompute
@@ -41,8 +41,8 @@ def read_report(source: StrPath | bytes, *, name: str | None = None) -> Report:
     >>> read_report(b"{}")
     Traceback (most recent call last):
     ...
-    llm_audit.errors.InvalidInput: The report is no report of llm-audit that can be read (it says no schema_version): give one \
-that `-o FILE.json` wrote.
+    llm_audit.common.errors.InvalidInput: The report is no report of llm-audit that can be read (it says no schema_version): \
+give one that `-o FILE.json` wrote.
     """
     content, called = content_of(source, name)
     return Report.of(stored.read_report(content, called))

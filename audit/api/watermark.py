@@ -14,11 +14,11 @@ from llm_audit.api.endpoints import EndpointSetup, Surface
 from llm_audit.api.keys import as_sentence, configured, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, finished, listed
-from llm_audit.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable
-from llm_audit.progress import Progress, silent
+from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable
+from llm_audit.common.progress import Progress, silent
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.results import Document
 from llm_audit.setup import Setup
-from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.detectors.watermark.readings import Reader
@@ -67,11 +67,11 @@ def watermark(
         InvalidConfiguration: a key file that cannot be used, a tokenizer that does not fit the key, no key or no text.
         NotAvailable: a tokenizer is not here.
     """
-    from llm_audit import judging
+    from llm_audit.detectors import judging
     from llm_audit.detectors.integrity.base import find_rules
     from llm_audit.detectors.registry import shipped
     from llm_audit.detectors.watermark import run
-    from llm_audit.manifest import collect, now
+    from llm_audit.setup.manifest import collect, now
     from llm_audit.text.documents import read_texts
 
     check_alpha(alpha)
@@ -171,9 +171,9 @@ def probe_watermark(
     Raises:
         InvalidConfiguration: settings that do not go together, or a budget that decides nothing.
     """
-    from llm_audit import judging
+    from llm_audit.detectors import judging
     from llm_audit.detectors.watermark import probing
-    from llm_audit.manifest import collect, now
+    from llm_audit.setup.manifest import collect, now
 
     check_alpha(alpha)
     started, plan, source = now(), probing.Plan.of(budget), endpoint.open()

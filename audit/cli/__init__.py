@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from llm_audit import __version__
-from llm_audit.errors import AuditError
-from llm_audit.terminal import one_line
+from llm_audit.common.errors import AuditError
+from llm_audit.common.terminal import one_line
+from llm_audit.common.version import __version__
 
 COMMANDS = {
     "attribute": "Who wrote this text, model A or model B? Exact tests for known prompts.",

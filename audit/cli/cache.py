@@ -6,7 +6,7 @@ import click
 
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS
 from llm_audit.cli.progress import show_warnings_as_sentences
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 
 
 @click.group(help=COMMANDS["cache"])

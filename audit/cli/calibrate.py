@@ -10,7 +10,7 @@ import llm_audit
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import SCORING, setup_options, text_field_option
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
-from llm_audit.terminal import one_line, terminal_safe
+from llm_audit.common.terminal import one_line, terminal_safe
 
 
 class _Calibrate(click.Group):

@@ -7,7 +7,7 @@ import click
 import llm_audit
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.progress import show_warnings_as_sentences
-from llm_audit.terminal import aligned
+from llm_audit.common.terminal import aligned
 
 
 @click.command(

@@ -12,8 +12,8 @@ import llm_audit
 from llm_audit.cli import COMMANDS, EXIT_ERROR
 from llm_audit.cli.options import details_option, include_option, judging_options, no_text_option, output_options
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.terminal import one_line
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.terminal import one_line
 
 if TYPE_CHECKING:
     from llm_audit.cli.publishing import Output

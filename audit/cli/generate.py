@@ -10,7 +10,7 @@ import llm_audit
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import COMPUTING, setup_options
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 
 
 @click.command(help=COMMANDS["generate"], short_help=COMMANDS["generate"])

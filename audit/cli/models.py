@@ -11,7 +11,7 @@ import click
 
 from llm_audit.api.machine import DEFAULT_MODEL, Store
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 
 EXIT_DAMAGED = 1
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 
 if TYPE_CHECKING:
     from llm_audit.api.machine import Loaded

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from llm_audit.progress import Progress
-from llm_audit.terminal import one_line
+from llm_audit.common.progress import Progress
+from llm_audit.common.terminal import one_line
 
 
 @contextmanager

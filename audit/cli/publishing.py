@@ -13,9 +13,9 @@ import click
 
 from llm_audit.cli import EXIT_ERROR, may_be_unread
 from llm_audit.cli.policy import digest_in_force
-from llm_audit.errors import AuditError, InvalidConfiguration
+from llm_audit.common.errors import AuditError, InvalidConfiguration
+from llm_audit.common.terminal import one_line, terminal_safe
 from llm_audit.reports.formats import FORMATS, renderer_for
-from llm_audit.terminal import one_line, terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit import Report

@@ -12,8 +12,8 @@ from llm_audit.cli import COMMANDS, EXIT_ERROR, may_be_unread
 from llm_audit.cli.options import details_option, output_options
 from llm_audit.cli.progress import show_warnings_as_sentences
 from llm_audit.cli.publishing import complain, show, write_outputs
-from llm_audit.errors import InvalidConfiguration, InvalidInput
-from llm_audit.terminal import one_line
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
+from llm_audit.common.terminal import one_line
 
 if TYPE_CHECKING:
     from llm_audit.cli.publishing import Output

@@ -11,7 +11,7 @@ import llm_audit
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import SCORING, label_field_option, setup_options, text_field_option
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
-from llm_audit.terminal import terminal_safe
+from llm_audit.common.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from llm_audit.api.making import Head

@@ -11,7 +11,7 @@ import click
 import llm_audit
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS, EXIT_INCONCLUSIVE, may_be_unread
 from llm_audit.cli.progress import show_warnings_as_sentences
-from llm_audit.errors import InvalidInput
+from llm_audit.common.errors import InvalidInput
 
 if TYPE_CHECKING:
     from llm_audit.api.stored import Ledger, Mismatch

@@ -24,16 +24,16 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2
 import numpy as np
 
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress, silent
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.endpoints import wire
 from llm_audit.endpoints.journal import KEPT_HEADERS, Entry, Journal, digest
 from llm_audit.endpoints.key import Scrubber, check_key
 from llm_audit.endpoints.limits import Budget, Limits, Pace
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
 from llm_audit.endpoints.transport import Answer, Broken, Line
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact
-from llm_audit.terminal import terminal_safe
 
 LONGEST_WAIT = 120.0
 """Seconds before another attempt, whatever the server asks for."""

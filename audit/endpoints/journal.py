@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llm_audit.common.errors import InvalidInput, NotAvailable
+from llm_audit.common.files import Lines
+from llm_audit.common.progress import Progress, silent
 from llm_audit.endpoints import wire
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
-from llm_audit.errors import InvalidInput, NotAvailable
-from llm_audit.files import Lines
-from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact
 
 FORMAT = "llm-audit journal 2"

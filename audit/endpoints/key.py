@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 
 SHORTEST = 8
 """Characters: a shorter word could not be removed from texts without harming them."""

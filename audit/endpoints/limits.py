@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.endpoints.records import Ask, Cost
-from llm_audit.errors import InvalidConfiguration
 
 _TEMPLATE = 64
 """Tokens that a chat template may add."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal, Protocol
 
-from llm_audit.progress import Progress
+from llm_audit.common.progress import Progress
 from llm_audit.results import Fact
 
 Surface = Literal["chat", "completions"]

@@ -20,7 +20,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     command = next((command for command in _CONVERTERS if shutil.which(command[0])), None)
     if command is None:
         raise Refused("is an old Word document: save it as .docx, or install antiword, and try again")
-    from llm_audit.files import scratch  # of our modules, this reader alone needs one
+    from llm_audit.common.files import scratch  # of our modules, this reader alone needs one
 
     with tempfile.TemporaryDirectory() as folder:  # neither reads it from standard input
         path = Path(folder, "old.doc")

@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from llm_audit.errors import AuditError, InvalidConfiguration
+from llm_audit.common.errors import AuditError, InvalidConfiguration
+from llm_audit.common.terminal import one_line
 from llm_audit.gating.settle import findings
 from llm_audit.results import BaselineUse, Document, Model, Suppression
-from llm_audit.terminal import one_line
 from llm_audit.text import Source
 from llm_audit.text.read import read_bytes
 

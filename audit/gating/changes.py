@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from llm_audit.errors import AuditError, InvalidConfiguration
-from llm_audit.terminal import one_line
+from llm_audit.common.errors import AuditError, InvalidConfiguration
+from llm_audit.common.terminal import one_line
 
 _DEEPER = "fetch all of it (`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout)"
 

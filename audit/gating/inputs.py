@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from llm_audit import judging
+from llm_audit.common.progress import Progress, silent
+from llm_audit.detectors import judging
 from llm_audit.detectors.integrity.base import IntegrityRule
 from llm_audit.detectors.integrity.conclude import conclude
+from llm_audit.detectors.judging import inspect
 from llm_audit.detectors.origin import generated, plot_data
 from llm_audit.detectors.rule import Terms
 from llm_audit.gating.settle import OPEN
-from llm_audit.judging import inspect
 from llm_audit.policy import Loaded, Rules, Watermark
 from llm_audit.policy.model import closest, known_codes, quoted
-from llm_audit.progress import Progress, silent
 from llm_audit.results import Document, Gated, Suppression, Verdict
 from llm_audit.scoring.session import Session
 from llm_audit.text import Directive, Passed, RawText, Source, text_digest, view_of

@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.watermark import forbidden, required, run, whole_text
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reader
-from llm_audit.errors import AuditError
 from llm_audit.gating.inputs import Input
 from llm_audit.gating.settle import with_marks
 from llm_audit.policy import Watermark
-from llm_audit.progress import Progress, silent
 from llm_audit.results import Document, Result, Verdict
 from llm_audit.text import RawText
 from llm_audit.text.documents import unjudged

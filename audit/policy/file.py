@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 
 OWN, SHARED = "llm-audit.toml", "pyproject.toml"
 LARGEST = 1_000_000

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.policy.file import PolicyFile, find, read
 from llm_audit.policy.model import Must, Outcome, Override, Policy, Rules, Watermark, closest, quoted
 

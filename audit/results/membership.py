@@ -121,6 +121,12 @@ class Conditions(Model):
     room: int | None = Field(default=None, ge=1, exclude_if=unset, description="tokens of a text that are scored, at most")
     vocabulary: int | None = Field(default=None, ge=1, exclude_if=unset, description="tokens of the model")
     table: Table | None = Field(default=None, exclude_if=unset)
+    tokenizer: tuple[str, str] | None = Field(
+        default=None, exclude_if=unset, description="name and digest of the one that reads texts as the key sees them"
+    )
+    marked_contexts: Literal[True] | None = Field(
+        default=None, exclude_if=unset, description="only contexts count that stand in the marked texts"
+    )
 
 
 class Membership(Model):
@@ -144,7 +150,10 @@ class Membership(Model):
     conditions: Conditions | None = Field(
         default=None,
         exclude_if=unset,
-        description="what `claim` and `facts` are made from; None: of an early version",
+        description="what `claim` and `facts` are made from; None: it is `early`",
+    )
+    early: Literal[True] | None = Field(
+        default=None, exclude_if=unset, description="llm-audit 0.1 wrote it, in schema version 1, without `conditions`"
     )
     unstated: Literal[True] | None = Field(
         default=None, exclude_if=unset, description="nobody says how the held-out texts were obtained, and the verdict needs it"

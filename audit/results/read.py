@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from llm_audit.errors import InvalidInput
+from llm_audit.common.errors import InvalidInput
 from llm_audit.results import SCHEMA_VERSION, Benchmark, Corpus, Document, Membership, Report, Substitution
 from llm_audit.results.canonical import content_digest
 
@@ -85,7 +85,8 @@ def upgraded(content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(documents, list):
         kinds = [("document", each) for each in documents]
         kinds += [(kind, content[name]) for name, kind in _AUDITS.items() if content.get(name) is not None]
-        subjects = [{"kind": kind, **each} if isinstance(each, dict) else each for kind, each in kinds]
+        early = {"collection": {"early": True}}
+        subjects = [{"kind": kind, **each, **early.get(kind, {})} if isinstance(each, dict) else each for kind, each in kinds]
     digest = content.get("content_digest")
     right = digest is None or digest == content_digest(content)
     return {name: value for name, value in content.items() if name not in moved} | {

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
 
-from llm_audit.errors import InvalidInput
-from llm_audit.files import sha256_of
+from llm_audit.common.errors import InvalidInput
+from llm_audit.common.files import sha256_of
 from llm_audit.results import Document
 from llm_audit.scanning.remote import Remote, here, is_remote, listed
 from llm_audit.text import RECORDS, Passed, RawText, Source, survey

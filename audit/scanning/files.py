@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from llm_audit import files
-from llm_audit.errors import NotAvailable
+from llm_audit.common import files
+from llm_audit.common.errors import NotAvailable
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 
 from pydantic import ValidationError
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.scanning.corpus import Input
 from llm_audit.scanning.files import failing, replacing
 from llm_audit.scanning.header import Header, differences

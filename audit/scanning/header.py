@@ -18,7 +18,7 @@ from llm_audit.scanning.corpus import Input
 from llm_audit.text.frame import kinds_of
 
 if TYPE_CHECKING:
-    from llm_audit.judging import Settings
+    from llm_audit.detectors.judging import Settings
     from llm_audit.setup import OpenSetup
 
 _SHOWN = 3

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from llm_audit.files import Lines
+from llm_audit.common.files import Lines
 from llm_audit.scanning.files import failing
 
 _DIGITS = 16

@@ -21,13 +21,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from llm_audit.errors import AuditError, NotAvailable
+from llm_audit.common.errors import AuditError, NotAvailable
+from llm_audit.common.terminal import one_line
 from llm_audit.scanning.corpus import Block
 from llm_audit.scanning.header import Header, differences
 from llm_audit.scanning.record import Record, judge_block
 from llm_audit.scanning.run import Engine, Work
 from llm_audit.setup import Setup
-from llm_audit.terminal import one_line
 
 Judge = Callable[[Block], list[Record]]
 

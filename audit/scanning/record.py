@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from llm_audit.common.progress import Progress, silent
+from llm_audit.detectors.judging import Settings, judge_all
 from llm_audit.detectors.origin import as_given
-from llm_audit.judging import Settings, judge_all
-from llm_audit.progress import Progress, silent
 from llm_audit.reports.wording.integrity import tampering
 from llm_audit.reports.wording.not_read import why_unjudged
 from llm_audit.results import Document, Model, Probability, Verdict

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from llm_audit.errors import NotAvailable
-from llm_audit.files import scratch
-from llm_audit.terminal import one_line
+from llm_audit.common.errors import NotAvailable
+from llm_audit.common.files import scratch
+from llm_audit.common.terminal import one_line
 from llm_audit.text import Source
 from llm_audit.text.sources import kind_of
 

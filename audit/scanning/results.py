@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.errors import InvalidInput
 from llm_audit.detectors.integrity.base import find_rules
 from llm_audit.detectors.registry import described
-from llm_audit.errors import InvalidInput
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.corpus import ASSUMPTIONS, NULL, summary
 from llm_audit.results import Corpus, Coverage, Discovery, Manifest, NotRead, Ranked, Report, Unread, Verdict

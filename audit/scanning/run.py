@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from llm_audit.errors import InvalidInput
-from llm_audit.judging import Settings
-from llm_audit.progress import Progress, silent
+from llm_audit.common.errors import InvalidInput
+from llm_audit.common.progress import Progress, silent
+from llm_audit.detectors.judging import Settings
 from llm_audit.results import Verdict
 from llm_audit.scanning.corpus import Block, Corpus, Input, Section
 from llm_audit.scanning.folder import Folder, Shard

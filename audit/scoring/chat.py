@@ -16,7 +16,7 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from llm_audit.errors import InvalidInput
+from llm_audit.common.errors import InvalidInput
 
 
 def render(template: str, prompt: str, special_tokens: Mapping[str, str]) -> str:

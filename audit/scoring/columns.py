@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.errors import NotAvailable
+from llm_audit.common.errors import NotAvailable
 from llm_audit.scoring.tokens import RENYI_ORDERS
 
 Columns = dict[str, NDArray[np.generic]]

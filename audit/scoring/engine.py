@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.errors import InvalidConfiguration, InvalidInput
-from llm_audit.progress import Progress, silent
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
+from llm_audit.common.progress import Progress, silent
 from llm_audit.scoring.columns import Columns
 from llm_audit.scoring.passes import Computed, Pack, Passes
 from llm_audit.scoring.request import Prompted, Request, Window, Windowing

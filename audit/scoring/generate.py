@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.progress import Progress, part, silent
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress, part, silent
 from llm_audit.scoring.chain import Chain
 from llm_audit.scoring.model import causal_model, find_device
 from llm_audit.scoring.request import context_length

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llm_audit.files import create
-from llm_audit.progress import Progress
+from llm_audit.common.files import create
+from llm_audit.common.progress import Progress
 
 if TYPE_CHECKING:
     from gguf import GGUFReader

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.scoring.chain import Chain
 from llm_audit.scoring.columns import Columns, columns_of, joined, sums_of_rows
 from llm_audit.scoring.samplers import Past, decode, escape

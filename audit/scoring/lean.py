@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.scoring import kernel
 from llm_audit.scoring.columns import Columns, columns_of, joined, sums_of_rows
 from llm_audit.scoring.request import context_length, plain_llama

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from llm_audit.errors import InvalidConfiguration, NotAvailable
+from llm_audit.common.errors import InvalidConfiguration, NotAvailable
 from llm_audit.scoring import llama, precision
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.request import context_length, plain_llama

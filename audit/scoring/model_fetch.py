@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_audit.errors import NotAvailable
-from llm_audit.files import CHUNK, scratch
-from llm_audit.progress import Progress
+from llm_audit.common.errors import NotAvailable
+from llm_audit.common.files import CHUNK, scratch
+from llm_audit.common.progress import Progress
 
 HUB_FILES = [
     "*.safetensors",

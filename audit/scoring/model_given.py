@@ -12,8 +12,8 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from llm_audit.errors import InvalidInput, NotAvailable
-from llm_audit.files import CHUNK, scratch
+from llm_audit.common.errors import InvalidInput, NotAvailable
+from llm_audit.common.files import CHUNK, scratch
 from llm_audit.scoring.model_fetch import HUB_FILES, Part, Pin
 
 

@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
-from llm_audit.errors import NotAvailable
+from llm_audit.common.errors import NotAvailable
 from llm_audit.scoring.passes import Computed, Pack, Passes
 from llm_audit.scoring.request import Request
 from llm_audit.scoring.store import StoredModel

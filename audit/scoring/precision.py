@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 
 BLOCK = 32
 """Weights that share a scale; rows whose length is no multiple of it stay float16, as in llama.cpp."""

@@ -13,8 +13,8 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from llm_audit.errors import AuditError, NotAvailable
-from llm_audit.progress import Progress, part, silent
+from llm_audit.common.errors import AuditError, NotAvailable
+from llm_audit.common.progress import Progress, part, silent
 from llm_audit.scoring.cache import ScoreCache, Scorer
 from llm_audit.scoring.request import Prompted, Request, plain_llama
 from llm_audit.scoring.store import StoredModel

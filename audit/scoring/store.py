@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_audit.errors import AuditError, InvalidConfiguration, NotAvailable
-from llm_audit.files import atomic_write, move, sha256_of, sync
-from llm_audit.paths import cache_root
-from llm_audit.progress import Progress, named, silent
+from llm_audit.common.errors import AuditError, InvalidConfiguration, NotAvailable
+from llm_audit.common.files import atomic_write, move, sha256_of, sync
+from llm_audit.common.paths import cache_root
+from llm_audit.common.progress import Progress, named, silent
 from llm_audit.scoring.model_fetch import Pin, fetch_hub, fetch_pinned, member, write_pinned
 from llm_audit.scoring.model_given import copy_files, copy_hub_files, pieces_given
 from llm_audit.scoring.model_safety import check_folder, model_files, read_chat, read_config

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.errors import NotAvailable
+from llm_audit.common.errors import NotAvailable
 
 Matrix = NDArray[np.float32]
 

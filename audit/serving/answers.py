@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from llm_audit.api.report import Report
-from llm_audit.errors import NotAvailable
+from llm_audit.common.errors import NotAvailable
 from llm_audit.reports.formats import FORMATS
 from llm_audit.serving.jobs import Full, Job
 from llm_audit.serving.settings import Service

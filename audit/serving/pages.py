@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from llm_audit import __version__
 from llm_audit.api.report import Report
+from llm_audit.common.version import __version__
 from llm_audit.reports.formats import class_set, csv
 from llm_audit.reports.formats.html import TEMPLATES as REPORT_TEMPLATES
 from llm_audit.reports.formats.html import environment

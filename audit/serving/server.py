@@ -14,8 +14,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.progress import Progress, silent
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress, silent
 from llm_audit.serving.answers import Desk
 from llm_audit.serving.app import application
 from llm_audit.serving.jobs import Queue

@@ -26,7 +26,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from llm_audit.api.documents import File, Text
-from llm_audit.files import CHUNK, scratch
+from llm_audit.common.files import CHUNK, scratch
 from llm_audit.serving.jobs import Item, discard
 from llm_audit.serving.settings import Limits
 from llm_audit.text.sources import RECORDS, kind_of

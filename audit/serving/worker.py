@@ -11,12 +11,12 @@ import time
 from typing import Literal
 
 from llm_audit.api.documents import Text, collected, detect
-from llm_audit.errors import AuditError
-from llm_audit.manifest import now
+from llm_audit.common.errors import AuditError
 from llm_audit.results import Document, Verdict
 from llm_audit.serving.jobs import Item, Job, Queue, discard
 from llm_audit.serving.metrics import Metrics
 from llm_audit.setup import OpenSetup
+from llm_audit.setup.manifest import now
 from llm_audit.text.documents import unjudged
 
 LOG = logging.getLogger("llm_audit.serving")

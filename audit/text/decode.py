@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import regex
 
-from llm_audit.errors import InvalidInput
+from llm_audit.common.errors import InvalidInput
 
 
 class Unreadable(InvalidInput):

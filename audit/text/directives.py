@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from llm_audit.errors import InvalidInput
+from llm_audit.common.errors import InvalidInput
 
 KINDS = frozenset({"text", "markdown", "html"})
 """Of inputs, in which such lines are looked for."""

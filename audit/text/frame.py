@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import regex
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.text.places import Apart
 
 KINDS = ("heading", "quote", "table", "caption", "reference", "form")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 from llm_audit.text import child
 from llm_audit.text.decode import Nothing, Unreadable
 from llm_audit.text.directives import Malformed, Use

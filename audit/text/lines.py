@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from llm_audit.errors import InvalidInput, NotAvailable
+from llm_audit.common.errors import InvalidInput, NotAvailable
 
 LONGEST_LINE = 20_000_000
 

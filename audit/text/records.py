@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.text import child
 from llm_audit.text.decode import Unreadable, looks_binary
 from llm_audit.text.lines import LONGEST_LINE, lines_of, parse

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 from llm_audit.text.survey import Passed, survey_folder
 
 _PACKED = (".gz", ".xz", ".zst")

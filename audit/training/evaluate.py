@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.origin import generated
 from llm_audit.detectors.origin.run import LEAST_CONFIDENCE, check_comparable, hidden_layers
 from llm_audit.detectors.populations import MINIMUM_TOKENS, Population
 from llm_audit.detectors.registry import described
 from llm_audit.detectors.statistic import StatisticRule
-from llm_audit.progress import Progress, silent
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Benchmark, Coverage, Curve, FalseAlarms, Interval, Manifest, Power, Report
 from llm_audit.scoring.session import Session

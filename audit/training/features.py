@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.errors import InvalidInput, NotAvailable
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.origin.classifier import STATISTICS, block_features
 from llm_audit.detectors.populations import MINIMUM_TOKENS
-from llm_audit.errors import InvalidInput, NotAvailable
-from llm_audit.progress import Progress, silent
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.progress import Progress, silent
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress, silent
 from llm_audit.training.sampler import DualSampler
 
 

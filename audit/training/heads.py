@@ -21,8 +21,8 @@ from scipy.linalg import cholesky, solve_triangular
 from torch import Tensor, nn
 from torch.nn import functional
 
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.origin.classifier import Card, Head
-from llm_audit.progress import Progress, silent
 from llm_audit.stats.classification import FEWEST_FOR_1_PERCENT, FEWEST_FOR_5_PERCENT, auroc, one_way_partial_auc, tpr_at_fpr
 from llm_audit.training.features import MINIMUM_BLOCKS, Blocks
 from llm_audit.training.fit import Fitted, Schedule, fit

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.errors import InvalidConfiguration, InvalidInput
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.stats.components import components
 from llm_audit.text import beginning, fingerprints, scored
 from llm_audit.text.lines import open_lines, parse

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.errors import NotAvailable
+from llm_audit.common.files import atomic_write
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.origin.classifier import STATISTICS, Card, Head
-from llm_audit.errors import NotAvailable
-from llm_audit.files import atomic_write
-from llm_audit.progress import Progress, silent
 from llm_audit.scoring.session import Session
 from llm_audit.training import features as feature
 from llm_audit.training import heads

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llm_audit import judging
-from llm_audit.detectors import registry
+from llm_audit.detectors import judging, registry
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.results import Document, Manifest, Result
@@ -41,7 +40,10 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
 
 
 def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
-    """Compare a result with what its rule derives from the evidence; whether that was possible."""
+    """Compare a result with what its rule derives from the evidence; whether that was possible.
+
+    Evidence that nothing can be derived from, because it contradicts itself, is a mismatch.
+    """
     rule = registry.find_rule(stored.rule)
     try:
         if rule is None:
@@ -49,6 +51,9 @@ def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
         ledger.fields(path, stored, rule.derive(Measurement.of(stored), terms))
     except NotDerivable as error:
         ledger.cannot(path, str(error))
+        return False
+    except (ValueError, OverflowError, ZeroDivisionError) as error:
+        ledger.holds(f"{path}.evidence", None, False, f"cannot be what was measured ({error})")
         return False
     return True
 

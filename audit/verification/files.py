@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import populations
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import NotDerivable
-from llm_audit.errors import AuditError
-from llm_audit.manifest import file_digest
 from llm_audit.results import Document, Manifest, Report
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.store import Store
+from llm_audit.setup.manifest import file_digest
 from llm_audit.verification.inputs import read_again
 from llm_audit.verification.ledger import Ledger
 

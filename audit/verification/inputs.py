@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from llm_audit import judging
+from llm_audit.common.errors import AuditError
+from llm_audit.detectors import judging
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import NotDerivable
-from llm_audit.errors import AuditError
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.integrity import of_marks
 from llm_audit.results import Document, Manifest, Report

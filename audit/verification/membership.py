@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from llm_audit.detectors.registry import conclude, find_rule
-from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
-from llm_audit.results import Conditions, Manifest, Membership, Result
+from llm_audit.detectors.registry import conclude
+from llm_audit.detectors.rule import NotDerivable, Terms
+from llm_audit.results import Manifest, Membership, Result
+from llm_audit.verification.documents import derived
 from llm_audit.verification.ledger import Ledger
 
 DRAWN_ELSEWHERE = ("drawn", "rank_sum", "signs")
@@ -17,36 +18,30 @@ def membership(path: str, found: Membership, manifest: Manifest, ledger: Ledger)
     """Everything that a report states about one collection."""
     terms = Terms(manifest.alpha)
     for number, test in enumerate(found.tests):
-        _test(f"{path}.tests[{number}]", test, terms, ledger)
+        at = f"{path}.tests[{number}]"
+        if derived(at, test, terms, ledger) and _elsewhere(test):
+            ledger.draws_only.append(f"{at}.p_value")
     try:
         ledger.fields(path, found, conclude("membership", found, terms), without={"tests"})
     except NotDerivable as why:
         ledger.cannot(path, str(why))
-    _conditions(f"{path}.conditions", found.conditions, manifest, ledger)
+    _conditions(f"{path}.conditions", found, manifest, ledger)
     if found.gate is not None and found.gate.auc is not None:
         ledger.draws_only.append(f"{path}.gate.auc")
 
 
-def _test(path: str, stored: Result, terms: Terms, ledger: Ledger) -> None:
-    rule = find_rule(stored.rule)
-    try:
-        if rule is None:
-            raise NotDerivable(f"no rule with the code {stored.rule} is installed")
-        ledger.fields(path, stored, rule.derive(Measurement.of(stored), terms))
-    except NotDerivable as why:
-        ledger.cannot(path, str(why))
-        return
+def _elsewhere(stored: Result) -> bool:
+    """Whether the draws of a result are not drawn again."""
     draws, kind = stored.draws, stored.evidence and stored.evidence.kind
-    if draws is not None and kind in DRAWN_ELSEWHERE and (kind != "drawn" or draws.count > len(draws.values)):
-        ledger.draws_only.append(f"{path}.p_value")
+    return draws is not None and kind in DRAWN_ELSEWHERE and (kind != "drawn" or draws.count > len(draws.values))
 
 
-def _conditions(path: str, stated: Conditions | None, manifest: Manifest, ledger: Ledger) -> None:
-    """Compare the conditions of the measurement with the manifest of its run."""
+def _conditions(path: str, found: Membership, manifest: Manifest, ledger: Ledger) -> None:
+    """Compare the conditions, from which claim and facts follow, with the manifest of the run."""
+    stated = found.conditions
+    ledger.holds(path, None, (stated is None) == bool(found.early), "are missing, or stand where an early version had none")
     if stated is None:
-        ledger.notes.append(
-            "An earlier version stored the claim and the facts of the collection as sentences alone, which were not checked."
-        )
+        ledger.notes.append("The claim and the facts of the collection are stored as sentences alone, which were not checked.")
         return
     ledger.same(f"{path}.model", stated.model, manifest.model and manifest.model.name)
     ledger.same(f"{path}.precision", stated.precision, manifest.model and manifest.model.dtype)

@@ -8,9 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from llm_audit.common.errors import InvalidInput
 from llm_audit.detectors.registry import described, shipped
-from llm_audit.errors import InvalidInput
-from llm_audit.manifest import seeds_of
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import (
     SCHEMA_VERSION,
@@ -29,6 +28,7 @@ from llm_audit.results.canonical import content_digest
 from llm_audit.results.evidence import Settings
 from llm_audit.results.read import place_of, read_content, subject_places, upgraded
 from llm_audit.scanning.results import report_of
+from llm_audit.setup.manifest import seeds_of
 from llm_audit.verification import files
 from llm_audit.verification.corpus import benchmark, corpus
 from llm_audit.verification.documents import document

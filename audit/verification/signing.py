@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_audit.errors import InvalidConfiguration, NotAvailable
+from llm_audit.common.errors import InvalidConfiguration, NotAvailable
 from llm_audit.results import Report, Verdict
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scoring import chat
 from llm_audit.scoring.chain import OFF, SERVERS, STEPS, Number, Server, chain
 from llm_audit.scoring.store import StoredModel

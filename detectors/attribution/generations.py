@@ -11,16 +11,16 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, silent
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.detectors.attribution.base import CandidateRule
 from llm_audit.detectors.attribution.candidate import describe
 from llm_audit.detectors.attribution.text import Author, under
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.populations import Datasheet, Population, build
-from llm_audit.errors import AuditError
-from llm_audit.progress import Progress, silent
 from llm_audit.scoring.chain import Chain
 from llm_audit.scoring.tokens import Decoding
-from llm_audit.terminal import terminal_safe
 from llm_audit.text.lines import open_lines, parse
 
 

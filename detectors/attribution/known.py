@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.attribution import e_process, pit
 from llm_audit.detectors.attribution.base import CandidateRule
 from llm_audit.detectors.attribution.candidate import describe
 from llm_audit.detectors.attribution.refutation import Refutation, least_refuted, refutation
 from llm_audit.detectors.attribution.text import Author, Text, under
 from llm_audit.detectors.rule import Measurement, Terms
-from llm_audit.errors import AuditError
 from llm_audit.results import Attribution, Authorship, ModelIdentity, Trace
 from llm_audit.results.evidence import Deciding, Setting, Settings
 from llm_audit.scoring.tokens import TokenScores

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, part, silent
 from llm_audit.detectors.attribution import known, unknown
 from llm_audit.detectors.attribution.base import CandidateRule
 from llm_audit.detectors.attribution.candidate import at
@@ -19,8 +21,6 @@ from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.populations import among
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.statistic import find
-from llm_audit.errors import AuditError
-from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording.origin import compared
 from llm_audit.results import Authorship, Document, SetAttribution
 from llm_audit.results.evidence import Members

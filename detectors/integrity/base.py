@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import registry
 from llm_audit.detectors.announced import Announcement
 from llm_audit.detectors.plugins import guarded
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms
-from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Result, Span, Statistic, Verdict
 from llm_audit.results.evidence import Characters, Odd, Way
 from llm_audit.text import Hidden

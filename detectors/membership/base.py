@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import announced
 from llm_audit.detectors.announced import Announcement, available
 from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.plugins import find_announced, guarded
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms
-from llm_audit.errors import AuditError
 from llm_audit.results import Result
 from llm_audit.scoring.tokens import TokenScores
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
 from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, usual_pairs, weights_of, words_of
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, requires
-from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Gate, Result, Statistic
 from llm_audit.results.membership_evidence import Sign, Signs
-from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.stats.combination import bonferroni
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.files import create
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, requires
-from llm_audit.errors import AuditError
-from llm_audit.files import create
 from llm_audit.results import Conditions, Effect, Result, Statistic
 from llm_audit.results.membership_evidence import Drawn, RankSum
 from llm_audit.stats import permutation

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.text import PLAIN, Unreadable, discover, read
 from llm_audit.text.lines import open_lines, parse
 

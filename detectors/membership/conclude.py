@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import blind_classifier, screen
 from llm_audit.detectors.membership.base import find_scores
 from llm_audit.detectors.membership.outcomes import unit_means
 from llm_audit.detectors.registry import find_rule
 from llm_audit.detectors.rule import MembershipTest, NotDerivable, Terms
-from llm_audit.errors import AuditError
 from llm_audit.reports.wording import membership as wording
 from llm_audit.results import Gate, Membership, Result, Screened, Separation, Verdict
 
@@ -51,14 +51,19 @@ def _stated(subject: Membership) -> Membership:
     conditions = subject.conditions
     if conditions is None:
         return subject
-    model = conditions.model or "the model"
     if subject.deciding:
-        rule = find_rule(subject.deciding[0].rule)
+        decided = subject.deciding[0]
+        rule = find_rule(decided.rule)
         assert isinstance(rule, MembershipTest)  # or it had decided nothing
-        units, n_suspect, n_held_out = rule.units(subject.deciding[0], conditions)
-        claim = rule.claim.format(model=model, documents=f"{conditions.documents or 0:,}")
-        facts = wording.facts_of_test(conditions, units)
+        units, n_suspect, n_held_out = rule.units(decided, conditions)
+        claim = rule.claim.format(
+            model=conditions.model or rule.unnamed,
+            documents=f"{conditions.documents or 0:,}",
+            key=getattr(decided.evidence, "key", ""),
+        )
+        facts = rule.stated(decided, conditions, units) if rule.stated else wording.facts_of_test(conditions, units)
     elif subject.texts:
+        model = conditions.model or "the model"
         claim, n_suspect, n_held_out = wording.claim_of_scores(subject, model), subject.n_suspect, subject.n_held_out
         rates = [(fpr, *_true_rate(fpr, n_held_out)) for fpr in screen.RATES if n_held_out * fpr >= 1]
         halves = n_held_out >= 2 * screen.FEWEST

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, silent
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.detectors.membership.frequencies import Frequencies, read_counts, write_counts
-from llm_audit.errors import AuditError
-from llm_audit.progress import Progress, silent
 from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
-from llm_audit.terminal import terminal_safe
 from llm_audit.text.lines import open_lines, parse
 
 BATCH = 256

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from llm_audit.errors import AuditError
-from llm_audit.files import atomic_write
+from llm_audit.common.errors import AuditError
+from llm_audit.common.files import atomic_write
 
 Card = TypeVar("Card", bound=BaseModel)
 

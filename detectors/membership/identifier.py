@@ -14,16 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.outcomes import mean_interval, rank_sum, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, NotDerivable, Terms, repeatable, requires
-from llm_audit.errors import AuditError
 from llm_audit.results import Conditions, Draws, Effect, Result
 from llm_audit.results.membership_evidence import RankSum
 from llm_audit.scoring.request import Prompted
-from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 
 CONTEXT = 200

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, draws_of, effect_of, mean_interval, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
-from llm_audit.errors import AuditError
 from llm_audit.results import Conditions, Draws, Effect, Gate, Result, Statistic
 from llm_audit.results.membership_evidence import Drawn, RankSum
-from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 
 SEPARATOR = "\n"

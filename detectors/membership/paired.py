@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, mean_interval, result, unit_means
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
-from llm_audit.errors import AuditError
 from llm_audit.results import Conditions, Draws, Effect, Result
 from llm_audit.results.membership_evidence import Versions
-from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.text.lines import open_lines, parse
 

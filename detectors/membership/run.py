@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llm_audit.common.progress import part
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership import blind_classifier, overlap, screen
 from llm_audit.detectors.membership.base import MembershipScore
 from llm_audit.detectors.membership.collection import Collection
@@ -17,7 +19,6 @@ from llm_audit.detectors.membership.screen import Material, Sides
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Terms
-from llm_audit.progress import part
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.membership import UNSTATED
 from llm_audit.results import (
@@ -31,7 +32,6 @@ from llm_audit.results import (
     Table,
     Verdict,
 )
-from llm_audit.seeds import generator
 
 
 @dataclass(frozen=True)

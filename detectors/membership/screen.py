@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, part
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.base import MembershipScore, Passes
 from llm_audit.detectors.membership.collection import Collection, Item
 from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.detectors.membership.target import Target
-from llm_audit.errors import AuditError
-from llm_audit.progress import Progress, part
 from llm_audit.results import Interval, Rate, Screened, Separation
 from llm_audit.scoring.request import Prompted
 from llm_audit.scoring.tokens import TokenScores
-from llm_audit.seeds import generator
 from llm_audit.stats import permutation
 from llm_audit.stats.classification import area, binomial_interval, bootstrap, threshold_at_fpr
 from llm_audit.stats.combination import holm

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_audit.errors import AuditError
-from llm_audit.files import create
+from llm_audit.common.errors import AuditError
+from llm_audit.common.files import create
 
 KIND = "llm-audit seed"
 

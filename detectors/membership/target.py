@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.errors import AuditError
-from llm_audit.progress import Progress, silent
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, silent
 from llm_audit.results import StartToken
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
 from llm_audit.scoring.session import Session

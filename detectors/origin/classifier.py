@@ -23,9 +23,9 @@ from safetensors.numpy import load as from_safetensors
 from safetensors.numpy import save as to_safetensors
 from scipy.special import erf, softmax
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.paths import data_root
 from llm_audit.detectors.statistic import StatisticRule, statistic_rule
-from llm_audit.errors import AuditError
-from llm_audit.paths import data_root
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
 
 Array = NDArray[np.float32]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import rank
 from llm_audit.detectors.origin import as_given, generated, plot_data
 from llm_audit.detectors.origin.conclude import conclude
@@ -17,7 +18,6 @@ from llm_audit.detectors.populations import MINIMUM_TOKENS, Population, among
 from llm_audit.detectors.populations.population import alone
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.statistic import StatisticRule
-from llm_audit.errors import AuditError
 from llm_audit.results import Document, Result, Share, Span, Statistic, Verdict
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import Request, Windowing

@@ -23,10 +23,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput, NotAvailable
+from llm_audit.common.files import atomic_write
+from llm_audit.common.paths import data_root
 from llm_audit.detectors.rule import NotDerivable
-from llm_audit.errors import InvalidConfiguration, InvalidInput, NotAvailable
-from llm_audit.files import atomic_write
-from llm_audit.paths import data_root
 from llm_audit.results.evidence import Conformal, Part
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import conformal

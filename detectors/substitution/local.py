@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from llm_audit.common.progress import Progress, named, part, silent
 from llm_audit.detectors.rule import Measurement
 from llm_audit.detectors.substitution import distance, rank_uniformity, two_samples
 from llm_audit.detectors.substitution.base import SubstitutionRule
@@ -18,7 +19,6 @@ from llm_audit.detectors.substitution.reference import LOCAL, Floats, Words
 from llm_audit.detectors.substitution.reference_model import GREEDY, Answer, ReferenceModel, mismatch
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.records import Reply, Surface
-from llm_audit.progress import Progress, named, part, silent
 from llm_audit.results import Fact
 from llm_audit.scoring.tokens import Decoding, TokenScores
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.substitution import exceedance, teacher_forced
-from llm_audit.errors import AuditError
 from llm_audit.stats import online
 from llm_audit.stats.exceedance import requests_needed
 

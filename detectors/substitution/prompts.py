@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.text.lines import open_lines, parse
 
 FEWEST_WORDS = 4

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Terms, requires
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.reference import LOCAL
 from llm_audit.detectors.substitution.two_samples import INDEPENDENT
 from llm_audit.results import Effect, Result, Statistic, Verdict
 from llm_audit.results.substitution_evidence import RelativeRanks
-from llm_audit.seeds import generator
 from llm_audit.stats import ranks
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, named, silent
 from llm_audit.detectors.substitution.prompts import pool_of
 from llm_audit.detectors.substitution.questions import questions, texts
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.probe import Capabilities
 from llm_audit.endpoints.records import Failure, Source, Surface
-from llm_audit.errors import AuditError
-from llm_audit.progress import Progress, named, silent
 
 FIRST_SEED = 10**8
 """Of texts, beyond those of an audit: an endpoint that honours seeds would write the very same texts for both."""

@@ -11,11 +11,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.rule import Measurement
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.records import Reply, Surface
-from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ from functools import cached_property
 
 from tokenizers import Tokenizer
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, silent
 from llm_audit.endpoints.records import Reply, Surface, Token
-from llm_audit.errors import AuditError
-from llm_audit.progress import Progress, silent
 from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.chat import render
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length

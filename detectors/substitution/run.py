@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, named, silent
 from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.substitution import conformance, distance, exceedance, rank_uniformity, teacher_forced, two_samples
@@ -22,8 +24,6 @@ from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
 from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
-from llm_audit.errors import AuditError
-from llm_audit.progress import Progress, named, silent
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.substitution import MULTIPLICITY
 from llm_audit.results import Cost as Spent

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_audit import seeds
+from llm_audit.common import seeds
 
 
 @dataclass(frozen=True)

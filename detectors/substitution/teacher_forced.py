@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Terms, requires
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.reference import WORDS, Words
 from llm_audit.results import Effect, Result, Statistic, Verdict
 from llm_audit.results.substitution_evidence import OnlineRanks, Variant
-from llm_audit.seeds import generator
 from llm_audit.stats import online
 from llm_audit.stats.permutation import bootstrap_mean
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.rule import Measurement
 from llm_audit.detectors.substitution import two_samples
 from llm_audit.detectors.substitution.base import SubstitutionRule
@@ -20,8 +22,6 @@ from llm_audit.detectors.substitution.reference import TRUSTED, Floats
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.records import Position, Reply, Surface, Token, same
-from llm_audit.errors import AuditError
-from llm_audit.progress import Progress, silent
 from llm_audit.results import Fact
 
 SHARED = 0.1

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.reference import WORDS, Words
 from llm_audit.results import Draws, Result, Statistic, Verdict
 from llm_audit.results.substitution_evidence import Discrepancy, Kernel
-from llm_audit.seeds import generator
 from llm_audit.stats import kernels
 
 KEPT_DRAWS = 999

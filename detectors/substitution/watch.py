@@ -9,13 +9,13 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.files import create
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.substitution import tracking
 from llm_audit.detectors.substitution.conclude import conclude
 from llm_audit.detectors.substitution.run import spent, unanswered
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, Token
-from llm_audit.errors import AuditError
-from llm_audit.files import create
 from llm_audit.results import Fact, Result, Served, Substitution, Verdict
 from llm_audit.stats.tracking import table
 

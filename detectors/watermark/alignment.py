@@ -13,9 +13,9 @@ from typing import Literal
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.schemes.base import Floats, Ints, TokenisedText, check_vocabulary
 from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, Its, KeySequence
-from llm_audit.errors import AuditError
 from llm_audit.stats import deviation_tail, gamma_tail, key_alignment
 from llm_audit.stats.sequential import Sequential, besag_clifford
 

@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.rule import NotDerivable, affordable
 from llm_audit.detectors.watermark.counts import Counts, law_of, tokens_needed, whole_text
 from llm_audit.detectors.watermark.schemes import SCHEMES
-from llm_audit.errors import AuditError
 from llm_audit.results import Effect, Statistic
 from llm_audit.results.watermark_evidence import FreshKeys, LinedUp, Summed
 from llm_audit.stats import gamma_tail
@@ -50,6 +50,18 @@ def law(described: Mapping[str, str | int | float]) -> Law:
         return law_of(described)
     except AuditError as error:
         raise NotDerivable(str(error)) from None
+
+
+def check_laws(scheme: str, *stored: Mapping[str, str | int | float]) -> None:
+    """Check that null laws which a report stores are those of the scheme; a scheme that is not known here has any.
+
+    Raises:
+        ValueError: its scores follow another law, also where no score of it counts.
+    """
+    if scheme in SCHEMES:
+        own = SCHEMES[scheme].law
+        if any(own is None or each.get("kind") != own.kind for each in stored):
+            raise ValueError(f"scores of {title_of(scheme)} follow another null law than the stored one")
 
 
 def counts_of(found: Summed) -> Counts:

@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Rule, Terms, affordable, decision, requires
 from llm_audit.detectors.watermark.base import Numbers
 from llm_audit.results import Draws, Result, Statistic, Verdict
 from llm_audit.results.watermark_evidence import ProbedChoices
-from llm_audit.seeds import generator
 from llm_audit.stats import row_exchange
 from llm_audit.stats.permutation import Outcome
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.schemes.base import (
     KeyedScheme,
     Observations,
@@ -20,7 +21,6 @@ from llm_audit.detectors.watermark.schemes.base import (
     TokenScheme,
     first_rows,
 )
-from llm_audit.errors import AuditError
 from llm_audit.stats import eprocess, spans
 from llm_audit.stats.combination import average_e
 from llm_audit.stats.lattice_laws import CoarseExponential, WeightedBits

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes.synthid import SynthIdTransformers
-from llm_audit.errors import InvalidConfiguration
 from llm_audit.scoring.model import find_device
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes.base import Scheme, Step
 from llm_audit.detectors.watermark.schemes.kuditipudi import KeySequence
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.seeds import generator
 
 
 class Marker:

@@ -18,10 +18,10 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
+from llm_audit.common.errors import AuditError
+from llm_audit.common.files import create
 from llm_audit.detectors.watermark.schemes import scheme_class
 from llm_audit.detectors.watermark.schemes.base import KeyedScheme
-from llm_audit.errors import AuditError
-from llm_audit.files import create
 
 SCHEMA = "llm-audit/watermark-key/1"
 LARGEST = 1 << 20

@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.progress import Progress, part, silent
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import cache_augmented, choices, fixed_sampling, gumbel, marked, red_green
 from llm_audit.detectors.watermark.conclude import conclude
 from llm_audit.endpoints.records import Ask, Failure, Source, Surface
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.progress import Progress, part, silent
 from llm_audit.results import Document, Result, Verdict
 from llm_audit.results.watermark_evidence import ProbedChoices, ProbedPhases, ProbedTogether
 

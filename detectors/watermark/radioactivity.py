@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, decision, requires
-from llm_audit.detectors.watermark.base import e_value, law, needed, numbers, shown, summed, title_of
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.detectors.rule import Measurement, MembershipTest, NotDerivable, Terms, decision, requires
+from llm_audit.detectors.watermark.base import check_laws, e_value, law, needed, numbers, shown, summed, title_of
 from llm_audit.detectors.watermark.counts import described
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes.base import (
@@ -25,8 +26,8 @@ from llm_audit.detectors.watermark.schemes.base import (
     first_rows,
     windows,
 )
-from llm_audit.errors import InvalidConfiguration
-from llm_audit.results import Result
+from llm_audit.reports.wording import membership as wording
+from llm_audit.results import Conditions, Fact, Result
 from llm_audit.results.watermark_evidence import KeyedTraining, Summed
 
 
@@ -153,6 +154,7 @@ def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
     """The exact tail of the sum of scores."""
     requires(measured, KeyedTraining)
     found, counted = measured.evidence, measured.evidence.counted
+    check_laws(found.scheme, counted.law)
     log_p, log_floor = numbers(counted)
     p, floor = math.exp(log_p), math.exp(log_floor)
     verdict, told = decision(p, floor, terms.alpha)
@@ -179,6 +181,24 @@ def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
         assumptions=rule.assumptions,
         method=rule.method,
     )
+
+
+def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
+    """The contexts; any other key could have been drawn in the place of held-out texts."""
+    found = _stored(result)
+    n = found.counted.distinct
+    return f"{n:,} contexts, each counted once, in {found.texts:,} texts", n, 0
+
+
+def _stated_facts(result: Result, conditions: Conditions, units: str) -> list[Fact]:
+    found = _stored(result)
+    return wording.facts_of_radioactivity(conditions, units, found.mode, (found.key, title_of(found.scheme)))
+
+
+def _stored(result: Result) -> KeyedTraining:
+    if not isinstance(result.evidence, KeyedTraining):
+        raise NotDerivable("the report stores nothing that the p-value follows from")
+    return result.evidence
 
 
 rule = MembershipTest[tuple[Read | Written, ...], KeyedTraining](
@@ -212,6 +232,10 @@ rule = MembershipTest[tuple[Read | Written, ...], KeyedTraining](
         "The model was trained on marked text",
         "Null hypothesis: the model came about without knowledge of the key. A finding does not say which marked text it read.",
     ),
+    claim="Was {model} trained on text that carries the mark of key {key}?",
+    unnamed="the model whose answers these are",
+    units=_units,
+    stated=_stated_facts,
     condition="its answers were not marked when they were drawn, and the key was secret",
     data="text that carries the mark of the key",
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import anytime, calibrated, marked, whole_text, windows
 from llm_audit.detectors.watermark.conclude import conclude
@@ -18,7 +19,6 @@ from llm_audit.detectors.watermark.counts import distinct
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reader, Reading, given
 from llm_audit.detectors.watermark.schemes.base import TokenisedText, TokenScheme
-from llm_audit.errors import AuditError, InvalidConfiguration
 from llm_audit.results import Document, Result, Verdict
 from llm_audit.results.watermark_evidence import KeyedText, KeyedTogether
 from llm_audit.text import RawText

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import alignment
 from llm_audit.detectors.watermark.base import (
     ASSUMPTIONS,
     NULL,
     Numbers,
+    check_laws,
     e_value,
     law,
     needed,
@@ -27,7 +29,6 @@ from llm_audit.detectors.watermark.schemes.base import TokenScheme
 from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, KeySequence
 from llm_audit.results import Draws, Effect, Result, Statistic
 from llm_audit.results.watermark_evidence import FreshKeys, KeyedText, LinedUp, Summed
-from llm_audit.seeds import generator
 
 LONGEST_ALIGNED = 256
 """Tokens of a text that are aligned with edits: the time grows with their square for each fresh key."""
@@ -120,6 +121,7 @@ def _nothing(reading: Reading, keys: int, way: alignment.Cost) -> FreshKeys:
 
 def outcome(found: KeyedText) -> tuple[Summed | LinedUp | FreshKeys, Numbers]:
     """The best reading, and its numbers after Bonferroni over the readings."""
+    check_laws(found.scheme, *(reading.law for reading in found.readings if isinstance(reading, Summed)))
     each = [numbers(reading) for reading in found.readings]
     best = min(range(len(each)), key=lambda i: each[i].log_p)
     floor = min(one.log_floor for one in each)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
+from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, affordable, decision, requires
-from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, law, shown, title_of
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, check_laws, law, shown, title_of
 from llm_audit.detectors.watermark.counts import described, distinct
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
 from llm_audit.results import Draws, Result, Span, Statistic
 from llm_audit.results.watermark_evidence import KeyedWindows
-from llm_audit.seeds import generator
 from llm_audit.stats import spans
 
 LEAST = 32
@@ -50,6 +50,7 @@ def measure(key: Key, reading: Reading, *, tests: int, seed: str) -> Measurement
 
 def scan_of(found: KeyedWindows) -> spans.Scan:
     """The scan of what is stored; its simulated null is drawn again."""
+    check_laws(found.scheme, found.law)
     if affordable(found.draws) * found.distinct > MOST_CELLS:
         raise NotDerivable(f"{found.draws:,} simulated texts of {found.distinct:,} scores are too many to draw again")
     return spans.scanned(found.sums, found.distinct, law(found.law), generator(found.seed, "windows"), found.draws, found.least)

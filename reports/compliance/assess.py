@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.reports.compliance.evidence import CLAIMED, look
 from llm_audit.reports.compliance.framework import did_you_mean
 from llm_audit.reports.compliance.model import (

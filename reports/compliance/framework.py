@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.reports.compliance.model import Framework, LegalDate, Requirement, Selector, Source
 from llm_audit.results.base import Model
 

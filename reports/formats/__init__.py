@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llm_audit.errors import InvalidConfiguration, NotAvailable
+from llm_audit.common.errors import InvalidConfiguration, NotAvailable
 
 if TYPE_CHECKING:
     from llm_audit.results import Report

@@ -16,13 +16,13 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.reports import format as fmt
 from llm_audit.reports.views import benchmark, corpus, membership, substitution
 from llm_audit.reports.views.documents import DocumentView, tally, view, worst_first
 from llm_audit.reports.wording.not_read import not_read
 from llm_audit.reports.wording.origin import likest
 from llm_audit.results import Document, Population, Report, Result, Verdict
-from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.reports import format as fmt
 from llm_audit.reports.views.benchmark import percent
 from llm_audit.results import Benchmark, FalseAlarms, Power
-from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.results import Authorship, Verdict
-from llm_audit.terminal import terminal_safe
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

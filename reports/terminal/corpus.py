@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llm_audit.common.terminal import one_line
 from llm_audit.reports import format as fmt
 from llm_audit.reports.terminal.console import STYLES, label, line, plain_table, say
 from llm_audit.reports.views.corpus import taken_alone, title, why_unread
 from llm_audit.results import Corpus, Manifest, Verdict
-from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from llm_audit.common.terminal import one_line
 from llm_audit.reports import format as fmt
 from llm_audit.reports.charts.figures import crossing
 from llm_audit.reports.terminal.console import AUTHORSHIP_STYLES, STYLES, label, line, plain_table, say, show
@@ -15,7 +16,6 @@ from llm_audit.reports.views.lead import lead
 from llm_audit.reports.views.passages import Passage, judged_by, passages
 from llm_audit.reports.wording.origin import likest
 from llm_audit.results import Attribution, Authorship, Document, Result, SetAttribution, Trace, Verdict
-from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

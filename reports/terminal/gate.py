@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llm_audit.common.terminal import one_line
 from llm_audit.reports import format as fmt
 from llm_audit.reports.terminal.console import STYLES, label, say, show
 from llm_audit.results import GateOutcome, Report, Verdict
-from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from llm_audit.common.terminal import one_line
 from llm_audit.reports import format as fmt
 from llm_audit.reports.terminal.console import AUTHORSHIP_STYLES, STYLES, label, line, plain_table, say, show
 from llm_audit.reports.views.documents import worst_first
 from llm_audit.results import Document
-from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

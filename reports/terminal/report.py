@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llm_audit.common.terminal import one_line
 from llm_audit.reports import format as fmt
 from llm_audit.reports.terminal.benchmark import print_benchmark
 from llm_audit.reports.terminal.console import line, say
@@ -16,7 +17,6 @@ from llm_audit.reports.terminal.substitution import print_substitution
 from llm_audit.reports.views.lead import last_line
 from llm_audit.reports.wording.not_read import not_read
 from llm_audit.results import Benchmark, Corpus, Document, Membership, Report, Subject, Substitution
-from llm_audit.terminal import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

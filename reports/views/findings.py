@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from llm_audit.common.terminal import one_line, terminal_safe
 from llm_audit.reports import format as fmt
 from llm_audit.reports.views.corpus import taken_alone, title, why_unread
 from llm_audit.reports.views.passages import Passage, passages
@@ -33,7 +34,6 @@ from llm_audit.results import (
     is_blind,
 )
 from llm_audit.results.rules import FAMILIES, Describe, RuleFacts
-from llm_audit.terminal import one_line, terminal_safe
 
 WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
 

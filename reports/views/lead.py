@@ -5,11 +5,11 @@ Made from verdicts and numbers, as all that is said; it judges nothing, and says
 
 from __future__ import annotations
 
+from llm_audit.common.terminal import one_line
 from llm_audit.reports import format as fmt
 from llm_audit.reports.views.passages import Passage, passages
 from llm_audit.reports.views.places import places
 from llm_audit.results import Document, Report, Verdict
-from llm_audit.terminal import one_line
 
 NAMED = 10
 """Documents that the last line names."""

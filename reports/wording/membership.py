@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from llm_audit.results import Conditions, Fact, Gate, Interval, Membership, Result, Separation, Verdict
 
@@ -115,6 +116,32 @@ def facts_of_test(conditions: Conditions, units: str) -> list[Fact]:
         facts += [Fact(name="Commitment", value=commitment) for commitment in conditions.commitments]
         facts.append(Fact(name="Data", value=digest))
     return facts
+
+
+def facts_of_radioactivity(
+    conditions: Conditions, units: str, mode: Literal["reading", "outputs"], key: tuple[str, str]
+) -> list[Fact]:
+    """The conditions of a test for the mark of a key in a model.
+
+    Args:
+        conditions: of the measurement.
+        units: what its independent units are.
+        mode: what counts: what the model expects while it reads, or what it wrote.
+        key: its id, and the title of its scheme.
+    """
+    limited = "only contexts that stand in the marked texts" if conditions.marked_contexts else "all contexts"
+    counted = f"each token of the answers once after each context; {limited}, and none of a prompt"
+    if mode == "reading":
+        counted = "the likeliest token at each place while the model reads the texts"
+    name, digest = conditions.tokenizer or ("not known", "")
+    return [
+        Fact(name="Independent units", value=units),
+        *(facts_of_model(conditions) if mode == "reading" else ()),
+        Fact(name="What counts", value=counted),
+        Fact(name="Key", value=", ".join(key)),
+        Fact(name="Tokenizer", value=f"{name}, digest {digest[:12]}"),
+        Fact(name="Multiplicity", value="one test; every other key or model that was tried is a further one"),
+    ]
 
 
 def facts_of_scores(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import llm_audit
-from llm_audit.paths import cache_root
+from llm_audit.common.paths import cache_root
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from tests.cli.tool import HUMAN, Tool
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llm_audit.cli import COMMANDS
-from llm_audit.terminal import terminal_safe
+from llm_audit.common.terminal import terminal_safe
 from tests.cli.tool import HUMAN, Outcome, Tool
 from tests.reports.hostile import LENGTHS, TERMINAL, UNICODE
 

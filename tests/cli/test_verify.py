@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.manifest import REMOVED, safe_command
+from llm_audit.setup.manifest import REMOVED, safe_command
 from tests.cli.conftest import write_texts
 from tests.cli.tool import HUMAN, SHORT, Tool, sentence, spawn
 

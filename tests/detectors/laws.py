@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from llm_audit import judging
+from llm_audit.detectors import judging
 from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.results import Document, Membership, Result, Substitution

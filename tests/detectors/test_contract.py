@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import find, registry, statistic_rule
 from llm_audit.detectors.attribution import find_rules as find_candidate_rules
 from llm_audit.detectors.attribution import pit
@@ -14,7 +15,6 @@ from llm_audit.detectors.attribution.base import Outcome
 from llm_audit.detectors.integrity.base import IntegrityRule, Oddities, find_rules
 from llm_audit.detectors.membership.likelihood import loss
 from llm_audit.detectors.origin import curvature, log_rank, lrr, perplexity_ratio
-from llm_audit.errors import AuditError
 from llm_audit.results import Result
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import certain_scores, check_rule, sample_scores

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_audit import manifest
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import StatisticRule, announced, available, find, known_to, registry
 from llm_audit.detectors.announced import GROUP, code_digest
 from llm_audit.detectors.integrity.base import examine, find_rules
 from llm_audit.detectors.membership.base import find_scores
 from llm_audit.detectors.plugins import survey
-from llm_audit.errors import AuditError
+from llm_audit.setup import manifest
 from llm_audit.testing import check_rule, sample_scores
 from tests.detectors.installing import SAMPLE, installed, pip_install
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import llm_audit
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import registry
 from llm_audit.detectors.rule import Measurement, Terms
-from llm_audit.errors import AuditError
 from llm_audit.policy.model import document_rules, known_codes
 from llm_audit.results import Verdict
 from tests.cli.tool import Tool

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.paths import cache_root
+from llm_audit.common.paths import cache_root
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from tools.site import playground
 from tools.site.pages import ROOT

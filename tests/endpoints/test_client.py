@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.endpoints.client import Endpoint
 from llm_audit.endpoints.journal import Journal, Replay
 from llm_audit.endpoints.limits import Limits
 from llm_audit.endpoints.records import Ask, Failure, Reply
-from llm_audit.errors import AuditError
 from tests.endpoints.server import KEY, Exchange, answer, fine, serving
 
 NOW = 1_800_000_000.0

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.endpoints.client import Endpoint
 from llm_audit.endpoints.journal import Journal, Replay
 from llm_audit.endpoints.records import Ask, Failure, Reply
-from llm_audit.errors import AuditError
 from tests.endpoints.server import KEY, Exchange, fine, serving
 
 ASKS = [Ask(f"q{i}", f"question {i}", "chat", 1, 0.0, 2) for i in range(3)]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_audit.common.errors import AuditError
 from llm_audit.endpoints.client import Endpoint
 from llm_audit.endpoints.key import REMOVED, Scrubber, read_key
-from llm_audit.errors import AuditError
 
 KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=30)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from llm_audit.paths import cache_root
+from llm_audit.common.paths import cache_root
 from tests.cli.tool import HUMAN, MACHINE
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.policy import Override, Policy, load
 
 KEYS = [name.replace("_", "-") for name in (*Policy.model_fields, *Override.model_fields)]

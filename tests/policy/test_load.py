@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
+from llm_audit.common.terminal import one_line
 from llm_audit.policy import Loaded, Policy, load
 from llm_audit.policy.file import LARGEST
 from llm_audit.policy.model import CODES, OUTCOMES, PATTERNS
-from llm_audit.terminal import one_line
 from tests.policy.test_fuzz import toml
 from tests.reports import hostile
 

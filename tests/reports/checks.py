@@ -18,12 +18,12 @@ import jsonschema
 import xmlschema
 from markdown_it import MarkdownIt
 
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.detectors.registry import described
 from llm_audit.reports.formats import FORMATS
 from llm_audit.results import Report
 from llm_audit.results.read import read_report
 from llm_audit.results.rules import documentation
-from llm_audit.terminal import terminal_safe
 
 OURS = re.compile(
     r"#document-\d+(-candidate-\d+|-after)?|#(membership|substitution)-assumptions|#substitution-test-\d+"

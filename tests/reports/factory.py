@@ -528,6 +528,7 @@ def ordered() -> Membership:
         assumptions=("The rows were written in no particular order.", "Shards are independent of one another."),
     )
     return Membership(
+        early=True,
         verdict=Verdict.FINDING,
         summary="The model prefers the published order of these rows to random orders: it was trained on this file.",
         claim="Was the collection benchmark.jsonl, in its published order, in the training data of ./models/target?",
@@ -565,6 +566,7 @@ def untouched() -> Membership:
         method="Wei, Wang and Jia 2024, with the exact rank instead of a normal approximation.",
     )
     return Membership(
+        early=True,
         verdict=Verdict.PASS,
         summary="The published canary does not stand out among 199 unpublished ones. That does not show that it was not seen.",
         claim="Was the canary of canary.json in the training data of ./models/target?",
@@ -636,6 +638,7 @@ def screened(n: int) -> tuple[Screened, ...]:
 def shifted(texts: int = 60) -> Membership:
     """Not assessable: the gate tells the texts apart, so the scores are shown for the record only."""
     return Membership(
+        early=True,
         verdict=Verdict.NOT_ASSESSABLE,
         summary="The suspect and the held-out articles differ without any model: nothing follows from the scores.",
         claim="Were the articles of articles.jsonl, taken together, in the training data of ./models/target?",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.registry import described
-from llm_audit.errors import AuditError
 from llm_audit.reports import render_html, render_json, renderer_for, write_report
 from llm_audit.reports.formats import FORMATS, NAMES, SUFFIXES
 from llm_audit.results import Report

@@ -9,9 +9,9 @@ from functools import cache
 import pytest
 from pydantic import ValidationError
 
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.reports.formats import FORMATS
 from llm_audit.results import Report
-from llm_audit.terminal import terminal_safe
 from tests.reports.checks import CHECKS, rendered
 from tests.reports.hostile import (
     HANDFULS,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.reports import render_json
 from llm_audit.reports.formats import jsonl
 from llm_audit.results import Report

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.registry import described
-from llm_audit.errors import AuditError
 from llm_audit.reports import renderer_for
 from llm_audit.reports.formats import FORMATS
 from llm_audit.text import discover
@@ -156,7 +156,7 @@ def test_every_system_call_may_fail(tmp_path: Path, error: str) -> None:
         "import os, secrets, sys\n"
         "from llm_audit.reports.write import write\n"
         "secrets.token_hex = lambda n: '0' * 16\n"  # a name that strace can be told
-        "from llm_audit.errors import AuditError\n"
+        "from llm_audit.common.errors import AuditError\n"
         "try:\n    write(sys.argv[1], 'new' * 100_000)\n"
         "except AuditError as error:\n    sys.exit(f'Error: {error}')\n"
     )

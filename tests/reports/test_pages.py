@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.registry import described
-from llm_audit.errors import AuditError
 from llm_audit.reports import render_html, render_json, write_report
 from llm_audit.reports.formats import html
 from llm_audit.reports.formats.html import ALL_PICTURED, MOST_PICTURED

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.registry import described
-from llm_audit.errors import AuditError
 from llm_audit.reports import render_html, write_report
 from llm_audit.reports.write import write
 from tests.reports import factory

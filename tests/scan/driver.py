@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.registry import described
-from llm_audit.errors import AuditError
 from llm_audit.reports import write_report
 from llm_audit.results import Corpus as CorpusReport
 from llm_audit.results import Manifest, Verdict

@@ -19,7 +19,7 @@ from pathlib import Path
 import jinja2
 import pyarrow.parquet
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scanning import corpus as corpora
 from tests.scan.driver import FINAL, run
 

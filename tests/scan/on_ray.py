@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scanning.corpus import Block
 from llm_audit.scanning.ray_engine import Judge, ray_engine
 from llm_audit.scanning.record import Record

@@ -10,7 +10,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scanning.corpus import open_corpus
 from llm_audit.scanning.remote import Remote, here, listed, put
 from tests.scan import driver

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scanning.corpus import Block, open_corpus
 from llm_audit.scanning.folder import Folder, Shard
 from llm_audit.scanning.record import Record

@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scoring.chat import render
 from llm_audit.scoring.pins import DEFAULT_PIN
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fixtures.tiny_models import SENTENCES
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scoring import lean
 from llm_audit.scoring.engine import Engine
 from llm_audit.scoring.lean import LeanBody, LeanModel

@@ -14,7 +14,7 @@ import torch
 from scipy.stats import chisquare, kstest
 
 from fixtures.tiny_models import SENTENCES
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scoring import generate
 from llm_audit.scoring.engine import Engine
 from llm_audit.scoring.generate import Sample, Sampler, draw

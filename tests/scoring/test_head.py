@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scoring import head as head_module
 from llm_audit.scoring import samplers
 from llm_audit.scoring.head import Head, power_sums, power_sums_by_arrays

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scoring import model_fetch
 from llm_audit.scoring.model_fetch import Pin
 from llm_audit.scoring.store import Store, StoredModel

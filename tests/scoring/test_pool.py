@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fixtures.tiny_models import SENTENCES
-from llm_audit.errors import NotAvailable
+from llm_audit.common.errors import NotAvailable
 from llm_audit.scoring.pool import ONE_THREAD
 from llm_audit.scoring.request import Prompted, Request, Windowing
 from llm_audit.scoring.session import Session

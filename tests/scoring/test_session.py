@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.tiny_models import SENTENCES
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.scoring import session as session_module
 from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.engine import Engine

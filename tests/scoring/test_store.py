@@ -21,8 +21,8 @@ from gguf import GGUFWriter, TokenType
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer, pre_tokenizers
 
-from llm_audit.errors import AuditError
-from llm_audit.progress import silent
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import silent
 from llm_audit.scoring import store as store_module
 from llm_audit.scoring.gguf_import import convert
 from llm_audit.scoring.model_fetch import Part, Pin

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from llm_audit.errors import NotAvailable
+from llm_audit.common.errors import NotAvailable
 from llm_audit.scoring.head import Head
 from tests.scoring import oracle
 from tests.scoring.test_head import assert_within_oracle_error, random_case

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from llm_audit.errors import NotAvailable
+from llm_audit.common.errors import NotAvailable
 from llm_audit.scoring.weights import Weights
 
 

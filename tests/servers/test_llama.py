@@ -18,8 +18,8 @@ from safetensors.numpy import load_file
 
 from fixtures.servers.gguf import FILE_TYPES, write
 from fixtures.servers.llama import serve
-from llm_audit.errors import AuditError
-from llm_audit.progress import silent
+from llm_audit.common.errors import AuditError
+from llm_audit.common.progress import silent
 from llm_audit.scoring import gguf_import
 from llm_audit.scoring.request import Prompted, Request
 from llm_audit.scoring.session import Session

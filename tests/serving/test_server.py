@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.serving.settings import TOKEN, Service
 from llm_audit.serving.uploads import PREFIX, private_folder
 from tests.cli.conftest import tiny

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.text.lines import open_lines, parse
 
 LINES = [b'{"text": "One."}\r\n', b"\n", '{"text": "\u2028\x85"}\n'.encode(), b"no newline"]

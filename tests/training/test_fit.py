@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.stats.classification import auroc
 from llm_audit.training.fit import Fitted, Schedule, fit
 from llm_audit.training.losses import LOSSES

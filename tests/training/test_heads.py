@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.origin.classifier import Card
-from llm_audit.errors import AuditError
 from llm_audit.testing import sample_scores
 from llm_audit.training import features
 from llm_audit.training.features import Blocks

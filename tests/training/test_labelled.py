@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.stats.components import components
 from llm_audit.training.labelled import check_trainable, marks, read_labelled
 

@@ -18,7 +18,7 @@ from fixtures.membership.world import World, world
 from fixtures.servers.chaos import chaos
 from fixtures.tiny_models import SENTENCES
 from llm_audit.cli import main
-from llm_audit.paths import cache_root
+from llm_audit.common.paths import cache_root
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from tests.cli.conftest import write_texts
 from tests.cli.tool import ESSAYS, HUMAN, MACHINE, SHORT

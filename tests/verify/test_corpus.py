@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from llm_audit.api.stored import read_report, verify
+from llm_audit.common.errors import InvalidInput
 from llm_audit.detectors.registry import described
-from llm_audit.errors import InvalidInput
 from llm_audit.reports import render_html, render_json
 from llm_audit.reports.formats import FORMATS
 from llm_audit.results import Interval

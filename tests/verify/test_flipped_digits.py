@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.results.canonical import content_digest
 from llm_audit.verification import verify
 from tests.verify.conftest import FAST, SLOW, Made

@@ -205,3 +205,35 @@ def test_each_is_refused_in_reports_of_every_command(made_slowly: Made) -> None:
     with made_slowly.here():
         done = check(stored(made_slowly, (*FAST, *SLOW)), 2 * MUTATIONS, 21)
     assert min(done.values()) >= 40
+
+
+@pytest.mark.parametrize("name", ["finding", "pass"])
+def test_no_collection_loses_what_its_facts_follow_from(name: str) -> None:
+    content = json.loads((GOLDEN / f"{name}.json").read_text())
+    (subject,) = content["subjects"]
+    assert named(content) == set() and ("conditions" in subject) == (name == "finding")
+    del subject["conditions" if name == "finding" else "early"]
+    assert named(content) == {"subjects[0].conditions"}
+
+
+@pytest.mark.parametrize("kind", ["bernoulli", "urn", "no-such-law"])
+def test_no_result_changes_the_law_that_chance_follows(kind: str) -> None:
+    content = json.loads((GOLDEN / "watermark-finding.json").read_text())
+    assert named(content) == set()
+    places = [path for path, value in everywhere(content) if path[-2:] == ("law", "kind")]
+    assert len(places) >= 3
+    for path in places:
+        changed: Any = copy.deepcopy(content)
+        holder = changed
+        for step in path[:-1]:
+            holder = holder[step]
+        holder["kind"] = kind
+        assert any(written(path).startswith(field) for field in named(changed)), path
+
+
+def everywhere(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Any]]:
+    """Every place in a report."""
+    yield path, value
+    steps: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, each in steps:
+        yield from everywhere(each, (*path, step))

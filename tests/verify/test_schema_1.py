@@ -27,6 +27,7 @@ def downgraded(report: Report) -> dict[str, Any]:
     content |= {"schema_version": "1", "documents": [], "membership": None, "substitution": None}
     for subject in subjects:
         kind = FIELDS[subject.pop("kind")]
+        subject.pop("early", None)
         if kind == "documents":
             content["documents"].append(subject)
         else:

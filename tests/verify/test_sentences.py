@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llm_audit.api.stored import file_compliance, verify
-from llm_audit.errors import InvalidInput
+from llm_audit.common.errors import InvalidInput
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results.canonical import content_digest
 

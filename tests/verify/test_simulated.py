@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_audit import judging
-from llm_audit.detectors import find, populations
+from llm_audit.detectors import find, judging, populations
 from llm_audit.detectors.membership import blind_baseline, canary, identifier, order, paired, run
 from llm_audit.detectors.membership.canary import Secret
 from llm_audit.detectors.membership.collection import Item
@@ -20,12 +19,12 @@ from llm_audit.detectors.registry import conclude, described
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.substitution import exceedance, rank_uniformity, teacher_forced, two_samples
 from llm_audit.detectors.substitution.reference import LOCAL
-from llm_audit.manifest import collect, seeds_of
 from llm_audit.reports import render_json
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Conditions, Cost, Coverage, Document, Membership, Report, Result, Served, Substitution, Verdict
 from llm_audit.results.substitution_evidence import Exceedance
 from llm_audit.scoring.tokens import Decoding
+from llm_audit.setup.manifest import collect, seeds_of
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
 from llm_audit.verification import verify

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 from click_man.man import ManPage
 
-from llm_audit import __version__
 from llm_audit.cli import cli
+from llm_audit.common.version import __version__
 
 NAME = "llm-audit"
 

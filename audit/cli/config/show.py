@@ -9,7 +9,7 @@ import click
 
 from llm_audit.cli.config import CONFIG
 from llm_audit.cli.progress import show_warnings_as_sentences
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 
 if TYPE_CHECKING:
     from llm_audit.api.machine import Loaded

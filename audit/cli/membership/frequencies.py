@@ -11,7 +11,7 @@ from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.cli.membership.common import FIELD
 from llm_audit.cli.options import setup_options
 from llm_audit.cli.progress import bars
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 
 
 @click.command(help=MEMBERSHIP["frequencies"], short_help=MEMBERSHIP["frequencies"])

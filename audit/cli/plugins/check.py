@@ -6,7 +6,7 @@ import click
 
 from llm_audit.cli import EXIT_FINDINGS
 from llm_audit.cli.plugins import PLUGINS
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 
 LOADS = "loads, under a name and a code of its own"
 

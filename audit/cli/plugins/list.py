@@ -8,7 +8,7 @@ import click
 
 from llm_audit.cli import EXIT_FINDINGS
 from llm_audit.cli.plugins import PLUGINS
-from llm_audit.terminal import aligned, one_line
+from llm_audit.common.terminal import aligned, one_line
 
 
 @click.command(help=PLUGINS["list"] + "\n\nExits with 1 if something is broken.", short_help=PLUGINS["list"])

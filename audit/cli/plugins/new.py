@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from llm_audit.cli.plugins import PLUGINS
-from llm_audit.terminal import terminal_safe
+from llm_audit.common.terminal import terminal_safe
 
 
 @click.command(

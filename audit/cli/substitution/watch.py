@@ -12,7 +12,7 @@ from llm_audit.cli.options import output_options
 from llm_audit.cli.progress import show_warnings_as_sentences
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import ALPHA, endpoint_options, surface_option
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 
 if TYPE_CHECKING:
     from llm_audit.cli.publishing import Output

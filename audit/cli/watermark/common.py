@@ -6,7 +6,7 @@ import click
 
 from llm_audit.cli.options import Decorator
 from llm_audit.cli.watermark import KEY_IN_A_FILE
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 
 
 def _refuse(context: click.Context, parameter: click.Parameter, value: str | None) -> None:

@@ -11,7 +11,7 @@ from llm_audit.cli.options import COMPUTING, setup_options
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
 from llm_audit.cli.watermark import WATERMARK
 from llm_audit.cli.watermark.common import key_file_option
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 
 HELP = (
     WATERMARK["generate"]

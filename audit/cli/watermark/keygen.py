@@ -10,7 +10,7 @@ import click
 import llm_audit
 from llm_audit.cli.options import setup_options
 from llm_audit.cli.watermark import WATERMARK
-from llm_audit.terminal import one_line
+from llm_audit.common.terminal import one_line
 
 HELP = (
     WATERMARK["keygen"]

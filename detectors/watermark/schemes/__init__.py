@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.schemes.base import KeyedScheme
 from llm_audit.detectors.watermark.schemes.kgw_lm_watermarking import LmWatermarking
 from llm_audit.detectors.watermark.schemes.kgw_transformers import TransformersKgw
@@ -14,7 +15,6 @@ from llm_audit.detectors.watermark.schemes.synthid import SynthIdReference, Synt
 from llm_audit.detectors.watermark.schemes.textseal import TextSeal
 from llm_audit.detectors.watermark.schemes.unigram import Unigram
 from llm_audit.detectors.watermark.schemes.vllm import VllmDualKeyGumbel, VllmGumbel, VllmRedGreen
-from llm_audit.errors import AuditError
 
 _CLASSES: tuple[type[KeyedScheme], ...] = (
     VllmGumbel,

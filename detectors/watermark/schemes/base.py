@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.stats.laws import Law
 
 Ints = NDArray[np.int64]
@@ -179,6 +179,8 @@ class KeyedScheme(BaseModel):
     scheme: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
+    law: ClassVar[type[Law] | None] = None
+    """Of one score under the null; None: the text is lined up with a sequence of keys."""
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
     Floats,
@@ -31,8 +32,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     windows,
     with_prompt,
 )
-from llm_audit.errors import AuditError
-from llm_audit.stats.laws import Bernoulli
+from llm_audit.stats.laws import Bernoulli, Law
 
 Words = NDArray[np.uint64]
 
@@ -61,6 +61,8 @@ class Window(NamedTuple):
 
 class GreenList(KeyedScheme):
     """Base of the schemes: they give the window and the seeds."""
+
+    law: ClassVar[type[Law]] = Bernoulli
 
     vocab_size: Vocabulary
     gamma: Share = 0.25

@@ -36,7 +36,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     with_prompt,
 )
 from llm_audit.detectors.watermark.schemes.green_list import GreenList, Window, Words, products_by_key
-from llm_audit.stats.laws import Bernoulli, Exponential
+from llm_audit.stats.laws import Bernoulli, Exponential, Law
 
 SOURCE = "THU-BPM/MarkLLM 112fa74 (Apache-2.0)"
 
@@ -89,6 +89,7 @@ class MarkLlmExp(KeyedScheme):
     scheme: ClassVar[str] = "markllm-exp"
     title: ClassVar[str] = "MarkLLM, EXP"
     source: ClassVar[str] = SOURCE
+    law: ClassVar[type[Law]] = Exponential
 
     key: Key63
     vocab_size: Vocabulary
@@ -142,6 +143,7 @@ class MarkLlmExpGumbel(KeyedScheme):
     scheme: ClassVar[str] = "markllm-exp-gumbel"
     title: ClassVar[str] = "MarkLLM, EXPGumbel"
     source: ClassVar[str] = SOURCE
+    law: ClassVar[type[Law]] = Exponential
 
     key: Key63
     vocab_size: Vocabulary
@@ -203,6 +205,7 @@ class MarkLlmDip(KeyedScheme):
     scheme: ClassVar[str] = "markllm-dip"
     title: ClassVar[str] = "MarkLLM, DiPmark"
     source: ClassVar[str] = SOURCE + "; arXiv 2310.07710"
+    law: ClassVar[type[Law]] = Bernoulli
 
     key: Annotated[SecretStr, AfterValidator(_hexadecimal)]
     vocab_size: Vocabulary

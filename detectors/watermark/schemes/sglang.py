@@ -34,7 +34,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     windows,
     with_prompt,
 )
-from llm_audit.stats.laws import Exponential
+from llm_audit.stats.laws import Exponential, Law
 
 MOST_CONTEXTS = 4096
 """Distinct contexts that a request marks."""
@@ -51,6 +51,7 @@ class SglangGumbel(KeyedScheme):
     scheme: ClassVar[str] = "sglang-gumbel"
     title: ClassVar[str] = "SGLang, Gumbel"
     source: ClassVar[str] = "SGLang 0.5.23, srt/sampling/watermarking (Apache-2.0)"
+    law: ClassVar[type[Law]] = Exponential
 
     key: Key64
     key_b: Key64 | None = None

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
     Bits,
@@ -38,8 +39,8 @@ from llm_audit.detectors.watermark.schemes.base import (
     number,
     windows,
 )
-from llm_audit.errors import AuditError
 from llm_audit.stats.lattice_laws import WeightedBits
+from llm_audit.stats.laws import Law
 
 _MULTIPLIER = np.int64(6364136223846793005)
 DEFAULT_DEPTH = 30
@@ -163,6 +164,7 @@ class SynthIdTransformers(_SynthId):
     scheme: ClassVar[str] = "synthid-transformers"
     title: ClassVar[str] = "SynthID-Text, transformers"
     source: ClassVar[str] = "transformers 5.24, SynthIDTextWatermarkLogitsProcessor (Apache-2.0); Nature 634 (2024)"
+    law: ClassVar[type[Law]] = WeightedBits
 
     sampling_table_seed: int = Field(0, ge=0)
     sampling_table_size: int = Field(2**16, ge=2, le=2**24)
@@ -236,6 +238,7 @@ class SynthIdReference(_SynthId):
     scheme: ClassVar[str] = "synthid-reference"
     title: ClassVar[str] = "SynthID-Text, reference 0.2"
     source: ClassVar[str] = "google-deepmind/synthid-text addb4a1, version 0.2.1 (Apache-2.0); Nature 634 (2024)"
+    law: ClassVar[type[Law]] = WeightedBits
 
     @property
     def share(self) -> float:

@@ -29,6 +29,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     with_prompt,
 )
 from llm_audit.stats.lattice_laws import CoarseExponential
+from llm_audit.stats.laws import Law
 
 VALUES = 8191
 _PRIMES = (10000019, 10000247, 10000439, 10000643, 10000747, 10000867, 10000993, 10001213, 10001357, 10001501)
@@ -40,6 +41,7 @@ class TextSeal(KeyedScheme):
     scheme: ClassVar[str] = "textseal"
     title: ClassVar[str] = "TextSeal, Gumbel"
     source: ClassVar[str] = "facebookresearch/textseal 2c63fb8, pseudorandom.py (MIT)"
+    law: ClassVar[type[Law]] = CoarseExponential
 
     key: Key63
     ngram: Annotated[int, Field(ge=1, le=len(_PRIMES))] = 1

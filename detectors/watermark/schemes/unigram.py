@@ -28,7 +28,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     check_vocabulary,
     number,
 )
-from llm_audit.stats.laws import Urn
+from llm_audit.stats.laws import Law, Urn
 
 
 class Unigram(KeyedScheme):
@@ -37,6 +37,7 @@ class Unigram(KeyedScheme):
     scheme: ClassVar[str] = "unigram"
     title: ClassVar[str] = "Unigram"
     source: ClassVar[str] = "XuandongZhao/GPTWatermark b96cdb4 (MIT); arXiv 2306.17439"
+    law: ClassVar[type[Law]] = Urn
 
     key: Key63
     vocab_size: Vocabulary

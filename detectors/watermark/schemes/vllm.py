@@ -33,7 +33,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     number,
     windows,
 )
-from llm_audit.stats.laws import Bernoulli, Exponential, WeightedExponential
+from llm_audit.stats.laws import Bernoulli, Exponential, Law, WeightedExponential
 
 PADDING = -1
 
@@ -86,6 +86,7 @@ class VllmGumbel(_Philox):
 
     scheme: ClassVar[str] = "vllm-gumbel"
     title: ClassVar[str] = "vLLM, Gumbel"
+    law: ClassVar[type[Law]] = Exponential
 
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
         """-log(1 - u) of each token behind its context."""
@@ -111,6 +112,7 @@ class VllmDualKeyGumbel(_Philox):
 
     scheme: ClassVar[str] = "vllm-dual-key-gumbel"
     title: ClassVar[str] = "vLLM, Gumbel with two keys"
+    law: ClassVar[type[Law]] = WeightedExponential
 
     alpha: float = Field(0.1, ge=0, le=1)
 
@@ -141,6 +143,7 @@ class VllmRedGreen(_Philox):
 
     scheme: ClassVar[str] = "vllm-red-green"
     title: ClassVar[str] = "vLLM, red-green list"
+    law: ClassVar[type[Law]] = Bernoulli
 
     gamma: Share = 0.5
     delta: float = Field(2.0, gt=0)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.attribution.candidate import MOST_SETTINGS, WEIGHTS, Candidate, describe
-from llm_audit.errors import AuditError
 from llm_audit.scoring import precision
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding

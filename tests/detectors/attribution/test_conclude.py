@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_audit import judging
+from llm_audit.detectors import judging
 from llm_audit.detectors.attribution.base import OTHER_TOKENS
 from llm_audit.detectors.populations import Population, among
 from llm_audit.detectors.rule import NotDerivable, Terms

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.attribution import Author, find_rules, under
 from llm_audit.detectors.attribution.candidate import Candidate
 from llm_audit.detectors.attribution.generations import Generation, read_generations, read_prompts, reference_population
 from llm_audit.detectors.attribution.unknown import REFERENCE_REQUEST
 from llm_audit.detectors.populations import Population
-from llm_audit.errors import AuditError
 from llm_audit.scoring.generate import Sampler
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store, StoredModel

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from llm_audit.common.paths import cache_root
 from llm_audit.detectors.attribution.support import EPSILON
-from llm_audit.paths import cache_root
 from llm_audit.scoring.head import Head
 from llm_audit.scoring.model import LanguageModel, load
 from llm_audit.scoring.pins import DEFAULT_MODEL

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from llm_audit.detectors.integrity.base import examine
 from llm_audit.detectors.integrity.hidden import rule
-from llm_audit.judging import inspect
+from llm_audit.detectors.judging import inspect
 from llm_audit.results import Verdict
 from llm_audit.text import Hidden, Map, discover, read_document
 from tests.extract.ask import docx_body, run

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_audit.common.progress import silent
 from llm_audit.detectors.membership import dataset
 from llm_audit.detectors.membership.target import Target
-from llm_audit.progress import silent
 from llm_audit.scoring.request import Prompted
 from llm_audit.scoring.tokens import RENYI_ORDERS, TokenScores
 from llm_audit.stats import permutation

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import blind_baseline
 from llm_audit.detectors.membership.paired import Pair
 from llm_audit.detectors.rule import NotDerivable, Terms
-from llm_audit.errors import AuditError
 from llm_audit.results import Result, Verdict, is_blind
 from tests.detectors.laws import again
 from tests.detectors.membership.readers import holds

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import canary
-from llm_audit.errors import AuditError
 from llm_audit.results import Verdict
 from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership.collection import collect, read_collection, split_by_label
-from llm_audit.errors import AuditError
 
 
 def write(path: Path, *rows: Any) -> Path:

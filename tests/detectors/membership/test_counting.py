@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from fixtures.tiny_models import SENTENCES
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import counting
 from llm_audit.detectors.membership.counting import Counted, count_corpus
 from llm_audit.detectors.membership.frequencies import Frequencies
-from llm_audit.errors import AuditError
 from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.scoring.vocabulary import tokenizer_digest
 

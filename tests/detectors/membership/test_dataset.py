@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import dataset
 from llm_audit.detectors.membership.collection import Item, collect
-from llm_audit.errors import AuditError
 from llm_audit.results import Verdict
 from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds, infer

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership.frequencies import Frequencies
-from llm_audit.errors import AuditError
 from llm_audit.scoring.tokenizer import load_tokenizer
 from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import identifier
 from llm_audit.detectors.membership.collection import Item
-from llm_audit.errors import AuditError
 from llm_audit.results import Verdict
 from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import order
-from llm_audit.errors import AuditError
 from llm_audit.results import Verdict
 from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds

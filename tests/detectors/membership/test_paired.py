@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership import paired
 from llm_audit.detectors.membership.paired import Pair
-from llm_audit.errors import AuditError
 from llm_audit.results import Verdict
 from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader, holds

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fixtures.tiny_models import SENTENCES
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership.base import SHIPPED, MembershipScore, Passes, default_frequencies, find_scores
 from llm_audit.detectors.membership.dc_pdd import CAP, dc_pdd, saturated
 from llm_audit.detectors.membership.frequencies import Frequencies
@@ -25,7 +26,6 @@ from llm_audit.detectors.membership.likelihood import (
     per_compressed_byte,
 )
 from llm_audit.detectors.membership.min_k import SMALLEST_DEVIATION, min_k_plus_plus_score, min_k_probability
-from llm_audit.errors import AuditError
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.request import Prompted, Request, Windowing
 from llm_audit.scoring.session import Session

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.membership.seed import Question, seed_for
-from llm_audit.errors import AuditError
 
 QUESTION = Question("order", "ab" * 32, "cd" * 32, 99, 0.01)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.origin.classifier import STATISTICS, Head, load_head, path_of, resolve, rule_of
-from llm_audit.errors import AuditError
 from llm_audit.testing import check_rule, sample_scores
 from tests.training.test_heads import card
 

@@ -8,14 +8,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from llm_audit import judging
-from llm_audit.detectors import find, populations
+from llm_audit.detectors import find, judging, populations
 from llm_audit.detectors.integrity.base import examine, find_rules
+from llm_audit.detectors.judging import Inspection
 from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.populations import Population, among
 from llm_audit.detectors.registry import conclude
 from llm_audit.detectors.rule import NotDerivable, Terms
-from llm_audit.judging import Inspection
 from llm_audit.results import Document
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_audit import judging
-from llm_audit.detectors import find, populations
+from llm_audit.detectors import find, judging, populations
 from llm_audit.detectors.origin import curvature, generated, plot_data
 from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.populations.population import Comparison, Population, Stretch

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import find, populations
 from llm_audit.detectors.origin.classifier import SHIPPED, load_head
 from llm_audit.detectors.populations import Datasheet, Population
 from llm_audit.detectors.populations.population import LENGTHS, PASSAGE, STRETCHES, Stretch
-from llm_audit.errors import AuditError
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.request import Request
 from llm_audit.scoring.session import Session

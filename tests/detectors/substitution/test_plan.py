@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.substitution.plan import effects, plan
-from llm_audit.errors import AuditError
 
 USUAL = {"alpha": 0.01, "power": 0.9, "tokens": 8}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.substitution.prompts import allot, read_prompts
-from llm_audit.errors import AuditError
 
 
 def sentences(count: int, words: int = 12) -> list[str]:

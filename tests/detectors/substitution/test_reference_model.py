@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.substitution import distance
 from llm_audit.detectors.substitution.reference_model import GREEDY, PRECISIONS, ReferenceModel
 from llm_audit.endpoints.records import Token
-from llm_audit.errors import AuditError
 from llm_audit.scoring.store import Store
 
 MODEL = Path(__file__).parents[3] / "fixtures" / "membership" / "model"

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.substitution.questions import questions, texts
 from llm_audit.detectors.substitution.trusted import Trusted, between_replies, between_texts
 from llm_audit.endpoints.journal import FORMAT, Replay, digest
 from llm_audit.endpoints.records import Ask, Position, Reply, Token
-from llm_audit.errors import AuditError
 from llm_audit.stats import exceedance
 
 WORDS = ("a", "b", "c", "d")

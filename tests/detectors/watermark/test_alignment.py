@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.alignment import closed_form, fresh_keys, least_cost
 from llm_audit.detectors.watermark.schemes.base import TokenisedText
 from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, Its, KeySequence
-from llm_audit.errors import AuditError
 from llm_audit.stats import key_alignment
 from llm_audit.stats.sequential import besag_clifford
 from tests.detectors.watermark.texts import flat, generate, ids

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.counts import (
     Counts,
     anytime,
@@ -25,7 +26,6 @@ from llm_audit.detectors.watermark.schemes.base import TokenisedText, first_rows
 from llm_audit.detectors.watermark.schemes.kgw_transformers import TransformersKgw
 from llm_audit.detectors.watermark.schemes.synthid import SynthIdTransformers
 from llm_audit.detectors.watermark.schemes.vllm import VllmGumbel
-from llm_audit.errors import AuditError
 from llm_audit.stats.lattice_laws import CoarseExponential, WeightedBits
 from llm_audit.stats.laws import Bernoulli, Exponential, Urn, WeightedExponential
 from tests.detectors.watermark.texts import NAMES, flat, generate, ids

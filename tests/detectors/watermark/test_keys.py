@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.keys import SCHEMA, Key, exposure, new_key, parse_key, read_key, write_key
 from llm_audit.detectors.watermark.schemes import SCHEMES, UNSUPPORTED, scheme_class
 from llm_audit.detectors.watermark.schemes.base import Scheme, TokenisedText, TokenScheme
 from llm_audit.detectors.watermark.schemes.kuditipudi import KeySequence
 from llm_audit.detectors.watermark.schemes.vllm import VllmGumbel
-from llm_audit.errors import AuditError
 
 SECRET = "12345678901234567890"
 

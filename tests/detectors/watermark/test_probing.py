@@ -9,12 +9,12 @@ import pytest
 
 import llm_audit
 from fixtures.servers.marking import Habit, Marking, serve
+from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import cache_augmented, choices, fixed_sampling, marked
 from llm_audit.detectors.watermark.probing import CONTEXTS, SENTENCES, WORDS, Plan, chosen_word
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.detectors.watermark.schemes.base import KeyedScheme
-from llm_audit.errors import InvalidConfiguration
 from llm_audit.results import Document, Verdict
 from llm_audit.results.watermark_evidence import ProbedChoices, ProbedPhases, ProbedRepeats, ProbedTogether
 from llm_audit.stats import row_exchange

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.detectors.membership import run
+from llm_audit.detectors.membership.conclude import conclude
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import radioactivity
 from llm_audit.detectors.watermark.base import numbers
@@ -21,8 +23,7 @@ from llm_audit.detectors.watermark.radioactivity import Read, Written, of_readin
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.detectors.watermark.schemes.base import ContextScheme, TokenisedText, number
 from llm_audit.detectors.watermark.schemes.kgw_lm_watermarking import LmWatermarking
-from llm_audit.errors import AuditError, InvalidConfiguration
-from llm_audit.results import Verdict
+from llm_audit.results import Conditions, Verdict
 from llm_audit.results.watermark_evidence import KeyedTraining
 from tests.detectors.laws import again
 from tests.detectors.watermark.texts import Ints, generate
@@ -42,6 +43,8 @@ KEYED: dict[str, dict[str, Any]] = {
     "markllm-exp": {"key": "5", "vocab_size": V, "prefix_length": 2},
     "markllm-dip": {"key": "05", "vocab_size": V, "prefix_length": 2},
 }
+TEXT = np.arange(1, 41) % 13
+READ_HERE = Conditions(model="m", precision="float32", tokenizer=("words", "b" * 64))
 TABLE = 1.5 * np.random.default_rng(3).standard_normal((V, V))
 
 
@@ -268,6 +271,40 @@ def test_the_result_follows_from_what_is_stored_and_a_changed_number_shows() -> 
     with pytest.raises(ValueError, match="more tokens"):
         counted = evidence.counted.model_copy(update={"distinct": 1000})
         radioactivity.rule.derive(Measurement(evidence.model_copy(update={"counted": counted})), TERMS)
+
+
+@pytest.mark.parametrize("conditions", [READ_HERE, Conditions(tokenizer=("words", "b" * 64), marked_contexts=True)])
+def test_claim_facts_and_sizes_are_concluded_from_what_is_stored(conditions: Conditions) -> None:
+    marker = key("vllm-gumbel")
+    reading = conditions.model is not None
+    evidence = of_reading(marker, [Read(TEXT, TEXT)]) if reading else of_writing(marker, [Written(TEXT[:2], TEXT[2:])], [TEXT])
+    result = radioactivity.rule.derive(Measurement(evidence), TERMS)
+    found = run.concluded(0.01, tests=(result,), provenance="", conditions=conditions)
+    model = "m" if reading else "the model whose answers these are"
+    assert found.claim == f"Was {model} trained on text that carries the mark of key {marker.id}?"
+    facts = {fact.name: fact.value for fact in found.facts}
+    assert facts["Key"] == f"{marker.id}, {marker.scheme.title}" and facts["Tokenizer"] == "words, digest bbbbbbbbbbbb"
+    assert ("Start token" in facts) is reading
+    assert facts["What counts"].startswith("the likeliest token" if reading else "each token of the answers")
+    assert ("only contexts that stand in the marked texts" in facts["What counts"]) is not reading
+    assert (found.n_suspect, found.n_held_out) == (evidence.counted.distinct, 0)
+    forged = {"claim": "Is it marked?", "facts": found.facts[1:], "n_suspect": 9}
+    for field, value in forged.items():
+        assert conclude(found.model_copy(update={field: value}), TERMS) == found
+
+
+def test_a_law_of_another_scheme_is_no_evidence() -> None:
+    marker = key("vllm-gumbel")
+    evidence = of_reading(marker, [Read(TEXT, TEXT)])
+    counted = evidence.counted.model_copy(update={"law": {"kind": "bernoulli", "share": 0.5}})
+    with pytest.raises(ValueError, match=r"scores of vLLM, Gumbel follow another null law"):
+        radioactivity.rule.derive(Measurement(evidence.model_copy(update={"counted": counted})), TERMS)
+
+
+@pytest.mark.parametrize("name", sorted(KEYED))
+def test_a_scheme_names_the_law_of_its_scores(name: str) -> None:
+    scheme: Any = key(name).scheme
+    assert scheme.law is type(scheme.observe(TokenisedText(TEXT)).law)
 
 
 def test_too_few_contexts_decide_nothing_and_say_how_many_are_needed() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_audit import judging
+from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.seeds import generator
+from llm_audit.detectors import judging
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.detectors.watermark import anytime, marked, run, whole_text, windows
 from llm_audit.detectors.watermark.counts import described, random_bits
@@ -16,10 +18,8 @@ from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import given
 from llm_audit.detectors.watermark.run import Settings
 from llm_audit.detectors.watermark.schemes import SCHEMES
-from llm_audit.errors import InvalidConfiguration
 from llm_audit.results import Document, Verdict
 from llm_audit.results.watermark_evidence import FreshKeys, KeyedText, KeyedTogether, KeyedWindows, LinedUp, Summed
-from llm_audit.seeds import generator
 from llm_audit.stats import spans
 from llm_audit.stats.laws import Exponential
 from tests.detectors.laws import again, found_again, unnoticed

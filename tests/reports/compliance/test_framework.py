@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
 from llm_audit.reports.compliance import FRAMEWORKS, Selector, load
 from llm_audit.reports.compliance.framework import FOLDER, parse
 

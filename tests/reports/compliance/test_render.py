@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from llm_audit.errors import AuditError
+from llm_audit.common.errors import AuditError
+from llm_audit.common.terminal import terminal_safe
 from llm_audit.reports.compliance import FRAMEWORKS, RENDERERS, ComplianceReport, assess, load
 from llm_audit.reports.compliance.model import VERDICT
 from llm_audit.results import Report
-from llm_audit.terminal import terminal_safe
 from tests.reports import factory
 from tests.reports.hostile import PAYLOADS, everywhere
 from tests.reports.test_html import Skeleton, policy, words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from llm_audit.cli.membership.canary import CANARY
-from llm_audit.terminal import one_line, terminal_safe
+from llm_audit.common.terminal import one_line, terminal_safe
 
 HELP = (
     CANARY["new"]

@@ -9,7 +9,7 @@ import click
 
 from llm_audit.cli.membership.common import audit_options, run
 from llm_audit.cli.membership.test import TESTS
-from llm_audit.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration
 
 HELP = (
     TESTS["canary"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.counts import count, random_bits, whole_text
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.detectors.watermark.schemes.base import KeyedScheme, Scheme, Step, TokenisedText, TokenScheme
@@ -16,7 +17,6 @@ from llm_audit.detectors.watermark.schemes.kgw_transformers import TransformersK
 from llm_audit.detectors.watermark.schemes.kuditipudi import KeySequence
 from llm_audit.detectors.watermark.schemes.synthid import SynthIdReference, SynthIdTransformers
 from llm_audit.detectors.watermark.schemes.vllm import VllmGumbel
-from llm_audit.errors import AuditError
 from tests.detectors.watermark.texts import flat, generate
 
 V, LENGTH = 211, 120

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from llm_audit.progress import Progress, silent
+from llm_audit.common.progress import Progress, silent
 
 CHUNK = 1 << 20
 """Bytes that are read at a time."""

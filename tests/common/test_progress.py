@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_audit.progress import named, part, silent
+from llm_audit.common.progress import named, part, silent
 
 
 def test_parts_add_up_to_the_whole() -> None:

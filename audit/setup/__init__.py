@@ -11,13 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from llm_audit.errors import about
-from llm_audit.progress import Progress, silent
+from llm_audit.common.errors import about
+from llm_audit.common.progress import Progress, silent
 
 if TYPE_CHECKING:
     from llm_audit.detectors import StatisticRule
+    from llm_audit.detectors.judging import Settings
     from llm_audit.detectors.populations import Population
-    from llm_audit.judging import Settings
     from llm_audit.results import Manifest
     from llm_audit.scoring.session import Session
 
@@ -68,12 +68,12 @@ class Setup:
         Raises:
             NotAvailable: a model is not here and cannot be fetched.
         """
-        from llm_audit.paths import cache_root
+        from llm_audit.common.paths import cache_root
+        from llm_audit.common.terminal import terminal_safe
         from llm_audit.scoring.cache import ScoreCache
         from llm_audit.scoring.pins import DEFAULT_MODEL
         from llm_audit.scoring.session import Session
         from llm_audit.scoring.store import Store
-        from llm_audit.terminal import terminal_safe
 
         store, chosen = Store(), []
         for setting, name in (("model", self.model or DEFAULT_MODEL), ("reference", self.reference)):
@@ -149,14 +149,14 @@ class OpenSetup:
 
     def settings(self, alpha: float, **others: Any) -> Settings:
         """The settings of a judgement at this level; `others` are its further fields."""
-        from llm_audit.judging import Settings
+        from llm_audit.detectors.judging import Settings
 
         most = self.setup.max_tokens
         return Settings(alpha=alpha, detectors=self.detectors, population=self.population, max_tokens=most, **others)
 
     def manifest(self, alpha: float) -> Manifest:
         """The manifest of a run at this level."""
-        from llm_audit.manifest import collect
+        from llm_audit.setup.manifest import collect
 
         rules = [detector.code for detector in self.detectors]
         return collect(self.session, alpha=alpha, rules=rules, population=self.population, used=self.detectors)

@@ -11,10 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_audit import __version__
+from llm_audit.common.errors import InvalidConfiguration, InvalidInput
+from llm_audit.common.files import sha256_of
+from llm_audit.common.version import __version__
 from llm_audit.detectors.announced import switched_off
-from llm_audit.errors import InvalidConfiguration, InvalidInput
-from llm_audit.files import sha256_of
 from llm_audit.results import Manifest, ModelIdentity, Plugin, Report
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable
+from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable
 from llm_audit.text import Malformed, Unreadable
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODULES = sorted(path for folder in ("audit", "reports") for path in (ROOT / folder).rglob("*.py"))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from llm_audit.common.progress import Progress, part, silent
 from llm_audit.detectors import registry
 from llm_audit.detectors.integrity.base import IntegrityRule, examine, find_rules
 from llm_audit.detectors.integrity.conclude import conclude as conclude_integrity
@@ -18,7 +19,6 @@ from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.origin.run import passages_of
 from llm_audit.detectors.provenance.c2pa import describe
 from llm_audit.detectors.rule import Terms
-from llm_audit.progress import Progress, part, silent
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.integrity import of_marks
 from llm_audit.results import Coverage, Document, Fact, Manifest, Mark, Report, Result, Verdict

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from llm_audit.seeds import generator
+from llm_audit.common.seeds import generator
 
 
 def test_one_use_does_not_shift_another() -> None:

@@ -15,8 +15,8 @@ from typing import NoReturn
 import numpy as np
 import pytest
 
-from llm_audit import files
-from llm_audit.files import Lines, atomic_write, create, move, replacing, sha256_of
+from llm_audit.common import files
+from llm_audit.common.files import Lines, atomic_write, create, move, replacing, sha256_of
 
 ERRORS = [OSError(28, "No space left on device"), KeyboardInterrupt()]
 
