@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from llm_audit.results import Verdict as Verdict
     from llm_audit.setup import Setup as Setup
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "api.corpora": ("Scan", "ScanInterrupted", "bench", "scan"),
