@@ -31,18 +31,20 @@ else
 endif
 	touch $@
 
+# setuptools warns at every strict install that build/ must stay; `make clean` removes it together with .venv.
 $(INSTALLED): $(VENV)/.versions
 	rm -rf build $(VENV)/.installed-*
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable . --config-settings editable_mode=strict
+	PYTHONWARNINGS="ignore:Editable installation" \
+	    $(PIP) install --quiet --no-deps --no-build-isolation --editable . --config-settings editable_mode=strict
 	touch $@
 
 # Fetches and converts the embedded model once; later calls find it in the user cache.
 setup: $(INSTALLED)
 	$(BIN)/llm-audit models get
 
+# Exit code 1 is a finding, which one of the three is meant to be.
 demo: setup
 	mkdir -p demo
-	# Exit code 1 is a finding, which one of the three is meant to be.
 	@$(BIN)/llm-audit detect fixtures/texts/essay-human.txt fixtures/texts/essay-machine.txt fixtures/texts/essay-too-short.txt \
 	    -o demo/report.html -o demo/report.json || test $$? -eq 1
 	@echo "The report: demo/report.html"

@@ -185,7 +185,7 @@ class Rule(Generic[Subject, Evidence]):
 
     @property
     def page(self) -> str | None:
-        """The address of its page in the documentation; None: it is a plugin's."""
+        """The address of its page in the documentation; None: it is a plugin's, or no address is known."""
         return None if self.plugin else page_of(self.code)
 
     def adopted(self, plugin: Announcement) -> Self:

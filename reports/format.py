@@ -137,7 +137,9 @@ def p_statement(p: float, floor: float | None = None, alpha: float | None = None
 
 
 def page(code: str, manifest: Manifest) -> str | None:
-    """The address of the page of a rule; None for a plugin's, and for what is no code: reports can be forged."""
+    """The address of the page of a rule; None for a plugin's, for what is no code, since reports can be forged, and while the
+    documentation has no address.
+    """
     known = {plugin.rule for plugin in manifest.plugins or ()}
     return page_of(code) if re.fullmatch(r"AUD[0-9]{3}", code) and code not in known else None
 

@@ -24,6 +24,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["TRITON_INTERPRET"] = "1"
 
 
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The documentation has an address, which it has not while nobody has written one into pyproject.toml."""
+    address = "https://docs.example/"
+    monkeypatch.setattr("llm_audit.results.rules.documentation", lambda: address)
+    return address
+
+
 @pytest.fixture(scope="session")
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_llama(tmp_path_factory.mktemp("models") / "llama")

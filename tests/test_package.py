@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
 import venv
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+import llm_audit
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"llm_audit": "audit", "llm_audit.detectors": "detectors", "llm_audit.reports": "reports"}
@@ -29,7 +33,25 @@ def modules() -> list[str]:
 def test_the_list_of_packages_is_the_folders() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     from_folders = {name for name in modules() if (name_to_path(name) / "__init__.py").exists()}
-    assert set(listed) == from_folders
+    assert {name for name in listed if not name.endswith(".templates")} == from_folders
+
+
+def test_every_folder_that_is_shipped_is_in_that_list() -> None:
+    """Else setuptools warns of each that it takes in as data."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    inside = {name.removeprefix("llm_audit.") for name in listed["packages"]}
+    for package, patterns in listed["package-data"].items():
+        assert not any("/" in pattern for pattern in patterns), package
+        assert package == "llm_audit" or package.removeprefix("llm_audit.") in inside
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    import yaml
+
+    assert version("llm-audit") == llm_audit.__version__
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == llm_audit.__version__
+    first = re.search(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert first and first[1] == llm_audit.__version__
 
 
 def name_to_path(name: str) -> Path:

@@ -29,7 +29,7 @@ def in_words(rule: AnyRule) -> list[tuple[str, tuple[str, ...]]]:
         ("Assumptions", rule.assumptions or ("None beyond the null hypothesis.",)),
         ("Method", (rule.method,)),
         ("Plugin", (rule.plugin.package,) if rule.plugin else ()),
-        ("Page", (rule.page,) if rule.page else ()),
+        ("Page", () if rule.plugin else (rule.page or f"rules/{rule.code}.html of the documentation",)),
     )
     return [(name, tuple(map(one_line, sentences))) for name, sentences in parts if sentences]
 

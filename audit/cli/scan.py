@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +14,10 @@ import click
 import llm_audit
 from llm_audit.cli import COMMANDS, EXIT_INTERRUPTED, may_be_unread
 from llm_audit.cli.options import include_option, judging_options, strict_option
-from llm_audit.cli.progress import show_warnings_as_sentences
+from llm_audit.cli.progress import Reminder, show_warnings_as_sentences
 
 if TYPE_CHECKING:
     from llm_audit.api.corpora import Shard, Tally
-
-SECONDS = 60
-"""Between two lines of progress where standard error is no terminal."""
 
 
 def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> Shard | None:
@@ -136,12 +132,10 @@ def _shown() -> Iterator[Callable[[Tally], None]]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        last = time.monotonic()
+        reminder = Reminder()
 
         def tell(tally: Tally) -> None:
-            nonlocal last
-            if time.monotonic() - last >= SECONDS:
-                last = time.monotonic()
+            if reminder.due():
                 block = f", {tally.share:.0%} of the next ones" if tally.share else ""
                 click.echo(f"{tally.judged:,} of {plural(tally.documents, 'document')}{block}; {_counts(tally)}", err=True)
 

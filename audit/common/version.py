@@ -1,3 +1,3 @@
 """The version of llm-audit, as reports and `--version` state it."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

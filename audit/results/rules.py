@@ -23,7 +23,7 @@ FAMILIES = {
 class RuleFacts:
     """A code with a name for programs, a title for people, what it means, and the address of its page.
 
-    `page` is None for the rule of a plugin: the documentation knows ours only.
+    `page` is None for the rule of a plugin, since the documentation knows ours only, and while no address is known.
     """
 
     code: str
@@ -38,12 +38,13 @@ Describe = Callable[[str], RuleFacts]
 
 
 @cache
-def documentation() -> str:
-    """The address of the documentation, with a slash at its end: what [project.urls] of the package says."""
+def documentation() -> str | None:
+    """The address of the documentation, with a slash at its end: what [project.urls] of the package says; None: nothing."""
     urls: list[str] = metadata("llm-audit").get_all("Project-URL") or []
-    return next(address for name, _, address in (each.partition(", ") for each in urls) if name == "Documentation")
+    return next((address for name, _, address in (each.partition(", ") for each in urls) if name == "Documentation"), None)
 
 
-def page_of(code: str) -> str:
-    """The address of the page of a rule of ours: its code never changes, so neither does the address."""
-    return f"{documentation()}rules/{code}.html"
+def page_of(code: str) -> str | None:
+    """The address of the page of a rule of ours: its code never changes, so neither does the address; None: none is known."""
+    address = documentation()
+    return address and f"{address}rules/{code}.html"

@@ -188,30 +188,45 @@ def _continues(line: str) -> bool:
     return bool(regex.search(r"\d|https?:|doi", line)) or line[:1] in " \t"
 
 
-def _plain_headings(text: str) -> Iterator[Apart]:
+def _plain_headings(text: str) -> list[Apart]:
     """Short lines above a paragraph that are no sentence and continue none: titles and headings that nothing labels.
 
-    A heading and one below it, or, where a text begins, as many lines as a title with name, course and date has.
+    A heading and one below it, or, where a text begins, as many lines as a title with name, course and date has. Questions
+    are headings where a text begins with one, or has other headings; elsewhere they are said by somebody.
     """
     lines = [line for line in _LINE.finditer(text) if line[0].strip()]
+    found = list(_runs_of_headings(text, lines, questions=False))
+    asked = [line for line in lines if line[0].rstrip().endswith("?")]
+    if asked and (found or asked[0] is lines[0]):
+        found = list(_runs_of_headings(text, lines, questions=True))
+    return found
+
+
+def _runs_of_headings(text: str, lines: list[regex.Match[str]], *, questions: bool) -> Iterator[Apart]:
     blocks = [len(_WORDS.findall(text, line.start(), _block_end(text, line.end()))) for line in lines]
     run: list[regex.Match[str]] = []
     for number, line in enumerate(lines):
         above = lines[number - 1][0].rstrip() if number else ""
         begins = bool(run) or not number or bool(_ENDS.search(above))
-        if begins and _is_plain_heading(line[0].strip()):
+        if begins and _is_plain_heading(line[0].strip(), questions=questions):
             run.append(line)
             continue
         opened = not run or run[0].start() == lines[0].start()
         if run and len(run) <= (_LONGEST_TITLE if opened else _LONGEST_RUN) and blocks[number] >= _LEAST_BELOW:
-            gap = "\n\n" in text[run[-1].end() : line.start()].replace(" ", "").replace("\r", "")
+            gap = _is_gap(text[run[-1].end() : line.start()])
             # Without a gap it may be the first line of a paragraph that was broken by hand, unless no line is.
             if _BEGINS.match(line[0]) and (gap or len(line[0].strip()) >= _LEAST_UNBROKEN):
                 yield from (Apart(each.start(), each.end(), "heading") for each in run)
         run = []
 
 
-def _is_plain_heading(line: str) -> bool:
+def _is_gap(between: str) -> bool:
+    return "\n\n" in between.replace(" ", "").replace("\r", "")
+
+
+def _is_plain_heading(line: str, *, questions: bool) -> bool:
+    if questions and line.endswith("?"):
+        line = line[:-1].rstrip()
     return bool(_HEADING.fullmatch(line)) and _count(line) <= _LONGEST_PLAIN_HEADING and not _NO_HEADING.search(line)
 
 

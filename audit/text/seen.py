@@ -38,10 +38,12 @@ class Imitation(NamedTuple):
 
 # A word as typed, with what may stand for letters in it.
 _WORD = regex.compile(r"[\p{L}\p{M}\p{Nd}|@$\u24b6-\u24e9]++")
-_PHONETIC = regex.compile(r"[ˈˌːˑʰʲʷ/\[]")
+_PHONETIC = regex.compile(r"[ˈˌːˑʰʲʷ]|^[/\[].*[/\]]$")
 _ALL_MARKS = regex.compile(r"\p{Mn}++")
 _ASCII_SUSPECT = regex.compile(r"(?<=[A-Za-z])I|I(?=[a-z])|[A-Za-z][01345|@$]+(?:[a-z]|\b)|\b[01][a-z]|rn|vv|cl")
 _ASCII_WORD = regex.compile(r"[A-Za-z][a-z]*(?:[I01345|@$]+[a-z]*)*|[I01|][a-z]+(?:[I01345|@$]+[a-z]*)*")
+_CAPITAL_WITHIN = regex.compile(r"(?<=[a-z])I")  # no spelling has it: "alI" is not the name Ali
+_WITHIN = regex.compile(r"(?<=[a-z])(?:I(?=[a-z]|$)|0(?=[a-z]))")
 _NAME = regex.compile(
     r"LATIN (?:(SMALL|CAPITAL) )?LETTER (?:SMALL CAPITAL |SCRIPT |TURNED |DOTLESS |LONG |OPEN )?([A-Z])(?: WITH .+)?"
 )
@@ -68,6 +70,7 @@ _DIGITS = {"I": "l", "0": "o", "1": "l", "|": "l", "3": "e", "4": "a", "5": "s",
 _PAIRS = {"rn": "m", "vv": "w", "cl": "d"}
 _NEAR = 30  # characters
 _MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
+_LEAST_UNKNOWN = 4  # letters of a word that is in no list, and read by the signs of the others: not of x0y
 
 LEAST_ACCENTS, ACCENT_SHARE = 8, 0.08
 """Words with accents that English does without: fewer, or a smaller share of all words, are loanwords, names and quotations."""
@@ -87,12 +90,15 @@ def imitations(text: str) -> list[Imitation]:
     words = list(_WORD.finditer(text))
     sure: list[list[Imitation]] = []  # a word for each: what a reader sees is in the list
     unsure: list[list[Imitation]] = []
+    unsure_plain: list[list[Imitation]] = []
     for match in words:
         word = match[0]
         if word.isascii():
             if len(word) > 1 and _ASCII_SUSPECT.search(word) and _ASCII_WORD.fullmatch(word):
-                sure.append([Imitation(match.start() + i, match.start() + j, seen, "ascii") for i, j, seen in _of_ascii(word)])
-        elif not _PHONETIC.search(text[max(match.start() - 1, 0) : match.start()] + word):
+                known, edits = _of_ascii(word)
+                pieces = [Imitation(match.start() + i, match.start() + j, seen, "ascii") for i, j, seen in edits]
+                (sure if known else unsure_plain).append(pieces)
+        elif not _PHONETIC.search(text[max(match.start() - 1, 0) : match.end() + 1]):
             known, pieces = _of_other(word, match.start())
             (sure if known else unsure).append(pieces)
     sure, unsure = [pieces for pieces in sure if pieces], [pieces for pieces in unsure if pieces]
@@ -107,6 +113,8 @@ def imitations(text: str) -> list[Imitation]:
     signs = {text[each.start : each.end] for pieces in sure for each in pieces if each.kind == "letter"}
     everywhere = _count(text, sure, "letter") >= LEAST_SURE or many["accent"]
     others = [pieces for pieces in unsure if everywhere or {text[each.start : each.end] for each in pieces} <= signs]
+    plain = {text[each.start : each.end] for pieces in sure for each in pieces if each.kind == "ascii"}
+    others += [pieces for pieces in unsure_plain if pieces and {text[each.start : each.end] for each in pieces} <= plain]
     tampered = [*sure, *others]
     found = []
     for pieces in tampered:
@@ -177,17 +185,24 @@ def _plain(character: str) -> tuple[str | None, Kind]:
     return letter, "accent" if " WITH " in name else "letter"
 
 
-def _of_ascii(word: str) -> list[tuple[int, int, str]]:
-    """Of a word of plain letters and digits: the stretches that imitate, if it is no word and a reader sees one."""
-    if _is_known(word) or word.isupper():
-        return []
+def _of_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
+    """Of a word of plain letters and digits that is none: whether a reader sees a common one, and the stretches that imitate.
+
+    If no common word is seen, as in a rare word or a name, the capital I and the 0 between small letters.
+    """
+    if word.isupper() or (_is_known(word) and not _CAPITAL_WITHIN.search(word)):
+        return True, []
     single = [(i, i + 1, _DIGITS[letter]) for i, letter in enumerate(word) if letter in _DIGITS]
     pairs = [(i, i + 2, _PAIRS[word[i : i + 2]]) for i in range(len(word) - 1) if word[i : i + 2] in _PAIRS]
-    for chosen in product((True, False), repeat=min(len(pairs), _MOST_CHOICES)):
-        edits = sorted([*single, *(pair for pair, wanted in zip(pairs, chosen, strict=False) if wanted)])
-        if edits and _frequency(_applied(word, edits)) >= (_COMMON if len(word) > 3 else _VERY_COMMON):
-            return edits
-    return []
+    capital = [single[1:]] if word[0] == "I" else []  # of "IsIand" the first is what it is
+    for letters in (single, *capital):
+        for chosen in product((True, False), repeat=min(len(pairs), _MOST_CHOICES)):
+            edits = sorted([*letters, *(pair for pair, wanted in zip(pairs, chosen, strict=False) if wanted)])
+            if edits and _frequency(_applied(word, edits)) >= (_COMMON if len(word) > 3 else _VERY_COMMON):
+                return True, edits
+    if len(word) < _LEAST_UNKNOWN or _is_known(word):
+        return True, []
+    return False, [(found.start(), found.end(), _DIGITS[found[0]]) for found in _WITHIN.finditer(word)]
 
 
 def _applied(word: str, edits: list[tuple[int, int, str]]) -> str:

@@ -61,7 +61,7 @@ def outcome(evidence: Tempering, level: float) -> Outcome:
 
 
 def derive(measured: Measurement[Tempering], terms: Terms) -> Result:
-    """The result; see `outcome`."""
+    """The test's result: the p-value that follows from the largest e-value, whether the candidate is refuted, and why."""
     return derived(rule, measured, terms, _reason)
 
 

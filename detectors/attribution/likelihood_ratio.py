@@ -57,7 +57,7 @@ def outcome(evidence: LikelihoodRatio, level: float) -> Outcome:
 
 
 def derive(measured: Measurement[LikelihoodRatio], terms: Terms) -> Result:
-    """The result; see `outcome`."""
+    """The test's result: the p-value that the largest likelihood ratio gives, whether the candidate is refuted, and why."""
     return derived(rule, measured, terms, _reason)
 
 

@@ -70,7 +70,7 @@ def outcome(evidence: Fisher, level: float) -> Outcome:
 
 
 def derive(measured: Measurement[Fisher], terms: Terms) -> Result:
-    """The result; see `outcome`."""
+    """The test's result: the two-sided p-value of Fisher's statistic, whether the candidate is refuted, and why."""
     return derived(rule, measured, terms, _reason)
 
 

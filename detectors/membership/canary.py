@@ -177,7 +177,9 @@ def measure(target: Target, canaries: Sequence[Secret]) -> Measurement[Drawn | R
 
 
 def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
-    """The result for one canary (`Drawn`) or several (`RankSum`); see `measure`."""
+    """The test's result: the rank of the canary among strings drawn alike (`Drawn`), or the sum of the ranks of several
+    (`RankSum`), as a p-value.
+    """
     requires(measured, Drawn, RankSum)
     if isinstance(measured.evidence, RankSum):
         outcome, gains = rank_sum(measured.evidence)

@@ -121,7 +121,9 @@ def measure(
 
 
 def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
-    """The result for one shard (`Drawn`) or several (`RankSum`); see `measure`."""
+    """The test's result: the rank of the canonical order among the shuffles (`Drawn`), or the sum of its ranks in several
+    shards (`RankSum`), as a p-value.
+    """
     requires(measured, Drawn, RankSum)
     if isinstance(measured.evidence, RankSum):
         return _sharded(measured, measured.evidence, terms)

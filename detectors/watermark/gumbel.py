@@ -14,7 +14,7 @@ def measure(found: ProbedChoices) -> Measurement[ProbedChoices]:
 
 
 def derive(measured: Measurement[ProbedChoices], terms: Terms) -> Result:
-    """The result; see `choices`."""
+    """The test's result: the permutation p-value of the agreement of sentences, and whether the endpoint marks its words."""
     return choices.result(rule, measured, terms)
 
 

@@ -1,13 +1,14 @@
 """The report in one line a document, `path:line: CODE p=0.0006 finding`: for logs, and for programs that jump to a line.
 
 The worst first. What was found of one document under several codes, odd characters for instance, is a line each. The last line
-counts the inputs.
+counts the inputs, and says by what a gate failed.
 """
 
 from __future__ import annotations
 
 from llm_audit.reports import format as fmt
 from llm_audit.reports.views.findings import Finding, coverage, findings
+from llm_audit.reports.views.lead import failed_by
 from llm_audit.results import Report, Verdict
 from llm_audit.results.rules import Describe
 
@@ -15,7 +16,7 @@ from llm_audit.results.rules import Describe
 def render(report: Report, describe: Describe) -> str:
     """Everything that was judged or could not be, and how much it was."""
     lines = [_line(found) for found in findings(report, describe)]
-    return "".join(f"{line}\n" for line in [*lines, coverage(report)])
+    return "".join(f"{line}\n" for line in [*lines, " ".join([coverage(report), *failed_by(report)])])
 
 
 def _line(found: Finding) -> str:

@@ -69,9 +69,10 @@ def _case(suite: ET.Element, found: Finding) -> None:
         ET.SubElement(case, "system-out").text = _legal(found.message)
         return
     known = f", passed over {fmt.known(found.suppression)}" if found.suppression else ""
-    message = f"{fmt.LABELS[found.verdict][1]}{known}: {found.summary}"
-    if found.verdict is Verdict.NOT_ASSESSABLE and not known:
-        message = found.summary  # which begins with these words
+    label = fmt.LABELS[found.verdict][1]
+    # A summary that begins with the verdict does not say it again.
+    summary = re.sub(f"^{label}[.:] ", "", found.summary)
+    message = f"{label}{known}: {summary}"
     element = ET.SubElement(case, name, {"message": _legal(message), "type": f"{code}.{found.verdict.value}"})
     places = [f"{found.path}:{at.start_line}:{at.start_column}: {passage(at)}" for at in found.places]
     element.text = _legal("\n".join([found.message, *places]))

@@ -153,7 +153,8 @@ def _artifact(found: Finding) -> dict[str, Any]:
 
 
 def _rule(rule: RuleFacts, limits: Sequence[str]) -> dict[str, Any]:
-    help_text = " ".join([rule.meaning, "What this does not prove:", *map(plain, limits)])
+    proves = [rule.meaning, "What this does not prove:", *map(plain, limits)]
+    help_text = " ".join([*proves, f"More of the rule: llm-audit explain {rule.code}"])
     return {
         "id": rule.code,
         "name": rule.name,

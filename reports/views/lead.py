@@ -81,11 +81,15 @@ def _lines(text: str, passage: Passage) -> str:
 
 
 def last_line(report: Report) -> str:
-    """How many findings there are, and in what: "2 findings among 30 documents: a.txt, b.docx (hidden text)."; of a run over
-    documents only, else empty.
+    """How many findings there are, and in what: "2 findings among 30 documents: a.txt, b.docx (hidden text)."; of a gate, also
+    by what else it failed: "Failed by 1 not assessable: c.txt.". Of a run over documents only, else empty.
     """
     if not report.documents or any(document.attributions for document in report.documents):
         return ""
+    return " ".join([_findings(report), *failed_by(report)])
+
+
+def _findings(report: Report) -> str:
     found = [
         one_line(document.name)
         + (f" ({_and([result.name.lower() for result in document.tampering])})" if document.tampering else "")
@@ -99,8 +103,26 @@ def last_line(report: Report) -> str:
         return (
             f"No findings in {fmt.plural(judged, 'judged document')}{others}." if judged else f"Nothing was judged in {among}."
         )
-    more = f" and {fmt.count(len(found) - NAMED)} more" if len(found) > NAMED else ""
-    return f"{fmt.plural(len(found), 'finding')} in {among}: {', '.join(found[:NAMED])}{more}."
+    return f"{fmt.plural(len(found), 'finding')} in {among}: {_some(found)}."
+
+
+def failed_by(report: Report) -> list[str]:
+    """The sentence by what else than findings a gate failed, which is the reason of its exit code; else none."""
+    said = []
+    for verdict in (Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE):
+        names = [
+            one_line(document.name)
+            for document in report.documents
+            if document.gate and any(failure.verdict is verdict for failure in document.gate.failures)
+        ]
+        if names:
+            said.append(f"{fmt.count(len(names))} {fmt.LABELS[verdict][1].lower()}: {_some(names)}")
+    return [f"Failed by {'; '.join(said)}."] if said else []
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {fmt.count(len(names) - NAMED)} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _and(named: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,6 +103,28 @@ def test_progress_shows_a_hostile_name_and_does_nothing(
         shown = capfd.readouterr().err
         assert "\x1b[" in shown
         assert terminal_safe(bare := re.sub(ours, "", shown)) == bare
+
+
+def test_progress_in_a_log_is_a_plain_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from llm_audit.cli import progress as shown
+
+    now = 0.0
+    monkeypatch.setattr(shown, "time", SimpleNamespace(monotonic=lambda: now))
+    lines = []
+    with shown.bars("Scoring") as progress:
+        steps = [(30, 0.25, ""), (60, 0.5, ""), (119, 0.6, ""), (125, None, "Hashing \x1b[2J"), (300, 0.5, "Hashing \x1b[2J")]
+        for now, share, stage in steps:  # noqa: B007 (the clock reads it)
+            progress(share, stage)
+            lines.append(capfd.readouterr().err)
+    assert lines == [
+        "",
+        "Scoring: 50%, 60 s so far\n",
+        "",
+        "Hashing \\x1b[2J: 125 s so far\n",
+        "Hashing \\x1b[2J: 50%, 300 s so far\n",
+    ]
 
 
 def test_help_holds_nothing_that_acts(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,14 +23,12 @@ from llm_audit.detectors.registry import described
 from llm_audit.reports.formats import FORMATS
 from llm_audit.results import Report
 from llm_audit.results.read import read_report
-from llm_audit.results.rules import documentation
 
 OURS = re.compile(
     r"#document-\d+(-candidate-\d+|-after)?|#(membership|substitution)-assumptions|#substitution-test-\d+"
     r"|#(content|index|limits|method)"
-    rf"|{re.escape(documentation())}rules/AUD[0-9]{{3}}\.html"
 )
-"""Where the links of a page lead: within it, and to the pages of the rules in the documentation."""
+"""Where the links of a page lead: within it."""
 
 FORBIDDEN = frozenset({"script", "img", "iframe", "link", "base", "form", "object", "embed", "audio", "video", "input"})
 LOADING = frozenset({"style", "src", "srcset", "action", "formaction", "data", "poster", "ping", "background", "xlink:href"})

@@ -15,7 +15,6 @@ from llm_audit.reports import format as fmt
 from llm_audit.reports import render_html
 from llm_audit.results import Report
 from llm_audit.results.report import Plugin
-from llm_audit.results.rules import page_of
 from tests.reports import factory
 from tests.reports.checks import Skeleton
 from tests.reports.hostile import plant
@@ -193,10 +192,17 @@ def test_nothing_missing_reads_none(made: Callable[[], Report]) -> None:
     assert not re.search(r"\bNone\b|\bUndefined\b|Verdict\.|Authorship\.|\bnan\b", words(render_html(made())))
 
 
-def test_a_rule_is_a_link_to_its_page_and_a_plugin_or_a_forged_code_is_none() -> None:
+def test_without_an_address_of_the_documentation_a_rule_is_no_link() -> None:
+    page = render_html(factory.report(factory.finding()))
+    assert '<span class="rule">AUD101</span>' in page and 'class="rule" href' not in page
+    assert "<code>llm-audit explain AUD" in page
+
+
+def test_a_rule_is_a_link_to_its_page_and_a_plugin_or_a_forged_code_is_none(published: str) -> None:
     manifest = factory.report().manifest
-    assert fmt.page("AUD101", manifest) == page_of("AUD101")
-    assert f'<a class="rule" href="{page_of("AUD101")}">AUD101</a>' in render_html(factory.report(factory.finding()))
+    address = f"{published}rules/AUD101.html"
+    assert fmt.page("AUD101", manifest) == address
+    assert f'<a class="rule" href="{address}">AUD101</a>' in render_html(factory.report(factory.finding()))
     plugin = Plugin(rule="AUD150", name="top-ten", distribution="top-ten", version="1", digest=None)
     assert fmt.page("AUD150", manifest.model_copy(update={"plugins": (plugin,)})) is None
     for forged in ("AUD1011", "aud101", 'AUD101"><script>', "", "AUD１０１"):

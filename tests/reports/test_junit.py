@@ -60,6 +60,13 @@ def test_a_failure_says_where_and_why() -> None:
     assert place == "essays/a.txt:3:1: passage 2: p = 0.0015, q = 0.0075"
 
 
+@pytest.mark.parametrize("summary", ["Not assessable. The text has 45 tokens.", "Not assessable: the text has 45 tokens."])
+def test_a_verdict_is_said_once(summary: str) -> None:
+    document = factory.not_assessable("c").model_copy(update={"summary": summary})
+    skipped = ET.fromstring(junit.render(factory.report(document), described).encode()).find(".//skipped")
+    assert skipped is not None and skipped.get("message", "").lower() == "not assessable: the text has 45 tokens."
+
+
 def test_the_limits_are_in_it() -> None:
     suite = ET.fromstring(junit.render(factory.report(), described).encode())
     said = suite.find(".//testsuite/system-out")

@@ -9,7 +9,7 @@ import pytest
 
 from llm_audit.detectors.integrity.base import examine, find_rules
 from llm_audit.detectors.registry import described
-from llm_audit.reports.formats import FORMATS
+from llm_audit.reports.formats import FORMATS, concise
 from llm_audit.reports.formats.csv import COLUMNS
 from llm_audit.reports.formats.csv import render as table
 from llm_audit.reports.views.lead import last_line, lead
@@ -59,6 +59,16 @@ def test_the_last_line_counts_and_names_the_findings() -> None:
     )
     assert last_line(factory.report(factory.unreadable())) == "Nothing was judged in 1 document."
     assert last_line(factory.report(*(factory.finding(f"{n}.txt") for n in range(12)))).endswith("9.txt and 2 more.")
+
+
+def test_the_last_line_says_by_what_a_gate_failed() -> None:
+    short, lost = (factory.gated(each, fails=True) for each in (factory.not_assessable("c.txt"), factory.unreadable("d.pdf")))
+    report = factory.report(factory.gated(factory.passing("b.txt")), short)
+    assert last_line(report) == "No findings in 1 judged document; 1 not judged. Failed by 1 not assessable: c.txt."
+    assert last_line(factory.report(short, lost)).endswith("Failed by 1 unreadable: d.pdf; 1 not assessable: c.txt.")
+    assert concise.render(report, described).endswith("Failed by 1 not assessable: c.txt.\n")
+    found = factory.report(factory.gated(factory.finding("a.txt"), fails=True))
+    assert last_line(found) == "1 finding in 1 document: a.txt."
 
 
 def test_the_table_has_a_row_for_each_document_and_no_formula() -> None:

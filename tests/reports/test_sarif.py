@@ -15,7 +15,6 @@ import pytest
 from llm_audit.detectors.registry import described
 from llm_audit.reports.formats import sarif
 from llm_audit.results import Report
-from llm_audit.results.rules import page_of
 from tests.reports import factory
 from tests.reports.test_json import REPORTS
 
@@ -184,8 +183,13 @@ def test_the_limits_are_those_of_github() -> None:
     assert (sarif.MOST_RESULTS, sarif.SHOWN_RESULTS, sarif.MOST_BYTES) == (25_000, 5_000, 10_000_000)
 
 
-def test_a_rule_names_its_page_and_the_rule_of_a_plugin_none() -> None:
+def test_a_rule_says_where_there_is_more_of_it() -> None:
     (rule,) = [each for each in run_of(factory.report())["tool"]["driver"]["rules"] if each["id"] == "AUD100"]
-    assert rule["helpUri"] == page_of("AUD100")
+    assert "helpUri" not in rule and rule["help"]["text"].endswith("More of the rule: llm-audit explain AUD100")
+
+
+def test_a_rule_names_its_page_and_the_rule_of_a_plugin_none(published: str) -> None:
+    (rule,) = [each for each in run_of(factory.report())["tool"]["driver"]["rules"] if each["id"] == "AUD100"]
+    assert rule["helpUri"] == f"{published}rules/AUD100.html"
     foreign = replace(described("AUD100"), code="AUD150", page=None)
     assert "helpUri" not in sarif._rule(foreign, ())

@@ -283,7 +283,7 @@ def test_ids_are_unique_and_pictures_are_named() -> None:
 def test_it_loads_nothing_and_the_address_is_no_link() -> None:
     page = page_of(factory.inconsistent())
     assert not re.search(r"url\(|@import|<script", page)
-    assert all(link.startswith('="https://llm-audit.example/rules/AUD') for link in re.findall(r'="[^"]*//[^"]*"', page))
+    assert not re.findall(r'="[^"]*//[^"]*"', page)
     assert "http://127.0.0.1:8080/v1" in page
 
 

@@ -98,6 +98,17 @@ def test_sentences_salutations_and_lines_that_go_on_are_no_headings(line: str) -
     assert "heading" not in [each.what for each in set_apart(f"{PARAGRAPHS[0]}\n\n{line}{PARAGRAPHS[1]}")]
 
 
+def test_questions_are_headings_in_a_text_that_has_headings() -> None:
+    asked = "Why do towns keep libraries?"
+    for text in (
+        f"A place to read\n\n{PARAGRAPHS[0]}\n\n{asked}\n\n{PARAGRAPHS[0]}\n\n{PARAGRAPHS[0]}\n\n{PARAGRAPHS[1]}",
+        f"{asked}\n\n{PARAGRAPHS[0]}\n\n{PARAGRAPHS[1]}",
+    ):
+        assert asked in [text[each.start : each.end] for each in set_apart(text) if each.what == "heading"]
+    said = f"{PARAGRAPHS[0]}\n\n{asked}\n\n{PARAGRAPHS[1]}"
+    assert not set_apart(said)
+
+
 def test_a_paragraph_broken_by_hand_and_verse_have_no_headings() -> None:
     for width in (40, 60, 72):
         broken = "\n\n".join(textwrap.fill(paragraph, width, break_on_hyphens=False) for paragraph in PARAGRAPHS)

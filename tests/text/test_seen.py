@@ -54,6 +54,31 @@ def test_plain_look_alikes_within_words_are_read_as_what_they_look_like(swaps: d
     assert odd <= 0.2 * swapped  # rare words are not in the list, and short ones not looked at
 
 
+def test_rare_words_and_names_are_read_by_the_signs_of_the_others() -> None:
+    text = "All of the pupils like the IsIands and the schooI of smaII towns, said Bartholomew, a midfielder of Loxtoliana."
+    clean = text.replace("IsIands", "Islands").replace("schooI", "school").replace("smaII", "small")
+    swapped = text.replace("All", "AlI").replace("like", "Iike")
+    for name in ("Bartholomew", "midfielder", "Loxtoliana"):
+        swapped = swapped.replace(name, name.replace("l", "I"))
+    assert normalise(swapped).text == clean
+    alone = clean.replace("Loxtoliana", "LoxtoIiana")
+    assert normalise(alone).text == alone  # nothing else says that an I is an l
+
+
+def test_capital_letters_within_names_stay_where_others_are_swapped() -> None:
+    text = "The schooI and the smaII towns alI use McIntyre and x0y said of the peopIe, and the GIs of it."
+    read = normalise(text).text
+    assert "school" in read and "small" in read and "all use" in read
+    assert all(name in read for name in ("McIntyre", "x0y", "GIs"))
+
+
+def test_only_what_a_bracket_or_stroke_encloses_is_phonetic() -> None:
+    odd = "The cat sat on the mat, as the pronunciation of it is [kɪt] or /bɪt/ in the south."
+    assert normalise(odd).text == odd
+    text = "The cat sat on the mat [citaᴛion needed] and/oʀ it was of the house."
+    assert normalise(text).text == text.replace("ᴛ", "t").replace("ʀ", "r")
+
+
 def test_accents_on_every_other_word_are_read_as_none() -> None:
     assert normalise(sometimes(ESSAY, dict(zip("aeiouns", "áéíóúńś", strict=True)), 0.2)).text == normalise(ESSAY).text
 

@@ -100,7 +100,7 @@ def _text(context: click.Context) -> str:
 
 def _table(records: list[tuple[str, str]]) -> str:
     rows = [f"| {_cell(f'`{written}`')} | {_cell(_escaped(does))} |" for written, does in records]
-    return "\n".join(["| option | |", "|---|---|", *rows])
+    return "\n".join(["| option | what it does |", "|---|---|", *rows])
 
 
 def _cell(text: str) -> str:

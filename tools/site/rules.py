@@ -56,13 +56,14 @@ def page(found: list[AnyRule], by_hand: str | None) -> str:
     parts = [f"# {code} {title}"]
     for rule in found:
         parts += [f"## {rule.title}"] if len(found) > 1 else []
-        parts.append("\n".join(_definition(*part) for part in in_words(rule)))
+        # A page does not say where it is.
+        parts.append("\n".join(_definition(*part) for part in in_words(rule) if part[0] != "Page"))
     return "\n\n".join([*parts, by_hand.strip()]) + "\n"
 
 
 def _definition(name: str, sentences: tuple[str, ...]) -> str:
     code = name in ("Name", "Family")
-    shown = [f"`{each}`" if code else f"<{each}>" if name == "Page" else each for each in sentences]
+    shown = [f"`{each}`" if code else each for each in sentences]
     return f"{name}\n" + "\n".join(f":   {each}\n" for each in shown)
 
 
