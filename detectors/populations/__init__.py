@@ -1,5 +1,6 @@
 """Reference populations: the human texts, as scores, that a document is compared with."""
 
+from llm_audit.detectors.populations.files import check_name, load, names, references, save
 from llm_audit.detectors.populations.population import (
     DEFAULT_POPULATION,
     MINIMUM_TOKENS,
@@ -7,11 +8,6 @@ from llm_audit.detectors.populations.population import (
     Population,
     among,
     build,
-    check_name,
-    load,
-    names,
-    references,
-    save,
 )
 
 __all__ = [

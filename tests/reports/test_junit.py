@@ -45,7 +45,7 @@ def test_another_program_reads_every_verdict(tmp_path: Path) -> None:
     kinds = {case.name: [type(result) for result in case.result] for case in suite}
     assert kinds == {"a": [Failure], "b": [], "c": [Skipped], "d": [Error], "e": [Skipped]}
     messages = {case.name: case.result[0].message for case in suite if case.result}
-    assert messages["c"] == "Not assessable. This text is too short to be judged."
+    assert messages["c"] == "Not assessable: This text is too short to be judged."
     assert messages["e"].startswith("Inconclusive: ")
     properties = {each.name: each.value for each in suite.properties()}
     assert properties["population"] == "essays-en" and properties["model"] == "SmolLM2-135M-Instruct"
