@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jsonschema import Draft202012Validator
 
 from fixtures.tiny_models import SENTENCES
 from llm_audit.cli import main
 from llm_audit.scoring.lean import LeanBody
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from tests.cli.test_bad_input import CONTROL
-from tests.cli.tool import ESSAYS, HUMAN, MACHINE, Tool, sentence, spawn
+from tests.cli.tool import ESSAYS, HUMAN, MACHINE, Tool, schema, sentence, spawn
 
 pytestmark = pytest.mark.usefixtures("embedded")
 
@@ -78,8 +77,8 @@ def verdicts(found: dict[str, Any]) -> list[str]:
     return [one["verdict"] for one in found["attributions"]]
 
 
-def valid(tool: Tool, found: dict[str, Any]) -> bool:
-    return Draft202012Validator(json.loads(tool("schema").out)).is_valid(found)
+def valid(found: dict[str, Any]) -> bool:
+    return schema().is_valid(found)
 
 
 # Two essays: the machine's was drawn at temperature 0.7 for this prompt, and a person wrote the other
@@ -88,7 +87,7 @@ def valid(tool: Tool, found: dict[str, Any]) -> bool:
 @pytest.mark.usefixtures("scored")
 def test_of_the_candidates_the_one_that_wrote_it_is_named(tool: Tool) -> None:
     found = report(tool, MACHINE, "--prompt", PROMPT, *named("--candidate", TRUE, WARM, CUT))
-    assert valid(tool, found)
+    assert valid(found)
     (essay,) = found["subjects"]
     assert verdicts(essay) == ["written_by", "not_written_by", "not_written_by"]
     assert (essay["verdict"], essay["summary"].startswith(f"Of the named candidates only {TRUE} fits.")) == ("pass", True)
@@ -154,7 +153,7 @@ def test_a_text_that_no_sanctioned_model_wrote_is_a_finding(
 ) -> None:
     roles = (*named("--sanctioned", *sanctioned), *named("--other", *others))
     found = report(tool, MACHINE, "--prompt", PROMPT, *roles, code=code)
-    assert valid(tool, found)
+    assert valid(found)
     (essay,) = found["subjects"]
     assert [one["verdict"] for one in essay["sets"]] == of_sets
     assert essay["summary"].startswith(said)
@@ -348,7 +347,7 @@ def test_what_cannot_be_asked_is_one_sentence(
 def assessed_beside(tool: Tool, witness: Path, bad: object, *args: object) -> str:
     """Why `bad` was not assessed; the witness must have been tested all the same."""
     found = report(tool, *args, *named("--candidate", bad, plain(witness)))
-    assert valid(tool, found)
+    assert valid(found)
     (text,) = found["subjects"]
     failed, tested = text["attributions"]
     assert (failed["verdict"], failed["p_value"], failed["tests"], failed["trace"]) == ("not_assessable", None, [], None)
@@ -454,7 +453,7 @@ def test_a_text_that_cannot_be_read_costs_no_other(
     if content is not None:
         bad.write_bytes(content)
     found = report(tool, bad, foreign, "--prompt", asked, "--candidate", plain(tiny_llama), code=2)
-    assert valid(tool, found)
+    assert valid(found)
     assert found["coverage"] == {"found": 2, "scored": 1, "not_assessable": 0, "unreadable": 1}
     error, good = found["subjects"]
     assert (error["verdict"], error["attributions"], good["verdict"]) == ("error", [], "pass")

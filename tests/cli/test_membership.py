@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jsonschema import Draft202012Validator
 from safetensors.torch import load_file, save_file
 
 from fixtures.membership import grammar
 from fixtures.membership.world import World, world
 from llm_audit.detectors.membership.frequencies import Frequencies
 from llm_audit.scoring.lean import LeanBody
-from tests.cli.tool import Tool, sentence, spawn
+from tests.cli.tool import Tool, schema, sentence, spawn
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "membership" / "model"
 ON = ("--model", MODEL)
@@ -51,7 +50,7 @@ def membership(tool: Tool, *args: object, code: int) -> dict[str, Any]:
     found = tool("membership", *args, "--format", "json")
     assert found.code == code, found.err
     report = json.loads(found.out)
-    Draft202012Validator(json.loads(tool("schema").out)).validate(report)
+    schema().validate(report)
     told: dict[str, Any] = report["subjects"][0]
     return told
 
@@ -108,7 +107,7 @@ def test_versions_that_any_model_tells_apart_are_no_finding(tool: Tool, truth: W
 
 
 def test_identifiers_that_were_seen_are_found(tool: Tool, truth: World, tmp_path: Path) -> None:
-    for count, code in ((64, 1), (16, 1), (0, 0)):
+    for count, code in ((16, 1), (0, 0)):
         path = texts(tmp_path / f"{count}.jsonl", truth.identifiers[count])
         found = membership(tool, "test", "identifier", path, *ON, code=code)
         assert found["n_suspect"] == 30

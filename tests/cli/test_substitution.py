@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jsonschema import Draft202012Validator
 
 from fixtures.membership import grammar
 from fixtures.servers.chaos import BEHAVIOURS, chaos
@@ -19,7 +18,7 @@ from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
 from fixtures.servers.proxy import Exchange, mixing, proxy
 from llm_audit.scoring.store import StoredModel
-from tests.cli.tool import Outcome, Tool, sentence
+from tests.cli.tool import Outcome, Tool, schema, sentence
 from tests.servers.conftest import MODEL, cheap, honest, ladder, model
 
 __all__ = ["cheap", "honest", "ladder", "model"]
@@ -53,7 +52,7 @@ def audit(tool: Tool, *args: object, code: int) -> dict[str, Any]:
     found = tool("substitution", "audit", *args, "--format", "json")
     assert found.code == code, (found.err, found.out[-2000:])
     report = json.loads(found.out)
-    Draft202012Validator(json.loads(tool("schema").out)).validate(report)
+    schema().validate(report)
     told: dict[str, Any] = report["subjects"][0]
     return told
 

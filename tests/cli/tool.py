@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from llm_audit.cli import main
+from llm_audit.reports import json_schema
 
 COMMAND = [sys.executable, "-c", "from llm_audit.cli import main; main()"]
 ESSAYS = Path(__file__).parents[2] / "fixtures" / "texts"
@@ -55,6 +59,12 @@ def run_command(command: Sequence[str], env: Mapping[str, str] | None = None, **
     return Outcome(
         done.returncode, *((stream or b"").decode(errors="backslashreplace") for stream in (done.stdout, done.stderr))
     )
+
+
+@cache
+def schema() -> Draft202012Validator:
+    """Of reports: that which `llm-audit schema` prints, made once."""
+    return Draft202012Validator(json.loads(json_schema()))
 
 
 def sentence(outcome: Outcome) -> str:

@@ -638,7 +638,6 @@ def screened(n: int) -> tuple[Screened, ...]:
 def shifted(texts: int = 60) -> Membership:
     """Not assessable: the gate tells the texts apart, so the scores are shown for the record only."""
     return Membership(
-        early=True,
         verdict=Verdict.NOT_ASSESSABLE,
         summary="The suspect and the held-out articles differ without any model: nothing follows from the scores.",
         claim="Were the articles of articles.jsonl, taken together, in the training data of ./models/target?",
@@ -674,6 +673,7 @@ def shifted(texts: int = 60) -> Membership:
             room=2048,
             vocabulary=49152,
             table=Table(name="own", description="Counts of other texts.", documents=9, total=2_100_000, tokenizer="1" * 64),
+            tokenizer=("reader", "2" * 64),
         ),
         facts=(
             Fact(name="DC-PDD", value="cap 0.01, frequencies of 2.1 million tokens, Laplace smoothing"),
