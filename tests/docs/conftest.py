@@ -30,6 +30,7 @@ def play(tmp_path: Path, scores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LLM_AUDIT_CACHE", str(scores))
     monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("llm_audit.cli.progress.SECONDS", 1e9)  # no lines of progress, however slow the machine
     folder = playground.make(tmp_path / "play")
     monkeypatch.chdir(folder)
     return folder
