@@ -111,6 +111,8 @@ def main(args: list[str] | None = None) -> Any:
         _complain("Interrupted.")
         code = EXIT_INTERRUPTED
     except click.ClickException as error:
+        if not isinstance(error, click.exceptions.NoArgsIsHelpError):  # whose message is a page of help
+            error.message = one_line(error.message)  # may quote an argument as it was given
         error.show()
         code = EXIT_ERROR
     except AuditError as error:

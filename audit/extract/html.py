@@ -46,6 +46,9 @@ _CELLS = frozenset({"td", "th"})
 _NAMED = frozenset({"div", "ul", "ol", "section", "table", "p"})
 LINE = "data-source-line"
 """An attribute that says in which line of another source, such as Markdown, an element began."""
+_DEEPEST = 2_000
+"""Elements within elements: the parser of newer releases of libxml2 ends a page at 2,048, that of older ones nowhere."""
+_TOO_DEEP = "is nested too deeply to read: save it as plain text and try again"
 _LEAST_HIDDEN = 8
 """Words: less, hidden as a block of its own, is a label or a notice of the page's program."""
 
@@ -88,7 +91,7 @@ def add_page(page: str, draft: Draft, prefix: str = "", *, whole: bool = False) 
     parser = lxml_html.HTMLParser(huge_tree=True, no_network=True, encoding="utf-8")
     root = lxml_html.document_fromstring(source.encode(), parser=parser)
     if any(error.type_name == "ERR_RESOURCE_LIMIT" for error in parser.error_log):
-        raise Refused("is nested too deeply to read: save it as plain text and try again")
+        raise Refused(_TOO_DEEP)
     _Walk(draft, prefix, Styles(root), whole).run(root)
 
 
@@ -104,7 +107,11 @@ class _Walk:
         self._hidden: list[tuple[str, str, bool]] = []
 
     def run(self, root: Any) -> None:
-        """Visit every element in order."""
+        """Visit every element in order.
+
+        Raises:
+            Refused: it is nested too deeply.
+        """
         states = [_State()]
         walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
         for event, element in walk:
@@ -116,6 +123,8 @@ class _Walk:
                 skipped = tag in _SKIPPED or _is_note_mark(element, tag)
                 if tag in _BLOCKS or tag in _CELLS:
                     self._flush(states[-1])
+                if len(states) > _DEEPEST:
+                    raise Refused(_TOO_DEEP)
                 states.append(states[-1] if skipped else self._state(element, tag, states[-1]))
                 if skipped:
                     walk.skip_subtree()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
 from dataclasses import dataclass, replace
@@ -67,7 +68,10 @@ class RawText:
     @property
     def omitted_share(self) -> float:
         """The part of what a reader sees that is not in `text`, from 0 to 1; beyond a tenth, nothing is known of the whole."""
-        return self.omitted / max(self.omitted + sum(map(len, self.text.split())), 1)
+        if not self.omitted:
+            return 0.0
+        shown = sum(word.end() - word.start() for word in re.finditer(r"\S+", self.text))  # no list of a book's words
+        return self.omitted / (self.omitted + shown)
 
 
 def read(source: Source) -> RawText:

@@ -6,6 +6,7 @@ Both are as predictable as machine writing, for reasons of their own. What was m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -45,18 +46,18 @@ def doubt(text: str, p_values: Mapping[str, float | None]) -> Doubt | None:
 
 def repeated_share(text: str) -> float:
     """Share of the words of a text that stand in a sequence of `SEQUENCE` words which has occurred before, in [0, 1]."""
-    words = text.split()
-    if len(words) < SEQUENCE:
-        return 0.0
     known: dict[str, int] = {}
-    numbers = np.fromiter((known.setdefault(word, len(known)) for word in words), np.int64, len(words))
+    numbers = np.fromiter((known.setdefault(word[0], len(known)) for word in re.finditer(r"\S+", text)), np.int64)
+    count = len(numbers)
+    if count < SEQUENCE:
+        return 0.0
     length = 1
     while length < SEQUENCE:  # a sequence is the pair of its halves: each is numbered, so that no set of sequences is held
-        numbers = np.unique(numbers[:-length] * len(words) + numbers[length:], return_inverse=True)[1]
+        numbers = np.unique(numbers[:-length] * count + numbers[length:], return_inverse=True)[1]
         length *= 2
     again = np.ones(len(numbers), np.bool_)
     again[np.unique(numbers, return_index=True)[1]] = False
-    within = np.zeros(len(words), np.bool_)
+    within = np.zeros(count, np.bool_)
     for place in range(SEQUENCE):
         within[np.flatnonzero(again) + place] = True
     return float(within.mean())

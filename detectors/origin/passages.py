@@ -7,8 +7,10 @@ over at the end of a part is no passage of its own: the last one ends where the 
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from llm_audit.detectors.populations.population import PASSAGE, STRETCHES, Population, Stretch
@@ -109,7 +111,8 @@ class _Ends:
 
     def __init__(self, text: str) -> None:
         self._kinds = [
-            [0, *(match.end() for match in pattern.finditer(text)), len(text)] for pattern in (_SENTENCE, _CLAUSE, _WORD)
+            array("q", chain([0], (match.end() for match in pattern.finditer(text)), [len(text)]))  # of a book, no list
+            for pattern in (_SENTENCE, _CLAUSE, _WORD)
         ]
 
     def around(self, first: int, last: int) -> tuple[int, int]:

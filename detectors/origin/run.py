@@ -5,7 +5,7 @@ Each (document, model) is scored once, however many detectors run. Knows nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from llm_audit.common.errors import AuditError
@@ -120,13 +120,12 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes, "too_short")
         return short.model_copy(update={"tokens": len(scores)})
     population, detectors, terms = settings.population, settings.detectors, settings.terms
-    passages = list(cut(windows, population, view))
-    found = population.evidence(
-        detectors,
-        [population.measure(window, detectors) for window in windows],
-        [passage.measured(population, detectors) for passage in passages],
-    )
-    combined = generated.rule.derive(Measurement(found, spans=_spans(passages, prepared, population)), terms)
+    measured, spans = [], []
+    for passage, span in _passages(windows, prepared, population):  # one at a time: a book has thousands
+        measured.append(passage.measured(population, detectors))
+        spans.append(span)
+    found = population.evidence(detectors, [population.measure(window, detectors) for window in windows], measured)
+    combined = generated.rule.derive(Measurement(found, spans=tuple(spans)), terms)
     shown = not settings.many or combined.verdict is Verdict.FINDING
     results = [
         detector.derive(_measured(detector, alone(found, number), windows, population, shown), terms)
@@ -197,16 +196,15 @@ def passages_of(
     cuts = replace(windowing, size=min(windowing.size, room)).cut(len(offsets))
     tokens = TokenScores.unscored(offsets)
     windows = [tokens[window.start : window.stop] for window in cuts if window.stop - window.start >= MINIMUM_TOKENS]
-    return _spans(list(cut(windows, population, view)), (raw, view, ""), population)
+    return tuple(span for _, span in _passages(windows, (raw, view, ""), population))
 
 
-def _spans(passages: Sequence[Passage], prepared: Prepared, population: Population) -> tuple[Span, ...]:
-    """The passages as they are shown, each with the number of texts that it is compared with."""
+def _passages(windows: Sequence[TokenScores], prepared: Prepared, population: Population) -> Iterator[tuple[Passage, Span]]:
+    """The passages, each as it is shown, with the number of texts that it is compared with."""
     raw, view, _ = prepared
     places = Map(raw.text, raw.places)
-    spans = []
-    for passage in passages:
+    for passage in cut(windows, population, view):
         start, end = view.to_source(*passage.shown)
         n = population.size(passage.compared)
-        spans.append(Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=n, place=places.of(start, end)))
-    return tuple(spans)
+        place = places.of(start, end)
+        yield passage, Span(start=start, end=end, p_value=None, p_floor=None, q_value=None, n=n, place=place)

@@ -33,6 +33,8 @@ COMPLAINTS = (
     "detect x --model @",
     "detect x --@",
     "models verify @",
+    "models verify x @ @",
+    "detect x --no-cache=@",
     "calibrate show @",
     "bench @",
     "train @",

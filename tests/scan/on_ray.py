@@ -6,7 +6,6 @@ python -m tests.scan.on_ray CORPUS DIR DISTURBANCE
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
 from functools import partial
@@ -16,6 +15,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.scanning.corpus import Block
 from llm_audit.scanning.ray_engine import Judge, ray_engine
 from llm_audit.scanning.record import Record
+from tests import memory
 from tests.scan.driver import judge, run
 
 
@@ -54,7 +54,7 @@ def main() -> None:
             run([corpus], Path(out), engine)
     except AuditError as error:
         print(error)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print(memory.peak())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 from transformers import SynthIDTextWatermarkLogitsProcessor, WatermarkDetector, WatermarkingConfig, WatermarkLogitsProcessor
 
 from llm_audit.detectors.watermark.schemes.base import Step, TokenisedText, windows
@@ -16,6 +18,9 @@ from llm_audit.detectors.watermark.schemes.synthid import SynthIdTransformers
 from tests.detectors.watermark import peers
 
 V = 131
+
+BY_NGRAM = Version(transformers.__version__) >= Version("5.19")
+"""Whether its detector can count every n-gram once: before, it took all for distinct, because tensors hash by identity."""
 
 
 def theirs_and_ours(scheme: str, width: int, rng: np.random.Generator) -> tuple[dict[str, Any], TransformersKgw]:
@@ -51,7 +56,9 @@ def test_counts_and_z_are_those_of_the_detector(scheme: str, width: int, repeats
     found = ours.observe(TokenisedText.of(ids))
     flags = [int(score) for score in found.scores]
     ngram = width + (scheme == "lefthash")
-    n, green = (len(flags), sum(flags)) if repeats else peers.by_ngram(ids.tolist(), found.positions.tolist(), flags, ngram)
+    n, green = len(flags), sum(flags)
+    if BY_NGRAM and not repeats:
+        n, green = peers.by_ngram(ids.tolist(), found.positions.tolist(), flags, ngram)
     assert (n, green) == (theirs.num_tokens_scored[0], theirs.num_green_tokens[0])
     assert peers.z_score(green, n, ours.gamma) == pytest.approx(float(theirs.z_score[0]), abs=1e-6)
 
