@@ -112,7 +112,7 @@ def main(args: list[str] | None = None) -> Any:
         code = EXIT_INTERRUPTED
     except click.ClickException as error:
         if not isinstance(error, click.exceptions.NoArgsIsHelpError):  # whose message is a page of help
-            error.message = one_line(error.message)  # may quote an argument as it was given
+            vars(error)["message"] = one_line(error.message)  # may quote an argument as it was given; declared final
         error.show()
         code = EXIT_ERROR
     except AuditError as error:
