@@ -87,8 +87,8 @@ def without(table: Table, out: int) -> tuple[NDArray[np.int64], NDArray[np.float
 
 def interval(hits: NDArray[np.bool_]) -> str:
     """A share with its exact 95 % interval."""
-    bounds = binomial_interval(int(hits.sum()), len(hits))
-    return f"{hits.mean():.3f} [{bounds.lower:.3f}, {bounds.upper:.3f}]"
+    lower, upper = binomial_interval(int(hits.sum()), len(hits))
+    return f"{hits.mean():.3f} [{lower:.3f}, {upper:.3f}]"
 
 
 def main() -> None:
