@@ -41,12 +41,10 @@ def tokenizer(tiny_llama: Path) -> str:
 
 
 @pytest.fixture
-def project(
-    tool: Tool, tokenizer: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def project(tool: Tool, tokenizer: str, tmp_path: Path, embedded_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a key and its policy: an answer and an essay that carry the mark, and one of each that does not."""
-    # One cache for all tests, so that what is compiled is compiled once.
-    monkeypatch.setenv("LLM_AUDIT_CACHE", str(tmp_path_factory.getbasetemp() / "marks-cache"))
+    # One cache for all tests, with the embedded model in it: in an empty one it would be fetched and converted anew.
+    monkeypatch.setenv("LLM_AUDIT_CACHE", str(embedded_root))
     folder = tmp_path / "project"
     (folder / "answers").mkdir(parents=True)
     (folder / "essays").mkdir()

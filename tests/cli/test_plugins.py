@@ -1,4 +1,7 @@
-"""`llm-audit plugins`, and what plugins do to the other commands, in processes of their own as for a user."""
+"""`llm-audit plugins`, and what plugins do to the other commands: in this process, with their folders on its path.
+
+What a command imports, and the package that `new` makes, are tried in processes of their own.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,44 @@ def beside(*sites: Path, **settings: str) -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(map(str, sites)), **settings}
 
 
-def listed(*sites: Path, code: int, **settings: str) -> dict[str, dict[str, Any]]:
-    """What `plugins list` says of everything that is not ours, by name."""
-    outcome = spawn("plugins", "list", "--format", "json", env=beside(*sites, **settings))
-    assert outcome.code == code, outcome.err
-    return {each["name"]: each for each in json.loads(outcome.out)["plugins"] if not each["shipped"]}
+class Beside:
+    """The command line in this process, with folders of packages installed that it forgets afterwards."""
+
+    def __init__(self, tool: Tool) -> None:
+        self.tool = tool
+
+    def __call__(self, *args: object, sites: tuple[Path, ...] = (), **settings: str) -> Outcome:
+        """Run a command; `settings` are variables of its environment."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in settings.items():
+                patch.setenv(name, value)
+            for site in reversed(sites):
+                patch.syspath_prepend(str(site))
+            _forget(sites)
+            try:
+                return self.tool(*args)
+            finally:
+                _forget(sites)
+
+    def listed(self, *sites: Path, code: int, **settings: str) -> dict[str, dict[str, Any]]:
+        """What `plugins list` says of everything that is not ours, by name."""
+        outcome = self("plugins", "list", "--format", "json", sites=sites, **settings)
+        assert outcome.code == code, outcome.err
+        return {each["name"]: each for each in json.loads(outcome.out)["plugins"] if not each["shipped"]}
+
+
+def _forget(sites: tuple[Path, ...]) -> None:
+    """Nothing of these folders is loaded, and no rule is known, as in a new process."""
+    for name, module in list(sys.modules.items()):
+        if any(Path(getattr(module, "__file__", None) or "/").is_relative_to(site) for site in sites):
+            del sys.modules[name]
+    registry._loaded.cache_clear()
+    code_digest.cache_clear()
+
+
+@pytest.fixture
+def run(tool: Tool) -> Beside:
+    return Beside(tool)
 
 
 # list
@@ -63,8 +99,8 @@ def test_the_list_names_ours(tool: Tool) -> None:
     assert all(row.endswith("llm-audit  ok") for row in rows)
 
 
-def test_the_list_names_plugins_and_what_is_broken(site: Path) -> None:
-    found = listed(site, code=1)
+def test_the_list_names_plugins_and_what_is_broken(site: Path, run: Beside) -> None:
+    found = run.listed(site, code=1)
     digest = found["surprise"]["digest"]
     assert found["surprise"] == {
         **SURPRISE,
@@ -78,7 +114,7 @@ def test_the_list_names_plugins_and_what_is_broken(site: Path) -> None:
     assert len(digest) == 64
     assert (found["mean-logprob"]["rule"], found["mean-logprob"]["group"]) == ("AUD399", "llm_audit.rules.membership")
     assert (found["broken"]["rule"], found["broken"]["status"]) == (None, "broken")
-    shown = spawn("plugins", "list", env=beside(site))
+    shown = run("plugins", "list", sites=(site,))
     assert shown.code == 1
     assert f"llm-audit-sample-plugin 1.0  {digest[:12]}  plugin     ok" in shown.out
     assert shown.out.endswith(
@@ -87,40 +123,40 @@ def test_the_list_names_plugins_and_what_is_broken(site: Path) -> None:
     )
 
 
-def test_the_list_says_what_was_written_for_an_earlier_version(tmp_path: Path) -> None:
+def test_the_list_says_what_was_written_for_an_earlier_version(tmp_path: Path, run: Beside) -> None:
     site = installed(tmp_path, "old", "raise SystemExit", {"one": "x"}, module="old_module", group="llm_audit.detectors")
-    shown = spawn("plugins", "list", env=beside(site))
+    shown = run("plugins", "list", sites=(site,))
     assert shown.code == 1
     assert shown.out.endswith(
         "\n\nThe plugin 'one' of old 1.0 announces itself under 'llm_audit.detectors', as for llm-audit 0.1; it is left out "
         "until it announces a Rule under 'llm_audit.rules.FAMILY' (see `llm-audit plugins new`).\n"
     )
-    (said,) = json.loads(spawn("plugins", "list", "--format", "json", env=beside(site)).out)["outdated"]
+    (said,) = json.loads(run("plugins", "list", "--format", "json", sites=(site,)).out)["outdated"]
     assert said in shown.out
 
 
-def test_off_is_said_and_nothing_is_imported(site: Path, tmp_path: Path) -> None:
+def test_off_is_said_and_nothing_is_imported(site: Path, tmp_path: Path, run: Beside) -> None:
     canary = tmp_path / "imported"
-    installed(tmp_path / "site", "spy", f"open({str(canary)!r}, 'w')", {"spy": "spy"}, module="spy_module")
-    found = listed(site, tmp_path / "site", code=0, LLM_AUDIT_PLUGINS="off")
+    installed(tmp_path / "site", "spy", f"open({str(canary)!r}, 'w').close()", {"spy": "spy"}, module="spy_module")
+    found = run.listed(site, tmp_path / "site", code=0, LLM_AUDIT_PLUGINS="off")
     assert {name: (each["status"], each["rule"]) for name, each in found.items()} == dict.fromkeys(
         ("broken", "mean-logprob", "spy", "surprise"), ("off", None)
     )
-    shown = spawn("plugins", "list", env=beside(site, LLM_AUDIT_PLUGINS="off"))
+    shown = run("plugins", "list", sites=(site,), LLM_AUDIT_PLUGINS="off")
     assert (shown.code, shown.err) == (0, "")
     assert shown.out.endswith("\nPlugins are switched off: LLM_AUDIT_PLUGINS=off.\n")
-    refused = spawn("plugins", "check", "surprise", env=beside(site, LLM_AUDIT_PLUGINS="off"))
+    refused = run("plugins", "check", "surprise", sites=(site,), LLM_AUDIT_PLUGINS="off")
     assert refused.code == 2
     assert "LLM_AUDIT_PLUGINS=off" in sentence(refused)
     assert not canary.exists()
-    listed(tmp_path / "site", code=1)
+    run.listed(tmp_path / "site", code=1)
     assert canary.exists()
 
 
 @pytest.mark.parametrize("args", [["--help"], ["plugins", "--help"], ["plugins", "check", "--help"], ["detect", "--help"]])
 def test_help_imports_no_plugin(args: list[str], tmp_path: Path) -> None:
     canary = tmp_path / "imported"
-    site = installed(tmp_path / "site", "spy", f"open({str(canary)!r}, 'w')", {"spy": "spy"}, module="spy_module")
+    site = installed(tmp_path / "site", "spy", f"open({str(canary)!r}, 'w').close()", {"spy": "spy"}, module="spy_module")
     assert spawn(*args, env=beside(site)).code == 0
     assert not canary.exists()
 
@@ -135,13 +171,13 @@ def test_the_list_needs_no_torch(site: Path) -> None:
 HOSTILE = "\x1b]0;title\x07\x9b31m\u202e"
 
 
-def test_nothing_in_a_plugin_acts_on_the_terminal(tmp_path: Path) -> None:
+def test_nothing_in_a_plugin_acts_on_the_terminal(tmp_path: Path, run: Beside) -> None:
     site = installed(
         tmp_path, "", f"raise ValueError({HOSTILE!r} + chr(10) + 'forged line')", {f"evil{HOSTILE}": "x"}, module="evil_module",
         metadata=f"Metadata-Version: 2.1\nName: pack{HOSTILE}\n  forged name\nVersion: 1.0{HOSTILE}\n",
     )  # fmt: skip
     for args in (["list"], ["list", "--format", "json"], ["check", f"evil{HOSTILE}"], ["check", f"none{HOSTILE}"]):
-        outcome = spawn("plugins", *args, env=beside(site, PYTHONIOENCODING="utf-8"))
+        outcome = run("plugins", *args, sites=(site,))
         assert outcome.code in (1, 2), outcome
         shown = outcome.out + outcome.err
         assert "evil" in shown
@@ -159,15 +195,15 @@ def clauses(outcome: Outcome) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["surprise", "mean-logprob", "sample_plugin:rule"])
-def test_the_sample_plugin_passes_every_clause(name: str, site: Path) -> None:
-    outcome = spawn("plugins", "check", name, env=beside(site))
+def test_the_sample_plugin_passes_every_clause(name: str, site: Path, run: Beside) -> None:
+    outcome = run("plugins", "check", name, sites=(site,))
     assert (outcome.code, outcome.err) == (0, "")
     found = clauses(outcome)
     assert set(found.values()) == {"pass"}
     assert len(found) == (6 if name == "mean-logprob" else 9)
 
 
-def test_each_broken_clause_is_named_with_the_reason(tmp_path: Path) -> None:
+def test_each_broken_clause_is_named_with_the_reason(tmp_path: Path, run: Beside) -> None:
     code = """
 def statistic(scores):
     if len(scores) == 3:
@@ -177,7 +213,7 @@ one = detector("one", "AUD150", statistic)
 two = 2
 """
     site = installed(tmp_path, "faulty", code, {"one": "one", "two": "two"}, module="faulty_module")
-    outcome = spawn("plugins", "check", "one", env=beside(site))
+    outcome = run("plugins", "check", "one", sites=(site,))
     assert (outcome.code, outcome.err) == (1, "")
     found = clauses(outcome)
     assert found["loads, under a name and a code of its own"] == "pass"
@@ -191,10 +227,10 @@ two = 2
         ("faulty_module:three", "AttributeError: module 'faulty_module' has no attribute 'three'"),
         ("llm_audit.detectors.origin.lrr:rule", "It claims the code AUD104"),
     ):
-        outcome = spawn("plugins", "check", name, env=beside(site))
+        outcome = run("plugins", "check", name, sites=(site,))
         assert outcome.code == 1
         assert said in outcome.out
-    unknown = spawn("plugins", "check", "three", env=beside(site))
+    unknown = run("plugins", "check", "three", sites=(site,))
     assert unknown.code == 2
     assert "There is no rule 'three'; choose from unreadable, as-given, classifier," in sentence(unknown)
 
@@ -203,34 +239,39 @@ two = 2
 
 
 @pytest.fixture(scope="module")
-def calibrated(site: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outcome]:
-    """Runs `detect` on an essay against a population with scores of the sample plugin, by the tiny model."""
+def own(site: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where a population lies that has scores of the sample plugin, by the tiny model; made in a process of its own."""
     root = tmp_path_factory.mktemp("calibrated")
     folders = {"LLM_AUDIT_CACHE": str(root / "cache"), "LLM_AUDIT_DATA": str(root / "data")}
     texts = write_texts(root / "human.jsonl", 40)
-    options = ["--model", str(tiny_llama)]
-    made = spawn("calibrate", texts, "--name", "own", *options, env={**beside(site), **folders})
+    made = spawn("calibrate", texts, "--name", "own", "--model", tiny_llama, env={**beside(site), **folders})
     assert made.code == 0, made.err
+    return folders
 
-    def detect(*args: object, env: dict[str, str]) -> Outcome:
-        return spawn("detect", HUMAN, "--population", "own", *options, *args, env={**env, **folders})
+
+@pytest.fixture
+def detect(own: dict[str, str], tiny_llama: Path, run: Beside) -> Callable[..., Outcome]:
+    """Runs `detect` on an essay against that population."""
+
+    def detect(*args: object, sites: tuple[Path, ...], **settings: str) -> Outcome:
+        return run("detect", HUMAN, "--population", "own", "--model", tiny_llama, *args, sites=sites, **own, **settings)
 
     return detect
 
 
 def test_a_plugin_takes_part_with_a_p_value_and_is_named_in_the_report(
-    site: Path, calibrated: Callable[..., Outcome], tool: Tool, tmp_path: Path
+    site: Path, detect: Callable[..., Outcome], run: Beside, tmp_path: Path
 ) -> None:
     page = tmp_path / "report.html"
-    outcome = calibrated("--format", "json", "-o", page, env=beside(site))
+    outcome = detect("--format", "json", "-o", page, sites=(site,))
     assert outcome.code in (0, 1), outcome.err
     assert outcome.err == (
         "Warning: The rule 'broken' (sample_plugin_broken:rule, llm-audit-sample-plugin 1.0) does not load: "
         "ImportError: this plugin needs a library that is not there. It is left out.\n"
     )
     report = json.loads(outcome.out)
-    Draft202012Validator(json.loads(tool("schema").out)).validate(report)
-    digest = listed(site, code=1)["surprise"]["digest"]
+    Draft202012Validator(json.loads(run("schema").out)).validate(report)
+    digest = run.listed(site, code=1)["surprise"]["digest"]
     assert report["manifest"]["plugins"] == [{**SURPRISE, "digest": digest}]
     (document,) = report["subjects"]
     assert "AUD199" in report["manifest"]["detectors"]
@@ -240,9 +281,9 @@ def test_a_plugin_takes_part_with_a_p_value_and_is_named_in_the_report(
     assert f'AUD199 surprise, of llm-audit-sample-plugin 1.0<br><code class="digest">{digest}</code>' in page.read_text()
 
 
-def test_off_leaves_a_plugin_out_of_a_run(site: Path, calibrated: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_off_leaves_a_plugin_out_of_a_run(site: Path, detect: Callable[..., Outcome], tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    outcome = calibrated("--format", "json", "-o", page, env=beside(site, LLM_AUDIT_PLUGINS="off"))
+    outcome = detect("--format", "json", "-o", page, sites=(site,), LLM_AUDIT_PLUGINS="off")
     assert outcome.err == ""
     report = json.loads(outcome.out)
     assert report["manifest"]["plugins"] is None
@@ -250,14 +291,12 @@ def test_off_leaves_a_plugin_out_of_a_run(site: Path, calibrated: Callable[..., 
     assert "<dt>Plugins</dt><dd>switched off</dd>" in page.read_text()
 
 
-def test_a_changed_plugin_is_left_out_until_calibrated_anew(
-    calibrated: Callable[..., Outcome], site: Path, tmp_path: Path
-) -> None:
+def test_a_changed_plugin_is_left_out_until_calibrated_anew(detect: Callable[..., Outcome], site: Path, tmp_path: Path) -> None:
     changed = tmp_path / "site"
     subprocess.run(["cp", "-r", str(site), str(changed)], check=True)
     with (changed / "sample_plugin.py").open("a") as file:
         file.write("# a change\n")
-    outcome = calibrated("--format", "json", env=beside(changed))
+    outcome = detect("--format", "json", sites=(changed,))
     assert "Warning: The population has scores of another surprise" in outcome.err
     assert "calibrate it anew. It is left out." in outcome.err
     assert json.loads(outcome.out)["manifest"]["plugins"] == []
@@ -266,18 +305,18 @@ def test_a_changed_plugin_is_left_out_until_calibrated_anew(
 # new
 
 
-def test_a_new_package_installs_and_passes_out_of_the_box(tmp_path: Path) -> None:
+def test_a_new_package_installs_and_passes_out_of_the_box(tmp_path: Path, run: Beside) -> None:
     folder = tmp_path / "top-ten"
-    made = spawn("plugins", "new", "top-ten", folder)
+    made = run("plugins", "new", "top-ten", folder)
     assert (made.code, made.err) == (0, "")
     assert {path.name for path in folder.iterdir()} == {"pyproject.toml", "top_ten.py", "test_top_ten.py", "README.md"}
     assert tomllib.loads((folder / "pyproject.toml").read_text())["project"]["name"] == "top-ten"
     assert not [line for path in folder.iterdir() for line in path.read_text().splitlines() if "$" in line]
     site = pip_install(folder, tmp_path / "site")
-    outcome = spawn("plugins", "check", "top-ten", env=beside(site))
+    outcome = run("plugins", "check", "top-ten", sites=(site,))
     assert outcome.code == 0, outcome
     assert set(clauses(outcome).values()) == {"pass"}
-    rule = listed(site, code=0)["top-ten"]["rule"]
+    rule = run.listed(site, code=0)["top-ten"]["rule"]
     assert PLUGIN_CODE.fullmatch(rule) and rule.startswith("AUD1")
     pytest_command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", str(folder)]
     assert run_command(pytest_command, env=beside(site), cwd=tmp_path).code == 0
