@@ -14,6 +14,8 @@ from llm_audit.cli import cli
 from llm_audit.common.version import __version__
 
 NAME = "llm-audit"
+LONG = 40
+"""Characters of an option as it is written, above which it is broken over lines."""
 
 
 def contexts() -> Iterator[click.Context]:
@@ -99,7 +101,9 @@ def _text(context: click.Context) -> str:
 
 
 def _table(records: list[tuple[str, str]]) -> str:
-    rows = [f"| {_cell(f'`{written}`')} | {_cell(_escaped(does))} |" for written, does in records]
+    # A long list of choices has blanks at which it can be broken.
+    shown = [(written.replace("|", " | ") if len(written) > LONG else written, does) for written, does in records]
+    rows = [f"| {_cell(f'`{written}`')} | {_cell(_escaped(does))} |" for written, does in shown]
     return "\n".join(["| option | what it does |", "|---|---|", *rows])
 
 
