@@ -112,7 +112,8 @@ def main(args: list[str] | None = None) -> Any:
         code = EXIT_INTERRUPTED
     except click.ClickException as error:
         if not isinstance(error, click.exceptions.NoArgsIsHelpError):  # whose message is a page of help
-            error.message = one_line(error.message)  # may quote an argument as it was given
+            # It may quote an argument as it was given.
+            error.message = one_line(error.message)  # type: ignore[misc]  # final to click, and nobody else holds the error
         error.show()
         code = EXIT_ERROR
     except AuditError as error:
