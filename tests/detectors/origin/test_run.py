@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -151,3 +154,29 @@ def test_too_few_tokens_are_not_assessable(population: Population) -> None:
     assert short.verdict is Verdict.NOT_ASSESSABLE
     assert short.tokens == 63
     assert "63 tokens" in short.summary
+
+
+def judged_peak(population: Population, parts: int) -> int:
+    """Bytes that judging a text of so many parts of 208 tokens allocates at most, beyond the text and its scores."""
+    tokens = 208 * parts
+    scores = sample_scores(tokens, np.random.default_rng(1), vocabulary=12)
+    scores = replace(scores, window=np.arange(tokens, dtype=np.int32) // 208)
+    text = " ".join(str(number % 1000) for number in range(tokens))[: 4 * tokens].ljust(4 * tokens, ".")
+    raw = RawText("book", "0" * 64, "utf-8", text, len(text))
+    prepared, chosen = (raw, normalise(text), "en"), settings(population, 0.05)
+    tracemalloc.start()
+    try:
+        assert origin.judge(prepared, scores, chosen).tokens == tokens
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_judging_a_long_text_takes_little_beside_its_scores() -> None:
+    """Per token: what the report says of its passages, and no list of words, places or rows."""
+    rng = np.random.default_rng(0)
+    people = populations.build(datasheet(target_n=10), [sample_scores(208, rng, vocabulary=12) for _ in range(20)], DETECTORS)
+    judged_peak(people, 2)  # what is made once
+    few, many = judged_peak(people, 10), judged_peak(people, 60)
+    per_token = (many - few) / (50 * 208)
+    assert per_token < 185  # 148; with the rows of all passages and lists of places it was 228
