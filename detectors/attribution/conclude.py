@@ -149,7 +149,7 @@ def _ranked(stored: Attribution, evidence: Generations, terms: Terms) -> Attribu
     if terms.population is None:
         raise NotDerivable("no population is here")
     ranked = [(terms.population(setting).judge(setting, setting.parts[0]), setting) for setting in evidence.settings]
-    (p, n, stretch), shown = max(ranked, key=lambda entry: entry[0].p_value)
+    (p, n, stretch, _), shown = max(ranked, key=lambda entry: entry[0].p_value)
     floor = smallest_p_value(n)
     verdict = Authorship.NOT_WRITTEN_BY if p <= terms.alpha else Authorship.UNDECIDED
     reason = wording.ranked(verdict, p, floor if floor > terms.alpha else None, n, stretch.stop)

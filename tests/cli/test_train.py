@@ -57,9 +57,7 @@ def test_train_calibrate_detect_bench(
     shares = sum(share["value"] for share in results["AUD110"]["shares"])
     assert shares == pytest.approx(results["AUD110"]["statistic"]["value"], rel=1e-4)
     assert head.digest[:12] in results["AUD110"]["method"]
-    assert document["combined"]["method"].endswith(
-        "Shares: AUD101 0.125, AUD102 0.125, AUD103 0.125, AUD104 0.125, AUD110 0.5."
-    )
+    assert document["combined"]["method"].endswith("Shares: AUD101 0.05, AUD102 0.05, AUD103 0.05, AUD104 0.05, AUD110 0.8.")
 
     judged = tool("bench", labelled(tmp_path / "test.jsonl", 30, 5), "--group", "level", "-o", tmp_path / "b.json", *options)
     assert (judged.code, judged.err) == (0, "")

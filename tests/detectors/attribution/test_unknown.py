@@ -72,7 +72,7 @@ def test_beside_every_p_value_stands_what_it_was_compared_with() -> None:
     assert "that is no evidence that it wrote the text, and nothing can be" in found.reason
     assert [test.rule for test in found.tests] == ["AUD201", "AUD202", "AUD203"]
     for test, detector in zip(found.tests, CALIBRATED, strict=True):
-        p, n, stretch = mine.compare(own, detector)
+        p, n, stretch, _ = mine.compare(own, detector)
         assert (test.p_value, test.n, stretch.stop, n) == (p, 80, 80, 60)
         assert test.p_floor == 1 / 61
         column = mine.scores[detector.code]
