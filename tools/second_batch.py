@@ -49,7 +49,10 @@ def unit(file: str, row: dict[str, Any]) -> str:
 
 
 def part(file: str, row: dict[str, Any]) -> str:
-    """What a text is used for, by a hash of its unit; 15 of 100 test, human text of free files trains and calibrates."""
+    """What a text is used for, by a hash of its unit; 15 of 100 test, human text of free files trains and calibrates.
+
+    Of a unit that does not train, the human text may calibrate while machine text of the same prompt tests.
+    """
     draw = int.from_bytes(hashlib.sha256(f"second {unit(file, row)}".encode()).digest()[:4], "big") % 100
     human, trains = row["label"] == "human", 60 if file in PAIRED else 25
     if draw >= 85 or (not human and (file not in FREE or row["label"] != "machine")):
