@@ -109,7 +109,7 @@ def test_no_pair_and_no_text_lies_in_two_parts() -> None:
     parts = {part: sample(part).texts for part in PARTS}
     for left, right in combinations(PARTS, 2):
         assert not {text.text for text in parts[left]} & {text.text for text in parts[right]}, (left, right)
-        # Of a pair that does not train, the human text may calibrate and the machine text test: a population holds no machine text.
+        # Of a pair that does not train, the human text may calibrate and the machine text test.
         both = {left, right} == {"calibration", "test"}
         pairs = [{text.pair for text in parts[part] if not both or text.label == "human"} for part in (left, right)]
         assert not pairs[0] & pairs[1], (left, right)
