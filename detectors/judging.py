@@ -118,7 +118,7 @@ def _short_enough(entry: origin.Prepared | Document, session: Session, most: int
 
 
 def _with_facts(document: Document, raw: RawText | Document, settings: Settings) -> Document:
-    """The document with what its file says of itself, if the report may hold names of people."""
+    """The document with its file's metadata (author, editing time, revisions) as facts, unless the report keeps no texts."""
     if isinstance(raw, Document) or not raw.facts or not settings.keep_text:
         return document
     return document.model_copy(update={"facts": tuple(Fact(name=name, value=value) for name, value in raw.facts)})

@@ -86,7 +86,7 @@ def among_people(
             n=best.n,
             length_bin=f"first {length} tokens" if count == 1 else f"{length} tokens, the most machine-like of {count} parts",
             digest=population.digest,
-            likest=Kind(**best.likest._asdict()) if unit is None and best.likest else None,
+            nearest_kind=Kind(**best.nearest_kind._asdict()) if unit is None and best.nearest_kind else None,
         ),
         evidence=found,
         false_positive_rate=FalsePositiveRate(alpha=terms.alpha, lower=rate.lower, upper=rate.upper) if count == 1 else None,

@@ -52,7 +52,7 @@ _UNREAD = (BrokenPipeError, SystemExit)
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in `<package>.<name>` as `command`, imported only when they run.
+    """A click group of commands, each the `command` of the module `<package>.<name>`, which is imported only when it runs.
 
     Args:
         lazy: name -> one line of help.

@@ -120,7 +120,7 @@ class Records:
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """Questions, their cost and their failures, for the report."""
+        """The facts of a run that a report lists: endpoint and models, times, requests, tokens used, failures by kind."""
         cost = self.cost
         times = sorted(entry.started for entry in self._entries)
         failed = Counter[str](_failure(entry) for entry in self._entries if entry.kind is not None)

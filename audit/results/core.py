@@ -59,7 +59,7 @@ class Population(Model):
     n: int = Field(ge=1, description="documents of the length bin that the subject was compared with")
     length_bin: str = Field(description="tokens of the subject and of every reference document, e.g. '192 tokens'")
     digest: str = Field(description="SHA-256 of the population file")
-    likest: Kind | None = Field(
+    nearest_kind: Kind | None = Field(
         default=None, exclude_if=unset, description="the kind of text with the largest share of documents as machine-like"
     )
 

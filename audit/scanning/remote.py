@@ -33,7 +33,7 @@ def is_remote(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file behind a URL."""
+    """An input file of a scan that is named by a URL (s3://, https:// ...) and read through fsspec."""
 
     url: str
 

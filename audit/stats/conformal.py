@@ -33,8 +33,16 @@ def p_value(calibration: ArrayLike, score: float) -> float:
     Returns:
         A p-value in [1/(n+1), 1]. Ties count against the finding, so it is conservative with discrete scores.
     """
-    reference = calibration_scores(calibration)
-    return float((1 + np.count_nonzero(reference >= _number(score))) / (len(reference) + 1))
+    extreme = at_least_as_large(calibration, score)
+    return float((1 + np.count_nonzero(extreme)) / (len(extreme) + 1))
+
+
+def at_least_as_large(calibration: ArrayLike, score: float) -> NDArray[np.bool_]:
+    """(n,): which documents of the population have a score at least as large as the tested one.
+
+    Arguments as of `p_value`, which counts them.
+    """
+    return np.asarray(calibration_scores(calibration) >= _number(score))
 
 
 def combined_p_value(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:

@@ -88,7 +88,7 @@ def _logs(evidence: LikelihoodRatio) -> tuple[float, float, float]:
 
 
 def _totals(scores: TokenScores, place: int) -> Ratio:
-    """Log-likelihoods up to and with the token at a place."""
+    """The log-likelihoods (nats) of the rivals and of the null, summed from the first token to the one at `place`."""
     assert scores.rivals is not None
     above = np.cumsum(scores.rivals.astype(np.float64), axis=0)[place]
     return Ratio(rivals=tuple(map(finite, above)), null=finite(np.cumsum(null_logprob(scores))[place]))

@@ -142,9 +142,7 @@ class Comparison(NamedTuple):
     p_value: float
     n: int  # documents of the population that are long enough
     stretch: Stretch
-    likest: Kind | None = (
-        None  # the kind with the largest share at least as machine-like; None: no kind is known, or large enough
-    )
+    nearest_kind: Kind | None = None  # with the largest share as machine-like; None: no kind is known, or large enough
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,20 +216,20 @@ class Population:
     def judge(self, found: Conformal, part: Part) -> Comparison:
         """The conformal p-value of one part, or passage, of what was measured."""
         stretch = Stretch(part.start, part.stop)
-        reference = self._reference(found.rules, stretch)
+        table = self._column(found.rules, stretch)
+        inside = np.isfinite(table).all(axis=1)
+        reference = table[inside]
         tested = [np.float32(value) for value in part.statistics]  # in the precision of the reference
         if found.weights:
             extreme = conformal.at_least_as_extreme(reference, tested, found.weights)
         else:
-            extreme = reference[:, 0] >= float(tested[0])
+            extreme = conformal.at_least_as_large(reference[:, 0], float(tested[0]))
         p = float((1 + np.count_nonzero(extreme)) / (len(reference) + 1))
-        return Comparison(p, len(reference), stretch, self._likest(extreme, found.rules, stretch))
+        nearest = self._nearest_kind(self.groups[inside], extreme) if len(self.groups) else None
+        return Comparison(p, len(reference), stretch, nearest)
 
-    def _likest(self, extreme: NDArray[np.bool_], codes: Sequence[str], stretch: Stretch) -> Kind | None:
+    def _nearest_kind(self, groups: NDArray[np.int16], extreme: NDArray[np.bool_]) -> Kind | None:
         """The kind of text of which the largest share is extreme; of equal shares the larger kind."""
-        if not len(self.groups):
-            return None
-        groups = self.groups[self._long_enough(codes, stretch)]
         kinds = len(self.datasheet.groups)
         n, exceeding = np.bincount(groups, minlength=kinds), np.bincount(groups[extreme], minlength=kinds)
         large = [k for k in range(kinds) if n[k] >= LEAST_OF_A_KIND]
@@ -268,10 +266,6 @@ class Population:
     def _reference(self, codes: Sequence[str], stretch: Stretch) -> NDArray[np.float64]:
         table = self._column(codes, stretch)
         return table[np.isfinite(table).all(axis=1)]
-
-    def _long_enough(self, codes: Sequence[str], stretch: Stretch) -> NDArray[np.bool_]:
-        """(n,): the documents that reach the end of a stretch, those of `_reference`."""
-        return np.asarray(np.isfinite(self._column(codes, stretch)).all(axis=1))
 
     def _column(self, codes: Sequence[str], stretch: Stretch) -> NDArray[np.float64]:
         column = STRETCHES.index(stretch)

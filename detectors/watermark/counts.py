@@ -246,11 +246,11 @@ def random_bits(generator: np.random.Generator) -> RandomBits:
 
 
 class RandomBits:
-    """bits(b) -> b random bits."""
+    """A seeded source of uniform random integers: called with a number of bits b, it returns one in [0, 2^b)."""
 
     def __init__(self, generator: np.random.Generator) -> None:
         self._generator = generator
 
     def __call__(self, bits: int) -> int:
-        """So many bits."""
+        """The next random integer in [0, 2^bits)."""
         return int.from_bytes(self._generator.bytes((bits + 7) // 8), "big") >> (-bits % 8)

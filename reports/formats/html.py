@@ -21,7 +21,7 @@ from llm_audit.reports import format as fmt
 from llm_audit.reports.views import benchmark, corpus, membership, substitution
 from llm_audit.reports.views.documents import DocumentView, tally, view, worst_first
 from llm_audit.reports.wording.not_read import not_read
-from llm_audit.reports.wording.origin import likest
+from llm_audit.reports.wording.origin import nearest_kind
 from llm_audit.results import Document, Population, Report, Result, Verdict
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(fmt=fmt, not_read=not_read, likest=likest)
+    made.globals.update(fmt=fmt, not_read=not_read, nearest_kind=nearest_kind)
     return made
 
 

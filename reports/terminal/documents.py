@@ -14,7 +14,7 @@ from llm_audit.reports.charts.figures import crossing
 from llm_audit.reports.terminal.console import AUTHORSHIP_STYLES, STYLES, label, line, plain_table, say, show
 from llm_audit.reports.views.lead import lead
 from llm_audit.reports.views.passages import Passage, judged_by, passages
-from llm_audit.reports.wording.origin import likest
+from llm_audit.reports.wording.origin import nearest_kind
 from llm_audit.results import Attribution, Authorship, Document, Result, SetAttribution, Trace, Verdict
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def _print_number(result: Result, alpha: float, console: Console, q: str = "") -
             f"of {population.length_bin}, digest {fmt.short_digest(population.digest)}.",
             indent=2,
         )
-        if population.likest and population.likest.exceeding:
-            say(console, likest(population.likest), indent=2)
+        if population.nearest_kind and population.nearest_kind.exceeding:
+            say(console, nearest_kind(population.nearest_kind), indent=2)
     bounds = [f"Smallest possible p: {fmt.p_value(result.p_floor)}."] if result.p_floor is not None else []
     if result.p_upper is not None:
         bounds.append(f"Upper bound of p with 95 % confidence: {fmt.p_value(result.p_upper, alpha)}.")

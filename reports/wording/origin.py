@@ -30,7 +30,7 @@ def summary_of_part(document: Document, judged: Verdict, sentence: str) -> str:
     return f"{sentence} {left_out}."
 
 
-def likest(kind: Kind) -> str:
+def nearest_kind(kind: Kind) -> str:
     """The kind of human text that is most often as machine-like as the judged text."""
     return (
         f"Among its kinds of text, {kind.name} comes nearest: {kind.exceeding:,} of {kind.n:,} "

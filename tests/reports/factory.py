@@ -67,7 +67,7 @@ POPULATION = Population(
     length_bin="192 tokens",
     digest="4f1c9be2a7d05e3386b1f0c2d49a7718c5e60b3fd2a94e17780c6b5a3f21de90",
 )
-LIKEST = POPULATION.model_copy(update={"likest": Kind(name="student essays", n=412, exceeding=3)})
+NEAREST = POPULATION.model_copy(update={"nearest_kind": Kind(name="student essays", n=412, exceeding=3)})
 """As the combined result names it; single detectors do not."""
 
 NULL = "The text was written by a person, like the 1,999 texts of the population essays-en."
@@ -123,7 +123,7 @@ def combined(text: str, p: float, verdict: Verdict = Verdict.FINDING) -> Result:
         p_value=p,
         p_floor=0.0005,
         p_upper=min(1.0, 1.6 * p + 0.001),
-        population=LIKEST,
+        population=NEAREST,
         n=612,
         spans=spans(text),
         assumptions=(

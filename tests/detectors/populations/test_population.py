@@ -176,9 +176,9 @@ def test_a_comparison_names_the_kind_of_text_that_comes_nearest(tmp_path: Path, 
     detector, tested = DETECTORS[0], texts(64, seed=4)[0]
     extreme = [detector.statistic(window) >= np.float32(detector.statistic(tested)) for window in windows[:150]]
     counts = {"essays": (60, sum(extreme[:60])), "letters": (90, sum(extreme[60:]))}
-    likest = max(counts, key=lambda name: (counts[name][1] / counts[name][0], counts[name][0]))
+    nearest_kind = max(counts, key=lambda name: (counts[name][1] / counts[name][0], counts[name][0]))
     found = population.compare(tested, detector)
-    assert found.likest == (likest, *counts[likest])
+    assert found.nearest_kind == (nearest_kind, *counts[nearest_kind])
     assert found.p_value == (1 + sum(extreme)) / 151
     monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path))
     populations.save(population)
@@ -187,6 +187,25 @@ def test_a_comparison_names_the_kind_of_text_that_comes_nearest(tmp_path: Path, 
 
 def test_a_kind_of_few_texts_is_not_named(small: Population) -> None:
     window = texts(64)[0]
-    assert small.compare(window, DETECTORS[0]).likest is None
+    assert small.compare(window, DETECTORS[0]).nearest_kind is None
     few = populations.build(datasheet(), texts(*[64] * 30), DETECTORS, kinds=["letters"] * 30)
-    assert few.compare(window, DETECTORS[0]).likest is None
+    assert few.compare(window, DETECTORS[0]).nearest_kind is None
+
+
+def test_a_statistic_that_is_no_number_is_no_small_p_value(small: Population) -> None:
+    """Every comparison with NaN is false: counted, it would be the smallest p-value there is."""
+    window, detector = texts(64)[0], DETECTORS[0]
+    found = small.evidence([detector], [small.measure(window, [detector])])
+    part = found.parts[0].model_copy(update={"statistics": (float("nan"),)})
+    for weights in ((), found.weights):
+        with pytest.raises(ValueError, match="finite"):
+            small.judge(found.model_copy(update={"weights": weights}), part)
+
+
+def test_kinds_that_the_datasheet_does_not_name_are_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path))
+    sound = populations.build(datasheet(), texts(64, 64, 64), DETECTORS, kinds=["a", "b", "b"])
+    for groups in ([0, 1, 2], [0, 1], [-1, 0, 1]):
+        populations.save(Population(sound.datasheet, sound.scores, sound.members, np.array(groups, np.int16)))
+        with pytest.raises(AuditError, match="calibrate it anew"):
+            populations.load("ours")
