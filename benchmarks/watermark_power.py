@@ -47,10 +47,12 @@ def openings(count: int) -> list[str]:
     return [" ".join(grammar.document(generator).split()[:8]) for _ in range(count)]
 
 
-def drawn(sampler: Sampler, temperature: float, key: Key | None, asked: Sequence[str], seed: int) -> list[list[int]]:
+def drawn(
+    sampler: Sampler, temperature: float, key: Key | None, asked: Sequence[str], seed: int, tokens: int = LENGTH
+) -> list[list[int]]:
     """Token ids of a continuation of each opening."""
     marker = None if key is None else Marker(key, seed)
-    return [list(each.token_ids) for each in sampler(asked, Decoding(temperature=temperature), LENGTH, seed, adjust=marker)]
+    return [list(each.token_ids) for each in sampler(asked, Decoding(temperature=temperature), tokens, seed, adjust=marker)]
 
 
 def log10_p(key: Key, ids: Sequence[int], prompt: Sequence[int]) -> float:

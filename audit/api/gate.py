@@ -154,7 +154,11 @@ def _marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress: Prog
 
     marks = {}
     for table in tables:
-        (key,) = read_keys([str(policy.anchored(table.key_file))])
+        try:
+            (key,) = read_keys([str(policy.anchored(table.key_file))])
+        except InvalidConfiguration as error:
+            place = policy.origin("key_file", policy.policy.watermarks.index(table), "watermarks")
+            raise InvalidConfiguration(f"{place}: {error}") from error
         name = policy.anchored(table.tokenizer)
         (reader,) = readers_of([name] if name else [], setup, None, progress)
         marks[table] = Asked(table.must, key, reader)

@@ -24,7 +24,7 @@ from llm_audit.results.core import (
     decide,
 )
 from llm_audit.results.corpus import Corpus, Discovery, Ranked, Unread
-from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Tokens, Trace
+from llm_audit.results.documents import Attribution, Authorship, Document, Mark, SetAttribution, Stretch, Tokens, Trace
 from llm_audit.results.gate import BaselineUse, Failure, Gated, GateOutcome, Suppression
 from llm_audit.results.membership import (
     Conditions,
@@ -91,6 +91,7 @@ __all__ = [
     "Span",
     "StartToken",
     "Statistic",
+    "Stretch",
     "Subject",
     "Substitution",
     "Suppression",

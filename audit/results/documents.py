@@ -100,6 +100,13 @@ class Mark(Model):
     reason: str = Field(description="all of this as sentences")
 
 
+class Stretch(Model):
+    """A part of a text that reads like machine writing, in characters of the text as read; an estimate."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+
+
 class Document(Model):
     """One text and all that was found about it."""
 
@@ -131,6 +138,11 @@ class Document(Model):
         default=None, ge=0, le=1, exclude_if=unset,
         description="share of what a reader of the document sees that was not judged; None: a tenth at most",
     )  # fmt: skip
+    stretches: tuple[Stretch, ...] | None = Field(
+        default=None,
+        exclude_if=unset,
+        description="where the text reads like machine writing; empty: nowhere; None: not looked for",
+    )
     facts: tuple[Fact, ...] = Field(
         default=(),
         exclude_if=empty,
@@ -146,6 +158,13 @@ class Document(Model):
     def p_value(self) -> float | None:
         """Of the combined result, which decides; None: the text was not judged."""
         return self.combined.p_value if self.combined else None
+
+    @property
+    def share(self) -> float | None:
+        """Part of its characters that reads like machine writing, from 0 to 1; None: it was not judged, or not looked for."""
+        if not self.characters or self.stretches is None or self.verdict in (Verdict.NOT_ASSESSABLE, Verdict.ERROR):
+            return None
+        return min(1.0, sum(each.end - each.start for each in self.stretches) / self.characters)
 
     @property
     def integrity(self) -> tuple[Result, ...]:

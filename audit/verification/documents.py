@@ -35,7 +35,7 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
         ledger.cannot(path, str(error))
     else:
         # What could not be derived again is no more than itself: it must not count as computed again.
-        for name in ("verdict", "summary", *(("results", "attributions", "sets") if whole else ())):
+        for name in ("verdict", "summary", "stretches", *(("results", "attributions", "sets") if whole else ())):
             ledger.same(f"{path}.{name}", getattr(found, name), getattr(again, name))
 
 

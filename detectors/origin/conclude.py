@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from llm_audit.detectors.origin.stretches import stretches
 from llm_audit.detectors.populations.population import alone
 from llm_audit.detectors.rule import NotDerivable, Terms
 from llm_audit.reports.wording import origin as wording
@@ -28,6 +29,7 @@ def conclude(document: Document, terms: Terms) -> Document:
     return document.model_copy(
         update={
             "verdict": verdict,
+            "stretches": None if document.stretches is None else stretches(combined.spans, terms.alpha),
             "summary": summary,
             "why_unjudged": document.doubt if verdict is Verdict.NOT_ASSESSABLE else document.why_unjudged,
             "results": _in_step(document.results, combined.evidence)

@@ -147,6 +147,7 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         trace=plot_data.tokens(scores, view) if settings.keep_tokens else None,
         doubt=doubt(view.text, {result.rule: result.p_value for result in results}),
         omitted=raw.omitted_share if raw.omitted_share > MOST_OMITTED else None,
+        stretches=(),  # `conclude` finds them
     )
     return conclude(document, terms)
 

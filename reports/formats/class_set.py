@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llm_audit.reports.formats import html
-from llm_audit.reports.views.documents import share_standing_out, tally, words, worst_first
+from llm_audit.reports.views.documents import tally, words, worst_first
 from llm_audit.reports.views.passages import Passage, passages
 from llm_audit.results import Document, Report, Verdict
 
@@ -26,7 +26,7 @@ class Row:
 
     Attributes:
         anchor: of the text's page.
-        share: part of the text's characters in passages that stand out, from 0 to 1; None: nothing was judged.
+        share: part of the text's characters that reads like machine writing, from 0 to 1; None: nothing was judged.
         words: of the text; None: it was left out of the report.
     """
 
@@ -47,10 +47,7 @@ class Talk:
 
 def rows(report: Report) -> list[Row]:
     """A row a text, what needs looking at first."""
-    return [
-        _row(document, f"text-{number}", report.manifest.alpha)
-        for number, document in enumerate(worst_first(report.documents), start=1)
-    ]
+    return [_row(document, f"text-{number}") for number, document in enumerate(worst_first(report.documents), start=1)]
 
 
 def ordered(found: Sequence[Row], by: str) -> list[Row]:
@@ -86,8 +83,8 @@ def render(report: Report) -> str:
     )
 
 
-def _row(document: Document, anchor: str, alpha: float) -> Row:
-    return Row(anchor, document, share_standing_out(document, alpha), words(document))
+def _row(document: Document, anchor: str) -> Row:
+    return Row(anchor, document, document.share, words(document))
 
 
 def _questions(document: Document, standing_out: Sequence[Passage]) -> list[str]:

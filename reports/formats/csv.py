@@ -9,10 +9,9 @@ import csv
 import io
 
 from llm_audit.reports import format as fmt
-from llm_audit.reports.views.documents import share_standing_out, words
+from llm_audit.reports.views.documents import words
 from llm_audit.reports.views.findings import coverage, plain
 from llm_audit.reports.views.lead import lead, where
-from llm_audit.reports.views.passages import passages
 from llm_audit.results import Document, Report
 
 COLUMNS = (
@@ -36,12 +35,11 @@ def render(report: Report) -> str:
 
 def _row(document: Document, alpha: float) -> list[str]:
     combined = document.combined
-    loud = [passage for passage in passages(document, alpha) if passage.stands_out]
     numbers = [
         combined.p_value if combined else None,
         combined.p_floor if combined else None,
         document.gate.q_value if document.gate else None,
-        share_standing_out(document, alpha),
+        document.share,
         words(document),
         document.tokens,
     ]
@@ -52,7 +50,7 @@ def _row(document: Document, alpha: float) -> list[str]:
         *("" if number is None else repr(number) for number in numbers),
         document.language or "",
         "; ".join(result.reason for result in document.tampering),
-        where(document, loud) if loud else "",
+        where(document, alpha),
         document.summary,
         " ".join(document.notes),
         document.sha256 or "",

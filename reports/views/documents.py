@@ -40,17 +40,6 @@ class DocumentView:
     populations: list[Figure]
 
 
-def share_standing_out(document: Document, alpha: float) -> float | None:
-    """Part of the text's characters in passages that stand out, from 0 to 1; None: nothing was judged."""
-    if not document.characters or document.combined is None or not fmt.judged(document):
-        return None
-    inside, to = 0, 0
-    for passage in passages(document, alpha):  # from beginning to end; they overlap
-        if passage.stands_out and passage.end > to:
-            inside, to = inside + passage.end - max(passage.start, to), passage.end
-    return min(1.0, inside / document.characters)
-
-
 def words(document: Document) -> int | None:
     """Number of words of the text; None: it was left out of the report."""
     return None if document.text is None else len(document.text.split())

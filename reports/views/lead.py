@@ -11,6 +11,9 @@ from llm_audit.reports.views.passages import Passage, passages
 from llm_audit.reports.views.places import places
 from llm_audit.results import Document, Report, Verdict
 
+WHOLE = 0.85
+"""From this share on, the text as a whole is said to read like machine writing: of texts that are, that much is found."""
+
 NAMED = 10
 """Documents that the last line names."""
 
@@ -35,39 +38,47 @@ def _of_author(document: Document, alpha: float) -> str:
         return "This file could not be read, so nothing is said of it: it is neither cleared nor suspected."
     if document.verdict is Verdict.NOT_ASSESSABLE:
         return "Nothing can be said about who wrote this text: it is neither cleared nor suspected."
-    combined = document.combined
+    combined, part = document.combined, document.share
+    in_part = (
+        f"Part of this text reads like machine writing, about {fmt.percent(part, 0)} of it: {where(document, alpha)}."
+        if part
+        else ""
+    )
     if document.verdict is Verdict.FINDING and combined and combined.p_value:
-        kind = "only " if combined.p_value <= 0.1 else ""
-        return (
-            f"This text reads like machine writing: {kind}1 in {fmt.count(round(1 / combined.p_value))} human texts of this "
-            "kind looks as machine-like."
-        )
-    loud = [passage for passage in passages(document, alpha) if passage.stands_out]
-    if loud:
-        return f"Part of this text reads like machine writing: {where(document, loud)}."
+        only = "only " if combined.p_value <= 0.1 else ""
+        rare = f"{only}1 in {fmt.count(round(1 / combined.p_value))} human texts of this kind"
+        if part and part < WHOLE:
+            return f"{in_part} {rare[:1].upper()}{rare[1:]} has a part that looks as machine-like."
+        return f"This text reads like machine writing: {rare} looks as machine-like."
+    if in_part:
+        return in_part
+    if document.stretches is None and any(passage.stands_out for passage in passages(document, alpha)):  # an older report
+        return "Part of this text reads like machine writing: the passages that stand out."
     if document.verdict is Verdict.INCONCLUSIVE:
         return "This is undecided: nothing can be said of the text as a whole."
     return "Nothing unusual: this text reads like the human texts that it was compared with."
 
 
-def where(document: Document, loud: list[Passage]) -> str:
-    """The places of passages, those that follow each other together: "lines 12 to 30", "pages 2 and 3"."""
-    runs: list[tuple[int, int]] = []
-    for passage in sorted(loud, key=lambda each: each.start):
-        if runs and passage.start <= runs[-1][1] + 2:
-            runs[-1] = (runs[-1][0], max(runs[-1][1], passage.end))
-        else:
-            runs.append((passage.start, passage.end))
+def where(document: Document, alpha: float) -> str:
+    """The places of what reads like machine writing: "lines 12 to 30", "pages 2 and 3"; empty if nothing does."""
+    found = document.stretches or ()
+    if not found:
+        return ""
     if document.text is None:
-        return _and([f"characters {fmt.count(start)} to {fmt.count(end)}" for start, end in runs])
-    if not all(passage.place in (None, _lines(document.text, passage)) for passage in loud):  # pages, chapters, slides
-        return _and(list(dict.fromkeys(one_line(passage.place) for passage in loud if passage.place)))
+        return _and([f"characters {fmt.count(each.start)} to {fmt.count(each.end)}" for each in found])
+    inside = [
+        passage
+        for passage in passages(document, alpha)
+        if any(each.start <= (passage.start + passage.end) // 2 < each.end for each in found)
+    ]
+    if not all(passage.place in (None, _lines(document.text, passage)) for passage in inside):  # pages, chapters, slides
+        return _and(list(dict.fromkeys(one_line(passage.place) for passage in inside if passage.place)))
     lines = []
-    for start, end in runs:
-        joined = Passage(0, start, end, "", None, None, None, None, 0, None, True)
-        lines += [(place.start_line, place.end_line) for place in places(document.text, [joined])]
+    for each in found:
+        alone = Passage(0, each.start, each.end, "", None, None, None, None, 0, None, True)
+        lines += [(place.start_line, place.end_line) for place in places(document.text, [alone])]
     if lines == [(1, 1)]:
-        words = document.text[: runs[0][0]].split(), document.text[: runs[0][1]].split()
+        words = document.text[: found[0].start].split(), document.text[: found[0].end].split()
         return f"words {fmt.count(len(words[0]) + 1)} to {fmt.count(len(words[1]))}"
     return _and([f"line {first}" if first == last else f"lines {first} to {last}" for first, last in dict.fromkeys(lines)])
 

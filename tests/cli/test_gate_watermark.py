@@ -159,7 +159,7 @@ def test_the_writer_of_a_text_cannot_let_a_mark_pass_and_the_baseline_can(tool: 
         ('must = "carry"', 'must = "have"', "must must be 'carry' or 'not-carry', not 'have'"),
         ('must = "carry"\n', "", "watermarks number 1: 'must' is missing; it is 'carry' or 'not-carry'."),
         ('key-file = "ours.json"\nmust = "carry"', 'key = "12345"\nmust = "carry"', "watermarks have no setting 'key'"),
-        ('"ours.json"', '"gone.json"', "annot read the key file"),
+        ('"ours.json"', '"gone.json"', ":4: Cannot read the key file"),
         ('paths = ["answers/"]\n', "", "'paths' is missing; say which paths it is for."),
         ("select = []", 'select = []\nwatermarks = ["x"]', "is not valid TOML"),
     ],

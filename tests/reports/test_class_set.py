@@ -8,8 +8,7 @@ import pytest
 
 import llm_audit
 from llm_audit.reports.formats import class_set
-from llm_audit.reports.views.documents import share_standing_out
-from llm_audit.results import Report, Verdict
+from llm_audit.results import Report, Stretch, Verdict
 from tests.reports import factory
 from tests.reports.plots import parsed
 
@@ -17,11 +16,11 @@ from tests.reports.plots import parsed
 @pytest.fixture(scope="module")
 def report() -> Report:
     return factory.report(
-        factory.passing("anna.txt"),
+        factory.passing("anna.txt").model_copy(update={"stretches": ()}),
         factory.unreadable("ben.docx"),
-        factory.finding("cem.txt"),
+        factory.finding("cem.txt").model_copy(update={"stretches": (Stretch(start=40, end=300), Stretch(start=420, end=500))}),
         factory.not_assessable("dora.txt"),
-        factory.many_passages("emil.txt"),
+        factory.many_passages("emil.txt").model_copy(update={"stretches": ()}),
     )
 
 
@@ -43,23 +42,16 @@ def test_the_index_is_there_in_three_orders_and_begins_with_what_needs_looking_a
         assert known == sorted(known, reverse=True) and numbers == known + [None] * (len(numbers) - len(known))
 
 
-def test_share_is_the_part_of_the_characters_in_passages_that_stand_out(report: Report) -> None:
+def test_share_is_the_part_of_the_characters_in_stretches(report: Report) -> None:
     """Against a slow count, character by character."""
     for row in class_set.rows(report):
         document = row.document
         if row.share is None:
             assert document.verdict in (Verdict.ERROR, Verdict.NOT_ASSESSABLE)
             continue
-        assert document.combined is not None
-        loud = [span for span in document.combined.spans if span.q_value is not None and span.q_value <= report.manifest.alpha]
-        inside = sum(any(span.start <= place < span.end for span in loud) for place in range(document.characters))
+        assert document.stretches is not None
+        inside = sum(any(each.start <= place < each.end for each in document.stretches) for place in range(document.characters))
         assert row.share == pytest.approx(inside / document.characters, abs=1e-12)
-    document = next(row.document for row in class_set.rows(report) if row.share)
-    assert document.combined
-    one = document.combined.spans[0]
-    loud = [one.model_copy(update={"start": start, "end": start + 200, "q_value": 0.0}) for start in (0, 100, 150, 500)]
-    overlapping = document.model_copy(update={"combined": document.combined.model_copy(update={"spans": tuple(loud)})})
-    assert share_standing_out(overlapping, 0.01) == pytest.approx(550 / document.characters)
     shares = {row.document.name: row.share for row in class_set.rows(report)}
     assert shares["cem.txt"] and shares["anna.txt"] == 0
 

@@ -13,7 +13,7 @@ from llm_audit.reports.formats import FORMATS, concise
 from llm_audit.reports.formats.csv import COLUMNS
 from llm_audit.reports.formats.csv import render as table
 from llm_audit.reports.views.lead import last_line, lead
-from llm_audit.results import Document, NotRead, Verdict
+from llm_audit.results import Document, NotRead, Stretch, Verdict
 from tests.reports import factory
 
 ALPHA = 0.01
@@ -43,11 +43,32 @@ def test_a_tampered_text_is_headed_by_the_tampering_whatever_its_p() -> None:
     assert said.startswith("Something was done to this text: it has invisible characters in it. Nothing unusual")
 
 
-def test_a_part_is_named_by_its_lines() -> None:
-    found = factory.finding()
-    assert found.text is not None
-    part = found.model_copy(update={"verdict": Verdict.PASS, "text": found.text.replace(". ", ".\n")})
-    assert lead(part, ALPHA).startswith("Part of this text reads like machine writing: line")
+def partly(document: Document, share: float) -> Document:
+    """Of whose lines the first ones read like machine writing."""
+    assert document.text is not None
+    text = document.text.replace(". ", ".\n")
+    stretch = Stretch(start=0, end=round(share * document.characters))
+    return document.model_copy(update={"text": text, "stretches": (stretch,)})
+
+
+def test_a_part_is_named_by_its_share_and_its_lines() -> None:
+    part = partly(factory.finding(), 0.4)
+    said = lead(part.model_copy(update={"verdict": Verdict.PASS}), ALPHA)
+    assert said.startswith("Part of this text reads like machine writing, about 40 % of it: lines 1 to ")
+
+
+def test_a_finding_is_of_the_whole_text_only_if_nearly_all_of_it_stands_out() -> None:
+    rare = "nly 1 in 700 human texts of this kind"
+    some, whole = (lead(partly(factory.finding(p=1 / 700), share), ALPHA) for share in (0.4, 0.9))
+    assert some.startswith("Part of this text reads like machine writing, about 40 % of it: lines 1 to ")
+    assert some.endswith(f". O{rare} has a part that looks as machine-like.")
+    assert whole == f"This text reads like machine writing: o{rare} looks as machine-like."
+
+
+def test_an_older_report_still_says_that_a_part_stands_out() -> None:
+    older = factory.finding().model_copy(update={"verdict": Verdict.PASS})
+    assert older.stretches is None
+    assert lead(older, ALPHA) == "Part of this text reads like machine writing: the passages that stand out."
 
 
 def test_the_last_line_counts_and_names_the_findings() -> None:

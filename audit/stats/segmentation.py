@@ -1,0 +1,46 @@
+"""Runs of small p-values in a sequence: the likeliest cut of it into two kinds of places.
+
+Two states. In one p-values are uniform, in the other they have the density a p^(a - 1) on (0, 1], which is the usual law of
+p-values under an alternative (Sellke, Bayarri & Berger, The American Statistician 55, 2001, section 3). A change of state costs
+a fixed amount; the best sequence of states is Viterbi's. It is a description, without an error rate of its own: whoever uses it
+decides first, by a test, whether there is anything to describe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import log
+
+SHAPE = 0.1
+"""a, of the p-values that stand out."""
+
+CHANGE = 1.0
+"""Nats that a change of state costs."""
+
+SMALLEST = 1e-3
+"""Smaller p-values count as this: how small they can get says how large the reference is."""
+
+
+def runs(p_values: Sequence[float | None], weight: float = 1.0) -> list[tuple[int, int]]:
+    """The runs of p-values that stand out, [first, stop).
+
+    Args:
+        p_values: in order; None: says nothing either way.
+        weight: of each, below 1 where neighbours share data.
+    """
+    out, inside = 0.0, 0.0  # the best log-likelihood of all so far that ends in each state
+    came: list[tuple[bool, bool]] = []  # whether the place before was inside, if this one is out, or in
+    for number, p in enumerate(p_values):
+        gain = 0.0 if p is None else weight * (log(SHAPE) + (SHAPE - 1) * log(max(p, SMALLEST)))
+        cost = CHANGE if number else 0.0  # the first may be of either kind
+        came.append((inside - cost > out, inside >= out - cost))
+        out, inside = max(out, inside - cost), max(inside, out - cost) + gain
+    states: list[bool] = []
+    state = inside > out
+    for from_out, from_inside in reversed(came):
+        states.append(state)
+        state = from_inside if state else from_out
+    places = groupby(enumerate(reversed(states)), key=lambda each: each[1])
+    numbers = [[number for number, _ in group] for is_inside, group in places if is_inside]
+    return [(group[0], group[-1] + 1) for group in numbers]
