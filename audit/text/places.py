@@ -51,6 +51,7 @@ class Map:
     """The places of one text; of a text without any, its lines."""
 
     def __init__(self, text: str, places: Sequence[Place] = ()) -> None:
+        self._text = text
         self._names = [place.name for place in places]
         if places:
             self._starts = [place.start for place in places]
@@ -60,8 +61,12 @@ class Map:
     def of(self, start: int, end: int) -> str:
         """Where `text[start:end]` stood, as in "line 3" or "page 1, line 30 to page 2, line 4".
 
-        A number that alone differs is not said twice: "line 3 to 5".
+        White space around it has no place of its own. A number that alone differs is not said twice: "line 3 to 5".
         """
+        part = self._text[start:end]
+        if inner := part.strip():
+            start += len(part) - len(part.lstrip())
+            end = start + len(inner)
         first, last = self._name(start), self._name(max(start, end - 1))
         if first == last:
             return first

@@ -71,6 +71,7 @@ def test_places_over_many_pieces_name_both_ends(tmp_path: Path) -> None:
     assert place_of(raw, "\n".join(lines[1:4])) == "page 1, line 2 to 4"
     assert place_of(raw, "\n".join(lines[2:6])) == "page 1, line 3 to page 2, line 2"
     assert Map("one\ntwo\nthree").of(0, 13) == "line 1 to 3"
+    assert Map("one\ntwo\nthree").of(3, 8) == "line 2"  # white space around it has no place
     assert Map("one\ntwo\nthree").of(4, 4) == "line 2"
 
 
