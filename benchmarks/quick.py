@@ -50,7 +50,7 @@ def main() -> None:
     text = ESSAY.read_text(encoding="utf-8")[:CHARACTERS]
     token_ids = ours.read([text])[0][0]
     tokens = len(token_ids)
-    cut = Windowing(208, balanced=True)
+    cut = Windowing(256, balanced=True)
     windows = [torch.tensor([[1, *token_ids[w.start : w.stop].tolist()]]) for w in cut.cut(tokens)]
     matrices = [matrix for layer in ours.body.layers for matrix in layer if matrix.ndim == 2] + [ours.head_weight]
     rng = np.random.default_rng(0)

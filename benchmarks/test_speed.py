@@ -28,7 +28,7 @@ from llm_audit.scoring.tokens import Decoding
 from llm_audit.text import normalise
 
 pytestmark = pytest.mark.bench
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 FEW = 10  # texts for the slow side of a comparison
 MODULES = ("argparse", "asyncio", "collections", "csv", "datetime", "decimal", "difflib", "email", "logging", "os", "re")
 
@@ -97,7 +97,7 @@ def test_the_classifier_costs_at_most_a_tenth(model: LeanModel, texts: list[str]
     seconds = {}
     for name, detectors in (("zero-shot", zero_shot()), ("all", [*zero_shot(), classifier])):
         layers = next((detector.hidden_layers for detector in detectors if detector.hidden_layers), ())
-        engine = Engine(model, Request(Windowing(208, balanced=True), hidden_layers=layers))
+        engine = Engine(model, Request(Windowing(256, balanced=True), hidden_layers=layers))
 
         def run(engine: Engine = engine, detectors: list[StatisticRule] = detectors) -> None:
             for scores in engine.score([essay]):
@@ -235,7 +235,7 @@ from llm_audit.scoring.store import Store
 stored = Store().resolve(DEFAULT_MODEL, offline=True)
 model = load(stored.name, stored.digest, stored.folder)
 text = sys.stdin.read()
-(scores,) = Engine(model, Request(Windowing(208, balanced=True))).score([text])
+(scores,) = Engine(model, Request(Windowing(256, balanced=True))).score([text])
 # Not `ru_maxrss`: that counts what the process was forked from.
 print(len(scores), int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) * 1024)
 """

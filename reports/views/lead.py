@@ -30,7 +30,10 @@ def lead(document: Document, alpha: float) -> str:
 
 def _tampered(document: Document) -> str:
     named = [result.name[:1].lower() + result.name[1:] for result in document.tampering]
-    return f"Something was done to this text: it has {_and(named)} in it."
+    return (
+        f"There is something odd in this text: {_and(named)}. It was changed, or copied from somewhere; what is said here is "
+        "of the text as its reader sees it."
+    )
 
 
 def _of_author(document: Document, alpha: float) -> str:
@@ -40,7 +43,7 @@ def _of_author(document: Document, alpha: float) -> str:
         return "Nothing can be said about who wrote this text: it is neither cleared nor suspected."
     combined, part = document.combined, document.share
     in_part = (
-        f"Part of this text reads like machine writing, about {fmt.percent(part, 0)} of it: {where(document, alpha)}."
+        f"Part of this text reads like machine writing, about {fmt.percent(part, 0)} of its length: {where(document, alpha)}."
         if part
         else ""
     )

@@ -40,7 +40,9 @@ def test_what_was_not_judged_is_neither_cleared_nor_suspected(document: Document
 
 def test_a_tampered_text_is_headed_by_the_tampering_whatever_its_p() -> None:
     said = lead(tampered(factory.passing()), ALPHA)
-    assert said.startswith("Something was done to this text: it has invisible characters in it. Nothing unusual")
+    assert "as its reader sees it. Nothing unusual" in said and said.startswith(
+        "There is something odd in this text: invisible characters. It was changed, or copied from somewhere; what is "
+    )
 
 
 def partly(document: Document, share: float) -> Document:
@@ -54,13 +56,13 @@ def partly(document: Document, share: float) -> Document:
 def test_a_part_is_named_by_its_share_and_its_lines() -> None:
     part = partly(factory.finding(), 0.4)
     said = lead(part.model_copy(update={"verdict": Verdict.PASS}), ALPHA)
-    assert said.startswith("Part of this text reads like machine writing, about 40 % of it: lines 1 to ")
+    assert said.startswith("Part of this text reads like machine writing, about 40 % of its length: lines 1 to ")
 
 
 def test_a_finding_is_of_the_whole_text_only_if_nearly_all_of_it_stands_out() -> None:
     rare = "nly 1 in 700 human texts of this kind"
     some, whole = (lead(partly(factory.finding(p=1 / 700), share), ALPHA) for share in (0.4, 0.9))
-    assert some.startswith("Part of this text reads like machine writing, about 40 % of it: lines 1 to ")
+    assert some.startswith("Part of this text reads like machine writing, about 40 % of its length: lines 1 to ")
     assert some.endswith(f". O{rare} has a part that looks as machine-like.")
     assert whole == f"This text reads like machine writing: o{rare} looks as machine-like."
 
