@@ -64,15 +64,17 @@ def test_killed_at_any_moment_the_report_is_whole(tmp_path: Path) -> None:
 
         whole = max(written(-1) for _ in range(3))
         assert path.read_bytes() == new
-        for wait in np.random.default_rng(7).uniform(0, 1.3 * whole, KILLS):
-            written(float(wait))
+        rng, longest = np.random.default_rng(7), 1.3 * whole
+        while landed.total() < KILLS or (min(landed["during"], landed["after"]) < 5 and landed.total() < 10 * KILLS):
+            written(rng.uniform(0, longest))
             content, left = path.read_bytes(), [other for other in tmp_path.iterdir() if other != path]
             assert content in (old, new)
             assert all(re.fullmatch(r"\.llm-audit-[0-9a-f]{16}\.tmp", other.name) for other in left)
             landed["after" if content == new else "during" if left else "before"] += 1
+            longest *= 0.95 if content == new else 1.05  # how long writing takes changes with what else the machine does
             for other in left:
                 other.unlink()
-    assert landed.total() == KILLS and landed["during"] >= 5 and landed["after"] >= 1, landed
+    assert landed["during"] >= 5 and landed["after"] >= 5, landed
     print(f"{whole:.3f} s for {MEGABYTES} MB; killed {dict(landed)}")
 
 

@@ -36,7 +36,12 @@ _PRIMES = (10000019, 10000247, 10000439, 10000643, 10000747, 10000867, 10000993,
 
 
 class TextSeal(KeyedScheme):
-    """x = argmax log(u_v) / p_v; a token scores -log(1 - u), rounded down to multiples of 1 / 256."""
+    """x = argmax log(u_v) / p_v; a token scores -log(1 - u), rounded down to multiples of 1 / 256.
+
+    Nearly exact: behind one token of context the hash is almost linear in the key, so that the scores of a text are not quite
+    independent over keys. The variance of their sum is .97 to 1.03 of the law's in six texts (6,000 keys each); the worst of
+    them is rejected in .0544, .0113 and .0012 at .05, .01 and .001 (60,000 keys). Two tokens or more: nothing was seen.
+    """
 
     scheme: ClassVar[str] = "textseal"
     title: ClassVar[str] = "TextSeal, Gumbel"
