@@ -266,4 +266,10 @@ SLOW: dict[str, Callable[..., int]] = {
 }
 """Those that need the embedded model, real servers, or patience."""
 
-MAKERS = FAST | SLOW
+CONTROLLED: dict[str, Callable[..., int]] = {
+    "paired-controlled": _test("test paired", lambda folder: [*_pairs(folder), "--control", MODEL]),
+    "order-controlled": _test("test order", lambda folder: [*_order(folder), "--control", MODEL]),
+}
+"""Tests with a model that cannot have seen the data: here the target itself, whose numbers are no higher than its own."""
+
+MAKERS = FAST | SLOW | CONTROLLED
