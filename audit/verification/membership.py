@@ -34,8 +34,8 @@ def membership(path: str, found: Membership, manifest: Manifest, ledger: Ledger)
     ledger.holds(
         f"{path}.conditions", None, early == bool(found.early), "are missing, or stand where an early version had none"
     )
-    later = bool(found.unstated) or any(getattr(test.evidence, "controlled", None) for test in found.tests)
-    ledger.holds(f"{path}.early", True, not (found.early and later), "is said of a report that says what no early one did")
+    first = manifest.version.startswith("0.1.") and not found.unstated
+    ledger.holds(f"{path}.early", found.early, first or not found.early, "is said of what a later version wrote")
     at = f"{path}.facts" if early else f"{path}.conditions"
     _conditions(at, stated, manifest, ledger)
     _beside(path, at, found, stated, manifest, ledger)
