@@ -246,7 +246,7 @@ FAST: dict[str, Callable[..., int]] = {
     "paired": _test("test paired", _pairs),
     "order": _test("test order", _order),
     "order-shards": _test("test order --shards 4 --draws 19", _order),
-    "identifier": _test("test identifier", lambda folder: [texts(folder / "ids.jsonl", truth().identifiers[64])]),
+    "identifier": _test("test identifier --draws 9", lambda folder: [texts(folder / "ids.jsonl", truth().identifiers[64])]),
     "score-alone": _test("score", lambda folder: [texts(folder / "alone.jsonl", truth().members[64][:3])]),
 }
 """Reports whose making takes seconds."""
