@@ -152,6 +152,7 @@ class Rule(Generic[Subject, Evidence]):
             in one pass.
         derive: from a measurement to a result; pure.
         listed: under which name, title and meaning programs list a finding (SARIF, ...); None: as `facts` makes them.
+        beside: code of the rule without whose result there is none of this one; "": it needs no other.
         plugin: the package that announced it, set when it is loaded; None: llm-audit itself.
     """
 
@@ -165,6 +166,7 @@ class Rule(Generic[Subject, Evidence]):
     measure: Callable[..., Measurement[Evidence]] | None = None
     derive: Callable[[Measurement[Evidence], Terms], Result] = of_all_results
     listed: tuple[str, str, str] | None = None
+    beside: str = ""
     plugin: Announcement | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -211,6 +213,7 @@ class MembershipTest(Rule[Subject, Evidence]):
         stated: the facts of the conditions, given the units in words; None: those of any exact test.
         condition: what a finding rests on besides the number, as half a sentence.
         held_out: whether it compares with held-out texts, so that nothing is found while nobody states where they came from.
+        alone: name of the result about the texts without the model that stands beside every one of the rule; "": there is none.
         unstated: what is missing while nobody says that chance decided, and no control model shows it, as a sentence.
         data: what the model was trained on if there is a finding, in words.
     """
@@ -221,5 +224,6 @@ class MembershipTest(Rule[Subject, Evidence]):
     stated: Callable[[Result, Conditions, str], list[Fact]] | None = None
     condition: str
     held_out: bool = False
+    alone: str = ""
     unstated: str = ""
     data: str = "this data"

@@ -7,9 +7,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from fixtures.tiny_models import write_gpt2, write_llama
+from llm_audit.common.paths import cache_root
+from llm_audit.scoring.pins import DEFAULT_MODEL
 
 # How fast a machine is, and what else it does, is not under test. Two runs of one tree try the same examples; new ones are
 # looked for by `make test-slow`.
@@ -30,6 +33,24 @@ def published(monkeypatch: pytest.MonkeyPatch) -> str:
     address = "https://docs.example/"
     monkeypatch.setattr("llm_audit.results.rules.documentation", lambda: address)
     return address
+
+
+@pytest.fixture(scope="session")
+def shared_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of a run, for what takes long to make; whoever makes something there holds a lock."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def embedded_root(shared_root: Path) -> Path:
+    """A cache of scores for the embedded model, which is scored slowly: shared, so that each text is scored once."""
+    root = shared_root / "embedded"
+    with FileLock(f"{root}.lock"):
+        if not root.exists():
+            (root / "models").mkdir(parents=True)
+            (root / "models" / DEFAULT_MODEL).symlink_to(cache_root() / "models" / DEFAULT_MODEL)
+    return root
 
 
 @pytest.fixture(scope="session")

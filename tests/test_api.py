@@ -18,10 +18,10 @@ from fixtures.membership.world import world
 from llm_audit.common.errors import about
 from llm_audit.results import Document, Verdict
 from llm_audit.setup import OpenSetup
-from tests.cli.conftest import embedded, embedded_root, write_texts
+from tests.cli.conftest import embedded, write_texts
 from tests.cli.tool import HUMAN, MACHINE, SHORT, Tool
 
-__all__ = ["embedded", "embedded_root"]  # fixtures
+__all__ = ["embedded"]  # a fixture
 
 ROOT = Path(__file__).parents[1]
 FIXTURE = str(ROOT / "fixtures" / "membership" / "model")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from llm_audit.detectors.registry import conclude
-from llm_audit.detectors.rule import NotDerivable, Terms
-from llm_audit.results import Manifest, Membership, Result
+from llm_audit.detectors.registry import conclude, find_rule
+from llm_audit.detectors.rule import MembershipTest, NotDerivable, Terms
+from llm_audit.reports.wording.early import conditions_of
+from llm_audit.reports.wording.membership import CONTROL_ALONE
+from llm_audit.results import Conditions, Manifest, Membership, Result
+from llm_audit.results.membership import is_blind
 from llm_audit.verification.documents import derived
 from llm_audit.verification.ledger import Ledger
 
@@ -21,11 +24,21 @@ def membership(path: str, found: Membership, manifest: Manifest, ledger: Ledger)
         at = f"{path}.tests[{number}]"
         if derived(at, test, terms, ledger) and _elsewhere(test):
             ledger.draws_only.append(f"{at}.p_value")
+    stated = found.conditions or conditions_of(found, manifest)
     try:
-        ledger.fields(path, found, conclude("membership", found, terms), without={"tests"})
+        again = conclude("membership", found.model_copy(update={"conditions": stated}), terms)
+        ledger.fields(path, found, again, without={"tests", "conditions"})
     except NotDerivable as why:
         ledger.cannot(path, str(why))
-    _conditions(f"{path}.conditions", found, manifest, ledger)
+    early = found.conditions is None
+    ledger.holds(
+        f"{path}.conditions", None, early == bool(found.early), "are missing, or stand where an early version had none"
+    )
+    first = manifest.version.startswith("0.1.") and not found.unstated
+    ledger.holds(f"{path}.early", found.early, first or not found.early, "is said of what a later version wrote")
+    at = f"{path}.facts" if early else f"{path}.conditions"
+    _conditions(at, stated, manifest, ledger)
+    _beside(path, at, found, stated, manifest, ledger)
     if found.gate is not None and found.gate.auc is not None:
         ledger.draws_only.append(f"{path}.gate.auc")
 
@@ -36,13 +49,8 @@ def _elsewhere(stored: Result) -> bool:
     return draws is not None and kind in DRAWN_ELSEWHERE and (kind != "drawn" or draws.count > len(draws.values))
 
 
-def _conditions(path: str, found: Membership, manifest: Manifest, ledger: Ledger) -> None:
+def _conditions(path: str, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
     """Compare the conditions, from which claim and facts follow, with the manifest of the run."""
-    stated = found.conditions
-    ledger.holds(path, None, (stated is None) == bool(found.early), "are missing, or stand where an early version had none")
-    if stated is None:
-        ledger.notes.append("The claim and the facts of the collection are stored as sentences alone, which were not checked.")
-        return
     ledger.same(f"{path}.model", stated.model, manifest.model and manifest.model.name)
     ledger.same(f"{path}.precision", stated.precision, manifest.model and manifest.model.dtype)
     if stated.control is not None:
@@ -51,3 +59,25 @@ def _conditions(path: str, found: Membership, manifest: Manifest, ledger: Ledger
     if stated.seed_file is not None:
         files = {PurePath(name).name for name in manifest.inputs}
         ledger.holds(f"{path}.seed_file", stated.seed_file, stated.seed_file in files, "is no file that the manifest names")
+
+
+def _beside(path: str, at: str, found: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
+    """Compare what stands beside the test of the model with what has to: what the texts alone say, and a control model.
+
+    A finding that loses them loses what speaks against it. `at` is where the conditions stand.
+    """
+    controlled = any(text.control for text in found.texts)
+    if found.deciding:
+        decided = found.deciding[0]
+        rule = find_rule(decided.rule)
+        if not isinstance(rule, MembershipTest):  # of a plugin that is not here, which is noted
+            return
+        controlled = bool(getattr(decided.evidence, "controlled", None))
+        names = [rule.alone] * bool(rule.alone) + [CONTROL_ALONE] * controlled + [decided.name]
+        tests = sorted(found.tests, key=lambda test: not is_blind(test))
+        ledger.same(f"{path}.tests", [test.name for test in tests], names)
+        compared = (found.gate is not None) == rule.held_out
+        ledger.holds(f"{path}.gate", None, compared, "is missing, or stands where there are no held-out texts")
+        asked = len(manifest.further_models) == controlled
+        ledger.holds("manifest.further_models", None, asked, "are not those that the test asked")
+    ledger.holds(f"{at}.control", stated.control, controlled == (stated.control is not None), "contradicts what was measured")

@@ -12,11 +12,15 @@ from llm_audit.verification.ledger import Ledger
 def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
     """Everything that a report states about one endpoint."""
     terms = Terms(manifest.alpha, beside=found.tests)
+    codes = [test.rule for test in found.tests]
+    ledger.holds(f"{path}.tests", None, len(set(codes)) == len(codes), "hold two of one rule")
     for number, test in enumerate(found.tests):
         rule = find_rule(test.rule)
         try:
             if rule is None:
                 raise NotDerivable(f"no rule with the code {test.rule} is installed")
+            missing = rule.beside if rule.beside not in codes else ""
+            ledger.holds(f"{path}.tests", None, not missing, f"lack {missing}, without which there is no {rule.code}")
             rule.derive(Measurement.of(test), terms)
         except NotDerivable as why:
             ledger.cannot(f"{path}.tests[{number}]", str(why))

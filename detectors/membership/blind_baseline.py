@@ -18,6 +18,7 @@ from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
 from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, usual_pairs, weights_of, words_of
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, requires
+from llm_audit.reports.wording.membership import CONTROL_ALONE, ORDER_ALONE, VERSIONS_ALONE
 from llm_audit.results import Effect, Gate, Result, Statistic
 from llm_audit.results.membership_evidence import Sign, Signs
 from llm_audit.stats import permutation
@@ -168,7 +169,7 @@ def _both(name: str) -> tuple[str, str]:
 
 
 ORDER = Kind(
-    title="Order of the texts alone",
+    title=ORDER_ALONE,
     null="The order of the rows has nothing to do with what they say.",
     unit="correlation",
     signs=frozenset(OF_ORDERS),
@@ -177,7 +178,7 @@ ORDER = Kind(
 )
 
 VERSIONS = Kind(
-    title="The versions' texts alone",
+    title=VERSIONS_ALONE,
     null="Public and private versions do not differ in what can be seen without a model.",
     unit="mean difference",
     signs=frozenset([_WORDS, _USUAL, *(sign for name in OF_TEXTS for sign in _both(name))]),
@@ -188,7 +189,7 @@ VERSIONS = Kind(
 _PREFERENCE = "preference of the control model"
 
 CONTROL = Kind(
-    title="The control model alone",
+    title=CONTROL_ALONE,
     null="A model that cannot have seen the data has no preference for it.",
     unit="as of the test",
     signs=frozenset([_PREFERENCE]),

@@ -18,6 +18,7 @@ from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, draws_of, effect_of, mean_interval, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
+from llm_audit.reports.wording.membership import ORDER_ALONE
 from llm_audit.results import Conditions, Draws, Effect, Gate, Result, Statistic
 from llm_audit.results.membership_evidence import Drawn, RankSum
 from llm_audit.stats import permutation
@@ -195,6 +196,7 @@ rule = MembershipTest[Sequence[str], Drawn | RankSum](
     method="Exchangeability of a data set's order (Oren et al. 2023, arXiv 2310.17623), by ranks",
     claim="Was this data set, in this order, in the training data of {model}?",
     units=_units,
+    alone=ORDER_ALONE,
     condition="all orders of the rows were equally likely to become the published one",
     unstated="Not stated: nobody says that chance decided the order (--provenance), nor shows by a model that cannot have seen "
     "the rows (--control) that it is not likelier anyway.",

@@ -20,6 +20,7 @@ from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, mean_interval, result, unit_means
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
+from llm_audit.reports.wording.membership import VERSIONS_ALONE
 from llm_audit.results import Conditions, Draws, Effect, Result
 from llm_audit.results.membership_evidence import Versions
 from llm_audit.stats import permutation
@@ -197,6 +198,7 @@ rule = MembershipTest[Sequence[Pair], Versions](
     method="STAMP (Rastogi et al. 2025, arXiv 2504.13416), with an exact permutation of versions instead of a paired t",
     claim="Were the published versions in the training data of {model}?",
     units=_units,
+    alone=VERSIONS_ALONE,
     condition="a coin chose the published versions",
     unstated="Not stated: nobody says that a coin chose the published versions (--provenance), nor shows by a model that "
     "cannot have seen them (--control) that they are not likelier anyway.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms, requires
+from llm_audit.detectors.substitution import teacher_forced
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.results import Effect, Interval, Point, Result, Statistic, Verdict
@@ -97,5 +98,6 @@ rule = SubstitutionRule[Distances, Exceedance](
     assumptions=("Under the null hypothesis the endpoint's distances are exchangeable with the null distances, or smaller.",),
     method="Exceedance test (Rosenbaum 1954); the interval inverts it, and counts what a substitute moves out of range",
     alternatives=True,
+    beside=teacher_forced.rule.code,
     derive=derive,
 )

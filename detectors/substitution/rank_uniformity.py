@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Terms, requires
+from llm_audit.detectors.substitution import two_samples
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.reference import LOCAL
 from llm_audit.detectors.substitution.two_samples import INDEPENDENT
@@ -66,6 +67,7 @@ rule = SubstitutionRule[tuple[ArrayLike, ArrayLike], RelativeRanks](
         "RUT (arXiv 2506.06975) with the rank (#less + U (#ties + 1)) / (m + 1), which is uniform for every m; the "
         "published one, over m, is not. An e-process decides in the place of Cramer-von Mises"
     ),
+    beside=two_samples.rule.code,
     measure=measure,
     derive=derive,
 )

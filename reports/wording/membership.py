@@ -84,6 +84,13 @@ def _interval(found: Interval | None) -> str:
     return "not measured" if found is None else f"{found.value:.3f} [{found.lower:.3f}, {found.upper:.3f}]"
 
 
+ORDER_ALONE, VERSIONS_ALONE, CONTROL_ALONE = (
+    "Order of the texts alone",
+    "The versions' texts alone",
+    "The control model alone",
+)
+"""Names of the results that stand beside one about the model: what the texts, and a model that cannot have seen them, say."""
+
 WITHOUT_A_MODEL = "Can the suspect and the held-out texts be told apart without any model?"
 
 

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 import llm_audit
-from llm_audit.common.paths import cache_root
-from llm_audit.scoring.pins import DEFAULT_MODEL
 from tests.cli.tool import HUMAN, Tool
 
 
@@ -24,15 +22,6 @@ def write_texts(path: Path, n: int, words: int = 70) -> Path:
     vocabulary, rng = Path(HUMAN).read_text().split(), np.random.default_rng(n)
     path.write_text("".join(json.dumps({"text": " ".join(rng.choice(vocabulary, words))}) + "\n" for _ in range(n)))
     return path
-
-
-@pytest.fixture(scope="session")
-def embedded_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of scores for the embedded model, which is scored slowly: shared, so that each text is scored once."""
-    root = tmp_path_factory.mktemp("embedded")
-    (root / "models").mkdir()
-    (root / "models" / DEFAULT_MODEL).symlink_to(cache_root() / "models" / DEFAULT_MODEL)
-    return root
 
 
 @pytest.fixture

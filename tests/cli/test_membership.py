@@ -109,8 +109,8 @@ def test_versions_that_any_model_tells_apart_are_no_finding(tool: Tool, truth: W
 def test_identifiers_that_were_seen_are_found(tool: Tool, truth: World, tmp_path: Path) -> None:
     for count, code in ((16, 1), (0, 0)):
         path = texts(tmp_path / f"{count}.jsonl", truth.identifiers[count])
-        found = membership(tool, "test", "identifier", path, *ON, code=code)
-        assert found["n_suspect"] == 30
+        found = membership(tool, "test", "identifier", path, "--draws", 9, *ON, code=code)
+        assert (found["n_suspect"], found["n_held_out"]) == (30, 270)
 
 
 def test_a_data_set_that_was_seen_is_found_and_one_that_was_not_is_not(tool: Tool, truth: World, tmp_path: Path) -> None:

@@ -47,15 +47,27 @@ def again(result: Result, terms: Terms) -> Result:
     return rule.derive(Measurement.of(stored), terms)
 
 
-def verified(subject: Subject, alpha: float) -> Subject:
-    """The subject as `llm-audit verify` finds it again: each result derived, then everything concluded."""
+Known = dict[tuple[str, str, str], Result]
+"""What was derived from a measurement already: code of the rule, the measurement, the evidence beside it."""
+
+
+def verified(subject: Subject, alpha: float, known: Known | None = None) -> Subject:
+    """The subject as `llm-audit verify` finds it again: each result derived, then everything concluded.
+
+    Rules are pure: with `known`, filled here, no measurement is derived from twice at the same alpha.
+    """
+    known = {} if known is None else known
     family = "membership" if isinstance(subject, Membership) else "substitution"
     terms = Terms(alpha, beside=subject.tests)
     tests = []
     for test in subject.tests:
         rule = find_rule(test.rule)
         assert rule is not None
-        tests.append(rule.derive(Measurement.of(test), terms))
+        measured = Measurement.of(test)
+        key = rule.code, repr(measured), repr([other.evidence for other in subject.tests]) if rule.beside else ""
+        if key not in known:
+            known[key] = rule.derive(measured, terms)
+        tests.append(known[key])
     found: Subject = conclude(family, subject.model_copy(update={"tests": tuple(tests)}), Terms(alpha))
     return found
 
@@ -71,7 +83,7 @@ def unnoticed(
         beyond: whether a place, such as `tests[0].p_value`, holds what no result is meant to follow from.
         find_again: the subject as `llm-audit verify` finds it again; None: `verified`.
     """
-    found = []
+    found, known = [], Known()
     for place, content in mutations(json.loads(subject.model_dump_json())):
         if beyond(place):
             continue
@@ -80,7 +92,7 @@ def unnoticed(
         except ValidationError:
             continue
         try:
-            concluded = find_again(changed) if find_again else verified(changed, alpha)
+            concluded = find_again(changed) if find_again else verified(changed, alpha, known)
         except IMPOSSIBLE:
             continue
         if concluded == changed and changed != subject:

@@ -9,25 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from llm_audit.common.paths import cache_root
-from llm_audit.scoring.pins import DEFAULT_MODEL
 from tools.site import playground
 from tools.site.pages import ROOT
 
 
-@pytest.fixture(scope="session")
-def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of scores that all sessions share, with the embedded model in it."""
-    root = tmp_path_factory.mktemp("docs-cache")
-    (root / "models").mkdir()
-    (root / "models" / DEFAULT_MODEL).symlink_to(cache_root() / "models" / DEFAULT_MODEL)
-    return root
-
-
 @pytest.fixture
-def play(tmp_path: Path, scores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def play(tmp_path: Path, embedded_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The playground, as the working folder."""
-    monkeypatch.setenv("LLM_AUDIT_CACHE", str(scores))
+    monkeypatch.setenv("LLM_AUDIT_CACHE", str(embedded_root))
     monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr("llm_audit.cli.progress.SECONDS", 1e9)  # no lines of progress, however slow the machine

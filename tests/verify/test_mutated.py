@@ -102,8 +102,6 @@ def walk(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, 
 def mutations(content: dict[str, Any]) -> Iterator[tuple[Mutation, tuple[Step, ...]]]:
     """Every change that can be made to what a report says."""
     of = [subject.get("kind") for subject in content["subjects"]]
-    # Earlier versions stored claim and facts of a collection as sentences alone; the goldens are theirs.
-    early = {("subjects", at) for at, each in enumerate(content["subjects"]) if not each.get("conditions")}
     for path, value in walk(content):
         name, above = path[-1] if path else "", path[-2] if len(path) > 1 else ""
         if name in NUMBERS and isinstance(value, float):
@@ -111,20 +109,17 @@ def mutations(content: dict[str, Any]) -> Iterator[tuple[Mutation, tuple[Step, .
         elif name in ("verdict", "served") and isinstance(value, str) and name == "verdict" and value != "error":
             yield verdict, path
         elif isinstance(value, str) and (name in SENTENCES or above in ("limits", "assumptions")):
-            if name != "claim" or path[:2] not in early:
-                yield sentence, path
+            yield sentence, path
         elif name == "seed" and isinstance(value, str):
             yield seed, path
         elif above == "spans" and "combined" in path:
             yield passage, path
         elif above == "facts":
-            if of[int(path[1])] == "collection" and path[:2] not in early:
+            if of[int(path[1])] == "collection":
                 yield fact, path
         elif name == "notes" and of[int(path[1])] == "document" and content["question"].startswith(("Was this text", "May")):
             yield note, path
         elif name in LISTS and isinstance(value, list) and value:
-            if name == "facts" and path[:2] in early:
-                continue
             if name != "subjects":
                 yield dropped, path
             if len(value) > 1 and len(set(map(str, value))) > 1:

@@ -1,0 +1,62 @@
+"""Conditions of a collection as the facts of llm-audit 0.1 state them, which stored them as sentences alone."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from llm_audit.results import Conditions, Manifest, Membership
+from llm_audit.results.membership import StartToken, Table
+
+_START = re.compile(r"token (?P<id>\S+) \((?P<kind>bos|eos)\) before every text")
+_SEED = re.compile(r"(?P<seed>[^,]+)(, of the file (?P<file>.+); that the file is older than this run, its owner has to show)?")
+_UNITS = re.compile(r"[\d,]+ different identifiers: (?P<formats>.+)")
+_FORMAT = re.compile(r"([\d,]+) of (.+)")
+_DOCUMENTS = re.compile(r"Were these ([\d,]+) documents in ")
+_ROOM = re.compile(r"(?:to the first|is longer than) ([\d,]+) tokens$")
+_OTHER = re.compile(r"; and the model (.+)$")
+_SURPRISAL = re.compile(r"a model that knows nothing has ([\d.]+)$")
+_TABLE = re.compile(
+    r"(?P<name>.+?): (?P<description>.*) (?P<documents>[\d,]+) documents, (?P<total>[\d,]+) tokens, counted with the target's "
+    r"tokenizer \(digest (?P<tokenizer>\w+)\), Laplace-smoothed"
+)
+
+
+def conditions_of(found: Membership, manifest: Manifest) -> Conditions:
+    """The conditions from which claim and facts follow again, if they are those that were written.
+
+    What a sentence does not state in the words of that version is left out, so that the sentence does not follow.
+    """
+    facts = {fact.name: fact.value for fact in found.facts}
+    seed = _SEED.match(facts.get("Seed", ""))
+    start = _START.fullmatch(facts.get("Start token", ""))
+    units = _UNITS.fullmatch(facts.get("Independent units", ""))
+    room = _ROOM.search(facts.get("Truncation", ""))
+    other = _OTHER.search(facts.get("Noise level and control", ""))
+    surprisal = _SURPRISAL.search(facts.get("Are the log-probabilities real", ""))
+    table = _TABLE.fullmatch(facts.get("Token frequencies", ""))
+    documents = _DOCUMENTS.match(found.claim)
+    formats = [_FORMAT.fullmatch(one) for one in units["formats"].split(", ")] if units else []
+    return Conditions(
+        model=manifest.model and manifest.model.name,
+        precision=manifest.model and manifest.model.dtype,
+        start=StartToken.model_validate(start.groupdict()) if start else None,
+        seed=seed["seed"] if seed else None,
+        seed_file=seed["file"] if seed else None,
+        control=next(((one.name, one.digest) for one in manifest.further_models if other and one.name == other[1]), None),
+        documents=_number(documents[1]) if documents else None,
+        formats=tuple((one[2], _number(one[1])) for one in formats if one),
+        commitments=tuple(fact.value for fact in found.facts if fact.name == "Commitment"),
+        room=_number(room[1]) if room else None,
+        vocabulary=round(math.exp(float(surprisal[1]))) if surprisal else None,
+        table=_table(table) if table else None,
+    )
+
+
+def _table(said: re.Match[str]) -> Table:
+    counts = {name: _number(said[name]) for name in ("documents", "total")}
+    return Table.model_validate(said.groupdict() | counts)
+
+
+def _number(said: str) -> int:
+    return int(said.replace(",", "") or 0)
