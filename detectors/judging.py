@@ -96,13 +96,14 @@ def judge_all(
     prepared = [_short_enough(entry, session, settings.max_tokens) for entry in prepared]
     both = list(zip(prepared, inspected, strict=True))
     texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]
-    scores = session.score(texts, origin.request_for(settings.population, settings.detectors), progress)
+    request = origin.request_for(settings.population, settings.detectors)
+    windows = session.take(texts, request, origin.reading(settings), progress)
     documents = []
     for (entry, found), raw in zip(both, inputs, strict=True):
         as_given: list[Result] = []
         if not isinstance(entry, Document):
-            entry = origin.judge(entry, next(scores), settings)
-            as_given = [result for _ in found.given for result in origin.judge_as_given(next(scores), settings)]
+            entry = origin.judge(entry, next(windows), settings)
+            as_given = [result for _ in found.given for result in origin.judge_as_given(next(windows), settings)]
         documents.append(_with_facts(found.added_to(entry, as_given), raw, settings))
         finished(documents[-1])
     return documents

@@ -18,7 +18,18 @@ llm_audit.detect(sys.argv[1], setup=setup)
 llm_audit.gate(sys.argv[1], setup=setup)
 print(json.dumps(sorted(sys.modules)))
 """
-HEAVY = {"torch", "transformers", "scipy.stats", "scipy.optimize", "sklearn", "matplotlib", "huggingface_hub", "pypdf", "ray"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "scipy.stats",
+    "scipy.optimize",
+    "sklearn",
+    "matplotlib",
+    "huggingface_hub",
+    "pypdf",
+    "ray",
+    "requests",
+}
 
 
 def test_one_essay_loads_nothing_of_other_questions(tmp_path: Path) -> None:

@@ -156,6 +156,16 @@ class Corpus:
                     count = sum(1 for _ in read_texts([source], self.text_field)) if each.kind in RECORDS else 1
             yield Input(each.name, size, digest, count)
 
+    def looks_like(self, known: Sequence[Input]) -> bool:
+        """Whether these may be the files that are `known`, by number and size, or by name behind a URL; none is read.
+
+        Enough for a shard: what it judges is checked by digest when it is read, and the scan that collects checks all.
+        """
+        return len(known) == len(self.sources) > 0 and all(
+            each.name == before.name if isinstance(each, Remote) else (_size(each) or 0) == before.size
+            for each, before in zip(self.sources, known, strict=True)
+        )
+
     def sections(self, inputs: Sequence[Input]) -> Iterator[Section]:
         """The corpus in order, cut where no block reaches across."""
         first = 0
@@ -200,9 +210,17 @@ def _digest(source: Source) -> tuple[int, str]:
     """Size and SHA-256 of a file; 0 and nothing if there is no reading it."""
     assert source.path is not None
     try:
-        found = source.path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe would wait for a writer
-            return 0, ""
-        return found.st_size, sha256_of(source.path)
+        size = _size(source)
+        return (0, "") if size is None else (size, sha256_of(source.path))
     except (OSError, ValueError):
         return 0, ""
+
+
+def _size(source: Source) -> int | None:
+    """Bytes of a file; None if there is no reading it."""
+    assert source.path is not None
+    try:
+        found = source.path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None  # a pipe would wait for a writer

@@ -2,6 +2,7 @@
 
 - scan.json: the header, written before the first document is judged
 - inputs.jsonl: every file with its digest
+- blocks.bin: how many documents each block has, once a shard has counted them
 - journal.jsonl: the judged documents; of shards journal-2-of-3.jsonl
 - results.jsonl, results.parquet, report.html, summary.json: once all are judged, the last one last
 - partial/: the same, as long as they are not
@@ -19,6 +20,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from llm_audit.common.errors import InvalidConfiguration
@@ -29,14 +32,14 @@ from llm_audit.scanning.journal import Journal, read
 
 
 class Shard(NamedTuple):
-    """Of every `parts` blocks the `number`-th; numbers start at 1."""
+    """The `number`-th of so many `parts` of a corpus, which are as equal as blocks allow; numbers start at 1."""
 
     number: int
     parts: int
 
-    def takes(self, block: int) -> bool:
-        """Whether the block with this number in the corpus, from 0, belongs to this shard."""
-        return block % self.parts == self.number - 1
+    def takes(self, blocks: int) -> slice:
+        """Its own of so many blocks: they follow each other, so that it reads no file but those that hold them."""
+        return slice(blocks * (self.number - 1) // self.parts, blocks * self.number // self.parts)
 
 
 class Folder:
@@ -75,6 +78,21 @@ class Folder:
             if checksum == _sum(lines):
                 return [Input(**json.loads(line)) for line in lines]
         return []
+
+    def block_sizes(self, key: bytes) -> NDArray[np.uint16] | None:
+        """Documents of each block of the scan with that key, (blocks,); None: no shard has counted them, or not soundly."""
+        with suppress(OSError):
+            content = (self.path / "blocks.bin").read_bytes()
+            sizes, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
+            if checksum == _keyed(sizes, key):
+                return np.frombuffer(sizes, "<u2")
+        return None
+
+    def keep_block_sizes(self, sizes: NDArray[np.uint16], key: bytes) -> None:
+        """Write them down for the other shards."""
+        content = sizes.astype("<u2").tobytes()
+        with replacing(self.path / "blocks.bin") as file:
+            file.write(content + _keyed(content, key))
 
     def begin(self, header: Header, inputs: Sequence[Input]) -> Header:
         """Write the header, or check that it is the one that is there; return the one that is there.
@@ -142,6 +160,13 @@ def _lock(path: Path, kind: int, folder: Path, *, wait: bool = False) -> Iterato
         yield
     finally:
         os.close(descriptor)
+
+
+_CHECKSUM = 32
+
+
+def _keyed(content: bytes, key: bytes) -> bytes:
+    return hashlib.blake2b(content, key=key, digest_size=_CHECKSUM).digest()
 
 
 def _sum(lines: Sequence[bytes]) -> bytes:

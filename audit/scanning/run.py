@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+
 from llm_audit.common.errors import InvalidInput
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.judging import Settings
@@ -126,7 +128,7 @@ def scan(
             cannot be read.
     """
     stop = min(header.documents, limit or header.documents)
-    wanted = _part(corpus, inputs, stop, header.documents, shard)
+    wanted = _wanted(corpus, inputs, stop, header, folder, shard)
     done = bytearray(header.documents)
     tally = Tally(wanted.count(1), header.manifest.alpha)
     for _, _, payload in folder.judged(header.key()):
@@ -156,7 +158,10 @@ def scan(
                     f"{tally.unreadable:,} documents cannot be read, more than the {most_unreadable:,} of --max-bad-rows; the "
                     f"last one is {_last_bad(records)}. What was judged is kept in {folder.path}."
                 )
-    if tally.judged > before and digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:
+    # Of a shard, the scan that collects checks it: it begins by reading all files.
+    if shard is not None or tally.judged == before:
+        return tally
+    if digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:
         raise InvalidInput(
             f"The corpus changed while it was scanned, and what is in {folder.path} may be of either state: scan it anew into "
             "another folder."
@@ -168,12 +173,18 @@ def _last_bad(records: Sequence[Record]) -> str:
     return next((record.name for record in reversed(records) if record.unjudged is Verdict.ERROR), "an earlier one")
 
 
-def _part(corpus: Corpus, inputs: Sequence[Input], stop: int, documents: int, shard: Shard | None) -> bytearray:
+def _wanted(
+    corpus: Corpus, inputs: Sequence[Input], stop: int, header: Header, folder: Folder, shard: Shard | None
+) -> bytearray:
     """A 1 for every document that the run is to judge."""
     if shard is None:
-        return bytearray(b"\1") * stop + bytearray(documents - stop)
-    part = bytearray(documents)
-    for number, block in enumerate(corpus.blocks(inputs, stop)):
-        if shard.takes(number):
-            part[block.first : block.first + len(block.items)] = b"\1" * len(block.items)
-    return part
+        return bytearray(b"\1") * stop + bytearray(header.documents - stop)
+    sizes = folder.block_sizes(header.key())
+    if sizes is None:  # the first shard reads all of the corpus for it, and the others none
+        sizes = np.fromiter((len(block.items) for block in corpus.blocks(inputs, header.documents)), np.uint16)
+        folder.keep_block_sizes(sizes, header.key())
+    blocks = len(sizes) if stop == header.documents else int(np.searchsorted(np.cumsum(sizes, dtype=np.int64), stop)) + 1
+    own = shard.takes(blocks)
+    first, last = (int(sizes[:edge].sum(dtype=np.int64)) for edge in (own.start, own.stop))
+    first, last = min(first, stop), min(last, stop)
+    return bytearray(first) + bytearray(b"\1") * (last - first) + bytearray(header.documents - last)

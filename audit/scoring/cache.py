@@ -50,6 +50,14 @@ class Scorer:
         return hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=32).digest()
 
 
+def window_key(key: bytes, position: int) -> bytes:
+    """The 32-byte key of one window of a text that has the key; behind its last window stands a row without tokens.
+
+    Rows of windows came later than those of whole texts, and take nothing from them: a row is the same `TokenScores`.
+    """
+    return hashlib.blake2b(position.to_bytes(8, "big"), key=key, digest_size=32).digest()
+
+
 @dataclass(frozen=True)
 class CacheInfo:
     """Size and age of the cache, as `llm-audit cache info` prints them."""

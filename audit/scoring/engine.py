@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PACK_TOKENS = 1024
 """Tokens that go through the body together. On a CPU more is not faster, and costs memory."""
+
+Taken = TypeVar("Taken")
 
 GROUP_TEXTS = 256
 """Texts sorted by length together: enough to fill packs well, few enough that results come early."""
@@ -108,7 +110,7 @@ class Engine:
         self.reference = reference
         self.request = request
         self.decodings = tuple(decodings or (request.decoding,))
-        self.passes: Callable[[Pack], Computed] = Passes(model, reference, request, self.decodings)
+        self.passes = Passes(model, reference, request, self.decodings)
         self._pool = pool
 
     def score(self, texts: Sequence[str | Prompted], progress: Progress = silent) -> Iterator[TokenScores]:
@@ -132,16 +134,66 @@ class Engine:
         for start in range(0, len(encoded), GROUP_TEXTS):
             group = encoded[start : start + GROUP_TEXTS]
             kept = [_Rows(text, len(self.decodings)) for text in group]
-            for pack, (each, states) in self._computed(group):
-                row = 0
-                for number, piece in enumerate(pack):
-                    count = group[piece.text].n_scored(piece.window)
-                    kept[piece.text].put(piece.position, each, slice(row, row + count), states[number] if states else None)
-                    row += count
+            for pack, (each, states) in self._computed(group, self._packs(group)):
+                for number, (piece, own) in enumerate(_rows_of(group, pack)):
+                    kept[piece.text].put(piece.position, each, own, states[number] if states else None)
                 done += sum(piece.window.stop - piece.window.scored for piece in pack)
                 progress(done / max(total, 1))
             for text, rows in zip(group, kept, strict=True):
                 yield tuple(self._assemble(text, rows, columns) for columns in rows.columns)
+
+    def take(
+        self,
+        text: str,
+        take: Callable[[TokenScores], Taken],
+        progress: Progress = silent,
+        *,
+        known: Callable[[int], TokenScores | None] = lambda position: None,
+        keep: Callable[[Sequence[tuple[int, TokenScores]]], None] = lambda scored: None,
+    ) -> list[Taken]:
+        """What `take` makes of each window of one text, in order. Of a text of any length the scores of one pack exist at once.
+
+        Args:
+            text: normalised.
+            take: gets the scores of a window, as `TokenScores.windows` gives them.
+            progress: gets the share of its tokens that are done.
+            known: the scores of the window at a position, if they were computed before. A pack of which one is missing is
+                computed as a whole, so that the numbers are those of an undisturbed run.
+            keep: gets the positions and the scores of the windows that were computed, pack by pack.
+        """
+        (encoded,) = self._encode([Prompted(text)])
+        done, total = 0, max(len(encoded.ids), 1)
+        taken: dict[int, Taken] = {}
+        missing = []
+        for pack in self._packs([encoded]):
+            stored = [known(piece.position) for piece in pack]
+            if any(scores is None for scores in stored):
+                missing.append(pack)
+                continue
+            taken |= {piece.position: take(scores) for piece, scores in zip(pack, stored, strict=True) if scores is not None}
+            done += sum(piece.window.stop - piece.window.scored for piece in pack)
+        for pack, (each, states) in self._computed([encoded], missing):
+            scored = []
+            for number, (piece, rows) in enumerate(_rows_of([encoded], pack)):
+                if rows.start < rows.stop:
+                    scores = self._window(encoded, piece, each[0], rows, states[number] if states else None)
+                    scored.append((piece.position, scores))
+            keep(scored)
+            taken |= {position: take(scores) for position, scores in scored}
+            done += sum(piece.window.stop - piece.window.scored for piece in pack)
+            progress(done / total)
+        self.passes.release()  # what comes next is judging, which has use for the memory
+        return [taken[position] for position in sorted(taken)]
+
+    def _window(
+        self, text: _Encoded, piece: _Piece, columns: Columns, rows: slice, states: NDArray[np.float16] | None
+    ) -> TokenScores:
+        """The scores of one window of a text, from the columns of its pack."""
+        alone = text._replace(windows=[piece.window])
+        kept = _Rows(alone, 1)
+        kept.put(0, [columns], rows, states)
+        scores = self._assemble(alone, kept, kept.columns[0])
+        return replace(scores, window=np.full(len(scores), piece.position, np.int32))
 
     def _encode(self, texts: Sequence[Prompted]) -> list[_Encoded]:
         """Token ids, character ranges and what stands before them."""
@@ -184,9 +236,8 @@ class Engine:
             )
         return replace(windowing, size=min(windowing.size, room))
 
-    def _computed(self, group: Sequence[_Encoded]) -> Iterator[tuple[list[_Piece], Computed]]:
+    def _computed(self, group: Sequence[_Encoded], packs: Sequence[list[_Piece]]) -> Iterator[tuple[list[_Piece], Computed]]:
         """Every pack of a group with what came out; the same packs, whoever computes them."""
-        packs = self._packs(group)
         if self._pool is None:
             yield from ((pack, self.passes(_together(group, pack))) for pack in packs)
             return
@@ -217,6 +268,15 @@ class Engine:
             **(columns or _no_rows()),
             **(more if kept.states is not None else {}),
         )
+
+
+def _rows_of(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Iterator[tuple[_Piece, slice]]:
+    """The windows of a pack, each with the rows of the pack's columns that are its own."""
+    start = 0
+    for piece in pack:
+        stop = start + group[piece.text].n_scored(piece.window)
+        yield piece, slice(start, stop)
+        start = stop
 
 
 def _together(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Pack:

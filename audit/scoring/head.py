@@ -61,6 +61,10 @@ class Head:
             logits += self.bias
         return logits if self.rounded is None else logits.to(self.rounded).float()
 
+    def release(self) -> None:
+        """Forget the block of logits."""
+        self._block = torch.empty(0)
+
     def columns(
         self,
         hidden: torch.Tensor,

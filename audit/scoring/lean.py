@@ -78,6 +78,10 @@ class LeanBody:
             self._kept[name] = np.empty(size, np.float32)
         return self._kept[name][:size].reshape(shape)
 
+    def release(self) -> None:
+        """Forget the memory that the calls share."""
+        self._kept.clear()
+
     def __call__(
         self, token_ids: NDArray[np.int64], lengths: Sequence[int], layers: Sequence[int] = ()
     ) -> tuple[Matrix, list[Matrix]]:
@@ -176,6 +180,10 @@ class LeanHead:
             self._block = np.empty((len(hidden), self.weight.shape[0]), np.float32)
         return np.matmul(hidden, self.weight.T, out=self._block[: len(hidden)])
 
+    def release(self) -> None:
+        """Forget the block of logits."""
+        self._block = np.empty((0, self.weight.shape[0]), np.float32)
+
     def columns(
         self,
         hidden: Matrix,
@@ -231,6 +239,10 @@ class LeanModel(Reader):
     ) -> tuple[Matrix, list[Matrix]]:
         """Hidden states of packed sequences; see `LeanBody.__call__`."""
         return self.body(token_ids, lengths, layers)
+
+    def release(self) -> None:
+        """Forget the memory that the passes share."""
+        self.body.release()
 
     def block_means(self, taps: Sequence[Matrix], first: int, blocks: int) -> NDArray[np.float16]:
         """(blocks, layers, hidden): each layer's states from row `first` on, averaged over blocks of `STATE_BLOCK`."""

@@ -76,6 +76,9 @@ class LanguageModel(Reader):
         """Hidden states of packed sequences; see `Body`."""
         return self.body(torch.from_numpy(token_ids).to(self.device), lengths, layers)
 
+    def release(self) -> None:
+        """Forget the memory that the passes share: there is none."""
+
     def block_means(self, taps: Sequence[torch.Tensor], first: int, blocks: int) -> NDArray[np.float16]:
         """(blocks, layers, hidden): each layer's states from row `first` on, averaged over blocks of `STATE_BLOCK`."""
         rows = slice(first, first + blocks * STATE_BLOCK)

@@ -87,6 +87,15 @@ class Passes:
             blocks = [(first + 1, count // STATE_BLOCK) for first, count in zip(firsts, counts, strict=True)]
             return each, [self.model.block_means(taps, *block) for block in blocks] if layers else []
 
+    def release(self) -> None:
+        """Give back the memory that is kept for the next pass, about 100 MB; that pass allocates it again."""
+        for each in (self.model, self.reference):
+            if each is not None:
+                each.release()
+        for head in (self.head, self.reference_head):
+            if head is not None:
+                head.release()
+
     def _past(self, pack: Pack, rows: NDArray[np.int64]) -> Past:
         """What stands before each scored token of a pack, as far as its window shows it."""
         from llm_audit.scoring.samplers import Past

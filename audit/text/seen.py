@@ -7,10 +7,12 @@ mixture of alphabets gives away. English only: other languages have letters and 
 
 from __future__ import annotations
 
+import gzip
+import pkgutil
 import unicodedata
-from bisect import bisect_right
+from collections import deque
 from functools import cache
-from itertools import product
+from itertools import groupby, product
 from typing import Literal, NamedTuple
 
 import regex
@@ -87,11 +89,12 @@ def imitations(text: str) -> list[Imitation]:
     suspect = not text.isascii() or _ASCII_SUSPECT.search(text)
     if not suspect:
         return []
-    words = list(_WORD.finditer(text))
+    words = 0  # their number; a list of them would be large for a book
     sure: list[list[Imitation]] = []  # a word for each: what a reader sees is in the list
     unsure: list[list[Imitation]] = []
     unsure_plain: list[list[Imitation]] = []
-    for match in words:
+    for match in _WORD.finditer(text):
+        words += 1
         word = match[0]
         if word.isascii():
             if len(word) > 1 and _ASCII_SUSPECT.search(word) and _ASCII_WORD.fullmatch(word):
@@ -102,12 +105,12 @@ def imitations(text: str) -> list[Imitation]:
             known, pieces = _of_other(word, match.start())
             (sure if known else unsure).append(pieces)
     sure, unsure = [pieces for pieces in sure if pieces], [pieces for pieces in unsure if pieces]
-    if not sure or not _is_english(text, words, [*sure, *unsure]):
+    if not sure or not _is_english(text, [*sure, *unsure]):
         return []
     many = {
         "letter": True,
-        "accent": _count(text, sure, "accent") >= max(LEAST_ACCENTS, ACCENT_SHARE * len(words)),
-        "ascii": _count(text, sure, "ascii") >= max(LEAST_ASCII, ASCII_SHARE * len(words)),
+        "accent": _count(text, sure, "accent") >= max(LEAST_ACCENTS, ACCENT_SHARE * words),
+        "ascii": _count(text, sure, "ascii") >= max(LEAST_ASCII, ASCII_SHARE * words),
     }
     # Where so many known words were tampered with, names and rare words were too; so were those with the same signs.
     signs = {text[each.start : each.end] for pieces in sure for each in pieces if each.kind == "letter"}
@@ -136,15 +139,17 @@ def _around(text: str, position: int) -> str:
     return next((match[0] for match in _WORD.finditer(text, start, position + _NEAR) if match.end() > position), "")
 
 
-def _is_english(text: str, words: list[regex.Match[str]], odd: list[list[Imitation]]) -> bool:
+def _is_english(text: str, odd: list[list[Imitation]]) -> bool:
     """Whether a text is English: by the words that have no content, as they are or as they look."""
-    places = [match.start() for match in words]
-    function = sum(match[0].lower() in _FUNCTION_WORDS for match in words)
-    for pieces in odd:
-        match = words[bisect_right(places, pieces[0].start) - 1]
-        edits = [(each.start - match.start(), each.end - match.start(), each.seen) for each in pieces]
-        function += _applied(match[0], edits).lower() in _FUNCTION_WORDS
-    return function >= max(_LEAST_ENGLISH, _ENGLISH * len(words))
+    words = function = 0
+    waiting = deque(sorted(odd))
+    for match in _WORD.finditer(text):
+        words += 1
+        function += match[0].lower() in _FUNCTION_WORDS
+        while waiting and waiting[0][0].start < match.end():
+            edits = [(each.start - match.start(), each.end - match.start(), each.seen) for each in waiting.popleft()]
+            function += _applied(match[0], edits).lower() in _FUNCTION_WORDS
+    return function >= max(_LEAST_ENGLISH, _ENGLISH * words)
 
 
 def _of_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
@@ -224,11 +229,25 @@ def _is_known(word: str) -> bool:
 
 
 def _frequency(word: str) -> int:
-    return _frequencies().get(word.lower(), 0)
+    """Occurrences in the list; 0: it is not there."""
+    word = word.lower()
+    listed = _frequencies().get(word[:_KEY], "")
+    start = listed.find(f"\n{word}\t")
+    return int(listed[start + len(word) + 2 : listed.index("\n", start + 1)]) if start >= 0 else 0
+
+
+_KEY = 3  # letters: the words that begin alike are a few kilobytes
+_ENTRY = regex.compile(r'"([^"\\]+)": (\d+)')
 
 
 @cache
-def _frequencies() -> dict[str, int]:
-    from spellchecker import SpellChecker  # 0.3 s, and most texts have nothing that is asked about
-
-    return dict(SpellChecker(language="en", distance=1).word_frequency.dictionary)
+def _frequencies() -> dict[str, str]:
+    """The list, as lines of a word and its occurrences by the beginning of the word: 4 MB, of which a dictionary makes 40."""
+    # The file itself: the package's class makes dictionaries of it. Late: most texts have nothing that is asked about.
+    packed = pkgutil.get_data("spellchecker", "resources/en.json.gz")
+    assert packed is not None
+    listed: dict[str, str] = {}
+    entries = _ENTRY.finditer(gzip.decompress(packed).decode())
+    for key, alike in groupby(entries, key=lambda entry: entry[1][:_KEY]):
+        listed[key] = listed.get(key, "\n") + "".join(f"{entry[1]}\t{entry[2]}\n" for entry in alike)
+    return listed

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llm_audit.detectors.populations.population import PASSAGE, STRETCHES, Population, Stretch
-from llm_audit.detectors.statistic import StatisticRule
-from llm_audit.results.evidence import Part
-from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
+from llm_audit.scoring.tokens import STATE_BLOCK
 from llm_audit.text import View
 
 STEP = PASSAGE // 2
@@ -33,64 +34,65 @@ class Passage(NamedTuple):
     """A passage of a text.
 
     Attributes:
-        rows: its tokens, `PASSAGE` of them.
+        window: the part of the text that it stands in.
+        start: the token of that part at which it begins; it has `PASSAGE` of them.
         compared: the passages of human texts that it is compared with; see `_compared`.
         shown: characters of the scored text, [start, end): the sentences of which most stands in it.
     """
 
-    rows: TokenScores
+    window: int
+    start: int
     compared: Stretch
     shown: tuple[int, int]
 
-    def measured(self, population: Population, detectors: Sequence[StatisticRule]) -> Part:
-        """What the detectors say of it."""
-        part = population.measure(self.rows, detectors, Stretch(0, PASSAGE))
-        return part.model_copy(update=self.compared._asdict())
+
+def compared(population: Population) -> list[Stretch]:
+    """The places in a text at which a population has passages to compare with."""
+    return [stretch for stretch in STRETCHES if stretch.stop - stretch.start == PASSAGE and population.size(stretch) > 0]
 
 
-def cut(windows: Sequence[TokenScores], population: Population, view: View) -> Iterator[Passage]:
+def cut(windows: Sequence[NDArray[np.int32]], population: Population, view: View) -> Iterator[Passage]:
     """The passages of a text, in order.
 
     Args:
-        windows: the parts of the text that are judged.
+        windows: of each part of the text that is judged (n, 2), the characters [start, end) of its tokens.
         population: has something to compare with at some places of a part only.
         view: the scored text.
     """
     ends = _Ends(view.text)
-    known = [stretch for stretch in STRETCHES if stretch.stop - stretch.start == PASSAGE and population.size(stretch) > 0]
+    known = compared(population)
     shown_to = 0
     for number, window in enumerate(windows):
         kept: list[Passage] = []
-        starts = _starts(len(window), known)
-        for start in starts:
-            rows = window[start : start + PASSAGE]
+        begins = starts(len(window), known)
+        for start in begins:
             at_end = start + PASSAGE + STATE_BLOCK > len(window)
             stop = len(window) if at_end else start + PASSAGE
             whole = at_end and number == len(windows) - 1
-            first = 0 if number == start == 0 else int(rows.char_start[0])
-            last = len(view.text) if whole else int(window.char_end[stop - 1])
+            first = 0 if number == start == 0 else int(window[start, 0])
+            last = len(view.text) if whole else int(window[stop - 1, 1])
             begin, end = ends.around(first, last)
             begin = min(begin, shown_to)  # nothing stands between two passages
             shown_to = max(shown_to, end)
-            passage = Passage(rows, _compared(start, known), (begin, end))
+            passage = Passage(number, start, _compared(start, known), (begin, end))
             # Of two that are shown as the same sentences, the one between two others says nothing more.
             if kept and kept[-1].shown == passage.shown:
-                if start % PASSAGE and start != starts[-1]:
+                if start % PASSAGE and start != begins[-1]:
                     continue
                 kept.pop()
             kept.append(passage)
         yield from kept
 
 
-def _starts(tokens: int, known: Sequence[Stretch]) -> list[int]:
+def starts(tokens: int, known: Sequence[Stretch]) -> list[int]:
     """Where the passages of a part begin: `STEP` tokens from each other, as far as there is something to compare with.
 
     None begins between the first and the next that human texts were scored at (see `_compared`), but the last of a short part.
     """
     last = (tokens - PASSAGE) // STATE_BLOCK * STATE_BLOCK  # aligned to the blocks whose states the classifier reads
     furthest = min(last, known[-1].start + STEP if len(known) > 1 else 0)
-    starts = [0, *range(known[1].start if len(known) > 1 else STEP, furthest + 1, STEP)]
-    return starts if furthest in starts else [*starts, furthest]
+    found = [0, *range(known[1].start if len(known) > 1 else STEP, furthest + 1, STEP)]
+    return found if furthest in found else [*found, furthest]
 
 
 def _compared(start: int, known: Sequence[Stretch]) -> Stretch:

@@ -5,8 +5,11 @@ Each (document, model) is scored once, however many detectors run. Knows nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors import rank
@@ -14,12 +17,13 @@ from llm_audit.detectors.origin import as_given, generated, plot_data
 from llm_audit.detectors.origin.conclude import conclude
 from llm_audit.detectors.origin.doubt import doubt
 from llm_audit.detectors.origin.passages import Passage, cut
+from llm_audit.detectors.origin.window import WindowRead, read
 from llm_audit.detectors.populations import MINIMUM_TOKENS, Population, among
-from llm_audit.detectors.populations.population import alone
+from llm_audit.detectors.populations.population import alone, part_of
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.statistic import StatisticRule
 from llm_audit.results import Document, Result, Share, Span, Statistic, Verdict
-from llm_audit.results.evidence import Conformal
+from llm_audit.results.evidence import Conformal, Part
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
@@ -111,24 +115,37 @@ def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
     return raw, view, language.code
 
 
-def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Document:
-    """All tests of one scored document."""
+def reading(settings: Settings) -> Callable[[TokenScores], WindowRead]:
+    """What reads the scores of one window with the detectors of a run; for `Session.take`."""
+    return lambda window: read(window, settings.population, settings.detectors)
+
+
+def judge(prepared: Prepared, windows: Sequence[WindowRead], settings: Settings) -> Document:
+    """All tests of one scored document.
+
+    Args:
+        prepared: the text.
+        windows: all windows of the text as `reading` gives them, in order.
+        settings: of the run.
+    """
     raw, view, language = prepared
-    windows = [window for window in scores.windows() if len(window) >= MINIMUM_TOKENS]
-    if not windows:
-        reason = f"The text has {len(scores)} tokens; below {MINIMUM_TOKENS} no detector can tell people and machines apart."
+    tokens = sum(map(len, windows))
+    judged = [window for window in windows if window.beginning]
+    if not judged:
+        reason = f"The text has {tokens} tokens; below {MINIMUM_TOKENS} no detector can tell people and machines apart."
         short = unjudged(raw.name, Verdict.NOT_ASSESSABLE, reason, raw, language, view.notes, "too_short")
-        return short.model_copy(update={"tokens": len(scores)})
+        return short.model_copy(update={"tokens": tokens})
     population, detectors, terms = settings.population, settings.detectors, settings.terms
-    measured, spans = [], []
-    for passage, span in _passages(windows, prepared, population):  # one at a time: a book has thousands
-        measured.append(passage.measured(population, detectors))
+    passages, spans = [], []
+    of_passages = [dict(window.passages) for window in judged]
+    for passage, span in _passages([window.places for window in judged], prepared, population):
+        passages.append(part_of(passage.compared, of_passages[passage.window][passage.start]))
         spans.append(span)
-    found = population.evidence(detectors, [population.measure(window, detectors) for window in windows], measured)
+    found = population.evidence(detectors, _parts(judged), passages)
     combined = generated.rule.derive(Measurement(found, spans=tuple(spans)), terms)
     shown = not settings.many or combined.verdict is Verdict.FINDING
     results = [
-        detector.derive(_measured(detector, alone(found, number), windows, population, shown), terms)
+        detector.derive(_measured(number, detector, alone(found, number), judged, population, shown), terms)
         for number, detector in enumerate(detectors)
     ]
     document = Document(
@@ -137,14 +154,14 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
         encoding=raw.encoding,
         language=language,
         characters=len(raw.text),
-        tokens=len(scores),
+        tokens=tokens,
         verdict=combined.verdict,
         summary="",  # `conclude` says it
         combined=combined,
         results=tuple(results),
         notes=(*raw.notes, *view.notes),
         text=raw.text if settings.keep_text else None,
-        trace=plot_data.tokens(scores, view) if settings.keep_tokens else None,
+        trace=plot_data.tokens(windows, view) if settings.keep_tokens else None,
         doubt=doubt(view.text, {result.rule: result.p_value for result in results}),
         omitted=raw.omitted_share if raw.omitted_share > MOST_OMITTED else None,
         stretches=(),  # `conclude` finds them
@@ -152,30 +169,34 @@ def judge(prepared: Prepared, scores: TokenScores, settings: Settings) -> Docume
     return conclude(document, terms)
 
 
-def judge_as_given(scores: TokenScores, settings: Settings) -> list[Result]:
+def judge_as_given(windows: Sequence[WindowRead], settings: Settings) -> list[Result]:
     """The same combination on a text as it was tampered with; nothing if it is too short.
 
     For comparison only: the verdict rests on the normalised text, since no text of the population was tampered with.
     """
-    windows = [window for window in scores.windows() if len(window) >= MINIMUM_TOKENS]
-    if not windows:
+    judged = [window for window in windows if window.beginning]
+    if not judged:
         return []
-    population, detectors = settings.population, settings.detectors
-    found = population.evidence(detectors, [population.measure(window, detectors) for window in windows])
+    found = settings.population.evidence(settings.detectors, _parts(judged))
     return [as_given.rule.derive(Measurement(found), settings.terms)]
 
 
+def _parts(windows: Sequence[WindowRead]) -> list[Part]:
+    return [part_of(window.beginning, window.statistics) for window in windows if window.beginning]
+
+
 def _measured(
-    detector: StatisticRule, found: Conformal, windows: Sequence[TokenScores], population: Population, shown: bool
+    number: int, detector: StatisticRule, found: Conformal, windows: Sequence[WindowRead], population: Population, shown: bool
 ) -> Measurement[Conformal]:
-    """One detector alone, with its statistic on the part that is the most machine-like by it; `shown`: with its plot."""
+    """The detector of that number alone, with its statistic on the part that is the most machine-like by it; `shown`: with its
+    plot.
+    """
     comparisons = [population.judge(found, part) for part in found.parts]
     place = rank.strongest(comparisons)
-    part = windows[place][: comparisons[place].stretch.stop]
-    shares = detector.explain(part) if detector.explain else ()
+    shares = windows[place].shares[number]
     return Measurement(
         found,
-        statistic=Statistic(name=detector.name, value=detector.statistic(part), unit=detector.unit),
+        statistic=Statistic(name=detector.name, value=windows[place].statistics[number], unit=detector.unit),
         histogram=rank.histogram(population, detector.code, comparisons[place]) if shown else None,
         shares=tuple(Share(name=name, value=value) for name, value in shares),
     )
@@ -195,12 +216,14 @@ def passages_of(
     """
     windowing = request_for(population).windowing
     cuts = replace(windowing, size=min(windowing.size, room)).cut(len(offsets))
-    tokens = TokenScores.unscored(offsets)
-    windows = [tokens[window.start : window.stop] for window in cuts if window.stop - window.start >= MINIMUM_TOKENS]
+    places = np.asarray(offsets, np.int32).reshape(-1, 2)
+    windows = [places[window.start : window.stop] for window in cuts if window.stop - window.start >= MINIMUM_TOKENS]
     return tuple(span for _, span in _passages(windows, (raw, view, ""), population))
 
 
-def _passages(windows: Sequence[TokenScores], prepared: Prepared, population: Population) -> Iterator[tuple[Passage, Span]]:
+def _passages(
+    windows: Sequence[NDArray[np.int32]], prepared: Prepared, population: Population
+) -> Iterator[tuple[Passage, Span]]:
     """The passages, each as it is shown, with the number of texts that it is compared with."""
     raw, view, _ = prepared
     places = Map(raw.text, raw.places)

@@ -168,8 +168,12 @@ class Population:
 
     def size(self, stretch: Stretch) -> int:
         """Number of documents that reach the end of a stretch."""
-        column = next(iter(self.scores.values()))[:, STRETCHES.index(stretch)]
-        return int(np.isfinite(column).sum())
+        return self._sizes[stretch]
+
+    @cached_property
+    def _sizes(self) -> dict[Stretch, int]:
+        counts = np.isfinite(next(iter(self.scores.values()))).sum(axis=0)
+        return {stretch: int(count) for stretch, count in zip(STRETCHES, counts, strict=True)}
 
     @cached_property
     def longest_window(self) -> int:
@@ -196,11 +200,7 @@ class Population:
         """What the detectors say of a window's beginning, or of a passage inside it: all that `judge` needs of the text."""
         stretch = stretch or self.beginning(len(window))
         part = window[stretch.start : stretch.stop]
-        return Part(
-            start=stretch.start,
-            stop=stretch.stop,
-            statistics=tuple(as_stored(detector.statistic(part)) for detector in detectors),
-        )
+        return part_of(stretch, [detector.statistic(part) for detector in detectors])
 
     def evidence(self, detectors: Sequence[Detector], parts: Sequence[Part], passages: Sequence[Part] = ()) -> Conformal:
         """Of all detectors in one p-value."""
@@ -273,6 +273,11 @@ class Population:
         if missing:
             raise NotAvailable(f"The population {self.datasheet.name} has no scores of {missing[0]}; calibrate it anew.")
         return np.stack([self.scores[code][:, column] for code in codes], axis=1).astype(np.float64)
+
+
+def part_of(stretch: Stretch, statistics: Iterable[float]) -> Part:
+    """A part of a text with its statistics in the population's precision."""
+    return Part(start=stretch.start, stop=stretch.stop, statistics=tuple(map(as_stored, statistics)))
 
 
 def as_stored(value: float) -> float:

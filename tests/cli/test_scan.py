@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from llm_audit.cli import main
+from llm_audit.scanning import corpus as corpora
 from llm_audit.scoring.cache import ScoreCache
 from tests.cli.conftest import write_texts
 from tests.cli.tool import COMMAND, HUMAN, PREDICTABLE, Tool, sentence
@@ -156,6 +157,56 @@ def test_shards_then_the_whole(tool: Tool, tiny: tuple[str, ...], corpus: Path, 
     assert tool("scan", corpus, "-o", tmp_path / "out", *TINY, *tiny).code == 2
     for name in FINAL:
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+
+
+@pytest.fixture
+def one_block_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Four files, each of them a block."""
+    monkeypatch.setattr("llm_audit.scanning.corpus.BLOCK_CHARACTERS", 100)
+    words = Path(HUMAN).read_text().split()
+    files = [tmp_path / "corpus" / f"{number}.txt" for number in range(4)]
+    files[0].parent.mkdir()
+    for number, file in enumerate(files):
+        file.write_text(" ".join(words[70 * number : 70 * number + 70]))
+    return files
+
+
+def test_a_second_shard_reads_its_own_files_alone(
+    tool: Tool, tiny: tuple[str, ...], one_block_each: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    digest = corpora.sha256_of
+
+    def counted(path: Path) -> str:
+        read.append(Path(path).name)
+        return digest(path)
+
+    monkeypatch.setattr("llm_audit.scanning.corpus.sha256_of", counted)
+    folder = one_block_each[0].parent
+    for number, expected in ((1, "0 1 2 3 0 1"), (2, "2 3")):
+        assert tool("scan", folder, "-o", tmp_path / "out", *TINY, *tiny, "--shard", f"{number}/2").code == 0
+        assert read == [f"{each}.txt" for each in expected.split()]
+        read.clear()
+    tool("scan", folder, "-o", tmp_path / "one", *TINY, *tiny)
+    tool("scan", folder, "-o", tmp_path / "out", *TINY, *tiny)
+    for name in FINAL:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+
+
+def test_a_file_that_changed_between_shards_is_noticed_by_its_own_shard_and_by_the_scan_that_collects(
+    tool: Tool, tiny: tuple[str, ...], one_block_each: list[Path], tmp_path: Path
+) -> None:
+    first, *_, second = one_block_each
+    folder, options = first.parent, [*TINY, *tiny]
+    assert tool("scan", folder, "-o", tmp_path / "out", *options, "--shard", "1/2").code == 0
+    as_it_was = second.read_text()
+    second.write_text(as_it_was.swapcase())  # of the same size
+    said = sentence(tool("scan", folder, "-o", tmp_path / "out", *options, "--shard", "2/2"))
+    assert "3.txt is not here what it was when the scan began" in said
+    second.write_text(as_it_was)
+    assert tool("scan", folder, "-o", tmp_path / "out", *options, "--shard", "2/2").code == 0
+    first.write_text(first.read_text().swapcase())
+    assert f"holds another scan ({first} changed)" in sentence(tool("scan", folder, "-o", tmp_path / "out", *options))
 
 
 def test_another_setting_is_refused_in_one_sentence(tool: Tool, tiny: tuple[str, ...], corpus: Path, tmp_path: Path) -> None:

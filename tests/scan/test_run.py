@@ -135,6 +135,33 @@ def test_shards_share_the_corpus_and_one_scan_ends_them(corpus: Path, tmp_path: 
     assert final(tmp_path / "out") == undisturbed
 
 
+@pytest.mark.parametrize("limit", [None, 14, 1])
+@pytest.mark.parametrize("parts", [1, 2, 3, 50])
+def test_shards_of_any_number_take_every_document_once(corpus: Path, tmp_path: Path, parts: int, limit: int | None) -> None:
+    every = [Engine() for _ in range(parts)]
+    for number, judging in enumerate(every, start=1):
+        run([str(corpus)], tmp_path / "out", judging, shard=Shard(number, parts), limit=limit)
+    taken = [position for judging in every for position in judging.positions]
+    assert [position for position in taken if position < (limit or 60)] == list(range(limit or 60))
+    blocks = open_corpus([str(corpus)], "text")
+    with Folder(tmp_path / "out") as folder:
+        inputs = folder.known_inputs()
+        sizes = folder.block_sizes(header_of(blocks, inputs, 0.1).key())
+        assert sizes is not None and sizes.tolist() == [len(block.items) for block in blocks.blocks(inputs, 60)]
+
+
+def test_a_shard_counts_blocks_again_that_are_damaged_or_of_another_scan(corpus: Path, tmp_path: Path) -> None:
+    run([str(corpus)], tmp_path / "out", shard=Shard(1, 2))
+    counted = tmp_path / "out" / "blocks.bin"
+    whole = counted.read_bytes()
+    for damage in (whole[:-1], b"", bytes([whole[0] ^ 1]) + whole[1:], None):
+        counted.write_bytes(damage) if damage is not None else counted.unlink()
+        run([str(corpus)], tmp_path / "out", shard=Shard(2, 2))
+        assert counted.read_bytes() == whole
+    with Folder(tmp_path / "out") as folder:
+        assert folder.block_sizes(b"another scan") is None
+
+
 def test_journals_of_shards_on_other_machines_are_copied_together(
     corpus: Path, tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:

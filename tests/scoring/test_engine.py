@@ -210,6 +210,50 @@ def test_a_state_belongs_to_the_rows_of_its_block(llama: Model, request_: Reques
     assert len(scores.states) == len(scores.state_start)
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [Request(Windowing(36, balanced=True), hidden_layers=(1, 2)), Request(Windowing(40, 16), hidden_layers=(1,)), Request()],
+)
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_windows_that_are_taken_one_by_one_are_those_of_the_whole(llama: Model, text: str, request_: Request) -> None:
+    engine = Engine(llama, request_)
+    (whole,) = engine.score([text])
+    expected = [window.to_bytes() for window in whole.windows()]
+    kept: dict[int, bytes] = {}
+    taken = engine.take(text, TokenScores.to_bytes, keep=lambda scored: kept.update({i: s.to_bytes() for i, s in scored}))
+    assert taken == expected == [kept[position] for position in sorted(kept)]
+
+
+def test_what_is_known_of_a_text_is_not_computed_again_but_with_its_whole_pack(
+    llama: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_audit.scoring.engine.PACK_TOKENS", 100)
+    engine = Engine(llama, Request(Windowing(40, balanced=True), hidden_layers=(1,)))
+    packs: list[list[int]] = []
+    whole: dict[int, TokenScores] = {}
+
+    def keep(scored: Sequence[tuple[int, TokenScores]]) -> None:
+        packs.append([position for position, _ in scored])
+        whole.update(scored)
+
+    expected = engine.take(TEXTS[4], TokenScores.to_bytes, keep=keep)
+    first, second, *_ = before = [sorted(pack) for pack in packs]
+    assert len(before) > 2 and len(first) == 2
+    packs.clear()
+    gone = {first[0], *second}
+    shares: list[float | None] = []
+    again = engine.take(
+        TEXTS[4],
+        TokenScores.to_bytes,
+        lambda share, _="": shares.append(share),
+        known=lambda position: None if position in gone else whole[position],
+        keep=keep,
+    )
+    assert again == expected
+    assert [sorted(pack) for pack in packs] == [first, second]
+    assert shares[-1] == 1.0 and len(shares) == 2
+
+
 def test_first_window_only(llama: Model) -> None:
     (first,) = score(llama, [TEXTS[4]], Request(Windowing(40, first_only=True)))
     (whole,) = score(llama, [TEXTS[4]], Request(Windowing(40)))

@@ -15,10 +15,11 @@ from llm_audit.common.errors import AuditError
 from llm_audit.scoring import session as session_module
 from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.engine import Engine
+from llm_audit.scoring.passes import Computed, Pack, Passes
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store, StoredModel
-from llm_audit.scoring.tokens import Decoding
+from llm_audit.scoring.tokens import Decoding, TokenScores
 
 REQUEST = Request(Windowing(64))
 TEXTS = [SENTENCES[0] * 3, SENTENCES[1], SENTENCES[0] * 3, "", SENTENCES[2]]
@@ -69,6 +70,69 @@ def test_scores_are_the_same_with_and_without_a_cache(model: StoredModel, tmp_pa
 def test_each_distinct_text_is_scored_once_however_often_it_occurs(model: StoredModel, scored: list[str]) -> None:
     contents(Session(model))
     assert sorted(scored) == sorted(set(TEXTS))
+
+
+WINDOWS = Request(Windowing(24, balanced=True), hidden_layers=(1,))
+
+
+def taken(session: Session, texts: list[str], request: Request = WINDOWS) -> list[list[bytes]]:
+    return list(session.take(texts, request, TokenScores.to_bytes))
+
+
+@pytest.mark.parametrize("long", [10, 150, 10_000])
+def test_windows_come_one_by_one_as_they_stand_in_the_whole(
+    model: StoredModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: int
+) -> None:
+    monkeypatch.setattr(session_module, "LONG", long)
+    texts = [SENTENCES[0] * 3, SENTENCES[1], SENTENCES[0] * 3, "", SENTENCES[2] * 2]
+    alone = {text: next(Session(model).score([text], WINDOWS)) for text in texts if len(text) > long}
+    short = [text for text in texts if len(text) <= long]
+    scored = alone | dict(zip(short, Session(model).score(short, WINDOWS), strict=True))
+    whole = [[window.to_bytes() for window in scored[text].windows()] for text in texts]
+    shares: list[float | None] = []
+    with ScoreCache(tmp_path / "scores.sqlite") as cache:
+        cold, warm = (taken(Session(model, cache=cache), texts) for _ in range(2))
+        list(Session(model, cache=cache).take(texts, WINDOWS, len, lambda share, _="": shares.append(share)))
+    assert cold == warm == taken(Session(model), texts) == whole
+    assert all(0 <= (share or 0) <= 1 + 1e-9 for share in shares)
+
+
+def test_a_long_text_that_is_known_needs_no_model(model: StoredModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "LONG", 100)
+    texts = [SENTENCES[0] * 5]
+    with ScoreCache(tmp_path / "windows.sqlite") as cache, ScoreCache(tmp_path / "whole.sqlite") as earlier:
+        found = taken(Session(model, cache=cache), texts)
+        contents(Session(model, cache=earlier), texts, WINDOWS)  # as every command cached it before
+        monkeypatch.setattr(session_module, "load_models", None)
+        assert found == taken(Session(model, cache=cache), texts) == taken(Session(model, cache=earlier), texts)
+        assert earlier.info().rows == 1 and cache.info().rows == len(found[0]) + 1
+
+
+def test_a_long_text_that_was_interrupted_goes_on_where_it_was(
+    model: StoredModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "LONG", 100)
+    monkeypatch.setattr("llm_audit.scoring.engine.PACK_TOKENS", 60)
+    texts, packs, most = [SENTENCES[0] * 5], list[Pack](), [1000]
+    computed = Passes.__call__
+
+    def counted(self: Passes, pack: Pack) -> Computed:
+        if len(packs) == most[0]:
+            raise KeyboardInterrupt
+        packs.append(pack)
+        return computed(self, pack)
+
+    monkeypatch.setattr(Passes, "__call__", counted)
+    expected, undisturbed = taken(Session(model), texts), len(packs)
+    packs.clear()
+    most[0] = 2
+    with ScoreCache(tmp_path / "scores.sqlite") as cache:
+        with pytest.raises(KeyboardInterrupt):
+            taken(Session(model, cache=cache), texts)
+        assert 0 < cache.info().rows < len(expected[0])
+        most[0] = 1000
+        assert taken(Session(model, cache=cache), texts) == expected
+    assert len(packs) == undisturbed > 2
 
 
 def test_a_text_that_comes_back_after_many_others_is_not_scored_again(

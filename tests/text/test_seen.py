@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_audit.text import normalise
+from llm_audit.text import normalise, seen
 from llm_audit.text.seen import imitations
 
 ESSAY = Path("fixtures/texts/essay-machine.txt").read_text()
@@ -129,3 +129,12 @@ def test_long_texts_take_linear_time() -> None:
     for text in ("rn" * 200_000, "the frorn " * 50_000, "ɑ" * 300_000, "the bɑnk " * 50_000, "I0l1" * 100_000):
         imitations(text)
     assert time.process_time() - began < 20
+
+
+def test_the_list_of_words_is_the_packages_own() -> None:
+    from spellchecker import SpellChecker
+
+    listed = dict(SpellChecker(language="en", distance=1).word_frequency.dictionary)
+    assert len(listed) > 100_000
+    assert {word: seen._frequency(word) for word in listed} == listed
+    assert [seen._frequency(word) for word in ("", "thei", "theirsx", "zzq", "The")] == [0, 0, 0, 0, listed["the"]]

@@ -32,6 +32,7 @@ from tests.detectors.attribution.world import author, draw, judged_document, law
 from tests.detectors.attribution.world import text as text_of
 from tests.detectors.laws import judge
 from tests.detectors.membership.readers import Reader
+from tests.detectors.origin.reading import windows
 from tests.detectors.populations.test_population import datasheet
 
 DETECTORS = [detector for detector in find(()) if not detector.hidden_layers]
@@ -80,11 +81,13 @@ def test_random_texts(population: Population, tmp_path: Path, monkeypatch: pytes
     populations.save(population)
     rng = np.random.default_rng(1)
     for _ in range(EACH):
-        windows = [sample_scores(int(rng.integers(40, 140)), rng, vocabulary=int(rng.integers(5, 20))) for _ in range(3)]
+        scored = [sample_scores(int(rng.integers(40, 140)), rng, vocabulary=int(rng.integers(5, 20))) for _ in range(3)]
         raw = RawText("a.txt", "0" * 64, "utf-8", "word " * 2000, 10_000)
         alpha = float(rng.choice([0.001, 0.01, 0.05, 0.2]))
         settings = judging.Settings(alpha=alpha, detectors=DETECTORS, population=population)
-        found = [inspected(origin.judge((raw, normalise(raw.text), "en"), window, settings), raw.text) for window in windows]
+        prepared = raw, normalise(raw.text), "en"
+        judged = [origin.judge(prepared, windows(scores, settings), settings) for scores in scored]
+        found = [inspected(document, raw.text) for document in judged]
         assert refused(about(alpha, population, documents=tuple(found))) == []
 
 

@@ -19,6 +19,7 @@ from llm_audit.results import Document
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
 from tests.detectors.laws import again, found_again, unnoticed
+from tests.detectors.origin.reading import windows
 from tests.detectors.populations.test_population import datasheet
 from tests.reports import factory
 
@@ -45,11 +46,11 @@ def judged(kind: str) -> Document:
     text = "".join(f"{number:03d} " for number in range(len(scores))) + "."
     raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
     settings = judging.Settings(alpha=ALPHA, detectors=DETECTORS, population=population())
-    document = origin.judge((raw, normalise(text), "en"), scores, settings)
+    document = origin.judge((raw, normalise(text), "en"), windows(scores, settings), settings)
     if kind != "odd":
         return document
     odd = tuple(examine(rule, "th\u200be qu\u200bick br\u2060own fox " * 3) for rule in find_rules())
-    return Inspection(odd).added_to(document, origin.judge_as_given(scores, settings))
+    return Inspection(odd).added_to(document, origin.judge_as_given(windows(scores, settings), settings))
 
 
 KINDS = ("short", "long", "odd")

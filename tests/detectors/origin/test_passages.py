@@ -11,7 +11,6 @@ import pytest
 from llm_audit.detectors import find, populations
 from llm_audit.detectors.origin.passages import Passage, cut
 from llm_audit.detectors.populations.population import PASSAGE, Population
-from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import sample_scores
 from llm_audit.text import normalise
 from tests.detectors.populations.test_population import datasheet
@@ -39,9 +38,8 @@ def text_of(tokens: int, sentence: int) -> str:
 
 def passages(population: Population, tokens: list[int], text: str) -> list[Passage]:
     """Of a text that is judged in parts of so many tokens."""
-    whole = sample_scores(sum(tokens), np.random.default_rng(1), vocabulary=12)
-    ends = np.cumsum(tokens)
-    windows: list[TokenScores] = [whole[end - length : end] for end, length in zip(ends, tokens, strict=True)]
+    first = CHARACTERS * np.arange(sum(tokens), dtype=np.int32)
+    windows = np.split(np.column_stack([first, first + np.int32(CHARACTERS)]), np.cumsum(tokens)[:-1])
     return list(cut(windows, population, normalise(text)))
 
 
@@ -50,8 +48,8 @@ def test_from_token_64_on_whatever_is_half_as_long_as_a_passage_stands_whole_in_
     population: Population, tokens: int
 ) -> None:
     found = passages(population, [tokens], text_of(tokens, 20))
-    first = [int(passage.rows.char_start[0]) // CHARACTERS for passage in found]
-    assert all(len(passage.rows) == PASSAGE for passage in found)
+    first = [passage.start for passage in found]
+    assert all(passage.window == 0 and passage.start + PASSAGE <= tokens for passage in found)
     for start in range(0, tokens - tokens % 16 - PASSAGE // 2 + 1):
         if PASSAGE // 2 < start < PASSAGE and tokens >= 2 * PASSAGE:
             continue  # no human passages begin near token 32: see `_compared`
@@ -82,7 +80,7 @@ def test_within_a_long_sentence_a_passage_ends_at_a_comma_and_else_between_words
 
 def test_a_passage_is_compared_with_the_nearest_but_with_beginnings_only_if_it_is_one(population: Population) -> None:
     found = passages(population, [208], text_of(208, 20))
-    places = {int(passage.rows.char_start[0]) // CHARACTERS: passage.compared.start for passage in found}
+    places = {passage.start: passage.compared.start for passage in found}
     assert places == {0: 0, 64: 64, 96: 64, 128: 128, 144: 128}
     found = passages(population, [85], text_of(85, 20))
     assert [passage.compared.start for passage in found] == [0, 64]  # from token 16 on: with no beginnings

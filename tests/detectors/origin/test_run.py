@@ -18,6 +18,7 @@ from llm_audit.results.evidence import Conformal, Part
 from llm_audit.scoring.tokens import TokenScores
 from llm_audit.testing import sample_scores
 from llm_audit.text import RawText, normalise
+from tests.detectors.origin.reading import windows
 from tests.detectors.populations.test_population import datasheet
 
 DETECTORS = [detector for detector in find(()) if not detector.hidden_layers]
@@ -81,7 +82,8 @@ def test_bounds_that_hold_for_one_part_only_are_not_claimed_for_several(populati
 def document(scores: TokenScores, population: Population, alpha: float = 0.05) -> origin.Document:
     text = "".join(f"{number:03d} " for number in range(len(scores))) + "."  # four characters a token, as in sample_scores
     raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
-    return origin.judge((raw, normalise(text), "en"), scores, settings(population, alpha))
+    chosen = settings(population, alpha)
+    return origin.judge((raw, normalise(text), "en"), windows(scores, chosen), chosen)
 
 
 def test_a_human_like_text_passes_and_a_likely_one_is_found(population: Population) -> None:
@@ -122,7 +124,7 @@ def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictu
     scores = sample_scores(128, rng, vocabulary=12)
     raw = RawText("a.txt", "0" * 64, "utf-8", text, len(text))
     chosen = judging.Settings(alpha=0.05, detectors=DETECTORS, population=population, keep_tokens=True)
-    document = origin.judge((raw, normalise(text), "en"), scores, chosen)
+    document = origin.judge((raw, normalise(text), "en"), windows(scores, chosen), chosen)
     for result, detector in zip(document.results, DETECTORS, strict=True):
         assert result.histogram and result.statistic
         assert sum(result.histogram.counts) == 199 and len(result.histogram.edges) == len(result.histogram.counts) + 1
@@ -132,9 +134,10 @@ def test_a_result_carries_its_population_and_a_document_its_tokens_for_the_pictu
     assert document.trace and len(document.trace.surprisal) == 128
     assert document.trace.surprisal == pytest.approx([-value for value in scores.logprob], abs=0.0051)
     assert document.trace.entropy == pytest.approx(list(scores.entropy), abs=0.0051)
-    assert origin.judge((raw, normalise(text), "en"), scores, settings(population, 0.05)).trace is None
+    without = settings(population, 0.05)
+    assert origin.judge((raw, normalise(text), "en"), windows(scores, without), without).trace is None
     monkeypatch.setattr(plot_data, "MOST_TOKENS", 127)
-    assert origin.judge((raw, normalise(text), "en"), scores, chosen).trace is None
+    assert origin.judge((raw, normalise(text), "en"), windows(scores, chosen), chosen).trace is None
 
 
 def test_of_many_texts_only_findings_carry_the_pictures_of_the_population(population: Population) -> None:
@@ -144,7 +147,7 @@ def test_of_many_texts_only_findings_carry_the_pictures_of_the_population(popula
     drawn = {}
     for alpha in (0.999, 1e-9):
         chosen = judging.Settings(alpha=alpha, detectors=DETECTORS, population=population, many=True)
-        judged = origin.judge((raw, normalise(text), "en"), scores, chosen)
+        judged = origin.judge((raw, normalise(text), "en"), windows(scores, chosen), chosen)
         drawn[judged.verdict] = {bool(result.histogram) for result in judged.results}
     assert drawn == {Verdict.FINDING: {True}, Verdict.INCONCLUSIVE: {False}}
 
@@ -166,7 +169,8 @@ def judged_peak(population: Population, parts: int) -> int:
     prepared, chosen = (raw, normalise(text), "en"), settings(population, 0.05)
     tracemalloc.start()
     try:
-        assert origin.judge(prepared, scores, chosen).tokens == tokens
+        read = windows(scores, chosen)  # of each window, what is left when its scores are gone
+        assert origin.judge(prepared, read, chosen).tokens == tokens
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
