@@ -1,7 +1,7 @@
 """Audits of honest servers whose answers are spoilt: which verdict and exit code each behaviour gets at which share.
 
-`python -m benchmarks.defects [--requests 60]` prints the table of README.md. The servers are real llama.cpp on the fixture
-model in three precisions, all of them allowed.
+`python -m benchmarks.defects [--requests 60]` prints the table of docs/measurements/auditor.md. The servers are real llama.cpp
+on the fixture model in three precisions, all of them allowed.
 """
 
 from __future__ import annotations
@@ -27,43 +27,54 @@ SHARES = (0.01, 0.1, 1.0)
 KINDS = ("F32", "F16", "BF16")
 
 
+UNSPOILT, HONEST = "none", "500"
+"""Behaviour of a proxy that spoils nothing, and the one that it never shows then."""
+
+PROBING = 20
+"""Requests before the first question, at most."""
+
+
 class Some:
-    """Numbers of requests that are spoilt: a share of them, always the same ones."""
+    """Numbers of requests that are spoilt: every so many-th, from one of the first questions on."""
 
     def __init__(self, share: float) -> None:
-        self.spoilt = set(np.flatnonzero(np.random.default_rng(1).random(100_000) < share).tolist())
+        self.step = round(1 / share)
 
     def __contains__(self, number: object) -> bool:
-        return number in self.spoilt
+        return isinstance(number, int) and number % self.step == (PROBING + 5) % self.step
 
 
 def rows(behaviours: list[str], requests: int) -> Iterator[str]:
     """Rows of Markdown."""
-    yield f"| behaviour | share | {' | '.join(KINDS)} |"
-    yield "|---" * (2 + len(KINDS)) + "|"
+    yield f"| served | behaviour | {' | '.join(f'{share:.0%}' for share in SHARES)} |"
+    yield "|---" * (2 + len(SHARES)) + "|"
     stored = Store().resolve(str(MODEL), offline=True)
     with tempfile.TemporaryDirectory() as folder:
         prompts, rng = Path(folder) / "prompts.txt", np.random.default_rng(5)
         prompts.write_text("".join(grammar.document(rng).replace("\n", " ")[:90] + "\n" for _ in range(2 * requests + 200)))
-        for behaviour in behaviours:
-            for share in SHARES:
-                cells = []
-                for kind in KINDS:
-                    with serve(write(stored, kind, Path(folder))) as url, chaos(url, behaviour, Some(share)) as proxy:
-                        report = audit_endpoint(
-                            EndpointSetup(proxy.url, "fixture"), prompts, requests=requests, honest=max(60, requests), tokens=4,
-                            texts=0, setup=Setup(model=str(MODEL), offline=True),
-                        )  # fmt: skip
-                    assert report.substitution is not None
-                    cells.append(f"{report.substitution.served.value} ({report.exit_code()})")
-                yield f"| {behaviour} | {share:.0%} | {' | '.join(cells)} |"
+        for kind in KINDS:
+            with serve(write(stored, kind, Path(folder))) as url:
+                for behaviour in behaviours:
+                    cells = [audited(url, behaviour, Some(share), prompts, requests) for share in SHARES]
+                    yield f"| {kind} | {behaviour} | {' | '.join(cells)} |"
+
+
+def audited(url: str, behaviour: str, spoilt: Some, prompts: Path, requests: int) -> str:
+    """The verdict and the exit code."""
+    with chaos(url, *((HONEST, ()) if behaviour == UNSPOILT else (behaviour, spoilt))) as proxy:
+        report = audit_endpoint(
+            EndpointSetup(proxy.url, "fixture"), prompts, requests=requests, honest=max(60, requests), tokens=4, texts=0,
+            setup=Setup(model=str(MODEL), offline=True),
+        )  # fmt: skip
+    assert report.substitution is not None
+    return f"{report.substitution.served.value} ({report.exit_code()})"
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=60)
-    parser.add_argument("--behaviour", action="append", choices=sorted(BEHAVIOURS))
+    parser.add_argument("--behaviour", action="append", choices=[UNSPOILT, *sorted(BEHAVIOURS)])
     chosen = parser.parse_args()
     os.environ.setdefault("LLM_AUDIT_CACHE", tempfile.mkdtemp())
     for row in rows(
