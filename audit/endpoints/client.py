@@ -81,10 +81,10 @@ class Endpoint:
         self._url = str(self._address)
         secrets = [check_key(key, "The argument")] if key is not None else []
         self._scrub = Scrubber(*secrets, *(secret for header in headers for secret in header.secrets))
-        self._headers = {header.name.lower(): header.value for header in headers}
+        self._headers = {header.name: header.value for header in headers}
         if key is not None:
-            name, value = ("api-key", key) if self._address.azure else ("authorization", f"Bearer {key}")
-            if name in self._headers:
+            name, value = ("api-key", key) if self._address.azure else ("Authorization", f"Bearer {key}")
+            if name.lower() in map(str.lower, self._headers):
                 raise InvalidConfiguration(f"The header {name} is given, and the key would go into it; leave one of them out.")
             self._headers[name] = value
         self._newer = False

@@ -56,7 +56,7 @@ def test_they_go_with_every_request_and_into_no_record(monkeypatch: pytest.Monke
     monkeypatch.setenv("MY_TOKEN", f"Bearer {SECRET}")
 
     def repeat(exchange: Exchange) -> None:
-        told = f" {SECRET} {exchange.headers['x-title']} {exchange.headers['authorization']}"
+        told = f" {SECRET} {exchange.headers['X-Title']} {exchange.headers['Authorization']}"
         exchange.send(200 if "fine" in prompt_of(exchange.body) else 500, answer(told) | {"error": {"message": told}})
 
     headers = read_headers(["X-Title: An audit of ours"], ["X-Auth: MY_TOKEN"])
@@ -64,7 +64,7 @@ def test_they_go_with_every_request_and_into_no_record(monkeypatch: pytest.Monke
         endpoint = Endpoint(server.url, "m", KEY, headers=headers, sleep=lambda seconds: None)
         outcomes = endpoint.ask([Ask(prompt, prompt, "chat", 1, 0.0) for prompt in ("fine", "not")])
         for exchange in server.seen:
-            assert exchange.headers["x-auth"] == f"Bearer {SECRET}" and exchange.headers["authorization"] == f"Bearer {KEY}"
+            assert exchange.headers["X-Auth"] == f"Bearer {SECRET}" and exchange.headers["Authorization"] == f"Bearer {KEY}"
     assert isinstance(outcomes[0], Reply)
     for secret in (SECRET, KEY, "An audit of ours"):
         assert secret not in repr(outcomes) and secret not in repr(endpoint.facts)
