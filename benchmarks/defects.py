@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,16 @@ from fixtures.membership import grammar
 from fixtures.servers.chaos import BEHAVIOURS, chaos
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
-from llm_audit.api.endpoints import EndpointSetup, audit_endpoint
-from llm_audit.scoring.store import Store
+from llm_audit.common.progress import Progress, silent
+from llm_audit.detectors.substitution import run
+from llm_audit.detectors.substitution.local import LocalModel
+from llm_audit.detectors.substitution.reference import Floats
+from llm_audit.detectors.substitution.reference_model import ReferenceModel
+from llm_audit.detectors.substitution.settings import Settings
+from llm_audit.endpoints.client import Endpoint
+from llm_audit.endpoints.probe import probe
 from llm_audit.setup import Setup
+from llm_audit.setup.manifest import collect
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "membership" / "model"
 SHARES = (0.01, 0.1, 1.0)
@@ -44,30 +52,44 @@ class Some:
         return isinstance(number, int) and number % self.step == (PROBING + 5) % self.step
 
 
+class Remembering(LocalModel):
+    """The reference whose null distances, which are the same for every audit of one plan, are measured once."""
+
+    def null_distances(
+        self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
+    ) -> dict[str, Floats]:
+        return measured_once(self, tuple(prompts), k, rounded)
+
+
+@cache
+def measured_once(reference: Remembering, prompts: tuple[str, ...], k: int, rounded: float) -> dict[str, Floats]:
+    """The null distances of a plan."""
+    return LocalModel.null_distances(reference, prompts, k, rounded=rounded)
+
+
 def rows(behaviours: list[str], requests: int) -> Iterator[str]:
     """Rows of Markdown."""
     yield f"| served | behaviour | {' | '.join(f'{share:.0%}' for share in SHARES)} |"
     yield "|---" * (2 + len(SHARES)) + "|"
-    stored = Store().resolve(str(MODEL), offline=True)
-    with tempfile.TemporaryDirectory() as folder:
-        prompts, rng = Path(folder) / "prompts.txt", np.random.default_rng(5)
-        prompts.write_text("".join(grammar.document(rng).replace("\n", " ")[:90] + "\n" for _ in range(2 * requests + 200)))
+    rng = np.random.default_rng(5)
+    prompts = [grammar.document(rng).replace("\n", " ")[:90] for _ in range(2 * requests + 200)]
+    settings = Settings(requests=requests, honest=max(60, requests), tokens=4, texts=0)
+    with tempfile.TemporaryDirectory() as folder, Setup(model=str(MODEL), offline=True).session() as session:
+        local = ReferenceModel(session.model, "completions", "cpu", session.cache)
+        reference = Remembering(local, settings.precisions, settings.tokens)
         for kind in KINDS:
-            with serve(write(stored, kind, Path(folder))) as url:
+            with serve(write(session.model, kind, Path(folder))) as url:
                 for behaviour in behaviours:
-                    cells = [audited(url, behaviour, Some(share), prompts, requests) for share in SHARES]
+                    cells = [audited(url, behaviour, Some(share), reference, prompts, settings) for share in SHARES]
                     yield f"| {kind} | {behaviour} | {' | '.join(cells)} |"
 
 
-def audited(url: str, behaviour: str, spoilt: Some, prompts: Path, requests: int) -> str:
+def audited(url: str, behaviour: str, spoilt: Some, reference: LocalModel, prompts: Sequence[str], settings: Settings) -> str:
     """The verdict and the exit code."""
     with chaos(url, *((HONEST, ()) if behaviour == UNSPOILT else (behaviour, spoilt))) as proxy:
-        report = audit_endpoint(
-            EndpointSetup(proxy.url, "fixture"), prompts, requests=requests, honest=max(60, requests), tokens=4, texts=0,
-            setup=Setup(model=str(MODEL), offline=True),
-        )  # fmt: skip
-    assert report.substitution is not None
-    return f"{report.substitution.served.value} ({report.exit_code()})"
+        source = Endpoint(proxy.url, "fixture")
+        found = run.audit(source, probe(source), reference, prompts, settings)
+    return f"{found.served.value} ({run.report(found, collect(None, alpha=settings.alpha, rules=[])).exit_code()})"
 
 
 def main() -> None:
