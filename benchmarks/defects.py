@@ -10,7 +10,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -52,19 +52,18 @@ class Some:
         return isinstance(number, int) and number % self.step == (PROBING + 5) % self.step
 
 
+@dataclass(frozen=True)
 class Remembering(LocalModel):
     """The reference whose null distances, which are the same for every audit of one plan, are measured once."""
+
+    measured: dict[tuple[int, float], dict[str, Floats]] = field(default_factory=dict)
 
     def null_distances(
         self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
     ) -> dict[str, Floats]:
-        return measured_once(self, tuple(prompts), k, rounded)
-
-
-@cache
-def measured_once(reference: Remembering, prompts: tuple[str, ...], k: int, rounded: float) -> dict[str, Floats]:
-    """The null distances of a plan."""
-    return LocalModel.null_distances(reference, prompts, k, rounded=rounded)
+        if (k, rounded) not in self.measured:
+            self.measured[k, rounded] = super().null_distances(prompts, k, progress, rounded=rounded)
+        return self.measured[k, rounded]
 
 
 def rows(behaviours: list[str], requests: int) -> Iterator[str]:
