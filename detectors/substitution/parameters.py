@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from llm_audit.endpoints.records import Ask, Failure, Reply
 from llm_audit.results.substitution_evidence import Parameter
@@ -67,16 +68,12 @@ def goes_on(text: str, stop: str) -> bool:
 def counted(outcomes: Sequence[Reply | Failure]) -> tuple[Parameter, ...]:
     """What the answers to `trials` show. A parameter that is refused with an error is not ignored, and does not count."""
     replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
-    told = {
+    told: dict[Literal["stop", "seed", "n"], list[bool]] = {
         "stop": [goes_on(reply.text, reply.ask.stop) for reply in replies if reply.ask.stop],
         "seed": [first.text != second.text for first, second in _pairs(replies) if first.text or second.text],
         "n": [reply.choices != reply.ask.n for reply in replies if reply.ask.n > 1],
     }
-    return tuple(
-        Parameter.model_validate({"name": name, "tried": len(shown), "ignored": sum(shown)})
-        for name, shown in told.items()
-        if shown
-    )
+    return tuple(Parameter(name=name, tried=len(shown), ignored=sum(shown)) for name, shown in told.items() if shown)
 
 
 def _pairs(replies: Sequence[Reply]) -> Iterator[tuple[Reply, Reply]]:
