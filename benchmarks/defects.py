@@ -1,7 +1,7 @@
 """Audits of honest servers whose answers are spoilt: which verdict and exit code each behaviour gets at which share.
 
-`python -m benchmarks.defects [--requests 60]` prints the table of README.md. The servers are real llama.cpp on the fixture
-model in three precisions, all of them allowed.
+`python -m benchmarks.defects [--requests 60]` prints the table of docs/measurements/auditor.md. The servers are real llama.cpp
+on the fixture model in three precisions, all of them allowed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,52 +19,83 @@ from fixtures.membership import grammar
 from fixtures.servers.chaos import BEHAVIOURS, chaos
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
-from llm_audit.api.endpoints import EndpointSetup, audit_endpoint
-from llm_audit.scoring.store import Store
+from llm_audit.common.progress import Progress, silent
+from llm_audit.detectors.substitution import run
+from llm_audit.detectors.substitution.local import LocalModel
+from llm_audit.detectors.substitution.reference import Floats
+from llm_audit.detectors.substitution.reference_model import ReferenceModel
+from llm_audit.detectors.substitution.settings import Settings
+from llm_audit.endpoints.client import Endpoint
+from llm_audit.endpoints.probe import probe
 from llm_audit.setup import Setup
+from llm_audit.setup.manifest import collect
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "membership" / "model"
 SHARES = (0.01, 0.1, 1.0)
 KINDS = ("F32", "F16", "BF16")
 
 
+UNSPOILT, HONEST = "none", "500"
+"""Behaviour of a proxy that spoils nothing, and the one that it never shows then."""
+
+PROBING = 20
+"""Requests before the first question, at most."""
+
+
 class Some:
-    """Numbers of requests that are spoilt: a share of them, always the same ones."""
+    """Numbers of requests that are spoilt: every so many-th, from one of the first questions on."""
 
     def __init__(self, share: float) -> None:
-        self.spoilt = set(np.flatnonzero(np.random.default_rng(1).random(100_000) < share).tolist())
+        self.step = round(1 / share)
 
     def __contains__(self, number: object) -> bool:
-        return number in self.spoilt
+        return isinstance(number, int) and number % self.step == (PROBING + 5) % self.step
+
+
+@dataclass(frozen=True)
+class Remembering(LocalModel):
+    """The reference whose null distances, which are the same for every audit of one plan, are measured once."""
+
+    measured: dict[tuple[int, float], dict[str, Floats]] = field(default_factory=dict)
+
+    def null_distances(
+        self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
+    ) -> dict[str, Floats]:
+        if (k, rounded) not in self.measured:
+            self.measured[k, rounded] = super().null_distances(prompts, k, progress, rounded=rounded)
+        return self.measured[k, rounded]
 
 
 def rows(behaviours: list[str], requests: int) -> Iterator[str]:
     """Rows of Markdown."""
-    yield f"| behaviour | share | {' | '.join(KINDS)} |"
-    yield "|---" * (2 + len(KINDS)) + "|"
-    stored = Store().resolve(str(MODEL), offline=True)
-    with tempfile.TemporaryDirectory() as folder:
-        prompts, rng = Path(folder) / "prompts.txt", np.random.default_rng(5)
-        prompts.write_text("".join(grammar.document(rng).replace("\n", " ")[:90] + "\n" for _ in range(2 * requests + 200)))
-        for behaviour in behaviours:
-            for share in SHARES:
-                cells = []
-                for kind in KINDS:
-                    with serve(write(stored, kind, Path(folder))) as url, chaos(url, behaviour, Some(share)) as proxy:
-                        report = audit_endpoint(
-                            EndpointSetup(proxy.url, "fixture"), prompts, requests=requests, honest=max(60, requests), tokens=4,
-                            texts=0, setup=Setup(model=str(MODEL), offline=True),
-                        )  # fmt: skip
-                    assert report.substitution is not None
-                    cells.append(f"{report.substitution.served.value} ({report.exit_code()})")
-                yield f"| {behaviour} | {share:.0%} | {' | '.join(cells)} |"
+    yield f"| served | behaviour | {' | '.join(f'{share:.0%}' for share in SHARES)} |"
+    yield "|---" * (2 + len(SHARES)) + "|"
+    rng = np.random.default_rng(5)
+    prompts = [grammar.document(rng).replace("\n", " ")[:90] for _ in range(2 * requests + 200)]
+    settings = Settings(requests=requests, honest=max(60, requests), tokens=4, texts=0)
+    with tempfile.TemporaryDirectory() as folder, Setup(model=str(MODEL), offline=True).session() as session:
+        local = ReferenceModel(session.model, "completions", "cpu", session.cache)
+        reference = Remembering(local, settings.precisions, settings.tokens)
+        for kind in KINDS:
+            with serve(write(session.model, kind, Path(folder))) as url:
+                for behaviour in behaviours:
+                    cells = [audited(url, behaviour, Some(share), reference, prompts, settings) for share in SHARES]
+                    yield f"| {kind} | {behaviour} | {' | '.join(cells)} |"
+
+
+def audited(url: str, behaviour: str, spoilt: Some, reference: LocalModel, prompts: Sequence[str], settings: Settings) -> str:
+    """The verdict and the exit code."""
+    with chaos(url, *((HONEST, ()) if behaviour == UNSPOILT else (behaviour, spoilt))) as proxy:
+        source = Endpoint(proxy.url, "fixture")
+        found = run.audit(source, probe(source), reference, prompts, settings)
+    return f"{found.served.value} ({run.report(found, collect(None, alpha=settings.alpha, rules=[])).exit_code()})"
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=60)
-    parser.add_argument("--behaviour", action="append", choices=sorted(BEHAVIOURS))
+    parser.add_argument("--behaviour", action="append", choices=[UNSPOILT, *sorted(BEHAVIOURS)])
     chosen = parser.parse_args()
     os.environ.setdefault("LLM_AUDIT_CACHE", tempfile.mkdtemp())
     for row in rows(

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,7 @@ from llm_audit.detectors.substitution.reference_model import PRECISIONS, Referen
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.detectors.substitution.trusted import Trusted
 from llm_audit.endpoints.client import Endpoint
+from llm_audit.endpoints.headers import read_headers
 from llm_audit.endpoints.journal import Journal, Replay
 from llm_audit.endpoints.key import read_key
 from llm_audit.endpoints.limits import Limits
@@ -43,9 +44,12 @@ class EndpointSetup:
     """An OpenAI-compatible endpoint, and how it may be asked; or a journal of one.
 
     Attributes:
-        url: base address, such as "https://api.example.com/v1".
+        url: base address, such as "https://api.example.com/v1". One that ends in "/responses" is asked by the Responses API;
+            of Azure: "https://NAME.openai.azure.com/openai/deployments/NAME?api-version=VERSION".
         model: the model's name there.
         key_env, key_file: environment variable or file that holds the API key.
+        headers: of every request, each "Name: value"; the values are treated as secrets.
+        headers_env: likewise, each "Name: VARIABLE", where the environment variable holds the value.
         journal: file that keeps every raw answer; what it holds already is not asked again.
         replay: a journal that all answers are taken from; no endpoint is asked, and `url` stays None.
         timeout: seconds for a whole answer.
@@ -63,6 +67,8 @@ class EndpointSetup:
     model: str | None = None
     key_env: str | None = None
     key_file: Path | None = None
+    headers: tuple[str, ...] = field(default=(), repr=False)
+    headers_env: tuple[str, ...] = ()
     journal: Path | None = None
     replay: Path | None = None
     timeout: float = 120.0
@@ -89,16 +95,18 @@ class EndpointSetup:
         limits = Limits(
             self.timeout, self.attempts, self.concurrency, self.per_second, self.max_requests, self.max_tokens
         )  # fmt: skip
-        return Endpoint(self.url, self.model, self.key(), limits, Journal(self.journal))
+        further = read_headers(self.headers, self.headers_env)
+        return Endpoint(self.url, self.model, self.key(), limits, Journal(self.journal), headers=further)
 
     def key(self) -> str | None:
         """The API key; None: the endpoint needs none."""
         return read_key(env=self.key_env, file=self.key_file)
 
     def finished(self, report: results.Report, started: str, named: Sequence[StrPath | None]) -> Report:
-        """The report of a run that asked this endpoint and ends now. No key stands in it."""
+        """The report of a run that asked this endpoint and ends now. No key and no value of a header stands in it."""
         key = self.key()
-        return finished(report, started, [*named, self.journal, self.replay], (key,) if key else ())
+        secrets = [word for header in read_headers(self.headers, self.headers_env) for word in (header.value, *header.secrets)]
+        return finished(report, started, [*named, self.journal, self.replay], (*secrets, *((key,) if key else ())))
 
 
 def audit_endpoint(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import queue
+import re
 import ssl
 import threading
 import time
@@ -19,7 +20,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 import numpy as np
@@ -28,6 +28,8 @@ from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
 from llm_audit.endpoints import wire
+from llm_audit.endpoints.address import read_address
+from llm_audit.endpoints.headers import Header
 from llm_audit.endpoints.journal import KEPT_HEADERS, Entry, Journal, digest
 from llm_audit.endpoints.key import Scrubber, check_key
 from llm_audit.endpoints.limits import Budget, Limits, Pace
@@ -48,17 +50,18 @@ class Endpoint:
     """A server and a model on it.
 
     Args:
-        url: base address, as an OpenAI client takes it: "https://api.example.com/v1"; without a path, "/v1" is added.
+        url: as `address.read_address` takes it.
         model: the name to ask for.
-        key: from `key.read_key`; it goes into the Authorization header and nowhere else.
+        key: from `key.read_key`; it goes into the Authorization header (on Azure: api-key) and nowhere else.
         limits: of time, pace and cost.
         journal: where everything is written down; of an earlier run: what it answered is not asked again.
+        headers: of every request, beside the key's.
         rng: spreads the waits between attempts; no answer depends on it.
         sleep: waits some seconds; by default until the run is ended, if that comes first.
         clock: seconds since 1970, for the journal and for dates in Retry-After.
 
     Raises:
-        InvalidConfiguration: the address or the key cannot be used, or the journal is about another endpoint.
+        InvalidConfiguration: the address, the key or a header cannot be used, or the journal is about another endpoint.
     """
 
     def __init__(
@@ -69,13 +72,22 @@ class Endpoint:
         limits: Limits | None = None,
         journal: Journal | None = None,
         *,
+        headers: Sequence[Header] = (),
         rng: np.random.Generator | None = None,
         sleep: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._url, self._model, self._limits = _address(url), model, limits or Limits()
-        self._scrub = Scrubber(check_key(key, "The argument") if key is not None else None)
-        self._headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+        self._address, self._model, self._limits = read_address(url), model, limits or Limits()
+        self._url = str(self._address)
+        secrets = [check_key(key, "The argument")] if key is not None else []
+        self._scrub = Scrubber(*secrets, *(secret for header in headers for secret in header.secrets))
+        self._headers = {header.name: header.value for header in headers}
+        if key is not None:
+            name, value = ("api-key", key) if self._address.azure else ("Authorization", f"Bearer {key}")
+            if name.lower() in map(str.lower, self._headers):
+                raise InvalidConfiguration(f"The header {name} is given, and the key would go into it; leave one of them out.")
+            self._headers[name] = value
+        self._newer = False
         self._journal = journal if journal is not None else Journal()
         self._journal.begin(self._url, model)
         self._rng, self._lock = rng or np.random.default_rng(0), threading.Lock()
@@ -162,7 +174,8 @@ class Endpoint:
 
     def _attempt(self, ask: Ask, attempt: int, line: Line, run: _Run) -> float | None:
         """Ask once and write down what came of it; returns the seconds before the next attempt, None if there is none."""
-        request = wire.request(ask, self._model)
+        responses = self._address.asks_responses(ask.surface)
+        request = wire.responses_request(ask, self._model) if responses else wire.request(ask, self._model, newer=self._newer)
         if reason := self._may_not_send(ask, run):
             if attempt == 1 and not run.interrupted:  # otherwise the failure before this stands
                 kind: FailureKind = "stopped" if run.over() else "budget"
@@ -171,7 +184,7 @@ class Endpoint:
         started, begun = self._clock(), time.perf_counter()
         result: Answer | Broken
         try:
-            result = line.post(self._url + wire.PATHS[ask.surface], json.dumps(request).encode())
+            result = line.post(self._address.of(ask.surface), json.dumps(request).encode())
         except Broken as broken:
             result = broken
         entry = self._note(ask, attempt, request, started, time.perf_counter() - begun, result)
@@ -179,6 +192,9 @@ class Endpoint:
         run.reached |= entry.kind != "unreachable"
         if entry.kind in _HOPELESS or (not run.reached and attempt == self._limits.attempts):
             run.end(f"Not sent, as it would have failed like an earlier request: {entry.reason}")
+        if entry.status == 400 and "max_tokens" in request and "max_completion_tokens" in entry.reason:
+            self._newer = True
+            return 0.0
         if entry.status in _AGAIN or entry.kind in _BROKEN_AGAIN:
             return self._pause(attempt, entry.headers.get("retry-after", ""))
         return None
@@ -272,23 +288,6 @@ def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def _address(url: str) -> str:
-    """The base address without a last slash, if it is one and has no secret in it."""
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
-    except ValueError:
-        known = False
-    if not known:
-        raise InvalidConfiguration("The address of the endpoint is no web address; it looks like https://api.example.com/v1.")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise InvalidConfiguration(
-            "The address of the endpoint has a user name, a password or parameters in it, which would be written into the "
-            "report; give the plain address, and the key by an environment variable or a file."
-        )
-    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") or "/v1", "", ""))
-
-
 def _fault(ask: Ask, status: int, headers: Mapping[str, str], body: str) -> tuple[FailureKind | None, str]:
     """Fault of an answer, with a sentence; None: it has none."""
     if status == 200:
@@ -305,7 +304,7 @@ def _fault(ask: Ask, status: int, headers: Mapping[str, str], body: str) -> tupl
         )
     if status in (401, 402, 403):
         return "key", f"Status {status}: the server does not accept the key: {message}"
-    if status == 404 and "model" in message.lower():
+    if status == 404 and re.search("model|deployment", message, re.IGNORECASE):  # Azure knows deployments
         return "model", f"Status 404: the server does not know the model: {message}"
     return "status", f"Status {status}: {message}"
 

@@ -63,8 +63,9 @@ class Entry:
 
 
 def digest(ask: Ask, model: str) -> str:
-    """SHA-256 over everything that makes a question this one."""
-    return hashlib.sha256(json.dumps([model, asdict(ask)], sort_keys=True).encode()).hexdigest()
+    """SHA-256 over everything that makes a question this one. Parameters that came later count where they are used."""
+    fields = {name: value for name, value in asdict(ask).items() if (name, value) not in (("stop", ""), ("n", 1))}
+    return hashlib.sha256(json.dumps([model, fields], sort_keys=True).encode()).hexdigest()
 
 
 class Records:

@@ -56,16 +56,17 @@ def check_key(key: str, origin: str) -> str:
 
 
 class Scrubber:
-    """Removes a key from text: as it is, with any character as a JSON or percent escape, in base64, or as a list of bytes.
+    """Removes keys from text: as they are, with any character as a JSON or percent escape, in base64, or as a list of bytes.
 
     A server that means to can write its client's key down in a way that this does not know, such as token by token.
     """
 
-    def __init__(self, key: str | None) -> None:
-        self._patterns = [(re.compile(pattern), instead) for pattern, instead in _spellings(key)] if key else []
+    def __init__(self, *keys: str) -> None:
+        longest_first = sorted(set(keys), key=lambda key: (-len(key), key))  # one may hold another
+        self._patterns = [(re.compile(pattern), instead) for key in longest_first for pattern, instead in _spellings(key)]
 
     def __call__(self, text: str) -> str:
-        """The text without the key. JSON stays JSON."""
+        """The text without the keys. JSON stays JSON."""
         for pattern, instead in self._patterns:
             text = pattern.sub(instead, text)
         return text

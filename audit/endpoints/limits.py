@@ -106,4 +106,4 @@ class Pace:
 
 
 def _most_tokens(ask: Ask) -> int:
-    return _TEMPLATE + len(ask.prompt.encode(errors="replace")) + ask.max_tokens
+    return _TEMPLATE + len(ask.prompt.encode(errors="replace")) + ask.max_tokens * ask.n

@@ -85,6 +85,8 @@ class Ask:
         top_logprobs: alternatives wanted per token; None: no log-probabilities at all.
         echo: whether the log-probabilities of the prompt are wanted, too (legacy completions; vLLM's chat).
         token_ids: whether to ask for ids in place of strings (vLLM; other servers refuse or ignore it).
+        stop: string before which the answer ends; "": none.
+        n: answers wanted to the one question.
     """
 
     name: str
@@ -96,6 +98,8 @@ class Ask:
     seed: int | None = None
     echo: bool = False
     token_ids: bool = False
+    stop: str = ""
+    n: int = 1
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ class Reply:
         repairs: what was put right in the evidence without changing a number, as sentences.
         rounded: nats of the last digit to which the server rounds log-probabilities; 0: it does not, or that cannot be told.
         unreadable: log-probabilities came in a shape that cannot be read.
+        choices: answers that came; everything above is of the first.
     """
 
     ask: Ask
@@ -132,6 +137,7 @@ class Reply:
     repairs: tuple[str, ...] = ()
     rounded: float = 0.0
     unreadable: bool = False
+    choices: int = 1
 
     @property
     def usable(self) -> tuple[Position, ...]:

@@ -1,4 +1,4 @@
-"""Requests and answers as servers write them: OpenAI chat and legacy completions, and the dialects of both.
+"""Requests and answers as servers write them: OpenAI chat, legacy completions and Responses, and their dialects.
 
 Knows nothing about connections. References: OpenAI API, vLLM 0.32, llama.cpp (chat-shaped `content` on both surfaces, `id`
 per token), Together 2024 (legacy arrays and `token_ids` in chat), Fireworks (`token_id` per token).
@@ -13,9 +13,7 @@ from typing import Any
 
 from llm_audit.endpoints.defects import judged, last_digit, repaired
 from llm_audit.endpoints.key import REMOVED
-from llm_audit.endpoints.records import Ask, Position, Reply, Surface, Token
-
-PATHS: dict[Surface, str] = {"chat": "/chat/completions", "completions": "/completions"}
+from llm_audit.endpoints.records import Ask, Position, Reply, Token
 
 _REPLACEMENT = "\ufffd".encode()
 _UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
@@ -28,9 +26,13 @@ class Malformed(ValueError):
     """A body with status 200 that has no answer in it; the message is a sentence."""
 
 
-def request(ask: Ask, model: str) -> dict[str, Any]:
-    """The body to be sent to `PATHS[ask.surface]`. Only what is asked for is in it: strict servers refuse the rest."""
-    body: dict[str, Any] = {"model": model, "max_tokens": ask.max_tokens, "temperature": ask.temperature}
+def request(ask: Ask, model: str, *, newer: bool = False) -> dict[str, Any]:
+    """The body of a request. Only what is asked for is in it: strict servers refuse the rest.
+
+    `newer`: chat asks for `max_completion_tokens`, the name that OpenAI's models after 2024 insist on.
+    """
+    longest = "max_completion_tokens" if newer and ask.surface == "chat" else "max_tokens"
+    body: dict[str, Any] = {"model": model, longest: ask.max_tokens, "temperature": ask.temperature}
     if ask.temperature > 0:
         body["top_p"] = 1.0  # some servers cut the distribution unless told otherwise
     if ask.surface == "chat":
@@ -49,6 +51,26 @@ def request(ask: Ask, model: str) -> dict[str, Any]:
         body["seed"] = ask.seed
     if ask.token_ids:
         body["return_tokens_as_token_ids"] = True
+    if ask.stop:
+        body["stop"] = [ask.stop]
+    if ask.n > 1:
+        body["n"] = ask.n
+    return body
+
+
+def responses_request(ask: Ask, model: str) -> dict[str, Any]:
+    """The body of a request to the Responses API, which knows no seed, stop, n and prompt's log-probabilities."""
+    body: dict[str, Any] = {
+        "model": model,
+        "input": ask.prompt,
+        "max_output_tokens": ask.max_tokens,
+        "temperature": ask.temperature,
+        "store": False,
+    }
+    if ask.temperature > 0:
+        body["top_p"] = 1.0
+    if ask.top_logprobs is not None:
+        body |= {"include": ["message.output_text.logprobs"], "top_logprobs": ask.top_logprobs}
     return body
 
 
@@ -77,11 +99,13 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
     Raises:
         Malformed: it is not JSON, or has no choice in it.
     """
-    data, choice = _choice(body)
+    data, choice, choices = _choice(body)
     message = choice.get("message")
     text = _text(message, "content") if isinstance(message, dict) else _text(choice, "text")
-    usage = _usage(data)
+    usage, hidden = _usage(data)
     raw, notes = _positions(choice.get("logprobs"))
+    if usage[1] is not None and len(raw) < usage[1] - hidden / 2:  # else the positions are those of its thoughts, too
+        usage = usage[0], usage[1] - hidden
     unreadable = bool(notes)
     prompt = _prompt(data, choice)
     if ask.echo and ask.surface == "completions" and text.startswith(ask.prompt):
@@ -94,6 +118,8 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         notes.append("Log-probabilities were asked for and not returned.")
     if ask.top_logprobs and positions and not any(position.top for position in positions):
         notes.append("Alternatives were asked for and not returned.")
+    if hidden and not text:
+        notes.append("The model used up its tokens on reasoning that is not shown.")
     if _SURROGATES.search(body):
         notes.append("The answer is not UTF-8.")
     if REMOVED in body:
@@ -114,20 +140,21 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
         repairs=repairs,
         rounded=rounded,
         unreadable=unreadable,
+        choices=choices,
     )
 
 
 def summary(body: str) -> tuple[str, str, tuple[int | None, int | None]]:
-    """Model, fingerprint and usage of an answer; empty of what cannot be read."""
+    """Model, fingerprint and usage (as billed) of an answer; empty of what cannot be read."""
     try:
-        data, _ = _choice(body)
+        data, _, _ = _choice(body)
     except Malformed:
         return "", "", (None, None)
-    return _text(data, "model"), _text(data, "system_fingerprint"), _usage(data)
+    return _text(data, "model"), _text(data, "system_fingerprint"), _usage(data)[0]
 
 
-def _choice(body: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The whole answer and its first choice."""
+def _choice(body: str) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """The whole answer, its first choice, and how many it has."""
     try:
         data = _streamed(body) if body.lstrip().startswith(("data:", "event:", ": ")) else json.loads(body)
     except (ValueError, RecursionError):
@@ -137,7 +164,7 @@ def _choice(body: str) -> tuple[dict[str, Any], dict[str, Any]]:
         raise Malformed("Status 200, but the answer is no JSON object.")
     choices = data.get("choices", _of_responses(data))
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-        return data, choices[0]
+        return data, choices[0], len(choices)
     if data.get("error"):
         raise Malformed(f"Status 200, but the answer is an error: {error_message(body)}")
     raise Malformed("Status 200, but the answer has no choices in it.")
@@ -146,23 +173,31 @@ def _choice(body: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def _streamed(body: str) -> object:
     """The whole answer of a stream of server-sent events, which some proxies send although nobody asked for one.
 
+    The Responses API ends its stream with the whole answer.
     Pieces of the first choice are joined: text or content, and log-probabilities of either surface; what only one piece tells
     (model, fingerprint, usage, why it ended) is kept. Raises ValueError if an event is cut off.
     """
     events = [line.removeprefix("data:").strip() for line in body.splitlines() if line.startswith("data:")]
     if not events or events[-1] != "[DONE]":
+        last = json.loads(events[-1]) if events else None
+        if isinstance(last, dict) and last.get("type") in ("response.completed", "response.incomplete"):
+            return last.get("response")
         raise ValueError("the stream ends before its end")
     whole: dict[str, Any] = {}
     choice: dict[str, Any] = {}
+    others: set[object] = set()
     for event in events[:-1]:
         piece = json.loads(event)
         if not isinstance(piece, dict):
             raise ValueError("an event is no object")
         whole |= {key: value for key, value in piece.items() if key != "choices" and value is not None}
         told = piece.get("choices")
-        if isinstance(told, list) and told and isinstance(told[0], dict) and told[0].get("index", 0) == 0:
-            _add(choice, told[0])
-    return whole | ({"choices": [choice]} if choice else {})
+        for part in filter(lambda part: isinstance(part, dict), told if isinstance(told, list) else ()):
+            if part.get("index", 0) == 0:
+                _add(choice, part)
+            else:
+                others.add(str(part["index"]))
+    return whole | ({"choices": [choice, *({} for _ in others)]} if choice else {})
 
 
 def _add(choice: dict[str, Any], piece: dict[str, Any]) -> None:
@@ -194,7 +229,7 @@ def _of_responses(data: dict[str, Any]) -> object:
         for part in item["content"]
         if isinstance(part, dict) and isinstance(part.get("text"), str)
     ]
-    if not parts:
+    if not parts and not output:
         return None
     told = [entry for part in parts for entry in part.get("logprobs") or ()]
     content = {"content": "".join(part["text"] for part in parts)}
@@ -287,20 +322,19 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _usage(data: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Tokens of prompt and answer. Of reasoning models, without the tokens that they think and do not show."""
+def _usage(data: dict[str, Any]) -> tuple[tuple[int | None, int | None], int]:
+    """Tokens of prompt and answer as billed, and how many of the latter a reasoning model thought and need not show."""
     told = data.get("usage")
     if not isinstance(told, dict):
-        return None, None
+        return (None, None), 0
     counts = (
         told.get(old, told.get(new)) for old, new in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
     )
     prompt, completion = (count if isinstance(count, int) and count >= 0 else None for count in counts)
     details = told.get("completion_tokens_details", told.get("output_tokens_details"))
     hidden = details.get("reasoning_tokens") if isinstance(details, dict) else None
-    if completion is not None and isinstance(hidden, int) and 0 < hidden <= completion:
-        completion -= hidden
-    return prompt, completion
+    known = completion is not None and isinstance(hidden, int) and 0 < hidden <= completion
+    return (prompt, completion), hidden if known and isinstance(hidden, int) else 0
 
 
 def _text(data: dict[str, Any], name: str) -> str:

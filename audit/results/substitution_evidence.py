@@ -86,6 +86,14 @@ class Flaw(Model):
     answers: int = Field(ge=1)
 
 
+class Parameter(Model):
+    """A parameter of requests, and how often it was ignored where that shows."""
+
+    name: Literal["stop", "seed", "n"]
+    tried: int = Field(ge=1, description="answers (stop, n) or pairs of them (seed)")
+    ignored: int = Field(ge=0, description="of those: go on past the stop string; differ; are not as many as asked for")
+
+
 class Conformance(Model):
     """Counts of answers whose claims differ from what was asked or from what they hold."""
 
@@ -112,3 +120,7 @@ class Conformance(Model):
     unlikely: int | None = Field(
         default=None, ge=0, exclude_if=unset, description="of those, others are likelier by the endpoint's own numbers"
     )
+    untold: int | None = Field(
+        default=None, ge=0, exclude_if=unset, description="answers without the log-probabilities that were asked for"
+    )
+    parameters: tuple[Parameter, ...] | None = Field(default=None, exclude_if=unset, description="each that was tried")

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from llm_audit.scoring.store import StoredModel
 
 REMOVED = "[removed]"
-_SECRET = re.compile(r"-+(.*[-_])?(key|apikey|token|secret|password|passphrase|credentials?|auth|authorization|bearer)", re.I)
+_SECRET = re.compile(
+    r"-+(.*[-_])?(key|apikey|token|secret|password|passphrase|credentials?|auth|authorization|bearer|header)", re.I
+)
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
 _IN_QUERY = re.compile(r"([?&](?:[\w-]*(?:key|token|secret|password|auth|signature))=)[^&#\s]+", re.I)
 """Patterns of secrets on a command line: the name of an option, credentials and parameters of an address."""

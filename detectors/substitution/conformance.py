@@ -8,21 +8,27 @@ from collections.abc import Sequence
 from scipy.stats import binom
 
 from llm_audit.detectors.rule import Measurement, Terms, requires
+from llm_audit.detectors.substitution import parameters
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.endpoints.defects import changes
 from llm_audit.endpoints.records import Failure, Position, Reply
 from llm_audit.results import Result, Verdict
-from llm_audit.results.substitution_evidence import Conformance, Flaw
+from llm_audit.results.substitution_evidence import Conformance, Flaw, Parameter
 
 TIE = 0.01
 """Nats by which two tokens may differ and be as good as tied: numbers and choice may come from two passes."""
+
+REPEATS_THAT_DIFFER = 0.25
+"""Share of pairs with one seed that an honest server may answer differently: its arithmetic depends on what else it serves."""
 
 NEAR_TIES = 0.01
 """Share of tokens at temperature 0 that an honest server may choose against its own numbers."""
 
 
-def measure(outcomes: Sequence[Reply | Failure], asked_for: str) -> Measurement[Conformance]:
-    """What the endpoint claims against what it does: names, counts, lengths, alternatives."""
+def measure(
+    outcomes: Sequence[Reply | Failure], asked_for: str, trials: Sequence[Reply | Failure] = ()
+) -> Measurement[Conformance]:
+    """What the endpoint claims against what it does: names, counts, lengths, alternatives; in `trials`, stop, seed and n."""
     replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
     counted = [reply for reply in replies if reply.usage[1] is not None and reply.positions]
     told = [reply for reply in replies if reply.ask.top_logprobs is not None]
@@ -54,6 +60,8 @@ def measure(outcomes: Sequence[Reply | Failure], asked_for: str) -> Measurement[
         repaired=sum(bool(reply.repairs) for reply in told),
         greedy=len(greedy),
         unlikely=sum(map(_unlikely, greedy)),
+        untold=sum(not reply.positions and bool(reply.text) for reply in told),
+        parameters=parameters.counted(trials) or None,
     )
     return Measurement(evidence, n=len(replies))
 
@@ -95,6 +103,9 @@ def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
                 f"numbers (p = {p:.2g}, where {NEAR_TIES:.0%} are allowed for): the temperature is ignored, or the numbers are "
                 "not those that it draws from."
             )
+    if found.untold:
+        wrong.append(f"{found.untold} of {found.answers} answers lack the log-probabilities that were asked for.")
+    wrong += [sentence for each in found.parameters or () if (sentence := _ignored(each, terms.alpha))]
     if found.repaired:
         wrong.append(f"In {found.repaired} answers harmless defects were put right.")
     verdict = Verdict.FINDING if found.contradictory else Verdict.INCONCLUSIVE if wrong else Verdict.PASS
@@ -108,6 +119,29 @@ def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
         n=measured.n,
         evidence=found,
         method=rule.method,
+    )
+
+
+def _ignored(counted: Parameter, alpha: float) -> str:
+    """What the answers say of a parameter, with the p-value of a server that honours it; "" if it may be one.
+
+    Such a server never goes on past a stop string and never gives another number of answers: one answer that does is enough.
+    A seed fixes what is drawn, but not the arithmetic that it is drawn from, which depends on the load.
+    """
+    ignored, tried = counted.ignored, counted.tried
+    if counted.name == "seed":
+        p = float(binom.sf(ignored - 1, tried, REPEATS_THAT_DIFFER))
+        if p > alpha:
+            return ""
+        return (
+            f"seed is ignored: at temperature 1, {ignored} of {tried} pairs of answers with one seed differ (p = {p:.2g}, "
+            f"where {REPEATS_THAT_DIFFER:.0%} are allowed for)."
+        )
+    what = (
+        "go on past the string that was to end them" if counted.name == "stop" else "came in another number than was asked for"
+    )
+    return (
+        f"{counted.name} is ignored: {ignored} of {tried} answers {what}, as no server does that honours it." if ignored else ""
     )
 
 

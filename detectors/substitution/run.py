@@ -15,13 +15,22 @@ from llm_audit.common.errors import AuditError
 from llm_audit.common.progress import Progress, named, silent
 from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Measurement, Terms
-from llm_audit.detectors.substitution import conformance, distance, exceedance, rank_uniformity, teacher_forced, two_samples
+from llm_audit.detectors.substitution import (
+    conformance,
+    distance,
+    exceedance,
+    parameters,
+    rank_uniformity,
+    teacher_forced,
+    two_samples,
+)
 from llm_audit.detectors.substitution.conclude import conclude
 from llm_audit.detectors.substitution.prompts import FEWEST, Allotment, allot, digest
 from llm_audit.detectors.substitution.questions import questions, texts
 from llm_audit.detectors.substitution.reference import Reference
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.detectors.substitution.teacher_forced import Distances
+from llm_audit.endpoints.address import RESPONSES
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
 from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.reports.wording import limits as wording
@@ -89,7 +98,11 @@ def audit(
             _texts(source, reference, prompts, count, settings, gathered, progress)
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
     if replies:
-        measured = conformance.measure(gathered.outcomes, source.model)
+        # Last: where a cap on requests cuts the run short, it costs these first.
+        untried = settings.sequential or _endpoint(source).endswith(RESPONSES)  # which knows none of the parameters
+        trials = [] if untried else parameters.trials(replies)
+        tried = source.ask(trials, named(progress, "Trying parameters")) if trials else []
+        measured = conformance.measure(gathered.outcomes, source.model, tried)
         gathered.results.append(conformance.derive(measured, Terms(settings.alpha)))
     return _concluded(source, capabilities, reference, allotment, settings, gathered)
 
@@ -237,7 +250,7 @@ def _concluded(
         served=Served.NOT_MEASURED,
         summary="",
         claim="",
-        endpoint=next((fact.value for fact in source.facts if fact.name == "Endpoint"), "a journal"),
+        endpoint=_endpoint(source) or "a journal",
         model=source.model,
         allowed=reference.allowed,
         tests=tuple(gathered.results),
@@ -250,6 +263,11 @@ def _concluded(
         obstacle=_obstacle(capabilities, reference.surface, failures, gathered.notes),
     )
     return conclude(subject, Terms(settings.alpha))
+
+
+def _endpoint(source: Source) -> str:
+    """The address that is asked, or ""."""
+    return next((fact.value for fact in source.facts if fact.name == "Endpoint"), "")
 
 
 def spent(cost: Cost) -> Spent:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from fixtures.servers.chaos import chaos
+from fixtures.servers.gateways import insisting
 from llm_audit.reports.formats import SUFFIXES
 from tests.cli.test_substitution import ON, SMALL, prompts
 from tests.cli.tool import Outcome, Tool, sentence, spawn
@@ -18,6 +19,7 @@ from tests.servers.conftest import honest, ladder, model
 
 __all__ = ["honest", "ladder", "model", "prompts"]
 
+OTHER = "a value of ours"
 KEY = "sk-canary/0123456789+secret"
 OTHERS = ("OPENAI_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "ANTHROPIC_API_KEY")
 """Variables that are none of our business."""
@@ -74,6 +76,29 @@ def test_no_key_is_in_any_byte_written(
     assert outcome.code == (0 if behaviour == "none" else 3), outcome.err
     assert all((written / f"report{suffix}").exists() for suffix in SUFFIXES)
     assert silent(outcome, written) == []
+
+
+@pytest.mark.parametrize("behaviour", ["401", pytest.param("none", marks=SLOW)])
+def test_no_value_of_a_header_is_in_any_byte_written(
+    honest: str, prompts: Path, tmp_path: Path, surroundings: dict[str, str], behaviour: str
+) -> None:
+    written = tmp_path / "written"
+    outputs = [part for suffix in SUFFIXES for part in ("-o", written / f"report{suffix}")]
+    answering = range(10**6) if behaviour != "none" else ()
+    with insisting(honest, "X-Gateway", KEY) as gateway, chaos(gateway.url, "401", answering) as proxy:
+        outcome = spawn(
+            *("substitution", "audit", proxy.url, *ON, "--prompts", prompts, *SMALL, "--attempts", 1, "--timeout", 20),
+            *("--header", f"X-Other: {OTHER}", f"--header=X-Third: {OTHER}-3", "--header-env", "X-Gateway: GATEWAY"),
+            *("--journal", written / "journal", *outputs),
+            env=surroundings | {"GATEWAY": KEY},
+        )
+        assert {exchange.headers["x-other"] for exchange in proxy.seen} == {OTHER}
+    assert outcome.code == (0 if behaviour == "none" else 3), outcome.err
+    assert silent(outcome, written) == []
+    assert not [path for path in written.rglob("*") if path.is_file() and OTHER.encode() in path.read_bytes()]
+    assert OTHER not in outcome.out + outcome.err
+    command = json.loads((written / "report.json").read_text())["manifest"]["command"]
+    assert "--header-env" in command and "X-Gateway: GATEWAY" in command
 
 
 @pytest.mark.parametrize("address", [f"http://user:{KEY}@127.0.0.1:9/v1", f"http://127.0.0.1:9/v1?key={KEY}"])

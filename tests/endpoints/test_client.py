@@ -16,6 +16,7 @@ import pytest
 
 from llm_audit.common.errors import AuditError
 from llm_audit.endpoints.client import Endpoint
+from llm_audit.endpoints.headers import read_headers
 from llm_audit.endpoints.journal import Journal, Replay
 from llm_audit.endpoints.limits import Limits
 from llm_audit.endpoints.records import Ask, Failure, Reply
@@ -255,7 +256,8 @@ def test_a_limit_that_allows_nothing_is_refused(limit: dict[str, float]) -> None
 def test_the_key_is_in_no_log_at_the_most_talkative_level(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with serving(fine) as server:
-        Endpoint(server.url, "m", KEY).ask(asks(1))
+        Endpoint(server.url, "m", KEY, headers=read_headers(["X-Gateway: a value of ours"], [])).ask(asks(1))
         assert server.seen[0].headers["Authorization"].endswith(KEY)
+        assert server.seen[0].headers["X-Gateway"] == "a value of ours"
     assert caplog.records
-    assert KEY not in caplog.text
+    assert KEY not in caplog.text and "a value of ours" not in caplog.text

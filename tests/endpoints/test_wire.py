@@ -336,6 +336,54 @@ def test_the_responses_api() -> None:
     assert [p.logprob for p in reply.positions] == [-0.5, -0.25]
 
 
+def test_requests_of_the_responses_api_hold_what_it_knows() -> None:
+    body = wire.responses_request(replace(CHAT, temperature=0.5, seed=3, top_logprobs=5, max_tokens=7), "m")
+    assert body == {
+        "model": "m", "input": CHAT.prompt, "max_output_tokens": 7, "temperature": 0.5, "top_p": 1.0, "store": False,
+        "include": ["message.output_text.logprobs"], "top_logprobs": 5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["completed", "incomplete"])
+def test_a_stream_of_the_responses_api_ends_with_the_whole_answer(kind: str) -> None:
+    answer = {"model": "m", "status": kind, "output": [{"type": "message", "content": [{"text": "ab"}]}]}
+    lines = [
+        "event: response.output_text.delta", 'data: {"type": "response.output_text.delta", "delta": "a"}', "",
+        f"event: response.{kind}", f"data: {json.dumps({'type': f'response.{kind}', 'response': answer})}", "",
+    ]  # fmt: skip
+    assert parse(CHAT, "\n".join(lines)).text == "ab"
+    with pytest.raises(wire.Malformed):
+        parse(CHAT, "\n".join(lines[:3]))
+
+
+def test_an_answer_of_thoughts_alone_is_an_answer_and_says_so() -> None:
+    usage = {"input_tokens": 4, "output_tokens": 16, "output_tokens_details": {"reasoning_tokens": 16}}
+    body = {"model": "m", "status": "incomplete", "output": [{"type": "reasoning", "summary": []}], "usage": usage}
+    reply = parse(CHAT, body)
+    assert (reply.text, reply.usage) == ("", (4, 0))
+    assert "used up its tokens on reasoning" in " ".join(reply.defects)
+    with pytest.raises(wire.Malformed):
+        parse(CHAT, {"output": [], "error": {"message": "no"}})
+
+
+def test_thoughts_that_are_listed_with_the_answer_are_part_of_it() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 2}}
+    listed = {"content": [token("x", -0.5), token("y", -0.5), token("z", -0.5)]}
+    assert parse(CHAT, completion("z", listed, usage=usage)).usage == (1, 3)
+
+
+def test_what_is_billed_holds_what_was_thought() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 8}}
+    assert wire.summary(json.dumps(completion("x", None, usage=usage)))[2] == (1, 9)
+
+
+def test_answers_to_one_question_are_counted() -> None:
+    body = completion("x", None)
+    assert [parse(CHAT, body | {"choices": body["choices"] * count}).choices for count in (1, 2)] == [1, 2]
+    pieces = [{"choices": [{"index": index, "delta": {"content": "a"}}]} for index in (0, 1, 1, 2, 0)]
+    assert (parse(CHAT, stream(*pieces)).choices, parse(CHAT, stream(*pieces)).text) == (3, "aa")
+
+
 def test_tokens_that_a_model_thinks_are_no_part_of_its_answer() -> None:
     usage = {"prompt_tokens": 1, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 8}}
     assert parse(CHAT, completion("x", None, usage=usage)).usage == (1, 1)

@@ -175,7 +175,21 @@ MET: dict[str, Callable[[Client], bool]] = {
 """What that client sees of each behaviour."""
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+IGNORED = {"stop-ignored": "stop", "seed-ignored": "seed", "n-ignored": "n", "max-tokens-ignored": "max_tokens"}
+"""The behaviours that change the request, and which parameter they take out of it."""
+
+
+@pytest.mark.parametrize("behaviour", IGNORED)
+def test_an_ignored_parameter_of_the_numbered_request_never_reaches_the_server(honest: str, behaviour: str) -> None:
+    name, asked = IGNORED[behaviour], {"stop": ["zebra"], "seed": 3, "n": 1}
+    with chaos(honest, behaviour, {1}) as proxy:
+        for _ in range(2):
+            ask(proxy.url, PROMPTS[0], **asked)
+        whole, spoilt = (json.loads(exchange.body) for exchange in proxy.seen)
+    assert name in whole and spoilt == {key: value for key, value in whole.items() if key != name}
+
+
+@pytest.mark.parametrize("behaviour", [name for name in BEHAVIOURS if name not in IGNORED])
 def test_a_behaviour_meets_the_numbered_request_and_no_other(honest: str, behaviour: str) -> None:
     genuine = positions(Client(honest).json())
     with chaos(honest, behaviour, {1}) as proxy:

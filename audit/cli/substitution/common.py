@@ -14,8 +14,8 @@ ALPHA = alpha_option("Report a finding when the p-value is at most this, over al
 TOKENS = click.option("--tokens", type=click.IntRange(1), default=8, show_default=True, help="Of each answer.")
 
 FIELDS = (
-    "url", "model", "key_env", "key_file", "journal", "replay", "timeout", "attempts", "concurrency", "per_second",
-    "max_requests", "max_tokens",
+    "url", "model", "key_env", "key_file", "headers", "headers_env", "journal", "replay", "timeout", "attempts", "concurrency",
+    "per_second", "max_requests", "max_tokens",
 )  # fmt: skip
 """Fields of `EndpointSetup`, and the parameters of `endpoint_options`."""
 
@@ -53,6 +53,10 @@ def endpoint_options(command: Command) -> Command:
                      help="Take all answers from a journal; no endpoint is asked."),
         click.option("--journal", type=click.Path(path_type=Path), metavar="FILE",
                      help="Keep every raw answer here; what it holds already is not asked again."),
+        click.option("--header-env", "headers_env", multiple=True, metavar="NAME:VARIABLE",
+                     help="Likewise, with the value in an environment variable. Repeatable."),
+        click.option("--header", "headers", multiple=True, metavar="NAME:VALUE",
+                     help="Header of every request, whose value is in no report. Repeatable."),
         click.option("--key-file", type=click.Path(path_type=Path), metavar="FILE", help="File that holds the API key."),
         click.option("--key-env", metavar="NAME", help="Environment variable that holds the API key."),
         click.option("--model", metavar="NAME", help="The model's name at the endpoint."),
