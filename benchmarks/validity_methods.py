@@ -113,7 +113,7 @@ def exact_sources(extreme: Bools, sources: Ints) -> float:
 
 
 def subsampled_sources(extreme: Bools, sources: Ints) -> float:
-    """(d) Repeated subsampling (Dunn, Wasserman & Ramdas): twice the mean, over subsamples, of the rank among one text a source.
+    """(d) Repeated subsampling (Dunn, Wasserman & Ramdas): twice the mean, over subsamples, of the rank in one text a source.
 
     With infinitely many subsamples the mean is `exact_sources`; the factor 2 makes the mean of dependent p-values one.
     """
