@@ -131,7 +131,7 @@ def rates(p: Floats, texts: list[Labelled]) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for by, of in ways.items():
         groups = np.array([of(text) for text in texts])
-        for group in sorted(set(groups)):
+        for group in sorted(set(groups.tolist())):
             own = p[groups == group]
             flagged = {str(level): int(np.sum(own <= level)) for level in LEVELS}
             bounds = binomial_interval(flagged["0.01"], len(own))
