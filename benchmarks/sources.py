@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors import find
-from llm_audit.scoring.tokens import TokenScores
+from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
 from llm_audit.stats.classification import binomial_interval
 from llm_audit.stats.conformal import combined_p_value
 from llm_audit.training import heads
@@ -38,7 +38,9 @@ class Table:
     texts: Sequence[Labelled]
     parts: Sequence[str]
     blocks: Blocks
-    zero_shot: NDArray[np.float64]  # (n, 4), of the first `LENGTH` tokens, NaN where the text is shorter
+    zero_shot: NDArray[np.float64]  # (n, 4), of the first `LENGTH` tokens
+    lengths: NDArray[np.int64]  # (n,), multiples of 16 from 64 to `LENGTH`, drawn by a hash: as if texts were so long
+    zero_shot_short: NDArray[np.float64]  # (n, 4), of so many tokens
 
     def rows(self, belongs: Callable[[Labelled, str], bool]) -> NDArray[np.int64]:
         """Positions of some texts."""
@@ -63,7 +65,10 @@ def load() -> Table:
                 parts.append(name)
                 scores.append(one[:LENGTH])
     detectors = [detector for detector in find(()) if not detector.hidden_layers]
-    return Table(texts, parts, collect(scores), np.array([[d.statistic(one) for d in detectors] for one in scores]))
+    lengths = np.array([64 + 16 * (hashlib.sha256(f"length {text.text}".encode()).digest()[0] % 10) for text in texts])
+    short = [one[:length] for one, length in zip(scores, lengths, strict=True)]
+    zero_shot, zero_shot_short = (np.array([[d.statistic(one) for d in detectors] for one in part]) for part in (scores, short))
+    return Table(texts, parts, collect(scores), zero_shot, lengths, zero_shot_short)
 
 
 def fold(source: str) -> int:
@@ -71,18 +76,40 @@ def fold(source: str) -> int:
     return -1 if source in FIRST else hashlib.sha256(f"fold {source}".encode()).digest()[0] % FOLDS
 
 
-def without(table: Table, out: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Texts of the fold's sources, and their p-values by a head and a population that know none of these sources."""
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """One fold: which texts are judged and by which, and what all detectors say of every text; see `without`."""
+
+    tested: NDArray[np.int64]
+    reference: NDArray[np.int64]
+    columns: NDArray[np.float64]  # (n, 5), of all texts of the table, the classifier last
+    columns_short: NDArray[np.float64]  # likewise, of the texts as cut to `Table.lengths`
+
+
+WEIGHTS = (1.0, 1.0, 1.0, 1.0, find(("classifier",))[0].weight)
+"""Of the columns in the combination."""
+
+
+def left_out(table: Table, out: int) -> LeftOut:
+    """A fold, with a head and a population that know none of its sources."""
     training = table.rows(lambda text, part: part == "train" and fold(text.source) != out)
     reference = table.rows(lambda text, part: part != "train" and text.label == "human" and fold(text.source) != out)
     tested = table.rows(lambda text, part: fold(text.source) == out and text.label != "machine-revised")
-    texts = [table.texts[i] for i in training]
-    space = heads.space_of(table.blocks[training], texts)
-    network = heads.HeadNetwork("logistic", space)
-    logits = heads.predict(network, space, table.blocks)
-    columns = np.column_stack([table.zero_shot, logits])
-    weights = (1.0, 1.0, 1.0, 1.0, find(("classifier",))[0].weight)
-    return tested, np.array([combined_p_value(columns[reference], columns[i], weights) for i in tested])
+    space = heads.space_of(table.blocks[training], [table.texts[i] for i in training])
+    # The discriminant head of `heads.HeadNetwork`, whitening and weight folded into one vector.
+    weight = space.whitening.T @ (space.whitening @ space.difference) / space.scale
+    by_block = [np.clip(one - space.mean, -space.limit, space.limit) @ weight for one in table.blocks.features]
+    logits = [one[: LENGTH // STATE_BLOCK].mean() for one in by_block]
+    short = [one[: length // STATE_BLOCK].mean() for one, length in zip(by_block, table.lengths, strict=True)]
+    columns = np.column_stack([table.zero_shot, np.array(logits, np.float64)])
+    return LeftOut(tested, reference, columns, np.column_stack([table.zero_shot_short, np.array(short, np.float64)]))
+
+
+def without(table: Table, out: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Texts of the fold's sources, and their p-values by a head and a population that know none of these sources."""
+    found = left_out(table, out)
+    reference = found.columns[found.reference]
+    return found.tested, np.array([combined_p_value(reference, found.columns[i], WEIGHTS) for i in found.tested])
 
 
 def interval(hits: NDArray[np.bool_]) -> str:

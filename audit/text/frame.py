@@ -13,6 +13,7 @@ from itertools import pairwise
 import regex
 
 from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.text.layout import marked_headings
 from llm_audit.text.places import Apart
 
 KINDS = ("heading", "quote", "table", "caption", "reference", "form")
@@ -96,7 +97,7 @@ def set_apart(text: str, labelled: Sequence[Apart] = (), include: Collection[str
     """
     total = max(_count(text), 1)
     found = [each for each in labelled if _is_what_it_is_called(text[each.start : each.end], each.what)]
-    found += _plain_headings(text)
+    found += [*_plain_headings(text), *marked_headings(text)]
     quoted = [each for each in found if each.what == "quote"]
     headed = [each for each in found if each.what in ("heading", "caption")]
     if sum(_count(text[each.start : each.end]) for each in quoted) > MOST_QUOTED * total:

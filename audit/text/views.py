@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ import regex
 
 from llm_audit.text.frame import described, set_apart
 from llm_audit.text.homoglyphs import lookalikes
+from llm_audit.text.layout import Edit, layout_marks
 from llm_audit.text.marks import Wrapper, find_marks
 from llm_audit.text.places import Apart
 from llm_audit.text.read import RawText
@@ -28,7 +30,6 @@ from llm_audit.text.seen import imitations
 from llm_audit.text.traces import find_traces
 
 Offsets = npt.NDArray[np.int32]
-Edit = tuple[int, int, str]  # replace [start, end) by the string
 
 # Never part of the writing; soft hyphens and zero-width spaces only say where a line may break.
 _HIDDEN = {
@@ -122,8 +123,11 @@ def view_of(raw: RawText, include: Collection[str] = ()) -> View:
     what stands apart (see `llm_audit.text.frame`), the kinds that are scored all the same.
     """
     apart = set_apart(raw.text, raw.apart, include)
-    view = normalise(raw.text, find_marks(raw.text), apart)
+    layout = layout_marks(raw.text)
+    view = normalise(raw.text, find_marks(raw.text), apart, layout)
     notes = [*view.notes]
+    if _has_marks(raw.text, layout, apart):
+        notes.append("Marks of layout are not scored: bullets, numbers of lists, signs of headings, asterisks of bold.")
     if apart:
         notes.append(described(apart))
     if raw.omitted_share > MOST_OMITTED:
@@ -133,17 +137,18 @@ def view_of(raw: RawText, include: Collection[str] = ()) -> View:
 
 def scored(text: str) -> str:
     """What is scored of a plain text, as `view_of` gives it of a text that was read."""
-    return normalise(text, find_marks(text), set_apart(text)).text
+    return normalise(text, find_marks(text), set_apart(text), layout_marks(text)).text
 
 
-def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] = ()) -> View:
+def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] = (), layout: Sequence[Edit] = ()) -> View:
     """Give the view that is scored: NFC, single spaces, no hidden characters, no look-alike letters in mixed words.
 
-    Idempotent, and the same for every way to break a text into lines. Provenance marks, and what stands apart, are no part
-    of it.
+    Idempotent, and the same for every way to break a text into lines. Provenance marks, what stands apart, and marks of
+    layout are no part of it.
     """
     draft = _Draft(text)
-    draft.replace(_outside([*((mark.start, mark.end, "") for mark in marks), *((each.start, each.end, " ") for each in apart)]))
+    marked, set_aside = ((mark.start, mark.end, "") for mark in marks), ((each.start, each.end, " ") for each in apart)
+    draft.replace(_outside([*marked, *set_aside, *layout]))
     counts: Counter[str] = Counter()
     draft.replace(_traced(draft.text, counts))
     draft.replace(_reversed(draft.text, counts))
@@ -259,6 +264,16 @@ def _typed_forms(text: str) -> Iterable[Edit]:
         return
     for match in _TYPESET.finditer(text):
         yield match.start(), match.end(), _TYPOGRAPHY[match[0]]
+
+
+def _has_marks(text: str, layout: Sequence[Edit], apart: Sequence[Apart]) -> bool:
+    """Whether any mark of layout, and not only a line break after a hyphen, stands in what is scored."""
+    starts = [each.start for each in apart]
+    for start, end, _ in layout:
+        above = bisect_right(starts, start) - 1
+        if not text[start:end].isspace() and not (above >= 0 and start < apart[above].end):
+            return True
+    return False
 
 
 def _outside(edits: list[Edit]) -> Iterable[Edit]:

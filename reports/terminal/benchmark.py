@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llm_audit.common.terminal import terminal_safe
 from llm_audit.reports import format as fmt
-from llm_audit.reports.views.benchmark import percent
+from llm_audit.reports.views.benchmark import LEAST_OF_A_GROUP, percent, unfair
 from llm_audit.results import Benchmark, FalseAlarms, Power
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ def print_benchmark(found: Benchmark, console: Console, *, fairness: bool = Fals
         alarms = [row for row in found.false_alarms if row.detector == detector]
         if alarms:
             _print_alarms(terminal_safe(f"{detector}: share of human texts flagged, with exact 95 % interval"), alarms, console)
+    if fairness and found.false_alarms:
+        listed = ", ".join(f"{row.by} {row.group}" if row.by != row.group else row.group for row in unfair(found)) or "none"
+        said = f"Flagged more than twice as often as alpha .01 says, of groups of {LEAST_OF_A_GROUP} texts or more: {listed}."
+        console.print(terminal_safe(said), markup=False, highlight=False)
 
 
 def _print_power(title: str, rows: list[Power], console: Console, first: str) -> None:

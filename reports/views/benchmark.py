@@ -17,6 +17,9 @@ from llm_audit.results import Benchmark, Curve, FalseAlarms, Interval, Power
 DECADES = 3
 """The calibration plot runs from .001 to 1."""
 
+LEAST_OF_A_GROUP, MOST_OF_NOMINAL = 150, 2
+"""Human texts of a group, and times the nominal rate, from which on it is called unfair: what stops a release of llm-audit."""
+
 Sliced = TypeVar("Sliced", Power, FalseAlarms)
 
 
@@ -46,6 +49,15 @@ def by_slice(rows: Iterable[Sliced]) -> dict[str, list[Sliced]]:
     for row in rows:
         sliced.setdefault(row.by, []).append(row)
     return sliced
+
+
+def unfair(found: Benchmark) -> list[FalseAlarms]:
+    """The groups that all detectors together flag more than twice as often as alpha .01 says, of those with texts enough."""
+    return [
+        row
+        for row in found.false_alarms
+        if row.detector == found.combined and row.n >= LEAST_OF_A_GROUP and row.at_1_percent.value > MOST_OF_NOMINAL * 0.01
+    ]
 
 
 def percent(interval: Interval) -> str:

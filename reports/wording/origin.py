@@ -31,10 +31,14 @@ def summary_of_part(document: Document, judged: Verdict, sentence: str) -> str:
 
 
 def nearest_kind(kind: Kind) -> str:
-    """The kind of human text that is most often as machine-like as the judged text."""
+    """The kind of human text that is most often as machine-like as the judged text, with the p-value among its texts alone.
+
+    As the largest over all kinds of enough texts it is valid for a text like those of any one of these kinds, whichever it is.
+    """
+    p = (1 + kind.exceeding) / (1 + kind.n)
     return (
         f"Among its kinds of text, {kind.name} comes nearest: {kind.exceeding:,} of {kind.n:,} "
-        f"({kind.exceeding / kind.n:.0%}) look at least as machine-like."
+        f"({kind.exceeding / kind.n:.0%}) look at least as machine-like; p = {p:.2g} among these alone."
     )
 
 

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from llm_audit.reports import render_html
 from llm_audit.reports.terminal.benchmark import print_benchmark
+from llm_audit.reports.views.benchmark import unfair
+from llm_audit.results import FalseAlarms, Interval
 from tests.reports import factory
 from tests.reports.measured import FOUND
 from tests.reports.plots import Plot
@@ -45,3 +47,26 @@ def test_the_terminal_shows_the_combination_or_with_fairness_every_detector() ->
     assert "AUROC" in shown[False]
     assert "AUROC" not in shown[True]
     assert "\x1b[31m" not in shown[False]
+
+
+@pytest.mark.parametrize(
+    ("detector", "n", "flagged", "found"),
+    [
+        (FOUND.combined, 150, 4, True),
+        (FOUND.combined, 150, 3, False),
+        (FOUND.combined, 149, 40, False),
+        ("other", 900, 90, False),
+    ],
+)
+def test_fairness_names_the_groups_of_150_texts_above_twice_the_nominal_rate(
+    detector: str, n: int, flagged: int, found: bool
+) -> None:
+    one = Interval(value=flagged / n, lower=0.0, upper=0.5)
+    row = FalseAlarms(detector=detector, by="level", group="B1\x1b[31m", n=n, at_5_percent=one, at_1_percent=one)
+    judged = FOUND.model_copy(update={"false_alarms": (row,)})
+    assert unfair(judged) == ([row] if found else [])
+    stream = io.StringIO()
+    print_benchmark(judged, Console(file=stream, width=160), fairness=True)
+    said = stream.getvalue().splitlines()[-1]
+    assert said.startswith("Flagged more than twice as often as alpha .01 says, of groups of 150 texts or more: ")
+    assert said.endswith("level B1\\x1b[31m." if found else "none.") and "\x1b" not in said
