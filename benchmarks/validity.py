@@ -169,14 +169,14 @@ def main() -> None:
         cells = " | ".join(row(p, level, human, sources) for level in LEVELS)
         print(f"| {name} | {cells} | {interval(p[~human] <= 0.01)} | {p.min():.2g} |")
     p = np.array(found["(a) plain rank"])
-    power = float(np.mean(p[~human] <= 0.01))
-    print(
-        f"\nAt the level at which each finds {power:.2f} of machine texts:\n\n| | level | all / mean / worst |\n|---|---|---|"
-    )
-    for name, values in found.items():
-        other = np.array(values)
-        level = float(np.quantile(other[~human], power, method="lower"))
-        print(f"| {name} | {level:.3g} | {row(other, level, human, sources)} |")
+    for alpha in LEVELS[1:]:
+        power = float(np.mean(p[~human] <= alpha))
+        print(f"\nAt the level at which each finds {power:.2f} of machine texts, as the plain rank at {alpha:g}:\n")
+        print("| | level | all / mean / worst |\n|---|---|---|")
+        for name, values in found.items():
+            other = np.array(values)
+            level = float(np.quantile(other[~human], power, method="lower"))
+            print(f"| {name} | {level:.3g} | {row(other, level, human, sources)} |")
     stored = rates(p[human], [text for text in texts if text.label == "human"])
     FAIRNESS.write_text("[\n" + ",\n".join(json.dumps(one) for one in stored) + "\n]\n", encoding="utf-8")
     print(
