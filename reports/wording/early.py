@@ -38,8 +38,8 @@ def conditions_of(found: Membership, manifest: Manifest) -> Conditions:
     documents = _DOCUMENTS.match(found.claim)
     formats = [_FORMAT.fullmatch(one) for one in units["formats"].split(", ")] if units else []
     return Conditions(
-        model=manifest.model and manifest.model.name,
-        precision=manifest.model and manifest.model.dtype,
+        model=manifest.model.name if manifest.model else None,
+        precision=manifest.model.dtype if manifest.model else None,
         start=StartToken.model_validate(start.groupdict()) if start else None,
         seed=seed["seed"] if seed else None,
         seed_file=seed["file"] if seed else None,
