@@ -125,7 +125,8 @@ class Session:
         A long text's are handed over, and cached, window by window: it costs no more memory than a short one, and one that
         was interrupted goes on where it was.
         """
-        sizes = [len(text) / max(sum(map(len, texts)), 1) for text in texts]
+        total = max(sum(map(len, texts)), 1)
+        sizes = [len(text) / total for text in texts]
         long = [len(text) > LONG for text in texts]
         left = Counter(text for text, is_long in zip(texts, long, strict=True) if is_long)
         known: dict[str, list[Taken]] = {}
