@@ -27,7 +27,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Triton's functions are interpreted if this is set when they are first loaded, by whichever test or library comes first.
 os.environ["TRITON_INTERPRET"] = "1"
 
-# What thousands of tests are made of stays to the end: looking for garbage among it again and again takes a seventh of the time.
+# What tests are made of stays to the end: looking for garbage among it again and again takes a seventh of the time.
 gc.set_threshold(50_000, 10, 10)
 
 
