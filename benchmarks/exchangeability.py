@@ -1,7 +1,8 @@
 """Membership tests where what they assume is broken: how often an untouched collection is called trained on.
 
-`python -m benchmarks.exchangeability [--runs 100]` prints the table of README.md: ten ways, each without a word on chance, with
-a false statement, and with a control model. The model is that of `fixtures/membership`, which has not read these texts.
+`python -m benchmarks.exchangeability [--runs 100]` prints the table of docs/measurements/auditor.md: ten ways, each without a
+word on chance, with a false statement, and with a control model. The model is that of `fixtures/membership`, which has not read
+these texts.
 """
 
 from __future__ import annotations
