@@ -48,8 +48,8 @@ class Desk:
 
     async def asked(self, request: Request, *, owner: str | None = None, csrf: Any = None) -> Job:
         """The job of a request, in the queue. `csrf`: called with the fields of a form, to refuse it. Raises Refused."""
-        if self.worker.state != "ready":
-            raise Refused(503, self.worker.error or "The model is still being loaded: come back in a few seconds.", 5)
+        if self.worker.state in ("failed", "stopped"):
+            raise Refused(503, self.worker.error or "The server is being stopped.")
         told = request.headers.get("content-length", "")
         size = int(told) if told.isdecimal() else self.service.limits.size
         with self._place(size):
@@ -106,7 +106,8 @@ def state_of(job: Job) -> dict[str, Any]:
         }
         for item in job.items
     ]
-    return {"id": job.id, "state": job.state, "error": job.error, "texts": texts}
+    left = None if job.seconds_left is None else round(job.seconds_left)
+    return {"id": job.id, "state": job.state, "error": job.error, "seconds_left": left, "texts": texts}
 
 
 def finished(job: Job) -> Report:

@@ -59,6 +59,7 @@ class Job:
         owner: session of the browser that asked; None: a program did.
         report: once it is finished.
         error: one sentence, if it failed.
+        began, ended, seen: when it was asked, was over, and was last looked for, in seconds of a clock of its own.
         id: nobody can guess it.
     """
 
@@ -73,6 +74,7 @@ class Job:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
+    seen: float = 0.0
     started: str = ""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
@@ -83,13 +85,20 @@ class Job:
         return self.state in ("finished", "failed", "cancelled")
 
     @property
+    def seconds_left(self) -> float | None:
+        """What its other texts may still take, as long as those that are judged did; None: none is."""
+        done = sum(item.state == "finished" for item in self.items)
+        return (time.monotonic() - self.began) / done * (len(self.items) - done) if done else None
+
+    @property
     def documents(self) -> list[Document]:
         """What is judged so far."""
         return [document for item in self.items for document in item.documents]
 
     def touch(self) -> None:
         """Wake whoever waits for a change, from any thread."""
-        self._loop.call_soon_threadsafe(self._wake)
+        with suppress(RuntimeError):  # the loop is closed: the server has ended, and nobody waits
+            self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         self._changed.set()
@@ -159,7 +168,9 @@ class Queue:
     def get(self, name: str) -> Job | None:
         """The job of an id, if it is still here."""
         self._forget()
-        return self._jobs.get(name)
+        if job := self._jobs.get(name):
+            job.seen = time.monotonic()
+        return job
 
     def drop(self, job: Job) -> None:
         """Forget a job; what is not judged yet is not judged any more."""
@@ -175,7 +186,7 @@ class Queue:
     def _forget(self) -> None:
         """Drop what nobody has come for."""
         now, held = time.monotonic(), 0
-        ended = [(job.ended, job) for job in list(self._jobs.values()) if job.ended is not None]
+        ended = [(max(job.ended, job.seen), job) for job in list(self._jobs.values()) if job.ended is not None]
         for number, (when, job) in enumerate(sorted(ended, key=lambda pair: pair[0], reverse=True)):
             held += job.size
             if now - when > self.limits.kept_seconds or number >= self.limits.kept or (number and held > self.limits.held):
@@ -197,14 +208,14 @@ class Queue:
                     return job, item
                 self._ready.wait()
 
-    def close(self) -> None:
-        """Give out no more texts, and let whoever waits for an answer go."""
+    def close(self, reason: str = "The server was stopped before all texts were judged.") -> None:
+        """Give out no more texts, and tell whoever waits for an answer why."""
         with self._ready:
             self.closed = True
             self._ready.notify_all()
         for job in list(self._jobs.values()):
             if not job.over:
-                job.state, job.error = "failed", "The server was stopped before all texts were judged."
+                job.state, job.error = "failed", reason
                 job.touch()
 
 

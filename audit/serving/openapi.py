@@ -24,7 +24,7 @@ _ERRORS = {
     "422": "There is no text in it, or something in it is wrong.",
     "429": "The queue is full, or too many wrong tokens came: `Retry-After` says when to come back.",
     "500": "The server failed.",
-    "503": "The model is still being loaded.",
+    "503": "The model is still being loaded, or cannot be.",
 }
 
 

@@ -152,7 +152,7 @@ class Pages:
     def _found(self, request: Request) -> Job:
         job = self.desk.queue.get(request.path_params["id"])
         if job is None or job.owner != request.scope["session_id"]:
-            raise Refused(404, "These texts are not here any more: judge them again.")
+            raise Refused(404, "These texts are not here any more, or another browser asked for them: judge them again.")
         return job
 
     def _page(self, request: Request, template: str, **content: Any) -> Response:

@@ -26,7 +26,7 @@ class Limits:
         held: bytes of all requests that are read or not answered yet, and as many of those whose answers are kept; a single
             one is taken whatever its size.
         kept: answers that are kept for whoever comes for them, the last ones.
-        kept_seconds: and how long.
+        kept_seconds: and how long, from when they were last asked for.
         head_seconds: to send the head of a request.
         body_seconds: to send the body of a request.
         send_seconds: to take a piece of the answer.
@@ -39,7 +39,7 @@ class Limits:
     waiting: int = 64
     held: int = 200_000_000
     kept: int = 64
-    kept_seconds: float = 900.0
+    kept_seconds: float = 3600.0
     head_seconds: float = 10.0
     body_seconds: float = 60.0
     send_seconds: float = 30.0

@@ -60,16 +60,21 @@ class Worker:
         try:
             detect(Text(WARM_UP, name="warm-up"), setup=self.setup)
         except AuditError as error:
-            self.state, self.error = "failed", str(error)
+            self._fail(str(error))
             return
         except Exception as error:
             report_bug(error)
-            self.state, self.error = "failed", "The model does not run; the log says where it failed."
+            self._fail("The model does not run; the log says where it failed.")
             return
         self.state = "ready"
         while (turn := self.queue.take()) is not None:
             self._judge(*turn)
         self.state = "stopped"
+
+    def _fail(self, reason: str) -> None:
+        """Judge nothing at all, and tell those who wait already."""
+        self.state, self.error = "failed", reason
+        self.queue.close(reason)
 
     def _judge(self, job: Job, item: Item) -> None:
         began = time.monotonic()

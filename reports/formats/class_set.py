@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from llm_audit.reports.formats import html
 from llm_audit.reports.views.documents import tally, words, worst_first
+from llm_audit.reports.views.lead import lead
 from llm_audit.reports.views.passages import Passage, passages
 from llm_audit.results import Document, Report, Verdict
 
@@ -38,9 +39,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Talk:
-    """The page of one text: its row, the passages that stand out, and questions for its writer."""
+    """The page of one text: its row, the plain sentence, the passages that stand out, and questions for its writer."""
 
     row: Row
+    lead: str
     standing_out: list[Passage]
     questions: list[str]
 
@@ -64,7 +66,7 @@ def talks(report: Report, found: Sequence[Row]) -> list[Talk]:
     made = []
     for row in found:
         standing_out = [passage for passage in passages(row.document, report.manifest.alpha, 160) if passage.stands_out]
-        made.append(Talk(row, standing_out, _questions(row.document, standing_out)))
+        made.append(Talk(row, lead(row.document, report.manifest.alpha), standing_out, _questions(row.document, standing_out)))
     return made
 
 

@@ -5,6 +5,8 @@ Made from verdicts and numbers, as all that is said; it judges nothing, and says
 
 from __future__ import annotations
 
+import re
+
 from llm_audit.common.terminal import one_line
 from llm_audit.reports import format as fmt
 from llm_audit.reports.views.passages import Passage, passages
@@ -13,6 +15,9 @@ from llm_audit.results import Document, Report, Verdict
 
 WHOLE = 0.85
 """From this share on, the text as a whole is said to read like machine writing: of texts that are, that much is found."""
+
+COARSE = 1.25
+"""Where the lines are so many times as long as what is named by them, its words are numbered instead."""
 
 NAMED = 10
 """Documents that the last line names."""
@@ -80,9 +85,11 @@ def where(document: Document, alpha: float) -> str:
     for each in found:
         alone = Passage(0, each.start, each.end, "", None, None, None, None, 0, None, True)
         lines += [(place.start_line, place.end_line) for place in places(document.text, [alone])]
-    if lines == [(1, 1)]:
-        words = document.text[: found[0].start].split(), document.text[: found[0].end].split()
-        return f"words {fmt.count(len(words[0]) + 1)} to {fmt.count(len(words[1]))}"
+    starts = [0, *(match.end() for match in re.finditer("\n", document.text)), len(document.text)]
+    named = sum(starts[last] - starts[first - 1] for first, last in dict.fromkeys(lines))
+    if named > COARSE * sum(each.end - each.start for each in found):
+        spans = [(len(document.text[: each.start].split()) + 1, len(document.text[: each.end].split())) for each in found]
+        return _and([f"words {fmt.count(first)} to {fmt.count(last)}" for first, last in spans])
     return _and([f"line {first}" if first == last else f"lines {first} to {last}" for first, last in dict.fromkeys(lines)])
 
 

@@ -69,7 +69,7 @@ KINDS: tuple[e.Derivation, ...] = (
     w.ProbedTogether(tests=(PROBED,)),
     s.Conformance(
         changes=("x",), asked="x", named=("y",), longer=0, counted=1, miscounted=0, fewer=0,
-        flaws=(s.Flaw(name="x", answers=1),),
+        flaws=(s.Flaw(name="x", answers=1),), parameters=(s.Parameter(name="stop", tried=2, ignored=1),),
     ),
 )  # fmt: skip
 

@@ -52,7 +52,9 @@ if (progress) {
     const job = await answer.json();
     if (job.state !== "waiting" && job.state !== "running") { location.reload(); return; }
     const done = job.texts.filter(text => text.state === "finished").length;
-    const said = `${done} of ${job.texts.length} text${job.texts.length === 1 ? "" : "s"} judged.`;
+    const minutes = job.seconds_left === null ? 0 : Math.ceil(job.seconds_left / 60);
+    const left = minutes > 1 ? ` About ${minutes} minutes are left.` : "";
+    const said = `${done} of ${job.texts.length} text${job.texts.length === 1 ? "" : "s"} judged.${left}`;
     if (progress.textContent !== said) progress.textContent = said;  // only changes are read out
     document.title = `${done} of ${job.texts.length} – llm-audit`;
     document.getElementById("all").value = job.texts.reduce((sum, text) => sum + text.share, 0);
