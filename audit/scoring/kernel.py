@@ -104,7 +104,7 @@ def _peak(bits):  # type: ignore[no-untyped-def]  # compiled by numba, never cal
     return np.int32(key ^ ((key >> np.int32(31)) & np.int32(0x7FFFFFFF))).view(np.float32)
 
 
-@numba.njit(parallel=True, nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True)
 def row_sums(logits, targets, peaks, sums, ranks):  # type: ignore[no-untyped-def]  # compiled by numba
     """Fill `peaks`, `sums` and `ranks` for a block of rows.
 
@@ -117,7 +117,7 @@ def row_sums(logits, targets, peaks, sums, ranks):  # type: ignore[no-untyped-de
     """
     n_rows, n_columns = logits.shape
     bits = logits.view(np.int32)
-    for i in numba.prange(n_rows):
+    for i in range(n_rows):
         peaks[i] = _peak(bits[i])
         sums[i, :] = 0.0
         above = 0
@@ -127,11 +127,11 @@ def row_sums(logits, targets, peaks, sums, ranks):  # type: ignore[no-untyped-de
         ranks[i] = 1 + above
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True)
 def add_and_norm(x, delta, weight, eps, out):  # type: ignore[no-untyped-def]  # compiled by numba
     """Add `delta` to `x`, and write the RMS norm of the sum times `weight` to `out`; all (n, hidden), `weight` (hidden,)."""
     n, width = x.shape
-    for i in numba.prange(n):
+    for i in range(n):
         total = _f(0.0)
         for j in range(width):
             value = x[i, j] + delta[i, j]
@@ -142,7 +142,7 @@ def add_and_norm(x, delta, weight, eps, out):  # type: ignore[no-untyped-def]  #
             out[i, j] = weight[j] * (x[i, j] * scale)
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True)
 def rotate(heads, n_heads, positions, cos, sin):  # type: ignore[no-untyped-def]  # compiled by numba
     """Rotate the first `n_heads` heads, queries and keys, by their positions, in place.
 
@@ -154,7 +154,7 @@ def rotate(heads, n_heads, positions, cos, sin):  # type: ignore[no-untyped-def]
         sin: the same.
     """
     half = cos.shape[1]
-    for i in numba.prange(len(heads)):
+    for i in range(len(heads)):
         row, c, s = heads[i], cos[positions[i]], sin[positions[i]]
         for first in range(0, 2 * half * n_heads, 2 * half):
             for j in range(half):
@@ -163,7 +163,7 @@ def rotate(heads, n_heads, positions, cos, sin):  # type: ignore[no-untyped-def]
                 row[first + half + j] = b * c[j] + a * s[j]
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True)
 def causal_softmax(scores, first, scale):  # type: ignore[no-untyped-def]  # compiled by numba
     """Softmax of each row over the columns that it may see, in place; the others become zero.
 
@@ -173,7 +173,7 @@ def causal_softmax(scores, first, scale):  # type: ignore[no-untyped-def]  # com
         scale: of the products.
     """
     heads, rows, columns = scores.shape
-    for i in numba.prange(heads * rows):
+    for i in range(heads * rows):
         row = scores[i // rows, i % rows]
         seen = first + i % rows + 1
         peak = row[0]
@@ -191,11 +191,11 @@ def causal_softmax(scores, first, scale):  # type: ignore[no-untyped-def]  # com
             row[j] = _f(0.0)
 
 
-@numba.njit(parallel=True, nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True)
 def gated(gate_up, out):  # type: ignore[no-untyped-def]  # compiled by numba
     """silu(gate) * up; `gate_up` (n, 2 m) holds gate and up side by side, `out` is (n, m)."""
     n, width = out.shape
-    for i in numba.prange(n):
+    for i in range(n):
         for j in range(width):
             gate = gate_up[i, j]
             e = _exp2(max(-abs(gate) * _LOG2_E, _f(-120.0)))  # e^-|gate|
