@@ -231,6 +231,7 @@ def test_a_protected_file_of_an_archive_is_counted(tmp_path: Path) -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "with a password"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "Workbook".encode("utf-16-le"), "is an old Excel file"),
     ],
+    ids=["Pages", "Excel", "encrypted", "old Excel"],  # the bytes of an archive hold the time
 )
 def test_a_document_of_another_kind_is_called_what_it_is(tmp_path: Path, data: bytes, said: str) -> None:
     put(tmp_path, {"essay.docx": data})
