@@ -3,7 +3,9 @@ gates; and, of a row of logits, every sum that the token statistics are made of.
 
 The statistics of 49,152 logits, written as array operations, cost more than the 30 layers that produced them. Here each
 logit is read twice while it is in the cache, with one exponential for p and one for p^(1/8), from which every power on the 1/8
-grid follows by multiplication. Compiled by numba on first use (some seconds, then cached on disk).
+grid follows by multiplication. Compiled by numba on first use (some seconds, then cached on disk), for one thread:
+numba's threads and those of OpenBLAS wait by spinning, and take the cores from each other (docs/performance.md). Division by
+zero gives infinity, as in numpy, and numbers that are none are found out by the head.
 Knows nothing about tokens, models or torch.
 """
 
@@ -104,7 +106,7 @@ def _peak(bits):  # type: ignore[no-untyped-def]  # compiled by numba, never cal
     return np.int32(key ^ ((key >> np.int32(31)) & np.int32(0x7FFFFFFF))).view(np.float32)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def row_sums(logits, targets, peaks, sums, ranks):  # type: ignore[no-untyped-def]  # compiled by numba
     """Fill `peaks`, `sums` and `ranks` for a block of rows.
 
@@ -127,7 +129,7 @@ def row_sums(logits, targets, peaks, sums, ranks):  # type: ignore[no-untyped-de
         ranks[i] = 1 + above
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def add_and_norm(x, delta, weight, eps, out):  # type: ignore[no-untyped-def]  # compiled by numba
     """Add `delta` to `x`, and write the RMS norm of the sum times `weight` to `out`; all (n, hidden), `weight` (hidden,)."""
     n, width = x.shape
@@ -142,7 +144,7 @@ def add_and_norm(x, delta, weight, eps, out):  # type: ignore[no-untyped-def]  #
             out[i, j] = weight[j] * (x[i, j] * scale)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def rotate(heads, n_heads, positions, cos, sin):  # type: ignore[no-untyped-def]  # compiled by numba
     """Rotate the first `n_heads` heads, queries and keys, by their positions, in place.
 
@@ -163,7 +165,7 @@ def rotate(heads, n_heads, positions, cos, sin):  # type: ignore[no-untyped-def]
                 row[first + half + j] = b * c[j] + a * s[j]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def causal_softmax(scores, first, scale):  # type: ignore[no-untyped-def]  # compiled by numba
     """Softmax of each row over the columns that it may see, in place; the others become zero.
 
@@ -191,7 +193,7 @@ def causal_softmax(scores, first, scale):  # type: ignore[no-untyped-def]  # com
             row[j] = _f(0.0)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def gated(gate_up, out):  # type: ignore[no-untyped-def]  # compiled by numba
     """silu(gate) * up; `gate_up` (n, 2 m) holds gate and up side by side, `out` is (n, m)."""
     n, width = out.shape
