@@ -217,7 +217,7 @@ def _digest(source: Source) -> tuple[int, str]:
 
 
 def _size(source: Source) -> int | None:
-    """Bytes of a file; None if there is no reading it."""
+    """The size of a file in bytes; None if it is no regular file, or cannot be looked at."""
     assert source.path is not None
     try:
         found = source.path.stat()

@@ -47,7 +47,7 @@ class Work:
         self._sections, self._limit, self._wanted, self._done = list(sections), limit, wanted, done
 
     def parts(self) -> Iterator[Part]:
-        """One of every section that has any."""
+        """The sections with documents that are not judged yet, each with the flags of those that are wanted."""
         for section in self._sections:
             both = zip(*(each[section.first : section.stop] for each in (self._wanted, self._done)), strict=True)
             wanted = bytes(wanted and not done for wanted, done in both)

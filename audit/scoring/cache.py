@@ -123,7 +123,7 @@ class ScoreCache:
             self._connection = None
 
     def get(self, key: bytes) -> TokenScores | None:
-        """The stored scores, or None if they are absent or do not match their checksum."""
+        """The stored scores of a text or window by their key; None if they are absent, or do not match their checksum."""
         if self._connection is None:
             return None
         try:

@@ -91,7 +91,7 @@ class Desk:
         return Response(content, media_type=MEDIA.get(format_, "text/plain; charset=utf-8"), headers=headers)
 
     def close(self) -> None:
-        """End the thread that renders."""
+        """Stop the thread that renders reports; what it has not begun is dropped."""
         self.renderers.shutdown(wait=True, cancel_futures=True)
 
 

@@ -24,7 +24,7 @@ _ERRORS = {
     "422": "There is no text in it, or something in it is wrong.",
     "429": "The queue is full, or too many wrong tokens came: `Retry-After` says when to come back.",
     "500": "The server failed.",
-    "503": "The model is still being loaded, or cannot be.",
+    "503": "The model cannot be loaded; of the health alone, also: it is not loaded yet.",
 }
 
 
@@ -65,6 +65,7 @@ def _schemas() -> dict[str, Any]:
                 "id": {"type": "string"},
                 "state": {"enum": state},
                 "error": {"type": ["string", "null"]},
+                "seconds_left": {"type": ["integer", "null"], "minimum": 0},
                 "texts": {"type": "array", "items": {"type": "object", "properties": {**text, **verdicts}}},
             },
         },

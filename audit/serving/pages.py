@@ -143,7 +143,7 @@ class Pages:
         return Response(_style(), media_type="text/css")
 
     async def script(self, request: Request) -> Response:
-        """The one script."""
+        """The JavaScript of the pages."""
         return Response((TEMPLATES / "page.js").read_text("utf-8"), media_type="text/javascript")
 
     async def _made(self, request: Request, make: Callable[[Report], Any]) -> Any:

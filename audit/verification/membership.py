@@ -50,7 +50,7 @@ def _elsewhere(stored: Result) -> bool:
 
 
 def _conditions(path: str, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
-    """Compare the conditions, from which claim and facts follow, with the manifest of the run."""
+    """Compare the conditions of a collection, from which its claim and facts are derived, with the manifest of the run."""
     ledger.same(f"{path}.model", stated.model, manifest.model and manifest.model.name)
     ledger.same(f"{path}.precision", stated.precision, manifest.model and manifest.model.dtype)
     if stated.control is not None:

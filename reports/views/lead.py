@@ -19,6 +19,8 @@ WHOLE = 0.85
 COARSE = 1.25
 """Where the lines are so many times as long as what is named by them, its words are numbered instead."""
 
+_PLACE = re.compile(r"(?P<first>.*?\d+)(?: to (?P<last>(?:.* )?\d+))?")
+
 NAMED = 10
 """Documents that the last line names."""
 
@@ -74,13 +76,11 @@ def where(document: Document, alpha: float) -> str:
         return ""
     if document.text is None:
         return _and([f"characters {fmt.count(each.start)} to {fmt.count(each.end)}" for each in found])
-    inside = [
-        passage
-        for passage in passages(document, alpha)
-        if any(each.start <= (passage.start + passage.end) // 2 < each.end for each in found)
-    ]
-    if not all(passage.place in (None, _lines(document.text, passage)) for passage in inside):  # pages, chapters, slides
-        return _and(list(dict.fromkeys(one_line(passage.place) for passage in inside if passage.place)))
+    read = passages(document, alpha)
+    inside = [[one for one in read if each.start <= (one.start + one.end) // 2 < each.end] for each in found]
+    if not all(one.place in (None, _lines(document.text, one)) for ones in inside for one in ones):  # pages, paragraphs, slides
+        placed = [[one_line(one.place) for one in ones if one.place] for ones in inside]
+        return _and([_from_to(ones[0], ones[-1]) for ones in placed if ones])
     lines = []
     for each in found:
         alone = Passage(0, each.start, each.end, "", None, None, None, None, 0, None, True)
@@ -91,6 +91,18 @@ def where(document: Document, alpha: float) -> str:
         spans = [(len(document.text[: each.start].split()) + 1, len(document.text[: each.end].split())) for each in found]
         return _and([f"words {fmt.count(first)} to {fmt.count(last)}" for first, last in spans])
     return _and([f"line {first}" if first == last else f"lines {first} to {last}" for first, last in dict.fromkeys(lines)])
+
+
+def _from_to(first: str, last: str) -> str:
+    """From the place of the first passage to that of the last: "page 1, line 29 to page 2, line 16", "paragraph 2 to 5"."""
+    one, other = _PLACE.fullmatch(first), _PLACE.fullmatch(last)
+    if not (one and other):  # a name without a number
+        return first if first == last else f"{first} to {last}"
+    begin, end = one["first"], other["last"] or other["first"]
+    if end.isdigit():
+        end = f"{other['first'].rpartition(' ')[0]} {end}"
+    head, _, number = end.rpartition(" ")
+    return begin if begin == end else f"{begin} to {number if begin.rpartition(' ')[0] == head else end}"
 
 
 def _lines(text: str, passage: Passage) -> str:

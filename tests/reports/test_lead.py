@@ -12,7 +12,7 @@ from llm_audit.detectors.registry import described
 from llm_audit.reports.formats import FORMATS, concise
 from llm_audit.reports.formats.csv import COLUMNS
 from llm_audit.reports.formats.csv import render as table
-from llm_audit.reports.views.lead import last_line, lead
+from llm_audit.reports.views.lead import _from_to, last_line, lead
 from llm_audit.results import Document, NotRead, Stretch, Verdict
 from tests.reports import factory
 
@@ -65,6 +65,21 @@ def test_a_finding_is_of_the_whole_text_only_if_nearly_all_of_it_stands_out() ->
     assert some.startswith("Part of this text reads like machine writing, about 40 % of its length: lines 1 to ")
     assert some.endswith(f". O{rare} has a part that looks as machine-like.")
     assert whole == f"This text reads like machine writing: o{rare} looks as machine-like."
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("page 1, line 29 to 33", "page 2, line 10 to 16", "page 1, line 29 to page 2, line 16"),
+        ("page 1, line 29", "page 1, line 42 to page 2, line 3", "page 1, line 29 to page 2, line 3"),
+        ("page 1, line 2 to 4", "page 1, line 3 to 9", "page 1, line 2 to 9"),
+        ("paragraph 2", "paragraph 4 to 5", "paragraph 2 to 5"),
+        ("slide 3", "slide 3", "slide 3"),
+        ("Preface", "chapter 2", "Preface to chapter 2"),
+    ],
+)
+def test_places_with_names_are_said_from_the_first_to_the_last(first: str, last: str, said: str) -> None:
+    assert _from_to(first, last) == said
 
 
 def test_an_older_report_still_says_that_a_part_stands_out() -> None:

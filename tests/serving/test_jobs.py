@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import jsonschema
 import pytest
 
 from llm_audit.api.documents import Text
 from llm_audit.common.errors import AuditError
-from llm_audit.serving import jobs, worker
+from llm_audit.serving import jobs, openapi, worker
+from llm_audit.serving.answers import state_of
 from llm_audit.serving.jobs import Item, Job, Queue
 from llm_audit.serving.metrics import Metrics
-from llm_audit.serving.settings import Limits
+from llm_audit.serving.settings import Limits, Service
 
 
 class Clock:
@@ -70,3 +72,10 @@ def test_those_who_wait_for_a_model_that_cannot_be_loaded_are_told(monkeypatch: 
     judging.start()
     judging.stop()
     assert judging.state == "failed" and (asked.state, asked.error) == ("failed", "The weights are damaged.")
+
+
+def test_the_description_names_every_field_of_a_job() -> None:
+    schema = openapi.document(Service())["components"]["schemas"]["Job"]
+    state = state_of(job(2))
+    assert set(state) == set(schema["properties"])
+    jsonschema.validate(state, schema)
