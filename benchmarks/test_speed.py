@@ -149,7 +149,7 @@ def test_against_the_bare_matmul(model: LeanModel, texts: list[str]) -> None:
 
 
 def test_statistics_cost_little_on_top_of_the_head(model: LeanModel) -> None:
-    head, rng = LeanHead(model.head_weight, Decoding()), np.random.default_rng(0)
+    head, rng = LeanHead(model.head_weight, model.team, Decoding()), np.random.default_rng(0)
     states = rng.standard_normal((head.n_rows * 2, model.head_weight.shape[1]), dtype=np.float32)
     targets = rng.integers(0, len(model.head_weight), len(states))
     head.columns(states, targets)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.common.errors import NotAvailable
+from llm_audit.scoring.team import Meet, Team
 from llm_audit.scoring.tokens import RENYI_ORDERS
 
 Columns = dict[str, NDArray[np.generic]]
@@ -58,14 +59,21 @@ def columns_of(
 
 
 def sums_of_rows(
-    logits: NDArray[np.float32], targets: NDArray[np.int64]
+    logits: NDArray[np.float32], targets: NDArray[np.int64], team: Team | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float32]]:
-    """Sums, ranks and peaks of a block of logits, by the kernel; see `kernel.row_sums`."""
+    """Sums, ranks and peaks of a block of logits, by the kernel, on the threads of a team; see `kernel.row_sums`."""
     from llm_audit.scoring import kernel
 
     n = len(targets)
     sums, ranks, peaks = np.empty((n, kernel.N_SUMS)), np.empty(n, np.int32), np.empty(n, np.float32)
-    kernel.row_sums(logits, targets, peaks, sums, ranks)
+
+    def add(part: int, rows: slice, meet: Meet) -> None:
+        kernel.row_sums(logits[rows], targets[rows], peaks[rows], sums[rows], ranks[rows])
+
+    if team:
+        team.share(n, add, least=8)
+    else:
+        add(0, slice(0, n), lambda: None)
     return sums, ranks, peaks
 
 

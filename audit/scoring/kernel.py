@@ -2,10 +2,9 @@
 gates; and, of a row of logits, every sum that the token statistics are made of.
 
 The statistics of 49,152 logits, written as array operations, cost more than the 30 layers that produced them. Here each
-logit is read twice while it is in the cache, with one exponential for p and one for p^(1/8), from which every power on the 1/8
-grid follows by multiplication. Compiled by numba on first use (some seconds, then cached on disk), for one thread:
-numba's threads and those of OpenBLAS wait by spinning, and take the cores from each other (docs/performance.md). Division by
-zero gives infinity, as in numpy, and numbers that are none are found out by the head.
+logit is read twice while it is in the cache, with one exponential, that of p^(1/8), from which p and all its powers on the 1/8
+grid follow by multiplication. Compiled by numba on first use (some seconds, then cached on disk), for one thread: those of a
+`Team` call it on their own rows. Division by zero gives infinity, as in numpy, and numbers that are none are found out by the head.
 Knows nothing about tokens, models or torch.
 """
 
@@ -61,12 +60,11 @@ def _tile_sums(logits, peak, own, out):  # type: ignore[no-untyped-def]  # compi
         z = logits[j]
         u = z - peak
         # Below 2^-120 a term adds nothing to a sum that holds _exp2(0) = 1; the clamp keeps the exponent in range.
-        y = max(u * _LOG2_E, _f(-120.0))
-        e = _exp2(y)
-        h = _exp2(y * _f(0.125))
-        ue = u * e
+        h = _exp2(max(u * (_LOG2_E * _f(0.125)), _f(-15.0)))
         h2 = h * h
         h4 = h2 * h2
+        e = h4 * h4
+        ue = u * e
         e2 = e * e
         e3 = e2 * e
         s0 += e

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +21,7 @@ from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.scoring import kernel
 from llm_audit.scoring.columns import Columns, columns_of, joined, sums_of_rows
 from llm_audit.scoring.request import context_length, plain_llama
+from llm_audit.scoring.team import Meet, Team
 from llm_audit.scoring.tokenizer import Reader, load_tokenizer, prefix_token
 from llm_audit.scoring.tokens import STATE_BLOCK, Decoding
 from llm_audit.scoring.weights import Matrix, Weights
@@ -32,7 +33,7 @@ LOGIT_BYTES = 50_000_000
 """Size of the one block of logits; see `head.LOGIT_BYTES`."""
 
 QUERY_ROWS = 128
-"""Queries whose products with all keys exist at a time: 37 MB for nine heads and 8,192 keys."""
+"""Queries whose products with all keys exist at a time, in all threads together: 37 MB for nine heads and 8,192 keys."""
 
 
 class _Layer(NamedTuple):
@@ -48,15 +49,34 @@ class _Layer(NamedTuple):
     down: Matrix
 
 
+class _Pass(NamedTuple):
+    """The memory of one pass over n tokens, of which each thread writes its own rows."""
+
+    lengths: Sequence[int]
+    positions: NDArray[np.int64]  # (n,), within each sequence
+    turns: tuple[Matrix, Matrix]  # cosines and sines by position
+    x: Matrix
+    normed: Matrix
+    delta: Matrix
+    gate_up: Matrix
+    gated: Matrix
+    projected: tuple[Matrix, Matrix]  # queries, keys and values of even and odd layers: some may still read the layer before
+    mixed: Matrix
+    scores: Matrix  # (threads, room for the products of some queries with all keys)
+    taps: dict[int, Matrix]
+
+
 class LeanBody:
     """The decoder stack without its head; what `llama.LlamaBody` is, on arrays.
 
     Args:
         config: the parsed `config.json`.
         weights: tensors by their Hugging Face names; only the ones of the body are read.
+        team: the threads that share the rows.
     """
 
-    def __init__(self, config: dict[str, Any], weights: Weights) -> None:
+    def __init__(self, config: dict[str, Any], weights: Weights, team: Team) -> None:
+        self.team = team
         self.n_heads: int = config["num_attention_heads"]
         self.n_kv_heads: int = config.get("num_key_value_heads") or self.n_heads
         self.hidden_size: int = config["hidden_size"]
@@ -69,6 +89,7 @@ class LeanBody:
         self.embedding = weights["model.embed_tokens.weight"]
         self.final_norm = weights["model.norm.weight"]
         self.layers = [_layer(weights, f"model.layers.{i}.") for i in range(self.n_layers)]
+        self._queries = max(1, QUERY_ROWS // team.size)
         self._kept: dict[str, NDArray[np.float32]] = {}
 
     def _buffer(self, name: str, *shape: int) -> NDArray[np.float32]:
@@ -88,57 +109,76 @@ class LeanBody:
         """Run packed sequences; see `llama.LlamaBody.__call__`. The memory of what comes back is reused by the next call."""
         n, width = len(token_ids), self.hidden_size
         inner = self.layers[0].down.shape[1]
-        positions = np.concatenate([np.arange(length) for length in lengths])
+        projected = (self.n_heads + 2 * self.n_kv_heads) * self.head_dim
         angles = np.arange(max(lengths), dtype=np.float32)[:, None] * self.frequency
-        turns = positions, np.cos(angles), np.sin(angles)
-        x, normed, delta = (self._buffer(name, n, width) for name in ("x", "normed", "delta"))
-        gate_up, gated = self._buffer("gate_up", n, 2 * inner), self._buffer("gated", n, inner)
-        np.take(self.embedding, token_ids, axis=0, out=x, mode="clip")  # with "raise", numpy fills a copy first
-        taps = {0: self._tap(0, x)} if 0 in layers else {}
+        memory = _Pass(
+            lengths=lengths,
+            positions=np.concatenate([np.arange(length) for length in lengths]),
+            turns=(np.cos(angles), np.sin(angles)),
+            x=self._buffer("x", n, width),
+            normed=self._buffer("normed", n, width),
+            delta=self._buffer("delta", n, width),
+            gate_up=self._buffer("gate_up", n, 2 * inner),
+            gated=self._buffer("gated", n, inner),
+            projected=(self._buffer("even", n, projected), self._buffer("odd", n, projected)),
+            mixed=self._buffer("mixed", n, self.n_heads * self.head_dim),
+            scores=self._buffer("scores", self.team.size, self.n_heads * self._queries * max(lengths)),
+            taps={layer: self._buffer(f"layer {layer}", n, width) for layer in layers},
+        )
+        self.team.share(n, lambda part, rows, meet: self._rows(token_ids, memory, part, rows, meet))
+        return memory.normed, [memory.taps[layer] for layer in layers]
+
+    def _rows(self, token_ids: NDArray[np.int64], memory: _Pass, part: int, rows: slice, meet: Meet) -> None:
+        """All layers on some rows of a pass; the threads meet once a layer, when there are all keys and values."""
+        x, normed, delta = memory.x[rows], memory.normed[rows], memory.delta[rows]
+        gate_up, gated = memory.gate_up[rows], memory.gated[rows]
+        np.take(self.embedding, token_ids[rows], axis=0, out=x, mode="clip")  # with "raise", numpy fills a copy first
         delta.fill(0.0)
-        for number, layer in enumerate(self.layers, start=1):
+        for number, layer in enumerate(self.layers):
+            if number in memory.taps:
+                np.add(x, delta, out=memory.taps[number][rows])
             kernel.add_and_norm(x, delta, layer.norm1, self.eps, normed)
-            self._attend(normed, layer, lengths, turns, delta)
+            self._project(normed, layer, memory, memory.projected[number % 2][rows], rows)
+            meet()
+            self._attend(memory, memory.projected[number % 2], rows, memory.scores[part])
+            np.matmul(memory.mixed[rows], layer.out.T, out=delta)
             kernel.add_and_norm(x, delta, layer.norm2, self.eps, normed)
             np.matmul(normed, layer.gate_up.T, out=gate_up)
             kernel.gated(gate_up, gated)
             np.matmul(gated, layer.down.T, out=delta)
-            if number in layers:
-                taps[number] = self._tap(number, x)
-                taps[number] += delta
+        if self.n_layers in memory.taps:
+            np.add(x, delta, out=memory.taps[self.n_layers][rows])
         kernel.add_and_norm(x, delta, self.final_norm, self.eps, normed)
-        return normed, [taps[layer] for layer in layers]
 
-    def _tap(self, layer: int, x: Matrix) -> Matrix:
-        kept = self._buffer(f"layer {layer}", *x.shape)
-        kept[:] = x
-        return kept
-
-    def _attend(self, x: Matrix, layer: _Layer, lengths: Sequence[int], turns: tuple[Any, ...], out: Matrix) -> None:
-        n, dim, q, kv = len(x), self.head_dim, self.n_heads, self.n_kv_heads
-        projected = self._buffer("projected", n, (q + 2 * kv) * dim)
+    def _project(self, x: Matrix, layer: _Layer, memory: _Pass, out: Matrix, rows: slice) -> None:
+        """Queries, keys and values of some rows, the first two rotated by their positions."""
+        dim, q, kv = self.head_dim, self.n_heads, self.n_kv_heads
         edges = np.cumsum([0, q * dim, kv * dim, kv * dim])
         for number, matrix in enumerate((layer.query, layer.key, layer.value)):
-            np.matmul(x, matrix.T, out=projected[:, edges[number] : edges[number + 1]])
-        kernel.rotate(projected, q + kv, *turns)
-        heads = projected.reshape(n, q + 2 * kv, dim)
-        mixed = self._buffer("mixed", n, q * dim)
-        start = 0
-        for length in lengths:
-            rows = slice(start, start + length)
-            self._mix(heads[rows].transpose(1, 0, 2), mixed[rows].reshape(length, kv, q // kv, dim).transpose(1, 2, 0, 3))
-            start += length
-        np.matmul(mixed, layer.out.T, out=out)
+            np.matmul(x, matrix.T, out=out[:, edges[number] : edges[number + 1]])
+        kernel.rotate(out, q + kv, memory.positions[rows], *memory.turns)
 
-    def _mix(self, heads: NDArray[np.float32], mixed: NDArray[np.float32]) -> None:
-        """Causal attention within one sequence: (heads, n, dim) of queries, keys and values to (kv heads, group, n, dim)."""
+    def _attend(self, memory: _Pass, projected: Matrix, rows: slice, room: NDArray[np.float32]) -> None:
+        """Causal attention of some rows' queries, each within its sequence."""
+        n, dim, q, kv = len(projected), self.head_dim, self.n_heads, self.n_kv_heads
+        heads, mixed = projected.reshape(n, q + 2 * kv, dim), memory.mixed.reshape(n, kv, q // kv, dim)
+        start = 0
+        for length in memory.lengths:
+            own = range(max(start, rows.start) - start, min(start + length, rows.stop) - start)
+            if own:
+                sequence = slice(start, start + length)
+                self._mix(heads[sequence].transpose(1, 0, 2), mixed[sequence].transpose(1, 2, 0, 3), own, room)
+            start += length
+
+    def _mix(self, heads: NDArray[np.float32], mixed: NDArray[np.float32], own: range, room: NDArray[np.float32]) -> None:
+        """Attention of the queries `own` within one sequence: (heads, n, dim) of all three to (kv heads, group, n, dim)."""
         kv, group, n, dim = mixed.shape
         query = heads[: kv * group].reshape(kv, group, n, dim)
         key, value = heads[kv * group : kv * group + kv, None], heads[kv * group + kv :, None]
         scale = np.float32(dim**-0.5)
-        for start in range(0, n, QUERY_ROWS):
-            stop = min(start + QUERY_ROWS, n)
-            scores = self._buffer("scores", kv, group, stop - start, stop)
+        for start in range(own.start, own.stop, self._queries):
+            stop = min(start + self._queries, own.stop)
+            scores = room[: kv * group * (stop - start) * stop].reshape(kv, group, stop - start, stop)
             np.matmul(query[:, :, start:stop], key[:, :, :stop].swapaxes(2, 3), out=scores)
             kernel.causal_softmax(scores.reshape(kv * group, stop - start, stop), start, scale)
             np.matmul(scores, value[:, :, :stop], out=mixed[:, :, start:stop])
@@ -164,12 +204,14 @@ class LeanHead:
 
     Args:
         weight: (vocabulary, hidden).
+        team: the threads that share the vocabulary, and then the rows.
         decodings: each applied to the logits before its statistics are taken. What only some need, their transforms, the
             most likely tokens and the comparison of two models, torch does.
     """
 
-    def __init__(self, weight: Matrix, *decodings: Decoding) -> None:
+    def __init__(self, weight: Matrix, team: Team, *decodings: Decoding) -> None:
         self.weight = weight
+        self.team = team
         self.decodings = decodings or (Decoding(),)
         self.n_rows = max(1, LOGIT_BYTES // (4 * weight.shape[0]))
         self._block = np.empty((0, weight.shape[0]), np.float32)
@@ -178,7 +220,13 @@ class LeanHead:
         """(n_rows, vocabulary) before the decoding transform. The memory is reused by the next call."""
         if len(self._block) < len(hidden):
             self._block = np.empty((len(hidden), self.weight.shape[0]), np.float32)
-        return np.matmul(hidden, self.weight.T, out=self._block[: len(hidden)])
+        block = self._block[: len(hidden)]
+
+        def multiply(part: int, tokens: slice, meet: Meet) -> None:
+            np.matmul(hidden, self.weight[tokens].T, out=block[:, tokens])
+
+        self.team.share(len(self.weight), multiply)
+        return block
 
     def release(self) -> None:
         """Forget the block of logits."""
@@ -199,7 +247,7 @@ class LeanHead:
             rows = slice(start, start + self.n_rows)
             logits, observed = self.logits(hidden[rows]), targets[rows]
             if self.decodings == (Decoding(),) and not reference and not top_k:
-                sums, ranks, peaks = sums_of_rows(logits, observed)
+                sums, ranks, peaks = sums_of_rows(logits, observed, self.team)
                 blocks[0].append(columns_of(sums, ranks, peaks, logits[np.arange(len(observed)), observed])[0])
                 continue
             import torch
@@ -225,14 +273,15 @@ class LeanModel(Reader):
 
     body: LeanBody
     head_weight: Matrix
+    team: Team
 
     def head(self, decodings: Sequence[Decoding] = ()) -> LeanHead:
         """The head that scores under these settings."""
-        return LeanHead(self.head_weight, *decodings)
+        return LeanHead(self.head_weight, self.team, *decodings)
 
     def computing(self) -> AbstractContextManager[object]:
-        """What every pass happens in: nothing special."""
-        return nullcontext()
+        """What every pass happens in."""
+        return self.team.at_work()
 
     def run(
         self, token_ids: NDArray[np.int64], lengths: Sequence[int], layers: Sequence[int] = ()
@@ -251,8 +300,14 @@ class LeanModel(Reader):
         return np.stack(means, 1).astype(np.float16)
 
 
-def load(name: str, digest: str, folder: Path) -> LeanModel:
+def load(name: str, digest: str, folder: Path, team: Team | None = None) -> LeanModel:
     """Load a folder that the store has checked, and that `plain_llama` says yes to.
+
+    Args:
+        name: of the model.
+        digest: of the model.
+        folder: where it lies.
+        team: the threads that compute; by default as many as numpy's BLAS library would use.
 
     Raises:
         InvalidConfiguration: it is another model.
@@ -261,7 +316,8 @@ def load(name: str, digest: str, folder: Path) -> LeanModel:
     if not plain_llama(config):
         raise InvalidConfiguration(f"{name} is not a plain Llama.")
     weights = Weights(folder)
-    body = LeanBody(config, weights)
+    team = team or Team()
+    body = LeanBody(config, weights, team)
     return LeanModel(
         name=name,
         digest=digest,
@@ -270,4 +326,5 @@ def load(name: str, digest: str, folder: Path) -> LeanModel:
         max_length=context_length(config),
         body=body,
         head_weight=weights.get("lm_head.weight", body.embedding),
+        team=team,
     )

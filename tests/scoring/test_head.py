@@ -11,6 +11,7 @@ from llm_audit.scoring import head as head_module
 from llm_audit.scoring import samplers
 from llm_audit.scoring.head import Head, power_sums, power_sums_by_arrays
 from llm_audit.scoring.lean import LeanHead
+from llm_audit.scoring.team import Team
 from llm_audit.scoring.tokens import Decoding
 from tests.scoring import oracle
 
@@ -164,7 +165,7 @@ def test_numbers_that_are_not_finite_are_no_peak(wrong: float) -> None:
 def test_the_head_without_torch_is_the_same(decodings: tuple[Decoding, ...], top_k: int) -> None:
     states, weight, targets = random_case(40, 777)
     with_torch = Head(weight, *decodings)(states, targets, top_k=top_k)
-    without = LeanHead(weight.numpy(), *decodings).columns(states.numpy(), targets.numpy(), top_k=top_k)
+    without = LeanHead(weight.numpy(), Team(1), *decodings).columns(states.numpy(), targets.numpy(), top_k=top_k)
     for found, expected in zip(without, with_torch, strict=True):
         assert found.keys() == expected.keys()
         for name in expected:

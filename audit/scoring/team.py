@@ -1,0 +1,77 @@
+"""The threads that share one pass: each computes its own rows, products and all that stands between them.
+
+A BLAS library has threads of its own, but only within a product: what stands between two products is left to one core, while
+the others wait by spinning (docs/performance.md). Here the library computes on one thread, and the rows are shared out.
+Knows nothing about models.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from threadpoolctl import ThreadpoolController
+
+LEAST_ROWS = 32
+"""Rows below which a further thread costs more than it saves: products of few rows are slow."""
+
+Meet = Callable[[], None]
+"""Wait until all threads of a team are here."""
+
+
+class Team:
+    """As many threads as numpy's BLAS library would use, which the usual variables set (`OMP_NUM_THREADS`).
+
+    Args:
+        size: threads, in the place of that; one leaves the products to the library.
+    """
+
+    def __init__(self, size: int | None = None) -> None:
+        self._blas = ThreadpoolController().select(internal_api="openblas")
+        counts = [library["num_threads"] for library in self._blas.info() if "numpy" in library["filepath"]]
+        self.size = size or max(counts, default=1)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """What passes happen in: the library's own threads rest, if there are others."""
+        if self.size == 1:
+            yield
+            return
+        with self._blas.limit(limits=1):
+            yield
+
+    def share(self, n: int, work: Callable[[int, slice, Meet], None], least: int = LEAST_ROWS) -> None:
+        """Call `work` on consecutive parts of `n` rows, at the same time, each part of `least` rows or more.
+
+        Args:
+            n: rows.
+            work: gets the number of its part, below `size`, and its rows.
+            least: rows of a part.
+
+        Raises:
+            Exception: what the first part raised that raised something; the others are called off when they meet.
+        """
+        parts = max(1, min(self.size, n // least))
+        edges = [n * part // parts for part in range(parts + 1)]
+        if parts == 1:
+            work(0, slice(0, n), lambda: None)
+            return
+        barrier = threading.Barrier(parts)
+
+        def meet() -> None:
+            barrier.wait()
+
+        def run(part: int) -> None:
+            try:
+                work(part, slice(edges[part], edges[part + 1]), meet)
+            except BaseException:
+                barrier.abort()
+                raise
+
+        with ThreadPoolExecutor(parts) as threads:
+            calls = [threads.submit(run, part) for part in range(parts)]
+        errors = [error for call in calls if (error := call.exception())]
+        if errors:
+            raise min(errors, key=lambda error: isinstance(error, threading.BrokenBarrierError))

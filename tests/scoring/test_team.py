@@ -1,0 +1,72 @@
+"""Threads that share the rows of a pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llm_audit.common.errors import NotAvailable
+from llm_audit.scoring import lean
+from llm_audit.scoring.engine import Engine
+from llm_audit.scoring.request import Request, Windowing
+from llm_audit.scoring.team import Meet, Team
+
+TEXTS = [
+    "A text of some words, and then of some more. " * 20,
+    "Short.",
+    "Another one, whose windows are packed with the first's. " * 9,
+]
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "least", "parts"), [(100, 3, 32, 3), (100, 8, 32, 3), (64, 2, 32, 2), (63, 2, 32, 1), (1, 4, 1, 1)]
+)
+def test_every_row_is_in_one_part_and_no_part_is_small(n: int, size: int, least: int, parts: int) -> None:
+    seen: list[tuple[int, slice]] = []
+    Team(size).share(n, lambda part, rows, meet: seen.append((part, rows)), least)
+    seen.sort(key=lambda one: one[0])
+    assert [part for part, _ in seen] == list(range(parts))
+    assert [row for _, rows in seen for row in range(rows.start, rows.stop)] == list(range(n))
+    assert min(rows.stop - rows.start for _, rows in seen) >= min(least, n)
+
+
+def test_nobody_goes_on_before_all_have_met() -> None:
+    written = np.zeros(128)
+
+    def work(part: int, rows: slice, meet: Meet) -> None:
+        written[rows] = 1
+        meet()
+        assert written.all()
+
+    Team(4).share(len(written), work)
+
+
+def test_the_error_of_one_thread_calls_off_the_others() -> None:
+    def work(part: int, rows: slice, meet: Meet) -> None:
+        if part == 2:
+            raise NotAvailable("No numbers.")
+        meet()
+
+    with pytest.raises(NotAvailable, match="No numbers"):
+        Team(4).share(128, work)
+
+
+def test_the_library_has_its_threads_back_after_a_pass() -> None:
+    team = Team(3)
+    before = [library["num_threads"] for library in team._blas.info()]
+    with team.at_work():
+        assert all(library["num_threads"] == 1 for library in team._blas.info())
+    assert [library["num_threads"] for library in team._blas.info()] == before
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_the_threads_do_not_change_the_scores(tiny_llama: Path, size: int) -> None:
+    request = Request(Windowing(64, balanced=True), hidden_layers=(0, 1, 2))
+    alone, together = (lean.load("tiny", "digest", tiny_llama, Team(n)) for n in (1, size))
+    for expected, got in zip(Engine(alone, request).score(TEXTS), Engine(together, request).score(TEXTS), strict=True):
+        for name in ("logprob", "entropy", "varentropy", "max_logprob", "mass_above", "renyi"):
+            np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=2e-6, atol=2e-6, err_msg=name)
+        np.testing.assert_array_equal(got.token_id, expected.token_id)
+        np.testing.assert_allclose(got.states, expected.states, rtol=1e-3, atol=1e-4)
