@@ -4,7 +4,7 @@ gates; and, of a row of logits, every sum that the token statistics are made of.
 The statistics of 49,152 logits, written as array operations, cost more than the 30 layers that produced them. Here each
 logit is read twice while it is in the cache, with one exponential, that of p^(1/8), from which p and all its powers on the 1/8
 grid follow by multiplication. Compiled by numba on first use (some seconds, then cached on disk), for one thread: those of a
-`Team` call it on their own rows. Division by zero gives infinity, as in numpy, and numbers that are none are found out by the head.
+`Team` call it on their own rows. Division by zero gives infinity, as in numpy, and numbers that are none are found by the head.
 Knows nothing about tokens, models or torch.
 """
 
