@@ -45,7 +45,7 @@ _ALL_MARKS = regex.compile(r"\p{Mn}++")
 _ASCII_SUSPECT = regex.compile(r"(?<=[A-Za-z])I|I(?=[a-z])|[A-Za-z][01345|@$]+(?:[a-z]|\b)|\b[01][a-z]|rn|vv|cl")
 _ASCII_WORD = regex.compile(r"[A-Za-z][a-z]*(?:[I01345|@$]+[a-z]*)*|[I01|][a-z]+(?:[I01345|@$]+[a-z]*)*")
 _CAPITAL_WITHIN = regex.compile(r"(?<=[a-z])I")  # no spelling has it: "alI" is not the name Ali
-_WITHIN = regex.compile(r"(?<=[a-z])(?:I(?=[a-z]|$)|0(?=[a-z]))")
+_WITHIN = regex.compile(r"(?<=[a-z])(?:I(?=[a-z]|$)|0(?=[a-z]))|(?<=[A-Z])I(?=[a-z]{2})|rn")
 _NAME = regex.compile(
     r"LATIN (?:(SMALL|CAPITAL) )?LETTER (?:SMALL CAPITAL |SCRIPT |TURNED |DOTLESS |LONG |OPEN )?([A-Z])(?: WITH .+)?"
 )
@@ -193,21 +193,30 @@ def _plain(character: str) -> tuple[str | None, Kind]:
 def _of_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
     """Of a word of plain letters and digits that is none: whether a reader sees a common one, and the stretches that imitate.
 
-    If no common word is seen, as in a rare word or a name, the capital I and the 0 between small letters.
+    If no common word is seen, those of a rare or short one; if none, as in a name, rn, and I and 0 between small letters.
     """
     if word.isupper() or (_is_known(word) and not _CAPITAL_WITHIN.search(word)):
         return True, []
     single = [(i, i + 1, _DIGITS[letter]) for i, letter in enumerate(word) if letter in _DIGITS]
     pairs = [(i, i + 2, _PAIRS[word[i : i + 2]]) for i in range(len(word) - 1) if word[i : i + 2] in _PAIRS]
     capital = [single[1:]] if word[0] == "I" else []  # of "IsIand" the first is what it is
-    for letters in (single, *capital):
-        for chosen in product((True, False), repeat=min(len(pairs), _MOST_CHOICES)):
-            edits = sorted([*letters, *(pair for pair, wanted in zip(pairs, chosen, strict=False) if wanted)])
-            if edits and _frequency(_applied(word, edits)) >= (_COMMON if len(word) > 3 else _VERY_COMMON):
-                return True, edits
-    if len(word) < _LEAST_UNKNOWN or _is_known(word):
+    readings = [
+        sorted([*letters, *(pair for pair, wanted in zip(pairs, chosen, strict=False) if wanted)])
+        for letters in (single, *capital)
+        for chosen in product((True, False), repeat=min(len(pairs), _MOST_CHOICES))
+    ]
+    often = {tuple(edits): _frequency(_applied(word, edits)) for edits in readings if edits}
+    common = _COMMON if len(word) > 3 else _VERY_COMMON
+    if sure := next((edits for edits, frequency in often.items() if frequency >= common), None):
+        return True, list(sure)
+    if _is_known(word):
         return True, []
-    return False, [(found.start(), found.end(), _DIGITS[found[0]]) for found in _WITHIN.finditer(word)]
+    least = 1 if len(word) >= _LEAST_UNKNOWN else _COMMON
+    if rare := next((edits for edits, frequency in often.items() if frequency >= least), None):
+        return False, list(rare)
+    if len(word) < _LEAST_UNKNOWN:
+        return True, []
+    return False, [(found.start(), found.end(), (_DIGITS | _PAIRS)[found[0]]) for found in _WITHIN.finditer(word)]
 
 
 def _applied(word: str, edits: list[tuple[int, int, str]]) -> str:

@@ -65,6 +65,20 @@ def test_rare_words_and_names_are_read_by_the_signs_of_the_others() -> None:
     assert normalise(alone).text == alone  # nothing else says that an I is an l
 
 
+@pytest.mark.parametrize(
+    ("signs", "odd", "read"),
+    [
+        ("cornmon tirne sorne", "Harniltonian autornate Jarneson", "Hamiltonian automate Jameson"),
+        ("w0rld sch0ol pe0ple", "t0p n0n aftern0on soci0-political", "top non afternoon soci0-political"),
+        ("schooI smaII peopIe", "Ied Iap GIycated EIara", "led lap Glycated Elara"),
+    ],
+)
+def test_short_and_rare_words_are_read_where_the_sign_is_certain(signs: str, odd: str, read: str) -> None:
+    frame = "The {} of the house and to the {} of it."
+    assert normalise(frame.format(signs, odd)).text.endswith(f"to the {read} of it.")
+    assert normalise(frame.format("people", odd)).text.endswith(f"to the {odd} of it.")  # nothing else has the sign
+
+
 def test_capital_letters_within_names_stay_where_others_are_swapped() -> None:
     text = "The schooI and the smaII towns alI use McIntyre and x0y said of the peopIe, and the GIs of it."
     read = normalise(text).text
