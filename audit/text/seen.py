@@ -19,7 +19,7 @@ import regex
 
 from llm_audit.text.homoglyphs import imitated_by, is_of_another_alphabet
 
-Kind = Literal["letter", "accent", "ascii"]
+Kind = Literal["letter", "accent", "ascii", "slip"]
 
 
 class Imitation(NamedTuple):
@@ -29,7 +29,8 @@ class Imitation(NamedTuple):
         start, end: its characters.
         seen: what a reader sees; empty for a mark on a letter.
         kind: "letter" for one that English has no use for, "accent" for one with a mark that other languages have,
-            "ascii" for a plain letter or digit, as in "cIose", "frorn" and "w0rd".
+            "ascii" for a plain letter or digit, as in "cIose", "frorn" and "w0rd"; "slip" for two letters in the place of one,
+            as scans have them, in too few words of a text to be "ascii".
     """
 
     start: int
@@ -123,6 +124,7 @@ def imitations(text: str) -> list[Imitation]:
     for pieces in tampered:
         kinds = {each.kind for each in pieces}
         if "letter" not in kinds and not many[pieces[0].kind]:
+            found += [each._replace(kind="slip") for each in pieces if _is_slip(text, each)]
             continue
         found += [each for each in pieces if many[each.kind] or (each.kind == "accent" and "letter" in kinds)]
     return sorted(found)
@@ -131,6 +133,10 @@ def imitations(text: str) -> list[Imitation]:
 def _count(text: str, found: list[list[Imitation]], kind: Kind) -> int:
     """How many different words have imitations of a kind; the name of a variable, t0, is one however often it stands there."""
     return len({_around(text, pieces[0].start) for pieces in found if any(each.kind == kind for each in pieces)})
+
+
+def _is_slip(text: str, found: Imitation) -> bool:
+    return found.end - found.start == 2 and _around(text, found.start).islower()
 
 
 def _around(text: str, position: int) -> str:

@@ -21,7 +21,7 @@ def look(text: str) -> Oddities:
     """Letters of another alphabet that imitate those of the word around them, in either direction; styled ones; and letters,
     marks and digits in words that a reader takes for other, English words.
     """
-    found = imitations(text)
+    found = [each for each in imitations(text) if each.kind != "slip"]
     plain = [place for each in found if each.kind == "ascii" for place in range(each.start, each.end)]
     if text.isascii():
         return Oddities(tuple(plain), SLIPS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llm_audit.detectors.integrity.look_alikes import look
 from llm_audit.text import normalise, seen
 from llm_audit.text.seen import imitations
 
@@ -77,6 +78,13 @@ def test_short_and_rare_words_are_read_where_the_sign_is_certain(signs: str, odd
     frame = "The {} of the house and to the {} of it."
     assert normalise(frame.format(signs, odd)).text.endswith(f"to the {read} of it.")
     assert normalise(frame.format("people", odd)).text.endswith(f"to the {odd} of it.")  # nothing else has the sign
+
+
+def test_two_letters_for_one_are_read_as_in_a_scan_and_not_held_against_a_text() -> None:
+    text = "The farrns of the Stearns are of the best in it, and that is what they say: the corn and the clover."
+    assert normalise(text).text == text.replace("farrns", "farms")
+    assert [each.kind for each in imitations(text)] == ["slip"]
+    assert not look(text).places
 
 
 def test_capital_letters_within_names_stay_where_others_are_swapped() -> None:
