@@ -145,7 +145,7 @@ def main(machine: int, human: int) -> None:
         p_of = PValues(ready)
         for name, change in CHANGES.items():
             print(row(name, change, chosen, p_of, rng), flush=True)
-    people = [text.text for text in texts if not text.is_machine][:human]
+    people = [text.text for text in (*texts, *sample("calibration").texts) if not text.is_machine][:human]
     false = [text for text in people if any(examine(rule, text).verdict is Verdict.FINDING for rule in rules)]
     print(f"\n{len(people) - len(false)} of {len(people)} human texts are silent.")
 
