@@ -1,21 +1,19 @@
 # llm-audit with its model inside: it needs no network when it runs, and no root. How to use it: docs/operations/container.md.
-# tests/pipelines/test_container.py runs the steps of this file one by one, where there is no container engine.
+# `python -m tools.image FOLDER` runs the steps of this file where there is no container engine; the tests do the same.
 ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim AS build
-# Where pip finds PyTorch's build for CPUs, which needs a tenth of the space.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
 RUN python -m venv /opt/llm-audit/venv
-# torch first and by exact version, in a layer of its own: it seldom changes, and a range would pull gigabytes of CUDA.
-RUN PIP_EXTRA_INDEX_URL=${TORCH_INDEX} /opt/llm-audit/venv/bin/pip install --quiet torch==2.13.0
 COPY pyproject.toml README.md LICENSE ./
 COPY audit audit
 COPY detectors detectors
 COPY reports reports
 RUN /opt/llm-audit/venv/bin/pip install --quiet .
-RUN LLM_AUDIT_CACHE=/opt/llm-audit/cache /opt/llm-audit/venv/bin/llm-audit models get
+# What is fetched is its owner's alone; here another user runs the program.
+RUN LLM_AUDIT_CACHE=/opt/llm-audit/cache /opt/llm-audit/venv/bin/llm-audit models get \
+    && chmod -R a+rX /opt/llm-audit/cache
 
 FROM python:${PYTHON}-slim
 COPY --from=build /opt/llm-audit /opt/llm-audit

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_audit.api.keys import marker_of
 from llm_audit.api.running import StrPath, listed
-from llm_audit.common.errors import InvalidConfiguration, NotAvailable
+from llm_audit.common.errors import InvalidConfiguration, NotAvailable, local_packages
 from llm_audit.common.progress import Progress, named, silent
 from llm_audit.common.terminal import terminal_safe
 from llm_audit.setup import Setup
@@ -74,7 +74,8 @@ def generate(
     with replace(setup, model=candidate.model, reference=None).session(progress) as session, ExitStack() as stack:
         model = session.model
         read = [candidate.fill(model, prompt) if prompt else None for prompt in asked]
-        from llm_audit.scoring.generate import Sampler
+        with local_packages():
+            from llm_audit.scoring.generate import Sampler
 
         drawn = Sampler(model, setup.device)(read, decoding, max_tokens, seed, progress, marker)
         try:
@@ -143,14 +144,15 @@ def train(
     from llm_audit.detectors.origin.classifier import path_of
     from llm_audit.training.labelled import check_trainable, read_labelled
 
+    with local_packages():
+        from llm_audit.training.recipe import train_and_save
+
     target = path_of(name)
     data = read_labelled([Path(path) for path in listed(paths)], text_field, label_field)
     for note in data.notes:
         on_note(note)
     texts = [text for text in data.texts if text.label != "machine-revised"]
     check_trainable(texts)
-    from llm_audit.training.recipe import train_and_save
-
     with (setup or Setup()).session(progress) as session:
         stages = named(progress, "Scoring"), named(progress, "Training")
         settings = {"seed": 0} | (schedule or {})

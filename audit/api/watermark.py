@@ -14,7 +14,7 @@ from llm_audit.api.endpoints import EndpointSetup, Surface
 from llm_audit.api.keys import as_sentence, configured, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, finished, listed
-from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable
+from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable, local_packages
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
 from llm_audit.results import Document
@@ -200,8 +200,10 @@ def watermark_table(key: StrPath, output: StrPath, *, device: str = "cuda") -> s
         NotAvailable: there is no such device here.
         InvalidConfiguration: the key is of another scheme, or the file exists.
     """
-    from llm_audit.detectors.watermark.device_table import with_table
     from llm_audit.detectors.watermark.keys import write_key
+
+    with local_packages():
+        from llm_audit.detectors.watermark.device_table import with_table
 
     (read,) = read_keys([str(key)])
     made = with_table(read, device)

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import AuditError, needs_local
 from llm_audit.common.terminal import one_line
 from llm_audit.common.version import __version__
 
@@ -117,6 +117,11 @@ def main(args: list[str] | None = None) -> Any:
         code = EXIT_ERROR
     except AuditError as error:
         _complain(f"Error: {error}")
+        code = EXIT_ERROR
+    except ModuleNotFoundError as error:
+        if not (missing := needs_local(error)):
+            raise
+        _complain(f"Error: {missing}")
         code = EXIT_ERROR
     except _UNREAD:
         _let_go_of_stdout()

@@ -39,3 +39,28 @@ def about(setting: str) -> Iterator[None]:
     except AuditError as error:
         error.setting = error.setting or setting
         raise
+
+
+LOCAL_PACKAGES = frozenset({"sklearn", "torch", "transformers"})
+"""Modules that only the extra `local` installs; a test holds them to pyproject.toml."""
+
+
+def needs_local(error: ModuleNotFoundError) -> NotAvailable | None:
+    """The error that a user can act on, if what is missing is a package of the extra `local`; None if it is anything else."""
+    package = (error.name or "").partition(".")[0]
+    if package not in LOCAL_PACKAGES:
+        return None
+    return NotAvailable(f"This needs {package}, which is not installed: run `pip install 'llm-audit[local]'`.")
+
+
+@contextmanager
+def local_packages() -> Iterator[None]:
+    """Imports of the block may be of the extra `local`; where that is not installed, the error says how to install it.
+
+    Raises:
+        NotAvailable: a package of the extra is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise needs_local(error) or error from None

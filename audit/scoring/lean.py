@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.common.errors import InvalidConfiguration
+from llm_audit.common.errors import InvalidConfiguration, local_packages
 from llm_audit.scoring import kernel
 from llm_audit.scoring.columns import Columns, columns_of, joined, sums_of_rows
 from llm_audit.scoring.request import context_length, plain_llama
@@ -250,9 +250,10 @@ class LeanHead:
                 sums, ranks, peaks = sums_of_rows(logits, observed, self.team)
                 blocks[0].append(columns_of(sums, ranks, peaks, logits[np.arange(len(observed)), observed])[0])
                 continue
-            import torch
+            with local_packages():
+                import torch
 
-            from llm_audit.scoring.head import columns_each
+                from llm_audit.scoring.head import columns_each
 
             others = torch.from_numpy(reference[0].logits(reference[1][rows])) if reference else None
             tensors = torch.from_numpy(logits), torch.from_numpy(observed)

@@ -6,8 +6,9 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +68,19 @@ def collect(
         detectors=tuple(rules),
         weights=dict(sorted(population.datasheet.weights.items())) if population else {},
         plugins=None if switched_off() else _plugins(used),
-        packages={name: version(name) for name in PACKAGES},
+        packages=_packages(),
         device=session.device if session else None,
         threads=os.cpu_count(),
     )
+
+
+def _packages() -> dict[str, str]:
+    """Versions of the packages that computed; those of the extra `local` only where it is installed."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def complete(

@@ -8,7 +8,6 @@ The reference evaluates each block and shift anew; here the diagonals are summed
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,32 +47,10 @@ def edit(costs: Floats, block: int, gap: float) -> Floats:
     Returns:
         (m - block + 1, n), block i at shift s.
     """
+    from llm_audit.stats import key_alignment_kernel as kernel
+
     m, n = costs.shape
     unrolled = costs[:, np.arange(n + block) % n]
     out = np.empty((m - block + 1, n), costs.dtype)
-    _edit(np.ascontiguousarray(unrolled), block, costs.dtype.type(gap), out)
+    kernel.edit(np.ascontiguousarray(unrolled), block, costs.dtype.type(gap), out)
     return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _edit(costs, block, gap, out):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    shifts = out.shape[1]
-    above = np.empty((block + 1, shifts), costs.dtype)
-    row = np.empty((block + 1, shifts), costs.dtype)
-    for i in range(len(out)):
-        for b in range(block + 1):
-            above[b] = b * gap
-        for a in range(1, block + 1):
-            row[0] = a * gap
-            cost = costs[i + a - 1]
-            for b in range(1, block + 1):
-                for s in range(shifts):
-                    least = above[b, s] + gap
-                    skipped = row[b - 1, s] + gap
-                    matched = above[b - 1, s] + cost[s + b - 1]
-                    least = skipped if skipped < least else least
-                    row[b, s] = matched if matched < least else least
-            held = above
-            above = row
-            row = held
-        out[i] = above[block]

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
 from scipy.stats import rankdata
-from sklearn.model_selection import StratifiedGroupKFold
 
+from llm_audit.common.errors import local_packages
 from llm_audit.detectors.membership.collection import Collection, Item
 from llm_audit.detectors.membership.features import Features, Floats, Indexes, count, presence, views
 from llm_audit.detectors.rule import NotDerivable
@@ -145,6 +145,8 @@ def _sample(suspects: Collection, held_out: Collection, generator: np.random.Gen
 
 def _folds(sample: _Sample, generator: np.random.Generator) -> list[Indexes]:
     """The documents of each fold."""
+    with local_packages():
+        from sklearn.model_selection import StratifiedGroupKFold
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=int(generator.integers(2**31)))
     return [test for _, test in splitter.split(sample.labels, sample.labels, sample.names)]
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import CountVectorizer
 
+from llm_audit.common.errors import local_packages
 from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.overlap import words
 
@@ -69,6 +69,8 @@ class Features(NamedTuple):
 
 def count(items: Sequence[Item]) -> Features:
     """Count everything once. Which words are used, and how much they weigh, is decided later and by training texts alone."""
+    with local_packages():
+        from sklearn.feature_extraction.text import CountVectorizer
     texts = [item.text[:MOST_CHARACTERS] for item in items]
     tokens = CountVectorizer(token_pattern=_TOKEN, ngram_range=(1, 2), dtype=np.float32)
     counted = tokens.fit_transform(texts)

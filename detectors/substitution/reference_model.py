@@ -11,7 +11,7 @@ from functools import cached_property
 
 from tokenizers import Tokenizer
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import AuditError, local_packages
 from llm_audit.common.progress import Progress, silent
 from llm_audit.endpoints.records import Reply, Surface, Token
 from llm_audit.scoring.cache import ScoreCache
@@ -100,7 +100,8 @@ class ReferenceModel:
         self, prompts: Sequence[str], max_tokens: int, decoding: Decoding, seed: int, progress: Progress = silent
     ) -> list[Answer]:
         """One answer to each prompt, in float32. What the model ends at once is an answer without tokens."""
-        from llm_audit.scoring.generate import Sampler
+        with local_packages():
+            from llm_audit.scoring.generate import Sampler
 
         sampler = Sampler(self.stored, self.device)
         read = [self.as_read(prompt) for prompt in prompts]

@@ -6,19 +6,21 @@ came about.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llm_audit.reports import format as fmt
 from llm_audit.reports.formats import html
 from llm_audit.reports.views.documents import tally, words, worst_first
 from llm_audit.reports.views.lead import lead
-from llm_audit.reports.views.passages import Passage, passages
+from llm_audit.reports.views.passages import Passage, passages, segments
 from llm_audit.results import Document, Report, Verdict
 
 MOST_ASKED_ABOUT = 3
 """Passages that a question is asked about: a conversation, not an examination."""
 
-SORTS = ("verdict", "share", "words")
+SORTS = ("verdict", "name", "share", "words")
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Talk:
-    """The page of one text: its row, the plain sentence, the passages that stand out, and questions for its writer."""
+    """The page of one text: its row, the plain sentence, the passages that stand out, and questions for its writer.
+
+    Attributes:
+        summary: of the document, without the verdict, which stands above it.
+        judged: whether anything is said of who wrote the text.
+        pieces: the whole text, cut where passages that stand out begin and end, each piece with its passage; empty if none
+            stands out, or if the text was left out of the report.
+    """
 
     row: Row
     lead: str
+    summary: str
+    judged: bool
     standing_out: list[Passage]
+    pieces: list[tuple[str, Passage | None]]
     questions: list[str]
 
 
@@ -53,9 +65,14 @@ def rows(report: Report) -> list[Row]:
 
 
 def ordered(found: Sequence[Row], by: str) -> list[Row]:
-    """The rows by one of `SORTS`; what has no such number comes last, and equal ones stay in the order of verdicts."""
+    """The rows by one of `SORTS`; what has no such number comes last, and equal ones stay in the order of verdicts.
+
+    Names are sorted as people sort them: "Text 2" before "text 10".
+    """
     if by == "verdict":
         return list(found)
+    if by == "name":
+        return sorted(found, key=lambda row: _by_name(row.document.name))
     numbers = [row.share if by == "share" else row.words for row in found]
     pairs = sorted(zip(numbers, found, strict=True), key=lambda pair: -1.0 if pair[0] is None else pair[0], reverse=True)
     return [row for _, row in pairs]
@@ -65,9 +82,19 @@ def talks(report: Report, found: Sequence[Row]) -> list[Talk]:
     """The pages of the texts, in the order of the rows."""
     made = []
     for row in found:
-        standing_out = [passage for passage in passages(row.document, report.manifest.alpha, 160) if passage.stands_out]
-        made.append(Talk(row, lead(row.document, report.manifest.alpha), standing_out, _questions(row.document, standing_out)))
+        document, alpha = row.document, report.manifest.alpha
+        standing_out = [passage for passage in passages(document, alpha, 160) if passage.stands_out]
+        pieces = segments(document.text, standing_out) if document.text and standing_out else []
+        questions = _questions(document, standing_out)
+        said = lead(document, alpha), document.summary.removeprefix(f"{fmt.LABELS[document.verdict][1]}. ")
+        made.append(Talk(row, *said, fmt.judged(document), standing_out, pieces, questions))
     return made
+
+
+def _by_name(name: str) -> list[tuple[int, str]]:
+    """Key of a name: runs of digits by their number, all else without regard to capitals."""
+    pieces = re.split(r"(\d+)", name.casefold())
+    return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in pieces]
 
 
 def render(report: Report) -> str:
@@ -93,6 +120,8 @@ def _questions(document: Document, standing_out: Sequence[Passage]) -> list[str]
     """Open questions to the writer that an honest one answers easily, whatever the verdict is."""
     if document.verdict is Verdict.ERROR:
         return ["Could you send the text again, as a Word document or as plain text?"]
+    if not fmt.judged(document) and not document.tampering:
+        return ["Is this the whole text? If not, could you send it again, as a Word document or as plain text?"]
     asked = [
         "How did you begin, and what did you change on the way?",
         "Which part took the longest, and why?",

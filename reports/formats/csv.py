@@ -1,5 +1,7 @@
 """The documents as a table for a spreadsheet: one a row, the plain sentence beside the numbers.
 
+Numbers have four digits that count; all digits are in the JSON report.
+
 A cell that a spreadsheet would take for a formula begins with an apostrophe.
 """
 
@@ -47,7 +49,7 @@ def _row(document: Document, alpha: float) -> list[str]:
         document.name,
         fmt.LABELS[document.verdict][1],
         lead(document, alpha),
-        *("" if number is None else repr(number) for number in numbers),
+        *(_number(number) for number in numbers),
         document.language or "",
         "; ".join(result.reason for result in document.tampering),
         where(document, alpha),
@@ -55,6 +57,12 @@ def _row(document: Document, alpha: float) -> list[str]:
         " ".join(document.notes),
         document.sha256 or "",
     ]
+
+
+def _number(number: float | None) -> str:
+    if number is None:
+        return ""
+    return str(number) if isinstance(number, int) else f"{number:.4g}"
 
 
 def _cell(value: str) -> str:

@@ -73,8 +73,7 @@ class Job:
 
 def job(project: Project, tmp_path: Path, place: Path, **inputs: str) -> Job:
     defaults = {name: str(each["default"]) for name, each in action()["inputs"].items()}
-    # No address outside of this machine is asked.
-    given = {"torch-index": "", "python": sys.executable} | {name.replace("_", "-"): value for name, value in inputs.items()}
+    given = {"python": sys.executable} | {name.replace("_", "-"): value for name, value in inputs.items()}
     temporary = tmp_path / "runner"
     temporary.mkdir(exist_ok=True)
     return Job(project, temporary, place, defaults | given)

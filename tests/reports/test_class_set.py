@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
 
 import llm_audit
 from llm_audit.reports.formats import class_set
+from llm_audit.reports.formats import csv as table
+from llm_audit.reports.views.passages import passages
 from llm_audit.results import Report, Stretch, Verdict
 from tests.reports import factory
 from tests.reports.plots import parsed
@@ -19,7 +23,7 @@ def report() -> Report:
         factory.passing("anna.txt").model_copy(update={"stretches": ()}),
         factory.unreadable("ben.docx"),
         factory.finding("cem.txt").model_copy(update={"stretches": (Stretch(start=40, end=300), Stretch(start=420, end=500))}),
-        factory.not_assessable("dora.txt"),
+        factory.not_assessable("dora.txt").model_copy(update={"summary": "Not assessable. The text is too short."}),
         factory.many_passages("emil.txt").model_copy(update={"stretches": ()}),
     )
 
@@ -28,7 +32,7 @@ def names(page: str, by: str) -> list[str]:
     return [link.get_text() for link in parsed(page).select(f"table.by-{by} a")]
 
 
-def test_the_index_is_there_in_three_orders_and_begins_with_what_needs_looking_at(report: Report) -> None:
+def test_the_index_is_there_in_every_order_and_begins_with_what_needs_looking_at(report: Report) -> None:
     page = class_set.render(report)
     orders = {by: names(page, by) for by in class_set.SORTS}
     everybody = sorted(document.name for document in report.documents)
@@ -36,6 +40,7 @@ def test_the_index_is_there_in_three_orders_and_begins_with_what_needs_looking_a
     verdicts = {document.name: document.verdict for document in report.documents}
     assert verdicts[orders["verdict"][0]] is Verdict.FINDING and verdicts[orders["verdict"][-1]] is Verdict.PASS
     rows = {row.document.name: row for row in class_set.rows(report)}
+    assert orders["name"] == ["anna.txt", "ben.docx", "cem.txt", "dora.txt", "emil.txt"]
     for by in ("share", "words"):
         numbers = [getattr(rows[name], by) for name in orders[by]]
         known = [number for number in numbers if number is not None]
@@ -63,9 +68,53 @@ def test_every_name_leads_to_a_page_with_what_to_say_and_what_to_ask(report: Rep
         heading = article.select_one("h2")
         assert heading and heading.get_text() == link.get_text()
         said = [heading.get_text() for heading in article.select("h3")]
-        assert said == ["What stands out", "What this does not prove", "Questions to ask"]
         assert article.select("ol.questions li")
-        assert [item.get_text() for item in article.select("section:nth-of-type(2) li")] == list(report.limits)
+        if link.get_text() in ("ben.docx", "dora.txt"):  # not judged
+            assert said == ["Questions to ask"]
+            continue
+        assert said[:3] == ["What stands out", "What this does not prove", "Questions to ask"]
+        assert [item.get_text() for item in article.select("section.anyhow li")] == list(report.limits)
+
+
+def test_a_verdict_is_said_once_on_a_page(report: Report) -> None:
+    page = parsed(class_set.render(report))
+    for label in ("Finding", "Not assessable", "Unreadable"):
+        for heading in page.select("article header"):
+            assert heading.get_text().count(label) <= 1
+    (dora,) = [each for each in page.select("article") if each.select("h2")[0].get_text() == "dora.txt"]
+    assert dora.get_text().count("Not assessable") == 1
+
+
+def test_the_text_is_whole_with_what_stands_out_marked_and_numbered_as_in_the_list(report: Report) -> None:
+    page, judged = parsed(class_set.render(report)), {document.name: document for document in report.documents}
+    shown = 0
+    for article in page.select("article"):
+        document = judged[article.select("h2")[0].get_text()]
+        listed = [item["value"] for item in article.select("ol:not(.questions) li")]
+        assert [mark.get_text() for mark in article.select(".text mark sup")] == listed
+        for text in article.select(".text"):
+            marks = {mark.select("sup")[0].extract().get_text(): mark.get_text() for mark in text.select("mark")}
+            assert text.get_text() == document.text
+            found = {str(each.number): each for each in passages(document, report.manifest.alpha) if each.stands_out}
+            assert document.text and marks == {number: document.text[each.start : each.end] for number, each in found.items()}
+            shown += 1
+        assert bool(listed) == bool(article.select(".text"))
+    assert shown >= 1
+
+
+def test_names_are_sorted_as_people_sort_them() -> None:
+    given = ["Text 10.txt", "text 2.txt", "Anna.txt", "ann.txt", "2.txt", "élan.txt"]
+    found = class_set.rows(factory.report(*[factory.passing(name) for name in given]))
+    ordered = [row.document.name for row in class_set.ordered(found, "name")]
+    assert ordered == ["2.txt", "ann.txt", "Anna.txt", "text 2.txt", "Text 10.txt", "élan.txt"]
+
+
+def test_numbers_of_the_table_have_four_digits_that_count(report: Report) -> None:
+    document = report.documents[0]
+    assert document.combined
+    odd = document.model_copy(update={"combined": document.combined.model_copy(update={"p_value": 0.0012345678901234})})
+    rows = list(csv.DictReader(io.StringIO(table.render(report.model_copy(update={"subjects": (odd,)})))))
+    assert rows[0]["p_value"] == "0.001235" and rows[0]["words"] == str(len((odd.text or "").split()))
 
 
 def test_questions_are_about_what_stands_out_and_no_accusation(report: Report) -> None:

@@ -4,127 +4,24 @@
 bit of the next word, `rand` in float32 its lowest 24 bits over 2^24, and `randperm(V)` swaps entry i with entry
 i + word mod (V - i) for i = 0 .. V - 2. Verified against torch 2.13 (tests). A generator on a GPU is another one.
 
-Compiled by numba on first use, then cached on disk. Kernels are untyped; the functions below them are the interface.
+The loops are in `mersenne_kernels.py`, imported where they run: with them comes numba.
 """
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Words = NDArray[np.uint32]
 Ints = NDArray[np.int64]
 
-_N, _M = 624, 397
-
-
-@numba.njit(cache=True, nogil=True)
-def _seeded(state, seed):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    state[0] = seed
-    for i in range(1, _N):
-        previous = state[i - 1]
-        state[i] = np.uint32(np.uint32(1812433253) * (previous ^ (previous >> np.uint32(30))) + np.uint32(i))
-
-
-@numba.njit(cache=True, nogil=True)
-def _twist(state):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    for i in range(_N):
-        upper = state[i] & np.uint32(0x80000000)
-        lower = state[i + 1 if i + 1 < _N else 0] & np.uint32(0x7FFFFFFF)
-        mixed = upper | lower
-        ahead = state[i + _M if i + _M < _N else i + _M - _N]
-        state[i] = ahead ^ (mixed >> np.uint32(1)) ^ (np.uint32(0x9908B0DF) if mixed & np.uint32(1) else np.uint32(0))
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _tempered(word):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    word ^= word >> np.uint32(11)
-    word ^= (word << np.uint32(7)) & np.uint32(0x9D2C5680)
-    word ^= (word << np.uint32(15)) & np.uint32(0xEFC60000)
-    return np.uint32(word ^ (word >> np.uint32(18)))
-
-
-@numba.njit(cache=True, nogil=True)
-def _words(seed, count, out):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    state = np.empty(_N, np.uint32)
-    _seeded(state, seed)
-    for start in range(0, count, _N):
-        _twist(state)
-        for i in range(min(_N, count - start)):
-            out[start + i] = _tempered(state[i])
-
-
-@numba.njit(cache=True, nogil=True)
-def _permuted(words, out):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    size = len(out)
-    for i in range(size):
-        out[i] = i
-    for i in range(size - 1):
-        j = i + words[i] % np.uint32(size - i)
-        held = out[i]
-        out[i] = out[j]
-        out[j] = held
-
-
-@numba.njit(cache=True, nogil=True)
-def _among_first(seeds, targets, size, count, out):  # type: ignore[no-untyped-def]  # compiled by numba
-    state, offsets = np.empty(_N, np.uint32), np.empty(_N, np.int64)
-    steps = min(count, size - 1)
-    inverse = np.empty(steps, np.float64)
-    for i in range(steps):
-        inverse[i] = 1.0 / (size - i)
-    for row in range(len(seeds)):
-        _seeded(state, seeds[row])
-        slot, found = targets[row], False
-        for start in range(0, steps, _N):
-            _twist(state)
-            block = min(_N, steps - start)
-            for i in range(block):  # word mod (size - i) by a product, so that the loop runs on vectors
-                word = np.int64(_tempered(state[i]))
-                left = size - start - i
-                rest = word - np.int64(word * inverse[start + i]) * left
-                rest = rest + left if rest < 0 else rest
-                offsets[i] = rest - left if rest >= left else rest
-            for i in range(block):
-                j = start + i + offsets[i]
-                if j == slot:
-                    found = True
-                    break
-                if start + i == slot:
-                    slot = j
-            if found:
-                break
-        out[row] = found or slot < count  # the last slot is never swapped away
-
-
-@numba.njit(cache=True, nogil=True)
-def _word_at(seeds, indices, out):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    state = np.empty(_N, np.uint32)
-    for row in range(len(seeds)):
-        _seeded(state, seeds[row])
-        for _ in range(indices[row] // _N + 1):
-            _twist(state)
-        out[row] = _tempered(state[indices[row] % _N])
-
-
-@numba.njit(cache=True, nogil=True)
-def _gathered(seed, indices, out):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    state = np.empty(_N, np.uint32)
-    _seeded(state, seed)
-    done = np.int64(0)
-    for k in range(len(indices)):
-        block = indices[k] // _N + 1
-        while done < block:
-            _twist(state)
-            done += 1
-        out[k] = _tempered(state[indices[k] - (block - 1) * _N])
-
 
 def words(seed: int, count: int) -> Words:
     """The first `count` 32-bit words of the generator seeded with the low 32 bits of `seed`."""
+    from llm_audit.detectors.watermark.prf import mersenne_kernels as kernels
+
     out = np.empty(count, np.uint32)
-    _words(np.uint32(seed & 0xFFFFFFFF), count, out)
+    kernels.words(np.uint32(seed & 0xFFFFFFFF), count, out)
     return out
 
 
@@ -135,8 +32,10 @@ def randperm(seed: int, size: int) -> Ints:
 
 def permutation(drawn: Words, size: int) -> Ints:
     """torch.randperm(size) made from the next size - 1 words of a generator."""
+    from llm_audit.detectors.watermark.prf import mersenne_kernels as kernels
+
     out = np.empty(size, np.int64)
-    _permuted(drawn, out)
+    kernels.permuted(drawn, out)
     return out
 
 
@@ -156,17 +55,21 @@ def among_first(seeds: ArrayLike, targets: ArrayLike, size: int, count: int) -> 
         size: of the permutation.
         count: 0 .. size.
     """
+    from llm_audit.detectors.watermark.prf import mersenne_kernels as kernels
+
     low = (np.asarray(seeds, dtype=np.uint64) & np.uint64(0xFFFFFFFF)).astype(np.uint32)
     out = np.empty(len(low), np.bool_)
-    _among_first(low, np.asarray(targets, dtype=np.int64), size, count, out)
+    kernels.among_first(low, np.asarray(targets, dtype=np.int64), size, count, out)
     return out
 
 
 def word_at(seeds: ArrayLike, indices: ArrayLike) -> Words:
     """Word number `indices[i]` (from 0) of the generator seeded with seed i."""
+    from llm_audit.detectors.watermark.prf import mersenne_kernels as kernels
+
     low = (np.asarray(seeds, dtype=np.uint64) & np.uint64(0xFFFFFFFF)).astype(np.uint32)
     out = np.empty(len(low), np.uint32)
-    _word_at(low, np.asarray(indices, dtype=np.int64), out)
+    kernels.word_at(low, np.asarray(indices, dtype=np.int64), out)
     return out
 
 
@@ -177,10 +80,12 @@ def gathered(seed: int, indices: ArrayLike) -> Words:
         seed: of the generator.
         indices: places from 0, any order and shape.
     """
+    from llm_audit.detectors.watermark.prf import mersenne_kernels as kernels
+
     places = np.asarray(indices, dtype=np.int64)
     order = np.argsort(places, axis=None)
     drawn = np.empty(places.size, np.uint32)
-    _gathered(np.uint32(seed & 0xFFFFFFFF), places.ravel()[order], drawn)
+    kernels.gathered(np.uint32(seed & 0xFFFFFFFF), places.ravel()[order], drawn)
     out = np.empty(places.size, np.uint32)
     out[order] = drawn
     return out.reshape(places.shape)
