@@ -44,7 +44,8 @@ def build(
 ) -> None:
     """Build a population from human texts, one JSON object a line.
 
-    Texts that repeat count once. A p-value cannot fall below 1/(n+1): for --alpha 0.01 take at least 99 texts, better 1,000.
+    Texts that repeat count once. A p-value cannot fall below 1/(n+1), and that of a text in k parts not below k/(n+1): for
+    --alpha 0.01 take 99 texts for each part, better 1,000.
     """
     from llm_audit.api.populations import calibrate_generations
 
