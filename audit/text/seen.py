@@ -46,7 +46,7 @@ _ALL_MARKS = regex.compile(r"\p{Mn}++")
 _ASCII_SUSPECT = regex.compile(r"(?<=[A-Za-z])I|I(?=[a-z])|[A-Za-z][01345|@$]+(?:[a-z]|\b)|\b[01][a-z]|rn|vv|cl")
 _ASCII_WORD = regex.compile(r"[A-Za-z][a-z]*(?:[I01345|@$]+[a-z]*)*|[I01|][a-z]+(?:[I01345|@$]+[a-z]*)*")
 _CAPITAL_WITHIN = regex.compile(r"(?<=[a-z])I")  # no spelling has it: "alI" is not the name Ali
-_WITHIN = regex.compile(r"(?<=[a-z])(?:I(?=[a-z]|$)|0(?=[a-z]))|(?<=[A-Z])I(?=[a-z]{2})|rn")
+_WITHIN = regex.compile(r"(?<=[a-z])[I0](?=[a-z]|$)|(?<=[A-Z])[I0](?=[a-z]{2})|rn")
 _NAME = regex.compile(
     r"LATIN (?:(SMALL|CAPITAL) )?LETTER (?:SMALL CAPITAL |SCRIPT |TURNED |DOTLESS |LONG |OPEN )?([A-Z])(?: WITH .+)?"
 )
@@ -199,9 +199,9 @@ def _plain(character: str) -> tuple[str | None, Kind]:
 def _of_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
     """Of a word of plain letters and digits that is none: whether a reader sees a common one, and the stretches that imitate.
 
-    If no common word is seen, those of a rare or short one; if none, as in a name, rn, and I and 0 between small letters.
+    If no common word is seen, those of a rare or short one; if none, as in a name, rn, and I and 0 after small letters.
     """
-    if word.isupper() or (_is_known(word) and not _CAPITAL_WITHIN.search(word)):
+    if _is_known(word) and not _CAPITAL_WITHIN.search(word):
         return True, []
     single = [(i, i + 1, _DIGITS[letter]) for i, letter in enumerate(word) if letter in _DIGITS]
     pairs = [(i, i + 2, _PAIRS[word[i : i + 2]]) for i in range(len(word) - 1) if word[i : i + 2] in _PAIRS]
@@ -213,6 +213,8 @@ def _of_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
     ]
     often = {tuple(edits): _frequency(_applied(word, edits)) for edits in readings if edits}
     common = _COMMON if len(word) > 3 else _VERY_COMMON
+    if word.isupper():  # B12 and T0 are what people write, and in the company of w0rds T0 is To
+        return False, next((list(edits) for edits, frequency in often.items() if frequency >= _VERY_COMMON), [])
     if sure := next((edits for edits, frequency in often.items() if frequency >= common), None):
         return True, list(sure)
     if _is_known(word):

@@ -70,7 +70,11 @@ def test_rare_words_and_names_are_read_by_the_signs_of_the_others() -> None:
     ("signs", "odd", "read"),
     [
         ("cornmon tirne sorne", "Harniltonian autornate Jarneson", "Hamiltonian automate Jameson"),
-        ("w0rld sch0ol pe0ple", "t0p n0n aftern0on soci0-political", "top non afternoon soci0-political"),
+        (
+            "w0rld sch0ol pe0ple",
+            "T0 t0p n0n aftern0on soci0-political H0cken B12",
+            "To top non afternoon socio-political Hocken B12",
+        ),
         ("schooI smaII peopIe", "Ied Iap GIycated EIara", "led lap Glycated Elara"),
     ],
 )
