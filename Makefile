@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Two processes of one thread each: tests are many and small. A file stays in one process, for what its tests share.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: setup demo docs test test-quick test-slow test-machines test-latest test-oldest update pytest e2e lint bench bench-quick clean
+.PHONY: setup demo docs test test-quick test-slow test-machines test-latest test-oldest update pytest e2e lint bench bench-quick bench-install clean
 
 $(BIN)/python:
 	command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
@@ -105,6 +105,10 @@ bench: setup
 # Ratios within one process, in about two minutes of an idle machine.
 bench-quick: setup
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m benchmarks.quick
+
+# Every way to install, into environments that are deleted at once: needs a network and 3 GB of room.
+bench-install: setup
+	$(BIN)/python -m benchmarks.install
 
 clean:
 	rm -rf .venv .venv-latest .venv-oldest build demo site *.egg-info .mypy_cache .ruff_cache .pytest_cache

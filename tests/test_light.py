@@ -94,6 +94,12 @@ def test_stored_reports_need_no_more_than_the_list_names(arguments: list[str], t
     assert done.stdout
 
 
+def test_what_needs_more_than_the_list_says_so(tmp_path: Path) -> None:
+    done = run(["detect", str(ESSAY), "--offline"], light(), tmp_path)
+    said = r"Error: This needs \w+, which is not installed: run `pip install llm-audit`\."
+    assert done.returncode == 2 and re.fullmatch(said, " ".join(done.stderr.split())), done.stderr
+
+
 def test_the_packages_that_an_error_explains_are_those_of_the_extra() -> None:
     assert local() == LOCAL_PACKAGES
 

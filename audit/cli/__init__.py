@@ -7,13 +7,14 @@ import importlib
 import io
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from llm_audit.common.errors import AuditError, needs_local
+from llm_audit.common.errors import AuditError, not_installed
 from llm_audit.common.terminal import one_line
 from llm_audit.common.version import __version__
 
@@ -118,11 +119,6 @@ def main(args: list[str] | None = None) -> Any:
     except AuditError as error:
         _complain(f"Error: {error}")
         code = EXIT_ERROR
-    except ModuleNotFoundError as error:
-        if not (missing := needs_local(error)):
-            raise
-        _complain(f"Error: {missing}")
-        code = EXIT_ERROR
     except _UNREAD:
         _let_go_of_stdout()
         code = EXIT_UNREAD
@@ -131,6 +127,12 @@ def main(args: list[str] | None = None) -> Any:
         _complain(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
         if error.filename is None:  # an error of a file that has a name is not one of standard output
             _let_go_of_stdout()
+        code = EXIT_ERROR
+    except Exception as error:
+        if missing := not_installed(error) if isinstance(error, ModuleNotFoundError) else None:
+            _complain(f"Error: {missing}")
+        else:  # a defect of ours; Python would exit with 1, which here is a finding
+            traceback.print_exc()
         code = EXIT_ERROR
     sys.exit(code if isinstance(code, int) else 0)
 

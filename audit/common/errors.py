@@ -45,12 +45,13 @@ LOCAL_PACKAGES = frozenset({"sklearn", "torch", "transformers"})
 """Modules that only the extra `local` installs; a test holds them to pyproject.toml."""
 
 
-def needs_local(error: ModuleNotFoundError) -> NotAvailable | None:
-    """The error that a user can act on, if what is missing is a package of the extra `local`; None if it is anything else."""
+def not_installed(error: ModuleNotFoundError) -> NotAvailable | None:
+    """The error that a user can act on, if a package is missing that `pip install` brings; None if the module is ours."""
     package = (error.name or "").partition(".")[0]
-    if package not in LOCAL_PACKAGES:
+    if package in ("", "llm_audit"):
         return None
-    return NotAvailable(f"This needs {package}, which is not installed: run `pip install 'llm-audit[local]'`.")
+    ours = "'llm-audit[local]'" if package in LOCAL_PACKAGES else "llm-audit"
+    return NotAvailable(f"This needs {package}, which is not installed: run `pip install {ours}`.")
 
 
 @contextmanager
@@ -58,9 +59,9 @@ def local_packages() -> Iterator[None]:
     """Imports of the block may be of the extra `local`; where that is not installed, the error says how to install it.
 
     Raises:
-        NotAvailable: a package of the extra is missing.
+        NotAvailable: a package is missing.
     """
     try:
         yield
     except ModuleNotFoundError as error:
-        raise needs_local(error) or error from None
+        raise not_installed(error) or error from None

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
-from llm_audit.common.errors import AuditError, NotAvailable, needs_local
+from llm_audit.common.errors import AuditError, NotAvailable, not_installed
 from llm_audit.common.progress import Progress, part, silent
 from llm_audit.scoring.cache import ScoreCache, Scorer, window_key
 from llm_audit.scoring.request import Prompted, Request, plain_llama
@@ -249,7 +249,7 @@ def _load(stored: StoredModel, device: str, dtype: str, without_torch: bool) -> 
     except AuditError:
         raise
     except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file
-        if isinstance(error, ModuleNotFoundError) and (missing := needs_local(error)):
+        if isinstance(error, ModuleNotFoundError) and (missing := not_installed(error)):
             raise missing from None
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise NotAvailable(f"The model {stored.name} does not load ({why}): fetch or copy it again.") from error

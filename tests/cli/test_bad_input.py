@@ -458,3 +458,14 @@ def test_ctrl_c_while_scoring_leaves_nothing_behind(tiny: tuple[str, ...], tmp_p
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err.strip() == "Interrupted."
     assert [path.name for path in tmp_path.iterdir()] == ["long.txt"]
+
+
+def test_a_defect_of_ours_is_no_finding(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python would exit with 1, which says that something was found."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("llm_audit.api.rules.explanation", broken)
+    outcome = tool("explain", "AUD100")
+    assert outcome.code == 2 and outcome.err.splitlines()[-1] == "ZeroDivisionError: a defect"
