@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from llm_audit.common.templates import Template, known
+from llm_audit.common.templates import Template, known, quoted
 from llm_audit.endpoints import defects, wire
 from llm_audit.reports.wording import notes as wording
 from llm_audit.reports.wording.membership import ORDER_ALONE
@@ -63,7 +63,7 @@ def is_left_out(note: str, inputs: Collection[str]) -> bool:
         values = template.read(note)
         if values is None or known(values["fault"], (*lines.FAULTS, *wording.FAULTS)) is None:
             continue
-        if template is wording.FILE or values["path"].strip("'") in inputs:
+        if template is wording.FILE or values["path"] in {name for path in inputs for name in (path, quoted(path))}:
             return True
     return False
 

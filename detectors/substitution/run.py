@@ -188,8 +188,8 @@ def _distances(
             break
     if found is None:
         usable = len(reference.comparable(replies, k))
-        needing = {"first": DISTANCES[0], "second": DISTANCES[1], "fewest": FEWEST}
-        gathered.notes.append(notes.TOO_FEW.write(usable=usable, **needing))
+        few = notes.TOO_FEW.write(usable=usable, first=DISTANCES[0], second=DISTANCES[1], fewest=FEWEST)
+        gathered.notes.append(few)
         return ""
     if not k:
         spoilt = any(reply.unreadable or any(position.defects for position in reply.positions) for reply in replies)
@@ -220,8 +220,8 @@ def _texts(
     written = [(outcome.ask.prompt, outcome.text) for outcome in outcomes if isinstance(outcome, Reply)]
     complete = {prompt for prompt in chosen if sum(asked == prompt for asked, _ in written) == settings.draws}
     if len(complete) < FEWEST:
-        needing = {"first": TEXTS[0], "second": TEXTS[1], "fewest": FEWEST}
-        gathered.notes.append(notes.TOO_FEW_TEXTS.write(complete=len(complete), **needing))
+        few = notes.TOO_FEW_TEXTS.write(complete=len(complete), first=TEXTS[0], second=TEXTS[1], fewest=FEWEST)
+        gathered.notes.append(few)
         return
     tests = reference.measure_texts([pair for pair in written if pair[0] in complete], settings, progress)
     gathered.results += [rule.derive(measured, Terms(settings.alpha)) for rule, measured in tests]
