@@ -1,4 +1,4 @@
-"""200 reports of real runs with one thing changed, and the digest made to fit: each is refused, and the field is named."""
+"""Reports of real runs with one thing changed, and the digest made to fit: each is refused, and the field is named."""
 
 from __future__ import annotations
 
@@ -192,10 +192,11 @@ def stored(made: Made, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.timeout(900)  # it makes three reports, on a machine that may be busy
-def test_each_is_refused_with_the_field_named(made: Made) -> None:
+@pytest.mark.parametrize("count", [MUTATIONS // 2, pytest.param(MUTATIONS, marks=pytest.mark.slow)])
+def test_each_is_refused_with_the_field_named(made: Made, count: int) -> None:
     with made.here():
-        done = check(stored(made, QUICK), MUTATIONS, 20)
-    assert done.total() == MUTATIONS and min(done.values()) >= 20 and len(done) == len(KINDS)
+        done = check(stored(made, QUICK), count, 20)
+    assert done.total() == count and min(done.values()) >= count // 10 and len(done) == len(KINDS)
 
 
 @pytest.mark.slow
