@@ -110,13 +110,11 @@ def available(group: str) -> list[Announcement]:
     return sorted(everything, key=lambda each: (each.name, each.distribution))
 
 
-@cache
 def code_digest(module: str) -> str | None:
     """SHA-256 over names and contents of all files of the top-level package that holds a module, or of the one file.
 
     Of a namespace package, which belongs to nobody, the first package inside counts. Nothing is imported. What the code
-    itself imports from elsewhere is not covered. None if there are no such files, as inside a zip file. Read once a process,
-    as the code is.
+    itself imports from elsewhere is not covered. None if there are no such files, as inside a zip file.
     """
     parts, depth = module.split("."), 1
     try:
@@ -127,15 +125,24 @@ def code_digest(module: str) -> str | None:
         if spec is None or spec.origin is None:
             return None
         origin = Path(spec.origin)
-        root = origin.parent
-        files = sorted(root.rglob("*")) if spec.submodule_search_locations else [origin]
-        lines = [
-            f"{sha256_of(path)}  {path.relative_to(root).as_posix()}\n"
-            for path in files
-            if path.is_file() and "__pycache__" not in path.parts
-        ]
+        return files_digest(origin.parent if spec.submodule_search_locations else origin)
     except (ImportError, OSError, ValueError):
         return None
+
+
+@cache
+def files_digest(root: Path) -> str | None:
+    """SHA-256 over names and contents of a file, or of all files in a folder but byte code; None if there are none.
+
+    Read once a process, as code is: our own package announces dozens of rules.
+    """
+    files = sorted(root.rglob("*")) if root.is_dir() else [root]
+    folder = root if root.is_dir() else root.parent
+    lines = [
+        f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n"
+        for path in files
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest() if lines else None
 
 

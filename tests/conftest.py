@@ -17,8 +17,8 @@ from llm_audit.scoring.pins import DEFAULT_MODEL
 
 # How fast a machine is, and what else it does, is not under test. Two runs of one tree try the same examples; new ones are
 # looked for by `make test-slow`.
-settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("any machine", settings.get_profile("explore"), derandomize=True)
+settings.register_profile("explore", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("any machine", settings.get_profile("explore"), max_examples=50, derandomize=True)
 settings.load_profile("any machine")
 
 # A shell starts what it runs in the background deaf to Ctrl-C, which is inherited: what is interrupted here has to hear it.

@@ -87,8 +87,8 @@ def order(
         unstated=None if provenance or other else True,
         provenance=f"{provenance.rstrip('.') or 'Nobody says how the order came about'}. The same rows in other orders take "
         "the place of held-out texts.",
-        conditions=asked.conditions(target, seed, other),
-        notes=(*data.malformed, *([f"{repeated:,} rows occur earlier already, which costs power."] if repeated else [])),
+        conditions=asked.conditions(target, seed, other, repeated=repeated),
+        malformed=data.malformed,
     )
     return asked.finished(
         membership, target, (blind_baseline.rule.code, orders.rule.code), [data],
@@ -169,7 +169,7 @@ def paired(
         provenance=f"{provenance.rstrip('.') or 'Nobody says how the published versions were chosen'}. Private versions of the "
         "same items, never published, as the owner states.",
         conditions=asked.conditions(target, seed, other),
-        notes=pairs.malformed,
+        malformed=pairs.malformed,
     )
     return asked.finished(
         membership, target, (blind_baseline.rule.code, pairs_of.rule.code),
@@ -214,7 +214,7 @@ def identifier(
         tests=(identifiers.derive(measured, Terms(alpha)),),
         provenance="Fresh identifiers of the same formats, drawn for this test after the model was made.",
         conditions=asked.conditions(target, seed, documents=len(data.items), formats=formats),
-        notes=data.malformed,
+        malformed=data.malformed,
     )
     return asked.finished(membership, target, (identifiers.rule.code,), [data], named=listed(paths))
 
@@ -250,7 +250,8 @@ def dataset(
     with asked.target() as target, asked.further(control) as other:
         seed = asked.seed(target, "dataset", f"{suspects.digest} {others.digest}", DRAWS, asked.beyond(other))
         compared = run.compare(suspects, others, seed)
-        sides, clustered = clusters.joined(compared.sides.suspects, compared.sides.held_out)
+        before = (compared.sides.suspects, compared.sides.held_out)
+        sides = clusters.joined(*before)
         datasets.check(*sides)
         blinds, beyond = [], None
         if other is not None:
@@ -260,14 +261,15 @@ def dataset(
             other.session.release()
         measured = datasets.measure(target, *sides, draws=DRAWS, seed=seed, control=beyond)
     terms = Terms(alpha)
+    sizes = tuple((len(one.documents), len(grouped.documents)) for one, grouped in zip(before, sides, strict=True))
     membership = run.concluded(
         alpha,
         tests=(*(blind_baseline.derive(each, terms) for each in blinds), datasets.derive(measured, terms)),
         unstated=None if provenance else True,
         gate=compared.gate,
         provenance=run.provenance_of(provenance, sides[1]),
-        conditions=asked.conditions(target, seed, other),
-        notes=(*compared.notes, *clustered),
+        conditions=asked.conditions(target, seed, other, copies=compared.copies, groups=sizes),
+        malformed=compared.malformed,
     )
     named = (*listed(paths), *listed(held_out))
     return asked.finished(

@@ -104,11 +104,12 @@ def _of_answers(key: Key, reader: Reader, data: Sequence[Collection], alpha: flo
     marked = _ids(key, reader, data[0], alpha) if len(data) > 1 else []
     with configured():
         found = radioactivity.of_writing(key, written, marked)
-    conditions = Conditions(tokenizer=(reader.name, reader.digest), marked_contexts=True if marked else None)
-    without = sum(item.prompt is None for item in answers.items)
-    unknown = f"{without:,} of {len(answers.items):,} answers name no prompt: they are taken to follow on none that is marked."
-    notes = (*(note for each in data for note in each.malformed), *([unknown] if without else []))
-    return _concluded(found, alpha, notes, conditions)
+    conditions = Conditions(
+        tokenizer=(reader.name, reader.digest),
+        marked_contexts=True if marked else None,
+        unprompted=(sum(item.prompt is None for item in answers.items), len(answers.items)),
+    )
+    return _concluded(found, alpha, [note for each in data for note in each.malformed], conditions)
 
 
 def _ids(key: Key, reader: Reader, data: Collection, alpha: float) -> list[Ints]:
@@ -124,11 +125,11 @@ def _encoded(reader: Reader, text: str) -> Ints:
     return np.array(reader.tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
 
 
-def _concluded(found: KeyedTraining, alpha: float, notes: Sequence[str], conditions: Conditions) -> Membership:
+def _concluded(found: KeyedTraining, alpha: float, malformed: Sequence[str], conditions: Conditions) -> Membership:
     return run.concluded(
         alpha,
         tests=(radioactivity.rule.derive(Measurement(found), Terms(alpha)),),
         provenance="None are needed: the chance is in the key, and any other key could have been drawn.",
         conditions=conditions,
-        notes=tuple(notes),
+        malformed=malformed,
     )

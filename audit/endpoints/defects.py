@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from llm_audit.common.templates import Template
 from llm_audit.endpoints.records import Failure, Position, Reply, Token, same
 
 PLACEHOLDER = -9999.0
@@ -21,8 +22,26 @@ ROUNDING = 1e-3
 NO_LOGPROB = "the token has no log-probability"
 NO_NAME = "the token cannot be told from others: neither id nor bytes, and no text of its own"
 HIDDEN = "a log-probability is the placeholder -9999"
+INFINITE = "a log-probability is not a finite number"
+POSITIVE = "a log-probability is positive"
+ALL_ZERO = "all log-probabilities are zero"
+ANSWER_ZERO = "all log-probabilities of the answer are zero"
+TWICE = "a token is listed twice"
+DISORDER = "the list is not in falling order"
+OVER_ONE = "the probabilities add up to more than 1"
+CONTRADICTED = "the token has another log-probability in the list"
+NOT_LISTED = "the token is likelier than the end of the list, and not in it"
 POOR = frozenset({NO_LOGPROB, NO_NAME, HIDDEN})
 """Defects of servers that tell little. Any other one means that the numbers are not what they are said to be."""
+
+FLAWS = (*sorted(POOR), INFINITE, POSITIVE, ALL_ZERO, ANSWER_ZERO, TWICE, DISORDER, OVER_ONE, CONTRADICTED, NOT_LISTED)
+_SORTED = "the list was not in falling order, and was sorted"
+_LEFT_OUT = "alternatives whose probability is hidden were left out"
+_WHERE = "At {places:number} of {positions:number} positions, first at {first:number}"
+_FLAW = Template(f"{_WHERE}: {{flaw}}.", {"flaw": FLAWS})
+REPAIR = Template(f"{_WHERE}, {{repair}}.", {"repair": (_SORTED, _LEFT_OUT)})
+SENTENCES = (_FLAW, REPAIR)
+"""Templates of what is said of the log-probabilities of an answer."""
 
 DIGITS = (1, 2, 3)
 """Decimals that a server is seen to round to."""
@@ -50,11 +69,8 @@ def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple
             top = tuple(sorted(top, key=lambda entry: -entry[1]))
         found.append(replace(position, top=top))
     sentences = tuple(
-        f"At {len(places)} of {len(positions)} positions, first at {places[0]}, {what}."
-        for what, places in (
-            ("the list was not in falling order, and was sorted", sorted_),
-            ("alternatives whose probability is hidden were left out", hidden),
-        )
+        REPAIR.write(places=len(places), positions=len(positions), first=places[0], repair=repair)
+        for repair, places in ((_SORTED, sorted_), (_LEFT_OUT, hidden))
         if places
     )
     return tuple(found), sentences
@@ -75,13 +91,13 @@ def last_digit(positions: Sequence[Position]) -> float:
 def judged(positions: Sequence[Position], rounded: float = 0.0) -> tuple[tuple[Position, ...], tuple[str, ...]]:
     """The positions with their defects, and the same defects as sentences about all of them."""
     zero = len(positions) > 1 and all(p.logprob == 0 and not any(lp for _, lp in p.top) for p in positions)
-    found = [("all log-probabilities of the answer are zero",) if zero else _flaws(p, rounded) for p in positions]
+    found = [(ANSWER_ZERO,) if zero else _flaws(p, rounded) for p in positions]
     where: dict[str, list[int]] = {}
     for place, flaws in enumerate(found, start=1):
         for flaw in flaws:
             where.setdefault(flaw, []).append(place)
     sentences = (
-        f"At {len(places)} of {len(positions)} positions, first at {places[0]}: {flaw}." for flaw, places in where.items()
+        _FLAW.write(places=len(places), positions=len(positions), first=places[0], flaw=flaw) for flaw, places in where.items()
     )
     marked = (
         replace(p, defects=flaws, contradictory=not POOR.issuperset(flaws)) for p, flaws in zip(positions, found, strict=True)
@@ -94,7 +110,7 @@ def _flaws(position: Position, rounded: float) -> tuple[str, ...]:
     chosen, top = position.logprob, position.top
     numbers = [logprob for _, logprob in top] + ([] if chosen is None else [chosen])
     if not all(map(math.isfinite, numbers)):  # nothing can be computed from these
-        return ("a log-probability is not a finite number",)
+        return (INFINITE,)
     entry = next((logprob for token, logprob in top if same(token, position.token)), None)
     total = sum(math.exp(min(logprob, 0.0)) for _, logprob in top)
     if entry is None and chosen is not None and position.token.identified:  # else it may be one of those listed
@@ -106,15 +122,13 @@ def _flaws(position: Position, rounded: float) -> tuple[str, ...]:
         NO_LOGPROB: chosen is None,
         NO_NAME: not position.token.identified,
         HIDDEN: any(number <= PLACEHOLDER for number in numbers),
-        "a log-probability is positive": any(number > 1e-5 for number in numbers),
-        "all log-probabilities are zero": len(top) > 1 and not any(numbers),
-        "a token is listed twice": _repeated([token for token, _ in top]),
-        "the list is not in falling order": any(b > a + 1e-6 for a, b in pairwise(ordered)),
-        "the probabilities add up to more than 1": total > (1 + ROUNDING) * math.exp(rounded / 2),
-        "the token has another log-probability in the list": (
-            chosen is not None and entry is not None and abs(chosen - entry) > slack
-        ),
-        "the token is likelier than the end of the list, and not in it": (
+        POSITIVE: any(number > 1e-5 for number in numbers),
+        ALL_ZERO: len(top) > 1 and not any(numbers),
+        TWICE: _repeated([token for token, _ in top]),
+        DISORDER: any(b > a + 1e-6 for a, b in pairwise(ordered)),
+        OVER_ONE: total > (1 + ROUNDING) * math.exp(rounded / 2),
+        CONTRADICTED: (chosen is not None and entry is not None and abs(chosen - entry) > slack),
+        NOT_LISTED: (
             chosen is not None
             and entry is None
             and bool(top)

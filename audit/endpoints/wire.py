@@ -15,6 +15,15 @@ from llm_audit.endpoints.defects import judged, last_digit, repaired
 from llm_audit.endpoints.key import REMOVED
 from llm_audit.endpoints.records import Ask, Position, Reply, Token
 
+_NO_LOGPROBS = "Log-probabilities were asked for and not returned."
+_NO_ALTERNATIVES = "Alternatives were asked for and not returned."
+_USED_UP = "The model used up its tokens on reasoning that is not shown."
+_NOT_UTF_8 = "The answer is not UTF-8."
+_KEY_REMOVED = "The answer repeated the API key, which was removed from it."
+NO_SHAPE = "The log-probabilities have a shape that cannot be read."
+SENTENCES = (_NO_LOGPROBS, _NO_ALTERNATIVES, _USED_UP, _NOT_UTF_8, _KEY_REMOVED, NO_SHAPE)
+"""What is said of an answer as a whole; of its log-probabilities, `llm_audit.endpoints.defects` says more."""
+
 _REPLACEMENT = "\ufffd".encode()
 _UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 _TOKEN_ID = re.compile(r"token_id:(\d{1,18})")  # vLLM, with return_tokens_as_token_ids; its bytes are those of this string
@@ -115,15 +124,15 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
     mended, repairs = repaired(raw)
     positions, flaws = judged(mended, rounded := last_digit(mended))
     if ask.top_logprobs is not None and not positions and (text or usage[1]):
-        notes.append("Log-probabilities were asked for and not returned.")
+        notes.append(_NO_LOGPROBS)
     if ask.top_logprobs and positions and not any(position.top for position in positions):
-        notes.append("Alternatives were asked for and not returned.")
+        notes.append(_NO_ALTERNATIVES)
     if hidden and not text:
-        notes.append("The model used up its tokens on reasoning that is not shown.")
+        notes.append(_USED_UP)
     if _SURROGATES.search(body):
-        notes.append("The answer is not UTF-8.")
+        notes.append(_NOT_UTF_8)
     if REMOVED in body:
-        notes.append("The answer repeated the API key, which was removed from it.")
+        notes.append(_KEY_REMOVED)
     first = 1 if prompt and prompt[0].logprob is None else 0  # nothing stands before it, so that it has no probability
     return Reply(
         ask=ask,
@@ -246,7 +255,7 @@ def _positions(logprobs: object) -> tuple[list[Position], list[str]]:
         if isinstance(logprobs.get("tokens"), list):
             return list(_legacy_positions(logprobs)), []
     except _UNREADABLE:
-        return [], ["The log-probabilities have a shape that cannot be read."]
+        return [], [NO_SHAPE]
     return [], []
 
 

@@ -102,6 +102,19 @@ class StartToken(Model):
     kind: Literal["bos", "eos"]
 
 
+class Copies(Model):
+    """Texts of two sides that nearly equal one another, and what was done about it. Pairs are (suspect, held-out)."""
+
+    left_out: tuple[int, int] = Field(description="texts that have a copy on the other side, or share a document with one")
+    equal: int = Field(ge=0, description="held-out texts with exactly the words of a suspect one")
+    first: str = Field(description="name of the first held-out text that was left out, or nothing")
+    repeated: tuple[int, int] = Field(description="texts that nearly equal another of their side")
+    documents: int = Field(ge=0, description="names of documents that both sides have")
+    shared: tuple[Probability, Probability] = Field(
+        description="share of the distinct runs of 13 words that the other side has as well"
+    )
+
+
 class Conditions(Model):
     """Conditions under which a collection was measured. Its claim and its facts follow from them and from the results."""
 
@@ -126,6 +139,14 @@ class Conditions(Model):
     )
     marked_contexts: Literal[True] | None = Field(
         default=None, exclude_if=unset, description="only contexts count that stand in the marked texts"
+    )
+    copies: Copies | None = Field(default=None, exclude_if=unset, description="None: there are not two sides, or not known")
+    groups: tuple[tuple[int, int], ...] = Field(
+        default=(), exclude_if=empty, description="suspect, then held-out documents, and groups of alike ones"
+    )
+    repeated: int | None = Field(default=None, ge=0, exclude_if=unset, description="rows that occur earlier already")
+    unprompted: tuple[int, int] | None = Field(
+        default=None, exclude_if=unset, description="answers that name no prompt, and all answers"
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from llm_audit.common.errors import InvalidInput, NotAvailable
+from llm_audit.common.templates import Template
 
 LONGEST_LINE = 20_000_000
 
@@ -75,6 +76,16 @@ def _unpacked(packed: BinaryIO, suffix: str, name: str) -> tuple[BinaryIO, tuple
     return packed, ()
 
 
+_TOO_LONG = Template("is longer than {megabytes:number} MB")
+_NOT_UTF_8 = Template("is not UTF-8")
+_NOT_JSON = Template("is not a JSON object ({fault:syntax} at character {at:count})")
+_TOO_DEEP = Template("is not a JSON object that can be read (a number too long, or nested too deeply)")
+_NO_OBJECT = Template("is not a JSON object")
+_HALF = Template("has half a character (a lone surrogate)")
+FAULTS = (_TOO_LONG, _NOT_UTF_8, _NOT_JSON, _TOO_DEEP, _NO_OBJECT, _HALF)
+"""Templates of what `parse` says of a line that holds no JSON object."""
+
+
 def parse(line: bytes) -> dict[str, Any] | str:
     """The JSON object on a line or, to follow "Line 17", why there is none: "is not UTF-8". Never raises.
 
@@ -82,17 +93,17 @@ def parse(line: bytes) -> dict[str, Any] | str:
     surrogate, which JSON can spell) is refused wherever it stands: no such text can be hashed, scored or printed.
     """
     if len(line) > LONGEST_LINE:
-        return f"is longer than {LONGEST_LINE // 1_000_000} MB"
+        return _TOO_LONG.write(megabytes=LONGEST_LINE // 1_000_000)
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        return "is not UTF-8"
+        return _NOT_UTF_8.write()
     except json.JSONDecodeError as error:
-        return f"is not a JSON object ({error.msg} at character {error.pos + 1:,})"
+        return _NOT_JSON.write(fault=error.msg, at=error.pos + 1)
     except (ValueError, RecursionError):
-        return "is not a JSON object that can be read (a number too long, or nested too deeply)"
+        return _TOO_DEEP.write()
     if not isinstance(row, dict):
-        return "is not a JSON object"
+        return _NO_OBJECT.write()
     if _ESCAPED_SURROGATE.search(line) and _SURROGATE.search(json.dumps(row, ensure_ascii=False)):
-        return "has half a character (a lone surrogate)"
+        return _HALF.write()
     return row

@@ -8,17 +8,19 @@ from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import MembershipTest, NotDerivable, Terms
 from llm_audit.reports.wording.early import conditions_of
 from llm_audit.reports.wording.membership import CONTROL_ALONE
-from llm_audit.results import Conditions, Manifest, Membership, Result
+from llm_audit.results import Conditions, Manifest, Membership, Report, Result
 from llm_audit.results.membership import is_blind
 from llm_audit.verification.documents import derived
 from llm_audit.verification.ledger import Ledger
+from llm_audit.verification.notes import of_collection
 
 DRAWN_ELSEWHERE = ("drawn", "rank_sum", "signs")
 """Kinds of evidence whose draws need the texts or the model, so that they are not drawn again."""
 
 
-def membership(path: str, found: Membership, manifest: Manifest, ledger: Ledger) -> None:
+def membership(path: str, found: Membership, report: Report, ledger: Ledger) -> None:
     """Everything that a report states about one collection."""
+    manifest = report.manifest
     terms = Terms(manifest.alpha)
     for number, test in enumerate(found.tests):
         at = f"{path}.tests[{number}]"
@@ -39,6 +41,7 @@ def membership(path: str, found: Membership, manifest: Manifest, ledger: Ledger)
     at = f"{path}.facts" if early else f"{path}.conditions"
     _conditions(at, stated, manifest, ledger)
     _beside(path, at, found, stated, manifest, ledger)
+    of_collection(f"{path}.notes", found, report, ledger)
     if found.gate is not None and found.gate.auc is not None:
         ledger.draws_only.append(f"{path}.gate.auc")
 

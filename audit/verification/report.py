@@ -121,7 +121,7 @@ def _recompute(
                     _inspected(place, subject, ledger, all_rules=report.gate is None)  # a policy may leave some out
                 document(place, subject, manifest, ledger, find)
             case Membership():
-                membership(place, subject, manifest, ledger)
+                membership(place, subject, report, ledger)
             case Substitution():
                 substitution(place, subject, manifest, ledger)
             case Corpus():

@@ -7,6 +7,7 @@ from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.reports.wording.substitution import MULTIPLICITY
 from llm_audit.results import Manifest, Substitution
 from llm_audit.verification.ledger import Ledger
+from llm_audit.verification.notes import of_endpoint
 
 
 def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
@@ -28,6 +29,7 @@ def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Led
     ledger.fields(path, found, concluded, without={"mixture"})
     ledger.same(f"{path}.mixture", found.mixture, concluded.mixture, 1e-8)  # the bounds are found by bisection
     _facts(path, found, manifest, ledger)
+    of_endpoint(f"{path}.notes", found, ledger)
 
 
 def _facts(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:

@@ -21,8 +21,8 @@ LEAST = 0.2
 """Likeness below which two texts are never of one document."""
 
 
-def joined(suspects: Collection, held_out: Collection) -> tuple[tuple[Collection, Collection], tuple[str, ...]]:
-    """The sides with alike documents joined, and what was joined as sentences.
+def joined(suspects: Collection, held_out: Collection) -> tuple[Collection, Collection]:
+    """The sides with alike documents joined.
 
     Likeness is the cosine of the tf-idf vectors of words; documents that a chain of alike ones connects are one. What the
     sides share, a subject or a form, makes no document: the threshold is `QUANTILE` of the likeness between sides, on which
@@ -36,23 +36,16 @@ def joined(suspects: Collection, held_out: Collection) -> tuple[tuple[Collection
     alike = _likeness(texts)
     across = alike[:n, n:]
     threshold = max(LEAST, float(np.quantile(across, QUANTILE))) if across.size else 1.0
-    sides, said = [], []
-    for side, each, found, part in (
-        ("suspect", suspects, names[0], alike[:n, :n]),
-        ("held-out", held_out, names[1], alike[n:, n:]),
-    ):
+    sides = []
+    for each, found, part in ((suspects, names[0], alike[:n, :n]), (held_out, names[1], alike[n:, n:])):
         number = _components(part > threshold)
         groups = len(set(number.tolist()))
         which = {name: f"group {place}" for name, place in zip(found, number.tolist(), strict=True)}
         if groups < len(found):
             items = tuple(replace(item, document=which[item.document]) for item in each.items)
             each = replace(each, items=items)
-            said.append(
-                f"The {len(found):,} {side} documents fall into {groups:,} groups of texts that are more alike than texts of "
-                "different sides; the groups are the independent units."
-            )
         sides.append(each)
-    return (sides[0], sides[1]), tuple(said)
+    return sides[0], sides[1]
 
 
 def _names(collection: Collection) -> dict[str, list[Item]]:

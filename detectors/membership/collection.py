@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from llm_audit.common.errors import AuditError
+from llm_audit.reports.wording import notes
 from llm_audit.text import PLAIN, Unreadable, discover, read
 from llm_audit.text.lines import open_lines, parse
 
@@ -123,40 +125,49 @@ def _read(
         if isinstance(row, dict) and not fault:
             found.append((_item(row, name, text_field), row))
         else:
-            malformed.append(f"{where} {fault}.")
+            malformed.append(where(fault))
     if not found:
         first = f" The first of {len(malformed):,} faults: {malformed[0]}" if malformed else ""
         raise AuditError(f"{_listed(paths)}: there is no text that can be read.{first}")
     return found, malformed
 
 
-def _rows(paths: Sequence[str | Path], text_field: str) -> Iterator[tuple[str, str, _Row | str]]:
-    """Name, name in a sentence, and fields of every line and text file; or what is wrong with it, without the full stop."""
+def _rows(paths: Sequence[str | Path], text_field: str) -> Iterator[tuple[str, Callable[[str], str], _Row | str]]:
+    """Name, the note that it has a fault, and fields of every line and text file; or what is wrong with it."""
     for path in map(Path, paths):
         if not path.exists():
             raise AuditError(f"No such file: {path}. Check the path.")
         if path.name.lower().endswith(_JSON_LINES) and not path.is_dir():
             for number, line in enumerate(open_lines(path), start=1):
                 if line.strip():
-                    yield f"{path}:{number}", f"Line {number:,} of {path}", parse(line)
+                    yield f"{path}:{number}", partial(_note_on_line, str(path), number), parse(line)
             continue
         for source in discover([str(path)], PLAIN):
             try:
-                yield source.name, source.name, {text_field: read(source).text}
+                yield source.name, partial(_note_on_file, source.name), {text_field: read(source).text}
             except Unreadable as error:
-                yield source.name, source.name, f"cannot be read ({str(error).rstrip('.')})"
+                reason = str(error).rstrip(".")
+                yield source.name, partial(_note_on_file, source.name), notes.UNREADABLE.write(reason=reason)
+
+
+def _note_on_line(path: str, line: int, fault: str) -> str:
+    return notes.LINE.write(line=line, path=path, fault=fault)
+
+
+def _note_on_file(path: str, fault: str) -> str:
+    return notes.FILE.write(path=path, fault=fault)
 
 
 def _fault(row: _Row, text_field: str, label_field: str | None) -> str:
     if not isinstance(row.get(text_field), str):
-        return f"has no text in the field {text_field!r}"
+        return notes.NO_TEXT.write(field=text_field)
     if not row[text_field].strip():
-        return "has an empty text"
+        return notes.EMPTY.write()
     if label_field is not None and row.get(label_field) not in (True, False):  # 1 and 0 are equal to them
-        return f"has neither true nor false in the field {label_field!r}"
+        return notes.NO_LABEL.write(field=label_field)
     ids = row.get("token_ids", [])
     if not isinstance(ids, list) or not all(isinstance(one, int) and not isinstance(one, bool) for one in ids):
-        return "has token_ids that are no list of whole numbers"
+        return notes.NO_IDS.write()
     return ""
 
 

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llm_audit.detectors.membership.collection import Collection, collect
+from llm_audit.reports.wording.notes import LONG
+from llm_audit.results.membership import Copies
 from llm_audit.stats.components import components
 
 SHORT, PART = 8, 0.5
 """Two texts nearly equal each other if the one with fewer distinct word 8-grams has half of them in common with the other;
 texts of fewer than 8 words, if they have the same words in the same order."""
-
-LONG = 13
-"""Words of the n-grams whose share is reported, after Duan et al. (COLM 2024)."""
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
@@ -48,29 +47,17 @@ class Overlap:
     shared: tuple[float, float]
 
     @property
-    def notes(self) -> list[str]:
-        """What a reader must know, as sentences."""
-        said = []
+    def copies(self) -> Copies:
+        """What a report stores of it."""
         suspect, held_out = map(len, self.left_out)
-        if held_out:
-            said.append(
-                f"{held_out:,} held-out texts nearly equal a suspect one ({self.equal:,} word for word) or stand in a document "
-                f"with one that does, so they are no non-members; they and their {suspect:,} suspect counterparts were left "
-                f"out. The first: {self.left_out[1][0]}."
-            )
-        for count, side in zip(self.repeated, ("suspect", "held-out"), strict=True):
-            if count:
-                said.append(f"{count:,} {side} texts nearly repeat another {side} text; together they count as one document.")
-        if both := len(set(self.suspects.documents) & set(self.held_out.documents)):
-            said.append(
-                f"{both:,} document names occur on both sides; if they mean the same documents, they are no non-members."
-            )
-        if any(self.shared):
-            said.append(
-                f"Of the distinct runs of {LONG} words, {self.shared[0]:.2%} of the suspects' also stand in held-out texts and "
-                f"{self.shared[1]:.2%} of the held-out texts' in suspects; what both sides share cannot tell them apart."
-            )
-        return said
+        return Copies(
+            left_out=(suspect, held_out),
+            equal=self.equal,
+            first=self.left_out[1][0] if held_out else "",
+            repeated=self.repeated,
+            documents=len(set(self.suspects.documents) & set(self.held_out.documents)),
+            shared=self.shared,
+        )
 
 
 def compare(suspects: Collection, held_out: Collection) -> Overlap:

@@ -20,6 +20,7 @@ from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, mean_interval, result, unit_means
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
+from llm_audit.reports.wording import notes
 from llm_audit.reports.wording.membership import VERSIONS_ALONE
 from llm_audit.results import Conditions, Draws, Effect, Result
 from llm_audit.results.membership_evidence import Versions
@@ -65,7 +66,7 @@ def read_pairs(path: Path) -> Pairs:
         found += 1
         item = _pair(line, f"{path.name}:{number}")
         if isinstance(item, str):
-            malformed.append(f"Line {number} of {path} {item}; it was left out.")
+            malformed.append(notes.PAIR.write(line=number, path=str(path), fault=item))
             continue
         items.append(item)
         digest.update(repr((item.public, item.private, item.document)).encode())
@@ -87,11 +88,11 @@ def _pair(line: bytes, name: str) -> Pair | str:
     public, private = row.get("public"), row.get("private")
     versions = [private] if isinstance(private, str) else private
     if not isinstance(public, str) or not isinstance(versions, list) or not all(isinstance(each, str) for each in versions):
-        return "needs a text in public, and a text or a list of texts in private"
+        return notes.NO_VERSIONS.write()
     if not public.strip() or not versions or not all(each.strip() for each in versions):
-        return "has an empty version, or no private one"
+        return notes.EMPTY_VERSION.write()
     if public in versions:
-        return "has its public version among the private ones"
+        return notes.PUBLIC_TWICE.write()
     document = row.get("document")
     return Pair(public, tuple(versions), name if document is None else str(document))
 

@@ -21,6 +21,7 @@ from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Terms
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.membership import UNSTATED
+from llm_audit.reports.wording.notes import of_collection
 from llm_audit.results import (
     Conditions,
     Coverage,
@@ -32,23 +33,32 @@ from llm_audit.results import (
     Table,
     Verdict,
 )
+from llm_audit.results.membership import Copies
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Suspect and held-out texts after what overlaps was taken out, with what the texts alone say."""
+    """Suspect and held-out texts after what overlaps was taken out, with what the texts alone say.
+
+    Attributes:
+        sides: as they can be compared.
+        gate: the blind baseline.
+        copies: what overlapped.
+        malformed: a sentence for each line or file that was left out.
+    """
 
     sides: Sides
     gate: Gate
-    notes: tuple[str, ...]
+    copies: Copies
+    malformed: tuple[str, ...]
 
 
 def compare(suspects: Collection, held_out: Collection, seed: str) -> Compared:
     """Take out what overlaps, and let a classifier without any model try to tell the rest apart."""
     found = overlap.compare(suspects, held_out)
     gate = blind_classifier.judge(found.suspects, found.held_out, generator(seed, "gate"))
-    notes = (*found.notes, *suspects.malformed, *held_out.malformed)
-    return Compared(Sides(found.suspects, found.held_out), gate, notes)
+    malformed = (*suspects.malformed, *held_out.malformed)
+    return Compared(Sides(found.suspects, found.held_out), gate, found.copies, malformed)
 
 
 def baseline_alone(compared: Compared, provenance: str, seed: str, alpha: float) -> Membership:
@@ -57,13 +67,21 @@ def baseline_alone(compared: Compared, provenance: str, seed: str, alpha: float)
         alpha,
         provenance=provenance_of(provenance, compared.sides.held_out),
         gate=compared.gate,
-        conditions=Conditions(seed=seed),
-        notes=compared.notes,
+        conditions=Conditions(seed=seed, copies=compared.copies),
+        malformed=compared.malformed,
     )
 
 
-def concluded(alpha: float, **fields: Any) -> Membership:
-    """What the tests and scores of a collection come to: `fields` are those of `Membership` that follow from no others."""
+def concluded(alpha: float, *, conditions: Conditions, malformed: Sequence[str] = (), **fields: Any) -> Membership:
+    """What the tests and scores of a collection come to.
+
+    Args:
+        alpha: of the verdict.
+        conditions: of the measurement.
+        malformed: a sentence for each line or file that was left out.
+        fields: others of `Membership` that follow from none.
+    """
+    fields |= {"conditions": conditions, "notes": of_collection(conditions, malformed)}
     # Before it is concluded it has no verdict, claim and size: these follow from nothing.
     empty: dict[str, Any] = {"verdict": Verdict.ERROR, "summary": "", "claim": "", "n_suspect": 0, "n_held_out": 0}
     return conclude(Membership(**(empty | {"unit": "collection"} | fields)), Terms(alpha))
@@ -129,6 +147,7 @@ def score(
         seed,
         control,
         room=target.room,
+        copies=compared.copies if isinstance(compared, Compared) else None,
         vocabulary=int(target.session.model.config.get("vocab_size", 0)) or None,
         table=table
         and Table(
@@ -147,7 +166,7 @@ def score(
         texts=tuple(rows),
         conditions=conditions,
         seed=seed if gate else None,
-        notes=compared.notes if isinstance(compared, Compared) else compared.malformed,
+        malformed=compared.malformed,
         unstated=True if gate and not provenance else None,
     )
 

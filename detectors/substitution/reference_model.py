@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from llm_audit.common.errors import AuditError, local_packages
 from llm_audit.common.progress import Progress, silent
 from llm_audit.endpoints.records import Reply, Surface, Token
+from llm_audit.reports.wording import notes
 from llm_audit.scoring.cache import ScoreCache
 from llm_audit.scoring.chat import render
 from llm_audit.scoring.request import Prompted, Request, Windowing, context_length
@@ -159,14 +160,8 @@ def mismatch(replies: Sequence[Reply], vocabulary: Vocabulary) -> str:
     ]
     agree = [agrees for token in tokens if (agrees := vocabulary.agrees(token)) is not None]
     if agree and sum(agree) < AGREEING * len(agree):
-        return (
-            f"Of {len(agree):,} tokens that the endpoint names by id and text, {1 - sum(agree) / len(agree):.0%} are others in "
-            "the reference's vocabulary: the endpoint has another tokenizer, or the reference is not what was promised."
-        )
+        return notes.OTHER_VOCABULARY.write(told=len(agree), others=1 - sum(agree) / len(agree))
     unknown = sum(vocabulary.find(token) is None for token in tokens if token.identified)
     if tokens and unknown > (1 - AGREEING) * len(tokens):
-        return (
-            f"{unknown:,} of {len(tokens):,} tokens of the endpoint are not in the reference's vocabulary: the endpoint has "
-            "another tokenizer, or the reference is not what was promised."
-        )
+        return notes.UNKNOWN_TOKENS.write(unknown=unknown, tokens=len(tokens))
     return ""

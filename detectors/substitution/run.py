@@ -34,6 +34,7 @@ from llm_audit.endpoints.address import RESPONSES
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
 from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording import notes
 from llm_audit.reports.wording.substitution import MULTIPLICITY
 from llm_audit.results import Cost as Spent
 from llm_audit.results import (
@@ -91,7 +92,7 @@ def audit(
     gathered = _Gathered([], [], [])
     if surface is not None:
         if surface.deterministic is False:
-            gathered.notes.append("Repeats of one request at temperature 0 gave different texts.")
+            gathered.notes.append(notes.DIFFERENT.write())
         mismatch = _distances(source, surface, reference, allotment, settings, gathered, progress)
         count = settings.prompts_of_texts(surface.top_logprobs)
         if count and not mismatch:
@@ -164,11 +165,9 @@ def _distances(
             rounded = max(reply.rounded for reply in replies) if k else 0.0
             null = reference.null_distances(allotment.honest, k, progress, rounded=rounded)
             if rounded:
-                gathered.notes.append(
-                    f"The endpoint rounds its log-probabilities to {rounded:g}: so were those that it is held against."
-                )
+                gathered.notes.append(notes.ROUNDED.write(nats=rounded))
             if min(map(len, null.values())) < FEWEST:
-                gathered.notes.append("The reference ends most answers at once; no honest distances could be measured.")
+                gathered.notes.append(notes.ENDED.write())
                 return ""
             if reference.no_signal_reason and not any(values.any() for values in null.values()):
                 gathered.notes.append(reference.no_signal_reason)
@@ -185,20 +184,18 @@ def _distances(
         first = teacher_forced.derive(teacher_forced.measure(found, settings.seed), terms)
         gathered.results = [first]
         if settings.sequential and first.p_value is not None and first.p_value <= level:
-            gathered.notes.append(f"The audit stopped after {asked} of {len(asks)} requests: {DISTANCES[0]} sufficed.")
+            gathered.notes.append(notes.STOPPED.write(asked=asked, planned=len(asks), rule=DISTANCES[0]))
             break
     if found is None:
         usable = len(reference.comparable(replies, k))
-        gathered.notes.append(f"{usable} answers can be compared; {' and '.join(DISTANCES)} need {FEWEST}.")
+        few = notes.TOO_FEW.write(usable=usable, first=DISTANCES[0], second=DISTANCES[1], fewest=FEWEST)
+        gathered.notes.append(few)
         return ""
     if not k:
         spoilt = any(reply.unreadable or any(position.defects for position in reply.positions) for reply in replies)
-        why = "defective" if spoilt else "hidden"
-        gathered.notes.append(f"Log-probabilities were {why}: answers are compared by their texts alone, which see far less.")
+        gathered.notes.append(notes.NO_LOGPROBS.write(why="defective" if spoilt else "hidden"))
     elif not wanted:
-        gathered.notes.append(
-            "The endpoint gives no alternatives: the log-probability of each token that it wrote is compared."
-        )
+        gathered.notes.append(notes.NO_ALTERNATIVES.write())
     if not settings.sequential:
         beside = replace(terms, beside=tuple(gathered.results))
         gathered.results.append(exceedance.derive(Measurement(Exceedance()), beside))
@@ -223,7 +220,8 @@ def _texts(
     written = [(outcome.ask.prompt, outcome.text) for outcome in outcomes if isinstance(outcome, Reply)]
     complete = {prompt for prompt in chosen if sum(asked == prompt for asked, _ in written) == settings.draws}
     if len(complete) < FEWEST:
-        gathered.notes.append(f"{len(complete)} prompts have all their texts; {' and '.join(TEXTS)} need {FEWEST}.")
+        few = notes.TOO_FEW_TEXTS.write(complete=len(complete), first=TEXTS[0], second=TEXTS[1], fewest=FEWEST)
+        gathered.notes.append(few)
         return
     tests = reference.measure_texts([pair for pair in written if pair[0] in complete], settings, progress)
     gathered.results += [rule.derive(measured, Terms(settings.alpha)) for rule, measured in tests]
@@ -240,7 +238,7 @@ def _concluded(
     """The verdict, and all that has to be said with it."""
     failures = [outcome for outcome in gathered.outcomes if isinstance(outcome, Failure)]
     defects = [
-        f"{outcome.ask.name}: {defect}"
+        notes.ON_ANSWER.write(request=outcome.ask.name, defect=defect)
         for outcome in gathered.outcomes
         if isinstance(outcome, Reply)
         for defect in (*outcome.defects, *outcome.repairs)
@@ -287,14 +285,14 @@ def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
     )
 
 
-def _obstacle(capabilities: Capabilities, surface: Surface, failures: Sequence[Failure], notes: Sequence[str]) -> str:
+def _obstacle(capabilities: Capabilities, surface: Surface, failures: Sequence[Failure], noted: Sequence[str]) -> str:
     """Why nothing could be measured, if nothing could, as a sentence."""
     if failures:
         return f"{len(failures)} requests got no answer. {failures[0].reason}"
     if getattr(capabilities, surface) is None:
         because = capabilities.failures[0].reason if capabilities.failures else ""
         return f"the endpoint gives no answers on the surface {surface}. {because}".strip()
-    return notes[-1] if notes else "there was nothing to compare."
+    return noted[-1] if noted else "there was nothing to compare."
 
 
 def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tuple[Fact, ...]:

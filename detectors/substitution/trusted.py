@@ -22,15 +22,11 @@ from llm_audit.detectors.substitution.reference import TRUSTED, Floats
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.records import Position, Reply, Surface, Token, same
+from llm_audit.reports.wording import notes
 from llm_audit.results import Fact
 
 SHARED = 0.1
 """Share of the questions that must have a token in common at the first place, or tokens cannot be told apart."""
-
-NO_SIGNAL = (
-    "The trusted answers are equal to the last digit, so how far another machine with the same model may be from them is "
-    "unknown."
-)
 
 
 class Trusted:
@@ -45,7 +41,7 @@ class Trusted:
     """
 
     words = TRUSTED
-    no_signal_reason = NO_SIGNAL
+    no_signal_reason = notes.NO_SIGNAL.write()
     supports_prefixes = False
 
     def __init__(self, journals: Sequence[Replay], tokens: int) -> None:
@@ -87,7 +83,7 @@ class Trusted:
         first = {(reply.ask.prompt, reply.ask.seed): reply.text for reply in reversed(replies) if is_text(reply)}
         self._texts = [(prompt, text) for (prompt, _), text in first.items()]
         if not apart[np.isfinite(apart)].any():
-            raise AuditError(f"{NO_SIGNAL} Record another trusted endpoint too.")
+            raise AuditError(f"{self.no_signal_reason} Record another trusted endpoint too.")
 
     @property
     def name(self) -> str:
@@ -119,10 +115,7 @@ class Trusted:
         shared = sum(bool(first.keys() & second.keys()) for first, second in (_tables(*pair) for pair in pairs))
         if not pairs or not self.alternatives or shared > SHARED * len(pairs):
             return ""
-        return (
-            f"In {len(pairs) - shared} of {len(pairs)} answers no token is named as the trusted endpoints name theirs, by id, "
-            "bytes or text: tokens cannot be told apart, or the endpoint has another tokenizer."
-        )
+        return notes.OTHER_NAMES.write(apart=len(pairs) - shared, answers=len(pairs))
 
     def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
         """Those that are a finite distance from every trusted answer: tokens with names in common or, with k = 0, a text."""

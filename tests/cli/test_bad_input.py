@@ -391,7 +391,9 @@ def test_the_first_line_alone_can_be_read(tiny: tuple[str, ...], witness: Path) 
     assert len(first.out.splitlines()) == 1
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("<&-", "2>&-")), ">&-", "<&- >&- 2>&-"]
+)
 def test_closed_standard_streams_are_no_traceback(tiny: tuple[str, ...], witness: Path, tmp_path: Path, closed: str) -> None:
     report = tmp_path / "r.json"
     outcome = run_command(
@@ -402,7 +404,7 @@ def test_closed_standard_streams_are_no_traceback(tiny: tuple[str, ...], witness
     assert json.loads(report.read_text())["coverage"] == {"found": 2, "scored": 1, "not_assessable": 0, "unreadable": 1}
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.slow)])
 def test_a_terminal_of_few_characters_shows_plainer_signs(tiny: tuple[str, ...], witness: Path, encoding: str) -> None:
     env = {"PYTHONIOENCODING": encoding}
     for args in (("detect", witness, *tiny), ("calibrate", "show")):

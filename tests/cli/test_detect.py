@@ -221,8 +221,14 @@ LAYOUTS = {
 }
 
 
-def test_white_space_moves_no_p_value(tool: Tool, tmp_path: Path) -> None:
-    for layout, laid_out in LAYOUTS.items():
+@pytest.mark.parametrize(
+    "layouts",
+    [("old Mac line ends", "no-break spaces", "zero-width spaces"), pytest.param((*LAYOUTS,), marks=pytest.mark.slow)],
+    ids=len,
+)
+def test_white_space_moves_no_p_value(tool: Tool, tmp_path: Path, layouts: tuple[str, ...]) -> None:
+    for layout in layouts:
+        laid_out = LAYOUTS[layout]
         (tmp_path / layout).mkdir()
         for essay in (HUMAN, MACHINE):
             original = Path(essay).read_text()
@@ -231,7 +237,7 @@ def test_white_space_moves_no_p_value(tool: Tool, tmp_path: Path) -> None:
             assert variant.read_bytes() != original.encode()
     before = report(tool, HUMAN, MACHINE, code=1)["subjects"]
     after = report(tool, tmp_path, code=1)["subjects"]
-    for layout in LAYOUTS:
+    for layout in layouts:
         variants = [document for document in after if Path(document["name"]).parent.name == layout]
         for old, new in zip(before, variants, strict=True):
             assert p_values(new) == pytest.approx(p_values(old), abs=0.01), layout

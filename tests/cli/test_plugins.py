@@ -18,7 +18,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from llm_audit.detectors import registry
-from llm_audit.detectors.announced import code_digest
+from llm_audit.detectors.announced import files_digest
 from llm_audit.detectors.plugins import PLUGIN_CODE
 from tests.cli.conftest import write_texts
 from tests.cli.tool import COMMAND, HUMAN, Outcome, Tool, run_command, sentence, spawn
@@ -70,7 +70,7 @@ def _forget(sites: tuple[Path, ...]) -> None:
         if any(Path(getattr(module, "__file__", None) or "/").is_relative_to(site) for site in sites):
             del sys.modules[name]
     registry._loaded.cache_clear()
-    code_digest.cache_clear()
+    files_digest.cache_clear()
 
 
 @pytest.fixture
@@ -334,7 +334,7 @@ def test_the_next_new_package_has_another_code(tool: Tool, tmp_path: Path, monke
         str(installed(tmp_path / "site", "x", f"x = detector('x', {first!r})", {"x": "x"}, module="module_of_x"))
     )
     assert code_of("third") != first
-    code_digest.cache_clear()
+    files_digest.cache_clear()
     sys.modules.pop("module_of_x")
 
 

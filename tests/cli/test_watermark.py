@@ -183,7 +183,7 @@ def test_unmarked_texts_of_the_user_give_a_second_p_value(model: str, letters: t
 # No key in anything
 
 
-@pytest.mark.parametrize("scheme", ["vllm-gumbel", "kuditipudi-exp"])
+@pytest.mark.parametrize("scheme", ["vllm-gumbel", pytest.param("kuditipudi-exp", marks=pytest.mark.slow)])
 def test_no_byte_of_a_key_is_in_any_format_nor_in_an_error(tool: Tool, model: str, keygen: Any, scheme: str) -> None:
     key = keygen(scheme)
     secret, said = secret_of(key), b""

@@ -14,7 +14,7 @@ import pytest
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors import StatisticRule, announced, available, find, known_to, registry
-from llm_audit.detectors.announced import GROUP, code_digest
+from llm_audit.detectors.announced import GROUP, code_digest, files_digest
 from llm_audit.detectors.integrity.base import examine, find_rules
 from llm_audit.detectors.membership.base import find_scores
 from llm_audit.detectors.plugins import survey
@@ -38,7 +38,7 @@ def forget() -> Iterator[None]:
     yield
     for name in [name for name in sys.modules if name.startswith(("module_", "sample_plugin"))]:
         del sys.modules[name]
-    code_digest.cache_clear()
+    files_digest.cache_clear()
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_a_population_is_valid_for_one_version_of_the_code(site: Path) -> None:
     (before,) = find(["one"])
     with (site / "module_1.py").open("a") as file:
         file.write("\n# a change\n")
-    code_digest.cache_clear()
+    files_digest.cache_clear()
     del sys.modules["module_1"]
     (after,) = find(["one"])
     rules, weights = ("AUD150",), {"AUD150": before.digest}
@@ -260,7 +260,7 @@ def test_the_digest_covers_the_whole_package_and_nothing_is_imported(site: Path)
     for path, counts in (("area/other.py", False), ("area/pack/__pycache__/x.pyc", False), ("area/pack/data/w.bin", True)):
         (site / path).parent.mkdir(exist_ok=True)
         (site / path).write_text("new")
-        code_digest.cache_clear()
+        files_digest.cache_clear()
         assert (code_digest("area.pack.detector") != before) is counts
     assert code_digest("no_such_module") is None
     assert code_digest("sys") is None

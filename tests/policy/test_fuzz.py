@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_audit.common.errors import AuditError
@@ -76,26 +76,22 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(policies)
-@settings(max_examples=200)
 def test_any_settings_of_any_kind(path: Path, policy: tuple[dict[str, Any], list[dict[str, Any]]]) -> None:
     check(path, written(policy).encode())
 
 
 @given(st.one_of(st.text().map(str.encode), st.binary()))
-@settings(max_examples=200)
 def test_any_bytes(path: Path, content: bytes) -> None:
     check(path, content)
 
 
 @given(st.text(alphabet="[]{}=.,'\"\\#\n at1-", max_size=60))
-@settings(max_examples=200)
 def test_anything_that_looks_like_toml(path: Path, content: str) -> None:
     check(path, content.encode())
     check(path, f"alpha = 0.02\nexclude = ['x']\n{content}".encode())
 
 
 @given(st.data())
-@settings(max_examples=200)
 def test_a_policy_that_is_right_is_read_as_it_was_written(path: Path, data: st.DataObject) -> None:
     codes = st.lists(st.sampled_from(["AUD1", "AUD9", "AUD901", "AUD903"]), max_size=3)
     outcomes = st.lists(st.sampled_from(["finding", "error", "inconclusive", "not_assessable"]), max_size=3)

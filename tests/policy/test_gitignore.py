@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_audit.policy import Policy
@@ -79,7 +79,6 @@ patterns = st.builds(
 
 @given(st.lists(patterns, min_size=1, max_size=4))
 @example(["a/**/**"])
-@settings(max_examples=200)
 def test_any_patterns_are_read_as_git_reads_them(repository: Path, patterns: list[str]) -> None:
     assert excluded(patterns) == ignored_by_git(repository, patterns)
 

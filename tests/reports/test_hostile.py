@@ -127,7 +127,7 @@ def test_the_same_string_everywhere_acts_no_more(sink: str) -> None:
     """Equal texts meet branches that different ones do not: a reason that repeats the summary, an assumption said twice."""
     for world in WORLDS:
         same = plant(WORLDS[world](), lambda field: "word")
-        for payload in PAYLOADS[::90]:
+        for payload in PAYLOADS[:: len(PAYLOADS) if SHARE.get(sink, 1) >= 6 else 90]:  # one, where a check takes long
             report = plant(WORLDS[world](), lambda field: payload)  # noqa: B023  # used at once
             if sink in FORMATS:
                 CHECKS[sink](rendered(sink, report), rendered(sink, same), report)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.scan.conftest import line
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +27,8 @@ def check_kills(corpus: Path, folder: Path, documents: int, kills: int, *options
         assert run["positions"] == run["lines"] == documents
 
 
-def test_25_kills(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [8, pytest.param(25, marks=pytest.mark.slow)])
+def test_kills(tmp_path: Path, kills: int) -> None:
     corpus = tmp_path / "corpus.jsonl"
     corpus.write_text("".join(map(line, range(400))))
-    check_kills(corpus, tmp_path / "scans", 400, 25)
+    check_kills(corpus, tmp_path / "scans", 400, kills)

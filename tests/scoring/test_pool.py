@@ -29,7 +29,11 @@ def pooled(tiny_llama: Path) -> Iterator[Session]:
     session.release()
 
 
-@pytest.mark.parametrize("decodings", [(Decoding(),), (Decoding(temperature=0.7, top_p=0.9), Decoding())], ids=str)
+@pytest.mark.parametrize(
+    "decodings",
+    [pytest.param((Decoding(),), marks=pytest.mark.slow), (Decoding(temperature=0.7, top_p=0.9), Decoding())],
+    ids=str,
+)
 def test_two_processes_give_the_same_bytes(pooled: Session, decodings: tuple[Decoding, ...]) -> None:
     before = dict(os.environ)
     alone = Session(pooled.model)

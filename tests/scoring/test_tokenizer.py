@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -65,7 +65,6 @@ def in_pieces(reader: Reader, text: str, size: int, monkeypatch: pytest.MonkeyPa
 
 
 @given(text=st.lists(st.sampled_from(ALPHABET), max_size=300).map("".join), size=st.integers(1, 30))
-@settings(max_examples=300)
 def test_any_text_in_pieces(reader: Reader, text: str, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         in_pieces(reader, text, size, patch)

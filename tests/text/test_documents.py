@@ -14,7 +14,7 @@ from typing import Any
 
 import docx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.documents import DOCUMENTS, pdf_of, write_docx, write_html, write_markdown, write_parquet, write_pdf
@@ -293,7 +293,6 @@ HONEST: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", HONEST)
-@settings(max_examples=200)
 @given(data=st.data())
 def test_damaged_documents_are_answered(kind: str, data: st.DataObject) -> None:
     content = bytearray(HONEST[kind]())
@@ -315,7 +314,6 @@ XML = st.recursive(
 )
 
 
-@settings(max_examples=200)
 @given(XML)
 def test_any_tree_in_a_word_document_is_answered(tree: str) -> None:
     def change(name: str, data: bytes) -> bytes:
@@ -325,7 +323,6 @@ def test_any_tree_in_a_word_document_is_answered(tree: str) -> None:
     assert "text" in answer
 
 
-@settings(max_examples=200)
 @given(st.text(st.sampled_from("ab \n\t#*_`>-|[](){}<>!&\\~=+1.\"'"), max_size=300))
 def test_any_markdown_is_answered(source: str) -> None:
     answer_of("markdown", source.encode())
@@ -335,7 +332,6 @@ WORDS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs
 PROSE = st.lists(WORDS.filter(str.strip), min_size=1, max_size=8)
 
 
-@settings(max_examples=200)
 @given(PROSE)
 def test_any_paragraphs_come_back_from_word(paragraphs: list[str]) -> None:
     (answer,) = answer_of("docx", write_docx(paragraphs))
@@ -343,7 +339,6 @@ def test_any_paragraphs_come_back_from_word(paragraphs: list[str]) -> None:
     assert [name for _, name in answer["places"]] == [f"paragraph {n}" for n in range(1, len(paragraphs) + 1)]
 
 
-@settings(max_examples=200)
 @given(st.lists(st.text(st.characters(codec="ascii", categories=("L", "N", "P", "Zs")), min_size=1, max_size=70), min_size=1))
 def test_any_lines_come_back_from_pdf(lines: list[str]) -> None:
     kept = [stripped for line in lines if (stripped := line.strip())]

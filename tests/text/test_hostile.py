@@ -120,7 +120,7 @@ def test_every_hostile_document_has_an_expected_end() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak of its memory")
 @pytest.mark.parametrize("name", EXPECTED)
 def test_t17_to_t22_hostile_documents_are_refused_or_bounded(tmp_path: Path, name: str) -> None:
-    limit = 5 if name in TO_THE_LIMIT else SECONDS
+    limit = 2 if name in TO_THE_LIMIT else SECONDS
     found = outcome(tmp_path, name, limit)
     if EXPECTED[name]:
         assert any(said in found.reason for said in EXPECTED[name].split("|")), found.reason

@@ -12,7 +12,7 @@ from c2pa_text import (
     encode_wrapper_padded,
     worst_case_wrapper_byte_length,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_audit.text import find_marks, normalise, without_marks
@@ -83,7 +83,6 @@ PARTS = ["-----BEGIN C2PA MANIFEST-----", "-----END C2PA MANIFEST-----", "\ufeff
 PARTS += [embed_manifest("", MANIFEST), embed_manifest("", MANIFEST)[:15], encode_data_uri(MANIFEST)]
 
 
-@settings(max_examples=200)
 @given(st.lists(st.sampled_from(PARTS), max_size=12).map("".join))
 def test_marks_are_ranges_in_order_whatever_the_text(text: str) -> None:
     marks = find_marks(text)

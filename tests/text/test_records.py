@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from backports import zstd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -321,7 +321,6 @@ LINES = st.lists(
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
-@settings(max_examples=200)
 @given(lines=LINES, end=st.sampled_from([b"\n", b"\r\n", b"\r"]))
 def test_any_lines_give_texts_or_reasons(
     tmp_path_factory: pytest.TempPathFactory, kind: str, lines: list[bytes], end: bytes
@@ -337,7 +336,6 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_siz
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
-@settings(max_examples=200)
 @given(given_texts=st.lists(TEXT, min_size=1, max_size=6))
 def test_any_texts_come_back(tmp_path_factory: pytest.TempPathFactory, kind: str, given_texts: list[str]) -> None:
     path = tmp_path_factory.getbasetemp() / f"back.{kind}"

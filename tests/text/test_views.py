@@ -28,7 +28,6 @@ def only_nfc(text: str) -> str:
     return draft.text
 
 
-@settings(max_examples=500, deadline=None)
 @given(tricky)
 def test_composition_by_segments_is_nfc(text: str) -> None:
     assert only_nfc(text) == unicodedata.normalize("NFC", text)
@@ -40,7 +39,6 @@ def test_composition_of_long_segments_is_nfc(text: str) -> None:
     assert only_nfc(text) == unicodedata.normalize("NFC", text)
 
 
-@settings(max_examples=500, deadline=None)
 @given(tricky)
 def test_idempotent(text: str) -> None:
     once = normalise(text)
@@ -50,7 +48,6 @@ def test_idempotent(text: str) -> None:
     assert unicodedata.is_normalized("NFC", once.text)
 
 
-@settings(max_examples=300, deadline=None)
 @given(tricky)
 def test_offsets_cover_the_source_in_order(text: str) -> None:
     view = normalise(text)

@@ -50,7 +50,11 @@ CHANGES: dict[str, Change] = {
 }
 
 
-@pytest.mark.parametrize("field", CHANGES)
+OFTEN = ("combined.spans[1].start", "notes", "language", "text")
+"""One change of each kind: to a passage, to what was read, to what follows from it, and to the text itself."""
+
+
+@pytest.mark.parametrize("field", [*OFTEN, *(pytest.param(one, marks=pytest.mark.slow) for one in CHANGES if one not in OFTEN)])
 def test_what_a_text_gives_is_compared(made: Made, field: str) -> None:
     assert f"subjects[0].{field}" in named(made, "detect", CHANGES[field])
 

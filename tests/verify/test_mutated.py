@@ -1,4 +1,4 @@
-"""200 reports of real runs with one thing changed, and the digest made to fit: each is refused, and the field is named."""
+"""Reports of real runs with one thing changed, and the digest made to fit: each is refused, and the field is named."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def mutations(content: dict[str, Any]) -> Iterator[tuple[Mutation, tuple[Step, .
         elif above == "facts":
             if of[int(path[1])] == "collection":
                 yield fact, path
-        elif name == "notes" and of[int(path[1])] == "document" and content["question"].startswith(("Was this text", "May")):
+        elif name == "notes" and (of[int(path[1])] != "document" or content["question"].startswith(("Was this text", "May"))):
             yield note, path
         elif name in LISTS and isinstance(value, list) and value:
             if name != "subjects":
@@ -174,7 +174,10 @@ def check(reports: dict[str, dict[str, Any]], count: int, seed_: int) -> Counter
         if kind is seed:
             missed = not any(one.startswith(("manifest.seeds", written(path[:2]))) for one in fields)
         else:
-            missed = not is_named(written(path), fields)
+            place = written(path)
+            if kind is fact and reports[name]["subjects"][int(path[1])].get("early"):
+                place = place.rpartition("[")[0]  # its facts are read for what others follow from, and these are named
+            missed = not is_named(place, fields)
         if missed:
             unnamed.append((name, kind.__name__, written(path), sorted(fields)[:3]))
     assert not unnamed, "\n".join(map(str, unnamed))
@@ -189,10 +192,11 @@ def stored(made: Made, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.timeout(900)  # it makes three reports, on a machine that may be busy
-def test_each_is_refused_with_the_field_named(made: Made) -> None:
+@pytest.mark.parametrize("count", [MUTATIONS // 2, pytest.param(MUTATIONS, marks=pytest.mark.slow)])
+def test_each_is_refused_with_the_field_named(made: Made, count: int) -> None:
     with made.here():
-        done = check(stored(made, QUICK), MUTATIONS, 20)
-    assert done.total() == MUTATIONS and min(done.values()) >= 20 and len(done) == len(KINDS)
+        done = check(stored(made, QUICK), count, 20)
+    assert done.total() == count and min(done.values()) >= count // 10 and len(done) == len(KINDS)
 
 
 @pytest.mark.slow

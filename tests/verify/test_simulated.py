@@ -1,4 +1,4 @@
-"""Reports of random audits are never refused: 200 of them, through the JSON that is written."""
+"""Reports of random audits are never refused, through the JSON that is written: 48 of them, and 200 in the slow tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ from tests.detectors.origin.reading import windows
 from tests.detectors.populations.test_population import datasheet
 
 DETECTORS = [detector for detector in find(()) if not detector.hidden_layers]
-EACH = 50
+EACH = pytest.mark.parametrize("each", [12, pytest.param(50, marks=pytest.mark.slow)])
+"""How many reports of each kind."""
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +77,12 @@ def evidence_free() -> dict[str, int]:
     return {"found": 0, "scored": 0, "not_assessable": 0, "unreadable": 0}
 
 
-def test_random_texts(population: Population, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@EACH
+def test_random_texts(each: int, population: Population, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_AUDIT_DATA", str(tmp_path))
     populations.save(population)
     rng = np.random.default_rng(1)
-    for _ in range(EACH):
+    for _ in range(each):
         scored = [sample_scores(int(rng.integers(40, 140)), rng, vocabulary=int(rng.integers(5, 20))) for _ in range(3)]
         raw = RawText("a.txt", "0" * 64, "utf-8", "word " * 2000, 10_000)
         alpha = float(rng.choice([0.001, 0.01, 0.05, 0.2]))
@@ -97,16 +99,17 @@ def inspected(document: Document, text: str) -> Document:
     return judging.inspect(raw, judging.find_rules()).added_to(document)
 
 
-def test_random_candidates() -> None:
+@EACH
+def test_random_candidates(each: int) -> None:
     rng = np.random.default_rng(2)
-    for _ in range(EACH):
+    for _ in range(each):
         models = [laws(rng) for _ in range(3)]
         tokens = draw(models[0], rng, Decoding(top_k=3))
         decodings = [(Decoding(),), (Decoding(top_k=3), Decoding()), (Decoding(temperature=0.5), Decoding())]
         names = ["a", "b@top_k=3", "c@temperature=0.5|1"]
         found = text_of(
             [author(name, role) for name, role in zip(names, ("sanctioned", "other", "other"), strict=True)],
-            [scores(logits, tokens, each) for logits, each in zip(models, decodings, strict=True)],
+            [scores(logits, tokens, its) for logits, its in zip(models, decodings, strict=True)],
         )
         alpha = float(rng.choice([0.001, 0.01, 0.2]))
         document = inspected(judged_document(found, "", alpha), "word ")
@@ -114,9 +117,10 @@ def test_random_candidates() -> None:
         assert mismatches == []
 
 
-def test_random_collections() -> None:
+@EACH
+def test_random_collections(each: int) -> None:
     versions = None  # what the texts of the first ones say, beside all: it takes longer than all the rest
-    for seed in range(EACH):
+    for seed in range(each):
         rng, alpha = np.random.default_rng(seed), 0.05
         reader = Reader(seed)
         rows = [f"row {number} {rng.integers(10**9)}" for number in range(12)]
@@ -133,8 +137,8 @@ def test_random_collections() -> None:
             [judge(canary, reader, secrets, alpha=alpha)],
             [judge(identifier, reader, identifier.find(ids), draws=9, alpha=alpha, seed=str(seed))],
         ]
-        for each in tests:
-            assert refused(about(alpha, membership=concluded(each, alpha))) == []
+        for results in tests:
+            assert refused(about(alpha, membership=concluded(results, alpha))) == []
 
 
 def concluded(tests: Sequence[Result], alpha: float) -> Membership:
@@ -142,8 +146,9 @@ def concluded(tests: Sequence[Result], alpha: float) -> Membership:
     return run.concluded(alpha, tests=tuple(tests), provenance="", conditions=conditions)
 
 
-def test_random_endpoints() -> None:
-    for seed in range(EACH):
+@EACH
+def test_random_endpoints(each: int) -> None:
+    for seed in range(each):
         rng, terms = np.random.default_rng(seed), Terms(0.01)
         precisions = ("f32", "bf16")
         endpoint = {name: rng.exponential(rng.choice([1.0, 3.0]), 20) for name in precisions}

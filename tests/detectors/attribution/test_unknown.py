@@ -39,7 +39,7 @@ def judge(by: Author, *references: Population, law: Floats, tokens: np.ndarray, 
     return attributions(text([mine], [scores(law, tokens, by.decodings)]), None, alpha)[0]
 
 
-@pytest.mark.parametrize("name", ["a", "a@temperature=0.7,top_k=8"])
+@pytest.mark.parametrize("name", ["a", pytest.param("a@temperature=0.7,top_k=8", marks=pytest.mark.slow)])
 def test_what_the_candidate_drew_is_not_refuted_more_often_than_alpha_and_never_attributed(name: str) -> None:
     rng, by, alpha, n = np.random.default_rng(1), author(name), 0.1, 60
     refuted = 0

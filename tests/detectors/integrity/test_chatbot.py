@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from llm_audit.detectors.integrity.base import examine
 from llm_audit.detectors.integrity.chatbot import rule
@@ -16,7 +16,6 @@ from tests.detectors.integrity.laws import check_laws, texts
 ESSAY = Path("fixtures/texts/essay-human.txt").read_text()
 
 
-@settings(max_examples=200)
 @given(texts)
 def test_laws(text: str) -> None:
     check_laws(rule, text)

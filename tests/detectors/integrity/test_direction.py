@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from llm_audit.detectors.integrity.base import examine
 from llm_audit.detectors.integrity.direction import rule
@@ -13,7 +13,6 @@ from llm_audit.results import Verdict
 from tests.detectors.integrity.laws import check_laws, texts
 
 
-@settings(max_examples=200)
 @given(texts)
 def test_laws(text: str) -> None:
     check_laws(rule, text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from llm_audit.detectors.integrity.base import examine
 from llm_audit.detectors.integrity.invisible import rule
@@ -21,7 +21,6 @@ PERSIAN = "می\u200cخواهم کتاب\u200cهای خوب را بخوانم و
 HINDI = "क\u094d\u200dष और क\u094d\u200cष, श\u094d\u200dरीमान\u094d। "
 
 
-@settings(max_examples=200)
 @given(texts)
 def test_laws(text: str) -> None:
     check_laws(rule, text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from llm_audit.detectors.integrity.base import examine
 from llm_audit.detectors.integrity.look_alikes import rule
@@ -20,7 +20,6 @@ ESSAY = Path("fixtures/texts/essay-machine.txt").read_text()
 RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. Однако никто не спорил о старом доме на холме. "
 
 
-@settings(max_examples=200)
 @given(texts)
 def test_laws(text: str) -> None:
     check_laws(rule, text)

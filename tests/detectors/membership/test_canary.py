@@ -108,7 +108,7 @@ def test_size_of_one_and_of_three_canaries(runs: int) -> None:
         secrets = [canary.Secret(f"{number} {i}", 19, 8, "", "") for i in range(3)]
         totals = reader.totals(secrets[0].strings())
         single.append((1 + np.sum(totals[1:] >= totals[0])) / 20)
-        if number < 500:
+        if number < runs // 10:
             several.append(judge(canary, reader, secrets, alpha=0.01).p_value)
     assert holds(single)
     assert holds(several)  # type: ignore[arg-type]  # p-values are there

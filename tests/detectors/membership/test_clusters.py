@@ -10,6 +10,8 @@ from scipy.stats import binom
 
 from llm_audit.detectors.membership.clusters import joined
 from llm_audit.detectors.membership.collection import Collection, Item
+from llm_audit.reports.wording.notes import of_collection
+from llm_audit.results import Conditions
 from llm_audit.stats import permutation
 
 WORDS = [f"{a}{b}{c}" for a in "bdfglmnprst" for b in "aeiou" for c in "lmnrst"]
@@ -34,25 +36,25 @@ def clustered(rng: np.random.Generator, groups: int, n: int) -> tuple[list[str],
 def test_texts_of_one_subject_are_one_unit() -> None:
     rng = np.random.default_rng(1)
     texts, number = clustered(rng, 10, 60)
-    (suspects, held_out), said = joined(collection(texts, "s"), collection([text(rng) for _ in range(60)], "h"))
+    suspects, held_out = joined(collection(texts, "s"), collection([text(rng) for _ in range(60)], "h"))
     assert len(suspects.documents) in (9, 10) and len(held_out.documents) >= 40  # two subjects may share words
     for a, b in ((0, 10), (3, 43)):
         assert number[a] == number[b] and suspects.items[a].document == suspects.items[b].document
-    assert said[0].startswith(
-        f"The 60 suspect documents fall into {len(suspects.documents)} groups of texts that are more alike"
-    )
+    groups = len(suspects.documents)
+    (note, *_) = of_collection(Conditions(groups=((60, groups), (60, len(held_out.documents)))), ())
+    assert note.startswith(f"The 60 suspect documents fall into {groups} groups of texts that are more alike")
 
 
 def test_texts_of_the_same_kind_stay_apart() -> None:
     """Where the sides share their subjects, labels are exchangeable, and hardly anything is joined."""
     rng = np.random.default_rng(2)
     plain = [collection([text(rng) for _ in range(80)], side) for side in "sh"]
-    (suspects, held_out), _ = joined(*plain)
+    suspects, held_out = joined(*plain)
     assert min(len(suspects.documents), len(held_out.documents)) >= 70
     texts, _ = clustered(rng, 10, 160)
     order = rng.permutation(160)
     shared = [collection([texts[i] for i in half], side) for half, side in zip(np.split(order, 2), "sh", strict=True)]
-    (suspects, held_out), _ = joined(*shared)
+    suspects, held_out = joined(*shared)
     assert min(len(suspects.documents), len(held_out.documents)) >= 60
 
 

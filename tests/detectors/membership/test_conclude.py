@@ -189,8 +189,17 @@ PARTLY = {
 """What cannot be computed again in single cases: of more than 999 draws a report holds the first ones."""
 
 
+SLOW = ("shards", "canaries", "canary that cannot decide", "dataset of unknown origin", "dataset that is shifted")
+"""Cases that differ from another one in numbers alone."""
+
+
 @pytest.mark.parametrize(
-    "name", [name for name in CASES if not name.startswith("scores") or name in ("scores", "scores alone")]
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
+        for name in CASES
+        if not name.startswith("scores") or name in ("scores", "scores alone")
+    ],
 )
 def test_another_number_verdict_or_order_is_noticed(name: str) -> None:
     free = (*FREE, *(COUNTS if not made(name).texts else ()), *PARTLY.get(name, ()))

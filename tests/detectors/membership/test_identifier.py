@@ -92,11 +92,12 @@ def test_one_identifier_and_many_draws_can_decide() -> None:
     assert judged.p_value == 0.01 and judged.effect and judged.effect.lower is None
 
 
-def test_size() -> None:
+@pytest.mark.parametrize("runs", [400, pytest.param(2000, marks=pytest.mark.slow)])
+def test_size(runs: int) -> None:
     rng, reader = np.random.default_rng(1), Reader()
     p_values = [
         judge(identifier, reader, identifier.find(documents(rng, 3)), draws=9, alpha=0.01, seed=str(number)).p_value
-        for number in range(2000)
+        for number in range(runs)
     ]
     assert holds(p_values)  # type: ignore[arg-type]  # p-values are there
     assert abs(np.mean(p_values) - 0.5) < 0.06  # type: ignore[arg-type]

@@ -20,10 +20,11 @@ def rows(rng: np.random.Generator, n: int = 12) -> list[str]:
     return [" ".join(rng.choice(WORDS, 8)) for _ in range(n)]
 
 
-def test_size_of_the_whole_and_of_shards() -> None:
+@pytest.mark.parametrize("runs", [200, pytest.param(1000, marks=pytest.mark.slow)])
+def test_size_of_the_whole_and_of_shards(runs: int) -> None:
     rng, reader = np.random.default_rng(1), Reader()
     whole, sharded = [], []
-    for number in range(1000):
+    for number in range(runs):
         texts = rows(rng, 20)
         whole.append(judge(order, reader, texts, draws=19, shards=1, alpha=0.05, seed=str(number)).p_value)
         sharded.append(judge(order, reader, texts, draws=9, shards=4, alpha=0.05, seed=str(number)).p_value)

@@ -8,6 +8,7 @@ import pytest
 
 from llm_audit.detectors.membership.collection import Collection, Item, collect
 from llm_audit.detectors.membership.overlap import compare, copies, words
+from llm_audit.reports.wording.notes import of_copies
 
 VOCABULARY = [
     f"{a}{b}" for a in "bcdfghklmnprst" for b in ("alo", "ember", "ir", "oon", "uck", "yard", "est", "ipp", "an", "orth")
@@ -27,7 +28,13 @@ def test_texts_without_copies_stay() -> None:
     suspects, held_out = collection("s", [text(i) for i in range(20)]), collection("h", [text(i) for i in range(20, 40)])
     found = compare(suspects, held_out)
     assert (found.suspects, found.held_out) == (suspects, held_out)
-    assert (found.left_out, found.equal, found.repeated, found.shared, found.notes) == (((), ()), 0, (0, 0), (0.0, 0.0), [])
+    assert (found.left_out, found.equal, found.repeated, found.shared, of_copies(found.copies)) == (
+        ((), ()),
+        0,
+        (0, 0),
+        (0.0, 0.0),
+        [],
+    )
 
 
 def test_a_copy_across_sides_leaves_both() -> None:
@@ -39,8 +46,8 @@ def test_a_copy_across_sides_leaves_both() -> None:
     assert [item.name for item in found.held_out.items] == ["h:1"]
     assert found.left_out == (("s:0", "s:1"), ("h:0", "h:2"))
     assert found.equal == 1
-    assert found.notes[0].startswith("2 held-out texts nearly equal a suspect one (1 word for word)")
-    assert "their 2 suspect counterparts were left out" in found.notes[0]
+    assert of_copies(found.copies)[0].startswith("2 held-out texts nearly equal a suspect one (1 word for word)")
+    assert "their 2 suspect counterparts were left out" in of_copies(found.copies)[0]
 
 
 def test_with_a_text_goes_its_document() -> None:
@@ -55,7 +62,9 @@ def test_copies_within_a_side_are_one_document() -> None:
     found = compare(collection("s", [text(0), text(1), half, text(0)]), collection("h", [text(9)]))
     assert [item.document for item in found.suspects.items] == ["s:0", "s:1", "s:0", "s:0"]
     assert found.repeated == (2, 0)
-    assert found.notes == ["2 suspect texts nearly repeat another suspect text; together they count as one document."]
+    assert of_copies(found.copies) == [
+        "2 suspect texts nearly repeat another suspect text; together they count as one document."
+    ]
     assert [item.text for item in found.suspects.items] == [text(0), text(1), half, text(0)]
 
 
@@ -98,12 +107,14 @@ def test_shared_runs_of_13_words_are_counted() -> None:
     found = compare(collection("s", suspects), collection("h", [f"{text(3)} {phrase} {text(4)}"]))
     assert found.left_out == ((), ())
     assert found.shared == pytest.approx((1 / (121 + 13), 1 / 121))
-    assert "0.75% of the suspects'" in found.notes[0]
+    assert "0.75% of the suspects'" in of_copies(found.copies)[0]
 
 
 def test_document_names_on_both_sides_are_mentioned() -> None:
     found = compare(collection("s", [text(0), text(1)], ["1", "2"]), collection("h", [text(2), text(3)], ["2", "3"]))
-    assert found.notes == ["1 document names occur on both sides; if they mean the same documents, they are no non-members."]
+    assert of_copies(found.copies) == [
+        "1 document names occur on both sides; if they mean the same documents, they are no non-members."
+    ]
 
 
 def test_families_are_those_of_comparing_every_pair() -> None:

@@ -1,0 +1,166 @@
+"""Notes on collections and endpoints: one that was added, changed or taken out is refused, with the field named."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import llm_audit
+from llm_audit.common.templates import Template, known
+from llm_audit.endpoints import defects, wire
+from llm_audit.reports.wording import notes as wording
+from llm_audit.results import Membership, Substitution
+from llm_audit.results.canonical import content_digest
+from llm_audit.results.membership import Copies
+from llm_audit.verification import verify
+from llm_audit.verification.ledger import Ledger
+from llm_audit.verification.notes import NO_FACTS, UNKNOWN, of_endpoint
+from tests.detectors.substitution.test_conclude import audited
+from tests.verify.conftest import lines
+
+WORDS = [
+    f"{a}{b}" for a in ("bar", "den", "fil", "gor", "han", "jut", "kel", "lom") for b in ("a", "et", "in", "ot", "us", "y")
+]
+
+
+def text(seed: int) -> str:
+    return " ".join(np.random.default_rng(seed).choice(WORDS, 40))
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A report of two sides that share texts, repeat texts and hold lines that are none."""
+    folder = tmp_path_factory.mktemp("notes")
+    suspects = lines(folder / "suspects.jsonl", [{"text": text(n % 18), "document": str(n)} for n in range(20)])
+    held_out = lines(folder / "held out.jsonl", [{"text": text(n), "document": str(n)} for n in range(17, 40)])
+    with suspects.open("a") as more:
+        more.write('[1]\n{"text": 5}\n{"text"\n{"text": " "}\n')
+    with held_out.open("ab") as other:
+        other.write(b"\xff\n")
+    llm_audit.membership.blind(suspects, held_out).save(folder / "report.json")
+    content: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    return content
+
+
+def named(content: dict[str, Any]) -> tuple[set[str], list[str]]:
+    """Fields that a verification names, once the digest fits, and its notes."""
+    ledger, _ = verify(json.dumps(content | {"content_digest": content_digest(content)}).encode(), Path())
+    return {mismatch.path for mismatch in ledger.mismatches}, ledger.notes
+
+
+def test_the_notes_on_a_collection_hold_and_say_what_was_seen(compared: dict[str, Any]) -> None:
+    notes = compared["subjects"][0]["notes"]
+    fields, remarks = named(compared)
+    assert fields == set() and NO_FACTS not in remarks
+    assert [note.split()[0] for note in notes[:3]] == ["1", "2", "Line"] and len(notes) == 7
+    assert sum(note.startswith("Line ") for note in notes) == compared["coverage"]["unreadable"] == 5
+    assert notes[-1].startswith("Line 24 of '") and notes[-1].endswith("held out.jsonl' is not UTF-8.")
+
+
+CHANGES = {
+    "a note more": lambda notes: notes.append("A person has confirmed the verdict."),
+    "a note of ours more": lambda notes: notes.append(wording.OF_ROWS[0].write(count=7)),
+    "a sentence more": lambda notes: notes.__setitem__(0, f"{notes[0]} This proves fraud."),
+    "another number": lambda notes: notes.__setitem__(1, notes[1].replace("2", "3", 1)),
+    "none on copies": lambda notes: notes.pop(0),
+    "a line left out less": lambda notes: notes.pop(),
+    "another file": lambda notes: notes.__setitem__(-1, "Line 24 of other.jsonl is not UTF-8."),
+    "another fault": lambda notes: notes.__setitem__(-1, notes[-1].replace("is not UTF-8", "proves fraud")),
+    "another order": lambda notes: notes.reverse(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_note_on_a_collection_can_be_changed(compared: dict[str, Any], change: str) -> None:
+    content = copy.deepcopy(compared)
+    CHANGES[change](content["subjects"][0]["notes"])
+    fields, _ = named(content)
+    assert any(field.startswith("subjects[0].notes") for field in fields), fields
+
+
+def test_of_a_report_that_stores_no_facts_the_notes_are_known_by_their_form(compared: dict[str, Any]) -> None:
+    early = copy.deepcopy(compared)
+    del early["subjects"][0]["conditions"]["copies"]
+    fields, remarks = named(early)
+    assert fields == set() and NO_FACTS in remarks
+    for change in ("a note more", "a note of ours more", "a sentence more", "another fault"):
+        changed = copy.deepcopy(early)
+        CHANGES[change](changed["subjects"][0]["notes"])
+        assert any(field.startswith("subjects[0].notes") for field in named(changed)[0]), change
+
+
+def test_what_repeats_are_noted_follows_from_what_is_stored() -> None:
+    copies = Copies(left_out=(0, 0), equal=0, first="", repeated=(0, 3), documents=0, shared=(0.0, 0.0))
+    assert wording.of_copies(copies) == [
+        "3 held-out texts nearly repeat another held-out text; together they count as one document."
+    ]
+    assert Membership.model_fields["notes"].default == ()
+
+
+def noted(*notes: str) -> set[tuple[str, str]]:
+    """What a verification of an audited endpoint with these notes comes to: fields and reasons."""
+    ledger = Ledger()
+    subject: Substitution = audited(9.0).model_copy(update={"notes": notes})
+    of_endpoint("notes", subject, ledger)
+    return {(mismatch.path, mismatch.reason) for mismatch in ledger.mismatches}
+
+
+ON_AN_ENDPOINT = (
+    wording.DIFFERENT.write(),
+    wording.ROUNDED.write(nats=0.01),
+    wording.NO_LOGPROBS.write(why="hidden"),
+    wording.OTHER_VOCABULARY.write(told=12_000, others=0.31),
+    wording.UNKNOWN_TOKENS.write(unknown=3, tokens=4_000),
+    wording.OTHER_NAMES.write(apart=3, answers=4),
+    wording.TOO_FEW.write(usable=3, first="AUD499", second="AUD498", fewest=8),
+    wording.STOPPED.write(asked=20, planned=40, rule="AUD499"),
+    wording.ON_ANSWER.write(request="text 3, draw 2", defect=wire.SENTENCES[0]),
+)
+
+
+def test_the_notes_on_an_endpoint_hold() -> None:
+    assert noted(*ON_AN_ENDPOINT) == set()
+    assert wording.OF_ENDPOINT and all(known(note, (*wording.OF_ENDPOINT, wording.ON_ANSWER)) for note in ON_AN_ENDPOINT[1:8])
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "A person has confirmed the verdict.",
+        f"{wording.DIFFERENT.write()} This proves fraud.",
+        wording.ON_ANSWER.write(request="question 3", defect="A person has confirmed it."),
+        wording.ON_ANSWER.write(request="question 3", defect="At 1 of 4 positions, first at 2: it is a fraud."),
+    ],
+)
+def test_a_note_on_an_endpoint_that_nobody_writes_is_refused(note: str) -> None:
+    assert ("notes[0]", UNKNOWN) in noted(note)
+    assert ("notes[2]", UNKNOWN) in noted(*ON_AN_ENDPOINT[:2], note)
+
+
+def test_a_note_on_an_endpoint_agrees_with_its_tests() -> None:
+    stopped = wording.STOPPED.write(asked=10, planned=40, rule="AUD499")
+    assert noted(stopped) == {("notes[0]", "states another number of requests than its test")}
+    (on_list, on_places) = (template.sentence for template in defects.SENTENCES)
+    assert "{flaw}" in on_list and "{repair}" in on_places
+    flaw = defects.SENTENCES[0].write(places=1, positions=4, first=2, flaw=defects.POSITIVE)
+    note = wording.ON_ANSWER.write(request="question 3", defect=flaw)
+    assert noted(note) == {("notes", "name 1 answers with defective numbers, not 0")}
+
+
+def test_a_template_that_is_not_listed_would_be_missed() -> None:
+    """Every template of the module is among those that verify knows."""
+    templates = {name for name, value in vars(wording).items() if isinstance(value, Template)}
+    listed = (
+        *wording.OF_SIDES,
+        *wording.OF_ROWS,
+        *wording.OF_ANSWERS,
+        *wording.MALFORMED,
+        *wording.FAULTS,
+        *wording.OF_ENDPOINT,
+    )
+    assert templates == {name for name, value in vars(wording).items() if value in (*listed, wording.ON_ANSWER)}
