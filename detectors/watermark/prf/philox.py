@@ -14,7 +14,7 @@ Words = NDArray[np.uint64]
 """32-bit words held in 64 bits, so that products do not overflow."""
 
 MASK = np.uint64(0xFFFFFFFF)
-_CONTEXT_DOMAIN, _TOKEN_DOMAIN = 0x574D4358, 0x574D544B
+_CONTEXT_DOMAIN, _TOKEN_DOMAIN = np.uint64(0x574D4358), np.uint64(0x574D544B)
 _HALF = np.uint64(32)
 
 
@@ -50,21 +50,45 @@ def words(key: int, contexts: ArrayLike, tokens: ArrayLike) -> Words:
     Returns:
         (n, c).
     """
-    context = np.asarray(contexts, dtype=np.int64).view(np.uint64) & MASK
-    low, high = np.uint64(key & 0xFFFFFFFF), np.uint64(key >> 32)
-    n, width = context.shape
-    state = tuple(np.full(n, word, np.uint64) for word in (_CONTEXT_DOMAIN, width, 0, 0))
-    for offset in range(0, width, 4):
-        block = [context[:, offset + i] if offset + i < width else np.full(n, 0xFFFFFFFF - i, np.uint64) for i in range(4)]
-        s0, s1, s2, s3 = (word ^ part for word, part in zip(state, block, strict=True))
-        state = philox4x32((s0, s1, s2, s3), (np.full(n, low ^ np.uint64(offset)), np.full(n, high)))
-    s0, s1, s2, s3 = (word[:, None] for word in state)
+    low, high = _halves(key)
+    s0, s1, s2, s3 = (word[:, None] for word in _state(key, contexts))
     token = np.asarray(tokens, dtype=np.int64).view(np.uint64) & MASK
-    quarters, key1 = token >> np.uint64(2), np.full_like(s0, high ^ np.uint64(_TOKEN_DOMAIN))
-    four = philox4x32((quarters, s0, s1, s2), (low ^ s3, key1))
+    four = philox4x32((token >> np.uint64(2), s0, s1, s2), (low ^ s3, np.full_like(s0, high ^ _TOKEN_DOMAIN)))
     which = (token & np.uint64(3)).astype(np.int64)
     picked: Words = np.choose(which, four)
     return picked
+
+
+def vocabulary_words(key: int, context: ArrayLike, size: int) -> Words:
+    """The words of one context with all candidates 0 .. size - 1, (size,): four from each application of the function.
+
+    Args:
+        key: below 2^64.
+        context: (width,) token ids, as in `words`.
+        size: of the vocabulary.
+    """
+    low, high = _halves(key)
+    s0, s1, s2, s3 = _state(key, np.asarray(context)[None])
+    quarters = np.arange(-(-size // 4), dtype=np.uint64)
+    four = philox4x32((quarters, s0, s1, s2), (low ^ s3, np.full_like(s0, high ^ _TOKEN_DOMAIN)))
+    return np.stack(four, axis=1).ravel()[:size]
+
+
+def _state(key: int, contexts: ArrayLike) -> tuple[Words, Words, Words, Words]:
+    """The state after each context, four words of (n,)."""
+    context = np.asarray(contexts, dtype=np.int64).view(np.uint64) & MASK
+    low, high = _halves(key)
+    n, width = context.shape
+    s0, s1, s2, s3 = (np.full(n, word, np.uint64) for word in (_CONTEXT_DOMAIN, np.uint64(width), 0, 0))
+    for offset in range(0, width, 4):
+        block = [context[:, offset + i] if offset + i < width else np.full(n, 0xFFFFFFFF - i, np.uint64) for i in range(4)]
+        state = (s0 ^ block[0], s1 ^ block[1], s2 ^ block[2], s3 ^ block[3])
+        s0, s1, s2, s3 = philox4x32(state, (np.full(n, low ^ np.uint64(offset)), np.full(n, high)))
+    return s0, s1, s2, s3
+
+
+def _halves(key: int) -> tuple[np.uint64, np.uint64]:
+    return np.uint64(key & 0xFFFFFFFF), np.uint64(key >> 32)
 
 
 def uniform(drawn: Words) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ at a uniform u per key. A text is tested by lining it up with the keys, so that 
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import lru_cache
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -30,6 +31,9 @@ from llm_audit.detectors.watermark.schemes.base import (
 
 LARGEST = np.float32(1 - 2.0**-24)
 """The demo's 32-bit uniforms round to 1 now and then, where log(1 - xi) is -infinity; they are taken for this one."""
+
+MOST_KEPT = 2**25
+"""Words of a key's stream that are kept in memory while a text is marked, 128 MiB; of a longer one, each step draws its own."""
 
 
 class KeySequence(KeyedScheme):
@@ -88,9 +92,15 @@ class Exp(KeySequence):
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """A choice."""
         row, size = (step.start + len(step.output)) % self.length, len(step.logits)
-        places = row * self.vocab_size + np.arange(size)
-        u = self._uniform(mersenne.gathered(number(self.key), places))
-        return chosen(gumbel_choice(step.logits, u), size)
+        first = row * self.vocab_size
+        return chosen(gumbel_choice(step.logits, self._uniform(self._words(first, first + size))), size)
+
+    def _words(self, start: int, stop: int) -> mersenne.Words:
+        """Some of the stream; all of it is kept for the next step where it is not too long."""
+        count = self.length * self.vocab_size
+        if count <= MOST_KEPT:
+            return _stream(number(self.key), count)[start:stop]
+        return mersenne.gathered(number(self.key), np.arange(start, stop))
 
 
 class Its(KeySequence):
@@ -102,9 +112,7 @@ class Its(KeySequence):
 
     def order_and_keys(self) -> tuple[Ints, Floats]:
         """Pi, (V,) and u, (length,), from one generator."""
-        words = mersenne.words(number(self.key), self.vocab_size - 1 + self.length)
-        pi = mersenne.permutation(words, self.vocab_size)
-        return pi, mersenne.uniform(words[self.vocab_size - 1 :]).astype(np.float64)
+        return _order_and_keys(number(self.key), self.vocab_size, self.length)
 
     def ranks(self, ids: Ints) -> Floats:
         """Eta of each token."""
@@ -130,3 +138,19 @@ class Its(KeySequence):
         below = np.cumsum(p[pi] / p.sum())
         place = np.searchsorted(below, u[(step.start + len(step.output)) % self.length])
         return chosen(int(pi[min(place, len(pi) - 1)]), len(step.logits))
+
+
+@lru_cache(maxsize=1)
+def _stream(key: int, count: int) -> mersenne.Words:
+    words = mersenne.words(key, count)
+    words.setflags(write=False)
+    return words
+
+
+@lru_cache(maxsize=4)
+def _order_and_keys(key: int, size: int, length: int) -> tuple[Ints, Floats]:
+    words = mersenne.words(key, size - 1 + length)
+    pi, u = mersenne.permutation(words, size), mersenne.uniform(words[size - 1 :]).astype(np.float64)
+    for array in (pi, u):
+        array.setflags(write=False)
+    return pi, u

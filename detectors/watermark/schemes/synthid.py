@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.watermark.prf import mersenne
+from llm_audit.detectors.watermark.prf import congruence, mersenne
+from llm_audit.detectors.watermark.prf.congruence import MULTIPLIER
 from llm_audit.detectors.watermark.schemes.base import (
     Bits,
     Floats,
@@ -42,7 +43,6 @@ from llm_audit.detectors.watermark.schemes.base import (
 from llm_audit.stats.lattice_laws import WeightedBits
 from llm_audit.stats.laws import Law
 
-_MULTIPLIER = np.int64(6364136223846793005)
 DEFAULT_DEPTH = 30
 
 
@@ -61,9 +61,26 @@ class _SynthId(KeyedScheme):
         return {"keys": [str(bits(62)) for _ in range(depth)]}
 
     @property
+    def layer_keys(self) -> Ints:
+        """(layers,) the keys as numbers."""
+        return np.array([number(key) for key in self.keys], dtype=np.int64)
+
+    @property
     @abstractmethod
     def share(self) -> float:
         """Share of ones among the bits."""
+
+    @abstractmethod
+    def states(self, runs: Ints) -> Ints:
+        """The hash of each run before the layer keys, (n,)."""
+
+    def hashes(self, runs: Ints) -> Ints:
+        """The hash of each run with each layer's key, (n, layers)."""
+        with np.errstate(over="ignore"):
+            hashes = self.states(runs) + self.layer_keys[:, None]
+            hashes *= MULTIPLIER
+            hashes += np.int64(1)
+        return hashes.T
 
     @abstractmethod
     def bits(self, runs: Ints) -> NDArray[np.int64]:
@@ -150,7 +167,7 @@ def _absorbed(state: Ints, columns: Ints) -> Ints:
     """H <- (h + x) multiplier + 1 over the columns, wrapped to 64 bits."""
     with np.errstate(over="ignore"):
         for column in columns.T:
-            state = (state + column) * _MULTIPLIER + np.int64(1)
+            state = (state + column) * MULTIPLIER + np.int64(1)
     return state
 
 
@@ -209,20 +226,18 @@ class SynthIdTransformers(_SynthId):
         """The hash before the layer keys."""
         return _absorbed(np.ones(len(runs), np.int64), runs)
 
-    def hashes(self, runs: Ints) -> Ints:
-        """The hash of each run with each layer's key, (n, layers)."""
-        keys = np.array([number(key) for key in self.keys], dtype=np.int64)
-        with np.errstate(over="ignore"):
-            return (self.states(runs)[:, None] + keys) * _MULTIPLIER + np.int64(1)
-
     def bits(self, runs: Ints) -> NDArray[np.int64]:
         """Looked up."""
-        return self.table[self.hashes(runs) % self.sampling_table_size]
+        return self.table[_modulo(self.hashes(runs), self.sampling_table_size)]
 
     def seen(self, runs: Ints) -> Ints:
         """The state modulo the table's size where that is a power of two; else the state."""
         states, size = self.states(runs), self.sampling_table_size
-        return (states % size if size & (size - 1) == 0 else states)[:, None]
+        return (_modulo(states, size) if size & (size - 1) == 0 else states)[:, None]
+
+
+def _modulo(values: Ints, size: int) -> Ints:
+    return values & (size - 1) if size & (size - 1) == 0 else values % size
 
 
 @lru_cache(maxsize=4)
@@ -256,20 +271,13 @@ class SynthIdReference(_SynthId):
         keys = b"".join(number(key).to_bytes(8, "little") for key in self.keys)
         return int.from_bytes(hashlib.sha256(keys).digest(), "big") % (2**63 - 1)
 
-    def hashes(self, runs: Ints) -> Ints:
-        """The hash of each run with each layer's key, (n, layers)."""
-        state = _absorbed(np.full(len(runs), self.initial, np.int64), runs)
-        keys = np.array([number(key) for key in self.keys], dtype=np.int64)
-        with np.errstate(over="ignore"):
-            return (state[:, None] + keys) * _MULTIPLIER + np.int64(1)
+    def states(self, runs: Ints) -> Ints:
+        """The hash before the layer keys."""
+        return _absorbed(np.full(len(runs), self.initial, np.int64), runs)
 
     def bits(self, runs: Ints) -> NDArray[np.int64]:
         """Bit 30 after twelve more rounds."""
-        state = self.hashes(runs)
-        with np.errstate(over="ignore"):
-            for _ in range(12):
-                state = ((state + np.int64(1)) * _MULTIPLIER + np.int64(1)) >> np.int64(5)
-        return (state >> np.int64(30)) & np.int64(1)
+        return congruence.bits(self.hashes(runs))
 
     def seen(self, runs: Ints) -> Ints:
         """The run."""

@@ -71,14 +71,18 @@ class _Philox(KeyedScheme):
         return replace(self.score(contexts, text.ids[positions]), positions=positions, tokens=len(text.ids))
 
     def step_context(self, step: Step) -> Ints | None:
-        """(1, width) context of the next token; None if it has occurred in the output, which is then not marked."""
+        """(width,) context of the next token; None if it has occurred in the output, which is then not marked."""
         past = np.concatenate([np.full(self.context_width, PADDING), step.output])
         runs = windows(past, self.context_width)
-        return None if (runs[:-1] == runs[-1]).all(axis=1).any() else runs[-1:]
+        return None if (runs[:-1] == runs[-1]).all(axis=1).any() else runs[-1]
 
     def uniforms(self, key: int, contexts: Ints, tokens: Ints) -> Floats:
         """U of each context with each of its candidates, (n, c)."""
         return philox.uniform(philox.words(key, contexts, tokens)).astype(np.float64)
+
+    def step_uniforms(self, key: int, context: Ints, size: int) -> Floats:
+        """U of one context with the whole vocabulary, (size,)."""
+        return philox.uniform(philox.vocabulary_words(key, context, size)).astype(np.float64)
 
 
 class VllmGumbel(_Philox):
@@ -99,7 +103,7 @@ class VllmGumbel(_Philox):
         context = self.step_context(step)
         if context is None:
             return step.logits
-        u = self.uniforms(number(self.key), context, np.arange(len(step.logits))[None])[0]
+        u = self.step_uniforms(number(self.key), context, len(step.logits))
         return chosen(gumbel_choice(step.logits, u), len(step.logits))
 
 
@@ -134,7 +138,7 @@ class VllmDualKeyGumbel(_Philox):
         if context is None:
             return step.logits
         key = self.derived()[int(generator.random() < self.alpha)]
-        u = self.uniforms(key, context, np.arange(len(step.logits))[None])[0]
+        u = self.step_uniforms(key, context, len(step.logits))
         return chosen(gumbel_choice(step.logits, u), len(step.logits))
 
 
@@ -166,7 +170,7 @@ class VllmRedGreen(_Philox):
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """The logits with delta added where green."""
-        context = np.concatenate([np.full(self.context_width, PADDING), step.output])[None, -self.context_width :]
-        u = self.uniforms(number(self.key), context, np.arange(len(step.logits))[None])[0]
+        context = np.concatenate([np.full(self.context_width, PADDING), step.output])[-self.context_width :]
+        u = self.step_uniforms(number(self.key), context, len(step.logits))
         marked: Floats = step.logits + self.delta * (u < self.gamma)
         return marked

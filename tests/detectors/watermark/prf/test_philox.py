@@ -24,3 +24,9 @@ def test_candidates_do_not_depend_on_their_neighbours() -> None:
     all_at_once = philox.words(2**64 - 1, context, np.arange(50)[None])[0]
     assert [int(philox.words(2**64 - 1, context, [[v]])[0, 0]) for v in range(50)] == all_at_once.tolist()
     assert (philox.uniform(all_at_once) > 0).all() and (philox.uniform(all_at_once) < 1).all()
+
+
+def test_four_at_once_for_the_whole_vocabulary() -> None:
+    for size, context in ((1, [3, 4, 5, 6]), (1003, [-1, -1, 5, 9, 12]), (64, [7])):
+        each = philox.words(2**64 - 3, [context], np.arange(size)[None])[0]
+        assert np.array_equal(philox.vocabulary_words(2**64 - 3, context, size), each)

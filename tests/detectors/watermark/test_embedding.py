@@ -1,0 +1,65 @@
+"""Marking while drawing: a text is marked the same alone as beside others, and every fast path gives the obvious one's bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llm_audit.common.errors import AuditError
+from llm_audit.detectors.watermark.counts import random_bits
+from llm_audit.detectors.watermark.embedding import Marker
+from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.schemes import SCHEMES, kuditipudi
+from llm_audit.detectors.watermark.schemes.base import Step
+from llm_audit.scoring import generate
+from llm_audit.scoring.generate import Sampler
+from llm_audit.scoring.store import Store
+from llm_audit.scoring.tokens import Decoding
+
+PROMPTS = [None, "A", "A word", *("A word " * i for i in range(2, 9))]
+LENGTH, SEED = 25, 3
+
+
+@pytest.fixture(scope="module")
+def sampler(tiny_llama: Path) -> Sampler:
+    made = Sampler(Store(tiny_llama.parent / "store").resolve(str(tiny_llama), offline=True))
+    made.ends = frozenset(range(20))
+    return made
+
+
+def key(name: str, size: int) -> Key:
+    cls = SCHEMES[name]
+    vocabulary = {"vocab_size": size} if "vocab_size" in cls.model_fields else {}
+    return Key(cls.model_validate(vocabulary | cls.draw_keys(random_bits(np.random.default_rng(1)))))
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_a_text_is_marked_the_same_alone_as_beside_others(
+    name: str, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same key, same stream for each text: up to rounding, which may flip one token and so change one text."""
+    marked, size = {}, int(sampler.model.config.vocab_size)
+    for batch in (64, 1):
+        monkeypatch.setattr(generate, "BATCH", batch)
+        drawn = sampler(PROMPTS, Decoding(), LENGTH, SEED, adjust=Marker(key(name, size), SEED))
+        marked[batch] = [sample.token_ids for sample in drawn]
+    plain = [sample.token_ids for sample in sampler(PROMPTS, Decoding(), LENGTH, SEED)]
+    assert sum(a != b for a, b in zip(marked[64], marked[1], strict=True)) <= 1
+    assert len({len(ids) for ids in marked[1]}) > 1  # some leave the batch before the others
+    assert marked[1] != plain
+
+
+def test_a_key_for_a_smaller_vocabulary_is_refused(sampler: Sampler) -> None:
+    with pytest.raises(AuditError, match="is for a vocabulary of 50 tokens, and the model has"):
+        list(sampler(["A"], Decoding(), 2, SEED, adjust=Marker(key("unigram", 50), SEED)))
+
+
+def test_a_stream_that_is_kept_marks_as_one_that_is_drawn_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    scheme = kuditipudi.Exp(key="12345", vocab_size=97, length=16)
+    rng = np.random.default_rng(0)
+    steps = [Step(rng.normal(size=90), np.arange(n), np.arange(3), start) for n in (0, 5, 20) for start in (0, 15)]
+    kept = [scheme.embed(step, rng) for step in steps]
+    monkeypatch.setattr(kuditipudi, "MOST_KEPT", 0)
+    assert all(np.array_equal(one, scheme.embed(step, rng)) for one, step in zip(kept, steps, strict=True))
