@@ -103,15 +103,19 @@ def draw(engine: str, model: StoredModel, setting: str, n: int, url: str) -> Ite
         given = OFF | numbers(setting)
         given["no_repeat_ngram_size"] = given.pop("no_repeat_ngram", 0)
         chance = {"do_sample": False} if given["temperature"] == 0 else {"do_sample": True} | given
-        for seed, prompt in enumerate(prompts):
+        end = network.generation_config.eos_token_id
+        for seed, prompt in enumerate(
+            dict.fromkeys(prompts)
+        ):  # the texts of one prompt together: no padding, which penalties see
             torch.manual_seed(seed)
-            ids = torch.tensor([encode_prompt(tokenizer, prefix, prompt)])
+            encoded = encode_prompt(tokenizer, prefix, prompt)
+            ids = torch.tensor([encoded] * prompts.count(prompt))
             out = network.generate(
                 ids, attention_mask=torch.ones_like(ids), max_new_tokens=TOKENS, min_new_tokens=0, pad_token_id=0, **chance
             )
-            end = network.generation_config.eos_token_id
-            mine = tuple(token for token in out[0, ids.shape[1] :].tolist() if token != end)
-            yield Drawn(decode_tokens(tokenizer, mine), prompt, mine)
+            for row in out[:, len(encoded) :].tolist():
+                mine = tuple(row[: row.index(end)] if end in row else row)
+                yield Drawn(decode_tokens(tokenizer, mine), prompt, mine)
 
 
 def p_values(session: Session, engine: str, texts: Sequence[Drawn], settings: Sequence[str]) -> NDArray[np.float64]:

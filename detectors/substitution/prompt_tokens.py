@@ -13,7 +13,7 @@ from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.endpoints.probe import SurfaceCapabilities
 from llm_audit.endpoints.records import Ask, Failure, Reply
 from llm_audit.results import Result, Verdict
-from llm_audit.results.substitution_evidence import PromptCount, PromptCounts
+from llm_audit.results.substitution_evidence import MOST, PromptCount, PromptCounts
 
 KINDS: Mapping[str, str] = {
     "words": "I don't think they'd've said it's the dogs' bowl",
@@ -57,7 +57,7 @@ def measure(outcomes: Sequence[Reply | Failure], reference: Mapping[str, int]) -
     counts = tuple(
         PromptCount(name=kind, characters=len(prompt), reference=reference[prompt], billed=billed)
         for kind, prompt in PROMPTS.items()
-        if (billed := told.get(prompt)) is not None and prompt in reference
+        if prompt in reference and (billed := told.get(prompt)) is not None and billed <= MOST
     )
     return Measurement(PromptCounts(asked=len(outcomes), prompts=counts), n=len(counts))
 
@@ -87,9 +87,7 @@ def _told(found: PromptCounts) -> tuple[Verdict, str]:
         return Verdict.NOT_ASSESSABLE, f"{n} answers tell how many tokens their prompts have; {FEWEST} are needed."
     overheads = [each.billed - each.reference for each in counts]
     if len(set(overheads)) == 1:
-        return Verdict.PASS, (
-            f"All {n} prompts are billed as the reference's tokenizer counts them, each with {_overhead(overheads[0])}."
-        )
+        return Verdict.PASS, f"All {n} prompts are billed as the reference's tokenizer counts them{_overhead(overheads[0])}."
     if no_count := _no_count(counts, max(overheads) - min(overheads)):
         return Verdict.NOT_ASSESSABLE, no_count
     usual = Counter(overheads).most_common(1)[0][0]
@@ -103,8 +101,9 @@ def _told(found: PromptCounts) -> tuple[Verdict, str]:
 
 
 def _overhead(tokens: int) -> str:
-    """A constant difference, in words: of what stands around a prompt."""
-    return f"{abs(tokens)} token{'s' * (abs(tokens) != 1)} {'fewer' if tokens < 0 else 'more'}"
+    """A constant difference, in words: of what stands around a prompt; "" if there is none."""
+    each = f", each with {abs(tokens)} token{'s' * (abs(tokens) != 1)} {'fewer' if tokens < 0 else 'more'}"
+    return each if tokens else ""
 
 
 def _no_count(counts: Sequence[PromptCount], spread: int) -> str:

@@ -113,7 +113,7 @@ def test_few_counts_say_nothing() -> None:
     reference = {prompt: 5 + number for number, prompt in enumerate(PROMPTS.values())}
     told = [count if number < FEWEST else None for number, count in enumerate(reference.values())]
     assert judge(prompt_tokens, outcomes(told), reference, alpha=0.01).verdict is Verdict.PASS
-    told[0] = None
+    told[0] = 10**9  # no count
     assert judge(prompt_tokens, outcomes(told), reference, alpha=0.01).verdict is Verdict.NOT_ASSESSABLE
 
 
