@@ -20,7 +20,7 @@ from fixtures.servers.chaos import BEHAVIOURS, chaos
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
 from llm_audit.common.progress import Progress, silent
-from llm_audit.detectors.substitution import run
+from llm_audit.detectors.substitution import run, subject
 from llm_audit.detectors.substitution.local import LocalModel
 from llm_audit.detectors.substitution.reference import Floats
 from llm_audit.detectors.substitution.reference_model import ReferenceModel
@@ -88,7 +88,7 @@ def audited(url: str, behaviour: str, spoilt: Some, reference: LocalModel, promp
     with chaos(url, *((HONEST, ()) if behaviour == UNSPOILT else (behaviour, spoilt))) as proxy:
         source = Endpoint(proxy.url, "fixture")
         found = run.audit(source, probe(source), reference, prompts, settings)
-    return f"{found.served.value} ({run.report(found, collect(None, alpha=settings.alpha, rules=[])).exit_code()})"
+    return f"{found.served.value} ({subject.report(found, collect(None, alpha=settings.alpha, rules=[])).exit_code()})"
 
 
 def main() -> None:

@@ -1,19 +1,22 @@
 """Membership tests where what they assume is broken: how often an untouched collection is called trained on.
 
-`python -m benchmarks.exchangeability [--runs 100]` prints the table of docs/measurements/auditor.md: ten ways, each without a
-word on chance, with a false statement, and with a control model. The model is that of `fixtures/membership`, which has not read
-these texts.
+`python -m benchmarks.exchangeability --results FILE [--runs 100]` prints the table of docs/measurements/auditor.md: ten ways,
+and the three tests on data that are not broken, each without a word on chance, with a statement of it (false but for the last
+three), and with a control model. The model is that of `fixtures/membership`, which has not read these texts. Every verdict is a
+line of the file, written at once; runs go through all ways in turn, and a run that was stopped goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -63,9 +66,9 @@ def _versions(rng: Generator, change: Callable[[list[str], int], list[str]]) -> 
 
 
 def story(rng: Generator) -> Rows:
-    """The sentences of one document in their order."""
-    sentences = [part.strip() + "." for part in grammar.document(rng).replace("\n", " ").split(". ") if part.strip()]
-    return [{"text": sentence} for sentence in dict.fromkeys(sentences)][:16]
+    """One document in its order, five words a row."""
+    words = grammar.document(rng).split()
+    return [{"text": row} for row in dict.fromkeys(" ".join(words[at : at + 5]) for at in range(0, len(words), 5))]
 
 
 def alphabetical(rng: Generator) -> Rows:
@@ -75,7 +78,11 @@ def alphabetical(rng: Generator) -> Rows:
 
 def stories(rng: Generator) -> Rows:
     """Two documents one after the other, sentence by sentence."""
-    return [*story(rng), *story(rng)][:20]
+    return [{"text": sentence} for sentence in dict.fromkeys([*_sentences(rng), *_sentences(rng)])]
+
+
+def _sentences(rng: Generator) -> list[str]:
+    return [part.strip() for part in grammar.document(rng).replace("\n", " ").split(". ") if part.strip()]
 
 
 def retold(rng: Generator) -> Rows:
@@ -97,15 +104,34 @@ def _altered(text: str, rng: Generator) -> str:
     return " ".join(words)
 
 
+def coin(rng: Generator) -> Rows:
+    """Not broken: which of two renderings is public was drawn."""
+    return [dict(zip(("public", "private"), grammar.rephrased(rng), strict=True)) for _ in range(24)]
+
+
+def shuffled(rng: Generator) -> Rows:
+    """Not broken: rows in the order in which they were drawn."""
+    return [{"text": grammar.question(rng)} for _ in range(20)]
+
+
+def fresh(rng: Generator) -> Rows:
+    """Not broken: suspects are drawn as the held-out texts are."""
+    return [{"text": grammar.document(rng)} for _ in range(60)]
+
+
 WAYS: dict[str, Callable[[Generator], Rows]] = {
     **{f"paired: {way.__name__}": way for way in (swapped, dropped, misspelt, doubled, lower)},
     **{f"order: {way.__name__}": way for way in (story, alphabetical, stories)},
     **{f"dataset: {way.__name__}": way for way in (retold, sections)},
+    "paired: not broken": coin,
+    "order: not broken": shuffled,
+    "dataset: not broken": fresh,
 }
+COLUMNS = ("nothing stated", "chance stated", "control model")
 
 
 def verdict(name: str, rng: Generator, folder: Path, statement: str, control: str | None) -> str:
-    """What one run says, or that it refuses."""
+    """What one run says, or why it refuses."""
     test, _ = name.split(": ")
     path, held_out = folder / "rows.jsonl", folder / "held.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in WAYS[name](rng)))
@@ -116,36 +142,54 @@ def verdict(name: str, rng: Generator, folder: Path, statement: str, control: st
             report = llm_audit.membership.dataset(path, held_out, provenance=statement, control=control, setup=setup)
         else:
             report = getattr(llm_audit.membership, test)(path, provenance=statement, control=control, setup=setup)
-    except llm_audit.AuditError:
-        return "refused"
+    except llm_audit.AuditError as error:
+        return f"refused: {error}"
     assert report.membership is not None
     return str(report.membership.verdict.value)
 
 
-def rows(runs: int, control: str, ways: list[str]) -> Iterator[str]:
+def measure(results: Path, runs: int, control: str) -> None:
+    """Append what is missing; the texts of a run are the same in every column."""
+    done = {(one["way"], one["run"], one["column"]) for one in read(results)}
+    with tempfile.TemporaryDirectory() as folder, results.open("a") as file:
+        for run, (number, name), column in itertools.product(range(runs), enumerate(WAYS), COLUMNS):
+            if (name, run, column) not in done:
+                stated = "By chance." if column == "chance stated" else ""
+                other = control if column == "control model" else None
+                found = verdict(name, np.random.default_rng([run, number]), Path(folder), stated, other)
+                print(json.dumps({"way": name, "run": run, "column": column, "verdict": found}), file=file, flush=True)
+
+
+def read(results: Path) -> list[dict[str, Any]]:
+    """What was measured already."""
+    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+
+
+def table(results: Path) -> Iterator[str]:
     """Rows of Markdown."""
-    yield "| broken | nothing stated | chance stated (falsely) | control model |"
-    yield "|---|---|---|---|"
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ways:
-            cells = []
-            for statement, other in (("", None), ("By chance.", None), ("", control)):
-                rng = np.random.default_rng(11)
-                found = Counter(verdict(name, rng, Path(folder), statement, other) for _ in range(runs))
-                cells.append(", ".join(f"{count} {what}" for what, count in found.most_common()))
-            yield f"| {name} | {' | '.join(cells)} |"
+    found = read(results)
+    yield f"| way | runs | {' | '.join(COLUMNS)} |"
+    yield "|---" * (len(COLUMNS) + 2) + "|"
+    for name in WAYS:
+        cells = [
+            Counter(one["verdict"].split(":")[0] for one in found if (one["way"], one["column"]) == (name, column))
+            for column in COLUMNS
+        ]
+        said = (", ".join(f"{count} {what.replace('_', ' ')}" for what, count in cell.most_common()) for cell in cells)
+        yield f"| {name} | {min(cell.total() for cell in cells)} | {' | '.join(said)} |"
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--results", type=Path, required=True, help="file of what was measured already")
+    parser.add_argument("--runs", type=int, default=100, help="of each way; 0: only print")
     parser.add_argument("--control", default=MODEL, help="default: the same model, the strongest control that there is")
-    parser.add_argument("--way", action="append", choices=sorted(WAYS))
     chosen = parser.parse_args()
     os.environ.setdefault("LLM_AUDIT_CACHE", tempfile.mkdtemp())
-    for row in rows(chosen.runs, chosen.control, chosen.way or list(WAYS)):
-        print(row, flush=True)
+    measure(chosen.results, chosen.runs, chosen.control)
+    for row in table(chosen.results):
+        print(row)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """Attribution when sampler chains are named: three engines draw, each under twelve settings, and every setting is named.
 
-`python -m benchmarks.samplers` prints the tables of README.md: how often the true setting is refuted, and each other one.
-The model is that of `fixtures/membership`, which a laptop's llama.cpp, transformers and we ourselves run in two minutes;
-`--model smollm2-135m-instruct` takes the embedded one (hours on two cores).
+`python -m benchmarks.samplers --cells FOLDER` prints the tables of docs/measurements/auditor.md: how often the true setting is
+refuted, and each other one. The p-values of one engine and setting are a file of the folder, written when they are done, so
+that a run that was stopped goes on where it was. The model is that of `fixtures/membership`; `--model smollm2-135m-instruct`
+takes the embedded one (hours on two cores).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +38,9 @@ from tests.servers.test_samplers import THEIRS
 
 FIXTURE = str(Path(__file__).parents[1] / "fixtures" / "membership" / "model")
 TEXTS, TOKENS, ALPHA = 60, 100, 0.01
+
+FEWEST = 16
+"""Tokens of a text; the model ended shorter ones at once."""
 
 COMMON = (
     "temperature=1",
@@ -97,15 +103,19 @@ def draw(engine: str, model: StoredModel, setting: str, n: int, url: str) -> Ite
         given = OFF | numbers(setting)
         given["no_repeat_ngram_size"] = given.pop("no_repeat_ngram", 0)
         chance = {"do_sample": False} if given["temperature"] == 0 else {"do_sample": True} | given
-        for seed, prompt in enumerate(prompts):
+        end = network.generation_config.eos_token_id
+        for seed, prompt in enumerate(
+            dict.fromkeys(prompts)
+        ):  # the texts of one prompt together: no padding, which penalties see
             torch.manual_seed(seed)
-            ids = torch.tensor([encode_prompt(tokenizer, prefix, prompt)])
+            encoded = encode_prompt(tokenizer, prefix, prompt)
+            ids = torch.tensor([encoded] * prompts.count(prompt))
             out = network.generate(
                 ids, attention_mask=torch.ones_like(ids), max_new_tokens=TOKENS, min_new_tokens=0, pad_token_id=0, **chance
             )
-            end = network.generation_config.eos_token_id
-            mine = tuple(token for token in out[0, ids.shape[1] :].tolist() if token != end)
-            yield Drawn(decode_tokens(tokenizer, mine), prompt, mine)
+            for row in out[:, len(encoded) :].tolist():
+                mine = tuple(row[: row.index(end)] if end in row else row)
+                yield Drawn(decode_tokens(tokenizer, mine), prompt, mine)
 
 
 def p_values(session: Session, engine: str, texts: Sequence[Drawn], settings: Sequence[str]) -> NDArray[np.float64]:
@@ -124,24 +134,43 @@ def p_values(session: Session, engine: str, texts: Sequence[Drawn], settings: Se
     return np.array(rows)
 
 
-def table(model: StoredModel, engines: Sequence[str], n: int) -> Iterator[str]:
+def cell(path: Path, make: Callable[[], NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(texts, settings) p-values of a file, which is made first if it is not there. None stands for no p-value."""
+    if not path.exists():
+        found = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps([[None if np.isnan(p) else float(f"{p:.6g}") for p in row] for row in found]))
+        part.replace(path)
+    return np.array(json.loads(path.read_text()), dtype=np.float64)
+
+
+def table(model: StoredModel, engines: Sequence[str], n: int, cells: Path) -> Iterator[str]:
     """Rows of Markdown: per engine and drawn setting, how often each named one is refuted."""
     session = Session(model)
-    with tempfile.TemporaryDirectory() as folder, serve(write(model, "F32", Path(folder))) as url:
-        for engine in engines:
-            settings = SETTINGS[engine]
-            yield f"\n{engine}: share of texts in which the named setting (column) is refuted at {ALPHA:g}\n"
-            yield f"| drawn with | {' | '.join(str(i + 1) for i in range(len(settings)))} |"
-            yield "|---" * (len(settings) + 1) + "|"
-            hits = total = 0
+    for engine in engines:
+        settings = SETTINGS[engine]
+        yield f"\n{engine}: share of texts in which the named setting (column) is refuted at {ALPHA:g}\n"
+        yield f"| drawn with | {' | '.join(str(i + 1) for i in range(len(settings)))} |"
+        yield "|---" * (len(settings) + 1) + "|"
+        hits = total = 0
+        with ExitStack() as stack:
+            url = ""
+            if engine == "llama.cpp":
+                folder = stack.enter_context(tempfile.TemporaryDirectory())
+                url = stack.enter_context(serve(write(model, "F32", Path(folder))))
             for i, setting in enumerate(settings):
-                texts = [one for one in draw(engine, model, setting, n, url) if len(one.token_ids) >= 16]
-                found = p_values(session, engine, texts, settings)
+
+                def make(engine: str = engine, setting: str = setting, url: str = url) -> NDArray[np.float64]:
+                    texts = [one for one in draw(engine, model, setting, n, url) if len(one.token_ids) >= FEWEST]
+                    return p_values(session, engine, texts, SETTINGS[engine])
+
+                found = cell(cells / f"{model.digest[:8]}-{n}-{engine}-{i + 1}.json", make)
                 shares = np.nanmean(found <= ALPHA, axis=0)
                 hits, total = hits + int((found[:, i] <= ALPHA).sum()), total + int(np.isfinite(found[:, i]).sum())
-                cells = (f"**{share:.2f}**" if k == i else f"{share:.2f}" for k, share in enumerate(shares))
-                yield f"| {i + 1}. {setting} | {' | '.join(cells)} |"
-            yield f"\n{engine}: the truth refuted in {rate(hits, total)} of {total:,} texts"
+                row = (f"**{share:.2f}**" if k == i else f"{share:.2f}" for k, share in enumerate(shares))
+                yield f"| {i + 1}. {setting} | {' | '.join(row)} |"
+        yield f"\n{engine}: the truth refuted in {rate(hits, total)} of {total:,} texts"
 
 
 def main() -> None:
@@ -150,8 +179,9 @@ def main() -> None:
     parser.add_argument("--model", default=FIXTURE)
     parser.add_argument("--texts", type=int, default=TEXTS)
     parser.add_argument("--engine", action="append", choices=list(SETTINGS))
+    parser.add_argument("--cells", type=Path, required=True, help="folder of what was measured already")
     chosen = parser.parse_args()
-    for line in table(Store().resolve(chosen.model, offline=True), chosen.engine or list(SETTINGS), chosen.texts):
+    for line in table(Store().resolve(chosen.model, offline=True), chosen.engine or list(SETTINGS), chosen.texts, chosen.cells):
         print(line, flush=True)
 
 

@@ -17,7 +17,7 @@ from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.files import sha256_of
 from llm_audit.common.progress import Progress, silent
 from llm_audit.detectors.substitution import plan as plans
-from llm_audit.detectors.substitution import run, tracking
+from llm_audit.detectors.substitution import run, subject, tracking
 from llm_audit.detectors.substitution import watch as watching
 from llm_audit.detectors.substitution.base import Allowance, allowances
 from llm_audit.detectors.substitution.local import LocalModel
@@ -177,7 +177,7 @@ def audit_endpoint(
         source = endpoint.open()
         result = run.audit(source, probe(source), reference, questions, settings, progress)
     rules = sorted({test.rule for test in result.tests})
-    report = run.report(result, collect(session, alpha=alpha, rules=rules))
+    report = subject.report(result, collect(session, alpha=alpha, rules=rules))
     return endpoint.finished(report, started, [prompts, *trusted])
 
 
@@ -248,7 +248,7 @@ def watch_endpoint(
         return len(first)
     before, taken = watching.read_baseline(path, source.model)
     result = watching.compare(source, before, taken, rows, surface, alpha, sha256_of(path)[:32])
-    report = run.report(result, collect(None, alpha=alpha, rules=[tracking.rule.code]))
+    report = subject.report(result, collect(None, alpha=alpha, rules=[tracking.rule.code]))
     return endpoint.finished(report, started, [path])
 
 
@@ -299,8 +299,8 @@ def plan_audit(effect: str, *, rate: float = 1.0, alpha: float = 0.01, power: fl
     Raises:
         InvalidInput: there is no such measured effect.
 
-    >>> len(plan_audit("q4", rate=0.5).tests)
-    2
+    >>> [test.rule for test in plan_audit("q4", rate=0.5).tests]
+    ['AUD401', 'AUD402', 'AUD407']
     """
     tests = plans.plan(effect, rate=rate, alpha=alpha, power=power, tokens=tokens)
     return AuditPlan(plans.effects()[effect].description, plans.measured_size(), tests)

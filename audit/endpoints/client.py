@@ -29,6 +29,7 @@ from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
 from llm_audit.endpoints import wire
 from llm_audit.endpoints.address import read_address
+from llm_audit.endpoints.envelope import Malformed, error_message
 from llm_audit.endpoints.headers import Header
 from llm_audit.endpoints.journal import KEPT_HEADERS, Entry, Journal, digest
 from llm_audit.endpoints.key import Scrubber, check_key
@@ -293,10 +294,10 @@ def _fault(ask: Ask, status: int, headers: Mapping[str, str], body: str) -> tupl
     if status == 200:
         try:
             wire.parse(ask, body, seconds=0.0, attempts=1)
-        except wire.Malformed as error:
+        except Malformed as error:
             return "malformed", str(error)
         return None, ""
-    message = wire.error_message(body) or "the server does not say why"
+    message = error_message(body) or "the server does not say why"
     if 300 <= status < 400:
         return (
             "redirect",

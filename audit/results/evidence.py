@@ -18,6 +18,7 @@ from llm_audit.results.substitution_evidence import (
     Discrepancy,
     Exceedance,
     OnlineRanks,
+    PromptCounts,
     RelativeRanks,
 )
 from llm_audit.results.watermark_evidence import (
@@ -159,6 +160,7 @@ Derivation = Annotated[
     | Discrepancy
     | Change
     | Conformance
+    | PromptCounts
     | KeyedText
     | KeyedWindows
     | KeyedBets

@@ -124,3 +124,20 @@ class Conformance(Model):
         default=None, ge=0, exclude_if=unset, description="answers without the log-probabilities that were asked for"
     )
     parameters: tuple[Parameter, ...] | None = Field(default=None, exclude_if=unset, description="each that was tried")
+
+
+class PromptCount(Model):
+    """Tokens of one prompt: by the reference's tokenizer, and as the endpoint bills them."""
+
+    name: str = Field(description="the kind of prompt")
+    characters: int = Field(ge=1)
+    reference: int = Field(ge=0, le=MOST, description="by the reference's tokenizer, template included")
+    billed: int = Field(ge=0, le=MOST, description="by the endpoint")
+
+
+class PromptCounts(Model):
+    """Tokens of prompts that tokenizers cut differently."""
+
+    kind: Literal["prompt_counts"] = "prompt_counts"
+    asked: int = Field(ge=0, le=MOST, description="requests that should tell a count")
+    prompts: tuple[PromptCount, ...] = Field(description="those that did")

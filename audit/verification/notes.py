@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from llm_audit.common.templates import Template, known, quoted
-from llm_audit.endpoints import defects, wire
+from llm_audit.endpoints import defects, positions, wire
 from llm_audit.reports.wording import notes as wording
 from llm_audit.reports.wording.membership import ORDER_ALONE
 from llm_audit.results import Conditions, Membership, Report, Substitution
@@ -88,7 +88,7 @@ def of_endpoint(path: str, found: Substitution, ledger: Ledger) -> None:
         if request.startswith("question"):  # texts are asked for without numbers, and counted nowhere
             if defects.REPAIR.read(said) is not None:
                 repaired.add(request)
-            elif said == wire.NO_SHAPE or said not in wire.SENTENCES:
+            elif said == positions.NO_SHAPE or said not in wire.SENTENCES:
                 defective.add(request)
     if counted is not None and counted.answers:  # else no numbers were asked for
         for what, named, stored in (("mended", repaired, counted.repaired), ("defective", defective, counted.defective)):

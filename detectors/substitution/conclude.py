@@ -15,7 +15,7 @@ from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.reports.wording import substitution as wording
 from llm_audit.results import Result, Served, Substitution, Verdict
-from llm_audit.results.substitution_evidence import Conformance, Discrepancy, Exceedance, OnlineRanks
+from llm_audit.results.substitution_evidence import Conformance, Discrepancy, Exceedance, OnlineRanks, PromptCounts
 from llm_audit.stats.combination import holm
 
 MOST_MISSING = 0.1
@@ -43,6 +43,8 @@ def conclude(subject: Substitution, terms: Terms) -> Substitution:
     served, summary = _verdict(subject, missing)
     if subject.mixture is not None and served is not Served.NOT_MEASURED:
         summary += f" {wording.moved(subject.mixture, served)}"
+    if any(isinstance(test.evidence, PromptCounts) and test.verdict is Verdict.INCONCLUSIVE for test in tests):
+        summary += f" {wording.COUNTED_OTHERWISE}"
     known = subject.reference or subject.since  # early versions stored neither, nor the obstacle
     hindered = served is Served.NOT_MEASURED and not any(test.verdict is Verdict.PASS for test in _judged(subject))
     return subject.model_copy(

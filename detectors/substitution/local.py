@@ -119,6 +119,10 @@ class LocalModel:
             for name, column in scores.items()
         }
 
+    def token_counts(self, prompts: Sequence[str]) -> dict[str, int]:
+        """By the model's own tokenizer."""
+        return {prompt: self.model.count(prompt) for prompt in prompts}
+
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
         """All: the model can answer any."""
         return prompts

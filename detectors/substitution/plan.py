@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.substitution import exceedance, teacher_forced
+from llm_audit.detectors.substitution import exceedance, prompt_tokens, teacher_forced
 from llm_audit.stats import online
 from llm_audit.stats.exceedance import requests_needed
 
@@ -70,7 +70,8 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
     """Requests with which each test of distances finds an effect in a share `rate` of them, at alpha / 2, Holm's worst.
 
     The teacher-forced comparison is simulated: a substituted request has one of the measured ranks, any other a uniform rank,
-    which real ones exceed. Exceedance is exact arithmetic for the share of measured ranks beyond every null distance.
+    which real ones exceed. Exceedance is exact arithmetic for the share of measured ranks beyond every null distance. The
+    counts of prompt tokens cost the same whatever is sought.
 
     Raises:
         AuditError: an effect that was not measured.
@@ -89,6 +90,12 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
             second,
             None if second is None else second * tokens,
             f"{sensitivity:.0%} of single answers go beyond the honest range",
+        ),
+        Plan(
+            prompt_tokens.rule.code,
+            len(prompt_tokens.PROMPTS),
+            len(prompt_tokens.PROMPTS) * tokens,
+            "whatever the effect: it sees another tokenizer, no quantisation, and does not decide",
         ),
     ]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from llm_audit.common.errors import AuditError
 from llm_audit.common.progress import Progress, named, silent
+from llm_audit.detectors.substitution import prompt_tokens
 from llm_audit.detectors.substitution.prompts import pool_of
 from llm_audit.detectors.substitution.questions import questions, texts
 from llm_audit.detectors.substitution.settings import Settings
@@ -47,5 +48,6 @@ def record(
         texts(chosen, surface, settings.text_tokens, settings.draws, FIRST_SEED),
         named(progress, "Asking for texts"),
     )
+    outcomes += source.ask(prompt_tokens.questions(known, settings.tokens), named(progress, "Counting tokens"))
     failures = Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Failure))
     return len(outcomes) - failures.total(), failures

@@ -126,6 +126,9 @@ class Reference(Protocol):
     def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> Mapping[str, Floats]:
         """Variant -> (n,) how far comparable replies are from it."""
 
+    def token_counts(self, prompts: Sequence[str]) -> Mapping[str, int]:
+        """Prompt -> tokens that it has as the reference reads it, template included; without those of which it is not known."""
+
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
         """The prompts to which texts at temperature 1 can be compared."""
 

@@ -87,6 +87,10 @@ class ReferenceModel:
             )
         return render(self.stored.chat_template, prompt, self.stored.special_tokens)
 
+    def count(self, prompt: str) -> int:
+        """Tokens of a prompt as the model reads it."""
+        return len(self.tokenizer.encode(self.as_read(prompt), add_special_tokens=False).ids)
+
     def scores(self, answers: Sequence[Answer], precision: str, top_k: int, progress: Progress = silent) -> list[TokenScores]:
         """What the reference finds of each answer's tokens, teacher-forced, with its `top_k` likeliest tokens everywhere."""
         session = Session(self.stored, device=self.device, cache=self.cache, dtype=PRECISIONS[precision])

@@ -5,49 +5,35 @@ Knows nothing about the command line or report formats.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from llm_audit.common.errors import AuditError
 from llm_audit.common.progress import Progress, named, silent
-from llm_audit.detectors.registry import described
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.substitution import (
     conformance,
     distance,
     exceedance,
     parameters,
+    prompt_tokens,
     rank_uniformity,
     teacher_forced,
     two_samples,
 )
-from llm_audit.detectors.substitution.conclude import conclude
-from llm_audit.detectors.substitution.prompts import FEWEST, Allotment, allot, digest
+from llm_audit.detectors.substitution.prompts import FEWEST, Allotment, allot
 from llm_audit.detectors.substitution.questions import questions, texts
 from llm_audit.detectors.substitution.reference import Reference
 from llm_audit.detectors.substitution.settings import Settings
+from llm_audit.detectors.substitution.subject import Gathered, concluded, endpoint_of
 from llm_audit.detectors.substitution.teacher_forced import Distances
 from llm_audit.endpoints.address import RESPONSES
 from llm_audit.endpoints.probe import Capabilities, SurfaceCapabilities
-from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
-from llm_audit.reports.wording import limits as wording
+from llm_audit.endpoints.records import Reply, Source
 from llm_audit.reports.wording import notes
-from llm_audit.reports.wording.substitution import MULTIPLICITY
-from llm_audit.results import Cost as Spent
-from llm_audit.results import (
-    Coverage,
-    Fact,
-    FailedRequest,
-    Manifest,
-    Report,
-    Result,
-    Served,
-    Substitution,
-    Verdict,
-)
+from llm_audit.results import Substitution
 from llm_audit.results.substitution_evidence import Exceedance
 
 DISTANCES = teacher_forced.rule.code, exceedance.rule.code
@@ -55,15 +41,6 @@ TEXTS = rank_uniformity.rule.code, two_samples.rule.code
 
 BATCH = 10
 """Requests after which a sequential audit looks whether it may stop."""
-
-
-@dataclass
-class _Gathered:
-    """What an audit has come to so far."""
-
-    outcomes: list[Reply | Failure]
-    results: list[Result]
-    notes: list[str]
 
 
 def audit(
@@ -89,7 +66,7 @@ def audit(
     """
     allotment = deal(reference, prompts, settings)
     surface = capabilities.chat if reference.surface == "chat" else capabilities.completions
-    gathered = _Gathered([], [], [])
+    gathered = Gathered([], [], [])
     if surface is not None:
         if surface.deterministic is False:
             gathered.notes.append(notes.DIFFERENT.write())
@@ -100,12 +77,14 @@ def audit(
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
     if replies:
         # Last: where a cap on requests cuts the run short, it costs these first.
-        untried = settings.sequential or _endpoint(source).endswith(RESPONSES)  # which knows none of the parameters
+        untried = settings.sequential or endpoint_of(source).endswith(RESPONSES)  # which knows none of the parameters
         trials = [] if untried else parameters.trials(replies)
         tried = source.ask(trials, named(progress, "Trying parameters")) if trials else []
         measured = conformance.measure(gathered.outcomes, source.model, tried)
         gathered.results.append(conformance.derive(measured, Terms(settings.alpha)))
-    return _concluded(source, capabilities, reference, allotment, settings, gathered)
+        if surface is not None and not settings.sequential:
+            _counts(source, surface, reference, settings, gathered, progress)
+    return concluded(source, capabilities, reference, allotment, settings, gathered)
 
 
 def deal(reference: Reference, prompts: Sequence[str], settings: Settings) -> Allotment:
@@ -130,7 +109,7 @@ def _distances(
     reference: Reference,
     allotment: Allotment,
     settings: Settings,
-    gathered: _Gathered,
+    gathered: Gathered,
     progress: Progress,
 ) -> str:
     """The tests of distances into `gathered`. Returns why the reference is none for this endpoint, or ""."""
@@ -208,7 +187,7 @@ def _texts(
     prompts: Sequence[str],
     count: int,
     settings: Settings,
-    gathered: _Gathered,
+    gathered: Gathered,
     progress: Progress,
 ) -> None:
     """The tests of texts into `gathered`: what the endpoint writes at temperature 1, against what it should."""
@@ -227,105 +206,18 @@ def _texts(
     gathered.results += [rule.derive(measured, Terms(settings.alpha)) for rule, measured in tests]
 
 
-def _concluded(
+def _counts(
     source: Source,
-    capabilities: Capabilities,
+    surface: SurfaceCapabilities,
     reference: Reference,
-    allotment: Allotment,
     settings: Settings,
-    gathered: _Gathered,
-) -> Substitution:
-    """The verdict, and all that has to be said with it."""
-    failures = [outcome for outcome in gathered.outcomes if isinstance(outcome, Failure)]
-    defects = [
-        notes.ON_ANSWER.write(request=outcome.ask.name, defect=defect)
-        for outcome in gathered.outcomes
-        if isinstance(outcome, Reply)
-        for defect in (*outcome.defects, *outcome.repairs)
-    ]
-    subject = Substitution(
-        verdict=Verdict.ERROR,
-        served=Served.NOT_MEASURED,
-        summary="",
-        claim="",
-        endpoint=_endpoint(source) or "a journal",
-        model=source.model,
-        allowed=reference.allowed,
-        tests=tuple(gathered.results),
-        capabilities=capabilities.facts,
-        facts=(*_facts(reference, allotment, settings), *source.facts),
-        cost=spent(source.cost),
-        failures=unanswered(failures),
-        notes=(*gathered.notes, *defects),
-        reference=reference.name,
-        obstacle=_obstacle(capabilities, reference.surface, failures, gathered.notes),
-    )
-    return conclude(subject, Terms(settings.alpha))
-
-
-def _endpoint(source: Source) -> str:
-    """The address that is asked, or ""."""
-    return next((fact.value for fact in source.facts if fact.name == "Endpoint"), "")
-
-
-def spent(cost: Cost) -> Spent:
-    """What was spent, for the report."""
-    return Spent(
-        requests=cost.requests,
-        attempts=cost.attempts,
-        prompt_tokens=cost.prompt_tokens,
-        completion_tokens=cost.completion_tokens,
-    )
-
-
-def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
-    """Requests without an answer, for the report."""
-    return tuple(
-        FailedRequest(request=one.ask.name, kind=one.kind, reason=one.reason, attempts=one.attempts) for one in failures
-    )
-
-
-def _obstacle(capabilities: Capabilities, surface: Surface, failures: Sequence[Failure], noted: Sequence[str]) -> str:
-    """Why nothing could be measured, if nothing could, as a sentence."""
-    if failures:
-        return f"{len(failures)} requests got no answer. {failures[0].reason}"
-    if getattr(capabilities, surface) is None:
-        because = capabilities.failures[0].reason if capabilities.failures else ""
-        return f"the endpoint gives no answers on the surface {surface}. {because}".strip()
-    return noted[-1] if noted else "there was nothing to compare."
-
-
-def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tuple[Fact, ...]:
-    chosen = {key: value for key, value in asdict(settings).items() if key not in ("precisions", "seed")}
-    return (
-        Fact(name="Fixed before the first request", value=json.dumps(chosen)[1:-1].replace('"', "")),
-        *reference.facts,
-        Fact(
-            name="Questions",
-            value=f"{len(allotment.audited)} to the endpoint and {len(allotment.honest)} for honest distances, dealt at "
-            f"random; {allotment.cut} of them are beginnings of prompts; SHA-256 "
-            f"{digest(allotment.audited + allotment.honest)[:12]}",
-        ),
-        Fact(name="Multiplicity", value=MULTIPLICITY),
-        Fact(name="Seed", value=settings.seed),
-    )
-
-
-def report(found: Substitution, manifest: Manifest) -> Report:
-    """An audit as a report. What counts as found, judged and unreadable are requests."""
-    answered = found.cost.requests - len(found.failures)
-    measured = found.served is not Served.NOT_MEASURED
-    asked = max(answered, 0) + len(found.failures)
-    made = Report(
-        question=wording.SUBSTITUTION,
-        manifest=manifest,
-        coverage=Coverage(
-            found=asked,
-            scored=max(answered, 0) if measured else 0,
-            not_assessable=0 if measured else max(answered, 0),
-            unreadable=len(found.failures),
-        ),
-        subjects=(found,),
-        limits=(),
-    )
-    return wording.with_limits(made, described)
+    gathered: Gathered,
+    progress: Progress,
+) -> None:
+    """The counts of prompts' tokens into `gathered`, where the reference knows them."""
+    known = reference.token_counts(tuple(prompt_tokens.PROMPTS.values()))
+    if not known:
+        return
+    asks = prompt_tokens.questions(surface, settings.tokens)
+    counted = source.ask(asks, named(progress, "Counting tokens")) if asks else []
+    gathered.results.append(prompt_tokens.derive(prompt_tokens.measure(counted, known), Terms(settings.alpha)))

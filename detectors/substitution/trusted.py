@@ -64,6 +64,7 @@ class Trusted:
                 + (", and journals of one length." if len(lengths) > 1 else ".")
             )
         self.alternatives = min(granted([reply for reply in told if is_question(reply)]) for told in answered)
+        self._billed = [{reply.ask.prompt: reply.usage[0] for reply in told} for told in answered]
         repeats = [_repeats(told) for told in answered]
         self._variants = {
             f"trusted endpoint {at}" + (f", answer {number}" if len(found) > 1 else ""): by_prompt
@@ -165,6 +166,11 @@ class Trusted:
             name: np.array([self._apart(theirs[reply.ask.prompt], reply, k) for reply in replies])
             for name, theirs in self._variants.items()
         }
+
+    def token_counts(self, prompts: Sequence[str]) -> dict[str, int]:
+        """As the first trusted endpoint that was asked for them bills them."""
+        known = [{prompt: count for prompt in prompts if (count := billed.get(prompt)) is not None} for billed in self._billed]
+        return next(filter(None, known), {})
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
         """Those to which texts were recorded."""

@@ -14,7 +14,7 @@ from llm_audit.common.files import create
 from llm_audit.detectors.rule import Terms
 from llm_audit.detectors.substitution import tracking
 from llm_audit.detectors.substitution.conclude import conclude
-from llm_audit.detectors.substitution.run import spent, unanswered
+from llm_audit.detectors.substitution.subject import spent, unanswered
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, Token
 from llm_audit.results import Fact, Result, Served, Substitution, Verdict
 from llm_audit.stats.tracking import table

@@ -7,6 +7,10 @@ from llm_audit.results.substitution_evidence import Flaw
 
 MULTIPLICITY = "Holm over the tests that have a p-value"
 
+COUNTED_OTHERWISE = (
+    "Prompts are billed for other numbers of tokens than the reference's tokenizer counts, which alone decides nothing."
+)
+
 
 def claim(subject: Substitution) -> str:
     """The question about an endpoint: against a reference, or against its own past."""

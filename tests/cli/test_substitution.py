@@ -14,6 +14,7 @@ import pytest
 
 from fixtures.membership import grammar
 from fixtures.servers.chaos import BEHAVIOURS, chaos
+from fixtures.servers.gateways import counting
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
 from fixtures.servers.proxy import Exchange, mixing, proxy
@@ -64,7 +65,8 @@ def by_rule(found: dict[str, Any]) -> dict[str, Any]:
 def test_an_honest_endpoint_is_consistent(tool: Tool, honest: str, prompts: Path) -> None:
     found = audit(tool, honest, *ON, "--prompts", prompts, *SMALL, code=0)
     assert (found["served"], found["verdict"]) == ("consistent", "pass")
-    assert set(by_rule(found)) == {"AUD401", "AUD402", "AUD406"}
+    assert set(by_rule(found)) == {"AUD401", "AUD402", "AUD406", "AUD407"}
+    assert by_rule(found)["AUD407"]["verdict"] == "pass"
     assert len(found["points"]) == 15 and all(point["value"] < point["limit"] for point in found["points"])
     assert found["mixture"]["lower"] == 0 < found["mixture"]["upper"] < 0.3
     assert found["cost"]["requests"] >= 15 and found["cost"]["completion_tokens"] > 0
@@ -122,11 +124,24 @@ def test_endpoints_that_hide_log_probabilities_are_compared_by_margins(
     assert "margin" in by_rule(found["cheap"])["AUD401"]["effect"]["name"]
 
 
+@pytest.mark.parametrize("hidden", [False, True], ids=["numbers", "texts"])
+def test_prompts_that_are_billed_otherwise_are_said_and_decide_nothing(
+    tool: Tool, honest: str, prompts: Path, hidden: bool
+) -> None:
+    with (
+        counting(honest, lambda prompt, _: len(prompt.split())) as gateway,
+        chaos(gateway.url, "logprobs-dropped", range(10**6) if hidden else ()) as endpoint,
+    ):
+        found = audit(tool, endpoint.url, *ON, "--prompts", prompts, *SMALL, code=0)
+    assert (found["served"], by_rule(found)["AUD407"]["verdict"]) == ("consistent", "inconclusive")
+    assert found["summary"].endswith("than the reference's tokenizer counts, which alone decides nothing.")
+
+
 def test_texts_alone(tool: Tool, honest: str, prompts: Path) -> None:
     wanted = ("--requests", 15, "--honest", 45, "--tokens", 4, "--texts", 12)
     found = audit(tool, honest, *ON, "--prompts", prompts, *wanted, code=0)
     tests = by_rule(found)
-    assert set(tests) == {"AUD401", "AUD402", "AUD403", "AUD404", "AUD406"}
+    assert set(tests) == {"AUD401", "AUD402", "AUD403", "AUD404", "AUD406", "AUD407"}
     assert tests["AUD403"]["n"] == 12 and tests["AUD404"]["draws"]["count"] == 9999
 
 
@@ -330,12 +345,12 @@ def test_trusted_endpoints_are_a_yardstick_without_a_model(
     journals = [tmp_path / "f32.jsonl", tmp_path / "bf16.jsonl"]
     for url, journal in zip((honest, half), journals, strict=True):
         kept = record(tool, url, prompts, journal, "--repeats", 1, "--texts", 12)
-        assert kept.code == 0 and f"120 answers are in {journal}" in kept.out.replace("\n", "")
+        assert kept.code == 0 and f"136 answers are in {journal}" in kept.out.replace("\n", "")
     options = ("--model", "fixture", "--requests", 15, "--honest", 45, "--tokens", 4, "--texts", 12)
     trusted = [item for journal in journals for item in ("--trusted", journal)]
     with serve(write(model, "F16", ladder)) as third:
         same = audit(tool, third, *trusted, *options, code=0)
-    assert same["served"] == "consistent" and set(by_rule(same)) == {"AUD401", "AUD402", "AUD404", "AUD406"}
+    assert same["served"] == "consistent" and set(by_rule(same)) == {"AUD401", "AUD402", "AUD404", "AUD406", "AUD407"}
     assert sum(fact["name"].startswith("Trusted endpoint") for fact in same["facts"]) == 2 and len(same["allowed"]) == 2
     assert by_rule(same)["AUD401"]["null"] == "The endpoint answers as the trusted endpoints do."
     page = tmp_path / "report.html"

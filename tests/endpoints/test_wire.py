@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from llm_audit.endpoints import wire
 from llm_audit.endpoints.defects import changes, judged, last_digit, repaired
+from llm_audit.endpoints.envelope import Malformed
 from llm_audit.endpoints.records import Ask, Failure, Position, Reply, Token, same
 
 CHAT = Ask("a", "Hi", "chat", 4, 0.0, 2)
@@ -251,7 +252,7 @@ def test_no_answer_breaks_the_reader(body: dict[str, Any]) -> None:
 
 @given(st.text(max_size=40))
 def test_what_is_no_answer_is_malformed(body: str) -> None:
-    with pytest.raises(wire.Malformed, match=r"^Status 200, but .*\."):
+    with pytest.raises(Malformed, match=r"^Status 200, but .*\."):
         parse(CHAT, body)
 
 
@@ -319,7 +320,7 @@ def test_a_stream_that_nobody_asked_for_is_one_answer() -> None:
 def test_a_stream_that_is_cut_off_is_no_answer() -> None:
     whole = {"choices": [{"index": 0, "delta": {"content": "a"}}]}
     for body in (stream(whole, done=False), stream(whole)[:-30], "data: [1]\n\ndata: [DONE]", "data: [DONE]"):
-        with pytest.raises(wire.Malformed):
+        with pytest.raises(Malformed):
             parse(CHAT, body)
 
 
@@ -352,7 +353,7 @@ def test_a_stream_of_the_responses_api_ends_with_the_whole_answer(kind: str) -> 
         f"event: response.{kind}", f"data: {json.dumps({'type': f'response.{kind}', 'response': answer})}", "",
     ]  # fmt: skip
     assert parse(CHAT, "\n".join(lines)).text == "ab"
-    with pytest.raises(wire.Malformed):
+    with pytest.raises(Malformed):
         parse(CHAT, "\n".join(lines[:3]))
 
 
@@ -362,7 +363,7 @@ def test_an_answer_of_thoughts_alone_is_an_answer_and_says_so() -> None:
     reply = parse(CHAT, body)
     assert (reply.text, reply.usage) == ("", (4, 0))
     assert "used up its tokens on reasoning" in " ".join(reply.defects)
-    with pytest.raises(wire.Malformed):
+    with pytest.raises(Malformed):
         parse(CHAT, {"output": [], "error": {"message": "no"}})
 
 

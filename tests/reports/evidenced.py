@@ -71,6 +71,7 @@ KINDS: tuple[e.Derivation, ...] = (
         changes=("x",), asked="x", named=("y",), longer=0, counted=1, miscounted=0, fewer=0,
         flaws=(s.Flaw(name="x", answers=1),), parameters=(s.Parameter(name="stop", tried=2, ignored=1),),
     ),
+    s.PromptCounts(asked=1, prompts=(s.PromptCount(name="x", characters=9, reference=3, billed=4),)),
 )  # fmt: skip
 
 

@@ -1,0 +1,138 @@
+"""The body of an answer, a JSON object or a stream of events, of completions or of the Responses API: choice, usage, error.
+
+Reads no log-probabilities.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Malformed(ValueError):
+    """A body with status 200 that has no answer in it; the message is a sentence."""
+
+
+def error_message(body: str) -> str:
+    """Complaint of the server: the message of an OpenAI-like error, else the beginning of the body."""
+    try:
+        fault = json.loads(body)
+    except (ValueError, RecursionError):
+        fault = None
+    if isinstance(fault, dict):
+        fault = fault.get("error", fault)
+        fault = fault.get("message", fault.get("detail", fault)) if isinstance(fault, dict) else fault
+    said = " ".join((clean(fault) if isinstance(fault, str) else body).split())
+    return said if len(said) <= 200 else f"{said[:200]}..."
+
+
+def choice_of(body: str) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """The whole answer, its first choice, and how many it has."""
+    try:
+        data = _streamed(body) if body.lstrip().startswith(("data:", "event:", ": ")) else json.loads(body)
+    except (ValueError, RecursionError):
+        kind = "an HTML page" if re.match(r"\s*<(!doctype|html)", body, re.IGNORECASE) else "not JSON, or cut off"
+        raise Malformed(f"Status 200, but the answer is {kind}.") from None
+    if not isinstance(data, dict):
+        raise Malformed("Status 200, but the answer is no JSON object.")
+    choices = data.get("choices", _of_responses(data))
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        return data, choices[0], len(choices)
+    if data.get("error"):
+        raise Malformed(f"Status 200, but the answer is an error: {error_message(body)}")
+    raise Malformed("Status 200, but the answer has no choices in it.")
+
+
+def _streamed(body: str) -> object:
+    """The whole answer of a stream of server-sent events, which some proxies send although nobody asked for one.
+
+    The Responses API ends its stream with the whole answer.
+    Pieces of the first choice are joined: text or content, and log-probabilities of either surface; what only one piece tells
+    (model, fingerprint, usage, why it ended) is kept. Raises ValueError if an event is cut off.
+    """
+    events = [line.removeprefix("data:").strip() for line in body.splitlines() if line.startswith("data:")]
+    if not events or events[-1] != "[DONE]":
+        last = json.loads(events[-1]) if events else None
+        if isinstance(last, dict) and last.get("type") in ("response.completed", "response.incomplete"):
+            return last.get("response")
+        raise ValueError("the stream ends before its end")
+    whole: dict[str, Any] = {}
+    choice: dict[str, Any] = {}
+    others: set[object] = set()
+    for event in events[:-1]:
+        piece = json.loads(event)
+        if not isinstance(piece, dict):
+            raise ValueError("an event is no object")
+        whole |= {key: value for key, value in piece.items() if key != "choices" and value is not None}
+        told = piece.get("choices")
+        for part in filter(lambda part: isinstance(part, dict), told if isinstance(told, list) else ()):
+            if part.get("index", 0) == 0:
+                _add(choice, part)
+            else:
+                others.add(str(part["index"]))
+    return whole | ({"choices": [choice, *({} for _ in others)]} if choice else {})
+
+
+def _add(choice: dict[str, Any], piece: dict[str, Any]) -> None:
+    """Join one piece of a choice to what came before."""
+    delta = piece.get("delta")
+    if isinstance(delta, dict):
+        message = choice.setdefault("message", {"content": ""})
+        message["content"] += delta["content"] if isinstance(delta.get("content"), str) else ""
+    elif isinstance(piece.get("text"), str):
+        choice["text"] = choice.get("text", "") + piece["text"]
+    if isinstance(piece.get("logprobs"), dict):
+        known = choice.setdefault("logprobs", {})
+        for key, values in piece["logprobs"].items():
+            if isinstance(values, list):
+                known[key] = [*known.get(key, []), *values]
+    if piece.get("finish_reason"):
+        choice["finish_reason"] = piece["finish_reason"]
+
+
+def _of_responses(data: dict[str, Any]) -> object:
+    """The answer of OpenAI's Responses API as one choice: the texts of its messages, reasoning left out; None: it is none."""
+    output = data.get("output")
+    if not isinstance(output, list):
+        return None
+    parts = [
+        part
+        for item in output
+        if isinstance(item, dict) and item.get("type") == "message" and isinstance(item.get("content"), list)
+        for part in item["content"]
+        if isinstance(part, dict) and isinstance(part.get("text"), str)
+    ]
+    if not parts and not output:
+        return None
+    told = [entry for part in parts for entry in part.get("logprobs") or ()]
+    content = {"content": "".join(part["text"] for part in parts)}
+    return [{"message": content, "logprobs": {"content": told} if told else None, "finish_reason": data.get("status")}]
+
+
+def usage_of(data: dict[str, Any]) -> tuple[tuple[int | None, int | None], int]:
+    """Tokens of prompt and answer as billed, and how many of the latter a reasoning model thought and need not show."""
+    told = data.get("usage")
+    if not isinstance(told, dict):
+        return (None, None), 0
+    counts = (
+        told.get(old, told.get(new)) for old, new in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+    )
+    prompt, completion = (count if isinstance(count, int) and count >= 0 else None for count in counts)
+    details = told.get("completion_tokens_details", told.get("output_tokens_details"))
+    hidden = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    known = completion is not None and isinstance(hidden, int) and 0 < hidden <= completion
+    return (prompt, completion), hidden if known and isinstance(hidden, int) else 0
+
+
+def text_of(data: dict[str, Any], name: str) -> str:
+    """The text of a field; "" if it has none."""
+    value = data.get(name)
+    return clean(value) if isinstance(value, str) else ""
+
+
+def clean(text: str) -> str:
+    """Without lone surrogates, which no file and no terminal takes."""
+    return SURROGATES.sub("\ufffd", text)

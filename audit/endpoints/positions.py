@@ -1,0 +1,103 @@
+"""Tokens and their log-probabilities, as each dialect writes them. Knows nothing about what is wrong with them (`defects`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from llm_audit.endpoints.envelope import clean
+from llm_audit.endpoints.records import Position, Token
+
+_REPLACEMENT = "\ufffd".encode()
+_UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
+_TOKEN_ID = re.compile(r"token_id:(\d{1,18})")  # vLLM, with return_tokens_as_token_ids; its bytes are those of this string
+_ESCAPED = re.compile(r"bytes:((?:\\x[0-9a-f]{2})+)")  # legacy OpenAI, for incomplete pieces of UTF-8
+
+NO_SHAPE = "The log-probabilities have a shape that cannot be read."
+
+
+def positions_of(logprobs: object) -> tuple[list[Position], list[str]]:
+    """The positions of any dialect, and a sentence if there is something that cannot be read."""
+    if not isinstance(logprobs, dict):
+        return [], []
+    try:
+        if isinstance(logprobs.get("content"), list):
+            return [_chat_position(entry) for entry in logprobs["content"]], []
+        if isinstance(logprobs.get("tokens"), list):
+            return list(_legacy_positions(logprobs)), []
+    except _UNREADABLE:
+        return [], [NO_SHAPE]
+    return [], []
+
+
+def _chat_position(entry: dict[str, Any]) -> Position:
+    top = tuple((_token(other), float(other["logprob"])) for other in entry.get("top_logprobs") or ())
+    return Position(_token(entry), _number(entry.get("logprob")), top)
+
+
+def _token(entry: dict[str, Any]) -> Token:
+    named = _named(entry["token"])
+    given = entry.get("id", entry.get("token_id"))
+    told = entry.get("bytes")
+    if named.id is not None or named.bytes is not None:
+        return named
+    known = bytes(told) if isinstance(told, list) and told else None  # never bytes(number), which allocates that many
+    return Token(given if isinstance(given, int) else None, None if known == _REPLACEMENT else known, named.text)
+
+
+def _named(text: str) -> Token:
+    """A token of which only the string is told."""
+    if match := _TOKEN_ID.fullmatch(text):
+        return Token(int(match[1]), None, "")
+    if match := _ESCAPED.fullmatch(text):
+        return Token(None, bytes.fromhex(match[1].replace("\\x", "")), "\ufffd")
+    return Token(None, None, clean(text))
+
+
+def _legacy_positions(logprobs: dict[str, Any]) -> Iterator[Position]:
+    """Parallel arrays; alternatives, where there are any, in dictionaries by string."""
+    names, values = logprobs["tokens"], logprobs["token_logprobs"]
+    ids = logprobs.get("token_ids") or [None] * len(names)
+    tables: Iterable[Any] = logprobs.get("top_logprobs") or [None] * len(names)
+    for name, value, number, table in zip(names, values, ids, tables, strict=True):
+        token = _named(name)
+        top = sorted(((_named(other), float(lp)) for other, lp in (table or {}).items()), key=lambda pair: -pair[1])
+        yield Position(token if number is None else Token(int(number), token.bytes, token.text), _number(value), tuple(top))
+
+
+def prompt_of(data: dict[str, Any], choice: dict[str, Any]) -> list[Position]:
+    """The log-probabilities of the prompt where they stand apart: vLLM's `prompt_logprobs`, Together's `prompt`."""
+    apart = choice.get("prompt_logprobs") or data.get("prompt_logprobs")
+    if isinstance(apart, list):
+        try:
+            return [_prompt_position(table) for table in apart]
+        except _UNREADABLE:
+            return []
+    said = data.get("prompt")
+    return positions_of(said[0].get("logprobs"))[0] if isinstance(said, list) and said and isinstance(said[0], dict) else []
+
+
+def _prompt_position(table: dict[str, Any] | None) -> Position:
+    """A dictionary by id, the token of the prompt first; None for the first token."""
+    if not table:
+        return Position(Token(None, None, ""), None)
+    entries = [
+        (Token(int(number), None, clean(entry.get("decoded_token") or "")), float(entry["logprob"]))
+        for number, entry in table.items()
+    ]
+    return Position(*entries[0], tuple(sorted(entries, key=lambda pair: -pair[1])))
+
+
+def prompt_length(logprobs: dict[str, Any], total: int, completion: int | None, characters: int) -> int:
+    """How many of the positions belong to an echoed prompt: all but those billed as answer, else by their offsets."""
+    if completion is not None:
+        return max(0, total - completion)
+    offsets = logprobs.get("text_offset")
+    if not isinstance(offsets, list):
+        return 0
+    return sum(1 for offset in offsets if isinstance(offset, int) and offset < characters)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,147 @@
+"""From what an audit has gathered to the endpoint as a report's subject, and to the report.
+
+Knows nothing about tests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from llm_audit.detectors.registry import described
+from llm_audit.detectors.rule import Terms
+from llm_audit.detectors.substitution.conclude import conclude
+from llm_audit.detectors.substitution.prompts import Allotment, digest
+from llm_audit.detectors.substitution.reference import Reference
+from llm_audit.detectors.substitution.settings import Settings
+from llm_audit.endpoints.probe import Capabilities
+from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
+from llm_audit.reports.wording import limits as wording
+from llm_audit.reports.wording import notes
+from llm_audit.reports.wording.substitution import MULTIPLICITY
+from llm_audit.results import Cost as Spent
+from llm_audit.results import (
+    Coverage,
+    Fact,
+    FailedRequest,
+    Manifest,
+    Report,
+    Result,
+    Served,
+    Substitution,
+    Verdict,
+)
+
+
+@dataclass
+class Gathered:
+    """What an audit has come to so far."""
+
+    outcomes: list[Reply | Failure]
+    results: list[Result]
+    notes: list[str]
+
+
+def concluded(
+    source: Source,
+    capabilities: Capabilities,
+    reference: Reference,
+    allotment: Allotment,
+    settings: Settings,
+    gathered: Gathered,
+) -> Substitution:
+    """The verdict, and all that has to be said with it."""
+    failures = [outcome for outcome in gathered.outcomes if isinstance(outcome, Failure)]
+    defects = [
+        notes.ON_ANSWER.write(request=outcome.ask.name, defect=defect)
+        for outcome in gathered.outcomes
+        if isinstance(outcome, Reply)
+        for defect in (*outcome.defects, *outcome.repairs)
+    ]
+    subject = Substitution(
+        verdict=Verdict.ERROR,
+        served=Served.NOT_MEASURED,
+        summary="",
+        claim="",
+        endpoint=endpoint_of(source) or "a journal",
+        model=source.model,
+        allowed=reference.allowed,
+        tests=tuple(gathered.results),
+        capabilities=capabilities.facts,
+        facts=(*_facts(reference, allotment, settings), *source.facts),
+        cost=spent(source.cost),
+        failures=unanswered(failures),
+        notes=(*gathered.notes, *defects),
+        reference=reference.name,
+        obstacle=_obstacle(capabilities, reference.surface, failures, gathered.notes),
+    )
+    return conclude(subject, Terms(settings.alpha))
+
+
+def endpoint_of(source: Source) -> str:
+    """The address that is asked, or ""."""
+    return next((fact.value for fact in source.facts if fact.name == "Endpoint"), "")
+
+
+def spent(cost: Cost) -> Spent:
+    """What was spent, for the report."""
+    return Spent(
+        requests=cost.requests,
+        attempts=cost.attempts,
+        prompt_tokens=cost.prompt_tokens,
+        completion_tokens=cost.completion_tokens,
+    )
+
+
+def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
+    """Requests without an answer, for the report."""
+    return tuple(
+        FailedRequest(request=one.ask.name, kind=one.kind, reason=one.reason, attempts=one.attempts) for one in failures
+    )
+
+
+def _obstacle(capabilities: Capabilities, surface: Surface, failures: Sequence[Failure], noted: Sequence[str]) -> str:
+    """Why nothing could be measured, if nothing could, as a sentence."""
+    if failures:
+        return f"{len(failures)} requests got no answer. {failures[0].reason}"
+    if getattr(capabilities, surface) is None:
+        because = capabilities.failures[0].reason if capabilities.failures else ""
+        return f"the endpoint gives no answers on the surface {surface}. {because}".strip()
+    return noted[-1] if noted else "there was nothing to compare."
+
+
+def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tuple[Fact, ...]:
+    chosen = {key: value for key, value in asdict(settings).items() if key not in ("precisions", "seed")}
+    return (
+        Fact(name="Fixed before the first request", value=json.dumps(chosen)[1:-1].replace('"', "")),
+        *reference.facts,
+        Fact(
+            name="Questions",
+            value=f"{len(allotment.audited)} to the endpoint and {len(allotment.honest)} for honest distances, dealt at "
+            f"random; {allotment.cut} of them are beginnings of prompts; SHA-256 "
+            f"{digest(allotment.audited + allotment.honest)[:12]}",
+        ),
+        Fact(name="Multiplicity", value=MULTIPLICITY),
+        Fact(name="Seed", value=settings.seed),
+    )
+
+
+def report(found: Substitution, manifest: Manifest) -> Report:
+    """An audit as a report. What counts as found, judged and unreadable are requests."""
+    answered = found.cost.requests - len(found.failures)
+    measured = found.served is not Served.NOT_MEASURED
+    asked = max(answered, 0) + len(found.failures)
+    made = Report(
+        question=wording.SUBSTITUTION,
+        manifest=manifest,
+        coverage=Coverage(
+            found=asked,
+            scored=max(answered, 0) if measured else 0,
+            not_assessable=0 if measured else max(answered, 0),
+            unreadable=len(found.failures),
+        ),
+        subjects=(found,),
+        limits=(),
+    )
+    return wording.with_limits(made, described)
