@@ -36,9 +36,7 @@ def key(name: str, size: int) -> Key:
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-def test_a_text_is_marked_the_same_alone_as_beside_others(
-    name: str, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_text_is_marked_the_same_alone_as_beside_others(name: str, sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
     """Same key, same stream for each text: up to rounding, which may flip one token and so change one text."""
     marked, size = {}, int(sampler.model.config.vocab_size)
     for batch in (64, 1):
