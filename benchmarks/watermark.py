@@ -52,9 +52,8 @@ def seconds(run: Callable[..., object], *given: object, **named: object) -> floa
 
 def tokens(text: TokenisedText, short: TokenisedText) -> None:
     """Times of the schemes that score token by token."""
-    print(
-        f"\nseconds of processor time, {TOKENS:,} tokens, V = {V:,}\n\n| scheme | scores | p | anytime | windows |\n|---|---|---|---|---|"
-    )
+    print(f"\nseconds of processor time, {TOKENS:,} tokens, V = {V:,}\n")
+    print("| scheme | scores | p | anytime | windows |\n|---|---|---|---|---|")
     for name, fields in FIELDS.items():
         keyed = SCHEMES[name.split()[0]].model_validate(fields)
         assert isinstance(keyed, TokenScheme)
