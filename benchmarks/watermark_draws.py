@@ -55,7 +55,7 @@ FIELDS: Mapping[str, dict[str, Any]] = {
     "markllm-exp": {},
     "synthid-transformers": {},
 }
-"""A variant of each scheme, at its defaults but for what is named. MarkLLM's EXPGumbel is missing: its table has V^2 cells."""
+"""One variant of each scheme, at its defaults but for what is named; not MarkLLM's EXPGumbel, which takes seconds a token."""
 
 
 @dataclass(frozen=True)

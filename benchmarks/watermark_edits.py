@@ -16,14 +16,13 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-import llm_audit
-from benchmarks.watermark_power import V, drawn, openings
+from benchmarks.watermark_draws import V, drawn, embedded_model
+from fixtures.membership import grammar
 from llm_audit.detectors.watermark.alignment import Cost, closed_form, fresh_keys
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.detectors.watermark.schemes.base import TokenisedText
 from llm_audit.detectors.watermark.schemes.kuditipudi import KeySequence
-from llm_audit.scoring.generate import Sampler
 
 LENGTHS = (10, 15, 20, 25, 35, 50, 70)
 TOKENS, SHARES = 35, (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
@@ -32,6 +31,12 @@ TITLES = {"kuditipudi-exp": "EXP", "kuditipudi-its": "ITS"}
 
 Ids = np.ndarray[tuple[int], np.dtype[np.int64]]
 Edit = Callable[[Ids, float, np.random.Generator], Ids]
+
+
+def openings(count: int) -> list[str]:
+    """The first words of so many invented records."""
+    generator = np.random.default_rng(11)
+    return [" ".join(grammar.document(generator).split()[:8]) for _ in range(count)]
 
 
 def substituted(ids: Ids, share: float, rng: np.random.Generator) -> Ids:
@@ -123,9 +128,8 @@ def plotted(lengths: Mapping[str, Sequence[float]], edits: Mapping[tuple[str, st
 
 def main(texts: int = 100, file: str | None = None) -> None:
     """Print the tables, and draw them."""
-    with llm_audit.Setup(cache=False).session(lambda share: None) as session:
-        sampler = Sampler(session.model)
-    asked, longest = openings(texts), max(LENGTHS)
+    sampler, longest = embedded_model(), max(LENGTHS)
+    asked = openings(texts)
     lengths: dict[str, Sequence[float]] = {}
     edits: dict[tuple[str, str, Cost], Sequence[float]] = {}
     for name, title in TITLES.items():

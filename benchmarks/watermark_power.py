@@ -1,14 +1,16 @@
-"""Power of the watermark tests on generations of the embedded model: python -m benchmarks.watermark_power [TEXTS] [T]...
+"""Power of the watermark tests on marked texts of the embedded model: python -m benchmarks.watermark_power FOLDER [T]...
 
-Under each scheme SmolLM2-135M-Instruct continues openings of invented records, 200 tokens each. Three tables: the share found
-at 50, 100 and 200 tokens; 100 marked tokens in 400, the rest unmarked continuations: whole text against windows; and for the
-green list of transformers its own detector beside ours, on the same ids.
+Of the texts that `benchmarks.watermark_draws` put into a folder: the share found at 50, 100 and 200 tokens; 100 marked tokens
+within 400 and within 1,000, the rest of them human news: whole text against windows; and for the green list of transformers
+its own detector beside ours, on the same ids. The texts begin where the generation began, and their prompts are known;
+within human text neither is. A share is of the texts that the model did not end before.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,112 +18,115 @@ import numpy as np
 import torch
 from transformers import WatermarkDetector, WatermarkingConfig
 
-import llm_audit
-from fixtures.membership import grammar
+from benchmarks.watermark_draws import FIELDS, Drawn, V, human, key_of, texts_of
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import windows
+from llm_audit.detectors.watermark.alignment import closed_form
 from llm_audit.detectors.watermark.counts import count, whole_text
-from llm_audit.detectors.watermark.embedding import Marker
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import given
-from llm_audit.detectors.watermark.schemes import SCHEMES
-from llm_audit.detectors.watermark.schemes.base import TokenisedText
-from llm_audit.scoring.generate import Sampler
-from llm_audit.scoring.tokens import Decoding
+from llm_audit.detectors.watermark.schemes.base import TokenisedText, TokenScheme
+from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, Its
+from tools.score_corpus import default_tokenizer
 
-V, LENGTH = 49152, 200
+LENGTHS, MARKED, MIXED = (50, 100, 200), 100, (400, 1000)
 LEVELS = (1e-3, 1e-5)
-SCHEMES_TRIED: Mapping[str, dict[str, Any]] = {
-    "vllm-gumbel": {"key": "9173502846"},
-    "sglang-gumbel": {"key": "9173502846"},
-    "transformers-kgw": {"key": "9173502847", "vocab_size": V},
-    "synthid-reference": {"keys": [str(7919 * i) for i in range(1, 31)]},
-    "unigram": {"key": "9173502846", "vocab_size": V},
-    "textseal": {"key": "9173502846", "ngram": 2},
-}
 
 
-def openings(count: int) -> list[str]:
-    """The first words of so many records."""
-    generator = np.random.default_rng(11)
-    return [" ".join(grammar.document(generator).split()[:8]) for _ in range(count)]
+def log10_p(key: Key, text: TokenisedText) -> float | None:
+    """Of the whole text; None: the scheme has no closed form for one so long."""
+    scheme = key.scheme
+    if isinstance(scheme, TokenScheme):
+        return whole_text(count(scheme.observe(text))).log10_p
+    assert isinstance(scheme, Exp | Its)
+    if isinstance(scheme, Its) and len(text.ids) > scheme.length:
+        return None
+    return closed_form(scheme, text).log_p / np.log(10)
 
 
-def drawn(
-    sampler: Sampler, temperature: float, key: Key | None, asked: Sequence[str], seed: int, tokens: int = LENGTH
-) -> list[list[int]]:
-    """Token ids of a continuation of each opening."""
-    marker = None if key is None else Marker(key, seed)
-    return [list(each.token_ids) for each in sampler(asked, Decoding(temperature=temperature), tokens, seed, adjust=marker)]
-
-
-def log10_p(key: Key, ids: Sequence[int], prompt: Sequence[int]) -> float:
-    """Of the whole text."""
-    scheme: Any = key.scheme
-    return whole_text(count(scheme.observe(TokenisedText.of(ids, prompt, from_start=True)))).log10_p
-
-
-def found(values: Sequence[float]) -> str:
-    """The share at each level."""
-    return " ".join(f"{np.mean(np.array(values) <= np.log10(level)):5.2f}" for level in LEVELS)
-
-
-def mixed(key: Key, marked: Sequence[int], plain: Sequence[int]) -> tuple[float, float]:
-    """P of the whole text, and of its windows: 100 marked tokens behind 150 of 300 others."""
-    ids = [*plain[:150], *marked[:100], *plain[150:300]]
-    measured: Measurement[Any] = windows.measure(key, given(ids), tests=1, seed="1")
+def log10_p_of_windows(key: Key, text: TokenisedText) -> float | None:
+    """Of the windows; None: the scheme lines whole texts up."""
+    if not isinstance(key.scheme, TokenScheme):
+        return None
+    measured: Measurement[Any] = windows.measure(key, given(text.ids.tolist()), tests=1, seed="1")
     p = windows.rule.derive(measured, Terms(1e-3)).p_value
-    return log10_p(key, ids, []), float(np.log10(p or 1e-300))
+    return float(np.log10(p or 1e-300))
 
 
-def main(texts: int = 300, *temperatures: float) -> None:
+def within(marked: Drawn, around: Sequence[int], length: int) -> TokenisedText:
+    """The first 100 marked tokens in the middle of a human text."""
+    before = (length - MARKED) // 2
+    return TokenisedText.of([*around[:before], *marked.ids[:MARKED], *around[before : length - MARKED]])
+
+
+def cell(values: Sequence[float | None]) -> str:
+    """The share at each level, and of how many texts."""
+    known = np.array([value for value in values if value is not None])
+    if not len(known):
+        return ""
+    shares = (f"{np.mean(known <= np.log10(level)):.2f}".removeprefix("0") for level in LEVELS)
+    return ", ".join(shares) + f" ({len(known)})"
+
+
+def row(name: str, made: Sequence[Drawn], humans: Sequence[Sequence[int]]) -> list[str]:
+    """One line of the table."""
+    keys = {text.key: key_of(name, text.key) for text in made}
+    cells = []
+    for length in LENGTHS:
+        long = [text for text in made if len(text.ids) >= length]
+        cells.append(
+            cell([log10_p(keys[text.key], TokenisedText.of(text.ids[:length], text.prompt, from_start=True)) for text in long])
+        )
+    long = [text for text in made if len(text.ids) >= MARKED]
+    for length in MIXED:
+        joined = [(keys[text.key], within(text, humans[i % len(humans)], length)) for i, text in enumerate(long)]
+        cells += [cell([log10_p(key, text) for key, text in joined])]
+        cells += [cell([log10_p_of_windows(key, text) for key, text in joined])]
+    return cells
+
+
+def main(folder: Path, *temperatures: float) -> None:
     """Print the tables."""
-    with llm_audit.Setup(cache=False).session(lambda share: None) as session:
-        sampler = Sampler(session.model)
-    asked = openings(texts)
-    prompts = [sampler.tokenizer.encode(text, add_special_tokens=False).ids for text in asked]
+    humans = human(default_tokenizer(), 300)
     for temperature in temperatures or (1.0, 0.7):
-        long = drawn(sampler, temperature, None, asked, 1), drawn(sampler, temperature, None, asked, 2)
-        plain = [[*first, *second] for first, second in zip(*long, strict=True)]
-        print(f"\nT = {temperature:g}, {texts} texts a scheme; share with p <= 1e-3 and 1e-5")
-        print(f"{'scheme':20} {'50 tokens':>11} {'100':>11} {'200':>11} {'100 in 400: whole':>18} {'windows':>11}")
-        for name, fields in SCHEMES_TRIED.items():
-            key = Key(SCHEMES[name].model_validate(fields))
-            made = drawn(sampler, temperature, key, asked, 3)
-            cells = [
-                found([log10_p(key, ids[:n], prompt) for ids, prompt in zip(made, prompts, strict=True)])
-                for n in (50, 100, 200)
-            ]
-            enough = [(m, p) for m, p in zip(made, plain, strict=True) if len(m) >= 100 and len(p) >= 300]
-            parts = [mixed(key, m, p) for m, p in enough]
-            whole, scanned = ([part[i] for part in parts] for i in (0, 1))
-            print(f"{name:20} {' '.join(f'{cell:>11}' for cell in cells)} {found(whole):>18} {found(scanned):>11}", flush=True)
-            if name == "transformers-kgw":
-                beside(key, made)
+        heads = [f"{length} tokens" for length in LENGTHS]
+        for length in MIXED:
+            heads += [f"{MARKED} in {length:,}: whole", "windows"]
+        print(f"\nT = {temperature:g}; share with p <= 1e-3, and 1e-5 (texts)\n\n| scheme | {' | '.join(heads)} |")
+        print("|---" * (len(heads) + 1) + "|")
+        for name in FIELDS:
+            made = texts_of(folder, name, temperature)
+            if made:
+                print(f"| {name} | {' | '.join(row(name, made, humans))} |", flush=True)
+        print("\n" + beside(texts_of(folder, "transformers-kgw", temperature)))
 
 
-def beside(key: Key, made: Sequence[Sequence[int]]) -> None:
-    """Transformers' own detector on the same ids, without their prompts: z, counts and p, and ours."""
-    scheme: Any = key.scheme
-    config = WatermarkingConfig(greenlist_ratio=scheme.gamma, bias=scheme.delta, hashing_key=int(scheme.key.get_secret_value()))
+def beside(made: Sequence[Drawn]) -> str:
+    """Transformers' own detector on the same ids, without their prompts: counts and p, and ours."""
     model: Any = SimpleNamespace(vocab_size=V, bos_token_id=-1, is_encoder_decoder=False)
     rows = []
-    for ids in made:
-        seen = count(scheme.observe(TokenisedText.of(ids)))
+    for text in made:
+        scheme: Any = key_of("transformers-kgw", text.key).scheme
+        config = WatermarkingConfig(
+            greenlist_ratio=scheme.gamma, bias=scheme.delta, hashing_key=int(scheme.key.get_secret_value())
+        )
+        seen = count(scheme.observe(TokenisedText.of(text.ids)))
+        ids = torch.tensor(text.ids)[None]
         theirs = [
-            WatermarkDetector(model, "cpu", config, ignore_repeated_ngrams=once)(torch.tensor(ids)[None], return_dict=True)
+            WatermarkDetector(model, "cpu", config, ignore_repeated_ngrams=once)(ids, return_dict=True)
             for once in (False, True)
         ]
-        green = [int(each.num_green_tokens[0]) for each in theirs]
-        scored = [int(each.num_tokens_scored[0]) for each in theirs]
-        p = [float(each.p_value[0]) for each in theirs]
-        same = green[1] == int(seen.total) and scored[1] == seen.distinct
-        rows.append((same, np.log10(max(p[0], 1e-300)), np.log10(max(p[1], 1e-300)), whole_text(seen).log10_p))
-    same, all_, once, ours = (np.array(column) for column in zip(*rows, strict=True))
-    print(f"    transformers' detector: distinct counts the same as ours in {same.sum()} of {len(rows)} texts")
-    medians = [f"{np.median(each):.1f}" for each in (all_, once, ours)]
-    print(f"    median log10 p: theirs, all tokens {medians[0]}; theirs, distinct {medians[1]}; ours {medians[2]}", flush=True)
+        same = int(theirs[1].num_green_tokens[0]) == int(seen.total)
+        same &= int(theirs[1].num_tokens_scored[0]) == seen.distinct
+        p = [np.log10(max(float(each.p_value[0]), 1e-300)) for each in theirs]
+        rows.append((same, *p, whole_text(seen).log10_p))
+    same_, all_, once_, ours = (np.array(column) for column in zip(*rows, strict=True))
+    medians = [f"{np.median(each):.1f}" for each in (all_, once_, ours)]
+    return (
+        f"transformers' detector: distinct counts the same as ours in {same_.sum()} of {len(rows)} texts; median log10 p: "
+        f"theirs, all tokens {medians[0]}; theirs, distinct {medians[1]}; ours {medians[2]}"
+    )
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]), *map(float, sys.argv[2:]))
+    main(Path(sys.argv[1]), *map(float, sys.argv[2:]))

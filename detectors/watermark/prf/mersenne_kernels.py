@@ -20,14 +20,19 @@ def _seeded(state, seed):  # type: ignore[no-untyped-def]  # compiled by numba, 
         state[i] = np.uint32(np.uint32(1812433253) * (previous ^ (previous >> np.uint32(30))) + np.uint32(i))
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mixed(word, following):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
+    joined = (word & np.uint32(0x80000000)) | (following & np.uint32(0x7FFFFFFF))
+    return np.uint32((joined >> np.uint32(1)) ^ ((joined & np.uint32(1)) * np.uint32(0x9908B0DF)))
+
+
 @numba.njit(cache=True, nogil=True)
 def _twist(state):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    for i in range(_N):
-        upper = state[i] & np.uint32(0x80000000)
-        lower = state[i + 1 if i + 1 < _N else 0] & np.uint32(0x7FFFFFFF)
-        mixed = upper | lower
-        ahead = state[i + _M if i + _M < _N else i + _M - _N]
-        state[i] = ahead ^ (mixed >> np.uint32(1)) ^ (np.uint32(0x9908B0DF) if mixed & np.uint32(1) else np.uint32(0))
+    for i in range(_N - _M):  # in loops without a branch, which run on vectors
+        state[i] = state[i + _M] ^ _mixed(state[i], state[i + 1])
+    for i in range(_N - _M, _N - 1):
+        state[i] = state[i - (_N - _M)] ^ _mixed(state[i], state[i + 1])
+    state[_N - 1] = state[_M - 1] ^ _mixed(state[_N - 1], state[0])
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
