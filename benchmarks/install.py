@@ -10,6 +10,7 @@ Needs a network, and 3 GB of room in the folder for temporary files.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -21,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from tools import image
 
@@ -29,7 +31,7 @@ REPORT = ROOT / "fixtures" / "golden" / "finding.json"
 ESSAY = ROOT / "fixtures" / "texts" / "essay-machine.txt"
 TORCH = "torch==2.13.0"
 HEAD = (
-    "| way | seconds, cold (of the processor) | seconds, warm (of the processor) | MB fetched | MB installed | packages "
+    "| way | seconds, cold (of the processor) | seconds, warm (of the processor) | MB of wheels | MB installed | packages "
     "| torch | verify, report, explain | detect |"
 )
 
@@ -45,12 +47,12 @@ class Installed(NamedTuple):
     Attributes:
         program: the command, as one would type it.
         packages: the folder of its packages.
-        fetched: megabytes that came over the network, as far as the installer says.
+        wheels: megabytes of the files that were unpacked, where the installer says so.
     """
 
     program: list[str]
     packages: Path
-    fetched: float | None = None
+    wheels: float | None = None
 
 
 class Clock:
@@ -98,12 +100,23 @@ def by_pip(*steps: tuple[str, ...]) -> Callable[[Shell], Installed]:
     def install(shell: Shell) -> Installed:
         shell.run(sys.executable, "-m", "venv", "here")
         python = shell.folder / "here" / "bin" / "python"
-        said = [shell.run(python, "-m", "pip", "install", *(word.format(wheel=shell.wheel) for word in step)) for step in steps]
-        fetched = sum(float(size) * UNITS[unit] for done in said for size, unit in SIZE.findall(done.stdout))
+        wheels = 0.0
+        for step in steps:
+            words = [word.format(wheel=shell.wheel) for word in step]
+            said = shell.run(python, "-m", "pip", "install", "--report", shell.folder / "report.json", *words).stdout
+            wheels += sum(float(size) * UNITS[unit] for size, unit in SIZE.findall(said)) + _on_disk(
+                shell.folder / "report.json"
+            )
         program = [str(shell.folder / "here" / "bin" / "llm-audit")]
-        return Installed(program, _packages(shell.folder / "here"), fetched)
+        return Installed(program, _packages(shell.folder / "here"), wheels)
 
     return install
+
+
+def _on_disk(report: Path) -> float:
+    """Megabytes of the files that pip took from an index on this disk, of which it prints no size."""
+    urls = [urlsplit(each["download_info"]["url"]) for each in json.loads(report.read_text())["install"]]
+    return sum(Path(unquote(url.path)).stat().st_size for url in urls if url.scheme == "file") / 1e6
 
 
 def _packages(environment: Path) -> Path:
@@ -165,7 +178,7 @@ def measure(name: str, wheel: Path) -> str:
             if not key.startswith(("PYTHON", "VIRTUAL_ENV", "UV_", "PIPX_", "PIP_CACHE", "PIP_NO_CACHE"))
         }
         seconds: list[str] = []
-        fetched = None
+        wheels = None
         for turn in ("cold", "warm"):
             place = folder / turn
             place.mkdir()
@@ -177,7 +190,7 @@ def measure(name: str, wheel: Path) -> str:
             installed = install(shell)
             seconds.append(str(clock))
             if turn == "cold":
-                fetched = installed.fetched
+                wheels = installed.wheels
                 if megabytes(folder / "caches") < 1:  # the index forbids to keep what it sends
                     seconds.append("nothing is kept")
                     break
@@ -187,7 +200,7 @@ def measure(name: str, wheel: Path) -> str:
         cells = [
             title,
             *seconds,
-            "" if fetched is None else f"{fetched:.0f}",
+            "" if wheels is None else f"{wheels:.0f}",
             f"{megabytes(installed.packages):.0f}",
             str(count),
         ]

@@ -14,7 +14,7 @@ from llm_audit.reports import format as fmt
 from llm_audit.reports.formats import html
 from llm_audit.reports.views.documents import tally, words, worst_first
 from llm_audit.reports.views.lead import lead
-from llm_audit.reports.views.passages import Passage, passages, segments
+from llm_audit.reports.views.passages import Passage, excerpt_of, passages, segments
 from llm_audit.results import Document, Report, Verdict
 
 MOST_ASKED_ABOUT = 3
@@ -83,7 +83,7 @@ def talks(report: Report, found: Sequence[Row]) -> list[Talk]:
     made = []
     for row in found:
         document, alpha = row.document, report.manifest.alpha
-        standing_out = [passage for passage in passages(document, alpha, 160) if passage.stands_out]
+        standing_out = [passage for passage in passages(document, alpha, 120) if passage.stands_out]
         pieces = segments(document.text, standing_out) if document.text and standing_out else []
         questions = _questions(document, standing_out)
         said = lead(document, alpha), document.summary.removeprefix(f"{fmt.LABELS[document.verdict][1]}. ")
@@ -128,7 +128,8 @@ def _questions(document: Document, standing_out: Sequence[Passage]) -> list[str]
     ]
     strongest = sorted(standing_out, key=lambda passage: (passage.q if passage.q is not None else 1.0, passage.number))
     for passage in sorted(strongest[:MOST_ASKED_ABOUT], key=lambda passage: passage.number):
-        asked.append(f"What do you mean by this, and where did you find it: “{passage.excerpt}”")
+        named = excerpt_of(document.text, passage.start, passage.end, 40)
+        asked.append(f"What do you mean by passage {passage.number}, and where did you find it: “{named}”")
     asked.append("Are there notes, drafts or earlier versions that we can look at together?")
     if document.tampering:
         asked.append("In which program did you write it, and was anything pasted from elsewhere?")
