@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,10 +68,16 @@ def collect(
         detectors=tuple(rules),
         weights=dict(sorted(population.datasheet.weights.items())) if population else {},
         plugins=None if switched_off() else _plugins(used),
-        packages={name: version(name) for name in PACKAGES},
+        packages=_versions(),
         device=session.device if session else None,
         threads=os.cpu_count(),
     )
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Versions of the packages that numbers can depend on; those that this process has loaded stay as they are."""
+    return {name: version(name) for name in PACKAGES}
 
 
 def complete(
