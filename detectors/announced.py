@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, distributions
 from importlib.util import find_spec
@@ -96,18 +96,34 @@ def switched_off() -> bool:
 def available(group: str) -> list[Announcement]:
     """Everything announced in a group, sorted by name, none of it imported."""
     found: dict[str, list[Announcement]] = {}
+    for each in _announced(tuple(map(_state, sys.path))):
+        # As for imports, the first of two copies on the path counts.
+        if its := [announcement for announcement in each if announcement.group == group]:
+            found.setdefault(_canonical(its[0].distribution), its)
+    everything = (announcement for announcements in found.values() for announcement in announcements)
+    return sorted(everything, key=lambda each: (each.name, each.distribution))
+
+
+def _state(folder: str) -> tuple[str, int]:
+    """A folder of packages, and when something was last installed in it or removed from it; 0: it is not there."""
+    try:
+        return folder, Path(folder).stat().st_mtime_ns
+    except (OSError, ValueError):
+        return folder, 0
+
+
+@lru_cache(maxsize=1)
+def _announced(folders: tuple[tuple[str, int], ...]) -> list[list[Announcement]]:
+    """What each package that is installed announces for llm-audit; read once, as long as the folders are as they were."""
+    found = []
     for distribution in distributions():
         # The standard library's `entry_points` fails for everybody if the metadata of one package is damaged.
         with suppress(Exception):
-            points = distribution.entry_points.select(group=group)
+            points = [point for point in distribution.entry_points if point.group.startswith(OURS.replace("-", "_"))]
             if points:
                 package = [" ".join(words.split()) for words in (distribution.metadata["Name"], distribution.version)]
-                # As for imports, the first of two copies on the path counts.
-                found.setdefault(
-                    _canonical(package[0]), [Announcement(group, point.name, point.value, *package) for point in points]
-                )
-    everything = (each for announcements in found.values() for each in announcements)
-    return sorted(everything, key=lambda each: (each.name, each.distribution))
+                found.append([Announcement(point.group, point.name, point.value, *package) for point in points])
+    return found
 
 
 def code_digest(module: str) -> str | None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,14 +69,15 @@ def collect(
         detectors=tuple(rules),
         weights=dict(sorted(population.datasheet.weights.items())) if population else {},
         plugins=None if switched_off() else _plugins(used),
-        packages=_packages(),
+        packages=_versions(),
         device=session.device if session else None,
         threads=os.cpu_count(),
     )
 
 
-def _packages() -> dict[str, str]:
-    """Versions of the packages that computed; those of the extra `local` only where it is installed."""
+@cache
+def _versions() -> dict[str, str]:
+    """Versions of the packages that computed, as this process has them; those of the extra `local` only where it is installed."""
     found = {}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):

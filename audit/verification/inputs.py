@@ -6,8 +6,10 @@ Its text, encoding and notes, what it says of itself, its marks and odd characte
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from functools import lru_cache
+from itertools import chain, combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors import judging
@@ -24,6 +26,9 @@ from llm_audit.text import RawText, Source, View, identify, view_of
 from llm_audit.text.documents import read_texts
 from llm_audit.text.frame import KINDS
 from llm_audit.verification.ledger import Ledger
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 Find = Callable[[Conformal], Population]
 """The population of some evidence; raises `NotDerivable` if it is not here."""
@@ -75,13 +80,21 @@ def _compare_notes(place: str, stored: Document, question: str, raw: RawText, le
         return view_of(raw) if question == wording.ATTRIBUTION else None
     views = (view_of(raw, kinds) for kinds in _includable())
     first = next(views)
-    for view in (first, *views):
+    for view in chain((first,), views):  # each takes a while, and the first is nearly always it
         if stored.notes == (*raw.notes, *view.notes, *marks):
             break
     else:
         view = first
     ledger.same(f"{place}.notes", stored.notes, (*raw.notes, *view.notes, *marks))
     return view
+
+
+@lru_cache(maxsize=1)
+def _tokenizer(folder: Path, digest: str) -> Tokenizer:
+    """The tokenizer of a model, which takes longer to load than a text to be compared; `digest`: of the model's files."""
+    from llm_audit.scoring.tokenizer import load_tokenizer
+
+    return load_tokenizer(folder)
 
 
 def _includable() -> Iterator[Sequence[str]]:
@@ -97,7 +110,7 @@ def _compare_passages(
     path = f"{place}.combined.spans"
     try:
         # Where only reports are read, what scores texts need not be installed.
-        from llm_audit.scoring.tokenizer import load_tokenizer, prefix_token
+        from llm_audit.scoring.tokenizer import prefix_token
 
         population, model = find(), manifest.model
         folders = [Store().resolve(one.name, offline=True) for one in (model, manifest.reference_model) if one is not None]
@@ -105,7 +118,7 @@ def _compare_passages(
         ledger.cannot(path, "the model or the population is not here, without which a text is not cut into passages")
         return
     raw, view = text
-    read = load_tokenizer(folders[0].folder).encode(view.text, add_special_tokens=False)
+    read = _tokenizer(folders[0].folder, folders[0].digest).encode(view.text, add_special_tokens=False)
     room = min(context_length(one.config) - (prefix_token(one.config) is not None) for one in folders)
     spans = judging.passages_of(raw, view, read.offsets, population, room)
     if not stored.attributions:  # else they are those of the candidates

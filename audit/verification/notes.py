@@ -45,7 +45,7 @@ def of_collection(path: str, found: Membership, report: Report, ledger: Ledger) 
 
 
 def _others(found: Membership, conditions: Conditions) -> tuple[Sequence[Template], bool]:
-    """What else can be noted on a collection, and whether what it follows from is stored, as it was not up to 0.2.0."""
+    """Templates of the other notes that a collection can have, and whether their facts are stored: not so up to 0.2.0."""
     if found.gate is not None:
         return wording.OF_SIDES, conditions.copies is not None
     if any(test.name == ORDER_ALONE for test in found.tests):

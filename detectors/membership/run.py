@@ -72,16 +72,18 @@ def baseline_alone(compared: Compared, provenance: str, seed: str, alpha: float)
     )
 
 
-def concluded(alpha: float, *, conditions: Conditions, malformed: Sequence[str] = (), **fields: Any) -> Membership:
+def concluded(
+    alpha: float, *, conditions: Conditions | None = None, malformed: Sequence[str] = (), **fields: Any
+) -> Membership:
     """What the tests and scores of a collection come to.
 
     Args:
         alpha: of the verdict.
-        conditions: of the measurement.
+        conditions: of the measurement; None: not known.
         malformed: a sentence for each line or file that was left out.
         fields: others of `Membership` that follow from none.
     """
-    fields |= {"conditions": conditions, "notes": of_collection(conditions, malformed)}
+    fields |= {"conditions": conditions, "notes": of_collection(conditions or Conditions(), malformed)}
     # Before it is concluded it has no verdict, claim and size: these follow from nothing.
     empty: dict[str, Any] = {"verdict": Verdict.ERROR, "summary": "", "claim": "", "n_suspect": 0, "n_held_out": 0}
     return conclude(Membership(**(empty | {"unit": "collection"} | fields)), Terms(alpha))

@@ -116,7 +116,14 @@ def test_a_key_that_cannot_be_made_says_why(tool: Tool, model: str, arguments: t
 # Marked texts, and finding them
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+OFTEN = (
+    "vllm-gumbel", "vllm-red-green", "transformers-kgw", "synthid-reference", "kuditipudi-its", "unigram", "textseal",
+    "markllm-dip",
+)  # fmt: skip
+"""One scheme of each kind."""
+
+
+@pytest.mark.parametrize("scheme", [pytest.param(name, marks=[pytest.mark.slow] * (name not in OFTEN)) for name in SCHEMES])
 def test_detect_finds_what_generate_marked_under_every_scheme(tool: Tool, model: str, keygen: Any, scheme: str) -> None:
     """Of a model that knows no language but has a choice at every token."""
     more = ("--set", "length=64") if scheme.startswith("kuditipudi") else ()

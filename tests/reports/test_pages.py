@@ -142,8 +142,10 @@ RENDER = "import sys; from llm_audit.reports import render_html; from llm_audit.
     "made",
     [
         factory.report,
-        factory.substitution_report,
-        *(pytest.param(made, marks=pytest.mark.slow) for made in (factory.attribution_report, factory.shifted_report)),
+        *(
+            pytest.param(made, marks=pytest.mark.slow)
+            for made in (factory.substitution_report, factory.attribution_report, factory.shifted_report)
+        ),
     ],
 )
 def test_a_page_has_the_same_bytes_everywhere(made: type, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from fixtures.membership import grammar
-from fixtures.membership.world import World, world
+from fixtures.membership.world import world
 from fixtures.servers.chaos import chaos
 from fixtures.tiny_models import SENTENCES
 from llm_audit.cli import main
@@ -99,11 +98,6 @@ def texts(path: Path, rows: Iterable[str], **fields: Any) -> Path:
     return lines(path, ({"text": row, **fields} for row in rows))
 
 
-@cache
-def truth() -> World:
-    return world()
-
-
 def _detect(made: Made, *out: object) -> int:
     return run("detect", HUMAN, MACHINE, SHORT, made.folder / "not-here.txt", *_own(made), "--alpha", 0.2, *out)
 
@@ -175,7 +169,7 @@ def _test(kind: str, write: Callable[[Path], Sequence[object]]) -> Callable[...,
 def _canaries(*names: str) -> Callable[[Path], Sequence[object]]:
     def write(folder: Path) -> Sequence[object]:
         for name in names:
-            secret = replace(truth().canaries[64 if name == "one" else 16], count=120)
+            secret = replace(world().canaries[64 if name == "one" else 16], count=120)
             for kind, content in (("secret", asdict(secret)), ("public", secret.public)):
                 file = {"kind": f"llm-audit canary {kind}", "version": 1} | content
                 (folder / f"{name}.{kind}.json").write_text(json.dumps(file))
@@ -185,18 +179,18 @@ def _canaries(*names: str) -> Callable[[Path], Sequence[object]]:
 
 
 def _pairs(folder: Path) -> Sequence[object]:
-    pairs = enumerate(truth().pairs[16][:40])
+    pairs = enumerate(world().pairs[16][:40])
     rows = [{"public": public, "private": private, "document": str(n // 2)} for n, (public, private) in pairs]
     return [lines(folder / "pairs.jsonl", rows)]
 
 
 def _order(folder: Path) -> Sequence[object]:
-    return [texts(folder / "order.jsonl", truth().orders[64][:20])]
+    return [texts(folder / "order.jsonl", world().orders[64][:20])]
 
 
 def _sides(folder: Path) -> Sequence[object]:
-    seen = texts(folder / "seen.jsonl", truth().members[16][:60])
-    return [seen, "--held-out", texts(folder / "held.jsonl", truth().non_members[:60])]
+    seen = texts(folder / "seen.jsonl", world().members[16][:60])
+    return [seen, "--held-out", texts(folder / "held.jsonl", world().non_members[:60])]
 
 
 def _blind(made: Made, *out: object) -> int:
@@ -204,8 +198,8 @@ def _blind(made: Made, *out: object) -> int:
 
 
 def _labelled(folder: Path) -> Sequence[object]:
-    rows = [{"text": text, "member": True, "group": str(n)} for n in (1, 64) for text in truth().members[n][:30]]
-    rows += [{"text": text, "member": False} for text in truth().non_members[:100]]
+    rows = [{"text": text, "member": True, "group": str(n)} for n in (1, 64) for text in world().members[n][:30]]
+    rows += [{"text": text, "member": False} for text in world().non_members[:100]]
     named = ("--provenance", "Drawn alike.", "--control", MODEL, "--score", "loss", "--score", "zlib")
     return [lines(folder / "labelled.jsonl", rows), "--member-field", "member", *named]
 
@@ -253,8 +247,8 @@ FAST: dict[str, Callable[..., int]] = {
     "paired": _test("test paired", _pairs),
     "order": _test("test order", _order),
     "order-shards": _test("test order --shards 4 --draws 19", _order),
-    "identifier": _test("test identifier --draws 9", lambda folder: [texts(folder / "ids.jsonl", truth().identifiers[64])]),
-    "score-alone": _test("score", lambda folder: [texts(folder / "alone.jsonl", truth().members[64][:3])]),
+    "identifier": _test("test identifier --draws 9", lambda folder: [texts(folder / "ids.jsonl", world().identifiers[64])]),
+    "score-alone": _test("score", lambda folder: [texts(folder / "alone.jsonl", world().members[64][:3])]),
 }
 """Reports whose making takes seconds."""
 

@@ -93,7 +93,11 @@ MEASURED = (".evidence", ".model", ".candidate", ".role", ".context", ".trace", 
 """What was measured, or given; and of a rank the statistic, as far as single precision does not tell it."""
 
 
-@pytest.mark.parametrize("kind", KINDS)
+SLOW = ("alone", "rivals", "token")
+"""Kinds whose parts the others have as well."""
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in KINDS])
 def test_another_number_verdict_or_order_is_noticed(kind: str) -> None:
     def beyond(place: str) -> bool:
         given = (*MEASURED, ".settings") if kind == "unknown" else MEASURED  # settings, which nothing else names there

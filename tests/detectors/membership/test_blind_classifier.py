@@ -28,13 +28,14 @@ def judged(suspects: Sequence[str], held_out: Sequence[str], seed: int = 0) -> G
     return blind_classifier.judge(collection("s", suspects), collection("h", held_out), np.random.default_rng(seed))
 
 
-def test_random_halves_are_seldom_shifted() -> None:
-    """At most 5 % are; 10 or more of 50 would be once in 5,000 times."""
+@pytest.mark.parametrize(("runs", "most"), [(20, 5), pytest.param(50, 9, marks=pytest.mark.slow)])
+def test_random_halves_are_seldom_shifted(runs: int, most: int) -> None:
+    """At most 5 % are; more than 5 of 20 would be once in 3,000 times, more than 9 of 50 once in 5,000."""
     gates = []
-    for seed in range(50):
+    for seed in range(runs):
         rng = np.random.default_rng(seed)
         gates.append(judged([text(rng) for _ in range(50)], [text(rng) for _ in range(50)], seed))
-    assert sum(gate.outcome == "shifted" for gate in gates) < 10
+    assert sum(gate.outcome == "shifted" for gate in gates) <= most
     centre = np.mean([gate.auc.value for gate in gates if gate.auc])
     assert abs(centre - 0.5) < 0.04
 

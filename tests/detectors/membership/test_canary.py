@@ -100,7 +100,7 @@ def test_a_seen_string_is_found_and_an_unseen_one_is_not(tmp_path: Path) -> None
     assert unseen.verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("runs", [2000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [500, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_size_of_one_and_of_three_canaries(runs: int) -> None:
     """Secrets drawn anew, under a model that has seen none of them."""
     reader, single, several = Reader(), [], []
@@ -108,7 +108,7 @@ def test_size_of_one_and_of_three_canaries(runs: int) -> None:
         secrets = [canary.Secret(f"{number} {i}", 19, 8, "", "") for i in range(3)]
         totals = reader.totals(secrets[0].strings())
         single.append((1 + np.sum(totals[1:] >= totals[0])) / 20)
-        if number < runs // 10:
+        if number < min(2 * runs // 5, 500):
             several.append(judge(canary, reader, secrets, alpha=0.01).p_value)
     assert holds(single)
     assert holds(several)  # type: ignore[arg-type]  # p-values are there

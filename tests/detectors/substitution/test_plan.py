@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from llm_audit.common.errors import AuditError
@@ -17,6 +19,7 @@ def test_the_shipped_effects_are_shares() -> None:
 
 
 def test_a_cruder_substitute_and_a_larger_share_take_fewer_requests() -> None:
+    @cache
     def first(effect: str, rate: float) -> int:
         return plan(effect, rate=rate, **USUAL)[0].requests or 10**6  # type: ignore[arg-type]
 
