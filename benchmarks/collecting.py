@@ -1,10 +1,12 @@
-"""The end of a scan without a model: seconds, memory and disk of the collecting pass over journals of made-up records.
+"""The end of a scan without a model: time, memory and disk of the collecting pass over made-up records.
 
-python -m benchmarks.collecting FOLDER 100000 1000000 5000000
+python -m benchmarks.collecting FOLDER ranking 100000 1000000 5000000
+python -m benchmarks.collecting FOLDER scan 100000 1000000 5000000
 
-One child process for each size, since what a process held at most is known for all of it. Records have five detectors and
-conformal p-values; of 100 documents 5 repeat an earlier text, 2 have no p-value, and 10 are as unusual as can be. Takes 1.5 kB
-of disk a document while it runs.
+"ranking" judges columns of p-values as they come; "scan" reads a journal, ranks, and writes results.jsonl and
+results.parquet. A child process for each size, since a process knows only what it held at most in all its life. Records have
+five detectors and conformal p-values; of 100 documents 5 repeat an earlier text, 2 have no p-value, and 10 are as unusual as
+can be. "scan" takes 1.5 kB of disk a document while it runs. The times are of the processor.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
+from llm_audit.common.sorting import Rows
 from llm_audit.results import Verdict
+from llm_audit.results.discovery import judge, rows_of
 from llm_audit.scanning import results
 from llm_audit.scanning.corpus import Input
 from llm_audit.scanning.folder import Folder
@@ -32,40 +36,44 @@ from tests.scan.driver import header_of
 
 N = 2389
 RULES = ("AUD101", "AUD102", "AUD103", "AUD104", "AUD105")
-TOGETHER = 10_000  # records that are written at a time
+TOGETHER = 10_000  # records that are made at a time
 
 
-def records(documents: int) -> Iterator[bytes]:
-    """Lines of a journal, the record of each document made from its number alone."""
+def columns(documents: int) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Of some documents at a time: the first one's number, p-values (n, detectors + 1), texts (n,), and who is judged (n,)."""
     for first in range(0, documents, TOGETHER):
+        n = min(TOGETHER, documents - first)
         rng = np.random.default_rng(first)
-        p = (1 + rng.integers(0, N + 1, (TOGETHER, len(RULES) + 1))) / (N + 1)
-        p[rng.random(TOGETHER) < 0.1] = 1 / (N + 1)
-        drawn = rng.random(TOGETHER)
-        for i in range(min(TOGETHER, documents - first)):
-            text = first // 2 + i // 2 if drawn[i] < 0.05 else first + i
-            yield _record(first + i, text, p[i].tolist(), judged=drawn[i] < 0.98)
+        p = (1 + rng.integers(0, N + 1, (n, len(RULES) + 1))) / (N + 1)
+        p[rng.random(n) < 0.1] = 1 / (N + 1)
+        drawn, own = rng.random(n), np.arange(first, first + n)
+        yield first, p, np.where(drawn < 0.05, own // 2, own), drawn < 0.98
 
 
-def _record(position: int, text: int, p: list[float], *, judged: bool) -> bytes:
+def tests(documents: int) -> Iterator[Rows]:
+    """The same as rows of a family."""
+    for first, p, texts, judged in columns(documents):
+        mixed = texts.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        yield rows_of(np.where(judged, p[:, 0], np.nan), np.full(len(p), 1 / (N + 1)), mixed, np.arange(first, first + len(p)))
+
+
+def records(documents: int) -> Iterator[list[bytes]]:
+    """The same as lines of a journal."""
+    for first, p, texts, judged in columns(documents):
+        rows = zip(texts.tolist(), p.tolist(), judged.tolist(), strict=True)
+        yield [_record(position, *row) for position, row in enumerate(rows, start=first)]
+
+
+def _record(position: int, text: int, p: list[float], judged: bool) -> bytes:
     digest = (text * 0x9E3779B97F4A7C15 & (1 << 64) - 1).to_bytes(8, "big").hex() * 4
-    return Record(
-        position=position,
-        name=f"corpus.jsonl:{position + 1}",
-        sha256=digest,
-        text_digest=digest,
-        encoding=None,
-        language="en",
-        characters=2000,
-        tokens=500,
-        unjudged=None if judged else Verdict.NOT_ASSESSABLE,
-        reason=None if judged else "It has fewer than 64 tokens.",
-        p_value=p[0] if judged else None,
-        p_floor=1 / (N + 1) if judged else None,
-        n=N if judged else None,
-        detectors=dict(zip(RULES, p[1:], strict=True)) if judged else {},
-        notes=(),
-    ).model_dump_json().encode()  # fmt: skip
+    nothing = {"unjudged": Verdict.NOT_ASSESSABLE, "reason": "It has fewer than 64 tokens.", "p_value": None, "p_floor": None}
+    found = {"unjudged": None, "reason": None, "p_value": p[0], "p_floor": 1 / (N + 1)} if judged else nothing
+    record = Record(
+        position=position, name=f"corpus.jsonl:{position + 1}", sha256=digest, text_digest=digest, encoding=None, language="en",
+        characters=2000, tokens=500, n=N if judged else None, notes=(),
+        detectors=dict(zip(RULES, p[1:], strict=True)) if judged else {}, **found,
+    )  # fmt: skip
+    return record.model_dump_json().encode()
 
 
 def header(documents: int) -> Header:
@@ -74,84 +82,75 @@ def header(documents: int) -> Header:
     return made.model_copy(update={"manifest": made.manifest.model_copy(update={"detectors": RULES})})
 
 
-def write_journal(path: Path, documents: int) -> int:
-    """Make the folder of a scan in which all is judged; returns the size of its journal."""
+def write_journal(path: Path, documents: int) -> None:
+    """Make the folder of a scan in which all is judged."""
     with Folder(path) as folder, folder.open_journal(header(documents).key()) as journal:
-        waiting = list[bytes]()
-        for line in records(documents):
-            waiting.append(line)
-            if len(waiting) == TOGETHER:
-                journal.append(waiting)
-                waiting.clear()
-        journal.append(waiting)
-    return (path / "journal.jsonl").stat().st_size
+        for lines in records(documents):
+            journal.append(lines)
 
 
-def _disk(most: list[int], over: threading.Event) -> None:
-    """Keep in `most` how many bytes this process had at most in files without names."""
-    while not over.wait(0.02):
-        held = 0
-        for entry in Path("/proc/self/fd").iterdir():
-            with suppress(OSError):
-                held += entry.stat().st_size if "(deleted)" in str(entry.readlink()) else 0
-        most[0] = max(most[0], held)
+@contextmanager
+def measured(documents: int) -> Iterator[dict[str, float]]:
+    """What happens within: processor time in µs a document, memory in MB, and bytes a document in files without names."""
+    took, over = {"before": memory.peak() / 1e6}, threading.Event()
+    most = 0
+
+    def watch() -> None:
+        nonlocal most
+        while not over.wait(0.02):
+            held = 0
+            for entry in Path("/proc/self/fd").iterdir():
+                with suppress(OSError):
+                    held += entry.stat().st_size if "(deleted)" in str(entry.readlink()) else 0
+            most = max(most, held)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    began = time.process_time()
+    try:
+        yield took
+    finally:
+        took["time"] = (time.process_time() - began) / documents * 1e6
+        over.set()
+        watching.join()
+    took |= {"peak": memory.peak() / 1e6, "disk": most / documents}
 
 
-def collect(path: Path, documents: int) -> dict[str, float]:
-    """Write the results of a folder, in this process; what it took."""
-    before, most, over = memory.peak(), [0], threading.Event()
-    watch = threading.Thread(target=_disk, args=(most, over))
-    watch.start()
-    ranking, judge = [0.0], results.judge
+def rank(folder: Path, documents: int) -> dict[str, float]:
+    """Judge columns, and look at every verdict."""
+    with measured(documents) as took:
+        family = judge(tests(documents), 0.1, folder)
+        assert sum(1 for _ in family) == family.documents == documents
+    return took
 
-    def timed(*arguments: object) -> object:
-        began = time.process_time()
-        try:
-            return judge(*arguments)  # type: ignore[arg-type]
-        finally:
-            ranking[0] = time.process_time() - began
 
-    results.judge = timed  # type: ignore[assignment]
-    began, clock = time.process_time(), time.monotonic()
-    with Folder(path) as folder:
-        report, where = results.write_results(folder, header(documents), "made up")
-    seconds, wall = time.process_time() - began, time.monotonic() - clock
-    over.set()
-    watch.join()
+def collect(folder: Path, documents: int) -> dict[str, float]:
+    """Write the results of a folder whose journal is there."""
+    with measured(documents) as took, Folder(folder) as opened:
+        report, _ = results.write_results(opened, header(documents), "made up")
     assert report.corpus is not None and report.corpus.complete
-    return {
-        "documents": documents,
-        "ranking": ranking[0] / documents * 1e6,  # with reading the journal
-        "all": seconds / documents * 1e6,
-        "wall": wall / documents * 1e6,
-        "before": before / 1e6,
-        "peak": memory.peak() / 1e6,
-        "disk": most[0] / documents,
-        "results": (where / results.ROWS).stat().st_size / documents,
-    }
+    return took
 
 
 def main() -> None:
     """Measure every size in a process of its own, and print a table in Markdown."""
-    if sys.argv[1] == "--one":
-        print(json.dumps(collect(Path(sys.argv[2]), int(sys.argv[3]))))
+    where, what, *sizes = sys.argv[1:]
+    if what.startswith("one "):
+        print(json.dumps({"ranking": rank, "scan": collect}[what.removeprefix("one ")](Path(where), int(sizes[0]))))
         return
-    print(
-        "| documents | journal, bytes each | reading and ranking, µs each | all, µs each | elapsed, µs each "
-        "| memory before, MB | at most, MB | scratch files at most, bytes each |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for documents in map(int, sys.argv[2:]):
-        folder = Path(sys.argv[1]) / f"collecting-{documents}"
+    print("| documents | µs each | memory before, MB | at most, MB | scratch at most, bytes each |\n|---|---|---|---|---|")
+    for documents in map(int, sizes):
+        folder = Path(where) / f"{what}-{documents}"
+        folder.mkdir(parents=True)
         try:
-            size = write_journal(folder, documents)
-            command = [sys.executable, "-m", "benchmarks.collecting", "--one", str(folder), str(documents)]
-            took = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+            if what == "scan":
+                write_journal(folder, documents)
+            command = [sys.executable, "-m", "benchmarks.collecting", str(folder), f"one {what}", str(documents)]
+            took = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder)
         print(
-            f"| {documents:,} | {size / documents:.0f} | {took['ranking']:.1f} | {took['all']:.1f} | {took['wall']:.1f} | "
-            f"{took['before']:.0f} | {took['peak']:.0f} | {took['disk']:.0f} |",
+            f"| {documents:,} | {took['time']:.1f} | {took['before']:.0f} | {took['peak']:.0f} | {took['disk']:.0f} |",
             flush=True,
         )
 
