@@ -8,12 +8,14 @@ without the start, which is said apart.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from llm_audit.scoring.pool import ONE_THREAD
 from tests.cli.conftest import tiny, tiny_root, write_texts
 from tests.cli.tool import COMMAND
 
@@ -21,12 +23,13 @@ pytestmark = pytest.mark.bench
 FIXTURES = (tiny, tiny_root)
 
 
-def scanned(corpus: Path, out: Path, *options: str) -> tuple[float, float, bytes]:
-    """Tokens per second, seconds to the first block, and the results."""
+def scanned(corpus: Path, out: Path, *options: str, threads: int | None = None) -> tuple[float, float, bytes]:
+    """Tokens per second, seconds to the first block, and the results; threads: None: as the machine has it."""
     began, seen = time.monotonic(), list[tuple[float, int]]()  # when the journal had how many lines
     command = [*COMMAND, "scan", str(corpus), "-o", str(out), *options]
     with (out.parent / f"{out.name}.log").open("wb") as log:
-        scan = subprocess.Popen(command, stdout=log, stderr=log)
+        env = os.environ if threads is None else os.environ | dict.fromkeys(ONE_THREAD, str(threads))
+        scan = subprocess.Popen(command, stdout=log, stderr=log, env=env)
         while scan.poll() is None:
             lines = (out / "journal.jsonl").read_bytes().count(b"\n") if (out / "journal.jsonl").exists() else 0
             if lines and lines != (seen[-1][1] if seen else 0):

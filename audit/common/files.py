@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -81,6 +83,35 @@ def create(path: Path, data: bytes, *, mode: int = 0o666) -> None:
 def scratch(path: Path) -> BinaryIO:
     """A new file to write in a temporary folder of our own: neither atomic nor durable, since nobody else looks there."""
     return path.open("xb")
+
+
+class Scratch:
+    """Bytes in a file without a name, which is gone with this object or with the process, also when that is killed.
+
+    Args:
+        folder: on whose disk it is; None: that of the system's temporary files.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed by `close`
+        self._descriptor = file.fileno()
+        self.close = weakref.finalize(self, file.close)
+
+    def append(self, data: memoryview) -> None:
+        """Write more. Raises OSError."""
+        _write_all(self._descriptor, data)
+
+    def read_into(self, memory: memoryview, offset: int) -> None:
+        """Fill the memory with what begins at the offset. Raises OSError: there is less."""
+        done = 0
+        while done < len(memory):
+            got = os.preadv(self._descriptor, [memory[done:]], offset + done)
+            if not got:
+                raise OSError("a temporary file is shorter than what was written")
+            done += got
 
 
 def write_in_place(path: str | os.PathLike[str], data: bytes) -> None:
@@ -200,7 +231,7 @@ def _sync_folder(path: Path) -> None:
             os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def _write_all(descriptor: int, data: bytes | memoryview) -> None:
     """All of the bytes, however few the system takes at a time."""
     view = memoryview(data)
     while view:

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
+import numpy as np
+
 from llm_audit.detectors.input import unreadable
 from llm_audit.detectors.integrity.conclude import conclude
 from llm_audit.detectors.origin import generated
@@ -23,7 +25,7 @@ from llm_audit.detectors.rule import Terms as RuleTerms
 from llm_audit.reports.wording import gate as wording
 from llm_audit.reports.wording.results import outcome, with_objections
 from llm_audit.results import BaselineUse, Discovery, Document, Failure, Gated, GateOutcome, Suppression, Verdict
-from llm_audit.results.discovery import Family, judge
+from llm_audit.results.discovery import Judged, judge, rows_of
 from llm_audit.stats.discovery import findings_needed
 
 OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
@@ -53,15 +55,16 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
         None if document.doubt or _gated(document).known or document.suppressed(generated.rule.code) else document.combined
         for document in settled
     ]
-    family = judge(
+    numbers = dict[str, int]()  # of the different texts
+    rows = rows_of(
         [nan if test is None or test.p_value is None else test.p_value for test in tests],
         [nan if test is None or test.p_floor is None else test.p_floor for test in tests],
-        [_gated(document).text_digest or "" for document in settled],
-        terms.alpha,
+        [numbers.setdefault(_gated(document).text_digest or "", len(numbers)) for document in settled],
+        np.arange(len(settled)),
     )
+    family = judge([rows], terms.alpha)
     final = tuple(
-        _failing(_decided(document, family, None if test is None else number))
-        for number, (document, test) in enumerate(zip(settled, tests, strict=True))
+        _failing(_decided(document, family.discovery, judged)) for document, judged in zip(settled, family, strict=True)
     )
     return final, _outcome(final, family.discovery, terms)
 
@@ -98,8 +101,8 @@ def _with_states(document: Document, terms: Terms) -> Document:
     return document.model_copy(update={"gate": gated.model_copy(update={"suppressions": settled})})
 
 
-def _decided(document: Document, family: Family, number: int | None) -> Document:
-    """With its verdict: of the family, if it is in it; else as it was."""
+def _decided(document: Document, tested: Discovery, judged: Judged) -> Document:
+    """With its verdict: of the family, if it is a test of it; else as it was."""
     gated, combined = _gated(document), document.combined
     q = None
     if combined is not None:
@@ -107,20 +110,19 @@ def _decided(document: Document, family: Family, number: int | None) -> Document
         why = document.suppressed(generated.rule.code)
         if gated.known and not why:
             verdict, sentence = Verdict.PASS, wording.known(combined.p_value)
-        elif number is None and document.doubt:
+        elif judged.q_value is None and document.doubt:
             verdict, sentence = combined.verdict, outcome(combined)
-        elif number is None:
+        elif judged.q_value is None:
             assert why is not None
             verdict, sentence = combined.verdict, wording.passed_over(combined.p_value, why)
         else:
-            q = float(family.q_value[number])
-            verdict = family.verdict(number)
-            tested, floor = family.discovery, combined.p_floor or 0.0
+            assert judged.verdict is not None
+            q, verdict, floor = judged.q_value, judged.verdict, combined.p_floor or 0.0
             needed = findings_needed(floor, tested.tests, tested.alpha)
             sentence = wording.of_text(verdict, (combined.p_value, q, floor), tested, needed)
         verdict, sentence = of_whole(document, verdict, sentence)
         document = document.model_copy(update={"verdict": verdict, "summary": sentence})
-        document = conclude(document, RuleTerms(family.discovery.alpha))
+        document = conclude(document, RuleTerms(tested.alpha))
         document = with_marks(document)
     return document.model_copy(update={"gate": gated.model_copy(update={"q_value": q})})
 

@@ -1,30 +1,31 @@
 """The end of a scan: the journals in the order of the corpus, the false discovery rate over all of it, the results.
 
-Holds some hundred bytes a document; the records themselves pass through one at a time. What is written depends on the
-corpus and the conditions alone, not on the way there.
+Holds no more of a large corpus than of a small one: what decides the verdicts is sorted on the disk, and the records
+themselves pass through one at a time. What is written depends on the corpus and the conditions alone, not on the way there.
 """
 
 from __future__ import annotations
 
+import heapq
 import json
-from array import array
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
+from math import nan
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from llm_audit.common.errors import InvalidInput
+from llm_audit.common.sorting import Rows
 from llm_audit.detectors.integrity.base import find_rules
 from llm_audit.detectors.registry import described
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.corpus import ASSUMPTIONS, NULL, summary
 from llm_audit.results import Corpus, Coverage, Discovery, Manifest, NotRead, Ranked, Report, Unread, Verdict
-from llm_audit.results.discovery import Family, judge
+from llm_audit.results.discovery import Family, Judged, judge, rows_of
 from llm_audit.scanning.files import failing, replacing
 from llm_audit.scanning.folder import Folder
 from llm_audit.scanning.header import Header
@@ -37,53 +38,44 @@ SHOWN = 100
 ROWS = "results.jsonl"
 """File of the single documents, beside the report."""
 
+TOGETHER = 1 << 12
+"""Documents that are put into columns at a time."""
+
+_Test = tuple[float, float, int, int, int]
+"""The columns of `rows_of` for one document."""
+
 _READ = ("name", "verdict", "q_value", "p_value", "p_floor", "tokens", "text_digest", "reason")
-
-
-class _Index(NamedTuple):
-    """Where the records are, in the order of the corpus, and what decides their verdicts. All arrays are (documents,)."""
-
-    journal: NDArray[np.int64]
-    offset: NDArray[np.int64]
-    p_value: NDArray[np.float64]  # NaN where a document was not judged
-    p_floor: NDArray[np.float64]
-    text: NDArray[np.uint64]  # the same for the same text
 
 
 @dataclass
 class Summary:
     """Counts and lists over the rows of a corpus, filled while the rows pass by in their order."""
 
-    ranks: dict[int, int]  # position -> place among the most unusual
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     unread: list[Unread] = field(default_factory=list)
-    ranked: dict[int, Ranked] = field(default_factory=dict)
+    _unusual: list[tuple[float, int, Ranked]] = field(default_factory=list)  # a heap: the least unusual of them is the first
 
-    @classmethod
-    def of(cls, p_value: NDArray[np.float64], judged: Family) -> Summary:
-        """An empty one, which knows which rows are the most unusual: each text once, of equal p-values the first."""
-        candidates = np.flatnonzero(judged.first)
-        order = candidates[np.argsort(p_value[candidates], kind="stable")][:SHOWN]
-        return cls({int(i): place for place, i in enumerate(order)})
-
-    def add(self, i: int, row: Mapping[str, Any]) -> None:
-        """Count the row of a document, the `i`-th."""
+    def add(self, row: Mapping[str, Any], judged: Judged) -> None:
+        """Count the row of a document, which are added in their order."""
         verdict = Verdict(row["verdict"])
         self.verdicts[verdict] += 1
         if verdict is Verdict.ERROR and len(self.unread) < SHOWN:
             self.unread.append(Unread(name=row["name"], reason=row["reason"] or ""))
-        if i in self.ranks:
-            self.ranked[self.ranks[i]] = Ranked(**{name: row[name] for name in Ranked.model_fields})
+        if judged.first and (len(self._unusual) < SHOWN or -row["p_value"] > self._unusual[0][0]):
+            ranked = Ranked(**{name: row[name] for name in Ranked.model_fields})
+            # Each text once, of equal p-values the first ones.
+            push = heapq.heappush if len(self._unusual) < SHOWN else heapq.heapreplace
+            push(self._unusual, (-row["p_value"], -self.verdicts.total(), ranked))
 
     def fields(self, judged: Family, manifest: Manifest) -> dict[str, Any]:
         """The fields of a `Corpus` that follow from its rows."""
-        tested = judged.discovery.tests
+        unusual = sorted(self._unusual, key=lambda each: each[:2], reverse=True)
         return {
             "included": sum(self.verdicts.values()),
             "verdicts": {verdict: self.verdicts[verdict] for verdict in Verdict},
-            "copies": int(np.count_nonzero(np.isfinite(judged.q_value))) - tested,
+            "copies": judged.tested - judged.discovery.tests,
             "discovery": judged.discovery,
-            "ranked": tuple(self.ranked[place] for place in sorted(self.ranked)),
+            "ranked": tuple(ranked for _, _, ranked in unusual),
             "unread": tuple(self.unread),
             **stated(judged.discovery, manifest),
         }
@@ -131,22 +123,22 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
     """
     key, stop = header.key(), min(header.documents, limit or header.documents)
     manifest, journals = header.manifest, folder.journals()
-    index = _index(folder, journals, key, stop)
-    judged = judge(index.p_value, index.p_floor, index.text, manifest.alpha)
-    complete = len(index.offset) == header.documents
+    with failing("write", folder.path):
+        family = judge(_tests(folder, journals, key, stop), manifest.alpha, folder.path)
+    complete = family.documents == header.documents
     where = folder.path if complete else folder.path / "partial"
     tampering = [rule.code for rule in find_rules()]
     listed = columns(manifest.detectors, tampering, header.keep, named=header.id_field is not None)
-    counted = Summary.of(index.p_value, judged)
+    counted = Summary()
     with ExitStack() as stack:
         lines = stack.enter_context(replacing(where / ROWS))
         table = None
         if can_write():
             file = stack.enter_context(replacing(where / "results.parquet"))
             table = stack.enter_context(Table(file, listed, complete))
-        for i, record in enumerate(_records(index, journals)):
-            row = _row(record, judged, i, header, listed)
-            counted.add(i, row)
+        for record, judged in _records(family, journals, folder):
+            row = _row(record, judged, header, listed)
+            counted.add(row, judged)
             lines.write(json.dumps(row).encode() + b"\n")
             if table:
                 table.add(row)
@@ -158,7 +150,7 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
         inputs=header.inputs,
         text_field=header.text_field,
         population_description=description,
-        **counted.fields(judged, manifest),
+        **counted.fields(family, manifest),
     )
     return report_of(corpus, manifest.model_copy(update={"device": header.device}), header.not_read), where
 
@@ -168,67 +160,64 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     with failing("read", path), path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                row = json.loads(line)
-                yield {name: row[name] for name in _READ}
+                line_of_json = json.loads(line)
+                row = {name: line_of_json[name] for name in _READ}
+                p, floor, _, _, _ = _test(0, 0, row)
+                if row["p_value"] is not None and not (0 <= p <= 1 and 0 <= floor <= 1):
+                    raise ValueError
             except (ValueError, KeyError, TypeError, RecursionError):
                 raise InvalidInput(f"{path}, line {number}, is no row of a scan: scan again into the same folder.") from None
+            yield row
 
 
-def judged_again(path: Path, alpha: float) -> tuple[Family, NDArray[np.float64]]:
-    """The verdicts that the rows of a scan's results lead to, and their p-values. Arrays are (documents,)."""
-    p_values, floors, texts = array("d"), array("d"), array("Q")
-    for row in read_rows(path):
-        tested = row["p_value"] is not None
-        p_values.append(row["p_value"] if tested else np.nan)
-        floors.append(row["p_floor"] if tested else np.nan)
-        texts.append(int(row["text_digest"][:16], 16) if tested else 0)
-    p_value = np.asarray(p_values)
-    return judge(p_value, np.asarray(floors), np.asarray(texts), alpha), p_value
+def judged_again(path: Path, alpha: float) -> Family:
+    """The verdicts that the rows of a scan's results lead to. Raises InvalidInput: a line is none of them."""
+    tests = (_test(i, i, row) for i, row in enumerate(read_rows(path)))
+    with failing("write", Path(tempfile.gettempdir())):
+        return judge(_chunks(tests), alpha)
 
 
-def _index(folder: Folder, journals: list[Path], key: bytes, stop: int) -> _Index:
-    """The first sound record of every document before `stop`."""
+def _tests(folder: Folder, journals: list[Path], key: bytes, stop: int) -> Iterator[Rows]:
+    """The sound records of the documents before `stop`, each with its place in the journals."""
     numbers = {path: number for number, path in enumerate(journals)}
-    columns = {name: array(kind) for name, kind in zip(("position", *_Index._fields), "qqqddQ", strict=True)}
-    seen = bytearray(stop)
-    for path, offset, payload in folder.judged(key):
-        record = json.loads(payload) if payload is not None else None
-        if record is None or record["position"] >= stop or seen[record["position"]]:
-            continue
-        seen[record["position"]] = 1
-        judged = record["p_value"] is not None
-        values = (
-            record["position"],
-            numbers[path],
-            offset,
-            record["p_value"] if judged else np.nan,
-            record["p_floor"] if judged else np.nan,
-            int(record["text_digest"][:16], 16) if judged else 0,
-        )
-        for column, value in zip(columns.values(), values, strict=True):
-            column.append(value)
-    order = np.argsort(np.asarray(columns.pop("position")), kind="stable")
-    return _Index(*(np.asarray(column)[order] for column in columns.values()))
+    lines = ((path, offset, json.loads(payload)) for path, offset, payload in folder.judged(key) if payload is not None)
+    return _chunks(
+        _test(record["position"], offset * len(journals) + numbers[path], record)
+        for path, offset, record in lines
+        if record["position"] < stop
+    )
 
 
-def _records(index: _Index, journals: list[Path]) -> Iterator[Record]:
+def _test(position: int, place: int, row: Mapping[str, Any]) -> _Test:
+    if row["p_value"] is None:
+        return nan, nan, 0, position, place
+    return row["p_value"], row["p_floor"], int(row["text_digest"][:16], 16), position, place
+
+
+def _chunks(tests: Iterator[_Test]) -> Iterator[Rows]:
+    while some := list(islice(tests, TOGETHER)):
+        yield rows_of(*zip(*some, strict=True))
+
+
+def _records(family: Family, journals: list[Path], folder: Folder) -> Iterator[tuple[Record, Judged]]:
+    """The records in the order of the corpus, each with its place in the family."""
     with ExitStack() as stack:
         files = []
         for path in journals:
             with failing("read", path):
                 files.append(stack.enter_context(path.open("rb")))
-        for journal, offset in zip(index.journal, index.offset, strict=True):
-            file = files[journal]
-            if file.tell() != offset:
-                file.seek(offset)
-            yield Record.model_validate_json(file.readline().partition(b" ")[2])
+        with failing("write", folder.path):
+            for judged in family:
+                offset, number = divmod(judged.place, len(journals))
+                if files[number].tell() != offset:
+                    files[number].seek(offset)
+                yield Record.model_validate_json(files[number].readline().partition(b" ")[2]), judged
 
 
-def _row(record: Record, judged: Family, i: int, header: Header, listed: Mapping[str, str]) -> dict[str, Any]:
+def _row(record: Record, judged: Judged, header: Header, listed: Mapping[str, str]) -> dict[str, Any]:
     """A document with its verdict within the corpus, by the columns of the results."""
-    q = None if record.unjudged else float(judged.q_value[i])
-    verdict = record.unjudged or judged.verdict(i)
-    row = record.model_dump(exclude={"unjudged", "detectors", "tampering", "kept"}) | {"verdict": verdict, "q_value": q}
+    row = record.model_dump(exclude={"unjudged", "detectors", "tampering", "kept"})
+    row |= {"verdict": record.unjudged or judged.verdict, "q_value": judged.q_value}
     row |= {f"p_{rule}": p for rule, p in record.detectors.items()}
     if record.unjudged is not Verdict.ERROR:
         row |= {name: 0 for name in listed if name.startswith("AUD")} | record.tampering

@@ -16,15 +16,13 @@ def corpus(path: str, found: Corpus, manifest: Manifest, beside: Path | None, le
         ledger.cannot(path, f"{ROWS}, which holds the single documents, is not beside the report")
         _alone(path, found, manifest, ledger)
         return
-    judged, p_value = judged_again(beside / ROWS, manifest.alpha)
-    counted = Summary.of(p_value, judged)
-    for i, row in enumerate(read_rows(beside / ROWS)):
-        tested = row["p_value"] is not None
-        if tested:
-            ledger.same(f"{ROWS}[{i}].verdict", row["verdict"], judged.verdict(i))
-        ledger.same(f"{ROWS}[{i}].q_value", row["q_value"], float(judged.q_value[i]) if tested else None)
-        counted.add(i, row)
-    for name, again in counted.fields(judged, manifest).items():
+    family, counted = judged_again(beside / ROWS, manifest.alpha), Summary()
+    for i, (row, judged) in enumerate(zip(read_rows(beside / ROWS), family, strict=True)):
+        if judged.verdict:
+            ledger.same(f"{ROWS}[{i}].verdict", row["verdict"], judged.verdict)
+        ledger.same(f"{ROWS}[{i}].q_value", row["q_value"], judged.q_value)
+        counted.add(row, judged)
+    for name, again in counted.fields(family, manifest).items():
         ledger.same(f"{path}.{name}", getattr(found, name), again)
     ledger.same(f"{path}.complete", found.complete, found.included == found.documents)
     ledger.notes.append(

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +19,7 @@ import numpy as np
 import pytest
 
 from llm_audit.common import files
-from llm_audit.common.files import Lines, atomic_write, create, move, replacing, sha256_of
+from llm_audit.common.files import Lines, Scratch, atomic_write, create, move, replacing, sha256_of
 
 ERRORS = [OSError(28, "No space left on device"), KeyboardInterrupt()]
 
@@ -165,3 +168,37 @@ def test_the_digest_is_that_of_all_bytes_and_the_progress_ends_at_one(
     assert found == hashlib.sha256(data).hexdigest()
     assert shares == sorted(shares) and len(shares) == -(-size // 1000)
     assert not shares or shares[-1] == 1
+
+
+def test_a_scratch_file_holds_its_bytes_and_has_no_name(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path)
+    scratch.append(memoryview(b"one, "))
+    scratch.append(memoryview(b"two"))
+    assert list(tmp_path.iterdir()) == []
+    memory = bytearray(6)
+    scratch.read_into(memoryview(memory), 2)
+    assert memory == b"e, two"
+    with pytest.raises(OSError, match="shorter than what was written"):
+        scratch.read_into(memoryview(memory), 3)
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_a_scratch_file_is_closed_with_its_object_without_a_warning(tmp_path: Path) -> None:
+    before = open_files()
+    scratch = Scratch(tmp_path)
+    assert open_files() == before + 1
+    del scratch
+    assert open_files() == before
+
+
+def test_a_scratch_file_leaves_nothing_where_its_process_is_killed(tmp_path: Path) -> None:
+    killed = (
+        "import os, signal, sys; from pathlib import Path; from llm_audit.common.files import Scratch;"
+        "scratch = Scratch(Path(sys.argv[1])); scratch.append(memoryview(b'x' * 1000)); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", killed, str(tmp_path)])
+    assert done.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from llm_audit.results.discovery import judge
+from llm_audit.results.discovery import judge, rows_of
 from llm_audit.stats.combination import benjamini_hochberg
 
 RUNS = 10_000
@@ -96,5 +96,5 @@ def test_a_family_is_judged_as_benjamini_and_hochberg_do() -> None:
     rng = np.random.default_rng(1)
     for size in (0, 1, 7, 100):
         p = conformal(rng.normal(size=200), rng.normal(0.5, 1.5, size))
-        family = judge(p, np.full(size, 1 / 201), np.arange(size), 0.1)
-        assert family.q_value.tolist() == benjamini_hochberg(p).tolist()
+        family = judge([rows_of(p, np.full(size, 1 / 201), np.arange(size), np.arange(size))], 0.1)
+        assert [judged.q_value for judged in family] == benjamini_hochberg(p).tolist()

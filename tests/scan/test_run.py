@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -9,12 +10,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from llm_audit.api.stored import verify
 from llm_audit.common.errors import AuditError
+from llm_audit.common.files import Scratch
+from llm_audit.results import discovery
+from llm_audit.scanning import results
 from llm_audit.scanning.corpus import Block, open_corpus
 from llm_audit.scanning.folder import Folder, Shard
 from llm_audit.scanning.record import Record
@@ -187,6 +193,37 @@ def test_a_trial_is_marked_partial_and_the_whole_goes_on_from_it(
     assert rest.positions == list(range(14, 60))
     assert final(tmp_path / "out") == undisturbed
     assert not (tmp_path / "out" / "partial").exists()
+
+
+@pytest.mark.parametrize("held", [1, 5])
+def test_what_memory_does_not_hold_is_ranked_on_the_disk_to_the_same_bytes(
+    corpus: Path, tmp_path: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    monkeypatch.setattr(results, "judge", partial(discovery.judge, held=held))
+    with pytest.raises(Stopped):
+        run([str(corpus)], tmp_path / "out", Engine(3))
+    run([str(corpus)], tmp_path / "out")
+    assert final(tmp_path / "out") == undisturbed
+    assert verify(tmp_path / "out").mismatches == []
+
+
+def test_a_disk_that_is_full_at_the_end_is_named_and_the_scan_goes_on(
+    corpus: Path, tmp_path: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "judge", partial(discovery.judge, held=5))
+        patch.setattr(Scratch, "append", full)
+        with pytest.raises(
+            AuditError, match=r"^Cannot write .*/out: no space left on device; what was judged so far is kept\.$"
+        ):
+            run([str(corpus)], out)
+    assert {path.name for path in out.iterdir()} == {"scan.json", "inputs.jsonl", "journal.jsonl", ".lock"}
+    run([str(corpus)], out)
+    assert final(out) == undisturbed
 
 
 def test_the_packed_corpus_has_the_same_p_values(corpus: Path, tmp_path: Path) -> None:

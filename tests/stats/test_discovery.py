@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from llm_audit.stats.combination import benjamini_hochberg
 from llm_audit.stats.conformal import combined_p_value
-from llm_audit.stats.discovery import could_be_found, fewest_findings, findings_needed
+from llm_audit.stats.discovery import Adjusting, Reaching, fewest_findings, findings_needed
+from tests.results import arrays
 
 ALPHAS = st.sampled_from([0.01, 0.05, 0.1, 0.2, 0.5])
 
@@ -23,41 +24,69 @@ def worlds(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(np.array(ranks) * floors, 1.0), floors
 
 
-@given(worlds(), ALPHAS)
-def test_a_test_could_be_found_if_its_floor_in_its_place_would_be(world: tuple[np.ndarray, np.ndarray], alpha: float) -> None:
+def pieces(order: np.ndarray, cuts: list[int]) -> list[np.ndarray]:
+    """The numbers of the tests in their order, cut into pieces that are not empty."""
+    return [piece for piece in np.split(order, sorted(cut % (len(order) + 1) for cut in cuts)) if len(piece)]
+
+
+def could_be_found(p: np.ndarray, floors: np.ndarray, alpha: float, cuts: list[int]) -> np.ndarray:
+    """Whether each test is or could be found, all from pieces."""
+    q, reached, every = np.empty(len(p)), np.empty(len(p), bool), np.ones(len(p), bool)
+    adjusting, reaching = Adjusting(len(p)), Reaching(len(p), alpha)
+    rising = np.argsort(p)
+    for piece in pieces(rising[::-1], cuts):
+        q[piece] = adjusting(p[piece], every[piece])
+    for piece in pieces(rising, cuts):
+        reached[piece] = reaching(p[piece], floors[piece], every[piece])
+    assert q.tolist() == benjamini_hochberg(p).tolist()
+    return (q <= alpha) | reached
+
+
+def fewest(floors: np.ndarray, alpha: float, cuts: list[int]) -> int | None:
+    ordered = np.sort(floors)
+    counted = ((piece, np.ones(len(piece), np.int64)) for piece in pieces(ordered, cuts))
+    return fewest_findings(counted, len(floors), alpha)
+
+
+CUTS = st.lists(st.integers(0, 12), max_size=4)
+
+
+@given(worlds(), ALPHAS, CUTS)
+def test_a_test_could_be_found_if_its_floor_in_its_place_would_be(
+    world: tuple[np.ndarray, np.ndarray], alpha: float, cuts: list[int]
+) -> None:
     p, floors = world
     expected = []
     for i in range(len(p)):
         other = p.copy()
         other[i] = floors[i]
         expected.append(bool(benjamini_hochberg(other)[i] <= alpha))
-    assert could_be_found(p, floors, alpha).tolist() == expected
+    assert could_be_found(p, floors, alpha, cuts).tolist() == arrays.could_be_found(p, floors, alpha).tolist() == expected
 
 
-@given(worlds(), ALPHAS)
-def test_never_fewer_findings_than_the_fewest(world: tuple[np.ndarray, np.ndarray], alpha: float) -> None:
+@given(worlds(), ALPHAS, CUTS)
+def test_never_fewer_findings_than_the_fewest(world: tuple[np.ndarray, np.ndarray], alpha: float, cuts: list[int]) -> None:
     p, floors = world
-    fewest = fewest_findings(floors, alpha)
+    least = fewest(floors, alpha, cuts)
+    assert least == arrays.fewest_findings(floors, alpha)
     found = int((benjamini_hochberg(p) <= alpha).sum())
-    assert found == 0 or (fewest is not None and found >= fewest)
+    assert found == 0 or (least is not None and found >= least)
     # And it can be as few as that: the smallest floors reached, all other tests at 1.
     best = np.ones(len(p))
-    smallest = np.argsort(floors)[: fewest or len(p)]
+    smallest = np.argsort(floors)[: least or len(p)]
     best[smallest] = floors[smallest]
-    assert int((benjamini_hochberg(best) <= alpha).sum()) == (fewest or 0)
+    assert int((benjamini_hochberg(best) <= alpha).sum()) == (least or 0)
 
 
 def test_the_shipped_population_and_a_million_documents() -> None:
-    floors = np.full(1_000_000, 1 / 2390)
-    assert fewest_findings(floors, 0.01) == 41842
-    assert fewest_findings(floors[:1000], 0.05) == 9
-    assert fewest_findings(floors[:10], 0.01) == 1
-    assert fewest_findings(floors[:10], 1e-4) is None
+    def of(tests: int, alpha: float) -> int | None:
+        return fewest_findings([(np.array([1 / 2390]), np.array([tests]))], tests, alpha)
+
+    assert (of(1_000_000, 0.01), of(1000, 0.05), of(10, 0.01), of(10, 1e-4)) == (41842, 9, 1, None)
 
 
 def test_no_tests() -> None:
-    assert fewest_findings([], 0.05) is None
-    assert could_be_found([], [], 0.05).tolist() == []
+    assert fewest_findings([], 0, 0.05) is None
 
 
 @pytest.mark.slow

@@ -101,6 +101,15 @@ def test_a_changed_row_is_refused(scanned: Path, field: str) -> None:
     assert mismatched(scanned)
 
 
+@pytest.mark.parametrize("change", [{"p_value": 7.0}, {"p_value": "small"}, {"p_floor": None}, {"text_digest": "no digest"}])
+def test_a_row_that_cannot_be_ranked_is_refused_with_its_line(scanned: Path, change: dict[str, object]) -> None:
+    lines = (scanned / "results.jsonl").read_text().splitlines()
+    lines[2] = json.dumps(json.loads(lines[2]) | change)
+    (scanned / "results.jsonl").write_text("\n".join(lines) + "\n")
+    with pytest.raises(InvalidInput, match=r"results\.jsonl, line 3, is no row of a scan: scan again into the same folder"):
+        verify(scanned)
+
+
 def test_rows_and_summaries_of_old_are_refused_in_a_sentence(scanned: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"holds the single documents of a scan: give summary\.json"):
         read_report(scanned / "results.jsonl")
