@@ -8,6 +8,7 @@ temperature .8, how often each named precision is refuted, all four together, an
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.attribution_real import rate
-from benchmarks.samplers import ALPHA, FEWEST, FIXTURE, TEXTS, TOKENS, Drawn, cell, draw
+from benchmarks.samplers import ALPHA, FEWEST, FIXTURE, ROUNDS, TEXTS, TOKENS, Drawn, draw, keep, kept
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
 from llm_audit.detectors.attribution.candidate import Candidate, at
@@ -66,36 +67,52 @@ def p_values(session: Session, texts: Sequence[Drawn]) -> NDArray[np.float64]:
     return np.array(rows)
 
 
-def table(model: StoredModel, n: int, cells: Path) -> Iterator[str]:
-    """Rows of Markdown: per served precision, how often each named one is refuted."""
-    session, hits, total = Session(model), 0, 0
-    yield f"| served | {' | '.join(COLUMNS)} |"
-    yield "|---" * (len(COLUMNS) + 1) + "|"
-    for i, kind in enumerate(SERVED):
+def stem_of(model: StoredModel, kind: str) -> str:
+    """Name of the files of a served precision without the round."""
+    return f"{model.digest[:8]}-served-{kind}"
 
-        def make(kind: str = kind) -> NDArray[np.float64]:
+
+def measure(model: StoredModel, rounds: int, cells: Path) -> None:
+    """All that is missing, a round after the other."""
+    session = Session(model)
+    for turn, kind in itertools.product(range(rounds), SERVED):
+
+        def make(kind: str = kind, turn: int = turn) -> NDArray[np.float64]:
             with tempfile.TemporaryDirectory() as folder, serve(write(model, kind.upper(), Path(folder))) as url:
-                texts = list(draw("llama.cpp", model, DRAWN, n, url))
+                texts = list(draw("llama.cpp", model, DRAWN, turn, url))
             return p_values(session, [one for one in texts if len(one.token_ids) >= FEWEST])
 
-        found = cell(cells / f"{model.digest[:8]}-{n}-served-{kind}.json", make)
+        keep(cells / f"{stem_of(model, kind)}-{turn}.json", make)
+
+
+def table(model: StoredModel, cells: Path) -> Iterator[str]:
+    """Rows of Markdown: per served precision, how often each named one is refuted."""
+    hits = total = 0
+    yield f"| served | texts | {' | '.join(COLUMNS)} |"
+    yield "|---" * (len(COLUMNS) + 2) + "|"
+    for i, kind in enumerate(SERVED):
+        found = kept(cells, stem_of(model, kind))
+        if not len(found):
+            continue
         own = found[:, i]
         hits, total = hits + int((own <= ALPHA).sum()), total + int(np.isfinite(own).sum())
         shares = np.nanmean(found <= ALPHA, axis=0)
         row = (f"**{share:.2f}**" if k in (i, len(SERVED)) else f"{share:.2f}" for k, share in enumerate(shares))
-        yield f"| {kind} ({len(found)} texts) | {' | '.join(row)} |"
+        yield f"| {kind} | {len(found)} | {' | '.join(row)} |"
     yield f"\nThe precision that was served, named alone, was refuted in {rate(hits, total)} of {total:,} texts"
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default=FIXTURE)
-    parser.add_argument("--texts", type=int, default=TEXTS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of {TEXTS} texts; 0: only print")
     parser.add_argument("--cells", type=Path, required=True, help="folder of what was measured already")
     chosen = parser.parse_args()
-    for line in table(Store().resolve(chosen.model, offline=True), chosen.texts, chosen.cells):
-        print(line, flush=True)
+    model = Store().resolve(chosen.model, offline=True)
+    measure(model, chosen.rounds, chosen.cells)
+    for line in table(model, chosen.cells):
+        print(line)
 
 
 if __name__ == "__main__":

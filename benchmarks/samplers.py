@@ -1,18 +1,18 @@
 """Attribution when sampler chains are named: three engines draw, each under twelve settings, and every setting is named.
 
 `python -m benchmarks.samplers --cells FOLDER` prints the tables of docs/measurements/auditor.md: how often the true setting is
-refuted, and each other one. The p-values of one engine and setting are a file of the folder, written when they are done, so
-that a run that was stopped goes on where it was. The model is that of `fixtures/membership`; `--model smollm2-135m-instruct`
-takes the embedded one (hours on two cores).
+refuted, and each other one. Texts come in rounds of 20: every engine and setting, then all of them again; each 20 are a file of
+the folder, written when they are done, so that a run that was stopped goes on where it was. The model is that of
+`fixtures/membership`; `--model smollm2-135m-instruct` takes the embedded one (hours on two cores).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +37,10 @@ from tests.servers.ask import PROMPTS, post
 from tests.servers.test_samplers import THEIRS
 
 FIXTURE = str(Path(__file__).parents[1] / "fixtures" / "membership" / "model")
-TEXTS, TOKENS, ALPHA = 60, 100, 0.01
+TOKENS, ALPHA = 100, 0.01
+
+TEXTS, ROUNDS = 20, 3
+"""Texts of a round, and rounds."""
 
 FEWEST = 16
 """Tokens of a text; the model ended shorter ones at once."""
@@ -82,17 +85,17 @@ def named(engine: str, setting: str) -> str:
     return f"m@template=none{'' if engine == 'ours' else f',sampler={engine}'},{','.join(filter(None, (setting, off)))}"
 
 
-def draw(engine: str, model: StoredModel, setting: str, n: int, url: str) -> Iterator[Drawn]:
-    """Texts for the prompts in turn."""
-    prompts = [PROMPTS[i % len(PROMPTS)] for i in range(n)]
+def draw(engine: str, model: StoredModel, setting: str, turn: int, url: str) -> Iterator[Drawn]:
+    """The texts of a round, for the prompts in turn."""
+    prompts = [PROMPTS[i % len(PROMPTS)] for i in range(TEXTS)]
     tokenizer, prefix = load_tokenizer(model.folder), prefix_token(model.config)
     if engine == "ours":
         (decoding,) = Candidate.parse(named(engine, setting)).decodings
-        for prompt, sample in zip(prompts, Sampler(model)(prompts, decoding, TOKENS, 7), strict=True):
+        for prompt, sample in zip(prompts, Sampler(model)(prompts, decoding, TOKENS, 7 + turn), strict=True):
             yield Drawn(sample.text, prompt, sample.token_ids)
     elif engine == "llama.cpp":
         fields = {THEIRS.get(name, name): value for name, value in {**OFF, **numbers(setting)}.items()}
-        for seed, prompt in enumerate(prompts):
+        for seed, prompt in enumerate(prompts, start=TEXTS * turn):
             found = post(
                 f"{url}/completion", {"prompt": prompt, "n_predict": TOKENS, "seed": seed, "return_tokens": True} | fields
             )
@@ -134,55 +137,73 @@ def p_values(session: Session, engine: str, texts: Sequence[Drawn], settings: Se
     return np.array(rows)
 
 
-def cell(path: Path, make: Callable[[], NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(texts, settings) p-values of a file, which is made first if it is not there. None stands for no p-value."""
+def keep(path: Path, make: Callable[[], NDArray[np.float64]]) -> None:
+    """Write (texts, named) p-values into a file, unless it is there. None stands for no p-value."""
     if not path.exists():
         found = make()
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         part.write_text(json.dumps([[None if np.isnan(p) else float(f"{p:.6g}") for p in row] for row in found]))
         part.replace(path)
-    return np.array(json.loads(path.read_text()), dtype=np.float64)
 
 
-def table(model: StoredModel, engines: Sequence[str], n: int, cells: Path) -> Iterator[str]:
-    """Rows of Markdown: per engine and drawn setting, how often each named one is refuted."""
+def kept(cells: Path, stem: str) -> NDArray[np.float64]:
+    """(texts, named) p-values of all rounds."""
+    rows = [row for path in sorted(cells.glob(f"{stem}-[0-9].json")) for row in json.loads(path.read_text())]
+    return np.array(rows, dtype=np.float64)
+
+
+def stem_of(model: StoredModel, engine: str, number: int) -> str:
+    """Name of the files of a setting without the round."""
+    return f"{model.digest[:8]}-{engine}-{number + 1}"
+
+
+def measure(model: StoredModel, engines: Sequence[str], rounds: int, cells: Path) -> None:
+    """All that is missing, a round after the other."""
     session = Session(model)
+    with tempfile.TemporaryDirectory() as folder, serve(write(model, "F32", Path(folder))) as url:
+        for turn, engine in itertools.product(range(rounds), engines):
+            for number, setting in enumerate(SETTINGS[engine]):
+
+                def make(engine: str = engine, setting: str = setting, turn: int = turn) -> NDArray[np.float64]:
+                    texts = [one for one in draw(engine, model, setting, turn, url) if len(one.token_ids) >= FEWEST]
+                    return p_values(session, engine, texts, SETTINGS[engine])
+
+                keep(cells / f"{stem_of(model, engine, number)}-{turn}.json", make)
+
+
+def table(model: StoredModel, engines: Sequence[str], cells: Path) -> Iterator[str]:
+    """Rows of Markdown: per engine and drawn setting, how often each named one is refuted."""
     for engine in engines:
         settings = SETTINGS[engine]
         yield f"\n{engine}: share of texts in which the named setting (column) is refuted at {ALPHA:g}\n"
-        yield f"| drawn with | {' | '.join(str(i + 1) for i in range(len(settings)))} |"
-        yield "|---" * (len(settings) + 1) + "|"
+        yield f"| drawn with | texts | {' | '.join(str(i + 1) for i in range(len(settings)))} |"
+        yield "|---" * (len(settings) + 2) + "|"
         hits = total = 0
-        with ExitStack() as stack:
-            url = ""
-            if engine == "llama.cpp":
-                folder = stack.enter_context(tempfile.TemporaryDirectory())
-                url = stack.enter_context(serve(write(model, "F32", Path(folder))))
-            for i, setting in enumerate(settings):
-
-                def make(engine: str = engine, setting: str = setting, url: str = url) -> NDArray[np.float64]:
-                    texts = [one for one in draw(engine, model, setting, n, url) if len(one.token_ids) >= FEWEST]
-                    return p_values(session, engine, texts, SETTINGS[engine])
-
-                found = cell(cells / f"{model.digest[:8]}-{n}-{engine}-{i + 1}.json", make)
-                shares = np.nanmean(found <= ALPHA, axis=0)
-                hits, total = hits + int((found[:, i] <= ALPHA).sum()), total + int(np.isfinite(found[:, i]).sum())
-                row = (f"**{share:.2f}**" if k == i else f"{share:.2f}" for k, share in enumerate(shares))
-                yield f"| {i + 1}. {setting} | {' | '.join(row)} |"
-        yield f"\n{engine}: the truth refuted in {rate(hits, total)} of {total:,} texts"
+        for i, setting in enumerate(settings):
+            found = kept(cells, stem_of(model, engine, i))
+            if not len(found):
+                continue
+            shares = np.nanmean(found <= ALPHA, axis=0)
+            hits, total = hits + int((found[:, i] <= ALPHA).sum()), total + int(np.isfinite(found[:, i]).sum())
+            row = (f"**{share:.2f}**" if k == i else f"{share:.2f}" for k, share in enumerate(shares))
+            yield f"| {i + 1}. {setting} | {len(found)} | {' | '.join(row)} |"
+        if total:
+            yield f"\n{engine}: the truth refuted in {rate(hits, total)} of {total:,} texts"
 
 
 def main() -> None:
-    """Print the tables."""
+    """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default=FIXTURE)
-    parser.add_argument("--texts", type=int, default=TEXTS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of {TEXTS} texts; 0: only print")
     parser.add_argument("--engine", action="append", choices=list(SETTINGS))
     parser.add_argument("--cells", type=Path, required=True, help="folder of what was measured already")
     chosen = parser.parse_args()
-    for line in table(Store().resolve(chosen.model, offline=True), chosen.engine or list(SETTINGS), chosen.texts, chosen.cells):
-        print(line, flush=True)
+    model, engines = Store().resolve(chosen.model, offline=True), chosen.engine or list(SETTINGS)
+    measure(model, engines, chosen.rounds, chosen.cells)
+    for line in table(model, engines, chosen.cells):
+        print(line)
 
 
 if __name__ == "__main__":

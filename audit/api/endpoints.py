@@ -299,8 +299,8 @@ def plan_audit(effect: str, *, rate: float = 1.0, alpha: float = 0.01, power: fl
     Raises:
         InvalidInput: there is no such measured effect.
 
-    >>> [test.rule for test in plan_audit("q4", rate=0.5).tests]
-    ['AUD401', 'AUD402', 'AUD407']
+    >>> len(plan_audit("q4", rate=0.5).tests)
+    3
     """
     tests = plans.plan(effect, rate=rate, alpha=alpha, power=power, tokens=tokens)
     return AuditPlan(plans.effects()[effect].description, plans.measured_size(), tests)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def allowed(found: Capabilities) -> set[str]:
     return {test.rule.code for test in allowances(found) if not test.reason}
 
 
-EVERYTHING = {f"AUD40{n}" for n in range(1, 7)}
+EVERYTHING = {f"AUD40{n}" for n in range(1, 8)}
 
 
 def test_a_server_that_serves_whatever_is_loaded(tmp_path: Path) -> None:
@@ -57,6 +58,9 @@ def test_a_server_that_serves_whatever_is_loaded(tmp_path: Path) -> None:
     assert found.refuses_unknown_model is False
     assert found.served == ("served",)
     assert allowed(found) == EVERYTHING
+    assert found.chat and found.completions
+    silent = replace(found, chat=replace(found.chat, usage=False), completions=replace(found.completions, usage=False))
+    assert allowed(silent) == EVERYTHING - {"AUD407"}
     facts = {fact.name: fact.value for fact in found.facts}
     assert facts["A model that does not exist"] == "answered all the same"
     assert facts["Chat: alternatives per token"] == "2"
@@ -92,7 +96,7 @@ def test_logprobs_that_are_dropped_in_silence_or_refused(tmp_path: Path) -> None
     assert found.chat.defects == ("Log-probabilities were asked for and not returned.",)
     assert found.completions is not None
     assert not found.completions.logprobs
-    assert allowed(found) == {"AUD403", "AUD404", "AUD406"}
+    assert allowed(found) == {"AUD403", "AUD404", "AUD406", "AUD407"}
     assert "no alternatives" in allowances(found)[0].reason
 
 
