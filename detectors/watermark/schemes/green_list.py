@@ -162,7 +162,7 @@ class GreenList(KeyedScheme):
         """AuditError if the text was generated on a GPU, whose generator gives other lists."""
         if self.device != "cpu":
             raise AuditError(
-                f"the green lists that {self.title} drew on a GPU differ from the CPU's and cannot be drawn here: only text "
+                f"green lists that a GPU drew ({self.title}) differ from the CPU's and cannot be drawn here: only text "
                 'generated with the watermark on the CPU can be tested ("device": "cpu")'
             )
 

@@ -137,7 +137,7 @@ class MarkLlmExpGumbel(KeyedScheme):
     """Gumbel with row (sum of the last ids) of one table torch.rand(prefix_length * V, V).
 
     The table of a vocabulary of 50,000 is 20 GB; here its stream is passed over once and only what the text meets is kept,
-    about 5e9 words, some ten seconds.
+    about 5e9 words, some .6 s.
     """
 
     scheme: ClassVar[str] = "markllm-exp-gumbel"

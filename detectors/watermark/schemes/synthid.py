@@ -207,8 +207,8 @@ class SynthIdTransformers(_SynthId):
             return np.unpackbits(packed)[: self.sampling_table_size].astype(np.int64)
         if self.device != "cpu":
             raise AuditError(
-                "the table that transformers draws on a GPU differs from the CPU's and cannot be drawn here: put its bits into "
-                'the key file as "sampling_table", dumped on a machine with such a device'
+                "the table that transformers draws on a GPU differs from the CPU's and cannot be drawn here: run `llm-audit "
+                'watermark table` on a machine with such a device, which writes it into the key file as "sampling_table"'
             )
         return _table(self.sampling_table_seed, self.sampling_table_size)
 
