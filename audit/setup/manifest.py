@@ -77,7 +77,7 @@ def collect(
 
 @cache
 def _versions() -> dict[str, str]:
-    """Versions of the packages that computed, as this process has them; those of the extra `local` only where it is installed."""
+    """Versions of the packages that computed, as this process has them; of the extra `local` only those that are installed."""
     found = {}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
