@@ -17,7 +17,7 @@ from llm_audit.scoring.pins import DEFAULT_MODEL
 
 # How fast a machine is, and what else it does, is not under test. Two runs of one tree try the same examples; new ones are
 # looked for by `make test-slow`.
-settings.register_profile("explore", max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("any machine", settings.get_profile("explore"), max_examples=50, derandomize=True)
 settings.load_profile("any machine")
 

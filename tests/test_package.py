@@ -98,6 +98,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_every_module_imports_from_the_wheel(installed_wheel: Path, tmp_path: Path) -> None:
     needed = [name for name in modules() if name != "llm_audit.scoring.triton_head" or find_spec("triton")]
     code = f"import importlib; [importlib.import_module(m) for m in {needed!r}]; import llm_audit; print(llm_audit.__file__)"

@@ -13,7 +13,8 @@ from tests.cli.tool import HUMAN, Tool
 
 
 @pytest.fixture
-def tool(capfd: pytest.CaptureFixture[str]) -> Tool:
+def tool(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Tool:
+    monkeypatch.setattr("llm_audit.cli.progress.SECONDS", 1e9)  # no lines of progress, however slow the machine
     return Tool(capfd)
 
 

@@ -66,7 +66,7 @@ def test_a_test_with_a_control_model_holds_and_loses_nothing_of_it(made: Made, n
             assert field in named(content)
 
 
-@pytest.mark.parametrize("name", ["paired", "order"])
+@pytest.mark.parametrize("name", [pytest.param("paired", marks=pytest.mark.slow), "order"])
 def test_no_control_model_is_invented(made: Made, name: str) -> None:
     with made.here():
         content = json.loads(made.text(name))

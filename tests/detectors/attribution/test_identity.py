@@ -27,6 +27,12 @@ DECODINGS = [
     Decoding(temperature=0.7, top_k=40, min_p=0.01),
 ]
 
+OFTEN = [
+    decoding if decoding in (Decoding(), DECODINGS[-1]) else pytest.param(decoding, marks=pytest.mark.slow)
+    for decoding in DECODINGS
+]
+"""The plain law, and the one with everything set; the others in the slow tests."""
+
 
 @pytest.fixture(scope="module")
 def model() -> LanguageModel:
@@ -68,7 +74,7 @@ def test_the_mean_of_the_e_value_under_the_null_is_one(
 
 
 @pytest.mark.parametrize("decoding", [decoding for decoding in DECODINGS if decoding.truncates], ids=str)
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("share", [0.0, pytest.param(0.5, marks=pytest.mark.slow), 1.0])
 def test_no_member_of_the_widened_null_gives_the_e_value_a_mean_above_one(
     model: LanguageModel, states: tuple[torch.Tensor, torch.Tensor], decoding: Decoding, share: float
 ) -> None:
@@ -92,7 +98,7 @@ def test_no_member_of_the_widened_null_gives_the_e_value_a_mean_above_one(
         assert (means > 0.5).all()
 
 
-@pytest.mark.parametrize("decoding", DECODINGS, ids=str)
+@pytest.mark.parametrize("decoding", OFTEN, ids=str)
 def test_the_kernel_costs_an_e_value_less_than_a_millionth_a_token(
     model: LanguageModel, states: tuple[torch.Tensor, torch.Tensor], decoding: Decoding
 ) -> None:
