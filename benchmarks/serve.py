@@ -32,18 +32,19 @@ from llm_audit.setup import OpenSetup
 
 ROOT = Path(__file__).parents[1]
 WORDS = 450  # about 600 tokens
+FEW_WORDS = 75  # about 100 tokens: a text that is judged, and of which thousands can be
 CLIENTS = 16
 
 
-def essays(count: int, seed: int = 0) -> list[str]:
-    """Texts of `WORDS` words, no two alike."""
+def essays(count: int, seed: int = 0, length: int = WORDS) -> list[str]:
+    """Texts of so many words, no two alike."""
     rng = np.random.default_rng(seed)
     source = (ROOT / "fixtures" / "texts" / "essay-human.txt").read_text(encoding="utf-8")
     sentences = re.split(r"(?<=[.?!])\s+", source)
     made = []
     for _ in range(count):
         words = " ".join(str(each) for each in rng.permutation(sentences)).split()
-        made.append(" ".join((words * 2)[:WORDS]))
+        made.append(" ".join((words * 2)[:length]))
     return made
 
 
@@ -138,15 +139,16 @@ def throughput(port: int, setup: llm_audit.Setup, texts: list[str]) -> dict[str,
 
 
 def memory(child: subprocess.Popen[str], port: int, temporary: Path, requests: int) -> dict[str, object]:
-    """Megabytes that the server holds after each tenth of many requests, and what it left in its folder."""
+    """Megabytes that the server holds after each tenth of many requests, each with a text, and what it left in its folder."""
     held = []
-    for number in range(requests):
-        judge(port, f"{number} is too short a text to judge, and asks for everything but the model.")
+    for number, text in enumerate(essays(requests, seed=1, length=FEW_WORDS)):
+        judge(port, text)
         if (number + 1) % max(1, requests // 10) == 0:
             status = Path(f"/proc/{child.pid}/status").read_text()
             found = re.search(r"VmRSS:\s+(\d+)", status)
             assert found
             held.append(int(found[1]) // 1024)
+            print(f"{number + 1} requests: {held[-1]} MB", file=sys.stderr, flush=True)
     left = [path.name for path in temporary.rglob("*") if path.is_file() and path.name != ".lock"]
     return {"requests": requests, "megabytes": held, "files left": left}
 

@@ -37,13 +37,15 @@ def test_a_form_leads_to_verdicts_reports_a_table_and_paper(fresh: Running) -> N
     assert fresh.get(f"{job}/class.pdf").body.startswith(b"%PDF-")
 
 
-@pytest.mark.parametrize("by", ["verdict", "share", "words", "nothing"])
+@pytest.mark.parametrize("by", ["verdict", "name", "share", "words", "nothing"])
 def test_verdicts_are_sorted_by_a_link(fresh: Running, by: str) -> None:
     job = judged(fresh, ESSAY[:800], ESSAY)
     names = re.findall(r"<bdi>(.*?)</bdi>", fresh.get(f"{job}?sort={by}").text)
     assert sorted(names) == ["text-0.txt", "text-1.txt"]
     if by == "words":
         assert names == ["text-1.txt", "text-0.txt"]
+    if by == "name":
+        assert names == ["text-0.txt", "text-1.txt"]
 
 
 def test_a_page_that_waits_loads_itself_again_without_script(start: Start) -> None:
