@@ -1,4 +1,4 @@
-"""Power of the watermark tests on marked texts of the embedded model: python -m benchmarks.watermark_power FOLDER [T]...
+"""Power of the watermark tests on marked texts of the embedded model: python -m benchmarks.watermark_power FOLDER T [SCHEME]...
 
 Of the texts that `benchmarks.watermark_draws` put into a folder: the share found at 50, 100 and 200 tokens; 100 marked tokens
 within 400 and within 1,000, the rest of them human news: whole text against windows; and for the green list of transformers
@@ -85,20 +85,20 @@ def row(name: str, made: Sequence[Drawn], humans: Sequence[Sequence[int]]) -> li
     return cells
 
 
-def main(folder: Path, *temperatures: float) -> None:
-    """Print the tables."""
+def main(folder: Path, temperature: float, *names: str) -> None:
+    """Print the table."""
     humans = human(default_tokenizer(), 300)
-    for temperature in temperatures or (1.0, 0.7):
-        heads = [f"{length} tokens" for length in LENGTHS]
-        for length in MIXED:
-            heads += [f"{MARKED} in {length:,}: whole", "windows"]
-        print(f"\nT = {temperature:g}; share with p <= 1e-3, and 1e-5 (texts)\n\n| scheme | {' | '.join(heads)} |")
-        print("|---" * (len(heads) + 1) + "|")
-        for name in FIELDS:
-            made = texts_of(folder, name, temperature)
-            if made:
-                print(f"| {name} | {' | '.join(row(name, made, humans))} |", flush=True)
-        print("\n" + beside(texts_of(folder, "transformers-kgw", temperature)))
+    heads = [f"{length} tokens" for length in LENGTHS]
+    for length in MIXED:
+        heads += [f"{MARKED} in {length:,}: whole", "windows"]
+    print(f"T = {temperature:g}; share with p <= 1e-3, and 1e-5 (texts)\n\n| scheme | {' | '.join(heads)} |")
+    print("|---" * (len(heads) + 1) + "|")
+    for name in names or FIELDS:
+        made = texts_of(folder, name, temperature)
+        if made:
+            print(f"| {name} | {' | '.join(row(name, made, humans))} |", flush=True)
+    if made := texts_of(folder, "transformers-kgw", temperature):
+        print("\n" + beside(made))
 
 
 def beside(made: Sequence[Drawn]) -> str:
@@ -129,4 +129,4 @@ def beside(made: Sequence[Drawn]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(float, sys.argv[2:]))
+    main(Path(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:])
