@@ -1,9 +1,8 @@
-"""Power of the watermark tests on marked texts of the embedded model: python -m benchmarks.watermark_power FOLDER [T]...
+"""Power of the watermark tests on marked texts of the embedded model: python -m benchmarks.watermark_power FOLDER T [SCHEME]...
 
 Of the texts that `benchmarks.watermark_draws` put into a folder: the share found at 50, 100 and 200 tokens; 100 marked tokens
-within 400 and within 1,000, the rest of them human news: whole text against windows; and for the green list of transformers
-its own detector beside ours, on the same ids. The texts begin where the generation began, and their prompts are known;
-within human text neither is. A share is of the texts that the model did not end before.
+within 400 and within 1,000, the rest of them human news: whole text against windows. The texts begin where the generation
+began, and their prompts are known; within human text neither is. A share is of the texts that the model did not end before.
 """
 
 from __future__ import annotations
@@ -11,14 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import torch
-from transformers import WatermarkDetector, WatermarkingConfig
 
-from benchmarks.watermark_draws import FIELDS, Drawn, V, human, key_of, texts_of
+from benchmarks.watermark_draws import FIELDS, Drawn, human, key_of, texts_of
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import windows
 from llm_audit.detectors.watermark.alignment import closed_form
@@ -85,48 +81,19 @@ def row(name: str, made: Sequence[Drawn], humans: Sequence[Sequence[int]]) -> li
     return cells
 
 
-def main(folder: Path, *temperatures: float) -> None:
-    """Print the tables."""
+def main(folder: Path, temperature: float, *names: str) -> None:
+    """Print the table."""
     humans = human(default_tokenizer(), 300)
-    for temperature in temperatures or (1.0, 0.7):
-        heads = [f"{length} tokens" for length in LENGTHS]
-        for length in MIXED:
-            heads += [f"{MARKED} in {length:,}: whole", "windows"]
-        print(f"\nT = {temperature:g}; share with p <= 1e-3, and 1e-5 (texts)\n\n| scheme | {' | '.join(heads)} |")
-        print("|---" * (len(heads) + 1) + "|")
-        for name in FIELDS:
-            made = texts_of(folder, name, temperature)
-            if made:
-                print(f"| {name} | {' | '.join(row(name, made, humans))} |", flush=True)
-        print("\n" + beside(texts_of(folder, "transformers-kgw", temperature)))
-
-
-def beside(made: Sequence[Drawn]) -> str:
-    """Transformers' own detector on the same ids, without their prompts: counts and p, and ours."""
-    model: Any = SimpleNamespace(vocab_size=V, bos_token_id=-1, is_encoder_decoder=False)
-    rows = []
-    for text in made:
-        scheme: Any = key_of("transformers-kgw", text.key).scheme
-        config = WatermarkingConfig(
-            greenlist_ratio=scheme.gamma, bias=scheme.delta, hashing_key=int(scheme.key.get_secret_value())
-        )
-        seen = count(scheme.observe(TokenisedText.of(text.ids)))
-        ids = torch.tensor(text.ids)[None]
-        theirs = [
-            WatermarkDetector(model, "cpu", config, ignore_repeated_ngrams=once)(ids, return_dict=True)
-            for once in (False, True)
-        ]
-        same = int(theirs[1].num_green_tokens[0]) == int(seen.total)
-        same &= int(theirs[1].num_tokens_scored[0]) == seen.distinct
-        p = [np.log10(max(float(each.p_value[0]), 1e-300)) for each in theirs]
-        rows.append((same, *p, whole_text(seen).log10_p))
-    same_, all_, once_, ours = (np.array(column) for column in zip(*rows, strict=True))
-    medians = [f"{np.median(each):.1f}" for each in (all_, once_, ours)]
-    return (
-        f"transformers' detector: distinct counts the same as ours in {same_.sum()} of {len(rows)} texts; median log10 p: "
-        f"theirs, all tokens {medians[0]}; theirs, distinct {medians[1]}; ours {medians[2]}"
-    )
+    heads = [f"{length} tokens" for length in LENGTHS]
+    for length in MIXED:
+        heads += [f"{MARKED} in {length:,}: whole", "windows"]
+    print(f"T = {temperature:g}; share with p <= 1e-3, and 1e-5 (texts)\n\n| scheme | {' | '.join(heads)} |")
+    print("|---" * (len(heads) + 1) + "|")
+    for name in names or FIELDS:
+        made = texts_of(folder, name, temperature)
+        if made:
+            print(f"| {name} | {' | '.join(row(name, made, humans))} |", flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(float, sys.argv[2:]))
+    main(Path(sys.argv[1]), float(sys.argv[2]), *sys.argv[3:])

@@ -1,11 +1,13 @@
-"""The page about watermark schemes says what the schemes are."""
+"""The pages about watermark schemes say what the schemes are."""
 
 from __future__ import annotations
 
 from llm_audit.detectors.watermark.schemes import SCHEMES, UNSUPPORTED
-from tools.watermark_page import PAGE, page
+from tools.watermark_page import FOLDER, pages
 
 
-def test_the_page_is_that_of_the_schemes() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tools.watermark_page"
-    assert all(f"`{name}`" in page() for name in (*SCHEMES, *UNSUPPORTED))
+def test_the_pages_are_those_of_the_schemes() -> None:
+    written = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    assert written == pages(), "run python -m tools.watermark_page, and remove pages of schemes that are no more"
+    assert {f"{name}.md" for name in SCHEMES} | {"index.md"} == set(written)
+    assert all(f"`{name}`" in written["index.md"] for name in (*SCHEMES, *UNSUPPORTED))

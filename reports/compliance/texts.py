@@ -48,7 +48,8 @@ def watermark_test(report: Report) -> Seen:
     alpha = report.manifest.alpha
     marked = [(place, result) for place, result in judged if result.verdict is Verdict.FINDING]
     shown = sorted(marked or judged, key=lambda entry: entry[1].p_value or 0.0)
-    count = f"{fmt.count(len(marked))} of {fmt.plural(len(judged), 'tested text')} carry the mark of a key at α = {alpha:g}."
+    carry = "carries" if len(judged) == 1 else "carry"
+    count = f"{fmt.count(len(marked))} of {fmt.plural(len(judged), 'tested text')} {carry} the mark of a key at α = {alpha:g}."
     unjudged = len(report.documents) - len(judged)
     left_out = [f"{fmt.plural(unjudged, 'text')} of {len(report.documents)} not tested."] if unjudged else []
     each = [f"{place.where.rpartition(', ')[0]}: {result.reason} Null hypothesis: {result.null}" for place, result in shown]

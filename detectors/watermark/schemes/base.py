@@ -181,6 +181,8 @@ class KeyedScheme(BaseModel):
     source: ClassVar[str]
     law: ClassVar[type[Law] | None] = None
     """Of one score under the null; None: the text is lined up with a sequence of keys."""
+    biased: ClassVar[bool] = False
+    """Whether the mean of the marked distribution over keys is another one than the model's."""
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:

@@ -63,6 +63,7 @@ class GreenList(KeyedScheme):
     """Base of the schemes: they give the window and the seeds."""
 
     law: ClassVar[type[Law]] = Bernoulli
+    biased: ClassVar[bool] = True
 
     vocab_size: Vocabulary
     gamma: Share = 0.25

@@ -2,8 +2,8 @@
 
 The key is a seed, from which n keys are drawn; token t of a generation uses key (start + t) mod n. EXP chooses
 argmax log(xi_v) / p_v with xi uniform per key and token; ITS inverts the distribution, in a secret order pi of the vocabulary,
-at a uniform u per key. A text is tested by lining it up with the keys, so that deletions and insertions do not lose it
-(`alignment`). Keys of the "torch" dialect come from torch's CPU generator, those of "demo" (EXP) from the demo's MT19937.
+at a uniform u per key. A text is tested by lining it up with the keys, so that deletions and insertions do not lose it. Keys of
+the "torch" dialect come from torch's CPU generator, those of "demo" (EXP) from the demo's MT19937.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """MarkLLM's own dialects of KGW, EXP, EXPGumbel and DiPmark: incompatible with the schemes whose names they bear.
 
-Its Unigram and SynthID are those of `unigram` and `synthid`. MarkLLM's detectors count repeats and compare with fixed
-thresholds; here each effective input counts once and the tail is exact.
+Its Unigram and SynthID are those of `unigram` and `synthid-transformers`. MarkLLM's detectors count repeats and compare with
+fixed thresholds; here each effective input counts once and the tail is exact.
 """
 
 from __future__ import annotations

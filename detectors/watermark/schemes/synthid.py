@@ -4,9 +4,9 @@ Each of the key's layers gives a token a bit g that depends on its n-gram, and a
 layer by layer, p <- p (1 + g - sum g p) with two leaves, and with L leaves p <- p (1 - (1 - q)^L) / q where g = 1, or
 p (1 - q)^(L - 1) where g = 0, q = sum g p. Neither dialect detects what the Gemini app writes, whose keys are Google's.
 
-- `SynthIdTransformers` (transformers 4.46 to 5.24, synthid-text 0.1, MarkLLM): g is a table of 2^16 bits, looked up at the low
+- `synthid-transformers` (transformers 4.46 to 5.24, synthid-text 0.1, MarkLLM): g is a table of 2^16 bits, looked up at the low
   16 bits of a linear congruential hash. The table comes from torch's generator on the model's device; here the CPU's.
-- `SynthIdReference` (synthid-text 0.2): the hash starts from SHA-256 of the keys, runs twelve more rounds, and g is bit 30.
+- `synthid-reference` (synthid-text 0.2): the hash starts from SHA-256 of the keys, runs twelve more rounds, and g is bit 30.
 
 The prompt never enters: contexts of the first tokens are filled with zeros. A context that has occurred is not marked.
 """

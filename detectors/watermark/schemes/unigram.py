@@ -38,6 +38,7 @@ class Unigram(KeyedScheme):
     title: ClassVar[str] = "Unigram"
     source: ClassVar[str] = "XuandongZhao/GPTWatermark b96cdb4 (MIT); arXiv 2306.17439"
     law: ClassVar[type[Law]] = Urn
+    biased: ClassVar[bool] = True
 
     key: Key63
     vocab_size: Vocabulary

@@ -148,6 +148,7 @@ class VllmRedGreen(_Philox):
     scheme: ClassVar[str] = "vllm-red-green"
     title: ClassVar[str] = "vLLM, red-green list"
     law: ClassVar[type[Law]] = Bernoulli
+    biased: ClassVar[bool] = True
 
     gamma: Share = 0.5
     delta: float = Field(2.0, gt=0)

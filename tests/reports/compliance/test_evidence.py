@@ -201,7 +201,8 @@ def test_a_watermark_is_evidence_by_the_p_value_of_all_keys() -> None:
     evidence = seen(Selector.WATERMARK_TEST, factory.report(marked, plain))
     assert evidence.outcome is FOUND and [pointer.path for pointer in evidence.pointers] == ["/subjects/0/combined"]
     assert "1 of 2 tested texts carry the mark" in said(evidence) and "Null hypothesis" in said(evidence)
-    assert seen(Selector.WATERMARK_TEST, factory.report(plain)).outcome is NOT_FOUND
+    nothing = seen(Selector.WATERMARK_TEST, factory.report(plain))
+    assert nothing.outcome is NOT_FOUND and "0 of 1 tested text carries the mark" in said(nothing)
     assert seen(Selector.STATISTICAL_DETECTION, factory.report(marked)).outcome is NOT_TESTABLE
 
 
