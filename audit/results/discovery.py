@@ -1,13 +1,14 @@
 """Verdicts over many texts at once: the false discovery rate over a corpus, or over the files of a gate.
 
-In constant memory, whatever their number: some 20 times `HELD` rows. Knows nothing of texts: p-values, the smallest ones that
-could have come out, and which tests are the same.
+In constant memory, whatever their number: five times `HELD` rows, 80 MB. Knows nothing of texts: p-values, the smallest ones
+that could have come out, and which tests are the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import isnan
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -66,7 +67,10 @@ class Family:
         for rows in self._rows:
             columns = (rows[name].tolist() for name in ("place", "p_value", "q_value", "possible", "first"))
             for place, p, q, possible, first in zip(*columns, strict=True):
-                yield Judged(place, q, self._verdict(q, possible), first) if p == p else Judged(place, None, None, False)
+                if isnan(p):
+                    yield Judged(place, None, None, False)
+                else:
+                    yield Judged(place, q, self._verdict(q, possible), first)
 
     def _verdict(self, q: float, possible: bool) -> Verdict:
         if q <= self.discovery.alpha:
@@ -103,13 +107,14 @@ def judge(documents: Iterable[Rows], alpha: float, folder: Path | None = None, h
         is_test = np.isfinite(rows["p_value"])
         count, tested = count + len(rows), tested + int(np.count_nonzero(is_test))
         final.add(rows[~is_test])
-        by_text.add(rows[is_test])
+        by_text.add(rows[is_test])  # equal texts stay in the order of the corpus
     by_p, by_floor = Sorter(ROW, _downwards, folder, held), Sorter(_FLOORS, itemgetter("p_floor"), folder, held)
     tests = 0
     for rows in _first_of_each(by_text):
         tests += int(np.count_nonzero(rows["first"]))
         by_p.add(rows)
         by_floor.add(_counted(rows["p_floor"][rows["first"]]))
+    # Adjusted p-values follow from the largest p-value down, and who could have been found from the smallest up.
     adjusting, reaching = Adjusting(tests), Reaching(tests, alpha)
     ordered, tally = Pile(ROW, folder, held), _Tally(alpha)
     for rows in by_p:
