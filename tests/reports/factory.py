@@ -57,6 +57,7 @@ from llm_audit.results import (
     Unread,
     Verdict,
 )
+from llm_audit.results.membership import Copies
 from llm_audit.scanning.results import report_of, stated
 from llm_audit.training import evaluate
 
@@ -678,6 +679,7 @@ def shifted(texts: int = 60) -> Membership:
             vocabulary=49152,
             table=Table(name="own", description="Counts of other texts.", documents=9, total=2_100_000, tokenizer="1" * 64),
             tokenizer=("reader", "2" * 64),
+            copies=Copies(left_out=(1, 2), equal=1, first="held.jsonl:9", repeated=(0, 0), documents=0, shared=(0.1, 0.2)),
         ),
         facts=(
             Fact(name="DC-PDD", value="cap 0.01, frequencies of 2.1 million tokens, Laplace smoothing"),
