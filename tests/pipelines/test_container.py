@@ -69,7 +69,7 @@ def test_its_steps_make_a_program_that_judges_and_serves_without_a_network_as_no
     done = image.run(made, [*made.entrypoint, *judged], work=texts)
     assert done.returncode == 1, done.stderr
     assert [document["verdict"] for document in json.loads(done.stdout)["subjects"]] == ["pass", "finding"]
-    assert not list((tmp_path / "image" / "opt").rglob("torch"))
+    assert not list((tmp_path / "image" / "opt").rglob("torch-*.dist-info"))
     serve = [*made.entrypoint, *made.arguments, "--port", "0"]
     refused = image.run(made, serve, work=texts)
     assert refused.returncode == 2 and "a token is needed" in refused.stderr
