@@ -127,7 +127,7 @@ def test_against_a_plain_hugging_face_loop(model: LeanModel, texts: list[str], e
     plain = tokens / best(run, 2)
     ours = everything[1] / everything[0]
     print(f"\nplain Hugging Face loop, same columns: {plain:.0f} tokens/s; engine: {ours:.0f}; ratio {ours / plain:.2f}")
-    assert ours >= 1.8 * plain
+    assert ours >= 2.5 * plain
 
 
 def test_against_the_bare_matmul(model: LeanModel, texts: list[str]) -> None:
@@ -158,9 +158,10 @@ def test_statistics_cost_little_on_top_of_the_head(model: LeanModel) -> None:
         for start in range(0, len(states), head.n_rows):
             head.logits(states[start : start + head.n_rows])
 
-    ratios = [best(lambda: head.columns(states, targets), 2) / best(matmul, 2) for _ in range(3)]
+    with model.computing():
+        ratios = [best(lambda: head.columns(states, targets), 2) / best(matmul, 2) for _ in range(3)]
     print(f"\nhead with all statistics over its matmul: {min(ratios):.3f} (of three: {', '.join(f'{r:.3f}' for r in ratios)})")
-    assert min(ratios) <= 1.25
+    assert min(ratios) <= 1.05
 
 
 @pytest.fixture(scope="module")
