@@ -52,7 +52,7 @@ demo: setup
 # The site, into site/: strictly (a rule without a page, an option without help, a dead link or anchor ends it) and offline.
 docs: $(INSTALLED)
 	$(BIN)/python -m tools.site.check sources
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python -m tools.site.check site
 
 lint: $(INSTALLED)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from llm_audit.common.version import __version__
 from tests.docs.blocks import ALL, Block
 from tools.site.pages import ROOT
 
@@ -55,10 +56,9 @@ def installed(tree: Path, site: Path) -> dict[str, str]:
     for name in ("detectors", "reports"):
         (package / name).symlink_to(tree / name)
     project = tomllib.loads((tree / "pyproject.toml").read_text())["project"]
-    facts = site / f"llm_audit-{project['version']}.dist-info"
+    facts = site / f"llm_audit-{__version__}.dist-info"
     facts.mkdir()
-    urls = "".join(f"Project-URL: {name}, {url}\n" for name, url in project["urls"].items())
-    (facts / "METADATA").write_text(f"Metadata-Version: 2.4\nName: llm-audit\nVersion: {project['version']}\n{urls}")
+    (facts / "METADATA").write_text(f"Metadata-Version: 2.4\nName: llm-audit\nVersion: {__version__}\n")
     groups: dict[str, dict[str, str]] = project["entry-points"] | {"console_scripts": project["scripts"]}
     lines = [
         f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in each.items()) for group, each in groups.items()

@@ -61,7 +61,9 @@ def test_every_text_of_a_report_is_on_the_page(report: Report) -> None:
 
     def marked(field: str) -> str | None:
         # For verify: groups have a table, and of conditions the page shows the facts that follow from them.
-        if field in ("Manifest.packages, keys", "Screened.group") or field.startswith(("Conditions.", "Copies.", "StartToken.", "Table.")):
+        if field in ("Manifest.packages, keys", "Screened.group") or field.startswith(
+            ("Conditions.", "Copies.", "StartToken.", "Table.")
+        ):
             return None
         markers.append(f"m{len(markers)}m")
         return markers[-1]
