@@ -67,10 +67,15 @@ def command(
     from llm_audit.reports.format import plural
 
     interrupted = False
-    with _interruptible(), _shown() as show:
+    with _interruptible() as check, _shown() as show:
+
+        def tell(tally: Tally) -> None:
+            show(tally)
+            check()
+
         try:
             scan = llm_audit.scan(
-                paths, shard=shard, results=results, include=score_also, policy=digest_in_force(), on_tally=show, **options
+                paths, shard=shard, results=results, include=score_also, policy=digest_in_force(), on_tally=tell, **options
             )
         except llm_audit.ScanInterrupted as interruption:
             interrupted, scan = True, interruption.scan
@@ -106,17 +111,26 @@ def _print(scan: llm_audit.Scan, results: str | None, interrupted: bool, strict:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """The first SIGINT or SIGTERM ends what is being done, in good order; the second ends everything at once."""
+def _interruptible() -> Iterator[Callable[[], None]]:
+    """The first SIGINT or SIGTERM ends what is being done, in good order; the second ends everything at once.
+
+    An exception that is raised while Python frees an object is lost, so that what is yielded raises it again when it is called.
+    """
+    came: list[int] = []
 
     def first(number: int, frame: object) -> None:
         for kind in kept:
             signal.signal(kind, lambda *_: os._exit(EXIT_INTERRUPTED))
+        came.append(number)
         raise KeyboardInterrupt
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
 
     kept = {number: signal.signal(number, first) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield check
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from llm_audit.cli import main
+from llm_audit.cli.scan import _interruptible
 from llm_audit.scanning import corpus as corpora
 from llm_audit.scoring.cache import ScoreCache
 from tests.cli.conftest import write_texts
@@ -262,6 +264,21 @@ def test_a_signal_leaves_a_partial_report_that_says_so(
     assert "This report is partial." in (tmp_path / "out" / "partial" / "report.html").read_text()
     assert out.decode().startswith(f"Partial: {found['included']:,} of 3,000 documents")
     assert not (tmp_path / "out" / "summary.json").exists()
+
+
+def test_a_signal_while_an_object_is_freed_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+
+    class Freed:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt), _interruptible() as check:
+        check()
+        Freed()
+        assert len(lost) == 1  # nobody above has seen it
+        check()
 
 
 def test_a_second_signal_ends_it_at_once(tiny: tuple[str, ...], long_corpus: Path, tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def test_too_few_siblings_are_refused_with_the_number_needed(tmp_path: Path) -> 
 
 def test_a_seen_string_is_found_and_an_unseen_one_is_not(tmp_path: Path) -> None:
     secret = canary.check(draw(tmp_path, before="The code is "))
-    seen = judge(canary, Reader(seen=[secret.strings()[0]], gain=20.0), [secret], alpha=0.01)
+    # With what stands before it: else one secret in a hundred has a sibling that chance makes as likely.
+    seen = judge(canary, Reader(seen=[f"The code is {secret.strings()[0]}"], gain=20.0), [secret], alpha=0.01)
     assert (seen.verdict, seen.p_value) == (Verdict.FINDING, 0.01)
     assert seen.draws and (seen.draws.count, seen.draws.exceeding) == (99, 0)
     unseen = judge(canary, Reader(seen=[secret.strings()[5]], gain=20.0), [secret], alpha=0.01)
