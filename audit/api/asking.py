@@ -52,7 +52,7 @@ class Asked:
             yield Target(session)
 
     def seed(self, target: Target, test: str, data: str, draws: int, settings: str = "") -> str:
-        """The seed of this very question; see `seed_for`."""
+        """The random seed of one membership question, made from all that is asked and from the seed file; see `seed_for`."""
         question = Question(test, data, target.session.model.digest, draws, self.alpha, settings)
         return seed_for(question, None if self.seed_file is None else Path(self.seed_file), now())
 

@@ -80,7 +80,7 @@ class Loaded:
 
 
 def load(config: Path | None = None, *, isolated: bool = False) -> Loaded:
-    """The policy of the working directory.
+    """The policy of the working directory: the settings in its llm-audit.toml or pyproject.toml, or the defaults.
 
     Args:
         config: the file that holds it; None: it is looked for, see `find`.

@@ -157,7 +157,7 @@ def without_top_choices(logits: torch.Tensor, threshold: float) -> torch.Tensor:
 
 
 def penalties(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
-    """Logits after the penalties for tokens that occurred: repetition's first, then presence's and frequency's."""
+    """Logits after the penalties for tokens of prompt or answer so far: repetition's first, then presence's and frequency's."""
     assert past is not None
     logits = logits.clone()
     for row in range(len(logits)):

@@ -50,7 +50,7 @@ class Item:
 
 @dataclass
 class Job:
-    """The texts of one request, in their order.
+    """The texts of one HTTP request to the server, in their order.
 
     Attributes:
         alpha: at which they are judged.

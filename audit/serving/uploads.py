@@ -40,7 +40,7 @@ YOUNG = 60.0
 
 
 class Refused(Exception):
-    """Why a request is not answered: its status, and one sentence for whoever sent it. No part of a text is in it.
+    """A request that is not answered: the HTTP status, and one sentence for whoever sent it. No part of a text is in it.
 
     `retry_after`: seconds after which it may be answered.
     """

@@ -62,7 +62,7 @@ class Lattice(Law):
         return np.minimum(np.searchsorted(below, generator.random(shape), side="right"), len(below) - 1) * self.step
 
     def least(self, n: int) -> float:
-        """Log of the probability that all n scores are the largest one."""
+        """Log of the smallest p-value: the probability that each of n scores is the largest that is possible."""
         return n * math.log(self.pmf[-1])
 
 

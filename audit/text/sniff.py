@@ -35,7 +35,7 @@ _TABLES = "is a spreadsheet: save the texts as CSV and try again"
 
 
 def kind_of_content(name: str, data: bytes, by_name: str) -> str:
-    """The kind of a document: one of `llm_audit.text.sources.KINDS`.
+    """The format of a document, told from its content: one of `llm_audit.text.sources.KINDS`, such as html or pdf.
 
     Args:
         name: of the document, for messages.

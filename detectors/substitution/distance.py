@@ -38,7 +38,7 @@ def answer_of(reply: Reply, vocabulary: Vocabulary, k: int) -> Answer:
 
 
 def of_tables(ours: Mapping[Name, float], theirs: Mapping[Name, float]) -> float:
-    """Mean |log p - log q| over the tokens of two tables of the same place, nats.
+    """Mean |log p - log q|, in nats, of two lists of likeliest tokens at the same position of a text.
 
     Both are cut to the shorter one's length. A token that one table lacks is taken to have that table's smallest value: it has
     at most that (left-censoring, as in `stats.tracking`).

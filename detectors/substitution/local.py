@@ -69,7 +69,7 @@ class LocalModel:
         return mismatch(replies, self.model.vocabulary)
 
     def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
-        """Those with known tokens and `k` alternatives or, with k = 0, a text."""
+        """The answers that can be compared: those whose tokens are known, with `k` alternatives each or, with k = 0, a text."""
         return [reply for reply in replies if self._answer(reply, k).token_ids]
 
     def ended_alike(self, replies: Sequence[Reply], k: int) -> int:

@@ -35,7 +35,7 @@ NORMAL_95 = 1.959964
 
 @dataclass(frozen=True)
 class Transform:
-    """Probability integral transforms in equal bins, with what a uniform distribution would give.
+    """Histogram of probability integral transforms in bins of equal width, with the count a bin that a uniform law would give.
 
     `lower` and `upper` hold 95 % of the counts of a single bin: normal approximation of the binomial distribution.
     """

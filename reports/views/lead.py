@@ -26,7 +26,7 @@ NAMED = 10
 
 
 def lead(document: Document, alpha: float) -> str:
-    """Sentences that a person must know of a document: that it was tampered with, then who may have written it.
+    """The sentences that open the report on a document: that it was tampered with, then whether it reads like machine writing.
 
     Empty of a document that was asked other questions, and was not tampered with: its summary says what there is to say.
     """

@@ -28,7 +28,7 @@ LEGEND: dict[str, Key] = {
 
 @dataclass(frozen=True)
 class Areas:
-    """Areas under the curve that belong together, by what they are the area of."""
+    """Areas under ROC curves that are shown together, by the name of the score that each belongs to."""
 
     name: str
     found: dict[str, Interval]

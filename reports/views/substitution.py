@@ -37,7 +37,7 @@ class Dot:
 
     @property
     def numbers(self) -> str:
-        """Which requests: "57", or "1,198–1,199"."""
+        """The numbers of consecutive requests as words of a report: "57", or "1,198–1,199"."""
         return count(self.first) + (f"–{count(self.last)}" if self.last > self.first else "")
 
 

@@ -64,7 +64,7 @@ def hindered(subject: Substitution) -> str:
 
 
 def moved(mixture: Interval, served: Served) -> str:
-    """How many requests were answered by something else."""
+    """The sentence on how many requests were answered otherwise than an honest endpoint would."""
     least = f"Between {mixture.lower:.1%} and" if served is Served.INCONSISTENT else "At most"
     return f"{least} {mixture.upper:.1%} of requests were moved out of the honest range; what stays in it is not counted."
 

@@ -62,7 +62,7 @@ UNSUPPORTED: MappingProxyType[str, str] = MappingProxyType(
 
 
 def scheme_class(name: str) -> type[KeyedScheme]:
-    """The scheme of this name.
+    """The class of the watermark scheme with this name.
 
     Raises:
         AuditError: it is not supported, with the reason, or not known.
