@@ -103,7 +103,7 @@ class EndpointSetup:
         return read_key(env=self.key_env, file=self.key_file)
 
     def finished(self, report: results.Report, started: str, named: Sequence[StrPath | None]) -> Report:
-        """The report of a run that asked this endpoint and ends now. No key and no value of a header stands in it."""
+        """The report of a run on this endpoint, its manifest completed, and keys and header values taken out of its command."""
         key = self.key()
         secrets = [word for header in read_headers(self.headers, self.headers_env) for word in (header.value, *header.secrets)]
         return finished(report, started, [*named, self.journal, self.replay], (*secrets, *((key,) if key else ())))

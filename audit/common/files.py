@@ -105,7 +105,7 @@ class Scratch:
         _write_all(self._descriptor, data)
 
     def read_into(self, memory: memoryview, offset: int) -> None:
-        """Fill the memory with what begins at the offset. Raises OSError: there is less."""
+        """Copy bytes of the file, from `offset` on, into all of `memory`. Raises OSError: the file ends before that."""
         done = 0
         while done < len(memory):
             got = os.preadv(self._descriptor, [memory[done:]], offset + done)

@@ -290,7 +290,7 @@ def _tls() -> ssl.SSLContext:
 
 
 def _fault(ask: Ask, status: int, headers: Mapping[str, str], body: str) -> tuple[FailureKind | None, str]:
-    """Fault of an answer, with a sentence; None: it has none."""
+    """The kind of failure that an HTTP answer is, and a sentence on it; None and "" for an answer that can be used."""
     if status == 200:
         try:
             wire.parse(ask, body, seconds=0.0, attempts=1)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -19,6 +20,9 @@ LEAST_ROWS = 32
 
 Meet = Callable[[], None]
 """Wait until all threads of a team are here."""
+
+_lock = threading.Lock()
+_at_work: list[Any] = []  # the limit of the library's threads, which all of a process share, once for each team that works
 
 
 class Team:
@@ -35,12 +39,19 @@ class Team:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """What passes happen in: the library's own threads rest, if there are others."""
+        """What passes happen in: the library's own threads rest, until the last team of the process is done."""
         if self.size == 1:
             yield
             return
-        with self._blas.limit(limits=1):
+        with _lock:
+            _at_work.append(_at_work[0] if _at_work else self._blas.limit(limits=1))
+        try:
             yield
+        finally:
+            with _lock:
+                limit = _at_work.pop()
+                if not _at_work:
+                    limit.restore_original_limits()
 
     def share(self, n: int, work: Callable[[int, slice, Meet], None], least: int = LEAST_ROWS) -> None:
         """Call `work` on consecutive parts of `n` rows, at the same time, each part of `least` rows or more.

@@ -50,7 +50,7 @@ def document(service: Service) -> dict[str, Any]:
 
 @cache
 def _schemas() -> dict[str, Any]:
-    """Each with an `$id` of its own, so that its references lead into itself."""
+    """The JSON Schemas of requests and answers, by name. Each has an `$id`, so that its references resolve within itself."""
     state = ["waiting", "running", "finished", "failed", "cancelled"]
     text = {"name": {"type": "string"}, "state": {"enum": state}, "share": {"type": "number"}}
     verdicts = {"verdicts": {"type": "array", "items": {"type": "string"}}}

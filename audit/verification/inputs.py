@@ -72,7 +72,7 @@ def _raw(stored: Document, report: Report, path: Path) -> RawText | None:
 
 
 def _compare_notes(place: str, stored: Document, question: str, raw: RawText, ledger: Ledger) -> View | None:
-    """Compare the notes; returns the text as it was scored, if it was compared with human writing, else None."""
+    """Compare a document's notes with those that its file gives now; returns the view that was scored, None if none was."""
     marks = of_marks(judging.marks_of(raw))
     if question not in (wording.ORIGIN, wording.GATE) or stored.why_unjudged == "not_asked":
         # Other questions add notes of their own, between those of the reader and those on marks.

@@ -50,7 +50,7 @@ class _Written(float):
 
 
 def verify(data: bytes, folder: Path, name: str = "The report", beside: Path | None = None) -> tuple[Ledger, Report | None]:
-    """Compute again whatever follows from the numbers of a report.
+    """Check a stored report: derive again all that follows from its numbers, and list what differs.
 
     Args:
         data: of the file, JSON or JSON lines.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController
 
 from llm_audit.common.errors import NotAvailable
 from llm_audit.scoring import lean
@@ -53,12 +56,27 @@ def test_the_error_of_one_thread_calls_off_the_others() -> None:
         Team(4).share(128, work)
 
 
-def test_the_library_has_its_threads_back_after_a_pass() -> None:
-    team = Team(3)
-    before = [library["num_threads"] for library in team._blas.info()]
-    with team.at_work():
-        assert all(library["num_threads"] == 1 for library in team._blas.info())
-    assert [library["num_threads"] for library in team._blas.info()] == before
+@pytest.fixture
+def library() -> Iterator[Callable[[], list[int]]]:
+    """How many threads numpy's BLAS library has, of which it has two before."""
+    blas = ThreadpoolController().select(internal_api="openblas")
+    with blas.limit(limits=2):
+        yield lambda: [each["num_threads"] for each in blas.info()]
+
+
+def test_the_library_has_its_threads_back_after_a_pass(library: Callable[[], list[int]]) -> None:
+    assert set(library()) == {2}
+    with Team(3).at_work():
+        assert set(library()) == {1}
+    assert set(library()) == {2}
+
+
+def test_of_two_teams_the_last_one_gives_the_threads_back(library: Callable[[], list[int]]) -> None:
+    with ExitStack() as second:
+        with Team(2).at_work():
+            second.enter_context(Team(3).at_work())
+        assert set(library()) == {1}
+    assert set(library()) == {2}
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])
