@@ -33,7 +33,10 @@ LOGIT_BYTES = 50_000_000
 """Size of the one block of logits; see `head.LOGIT_BYTES`."""
 
 QUERY_ROWS = 128
-"""Queries whose products with all keys exist at a time, in all threads together: 37 MB for nine heads and 8,192 keys."""
+"""Queries whose products with all keys exist at a time in a thread: 37 MB for nine heads and 8,192 keys."""
+
+SCORE_BYTES = 75_000_000
+"""Room for these products in all threads together, of which so many take part in the attention as find room."""
 
 
 class _Layer(NamedTuple):
@@ -49,10 +52,18 @@ class _Layer(NamedTuple):
     down: Matrix
 
 
-class _Pass(NamedTuple):
-    """The memory of one pass over n tokens, of which each thread writes its own rows."""
+class _Queries(NamedTuple):
+    """Some queries of one sequence: rows `start` to `stop` of it. Cut the same way by any number of threads, for equal bits."""
 
-    lengths: Sequence[int]
+    sequence: slice
+    start: int
+    stop: int
+
+
+class _Pass(NamedTuple):
+    """The memory of one pass over n tokens, of which each thread writes its own rows, and the queries that are its own."""
+
+    queries: list[list[_Queries]]  # of each thread
     positions: NDArray[np.int64]  # (n,), within each sequence
     turns: tuple[Matrix, Matrix]  # cosines and sines by position
     x: Matrix
@@ -60,9 +71,9 @@ class _Pass(NamedTuple):
     delta: Matrix
     gate_up: Matrix
     gated: Matrix
-    projected: tuple[Matrix, Matrix]  # queries, keys and values of even and odd layers: some may still read the layer before
+    projected: Matrix  # queries, keys and values
     mixed: Matrix
-    scores: Matrix  # (threads, room for the products of some queries with all keys)
+    scores: Matrix  # (threads with queries, room for the products of some with all keys)
     taps: dict[int, Matrix]
 
 
@@ -89,7 +100,6 @@ class LeanBody:
         self.embedding = weights["model.embed_tokens.weight"]
         self.final_norm = weights["model.norm.weight"]
         self.layers = [_layer(weights, f"model.layers.{i}.") for i in range(self.n_layers)]
-        self._queries = max(1, QUERY_ROWS // team.size)
         self._kept: dict[str, NDArray[np.float32]] = {}
 
     def _buffer(self, name: str, *shape: int) -> NDArray[np.float32]:
@@ -111,8 +121,10 @@ class LeanBody:
         inner = self.layers[0].down.shape[1]
         projected = (self.n_heads + 2 * self.n_kv_heads) * self.head_dim
         angles = np.arange(max(lengths), dtype=np.float32)[:, None] * self.frequency
+        products = self.n_heads * QUERY_ROWS * max(lengths)
+        queries = _dealt(lengths, min(self.team.parts(n), max(1, SCORE_BYTES // (4 * products))))
         memory = _Pass(
-            lengths=lengths,
+            queries=queries,
             positions=np.concatenate([np.arange(length) for length in lengths]),
             turns=(np.cos(angles), np.sin(angles)),
             x=self._buffer("x", n, width),
@@ -120,16 +132,16 @@ class LeanBody:
             delta=self._buffer("delta", n, width),
             gate_up=self._buffer("gate_up", n, 2 * inner),
             gated=self._buffer("gated", n, inner),
-            projected=(self._buffer("even", n, projected), self._buffer("odd", n, projected)),
+            projected=self._buffer("projected", n, projected),
             mixed=self._buffer("mixed", n, self.n_heads * self.head_dim),
-            scores=self._buffer("scores", self.team.size, self.n_heads * self._queries * max(lengths)),
+            scores=self._buffer("scores", len(queries), products),
             taps={layer: self._buffer(f"layer {layer}", n, width) for layer in layers},
         )
         self.team.share(n, lambda part, rows, meet: self._rows(token_ids, memory, part, rows, meet))
         return memory.normed, [memory.taps[layer] for layer in layers]
 
     def _rows(self, token_ids: NDArray[np.int64], memory: _Pass, part: int, rows: slice, meet: Meet) -> None:
-        """All layers on some rows of a pass; the threads meet once a layer, when there are all keys and values."""
+        """All layers on some rows of a pass; the threads meet when a layer has all keys and values, and when all are mixed."""
         x, normed, delta = memory.x[rows], memory.normed[rows], memory.delta[rows]
         gate_up, gated = memory.gate_up[rows], memory.gated[rows]
         np.take(self.embedding, token_ids[rows], axis=0, out=x, mode="clip")  # with "raise", numpy fills a copy first
@@ -138,9 +150,11 @@ class LeanBody:
             if number in memory.taps:
                 np.add(x, delta, out=memory.taps[number][rows])
             kernel.add_and_norm(x, delta, layer.norm1, self.eps, normed)
-            self._project(normed, layer, memory, memory.projected[number % 2][rows], rows)
+            self._project(normed, layer, memory, rows)
             meet()
-            self._attend(memory, memory.projected[number % 2], rows, memory.scores[part])
+            if part < len(memory.queries):
+                self._attend(memory, part)
+            meet()
             np.matmul(memory.mixed[rows], layer.out.T, out=delta)
             kernel.add_and_norm(x, delta, layer.norm2, self.eps, normed)
             np.matmul(normed, layer.gate_up.T, out=gate_up)
@@ -150,38 +164,45 @@ class LeanBody:
             np.add(x, delta, out=memory.taps[self.n_layers][rows])
         kernel.add_and_norm(x, delta, self.final_norm, self.eps, normed)
 
-    def _project(self, x: Matrix, layer: _Layer, memory: _Pass, out: Matrix, rows: slice) -> None:
+    def _project(self, x: Matrix, layer: _Layer, memory: _Pass, rows: slice) -> None:
         """Queries, keys and values of some rows, the first two rotated by their positions."""
-        dim, q, kv = self.head_dim, self.n_heads, self.n_kv_heads
+        dim, q, kv, out = self.head_dim, self.n_heads, self.n_kv_heads, memory.projected[rows]
         edges = np.cumsum([0, q * dim, kv * dim, kv * dim])
         for number, matrix in enumerate((layer.query, layer.key, layer.value)):
             np.matmul(x, matrix.T, out=out[:, edges[number] : edges[number + 1]])
         kernel.rotate(out, q + kv, memory.positions[rows], *memory.turns)
 
-    def _attend(self, memory: _Pass, projected: Matrix, rows: slice, room: NDArray[np.float32]) -> None:
-        """Causal attention of some rows' queries, each within its sequence."""
-        n, dim, q, kv = len(projected), self.head_dim, self.n_heads, self.n_kv_heads
-        heads, mixed = projected.reshape(n, q + 2 * kv, dim), memory.mixed.reshape(n, kv, q // kv, dim)
-        start = 0
-        for length in memory.lengths:
-            own = range(max(start, rows.start) - start, min(start + length, rows.stop) - start)
-            if own:
-                sequence = slice(start, start + length)
-                self._mix(heads[sequence].transpose(1, 0, 2), mixed[sequence].transpose(1, 2, 0, 3), own, room)
-            start += length
+    def _attend(self, memory: _Pass, part: int) -> None:
+        """Causal attention of the queries of one thread, each within its sequence."""
+        n, dim, q, kv = len(memory.projected), self.head_dim, self.n_heads, self.n_kv_heads
+        heads, mixed = memory.projected.reshape(n, q + 2 * kv, dim), memory.mixed.reshape(n, kv, q // kv, dim)
+        for sequence, start, stop in memory.queries[part]:
+            self._mix(
+                heads[sequence].transpose(1, 0, 2), mixed[sequence].transpose(1, 2, 0, 3), start, stop, memory.scores[part]
+            )
 
-    def _mix(self, heads: NDArray[np.float32], mixed: NDArray[np.float32], own: range, room: NDArray[np.float32]) -> None:
-        """Attention of the queries `own` within one sequence: (heads, n, dim) of all three to (kv heads, group, n, dim)."""
+    def _mix(
+        self, heads: NDArray[np.float32], mixed: NDArray[np.float32], start: int, stop: int, room: NDArray[np.float32]
+    ) -> None:
+        """Attention of some queries within one sequence: (heads, n, dim) of all three to (kv heads, group, n, dim)."""
         kv, group, n, dim = mixed.shape
         query = heads[: kv * group].reshape(kv, group, n, dim)
         key, value = heads[kv * group : kv * group + kv, None], heads[kv * group + kv :, None]
-        scale = np.float32(dim**-0.5)
-        for start in range(own.start, own.stop, self._queries):
-            stop = min(start + self._queries, own.stop)
-            scores = room[: kv * group * (stop - start) * stop].reshape(kv, group, stop - start, stop)
-            np.matmul(query[:, :, start:stop], key[:, :, :stop].swapaxes(2, 3), out=scores)
-            kernel.causal_softmax(scores.reshape(kv * group, stop - start, stop), start, scale)
-            np.matmul(scores, value[:, :, :stop], out=mixed[:, :, start:stop])
+        scores = room[: kv * group * (stop - start) * stop].reshape(kv, group, stop - start, stop)
+        np.matmul(query[:, :, start:stop], key[:, :, :stop].swapaxes(2, 3), out=scores)
+        kernel.causal_softmax(scores.reshape(kv * group, stop - start, stop), start, np.float32(dim**-0.5))
+        np.matmul(scores, value[:, :, :stop], out=mixed[:, :, start:stop])
+
+
+def _dealt(lengths: Sequence[int], threads: int) -> list[list[_Queries]]:
+    """All queries of a pack, `QUERY_ROWS` of a sequence at a time, dealt to threads from the most work to the least."""
+    pieces, first = list[_Queries](), 0
+    for length in lengths:
+        sequence = slice(first, first + length)
+        pieces += [_Queries(sequence, start, min(start + QUERY_ROWS, length)) for start in range(0, length, QUERY_ROWS)]
+        first += length
+    pieces.sort(key=lambda piece: (piece.start - piece.stop) * piece.stop)
+    return [pieces[thread::threads] for thread in range(threads)]
 
 
 def _layer(weights: Weights, prefix: str) -> _Layer:

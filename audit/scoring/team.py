@@ -53,6 +53,10 @@ class Team:
                 if not _at_work:
                     limit.restore_original_limits()
 
+    def parts(self, n: int, least: int = LEAST_ROWS) -> int:
+        """Into how many parts `share` divides `n` rows."""
+        return max(1, min(self.size, n // least))
+
     def share(self, n: int, work: Callable[[int, slice, Meet], None], least: int = LEAST_ROWS) -> None:
         """Call `work` on consecutive parts of `n` rows, at the same time, each part of `least` rows or more.
 
@@ -64,7 +68,7 @@ class Team:
         Raises:
             Exception: what the first part raised that raised something; the others are called off when they meet.
         """
-        parts = max(1, min(self.size, n // least))
+        parts = self.parts(n, least)
         edges = [n * part // parts for part in range(parts + 1)]
         if parts == 1:
             work(0, slice(0, n), lambda: None)

@@ -79,6 +79,16 @@ def test_of_two_teams_the_last_one_gives_the_threads_back(library: Callable[[], 
     assert set(library()) == {2}
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5, 40])
+def test_queries_are_cut_alike_for_any_number_of_threads(threads: int) -> None:
+    dealt = lean._dealt([129, 40, 300], threads)
+    assert len(dealt) == threads
+    assert sorted((piece.sequence.start, piece.start, piece.stop) for each in dealt for piece in each) == [
+        *((0, 0, 128), (0, 128, 129), (129, 0, 40)),
+        *((169, 0, 128), (169, 128, 256), (169, 256, 300)),
+    ]
+
+
 @pytest.mark.parametrize("size", [2, 3, 7])
 def test_the_threads_do_not_change_the_scores(tiny_llama: Path, size: int) -> None:
     request = Request(Windowing(64, balanced=True), hidden_layers=(0, 1, 2))
