@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -295,15 +295,14 @@ class LeanModel(Reader):
 
     body: LeanBody
     head_weight: Matrix
-    team: Team
 
     def head(self, decodings: Sequence[Decoding] = ()) -> LeanHead:
         """The head that scores under these settings."""
-        return LeanHead(self.head_weight, self.team, *decodings)
+        return LeanHead(self.head_weight, self.body.team, *decodings)
 
     def computing(self) -> AbstractContextManager[object]:
-        """What every pass happens in."""
-        return self.team.at_work()
+        """What every pass happens in: nothing special."""
+        return nullcontext()
 
     def run(
         self, token_ids: NDArray[np.int64], lengths: Sequence[int], layers: Sequence[int] = ()
@@ -338,8 +337,7 @@ def load(name: str, digest: str, folder: Path, team: Team | None = None) -> Lean
     if not plain_llama(config):
         raise InvalidConfiguration(f"{name} is not a plain Llama.")
     weights = Weights(folder)
-    team = team or Team()
-    body = LeanBody(config, weights, team)
+    body = LeanBody(config, weights, team or Team())
     return LeanModel(
         name=name,
         digest=digest,
@@ -348,5 +346,4 @@ def load(name: str, digest: str, folder: Path, team: Team | None = None) -> Lean
         max_length=context_length(config),
         body=body,
         head_weight=weights.get("lm_head.weight", body.embedding),
-        team=team,
     )

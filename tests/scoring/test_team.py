@@ -12,14 +12,14 @@ from threadpoolctl import ThreadpoolController
 
 from llm_audit.common.errors import NotAvailable
 from llm_audit.scoring import lean
-from llm_audit.scoring.engine import Engine
+from llm_audit.scoring.engine import PACK_TOKENS, Engine
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.team import Meet, Team
 
 TEXTS = [
-    "A text of some words, and then of some more. " * 20,
+    "A text of some words, and then of some more. " * 80,
     "Short.",
-    "Another one, whose windows are packed with the first's. " * 9,
+    "Another one, whose windows are packed with the first's. " * 40,
 ]
 
 
@@ -43,7 +43,7 @@ def test_nobody_goes_on_before_all_have_met() -> None:
         meet()
         assert written.all()
 
-    Team(4).share(len(written), work)
+    Team(4).share(len(written), work, least=32)
 
 
 def test_the_error_of_one_thread_calls_off_the_others() -> None:
@@ -53,7 +53,7 @@ def test_the_error_of_one_thread_calls_off_the_others() -> None:
         meet()
 
     with pytest.raises(NotAvailable, match="No numbers"):
-        Team(4).share(128, work)
+        Team(4).share(128, work, least=32)
 
 
 @pytest.fixture
@@ -93,6 +93,8 @@ def test_queries_are_cut_alike_for_any_number_of_threads(threads: int) -> None:
 def test_the_threads_do_not_change_the_scores(tiny_llama: Path, size: int) -> None:
     request = Request(Windowing(64, balanced=True), hidden_layers=(0, 1, 2))
     alone, together = (lean.load("tiny", "digest", tiny_llama, Team(n)) for n in (1, size))
+    tokens = [len(ids) for ids, _ in together.read(TEXTS)]
+    assert together.body.team.parts(min(sum(tokens), PACK_TOKENS)) == size
     for expected, got in zip(Engine(alone, request).score(TEXTS), Engine(together, request).score(TEXTS), strict=True):
         for name in ("logprob", "entropy", "varentropy", "max_logprob", "mass_above", "renyi"):
             np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=2e-6, atol=2e-6, err_msg=name)
