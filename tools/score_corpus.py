@@ -23,8 +23,11 @@ from llm_audit.training.labelled import LabelledTexts, read_labelled
 
 PARTS = ("test", "calibration", "train")
 
-REQUEST = request_for(default_layers(30))
-"""What `llm-audit train` and `llm-audit bench` ask of the embedded model."""
+LONGEST = 512
+"""Tokens of a text that are scored at most: the longest window that the shipped population judges."""
+
+REQUEST = request_for(default_layers(30), LONGEST)
+"""What `llm-audit bench` asks of the embedded model where a population judges windows of `LONGEST` tokens."""
 
 
 def sample_folder() -> Path:

@@ -21,10 +21,11 @@ from typing import Any
 
 from llm_audit.text import beginning
 from tools import corpus, second_batch
-from tools.score_corpus import clip
+from tools.score_corpus import LONGEST, clip
 
-TOKENS = 256
-"""Tokens of a text that are kept: the longest window that the shipped population judges, and that the classifier reads."""
+TOKENS = (LONGEST, 256)
+"""Tokens of a text that are kept: as many as the longest judged window has, or, of the texts that were scored first, as many as
+the classifier is trained on."""
 
 SCORED = Path(__file__).with_name("scored.txt")
 """Digests of the clipped texts that were scored: drawn at random within each source, as many as the time allowed."""
@@ -99,12 +100,14 @@ def _row(
 
 
 def sample() -> list[dict[str, Any]]:
-    """The documents of `SCORED` with `MINIMUM_TOKENS` tokens or more, clipped, each text once."""
+    """The documents of `SCORED`, clipped as they were scored, each text once."""
     scored = set(SCORED.read_text(encoding="ascii").split())
     rows = [row for row in documents() if not (row["part"] == "train" and _test_only(row))]
     rows += second_batch.documents()
-    clipped = clip((row["text"] for row in rows), TOKENS)
-    kept = {text: row for text, row in zip(clipped, rows, strict=True) if digest(text) in scored}
+    texts = [row["text"] for row in rows]
+    kept = {
+        text: row for tokens in TOKENS for text, row in zip(clip(texts, tokens), rows, strict=True) if digest(text) in scored
+    }
     found: list[dict[str, Any]] = []
     taken: set[str] = set()
     for name in ("calibration", "train", "test"):

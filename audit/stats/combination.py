@@ -14,15 +14,19 @@ from llm_audit.stats._validate import unit_interval
 Floats = NDArray[np.float64]
 
 
-def cauchy_statistic(p_values: ArrayLike, weights: ArrayLike | None = None) -> Floats:
-    """(Weighted) mean of tan((1/2 - p) pi) along the last axis: large if any p is small (Liu & Xie, JASA 2020).
+def cauchy(p_values: ArrayLike) -> Floats:
+    """tan((1/2 - p) pi) of each p-value: a standard Cauchy variable under the null (Liu & Xie, JASA 2020).
 
     Ours: p is clipped to [1e-15, .999], because at p = 1 the tangent is -infinity. A p of .999 still outweighs another one
     of .001; ranking the statistic within the population keeps that from costing validity, only power.
     """
     p = np.clip(np.asarray(p_values, dtype=np.float64), 1e-15, 0.999)
-    statistic: Floats = np.average(np.tan((0.5 - p) * np.pi), axis=-1, weights=None if weights is None else np.asarray(weights))
-    return statistic
+    return np.asarray(np.tan((0.5 - p) * np.pi), dtype=np.float64)
+
+
+def cauchy_statistic(p_values: ArrayLike, weights: ArrayLike | None = None) -> Floats:
+    """(Weighted) mean of `cauchy` along the last axis: large if any p is small (Liu & Xie, JASA 2020)."""
+    return np.asarray(np.average(cauchy(p_values), axis=-1, weights=None if weights is None else np.asarray(weights)))
 
 
 def bonferroni(p_values: ArrayLike) -> float:

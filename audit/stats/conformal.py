@@ -11,6 +11,8 @@ inductive conformal predictors" (2012); Bates, Candes, Lei, Romano & Sesia, "Tes
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv
 
 from llm_audit.stats._validate import calibration_scores
-from llm_audit.stats.combination import cauchy_statistic
+from llm_audit.stats.combination import cauchy, cauchy_statistic
 
 Floats = NDArray[np.float64]
 
@@ -71,17 +73,45 @@ def at_least_as_extreme(calibration: ArrayLike, scores: ArrayLike, weights: Arra
 
     Arguments as of `combined_p_value`, which counts them.
     """
-    reference, tested = calibration_scores(calibration, dimensions=2), np.asarray(scores, dtype=np.float64)
-    if tested.shape != reference.shape[1:] or not np.isfinite(tested).all():
-        raise ValueError(f"expected {reference.shape[1]} finite scores, got {scores!r}")
-    pooled = np.vstack([reference, tested])
-    ranks = np.empty_like(pooled)
-    for j, column in enumerate(pooled.T):
-        ordered = np.sort(column)
-        ranks[:, j] = len(column) - np.searchsorted(ordered, column, side="left")  # how many are at least as large
-    statistics = cauchy_statistic(ranks / len(pooled), weights)
-    # Equal rank vectors must stay tied: a difference in the last bit of a sum is not evidence.
-    return np.asarray(statistics[:-1] >= statistics[-1] - 1e-9 * max(1.0, abs(statistics[-1])))
+    return Ranked(calibration_scores(calibration, dimensions=2)).at_least_as_extreme(scores, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """A population whose ranks are known before the tested document joins: many documents are then judged by one sorting.
+
+    Attributes:
+        calibration: (n, k) scores of the population, finite.
+    """
+
+    calibration: Floats
+
+    @cached_property
+    def _ordered(self) -> Floats:
+        """(k, n): each score's values, ascending."""
+        return np.sort(self.calibration.T, axis=1)
+
+    @cached_property
+    def _cauchy(self) -> tuple[Floats, Floats]:
+        """(n, k) twice: each document's rank p-values as Cauchy variables, the tested document below it, and not below it."""
+        n = len(self.calibration)
+        columns = zip(self._ordered, self.calibration.T, strict=True)
+        larger = np.stack([n - np.searchsorted(ordered, own, side="left") for ordered, own in columns], axis=1)
+        return cauchy(larger / (n + 1)), cauchy((larger + 1) / (n + 1))
+
+    def at_least_as_extreme(self, scores: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.bool_]:
+        """(n,): see the function of that name."""
+        tested, n = np.asarray(scores, dtype=np.float64), len(self.calibration)
+        if tested.shape != self.calibration.shape[1:] or not np.isfinite(tested).all():
+            raise ValueError(f"expected {self.calibration.shape[1]} finite scores, got {scores!r}")
+        below, beside = self._cauchy
+        shares = None if weights is None else np.asarray(weights)
+        statistics = np.average(np.where(tested >= self.calibration, beside, below), axis=1, weights=shares)
+        pairs = zip(self._ordered, tested, strict=True)
+        own = [n + 1 - np.searchsorted(ordered, score, side="left") for ordered, score in pairs]
+        statistic = float(cauchy_statistic(np.array(own) / (n + 1), weights))
+        # Equal rank vectors must stay tied: a difference in the last bit of a sum is not evidence.
+        return np.asarray(statistics >= statistic - 1e-9 * max(1.0, abs(statistic)))
 
 
 def smallest_p_value(n: int) -> float:

@@ -216,17 +216,15 @@ class Population:
     def judge(self, found: Conformal, part: Part) -> Comparison:
         """The conformal p-value of one part, or passage, of what was measured."""
         stretch = Stretch(part.start, part.stop)
-        table = self._column(found.rules, stretch)
-        inside = np.isfinite(table).all(axis=1)
-        reference = table[inside]
+        reference, groups = self._reference(found.rules, stretch)
         tested = [np.float32(value) for value in part.statistics]  # in the precision of the reference
         if found.weights:
-            extreme = conformal.at_least_as_extreme(reference, tested, found.weights)
+            extreme = reference.at_least_as_extreme(tested, found.weights)
         else:
-            extreme = conformal.at_least_as_large(reference[:, 0], float(tested[0]))
-        p = float((1 + np.count_nonzero(extreme)) / (len(reference) + 1))
-        nearest = self._nearest_kind(self.groups[inside], extreme) if len(self.groups) else None
-        return Comparison(p, len(reference), stretch, nearest)
+            extreme = conformal.at_least_as_large(reference.calibration[:, 0], float(tested[0]))
+        p = float((1 + np.count_nonzero(extreme)) / (len(extreme) + 1))
+        nearest = self._nearest_kind(groups, extreme) if len(groups) else None
+        return Comparison(p, len(extreme), stretch, nearest)
 
     def _nearest_kind(self, groups: NDArray[np.int16], extreme: NDArray[np.bool_]) -> Kind | None:
         """The kind of text of which the largest share is extreme; of equal shares the larger kind."""
@@ -250,7 +248,7 @@ class Population:
 
     def histogram(self, code: str, stretch: Stretch) -> Bins:
         """One detector's statistic over the population's documents, from the smallest to the largest."""
-        counts, edges = np.histogram(self._reference([code], stretch)[:, 0], BINS)
+        counts, edges = np.histogram(self._reference((code,), stretch)[0].calibration[:, 0], BINS)
         return Bins(edges, counts)
 
     def beginning(self, n_tokens: int) -> Stretch:
@@ -263,9 +261,18 @@ class Population:
         starts = range(0, min(len(window), 512) - PASSAGE + 1, PASSAGE)
         return [stretch for start in starts if self.size(stretch := Stretch(start, start + PASSAGE)) > 0]
 
-    def _reference(self, codes: Sequence[str], stretch: Stretch) -> NDArray[np.float64]:
-        table = self._column(codes, stretch)
-        return table[np.isfinite(table).all(axis=1)]
+    def _reference(self, codes: tuple[str, ...], stretch: Stretch) -> tuple[conformal.Ranked, NDArray[np.int16]]:
+        """The documents that reach the end of a stretch, and their kinds; sorted once, however many texts are judged."""
+        if (codes, stretch) not in self._references:
+            table = self._column(codes, stretch)
+            inside = np.isfinite(table).all(axis=1)
+            groups = self.groups[inside] if len(self.groups) else self.groups
+            self._references[codes, stretch] = conformal.Ranked(table[inside]), groups
+        return self._references[codes, stretch]
+
+    @cached_property
+    def _references(self) -> dict[tuple[tuple[str, ...], Stretch], tuple[conformal.Ranked, NDArray[np.int16]]]:
+        return {}
 
     def _column(self, codes: Sequence[str], stretch: Stretch) -> NDArray[np.float64]:
         column = STRETCHES.index(stretch)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta, binomtest, kstest
 
 from llm_audit.stats import conformal
+from llm_audit.stats.combination import cauchy_statistic
 
 RUNS = 10_000
 N = 199  # 1 / (N + 1) = .005: alpha .01 is attainable, and so are ties with the floor
@@ -84,6 +85,28 @@ def test_power_and_direction_of_the_combination() -> None:
     best_single = np.mean(rng.standard_normal(100_000) + 2.5 > 1.645)
     assert up > 0.6 * best_single  # the price of not knowing which score will move
     assert down < 0.06
+
+
+def by_definition(
+    calibration: NDArray[np.float64], scores: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """The tested document joins the population; every score becomes a rank, every document's ranks one statistic."""
+    pooled = np.vstack([calibration, scores])
+    ranks = np.array([[np.sum(pooled[:, j] >= value) for j, value in enumerate(row)] for row in pooled])
+    statistics = cauchy_statistic(ranks / len(pooled), weights)
+    return np.asarray(statistics[:-1] >= statistics[-1] - 1e-9 * max(1.0, abs(statistics[-1])))
+
+
+def test_ranks_known_beforehand_give_what_the_definition_gives() -> None:
+    rng = np.random.default_rng(9)
+    for n in (1, 2, 40, 150):
+        reference = np.round(correlated(rng, n), 1)  # with ties
+        ranked = conformal.Ranked(reference)
+        for scores in (*np.round(correlated(rng, 20), 1), reference[0], reference.max(0) + 1, reference.min(0) - 1):
+            weights = rng.integers(1, 17, 4).astype(float)
+            np.testing.assert_array_equal(
+                ranked.at_least_as_extreme(scores, weights), by_definition(reference, scores, weights)
+            )
 
 
 def test_the_combination_of_one_score_is_its_p_value() -> None:
