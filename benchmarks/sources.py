@@ -1,13 +1,14 @@
 """Kinds of text that nobody saw: one source at a time is left out of the training and of the population, and judged.
 
-`python -m benchmarks.sources` prints the tables of `docs/measurements/sources.md`, from cached scores. Sources are divided into
-`FOLDS` folds; for each, a head is trained and a population is made without the fold's sources, and its texts, human and
-machine, are judged as `detect` judges a text of one window. A machine source without human text is left out likewise.
+`python -m benchmarks.sources [TOKENS]` prints the tables of `docs/measurements/sources.md`, from cached scores. Sources are
+divided into `FOLDS` folds; for each, a head is trained and a population is made without the fold's sources, and its texts,
+human and machine, are judged as `detect` judges a text of one window. A machine source without human text is left out likewise.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.detectors import find
+from llm_audit.detectors.populations import MINIMUM_TOKENS
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
 from llm_audit.stats.classification import binomial_interval
-from llm_audit.stats.conformal import combined_p_value
+from llm_audit.stats.conformal import Ranked
 from llm_audit.training import heads
-from llm_audit.training.features import Blocks, collect
+from llm_audit.training.features import WINDOW, Blocks, collect
 from llm_audit.training.labelled import Labelled
 from tools.score_corpus import PARTS, REQUEST, default_session, sample
 
@@ -33,13 +35,15 @@ LEVELS = (0.05, 0.01, 0.002)
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Every text of the sample with what the detectors read."""
+    """Every text of the sample with what the detectors read. Short texts train the head and are not judged."""
 
     texts: Sequence[Labelled]
     parts: Sequence[str]
-    blocks: Blocks
-    zero_shot: NDArray[np.float64]  # (n, 4), of the first `LENGTH` tokens
-    lengths: NDArray[np.int64]  # (n,), multiples of 16 from 64 to `LENGTH`, drawn by a hash: as if texts were so long
+    blocks: Blocks  # of `length` tokens at most
+    length: int  # tokens at which texts are judged, a multiple of 16
+    long: NDArray[np.bool_]  # (n,), which texts have so many
+    zero_shot: NDArray[np.float64]  # (n, 4); of short texts zeros
+    lengths: NDArray[np.int64]  # (n,), multiples of 16 from 64 to `length`, drawn by a hash: as if texts were so long
     zero_shot_short: NDArray[np.float64]  # (n, 4), of so many tokens
 
     def rows(self, belongs: Callable[[Labelled, str], bool]) -> NDArray[np.int64]:
@@ -47,12 +51,17 @@ class Table:
         pairs = zip(self.texts, self.parts, strict=True)
         return np.array([i for i, (text, part) in enumerate(pairs) if belongs(text, part)], dtype=np.int64)
 
+    def judged(self, belongs: Callable[[Labelled, str], bool]) -> NDArray[np.int64]:
+        """Positions of some texts that are long enough."""
+        rows = self.rows(belongs)
+        return rows[self.long[rows]]
+
 
 LENGTH = 208
-"""Tokens at which texts are judged; shorter ones are left out of this table."""
+"""Tokens at which texts are judged, unless another length is asked for."""
 
 
-def load() -> Table:
+def load(length: int = LENGTH) -> Table:
     """All parts of the sample, from the cache."""
     texts: list[Labelled] = []
     parts: list[str] = []
@@ -60,15 +69,20 @@ def load() -> Table:
     for name in PARTS:
         own = sample(name).texts
         for text, one in zip(own, default_session().score([text.text for text in own], REQUEST), strict=True):
-            if len(one) >= LENGTH:
+            if len(one) >= MINIMUM_TOKENS:
                 texts.append(text)
                 parts.append(name)
-                scores.append(one[:LENGTH])
+                scores.append(one[:length])
     detectors = [detector for detector in find(()) if not detector.hidden_layers]
-    lengths = np.array([64 + 16 * (hashlib.sha256(f"length {text.text}".encode()).digest()[0] % 10) for text in texts])
-    short = [one[:length] for one, length in zip(scores, lengths, strict=True)]
-    zero_shot, zero_shot_short = (np.array([[d.statistic(one) for d in detectors] for one in part]) for part in (scores, short))
-    return Table(texts, parts, collect(scores), zero_shot, lengths, zero_shot_short)
+    steps = (length - MINIMUM_TOKENS) // STATE_BLOCK + 1
+    draws = [hashlib.sha256(f"length {text.text}".encode()).digest()[0] % steps for text in texts]
+    lengths = MINIMUM_TOKENS + STATE_BLOCK * np.array(draws)
+    zero_shot, zero_shot_short = np.zeros((2, len(texts), len(detectors)))
+    long = np.array([len(one) == length for one in scores])
+    for i in np.flatnonzero(long):
+        zero_shot[i] = [detector.statistic(scores[i]) for detector in detectors]
+        zero_shot_short[i] = [detector.statistic(scores[i][: lengths[i]]) for detector in detectors]
+    return Table(texts, parts, collect(scores), length, long, zero_shot, lengths, zero_shot_short)
 
 
 def fold(source: str) -> int:
@@ -93,14 +107,15 @@ WEIGHTS = (1.0, 1.0, 1.0, 1.0, find(("classifier",))[0].weight)
 def left_out(table: Table, out: int) -> LeftOut:
     """A fold, with a head and a population that know none of its sources."""
     training = table.rows(lambda text, part: part == "train" and fold(text.source) != out)
-    reference = table.rows(lambda text, part: part != "train" and text.label == "human" and fold(text.source) != out)
-    tested = table.rows(lambda text, part: fold(text.source) == out and text.label != "machine-revised")
-    space = heads.space_of(table.blocks[training], [table.texts[i] for i in training])
+    reference = table.judged(lambda text, part: part != "train" and text.label == "human" and fold(text.source) != out)
+    tested = table.judged(lambda text, part: fold(text.source) == out and text.label != "machine-revised")
+    blocks = table.blocks[training].beginnings(WINDOW // STATE_BLOCK)
+    space = heads.space_of(blocks, [table.texts[i] for i in training])
     # The discriminant head of `heads.HeadNetwork`, whitening and weight folded into one vector.
     weight = space.whitening.T @ (space.whitening @ space.difference) / space.scale
     by_block = [np.clip(one - space.mean, -space.limit, space.limit) @ weight for one in table.blocks.features]
-    logits = [one[: LENGTH // STATE_BLOCK].mean() for one in by_block]
-    short = [one[: length // STATE_BLOCK].mean() for one, length in zip(by_block, table.lengths, strict=True)]
+    logits = [one[: table.length // STATE_BLOCK].mean() for one in by_block]
+    short = [one[: own // STATE_BLOCK].mean() for one, own in zip(by_block, table.lengths, strict=True)]
     columns = np.column_stack([table.zero_shot, np.array(logits, np.float64)])
     return LeftOut(tested, reference, columns, np.column_stack([table.zero_shot_short, np.array(short, np.float64)]))
 
@@ -108,8 +123,9 @@ def left_out(table: Table, out: int) -> LeftOut:
 def without(table: Table, out: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Texts of the fold's sources, and their p-values by a head and a population that know none of these sources."""
     found = left_out(table, out)
-    reference = found.columns[found.reference]
-    return found.tested, np.array([combined_p_value(reference, found.columns[i], WEIGHTS) for i in found.tested])
+    reference = Ranked(found.columns[found.reference])
+    extreme = [reference.at_least_as_extreme(found.columns[i], WEIGHTS) for i in found.tested]
+    return found.tested, np.array([(1 + one.sum()) / (len(one) + 1) for one in extreme])
 
 
 def interval(hits: NDArray[np.bool_]) -> str:
@@ -118,9 +134,9 @@ def interval(hits: NDArray[np.bool_]) -> str:
     return f"{hits.mean():.3f} [{lower:.3f}, {upper:.3f}]"
 
 
-def main() -> None:
-    """Print the tables."""
-    table = load()
+def main(length: int = LENGTH) -> None:
+    """Print the tables for texts of so many tokens."""
+    table = load(length)
     found = [without(table, out) for out in range(FOLDS)]
     rows, p = np.concatenate([rows for rows, _ in found]), np.concatenate([p for _, p in found])
     human = np.array([table.texts[i].label == "human" for i in rows])
@@ -140,4 +156,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

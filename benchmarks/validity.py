@@ -23,7 +23,7 @@ from benchmarks import validity_methods as way
 from benchmarks.sources import FOLDS, LEVELS, WEIGHTS, LeftOut, Table, interval, left_out, load
 from llm_audit.detectors.populations.population import LEAST_OF_A_KIND
 from llm_audit.stats.classification import auroc, binomial_interval
-from llm_audit.stats.conformal import at_least_as_extreme
+from llm_audit.stats.conformal import Ranked
 from llm_audit.training.labelled import Labelled
 from tools.build_population import kind
 
@@ -85,13 +85,14 @@ def judged(table: Table, fold: LeftOut, space: Floats) -> Iterator[dict[str, flo
     kinds, sources = numbers([kind(text) for text in reference]), numbers([text.source for text in reference])
     large = np.bincount(kinds) >= LEAST_OF_A_KIND
     near = space[fold.reference]
-    between = np.linalg.norm(near[:, None] - near[None], axis=2)
+    within = way.within_kinds(near, kinds)
     longest = table.lengths[fold.reference] >= GROUPS_OF_LENGTHS[-1]
     every = np.ones(len(reference), dtype=np.bool_)
+    whole, short = Ranked(fold.columns[fold.reference]), Ranked(fold.columns_short[fold.reference][longest])
     for i in fold.tested:
-        extreme = at_least_as_extreme(fold.columns[fold.reference], fold.columns[i], WEIGHTS)
-        own_length = at_least_as_extreme(fold.columns_short[fold.reference][longest], fold.columns[i], WEIGHTS)
-        kind_p = way.kind_p_values(np.linalg.norm(near - space[i], axis=1), between, kinds)
+        extreme = whole.at_least_as_extreme(fold.columns[i], WEIGHTS)
+        own_length = short.at_least_as_extreme(fold.columns[i], WEIGHTS)
+        kind_p = way.kind_p_values(np.linalg.norm(near - space[i], axis=1), within)
         seed = int.from_bytes(hashlib.sha256(f"centre {table.texts[i].text}".encode()).digest()[:8], "big")
         found = {
             "(a) plain rank": way.plain(extreme),

@@ -7,8 +7,12 @@ that in how the reference texts count.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -37,25 +41,48 @@ NEIGHBOURS = 5
 """Of the distance by which a text is told to belong to a kind."""
 
 
-def kind_p_values(distances: Floats, between: Floats, kinds: Ints) -> Floats:
+class Within(NamedTuple):
+    """The texts of one kind and how far each is from its nearest others of the kind: what no tested text changes."""
+
+    own: Ints
+    """(m,) places of the kind's texts."""
+    last_but_one: Floats
+    """(m,) distance to the neighbour before the last that counts."""
+    last: Floats
+    """(m,) distance to the last that counts, the fifth where there are so many."""
+
+
+def within_kinds(space: Floats, kinds: Ints) -> list[Within]:
+    """Of each kind, by its number.
+
+    Args:
+        space: (n, d) places of the reference texts.
+        kinds: (n,) numbers from 0.
+    """
+    found = []
+    for kind in range(kinds.max() + 1):
+        own = np.flatnonzero(kinds == kind)
+        m = min(NEIGHBOURS, len(own) - 1)
+        others = np.sort(cdist(space[own], space[own]), axis=1)[:, 1 : m + 1]  # the nearest to itself is the text
+        found.append(Within(own, others[:, m - 2] if m > 1 else np.zeros(len(own)), others[:, m - 1]))
+    return found
+
+
+def kind_p_values(distances: Floats, kinds: Sequence[Within]) -> Floats:
     """(n_kinds,): conformal p-value of "the text is of this kind", by the distance to the fifth nearest text of the kind.
 
     Full conformal: the text joins the kind, and each member's distance is to the others of the kind, the text among them.
 
     Args:
         distances: (n,) of the tested text from the reference texts.
-        between: (n, n) of the reference texts from each other.
-        kinds: (n,) numbers from 0.
+        kinds: see `within_kinds`.
     """
-    found = np.empty(kinds.max() + 1)
-    for kind in range(len(found)):
-        own = np.flatnonzero(kinds == kind)
+    found = []
+    for own, lower, upper in kinds:
         m = min(NEIGHBOURS, len(own) - 1)
-        others = np.sort(between[np.ix_(own, own)], axis=1)[:, 1 : m + 1]  # the nearest to itself is the text
-        lower = others[:, m - 2] if m > 1 else np.zeros(len(own))
-        joined = np.clip(distances[own], lower, others[:, m - 1])  # the m-th nearest with the tested text among them
-        found[kind] = (1 + np.sum(joined >= np.sort(distances[own])[m - 1])) / (len(own) + 1)
-    return found
+        joined = np.clip(distances[own], lower, upper)  # the m-th nearest with the tested text among them
+        found.append((1 + np.sum(joined >= np.sort(distances[own])[m - 1])) / (len(own) + 1))
+    return np.array(found)
 
 
 def over_kinds(extreme: Bools, kinds: Ints, kind_p: Floats, epsilon: float) -> float:

@@ -58,8 +58,7 @@ def test_the_p_value_of_a_kind_is_its_definition() -> None:
     for size in (2, 3, 9, 30):
         kinds = np.concatenate([np.arange(3), rng.integers(0, 3, 3 * size)]).repeat(2)
         space, tested = rng.standard_normal((len(kinds), 3)), rng.standard_normal(3)
-        between = np.linalg.norm(space[:, None] - space[None], axis=2)
-        found = way.kind_p_values(np.linalg.norm(space - tested, axis=1), between, kinds)
+        found = way.kind_p_values(np.linalg.norm(space - tested, axis=1), way.within_kinds(space, kinds))
         assert found == pytest.approx(by_hand_kinds(tested, space, kinds))
 
 
@@ -72,8 +71,7 @@ def test_the_true_kind_is_excluded_as_seldom_as_said_and_the_largest_rank_is_val
         tested = rng.standard_normal(2) + 2
         extreme = rng.standard_normal(len(kinds)) + kinds >= rng.standard_normal() + 1
         if run % 10 == 0:  # the distances are what takes time
-            between = np.linalg.norm(space[:, None] - space[None], axis=2)
-            kind_p = way.kind_p_values(np.linalg.norm(space - tested, axis=1), between, kinds)
+            kind_p = way.kind_p_values(np.linalg.norm(space - tested, axis=1), way.within_kinds(space, kinds))
         excluded[run], p[run] = kind_p[1], way.over_kinds(extreme, kinds, kind_p, 0.1)
     assert binomtest(int((excluded[::10] <= 0.1).sum()), RUNS // 10, 0.1, alternative="greater").pvalue > 1e-4
     assert_size(p, also_reached=False, slack=0.1)
