@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from llm_audit.detectors.populations.population import LEAST_OF_A_KIND
 from llm_audit.stats.classification import auroc, binomial_interval
 from llm_audit.stats.conformal import Ranked
 from llm_audit.training.labelled import Labelled
-from tools.build_population import kind
+from tools.build_population import kind, writer
 
 LEAST = 40
 """Human texts of a source that are enough to be the worst one."""
@@ -41,14 +40,6 @@ EPSILON = 0.1
 
 GROUPS_OF_LENGTHS = (64, 112, 160)
 """Shortest texts of the three groups of lengths, for MCP."""
-
-WRITERS = {
-    "learners of English": r"^(ellipse|ielts) ",
-    "pupils": r"^(outfox|asap) ",
-    "academics": r"^(acl|f1000|hppt) |abstract",
-    "other adults": r"",
-}
-"""Who wrote a text -> the first expression that "source domain" matches decides."""
 
 FAIRNESS = Path(__file__).with_name("fairness.json")
 
@@ -124,10 +115,6 @@ def row(p: Floats, level: float, human: NDArray[np.bool_], sources: NDArray[np.s
 
 def rates(p: Floats, texts: list[Labelled]) -> list[dict[str, object]]:
     """Flagged human texts by writer and by kind, with exact 95 % intervals, as they are stored."""
-
-    def writer(text: Labelled) -> str:
-        return next(name for name, pattern in WRITERS.items() if re.search(pattern, f"{text.source} {text.domain}"))
-
     ways: dict[str, Callable[[Labelled], str]] = {"all": lambda text: "all", "writer": writer, "kind": kind}
     found: list[dict[str, object]] = []
     for by, of in ways.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from llm_audit.detectors import find
 from llm_audit.detectors.populations import DEFAULT_POPULATION, MINIMUM_TOKENS, Datasheet, build
 from llm_audit.scoring.pins import DEFAULT_MODEL
+from llm_audit.scoring.session import Session
+from llm_audit.scoring.tokens import TokenScores
 from llm_audit.text import why_not_prose
 from llm_audit.training.labelled import Labelled, marks
 from tools.score_corpus import REQUEST, default_session, sample
@@ -81,26 +84,48 @@ KINDS = {
 """Kind of text, as a report names it -> the first expression that "source domain" matches decides."""
 
 
+WRITERS = {
+    "learners of English": r"^(ellipse|ielts) ",
+    "pupils": r"^(outfox|asap) ",
+    "academics": r"^(acl|f1000|hppt) |abstract",
+    "other adults": r"",
+}
+"""Who wrote a text -> the first expression that "source domain" matches decides."""
+
+
 def kind(text: Labelled) -> str:
     """The kind of a text."""
-    return next(name for name, pattern in KINDS.items() if re.search(pattern, f"{text.source} {text.domain}"))
+    return _first(KINDS, text)
+
+
+def writer(text: Labelled) -> str:
+    """Who wrote a text."""
+    return _first(WRITERS, text)
+
+
+def _first(patterns: Mapping[str, str], text: Labelled) -> str:
+    return next(name for name, pattern in patterns.items() if re.search(pattern, f"{text.source} {text.domain}"))
+
+
+def members_of(session: Session) -> Iterator[tuple[Labelled, TokenScores]]:
+    """The texts of the population, in its order, with their scores."""
+    texts = sample("calibration").texts
+    for text, scores in zip(texts, session.score([text.text for text in texts], REQUEST), strict=True):
+        if len(scores) >= MINIMUM_TOKENS and not why_not_prose(text.text):
+            yield text, scores
 
 
 def main() -> None:
     """Scores from the cache, then the file."""
     session = default_session()
-    texts = sample("calibration").texts
-    chosen = [
-        (text, scores)
-        for text, scores in zip(texts, session.score([text.text for text in texts], REQUEST), strict=True)
-        if len(scores) >= MINIMUM_TOKENS and not why_not_prose(text.text)
-    ]
+    chosen = list(members_of(session))
     sheet = Datasheet(
         name=DEFAULT_POPULATION,
         description=(
             "English news, fiction, essays of pupils and learners, reviews, papers, speeches, sermons, law, technical writing"
         ),
         sources=dict(sorted(Counter(SOURCES[text.source] for text, _ in chosen).items())),
+        writers=dict(sorted(Counter(writer(text) for text, _ in chosen).items())),
         collected="texts from public corpora, written 1790-2024; nearly all before 30 November 2022",
         language="en",
         not_covered=(

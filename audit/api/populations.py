@@ -178,7 +178,9 @@ def datasheet(name: str | None = None) -> str:
         f"Digest          {population.digest}",
         f"Judged windows  at most {population.longest_window} tokens: the longest that {sheet.target_n:,} documents reach",
         "Sources",
-        *(f"  {count:>7,}  {source}" for source, count in sheet.sources.items()),
+        *_counted(sheet.sources),
+        *(["Kinds of text", *_counted(population.kinds)] if population.kinds else []),
+        *(["Writers", *_counted(sheet.writers)] if sheet.writers else []),
         "Not covered",
         *(f"  - {gap}" for gap in sheet.not_covered),
         "",
@@ -193,3 +195,7 @@ def datasheet(name: str | None = None) -> str:
         lines.append(f"{length:>6}   {n:>9,}   {smallest_p_value(n):>10.5f}   {intervals}")
     others = [other for other in populations.names() if other != sheet.name]
     return "\n".join([*lines, *([f"\nOther populations: {', '.join(others)}"] if others else [])])
+
+
+def _counted(names: dict[str, int]) -> list[str]:
+    return [f"  {count:>7,}  {name}" for name, count in names.items()]

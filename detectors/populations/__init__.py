@@ -1,10 +1,10 @@
 """Reference populations: the human texts, as scores, that a document is compared with."""
 
+from llm_audit.detectors.populations.datasheet import Datasheet
 from llm_audit.detectors.populations.files import check_name, load, names, references, save
 from llm_audit.detectors.populations.population import (
     DEFAULT_POPULATION,
     MINIMUM_TOKENS,
-    Datasheet,
     Population,
     among,
     build,

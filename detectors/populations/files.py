@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from llm_audit.common.errors import InvalidConfiguration, NotAvailable
 from llm_audit.common.files import atomic_write
 from llm_audit.common.paths import data_root
-from llm_audit.detectors.populations.population import GROUPS, MEMBERS, STRETCHES, Datasheet, Population
+from llm_audit.detectors.populations.datasheet import Datasheet
+from llm_audit.detectors.populations.population import GROUPS, MEMBERS, STRETCHES, Population
 
 _SHIPPED = Path(__file__).parent
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

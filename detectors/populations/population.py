@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from safetensors.numpy import save as to_safetensors
 
 from llm_audit.common.errors import InvalidInput, NotAvailable
+from llm_audit.detectors.populations.datasheet import Datasheet
 from llm_audit.detectors.rule import NotDerivable
 from llm_audit.results.evidence import Conformal, Part
 from llm_audit.scoring.tokens import TokenScores
@@ -82,43 +82,6 @@ class Stretch(NamedTuple):
 
 STRETCHES = (*(Stretch(0, n) for n in LENGTHS), *(Stretch(n, n + PASSAGE) for n in range(PASSAGE, 512, PASSAGE)))
 """Everything that can be compared: the beginnings, then the later passages (the first passage is a beginning)."""
-
-
-class Datasheet(BaseModel):
-    """What a reader must know about a population, in the spirit of Gebru et al., "Datasheets for Datasets" (2021).
-
-    Attributes:
-        name: on the command line and next to every p-value.
-        description: one line.
-        sources: source -> number of documents.
-        collected: when the texts were written or collected, as far as known.
-        language: ISO 639-1 code; texts in any other language are not assessed.
-        not_covered: kinds of text that it says nothing about.
-        created: day of calibration, ISO 8601.
-        target_n: documents that the longest judged window must have.
-        scorer: digest of what produced the scores: model, dtype, decoding, reference.
-        model, reference: names of the models, for messages.
-        weights: code -> digest of the trained weights behind its scores.
-        author: the candidate that wrote the texts, of reference generations; None: people.
-        groups: names of the kinds of text, in the order in which `Population.groups` numbers them; empty: unknown.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    description: str
-    sources: dict[str, int]
-    collected: str
-    language: str
-    not_covered: tuple[str, ...]
-    created: str
-    target_n: int
-    scorer: str
-    model: str
-    reference: str | None = None
-    weights: dict[str, str] = {}
-    author: str | None = None
-    groups: tuple[str, ...] = ()
 
 
 class Bins(NamedTuple):
@@ -260,6 +223,12 @@ class Population:
         """The whole passages of a window that the population can judge."""
         starts = range(0, min(len(window), 512) - PASSAGE + 1, PASSAGE)
         return [stretch for start in starts if self.size(stretch := Stretch(start, start + PASSAGE)) > 0]
+
+    @cached_property
+    def kinds(self) -> dict[str, int]:
+        """Kind of text -> number of documents."""
+        counts = np.bincount(self.groups, minlength=len(self.datasheet.groups))
+        return {name: int(count) for name, count in zip(self.datasheet.groups, counts, strict=True)}
 
     def _reference(self, codes: tuple[str, ...], stretch: Stretch) -> tuple[conformal.Ranked, NDArray[np.int16]]:
         """The documents that reach the end of a stretch, and their kinds; sorted once, however many texts are judged."""
