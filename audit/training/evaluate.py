@@ -37,7 +37,7 @@ MAX_FPR, MIN_TPR = 0.05, 0.8
 FEWEST = 5
 """Texts of each class below which a row gets no partial areas: they would say nothing."""
 
-LENGTH_EDGES = (64, 96, 128, 160, 192, 256)
+LENGTH_EDGES = (64, 96, 128, 160, 192, 256, 384)
 
 ALL = "all"
 

@@ -112,7 +112,7 @@ def test_columns_of_the_user_are_groups(population: Population) -> None:
 
 
 def test_length_bins() -> None:
-    assert [evaluate.length_bin(n).split()[1] for n in (64, 95, 96, 207, 255, 256, 9999)] == [
+    assert [evaluate.length_bin(n).split()[1] for n in (64, 95, 96, 207, 255, 256, 383, 9999)] == [
         "64",
         "64",
         "96",
@@ -120,6 +120,7 @@ def test_length_bins() -> None:
         "192",
         "256",
         "256",
+        "384",
     ]
 
 
