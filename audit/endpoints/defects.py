@@ -38,9 +38,9 @@ FLAWS = (*sorted(POOR), INFINITE, POSITIVE, ALL_ZERO, ANSWER_ZERO, TWICE, DISORD
 _SORTED = "the list was not in falling order, and was sorted"
 _LEFT_OUT = "alternatives whose probability is hidden were left out"
 _WHERE = "At {places:number} of {positions:number} positions, first at {first:number}"
-_FLAW = Template(f"{_WHERE}: {{flaw}}.", {"flaw": FLAWS})
+FLAW = Template(f"{_WHERE}: {{flaw}}.", {"flaw": FLAWS})
 REPAIR = Template(f"{_WHERE}, {{repair}}.", {"repair": (_SORTED, _LEFT_OUT)})
-SENTENCES = (_FLAW, REPAIR)
+SENTENCES = (FLAW, REPAIR)
 """Templates of what is said of the log-probabilities of an answer."""
 
 DIGITS = (1, 2, 3)
@@ -97,7 +97,7 @@ def judged(positions: Sequence[Position], rounded: float = 0.0) -> tuple[tuple[P
         for flaw in flaws:
             where.setdefault(flaw, []).append(place)
     sentences = (
-        _FLAW.write(places=len(places), positions=len(positions), first=places[0], flaw=flaw) for flaw, places in where.items()
+        FLAW.write(places=len(places), positions=len(positions), first=places[0], flaw=flaw) for flaw, places in where.items()
     )
     marked = (
         replace(p, defects=flaws, contradictory=not POOR.issuperset(flaws)) for p, flaws in zip(positions, found, strict=True)

@@ -15,6 +15,8 @@ _TOKEN_ID = re.compile(r"token_id:(\d{1,18})")  # vLLM, with return_tokens_as_to
 _ESCAPED = re.compile(r"bytes:((?:\\x[0-9a-f]{2})+)")  # legacy OpenAI, for incomplete pieces of UTF-8
 
 NO_SHAPE = "The log-probabilities have a shape that cannot be read."
+UNREADABLE = "log-probabilities of a shape that cannot be read"
+"""The same among kinds of defects."""
 
 
 def positions_of(logprobs: object) -> tuple[list[Position], list[str]]:

@@ -18,6 +18,9 @@ UNKNOWN_MODEL = "llm-audit-no-such-model"
 _PROMPT = "List the months of the year, separated by commas: January,"
 _TOKENS = 16  # some servers refuse to answer with fewer
 _REPEATS = 3
+ALTERNATIVES, REPEATED = "alternatives per token", f"the same answer {_REPEATS} times at temperature 0"
+"""Names of facts, after that of the surface."""
+
 _WIDTHS = (20, 5, 1, None)
 _TOO_MUCH = (400, 422, 500, 501)  # how servers refuse what they do not know or do not grant
 _FATAL = ("key", "model", "tls", "unreachable", "stopped", "budget")
@@ -191,12 +194,12 @@ def _described(name: str, surface: SurfaceCapabilities) -> list[tuple[str, str]]
     lines = [
         (name, "answers"),
         (f"{name}: log-probabilities", said(surface.logprobs)),
-        (f"{name}: alternatives per token", str(surface.top_logprobs)),
+        (f"{name}: {ALTERNATIVES}", str(surface.top_logprobs)),
         (f"{name}: token ids", ids),
         (f"{name}: token bytes", said(surface.bytes)),
         (f"{name}: log-probabilities of the prompt", said(surface.echo)),
         (f"{name}: answers of one token", said(surface.one_token)),
         (f"{name}: token counts", said(surface.usage)),
-        (f"{name}: the same answer {_REPEATS} times at temperature 0", said(surface.deterministic)),
+        (f"{name}: {REPEATED}", said(surface.deterministic)),
     ]
     return lines + [(f"{name}: defects", " ".join(surface.defects))] * bool(surface.defects)

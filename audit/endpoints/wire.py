@@ -14,12 +14,12 @@ from llm_audit.endpoints.key import REMOVED
 from llm_audit.endpoints.positions import NO_SHAPE, positions_of, prompt_length, prompt_of
 from llm_audit.endpoints.records import Ask, Reply
 
-_NO_LOGPROBS = "Log-probabilities were asked for and not returned."
+NO_LOGPROBS = "Log-probabilities were asked for and not returned."
 _NO_ALTERNATIVES = "Alternatives were asked for and not returned."
 _USED_UP = "The model used up its tokens on reasoning that is not shown."
 _NOT_UTF_8 = "The answer is not UTF-8."
 _KEY_REMOVED = "The answer repeated the API key, which was removed from it."
-SENTENCES = (_NO_LOGPROBS, _NO_ALTERNATIVES, _USED_UP, _NOT_UTF_8, _KEY_REMOVED, NO_SHAPE)
+SENTENCES = (NO_LOGPROBS, _NO_ALTERNATIVES, _USED_UP, _NOT_UTF_8, _KEY_REMOVED, NO_SHAPE)
 """What is said of an answer as a whole; of its log-probabilities, `llm_audit.endpoints.defects` says more."""
 
 
@@ -99,7 +99,7 @@ def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
     mended, repairs = repaired(raw)
     positions, flaws = judged(mended, rounded := last_digit(mended))
     if ask.top_logprobs is not None and not positions and (text or usage[1]):
-        notes.append(_NO_LOGPROBS)
+        notes.append(NO_LOGPROBS)
     if ask.top_logprobs and positions and not any(position.top for position in positions):
         notes.append(_NO_ALTERNATIVES)
     if hidden and not text:

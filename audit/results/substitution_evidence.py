@@ -12,6 +12,10 @@ MOST = 10_000_000
 """Requests of an audit."""
 
 
+LOG_PROBABILITIES = "distance"
+"""Measure of distances between log-probabilities; every other measure is of texts."""
+
+
 class Variant(Model):
     """Distances of answers from one allowed variant of the reference model: the endpoint's, and its own under the null."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from llm_audit.common.templates import Template, known, quoted
-from llm_audit.endpoints import defects, positions, wire
+from llm_audit.endpoints import defects, positions, probe, wire
 from llm_audit.reports.wording import notes as wording
 from llm_audit.reports.wording.membership import ORDER_ALONE
+from llm_audit.reports.wording.substitution import FIXED, QUESTIONS
 from llm_audit.results import Conditions, Membership, Report, Substitution
-from llm_audit.results.substitution_evidence import Conformance, OnlineRanks
+from llm_audit.results.substitution_evidence import LOG_PROBABILITIES, Conformance, Discrepancy, OnlineRanks, RelativeRanks
 from llm_audit.results.watermark_evidence import KeyedTraining
 from llm_audit.text import lines
 from llm_audit.verification.ledger import Ledger
@@ -69,28 +70,101 @@ def is_left_out(note: str, inputs: Collection[str]) -> bool:
 
 
 def of_endpoint(path: str, found: Substitution, ledger: Ledger) -> None:
-    """The notes on an endpoint: on what was measured, then on single answers, as many as the tests count."""
-    evidence = [test.evidence for test in found.tests]
-    counted = next((each for each in evidence if isinstance(each, Conformance)), None)
-    distances = next((each for each in evidence if isinstance(each, OnlineRanks)), None)
-    repaired, defective, answers = set[str](), set[str](), False
+    """The notes on an endpoint: on what was measured, then on single answers.
+
+    Those that follow from what is stored must be there, and what the others state must agree with it.
+    """
+    on_answers: dict[str, set[str]] = {}
     for number, note in enumerate(found.notes):
         at, on = f"{path}[{number}]", wording.ON_ANSWER.read(note)
         if on is None:
-            ledger.holds(at, note, not answers and known(note, wording.OF_ENDPOINT) is not None, UNKNOWN)
-            if (stopped := wording.STOPPED.read(note)) is not None:
-                asked = str(distances.asked) if distances else "none"
-                ledger.holds(at, note, stopped["asked"] == asked, "states another number of requests than its test")
+            ledger.holds(at, note, not on_answers and known(note, wording.OF_ENDPOINT) is not None, UNKNOWN)
             continue
-        answers = True
         request, said = on["request"], on["defect"]
         ledger.holds(at, note, said in wire.SENTENCES or known(said, defects.SENTENCES) is not None, UNKNOWN)
-        if request.startswith("question"):  # texts are asked for without numbers, and counted nowhere
-            if defects.REPAIR.read(said) is not None:
-                repaired.add(request)
-            elif said == positions.NO_SHAPE or said not in wire.SENTENCES:
-                defective.add(request)
-    if counted is not None and counted.answers:  # else no numbers were asked for
-        for what, named, stored in (("mended", repaired, counted.repaired), ("defective", defective, counted.defective)):
-            reason = f"name {len(named):,} answers with {what} numbers, not {stored or 0:,}"
-            ledger.holds(path, None, stored is None or len(named) == stored, reason)
+        on_answers.setdefault(said, set()).add(request)
+    counted = next((test.evidence for test in found.tests if isinstance(test.evidence, Conformance)), None)
+    if counted is not None:
+        _of_answers(path, on_answers, counted, ledger)
+        _of_audit(path, found, ledger)
+
+
+def _of_answers(path: str, noted: Mapping[str, Collection[str]], counted: Conformance, ledger: Ledger) -> None:
+    """Notes on single answers, which must be of as many answers as the test of conformance counts.
+
+    `noted`: sentence -> requests. Those for texts are asked for without numbers, and counted nowhere.
+    """
+    kinds: dict[str, set[str]] = {}
+    for said, requests in noted.items():
+        flaw = defects.FLAW.read(said)
+        kind = flaw["flaw"] if flaw else "mended" if defects.REPAIR.read(said) else _OF_WHOLE_ANSWERS.get(said, "")
+        kinds.setdefault(kind, set()).update(request for request in requests if request.startswith("question"))
+    if not counted.answers:  # no numbers were asked for, or an early version did not count
+        return
+    defective = set[str]().union(*(kinds.get(kind, ()) for kind in (*defects.FLAWS, positions.UNREADABLE)))
+    stored = [("mended", len(kinds.get("mended", ())), counted.repaired), ("defective", len(defective), counted.defective)]
+    for what, named, expected in stored:
+        reason = f"name {named:,} answers with {what} numbers, not {expected or 0:,}"
+        ledger.holds(path, None, expected is None or named == expected, reason)
+    for each in counted.flaws or ():
+        named = len(kinds.get(each.name, ()))
+        ledger.holds(path, None, named == each.answers, f"name {named:,} answers of which {each.name}, not {each.answers:,}")
+    bare = len(kinds.get(wire.NO_LOGPROBS, ()))
+    reason = f"name {bare:,} answers without log-probabilities, fewer than {counted.untold or 0:,}"
+    ledger.holds(path, None, bare >= (counted.untold or 0), reason)
+
+
+_OF_WHOLE_ANSWERS = {positions.NO_SHAPE: positions.UNREADABLE, wire.NO_LOGPROBS: wire.NO_LOGPROBS}
+
+
+def _of_audit(path: str, found: Substitution, ledger: Ledger) -> None:
+    """Notes on what was measured, some answers having come: whether all are there that tests, settings and probe demand."""
+    ranks = next((test.evidence for test in found.tests if isinstance(test.evidence, OnlineRanks)), None)
+    texts = any(isinstance(test.evidence, Discrepancy | RelativeRanks) for test in found.tests)
+
+    def noted(*templates: Template) -> bool:
+        return any(known(note, templates) is not None for note in found.notes)
+
+    def same(template: Template | Sequence[Template], demanded: bool, what: str) -> None:
+        """Compare whether one of these notes is there with whether it should be."""
+        there = noted(*(template if isinstance(template, Sequence) else (template,)))
+        ledger.holds(path, None, there == demanded, f"{'lack' if demanded else 'hold'} the note that {what}")
+
+    same(wording.NOTHING_MEASURED, ranks is None, "says why no distances were measured")
+    known_notes = found.obstacle is None or known(found.obstacle, wording.OF_ENDPOINT) is None
+    ledger.holds(path, None, known_notes or found.obstacle in found.notes, "lack the one that the obstacle repeats")
+    same_answers = _probed(found, probe.REPEATED)
+    if len(set(same_answers)) == 1:  # else it depends on the surface, which is not stored
+        same(wording.DIFFERENT, same_answers[0] == "no", "repeats gave different texts")
+    wanted = _setting(found, "texts")
+    if texts or wanted:
+        lacking = not texts and not noted(wording.OTHER_VOCABULARY, wording.UNKNOWN_TOKENS, wording.OTHER_NAMES)
+        same(wording.TOO_FEW_TEXTS, lacking, "too few prompts have all their texts")
+    if ranks is None:
+        return
+    of_texts = ranks.measure != LOG_PROBABILITIES
+    same(wording.NO_LOGPROBS, of_texts, "answers are compared by their texts alone")
+    if not of_texts and set(_probed(found, probe.ALTERNATIVES)) == {"0"}:
+        same(wording.NO_ALTERNATIVES, True, "the endpoint gives no alternatives")
+    questions = next((fact.value for fact in found.facts if fact.name == "Questions"), "")
+    planned = QUESTIONS.read(questions)
+    stopped = next((each for note in found.notes if (each := wording.STOPPED.read(note)) is not None), None)
+    if stopped is not None:
+        said = (stopped["asked"], stopped["planned"])
+        right = said == (str(ranks.asked), planned["audited"] if planned else stopped["planned"])
+        ledger.holds(path, None, right, "state another number of requests than the test")
+    elif planned is not None:
+        complete = str(ranks.asked) == planned["audited"]
+        ledger.holds(path, None, complete, f"lack the note that the audit stopped after {ranks.asked} requests")
+
+
+def _probed(found: Substitution, name: str) -> list[str]:
+    """Values of a fact that the probe found of each surface that gives answers."""
+    return [fact.value for fact in found.capabilities if fact.name.endswith(f": {name}")]
+
+
+def _setting(found: Substitution, name: str) -> int:
+    """A number fixed before the first request; 0: none, or left open."""
+    fixed = next((fact.value for fact in found.facts if fact.name == FIXED), "")
+    value = dict(item.partition(": ")[::2] for item in fixed.split(", ")).get(name, "")
+    return int(value) if value.isdecimal() else 0

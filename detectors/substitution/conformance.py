@@ -11,6 +11,7 @@ from llm_audit.detectors.rule import Measurement, Terms, requires
 from llm_audit.detectors.substitution import parameters
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.endpoints.defects import changes
+from llm_audit.endpoints.positions import UNREADABLE
 from llm_audit.endpoints.records import Failure, Position, Reply
 from llm_audit.results import Result, Verdict
 from llm_audit.results.substitution_evidence import Conformance, Flaw, Parameter
@@ -75,7 +76,7 @@ def _unlikely(place: tuple[Position, float]) -> bool:
 
 def _flaws(reply: Reply) -> set[str]:
     """The kinds of defects of an answer."""
-    unreadable = {"log-probabilities of a shape that cannot be read"} if reply.unreadable else set[str]()
+    unreadable = {UNREADABLE} if reply.unreadable else set[str]()
     return unreadable | {flaw for position in reply.positions for flaw in position.defects}
 
 

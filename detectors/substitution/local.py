@@ -20,6 +20,7 @@ from llm_audit.detectors.substitution.reference_model import GREEDY, Answer, Ref
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.records import Reply, Surface
 from llm_audit.results import Fact
+from llm_audit.results.substitution_evidence import LOG_PROBABILITIES
 from llm_audit.scoring.tokens import Decoding, TokenScores
 
 REFERENCE_DRAWS = 10
@@ -80,7 +81,7 @@ class LocalModel:
 
     def measures(self, k: int) -> tuple[str, str]:
         """Distances of log-probabilities or, where they are hidden, margins."""
-        return ("distance", "nats per alternative") if k else ("margin", "nats per token")
+        return (LOG_PROBABILITIES, "nats per alternative") if k else ("margin", "nats per token")
 
     def null_distances(
         self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0

@@ -19,7 +19,7 @@ from llm_audit.endpoints.probe import Capabilities
 from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording import notes
-from llm_audit.reports.wording.substitution import MULTIPLICITY
+from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS
 from llm_audit.results import Cost as Spent
 from llm_audit.results import (
     Coverage,
@@ -114,13 +114,16 @@ def _obstacle(capabilities: Capabilities, surface: Surface, failures: Sequence[F
 def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tuple[Fact, ...]:
     chosen = {key: value for key, value in asdict(settings).items() if key not in ("precisions", "seed")}
     return (
-        Fact(name="Fixed before the first request", value=json.dumps(chosen)[1:-1].replace('"', "")),
+        Fact(name=FIXED, value=json.dumps(chosen)[1:-1].replace('"', "")),
         *reference.facts,
         Fact(
             name="Questions",
-            value=f"{len(allotment.audited)} to the endpoint and {len(allotment.honest)} for honest distances, dealt at "
-            f"random; {allotment.cut} of them are beginnings of prompts; SHA-256 "
-            f"{digest(allotment.audited + allotment.honest)[:12]}",
+            value=QUESTIONS.write(
+                audited=len(allotment.audited),
+                honest=len(allotment.honest),
+                cut=allotment.cut,
+                digest=digest(allotment.audited + allotment.honest)[:12],
+            ),
         ),
         Fact(name="Multiplicity", value=MULTIPLICITY),
         Fact(name="Seed", value=settings.seed),

@@ -24,6 +24,7 @@ from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.records import Position, Reply, Surface, Token, same
 from llm_audit.reports.wording import notes
 from llm_audit.results import Fact
+from llm_audit.results.substitution_evidence import LOG_PROBABILITIES
 
 SHARED = 0.1
 """Share of the questions that must have a token in common at the first place, or tokens cannot be told apart."""
@@ -133,7 +134,7 @@ class Trusted:
 
     def measures(self, k: int) -> tuple[str, str]:
         """Distances of log-probabilities or, where they are hidden, of texts."""
-        return ("distance", "nats per alternative") if k else ("share after the first difference", "of the answer")
+        return (LOG_PROBABILITIES, "nats per alternative") if k else ("share after the first difference", "of the answer")
 
     def null_distances(
         self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0

@@ -122,6 +122,9 @@ OTHER_NAMES = Template(
     "text: tokens cannot be told apart, or the endpoint has another tokenizer."
 )
 ON_ANSWER = Template("{request:request}: {defect:words}")
+NOTHING_MEASURED = (ENDED, NO_SIGNAL, TOO_FEW, OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES)
+"""Templates of which one says why no distances were measured, where none were."""
+
 OF_ENDPOINT = (
     DIFFERENT, ROUNDED, ENDED, NO_SIGNAL, STOPPED, TOO_FEW, NO_LOGPROBS, NO_ALTERNATIVES, TOO_FEW_TEXTS, OTHER_VOCABULARY,
     UNKNOWN_TOKENS, OTHER_NAMES,

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from llm_audit.common.templates import Template
 from llm_audit.results import Interval, Result, Served, Substitution
 from llm_audit.results.substitution_evidence import Flaw
+
+FIXED = "Fixed before the first request"
+"""Name of the fact that holds the settings."""
+
+QUESTIONS = Template(
+    "{audited:number} to the endpoint and {honest:number} for honest distances, dealt at random; {cut:number} of them are "
+    "beginnings of prompts; SHA-256 {digest:words}"
+)
 
 MULTIPLICITY = "Holm over the tests that have a p-value"
 

@@ -18,7 +18,11 @@ from fixtures.servers.gateways import counting
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
 from fixtures.servers.proxy import Exchange, mixing, proxy
+from llm_audit.endpoints import defects
+from llm_audit.reports.wording import notes as wording
+from llm_audit.results.canonical import content_digest
 from llm_audit.scoring.store import StoredModel
+from llm_audit.verification import verify
 from tests.cli.tool import Outcome, Tool, schema, sentence
 from tests.servers.conftest import MODEL, cheap, honest, ladder, model
 
@@ -55,7 +59,26 @@ def audit(tool: Tool, *args: object, code: int) -> dict[str, Any]:
     report = json.loads(found.out)
     schema().validate(report)
     told: dict[str, Any] = report["subjects"][0]
+    _verified(report, told)
     return told
+
+
+def _verified(report: dict[str, Any], subject: dict[str, Any]) -> None:
+    """The report holds, and lacks none of the notes that follow from what is stored without being refused."""
+    assert refused(report) == set()
+    notes = subject["notes"]
+    for number, note in enumerate(notes):
+        on = wording.ON_ANSWER.read(note)
+        if (on is None and wording.ROUNDED.read(note) is None) or (on and defects.FLAW.read(on["defect"])):
+            subject["notes"] = notes[:number] + notes[number + 1 :]
+            assert refused(report) == {"subjects[0].notes"}, note
+    subject["notes"] = notes
+
+
+def refused(report: dict[str, Any]) -> set[str]:
+    """Fields that a verification names, once the digest fits."""
+    data = json.dumps(report | {"content_digest": content_digest(report)}).encode()
+    return {mismatch.path for mismatch in verify(data, Path())[0].mismatches}
 
 
 def by_rule(found: dict[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,13 @@ import pytest
 
 import llm_audit
 from llm_audit.common.templates import Template, known
-from llm_audit.endpoints import defects, wire
+from llm_audit.endpoints import defects, probe, wire
 from llm_audit.reports.wording import notes as wording
-from llm_audit.results import Membership, Substitution
+from llm_audit.reports.wording.substitution import FIXED, QUESTIONS
+from llm_audit.results import Fact, Membership, Substitution
 from llm_audit.results.canonical import content_digest
 from llm_audit.results.membership import Copies
+from llm_audit.results.substitution_evidence import Conformance, Flaw, OnlineRanks
 from llm_audit.verification import verify
 from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import NO_FACTS, UNKNOWN, of_endpoint
@@ -102,30 +104,33 @@ def test_what_repeats_are_noted_follows_from_what_is_stored() -> None:
     assert Membership.model_fields["notes"].default == ()
 
 
-def noted(*notes: str) -> set[tuple[str, str]]:
+def noted(*notes: str, subject: Substitution | None = None) -> set[tuple[str, str]]:
     """What a verification of an audited endpoint with these notes comes to: fields and reasons."""
     ledger = Ledger()
-    subject: Substitution = audited(9.0).model_copy(update={"notes": notes})
-    of_endpoint("notes", subject, ledger)
+    of_endpoint("notes", (subject or audited(9.0)).model_copy(update={"notes": notes}), ledger)
     return {(mismatch.path, mismatch.reason) for mismatch in ledger.mismatches}
 
 
 ON_AN_ENDPOINT = (
     wording.DIFFERENT.write(),
     wording.ROUNDED.write(nats=0.01),
-    wording.NO_LOGPROBS.write(why="hidden"),
+    wording.STOPPED.write(asked=20, planned=40, rule="AUD499"),
+    wording.ON_ANSWER.write(request="text 3, draw 2", defect=wire.SENTENCES[0]),
+)
+INSTEAD_OF_DISTANCES = (
     wording.OTHER_VOCABULARY.write(told=12_000, others=0.31),
     wording.UNKNOWN_TOKENS.write(unknown=3, tokens=4_000),
     wording.OTHER_NAMES.write(apart=3, answers=4),
     wording.TOO_FEW.write(usable=3, first="AUD499", second="AUD498", fewest=8),
-    wording.STOPPED.write(asked=20, planned=40, rule="AUD499"),
-    wording.ON_ANSWER.write(request="text 3, draw 2", defect=wire.SENTENCES[0]),
+    wording.ENDED.write(),
+    wording.NO_SIGNAL.write(),
 )
 
 
 def test_the_notes_on_an_endpoint_hold() -> None:
     assert noted(*ON_AN_ENDPOINT) == set()
-    assert wording.OF_ENDPOINT and all(known(note, (*wording.OF_ENDPOINT, wording.ON_ANSWER)) for note in ON_AN_ENDPOINT[1:8])
+    every = (*ON_AN_ENDPOINT[1:], *INSTEAD_OF_DISTANCES)
+    assert all(known(note, (*wording.OF_ENDPOINT, wording.ON_ANSWER)) for note in every[:2] + every[3:7])
 
 
 @pytest.mark.parametrize(
@@ -144,12 +149,95 @@ def test_a_note_on_an_endpoint_that_nobody_writes_is_refused(note: str) -> None:
 
 def test_a_note_on_an_endpoint_agrees_with_its_tests() -> None:
     stopped = wording.STOPPED.write(asked=10, planned=40, rule="AUD499")
-    assert noted(stopped) == {("notes[0]", "states another number of requests than its test")}
+    assert noted(stopped) == {("notes", "state another number of requests than the test")}
     (on_list, on_places) = (template.sentence for template in defects.SENTENCES)
     assert "{flaw}" in on_list and "{repair}" in on_places
     flaw = defects.SENTENCES[0].write(places=1, positions=4, first=2, flaw=defects.POSITIVE)
     note = wording.ON_ANSWER.write(request="question 3", defect=flaw)
     assert noted(note) == {("notes", "name 1 answers with defective numbers, not 0")}
+
+
+def lacking(what: str) -> set[tuple[str, str]]:
+    return {("notes", f"lack the note that {what}")}
+
+
+def without_distances(**more: object) -> Substitution:
+    found = audited(1.0)
+    return found.model_copy(update={"tests": found.tests[2:]} | more)
+
+
+def test_where_no_distances_were_measured_a_note_says_why() -> None:
+    subject = without_distances()
+    assert noted(subject=subject) == lacking("says why no distances were measured")
+    for note in INSTEAD_OF_DISTANCES:
+        assert noted(note, subject=subject) == set()
+        assert noted(note) == {("notes", "hold the note that says why no distances were measured")}
+
+
+def test_the_note_that_an_obstacle_repeats_is_there() -> None:
+    obstacle, other = INSTEAD_OF_DISTANCES[-1], INSTEAD_OF_DISTANCES[3]
+    subject = without_distances(obstacle=obstacle)
+    assert noted(obstacle, subject=subject) == set()
+    assert noted(other, subject=subject) == {("notes", "lack the one that the obstacle repeats")}
+
+
+def test_answers_compared_by_their_texts_are_noted() -> None:
+    found = audited(1.0)
+    (first, *others) = found.tests
+    assert isinstance(first.evidence, OnlineRanks)
+    of_texts = first.model_copy(update={"evidence": first.evidence.model_copy(update={"measure": "margin"})})
+    note, what = wording.NO_LOGPROBS.write(why="hidden"), "answers are compared by their texts alone"
+    assert noted(note) == {("notes", f"hold the note that {what}")}
+    subject = found.model_copy(update={"tests": (of_texts, *others)})
+    assert noted(subject=subject) == lacking(what) and noted(note, subject=subject) == set()
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "note", "what"),
+    [
+        (probe.REPEATED, "no", wording.DIFFERENT.write(), "repeats gave different texts"),
+        (probe.ALTERNATIVES, "0", wording.NO_ALTERNATIVES.write(), "the endpoint gives no alternatives"),
+    ],
+)
+def test_what_the_probe_found_is_noted(fact: str, value: str, note: str, what: str) -> None:
+    both = tuple(Fact(name=f"{surface}: {fact}", value=value) for surface in ("Chat", "Completions"))
+    subject = audited(1.0).model_copy(update={"capabilities": both})
+    assert noted(note, subject=subject) == set() and noted(subject=subject) == lacking(what)
+    only_one = subject.model_copy(update={"capabilities": (both[0], Fact(name=both[1].name, value="20"))})
+    assert noted(subject=only_one) == noted(note, subject=only_one) == set()
+
+
+def test_an_audit_that_stopped_early_says_so() -> None:
+    value = QUESTIONS.write(audited=40, honest=60, cut=0, digest="0123456789ab")
+    subject = audited(1.0).model_copy(update={"facts": (Fact(name="Questions", value=value),)})
+    assert noted(subject=subject) == lacking("the audit stopped after 20 requests")
+    assert noted(wording.STOPPED.write(asked=20, planned=40, rule="AUD499"), subject=subject) == set()
+    wrong = wording.STOPPED.write(asked=20, planned=50, rule="AUD499")
+    assert noted(wrong, subject=subject) == {("notes", "state another number of requests than the test")}
+
+
+def test_texts_that_were_asked_for_and_not_tested_are_noted() -> None:
+    fixed = Fact(name=FIXED, value="requests: 60, texts: 9, draws: 5")
+    found = audited(1.0, texts=False).model_copy(update={"facts": (fixed,)})
+    note = wording.TOO_FEW_TEXTS.write(complete=3, first="AUD499", second="AUD498", fewest=8)
+    assert noted(subject=found) == lacking("too few prompts have all their texts")
+    assert noted(note, subject=found) == set()
+    assert noted(note) == {("notes", "hold the note that too few prompts have all their texts")}
+
+
+def test_each_kind_of_defect_is_noted_as_often_as_it_is_counted() -> None:
+    flaws = tuple(Flaw(name=name, answers=1) for name in (defects.POSITIVE, defects.TWICE))
+    found = audited(1.0)
+    counted = found.tests[-1].evidence
+    assert isinstance(counted, Conformance)
+    evidence = counted.model_copy(update={"answers": 9, "defective": 1, "contradictory": 1, "flaws": flaws, "untold": 0})
+    subject = found.model_copy(update={"tests": (*found.tests[:-1], found.tests[-1].model_copy(update={"evidence": evidence}))})
+    both = [
+        wording.ON_ANSWER.write(request="question 3", defect=defects.FLAW.write(places=1, positions=4, first=2, flaw=flaw.name))
+        for flaw in flaws
+    ]
+    assert noted(*both, subject=subject) == set()
+    assert noted(both[0], subject=subject) == {("notes", f"name 0 answers of which {defects.TWICE}, not 1")}
 
 
 def test_a_template_that_is_not_listed_would_be_missed() -> None:
