@@ -167,7 +167,7 @@ def code_lines(function: ast.FunctionDef, lines: list[str]) -> int:
 def test_the_command_line_is_thin() -> None:
     """What a command does is a function of the library; here are its options, and what is printed."""
     sources = {path: path.read_text(encoding="utf-8") for path in COMMANDS}
-    assert 1000 < sum(len(source.splitlines()) for source in sources.values()) < 3200
+    assert 1000 < sum(len(source.splitlines()) for source in sources.values()) < 2750
     for path, source in sources.items():
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef):
@@ -215,9 +215,7 @@ OF_OTHERS = {
     "audit/text/documents.py": {"entry.reason"},
     "audit/text/survey.py": {"each.reason", "entry.reason"},
     "audit/api/plugins.py": {"each.reason"},
-    "audit/cli/plugins/list.py": {"each.reason"},
     "audit/cli/substitution/probe.py": {"test.reason"},
-    "audit/cli/verify.py": {"unchecked.reason", "mismatch.reason"},
     "audit/gating/inputs.py": {"given.reason"},
     "audit/endpoints/client.py": {"entry.reason", "run.reason", "result.reason", "wire.summary"},
     "audit/endpoints/probe.py": {"failure.reason"},

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from llm_audit.detectors.membership.counting import Counted
     from llm_audit.detectors.origin.classifier import Head
 
-__all__ = ["Head", "check_canary", "count_frequencies", "generate", "new_canary", "train"]
+__all__ = ["Head", "card_of", "check_canary", "count_frequencies", "generate", "new_canary", "train"]
 
 
 def generate(
@@ -158,6 +158,23 @@ def train(
         settings = {"seed": 0} | (schedule or {})
         head = train_and_save(session, data, texts, target, kind, features, loss, settings, *stages)
     return head, target
+
+
+def card_of(head: Head, target: Path) -> str:
+    """The card of a classifier, for a reader, and how to use it."""
+    card = head.card
+    lines = [
+        f"Classifier {card.name}: {card.kind} head, loss {card.loss}, on layers {', '.join(map(str, card.layers)) or 'none'}"
+        f" and {len(card.statistics)} statistics of {card.model}.",
+        "Texts: " + ", ".join(f"{count:,} {part}" for part, count in card.texts.items()) + ".",
+        "On the texts that chose the epoch, of the same sources (elsewhere it does worse; `llm-audit bench` says how much):",
+        *(f"  {name:16} {value:.3f}" for name, value in card.metrics.items()),
+        f"Digest {head.digest}",
+        f"Written to {target}.",
+        "To use it: `llm-audit calibrate HUMAN.jsonl --name P --classifier "
+        f"{card.name}`, then `llm-audit detect TEXT --population P --classifier {card.name}`.",
+    ]
+    return "\n".join(lines)
 
 
 def count_frequencies(

@@ -19,7 +19,7 @@ from llm_audit.detectors.registry import outdated
 from llm_audit.detectors.rule import Rule
 from llm_audit.results.rules import FAMILIES
 
-__all__ = ["GROUP", "SWITCH", "clauses", "loaded", "new_package", "outdated", "survey_all", "switched_off"]
+__all__ = ["GROUP", "SWITCH", "clauses", "described", "loaded", "new_package", "outdated", "switched_off"]
 
 PYPROJECT = """\
 [build-system]
@@ -105,6 +105,25 @@ together need two.
 def survey_all() -> list[Surveyed]:
     """Load everything that is announced, family by family, and say what became of it."""
     return [each for digit in sorted(FAMILIES) for each in survey(FAMILIES[digit])]
+
+
+def described() -> list[dict[str, Any]]:
+    """Everything that is announced: names, code, package and what became of it, as `plugins list` shows it."""
+    return [
+        {
+            "name": each.announcement.name,
+            "rule": each.rule.code if each.rule else None,
+            "group": each.announcement.group,
+            "target": each.announcement.target,
+            "distribution": each.announcement.distribution,
+            "version": each.announcement.version,
+            "digest": each.announcement.digest,
+            "shipped": each.announcement.shipped,
+            "status": each.status,
+            "reason": each.reason,
+        }
+        for each in survey_all()
+    ]
 
 
 def new_package(name: str, folder: Path) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import io
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,20 @@ class LazyGroup(click.Group):
             formatter.write_dl(sorted(self.lazy.items()))
 
 
+def group_of(package: str, table: Mapping[str, str], lazy: Mapping[str, str]) -> LazyGroup:
+    """The group of commands in a package. `table` has its own line of help, and `lazy` those of its commands."""
+    name = package.rpartition(".")[2]
+    return LazyGroup(name, lazy=lazy, package=package, help=table[name], short_help=table[name])
+
+
+def command_of(
+    table: Mapping[str, str], name: str, more: str = "", **settings: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a function the command of its module. Its help is its line in `table` and, with --help, also `more`."""
+    help = f"{table[name]}\n\n{inspect.cleandoc(more)}" if more else table[name]
+    return click.command(help=help, short_help=table[name], **settings)
+
+
 @click.group(cls=LazyGroup, lazy=COMMANDS, package=__name__, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="llm-audit")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
@@ -92,7 +107,9 @@ def cli(config: Path | None, isolated: bool) -> None:
     Every p-value comes with its null hypothesis, its population and what it does not prove.
     """
     from llm_audit.cli.policy import CONFIG, DEFAULTS, ISOLATED
+    from llm_audit.cli.progress import show_warnings_as_sentences
 
+    show_warnings_as_sentences()
     if config and isolated:
         raise click.UsageError("Give --config or --isolated, not both.")
     context = click.get_current_context()

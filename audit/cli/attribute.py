@@ -3,44 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-import llm_audit
-from llm_audit.cli import COMMANDS
+from llm_audit.cli import COMMANDS, command_of
 from llm_audit.cli.options import details_option, judging_options, no_text_option, output_options
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli.publishing import Output
 
-if TYPE_CHECKING:
-    from llm_audit.cli.publishing import Output
+MORE = """
+A candidate is a model and how its tokens were drawn: MODEL, or MODEL@temperature=0.8,top_p=0.95. Alternatives,
+MODEL@temperature=0.7|1, mean that one of them was used. template=none: the prompt was given as plain text.
 
-HELP = (
-    COMMANDS["attribute"]
-    + """
+Samplers cut and heat in different orders. MODEL@sampler=llama.cpp (or transformers, vllm, openai) names a server's order
+and its defaults: llama.cpp's are temperature .8, top-k 40, top-p .95, min-p .05, and transformers' `generate` keeps the 50
+likeliest tokens (top_k=50) unless told otherwise. Beside a number that you name, those that you do not are tried both as
+the default and off. MODEL@sampler=top_k;top_p;temperature,... names an order. Without sampler: that of transformers,
+nothing by default.
 
-    A candidate is a model and how its tokens were drawn: MODEL, or MODEL@temperature=0.8,top_p=0.95. Alternatives,
-    MODEL@temperature=0.7|1, mean that one of them was used. template=none: the prompt was given as plain text.
+Numbers: temperature (0: greedy), top_k, top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty,
+penalty_last_n, no_repeat_ngram, xtc_probability, xtc_threshold, dry_multiplier, dry_base, dry_allowed_length, dry_last_n,
+mirostat, mirostat_tau, mirostat_eta.
 
-    Samplers cut and heat in different orders. MODEL@sampler=llama.cpp (or transformers, vllm, openai) names a server's order
-    and its defaults: llama.cpp's are temperature .8, top-k 40, top-p .95, min-p .05, and transformers' `generate` keeps the 50
-    likeliest tokens (top_k=50) unless told otherwise. Beside a number that you name, those that you do not are tried both as
-    the default and off. MODEL@sampler=top_k;top_p;temperature,... names an order. Without sampler: that of transformers,
-    nothing by default.
+MODEL@weights=q4_0|q8_0 (also f32, f16, bf16, q5_0, int8) says in which precision a server may have stored the weights: made
+here from the model, and refuted only if each is. Without it: the weights as they are.
 
-    Numbers: temperature (0: greedy), top_k, top_p, min_p, typical_p, repetition_penalty, presence_penalty, frequency_penalty,
-    penalty_last_n, no_repeat_ngram, xtc_probability, xtc_threshold, dry_multiplier, dry_base, dry_allowed_length, dry_last_n,
-    mirostat, mirostat_tau, mirostat_eta.
-
-    MODEL@weights=q4_0|q8_0 (also f32, f16, bf16, q5_0, int8) says in which precision a server may have stored the weights: made
-    here from the model, and refuted only if each is. Without it: the weights as they are.
-
-    Exit code 1: no sanctioned model wrote some text.
-    """
-)
+Exit code 1: no sanctioned model wrote some text.
+"""
 
 
-@click.command(help=HELP, short_help=COMMANDS["attribute"])
+@command_of(COMMANDS, "attribute", MORE)
 @click.argument("paths", nargs=-1, required=True, metavar="TEXT...")
 @click.option(
     "--candidate", "candidates", multiple=True, metavar="MODEL[@SETTINGS]", help="Who may have written it; repeatable."
@@ -55,30 +47,10 @@ HELP = (
 @output_options
 @details_option
 @no_text_option
-def command(
-    paths: tuple[str, ...],
-    candidates: tuple[str, ...],
-    sanctioned: tuple[str, ...],
-    others: tuple[str, ...],
-    prompt: str | None,
-    unknown_prompt: bool,
-    alpha: float,
-    text_field: str,
-    keep_text: bool,
-    setup: llm_audit.Setup,
-    output: Output,
-) -> int:
+def command(paths: tuple[str, ...], prompt: str | None, unknown_prompt: bool, output: Output, **options: Any) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
-    show_warnings_as_sentences()
     if prompt is not None and unknown_prompt:
         raise click.UsageError("Give --prompt or --unknown-prompt, not both.")
-    if not (candidates or sanctioned or others):
+    if not (options["candidates"] or options["sanctioned"] or options["others"]):
         raise click.UsageError("Name at least one model with --candidate, --sanctioned or --other.")
-    output.check()
-    with bars("Scoring") as progress:
-        report = llm_audit.attribute(
-            paths, candidates=candidates, sanctioned=sanctioned, others=others,
-            prompt=None if prompt is None else Path(prompt), alpha=alpha, setup=setup, text_field=text_field,
-            keep_text=keep_text, progress=progress,
-        )  # fmt: skip
-    return output.publish(report)
+    return output.run("attribute", paths, prompt=None if prompt is None else Path(prompt), **options)

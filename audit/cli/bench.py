@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 import llm_audit
-from llm_audit.cli import COMMANDS, EXIT_ERROR
+from llm_audit.cli import COMMANDS, command_of
 from llm_audit.cli.options import JUDGING, label_field_option, setup_options, text_field_option
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli.progress import bars
 from llm_audit.cli.publishing import complain, write_outputs
 
 
-@click.command(help=COMMANDS["bench"], short_help=COMMANDS["bench"])
+@command_of(COMMANDS, "bench")
 @click.argument("paths", nargs=-1, required=True, metavar="DATA...", type=click.Path(path_type=Path))
 @click.option("--fairness", is_flag=True, help="Only false-positive rates, of every detector, by every group of writers.")
 @click.option("--group", "columns", multiple=True, metavar="FIELD", help="A further field of the data to group by; repeatable.")
@@ -23,17 +24,8 @@ from llm_audit.cli.publishing import complain, write_outputs
 @text_field_option
 @label_field_option
 @setup_options(*JUDGING)
-def command(
-    paths: tuple[Path, ...],
-    fairness: bool,
-    columns: tuple[str, ...],
-    outputs: tuple[str, ...],
-    text_field: str,
-    label_field: str,
-    setup: llm_audit.Setup,
-) -> int:
+def command(paths: tuple[Path, ...], fairness: bool, outputs: tuple[str, ...], **options: Any) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
-    show_warnings_as_sentences()
     from rich.console import Console
 
     from llm_audit.reports.formats import renderer_for
@@ -42,11 +34,8 @@ def command(
     for output in outputs:
         renderer_for(output)  # a wrong suffix must not cost a run
     with bars("Scoring") as progress:
-        report = llm_audit.bench(
-            paths, columns=columns, text_field=text_field, label_field=label_field, setup=setup, progress=progress
-        )  # fmt: skip
+        report = llm_audit.bench(paths, progress=progress, **options)
     failures = write_outputs(outputs, report.save)
     assert report.benchmark is not None
     print_benchmark(report.benchmark, Console(), fairness=fairness)
-    complain(failures)
-    return EXIT_ERROR if failures else 0
+    return complain(failures)

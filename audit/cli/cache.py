@@ -5,14 +5,12 @@ from __future__ import annotations
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS
-from llm_audit.cli.progress import show_warnings_as_sentences
 from llm_audit.common.terminal import one_line
 
 
 @click.group(help=COMMANDS["cache"])
 def command() -> None:
     """Group; its help for users is in `COMMANDS`."""
-    show_warnings_as_sentences()
 
 
 @command.command()

@@ -9,7 +9,7 @@ import click
 import llm_audit
 from llm_audit.cli import COMMANDS
 from llm_audit.cli.options import SCORING, setup_options, text_field_option
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import one_line, terminal_safe
 
 
@@ -28,7 +28,6 @@ class _Calibrate(click.Group):
 )
 def command() -> None:
     """Group; its help for users is in `COMMANDS`."""
-    show_warnings_as_sentences()
 
 
 @command.command()
@@ -39,9 +38,7 @@ def command() -> None:
 @click.option("--description", default="Texts supplied by the user.", help="One line, printed next to every p-value.")
 @click.option("--language", default="en", show_default=True, help="ISO 639-1 code of the texts.")
 @setup_options("classifier", *SCORING)
-def build(
-    path: Path, generations: bool, name: str, text_field: str, description: str, language: str, setup: llm_audit.Setup
-) -> None:
+def build(path: Path, name: str, generations: bool, setup: llm_audit.Setup, **options: str) -> None:
     """Build a population from human texts, one JSON object a line.
 
     Texts that repeat count once. A p-value cannot fall below 1/(n+1), and that of a text in k parts not below k/(n+1): for
@@ -52,13 +49,10 @@ def build(
     with bars("Scoring") as progress:
         if generations:
             population, saved, count = calibrate_generations(path, name, setup=setup, progress=progress)
-            kept = f"that are long enough, one per prompt, of {count:,} generations"
-            click.echo(f"Population {name}: {population.n:,} texts {kept}. Written to {one_line(str(saved))}.")
-            return
-        population, saved, count = llm_audit.calibrate(
-            path, name, text_field=text_field, description=description, language=language, setup=setup, progress=progress
-        )  # fmt: skip
-    kept = f"{population.n:,} of {count:,} texts are long enough"
+            kept = f"{population.n:,} texts that are long enough, one per prompt, of {count:,} generations"
+        else:
+            population, saved, count = llm_audit.calibrate(path, name, setup=setup, progress=progress, **options)
+            kept = f"{population.n:,} of {count:,} texts are long enough"
     click.echo(f"Population {name}: {kept}. Written to {one_line(str(saved))}.")
 
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import click
 
 import llm_audit
-from llm_audit.cli import COMMANDS
-from llm_audit.cli.progress import show_warnings_as_sentences
+from llm_audit.cli import COMMANDS, command_of
 from llm_audit.common.terminal import aligned
 
 
-@click.command(
-    help=COMMANDS["explain"] + "\n\nRULE: its code or its name; without one: a table of all rules.",
-    short_help=COMMANDS["explain"],
-)
+@command_of(COMMANDS, "explain", "RULE: its code or its name; without one: a table of all rules.")
 @click.argument("word", metavar="[CODE|NAME]", required=False)
 def command(word: str | None) -> None:
     """Run the command; the docstring for users is in `COMMANDS`."""
     from llm_audit.api.rules import explanation
 
-    show_warnings_as_sentences()
     if word is None:
         rows = [(rule.code, rule.name, rule.family, rule.question) for rule in llm_audit.rules()]
         click.echo(aligned([("code", "name", "family", "question"), *rows]))

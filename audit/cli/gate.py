@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-import llm_audit
-from llm_audit.cli import COMMANDS, EXIT_ERROR
+from llm_audit.cli import COMMANDS, EXIT_ERROR, command_of
 from llm_audit.cli.options import details_option, include_option, judging_options, no_text_option, output_options
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli.publishing import Output
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.terminal import one_line
 
-if TYPE_CHECKING:
-    from llm_audit.cli.publishing import Output
+MORE = """
+PATHS: files, folders, patterns, or '-' for standard input; of them, those that the policy covers. With --changed-since they
+can be left out: then everything below the policy's folder that changed is judged.
 
-HELP = (
-    COMMANDS["gate"]
-    + """
-
-    PATHS: files, folders, patterns, or '-' for standard input; of them, those that the policy covers. With --changed-since they
-    can be left out: then everything below the policy's folder that changed is judged.
-
-    Exit code: 0 all passed, 2 something could not be read, else 1 findings, else 3 something else that the policy counts as a
-    failure.
-    """
-)
+Exit code: 0 all passed, 2 something could not be read, else 1 findings, else 3 something else that the policy counts as a
+failure.
+"""
 
 
 class _Gate(click.Command):
@@ -43,7 +35,7 @@ class _Gate(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.command(cls=_Gate, help=HELP, short_help=COMMANDS["gate"])
+@command_of(COMMANDS, "gate", MORE, cls=_Gate)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @judging_options("False discovery rate: the expected share of mistakes among the findings of a run.")
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Known findings, which fail nothing.")
@@ -59,35 +51,18 @@ class _Gate(click.Command):
 @details_option
 @no_text_option
 @include_option
-def command(
-    paths: tuple[str, ...],
-    alpha: float,
-    baseline: Path | None,
-    update_baseline: bool,
-    changed_since: str | None,
-    exit_zero: bool,
-    text_field: str,
-    keep_text: bool,
-    score_also: tuple[str, ...],
-    setup: llm_audit.Setup,
-    output: Output,
-) -> int:
+def command(paths: tuple[str, ...], changed_since: str | None, exit_zero: bool, output: Output, **options: Any) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
-    show_warnings_as_sentences()
     from llm_audit.cli.policy import in_force
 
     if not paths and changed_since is None:
         raise click.UsageError("Name files or folders, or give --changed-since REV.")
-    if update_baseline and (baseline is None or changed_since is not None):
+    if options["update_baseline"] and (options["baseline"] is None or changed_since is not None):
         raise click.UsageError(
             "--update-baseline goes with --baseline FILE, and not with --changed-since: it writes all of it."
         )
-    output.check()
-    with bars("Scoring") as progress:
-        report = llm_audit.gate(
-            paths, policy=in_force(), setup=setup, alpha=alpha, text_field=text_field, include=score_also, baseline=baseline,
-            update_baseline=update_baseline, changed_since=changed_since, keep_text=keep_text, strict=output.strict,
-            progress=progress, on_baseline=lambda sentence: click.echo(sentence, err=True),
-        )  # fmt: skip
-    code = output.publish(report)
+    code = output.run(
+        "gate", paths, policy=in_force(), changed_since=changed_since, strict=output.strict,
+        on_baseline=lambda sentence: click.echo(sentence, err=True), **options,
+    )  # fmt: skip
     return 0 if exit_zero and code != EXIT_ERROR else code

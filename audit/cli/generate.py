@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 import llm_audit
-from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import COMPUTING, setup_options
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli import COMMANDS, command_of
+from llm_audit.cli.options import COMPUTING, Command, Decorator, setup_options
+from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import one_line
 
 
-@click.command(help=COMMANDS["generate"], short_help=COMMANDS["generate"])
+def drawing_options(max_tokens: int, turns: str = "") -> Decorator:
+    """Add what is drawn and where it goes. `max_tokens`: default of --max-tokens; `turns`: what -n says of the prompts."""
+
+    def decorate(command: Command) -> Command:
+        for option in (
+            setup_options(*COMPUTING),
+            click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.jsonl",
+                         help="A new file."),
+            click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+                         help="The same seed draws the same texts."),
+            click.option("--max-tokens", type=click.IntRange(1), default=max_tokens, show_default=True,
+                         help="Cut a text after so many tokens."),
+            click.option("-n", "count", type=click.IntRange(1), default=None,
+                         help=f"Texts to draw{turns}. Default: one per prompt."),
+            click.option("--prompts", type=click.Path(path_type=Path), metavar="FILE",
+                         help="One prompt a line, or JSON lines with a field 'prompt'. Without it: nothing is asked."),
+        ):  # fmt: skip
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@command_of(COMMANDS, "generate")
 @click.argument("author", metavar="MODEL[@SETTINGS]")
-@click.option("--prompts", type=click.Path(path_type=Path), metavar="FILE",
-              help="One prompt a line, or JSON lines with a field 'prompt'. Without it: nothing is asked.")  # fmt: skip
-@click.option("-n", "count", type=click.IntRange(1), default=None,
-              help="Texts to draw; prompts are taken in turn. Default: one per prompt.")  # fmt: skip
-@click.option("--max-tokens", type=click.IntRange(1), default=300, show_default=True, help="Cut a text after so many tokens.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed draws the same texts.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.jsonl", help="A new file.")
-@setup_options(*COMPUTING)
-def command(
-    author: str,
-    prompts: Path | None,
-    count: int | None,
-    max_tokens: int,
-    seed: int,
-    output: Path,
-    setup: llm_audit.Setup,
-) -> None:
+@drawing_options(300, turns="; prompts are taken in turn")
+def command(author: str, output: Path, **options: Any) -> None:
     """Run the command; the docstring for users is in `COMMANDS`."""
-    show_warnings_as_sentences()
     with bars("Drawing") as progress:
-        drawn = llm_audit.generate(
-            author, output, prompts=prompts, count=count, max_tokens=max_tokens, seed=seed, setup=setup, progress=progress
-        )  # fmt: skip
+        drawn = llm_audit.generate(author, output, progress=progress, **options)
     click.echo(f"{drawn:,} texts by {one_line(author)} in {one_line(str(output))}.")

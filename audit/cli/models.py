@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from llm_audit.api.machine import DEFAULT_MODEL, Store
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import one_line
 
 EXIT_DAMAGED = 1
@@ -19,7 +19,6 @@ EXIT_DAMAGED = 1
 @click.group()
 def command() -> None:
     """Fetch, list and verify the models that score text."""
-    show_warnings_as_sentences()
 
 
 @command.command("list")

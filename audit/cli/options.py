@@ -28,45 +28,30 @@ FRAMES = ("headings", "quotes", "tables", "captions", "references", "forms")
 
 LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
 
-_SETUP: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "population": (
-        ("--population",),
-        {"metavar": "NAME", "help": "Human texts to compare with (see `llm-audit calibrate show`)."},
-    ),
-    "detectors": (
-        ("--detector", "detectors"),
-        {"multiple": True, "metavar": "NAME", "help": "Run only this detector; repeatable."},
-    ),
-    "classifier": (
-        ("--classifier",),
-        {"metavar": "NAME|FILE", "help": "A classifier of yours (`llm-audit train`) instead of the one that ships."},
-    ),
-    "model": (
-        ("--model",),
-        {"metavar": "MODEL", "help": "Folder, or hub id with revision: org/name@commit. Default: the embedded one."},
-    ),
-    "reference": (
-        ("--reference",),
-        {"metavar": "MODEL", "help": "Second model with the same vocabulary (Binoculars' observer)."},
-    ),
-    "device": (
-        ("--device",),
-        {"type": click.Choice(["cpu", "cuda"]), "default": "cpu", "show_default": True, "help": "Where to compute."},
-    ),
-    "jobs": (("-j", "--jobs"), {"type": click.IntRange(min=1), "default": 1, "show_default": True, "metavar": "N",
-             "help": "Processes that score, up to the cores; the numbers stay the same."}),
-    "max_tokens": (("--max-tokens",), {"type": click.IntRange(min=1), "metavar": "N",
-                   "help": "Leave longer texts unassessed, and say so of each."}),
-    "offline": (("--offline",), {"is_flag": True, "help": "Never use the network; fail if the model is not here yet."}),
-    "no_cache": (("--no-cache",), {"is_flag": True, "help": "Score anew, and keep no scores."}),
-    "cache": (
-        ("--cache/--no-cache",),
-        {
-            "default": False,
-            "show_default": True,
-            "help": "Look for and keep the scores of every token, many times the size of the texts.",
-        },
-    ),
+
+def _option(*flags: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    return flags, settings
+
+
+_SETUP = {
+    "population": _option("--population", metavar="NAME", help="Human texts to compare with (see `llm-audit calibrate show`)."),
+    "detectors": _option("--detector", "detectors", multiple=True, metavar="NAME", help="Run only this detector; repeatable."),
+    "classifier": _option("--classifier", metavar="NAME|FILE",
+                          help="A classifier of yours (`llm-audit train`) instead of the one that ships."),
+    "model": _option("--model", metavar="MODEL",
+                     help="Folder, or hub id with revision: org/name@commit. Default: the embedded one."),
+    "reference": _option("--reference", metavar="MODEL",
+                         help="Second model with the same vocabulary (Binoculars' observer)."),
+    "device": _option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+                      help="Where to compute."),
+    "jobs": _option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+                    help="Processes that score, up to the cores; the numbers stay the same."),
+    "max_tokens": _option("--max-tokens", type=click.IntRange(min=1), metavar="N",
+                          help="Leave longer texts unassessed, and say so of each."),
+    "offline": _option("--offline", is_flag=True, help="Never use the network; fail if the model is not here yet."),
+    "no_cache": _option("--no-cache", is_flag=True, help="Score anew, and keep no scores."),
+    "cache": _option("--cache/--no-cache", default=False, show_default=True,
+                     help="Look for and keep the scores of every token, many times the size of the texts."),
 }  # fmt: skip
 """Field of `Setup` -> the option that sets it; `no_cache` sets `cache` the other way round."""
 
@@ -149,11 +134,12 @@ def no_text_option(command: Command) -> Command:
 
 
 def include_option(command: Command) -> Command:
-    """Add --include, which the policy sets as `score-also`: its own `include` is of paths."""
+    """Add --include, which the command gets as `include`. The policy sets it as `score-also`: its own `include` is of paths."""
+    packed = packed_options(command, "include", ("score_also",), lambda given: given["score_also"])
     return click.option(
         "--include", "score_also", multiple=True, type=click.Choice(FRAMES), metavar="KIND",
         help=f"Score this as well, which stands apart and is not scored: {one_of(FRAMES)}; repeatable.",
-    )(command)  # fmt: skip
+    )(packed)  # fmt: skip
 
 
 def strict_option(command: Command) -> Command:

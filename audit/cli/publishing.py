@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+import llm_audit
 from llm_audit.cli import EXIT_ERROR, may_be_unread
 from llm_audit.cli.policy import digest_in_force
+from llm_audit.cli.progress import bars
 from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.common.terminal import one_line, terminal_safe
 from llm_audit.reports.formats import FORMATS, renderer_for
@@ -72,6 +75,21 @@ class Output:
                     f"The format {self.format_} is nothing for a terminal: redirect standard output, or use -o FILE."
                 )
 
+    def run(self, name: str, *arguments: Any, stage: str = "Scoring", **options: Any) -> int:
+        """Call a function of the library, publish the report that it returns, and return the exit code.
+
+        Args:
+            name: of the function in `llm_audit`. It is loaded after the output was checked, and takes `progress`, too.
+            arguments: of the function.
+            stage: name of the work, where the function gives none.
+            options: of the function. With `on_document=self.stream` the report is printed by and by.
+        """
+        self.check()
+        function: Callable[..., Report] = attrgetter(name)(llm_audit)
+        with bars(stage) as progress:
+            report = function(*arguments, progress=progress, **options)
+        return self.publish(report, streamed="on_document" in options)
+
     def stream(self, document: Document) -> None:
         """Print a document as soon as it is finished, if the format can be printed by and by.
 
@@ -96,9 +114,7 @@ class Output:
         failures += write_outputs(filter(_is_json, self.outputs), lambda output: _sign(report, output))
         with may_be_unread():
             self._print(report, streamed)
-        for failure in failures:
-            click.echo(failure, err=True)
-        return EXIT_ERROR if failures else report.exit_code(strict=self.strict)
+        return complain(failures) or report.exit_code(strict=self.strict)
 
     def _print(self, report: Report, streamed: bool) -> None:
         if self.format_ == "text":
@@ -131,10 +147,11 @@ def write_outputs(outputs: Iterable[str], write: Callable[[str], None]) -> list[
     return failures
 
 
-def complain(failures: Sequence[str]) -> None:
-    """Print what could not be written."""
+def complain(failures: Sequence[str]) -> int:
+    """Print what could not be written; return the exit code."""
     for failure in failures:
         click.echo(failure, err=True)
+    return EXIT_ERROR if failures else 0
 
 
 def _is_json(output: str) -> bool:

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import TYPE_CHECKING
 
 import click
 
-from llm_audit.cli import COMMANDS, EXIT_ERROR, may_be_unread
+from llm_audit.cli import COMMANDS, command_of, may_be_unread
 from llm_audit.cli.options import details_option, output_options
-from llm_audit.cli.progress import show_warnings_as_sentences
-from llm_audit.cli.publishing import complain, show, write_outputs
+from llm_audit.cli.publishing import Output, complain, show, write_outputs
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.terminal import one_line
 
-if TYPE_CHECKING:
-    from llm_audit.cli.publishing import Output
-
-HELP = (
-    COMMANDS["report"]
-    + """
-
-    INPUT: what `-o FILE.json` or `-o FILE.jsonl` wrote, or the folder of a scan; '-' for standard input. The exit
-    code is that of the verdicts in it, as it was of the run.
-    """
-)
+MORE = """
+INPUT: what `-o FILE.json` or `-o FILE.jsonl` wrote, or the folder of a scan; '-' for standard input. The exit
+code is that of the verdicts in it, as it was of the run.
+"""
 
 
 def content_of(source: str) -> tuple[bytes, str]:
@@ -41,7 +32,7 @@ def content_of(source: str) -> tuple[bytes, str]:
         raise InvalidInput(f"The report {source} cannot be read: {why}.") from error
 
 
-@click.command(help=HELP, short_help=COMMANDS["report"])
+@command_of(COMMANDS, "report", MORE)
 @click.argument("source", metavar="INPUT")
 @click.option(
     "--compliance",
@@ -59,7 +50,6 @@ def content_of(source: str) -> tuple[bytes, str]:
 @details_option
 def command(source: str, compliance: str | None, claims: tuple[str, ...], output: Output) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
-    show_warnings_as_sentences()
     from llm_audit.api.stored import intact, read_report
 
     if compliance is not None:
@@ -101,8 +91,7 @@ def _compliance(source: str, framework: str, claims: tuple[str, ...], output: Ou
             show(compliance.RENDERERS[".md"](assessed))
         for path in filed:
             click.echo(f"The compliance report: {one_line(path)}")
-    complain(failures)
-    return EXIT_ERROR if failures else report.exit_code(strict=output.strict)
+    return complain(failures) or report.exit_code(strict=output.strict)
 
 
 def _claim(text: str) -> tuple[str, str]:

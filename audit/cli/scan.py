@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import llm_audit
-from llm_audit.cli import COMMANDS, EXIT_INTERRUPTED, may_be_unread
+from llm_audit.cli import COMMANDS, EXIT_INTERRUPTED, command_of, may_be_unread
 from llm_audit.cli.options import include_option, judging_options, strict_option
-from llm_audit.cli.progress import Reminder, show_warnings_as_sentences
+from llm_audit.cli.progress import Reminder
 
 if TYPE_CHECKING:
     from llm_audit.api.corpora import Shard, Tally
@@ -41,7 +41,7 @@ def _local(ctx: click.Context, param: click.Parameter, value: str) -> Path:
     return Path(value)
 
 
-@click.command(help=COMMANDS["scan"], short_help=COMMANDS["scan"])
+@command_of(COMMANDS, "scan")
 @click.argument("paths", nargs=-1, required=True, metavar="CORPUS...")
 @click.option("-o", "--output", "folder", required=True, metavar="DIR", callback=_local,
               help="Folder of journal and results; a scan that was interrupted goes on where it was.")  # fmt: skip
@@ -58,11 +58,8 @@ def _local(ctx: click.Context, param: click.Parameter, value: str) -> Path:
               help="Give up when more than N documents cannot be read.")  # fmt: skip
 @include_option
 @strict_option
-def command(
-    paths: tuple[str, ...], shard: Shard | None, results: str | None, score_also: tuple[str, ...], strict: bool, **options: Any
-) -> int:
+def command(paths: tuple[str, ...], shard: Shard | None, results: str | None, strict: bool, **options: Any) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
-    show_warnings_as_sentences()
     from llm_audit.cli.policy import digest_in_force
     from llm_audit.reports.format import plural
 
@@ -74,9 +71,7 @@ def command(
             check()
 
         try:
-            scan = llm_audit.scan(
-                paths, shard=shard, results=results, include=score_also, policy=digest_in_force(), on_tally=tell, **options
-            )
+            scan = llm_audit.scan(paths, shard=shard, results=results, policy=digest_in_force(), on_tally=tell, **options)
         except llm_audit.ScanInterrupted as interruption:
             interrupted, scan = True, interruption.scan
     if not scan.parquet:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
 import llm_audit
-from llm_audit.cli import COMMANDS
+from llm_audit.cli import COMMANDS, command_of
 from llm_audit.cli.options import JUDGING, alpha_option, setup_options
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli.progress import bars
 
 
-@click.command(help=COMMANDS["serve"], short_help=COMMANDS["serve"])
+@command_of(COMMANDS, "serve")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
               help="Where to listen. Anything but this machine needs a token in LLM_AUDIT_TOKEN.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=8417, show_default=True, help="0: any that is free.")
@@ -26,16 +27,12 @@ from llm_audit.cli.progress import bars, show_warnings_as_sentences
               help="Requests that may wait; more are told when to come back.")  # fmt: skip
 @alpha_option("Flag a text when its p-value is at most this, where a request does not say.")
 @setup_options(*(name for name in JUDGING if name != "no_cache"))
-def command(
-    host: str, port: int, names: tuple[str, ...], max_mb: int, max_texts: int, max_seconds: float, queue: int, alpha: float,
-    setup: llm_audit.Setup,
-) -> None:  # fmt: skip
+def command(max_mb: int, max_texts: int, max_seconds: float, queue: int, setup: llm_audit.Setup, **options: Any) -> None:
     """Run the command; the docstring for users is in `COMMANDS`."""
     from llm_audit.serving.server import serve
     from llm_audit.serving.settings import TOKEN, Limits, Service
 
-    show_warnings_as_sentences()
     limits = Limits(size=max_mb * 1_000_000, texts=max_texts, seconds=max_seconds, waiting=queue)
-    service = Service(host, port, os.environ.get(TOKEN) or None, names, alpha, limits)
+    service = Service(token=os.environ.get(TOKEN) or None, limits=limits, **options)
     with bars() as progress:
         serve(service, setup, progress, lambda url: click.echo(f"Open {url} in a browser. Ctrl-C stops the server.", err=True))

@@ -71,6 +71,34 @@ class Loaded:
         line = self.file.line(_key(setting), None if number is None else (table, number))
         return f"{self.file.name}:{line}" if line else f"{self.file.name} {self.file.table}".rstrip()
 
+    def listing(self) -> list[tuple[str, Any, str]]:
+        """Every setting with its value and where it comes from, tables at the end and table by table: "overrides 1: paths"."""
+        rows = [
+            (_key(name), value, self.origin(name))
+            for name, value in self.policy.model_dump(mode="json", exclude=set(TABLES)).items()
+        ]
+        for table in TABLES:
+            for i, fields in enumerate(getattr(self.policy, table)):
+                rows += [
+                    (f"{table} {i + 1}: {_key(name)}", value, self.origin(name, i, table))
+                    for name, value in fields.model_dump(mode="json", exclude_none=True).items()
+                ]
+        return rows
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """The same for programs: value and origin of each setting by name, tables as lists."""
+        tables = {
+            name: [
+                {_key(key): value for key, value in fields.model_dump(mode="json", exclude_none=True).items()}
+                for fields in getattr(self.policy, name)
+            ]
+            for name in TABLES
+        }
+        return {
+            _key(name): {"value": value, "origin": self.origin(name)}
+            for name, value in (self.policy.model_dump(mode="json") | tables).items()
+        }
+
     def _inside(self, path: Path) -> Path | None:
         """The path from the policy's folder; None if it is elsewhere."""
         named, root = (Path(os.path.normpath(each.absolute())) for each in (path, self.root))

@@ -6,6 +6,7 @@ Strings from the outside are shown as plain text with their control characters v
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from llm_audit.common.terminal import terminal_safe
@@ -59,6 +60,16 @@ def label(words: tuple[str, str], style: str, console: Console) -> Text:
 
     sign, name = words
     return Text(f"{ASCII_SIGNS[sign] if console.options.ascii_only else sign} {name}", style)
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table without lines, whose cells are made safe and folded where they are too long."""
+    table = plain_table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(line, row))
+    return table
 
 
 def plain_table() -> Table:

@@ -1,10 +1,6 @@
 """`llm-audit membership`: whether data was in a model's training set."""
 
-from __future__ import annotations
-
-import click
-
-from llm_audit.cli import COMMANDS, LazyGroup
+from llm_audit.cli import COMMANDS, group_of
 
 MEMBERSHIP = {
     "blind": "Can suspect and held-out texts be told apart without any model?",
@@ -15,8 +11,4 @@ MEMBERSHIP = {
 }
 """Name -> one line of help."""
 
-
-@click.group(name="membership", cls=LazyGroup, lazy=MEMBERSHIP, package=__name__,
-             help=COMMANDS["membership"], short_help=COMMANDS["membership"])  # fmt: skip
-def command() -> None:
-    """Run a command of the group; the docstring for users is in `COMMANDS`."""
+command = group_of(__name__, COMMANDS, MEMBERSHIP)

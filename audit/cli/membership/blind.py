@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 import llm_audit
+from llm_audit.cli import command_of
 from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.cli.membership.common import FIELD, PROVENANCE
 from llm_audit.cli.options import output_options
-from llm_audit.cli.progress import show_warnings_as_sentences
-
-if TYPE_CHECKING:
-    from llm_audit.cli.publishing import Output
+from llm_audit.cli.publishing import Output
 
 
-@click.command(help=MEMBERSHIP["blind"], short_help=MEMBERSHIP["blind"])
+@command_of(MEMBERSHIP, "blind")
 @click.argument("paths", nargs=-1, required=True, metavar="SUSPECT...")
 @click.option(
     "--held-out", multiple=True, required=True, metavar="FILE", help="Texts that the model cannot have seen; repeatable."
@@ -26,6 +22,5 @@ if TYPE_CHECKING:
 @output_options
 def command(paths: tuple[str, ...], held_out: tuple[str, ...], provenance: str, text_field: str, output: Output) -> int:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
-    show_warnings_as_sentences()
     output.check()
     return output.publish(llm_audit.membership.blind(paths, held_out, provenance=provenance, text_field=text_field))

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from llm_audit.cli.options import COMPUTING, Command, alpha_option, output_options, setup_options
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
 from llm_audit.cli.publishing import Output
 
 FIELD = click.option(
@@ -40,10 +39,4 @@ def audit_options(command: Command) -> Command:
 
 def run(test: str, *arguments: Any, output: Output, **options: Any) -> int:
     """Call a test of `llm_audit.membership` and publish its report; return the exit code."""
-    import llm_audit
-
-    show_warnings_as_sentences()
-    output.check()
-    with bars("Scoring") as progress:
-        report = getattr(llm_audit.membership, test)(*arguments, progress=progress, **options)
-    return output.publish(report)
+    return output.run(f"membership.{test}", *arguments, **options)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-import llm_audit
+from llm_audit.cli import command_of
 from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.cli.membership.common import FIELD
 from llm_audit.cli.options import setup_options
@@ -14,20 +15,18 @@ from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import one_line
 
 
-@click.command(help=MEMBERSHIP["frequencies"], short_help=MEMBERSHIP["frequencies"])
+@command_of(MEMBERSHIP, "frequencies")
 @click.argument("corpus", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CORPUS...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.safetensors", help="A new file.")
 @click.option("--name", help="Of the table, in reports. Default: that of the file.")
 @FIELD
 @setup_options("model", "offline", help={"model": "Whose tokenizer counts. Default: the embedded model."})
-def command(corpus: tuple[Path, ...], output: Path, name: str | None, text_field: str, setup: llm_audit.Setup) -> None:
+def command(corpus: tuple[Path, ...], output: Path, **options: Any) -> None:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
     from llm_audit.api.making import count_frequencies
 
     with bars("Counting") as progress:
-        table, malformed, problems = count_frequencies(
-            corpus, output, name=name, text_field=text_field, setup=setup, progress=progress
-        )  # fmt: skip
+        table, malformed, problems = count_frequencies(corpus, output, progress=progress, **options)
     lines = [
         ("documents", f"{table.documents:,}"),
         ("tokens", f"{table.total:,}"),

@@ -7,20 +7,17 @@ from typing import Any
 
 import click
 
+from llm_audit.cli import command_of
 from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.cli.membership.common import FIELD, PROVENANCE, audit_options, run
 
-HELP = (
-    MEMBERSHIP["score"]
-    + """
-
-    SUSPECT: JSON lines with a text (also .gz, .xz), text files or folders. Without --held-out the texts are ranked, and
-    nothing is concluded. No single text is ever called a member from a score.
-    """
-)
+MORE = """
+SUSPECT: JSON lines with a text (also .gz, .xz), text files or folders. Without --held-out the texts are ranked, and
+nothing is concluded. No single text is ever called a member from a score.
+"""
 
 
-@click.command(help=HELP, short_help=MEMBERSHIP["score"])
+@command_of(MEMBERSHIP, "score", MORE)
 @click.argument("paths", nargs=-1, required=True, metavar="SUSPECT...")
 @click.option(
     "--held-out", multiple=True, metavar="FILE", help="Texts of the same kind that the model cannot have seen; repeatable."

@@ -1,10 +1,6 @@
 """`llm-audit substitution`: whether an endpoint serves the model that it names."""
 
-from __future__ import annotations
-
-import click
-
-from llm_audit.cli import COMMANDS, LazyGroup
+from llm_audit.cli import COMMANDS, group_of
 
 SUBSTITUTION = {
     "audit": "Compare an endpoint's answers with those of a reference model here, or of trusted endpoints.",
@@ -15,8 +11,4 @@ SUBSTITUTION = {
 }
 """Name -> one line of help."""
 
-
-@click.group(name="substitution", cls=LazyGroup, lazy=SUBSTITUTION, package=__name__,
-             help=COMMANDS["substitution"], short_help=COMMANDS["substitution"])  # fmt: skip
-def command() -> None:
-    """Run a command of the group; the docstring for users is in `COMMANDS`."""
+command = group_of(__name__, COMMANDS, SUBSTITUTION)

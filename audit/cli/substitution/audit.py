@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import click
 
 import llm_audit
+from llm_audit.cli import command_of
 from llm_audit.cli.options import COMPUTING, output_options, setup_options
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli.publishing import Output
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import ALPHA, TOKENS, endpoint_options, prompts_option, surface_option, texts_option
 
-if TYPE_CHECKING:
-    from llm_audit.cli.publishing import Output
+MORE = """
+URL: of an OpenAI-compatible server, such as https://api.example.com/v1.
 
-HELP = (
-    SUBSTITUTION["audit"]
-    + """
-
-    URL: of an OpenAI-compatible server, such as https://api.example.com/v1.
-
-    Exit code 3 if nothing could be measured, which is never called consistent.
-    """
-)
+Exit code 3 if nothing could be measured, which is never called consistent.
+"""
 
 
-@click.command(help=HELP, short_help=SUBSTITUTION["audit"])
+@command_of(SUBSTITUTION, "audit", MORE)
 @prompts_option(required=False)
 @click.option(
     "--reference",
@@ -72,25 +66,18 @@ def command(
     prompts: Path | None,
     trusted: tuple[Path, ...],
     reference: str | None,
-    surface: Literal["auto", "chat", "completions"],
+    surface: str,
     setup: llm_audit.Setup,
     output: Output,
     **options: Any,
 ) -> int:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
-    show_warnings_as_sentences()
     from dataclasses import replace
 
-    output.check()
     if trusted and (prompts or reference or surface != "auto"):
         raise click.UsageError("--trusted brings its own prompts and surface, and needs no model: give no other.")
-    if len({path.resolve() for path in trusted}) < len(trusted):
-        raise click.UsageError("A --trusted journal is named twice; name each once.")
     if not trusted and prompts is None:
         raise click.UsageError("Name a file of --prompts, or --trusted journals that hold theirs.")
-    with bars() as progress:
-        report = llm_audit.audit_endpoint(
-            prompts=prompts, trusted=trusted, surface=surface, setup=replace(setup, model=reference), progress=progress,
-            **options,
-        )  # fmt: skip
-    return output.publish(report)
+    setup = replace(setup, model=reference)
+    asked = {"prompts": prompts, "trusted": trusted, "surface": surface, "setup": setup}
+    return output.run("audit_endpoint", stage="", **asked, **options)

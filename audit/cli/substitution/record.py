@@ -7,24 +7,20 @@ from typing import Any
 import click
 
 import llm_audit
-from llm_audit.cli import EXIT_INCONCLUSIVE
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli import EXIT_INCONCLUSIVE, command_of
+from llm_audit.cli.progress import bars
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import TOKENS, endpoint_options, prompts_option, surface_option, texts_option
 
-HELP = (
-    SUBSTITUTION["record"]
-    + """
+MORE = """
+URL: of an endpoint whose model is known: the vendor's own, or a machine of yours. Record two of them, if you can: only then
+is it known how far honest machines are apart.
 
-    URL: of an endpoint whose model is known: the vendor's own, or a machine of yours. Record two of them, if you can: only then
-    is it known how far honest machines are apart.
-
-    Exit code 3 if some questions got no answer; run the same command again to ask them once more.
-    """
-)
+Exit code 3 if some questions got no answer; run the same command again to ask them once more.
+"""
 
 
-@click.command(help=HELP, short_help=SUBSTITUTION["record"])
+@command_of(SUBSTITUTION, "record", MORE)
 @prompts_option(required=True)
 @click.option("--questions", type=click.IntRange(20), default=260, show_default=True,
               help="Enough for the requests and the honest answers of an audit.")  # fmt: skip
@@ -35,7 +31,6 @@ HELP = (
 @endpoint_options
 def command(endpoint: llm_audit.EndpointSetup, **options: Any) -> int:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
-    show_warnings_as_sentences()
     if endpoint.journal is None:
         raise click.UsageError("Name a --journal: what is recorded is what it holds.")
     with bars() as progress:

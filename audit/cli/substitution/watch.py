@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 import llm_audit
+from llm_audit.cli import command_of
 from llm_audit.cli.options import output_options
-from llm_audit.cli.progress import show_warnings_as_sentences
+from llm_audit.cli.publishing import Output
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import ALPHA, endpoint_options, surface_option
 from llm_audit.common.terminal import one_line
 
-if TYPE_CHECKING:
-    from llm_audit.cli.publishing import Output
-
-HELP = (
-    SUBSTITUTION["watch"]
-    + """
-
-    The first run writes the baseline; later ones compare with it. Run it from a timer: rows of one minute share a machine.
-    """
-)
+MORE = """
+The first run writes the baseline; later ones compare with it. Run it from a timer: rows of one minute share a machine.
+"""
 
 
-@click.command(help=HELP, short_help=SUBSTITUTION["watch"])
+@command_of(SUBSTITUTION, "watch", MORE)
 @click.option("--baseline", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Written if it is not there.")
 @click.option("--rows", type=click.IntRange(5, 1000), default=10, show_default=True, help="Requests of one token.")
 @surface_option("chat", "completions")
@@ -35,7 +29,6 @@ HELP = (
 @output_options
 def command(endpoint: llm_audit.EndpointSetup, baseline: Path, output: Output, **options: Any) -> int:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
-    show_warnings_as_sentences()
     output.check()
     report = llm_audit.watch_endpoint(endpoint, baseline, **options)
     if isinstance(report, int):

@@ -1,10 +1,6 @@
 """`llm-audit watermark`: whether texts carry the mark of a key, keys, marked texts to try it on, and endpoints."""
 
-from __future__ import annotations
-
-import click
-
-from llm_audit.cli import COMMANDS, LazyGroup
+from llm_audit.cli import COMMANDS, group_of
 
 WATERMARK = {
     "detect": "Does this text carry the mark of a key? An exact p-value for each key.",
@@ -20,8 +16,4 @@ KEY_IN_A_FILE = (
     "(mode 0600), and give --key-file FILE."
 )
 
-
-@click.group(name="watermark", cls=LazyGroup, lazy=WATERMARK, package=__name__,
-             help=COMMANDS["watermark"], short_help=COMMANDS["watermark"])  # fmt: skip
-def command() -> None:
-    """Run a command of the group; the docstring for users is in `COMMANDS`."""
+command = group_of(__name__, COMMANDS, WATERMARK)

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-import llm_audit
+from llm_audit.cli import command_of
 from llm_audit.cli.options import alpha_option, no_text_option, output_options, setup_options, text_field_option
-from llm_audit.cli.progress import bars, show_warnings_as_sentences
+from llm_audit.cli.publishing import Output
 from llm_audit.cli.watermark import WATERMARK
 from llm_audit.cli.watermark.common import key_file_option
 
-if TYPE_CHECKING:
-    from llm_audit.cli.publishing import Output
+MORE = """
+PATHS: files, folders, patterns, or '-' for standard input.
 
-HELP = (
-    WATERMARK["detect"]
-    + """
-
-    PATHS: files, folders, patterns, or '-' for standard input.
-
-    A finding says that a text carries the mark of a key, not who put it there. Exit code: 0 no mark found, 1 a mark found,
-    2 something could not be read.
-    """
-)
+A finding says that a text carries the mark of a key, not who put it there. Exit code: 0 no mark found, 1 a mark found,
+2 something could not be read.
+"""
 
 
-@click.command(help=HELP, short_help=WATERMARK["detect"])
+@command_of(WATERMARK, "detect", MORE)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @key_file_option(multiple=True)
 @click.option("--token-ids", multiple=True, metavar="FILE",
@@ -47,8 +40,4 @@ HELP = (
 @no_text_option
 def command(paths: tuple[str, ...], key_files: tuple[str, ...], output: Output, **options: Any) -> int:
     """Run the command; the docstring for users is in `WATERMARK`."""
-    show_warnings_as_sentences()
-    output.check()
-    with bars("Testing") as progress:
-        report = llm_audit.watermark(paths, key_files, progress=progress, on_document=output.stream, **options)
-    return output.publish(report, streamed=True)
+    return output.run("watermark", paths, key_files, stage="Testing", on_document=output.stream, **options)

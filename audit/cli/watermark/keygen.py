@@ -8,21 +8,18 @@ from pathlib import Path
 import click
 
 import llm_audit
+from llm_audit.cli import command_of
 from llm_audit.cli.options import setup_options
 from llm_audit.cli.watermark import WATERMARK
 from llm_audit.common.terminal import one_line
 
-HELP = (
-    WATERMARK["keygen"]
-    + """
-
-    The scheme is that of the serving engine or library that marks, such as vllm-gumbel, sglang-gumbel, transformers-kgw or
-    synthid-reference; an unknown name lists all.
-    """
-)
+MORE = """
+The scheme is that of the serving engine or library that marks, such as vllm-gumbel, sglang-gumbel, transformers-kgw or
+synthid-reference; an unknown name lists all.
+"""
 
 
-@click.command(help=HELP, short_help=WATERMARK["keygen"])
+@command_of(WATERMARK, "keygen", MORE)
 @click.option("--scheme", required=True, metavar="NAME", help="Scheme of the key.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A new file, mode 0600.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",

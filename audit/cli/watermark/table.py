@@ -7,22 +7,19 @@ from pathlib import Path
 import click
 
 import llm_audit
+from llm_audit.cli import command_of
 from llm_audit.cli.options import setup_options
 from llm_audit.cli.watermark import WATERMARK
 from llm_audit.cli.watermark.common import key_file_option
 from llm_audit.common.terminal import one_line
 
-HELP = (
-    WATERMARK["table"]
-    + """
-
-    transformers draws it on the device of the model, so that text made on a GPU has other bits than text made on a CPU. Run
-    this once where such a device is; the copy then works everywhere.
-    """
-)
+MORE = """
+transformers draws it on the device of the model, so that text made on a GPU has other bits than text made on a CPU. Run
+this once where such a device is; the copy then works everywhere.
+"""
 
 
-@click.command(help=HELP, short_help=WATERMARK["table"])
+@command_of(WATERMARK, "table", MORE)
 @key_file_option(multiple=False)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A new key file.")
 @setup_options("device")

@@ -1,10 +1,6 @@
 """`llm-audit membership test`: tests whose null hypothesis is exact."""
 
-from __future__ import annotations
-
-import click
-
-from llm_audit.cli import LazyGroup
+from llm_audit.cli import group_of
 from llm_audit.cli.membership import MEMBERSHIP
 
 TESTS = {
@@ -17,8 +13,4 @@ TESTS = {
 }
 """Name -> one line of help."""
 
-
-@click.group(name="test", cls=LazyGroup, lazy=TESTS, package=__name__,
-             help=MEMBERSHIP["test"], short_help=MEMBERSHIP["test"])  # fmt: skip
-def command() -> None:
-    """Run a test; the docstring for users is in `MEMBERSHIP`."""
+command = group_of(__name__, MEMBERSHIP, TESTS)

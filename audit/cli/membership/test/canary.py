@@ -7,21 +7,18 @@ from typing import Any
 
 import click
 
+from llm_audit.cli import command_of
 from llm_audit.cli.membership.common import audit_options, run
 from llm_audit.cli.membership.test import TESTS
 from llm_audit.common.errors import InvalidConfiguration
 
-HELP = (
-    TESTS["canary"]
-    + """
-
-    NAME: of a canary that `llm-audit membership canary new NAME` has drawn; both its files are read, and the commitment is
-    checked first. Several canaries are one test together.
-    """
-)
+MORE = """
+NAME: of a canary that `llm-audit membership canary new NAME` has drawn; both its files are read, and the commitment is
+checked first. Several canaries are one test together.
+"""
 
 
-@click.command(help=HELP, short_help=TESTS["canary"])
+@command_of(TESTS, "canary", MORE)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @audit_options
 def command(names: tuple[str, ...], seed_file: Path | None, **options: Any) -> int:

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from llm_audit.cli import command_of
 from llm_audit.cli.membership.common import CONTROL, FIELD, PROVENANCE, audit_options, run
 from llm_audit.cli.membership.test import TESTS
 
 
-@click.command(help=TESTS["dataset"], short_help=TESTS["dataset"])
+@command_of(TESTS, "dataset")
 @click.argument("paths", nargs=-1, required=True, metavar="SUSPECT...")
 @click.option(
     "--held-out", multiple=True, required=True, metavar="FILE", help="Texts of the same kind that the model cannot have seen."

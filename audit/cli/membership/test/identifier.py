@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from llm_audit.cli import command_of
 from llm_audit.cli.membership.common import FIELD, audit_options, run
 from llm_audit.cli.membership.test import TESTS
 
 
-@click.command(help=TESTS["identifier"], short_help=TESTS["identifier"])
+@command_of(TESTS, "identifier")
 @click.argument("paths", nargs=-1, required=True, metavar="DOCUMENTS...")
 @click.option(
     "--draws", type=click.IntRange(1), default=19, show_default=True, help="Fresh identifiers for each that is found."

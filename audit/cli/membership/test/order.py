@@ -6,19 +6,16 @@ from typing import Any
 
 import click
 
+from llm_audit.cli import command_of
 from llm_audit.cli.membership.common import CHANCE, CONTROL, FIELD, audit_options, run
 from llm_audit.cli.membership.test import TESTS
 
-HELP = (
-    TESTS["order"]
-    + """
-
-    DATA: JSON lines with a text, or a folder of texts, in the order in which it was published.
-    """
-)
+MORE = """
+DATA: JSON lines with a text, or a folder of texts, in the order in which it was published.
+"""
 
 
-@click.command(help=HELP, short_help=TESTS["order"])
+@command_of(TESTS, "order", MORE)
 @click.argument("paths", nargs=-1, required=True, metavar="DATA...")
 @click.option("--draws", type=click.IntRange(1), default=99, show_default=True, help="Shuffles, per shard.")
 @click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Parts, each shuffled within itself.")

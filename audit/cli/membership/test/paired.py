@@ -7,20 +7,17 @@ from typing import Any
 
 import click
 
+from llm_audit.cli import command_of
 from llm_audit.cli.membership.common import CHANCE, CONTROL, audit_options, run
 from llm_audit.cli.membership.test import TESTS
 
-HELP = (
-    TESTS["paired"]
-    + """
-
-    PAIRS: JSON lines with the fields public (the version that was published) and private (a rephrasing, or a list of
-    them). A coin must have decided which version was published; a field document names items that one coin decided.
-    """
-)
+MORE = """
+PAIRS: JSON lines with the fields public (the version that was published) and private (a rephrasing, or a list of
+them). A coin must have decided which version was published; a field document names items that one coin decided.
+"""
 
 
-@click.command(help=HELP, short_help=TESTS["paired"])
+@command_of(TESTS, "paired", MORE)
 @click.argument("path", type=click.Path(path_type=Path), metavar="PAIRS")
 @CHANCE
 @CONTROL
