@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 import llm_audit
-from llm_audit.detectors.watermark.counts import random_bits
+from llm_audit.detectors.watermark.counts import RandomBits
 from llm_audit.detectors.watermark.embedding import Marker
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes import SCHEMES
@@ -70,7 +70,7 @@ class Drawn:
 def key_of(name: str, number: int) -> Key:
     """A key of a scheme, the same for the same number."""
     cls = SCHEMES[name.split()[0]]
-    bits = random_bits(np.random.default_rng((number, *name.encode())))
+    bits = RandomBits(np.random.default_rng((number, *name.encode())))
     size = {"vocab_size": V} if "vocab_size" in cls.model_fields else {}
     return Key(cls.model_validate(size | cls.draw_keys(bits) | FIELDS[name]))
 

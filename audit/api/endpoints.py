@@ -78,20 +78,26 @@ class EndpointSetup:
     max_requests: int | None = None
     max_tokens: int | None = None
 
+    def check(self) -> None:
+        """Refuse attributes that are missing or do not go together. Raises InvalidConfiguration."""
+        if self.replay is not None:
+            if self.url or self.journal:
+                raise InvalidConfiguration("A replay asks no endpoint: give no URL and no journal with it.")
+        elif not self.url or not self.model:
+            raise InvalidConfiguration("Give the URL of an endpoint and the model's name there, or a journal to replay.")
+        elif self.key_env and self.key_file:
+            raise InvalidConfiguration("Give the environment variable or the file that holds the key, not both.")
+
     def open(self) -> Endpoint | Replay:
         """The endpoint, or the journal.
 
         Raises:
             InvalidConfiguration: attributes are missing or do not go together, or the key cannot be used.
         """
+        self.check()
         if self.replay is not None:
-            if self.url or self.journal:
-                raise InvalidConfiguration("A replay asks no endpoint: give no url and no journal with it.")
             return Replay(self.replay)
-        if not self.url or not self.model:
-            raise InvalidConfiguration("Give the url of an endpoint and the model's name there, or a journal to replay.")
-        if self.key_env and self.key_file:
-            raise InvalidConfiguration("Give key_env or key_file, not both.")
+        assert self.url and self.model
         limits = Limits(
             self.timeout, self.attempts, self.concurrency, self.per_second, self.max_requests, self.max_tokens
         )  # fmt: skip

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llm_audit.common.progress import Progress, silent
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.store import Store
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from llm_audit.policy import Loaded
     from llm_audit.scoring.cache import ScoreCache
 
-__all__ = ["DEFAULT_MODEL", "Loaded", "Store", "load_policy", "score_cache"]
+__all__ = ["DEFAULT_MODEL", "Loaded", "Store", "load_policy", "model_card", "score_cache"]
 
 
 def load_policy(config: Path | None = None, *, isolated: bool = False) -> Loaded:
@@ -33,6 +34,20 @@ def load_policy(config: Path | None = None, *, isolated: bool = False) -> Loaded
     from llm_audit.policy import load
 
     return load(config, isolated=isolated)
+
+
+def model_card(model: str, progress: Progress = silent) -> list[tuple[str, object]]:
+    """Labels and values of a model of this machine: digest, shape, licence, files. Raises NotAvailable: it is not here."""
+    store = Store()
+    stored = store.resolve(model, offline=True, progress=progress)
+    config = stored.config
+    lines = [("name", stored.name), ("digest", stored.digest), ("folder", stored.folder)]
+    lines += [("architecture", ", ".join(map(str, config.get("architectures") or [config.get("model_type", "?")])))]
+    lines += [("vocabulary", config.get("vocab_size", "?")), ("layers", config.get("num_hidden_layers", "?"))]
+    lines += [("hidden size", config.get("hidden_size", "?"))]
+    if pin := store.pins.get(model):
+        lines += [("licence", f"{pin.licence}, {pin.terms}" if pin.terms else pin.licence), ("source", pin.source)]
+    return lines + [("file", f"{digest}  {name}") for name, digest in sorted(stored.files.items())]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from llm_audit.api.machine import DEFAULT_MODEL, Store
+from llm_audit.api.machine import DEFAULT_MODEL, Store, model_card
 from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import one_line
 
@@ -52,20 +52,9 @@ def get(model: str, offline: bool, given: Path | None) -> None:
 @click.argument("model", default=DEFAULT_MODEL)
 def show(model: str) -> None:
     """Show what MODEL is: its digest, files and architecture."""
-    store = Store()
     with bars() as progress:
-        stored = store.resolve(model, offline=True, progress=progress)
-    config = stored.config
-    lines = [("name", stored.name), ("digest", stored.digest), ("folder", stored.folder)]
-    lines += [("architecture", ", ".join(map(str, config.get("architectures") or [config.get("model_type", "?")])))]
-    lines += [("vocabulary", config.get("vocab_size", "?")), ("layers", config.get("num_hidden_layers", "?"))]
-    lines += [("hidden size", config.get("hidden_size", "?"))]
-    if pin := store.pins.get(model):
-        lines += [("licence", f"{pin.licence}, {pin.terms}" if pin.terms else pin.licence), ("source", pin.source)]
-    for label, value in lines:
-        click.echo(one_line(f"{label:<13} {value}"))
-    for name, digest in sorted(stored.files.items()):
-        click.echo(one_line(f"{'file':<13} {digest}  {name}"))
+        for label, value in model_card(model, progress):
+            click.echo(one_line(f"{label:<13} {value}"))
 
 
 @command.command()

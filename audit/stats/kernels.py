@@ -79,7 +79,7 @@ def two_sample(
 ) -> Outcome:
     """Whether two samples of texts differ: MMD, with labels permuted within each prompt.
 
-    Several allowed references: one call each, then `composite`.
+    Several allowed references: one call each, and the largest p-value; that of a null of which at least one part holds.
 
     Args:
         first: (n,) prompt and text, such as the endpoint's. Prompts that only one side answered are left out.
@@ -128,15 +128,6 @@ def permuted(likeness: Sequence[tuple[Floats, int]], generator: np.random.Genera
     # Equal divisions must stay tied: a difference in the last bit of a sum is not evidence.
     statistics[np.abs(statistics - statistics[0]) <= 1e-10] = statistics[0]
     return monte_carlo(statistics[0], statistics[1:])
-
-
-def composite(outcomes: Sequence[Outcome]) -> Outcome:
-    """The outcome with the largest p-value: a test of "the endpoint is one of several allowed references".
-
-    Null: the null of at least one outcome holds. Its p-value is then at most the largest one, so P(p <= a) <= a whatever the
-    dependence, and no correction is due. An endpoint that mixes allowed references within one prompt is not in this null.
-    """
-    return max(outcomes, key=lambda outcome: outcome.p_value)
 
 
 def _normalised(gram: Floats) -> Floats:

@@ -15,17 +15,13 @@ import numpy as np
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.schemes.base import (
-    KeyedScheme,
     Observations,
-    TokenisedText,
-    TokenScheme,
     first_rows,
 )
 from llm_audit.stats import eprocess, spans
 from llm_audit.stats.combination import average_e
 from llm_audit.stats.lattice_laws import CoarseExponential, WeightedBits
 from llm_audit.stats.laws import Bernoulli, Exponential, Law, Urn, WeightedExponential
-from llm_audit.stats.sequential import Sequential, besag_clifford
 
 LAWS: dict[str, type[Law]] = {
     law.kind: law for law in (Bernoulli, Exponential, WeightedExponential, WeightedBits, CoarseExponential, Urn)
@@ -215,38 +211,11 @@ def tokens_needed(law: Law, alpha: float, mean: float | None = None) -> int | No
     return high
 
 
-def key_permutation(
-    scheme: TokenScheme, text: TokenisedText, generator: np.random.Generator, draws: int = 999, stop: int = 10
-) -> Sequential:
-    """The p-value of the sum of all scores among those of fresh keys: exact whatever repeats, and slow.
-
-    The oracle of the exact tails, and the way out for a statistic that has none.
-
-    Args:
-        scheme: with the key in question.
-        text: its text.
-        generator: of the keys.
-        draws: at most.
-        stop: as in `besag_clifford`.
-    """
-    if not isinstance(scheme, KeyedScheme):
-        raise TypeError("fresh keys can only be drawn for a scheme with a key")
-
-    def total(other: KeyedScheme) -> float:
-        found = other.observe(text) if isinstance(other, TokenScheme) else None
-        return 0.0 if found is None else float(found.scores.sum())
-
-    keyed: KeyedScheme = scheme
-    return besag_clifford(total(keyed), lambda: total(keyed.rekeyed(random_bits(generator))), draws, stop)
-
-
-def random_bits(generator: np.random.Generator) -> RandomBits:
-    """A source of random bits made from a seeded generator, for simulations; keys in use come from the system's source."""
-    return RandomBits(generator)
-
-
 class RandomBits:
-    """A seeded source of uniform random integers: called with a number of bits b, it returns one in [0, 2^b)."""
+    """A seeded source of uniform random integers: called with a number of bits b, it returns one in [0, 2^b).
+
+    For simulations; keys in use come from the system's source.
+    """
 
     def __init__(self, generator: np.random.Generator) -> None:
         self._generator = generator

@@ -298,7 +298,7 @@ def test_a_budget_too_small_is_not_measured_and_keeps_what_it_has(
         ("audit {url} --model fixture --prompts {empty}", "holds no prompts"),
         ("audit {url} --model fixture --prompts {missing}", "missing.txt"),
         ("audit {url} --model fixture --prompts {prompts} --allow f32", "One allowed precision"),
-        ("audit {url} --model fixture --prompts {prompts} --replay {one}", "--replay asks no endpoint"),
+        ("audit {url} --model fixture --prompts {prompts} --replay {one}", "A replay asks no endpoint"),
         ("audit {url} --model fixture --prompts {prompts} --surface chat", "no chat template"),
         ("audit {url} --model fixture --prompts {prompts} --key-env NO_SUCH_KEY", "NO_SUCH_KEY"),
         ("audit http://user:pw@host --model fixture --prompts {prompts}", "password"),

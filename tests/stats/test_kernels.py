@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_audit.stats import kernels
-from llm_audit.stats.kernels import Kernel, composite, two_sample
-from llm_audit.stats.permutation import Outcome, monte_carlo
+from llm_audit.stats.kernels import Kernel, two_sample
 from tests.stats.laws import Floats, assert_size
 
 Texts = list[tuple[int, str]]
@@ -167,8 +166,3 @@ def test_samples_that_no_permutation_changes_are_refused() -> None:
     for first, second in (([], []), ([(0, "a")], [(0, "b")]), ([(0, "a")] * 5, [(1, "a")] * 5)):
         with pytest.raises(ValueError, match="share no prompt"):
             two_sample(first, second, kernels.hamming, np.random.default_rng(0))
-
-
-def test_composite_is_the_reference_most_alike() -> None:
-    outcomes: list[Outcome] = [monte_carlo(3.0, [1, 2]), monte_carlo(1.5, [1, 2]), monte_carlo(9.0, [1, 2])]
-    assert composite(outcomes) is outcomes[1]

@@ -69,11 +69,6 @@ def endpoint_options(command: Command) -> Command:
 def _endpoint(given: dict[str, Any]) -> Any:
     from llm_audit import EndpointSetup
 
-    if given["replay"] is not None:
-        if given["url"] or given["journal"]:
-            raise click.UsageError("--replay asks no endpoint: give no URL and no --journal with it.")
-    elif not given["url"] or not given["model"]:
-        raise click.UsageError("Give the URL of an endpoint and --model, the model's name there; or --replay.")
-    elif given["key_env"] and given["key_file"]:
-        raise click.UsageError("Give --key-env or --key-file, not both.")
-    return EndpointSetup(**given)
+    endpoint = EndpointSetup(**given)
+    endpoint.check()
+    return endpoint

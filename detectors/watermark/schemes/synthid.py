@@ -149,19 +149,6 @@ class _SynthId(KeyedScheme):
             marked: Floats = np.log(p)
         return marked
 
-    def context_mask(self, ids: Ints) -> NDArray[np.bool_]:
-        """The reference's mask: which windows' contexts are not among the last context_history_size different ones.
-
-        For parity; our tests count a context once however long ago it was.
-        """
-        contexts = windows(ids, self.ngram_len - 1)[: max(len(ids) - self.ngram_len + 1, 0)]
-        history: list[bytes] = []
-        mask = np.empty(len(contexts), np.bool_)
-        for i, context in enumerate(contexts):
-            mask[i] = context.tobytes() not in history
-            history = [context.tobytes(), *history][: self.context_history_size]
-        return mask
-
 
 def _absorbed(state: Ints, columns: Ints) -> Ints:
     """H <- (h + x) multiplier + 1 over the columns, wrapped to 64 bits."""

@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm
+
+from llm_audit.detectors.watermark.schemes.base import windows
 
 
 def z_score(green: float, n: int, gamma: float) -> float:
@@ -42,3 +45,17 @@ def synthid_means(bits: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
     weights = np.linspace(10, 1, bits.shape[1])
     weights *= bits.shape[1] / weights.sum()
     return float(bits[mask].mean()), float((bits[mask] * weights).mean())
+
+
+def context_mask(ids: NDArray[np.int64], ngram: int, history_size: int) -> NDArray[np.bool_]:
+    """SynthID's mask: which windows' contexts are not among the last `history_size` different ones.
+
+    For parity; our tests count a context once however long ago it was.
+    """
+    contexts = windows(ids, ngram - 1)[: max(len(ids) - ngram + 1, 0)]
+    history: list[bytes] = []
+    mask = np.empty(len(contexts), np.bool_)
+    for i, context in enumerate(contexts):
+        mask[i] = context.tobytes() not in history
+        history = [context.tobytes(), *history][:history_size]
+    return mask

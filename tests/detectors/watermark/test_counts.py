@@ -11,23 +11,23 @@ import pytest
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.counts import (
     Counts,
+    RandomBits,
     anytime,
     count,
     described,
     distinct,
-    key_permutation,
     law_of,
-    random_bits,
     tokens_needed,
     whole_text,
     windows,
 )
-from llm_audit.detectors.watermark.schemes.base import TokenisedText, first_rows
+from llm_audit.detectors.watermark.schemes.base import KeyedScheme, TokenisedText, TokenScheme, first_rows
 from llm_audit.detectors.watermark.schemes.kgw_transformers import TransformersKgw
 from llm_audit.detectors.watermark.schemes.synthid import SynthIdTransformers
 from llm_audit.detectors.watermark.schemes.vllm import VllmGumbel
 from llm_audit.stats.lattice_laws import CoarseExponential, WeightedBits
 from llm_audit.stats.laws import Bernoulli, Exponential, Urn, WeightedExponential
+from llm_audit.stats.sequential import Sequential, besag_clifford
 from tests.detectors.watermark.texts import NAMES, flat, generate, ids
 
 V = 211
@@ -101,6 +101,20 @@ def test_the_exact_tail_is_that_of_fresh_keys(name: str) -> None:
     assert drawn.p_value == pytest.approx(exact, abs=5 * math.sqrt(0.25 / 1500))
 
 
+def key_permutation(
+    scheme: TokenScheme, text: TokenisedText, generator: np.random.Generator, draws: int = 999, stop: int = 10
+) -> Sequential:
+    """The p-value of the sum of all scores among those of fresh keys: exact whatever repeats, and slow; the oracle."""
+    assert isinstance(scheme, KeyedScheme)
+
+    def total(other: KeyedScheme) -> float:
+        found = other.observe(text) if isinstance(other, TokenScheme) else None
+        return 0.0 if found is None else float(found.scores.sum())
+
+    keyed: KeyedScheme = scheme
+    return besag_clifford(total(keyed), lambda: total(keyed.rekeyed(RandomBits(generator))), draws, stop)
+
+
 def _first_repeat(scheme: VllmGumbel, text: np.ndarray) -> int:
     found = scheme.observe(TokenisedText.of(text))
     kept = first_rows(found.inputs)
@@ -142,6 +156,6 @@ def test_how_many_tokens_a_decision_needs() -> None:
 
 
 def test_random_bits_are_bits() -> None:
-    bits = random_bits(np.random.default_rng(0))
+    bits = RandomBits(np.random.default_rng(0))
     drawn = [bits(3) for _ in range(200)]
     assert set(drawn) == set(range(8)) and bits(64) < 2**64

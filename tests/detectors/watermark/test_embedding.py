@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.watermark.counts import random_bits
+from llm_audit.detectors.watermark.counts import RandomBits
 from llm_audit.detectors.watermark.embedding import Marker
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes import SCHEMES, kuditipudi
@@ -32,7 +32,7 @@ def sampler(tiny_llama: Path) -> Sampler:
 def key(name: str, size: int) -> Key:
     cls = SCHEMES[name]
     vocabulary = {"vocab_size": size} if "vocab_size" in cls.model_fields else {}
-    return Key(cls.model_validate(vocabulary | cls.draw_keys(random_bits(np.random.default_rng(1)))))
+    return Key(cls.model_validate(vocabulary | cls.draw_keys(RandomBits(np.random.default_rng(1)))))
 
 
 @pytest.mark.parametrize("name", SCHEMES)

@@ -17,7 +17,7 @@ from llm_audit.detectors.membership.conclude import conclude
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import radioactivity
 from llm_audit.detectors.watermark.base import numbers
-from llm_audit.detectors.watermark.counts import random_bits
+from llm_audit.detectors.watermark.counts import RandomBits
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.radioactivity import Read, Written, of_reading, of_writing
 from llm_audit.detectors.watermark.schemes import SCHEMES
@@ -161,7 +161,7 @@ def rejected(keys: int, seed: int) -> tuple[dict[float, int], int]:
     Two texts of 50 tokens under each key: contexts come again within texts and between them.
     """
     rng = np.random.default_rng(seed)
-    bits, scheme = random_bits(rng), key("vllm-red-green").scheme
+    bits, scheme = RandomBits(rng), key("vllm-red-green").scheme
     ours, peers = dict.fromkeys((0.05, 0.01, 0.001), 0), 0
     for start in range(0, keys, 500):
         markers = [Key(scheme.rekeyed(bits)) for _ in range(min(500, keys - start))]

@@ -13,7 +13,7 @@ from llm_audit.common.seeds import generator
 from llm_audit.detectors import judging
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.detectors.watermark import anytime, marked, run, whole_text, windows
-from llm_audit.detectors.watermark.counts import described, random_bits
+from llm_audit.detectors.watermark.counts import RandomBits, described
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import given
 from llm_audit.detectors.watermark.run import Settings
@@ -31,7 +31,7 @@ NAMES = ("vllm-gumbel", "transformers-kgw", "synthid-reference", "kuditipudi-exp
 
 def key(name: str, seed: int = 5, **more: Any) -> Key:
     cls = SCHEMES[name]
-    drawn = cls.draw_keys(random_bits(np.random.default_rng(seed)))
+    drawn = cls.draw_keys(RandomBits(np.random.default_rng(seed)))
     extra = {"length": 64} if name.startswith("kuditipudi") else {}
     return Key(cls.model_validate({"vocab_size": V} | drawn | extra | more))
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from llm_audit.detectors.watermark.counts import distinct, random_bits
+from llm_audit.detectors.watermark.counts import RandomBits, distinct
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.detectors.watermark.schemes.base import KeyedScheme, Observations, TokenisedText, TokenScheme, first_rows
 from llm_audit.detectors.watermark.schemes.kgw_lm_watermarking import LmWatermarking
@@ -71,7 +71,7 @@ def _continuous(law: Law) -> bool:
 def rejections(scheme: KeyedScheme, texts: list[TokenisedText], keys: int, *, by_ngram: int = 0) -> np.ndarray:
     """How often each text is rejected at each level; by_ngram: distinct by n-gram of this width, as peers count."""
     counts = np.zeros((len(texts), len(ALPHAS)), dtype=np.int64)
-    bits = random_bits(np.random.default_rng(20261128))
+    bits = RandomBits(np.random.default_rng(20261128))
     for _ in range(keys):
         keyed = scheme.rekeyed(bits)
         assert isinstance(keyed, TokenScheme)

@@ -127,7 +127,7 @@ def _check_bits(scheme: SynthIdTransformers | SynthIdReference, case: Case) -> t
     ids = np.array(case["ids"])
     runs = windows(ids, case["ngram_len"])
     assert scheme.hashes(runs[:3]).tolist() == [[int(key) for key in keys] for keys in case["ngram_keys_first3"]]
-    bits, mask = scheme.bits(runs), scheme.context_mask(ids)
+    bits, mask = scheme.bits(runs), peers.context_mask(ids, scheme.ngram_len, scheme.context_history_size)
     assert ["".join(map(str, row)) for row in bits] == case["g"]
     assert "".join("01"[int(bit)] for bit in mask) == case["repetition_mask"]
     return bits, mask
@@ -268,7 +268,10 @@ def e2e_transformers_generate(data: Case) -> None:
         elif case["kind"] == "synthid":
             scheme = SynthIdTransformers(keys=case["keys"], ngram_len=case["ngram_len"], **fields)
             ids, before = np.array(case["output"]), case["ngram_len"] - 1
-            bits, mask = scheme.bits(windows(ids, before + 1)), scheme.context_mask(ids)
+            bits, mask = (
+                scheme.bits(windows(ids, before + 1)),
+                peers.context_mask(ids, scheme.ngram_len, scheme.context_history_size),
+            )
             assert int(mask.sum()) == case["n_unmasked"] and bits[mask].mean() == near(case["mean_output_only"], abs=1e-9)
             first = scheme.bits(windows(np.concatenate([np.zeros(before, np.int64), ids]), before + 1)[:before])
             assert first.tolist() == case["g_first_H_minus_1"]

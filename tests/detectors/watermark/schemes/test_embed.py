@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.watermark.counts import count, random_bits, whole_text
+from llm_audit.detectors.watermark.counts import RandomBits, count, whole_text
 from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.detectors.watermark.schemes.base import KeyedScheme, Scheme, Step, TokenisedText, TokenScheme
 from llm_audit.detectors.watermark.schemes.green_list import GreenList
@@ -37,7 +37,7 @@ CASES = [(name, more) for name in SCHEMES for more in [{}, *EXTRA.get(name, [])]
 
 def keyed(name: str, more: dict[str, Any], seed: int = 5) -> KeyedScheme:
     cls = SCHEMES[name]
-    return cls.model_validate({"vocab_size": V} | cls.draw_keys(random_bits(np.random.default_rng(seed))) | more)
+    return cls.model_validate({"vocab_size": V} | cls.draw_keys(RandomBits(np.random.default_rng(seed))) | more)
 
 
 def log_p(scheme: object, ids: np.ndarray) -> float:
@@ -53,7 +53,7 @@ def test_a_marked_text_is_found_under_its_key_alone(name: str, more: dict[str, A
     plain = generate(None, flat(V, 1.5), LENGTH, np.random.default_rng(1), PROMPT)
     assert log_p(scheme, marked) < math.log(1e-5)
     assert log_p(scheme, plain) > math.log(1e-4)
-    assert log_p(scheme.rekeyed(random_bits(np.random.default_rng(6))), marked) > math.log(1e-4)
+    assert log_p(scheme.rekeyed(RandomBits(np.random.default_rng(6))), marked) > math.log(1e-4)
 
 
 @pytest.mark.parametrize("name", [name for name, cls in SCHEMES.items() if not cls.biased])
@@ -61,7 +61,7 @@ def test_distortion_free_schemes_keep_the_distribution_over_keys(name: str) -> N
     """The mean over keys of the marked distribution is the model's: DiPmark, SynthID, Gumbel, EXP and ITS."""
     rng, size, runs = np.random.default_rng(2), 5, 1500
     logits = np.log([0.4, 0.3, 0.15, 0.1, 0.05])
-    bits, total = random_bits(rng), np.zeros(size)
+    bits, total = RandomBits(rng), np.zeros(size)
     template = SCHEMES[name].model_validate({"vocab_size": size} | SCHEMES[name].draw_keys(bits))
     short = {"length": 4} if isinstance(template, KeySequence) else {}
     template = template.model_copy(update=short)
