@@ -217,7 +217,7 @@ def record_endpoint(
         InvalidConfiguration: the endpoint has no journal.
     """
     if endpoint.journal is None:
-        raise InvalidConfiguration("The endpoint has no journal: what is recorded is what it holds.")
+        raise InvalidConfiguration("Name a journal: what is recorded is what it holds.")
     chosen = read_prompts(Path(prompts))
     source = endpoint.open()
     settings = Settings(tokens=tokens, texts=texts)

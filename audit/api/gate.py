@@ -84,9 +84,11 @@ def gate(
     """
     paths = listed(paths)
     if not paths and changed_since is None:
-        raise InvalidConfiguration("Nothing is named to judge: give files or folders, or changed_since.")
+        raise InvalidConfiguration("Nothing is named to judge: give files or folders, or the revision from which they differ.")
     if update_baseline and (baseline is None or changed_since is not None):
-        raise InvalidConfiguration("Updating a baseline needs its file, and all texts: name it, and leave changed_since out.")
+        raise InvalidConfiguration(
+            "Updating a baseline needs its file, and all texts: name it, and no revision from which they differ."
+        )
     started, policy = now(), policy or load()
     changed_since = base_revision(os.environ) if changed_since == AUTO else changed_since
     setup = setup or _setup(policy)

@@ -70,9 +70,9 @@ class LazyGroup(click.Group):
         return sorted(self.lazy)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import the command's module; None if there is no such command."""
-        if name not in self.lazy:
-            return None
+        """Import the command's module, if it was not added; None if there is no such command."""
+        if name in self.commands or name not in self.lazy:
+            return self.commands.get(name)
         command: click.Command = importlib.import_module(f"{self.package}.{name}").command
         return command
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from llm_audit.api.machine import score_cache
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS
 from llm_audit.common.terminal import one_line
 
@@ -16,8 +17,6 @@ def command() -> None:
 @command.command()
 def info() -> None:
     """Show where the cache is and how large."""
-    from llm_audit.api.machine import score_cache
-
     with score_cache() as cache:
         found = cache.info()
     click.echo(f"{one_line(str(found.path))}: scores of {found.rows:,} texts, {found.size / 1e6:,.1f} MB")
@@ -26,8 +25,6 @@ def info() -> None:
 @command.command()
 def verify() -> int:
     """Check every row; exit with 1 if some are damaged. Damaged rows are never used."""
-    from llm_audit.api.machine import score_cache
-
     with score_cache() as cache:
         rows, damaged = cache.verify()
     click.echo(f"{rows:,} rows, {damaged:,} damaged.")
@@ -37,8 +34,6 @@ def verify() -> int:
 @command.command()
 def clear() -> None:
     """Delete all kept scores."""
-    from llm_audit.api.machine import score_cache
-
     with score_cache() as cache:
         cache.clear()
     click.echo("The cache is empty.")

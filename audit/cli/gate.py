@@ -51,18 +51,12 @@ class _Gate(click.Command):
 @details_option
 @no_text_option
 @include_option
-def command(paths: tuple[str, ...], changed_since: str | None, exit_zero: bool, output: Output, **options: Any) -> int:
+def command(paths: tuple[str, ...], exit_zero: bool, output: Output, **options: Any) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     from llm_audit.cli.policy import in_force
 
-    if not paths and changed_since is None:
-        raise click.UsageError("Name files or folders, or give --changed-since REV.")
-    if options["update_baseline"] and (options["baseline"] is None or changed_since is not None):
-        raise click.UsageError(
-            "--update-baseline goes with --baseline FILE, and not with --changed-since: it writes all of it."
-        )
     code = output.run(
-        "gate", paths, policy=in_force(), changed_since=changed_since, strict=output.strict,
+        "gate", paths, policy=in_force(), strict=output.strict,
         on_baseline=lambda sentence: click.echo(sentence, err=True), **options,
     )  # fmt: skip
     return 0 if exit_zero and code != EXIT_ERROR else code

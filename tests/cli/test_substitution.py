@@ -306,7 +306,7 @@ def test_a_budget_too_small_is_not_measured_and_keeps_what_it_has(
         ("audit {url} --model fixture --prompts {prompts} -o r.docx", "r.docx"),
         ("audit {url} --model fixture --prompts {prompts} --trusted {one}", "--trusted brings its own prompts"),
         ("audit {url} --model fixture --trusted {one}", "--trusted brings"),
-        ("record {url} --model fixture --prompts {prompts}", "Name a --journal"),
+        ("record {url} --model fixture --prompts {prompts}", "Name a journal"),
         ("plan --effect nonsense", "no measured effect"),
         ("watch {url} --model fixture --baseline {one}", "no baseline"),
     ],

@@ -76,8 +76,6 @@ def command(
 
     if trusted and (prompts or reference or surface != "auto"):
         raise click.UsageError("--trusted brings its own prompts and surface, and needs no model: give no other.")
-    if not trusted and prompts is None:
-        raise click.UsageError("Name a file of --prompts, or --trusted journals that hold theirs.")
     setup = replace(setup, model=reference)
     asked = {"prompts": prompts, "trusted": trusted, "surface": surface, "setup": setup}
     return output.run("audit_endpoint", stage="", **asked, **options)

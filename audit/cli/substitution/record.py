@@ -31,8 +31,6 @@ Exit code 3 if some questions got no answer; run the same command again to ask t
 @endpoint_options
 def command(endpoint: llm_audit.EndpointSetup, **options: Any) -> int:
     """Run the command; the docstring for users is in `SUBSTITUTION`."""
-    if endpoint.journal is None:
-        raise click.UsageError("Name a --journal: what is recorded is what it holds.")
     with bars() as progress:
         kept, failures = llm_audit.record_endpoint(endpoint, progress=progress, **options)
     click.echo(f"{kept:,} answers are in {endpoint.journal}. Audit another endpoint with --trusted {endpoint.journal}.")

@@ -26,8 +26,5 @@ and choices after a context that is new, then known (a memory of contexts). No k
 @output_options
 def command(output: Output, **options: Any) -> int:
     """Run the command; the docstring for users is in `WATERMARK`."""
-
-    def on_plan(plan: object) -> None:
-        click.echo(f"To be asked: {plan}", err=True)
-
-    return output.run("probe_watermark", stage="Asking", on_plan=on_plan, **options)
+    options["on_plan"] = lambda plan: click.echo(f"To be asked: {plan}", err=True)
+    return output.run("probe_watermark", stage="Asking", **options)

@@ -1,4 +1,4 @@
-"""`llm-audit config show`: every setting of the policy, its value and where it comes from."""
+"""`llm-audit config`: the policy in force."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llm_audit.cli import command_of
-from llm_audit.cli.config import CONFIG
+from llm_audit.cli import COMMANDS, command_of, group_of
 from llm_audit.common.terminal import one_line
 
 if TYPE_CHECKING:
     from llm_audit.api.machine import Loaded
+
+CONFIG = {"show": "List every setting with its value and where it comes from, and the policy's digest."}
+"""Name -> one line of help."""
 
 MORE = """
 The settings stand in llm-audit.toml or in the table [tool.llm-audit] of pyproject.toml, in the working directory or the
@@ -21,11 +23,14 @@ left to each command's own default.
 """
 
 
+command = group_of(__name__, COMMANDS, CONFIG)
+
+
 @command_of(CONFIG, "show", MORE)
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
 )
-def command(format_: str) -> None:
+def show(format_: str) -> None:
     """Run the command; the docstring for users is in `CONFIG`."""
     from llm_audit.cli.policy import chosen
 
@@ -56,3 +61,6 @@ def _print(loaded: Loaded) -> None:
         table.add_row(name, line(one_line(shown)), line(one_line(origin)))
     console.print(table)
     say(console, f"Digest {loaded.policy.digest()}")
+
+
+command.add_command(show, "show")
