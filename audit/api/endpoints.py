@@ -84,7 +84,7 @@ class EndpointSetup:
             if self.url or self.journal:
                 raise InvalidConfiguration("A replay asks no endpoint: give no URL and no journal with it.")
         elif not self.url or not self.model:
-            raise InvalidConfiguration("Give the URL of an endpoint and the model's name there, or a journal to replay.")
+            raise InvalidConfiguration("Give the URL of an endpoint and the model's name there (--model), or a journal to replay.")
         elif self.key_env and self.key_file:
             raise InvalidConfiguration("Give the environment variable or the file that holds the key, not both.")
 
@@ -169,7 +169,7 @@ def audit_endpoint(
             reference = Trusted([Replay(Path(path)) for path in trusted], tokens)
             questions, known = reference.prompts, " ".join(fact.value for fact in reference.facts)
         elif prompts is None:
-            raise InvalidConfiguration("Name a file of prompts, or journals of trusted endpoints that hold theirs.")
+            raise InvalidConfiguration("Name a file of prompts (--prompts), or journals of trusted endpoints that hold theirs.")
         else:
             questions = read_prompts(Path(prompts))
             session = stack.enter_context(replace(setup, reference=None).session(progress))
