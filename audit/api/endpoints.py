@@ -84,7 +84,7 @@ class EndpointSetup:
             if self.url or self.journal:
                 raise InvalidConfiguration("A replay asks no endpoint: give no URL and no journal with it.")
         elif not self.url or not self.model:
-            raise InvalidConfiguration("Give the URL of an endpoint and the model's name there (--model), or a journal to replay.")
+            raise InvalidConfiguration("Give the URL of an endpoint and the model's name there (--model), or a journal.")
         elif self.key_env and self.key_file:
             raise InvalidConfiguration("Give the environment variable or the file that holds the key, not both.")
 
