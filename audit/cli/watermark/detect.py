@@ -11,7 +11,7 @@ import llm_audit
 from llm_audit.cli.options import alpha_option, no_text_option, output_options, setup_options, text_field_option
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
 from llm_audit.cli.watermark import WATERMARK
-from llm_audit.cli.watermark.common import key_file_option
+from llm_audit.cli.watermark.common import key_file_option, scheme_option
 
 if TYPE_CHECKING:
     from llm_audit.cli.publishing import Output
@@ -31,6 +31,7 @@ HELP = (
 @click.command(help=HELP, short_help=WATERMARK["detect"])
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @key_file_option(multiple=True)
+@scheme_option
 @click.option("--token-ids", multiple=True, metavar="FILE",
               help="Token ids from the generation: a JSON list, or JSON lines with token_ids; repeatable.")  # fmt: skip
 @click.option("--tokenizer", "tokenizers", multiple=True, metavar="MODEL",

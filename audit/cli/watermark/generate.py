@@ -10,7 +10,7 @@ import llm_audit
 from llm_audit.cli.options import COMPUTING, setup_options
 from llm_audit.cli.progress import bars, show_warnings_as_sentences
 from llm_audit.cli.watermark import WATERMARK
-from llm_audit.cli.watermark.common import key_file_option
+from llm_audit.cli.watermark.common import key_file_option, scheme_option
 from llm_audit.common.terminal import one_line
 
 HELP = (
@@ -26,6 +26,7 @@ HELP = (
 @click.command(help=HELP, short_help=WATERMARK["generate"])
 @click.argument("author", metavar="[MODEL[@SETTINGS]]", required=False)
 @key_file_option(multiple=False)
+@scheme_option
 @click.option("--prompts", type=click.Path(path_type=Path), metavar="FILE",
               help="One prompt a line, or JSON lines with a field 'prompt'. Without it: nothing is asked.")  # fmt: skip
 @click.option("-n", "count", type=click.IntRange(1), default=None, help="Texts to draw. Default: one per prompt.")
@@ -36,6 +37,7 @@ HELP = (
 def command(
     author: str | None,
     key_file: str,
+    scheme: str | None,
     prompts: Path | None,
     count: int | None,
     max_tokens: int,
@@ -47,7 +49,7 @@ def command(
     show_warnings_as_sentences()
     with bars("Drawing") as progress:
         drawn = llm_audit.generate(
-            author, output, prompts=prompts, count=count, max_tokens=max_tokens, seed=seed, watermark=key_file, setup=setup,
-            progress=progress,
+            author, output, prompts=prompts, count=count, max_tokens=max_tokens, seed=seed, watermark=key_file, scheme=scheme,
+            setup=setup, progress=progress,
         )  # fmt: skip
     click.echo(f"{drawn:,} marked texts in {one_line(str(output))}. They are test material: keep them apart.")
