@@ -17,24 +17,35 @@ if TYPE_CHECKING:
     from llm_audit.detectors.watermark.keys import Key
 
 
-def marker_of(path: StrPath, seed: int) -> Marker:
-    """What marks texts with the key in a file; `seed`: of the choices of the scheme other than the draw itself."""
+def marker_of(path: StrPath, seed: int, scheme: str | None = None) -> Marker:
+    """What marks texts with the key in a file; `seed`: of the choices of the scheme other than the draw itself.
+
+    A key of another scheme than `scheme` is refused, as by `read_keys`.
+    """
     from llm_audit.detectors.watermark.embedding import Marker
 
-    return Marker(read_keys([str(path)])[0], seed)
+    return Marker(read_keys([str(path)], scheme)[0], seed)
 
 
-def read_keys(paths: Sequence[str]) -> tuple[Key, ...]:
-    """The keys in these files, with a warning for each that others can read."""
+def read_keys(paths: Sequence[str], scheme: str | None = None) -> tuple[Key, ...]:
+    """The keys in these files, with a warning for each that others can read.
+
+    Raises:
+        InvalidConfiguration: a file is no key file, or of another scheme than `scheme` (None: each may have its own).
+    """
     from llm_audit.detectors.watermark.keys import exposure, read_key
+    from llm_audit.detectors.watermark.schemes import scheme_class
 
     if not paths:
         raise InvalidConfiguration("No key is given: name a key file; `llm-audit watermark keygen` writes one.")
+    if scheme is not None:
+        with configured():
+            scheme_class(scheme)
     keys = []
     for path in paths:
         _refuse_key(path)
         with configured():
-            keys.append(read_key(Path(path)))
+            keys.append(read_key(Path(path), scheme))
         if warning := exposure(Path(path)):
             warnings.warn(as_sentence(warning), UserWarning, stacklevel=3)
     return tuple(keys)

@@ -33,6 +33,7 @@ def generate(
     max_tokens: int = 300,
     seed: int = 0,
     watermark: StrPath | None = None,
+    scheme: str | None = None,
     setup: Setup | None = None,
     progress: Progress = silent,
 ) -> int:
@@ -46,11 +47,13 @@ def generate(
         max_tokens: of each text.
         seed: the same seed draws the same texts.
         watermark: key file, by which every text is marked; each line then says the scheme and the key's id.
+        scheme: name of the scheme that this key has to be of; None: the file says it.
         setup: device and cache.
         progress: called with the share of the work that is done.
 
     Raises:
-        InvalidConfiguration: the author stands for several settings, or the file exists.
+        InvalidConfiguration: the author stands for several settings, the file exists, or the key cannot be used or is of
+            another scheme.
     """
     from llm_audit.common.files import Lines
     from llm_audit.detectors.attribution.candidate import Candidate
@@ -70,7 +73,7 @@ def generate(
         raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
     asked = read_prompts(Path(prompts)) if prompts else [""]
     asked = [asked[i % len(asked)] for i in range(count or len(asked))]
-    marker = None if watermark is None else marker_of(watermark, seed)
+    marker = None if watermark is None else marker_of(watermark, seed, scheme)
     with replace(setup, model=candidate.model, reference=None).session(progress) as session, ExitStack() as stack:
         model = session.model
         read = [candidate.fill(model, prompt) if prompt else None for prompt in asked]

@@ -31,6 +31,7 @@ def watermark(
     texts: Texts = (),
     keys: StrPath | Sequence[StrPath] = (),
     *,
+    scheme: str | None = None,
     token_ids: StrPath | Sequence[StrPath] = (),
     tokenizers: StrPath | Sequence[StrPath] = (),
     prompt: StrPath | None = None,
@@ -49,6 +50,7 @@ def watermark(
     Args:
         texts: as for `detect`; Markdown keeps its signs, which the model wrote too.
         keys: key files, from `new_watermark_key`. Each key is one more test of each text, and that is counted.
+        scheme: name of the scheme that every key has to be of, see `watermark_schemes`; None: each file says its own.
         token_ids: files of token ids from the generation, which are surer than the text: a JSON list; or JSON lines with
             `token_ids` in each, as `generate` writes them.
         tokenizers: folders, hub ids or files `tokenizer.json`; none: that of `setup.model`. Several are several tests.
@@ -64,7 +66,8 @@ def watermark(
         on_document: as for `detect`.
 
     Raises:
-        InvalidConfiguration: a key file that cannot be used, a tokenizer that does not fit the key, no key or no text.
+        InvalidConfiguration: a key file that cannot be used or is of another scheme, a tokenizer that does not fit the key, no
+            key or no text.
         NotAvailable: a tokenizer is not here.
     """
     from llm_audit.detectors import judging
@@ -76,7 +79,7 @@ def watermark(
 
     check_alpha(alpha)
     started, given = now(), texts_of(texts)
-    chosen = read_keys(listed(keys))
+    chosen = read_keys(listed(keys), scheme)
     files = listed(token_ids)
     if not given and not files:
         raise InvalidConfiguration("There is nothing to test: name texts, or files of token ids.")

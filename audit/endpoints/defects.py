@@ -6,6 +6,7 @@ What is harmless is put right first (`repaired`): no number is changed by it, an
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -16,12 +17,19 @@ from llm_audit.endpoints.records import Failure, Position, Reply, Token, same
 PLACEHOLDER = -9999.0
 """Value that OpenAI and vLLM return in place of a log-probability that they do not have, or of minus infinity."""
 
+LOWEST = -1000.0
+"""Nats, below which a number is a placeholder whatever it is: no two logits of a language model are that far apart."""
+
+REPEATED = -100.0
+"""Nats: from here down, a whole number that several tokens of an answer share is a placeholder. No softmax gives it twice."""
+
 ROUNDING = 1e-3
 """By how much probabilities may add up to more than 1, and two numbers for one token may differ: servers round."""
 
 NO_LOGPROB = "the token has no log-probability"
 NO_NAME = "the token cannot be told from others: neither id nor bytes, and no text of its own"
 HIDDEN = "a log-probability is the placeholder -9999"
+PLACED = "a log-probability is a placeholder, such as -100 or -1e9"
 INFINITE = "a log-probability is not a finite number"
 POSITIVE = "a log-probability is positive"
 ALL_ZERO = "all log-probabilities are zero"
@@ -31,7 +39,10 @@ DISORDER = "the list is not in falling order"
 OVER_ONE = "the probabilities add up to more than 1"
 CONTRADICTED = "the token has another log-probability in the list"
 NOT_LISTED = "the token is likelier than the end of the list, and not in it"
-POOR = frozenset({NO_LOGPROB, NO_NAME, HIDDEN})
+PLACEHOLDERS = frozenset({HIDDEN, PLACED})
+"""Defects that say that a number stands for one that the server does not have or does not give."""
+
+POOR = frozenset({NO_LOGPROB, NO_NAME, *PLACEHOLDERS})
 """Defects of servers that tell little. Any other one means that the numbers are not what they are said to be."""
 
 FLAWS = (*sorted(POOR), INFINITE, POSITIVE, ALL_ZERO, ANSWER_ZERO, TWICE, DISORDER, OVER_ONE, CONTRADICTED, NOT_LISTED)
@@ -50,6 +61,28 @@ FEWEST_NUMBERS = 12
 """Numbers of an answer from which rounding is told: one number in five thousand looks rounded to three decimals by chance."""
 
 
+def placeholders(positions: Sequence[Position]) -> frozenset[float]:
+    """The values in an answer that are no log-probabilities, but stand for one that is not given.
+
+    Anything from `LOWEST` down, minus infinity too; and whole numbers from `REPEATED` down that two tokens or more have.
+    """
+    numbers = Counter(number for position in positions for number in _numbers(position))
+    return frozenset(
+        value
+        for value, tokens in numbers.items()
+        if value <= LOWEST or (value <= REPEATED and value.is_integer() and tokens > 1)
+    )
+
+
+def _numbers(position: Position) -> list[float]:
+    """The number of each token of a position once, also where the chosen one is listed."""
+    listed = [logprob for _, logprob in position.top]
+    chosen = (
+        [] if position.logprob is None or any(same(token, position.token) for token, _ in position.top) else [position.logprob]
+    )
+    return listed + chosen
+
+
 def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple[str, ...]]:
     """The positions with what is harmless put right, and what that was as sentences.
 
@@ -57,10 +90,10 @@ def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple
     behind a placeholder or minus infinity are left out: their probability is not known, only that it is small.
     """
     sorted_, hidden = [], []
-    found = []
+    found, missing = [], placeholders(positions)
     for place, position in enumerate(positions, start=1):
         top = position.top
-        if len(told := tuple(entry for entry in top if not entry[1] <= PLACEHOLDER)) < len(top) and told:
+        if len(told := tuple(entry for entry in top if entry[1] not in missing)) < len(top) and told:
             hidden.append(place)
             top = told
         rest = top[1:] if top and same(top[0][0], position.token) else top
@@ -80,7 +113,7 @@ def last_digit(positions: Sequence[Position]) -> float:
     """Nats of the last digit that a server gives, 0.1 to 0.001; 0: more digits than that, or too few numbers to tell."""
     numbers = [logprob for position in positions for logprob in (position.logprob, *(each for _, each in position.top))]
     told = [number for number in numbers if number is not None and math.isfinite(number) and number != 0]
-    if len(told) < FEWEST_NUMBERS or any(number <= PLACEHOLDER for number in told):
+    if len(told) < FEWEST_NUMBERS or not placeholders(positions).isdisjoint(told):
         return 0.0
     for digits in DIGITS:
         if all(abs(number - round(number, digits)) < 1e-7 for number in told):
@@ -88,10 +121,19 @@ def last_digit(positions: Sequence[Position]) -> float:
     return 0.0
 
 
-def judged(positions: Sequence[Position], rounded: float = 0.0) -> tuple[tuple[Position, ...], tuple[str, ...]]:
-    """The positions with their defects, and the same defects as sentences about all of them."""
+def judged(
+    positions: Sequence[Position], rounded: float = 0.0, missing: frozenset[float] | None = None
+) -> tuple[tuple[Position, ...], tuple[str, ...]]:
+    """The positions with their defects, and the same defects as sentences about all of them.
+
+    Args:
+        positions: of one answer.
+        rounded: nats of the last digit that the server gives; 0: all digits.
+        missing: `placeholders` of the answer before it was repaired, which has more to tell them by; None: of these positions.
+    """
+    missing = placeholders(positions) if missing is None else missing
     zero = len(positions) > 1 and all(p.logprob == 0 and not any(lp for _, lp in p.top) for p in positions)
-    found = [(ANSWER_ZERO,) if zero else _flaws(p, rounded) for p in positions]
+    found = [(ANSWER_ZERO,) if zero else _flaws(p, rounded, missing) for p in positions]
     where: dict[str, list[int]] = {}
     for place, flaws in enumerate(found, start=1):
         for flaw in flaws:
@@ -105,7 +147,7 @@ def judged(positions: Sequence[Position], rounded: float = 0.0) -> tuple[tuple[P
     return tuple(marked), tuple(sentences)
 
 
-def _flaws(position: Position, rounded: float) -> tuple[str, ...]:
+def _flaws(position: Position, rounded: float, missing: frozenset[float]) -> tuple[str, ...]:
     """Defects of one position. Rounding moves every number by half of the last digit."""
     chosen, top = position.logprob, position.top
     numbers = [logprob for _, logprob in top] + ([] if chosen is None else [chosen])
@@ -121,7 +163,8 @@ def _flaws(position: Position, rounded: float) -> tuple[str, ...]:
     checks = {
         NO_LOGPROB: chosen is None,
         NO_NAME: not position.token.identified,
-        HIDDEN: any(number <= PLACEHOLDER for number in numbers),
+        HIDDEN: PLACEHOLDER in numbers,
+        PLACED: any(number in missing and number != PLACEHOLDER for number in numbers),
         POSITIVE: any(number > 1e-5 for number in numbers),
         ALL_ZERO: len(top) > 1 and not any(numbers),
         TWICE: _repeated([token for token, _ in top]),

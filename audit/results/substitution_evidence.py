@@ -116,6 +116,9 @@ class Conformance(Model):
     defective: int | None = Field(
         default=None, ge=0, exclude_if=unset, description="of those, with a defect of any kind, missing names and numbers too"
     )
+    placeholders: int | None = Field(
+        default=None, ge=0, exclude_if=unset, description="of those, with a number that stands for one that is missing"
+    )
     flaws: tuple[Flaw, ...] | None = Field(default=None, exclude_if=unset, description="the kinds, the most frequent first")
     repaired: int | None = Field(default=None, ge=0, exclude_if=unset, description="answers in which something was put right")
     greedy: int | None = Field(

@@ -133,7 +133,8 @@ def _recompute(
     else:
         _about(report, ledger)
     ledger.same("manifest.seeds", manifest.seeds, seeds_of(report))
-    ledger.same("limits", report.limits, wording.limits(report, described))
+    said = tuple(wording.EARLIER.get(limit, limit) for limit in report.limits)
+    ledger.same("limits", said, wording.limits(report, described))
     if report.gate is not None:
         gate(report, report.gate, places, ledger)
     if report.documents or not report.subjects:

@@ -16,13 +16,12 @@ import numpy as np
 from llm_audit.common.errors import AuditError
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
-from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, usual_pairs, weights_of, words_of
+from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, RUNNING_ON, usual_pairs, weights_of, words_of
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, requires
 from llm_audit.reports.wording.membership import CONTROL_ALONE, ORDER_ALONE, VERSIONS_ALONE
 from llm_audit.results import Effect, Gate, Result, Statistic
 from llm_audit.results.membership_evidence import Sign, Signs
 from llm_audit.stats import permutation
-from llm_audit.stats.combination import bonferroni
 
 if TYPE_CHECKING:
     from llm_audit.detectors.membership.paired import Pair
@@ -30,11 +29,14 @@ if TYPE_CHECKING:
 LEVEL = 0.05
 """At which p the texts alone count as giving the answer away. Larger than alpha: here the danger is to see too little."""
 
-DRAWS = 499
-"""Orders drawn."""
+DRAWS = 999
+"""Orders drawn: a twelfth of `LEVEL`, the share of most signs of an order, is then four of them."""
 
 FEWEST = 8
 """Different rows below which it would hardly ever be seen that they were sorted."""
+
+
+HALF = ", half of the level for the last sign"
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,9 @@ class Kind:
 def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
     """The signs that the rows were sorted or follow one another.
 
-    Statistics of the order, each against the same shuffles and two-sided: likeness of rows up to ten places apart, how often
+    Statistics of the order, each against the same shuffles. Two-sided: likeness of rows up to ten places apart, how often
     they begin and how often they end alike, and rank correlation of the place with length, alphabetical rank and the first
-    number.
+    number. One-sided: how well the beginning of a row goes on where the one before ends (`running_on`).
 
     Raises:
         AuditError: too few different rows.
@@ -111,31 +113,39 @@ def of_control(outcome: permutation.Outcome, n: int, seed: str) -> Measurement[S
 
 
 def _measured(outcomes: Mapping[str, permutation.Outcome], kind: Kind, n: int, seed: str) -> Measurement[Signs]:
-    name, strongest = min(outcomes.items(), key=lambda entry: entry[1].p_value)
+    names = list(outcomes)
+    name = names[_strongest([one.p_value for one in outcomes.values()], _shares(names))]
+    strongest = outcomes[name]
     return Measurement(
         Signs(signs=tuple(Sign(name=name, exceeding=one.exceeding, draws=one.draws) for name, one in outcomes.items())),
         n=n,
-        statistic=Statistic(name=name, value=strongest.statistic, unit=kind.unit),
+        statistic=Statistic(name=name, value=strongest.statistic, unit=_unit(name, kind)),
         effect=_effect(name, strongest),
         draws=draws_of(strongest, seed),
     )
 
 
 def derive(measured: Measurement[Signs], terms: Terms) -> Result:
-    """The strongest sign, by Bonferroni over all that were looked for; at a level of its own."""
+    """The strongest sign, by weighted Bonferroni over all that were looked for; at a level of its own.
+
+    Half of the level is for the sign that rows run on: a data set of twenty rows has few joins to see it by, and a model finds
+    such an order likelier whether it has read it or not. The other signs share the other half.
+    """
     requires(measured, Signs)
     signs = measured.evidence.signs
     names = [sign.name for sign in signs]
     kind = next((kind for kind in (ORDER, VERSIONS, CONTROL) if kind.signs.issuperset(names)), None)
     if kind is None or not signs:
         raise NotDerivable("it looked for signs that this version does not know")
+    shares = _shares(names)
     p_values = [(1 + sign.exceeding) / (1 + sign.draws) for sign in signs]
-    strongest = signs[int(np.argmin(p_values))]
+    place = _strongest(p_values, shares)
+    strongest = signs[place]
     outcome = ranked(measured)
     effect = effect_of(measured, outcome, partial(_effect, strongest.name))
     outcome = outcome._replace(
-        p_value=bonferroni(p_values),
-        p_floor=min(1.0, len(signs) / (1 + strongest.draws)),
+        p_value=min(1.0, p_values[place] * shares[place]),
+        p_floor=min(1.0, min(shares) / (1 + strongest.draws)),
         draws=strongest.draws,
         exceeding=strongest.exceeding,
     )
@@ -144,7 +154,7 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
         measured,
         outcome,
         LEVEL,
-        statistic=(strongest.name, kind.unit),
+        statistic=(strongest.name, _unit(strongest.name, kind)),
         effect=effect,
         n=measured.n,
         found=(
@@ -152,8 +162,24 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
         ),
         name=kind.title,
         null=kind.null,
-        method=f"{kind.method}; signs: {', '.join(names)}; Bonferroni",
+        method=f"{kind.method}; signs: {', '.join(names)}; Bonferroni" + HALF * (RUNNING_ON in names),
     )
+
+
+def _shares(names: Sequence[str]) -> list[int]:
+    """By what the p-value of each sign is multiplied: 1 over its share of the level, and the shares add up to 1."""
+    others = len(names) - names.count(RUNNING_ON)
+    halves = 2 if 0 < others < len(names) else 1  # reports written before `RUNNING_ON` was looked for do without it
+    return [halves * (1 if name == RUNNING_ON else others) for name in names]
+
+
+def _strongest(p_values: Sequence[float], shares: Sequence[int]) -> int:
+    """Place of the sign whose p-value is smallest, corrected; where none is below 1, of the smallest uncorrected one."""
+    return min(range(len(shares)), key=lambda place: (min(1.0, p_values[place] * shares[place]), p_values[place]))
+
+
+def _unit(sign: str, kind: Kind) -> str:
+    return "nats per join" if sign == RUNNING_ON else kind.unit
 
 
 def _effect(name: str, outcome: permutation.Outcome) -> Effect:

@@ -1,4 +1,4 @@
-"""Signs in the texts themselves, without a model: that rows were sorted, that public versions differ from private ones."""
+"""Signs in the texts themselves, without a model: that rows were sorted or run on, that public versions differ from others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from llm_audit.detectors.membership.running_on import runs_on
 
 if TYPE_CHECKING:
     from llm_audit.detectors.membership.paired import Pair
@@ -88,6 +90,9 @@ def _first_number(rows: Sequence[str]) -> list[float]:
     return [float(match[0][:15]) if match else -1.0 for match in found]
 
 
+RUNNING_ON = "how rows end and the next ones begin"
+"""The sign that rows are pieces of one text."""
+
 OF_ORDERS: dict[str, OfOrders] = {
     "likeness of rows near each other": _neighbours,
     "beginnings of rows near each other": _same(0),
@@ -95,6 +100,7 @@ OF_ORDERS: dict[str, OfOrders] = {
     "place and length": _place(lambda rows: [float(len(row)) for row in rows]),
     "place and alphabet": _place(_alphabetical),
     "place and first number": _place(_first_number),
+    RUNNING_ON: runs_on,
 }
 """Sign of an order -> its statistic."""
 

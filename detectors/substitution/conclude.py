@@ -43,6 +43,8 @@ def conclude(subject: Substitution, terms: Terms) -> Substitution:
     served, summary = _verdict(subject, missing)
     if subject.mixture is not None and served is not Served.NOT_MEASURED:
         summary += f" {wording.moved(subject.mixture, served)}"
+    if served is Served.CONSISTENT and (told := _placeholders(tests)):
+        summary += f" {told}"
     if any(isinstance(test.evidence, PromptCounts) and test.verdict is Verdict.INCONCLUSIVE for test in tests):
         summary += f" {wording.COUNTED_OTHERWISE}"
     known = subject.reference or subject.since  # early versions stored neither, nor the obstacle
@@ -107,6 +109,15 @@ def _defective(tests: Sequence[Result]) -> str | None:
             if counted.defective > MOST_MISSING * counted.answers:
                 return wording.defective(counted.defective, counted.answers, counted.flaws[0], contradictory=False)
     return None
+
+
+def _placeholders(tests: Sequence[Result]) -> str:
+    """What to say of numbers that stand for missing ones; "" if there are none, or a report from before these were counted."""
+    for test in tests:
+        counted = test.evidence
+        if isinstance(counted, Conformance) and counted.placeholders and counted.answers:
+            return wording.placeholders(counted.placeholders, counted.answers)
+    return ""
 
 
 def _decided(tests: Sequence[Result], terms: Terms) -> tuple[Result, ...]:

@@ -10,7 +10,7 @@ from scipy.stats import binom
 from llm_audit.detectors.rule import Measurement, Terms, requires
 from llm_audit.detectors.substitution import parameters
 from llm_audit.detectors.substitution.base import SubstitutionRule
-from llm_audit.endpoints.defects import changes
+from llm_audit.endpoints.defects import PLACEHOLDERS, changes
 from llm_audit.endpoints.positions import UNREADABLE
 from llm_audit.endpoints.records import Failure, Position, Reply
 from llm_audit.results import Result, Verdict
@@ -57,6 +57,7 @@ def measure(
         answers=len(told),
         contradictory=sum(reply.unreadable or any(position.contradictory for position in reply.positions) for reply in told),
         defective=sum(bool(_flaws(reply)) for reply in told),
+        placeholders=sum(not PLACEHOLDERS.isdisjoint(_flaws(reply)) for reply in told) or None,
         flaws=tuple(Flaw(name=name, answers=count) for name, count in flaws.most_common()),
         repaired=sum(bool(reply.repairs) for reply in told),
         greedy=len(greedy),

@@ -52,10 +52,14 @@ _ATTRIBUTION = (
     "No decision about a person should rest on this report alone.",
 )
 
+_NOT_SHOWN = (
+    "No finding is not evidence of absence: data seen once or a few times mostly leaves too little for these tests to find."
+)
+
 _MEMBERSHIP = (
     "A finding says that the null hypothesis stated beside the number fails. That the data was trained on is the likeliest "
     "reason only if the assumptions hold; each is stated, and whoever supplied the data answers for it.",
-    "No finding is not evidence of absence: data seen once or a few times leaves no trace that any known test can find.",
+    _NOT_SHOWN,
     "The claim is about the collection as a whole. Which of its texts were seen remains open.",
     "Copies count as the data: a model that saw a quotation, a mirror or a near-duplicate of a text has seen that text.",
     "Every test, model and collection tried is a further chance to be wrong; state all that were tried.",
@@ -71,11 +75,16 @@ _BASELINE = (
     "can see in so many texts."
 )
 
+_STILL_POSSIBLE = (
+    "Consistent means that no test found a difference. A rare substitution, one that spares audit traffic, or one that changes "
+    "no probability noticeably can be there all the same. The interval of the mixture rate bounds the first alone, among the "
+    "requests of this audit, where the substitute leaves the honest range."
+)
+
 _SUBSTITUTION = (
     "Inconsistent means that the stated null hypothesis fails for the requests that were made: another model, other weights, "
     "another quantisation, but also an undisclosed system prompt, sampler or tokenizer. Which of them, the tests do not say.",
-    "Consistent means that no test found a difference. A rare substitution, one that spares audit traffic, or one that changes "
-    "no probability noticeably can be there all the same; the interval of the mixture rate says how rare.",
+    _STILL_POSSIBLE,
     "An endpoint that recognises these prompts can answer them with the genuine model. Draw prompts from real traffic.",
     "Servers whose arithmetic is coarser than every allowed variant are accused wrongly: allow what the operator states, or "
     "name more trusted endpoints. "
@@ -126,6 +135,16 @@ _BENCHMARK = (
     "Intervals take texts, or groups of texts that share a source, as independent of each other. Among many groups some lie "
     "above the nominal rate by chance.",
 )
+
+
+EARLIER = {
+    "No finding is not evidence of absence: data seen once or a few times leaves no trace that any known test can find.": (
+        _NOT_SHOWN
+    ),
+    "Consistent means that no test found a difference. A rare substitution, one that spares audit traffic, or one that changes "
+    "no probability noticeably can be there all the same; the interval of the mixture rate says how rare.": _STILL_POSSIBLE,
+}
+"""Limits of earlier reports that said more than is known -> what stands there now."""
 
 
 def with_limits(report: Report, describe: Describe) -> Report:

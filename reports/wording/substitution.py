@@ -62,6 +62,14 @@ def defective(answers: int, of: int, flaw: Flaw, *, contradictory: bool) -> str:
     )
 
 
+def placeholders(answers: int, of: int) -> str:
+    """Some answers hold numbers that stand for missing ones: what became of them."""
+    return (
+        f"In {answers} of {of} answers a placeholder (such as -9999) stands for a log-probability: they are not used from "
+        "there on, and what is missing was not compared."
+    )
+
+
 def undecided(test: Result) -> str:
     """The one test that was made could not decide."""
     return f"Not measured: {test.reason}"

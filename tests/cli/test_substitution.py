@@ -218,11 +218,17 @@ def test_texts_do_not_stand_for_questions_that_were_never_answered(tool: Tool, h
     assert by_rule(found)["AUD404"]["verdict"] == "pass" and len(found["failures"]) == 12
 
 
-def test_defective_evidence_is_named_and_not_averaged_in(tool: Tool, honest: str, prompts: Path) -> None:
-    with chaos(honest, "logprobs-9999", range(20, 21)) as proxy:
+@pytest.mark.parametrize(("behaviour", "named"), [("logprobs-9999", "-9999"), ("evidence-100", "such as -100")])
+def test_placeholders_are_missing_numbers_counted_and_said(
+    tool: Tool, honest: str, prompts: Path, behaviour: str, named: str
+) -> None:
+    with chaos(honest, behaviour, range(20, 21)) as proxy:
         found = audit(tool, proxy.url, *ON, "--prompts", prompts, *SMALL, "--concurrency", 1, code=0)
-    assert any("-9999" in note for note in found["notes"])
+    assert any(named in note for note in found["notes"])
     assert found["served"] == "consistent"
+    assert "In 1 of 15 answers a placeholder (such as -9999) stands for a log-probability" in found["summary"]
+    evidence = by_rule(found)["AUD406"]["evidence"]
+    assert (evidence["placeholders"], evidence["contradictory"]) == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -230,9 +236,10 @@ def test_defective_evidence_is_named_and_not_averaged_in(tool: Tool, honest: str
     [
         "evidence-shifted",
         "evidence-zero",
+        "evidence-100",
         *(
             pytest.param(f"evidence-{kind}", marks=pytest.mark.slow)
-            for kind in ("nan", "minus-infinity", "9999", "mass", "duplicated", "contradicting")
+            for kind in ("nan", "minus-infinity", "9999", "1e9", "mass", "duplicated", "contradicting")
         ),
     ],
 )
@@ -242,7 +249,7 @@ def test_defective_evidence_is_never_called_consistent(tool: Tool, honest: str, 
     assert found["served"] == "not_measured"
     assert re.match(r"Not measured: defective evidence\. 1[45] of 15 answers hold log-prob", found["summary"]), found["summary"]
     evidence = by_rule(found)["AUD406"]
-    assert evidence["verdict"] == ("inconclusive" if "9999" in behaviour else "finding")
+    assert evidence["verdict"] == ("inconclusive" if behaviour.endswith(("9999", "100", "1e9")) else "finding")
     assert evidence["evidence"]["defective"] >= 14  # one answer may have one token only, which nothing can be shifted in
 
 

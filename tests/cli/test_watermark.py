@@ -113,6 +113,27 @@ def test_a_key_that_cannot_be_made_says_why(tool: Tool, model: str, arguments: t
     assert not Path("k.json").exists()
 
 
+@pytest.mark.parametrize("command", [("detect", "text.txt"), ("generate", "-o", "drawn.jsonl")])
+def test_a_key_file_of_another_scheme_than_the_one_asked_for_is_refused(
+    tool: Tool, keygen: Any, command: tuple[str, ...]
+) -> None:
+    Path("text.txt").write_text("A text that nobody marked, and that is not read.")
+    file = keygen("vllm-gumbel")
+    for scheme, said in (
+        ("unigram", f"The key file {file} is of the scheme vllm-gumbel, not unigram: give the other key file."),
+        ("unigramm", "There is no watermark scheme of that name"),
+    ):
+        outcome = tool("watermark", *command, "--key-file", file, "--scheme", scheme)
+        assert outcome.code == 2 and said in sentence(outcome)
+    assert not Path("drawn.jsonl").exists()
+
+
+def test_a_key_file_of_the_scheme_asked_for_is_used(tool: Tool, model: str, keygen: Any) -> None:
+    Path("text.txt").write_text("A text that nobody marked, but long enough to hold some tokens that can be counted. " * 5)
+    command = ("watermark", "detect", "text.txt", "--tokenizer", model, "--key-file", keygen("vllm-gumbel"))
+    assert tool(*command, "--scheme", "vllm-gumbel").code == tool(*command).code == 0
+
+
 # Marked texts, and finding them
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_audit.endpoints import wire
-from llm_audit.endpoints.defects import changes, judged, last_digit, repaired
+from llm_audit.endpoints.defects import changes, judged, last_digit, placeholders, repaired
 from llm_audit.endpoints.envelope import Malformed
 from llm_audit.endpoints.records import Ask, Failure, Position, Reply, Token, same
 
@@ -165,6 +165,8 @@ def test_tokens_are_matched_by_the_best_name_that_both_have() -> None:
     [
         (position(-9999.0, -1.0), "placeholder"),
         (position(-0.1, -9999.0), "placeholder"),
+        (position(-1e9, -1.0), "such as -100 or -1e9"),
+        (position(-100.0, -100.0), "such as -100 or -1e9"),
         (position(0.0, 0.0), "all log-probabilities are zero"),
         (position(math.nan, -1.0), "not a finite number"),
         (position(-math.inf, -1.0), "not a finite number"),
@@ -263,6 +265,23 @@ def test_a_list_out_of_order_is_sorted_and_hidden_alternatives_are_left_out() ->
     assert [lp for _, lp in second.top] == [-0.1, -4.0]
     assert len(said) == 2 and judged([first, second])[1] == ()
     assert repaired([position(-0.1, math.nan)])[0][0].top[1:] != ()  # no number is not a hidden one
+
+
+def test_a_placeholder_is_a_number_that_no_model_gives_or_that_tokens_share() -> None:
+    said = position(-0.1, -100.0, -4.0, chosen=1)
+    assert placeholders([said]) == frozenset()  # one token, though it stands in two places
+    assert placeholders([said, position(-0.2, -100.0)]) == {-100.0}
+    assert placeholders([position(-100.5, -100.5), position(-99.0, -99.0)]) == frozenset()
+    assert placeholders([position(-0.1, -1000.5), position(-0.1, -math.inf)]) == {-1000.5, -math.inf}
+    assert placeholders([position(-0.1, math.nan)]) == frozenset()
+
+
+def test_a_placeholder_is_known_by_the_alternatives_that_are_left_out_because_of_it() -> None:
+    raw = [position(-0.1, -100.0, -100.0), position(-100.0)]
+    mended, said = repaired(raw)
+    assert [len(each.top) for each in mended] == [1, 1] and len(said) == 1
+    sound, hidden = judged(mended, 0.0, placeholders(raw))[0]
+    assert not sound.defects and hidden.defects and not hidden.contradictory
 
 
 def test_rounding_is_told_from_enough_numbers_and_allowed_for() -> None:

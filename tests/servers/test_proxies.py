@@ -164,6 +164,8 @@ MET: dict[str, Callable[[Client], bool]] = {
     "evidence-nan": every_logprob(math.isnan),
     "evidence-minus-infinity": every_logprob(lambda logprob: logprob == -math.inf),
     "evidence-9999": every_logprob(lambda logprob: logprob == -9999),
+    "evidence-100": every_logprob(lambda logprob: logprob == -100),
+    "evidence-1e9": every_logprob(lambda logprob: logprob == -1e9),
     "evidence-mass": every_logprob(lambda logprob: TOP * math.exp(logprob) > 1),
     "evidence-unsorted": lambda got: got.last()["top_logprobs"][-1]["id"] == got.last()["id"],
     "evidence-duplicated": lambda got: len(ids(got)) == TOP and len(set(ids(got))) == TOP - 1,

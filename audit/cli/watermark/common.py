@@ -14,6 +14,11 @@ def _refuse(context: click.Context, parameter: click.Parameter, value: str | Non
         raise InvalidConfiguration(KEY_IN_A_FILE)
 
 
+scheme_option = click.option(
+    "--scheme", metavar="NAME", help="Refuse a key file of another scheme. Default: what the file says."
+)
+
+
 def key_file_option(*, multiple: bool) -> Decorator:
     """Add --key-file; and --key, which is refused with the way out."""
     name, more = ("key_files", "; repeatable, each is one more test") if multiple else ("key_file", "")

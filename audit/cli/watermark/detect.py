@@ -11,7 +11,7 @@ from llm_audit.cli import command_of
 from llm_audit.cli.options import alpha_option, no_text_option, output_options, setup_options, text_field_option
 from llm_audit.cli.publishing import Output
 from llm_audit.cli.watermark import WATERMARK
-from llm_audit.cli.watermark.common import key_file_option
+from llm_audit.cli.watermark.common import key_file_option, scheme_option
 
 MORE = """
 PATHS: files, folders, patterns, or '-' for standard input.
@@ -24,6 +24,7 @@ A finding says that a text carries the mark of a key, not who put it there. Exit
 @command_of(WATERMARK, "detect", MORE)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @key_file_option(multiple=True)
+@scheme_option
 @click.option("--token-ids", multiple=True, metavar="FILE",
               help="Token ids from the generation: a JSON list, or JSON lines with token_ids; repeatable.")  # fmt: skip
 @click.option("--tokenizer", "tokenizers", multiple=True, metavar="MODEL",

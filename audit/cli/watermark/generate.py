@@ -12,7 +12,7 @@ from llm_audit.cli import command_of
 from llm_audit.cli.generate import drawing_options
 from llm_audit.cli.progress import bars
 from llm_audit.cli.watermark import WATERMARK
-from llm_audit.cli.watermark.common import key_file_option
+from llm_audit.cli.watermark.common import key_file_option, scheme_option
 from llm_audit.common.terminal import one_line
 
 MORE = """
@@ -24,6 +24,7 @@ Each line of the file holds a text, its token ids, the prompt, the scheme and th
 @command_of(WATERMARK, "generate", MORE)
 @click.argument("author", metavar="[MODEL[@SETTINGS]]", required=False)
 @key_file_option(multiple=False)
+@scheme_option
 @drawing_options(200)
 def command(author: str | None, key_file: str, output: Path, **options: Any) -> None:
     """Run the command; the docstring for users is in `WATERMARK`."""

@@ -1,0 +1,96 @@
+"""Whether the rows of a data set run on: a row stops in mid-sentence, and the next one takes it up. Needs no model.
+
+A story cut into rows is no set of exchangeable rows, whoever states that chance decided their order. The table of which kinds
+of words follow which in English is counted by `tools/build_running_on.py`. For rows in another language it says little, but
+not more often than chance allows: the p-value is that of a permutation of the rows, whatever the table holds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+SHIPPED = Path(__file__).with_name("running_on.safetensors")
+
+SCALE = 16
+"""Steps of the table in one nat."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_END_OF_SENTENCE = re.compile(r"[.!?…]['\"”’)\]]*$")
+_SUFFIXES = ("ing", "ed", "ly", "s")
+
+
+def kind_of_beginning(piece: str, common: frozenset[str]) -> str:
+    """Kind of a piece of text without spaces that a row begins with: a common word as it is written, else its shape."""
+    found = _WORD.search(piece)
+    if found is None:
+        return "<sign>"
+    word = found[0].replace("’", "'")
+    lower = word.lower()
+    if word[0].isdigit():
+        return "<number>"
+    if lower in common:
+        return lower.capitalize() if word[0].isupper() else lower
+    if word[0].isupper():
+        return "<capital>"
+    return next((f"<{suffix}>" for suffix in _SUFFIXES if lower.endswith(suffix)), "<word>")
+
+
+def kind_of_end(piece: str, common: frozenset[str]) -> str:
+    """Kind of a piece that a row ends with: a mark after it counts for more than the word, capitals for nothing."""
+    if _END_OF_SENTENCE.search(piece):
+        return "<end>"
+    if piece.endswith((",", ";", ":")):
+        return "<comma>"
+    kind = kind_of_beginning(piece, common)
+    return kind if kind.startswith("<") else kind.lower()
+
+
+@dataclass(frozen=True, eq=False)
+class Following:
+    """How much more often than by chance a kind of beginning follows a kind of end.
+
+    Attributes:
+        table: (ends, beginnings) log-ratio in nats times `SCALE`, int8; 0: as often as by chance.
+        ends: kinds of ends, in the order of the rows of the table.
+        beginnings: kinds of beginnings.
+        common: words that are kinds of their own, in lower case.
+    """
+
+    table: NDArray[np.int8]
+    ends: dict[str, int]
+    beginnings: dict[str, int]
+    common: frozenset[str]
+
+    def runs_on(self, rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(orders,) mean log-ratio over the n - 1 joins of n >= 2 rows in each order, nats."""
+        pieces = [row.split() or [""] for row in rows]
+        ends = np.array([self.ends.get(kind_of_end(each[-1], self.common), -1) for each in pieces])
+        beginnings = np.array([self.beginnings.get(kind_of_beginning(each[0], self.common), -1) for each in pieces])
+        # What the table does not know is followed by anything: a row and a column of nothing, which -1 takes.
+        table = np.pad(self.table.astype(np.int64), ((0, 1), (0, 1)))
+        # Whole numbers: two orders with the same joins are a tie to the last bit.
+        total = table[ends[orders[:, :-1]], beginnings[orders[:, 1:]]].sum(axis=1)
+        return np.asarray(total / (SCALE * (orders.shape[1] - 1)), dtype=np.float64)
+
+
+@cache
+def shipped() -> Following:
+    """The table that ships with llm-audit."""
+    with safe_open(SHIPPED, framework="numpy") as file:
+        card, table = json.loads(file.metadata()["card"]), file.get_tensor("following")
+    ends, beginnings = ({kind: at for at, kind in enumerate(card[side])} for side in ("ends", "beginnings"))
+    return Following(table, ends, beginnings, frozenset(card["common"]))
+
+
+def runs_on(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(orders,) how well the rows go on in one another in each order, by the table that ships."""
+    return shipped().runs_on(rows, orders)
