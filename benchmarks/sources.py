@@ -148,6 +148,8 @@ def main(length: int = LENGTH) -> None:
     for name in ("all", *names):
         own = p[human & ((source == name) | (name == "all"))]
         print(f"| {name} | {len(own)} | " + " | ".join(interval(own <= level) for level in LEVELS) + " |")
+    if human.all():
+        return  # no machine text of the sample was scored at such a length
     print("\n| source left out | machine texts |" + "".join(f" found at p <= {level:g} |" for level in LEVELS[:2]))
     print("|---|---|---|---|")
     for name in ("all", *sorted(set(source[~human]))):

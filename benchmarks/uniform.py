@@ -1,4 +1,4 @@
-"""Are the p-values of human texts uniform? Each fifth of the population is judged by the other four fifths, at full length.
+"""Are the p-values of human texts uniform? Each fifth of the population is judged by the other four fifths.
 
 `python -m benchmarks.uniform` prints the table of `docs/measurements/false-alarms.md`, from cached scores. Divided by source
 document, or prompt, so that no text is judged by another piece of its own. No text of the population trained the classifier.
@@ -26,7 +26,7 @@ FOLDS = 5
 
 LEVELS = (0.05, 0.01, 0.002, 0.0005)
 
-LENGTHS = (64, 128, 192, 256, 384, 512)
+LENGTHS = (64, 128, 192, 256)
 """Shortest of each group of lengths, in tokens."""
 
 
@@ -45,7 +45,7 @@ def fold(text: Labelled) -> int:
 
 
 def judge() -> list[Judged]:
-    """Every text of the shipped population, each judged at its own length."""
+    """Every text of the shipped population, each judged at its own length, as far as windows go."""
     population, detectors = load(DEFAULT_POPULATION), find(())
     table = np.stack([population.scores[detector.code] for detector in detectors], axis=-1).astype(np.float64)
     weights = [detector.weight for detector in detectors]
@@ -93,7 +93,7 @@ def main() -> None:
     def length(one: Judged) -> str:
         lower = max(edge for edge in LENGTHS if edge <= one.length)
         upper = min((edge for edge in LENGTHS if edge > one.length), default=None)
-        return f"judged at {lower} to {upper - 1} tokens" if upper else f"judged at {lower} tokens"
+        return f"of {lower} to {upper - 1} tokens" if upper else f"of {lower} tokens or more"
 
     ways: tuple[Callable[[Judged], str], ...] = (length, lambda one: writer(one.text), lambda one: kind(one.text))
     for of in ways:

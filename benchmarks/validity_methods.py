@@ -63,6 +63,9 @@ def within_kinds(space: Floats, kinds: Ints) -> list[Within]:
     for kind in range(kinds.max() + 1):
         own = np.flatnonzero(kinds == kind)
         m = min(NEIGHBOURS, len(own) - 1)
+        if not m:  # a text alone: the tested one is as far from it as it is from the tested one
+            found.append(Within(own, np.zeros(1), np.full(1, np.inf)))
+            continue
         others = np.sort(cdist(space[own], space[own]), axis=1)[:, 1 : m + 1]  # the nearest to itself is the text
         found.append(Within(own, others[:, m - 2] if m > 1 else np.zeros(len(own)), others[:, m - 1]))
     return found

@@ -135,7 +135,7 @@ def main() -> None:
             "kinds of writing that no source holds: a source that is left out is flagged more or less often than alpha",
         ),
         created="2026-11-29",
-        target_n=1000,
+        target_n=4000,
         scorer=session.conditions(REQUEST),
         model=DEFAULT_MODEL,
     )

@@ -62,6 +62,12 @@ def test_the_p_value_of_a_kind_is_its_definition() -> None:
         assert found == pytest.approx(by_hand_kinds(tested, space, kinds))
 
 
+def test_a_kind_of_one_text_is_never_excluded() -> None:
+    space = np.array([[0.0], [5.0], [5.1]])
+    found = way.kind_p_values(np.array([9.0, 4.0, 4.1]), way.within_kinds(space, np.array([0, 1, 1])))
+    assert found[0] == 1.0 and found[1] == pytest.approx(1 / 3)
+
+
 def test_the_true_kind_is_excluded_as_seldom_as_said_and_the_largest_rank_is_valid() -> None:
     rng = np.random.default_rng(4)
     kinds = np.repeat([0, 1], [99, 49])
