@@ -18,8 +18,8 @@ from tools.site.pages import DOCS
 LEAST, MOST = 150, 0.02
 """Texts of a group that are enough to stop a release; twice the nominal rate at alpha .01."""
 
-KNOWN = {"lessons, guides and handbooks"}
-"""Kinds of `LEAST` texts that were above `MOST` in version 0.2: 4 of 166. Another one stops the release."""
+KNOWN = {"fiction": "pieces of fiction", "law": "pieces of legal writing"}
+"""Kinds of `LEAST` texts that are above `MOST`, and what a report calls them: 38 of 580, 7 of 232. Another one stops the release."""
 
 ROWS: list[dict[str, Any]] = json.loads(FAIRNESS.read_text(encoding="utf-8"))
 
@@ -42,7 +42,7 @@ def test_no_writers_are_flagged_more_than_twice_as_often_as_said() -> None:
 
 
 def test_no_further_kind_of_text_is() -> None:
-    assert too_often("kind") == KNOWN
+    assert too_often("kind") == set(KNOWN)
 
 
 def test_the_rows_are_whole() -> None:
@@ -60,7 +60,7 @@ def test_every_report_names_the_rates_that_are_stored() -> None:
     said = " ".join(limits._ORIGIN)
     names = {
         "all": "human texts", "learners of English": "by learners of English", "pupils": "by pupils",
-        "academics": "by academics", "fiction": "pieces of fiction", **{kind: kind for kind in KNOWN},
+        "academics": "by academics", **KNOWN,
     }  # fmt: skip
     for group, name in names.items():
         row = named(group)
