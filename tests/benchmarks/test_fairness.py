@@ -19,7 +19,7 @@ LEAST, MOST = 150, 0.02
 """Texts of a group that are enough to stop a release; twice the nominal rate at alpha .01."""
 
 KNOWN = {"fiction": "pieces of fiction", "law": "pieces of legal writing"}
-"""Kinds of `LEAST` texts that are above `MOST`, and what a report calls them: 38 of 580, 7 of 232. Another one stops the release."""
+"""Kinds that are above `MOST`, and what a report calls them: 38 of 580, 7 of 232. Another one stops the release."""
 
 ROWS: list[dict[str, Any]] = json.loads(FAIRNESS.read_text(encoding="utf-8"))
 
