@@ -1,7 +1,7 @@
 """Texts joined from human and machine ones: what share is called machine-like, and where: python -m benchmarks.mixed [MIXED].
 
 From the test part of the sample (tools/training_data.py), which neither trains the classifier nor calibrates, in paragraphs of
-up to 256 tokens that end with a sentence: human then machine, machine then human, machine between two human ones, and after
+up to 512 tokens that end with a sentence: human then machine, machine then human, machine between two human ones, and after
 two. Beside them two human texts joined, and two machine ones. The constants of `stats.segmentation` were chosen on 120 texts
 that another draw joined from the same ones.
 """

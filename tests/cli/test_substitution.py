@@ -18,7 +18,7 @@ from fixtures.servers.gateways import counting
 from fixtures.servers.gguf import write
 from fixtures.servers.llama import serve
 from fixtures.servers.proxy import Exchange, mixing, proxy
-from llm_audit.endpoints import defects
+from llm_audit.endpoints import defects, probe
 from llm_audit.reports.wording import notes as wording
 from llm_audit.results.canonical import content_digest
 from llm_audit.scoring.store import StoredModel
@@ -67,9 +67,12 @@ def _verified(report: dict[str, Any], subject: dict[str, Any]) -> None:
     """The report holds, and lacks none of the notes that follow from what is stored without being refused."""
     assert refused(report) == set()
     notes = subject["notes"]
+    same_repeats = {fact["value"] for fact in subject["capabilities"] if fact["name"].endswith(f": {probe.REPEATED}")}
+    # What is rounded is not stored, nor is which surface was asked: where repeats differ on one only, nothing tells.
+    untold = (wording.ROUNDED, *([wording.DIFFERENT] if len(same_repeats) > 1 else []))
     for number, note in enumerate(notes):
         on = wording.ON_ANSWER.read(note)
-        if (on is None and wording.ROUNDED.read(note) is None) or (on and defects.FLAW.read(on["defect"])):
+        if (on is None and all(each.read(note) is None for each in untold)) or (on and defects.FLAW.read(on["defect"])):
             subject["notes"] = notes[:number] + notes[number + 1 :]
             assert refused(report) == {"subjects[0].notes"}, note
     subject["notes"] = notes
