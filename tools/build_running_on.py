@@ -20,7 +20,7 @@ from tools.build_frequencies import NAMES
 from tools.corpus import humans
 
 COMMON = 150
-"""Words that are kinds of their own. 250 and 400 find hardly more, in a larger table (docs/rules/AUD310.md)."""
+"""Words that are kinds of their own. 250 and 400 found hardly more in a trial, in a larger table."""
 
 SMOOTHING = 5.0
 """Added to the observed and to the expected count of every pair of kinds."""

@@ -37,6 +37,7 @@ FEWEST = 8
 
 
 HALF = ", half of the level for the last sign"
+"""What the method of a result adds where `RUNNING_ON` was looked for, the last of the signs of an order."""
 
 
 @dataclass(frozen=True)
