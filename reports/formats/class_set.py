@@ -38,6 +38,12 @@ class Row:
     share: float | None
     words: int | None
 
+    @property
+    def why_unjudged(self) -> str:
+        """Why nothing was tested, in two words beside the verdict; empty: it was. The text's page has the sentence."""
+        why = self.document.why_unjudged or ""
+        return "another language" if why == "language" else why.replace("_", " ")
+
 
 @dataclass(frozen=True)
 class Talk:
@@ -120,6 +126,8 @@ def _questions(document: Document, standing_out: Sequence[Passage]) -> list[str]
     """Open questions to the writer that an honest one answers easily, whatever the verdict is."""
     if document.verdict is Verdict.ERROR:
         return ["Could you send the text again, as a Word document or as plain text?"]
+    if document.why_unjudged == "language":
+        return ["Which language is it written in, and is there a version in the language that is judged?"]
     if not fmt.judged(document) and not document.tampering:
         return ["Is this the whole text? If not, could you send it again, as a Word document or as plain text?"]
     asked = [

@@ -85,12 +85,27 @@ def test_a_verdict_is_said_once_on_a_page(report: Report) -> None:
     assert dora.get_text().count("Not assessable") == 1
 
 
+def test_why_a_text_was_not_judged_stands_beside_its_verdict() -> None:
+    short, german = (
+        factory.passing(name).model_copy(
+            update={"verdict": Verdict.NOT_ASSESSABLE, "combined": None, "results": (), "why_unjudged": why}
+        )
+        for name, why in (("short.txt", "too_short"), ("german.txt", "language"))
+    )
+    page = parsed(class_set.render(factory.report(short, german, factory.passing("judged.txt"))))
+    cells = {row.select("th")[0].get_text(): row.select("td")[0].get_text() for row in page.select("table.by-name tbody tr")}
+    assert cells["short.txt"].endswith("too short") and cells["german.txt"].endswith("another language")
+    assert cells["judged.txt"].strip().endswith("No finding")
+    (asked,) = [each.select("ol.questions")[0].get_text() for each in page.select("article") if "german" in each.get_text()]
+    assert "language" in asked and "send" not in asked
+
+
 def test_the_text_is_whole_with_what_stands_out_marked_and_numbered_as_in_the_list(report: Report) -> None:
     page, judged = parsed(class_set.render(report)), {document.name: document for document in report.documents}
     shown = 0
     for article in page.select("article"):
         document = judged[article.select("h2")[0].get_text()]
-        listed = [item["value"] for item in article.select("ol:not(.questions) li")]
+        listed = [number.get_text() for number in article.select("ul.numbered li > b")]
         assert [mark.get_text() for mark in article.select(".text mark sup")] == listed
         for text in article.select(".text"):
             marks = {mark.select("sup")[0].extract().get_text(): mark.get_text() for mark in text.select("mark")}
