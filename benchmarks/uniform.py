@@ -1,12 +1,14 @@
 """Are the p-values of human texts uniform? Each fifth of the population is judged by the other four fifths.
 
-`python -m benchmarks.uniform` prints the table of `docs/measurements/false-alarms.md`, from cached scores. Divided by source
-document, or prompt, so that no text is judged by another piece of its own. No text of the population trained the classifier.
+`python -m benchmarks.uniform [TOKENS]` prints the table of `docs/measurements/false-alarms.md`, from cached scores, or, of all
+texts cut to so many tokens, that of `docs/decisions/windows.md`. Divided by source document, or prompt, so that no text is
+judged by another piece of its own. No text of the population trained the classifier.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +18,7 @@ from scipy.stats import binom
 
 from llm_audit.detectors import find
 from llm_audit.detectors.populations import DEFAULT_POPULATION, load
-from llm_audit.detectors.populations.population import STRETCHES
+from llm_audit.detectors.populations.population import STRETCHES, Stretch
 from llm_audit.stats.conformal import Ranked
 from llm_audit.training.labelled import Labelled
 from tools.build_population import kind, members_of, writer
@@ -44,8 +46,12 @@ def fold(text: Labelled) -> int:
     return hashlib.sha256(f"uniform {text.pair or text.text}".encode()).digest()[0] % FOLDS
 
 
-def judge() -> list[Judged]:
-    """Every text of the shipped population, each judged at its own length, as far as windows go."""
+def judge(tokens: int | None = None) -> list[Judged]:
+    """Every text of the shipped population, each judged at its own length, as far as windows go.
+
+    Args:
+        tokens: cut all to that length, one of `LENGTHS` of a population, and leave out shorter ones.
+    """
     population, detectors = load(DEFAULT_POPULATION), find(())
     table = np.stack([population.scores[detector.code] for detector in detectors], axis=-1).astype(np.float64)
     weights = [detector.weight for detector in detectors]
@@ -53,17 +59,20 @@ def judge() -> list[Judged]:
     if len(members) != population.n:
         raise SystemExit("The shipped population is not made of this sample: run `python -m tools.build_population` first.")
     texts = [text for text, _ in members]
-    columns = [STRETCHES.index(population.beginning(len(scores))) for _, scores in members]
+    lengths = [tokens or population.beginning(len(scores)).stop for _, scores in members]
     folds = np.array([fold(text) for text in texts])
     references: dict[tuple[int, int], Ranked] = {}
     found = []
-    for row, (text, column) in enumerate(zip(texts, columns, strict=True)):
+    for row, (text, length) in enumerate(zip(texts, lengths, strict=True)):
+        column = STRETCHES.index(Stretch(0, length))
+        if not np.isfinite(table[row, column]).all():
+            continue
         key = int(folds[row]), column
         if key not in references:
             others = table[folds != folds[row], column]
             references[key] = Ranked(others[np.isfinite(others).all(axis=1)])
         extreme = references[key].at_least_as_extreme(table[row, column], weights)
-        found.append(Judged(text, STRETCHES[column].stop, (1 + int(extreme.sum())) / (len(extreme) + 1)))
+        found.append(Judged(text, length, (1 + int(extreme.sum())) / (len(extreme) + 1)))
     return found
 
 
@@ -82,9 +91,14 @@ def row(name: str, p: NDArray[np.float64]) -> str:
     return f"| {name} | {len(p)} | " + " | ".join(cells) + " |"
 
 
-def main() -> None:
+def _by_number(name: str) -> tuple[list[int], str]:
+    """Key of a group: lengths by their numbers, all others by name."""
+    return [int(word) for word in name.split() if word.isdigit()], name
+
+
+def main(tokens: int | None = None) -> None:
     """Print the table."""
-    judged = judge()
+    judged = judge(tokens)
     p = np.array([one.p_value for one in judged])
     print("| human texts | n |" + "".join(f" p <= {level:g}: count (share; 99 % band) |" for level in LEVELS))
     print("|---|---|" + "---|" * len(LEVELS))
@@ -98,11 +112,9 @@ def main() -> None:
     ways: tuple[Callable[[Judged], str], ...] = (length, lambda one: writer(one.text), lambda one: kind(one.text))
     for of in ways:
         groups = np.array([of(one) for one in judged])
-        for group in sorted(
-            set(groups.tolist()), key=lambda name: [int(word) for word in name.split() if word.isdigit()] or [0]
-        ):
+        for group in sorted(set(groups.tolist()), key=_by_number):
             print(row(group, p[groups == group]))
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

@@ -13,12 +13,12 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from llm_audit.common.paths import cache_root
-from llm_audit.scoring.cache import ScoreCache
+from llm_audit.scoring.cache import ScoreCache, Scorer
 from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.session import Session
 from llm_audit.scoring.store import Store
 from llm_audit.text import scored
-from llm_audit.training.features import default_layers, request_for
+from llm_audit.training.features import WINDOW, default_layers, request_for
 from llm_audit.training.labelled import LabelledTexts, read_labelled
 
 PARTS = ("test", "calibration", "train")
@@ -27,7 +27,10 @@ LONGEST = 512
 """Tokens of a text that are scored at most: the longest window that the shipped population judges."""
 
 REQUEST = request_for(default_layers(30), LONGEST)
-"""What `llm-audit bench` asks of the embedded model where a population judges windows of `LONGEST` tokens."""
+"""How the sample is scored: the beginning of each text, with the states that the classifier reads."""
+
+BEGINNING = request_for(default_layers(30))
+"""What `llm-audit train` and `llm-audit bench` ask of the embedded model: a shorter beginning."""
 
 
 def sample_folder() -> Path:
@@ -67,11 +70,14 @@ def clip(texts: Iterable[str], n_tokens: int) -> list[str]:
 def main() -> None:
     """Score every part."""
     session, begin = default_session(), time.perf_counter()
+    shorter = Scorer(session.model.digest, session.dtype, session.device, BEGINNING)
     for part in PARTS:
         texts = [text.text for text in sample(part).texts]
         tokens = 0
-        for count, scores in enumerate(session.score(texts, REQUEST), start=1):
+        for count, (text, scores) in enumerate(zip(texts, session.score(texts, REQUEST), strict=True), start=1):
             tokens += len(scores)
+            if session.cache and session.cache.get(shorter.key(text)) is None:  # the model is causal: no second pass
+                session.cache.put([(shorter.key(text), scores[:WINDOW])])
             if count % 256 == 0:
                 print(
                     f"{part}: {count} of {len(texts)} texts, {tokens} tokens, {time.perf_counter() - begin:.0f} s", flush=True

@@ -24,8 +24,7 @@ from tools import corpus, second_batch
 from tools.score_corpus import LONGEST, clip
 
 TOKENS = (LONGEST, 256)
-"""Tokens of a text that are kept: as many as the longest judged window has, or, of the texts that were scored first, as many as
-the classifier is trained on."""
+"""Tokens of a text that are kept: `LONGEST`, or, of the texts that were scored first, as many as a judged window has."""
 
 SCORED = Path(__file__).with_name("scored.txt")
 """Digests of the clipped texts that were scored: drawn at random within each source, as many as the time allowed."""

@@ -37,7 +37,7 @@ def generate(
     setup: Setup | None = None,
     progress: Progress = silent,
 ) -> int:
-    """Draw texts from a model, with prompt, tokens and settings, for calibration and tests. Returns how many.
+    """Draw texts from a model into a file, with prompt, tokens and settings, for calibration and tests; return how many.
 
     Args:
         author: "MODEL" or "MODEL@temperature=0.8"; None: the embedded model.

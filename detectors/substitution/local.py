@@ -80,7 +80,7 @@ class LocalModel:
         return sum(not answer.token_ids for answer in drawn)
 
     def measures(self, k: int) -> tuple[str, str]:
-        """Distances of log-probabilities or, where they are hidden, margins."""
+        """Name and unit of what compares answers: distances of log-probabilities or, where they are hidden, margins."""
         return (LOG_PROBABILITIES, "nats per alternative") if k else ("margin", "nats per token")
 
     def null_distances(

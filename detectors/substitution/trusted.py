@@ -94,7 +94,7 @@ class Trusted:
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Every endpoint and repeat."""
+        """Names of the variants that count as promised: one for each repeat of each trusted endpoint."""
         return tuple(self._variants)
 
     @property
@@ -133,7 +133,7 @@ class Trusted:
         return 0
 
     def measures(self, k: int) -> tuple[str, str]:
-        """Distances of log-probabilities or, where they are hidden, of texts."""
+        """Name and unit of what compares answers: distances of log-probabilities or, where they are hidden, of texts."""
         return (LOG_PROBABILITIES, "nats per alternative") if k else ("share after the first difference", "of the answer")
 
     def null_distances(

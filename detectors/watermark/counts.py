@@ -74,7 +74,7 @@ class WholeText:
 
     @property
     def log10_p(self) -> float:
-        """Decimal logarithm of the p-value, which is printed where p is tiny."""
+        """log10 of the p-value, which says how small it is where p itself is below the smallest float."""
         return self.log_p / math.log(10)
 
 

@@ -24,7 +24,7 @@ _ORIGIN = (
     "short texts are flagged more often than long ones. Of kinds that it does not hold no rate is known. Of sources left "
     "out of the shipped population in turn, 1.0 % of 6,959 human texts were flagged at alpha 0.01: 0.4 % of 732 by learners"
     " of English, 0.3 % of 310 by pupils and 0.2 % of 822 by academics, but 6.6 % of 580 pieces of fiction and 3.0 % of 232"
-    " pieces of legal writing; of the worst source 12.0 %.",
+    " pieces of legal writing; of the worst source of 40 texts or more 12.0 %.",
     "No decision about a person should rest on this report alone.",
 )
 

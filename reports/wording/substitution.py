@@ -22,7 +22,7 @@ COUNTED_OTHERWISE = (
 
 
 def claim(subject: Substitution) -> str:
-    """The question about an endpoint: against a reference, or against its own past."""
+    """The question that an audit of an endpoint answers: whether it serves the reference, or still what it served on a day."""
     if subject.since:
         return f"Does the endpoint still answer for {subject.model} as on {subject.since}?"
     return f"Does the endpoint serve {subject.reference} when asked for {subject.model}?"
