@@ -5,6 +5,7 @@ Made from verdicts and numbers, as all that is said; it judges nothing, and says
 
 from __future__ import annotations
 
+import math
 import re
 
 from llm_audit.common.terminal import one_line
@@ -55,10 +56,9 @@ def _of_author(document: Document, alpha: float) -> str:
         else ""
     )
     if document.verdict is Verdict.FINDING and combined and combined.p_value:
-        only = "only " if combined.p_value <= 0.1 else ""
-        rare = f"{only}1 in {fmt.count(round(1 / combined.p_value))} human texts of this kind"
+        rare = f"at most 1 in {fmt.count(math.floor(1 / combined.p_value + 1e-9))} of the human texts that it was compared with"
         if part and part < WHOLE:
-            return f"{in_part} {rare[:1].upper()}{rare[1:]} has a part that looks as machine-like."
+            return f"{in_part} A{rare[1:]} has a part that looks as machine-like."
         return f"This text reads like machine writing: {rare} looks as machine-like."
     if in_part:
         return in_part

@@ -26,7 +26,10 @@ def tampered(document: Document) -> Document:
 
 def test_a_finding_says_how_many_human_texts_look_like_it() -> None:
     said = lead(factory.finding(p=1 / 700), ALPHA)
-    assert said == ("This text reads like machine writing: only 1 in 700 human texts of this kind looks as machine-like.")
+    assert said == (
+        "This text reads like machine writing: "
+        "at most 1 in 700 of the human texts that it was compared with looks as machine-like."
+    )
 
 
 def test_nothing_unusual_is_said_in_these_words() -> None:
@@ -60,11 +63,11 @@ def test_a_part_is_named_by_its_share_and_its_lines() -> None:
 
 
 def test_a_finding_is_of_the_whole_text_only_if_nearly_all_of_it_stands_out() -> None:
-    rare = "nly 1 in 700 human texts of this kind"
+    rare = "t most 1 in 700 of the human texts that it was compared with"
     some, whole = (lead(partly(factory.finding(p=1 / 700), share), ALPHA) for share in (0.4, 0.9))
     assert some.startswith("Part of this text reads like machine writing, about 40 % of its length: lines 1 to ")
-    assert some.endswith(f". O{rare} has a part that looks as machine-like.")
-    assert whole == f"This text reads like machine writing: o{rare} looks as machine-like."
+    assert some.endswith(f". A{rare} has a part that looks as machine-like.")
+    assert whole == f"This text reads like machine writing: a{rare} looks as machine-like."
 
 
 @pytest.mark.parametrize(
