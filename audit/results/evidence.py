@@ -13,6 +13,7 @@ from pydantic import Field
 from llm_audit.results.base import Model, Numbers, Probability, empty, unset
 from llm_audit.results.membership_evidence import Drawn, RankSum, Signs, TwoSample, Versions
 from llm_audit.results.substitution_evidence import (
+    BorderInputs,
     Change,
     Conformance,
     Discrepancy,
@@ -161,6 +162,7 @@ Derivation = Annotated[
     | Change
     | Conformance
     | PromptCounts
+    | BorderInputs
     | KeyedText
     | KeyedWindows
     | KeyedBets

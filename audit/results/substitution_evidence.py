@@ -148,3 +148,25 @@ class PromptCounts(Model):
     kind: Literal["prompt_counts"] = "prompt_counts"
     asked: int = Field(ge=0, le=MOST, description="requests that should tell a count")
     prompts: tuple[PromptCount, ...] = Field(description="those that did")
+
+
+class BorderInput(Model):
+    """Answers of one token to a prompt at which two tokens are nearly tied."""
+
+    tokens: tuple[str, str] = Field(description="the two, white space aside")
+    told: int = Field(ge=0, le=MOST, description="answers that are a token of the reference, white space aside")
+    first: int = Field(ge=0, le=MOST, description="of those, the first token")
+    second: int = Field(ge=0, le=MOST, description="of those, the second")
+    expected: tuple[tuple[Probability, Probability], ...] = Field(
+        description="probabilities of the two, one pair for each allowed variant"
+    )
+
+
+class BorderInputs(Model):
+    """Answers to border inputs, against the reference's own probabilities."""
+
+    kind: Literal["border_inputs"] = "border_inputs"
+    seed: str
+    asked: int = Field(ge=0, le=MOST, description="requests")
+    variants: tuple[str, ...]
+    inputs: tuple[BorderInput, ...]
