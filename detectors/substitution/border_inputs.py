@@ -23,7 +23,7 @@ from llm_audit.stats import border
 CANDIDATES = 400
 """Prompts, and beginnings of prompts, among which border inputs are looked for."""
 
-INPUTS, DRAWS = 12, 25
+INPUTS, DRAWS = 8, 50
 """Border inputs, and requests for each: of as many requests in all, few inputs asked often show a shift of the odds best."""
 
 TIED = 0.5
@@ -199,6 +199,7 @@ rule = SubstitutionRule[Sequence[Reply | Failure], BorderInputs](
         "temperature 1, not 0. Two tests, doubled: the sum of squared differences of counts given how many answers are either "
         "token, drawn from binomials; the number of other answers, exactly"
     ),
+    one_token=True,
     measure=measure,
     derive=derive,
 )

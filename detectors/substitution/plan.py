@@ -107,8 +107,8 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
             border_inputs.rule.code,
             border_inputs.INPUTS * border_inputs.DRAWS,
             border_inputs.INPUTS * border_inputs.DRAWS,
-            f"only where log-probabilities are hidden: finds it in {_border_power(known[effect].border, rate, alpha / 4):.0%} of "
-            "audits by the first token of each answer",
+            f"only where log-probabilities are hidden, whatever the effect: finds it in "
+            f"{_border_power(known[effect].border, rate, alpha / 4):.0%} of audits",
         ),
     ]
 

@@ -75,7 +75,8 @@ def audit(
         count = settings.prompts_of_texts(surface.top_logprobs)
         if count and not mismatch:
             _texts(source, reference, prompts, count, settings, gathered, progress)
-            _borders(source, reference, prompts, settings, gathered, progress)
+            if surface.one_token:
+                _borders(source, reference, prompts, settings, gathered, progress)
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
     if replies:
         # Last: where a cap on requests cuts the run short, it costs these first.

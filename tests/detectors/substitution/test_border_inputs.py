@@ -91,7 +91,7 @@ def test_answers_that_are_no_token_of_the_reference_tell_nothing(text: str) -> N
     assert (found.verdict, found.p_value) == (Verdict.NOT_ASSESSABLE, None)
     some = [reply(ask, text) if at % 4 == 0 else told for at, (ask, told) in enumerate(zip(asks, drawn(LAW), strict=True))]
     few = judged(some)
-    assert few.n == 187 and "63 more told no token" in few.reason and few.p_value is not None and few.p_value > 0.05
+    assert few.n == 375 and "125 more told no token" in few.reason and few.p_value is not None and few.p_value > 0.05
 
 
 def test_few_border_inputs_and_failures_say_nothing() -> None:
