@@ -125,7 +125,7 @@ def _border_power(measured: NDArray[np.float64], rate: float, level: float) -> f
     served = (1 - rate) * ours + rate * theirs
     counts = rng.multinomial(border_inputs.DRAWS, np.column_stack([served, 1 - served.sum(axis=1)]), (AUDITS, len(served)))
     total = np.full(len(served), border_inputs.DRAWS)
-    p_values = [border.compare(total, each[:, 0], each[:, 1], *ours.T, rng, DRAWS).p_value for each in counts]
+    p_values = [border.compare(total, each[:, 0], each[:, 1], ours[:, 0], ours[:, 1], rng, DRAWS).p_value for each in counts]
     return float(np.mean(np.array(p_values) <= level))
 
 
