@@ -73,9 +73,9 @@ def compare(
     rest = np.clip(1 - one - two, 0.0, 1.0)
     others = int(np.sum(n - m))
     floor = 1 / (1 + draws)
-    off = (float(np.sqrt(each / max(1, len(m)))) for each in (statistic, m @ (ratio * (1 - ratio))))
+    off, by_chance = (float(np.sqrt(each / max(1, len(m)))) for each in (statistic, m @ (ratio * (1 - ratio))))
     p_value = min(1.0, 2 * max(floor, min(ratios, upper_tail(others, n, rest))))
-    return Comparison(p_value, 2 * floor, statistic, others, float(n @ rest), *off, _shift(statistic, m, ratio))
+    return Comparison(p_value, 2 * floor, statistic, others, float(n @ rest), off, by_chance, _shift(statistic, m, ratio))
 
 
 def upper_tail(count: int, n: NDArray[np.int64], p: Floats) -> float:

@@ -130,7 +130,8 @@ def derive(measured: Measurement[BorderInputs], terms: Terms) -> Result:
     tested = []
     for at, variant in enumerate(found.variants):
         chances = np.array([each.expected[at] for each in found.inputs])
-        tested.append((border.compare(*counts.T, *chances.T, generator(found.seed, f"border inputs, {variant}")), variant))
+        rng = generator(found.seed, f"border inputs, {variant}")
+        tested.append((border.compare(counts[:, 0], counts[:, 1], counts[:, 2], chances[:, 0], chances[:, 1], rng), variant))
     worst, variant = max(tested, key=lambda pair: pair[0].p_value)
     silent = f" ({found.asked - told} more told no token that the reference knows)" if told < found.asked else ""
     reason = (
