@@ -13,6 +13,8 @@ from pydantic import Field
 from llm_audit.results.base import Model, Numbers, Probability, empty, unset
 from llm_audit.results.membership_evidence import Drawn, RankSum, Signs, TwoSample, Versions
 from llm_audit.results.substitution_evidence import (
+    BorderChange,
+    BorderInputs,
     Change,
     Conformance,
     Discrepancy,
@@ -161,6 +163,8 @@ Derivation = Annotated[
     | Change
     | Conformance
     | PromptCounts
+    | BorderInputs
+    | BorderChange
     | KeyedText
     | KeyedWindows
     | KeyedBets

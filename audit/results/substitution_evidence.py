@@ -148,3 +148,44 @@ class PromptCounts(Model):
     kind: Literal["prompt_counts"] = "prompt_counts"
     asked: int = Field(ge=0, le=MOST, description="requests that should tell a count")
     prompts: tuple[PromptCount, ...] = Field(description="those that did")
+
+
+MOST_ANSWERS = 1_000
+"""Different answers to one prompt, at most."""
+
+
+class BorderInput(Model):
+    """Answers of one token to a prompt at which two tokens are nearly tied."""
+
+    tokens: tuple[str, str] = Field(description="the two, white space aside")
+    told: int = Field(ge=0, le=MOST, description="answers that are a token of the reference, white space aside")
+    first: int = Field(ge=0, le=MOST, description="of those, the first token")
+    second: int = Field(ge=0, le=MOST, description="of those, the second")
+    expected: tuple[tuple[Probability, Probability], ...] = Field(
+        description="probabilities of the two, one pair for each allowed variant"
+    )
+
+
+class BorderInputs(Model):
+    """Answers to border inputs, against the reference's own probabilities."""
+
+    kind: Literal["border_inputs"] = "border_inputs"
+    seed: str
+    asked: int = Field(ge=0, le=MOST, description="requests")
+    variants: tuple[str, ...]
+    inputs: tuple[BorderInput, ...]
+
+
+class TwoTimes(Model):
+    """Counts of the different answers to one prompt, those of both times in the same order."""
+
+    before: tuple[int, ...] = Field(max_length=MOST_ANSWERS)
+    after: tuple[int, ...] = Field(max_length=MOST_ANSWERS)
+
+
+class BorderChange(Model):
+    """First tokens of answers to border inputs at two times, dealt anew, repeated from the seed."""
+
+    kind: Literal["border_change"] = "border_change"
+    seed: str
+    inputs: tuple[TwoTimes, ...]

@@ -17,11 +17,13 @@ class SubstitutionRule(Rule[Subject, Evidence]):
         alternatives: whether it needs log-probabilities of alternatives to each token.
         joint: whether its p-value shares alpha with those of the other tests of the endpoint (Holm).
         counts: whether it needs the number of tokens of a prompt, as billed.
+        one_token: whether it needs answers of one token.
     """
 
     alternatives: bool = False
     joint: bool = True
     counts: bool = False
+    one_token: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,16 @@ def allowances(found: Capabilities) -> list[Allowance]:
     best = found.best
     if best is None:
         because = found.failures[0].reason if found.failures else "It was not asked."
-        missing = uncounted = everything = f"The endpoint gives no answers. {because}"
+        missing = uncounted = longer = everything = f"The endpoint gives no answers. {because}"
     else:
         everything = ""
         missing = "" if best.top_logprobs else "The endpoint returns no alternatives with log-probabilities."
         uncounted = "" if best.usage else "The endpoint does not tell how many tokens a prompt has."
+        longer = "" if best.one_token else "The endpoint gives no answers of one token."
     known = [rule for rule in rules("substitution") if isinstance(rule, SubstitutionRule)]
-    return [Allowance(rule, missing if rule.alternatives else uncounted if rule.counts else everything) for rule in known]
+    return [
+        Allowance(
+            rule, missing if rule.alternatives else uncounted if rule.counts else longer if rule.one_token else everything
+        )
+        for rule in known
+    ]

@@ -5,7 +5,7 @@ Knows nothing about verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +123,21 @@ class LocalModel:
     def token_counts(self, prompts: Sequence[str]) -> dict[str, int]:
         """By the model's own tokenizer."""
         return {prompt: self.model.count(prompt) for prompt in prompts}
+
+    @property
+    def first_texts(self) -> Collection[str]:
+        """Those of all tokens of the vocabulary."""
+        return self.model.vocabulary.all_written
+
+    def next_texts(
+        self, prompts: Sequence[str], progress: Progress = silent, *, variants: int | None = None
+    ) -> dict[str, list[dict[str, float]]]:
+        """By the model, in each precision."""
+        chosen = self.precisions[:variants]
+        return {
+            name: self.model.next_texts(prompts, name, part(progress, number / len(chosen), (number + 1) / len(chosen)))
+            for number, name in enumerate(chosen)
+        }
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
         """All: the model can answer any."""

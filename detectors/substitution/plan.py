@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.substitution import exceedance, prompt_tokens, teacher_forced
-from llm_audit.stats import online
+from llm_audit.detectors.substitution import border_inputs, exceedance, prompt_tokens, teacher_forced
+from llm_audit.stats import border, online
 from llm_audit.stats.exceedance import requests_needed
 
 MOST = 2_000
@@ -25,6 +25,9 @@ MOST = 2_000
 
 AUDITS, MOST_SIMULATED = 400, 400
 """Simulated for each plan, and requests of each."""
+
+DRAWS = 1999
+"""Of each simulated test of border inputs."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ class Effect:
         name: such as "q8".
         description: what was served, and on which model it was measured.
         ranks: (k,) for each request, the share of null distances that its own does not exceed, N + 1 in the denominator.
+        border: (inputs, 4) probabilities of the two nearly tied tokens of each border input: the reference's, the substitute's.
     """
 
     name: str
     description: str
     ranks: NDArray[np.float64]
+    border: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def _table() -> dict[str, Any]:
 def effects() -> dict[str, Effect]:
     """Those that were measured, by name."""
     return {
-        name: Effect(name, str(entry["description"]), np.array(entry["ranks"], dtype=np.float64))
+        name: Effect(name, str(entry["description"]), *(np.array(entry[key], dtype=np.float64) for key in ("ranks", "border")))
         for name, entry in _table()["effects"].items()
     }
 
@@ -71,7 +76,8 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
 
     The teacher-forced comparison is simulated: a substituted request has one of the measured ranks, any other a uniform rank,
     which real ones exceed. Exceedance is exact arithmetic for the share of measured ranks beyond every null distance. The
-    counts of prompt tokens cost the same whatever is sought.
+    counts of prompt tokens cost the same whatever is sought, and so do border inputs, whose power is simulated, at alpha / 4,
+    from the measured probabilities.
 
     Raises:
         AuditError: an effect that was not measured.
@@ -97,12 +103,30 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
             len(prompt_tokens.PROMPTS) * tokens,
             "whatever the effect: it sees another tokenizer, no quantisation, and does not decide",
         ),
+        Plan(
+            border_inputs.rule.code,
+            border_inputs.INPUTS * border_inputs.DRAWS,
+            border_inputs.INPUTS * border_inputs.DRAWS,
+            f"only where log-probabilities are hidden, whatever the effect: finds it in "
+            f"{_border_power(known[effect].border, rate, alpha / 4):.0%} of audits",
+        ),
     ]
 
 
 def measured_size() -> int:
     """Null distances among which the effects' ranks were measured."""
     return int(_table()["honest"])
+
+
+def _border_power(measured: NDArray[np.float64], rate: float, level: float) -> float:
+    """The share of simulated audits in which border inputs show what answers a share `rate` of the requests."""
+    rng = np.random.default_rng(0)
+    ours, theirs = measured[:, :2], measured[:, 2:]
+    served = (1 - rate) * ours + rate * theirs
+    counts = rng.multinomial(border_inputs.DRAWS, np.column_stack([served, 1 - served.sum(axis=1)]), (AUDITS, len(served)))
+    total = np.full(len(served), border_inputs.DRAWS)
+    p_values = [border.compare(total, each[:, 0], each[:, 1], ours[:, 0], ours[:, 1], rng, DRAWS).p_value for each in counts]
+    return float(np.mean(np.array(p_values) <= level))
 
 
 def _sequential(ranks: NDArray[np.float64], rate: float, level: float, power: float, size: int) -> int | None:

@@ -5,7 +5,7 @@ Knows nothing about tests or verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -128,6 +128,18 @@ class Reference(Protocol):
 
     def token_counts(self, prompts: Sequence[str]) -> Mapping[str, int]:
         """Prompt -> tokens that it has as the reference reads it, template included; without those of which it is not known."""
+
+    @property
+    def first_texts(self) -> Collection[str]:
+        """Every text that a first token can be, white space at its ends aside; none where it is not known."""
+
+    def next_texts(
+        self, prompts: Sequence[str], progress: Progress = silent, *, variants: int | None = None
+    ) -> Mapping[str, Sequence[Mapping[str, float]]]:
+        """Variant -> for each prompt, the probability of each of `first_texts` to be the first token; none where not known.
+
+        Of all variants, or of the first so many.
+        """
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
         """The prompts to which texts at temperature 1 can be compared."""

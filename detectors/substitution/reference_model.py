@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import exp
 
 from tokenizers import Tokenizer
 
@@ -32,6 +33,9 @@ the speed, and it moves log-probabilities less than bfloat16 does.
 """
 
 GREEDY = Decoding(top_k=1)
+
+LIKELIEST = 1000
+"""Tokens whose probabilities are read after a prompt: what is left is too little to matter for the likeliest texts."""
 
 AGREEING = 0.9
 """Share of tokens whose id and text belong together in the reference, below which the endpoint has another tokenizer."""
@@ -101,6 +105,22 @@ class ReferenceModel:
         request = Request(Windowing(self.room - 1, first_only=True), top_k=top_k)
         return list(session.score(texts, request, progress))
 
+    def next_texts(self, prompts: Sequence[str], precision: str, progress: Progress = silent) -> list[dict[str, float]]:
+        """Probability of each text that the one token after a prompt can be, white space at its ends aside.
+
+        Of the `LIKELIEST` tokens. Under "": white space alone, pieces of characters, and what ends the answer.
+        """
+        any_token = min(self.vocabulary.told_by_text)  # what follows a prompt does not change its probabilities
+        found = []
+        for scores in self.scores([Answer(prompt, (any_token,)) for prompt in prompts], precision, LIKELIEST, progress):
+            assert scores.top_ids is not None and scores.top_logprobs is not None
+            texts: dict[str, float] = {}
+            for token, logprob in zip(scores.top_ids[0].tolist(), scores.top_logprobs[0].tolist(), strict=True):
+                text = self.vocabulary.written(token)
+                texts[text] = texts.get(text, 0.0) + exp(logprob)
+            found.append(texts)
+        return found
+
     def draw(
         self, prompts: Sequence[str], max_tokens: int, decoding: Decoding, seed: int, progress: Progress = silent
     ) -> list[Answer]:
@@ -129,6 +149,7 @@ class Vocabulary:
         self._texts: Mapping[int, str] = {
             token: decode_tokens(tokenizer, [token]) for token in range(tokenizer.get_vocab_size(with_added_tokens=True))
         }
+        self._special = {token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special}
         by_text: dict[str, int | None] = {}
         for token, text in self._texts.items():
             by_text[text] = None if text in by_text or not text or "\ufffd" in text else token
@@ -146,6 +167,16 @@ class Vocabulary:
             except UnicodeDecodeError:
                 return None
         return self._by_text.get(token.text)
+
+    @cached_property
+    def all_written(self) -> frozenset[str]:
+        """Every text that `written` knows, but for ""."""
+        return frozenset(map(self.written, self._texts)) - {""}
+
+    def written(self, token: int) -> str:
+        """The text of a token, white space at its ends aside; "" if it is a piece of a character, special, or unknown."""
+        text = self._texts.get(token, "")
+        return "" if "\ufffd" in text or token in self._special else text.strip()
 
     def agrees(self, token: Token) -> bool | None:
         """Whether id and text of a server's token belong together here; None: it does not tell both."""

@@ -14,6 +14,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.common.progress import Progress, named, silent
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.substitution import (
+    border_inputs,
     conformance,
     distance,
     exceedance,
@@ -23,7 +24,7 @@ from llm_audit.detectors.substitution import (
     teacher_forced,
     two_samples,
 )
-from llm_audit.detectors.substitution.prompts import FEWEST, Allotment, allot
+from llm_audit.detectors.substitution.prompts import FEWEST, Allotment, allot, pool_of
 from llm_audit.detectors.substitution.questions import questions, texts
 from llm_audit.detectors.substitution.reference import Reference
 from llm_audit.detectors.substitution.settings import Settings
@@ -74,6 +75,8 @@ def audit(
         count = settings.prompts_of_texts(surface.top_logprobs)
         if count and not mismatch:
             _texts(source, reference, prompts, count, settings, gathered, progress)
+            if surface.one_token:
+                _borders(source, reference, prompts, settings, gathered, progress)
     replies = [outcome for outcome in gathered.outcomes if isinstance(outcome, Reply)]
     if replies:
         # Last: where a cap on requests cuts the run short, it costs these first.
@@ -118,7 +121,7 @@ def _distances(
         wanted = min(wanted, reference.alternatives)
     asks = questions(allotment.audited, surface, settings.tokens, max(wanted, 1) if surface.logprobs else None)
     step = BATCH if settings.sequential else len(asks)
-    level = settings.alpha / (3 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
+    level = settings.alpha / (4 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
     null: Mapping[str, np.ndarray] | None = None
     found: Distances | None = None
     terms = Terms(settings.alpha)
@@ -204,6 +207,29 @@ def _texts(
         return
     tests = reference.measure_texts([pair for pair in written if pair[0] in complete], settings, progress)
     gathered.results += [rule.derive(measured, Terms(settings.alpha)) for rule, measured in tests]
+
+
+def _borders(
+    source: Source,
+    reference: Reference,
+    prompts: Sequence[str],
+    settings: Settings,
+    gathered: Gathered,
+    progress: Progress,
+) -> None:
+    """The test of border inputs into `gathered`, where the reference can find some."""
+    if not reference.first_texts:
+        return
+    rng = settings.generator("border inputs")
+    pool = pool_of(prompts, border_inputs.CANDIDATES, rng)
+    chosen = [pool[i] for i in rng.permutation(len(pool))[: border_inputs.CANDIDATES]]
+    (chances,) = reference.next_texts(chosen, named(progress, "Looking for border inputs"), variants=1).values()
+    borders = border_inputs.find(dict(zip(chosen, chances, strict=True)))
+    expected = reference.next_texts([border.prompt for border in borders], named(progress, "Border inputs")) if borders else {}
+    asks = border_inputs.questions(borders, reference.surface) if len(borders) >= border_inputs.FEWEST else []
+    outcomes = source.ask(asks, named(progress, "Asking border inputs")) if asks else []
+    measured = border_inputs.measure(outcomes, borders, expected, reference.first_texts, settings.seed)
+    gathered.results.append(border_inputs.derive(measured, Terms(settings.alpha)))
 
 
 def _counts(

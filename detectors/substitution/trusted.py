@@ -6,7 +6,7 @@ compared with a recorded one for as long as both have written the same tokens, s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -172,6 +172,17 @@ class Trusted:
         """As the first trusted endpoint that was asked for them bills them."""
         known = [{prompt: count for prompt in prompts if (count := billed.get(prompt)) is not None} for billed in self._billed]
         return next(filter(None, known), {})
+
+    @property
+    def first_texts(self) -> Collection[str]:
+        """None: a vocabulary is not recorded."""
+        return ()
+
+    def next_texts(
+        self, prompts: Sequence[str], progress: Progress = silent, *, variants: int | None = None
+    ) -> dict[str, list[dict[str, float]]]:
+        """None: where log-probabilities are hidden, they are not recorded either."""
+        return {}
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
         """Those to which texts were recorded."""

@@ -17,12 +17,12 @@ from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.registry import conclude, described
 from llm_audit.detectors.rule import Measurement, Terms
-from llm_audit.detectors.substitution import exceedance, rank_uniformity, teacher_forced, two_samples
+from llm_audit.detectors.substitution import border_inputs, exceedance, rank_uniformity, teacher_forced, two_samples
 from llm_audit.detectors.substitution.reference import LOCAL
 from llm_audit.reports import render_json
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results import Conditions, Cost, Coverage, Document, Membership, Report, Result, Served, Substitution, Verdict
-from llm_audit.results.substitution_evidence import Exceedance
+from llm_audit.results.substitution_evidence import BorderInput, BorderInputs, Exceedance
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.setup.manifest import collect, seeds_of
 from llm_audit.testing import sample_scores
@@ -162,12 +162,23 @@ def test_random_endpoints(each: int) -> None:
             exceedance.derive(Measurement(Exceedance()), Terms(0.01, beside=(first,))),
             rank_uniformity.derive(rank_uniformity.measure(rng.normal(size=15), rng.normal(size=(15, 10)), str(seed)), terms),
             two_samples.derive(two_samples.measure(written(rng), written(rng), str(seed), LOCAL, 199), terms),
+            border_inputs.derive(Measurement(borders(rng, precisions)), terms),
         )
         subject = Substitution(
             verdict=Verdict.ERROR, served=Served.NOT_MEASURED, summary="", claim="?", endpoint="", model="", allowed=precisions,
             tests=tests, cost=Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0), reference="the reference",
         )  # fmt: skip
         assert refused(about(0.01, substitution=conclude("substitution", subject, terms))) == []
+
+
+def borders(rng: np.random.Generator, variants: tuple[str, ...]) -> BorderInputs:
+    pairs = [(0.4 + each, 0.5 - each) for each in rng.uniform(0, 0.1, 8)]
+    counts = [rng.multinomial(9, (p, q, 1 - p - q)).tolist() for p, q in pairs]
+    inputs = [
+        BorderInput(tokens=("a", "b"), told=9, first=first, second=second, expected=(pair,) * len(variants))
+        for (first, second, _), pair in zip(counts, pairs, strict=True)
+    ]
+    return BorderInputs(seed="1", asked=72 + int(rng.integers(9)), variants=variants, inputs=tuple(inputs))
 
 
 def written(rng: np.random.Generator) -> list[tuple[str, str]]:
