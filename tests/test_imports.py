@@ -13,9 +13,13 @@ ROOT = Path(__file__).parents[1]
 LOADED = """
 import json, sys
 import llm_audit
-setup = llm_audit.Setup(offline=True, cache=False)
-llm_audit.detect(sys.argv[1], setup=setup)
-llm_audit.gate(sys.argv[1], setup=setup)
+from llm_audit.cli import main
+essay, sys.argv = sys.argv[1], ["llm-audit", "detect", sys.argv[1], "--offline", "--no-cache"]
+try:
+    main()
+except SystemExit as left:
+    assert left.code in (0, 1)
+llm_audit.gate(essay, setup=llm_audit.Setup(offline=True, cache=False))
 print(json.dumps(sorted(sys.modules)))
 """
 HEAVY = {
@@ -29,6 +33,11 @@ HEAVY = {
     "pypdf",
     "ray",
     "requests",
+    "pathspec",
+    "jinja2",
+    "llm_audit.reports.formats.html",
+    "llm_audit.reports.terminal.membership",
+    "llm_audit.reports.terminal.substitution",
 }
 
 

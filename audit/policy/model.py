@@ -12,13 +12,15 @@ import re
 from difflib import get_close_matches
 from functools import cache
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from pathspec import GitIgnoreSpec
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from llm_audit.results import Model
 from llm_audit.results.base import empty
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 _LONGEST = 40
 """Characters of a word that a sentence repeats."""
@@ -61,6 +63,8 @@ def _tuple(value: Any) -> Any:
 
 
 def _patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    from pathspec import GitIgnoreSpec  # 15 ms, which defaults do not need
+
     for pattern in patterns:
         try:
             (compiled,) = GitIgnoreSpec.from_lines([pattern], backend="simple").patterns
@@ -256,5 +260,7 @@ def _match(patterns: tuple[str, ...], path: PurePath | str | None) -> bool:
 
 @cache
 def _compiled(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec
+
     # One backend everywhere: the others are used where they happen to be installed.
     return GitIgnoreSpec.from_lines(patterns, backend="simple")

@@ -22,6 +22,9 @@ def empty(value: object) -> bool:
 
 
 class Model(BaseModel):
-    """Base of all report models: immutable, and a misspelt field is an error."""
+    """Base of all report models: immutable, and a misspelt field is an error.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    A model's validator is built when the first one is made: who judges a text needs few of them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)

@@ -100,6 +100,7 @@ class Pages:
             rows=rows,
             by=by,
             sorts=class_set.SORTS,
+            about_p=class_set.about_p(job.report),
             pdf=find_spec("weasyprint") is not None,
         )
 

@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
 from pygments.lexers import find_lexer_class_for_filename
 
 from llm_audit.results import NotRead
 from llm_audit.text import sniff
 from llm_audit.text.decode import Unreadable, decode
 from llm_audit.text.language import why_not_prose
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 
 class Reason(StrEnum):
@@ -160,6 +163,8 @@ class _Ignored:
             lines = (folder / ".gitignore").read_text("utf-8", "replace").splitlines()
         except OSError:
             return
+        from pathspec import GitIgnoreSpec  # 15 ms, which a single file does not need
+
         self._specs[folder.absolute()] = GitIgnoreSpec.from_lines(lines)
 
     def covers(self, path: Path, is_folder: bool) -> bool:

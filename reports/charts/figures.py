@@ -291,7 +291,8 @@ def population(result: Result, number: int) -> Figure | None:
     digits = decimals(ticks)
 
     def paint(width: int) -> Canvas:
-        canvas = Canvas(width, 84, (low, high), (0, uprights[-1][0]), left=34, right=6, top=24, bottom=24)
+        labels = max(34, 8 + round(LETTER * max(len(label) for _, label in uprights)))
+        canvas = Canvas(width, 84, (low, high), (0, uprights[-1][0]), left=labels, right=6, top=24, bottom=24)
         canvas.upright(uprights, "")
         canvas.along([(tick, fmt.decimal(tick, digits)) for tick in ticks if low <= tick <= high], "")
         canvas.boxes([(a, b, 0, c) for a, b, c in zip(edges, edges[1:], counts, strict=False) if c], "bar")

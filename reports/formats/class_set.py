@@ -52,14 +52,17 @@ class Talk:
     Attributes:
         summary: of the document, without the verdict, which stands above it.
         judged: whether anything is said of who wrote the text.
+        brief: whether the page is a few lines: the text was not judged, or nothing in it stands out.
         pieces: the whole text, cut where passages that stand out begin and end, each piece with its passage; empty if none
             stands out, or if the text was left out of the report.
+        questions: none, if nothing stands out.
     """
 
     row: Row
     lead: str
     summary: str
     judged: bool
+    brief: bool
     standing_out: list[Passage]
     pieces: list[tuple[str, Passage | None]]
     questions: list[str]
@@ -84,6 +87,18 @@ def ordered(found: Sequence[Row], by: str) -> list[Row]:
     return [row for _, row in pairs]
 
 
+def about_p(report: Report) -> str:
+    """What the column of p-values says, in a sentence for readers who know none."""
+    if any(document.combined and document.combined.family == "origin" for document in report.documents):
+        return (
+            "p: how often human texts look at least this much like machine writing (≤: as seldom as the comparison can tell); "
+            "it is not the probability that a person wrote the text."
+        )
+    return (
+        "p: how often a result at least this extreme comes up if the null hypothesis holds, not the probability that it holds."
+    )
+
+
 def talks(report: Report, found: Sequence[Row]) -> list[Talk]:
     """The pages of the texts, in the order of the rows."""
     made = []
@@ -91,9 +106,11 @@ def talks(report: Report, found: Sequence[Row]) -> list[Talk]:
         document, alpha = row.document, report.manifest.alpha
         standing_out = [passage for passage in passages(document, alpha, 120) if passage.stands_out]
         pieces = segments(document.text, standing_out) if document.text and standing_out else []
-        questions = _questions(document, standing_out)
+        unremarkable = document.verdict is Verdict.PASS and not standing_out and not document.tampering
+        questions = [] if unremarkable else _questions(document, standing_out)
+        brief = unremarkable or not (fmt.judged(document) or document.tampering)
         said = lead(document, alpha), document.summary.removeprefix(f"{fmt.LABELS[document.verdict][1]}. ")
-        made.append(Talk(row, *said, fmt.judged(document), standing_out, pieces, questions))
+        made.append(Talk(row, *said, fmt.judged(document), brief, standing_out, pieces, questions))
     return made
 
 
@@ -113,6 +130,7 @@ def render(report: Report) -> str:
         manifest=report.manifest,
         tally=tally(report.documents),
         sorted_rows={by: ordered(found, by) for by in SORTS},
+        about_p=about_p(report),
         talks=talks(report, found),
         anyhow=[limit for limit in report.limits if limit],
     )
@@ -123,7 +141,7 @@ def _row(document: Document, anchor: str) -> Row:
 
 
 def _questions(document: Document, standing_out: Sequence[Passage]) -> list[str]:
-    """Open questions to the writer that an honest one answers easily, whatever the verdict is."""
+    """Open questions to the writer, which an honest one answers easily."""
     if document.verdict is Verdict.ERROR:
         return ["Could you send the text again, as a Word document or as plain text?"]
     if document.why_unjudged == "language":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -35,6 +36,11 @@ LARGEST_PAGE = 15_000_000
 
 ALL_PICTURED, MOST_PICTURED = 20, 20
 """With more documents than the first, charts are drawn of findings only, and of so many at most: each takes a second."""
+
+
+NO_BREAK = "\u00a0"
+_BEFORE_UNIT = re.compile(r"(?<=[\d}]) (?=%(?!\})|(?:nats?|bits?|logits?|[kMG]B|ms|s)\b)")
+"""The space between a number, or the brackets of what a template fills in, and a unit: no line breaks there."""
 
 
 @dataclass(frozen=True)
@@ -137,17 +143,22 @@ def page(template: str, *, more: Sequence[str] = (), **content: Any) -> str:
 
 @cache
 def environment(folder: Path) -> Environment:
-    """The templates of a folder, with every value escaped and its control and direction characters made visible."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    """The templates of a folder, with every value escaped and its control and direction characters made visible.
+
+    A number and its unit stay on one line, but for those in a text that is judged: `text | verbatim` changes no space of it.
+    """
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup, escape
 
     made = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FunctionLoader(lambda name: _BEFORE_UNIT.sub(NO_BREAK, (folder / name).read_text("utf-8"))),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["verbatim"] = lambda text: Markup(escape(terminal_safe(text)))
     made.globals.update(fmt=fmt, not_read=not_read, nearest_kind=nearest_kind)
     return made
 
@@ -155,9 +166,11 @@ def environment(folder: Path) -> Environment:
 def _visible(value: Any) -> Any:
     """Control and direction characters of a text made visible; they are illegal in HTML, or reorder what is read.
 
-    Autoescape follows. Markup is ours, and has been through here in its parts.
+    Numbers keep their units. Autoescape follows. Markup is ours, and has been through here in its parts.
     """
-    return terminal_safe(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return _BEFORE_UNIT.sub(NO_BREAK, terminal_safe(value))
 
 
 def _pictured(documents: Sequence[Document]) -> Iterator[tuple[Document, bool]]:

@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING
 
 from llm_audit.common.terminal import one_line
 from llm_audit.reports import format as fmt
-from llm_audit.reports.terminal.benchmark import print_benchmark
 from llm_audit.reports.terminal.console import line, say
-from llm_audit.reports.terminal.corpus import print_corpus
 from llm_audit.reports.terminal.documents import print_document
 from llm_audit.reports.terminal.gate import print_gate
 from llm_audit.reports.terminal.many import DETAILED, print_many
-from llm_audit.reports.terminal.membership import print_membership
-from llm_audit.reports.terminal.substitution import print_substitution
 from llm_audit.reports.views.lead import last_line
 from llm_audit.reports.wording.not_read import not_read
 from llm_audit.results import Benchmark, Corpus, Document, Membership, Report, Subject, Substitution
@@ -58,17 +54,25 @@ def print_report(report: Report, console: Console, *, details: bool = False) -> 
 
 def _print_subject(subject: Subject, report: Report, console: Console) -> None:
     alpha = report.manifest.alpha
-    match subject:
+    match subject:  # a kind that is not there is not imported
         case Document():
             print_document(subject, alpha, console)
         case Membership():
+            from llm_audit.reports.terminal.membership import print_membership
+
             print_membership(subject, alpha, console)
         case Substitution():
+            from llm_audit.reports.terminal.substitution import print_substitution
+
             print_substitution(subject, alpha, console)
         case Corpus():
+            from llm_audit.reports.terminal.corpus import print_corpus
+
             print_corpus(subject, report.manifest, console)
             console.print()
         case Benchmark():
+            from llm_audit.reports.terminal.benchmark import print_benchmark
+
             print_benchmark(subject, console)
 
 

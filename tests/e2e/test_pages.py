@@ -96,6 +96,20 @@ def test_nothing_scrolls_sideways_but_what_says_so(file: Path, width: int, opene
         assert wide == []
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_label_leaves_its_chart(file: Path, width: int, opened: Callable[..., Any]) -> None:
+    with opened(file, viewport={"width": width, "height": 800}) as (page, _):
+        unfolded(page)
+        beyond = page.evaluate(
+            """() => [...document.querySelectorAll("svg.chart text")].filter(text => text.getClientRects().length).map(text => {
+                const box = text.getBoundingClientRect(), chart = text.ownerSVGElement.getBoundingClientRect();
+                const across = [box.left - chart.left, chart.right - box.right];
+                return [text.textContent, ...across, box.top - chart.top, chart.bottom - box.bottom];
+            }).filter(([_, ...room]) => Math.min(...room) < -1)"""
+        )
+        assert beyond == []
+
+
 def test_without_javascript_the_page_is_the_same(file: Path, opened: Callable[..., Any]) -> None:
     shots = []
     for enabled in (True, False):

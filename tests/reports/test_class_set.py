@@ -15,6 +15,7 @@ from llm_audit.reports.views.passages import passages
 from llm_audit.results import Report, Stretch, Verdict
 from tests.reports import factory
 from tests.reports.plots import parsed
+from tests.reports.test_lead import tampered
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +69,27 @@ def test_every_name_leads_to_a_page_with_what_to_say_and_what_to_ask(report: Rep
         heading = article.select_one("h2")
         assert heading and heading.get_text() == link.get_text()
         said = [heading.get_text() for heading in article.select("h3")]
-        assert article.select("ol.questions li")
         if link.get_text() in ("ben.docx", "dora.txt"):  # not judged
             assert said == ["Questions to ask"]
             continue
+        if link.get_text() == "anna.txt":  # judged, and nothing stands out
+            assert said == [] and "That does not prove that a person wrote it" in article.get_text()
+            continue
+        assert article.select("ol.questions li")
         assert said[:3] == ["What stands out", "What this does not prove", "Questions to ask"]
         assert [item.get_text() for item in article.select("section.anyhow li")] == list(report.limits)
+
+
+def test_a_text_with_odd_characters_is_asked_about_whatever_its_verdict_is() -> None:
+    odd = tampered(factory.passing("odd.txt"))
+    (talk,) = class_set.talks(factory.report(odd), class_set.rows(factory.report(odd)))
+    assert odd.verdict is Verdict.PASS and not talk.brief and any("pasted" in question for question in talk.questions)
+
+
+def test_what_p_says_stands_above_the_list(report: Report) -> None:
+    (before,) = [each.get_text() for each in parsed(class_set.render(report)).select("p") if each.get_text().startswith("p:")]
+    assert "human texts look at least this much like machine writing" in before
+    assert "null hypothesis" in class_set.about_p(factory.membership_report())
 
 
 def test_a_verdict_is_said_once_on_a_page(report: Report) -> None:
@@ -140,7 +156,7 @@ def test_questions_are_about_what_stands_out_and_no_accusation(report: Report) -
     assert f"passage {first.number}, " in asked and f"“{first.excerpt[:25]}" in asked
     assert len(talks["emil.txt"].questions) <= 5 + class_set.MOST_ASKED_ABOUT
     assert talks["ben.docx"].questions == ["Could you send the text again, as a Word document or as plain text?"]
-    assert talks["anna.txt"].standing_out == [] and len(talks["anna.txt"].questions) >= 3
+    assert talks["anna.txt"].standing_out == [] and talks["anna.txt"].questions == []
     for talk in talks.values():
         for question in talk.questions:
             assert question.endswith(("?", "”")) and not {"cheat", "AI", "ChatGPT", "plagiar"} & set(question.split())

@@ -39,6 +39,20 @@ def policy(page: str) -> str:
     return found[0]
 
 
+def test_a_number_and_its_unit_stay_on_one_line_but_in_the_text_that_is_judged() -> None:
+    text = "Of the 40 pupils 12 % were ill, and 3 ms later 0.5 nats." + factory.prose()
+    document = factory.passing().model_copy(update={"text": text, "characters": len(text), "summary": "Of 40 texts 12.0 %."})
+    page = parsed(render_html(factory.report(document)))
+    assert page.select("p.summary")[0].get_text() == "Of 40 texts 12.0\u00a0%."
+    for shown in page.select("div.text"):
+        for beside in shown.select("sup, .tip"):
+            beside.extract()
+        assert shown.get_text() == text
+    for made in REPORTS:
+        around = parsed(render_html(made())).select("p, li, td, dd, dt, figcaption")
+        assert [each.get_text() for each in around if re.search(r"[0-9] (?:%|nats\b|MB\b)", each.get_text())] == []
+
+
 @pytest.mark.parametrize("made", REPORTS)
 def test_style_is_the_one_the_policy_allows(made: Callable[[], Report]) -> None:
     page = render_html(made())
