@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from llm_audit.results import Document
 
 KEY = "llm_audit.signing_key"
-"""Where the context of a command holds the key that signs."""
+"""Name under which the context of a command holds the signing key."""
 
 DETAILS = "llm_audit.details"
-"""Where it holds whether every document is shown in detail."""
+"""Name under which the context of a command holds whether every document is shown in detail."""
 
 
 def keep_details(context: click.Context, parameter: click.Parameter, value: bool) -> None:
-    """Remember whether all that is known of each document is asked for."""
+    """Remember whether the user asked for every document in detail."""
     context.meta[DETAILS] = value
 
 
@@ -132,12 +132,12 @@ class Output:
 
 
 def show(content: str | bytes) -> None:
-    """Print what programs read: UTF-8, whatever the terminal is."""
+    """Print output for programs: in UTF-8, whatever the terminal's encoding is."""
     click.echo(content.encode() if isinstance(content, str) else content, nl=False)
 
 
 def write_outputs(outputs: Iterable[str], write: Callable[[str], None]) -> list[str]:
-    """Write every report, and return the complaints: a full disk costs one report, not the others nor the result on screen."""
+    """Write every report and return the error messages: a failed file must not cost the others or the result on screen."""
     failures = []
     for output in outputs:
         try:
@@ -159,7 +159,7 @@ def _is_json(output: str) -> bool:
 
 
 def _sign(report: Report, output: str) -> None:
-    """Write OUTPUT.dsse if a key was given."""
+    """Write the signature OUTPUT.dsse if a key was given."""
     signer = click.get_current_context().meta.get(KEY)
     if signer is not None:
         signer.sign(report, output)
