@@ -16,11 +16,11 @@ _ESCAPED = re.compile(r"bytes:((?:\\x[0-9a-f]{2})+)")  # legacy OpenAI, for inco
 
 NO_SHAPE = "The log-probabilities have a shape that cannot be read."
 UNREADABLE = "log-probabilities of a shape that cannot be read"
-"""The same among kinds of defects."""
+"""The kind of defect for log-probabilities that cannot be read."""
 
 
 def positions_of(logprobs: object) -> tuple[list[Position], list[str]]:
-    """The positions of any dialect, and a sentence if there is something that cannot be read."""
+    """Parse log-probabilities of any dialect: the positions, and a note for anything that cannot be read."""
     if not isinstance(logprobs, dict):
         return [], []
     try:
@@ -49,7 +49,7 @@ def _token(entry: dict[str, Any]) -> Token:
 
 
 def _named(text: str) -> Token:
-    """A token of which only the string is told."""
+    """A token of which only the string is known."""
     if match := _TOKEN_ID.fullmatch(text):
         return Token(int(match[1]), None, "")
     if match := _ESCAPED.fullmatch(text):

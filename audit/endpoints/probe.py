@@ -1,4 +1,4 @@
-"""Capabilities of an endpoint, found by asking: documentation and good intentions do not count.
+"""Capabilities of an endpoint, found by asking it instead of trusting its documentation.
 
 About ten short requests per surface. Knows nothing about tests.
 """
@@ -13,7 +13,7 @@ from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, sa
 from llm_audit.results import Fact
 
 UNKNOWN_MODEL = "llm-audit-no-such-model"
-"""A server that checks names refuses it; one that serves whatever is loaded does not."""
+"""Name of a model that no server has: a server that ignores the requested name answers all the same."""
 
 _PROMPT = "List the months of the year, separated by commas: January,"
 _TOKENS = 16  # some servers refuse to answer with fewer
@@ -31,7 +31,7 @@ class SurfaceCapabilities:
     """Capabilities of one surface.
 
     Attributes:
-        surface: which.
+        surface: chat or completions.
         logprobs: whether generated tokens have log-probabilities.
         top_logprobs: the most alternatives that came back for a token, of 20 wanted, defective or not; 0: none.
         token_ids: whether tokens come with their ids, if asked for or by themselves.
@@ -119,7 +119,7 @@ def probe(endpoint: Source) -> Capabilities:
 
 
 def _first(endpoint: Source, surface: Surface) -> Reply | Failure:
-    """The answer with the most alternatives that is granted."""
+    """The answer with as many alternatives per token as the endpoint grants."""
     for width in _WIDTHS:
         name = f"probe {surface} {'without' if width is None else width}"
         answer = _one(endpoint, Ask(name, _PROMPT, surface, _TOKENS, 0.0, width))
@@ -129,7 +129,7 @@ def _first(endpoint: Source, surface: Surface) -> Reply | Failure:
 
 
 def _explored(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCapabilities:
-    """All that one surface returns; what it answered is added to `replies`."""
+    """The capabilities of one surface; its answers are added to `replies`."""
     ask, surface = first.ask, first.ask.surface
     repeats = [_one(endpoint, _changed(ask, f"repeat {n}")) for n in range(2, _REPEATS + 1)]
     ids = _one(endpoint, _changed(ask, "token ids", token_ids=True))
@@ -164,7 +164,7 @@ def _refuses(endpoint: Source, ask: Ask) -> bool | None:
 
 
 def _one(endpoint: Source, ask: Ask) -> Reply | Failure:
-    """By itself: a fault in one question must not stop the next."""
+    """Ask one question in a run of its own, so that its failure does not stop the next one."""
     return endpoint.ask([ask])[0]
 
 
@@ -173,7 +173,7 @@ def _changed(ask: Ask, purpose: str, **changes: Any) -> Ask:
 
 
 def _equal(answers: Sequence[Reply | Failure]) -> bool | None:
-    """Whether all are one text, token by token where tokens are told; None: not all were answered."""
+    """Whether all answers are the same, token by token where tokens are given; None: not all were answered."""
     replies = [answer for answer in answers if isinstance(answer, Reply)]
     if len(replies) < len(answers):
         return None
