@@ -1,4 +1,4 @@
-"""Result of a test, its parts, and the one rule that decides."""
+"""The result of a test, its parts, and the one rule that turns a p-value into a verdict."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class Result(Model):
 
     @property
     def family(self) -> str:
-        """The family of its rule: `origin`, `attribution`, ...; empty if there is none of this code."""
+        """The family of the result's rule: `origin`, `attribution` and so on; "" if no rule has this code."""
         return FAMILIES.get(self.rule[3], "")
 
 

@@ -68,7 +68,7 @@ class Corpus(Model):
 
     @property
     def verdict(self) -> Verdict:
-        """Verdict on the corpus as a whole: a finding if any document is one."""
+        """Verdict on the corpus as a whole: a finding if any document has one."""
         found = self.discovery
         if found.found:
             return Verdict.FINDING

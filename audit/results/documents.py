@@ -16,11 +16,11 @@ WhyUnjudged = Literal[
     "unreadable", "empty", "too_long", "no_running_text", "no_prose", "language", "too_short", "known_by_heart", "repetitive",
     "not_asked",
 ]  # fmt: skip
-"""Why no test was made of a document."""
+"""Reasons why no test was made of a document."""
 
 
 Doubt = Literal["known_by_heart", "repetitive"]
-"""Why a small p-value would say nothing of who wrote a text: models know it by heart, or it repeats itself."""
+"""Reasons why a small p-value would not show a machine author: models know the text by heart, or it repeats itself."""
 
 
 class Authorship(StrEnum):
@@ -156,7 +156,7 @@ class Document(Model):
 
     @property
     def p_value(self) -> float | None:
-        """Of the combined result, which decides; None: the text was not judged."""
+        """The p-value of the combined result, which decides; None: the text was not judged."""
         return self.combined.p_value if self.combined else None
 
     @property
@@ -168,17 +168,17 @@ class Document(Model):
 
     @property
     def integrity(self) -> tuple[Result, ...]:
-        """Those of the results that say whether the text was tampered with."""
+        """The results of the integrity rules: whether the text was tampered with."""
         return tuple(result for result in self.results if result.family == "integrity")
 
     @property
     def tampering(self) -> tuple[Result, ...]:
-        """The findings among them."""
+        """The findings among the results of the integrity rules."""
         return tuple(result for result in self.integrity if result.verdict is Verdict.FINDING)
 
     @property
     def wanted(self) -> tuple[Result, ...]:
-        """Of a gate: what it found of the marks that its policy asks for or does not allow; empty without a gate."""
+        """The results of a gate's watermark checks: marks that its policy demands or forbids; empty without a gate."""
         return tuple(result for result in self.results if self.gate is not None and result.family == "watermark")
 
     @property
@@ -188,10 +188,10 @@ class Document(Model):
 
     @property
     def passed_over(self) -> Suppression | None:
-        """Why its finding about who wrote it fails nothing here."""
+        """The suppression in force of the finding that the text is machine-generated; None: there is none."""
         return self.suppressed(self.combined.rule) if self.combined and self.verdict is Verdict.FINDING else None
 
     def suppressed(self, rule: str) -> Suppression | None:
-        """Why a finding of a rule fails nothing here."""
+        """The suppression in force of a rule's findings in this text; None: there is none."""
         suppressions = self.gate.suppressions if self.gate else ()
         return next((each for each in suppressions if each.rule == rule and each.state == "applied"), None)

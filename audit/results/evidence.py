@@ -173,7 +173,7 @@ Derivation = Annotated[
     | ProbedTogether,
     Field(discriminator="kind"),
 ]
-"""How a p-value follows from what is stored."""
+"""The stored statistics from which a p-value follows, one model for each kind of test."""
 
 
 class Deciding(Model):

@@ -182,7 +182,7 @@ class Membership(Model):
 
     @property
     def deciding(self) -> tuple[Result, ...]:
-        """The tests of the model; those of the texts alone guard them, at a level of their own."""
+        """The tests of the model, without those of the texts alone, which guard them at a level of their own."""
         return tuple(test for test in self.tests if not is_blind(test))
 
 

@@ -9,11 +9,11 @@ from pydantic import Field
 from llm_audit.results.base import Model, Numbers, Probability, unset
 
 MOST = 10_000_000
-"""Requests of an audit."""
+"""Most requests of an audit."""
 
 
 LOG_PROBABILITIES = "distance"
-"""Measure of distances between log-probabilities; every other measure is of texts."""
+"""Name of the measure of distance between log-probabilities; all other measures compare texts."""
 
 
 class Variant(Model):

@@ -9,7 +9,7 @@ from pydantic import Field
 from llm_audit.results.base import Model, Numbers
 
 MOST_TOKENS = 10_000_000
-"""Of a text; a forged number must not take the memory of who verifies a report."""
+"""Most tokens of a text: a forged number in a report must not exhaust the memory of its verifier."""
 
 Tokens = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 KeyId = Annotated[str, Field(pattern="^[0-9a-f]{12}$", description="digest by which the key is named; never the key")]
