@@ -184,7 +184,7 @@ class Queue:
             self._jobs.pop(job.id, None)
 
     def _forget(self) -> None:
-        """Drop what nobody has come for."""
+        """Drop finished jobs that nobody has asked for in time."""
         now, held = time.monotonic(), 0
         ended = [(max(job.ended, job.seen), job) for job in list(self._jobs.values()) if job.ended is not None]
         for number, (when, job) in enumerate(sorted(ended, key=lambda pair: pair[0], reverse=True)):

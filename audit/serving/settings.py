@@ -1,4 +1,4 @@
-"""What the operator of a server chose: where it listens, who may ask, and how much at a time."""
+"""Settings of a server: where it listens, who may use it, and its limits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from llm_audit.common.errors import InvalidConfiguration
 
 SHORTEST_TOKEN = 20
-"""Characters: a token of fewer can be guessed."""
+"""Fewest characters of a token; a shorter one can be guessed."""
 
 TOKEN = "LLM_AUDIT_TOKEN"
 """The environment variable that holds the token; a command line can be read by everybody on the machine."""
@@ -16,7 +16,7 @@ TOKEN = "LLM_AUDIT_TOKEN"
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a server takes at a time, so that no request can exhaust it.
+    """Limits of a server, so that no request can exhaust it.
 
     Attributes:
         size: bytes of a request.
@@ -48,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Service:
-    """Where a server listens and who may ask it.
+    """Where a server listens and who may use it.
 
     Attributes:
         host: address to bind to.
