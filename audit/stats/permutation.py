@@ -1,4 +1,4 @@
-"""Tests whose null distribution is known because somebody shuffled, drew or tossed a coin: nothing is assumed about a model.
+"""Randomisation tests: the null distribution is known from a shuffle, draw or coin toss; nothing is assumed about a model.
 
 Null hypothesis of every function here: what was observed (an order, a canary, the published version of an item, a label) is
 exchangeable with the alternatives that chance could have chosen instead, because the model has seen none of them. Higher
@@ -29,10 +29,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 CELLS = 1 << 20
-"""Draws are computed in portions of about so many numbers, so that memory does not grow with their count."""
+"""Approximate numbers in memory at a time: draws are computed in portions, so that memory does not grow with their count."""
 
 QUANTILES = 999
-"""How many points picture a null distribution that is computed rather than drawn."""
+"""Number of quantiles that represent a null distribution that is computed rather than drawn."""
 
 
 class Outcome(NamedTuple):
@@ -45,8 +45,8 @@ class Outcome(NamedTuple):
         draws: rearrangements that the observed one was compared with. Where all were enumerated: all others, so that the
             formula of the p-value is the same and counts the observed one once.
         exceeding: how many of them have a statistic at least as large; ties count against the finding.
-        null: (draws,) their statistics, in random order, so that the first ones picture them all; of `rank_sum`, `QUANTILES`
-            quantiles of the statistic's null distribution.
+        null: (draws,) their statistics, in random order, so that the first ones represent them all; for `rank_sum`,
+            `QUANTILES` quantiles of the statistic's null distribution.
     """
 
     statistic: float
@@ -263,7 +263,7 @@ def draws_needed(alpha: float) -> int:
 
 
 def rows_needed(alpha: float) -> int:
-    """The smallest n with 1 / n! <= alpha: rows whose order can decide at all."""
+    """The smallest n with 1 / n! <= alpha: the fewest rows whose order can give a finding."""
     return _first(alpha, math.factorial)
 
 
