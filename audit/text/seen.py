@@ -1,8 +1,8 @@
-"""What word does a reader see? Latin letters, marks and digits that imitate the letters of an English word.
+"""Latin letters, accents and digits that imitate the letters of an English word.
 
-Decided by the word, against a list of English words (of pyspellchecker): a "word" that is none becomes one when its look-alikes
-are read as what they look like. Letters of other alphabets are `llm_audit.text.homoglyphs`'; this module knows those that no
-mixture of alphabets gives away. English only: other languages have letters and marks of their own, and are left alone.
+Decided word by word, with a list of English words (from pyspellchecker): a string that is no word becomes one if its
+look-alikes are read as the letters that they resemble. Letters of other alphabets are left to `llm_audit.text.homoglyphs`. Only
+English texts: other languages have letters and accents of their own.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Imitation(NamedTuple):
 
     Attributes:
         start, end: its characters.
-        seen: what a reader sees; empty for a mark on a letter.
-        kind: "letter" for one that English has no use for, "accent" for one with a mark that other languages have,
-            "ascii" for a plain letter or digit, as in "cIose", "frorn" and "w0rd"; "slip" for two letters in the place of one,
-            as scans have them, in too few words of a text to be "ascii".
+        seen: the letter that a reader sees; "" for a combining mark.
+        kind: "letter" for one that English does not use, "accent" for one with an accent that other languages have,
+            "ascii" for a plain letter or digit, as in "cIose", "frorn" and "w0rd"; "slip" for two letters in place of one, as
+            scans have them, in too few words of a text to be "ascii".
     """
 
     start: int
@@ -76,13 +76,13 @@ _MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
 _LEAST_UNKNOWN = 4  # letters of a word that is in no list, and read by the signs of the others: not of x0y
 
 LEAST_ACCENTS, ACCENT_SHARE = 8, 0.08
-"""Words with accents that English does without: fewer, or a smaller share of all words, are loanwords, names and quotations."""
+"""Fewest words with foreign accents, and their least share; fewer are taken for loanwords, names and quotations."""
 
 LEAST_ASCII, ASCII_SHARE = 3, 0.005
-"""Words with plain look-alikes: fewer, or a smaller share, are slips and codes."""
+"""Fewest words with plain look-alikes, and their least share; fewer are taken for slips and codes."""
 
 LEAST_SURE = 3
-"""Words of the list with letters that English has no use for: then words that are not in the list count as well."""
+"""Number of listed words with letters that English does not use from which unlisted words count as well."""
 
 
 def imitations(text: str) -> list[Imitation]:
@@ -131,7 +131,7 @@ def imitations(text: str) -> list[Imitation]:
 
 
 def _count(text: str, found: list[list[Imitation]], kind: Kind) -> int:
-    """How many different words have imitations of a kind; the name of a variable, t0, is one however often it stands there."""
+    """Number of distinct words with imitations of a kind, so that a variable's name such as t0 counts once."""
     return len({_around(text, pieces[0].start) for pieces in found if any(each.kind == kind for each in pieces)})
 
 
@@ -140,13 +140,13 @@ def _is_slip(text: str, found: Imitation) -> bool:
 
 
 def _around(text: str, position: int) -> str:
-    """The word at a position, or what of it is near."""
+    """The word at a position, or its part near the position if it is very long."""
     start = max(position - _NEAR, 0)
     return next((match[0] for match in _WORD.finditer(text, start, position + _NEAR) if match.end() > position), "")
 
 
 def _is_english(text: str, odd: list[list[Imitation]]) -> bool:
-    """Whether a text is English: by the words that have no content, as they are or as they look."""
+    """Whether a text is English, by the share of function words, as they are spelled or as they look."""
     words = function = 0
     waiting = deque(sorted(odd))
     for match in _WORD.finditer(text):
@@ -159,7 +159,7 @@ def _is_english(text: str, odd: list[list[Imitation]]) -> bool:
 
 
 def _of_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
-    """Of a word with letters beyond ASCII: whether a reader sees an English word, and what of it imitates, if all of it may."""
+    """For a word with non-ASCII letters: whether a reader sees an English word, and the imitations in it."""
     pieces: list[Imitation] = []
     seen = ""
     for position, character in enumerate(word):
@@ -178,7 +178,7 @@ def _of_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
 
 @cache
 def _plain(character: str) -> tuple[str | None, Kind]:
-    """The ASCII letter that a character looks like, empty for a mark alone; None if it looks like none."""
+    """The ASCII letter that a character looks like, "" for a combining mark; None if it looks like none."""
     if _ALL_MARKS.fullmatch(character):
         return "", "letter"
     if is_of_another_alphabet(character):
@@ -197,9 +197,10 @@ def _plain(character: str) -> tuple[str | None, Kind]:
 
 
 def _of_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
-    """Of a word of plain letters and digits that is none: whether a reader sees a common one, and the stretches that imitate.
+    """For an ASCII string that is no word: whether a reader sees a common word, and the stretches that imitate letters.
 
-    If no common word is seen, those of a rare or short one; if none, as in a name, rn, and I and 0 after small letters.
+    If no common word is seen, the stretches are those of a rare or short one; failing that, as in a name, "rn", and "I" and
+    "0" after small letters.
     """
     if _is_known(word) and not _CAPITAL_WITHIN.search(word):
         return True, []
@@ -246,7 +247,7 @@ def _is_known(word: str) -> bool:
 
 
 def _frequency(word: str) -> int:
-    """Occurrences in the list; 0: it is not there."""
+    """Frequency of a word in the list; 0: it is not in it."""
     word = word.lower()
     listed = _frequencies().get(word[:_KEY], "")
     start = listed.find(f"\n{word}\t")
@@ -259,7 +260,7 @@ _ENTRY = regex.compile(r'"([^"\\]+)": (\d+)')
 
 @cache
 def _frequencies() -> dict[str, str]:
-    """The list, as lines of a word and its occurrences by the beginning of the word: 4 MB, of which a dictionary makes 40."""
+    """The word list as strings of lines (word, frequency), keyed by the beginning of the words: 4 MB, 40 MB as a dictionary."""
     # The file itself: the package's class makes dictionaries of it. Late: most texts have nothing that is asked about.
     packed = pkgutil.get_data("spellchecker", "resources/en.json.gz")
     assert packed is not None
