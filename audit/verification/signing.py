@@ -144,7 +144,7 @@ def _payload(report: Report, name: str, content: bytes) -> bytes:
 
 
 def _tests(report: Report) -> Iterator[tuple[str, Verdict]]:
-    """Every verdict, by what it is about."""
+    """Every verdict, with the name of its subject."""
     for document in report.documents:
         verdict = document.verdict
         if document.gate:  # what fails need not be found, nor what is found fail
