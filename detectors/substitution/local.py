@@ -52,17 +52,17 @@ class LocalModel:
 
     @property
     def name(self) -> str:
-        """Of the model."""
+        """Name of the model."""
         return self.model.stored.name
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Model and precision."""
+        """Names of the variants: model and precision."""
         return tuple(f"{self.name}, {precision}" for precision in self.precisions)
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """Which model it is."""
+        """Facts about the model for the report."""
         return (Fact(name="Reference", value=f"{self.name}, digest {self.model.stored.digest[:12]}, on {self.surface}"),)
 
     def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
@@ -121,17 +121,17 @@ class LocalModel:
         }
 
     def token_counts(self, prompts: Sequence[str]) -> dict[str, int]:
-        """By the model's own tokenizer."""
+        """Prompt -> tokens by the model's own tokenizer."""
         return {prompt: self.model.count(prompt) for prompt in prompts}
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
-        """All: the model can answer any."""
+        """All prompts, since the model can answer any."""
         return prompts
 
     def measure_texts(
         self, texts: Sequence[tuple[str, str]], settings: Settings, progress: Progress = silent
     ) -> list[tuple[SubstitutionRule[Any, Any], Measurement[Any]]]:
-        """Ranks and two samples, against what the model writes at temperature 1."""
+        """Measure rank uniformity and two samples, against the model's own answers at temperature 1."""
         first = dict(reversed(texts))
         drawn = self.model.draw(
             [prompt for prompt in first for _ in range(REFERENCE_DRAWS)],
@@ -154,7 +154,7 @@ class LocalModel:
         ]
 
     def log_ranks(self, texts: Sequence[tuple[str, str]], progress: Progress = silent) -> dict[tuple[str, str], float]:
-        """(prompt, text) -> mean log-rank of its tokens, read anew from the text on both sides; 0 if empty."""
+        """(prompt, text) -> mean log-rank of the text's tokens as the tokenizer reads it; 0 if empty."""
         different = list(dict.fromkeys(texts))
         answers = [self.model.reread(prompt, text) for prompt, text in different]
         full = [answer for answer in answers if answer.token_ids]
@@ -168,7 +168,7 @@ class LocalModel:
         return self.model.tokenizer.decode(list(answer.token_ids))
 
     def _answer(self, reply: Reply, k: int) -> Answer:
-        """What of a reply can be compared, in the model's tokens."""
+        """The comparable part of a reply, in the model's tokens."""
         if k:
             return distance.answer_of(reply, self.model.vocabulary, k)
         return self.model.reread(reply.ask.prompt, reply.text)
