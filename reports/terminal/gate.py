@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SHOWN = 20
-"""Texts that fail nothing and are no plain pass; of suppressions, all are listed."""
+"""Most texts listed that do not fail and are no plain pass; suppressions are all listed."""
 
 
 def print_gate(report: Report, gate: GateOutcome, console: Console) -> None:
