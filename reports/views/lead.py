@@ -1,6 +1,6 @@
-"""The one plain sentence that a report opens with, and the one that it ends with: for whoever reads nothing else.
+"""The plain sentence with which a report opens, and the one with which it ends, for readers who read nothing else.
 
-Made from verdicts and numbers, as all that is said; it judges nothing, and says no more than they do.
+Made from verdicts and numbers alone: it judges nothing, and states no more than they do.
 """
 
 from __future__ import annotations
