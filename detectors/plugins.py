@@ -40,12 +40,12 @@ def survey(family: str, names: Collection[str] | None = None) -> list[Surveyed]:
         names: load these alone; None: everything.
     """
     everything = available(f"{GROUP}.{family}")
-    surveyed = [_look(each, everything, family) for each in everything if names is None or each.name in names]
+    surveyed = [_load(each, everything, family) for each in everything if names is None or each.name in names]
     claims: dict[str, list[Announcement]] = {}
     for announcement, _, rule, _ in surveyed:
         if rule is not None and not announcement.shipped:
             claims.setdefault(rule.code, []).append(announcement)
-    return [_alone(each, claims) for each in surveyed]
+    return [_without_rival(each, claims) for each in surveyed]
 
 
 def find_announced(family: str, names: Sequence[str], own: Sequence[AnyRule] = ()) -> list[AnyRule]:
@@ -99,7 +99,7 @@ def guarded(function: Callable[Given, Value], plugin: Announcement) -> Callable[
     return call
 
 
-def _alone(each: Surveyed, claims: Mapping[str, Sequence[Announcement]]) -> Surveyed:
+def _without_rival(each: Surveyed, claims: Mapping[str, Sequence[Announcement]]) -> Surveyed:
     """The rule, marked as broken if another plugin claims its code, since their results could not be told apart."""
     code = each.rule.code if each.rule is not None else ""
     rivals = [other for other in claims.get(code, ()) if other is not each.announcement]
@@ -109,7 +109,7 @@ def _alone(each: Surveyed, claims: Mapping[str, Sequence[Announcement]]) -> Surv
     return Surveyed(each.announcement, "broken", None, _sentence(each.announcement, why))
 
 
-def _look(announcement: Announcement, everything: Sequence[Announcement], family: str) -> Surveyed:
+def _load(announcement: Announcement, everything: Sequence[Announcement], family: str) -> Surveyed:
     rivals = [other for other in everything if other.name == announcement.name and other is not announcement]
     if not announcement.shipped and switched_off():
         return Surveyed(announcement, "off", None, _sentence(announcement, f"is a plugin, and {SWITCH}=off"))

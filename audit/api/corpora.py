@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from llm_audit.api.report import Report
-from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, opened, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.progress import Progress, silent
 from llm_audit.scanning.corpus import Corpus, Input, open_corpus
@@ -103,7 +103,7 @@ def scan(
     """
     check_alpha(alpha)
     setup = setup or Setup(cache=False)
-    closed(setup).check()
+    plain_setup(setup).check()
     kinds_of(include)
     kept_fields = tuple(dict.fromkeys([*([id_field] if id_field else []), *keep]))
     corpus = _corpus(listed(paths), Path(folder), text_field, results, engine, kept_fields)
@@ -131,7 +131,7 @@ def scan(
             on_tally(replace(tally, share=share or 0.0))
 
         try:
-            with _engine(engine, closed(setup), header, ready, within) as judge:
+            with _engine(engine, plain_setup(setup), header, ready, within) as judge:
                 tally = judge_all(
                     corpus, inputs, kept, header, judge, limit=limit, shard=shard, show=show, most_unreadable=max_bad_rows
                 )

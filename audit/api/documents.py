@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_audit.api.report import Report
-from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, opened
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, opened, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import one_line
@@ -119,7 +119,7 @@ def detect(
         settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field, include=kinds_of(include))
         sources = sources_of(texts, passed)
         report = judging.detect(sources, ready.session, settings, ready.manifest(alpha), progress, on_document, passed)
-    return finished(report, started, _file_arguments(texts, closed(setup)))
+    return finished(report, started, _file_arguments(texts, plain_setup(setup)))
 
 
 def collected(documents: Sequence[Document], setup: OpenSetup, *, alpha: float, started: str) -> Report:
@@ -175,7 +175,7 @@ def attribute(
     from llm_audit.setup.manifest import collect, now
 
     check_alpha(alpha)
-    started, texts, chosen, passed = now(), texts_of(texts), closed(setup), list[Passed]()
+    started, texts, chosen, passed = now(), texts_of(texts), plain_setup(setup), list[Passed]()
     parsed = [
         (role, Candidate.parse(name))
         for role, names in zip(ROLES, (candidates, sanctioned, others), strict=True)

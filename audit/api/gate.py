@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from llm_audit import results
 from llm_audit.api.report import Report
-from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, opened, plain_setup
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, part, silent
 from llm_audit.common.terminal import one_line
@@ -94,7 +94,7 @@ def gate(
     setup = setup or _setup(policy)
     alpha = policy.policy.alpha if alpha is None else alpha
     check_alpha(alpha)
-    closed(setup).check()
+    plain_setup(setup).check()
     file = None if baseline is None else Path(baseline)
     known = read_baseline(file) if file and not (update_baseline and not file.exists()) else Baseline()
     passed: list[Passed] = []
@@ -102,7 +102,7 @@ def gate(
     obeyed = policy.policy.inline_suppressions
     scored_too = kinds_of(policy.policy.score_also if include is None else include)
     inputs = read(asked, text_field or policy.policy.text_field, strict, obeyed=obeyed, passed=passed, include=scored_too)
-    marks = _read_marks(inputs, policy, closed(setup), progress)
+    marks = _read_marks(inputs, policy, plain_setup(setup), progress)
     within = part(progress, 0, 0.9) if marks else progress
     documents, manifest = _judge(inputs, setup, within, alpha=alpha, keep_text=keep_text, include=scored_too)
     if marks:
@@ -130,7 +130,7 @@ def gate(
         limits=(),
     )
     report = wording.with_limits(report, described)
-    chosen = closed(setup)
+    chosen = plain_setup(setup)
     return finished(report, started, [*paths, file, chosen.model, chosen.reference, chosen.classifier])
 
 

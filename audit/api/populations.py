@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_audit.api.running import AnySetup, StrPath, closed
+from llm_audit.api.running import AnySetup, StrPath, plain_setup
 from llm_audit.common.errors import InvalidInput, NotAvailable
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
@@ -57,7 +57,7 @@ def calibrate(
     from llm_audit.text import fingerprints
 
     populations.check_name(name)
-    chosen, path = closed(setup), Path(path)
+    chosen, path = plain_setup(setup), Path(path)
     own = chosen.own_detectors()
     texts = _texts(path, text_field)
     with chosen.session(progress) as session:

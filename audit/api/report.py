@@ -12,7 +12,7 @@ from llm_audit.common.errors import NotAvailable
 
 
 class Report(results.Report):
-    """One run: what it was about, what it came to, and how to repeat it.
+    """Report of one run: its subjects with their results, and a manifest to repeat it.
 
     `report.documents[0].p_value`, `report.membership`, `report.substitution`, `report.corpus`, `report.benchmark` and
     `report.gate` hold the results; `limits` says what the numbers do not prove.

@@ -28,7 +28,7 @@ def opened(setup: AnySetup, progress: Progress) -> Iterator[OpenSetup]:
         yield ready
 
 
-def closed(setup: AnySetup) -> Setup:
+def plain_setup(setup: AnySetup) -> Setup:
     """The plain `Setup` behind an open one; for None the default one."""
     return setup.setup if isinstance(setup, OpenSetup) else setup or Setup()
 

@@ -39,7 +39,7 @@ def _chat_position(entry: dict[str, Any]) -> Position:
 
 
 def _token(entry: dict[str, Any]) -> Token:
-    named = _named(entry["token"])
+    named = _from_string(entry["token"])
     given = entry.get("id", entry.get("token_id"))
     told = entry.get("bytes")
     if named.id is not None or named.bytes is not None:
@@ -48,7 +48,7 @@ def _token(entry: dict[str, Any]) -> Token:
     return Token(given if isinstance(given, int) else None, None if known == _REPLACEMENT else known, named.text)
 
 
-def _named(text: str) -> Token:
+def _from_string(text: str) -> Token:
     """A token of which only the string is known."""
     if match := _TOKEN_ID.fullmatch(text):
         return Token(int(match[1]), None, "")
@@ -63,8 +63,8 @@ def _legacy_positions(logprobs: dict[str, Any]) -> Iterator[Position]:
     ids = logprobs.get("token_ids") or [None] * len(names)
     tables: Iterable[Any] = logprobs.get("top_logprobs") or [None] * len(names)
     for name, value, number, table in zip(names, values, ids, tables, strict=True):
-        token = _named(name)
-        top = sorted(((_named(other), float(lp)) for other, lp in (table or {}).items()), key=lambda pair: -pair[1])
+        token = _from_string(name)
+        top = sorted(((_from_string(other), float(lp)) for other, lp in (table or {}).items()), key=lambda pair: -pair[1])
         yield Position(token if number is None else Token(int(number), token.bytes, token.text), _number(value), tuple(top))
 
 

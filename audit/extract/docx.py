@@ -168,7 +168,7 @@ class _Walk:
                         self.draft.add(text, f"{kind} {number}", apart="reference")
 
     def note_relations(self) -> None:
-        """What belongs to the document and was not read, here or elsewhere."""
+        """Note the parts of the document that were not read, in the package or outside."""
         package, left_out = self._package, self.draft.left_out
         edges = (*package.related(self._main, "header"), *package.related(self._main, "footer"))
         left_out["page header or footer"] = sum(b"<w:t" in package.bytes_of(part) for part in edges)

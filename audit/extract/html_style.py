@@ -51,7 +51,7 @@ class Styles:
                 continue
 
     def of(self, element: Any) -> Style:
-        """What is declared for an element: by sheets, then by old attributes, then by its own style."""
+        """The declarations for an element: of sheets, then of old attributes, then of its own style."""
         style = dict(self._of.get(element, {}))
         if element.tag == "font" and element.get("color"):
             style["color"] = element.get("color").lower()

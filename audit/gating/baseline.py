@@ -80,7 +80,7 @@ class Baseline:
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Read a file that `render` wrote. Raises AuditError if it is missing, or is none."""
+    """Read a baseline file. Raises AuditError if it is missing, or is no baseline."""
     name = one_line(str(path))
     if not path.exists():
         raise InvalidConfiguration(f"There is no baseline {name}: write it with --update-baseline, or check the path.")

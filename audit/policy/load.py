@@ -162,7 +162,7 @@ def _sentence(file: PolicyFile, error: Any) -> str:
     if kind == "literal_error" and isinstance(word := error["input"], str):
         words = get_args(Must if key == "must" else Outcome)
         return f"{where}: {key} must be {must_be}, not {quoted(word)}{closest(word, words)}"
-    held = f"it holds {_told(error['input'])}" if len(loc) > 1 else f"not {_told(error['input'])}"
+    held = f"it holds {_shown(error['input'])}" if len(loc) > 1 else f"not {_shown(error['input'])}"
     return f"{where}: {key} must be {must_be}{';' if len(loc) > 1 else ','} {held}."
 
 
@@ -170,7 +170,7 @@ def _must_be(model: type[Policy | Override | Watermark], key: str) -> str | None
     return next(field.description for name, field in model.model_fields.items() if _key(name) == key)
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     """A TOML value as it is shown in a sentence."""
     if isinstance(value, (dict, list, tuple)):
         return "a table" if isinstance(value, dict) else "a list" if value else "an empty list"

@@ -33,7 +33,7 @@ class Authorship(StrEnum):
 
 
 class Tokens(Model):
-    """A text token by token under one model, for the pictures. All of one length; natural logarithms."""
+    """A text token by token under one model, for plots. All fields have the same length; natural logarithms."""
 
     start: tuple[int, ...] = Field(description="first character of each token in the text as read")
     end: tuple[int, ...]
@@ -42,7 +42,7 @@ class Tokens(Model):
 
 
 class Trace(Tokens):
-    """The same under a candidate, with what its tests made of it."""
+    """A text token by token under a candidate, with the paths of its tests."""
 
     log_e: tuple[float, ...] = Field(description="logarithm of the e-process after each token")
     pit: tuple[float | None, ...] = Field(
@@ -51,7 +51,7 @@ class Trace(Tokens):
 
 
 class Attribution(Model):
-    """One candidate against one text: model, settings and assumptions beside the numbers that rest on them."""
+    """The tests of one candidate on one text: model, settings, assumptions and results."""
 
     candidate: str = Field(description="as the user wrote it")
     role: Literal["candidate", "sanctioned", "other"]
@@ -72,7 +72,7 @@ class Attribution(Model):
 
 
 class SetAttribution(Model):
-    """A set of candidates against one text. Null: one of the members wrote it."""
+    """The test of a set of candidates on one text. Null: one of the members wrote it."""
 
     role: Literal["sanctioned", "other"]
     members: tuple[str, ...]
@@ -108,7 +108,7 @@ class Stretch(Model):
 
 
 class Document(Model):
-    """One text and all that was found about it."""
+    """One text with all results about it."""
 
     kind: Literal["document"] = "document"
     name: str = Field(description="path as given, or '-' for standard input")

@@ -11,7 +11,7 @@ from llm_audit.results.core import Fact, Interval, Result, Verdict
 
 
 class Feature(Model):
-    """Something in the texts themselves by which two collections can be told apart without any model."""
+    """A feature of the texts by which two collections can be told apart without a model."""
 
     name: str
     side: Literal["suspect", "held_out"] = Field(description="where there is more of it")
@@ -50,7 +50,7 @@ class Rate(Model):
 
 
 class Separation(Model):
-    """How well one score tells suspect from held-out texts. 0.5 is chance; it says nothing about a single text."""
+    """Separation of suspect from held-out texts by one score. An AUC of 0.5 is chance; it shows nothing about a single text."""
 
     rule: str = Field(pattern=r"^AUD\d{3}$")
     score: str
@@ -103,7 +103,7 @@ class StartToken(Model):
 
 
 class Copies(Model):
-    """Texts of two sides that nearly equal one another, and what was done about it. Pairs are (suspect, held-out)."""
+    """Counts of near-copies within and between two sides, and of texts removed for it. Pairs are (suspect, held-out)."""
 
     left_out: tuple[int, int] = Field(description="texts that have a copy on the other side, or share a document with one")
     equal: int = Field(ge=0, description="held-out texts with exactly the words of a suspect one")

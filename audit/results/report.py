@@ -23,7 +23,7 @@ Subject = Annotated[Document | Membership | Substitution | Corpus | Benchmark, F
 
 
 class Coverage(Model):
-    """How many inputs ended where. `found` is the sum of the others."""
+    """Counts of inputs by outcome. `found` is the sum of the others."""
 
     found: int
     scored: int
@@ -44,7 +44,7 @@ class Coverage(Model):
 
 
 class NotRead(Model):
-    """Count of the entries of one kind that folders and archives hold and that were not read."""
+    """Count of entries of one kind in folders and archives that were not read."""
 
     kind: str = Field(description='as sentences name it: ".odt", "hidden", ".py (program code or data)"')
     count: int = Field(ge=1)
@@ -89,7 +89,7 @@ class Manifest(Model):
 
 
 class Report(Model):
-    """One run: what it was about, what it came to, and how to repeat it. Every format is rendered from this."""
+    """Report of one run: its subjects with their results, and a manifest to repeat it. Every format is rendered from it."""
 
     schema_version: Literal["2"] = "2"
     question: str

@@ -134,7 +134,7 @@ class Engine:
         for start in range(0, len(encoded), GROUP_TEXTS):
             group = encoded[start : start + GROUP_TEXTS]
             kept = [_Rows(text, len(self.decodings)) for text in group]
-            for pack, (each, states) in self._computed(group, self._packs(group)):
+            for pack, (each, states) in self._compute(group, self._packs(group)):
                 for number, (piece, own) in enumerate(_rows_of(group, pack)):
                     kept[piece.text].put(piece.position, each, own, states[number] if states else None)
                 done += sum(piece.window.stop - piece.window.scored for piece in pack)
@@ -172,7 +172,7 @@ class Engine:
                 continue
             taken |= {piece.position: take(scores) for piece, scores in zip(pack, stored, strict=True) if scores is not None}
             done += sum(piece.window.stop - piece.window.scored for piece in pack)
-        for pack, (each, states) in self._computed([encoded], missing):
+        for pack, (each, states) in self._compute([encoded], missing):
             scored = []
             for number, (piece, rows) in enumerate(_rows_of([encoded], pack)):
                 if rows.start < rows.stop:
@@ -236,14 +236,14 @@ class Engine:
             )
         return replace(windowing, size=min(windowing.size, room))
 
-    def _computed(self, group: Sequence[_Encoded], packs: Sequence[list[_Piece]]) -> Iterator[tuple[list[_Piece], Computed]]:
+    def _compute(self, group: Sequence[_Encoded], packs: Sequence[list[_Piece]]) -> Iterator[tuple[list[_Piece], Computed]]:
         """Every pack of a group with its computed columns; packs do not depend on which process computes them."""
         if self._pool is None:
-            yield from ((pack, self.passes(_together(group, pack))) for pack in packs)
+            yield from ((pack, self.passes(_pack_of(group, pack))) for pack in packs)
             return
         waiting: deque[tuple[list[_Piece], Callable[[], Computed]]] = deque()
         for pack in packs:
-            waiting.append((pack, self._pool.submit(self.request, self.decodings, _together(group, pack))))
+            waiting.append((pack, self._pool.submit(self.request, self.decodings, _pack_of(group, pack))))
             if len(waiting) > 2 * self._pool.jobs:
                 first, result = waiting.popleft()
                 yield first, result()
@@ -279,7 +279,7 @@ def _rows_of(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Iterator[tupl
         start = stop
 
 
-def _together(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Pack:
+def _pack_of(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Pack:
     """The tokens of some windows end to end, each preceded by its text's prefix token or prompt."""
     lengths: list[int] = []
     parts: list[NDArray[np.int64]] = []

@@ -122,7 +122,7 @@ class LeanBody:
         projected = (self.n_heads + 2 * self.n_kv_heads) * self.head_dim
         angles = np.arange(max(lengths), dtype=np.float32)[:, None] * self.frequency
         products = self.n_heads * QUERY_ROWS * max(lengths)
-        queries = _dealt(lengths, min(self.team.parts(n), max(1, SCORE_BYTES // (4 * products))))
+        queries = _deal(lengths, min(self.team.parts(n), max(1, SCORE_BYTES // (4 * products))))
         memory = _Pass(
             queries=queries,
             positions=np.concatenate([np.arange(length) for length in lengths]),
@@ -194,7 +194,7 @@ class LeanBody:
         np.matmul(scores, value[:, :, :stop], out=mixed[:, :, start:stop])
 
 
-def _dealt(lengths: Sequence[int], threads: int) -> list[list[_Queries]]:
+def _deal(lengths: Sequence[int], threads: int) -> list[list[_Queries]]:
     """All queries of a pack, in chunks of `QUERY_ROWS`, dealt out to the threads in order of decreasing work."""
     pieces, first = list[_Queries](), 0
     for length in lengths:

@@ -20,7 +20,7 @@ Matrix = NDArray[np.float32]
 
 
 class _Place(NamedTuple):
-    """Where a tensor is: its file, and the bytes [start, end) of its numbers."""
+    """Place of a tensor: its file, and the bytes [start, end) of its numbers."""
 
     file: int
     start: int

@@ -44,7 +44,7 @@ class Item:
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """The name of the text in reports."""
         return self.given.name
 
 
@@ -81,18 +81,18 @@ class Job:
 
     @property
     def over(self) -> bool:
-        """Whether nothing of it will change any more."""
+        """Whether the job is finished or failed, and will not change any more."""
         return self.state in ("finished", "failed", "cancelled")
 
     @property
     def seconds_left(self) -> float | None:
-        """What its other texts may still take, as long as those that are judged did; None: none is."""
+        """Estimated seconds for its remaining texts, from the time of those judged; None: none is judged yet."""
         done = sum(item.state == "finished" for item in self.items)
         return (time.monotonic() - self.began) / done * (len(self.items) - done) if done else None
 
     @property
     def documents(self) -> list[Document]:
-        """What is judged so far."""
+        """The documents judged so far."""
         return [document for item in self.items for document in item.documents]
 
     def touch(self) -> None:

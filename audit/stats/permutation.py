@@ -259,19 +259,19 @@ def standardised(outcome: Outcome) -> float:
 
 def draws_needed(alpha: float) -> int:
     """The smallest B with 1 / (B + 1) <= alpha."""
-    return _first(alpha, lambda b: b + 1, start=int(1 / level(alpha)) - 2)
+    return _smallest_n(alpha, lambda b: b + 1, start=int(1 / level(alpha)) - 2)
 
 
 def rows_needed(alpha: float) -> int:
     """The smallest n with 1 / n! <= alpha: the fewest rows whose order can give a finding."""
-    return _first(alpha, math.factorial)
+    return _smallest_n(alpha, math.factorial)
 
 
 def pairs_needed(alpha: float, versions: int = 2) -> int:
     """The smallest n with versions^-n <= alpha: independent items, each with so many versions, one of them published."""
     if versions < 2:
         raise ValueError(f"an item needs at least two versions, got {versions}")
-    return _first(alpha, lambda n: versions**n)
+    return _smallest_n(alpha, lambda n: versions**n)
 
 
 def bootstrap_mean(
@@ -301,6 +301,6 @@ def _portions(draws: int, width: int, drawn: Callable[[int], NDArray[np.generic]
     return np.concatenate([drawn(min(size, draws - done)) for done in range(0, draws, size)]).astype(np.float64)
 
 
-def _first(alpha: float, ways: Callable[[int], int], start: int = 1) -> int:
+def _smallest_n(alpha: float, ways: Callable[[int], int], start: int = 1) -> int:
     """The smallest n >= start with 1 / ways(n) <= alpha, in floats as p-values are: 1/100 <= .01 and 1/3 <= 1/3."""
     return next(n for n in count(max(1, start)) if 1 / ways(n) <= level(alpha))

@@ -32,7 +32,7 @@ compared, this one needs few prompts for every alternative tried; a histogram le
 
 
 class Uniformity(NamedTuple):
-    """How far n ranks are from uniform.
+    """Result of the test of uniformity of n ranks.
 
     Attributes:
         mean: of the ranks; 1/2 by chance. Above: the endpoint scores higher than the reference.

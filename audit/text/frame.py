@@ -119,11 +119,11 @@ def kinds_of(names: Collection[str]) -> frozenset[str]:
 def described(apart: Sequence[Apart]) -> str:
     """A sentence that counts the stretches set apart; "" if there are none."""
     counts = Counter(each.what for each in apart)
-    listed = ", ".join(f"{counts[what]:,} {_named(what, counts[what])}" for what in KINDS if counts[what])
+    listed = ", ".join(f"{counts[what]:,} {_counted_noun(what, counts[what])}" for what in KINDS if counts[what])
     return f"Set apart and not scored: {listed}." if listed else ""
 
 
-def _named(what: str, count: int) -> str:
+def _counted_noun(what: str, count: int) -> str:
     s = "s" * (count != 1)
     name = _NAMES[what]
     return name.format(s=s) if "{s}" in name else name + s

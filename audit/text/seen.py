@@ -99,11 +99,11 @@ def imitations(text: str) -> list[Imitation]:
         word = match[0]
         if word.isascii():
             if len(word) > 1 and _ASCII_SUSPECT.search(word) and _ASCII_WORD.fullmatch(word):
-                known, edits = _of_ascii(word)
+                known, edits = _imitations_in_ascii(word)
                 pieces = [Imitation(match.start() + i, match.start() + j, seen, "ascii") for i, j, seen in edits]
                 (sure if known else unsure_plain).append(pieces)
         elif not _PHONETIC.search(text[max(match.start() - 1, 0) : match.end() + 1]):
-            known, pieces = _of_other(word, match.start())
+            known, pieces = _imitations_in_other(word, match.start())
             (sure if known else unsure).append(pieces)
     sure, unsure = [pieces for pieces in sure if pieces], [pieces for pieces in unsure if pieces]
     if not sure or not _is_english(text, [*sure, *unsure]):
@@ -158,7 +158,7 @@ def _is_english(text: str, odd: list[list[Imitation]]) -> bool:
     return function >= max(_LEAST_ENGLISH, _ENGLISH * words)
 
 
-def _of_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
+def _imitations_in_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
     """For a word with non-ASCII letters: whether a reader sees an English word, and the imitations in it."""
     pieces: list[Imitation] = []
     seen = ""
@@ -196,7 +196,7 @@ def _plain(character: str) -> tuple[str | None, Kind]:
     return letter, "accent" if " WITH " in name else "letter"
 
 
-def _of_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
+def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
     """For an ASCII string that is no word: whether a reader sees a common word, and the stretches that imitate letters.
 
     If no common word is seen, the stretches are those of a rare or short one; failing that, as in a name, "rn", and "I" and

@@ -48,7 +48,7 @@ class Author:
 
     @property
     def name(self) -> str:
-        """As written on the command line."""
+        """The candidate as written on the command line."""
         return self.candidate.name
 
     @property

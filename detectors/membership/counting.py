@@ -197,10 +197,10 @@ class _Reader:
                     _same(path, before, digest)
                 if not before or number > before.lines:
                     if finished:
-                        raise _changed(path)
+                        raise _changed_error(path)
                     yield path, number, line
             if before and number < before.lines:
-                raise _changed(path)
+                raise _changed_error(path)
         self._progress(1.0)
 
 
@@ -247,8 +247,8 @@ def _continued(kept: Path, fresh: _Partial) -> tuple[NDArray[np.int64], _Partial
 
 def _same(path: Path, before: _Read, digest: Any) -> None:
     if digest.hexdigest() != before.sha256:
-        raise _changed(path)
+        raise _changed_error(path)
 
 
-def _changed(path: Path) -> AuditError:
+def _changed_error(path: Path) -> AuditError:
     return AuditError(f"{path} has changed since the run that is to be continued: delete the .partial file to begin anew.")

@@ -110,7 +110,7 @@ class Sides:
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """All texts."""
+        """The texts of both sides."""
         return (*self.suspects.items, *self.held_out.items)
 
     @property

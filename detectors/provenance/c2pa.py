@@ -73,13 +73,13 @@ def _check(wrapper: Wrapper, text: str, exact: bool) -> Checked:
             return Checked("invalid", f"It cannot be read by c2pa-python. {_NO_EVIDENCE}")
         if told.get("validation_state") in ("Valid", "Trusted"):
             break
-    return _told(told)
+    return _checked(told)
 
 
 _NO_EVIDENCE = "Without a valid signature it is no evidence of origin: anybody can write one."
 
 
-def _told(told: dict[str, Any]) -> Checked:
+def _checked(told: dict[str, Any]) -> Checked:
     manifest = told.get("manifests", {}).get(told.get("active_manifest"), {})
     generator = next((str(info.get("name")) for info in manifest.get("claim_generator_info") or ()), None)
     signed = manifest.get("signature_info") or {}

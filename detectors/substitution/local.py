@@ -107,7 +107,7 @@ class LocalModel:
         }
 
     def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> dict[str, Floats]:
-        """How far answers are from each allowed precision."""
+        """Precision -> (n,) distances of answers from it."""
         scores = self._scores([self._answer(reply, k) for reply in replies], k, "Endpoint's answers", progress)
         vocabulary = self.model.vocabulary
         return {

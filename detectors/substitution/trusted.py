@@ -120,7 +120,7 @@ class Trusted:
         return notes.OTHER_NAMES.write(apart=len(pairs) - shared, answers=len(pairs))
 
     def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
-        """Those that are a finite distance from every trusted answer: tokens with names in common or, with k = 0, a text."""
+        """The replies at a finite distance from every trusted answer: with common token identifiers or, with k = 0, a text."""
         told = [reply for reply in replies if (places(reply, k) if k else reply.text)]
         return [
             reply
@@ -162,7 +162,7 @@ class Trusted:
         ).reshape(len(variants), len(prompts))
 
     def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> dict[str, Floats]:
-        """How far answers are from each trusted one."""
+        """Variant -> (n,) distances of answers from it."""
         return {
             name: np.array([self._apart(theirs[reply.ask.prompt], reply, k) for reply in replies])
             for name, theirs in self._variants.items()

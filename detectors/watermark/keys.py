@@ -180,7 +180,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _explained(error: ValidationError) -> str:
-    """What is wrong, field by field, without the values."""
+    """The faults of a key file, field by field, without the values."""
     sentences = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
         field = str(fault["loc"][0]) if fault["loc"] else "the file"

@@ -61,7 +61,7 @@ class Figure:
 
 
 def both(paint: Callable[[int], Canvas]) -> tuple[Drawn, ...]:
-    """The same chart for wide and for narrow pages."""
+    """The chart painted for wide and for narrow pages."""
     return (one("wide", paint, WIDE), one("narrow", paint, NARROW))
 
 

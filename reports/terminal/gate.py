@@ -17,7 +17,7 @@ SHOWN = 20
 
 
 def print_gate(report: Report, gate: GateOutcome, console: Console) -> None:
-    """All but the texts that fail."""
+    """Print the outcome of a gate, and the texts that do not fail."""
     from rich.text import Text
 
     say(console, gate.summary, style=STYLES[Verdict.FINDING if gate.failed else Verdict.PASS])
