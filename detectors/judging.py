@@ -26,7 +26,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
 from llm_audit.text.documents import read_texts, unjudged
 
-if TYPE_CHECKING:  # who only wants to know whether a machine wrote a text need not wait for the tests of who wrote it
+if TYPE_CHECKING:  # slow to import, and not needed by `detect`
     from llm_audit.detectors import attribution
     from llm_audit.detectors.watermark import run as watermark
 

@@ -96,7 +96,7 @@ def statistic_rule(
     """
 
     def derive(measured: Measurement[Any], terms: Terms) -> Result:
-        # What a trained rule is, only its measurement says: another one may have taken the place of the one that ships.
+        # A trained rule's method is in its measurement, since a user's classifier may replace the shipped one.
         own = measured.method if others.get("model") else None
         return rank.among_people(rule, measured, terms, unit=unit, method=own)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llm_audit.results import Report
     from llm_audit.results.rules import Describe
 
-# These name what is already open, also when that is a plain file: replacing the file would leave the writer behind.
+# Paths of open descriptors, even of plain files: a replaced file would no longer be the one that is open.
 _OPEN_ALREADY = re.compile(r"/dev/(stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")
 
 _WHY = {

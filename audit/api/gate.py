@@ -37,7 +37,7 @@ from llm_audit.setup.manifest import collect, now
 from llm_audit.text import Passed, Source, counts, survey
 from llm_audit.text.frame import kinds_of
 
-if TYPE_CHECKING:  # who asks for no marks need not wait for the tests of them
+if TYPE_CHECKING:  # slow to import, and needed only where a policy checks watermarks
     from llm_audit.gating.watermarks import Asked
 
 

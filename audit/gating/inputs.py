@@ -167,7 +167,7 @@ def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Doc
 
 def _gated(of: Input, document: Document) -> Document:
     """The document with the gate's settings and suppressions; not assessable if it is shorter than the policy demands."""
-    # Of a text that nobody asks the author of, that alone is undecided; marks that are asked for can be so, too.
+    # Without a test of authorship, an undecided verdict fails nothing, unless a watermark check can be undecided.
     asked = of.counts(generated.rule.code) or of.watermarks
     fail_on = of.fail_on if asked else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
     directives = () if isinstance(of.entry, Document) else of.entry.directives

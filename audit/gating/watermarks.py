@@ -85,7 +85,7 @@ def _with_results(
         gone = unjudged(document.name, Verdict.ERROR, f"{document.name}: {error}.", text)
         return gone.model_copy(update={"gate": document.gate})
     document = document.model_copy(update={"results": (*document.results, *results)})
-    return document if document.combined else with_marks(document)  # else it is said when the run is settled
+    return document if document.combined else with_marks(document)  # otherwise `settle` adds them
 
 
 def _result(text: RawText, asked: Asked, tests: int, alpha: float) -> Result:

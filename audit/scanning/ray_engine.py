@@ -192,8 +192,8 @@ def _judge_once(work: Work, start: Callable[[], Judge], device: str) -> Iterator
     parts = [{"part": part} for part in work.parts()]
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
-    context.target_min_block_size = context.target_max_block_size = 1  # a row goes on as soon as it is there
-    context.max_errored_blocks = -1  # what is lost is seen from what is left
+    context.target_min_block_size = context.target_max_block_size = 1  # rows are passed on immediately
+    context.max_errored_blocks = -1  # lost blocks are found by comparing with the work
     options = context.execution_options
     options.resource_limits = options.resource_limits.copy(object_store_memory=IN_FLIGHT)
     cores = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]  # Ray's own lack of types

@@ -63,7 +63,7 @@ class Summary:
             self.unread.append(Unread(name=row["name"], reason=row["reason"] or ""))
         if judged.first and (len(self._unusual) < SHOWN or -row["p_value"] > self._unusual[0][0]):
             ranked = Ranked(**{name: row[name] for name in Ranked.model_fields})
-            # Each text once, of equal p-values the first ones.
+            # Each text once; of equal p-values the first ones are kept.
             push = heapq.heappush if len(self._unusual) < SHOWN else heapq.heapreplace
             push(self._unusual, (-row["p_value"], -self.verdicts.total(), ranked))
 

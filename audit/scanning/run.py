@@ -158,7 +158,7 @@ def scan(
                     f"{tally.unreadable:,} documents cannot be read, more than the {most_unreadable:,} of --max-bad-rows; the "
                     f"last one is {_last_bad(records)}. What was judged is kept in {folder.path}."
                 )
-    # Of a shard, the scan that collects checks it: it begins by reading all files.
+    # For a shard, the scan that collects all shards checks this: it begins by reading all files.
     if shard is not None or tally.judged == before:
         return tally
     if digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:

@@ -102,7 +102,7 @@ def cuts(text: str) -> list[int]:
 
 def _word_starts(text: str, start: int) -> Iterator[int]:
     while (place := text.find(" ", start)) != -1 and place + 1 < len(text):
-        # Letters: their words never reach across a space. Digits and signs are not asked for, though most would do.
+        # Only between letters, whose words never span a space; most digits and signs would be safe, too.
         if text[place - 1].isalpha() and text[place + 1].isalpha():
             yield place
         start = place + 1

@@ -74,7 +74,7 @@ class Reaching:
         price, lowest = _price(p, self._tests, self._alpha), _price(floors, self._tests, self._alpha)
         passed = self._passed + np.cumsum(counts)
         before = np.concatenate([[self._price], price[:-1]])
-        # From one price to the next as many tests afford k, so that the last k of these that lacks one is known.
+        # Between two prices the number of tests that can afford k is constant, so the largest k that lacks one is known.
         last = np.minimum(np.minimum(price - 1, passed - counts + 1), self._tests)
         lacking = np.maximum.accumulate(np.where((price > before) & (last >= before), last, self._lacking))
         self._passed, self._price, self._lacking = int(passed[-1]), int(price[-1]), int(lacking[-1])

@@ -30,11 +30,11 @@ def runs(p_values: Sequence[float | None], weight: float = 1.0) -> list[tuple[in
         p_values: in order; None: no evidence for either state.
         weight: weight of each p-value, below 1 where neighbours share data.
     """
-    out, inside = 0.0, 0.0  # the best log-likelihood of all so far that ends in each state
-    came: list[tuple[bool, bool]] = []  # whether the place before was inside, if this one is out, or in
+    out, inside = 0.0, 0.0  # largest log-likelihood of all paths so far that end in each state
+    came: list[tuple[bool, bool]] = []  # whether the previous place is inside, given that this one is outside; inside
     for number, p in enumerate(p_values):
         gain = 0.0 if p is None else weight * (log(SHAPE) + (SHAPE - 1) * log(max(p, SMALLEST)))
-        cost = CHANGE if number else 0.0  # the first may be of either kind
+        cost = CHANGE if number else 0.0  # the first place may be in either state
         came.append((inside - cost > out, inside >= out - cost))
         out, inside = max(out, inside - cost), max(inside, out - cost) + gain
     states: list[bool] = []

@@ -31,6 +31,6 @@ def fingerprints(texts: Iterable[str], names: Iterable[str] = ()) -> NDArray[np.
 def text_digest(text: str) -> str:
     """SHA-256 of a text with white space normalised: the same for copies, however they are wrapped or indented."""
     digest = hashlib.sha256()
-    for number, word in enumerate(re.finditer(r"\S+", text)):  # no list of a book's words
+    for number, word in enumerate(re.finditer(r"\S+", text)):  # an iterator, since a list of a book's words would be large
         digest.update((f" {word[0]}" if number else word[0]).encode())
     return digest.hexdigest()

@@ -53,7 +53,7 @@ _STAMP = regex.compile(
 _HEADING = regex.compile(
     r"(?:(?:chapter |section |part )?[\divxIVX]{1,5}(?:\.\d{1,2})*[.):]? +)?[\p{Lu}\p{N}\"'“‘(][^\t|]*[^\s|{}<>=]"
 )
-_NO_HEADING = regex.compile(  # a sentence, or more than one, a line that goes on, or no word at all
+_NO_HEADING = regex.compile(  # the end of a sentence, several sentences, a line that continues, or no word at all
     r"[.!?:;,…-][\"'”’)\]*_]*$|[.!?…][\"'”’)\]*]* +[\"'“‘(]*\p{Lu}\p{Ll}|[,!?…][\"'”’] |^\P{L}*$"
     r"|\b(?:an?|the|this|my|of|in|to|at|by|for|on|with|from|as|and|or|but|that|which|because|is|are|was|were|be|not|if)$"
 )

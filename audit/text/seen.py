@@ -54,7 +54,7 @@ _FUNCTION_WORDS = frozenset({
     "the", "of", "and", "to", "a", "in", "is", "that", "for", "it", "was", "with", "as", "on", "are", "this", "be", "by",
     "have", "not", "from", "or", "an", "we", "you", "they", "his", "her", "which", "at", "but", "i",
 })  # fmt: skip
-_LEAST_ENGLISH, _ENGLISH = 2, 0.08  # of the words are such words, in any English text of some length
+_LEAST_ENGLISH, _ENGLISH = 2, 0.08  # least number and share of function words in an English text
 _OTHERS = {
     "ɑ": "a",
     "ɡ": "g",
@@ -73,7 +73,7 @@ _DIGITS = {"I": "l", "0": "o", "1": "l", "|": "l", "3": "e", "4": "a", "5": "s",
 _PAIRS = {"rn": "m", "vv": "w", "cl": "d"}
 _NEAR = 30  # characters
 _MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
-_LEAST_UNKNOWN = 4  # letters of a word that is in no list, and read by the signs of the others: not of x0y
+_LEAST_UNKNOWN = 4  # letters of an unlisted word that is read by the look-alikes found in others, so not "x0y"
 
 LEAST_ACCENTS, ACCENT_SHARE = 8, 0.08
 """Fewest words with foreign accents, and their least share; fewer are taken for loanwords, names and quotations."""
@@ -206,7 +206,7 @@ def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
         return True, []
     single = [(i, i + 1, _DIGITS[letter]) for i, letter in enumerate(word) if letter in _DIGITS]
     pairs = [(i, i + 2, _PAIRS[word[i : i + 2]]) for i in range(len(word) - 1) if word[i : i + 2] in _PAIRS]
-    capital = [single[1:]] if word[0] == "I" else []  # of "IsIand" the first is what it is
+    capital = [single[1:]] if word[0] == "I" else []  # in "IsIand" the first I is genuine
     readings = [
         sorted([*letters, *(pair for pair, wanted in zip(pairs, chosen, strict=False) if wanted)])
         for letters in (single, *capital)
@@ -214,7 +214,7 @@ def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
     ]
     often = {tuple(edits): _frequency(_applied(word, edits)) for edits in readings if edits}
     common = _COMMON if len(word) > 3 else _VERY_COMMON
-    if word.isupper():  # B12 and T0 are what people write, and in the company of w0rds T0 is To
+    if word.isupper():  # people write B12 and T0; beside "w0rds", T0 stands for To
         return False, next((list(edits) for edits, frequency in often.items() if frequency >= _VERY_COMMON), [])
     if sure := next((edits for edits, frequency in often.items() if frequency >= common), None):
         return True, list(sure)

@@ -55,7 +55,7 @@ _STYLED = re.compile("[\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff]")
 # Characters that can change under NFC, or together with the one before them (UAX #15, section 9.1).
 _UNSTABLE = regex.compile(r"[\p{NFC_QC=No}\p{NFC_QC=Maybe}\p{^ccc=0}]++")
 _SPACES = re.compile(r"[^\S ]\s*| \s+|\A | \Z")
-# How programs set what people type: no choice of an author's. A blank of Braille is seen as a space.
+# Typography by programs, not by the author. A Braille blank looks like a space.
 _TYPOGRAPHY = {
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02bc", "'"),
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),

@@ -130,7 +130,7 @@ def _difference(z: NDArray[np.float32], texts: Sequence[Labelled]) -> NDArray[np
         else:
             human.setdefault(domain_of(text), []).append(row)
     everyone = _human_means(z, texts).mean(0)
-    # Every full cell counts alike, however many its texts: what holds in all domains and for all generators holds in new ones.
+    # Full cells have equal weight, whatever their size: what holds for all domains and generators holds for new ones.
     weights = [min(len(rows), FULL_CELL) for _, rows in sorted(machine.items())]
     differences = [
         # A domain without human texts is compared with the mean human domain.

@@ -34,7 +34,7 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
     except NotDerivable as error:
         ledger.cannot(path, str(error))
     else:
-        # What could not be derived again is no more than itself: it must not count as computed again.
+        # Results that could not be derived again equal themselves, which must not count as a check.
         for name in ("verdict", "summary", "stretches", *(("results", "attributions", "sets") if whole else ())):
             ledger.same(f"{path}.{name}", getattr(found, name), getattr(again, name))
 

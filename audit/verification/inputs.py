@@ -64,7 +64,7 @@ def _raw(stored: Document, report: Report, path: Path) -> RawText | None:
     use: Use = "no"
     if report.gate is not None:
         use = "obeyed" if report.gate.inline_suppressions else "reported"
-    # What a model may have put out is taken as it stands, Markdown and all.
+    # Texts that a model may have written are read with their Markdown.
     strip = report.question not in (wording.ATTRIBUTION, wording.WATERMARK)
     entries = list(read_texts([Source(stored.name, path)], strip_markdown=strip, directives=use))
     raw = entries[0] if len(entries) == 1 else None

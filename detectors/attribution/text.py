@@ -73,7 +73,7 @@ def under(scores: Scores, decoding: Setting) -> TokenScores:
         own,
         free_logprob=full.logprob,
         free_renyi=full.renyi,
-        # By a plain setting the likeliest token is always kept, so what truncation adds to it is what it takes from the others.
+        # A plain setting always keeps the likeliest token, so its gain by truncation is minus the log of the kept mass.
         kept=np.minimum(full.max_logprob - own.max_logprob, 0) if full.kept is None else full.kept,
     )
 

@@ -54,7 +54,7 @@ def _stated(subject: Membership) -> Membership:
     if subject.deciding:
         decided = subject.deciding[0]
         rule = find_rule(decided.rule)
-        assert isinstance(rule, MembershipTest)  # or it had decided nothing
+        assert isinstance(rule, MembershipTest)  # as it is a deciding test
         units, n_suspect, n_held_out = rule.units(decided, conditions)
         claim = rule.claim.format(
             model=conditions.model or rule.unnamed,
@@ -69,7 +69,7 @@ def _stated(subject: Membership) -> Membership:
         halves = n_held_out >= 2 * screen.FEWEST
         facts = wording.facts_of_scores(subject, conditions, _methods(subject.texts[0]), rates, halves=halves)
     else:
-        assert subject.gate is not None  # or it had nothing to conclude from
+        assert subject.gate is not None  # as there are no tests and no scores
         claim, n_suspect, n_held_out = wording.WITHOUT_A_MODEL, subject.gate.n_suspect, subject.gate.n_held_out
         facts = wording.facts_of_baseline(conditions)
     return subject.model_copy(update={"claim": claim, "facts": tuple(facts), "n_suspect": n_suspect, "n_held_out": n_held_out})

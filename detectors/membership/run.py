@@ -84,7 +84,7 @@ def concluded(
         fields: other fields of `Membership` that `conclude` does not derive.
     """
     fields |= {"conditions": conditions, "notes": of_collection(conditions or Conditions(), malformed)}
-    # Before it is concluded it has no verdict, claim and size: these follow from nothing.
+    # Placeholders for verdict, claim and size, which `conclude` fills in.
     empty: dict[str, Any] = {"verdict": Verdict.ERROR, "summary": "", "claim": "", "n_suspect": 0, "n_held_out": 0}
     return conclude(Membership(**(empty | {"unit": "collection"} | fields)), Terms(alpha))
 

@@ -75,9 +75,9 @@ class Following:
         pieces = [row.split() or [""] for row in rows]
         ends = np.array([self.ends.get(kind_of_end(each[-1], self.common), -1) for each in pieces])
         beginnings = np.array([self.beginnings.get(kind_of_beginning(each[0], self.common), -1) for each in pieces])
-        # What the table does not know is followed by anything: a row and a column of nothing, which -1 takes.
+        # Unknown kinds have log-ratio 0: index -1 selects a row and a column of zeros.
         table = np.pad(self.table.astype(np.int64), ((0, 1), (0, 1)))
-        # Whole numbers: two orders with the same joins are a tie to the last bit.
+        # Integers, so that two orders with the same joins are exactly tied.
         total = table[ends[orders[:, :-1]], beginnings[orders[:, 1:]]].sum(axis=1)
         return np.asarray(total / (SCALE * (orders.shape[1] - 1)), dtype=np.float64)
 

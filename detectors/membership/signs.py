@@ -32,7 +32,7 @@ def _neighbours(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.fl
     sets = [{vocabulary.setdefault(word, len(vocabulary)) for word in re.findall(r"\w+", row.lower())} for row in rows]
     counts = np.array([len(each) for each in sets])
     columns = np.array([word for each in sets for word in sorted(each)], dtype=np.int64)
-    # Rare words tie neighbours together, common ones every row with every other.
+    # Inverse document frequency: rare words link neighbours, common ones link all rows.
     weight = np.log((1 + len(rows)) / (1 + np.bincount(columns, minlength=len(vocabulary)))) if len(columns) else np.zeros(0)
     matrix = sparse.csr_array(
         (weight[columns], columns, np.concatenate([[0], np.cumsum(counts)])), shape=(len(rows), max(len(vocabulary), 1))

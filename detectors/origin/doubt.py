@@ -52,7 +52,7 @@ def repeated_share(text: str) -> float:
     if count < SEQUENCE:
         return 0.0
     length = 1
-    while length < SEQUENCE:  # a sequence is the pair of its halves: each is numbered, so that no set of sequences is held
+    while length < SEQUENCE:  # a sequence is a pair of numbered halves, so that no set of sequences is stored
         numbers = np.unique(numbers[:-length] * count + numbers[length:], return_inverse=True)[1]
         length *= 2
     again = np.ones(len(numbers), np.bool_)

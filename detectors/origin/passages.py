@@ -72,10 +72,10 @@ def cut(windows: Sequence[NDArray[np.int32]], population: Population, view: View
             first = 0 if number == start == 0 else int(window[start, 0])
             last = len(view.text) if whole else int(window[stop - 1, 1])
             begin, end = ends.around(first, last)
-            begin = min(begin, shown_to)  # nothing stands between two passages
+            begin = min(begin, shown_to)  # no gap between two passages
             shown_to = max(shown_to, end)
             passage = Passage(number, start, _compared(start, known), (begin, end))
-            # Of two that are shown as the same sentences, the one between two others says nothing more.
+            # If two are shown as the same sentences, the one that overlaps two others is redundant.
             if kept and kept[-1].shown == passage.shown:
                 if start % PASSAGE and start != begins[-1]:
                     continue

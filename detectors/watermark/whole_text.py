@@ -67,8 +67,8 @@ def measure(key: Key, readings: tuple[Reading, ...], *, tests: int, level: float
     most = max(999, 2 * math.ceil(ways / level) - 1)
     found = [_plain(key.scheme, reading, most, f"{seed} {number}") for number, reading in enumerate(readings)]
     if min(numbers(one).log_p for one in found) + math.log(ways) <= math.log(level):
-        most = 1  # it is decided, and the slow one need not be drawn out
-    # Edits make up for another first token, so that one reading is enough.
+        most = 1  # already decided, so the slow test needs no more draws
+    # The edit cost tolerates a different first token, so one reading suffices.
     found.append(_ranked(key.scheme, readings[0].shortened(LONGEST_ALIGNED), "edit", most, f"{seed} edit"))
     return Measurement(_evidence(key, tests, found), draws=Draws(count=0, exceeding=0, seed=seed))
 

@@ -50,7 +50,7 @@ class Format:
         if self.needs:
             package, extra = self.needs
             try:
-                with warnings.catch_warnings():  # of the package's own future, which is nothing to its users
+                with warnings.catch_warnings():  # about the package's own future, irrelevant to its users
                     warnings.simplefilter("ignore", DeprecationWarning)
                     importlib.import_module(package)
             except ImportError:

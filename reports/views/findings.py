@@ -253,7 +253,7 @@ def _endpoint(found: Substitution, alpha: float, describe: Describe) -> Finding:
     for test in found.tests:
         sentences += [f"{test.rule} {test.name}:", *_numbers(test, alpha, "test")]
     numbered = [test for test in found.tests if test.p_value is not None]
-    only = numbered[0] if len(numbered) == 1 else None  # of several, none alone is what the verdict rests on
+    only = numbered[0] if len(numbered) == 1 else None  # with several tests, the verdict rests on all of them
     return Finding(
         subject="endpoint",
         rule=rule,

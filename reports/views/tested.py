@@ -95,7 +95,7 @@ def histogram(test: Result) -> Histogram | None:
         low, high = (observed + sign * max(1, abs(observed)) / 2 for sign in (-1, 1))
     bars = min(30, max(5, round(2 * len(values) ** (1 / 3))))
     step = max((max(values) - min(values)) / bars, (high - low) / NARROWEST)
-    # A draw that is smaller by next to nothing is smaller still: its distance in steps may be rounded to zero.
+    # A slightly smaller draw must stay below the observed value, though its distance in steps may round to zero.
     places = ((math.floor((value - observed) / step), value < observed) for value in values)
     counts = Counter(min(place, -1) if smaller else place for place, smaller in places)
     low, high = min(low, observed + min(counts) * step), max(high, observed + (max(counts) + 1) * step)
