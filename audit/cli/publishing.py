@@ -48,7 +48,7 @@ def keep_key(context: click.Context, parameter: click.Parameter, value: Path | N
 
 @dataclass(frozen=True)
 class Output:
-    """Where a report goes, and what counts as a failure.
+    """Output settings of a command: where its report goes, and what counts as a failure.
 
     Attributes:
         outputs: files.

@@ -92,7 +92,7 @@ def _prompt_position(table: dict[str, Any] | None) -> Position:
 
 
 def prompt_length(logprobs: dict[str, Any], total: int, completion: int | None, characters: int) -> int:
-    """How many of the positions belong to an echoed prompt: all but those billed as answer, else by their offsets."""
+    """Number of positions that belong to an echoed prompt: all but those billed as answer, else by their offsets."""
     if completion is not None:
         return max(0, total - completion)
     offsets = logprobs.get("text_offset")

@@ -90,7 +90,7 @@ def _without_front_matter(source: str, draft: Draft) -> str:
 
 
 def _end_of_front_matter(source: str) -> int:
-    """Where the front matter ends; 0 if there is none: `---` in the first line begins it only if a mapping follows."""
+    """Position of the end of the front matter; 0 if there is none: `---` in line 1 begins it only if a mapping follows."""
     if match := _YAML.match(source):
         return match.end() if _is_mapping(match[1]) else 0
     if match := _TOML.match(source):

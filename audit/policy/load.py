@@ -60,7 +60,7 @@ class Loaded:
         return os.path.relpath(self.root / name) if name and (self.root / name).exists() else name
 
     def origin(self, setting: str, number: int | None = None, table: str = "overrides") -> str:
-        """Where the value of a setting, given by its Python name, comes from: file and line, command line, or default.
+        """The origin of the value of a setting, given by its Python name: file and line, command line, or default.
 
         `number`: index of the table of name `table` that holds it; None: it is in no such table.
         """

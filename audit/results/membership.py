@@ -116,7 +116,7 @@ class Copies(Model):
 
 
 class Conditions(Model):
-    """Conditions under which a collection was measured. Its claim and its facts follow from them and from the results."""
+    """Conditions under which a collection was measured. Together with the results they determine its claim and facts."""
 
     model: str | None = Field(default=None, exclude_if=unset, description="under audit, by name; None: none was asked")
     precision: str | None = Field(default=None, exclude_if=unset, description="that it computes in")

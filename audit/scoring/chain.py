@@ -60,7 +60,7 @@ LOOKING_BACK = ("penalties", "no_repeat_ngram", "dry", "mirostat")
 
 @dataclass(frozen=True)
 class Chain(Decoding):
-    """How tokens are drawn from logits, step by step in a stated order; see `Decoding` for the order of transformers alone.
+    """A sampler chain: how tokens are drawn, step by step in a stated order; see `Decoding` for the order of transformers.
 
     Made by `chain`, which leaves out steps that change nothing. Given the earlier tokens, every step but `xtc` is a function
     of the logits; `xtc` is a mixture of two with a known probability. So the distribution of the next token is known exactly.

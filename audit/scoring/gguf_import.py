@@ -30,7 +30,7 @@ NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
 
 @dataclass(frozen=True)
 class Family:
-    """How llama.cpp stores an architecture.
+    """The conversion of one architecture from llama.cpp's format to Hugging Face's.
 
     Attributes:
         names: of a layer's tensors, GGUF to Hugging Face.

@@ -12,7 +12,7 @@ from llm_audit.scoring.tokens import Decoding
 
 @dataclass(frozen=True)
 class Windowing:
-    """How a long text is cut into windows that the model sees at once.
+    """A windowing: how a long text is cut into windows that the model sees at once.
 
     Attributes:
         size: text tokens per window, at most.

@@ -30,7 +30,7 @@ IntArray = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Decoding:
-    """How tokens are drawn from logits under the null; applied by the head before it computes any statistic.
+    """A decoding setting: how tokens are drawn from logits under the null. The head applies it before it computes statistics.
 
     In the order of `transformers`: temperature, top-k, top-p, min-p. The defaults change nothing. Other orders and other steps
     are a `chain.Chain`. `str` describes it for readers.
@@ -141,7 +141,7 @@ class TokenScores:
         )  # fmt: skip
 
     def __getitem__(self, rows: slice) -> Self:
-        """The same columns for rows [start, stop); of `states`, the blocks that lie inside."""
+        """The scores of rows [start, stop), with the blocks of `states` that lie inside."""
         columns = {
             field.name: column[rows]
             for field in dataclasses.fields(self)

@@ -48,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Service:
-    """Where a server listens and who may use it.
+    """Configuration of a server: where it listens and who may use it.
 
     Attributes:
         host: address to bind to.

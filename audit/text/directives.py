@@ -23,7 +23,7 @@ LONGEST, LONGEST_REASON, MOST = 2000, 200, 10
 """Most characters of a directive and of its reason, and most directives in a text, so that no text hides in reasons."""
 
 Use = Literal["no", "reported", "obeyed"]
-"""How directives are treated: not looked for; reported but left in the text; or reported and taken out of it."""
+"""Treatment of directives: not looked for; reported but left in the text; or reported and taken out of it."""
 
 _LINE = re.compile(r"(?P<open><!--|#+|%+|//+)?[ \t]*llm-audit[ \t]*:[ \t]*(?P<rest>.*)", re.I)
 # Looks right, and does nothing: in a quotation, in a comment of MDX or of a template, in a definition of a link.

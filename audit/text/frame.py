@@ -232,7 +232,7 @@ def _is_plain_heading(line: str, *, questions: bool) -> bool:
 
 
 def _block_end(text: str, place: int) -> int:
-    """Where the paragraph of a line ends: at an empty line."""
+    """Position of the end of a line's paragraph, which is at an empty line."""
     found = _EMPTY_LINE.search(text, place)
     return found.start() if found else len(text)
 

@@ -69,9 +69,7 @@ class RawText:
         """Share of the visible characters that are not in `text`, from 0 to 1; above a tenth, the document never passes."""
         if not self.omitted:
             return 0.0
-        shown = sum(
-            word.end() - word.start() for word in re.finditer(r"\S+", self.text)
-        )  # an iterator, since a list of a book's words would be large
+        shown = sum(word.end() - word.start() for word in re.finditer(r"\S+", self.text))  # no list: a book is large
         return self.omitted / (self.omitted + shown)
 
 

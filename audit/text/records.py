@@ -39,7 +39,7 @@ class Unread:
 
 
 class _Fault(NamedTuple):
-    """Why a record has no text, in words that follow its name; `fields`: its fields, if the wanted one is missing."""
+    """The reason why a record has no text, in words that follow its name; `fields`: its fields if the wanted one is missing."""
 
     reason: str
     fields: tuple[str, ...] | None = None

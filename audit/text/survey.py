@@ -24,7 +24,7 @@ from llm_audit.text.language import why_not_prose
 
 
 class Reason(StrEnum):
-    """Why an entry of a folder is not read, in words that follow "not read:"."""
+    """Reasons why an entry of a folder is not read, in words that follow "not read:"."""
 
     FORMAT = "in a format that is not read"
     CODE = "program code or data"
@@ -265,7 +265,7 @@ def _of_bytes(path: PurePath, data: bytes, kinds: frozenset[str]) -> Reason | No
 
 
 def why_no_member(path: PurePath, content: bytes | None, kind_of_name: Callable[[PurePath], str | None]) -> Reason | None:
-    """Why a file of an archive is not read; `content` is None where it is too large or protected."""
+    """The reason why a file of an archive is not read; `content` is None where it is too large or protected."""
     if path.name.startswith(_LOCKS):
         return Reason.LOCK
     if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
