@@ -130,7 +130,7 @@ def _load(announcement: Announcement, everything: Sequence[Announcement], family
 
 
 def _misfit(announcement: Announcement, rule: object, family: str) -> str | None:
-    """Why a loaded object is not the rule that was announced; None if it is."""
+    """The reason why a loaded object is not the rule that was announced; None if it is."""
     if not isinstance(rule, Rule):
         return "is not a Rule"
     if announcement.shipped:
@@ -143,7 +143,7 @@ def _misfit(announcement: Announcement, rule: object, family: str) -> str | None
 
 
 def unfit_code(code: str) -> str | None:
-    """Why a plugin cannot have a code; None if it can."""
+    """The reason why a plugin cannot have a code; None if it can."""
     if PLUGIN_CODE.fullmatch(code):
         return None
     return f"claims the code {code}; plugins have the upper half of a hundred, such as {code[:4]}50 to {code[:4]}99"

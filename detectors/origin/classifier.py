@@ -140,7 +140,7 @@ class Head:
         return float(np.dot(logits.astype(np.float64), weights.astype(np.float64)))
 
     def explain(self, scores: TokenScores) -> list[tuple[str, float]]:
-        """How much each layer's states and each statistic moved the score, largest first.
+        """Contributions of each layer's states and of each statistic to the score, largest first.
 
         Exact shares of the score for a logistic head ("constant" is what an average text gets). For the others, the change
         of the score when that group is set to the training average; these need not add up.

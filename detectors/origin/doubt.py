@@ -30,7 +30,7 @@ well enough."""
 
 
 def doubt(text: str, p_values: Mapping[str, float | None]) -> Doubt | None:
-    """Why a finding on a text would be no evidence; None: there is no reason.
+    """The reason why a finding on a text would be no evidence; None: there is none.
 
     Args:
         text: as scored.

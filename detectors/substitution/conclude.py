@@ -97,7 +97,7 @@ def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
 
 
 def _defective(tests: Sequence[Result]) -> str | None:
-    """Why the endpoint's numbers are no evidence, as a sentence; None if they are.
+    """The reason why the endpoint's numbers are no evidence, as a sentence; None if they are.
 
     One answer that contradicts itself is enough: whoever serves it, its numbers are not what they are said to be.
     """

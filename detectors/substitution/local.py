@@ -66,7 +66,7 @@ class LocalModel:
         return (Fact(name="Reference", value=f"{self.name}, digest {self.model.stored.digest[:12]}, on {self.surface}"),)
 
     def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
-        """Why the replies' tokens cannot be the model's, as a sentence; "" if they can."""
+        """The reason why the replies' tokens cannot be the model's, as a sentence; "" if they can."""
         return mismatch(replies, self.model.vocabulary)
 
     def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
@@ -74,7 +74,7 @@ class LocalModel:
         return [reply for reply in replies if self._answer(reply, k).token_ids]
 
     def ended_alike(self, replies: Sequence[Reply], k: int) -> int:
-        """How many replies without text ended at once where the reference does, too."""
+        """Number of empty replies to prompts on which the reference ends at once, too."""
         empty = [reply for reply in replies if not self._answer(reply, k).token_ids and not reply.text and not reply.defects]
         drawn = self.model.draw([reply.ask.prompt for reply in empty], 1, GREEDY, 0) if empty else []
         return sum(not answer.token_ids for answer in drawn)
@@ -86,7 +86,7 @@ class LocalModel:
     def null_distances(
         self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
     ) -> dict[str, Floats]:
-        """How far the farthest other allowed precision is from each, on the reference's own answers."""
+        """Precision -> (N,) distance of the farthest other allowed precision, on the reference's own answers."""
         drawn = self.model.draw(prompts, self.tokens, GREEDY, 0, named(progress, "Answers of the reference"))
         answers = [answer for answer in drawn if answer.token_ids]
         if not k:  # as an endpoint's texts are read

@@ -107,7 +107,7 @@ def _overhead(tokens: int) -> str:
 
 
 def _no_count(counts: Sequence[PromptCount], spread: int) -> str:
-    """Why these numbers are no counts, as a sentence; "" if they may be.
+    """The reason why these numbers are no counts, as a sentence; "" if they may be.
 
     Rounded ones are multiples of a step, and no farther apart than a step from the reference's. Estimated ones lie on a line
     over the characters, up to a token; no tokenizer does that for all of `KINDS`.

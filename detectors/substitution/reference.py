@@ -97,20 +97,20 @@ class Reference(Protocol):
 
     @property
     def no_signal_reason(self) -> str:
-        """Why nothing can be concluded if all null distances are 0, as a sentence; "" if it can."""
+        """The reason why nothing can be concluded if all null distances are 0, as a sentence; "" if it can."""
 
     @property
     def alternatives(self) -> int | None:
         """Most alternatives per position; None: any number."""
 
     def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
-        """Why these replies' tokens cannot be compared with it, as a sentence; "" if they can."""
+        """The reason why these replies' tokens cannot be compared with it, as a sentence; "" if they can."""
 
     def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
         """The replies that have something to compare: places with `k` alternatives or, with k = 0, a text."""
 
     def ended_alike(self, replies: Sequence[Reply], k: int) -> int:
-        """How many replies that have nothing to compare are empty as they should be."""
+        """Number of replies with nothing to compare that are empty as the reference's are."""
 
     def measures(self, k: int) -> tuple[str, str]:
         """Name of the distance, and its unit."""

@@ -155,7 +155,7 @@ class Vocabulary:
 
 
 def mismatch(replies: Sequence[Reply], vocabulary: Vocabulary) -> str:
-    """Why the endpoint's tokens cannot be the reference's, as a sentence; "" if they can."""
+    """The reason why the endpoint's tokens cannot be the reference's, as a sentence; "" if they can."""
     tokens = [
         token
         for reply in replies

@@ -40,7 +40,7 @@ class Settings:
     seed: str = "0"
 
     def prompts_of_texts(self, top_logprobs: int) -> int:
-        """How many prompts the tests of texts get from an endpoint that grants so many alternatives."""
+        """Number of prompts for the tests of texts on an endpoint that returns `top_logprobs` alternatives."""
         return self.texts if self.texts is not None else 0 if top_logprobs else 20
 
     def generator(self, purpose: str) -> np.random.Generator:

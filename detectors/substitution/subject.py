@@ -102,7 +102,7 @@ def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
 
 
 def _obstacle(capabilities: Capabilities, surface: Surface, failures: Sequence[Failure], noted: Sequence[str]) -> str:
-    """Why nothing could be measured, as a sentence; "" if something was."""
+    """The reason why nothing could be measured, as a sentence; "" if something was."""
     if failures:
         return f"{len(failures)} requests got no answer. {failures[0].reason}"
     if getattr(capabilities, surface) is None:

@@ -107,7 +107,7 @@ class Trusted:
         )
 
     def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
-        """Why the endpoint's tokens cannot be compared with the trusted ones, as a sentence; "" if they can."""
+        """The reason why the endpoint's tokens cannot be compared with the trusted ones, as a sentence; "" if they can."""
         known = next(iter(self._variants.values()))
         pairs = [
             (reply.usable[0], known[reply.ask.prompt].usable[0])
@@ -139,7 +139,7 @@ class Trusted:
     def null_distances(
         self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
     ) -> dict[str, Floats]:
-        """How far the farthest other trusted answer is from each."""
+        """Variant -> (N,) distance of the farthest other trusted answer."""
         apart = self._farthest(prompts, k, rounded)
         finite = np.isfinite(apart).all(axis=0)
         return {name: row[finite] for name, row in zip(self._variants, apart, strict=True)}

@@ -171,7 +171,7 @@ def judge(subject: Subject, settings: Settings) -> Document:
 
 
 def references(subjects: Sequence[Subject], settings: Settings) -> tuple[tuple[float, ...], ...]:
-    """For each key the log p-value of each unmarked text, for `Settings.calibration`.
+    """Log p-values of unmarked texts under each key, for `Settings.calibration`.
 
     Raises:
         InvalidConfiguration: there is no text.
