@@ -273,7 +273,7 @@ def heat_names() -> list[str]:
 
 
 def false_alarms(rate: FalsePositiveRate) -> str:
-    """How many texts of the population are flagged by mistake, as a sentence without its full stop."""
+    """Sentence, without its full stop, on how many texts of the population are flagged by mistake."""
     if rate.upper == 0:
         return f"none at α = {rate.alpha}, because no p-value of this population is that small"
     return (
@@ -356,7 +356,7 @@ def tokens(text: Screened) -> str:
 
 
 def units(found: Membership) -> str:
-    """How many independent units there are: "240 suspect, 240 held-out"."""
+    """Numbers of independent units as text: "240 suspect, 240 held-out"."""
     return f"{count(found.n_suspect)} suspect, {count(found.n_held_out) if found.n_held_out else 'no'} held-out"
 
 

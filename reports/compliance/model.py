@@ -53,7 +53,7 @@ class Claim(StrEnum):
 
 
 Checked = Literal["primary", "copy", "secondary"]
-"""How a source was read: its primary text, verbatim copies of it, or only what others write about it."""
+"""Kind of reading of a source: its primary text, verbatim copies of it, or only what others write about it."""
 
 
 def _not_empty(text: str) -> str:

@@ -118,7 +118,7 @@ def _deciding(report: Report) -> Iterator[tuple[Pointer, Result]]:
 
 
 def _how_wrong(test: Result) -> str | None:
-    """How often a test rejects a true null, as a sentence; None: the report does not say."""
+    """Sentence on how often a test rejects a true null; None: the report does not state it."""
     if test.false_positive_rate:
         return f"{fmt.false_alarms(test.false_positive_rate)}."
     if test.draws:

@@ -40,7 +40,7 @@ class Row:
 
     @property
     def why_unjudged(self) -> str:
-        """Why nothing was tested, in two words beside the verdict; empty: it was. The text's page has the sentence."""
+        """The reason why nothing was tested, in two words, or "" if it was; the text's page has the sentence."""
         why = self.document.why_unjudged or ""
         return "another language" if why == "language" else why.replace("_", " ")
 

@@ -30,7 +30,7 @@ class _Complete(GenerateJsonSchema):
 
 
 def render(report: Report) -> str:
-    """All of the report, indented, in the order of the models, so that equal reports give equal bytes.
+    """The report as indented JSON, in the order of the models, so that equal reports give equal bytes.
 
     Characters that could act on a terminal, or that cannot be seen, are written as `\\u` escapes: the same JSON, but
     safe to print. Only a lone surrogate, which strict readers refuse, is replaced: by its escape as visible text.

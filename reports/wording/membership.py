@@ -224,7 +224,7 @@ def facts_of_scores(
 
 
 def facts_of_model(conditions: Conditions) -> list[Fact]:
-    """How the log-probabilities of the model were obtained."""
+    """Facts on how the log-probabilities of the model were obtained."""
     start = "none: the first token of a text has no score"
     if conditions.start is not None:
         start = f"token {conditions.start.id} ({conditions.start.kind}) before every text"
