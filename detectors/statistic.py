@@ -39,7 +39,7 @@ class StatisticRule(Rule[TokenScores, Any]):
         digest: of trained weights, and of a plugin's code; a population's scores are valid for these alone.
         weight: share in the combination of all detectors, relative to the others; a constant, never fitted to the text at hand.
         seen: fingerprints of the texts that it was trained on, and of their pairs.
-        explain: what moved the statistic, as (name, contribution), largest first; None if the formula says it all.
+        explain: function that gives the contributions to the statistic, as (name, contribution), largest first; None: none.
     """
 
     unit: str

@@ -288,7 +288,7 @@ def number(value: float) -> str:
 
 
 def decimal(value: float, digits: int = 2) -> str:
-    """A number with so many decimals, for columns and axes: "1,234.50", "−0.25", never "−0.00"."""
+    """A number with `digits` decimals, for columns and axes: "1,234.50", "−0.25", never "−0.00"."""
     return _minus(f"{round(value, digits) + 0.0:,.{digits}f}")
 
 
@@ -389,7 +389,7 @@ def _minus(number: str) -> str:
 
 
 def _decimal(p: float, digits: int) -> str:
-    """`p` > 0 with so many significant digits, in plain decimal notation, without trailing zeros."""
+    """`p` > 0 with `digits` significant digits, in plain decimal notation, without trailing zeros."""
     decimals = max(0, digits - 1 - math.floor(math.log10(p)))
     text = f"{p:.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -93,7 +93,7 @@ def detect(
         setup: model, population, detectors and device; None: the embedded model and the population that comes with it.
         text_field: where records (JSON lines, CSV, Parquet) hold their texts.
         keep_text: whether the report holds the texts.
-        include: of what stands apart from running text and is not scored, the kinds that are scored all the same:
+        include: kinds of text other than running text, which are not scored by default, to be scored all the same:
             "headings", "quotes", "tables", "captions", "references", "forms".
         progress: called with the share of the work that is done.
         on_document: called with each document as soon as it is judged, in the order of the report.

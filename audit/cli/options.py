@@ -108,7 +108,7 @@ def judging_options(level: str, default: float = 0.01, *, but: tuple[str, ...] =
 
 
 def alpha_option(level: str, default: float = 0.01) -> Decorator:
-    """Add --alpha; its help says what it is the level of."""
+    """Add --alpha; `level`: its help, which says what it is the level of."""
     return click.option("--alpha", type=LEVEL, default=default, show_default=True, help=level)
 
 

@@ -82,7 +82,7 @@ class Output:
             name: of the function in `llm_audit`. It is loaded after the output was checked, and takes `progress`, too.
             arguments: of the function.
             stage: name of the work, where the function gives none.
-            options: of the function. With `on_document=self.stream` the report is printed by and by.
+            options: of the function. With `on_document=self.stream` the report is printed document by document.
         """
         self.check()
         function: Callable[..., Report] = attrgetter(name)(llm_audit)
@@ -91,7 +91,7 @@ class Output:
         return self.publish(report, streamed="on_document" in options)
 
     def stream(self, document: Document) -> None:
-        """Print a document as soon as it is finished, if the format can be printed by and by.
+        """Print a document as soon as it is finished, if the format can be streamed.
 
         A reader that leaves ends the run, unless there are report files to be written.
         """

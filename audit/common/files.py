@@ -29,7 +29,7 @@ def atomic_write(path: Path, data: bytes, *, durable: bool = True, mode: int | N
 
     Args:
         path: of the file; a symbolic link is replaced, not followed.
-        data: all that will be in it.
+        data: the whole content.
         durable: the bytes and the name are on the disk when this returns, so that they survive a loss of power too. Without
             it only a killed process is survived, which is enough for what can be made again.
         mode: permissions; None: those of any new file.

@@ -23,7 +23,7 @@ CUTS = 63
 """Keys at which a pile is divided: the rows equal to a cut are one part, those between two cuts another; a file each."""
 
 PLACES, ROWS_EACH = 256, 64
-"""The sample from which the cuts are taken: at so many places of the pile, so many rows each."""
+"""Size of the sample from which the cuts are taken: places in the pile, and rows at each place."""
 
 Rows = NDArray[np.void]
 """(n,) array of a structured type."""

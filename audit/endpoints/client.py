@@ -174,7 +174,7 @@ class Endpoint:
                 run.sleep(wait)
 
     def _attempt(self, ask: Ask, attempt: int, line: Line, run: _Run) -> float | None:
-        """Ask once and write down what came of it; returns the seconds before the next attempt, None if there is none."""
+        """Make one attempt and record it; return the seconds before the next attempt, or None if there is to be none."""
         responses = self._address.asks_responses(ask.surface)
         request = wire.responses_request(ask, self._model) if responses else wire.request(ask, self._model, newer=self._newer)
         if reason := self._may_not_send(ask, run):

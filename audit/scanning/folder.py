@@ -32,7 +32,7 @@ from llm_audit.scanning.journal import Journal, read
 
 
 class Shard(NamedTuple):
-    """The `number`-th of so many `parts` of a corpus, which are as equal as blocks allow; numbers start at 1."""
+    """Part `number`, counted from 1, of a corpus divided into `parts` as equal as blocks allow."""
 
     number: int
     parts: int

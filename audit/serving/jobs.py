@@ -35,7 +35,7 @@ class Full(Exception):
 
 @dataclass
 class Item:
-    """One text of a job. `share`: of the work on it that is done; `documents`: what it came to."""
+    """One text of a job. `share`: share of the work on it that is done; `documents`: its judged documents."""
 
     given: Text | File
     state: State = "waiting"
@@ -60,7 +60,7 @@ class Job:
         report: once it is finished.
         error: one sentence, if it failed.
         began, ended, seen: when it was asked, was over, and was last looked for, in seconds of a clock of its own.
-        id: nobody can guess it.
+        id: a random name that nobody can guess.
     """
 
     items: list[Item]

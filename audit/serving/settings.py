@@ -25,8 +25,8 @@ class Limits:
         waiting: requests that are read or not answered yet; more are told to come back.
         held: bytes of all requests that are read or not answered yet, and as many of those whose answers are kept; a single
             one is taken whatever its size.
-        kept: answers that are kept for whoever comes for them, the last ones.
-        kept_seconds: and how long, from when they were last asked for.
+        kept: most finished answers that are kept; the oldest are dropped.
+        kept_seconds: seconds that an answer is kept after it was last asked for.
         head_seconds: to send the head of a request.
         body_seconds: to send the body of a request.
         send_seconds: to take a piece of the answer.

@@ -81,7 +81,7 @@ def decode(data: bytes) -> Decoded:
 
 
 def looks_binary(text: str) -> bool:
-    """Whether a text holds characters that nobody writes: a NUL, or more than 1 % other control characters."""
+    """Whether a text looks like binary data: it has a NUL, or more than 1 % other control characters."""
     return "\0" in text or len(_CONTROL.findall(text)) > 0.01 * len(text)
 
 

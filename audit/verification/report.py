@@ -59,7 +59,7 @@ def verify(data: bytes, folder: Path, name: str = "The report", beside: Path | N
         beside: folder of the report, where those of a scan have their single documents; None: not known.
 
     Returns:
-        What it came to, and the report; None if a value is none that the field can have, which is a mismatch.
+        The ledger, and the report; None instead of the report if a field has an impossible value, which is a mismatch.
 
     Raises:
         InvalidInput: the data is no report, or one that this version does not read.

@@ -113,7 +113,7 @@ class Population:
     """Scores of n documents.
 
     Attributes:
-        datasheet: what it is.
+        datasheet: its description and metadata.
         scores: code -> (n, len(STRETCHES)) float32, NaN where the document is too short.
         members: fingerprints of the documents and, where known, of their pairs; no classifier may have seen one.
         groups: (n,) the kind of each document, a place in `datasheet.groups`; empty: unknown.

@@ -17,7 +17,7 @@ from llm_audit.results import Result, Verdict
 from llm_audit.results.substitution_evidence import Conformance, Flaw, Parameter
 
 TIE = 0.01
-"""Nats by which two tokens may differ and be as good as tied: numbers and choice may come from two passes."""
+"""Nats within which two tokens count as tied, since numbers and choice may come from two passes."""
 
 REPEATS_THAT_DIFFER = 0.25
 """Share of pairs with one seed that an honest server may answer differently: its arithmetic depends on what else it serves."""

@@ -101,7 +101,7 @@ def _told(found: PromptCounts) -> tuple[Verdict, str]:
 
 
 def _overhead(tokens: int) -> str:
-    """A constant difference, in words: of what stands around a prompt; "" if there is none."""
+    """Sentence on a constant difference, due to the text around a prompt; "" if there is none."""
     each = f", each with {abs(tokens)} token{'s' * (abs(tokens) != 1)} {'fewer' if tokens < 0 else 'more'}"
     return each if tokens else ""
 

@@ -67,9 +67,9 @@ def drawing() -> Iterator[None]:
 
 
 class Canvas:
-    """A chart of so many pixels, with a legend above and room for the labels of its axes.
+    """A chart of `width` times `height` pixels, with a legend above and room for the labels of its axes.
 
-    `x` and `y` are the ends of the axes in the units of the data; a reversed pair turns an axis round.
+    `x` and `y` are the ends of the axes in the units of the data; a reversed pair inverts an axis.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Canvas:
         self, x: float, y: float, text: str, anchor: Anchor = "start", colour: str = "soft", part: str = "text",
         dx: float = 0, dy: float = 0,
     ) -> None:  # fmt: skip
-        """A line of text at a place, moved by so many pixels to the right and up."""
+        """Draw a line of text at a point, offset by `dx` and `dy` pixels to the right and up."""
         self._text(self.across(x) + dx, self.up(y) + dy, text, anchor, colour, part)
 
     def upright(self, ticks: Sequence[tuple[float, str]], unit: str) -> None:
@@ -225,7 +225,7 @@ class Canvas:
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """About so many round values from the one at or below `low` to the one at or above `high`."""
+    """About `most` round values from the one at or below `low` to the one at or above `high`."""
     rough = (high - low) / most if high > low else 1.0
     power = math.floor(math.log10(rough))
     step = next(factor * 10.0**power for factor in (1, 2, 5, 10) if factor * 10.0**power >= rough * (1 - 1e-9))

@@ -51,7 +51,7 @@ class Talk:
 
     Attributes:
         summary: of the document, without the verdict, which stands above it.
-        judged: whether anything is said of who wrote the text.
+        judged: whether the text was tested for its author.
         pieces: the whole text, cut where passages that stand out begin and end, each piece with its passage; empty if none
             stands out, or if the text was left out of the report.
     """

@@ -15,10 +15,10 @@ from llm_audit.reports.views.places import places
 from llm_audit.results import Document, Report, Verdict
 
 WHOLE = 0.85
-"""From this share on, the text as a whole is said to read like machine writing: of texts that are, that much is found."""
+"""Share from which the whole text is said to read like machine writing; in machine texts about this much is found."""
 
 COARSE = 1.25
-"""Where the lines are so many times as long as what is named by them, its words are numbered instead."""
+"""Where a place's lines are this many times as long as the place itself, its words are numbered instead."""
 
 _PLACE = re.compile(r"(?P<first>.*?\d+)(?: to (?P<last>(?:.* )?\d+))?")
 

@@ -155,7 +155,7 @@ class TokenScheme(Scheme, Protocol):
 
 @runtime_checkable
 class ContextScheme(TokenScheme, Protocol):
-    """A scheme that scores a token by a function of its own for each context, all of them independent of each other."""
+    """A scheme that scores a token by a separate function for each context, independent between contexts."""
 
     @property
     def context_length(self) -> int:
