@@ -10,7 +10,7 @@ from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms
 from llm_audit.results import FalsePositiveRate, Histogram, Kind, Result, Span, Statistic, Verdict, decide
 from llm_audit.results import Population as NamedPopulation
 from llm_audit.results.evidence import Conformal
-from llm_audit.stats.combination import benjamini_hochberg, merged_p_value
+from llm_audit.stats.combination import benjamini_hochberg, simes
 from llm_audit.stats.conformal import realised_false_positive_rate, smallest_p_value, upper_p_value
 
 ASSUMPTIONS = (
@@ -22,7 +22,8 @@ ASSUMPTIONS = (
 ASSUMPTIONS_OF_PARTS = (
     "The parts of the text, from the second on cut in mid-sentence, are compared with beginnings of human texts. Measured "
     "for second parts only, where it made no difference.",
-    "The p-values of the parts are merged in a way that holds under any dependence between them.",
+    "The p-values of the parts are merged by Simes' method. Its level holds if the parts of a text are alike (positively "
+    "dependent), as measured; under any dependence whatever p is too small by a factor of at most 1 + 1/2 + ... + 1/(parts).",
 )
 
 ASSUMPTIONS_OF_PASSAGES = (
@@ -63,8 +64,8 @@ def among_people(
     sheet, count = population.datasheet, len(comparisons)
     place = strongest(comparisons)
     best = comparisons[place]
-    p = merged_p_value([comparison.p_value for comparison in comparisons])
-    floor = merged_p_value([smallest_p_value(comparison.n) for comparison in comparisons])
+    p = simes([comparison.p_value for comparison in comparisons])
+    floor = simes([smallest_p_value(comparison.n) for comparison in comparisons])
     verdict = decide(p, floor, terms.alpha)
     length = best.stretch.stop
     rate = realised_false_positive_rate(terms.alpha, best.n)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import binomtest, cauchy, false_discovery_control, norm
+from scipy.stats import cauchy, false_discovery_control, norm
 
 from llm_audit.stats.combination import (
     average_e,
@@ -16,7 +16,7 @@ from llm_audit.stats.combination import (
     cauchy_statistic,
     e_to_p,
     holm,
-    merged_p_value,
+    simes,
 )
 from tests.stats.laws import assert_size
 
@@ -106,28 +106,51 @@ def test_bad_p_values_are_refused(p: list[float]) -> None:
         bonferroni(p)
 
 
-def test_merging_by_hand() -> None:
-    assert merged_p_value([0.3]) == 0.3
-    assert merged_p_value([0.01, 0.5]) == 0.02
-    assert merged_p_value([0.001, 0.5, 0.5]) == pytest.approx(2 * 3 * 0.001)
-    assert merged_p_value([0.001] * 50) == pytest.approx(2 * np.e * 0.001)
-    assert merged_p_value([0.9] * 5) == 1
+def test_simes_by_hand() -> None:
+    assert simes([0.3]) == 0.3
+    assert simes([0.01, 0.5]) == 0.02
+    assert simes([0.5, 0.04, 0.045]) == pytest.approx(3 * 0.045 / 2)
+    assert simes([0.001] * 50) == 0.001
+    assert simes([1.0] * 5) == 1
+
+
+@given(P_VALUES)
+def test_simes_is_the_smallest_adjusted_p_value_and_at_most_bonferronis(p: list[float]) -> None:
+    assert simes(p) == pytest.approx(false_discovery_control(p).min(), abs=1e-12)
+    assert simes(p) <= bonferroni(p) + 1e-12
 
 
 @pytest.mark.parametrize("m", [2, 3, 8, 40])
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.99])
-def test_merged_p_values_keep_their_size_under_dependence(m: int, rho: float) -> None:
+def test_simes_keeps_its_size_under_positive_dependence(m: int, rho: float) -> None:
     rng = np.random.default_rng(3)
     common = rng.standard_normal((10_000, 1))
     p = norm.sf(np.sqrt(rho) * common + np.sqrt(1 - rho) * rng.standard_normal((10_000, m)))
-    merged = np.array([merged_p_value(row) for row in p])
-    for alpha in (0.05, 0.01, 0.001):
-        assert binomtest(int((merged <= alpha).sum()), len(merged), alpha, alternative="greater").pvalue > 1e-4
+    assert_size(np.array([simes(row) for row in p]))
 
 
-def test_a_long_text_can_still_be_flagged() -> None:
-    """Bonferroni alone would need p <= .0002 in a part of fifty, below the floor of 1,285 reference texts."""
-    assert merged_p_value([1 / 1286] * 50) < 0.01
+@pytest.mark.parametrize("m", [2, 5])
+def test_simes_of_parts_ranked_in_one_population_keeps_its_size(m: int) -> None:
+    """What `detect` does: parts that are alike within a text, each ranked among the same human texts."""
+    rng = np.random.default_rng(4)
+    merged = []
+    for _ in range(10_000):
+        human = np.sort(rng.standard_normal(400))
+        parts = np.sqrt(0.6) * rng.standard_normal() + np.sqrt(0.4) * rng.standard_normal(m)
+        merged.append(simes((1 + 400 - np.searchsorted(human, parts)) / 401))
+    assert_size(np.array(merged))
+
+
+def test_simes_is_off_by_hommels_factor_under_the_worst_dependence() -> None:
+    """Of two: below .025 the other is above .05, and from .025 to .05 they are equal, so that Simes finds .075 at .05."""
+    first = np.random.default_rng(5).random(10_000)
+    second = np.where(first < 0.025, first + 0.05, np.where((first > 0.05) & (first < 0.075), first - 0.05, first))
+    share = np.mean([simes(pair) <= 0.05 for pair in zip(first, second, strict=True)])
+    assert abs(share - 1.5 * 0.05) < 0.008
+
+
+def test_a_long_text_can_be_flagged_at_any_level_that_one_part_can() -> None:
+    assert simes([1 / 1286] * 50) == 1 / 1286
 
 
 def test_the_cauchy_statistic_by_hand() -> None:
