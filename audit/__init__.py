@@ -73,7 +73,7 @@ _HOMES = {
     "results": ("Verdict",),
     "setup": ("Setup",),
 }  # fmt: skip
-"""Module -> what is taken from it, when it is first used."""
+"""Module -> the names imported from it, each when it is first used."""
 
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

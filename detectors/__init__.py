@@ -1,6 +1,6 @@
-"""Rules: what llm-audit asks, one file each, and what plugins announce their own with.
+"""Rules: the questions that llm-audit asks, one file each, and the names with which plugins define their own.
 
-What is here is imported when it is used: what a rule is costs no numerical library.
+Names are imported when they are first used, so that defining a rule needs no numerical library.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
-"""What packages announce as entry points, and how one of these is loaded without harm to the others.
+"""Entry points by which packages announce rules, and the loading of one without harm to the others.
 
-What comes with llm-audit is announced in the same way. Whatever a plugin does wrong on import is said of that plugin; only
-one that ends or crashes the whole process is beyond us. Knows nothing of what is announced.
+Our own rules are announced in the same way. Whatever fails while a plugin is imported is reported for that plugin; only one
+that ends or crashes the whole process is beyond us. Knows nothing of the objects that are announced.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from llm_audit.common.errors import AuditError
 from llm_audit.common.files import sha256_of
 
 GROUP = "llm_audit.rules"
-"""Entry-point groups, under which packages, this one included, announce their rules, begin with this; the family follows."""
+"""Prefix of the entry-point groups under which packages, this one included, announce rules; the family follows."""
 
 OURS = "llm-audit"
-"""Our own distribution; everything else announced is a plugin."""
+"""Name of our own distribution; whatever others announce is a plugin."""
 
 SWITCH = "LLM_AUDIT_PLUGINS"
 """Environment variable: `off` leaves plugins out everywhere."""
 
 LOAD_SECONDS = 60.0
-"""Longest import of a plugin. Importing torch takes a tenth of it."""
+"""Most seconds for the import of a plugin. Importing torch takes a tenth of it."""
 
 
 @dataclass(frozen=True)
 class Announcement:
-    """What a package says that it has; nothing of it is imported yet.
+    """An entry point of a package, not imported yet.
 
     Attributes:
         group: of entry points.
@@ -56,7 +56,7 @@ class Announcement:
 
     @property
     def shipped(self) -> bool:
-        """Whether it comes with llm-audit."""
+        """Whether it belongs to llm-audit itself."""
         return _canonical(self.distribution) == OURS
 
     @property
@@ -66,14 +66,14 @@ class Announcement:
 
     @property
     def digest(self) -> str | None:
-        """SHA-256 of the code, see `code_digest`."""
+        """SHA-256 of the package's code, see `code_digest`."""
         return code_digest(self.target.partition(":")[0])
 
     def load(self) -> object:
-        """Import it. What a plugin prints meanwhile goes to standard error: standard output is for results.
+        """Import the object. What a plugin prints meanwhile goes to standard error: standard output is for results.
 
         Raises:
-            AuditError: whatever happened, in a few words.
+            AuditError: the import failed, for whatever reason; the message gives it in a few words.
         """
         limit = nullcontext() if self.shipped else _time_limit(LOAD_SECONDS)
         try:
@@ -94,7 +94,7 @@ def switched_off() -> bool:
 
 
 def available(group: str) -> list[Announcement]:
-    """Everything announced in a group, sorted by name, none of it imported."""
+    """All announcements of a group, sorted by name, not imported."""
     found: dict[str, list[Announcement]] = {}
     for each in _announced(tuple(map(_state, sys.path))):
         # As for imports, the first of two copies on the path counts.
@@ -105,7 +105,7 @@ def available(group: str) -> list[Announcement]:
 
 
 def _state(folder: str) -> tuple[str, int]:
-    """A folder of packages, and when something was last installed in it or removed from it; 0: it is not there."""
+    """A folder of packages with its time of modification, which every installation or removal changes; 0: no such folder."""
     try:
         return folder, Path(folder).stat().st_mtime_ns
     except (OSError, ValueError):
@@ -114,7 +114,7 @@ def _state(folder: str) -> tuple[str, int]:
 
 @lru_cache(maxsize=1)
 def _announced(folders: tuple[tuple[str, int], ...]) -> list[list[Announcement]]:
-    """What each package that is installed announces for llm-audit; read once, as long as the folders are as they were."""
+    """The announcements of each installed package, cached until a folder of packages changes."""
     found = []
     for distribution in distributions():
         # The standard library's `entry_points` fails for everybody if the metadata of one package is damaged.
@@ -129,8 +129,8 @@ def _announced(folders: tuple[tuple[str, int], ...]) -> list[list[Announcement]]
 def code_digest(module: str) -> str | None:
     """SHA-256 over names and contents of all files of the top-level package that holds a module, or of the one file.
 
-    Of a namespace package, which belongs to nobody, the first package inside counts. Nothing is imported. What the code
-    itself imports from elsewhere is not covered. None if there are no such files, as inside a zip file.
+    Of a namespace package the first package inside counts. Nothing is imported. Other packages that the code imports are not
+    covered. None if there are no such files, as inside a zip file.
     """
     parts, depth = module.split("."), 1
     try:
@@ -150,7 +150,7 @@ def code_digest(module: str) -> str | None:
 def files_digest(root: Path) -> str | None:
     """SHA-256 over names and contents of a file, or of all files in a folder but byte code; None if there are none.
 
-    Read once a process, as code is: our own package announces dozens of rules.
+    Cached for the process: our own package announces dozens of rules.
     """
     files = sorted(root.rglob("*")) if root.is_dir() else [root]
     folder = root if root.is_dir() else root.parent
@@ -163,7 +163,7 @@ def files_digest(root: Path) -> str | None:
 
 
 def in_words(error: BaseException) -> str:
-    """An exception in one line without full stop."""
+    """An exception as one line without a full stop."""
     try:
         said = " ".join(str(error).split())
     except Exception:  # a plugin's exceptions are its own classes
@@ -173,12 +173,12 @@ def in_words(error: BaseException) -> str:
 
 
 class TooSlow(BaseException):
-    """A plugin's import took too long. No Exception, for plugins to swallow."""
+    """Raised when a plugin's import takes too long. Not an Exception, so that plugins do not swallow it."""
 
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt what takes longer; only the main thread can be interrupted."""
+    """Interrupt the block after `seconds`; works in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Documents judged by several families: origin, attribution where candidates are named, watermarks, integrity, provenance.
+"""Judge documents by several families: origin, attribution where candidates are named, watermark, integrity, provenance.
 
 The one place where families meet; none of them imports another one. Knows nothing about the command line or file formats.
 """
@@ -26,7 +26,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.text import Passed, RawText, Source, counts, find_marks, without_marks
 from llm_audit.text.documents import read_texts, unjudged
 
-if TYPE_CHECKING:  # who only wants to know whether a machine wrote a text need not wait for the tests of who wrote it
+if TYPE_CHECKING:  # slow to import, and not needed by `detect`
     from llm_audit.detectors import attribution
     from llm_audit.detectors.watermark import run as watermark
 
@@ -42,7 +42,7 @@ class Settings(origin.Settings):
 
     Attributes:
         text_field: of records, the field that holds the text.
-        rules: of integrity; found once a run, because that reads every installed package.
+        rules: the integrity rules; looked up once per run, because that reads every installed package.
         max_tokens: longer texts are not assessed; None: all are.
     """
 
@@ -60,10 +60,10 @@ def detect(
     finished: Callable[[Document], None] = lambda document: None,
     passed: list[Passed] | None = None,
 ) -> Report:
-    """Judge every source; an input that cannot be judged becomes a document that says why, and stops no other.
+    """Judge every source; an input that cannot be judged becomes a document with the reason, and does not stop the others.
 
-    `finished` gets every document as soon as it is judged, in the order of the report. `passed`: what was not read of the
-    folders that were named; what archives hold and is not read is added to it.
+    `finished` gets every document as soon as it is judged, in the order of the report. `passed`: files in the named folders
+    that were not read; those in archives are added to it.
     """
     passed = [] if passed is None else passed
     inputs = list(read_texts(sources, settings.text_field, passed=passed))
@@ -85,9 +85,9 @@ def judge_all(
     finished: Callable[[Document], None] = lambda document: None,
     rules: Sequence[Sequence[IntegrityRule]] | None = None,
 ) -> list[Document]:
-    """Judge what could be read; what could not stays as it is. See `detect`.
+    """Judge the texts that could be read; documents of unreadable inputs stay as they are. See `detect`.
 
-    `rules`: of integrity, those of each input; None: the same for all, those of the settings.
+    `rules`: the integrity rules for each input; None: those of the settings for all.
     """
     origin.check_comparable(session, settings.population)
     each_rules = [settings.rules] * len(inputs) if rules is None else rules
@@ -110,7 +110,7 @@ def judge_all(
 
 
 def _short_enough(entry: origin.Prepared | Document, session: Session, most: int | None) -> origin.Prepared | Document:
-    """The text; of one with more tokens than `most`, a document that says so."""
+    """The text or, if it has more tokens than `most`, the document that says so."""
     if isinstance(entry, Document) or most is None or not session.longer_than(entry[1].text, most):
         return entry
     raw, view, language = entry
@@ -126,10 +126,10 @@ def _with_facts(document: Document, raw: RawText | Document, settings: Settings)
 
 
 def conclude(document: Document, terms: Terms) -> Document:
-    """The document with all that follows from its results, of every family; after a gate, that of its run comes on top.
+    """The document with all that follows from its results, of every family, except what a gate adds.
 
     Raises:
-        NotDerivable: something that it follows from is not stored, or not here.
+        NotDerivable: something that is needed is not stored, or not here.
     """
     asked = document.combined.family if document.combined else "origin"
     family = "attribution" if document.attributions else asked
@@ -154,9 +154,9 @@ def attribute(
     progress: Progress = silent,
     passed: list[Passed] | None = None,
 ) -> Report:
-    """Test every candidate on every text; what cannot be tested says why, and stops nothing else.
+    """Test every candidate on every text; an input that cannot be tested gets the reason, and does not stop the others.
 
-    `human`: the model and the settings by which texts are compared with human writing. `passed`: see `detect`.
+    `human`: the session and settings by which texts are compared with human writing. `passed`: see `detect`.
     """
     from llm_audit.detectors import attribution
 
@@ -178,7 +178,7 @@ def attribute(
 
 
 def as_put_out(raw: RawText) -> RawText:
-    """A text as a model put it out, as far as `attribute` can know it."""
+    """A text as the model wrote it, as far as `attribute` can reconstruct it."""
     from llm_audit.detectors import attribution
 
     return attribution.as_put_out(raw)
@@ -192,12 +192,12 @@ def find_watermarks(
     progress: Progress = silent,
     finished: Callable[[Document], None] = lambda document: None,
 ) -> Report:
-    """Test every text under every key; what cannot be read says why, and stops nothing else.
+    """Test every text under every key; an unreadable input gets the reason, and does not stop the others.
 
     Args:
         entries: texts as read, texts as token ids, and inputs that could not be read.
         settings: with the keys.
-        rules: of integrity.
+        rules: the integrity rules.
         manifest: of the run.
         progress: called with the share of the texts that are done.
         finished: as in `detect`.
@@ -218,29 +218,29 @@ def find_watermarks(
 
 
 def probed(document: Document, manifest: Manifest) -> Report:
-    """The report of an endpoint that was asked whether it watermarks."""
+    """The report on an endpoint that was probed for watermarks."""
     return _report(wording.PROBE, [document], manifest)
 
 
 def _with_inspection(document: Document, person: Document, raw: RawText) -> Document:
-    """The document with what was found in its characters when it was compared with people, and with its marks."""
+    """The document with the integrity results and marks of `person`, the document of the comparison with human writing."""
     as_given = [result for result in person.results if result.rule == on_text_as_given.rule.code]
     return Inspection(person.integrity, marks_of(raw)).added_to(document, as_given)
 
 
 MOST_MARKS = 5
-"""Marks that are reported: a text may have one, and more make all of them worthless."""
+"""Most provenance marks that are reported: a text may have one, and more than one are all invalid."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """Results about the characters of one text; empty for an input that could not be read.
+    """Integrity results and provenance marks of one text; empty for an input that could not be read.
 
     Attributes:
         results: of every integrity rule.
-        marks: of provenance, at most `MOST_MARKS`.
-        given: what is to be scored beside the normalised text: if some rule has a finding, the text as read but for its
-            marks, which are no part of what anybody wrote; else nothing.
+        marks: provenance marks, at most `MOST_MARKS`.
+        given: text to score besides the normalised text: the text as read, without its marks, if some rule has a finding;
+            else nothing.
     """
 
     results: tuple[Result, ...] = ()
@@ -248,7 +248,7 @@ class Inspection:
     given: tuple[str, ...] = ()
 
     def added_to(self, document: Document, as_given: Sequence[Result] = ()) -> Document:
-        """The document with all of this. Its verdict, which is on the author, stays; its summary says what was found."""
+        """The document with these results and marks. Its verdict, on the author, stays; its summary states the findings."""
         notes = (*document.notes, *of_marks(self.marks))
         added = (*document.results, *as_given, *self.results)
         document = document.model_copy(update={"results": added, "marks": self.marks, "notes": notes})
@@ -256,7 +256,7 @@ class Inspection:
 
 
 def inspect(raw: RawText | Document, rules: Sequence[IntegrityRule]) -> Inspection:
-    """Look for provenance marks first, then apply the integrity rules to the rest; places are those of the text as read."""
+    """Look for provenance marks, then apply the integrity rules to the rest; places refer to the text as read."""
     if isinstance(raw, Document):
         return Inspection()
     wrappers = find_marks(raw.text)

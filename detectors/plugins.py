@@ -1,4 +1,4 @@
-"""Which of the announced rules there are: each loaded by itself, a broken one named and left out."""
+"""Loading of announced rules, each by itself, so that a broken one is named and left out."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from llm_audit.results.rules import FAMILIES
 AnyRule = Rule[Any, Any]
 
 PLUGIN_CODE = re.compile(r"AUD[1-9][5-9]\d")
-"""Codes of plugins: the upper half of each hundred. What comes with llm-audit has the lower."""
+"""Codes of plugins: the upper half of each hundred. Our own rules have the lower half."""
 
 Given = ParamSpec("Given")
 Value = TypeVar("Value")
 
 
 class Surveyed(NamedTuple):
-    """What became of an announcement: the rule, or the sentence why there is none."""
+    """A loaded announcement: the rule, or the reason why it cannot be used, as a sentence."""
 
     announcement: Announcement
     status: Literal["ok", "broken", "off"]
@@ -33,19 +33,19 @@ class Surveyed(NamedTuple):
 
 
 def survey(family: str, names: Collection[str] | None = None) -> list[Surveyed]:
-    """Load what is announced for a family, each by itself, and say of each what became of it; sorted by name.
+    """Load every rule announced for a family, with its status and the reason if it is broken; sorted by name.
 
     Args:
         family: one of `FAMILIES`.
         names: load these alone; None: everything.
     """
     everything = available(f"{GROUP}.{family}")
-    surveyed = [_look(each, everything, family) for each in everything if names is None or each.name in names]
+    surveyed = [_load(each, everything, family) for each in everything if names is None or each.name in names]
     claims: dict[str, list[Announcement]] = {}
     for announcement, _, rule, _ in surveyed:
         if rule is not None and not announcement.shipped:
             claims.setdefault(rule.code, []).append(announcement)
-    return [_alone(each, claims) for each in surveyed]
+    return [_without_rival(each, claims) for each in surveyed]
 
 
 def find_announced(family: str, names: Sequence[str], own: Sequence[AnyRule] = ()) -> list[AnyRule]:
@@ -54,7 +54,7 @@ def find_announced(family: str, names: Sequence[str], own: Sequence[AnyRule] = (
     Args:
         family: one of `FAMILIES`.
         names: as announced.
-        own: what takes the place of the announced ones of the same name.
+        own: rules that replace announced ones of the same name.
 
     Raises:
         AuditError: an unknown name, or one asked for that does not load. One that was not asked for and does not load is
@@ -79,7 +79,7 @@ def find_announced(family: str, names: Sequence[str], own: Sequence[AnyRule] = (
 
 
 def guarded(function: Callable[Given, Value], plugin: Announcement) -> Callable[Given, Value]:
-    """A plugin's function, whose exceptions, and numbers that are none, become an AuditError that names the plugin."""
+    """A plugin's function, wrapped so that exceptions and NaN results become an AuditError that names the plugin."""
 
     @functools.wraps(function)
     def call(*args: Given.args, **kwargs: Given.kwargs) -> Value:
@@ -99,8 +99,8 @@ def guarded(function: Callable[Given, Value], plugin: Announcement) -> Callable[
     return call
 
 
-def _alone(each: Surveyed, claims: Mapping[str, Sequence[Announcement]]) -> Surveyed:
-    """The same, but broken if another plugin claims its code: the numbers of the two would be taken for each other's."""
+def _without_rival(each: Surveyed, claims: Mapping[str, Sequence[Announcement]]) -> Surveyed:
+    """The rule, marked as broken if another plugin claims its code, since their results could not be told apart."""
     code = each.rule.code if each.rule is not None else ""
     rivals = [other for other in claims.get(code, ()) if other is not each.announcement]
     if each.announcement.shipped or not rivals:
@@ -109,7 +109,7 @@ def _alone(each: Surveyed, claims: Mapping[str, Sequence[Announcement]]) -> Surv
     return Surveyed(each.announcement, "broken", None, _sentence(each.announcement, why))
 
 
-def _look(announcement: Announcement, everything: Sequence[Announcement], family: str) -> Surveyed:
+def _load(announcement: Announcement, everything: Sequence[Announcement], family: str) -> Surveyed:
     rivals = [other for other in everything if other.name == announcement.name and other is not announcement]
     if not announcement.shipped and switched_off():
         return Surveyed(announcement, "off", None, _sentence(announcement, f"is a plugin, and {SWITCH}=off"))
@@ -130,7 +130,7 @@ def _look(announcement: Announcement, everything: Sequence[Announcement], family
 
 
 def _misfit(announcement: Announcement, rule: object, family: str) -> str | None:
-    """Why something that was loaded is not what was announced."""
+    """The reason why a loaded object is not the rule that was announced; None if it is."""
     if not isinstance(rule, Rule):
         return "is not a Rule"
     if announcement.shipped:
@@ -143,7 +143,7 @@ def _misfit(announcement: Announcement, rule: object, family: str) -> str | None
 
 
 def unfit_code(code: str) -> str | None:
-    """Why a plugin cannot have a code; None if it can."""
+    """The reason why a plugin cannot have a code; None if it can."""
     if PLUGIN_CODE.fullmatch(code):
         return None
     return f"claims the code {code}; plugins have the upper half of a hundred, such as {code[:4]}50 to {code[:4]}99"

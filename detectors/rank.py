@@ -1,4 +1,4 @@
-"""From the rank of a text's statistics in a population of human texts to a result. Pure, given the population."""
+"""The result of ranking a text's statistics among those of a population of human texts. Pure, given the population."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def strongest(comparisons: Sequence[Comparison]) -> int:
 
 
 def statistic(rule: Rule[Any, Any], measured: Measurement[Any], in_evidence: float, unit: str) -> Statistic:
-    """What was measured, in full precision, if it rounds to what the evidence holds; else the latter."""
+    """The measured statistic in full precision if it rounds to the value in the evidence, else the latter."""
     value = measured.statistic.value if measured.statistic else in_evidence
     return Statistic(name=rule.name, value=value if as_stored(value) == in_evidence else in_evidence, unit=unit)
 

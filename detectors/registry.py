@@ -1,4 +1,4 @@
-"""Every rule there is, by code and by name: what `explain`, policies, SARIF, documentation and `verify` are made from.
+"""The registry of all rules, by code and by name, behind `explain`, policies, SARIF, documentation and `verify`.
 
 Rules are announced as entry points of the group `llm_audit.rules.FAMILY`, ours and those of plugins alike. Nothing is imported
 until a family is asked for, and then that family only.
@@ -18,7 +18,7 @@ from llm_audit.detectors.plugins import AnyRule, find_announced
 from llm_audit.results.rules import FAMILIES, RuleFacts
 
 OLD_GROUPS = ("llm_audit.detectors", "llm_audit.membership", "llm_audit.integrity")
-"""Where plugins of llm-audit 0.1 announced what they had."""
+"""Entry-point groups of plugins written for llm-audit 0.1."""
 
 
 def rules(family: str, names: Sequence[str] = ()) -> list[AnyRule]:
@@ -48,7 +48,7 @@ def every_rule() -> Iterator[AnyRule]:
 
 
 def find_rule(code: str) -> AnyRule | None:
-    """The rule of a code; of several the first by name, ours before plugins. None if nothing that is installed has it."""
+    """The installed rule with this code; of several the first by name, ours before plugins. None if there is none."""
     family = FAMILIES.get(code[3:4], "")
     ours = next((rule for rule in _ours(family) if rule.code == code), None) if family else None
     if ours or not family:
@@ -57,9 +57,9 @@ def find_rule(code: str) -> AnyRule | None:
 
 
 def described(word: str) -> RuleFacts:
-    """What a list of findings says of a code; a plain description for the code of a plugin that is not here.
+    """Facts for lists of findings about the rule with this code; generic ones for the code of a missing plugin.
 
-    Of the name of a family: of the rule that stands for all its tests of a subject together, the first of its hundred.
+    For the name of a family: the facts of its overall rule, the first of its hundred, which combines the tests of a subject.
     """
     code = next((f"AUD{digit}00" for digit, family in FAMILIES.items() if family == word), word)
     rule = find_rule(code)
@@ -67,7 +67,7 @@ def described(word: str) -> RuleFacts:
 
 
 def explain(name: str) -> AnyRule:
-    """The rule of a code or a name.
+    """The rule with this code or name.
 
     Raises:
         AuditError: there is none; the message names the nearest.

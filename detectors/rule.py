@@ -1,4 +1,4 @@
-"""What a rule is: one question with one null hypothesis, one code, one file.
+"""The class `Rule`: one question with one null hypothesis, one code, one file.
 
 `measure` turns a subject into a `Measurement`; it may need a model, an endpoint or random draws. `derive` turns a measurement
 into a `Result`; it is pure, so that `llm-audit verify` calls it again on what a report stores. Nothing else may decide.
@@ -17,19 +17,19 @@ from llm_audit.results import Conditions, Draws, Effect, Fact, Histogram, Result
 from llm_audit.results.rules import FAMILIES, RuleFacts, page_of
 
 MOST_DRAWS = 1_000_000
-"""Draws of a test that are repeated or convolved; as many take seconds."""
+"""Most draws of a test that verification repeats or convolves; so many take seconds."""
 
 Subject = TypeVar("Subject")
 Evidence = TypeVar("Evidence")
 
 
 class NotDerivable(Exception):
-    """A result cannot be derived again from what is here. The message says what is missing, as half a sentence."""
+    """Raised when a result cannot be derived again. The message says what is missing, as half a sentence."""
 
 
 @dataclass(frozen=True)
 class Measurement(Generic[Evidence]):
-    """What a rule measured on one subject: everything that its result follows from, given the terms.
+    """The measurement of a rule on one subject, from which, with the terms, its result follows.
 
     Attributes:
         evidence: sufficient statistics of the test, of the rule's own class.
@@ -80,7 +80,7 @@ class Measurement(Generic[Evidence]):
 
 @dataclass(frozen=True)
 class Terms:
-    """What `derive` must know beside the measurement: it holds for a whole run.
+    """Settings of a run that `derive` needs besides the measurement.
 
     Attributes:
         alpha: level of the decision.
@@ -96,12 +96,12 @@ class Terms:
 
     @property
     def level(self) -> float:
-        """The p-value at which one test alone rejects."""
+        """The level of a single test: alpha over the number of tests."""
         return self.alpha / self.tests
 
 
 def of_all_results(measurement: Measurement[Any], terms: Terms) -> Result:
-    """Raise `NotDerivable`: the `derive` of a rule that stands for all tests of a subject together."""
+    """The `derive` of a rule that combines all tests of a subject: it raises `NotDerivable`, as `conclude` makes its result."""
     raise NotDerivable("no single result has this code: it stands for what all tests of a subject come to")
 
 
@@ -112,16 +112,16 @@ def decision(p: float, floor: float, alpha: float) -> tuple[Verdict, str]:
 
 
 def requires(measured: Measurement[Any], *kinds: type[Any]) -> None:
-    """Raise `NotDerivable` if the evidence is of none of these classes: an earlier version stored none, or it is forged."""
+    """Raise `NotDerivable` unless the evidence is of one of these classes: an earlier version stored none, or it is forged."""
     if not isinstance(measured.evidence, kinds):
         raise NotDerivable("the report stores nothing that the p-value follows from")
 
 
 def repeatable(draws: Draws | None) -> tuple[int, str]:
-    """Number and seed of draws that are drawn again.
+    """Number and seed of draws, so that they can be repeated.
 
     Raises:
-        NotDerivable: the seed is not known, or they are so many that a forged number would keep somebody waiting.
+        NotDerivable: the seed is unknown, or there are more than `MOST_DRAWS` draws, as a forged report may claim.
     """
     if draws is None or draws.seed is None:
         raise NotDerivable("the report stores no seed")
@@ -129,7 +129,7 @@ def repeatable(draws: Draws | None) -> tuple[int, str]:
 
 
 def affordable(draws: int) -> int:
-    """The same number; `NotDerivable` if it is above `MOST_DRAWS`."""
+    """The argument; `NotDerivable` if it is above `MOST_DRAWS`."""
     if draws > MOST_DRAWS:
         raise NotDerivable(f"{draws:,} draws are more than the {MOST_DRAWS:,} that are repeated")
     return draws
@@ -151,8 +151,8 @@ class Rule(Generic[Subject, Evidence]):
         measure: from a subject and what the run provides to a measurement; None: the family's `run.py` measures several rules
             in one pass.
         derive: from a measurement to a result; pure.
-        listed: under which name, title and meaning programs list a finding (SARIF, ...); None: as `facts` makes them.
-        beside: code of the rule without whose result there is none of this one; "": it needs no other.
+        listed: facts under which programs list a finding (SARIF, ...); None: as `facts` makes them.
+        beside: code of the rule from whose evidence this rule's result follows; "": it needs no other rule.
         plugin: the package that announced it, set when it is loaded; None: llm-audit itself.
     """
 
@@ -180,7 +180,7 @@ class Rule(Generic[Subject, Evidence]):
 
     @property
     def facts(self) -> RuleFacts:
-        """What a list of findings says of the rule."""
+        """Facts about the rule for lists of findings."""
         name = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", self.title))
         listed = self.listed or (name, self.title, f"Null hypothesis: {self.null}")
         return RuleFacts(self.code, *listed, page=self.page)
@@ -191,12 +191,12 @@ class Rule(Generic[Subject, Evidence]):
         return None if self.plugin else page_of(self.code)
 
     def adopted(self, plugin: Announcement) -> Self:
-        """The rule as we run it if a plugin announced it: it knows the plugin, and errors inside of it name it."""
+        """The rule of a plugin, wrapped so that it and its errors name the plugin."""
         return replace(self, plugin=plugin)
 
 
 def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
-    """The independent units of a rule that does not say what they are, and that compares with no others."""
+    """Default `units` of a rule: the number of independent units, without a noun and without units to compare with."""
     return f"{result.n or 0:,}", result.n or 0, 0
 
 
@@ -205,17 +205,16 @@ class MembershipTest(Rule[Subject, Evidence]):
     """A rule with an exact null, on which a verdict about the training of a model can rest.
 
     Attributes:
-        claim: what is asked, as a sentence; {model} and {documents} stand for those of the conditions, {key} for that of the
-            evidence.
+        claim: the question as a sentence; {model} and {documents} are filled in from the conditions, {key} from the evidence.
         unnamed: what the claim calls a model that the conditions do not name.
-        units: what the independent units of a result are, in words, and how many there are of the suspects and of those that
-            they are compared with.
+        units: function that gives a result's independent units in words, their number among the suspects, and the number of
+            those that they are compared with.
         stated: the facts of the conditions, given the units in words; None: those of any exact test.
-        condition: what a finding rests on besides the number, as half a sentence.
-        held_out: whether it compares with held-out texts, so that nothing is found while nobody states where they came from.
-        alone: name of the result about the texts without the model that stands beside every one of the rule; "": there is none.
-        unstated: what is missing while nobody says that chance decided, and no control model shows it, as a sentence.
-        data: what the model was trained on if there is a finding, in words.
+        condition: the assumption on which a finding rests, as half a sentence.
+        held_out: whether it compares with held-out texts, so that there is no finding unless their origin is stated.
+        alone: name of the blind test, without the model, that accompanies each result of the rule; "": there is none.
+        unstated: sentence for a test whose random choice is neither stated nor supported by a control model.
+        data: the training data that a finding shows, in words.
     """
 
     claim: str = "Was this data in the training data of {model}?"

@@ -1,8 +1,8 @@
-"""Rules made around a statistic: a function from the scores of one window of text to one number.
+"""Rules based on a statistic: a function from the scores of one window of text to one number.
 
-Higher is stronger evidence against the null, of which there are two and never one instead of the other. Against "a person
-wrote it" (family origin) the number needs a population to become a p-value; against "this very model wrote it" (family
-attribution) a rule also brings an exact test. Statistics know nothing about models, populations or reports.
+Higher is stronger evidence against the null. There are two nulls, and each rule tests one of them. For "a person wrote it"
+(family origin) a population turns the number into a p-value; for "this very model wrote it" (family attribution) a rule also
+has an exact test. Statistics know nothing about models, populations or reports.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from llm_audit.scoring.tokens import TokenScores
 
 @dataclass(frozen=True, kw_only=True)
 class StatisticRule(Rule[TokenScores, Any]):
-    """A rule around a statistic of a window's scores.
+    """A rule based on a statistic of a window's scores.
 
     Attributes:
         unit: of the statistic, as printed.
         statistic: pure function of the scores of one window; finite for every window of at least two tokens, and the
             same whatever else is scored.
-        hidden_layers: whose `states` it reads; with these, the other three matter.
+        hidden_layers: layers whose `states` it reads; none: it reads no states.
         hidden_size: width of those states.
         model: digest of the one model whose scores it understands; None for any.
         digest: of trained weights, and of a plugin's code; a population's scores are valid for these alone.
         weight: share in the combination of all detectors, relative to the others; a constant, never fitted to the text at hand.
         seen: fingerprints of the texts that it was trained on, and of their pairs.
-        explain: what moved the statistic, as (name, contribution), largest first; None if the formula says it all.
+        explain: function that gives the contributions to the statistic, as (name, contribution), largest first; None: none.
     """
 
     unit: str
@@ -53,7 +53,7 @@ class StatisticRule(Rule[TokenScores, Any]):
     explain: Callable[[TokenScores], list[tuple[str, float]]] | None = None
 
     def adopted(self, plugin: Announcement) -> Self:
-        """The rule as we run it if a plugin announced it.
+        """The rule of a plugin, wrapped so that errors name the plugin.
 
         Its digest covers the code as well: a population's scores by another version of it are scores of another detector.
         """
@@ -96,7 +96,7 @@ def statistic_rule(
     """
 
     def derive(measured: Measurement[Any], terms: Terms) -> Result:
-        # What a trained rule is, only its measurement says: another one may have taken the place of the one that ships.
+        # A trained rule's method is in its measurement, since a user's classifier may replace the shipped one.
         own = measured.method if others.get("model") else None
         return rank.among_people(rule, measured, terms, unit=unit, method=own)
 
@@ -108,11 +108,11 @@ def statistic_rule(
 
 
 def find(names: Sequence[str], own: Sequence[StatisticRule] = (), family: str = "origin") -> list[StatisticRule]:
-    """Load the rules around a statistic of one family, by name or, without names, all of them; sorted by code.
+    """Load the statistic rules of one family, by name or, without names, all of them; sorted by code.
 
     Args:
         names: as announced.
-        own: rules that take the place of the announced ones of the same name.
+        own: rules that replace announced ones of the same name.
         family: `origin`, against "a person wrote it", or `attribution`, against "this model wrote it".
 
     Raises:
@@ -176,7 +176,7 @@ def known_to(
 
 
 def fitting(detectors: Sequence[StatisticRule], model: str, own: Sequence[StatisticRule] = ()) -> list[StatisticRule]:
-    """Those that understand the scores of the model with that digest; AuditError if one of the user's `own` does not."""
+    """The detectors that can read scores of the model with that digest; AuditError if one of the user's `own` cannot."""
     for detector in own:
         if reason := _misfit(detector, None, model, {}):
             raise AuditError(reason)

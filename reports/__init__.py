@@ -1,6 +1,6 @@
 """Reports: results in every format, and on the terminal. Nothing here judges, and nothing here knows a detector.
 
-What is here is imported when it is used: the help of a command needs the names of the formats, and no renderer.
+Names are imported when they are first used: the help of a command needs the names of the formats, but no renderer.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""How numbers and verdicts are written, in one place, for every report that a person reads.
+"""Formatting of numbers and verdicts for all reports that people read.
 
 Knows nothing of pages or terminals, and computes no statistics: it rounds, and it names.
 """
@@ -34,10 +34,10 @@ from llm_audit.results import (
 from llm_audit.results.rules import page_of
 
 SMALLEST_SHOWN = 1e-6
-"""Below this a p-value is written as "< 0.000001": more zeros are not read, and the JSON report has all digits."""
+"""Below this a p-value is written as "< 0.000001"; the JSON report has all digits."""
 
 HEAT = (0.5, 0.2, 0.1, 0.05, 0.01)
-"""Upper ends of the heat levels 1 to 5 of a passage; level 0 is everything above the first."""
+"""Largest p-values of the heat levels 1 to 5 of a passage; level 0 is above the first."""
 
 LABELS: dict[Verdict, tuple[str, str]] = {
     Verdict.FINDING: ("▲", "Finding"),
@@ -46,7 +46,7 @@ LABELS: dict[Verdict, tuple[str, str]] = {
     Verdict.NOT_ASSESSABLE: ("–", "Not assessable"),
     Verdict.ERROR: ("✕", "Unreadable"),
 }
-"""Verdict -> a sign and a word, so that no verdict is told by colour alone. "No finding" is not "human"."""
+"""Verdict -> sign and word, so that verdicts do not differ by colour alone. "No finding" is not "human"."""
 
 TAMPERED = (LABELS[Verdict.FINDING][0], "Tampered with")
 
@@ -77,14 +77,14 @@ LIKE = {
     Served.INCONSISTENT: Verdict.FINDING,
     Served.NOT_MEASURED: Verdict.NOT_ASSESSABLE,
 }
-"""Outcome of the tests of an endpoint -> the verdict that it looks like on a page and a terminal."""
+"""Outcome of the tests of an endpoint -> the verdict whose style it has on a page and a terminal."""
 
 SERVED: dict[Served, tuple[str, str]] = {
     Served.CONSISTENT: (LABELS[LIKE[Served.CONSISTENT]][0], "Consistent"),
     Served.INCONSISTENT: (LABELS[LIKE[Served.INCONSISTENT]][0], "Inconsistent"),
     Served.NOT_MEASURED: (LABELS[LIKE[Served.NOT_MEASURED]][0], "Not measured"),
 }
-"""The same -> a sign and words. "Consistent" is not "the promised model", and "not measured" is not "consistent"."""
+"""Outcome of the tests of an endpoint -> sign and words. "Consistent" does not mean "the promised model"."""
 
 SUPPRESSIONS = {
     "applied": "Passed over",
@@ -110,7 +110,7 @@ NOT_JUDGED = frozenset({Verdict.NOT_ASSESSABLE, Verdict.ERROR})
 
 
 def p_value(p: float, alpha: float | None = None) -> str:
-    """Two significant digits, 0.0312 as "0.031"; more where two would show p on the other side of `alpha`. Never "0"."""
+    """A p-value with two significant digits, "0.031"; more if two would put p on the other side of `alpha`. Never "0"."""
     if p < SMALLEST_SHOWN:
         return "< 0.000001"
     digits = 2
@@ -145,7 +145,7 @@ def page(code: str, manifest: Manifest) -> str | None:
 
 
 def equations(numbers: Iterable[tuple[str, float | None, float | None]], alpha: float | None = None) -> tuple[str, ...]:
-    """Numbers that are there, given with their names and the smallest they could be, without a space: "p<=0.0013", "q=0.02"."""
+    """Equations without spaces, "p<=0.0013", "q=0.02", for the (name, value, smallest possible value) whose value is known."""
     written = []
     for name, value, floor in numbers:
         if value is not None:
@@ -178,7 +178,7 @@ def heading(document: Document) -> tuple[Verdict, tuple[str, str]]:
 
 
 def known(found: Suppression) -> str:
-    """Why a finding fails nothing: "line 3 of the text: Quoted licence", "baseline, as essays/a.txt"."""
+    """The reason of a suppression: "line 3 of the text: Quoted licence", "baseline, as essays/a.txt"."""
     if found.kind == "baseline":
         return f"in the baseline, as {found.reason}"
     until = f" (until {found.until})" if found.until else ""
@@ -191,7 +191,7 @@ def suppressions(report: Report) -> list[tuple[Document, Suppression]]:
 
 
 def gate_facts(gate: GateOutcome) -> list[tuple[str, str]]:
-    """Facts that the outcome of a gate rests on, line by line."""
+    """Facts behind the outcome of a gate, as (name, value)."""
     found = gate.discovery
     facts = [("False discovery rate", str(found.alpha)), ("Tests", plural(found.tests, "different text"))]
     if found.floor is not None:
@@ -217,7 +217,7 @@ def at_floor(p: float, floor: float | None) -> bool:
 
 
 def e_value(e: float, power: str = "10^{}") -> str:
-    """Two significant digits, cut off rather than rounded: never more evidence than there is. "1.2 × 10^34" from 10,000 on."""
+    """An e-value with two significant digits, rounded down so as not to overstate it; "1.2 × 10^34" from 10,000 on."""
     if e == 0:
         return "0"
     digits = Context(prec=2, rounding=ROUND_DOWN).create_decimal(repr(e)).normalize()
@@ -228,14 +228,14 @@ def e_value(e: float, power: str = "10^{}") -> str:
 
 
 def judged(document: Document) -> bool:
-    """Whether anything is said about a document; of one with candidates: about any of them."""
+    """Whether a document was judged or, with candidates, whether any of them was tested."""
     if document.attributions:
         return any(found.verdict is not Authorship.NOT_ASSESSABLE for found in document.attributions)
     return document.verdict not in NOT_JUDGED
 
 
 def guarantee(attribution: Attribution) -> str:
-    """How far the p-value of a candidate can be relied on, in a word."""
+    """Word on the guarantee of a candidate's p-value, such as whether it is exact."""
     if attribution.exact:
         return "exact"
     return "calibrated" if any(test.population for test in attribution.tests) else "approximate"
@@ -273,7 +273,7 @@ def heat_names() -> list[str]:
 
 
 def false_alarms(rate: FalsePositiveRate) -> str:
-    """How many texts of the population are flagged by mistake, as a sentence without its full stop."""
+    """Sentence, without its full stop, on how many texts of the population are flagged by mistake."""
     if rate.upper == 0:
         return f"none at α = {rate.alpha}, because no p-value of this population is that small"
     return (
@@ -288,7 +288,7 @@ def number(value: float) -> str:
 
 
 def decimal(value: float, digits: int = 2) -> str:
-    """A number with so many decimals, for columns and axes: "1,234.50", "−0.25", never "−0.00"."""
+    """A number with `digits` decimals, for columns and axes: "1,234.50", "−0.25", never "−0.00"."""
     return _minus(f"{round(value, digits) + 0.0:,.{digits}f}")
 
 
@@ -322,14 +322,14 @@ def effect(found: Effect) -> str:
 
 
 def draws(found: Draws) -> str:
-    """How many draws were at least as extreme as what was observed, and how to repeat them."""
+    """Sentence on how many draws were at least as extreme as the observation, and how to repeat them."""
     if found.seed is None:
         return f"{count(found.exceeding)} of all {plural(found.count, 'possible outcome')} at least as extreme, enumerated"
     return f"{count(found.exceeding)} of {plural(found.count, 'draw')} at least as extreme, seed {found.seed}"
 
 
 def fraction(found: Rate) -> str:
-    """How many of how many: "12/240"."""
+    """A fraction as text: "12/240"."""
     return f"{count(found.found)}/{count(found.n)}"
 
 
@@ -345,18 +345,18 @@ def mixture(found: Interval) -> str:
 
 
 def beyond(found: int, n: int) -> str:
-    """How many requests lie beyond their limit, as a sentence."""
+    """Sentence on how many requests lie beyond their limit."""
     which = f"{count(found) if found else 'Not one'} of {plural(n, 'request')}"
     return f"{which} {'lie' if found > 1 else 'lies'} beyond what the allowed variants reach."
 
 
 def tokens(text: Screened) -> str:
-    """The tokens that were scored, with a plus where the text went on."""
+    """The number of scored tokens, with a plus if the text was longer."""
     return f"{count(text.tokens)}{'+' if text.truncated else ''}"
 
 
 def units(found: Membership) -> str:
-    """How many independent units there are: "240 suspect, 240 held-out"."""
+    """Numbers of independent units as text: "240 suspect, 240 held-out"."""
     return f"{count(found.n_suspect)} suspect, {count(found.n_held_out) if found.n_held_out else 'no'} held-out"
 
 
@@ -389,7 +389,7 @@ def _minus(number: str) -> str:
 
 
 def _decimal(p: float, digits: int) -> str:
-    """`p` > 0 with so many significant digits, in plain decimal notation, without trailing zeros."""
+    """`p` > 0 with `digits` significant digits, in plain decimal notation, without trailing zeros."""
     decimals = max(0, digits - 1 - math.floor(math.log10(p)))
     text = f"{p:.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,4 +1,4 @@
-"""Write a report to a file so that there is always a whole one: the old or the new.
+"""Write a report to a file atomically, so that there is always a complete one, the old or the new.
 
 Knows nothing of what the formats contain.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llm_audit.results import Report
     from llm_audit.results.rules import Describe
 
-# These name what is already open, also when that is a plain file: replacing the file would leave the writer behind.
+# Paths of open descriptors, even of plain files: a replaced file would no longer be the one that is open.
 _OPEN_ALREADY = re.compile(r"/dev/(stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")
 
 _WHY = {
@@ -39,8 +39,8 @@ _WHY = {
 def write_report(report: Report, path: str | os.PathLike[str], describe: Describe) -> None:
     """Render the report in the format that the path's suffix names, and write it. Raises NotAvailable.
 
-    A page that would be too large is written as several files side by side, that with the index last. `describe` says what the
-    codes of rules stand for.
+    A page that would be too large is written as several files, the one with the index last. `describe` gives facts about
+    rules by their codes.
     """
     if choose(path, SUFFIXES).name != "html" or _OPEN_ALREADY.fullmatch(os.fspath(path)):
         write(path, renderer_for(path)(report, describe))

@@ -1,4 +1,4 @@
-"""One question to a model under audit: what is the same in every test of membership."""
+"""Arguments and steps that all membership tests share: the model under audit, the seed, the report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from llm_audit.setup.manifest import collect, now
 
 @dataclass
 class Asked:
-    """One question to the model under audit: what is the same in every test."""
+    """Arguments that all membership tests share, and the steps made from them: open the model, derive the seed, report."""
 
     alpha: float
     setup: Setup | None
@@ -38,13 +38,13 @@ class Asked:
 
     @contextmanager
     def target(self) -> Iterator[Target]:
-        """The model under audit."""
+        """Open the model under audit."""
         with replace(self.setup or Setup(), reference=None).session(self.progress) as session:
             yield Target(session, self.progress)
 
     @contextmanager
     def further(self, model: str | None) -> Iterator[Target | None]:
-        """Another model; None for None."""
+        """Open a second model, such as a control; where none is named, yield None."""
         if model is None:
             yield None
             return
@@ -52,12 +52,12 @@ class Asked:
             yield Target(session)
 
     def seed(self, target: Target, test: str, data: str, draws: int, settings: str = "") -> str:
-        """The random seed of one membership question, made from all that is asked and from the seed file; see `seed_for`."""
+        """The random seed of one membership test, from the test, the data, the model and the seed file; see `seed_for`."""
         question = Question(test, data, target.session.model.digest, draws, self.alpha, settings)
         return seed_for(question, None if self.seed_file is None else Path(self.seed_file), now())
 
     def beyond(self, control: Target | None) -> str:
-        """What a control model adds to the identity of a question."""
+        """Text that a control model adds to the settings from which the seed is derived; "" without one."""
         return "" if control is None else f" beyond {control.session.model.digest}"
 
     def conditions(self, target: Target, seed: str | None = None, control: Target | None = None, **others: Any) -> Conditions:
@@ -78,7 +78,7 @@ class Asked:
         further: Sequence[Session] = (),
         used: Sequence[MembershipScore] = (),
     ) -> Report:
-        """The report. What was found and malformed is counted in collections, or else given."""
+        """The completed report. Where `collections` are given, `found` and `malformed` are counted in them."""
         if collections:
             found, malformed = counts(collections)
         manifest = collect(target.session, alpha=self.alpha, rules=rules, further=further, used=used)
@@ -87,5 +87,5 @@ class Asked:
 
 
 def counts(collections: Sequence[Collection]) -> tuple[int, int]:
-    """Lines and files, and how many of them are malformed."""
+    """Number of lines and files in collections, and how many of them are malformed."""
     return sum(each.found for each in collections), sum(len(each.malformed) for each in collections)

@@ -1,4 +1,4 @@
-"""Many documents at once: `scan` a corpus, whatever happens on the way; `bench` the detectors on labelled texts."""
+"""Many documents at once: `scan` judges a corpus and survives interruptions; `bench` measures detectors on labelled texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from llm_audit.api.report import Report
-from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, opened, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.progress import Progress, silent
 from llm_audit.scanning.corpus import Corpus, Input, open_corpus
@@ -28,7 +28,7 @@ from llm_audit.text.frame import kinds_of
 __all__ = ["Scan", "ScanInterrupted", "Shard", "Tally", "bench", "is_remote", "scan"]
 
 FINAL = ("results.jsonl", "results.parquet", "report.html", "summary.json")
-"""Files of a scan's results."""
+"""Names of the files that hold a scan's results."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Scan:
     """Result of a scan.
 
     Attributes:
-        report: over all documents that are judged; None: a shard, which has no report of its own.
-        folder: where the results are; of a scan that is not complete, its folder "partial".
+        report: over all documents that were judged; None for a shard, which has no report of its own.
+        folder: where the results are; for an incomplete scan, its subfolder "partial".
         damaged: lines of the journal that were left out.
         parquet: whether results.parquet could be written.
     """
@@ -49,10 +49,10 @@ class Scan:
 
 
 class ScanInterrupted(KeyboardInterrupt):
-    """A scan was interrupted: what was judged is kept, and the same call goes on.
+    """Raised when a scan is interrupted: what was judged is kept, and the same call continues the scan.
 
     Attributes:
-        scan: what it came to.
+        scan: the result so far.
     """
 
     def __init__(self, scan: Scan) -> None:
@@ -78,16 +78,16 @@ def scan(
     max_bad_rows: int | None = None,
     on_tally: Callable[[Tally], None] = lambda tally: None,
 ) -> Scan:
-    """Judge every document of a corpus. A scan that was interrupted goes on when it is called again with the same arguments.
+    """Judge every document of a corpus. Called again with the same arguments, an interrupted scan continues.
 
     Args:
         paths: files, folders, patterns, or addresses such as s3://bucket/folder.
-        folder: of journal and results.
+        folder: where journal and results are kept.
         alpha: false discovery rate, the expected share of mistakes among the documents found.
         setup: None: the defaults, without a cache of the scores of every token.
         text_field: field of each record that holds the text; a field within another one is named "meta.text".
         limit: only the first so many documents, for a trial.
-        shard: judge one of several parts; a scan of the folder without it gives the results.
+        shard: judge one of several parts; a final call without `shard` on the same folder writes the results.
         engine: "ray": on the cluster that RAY_ADDRESS names, or else in a process for each core.
         results: address that the results of the whole corpus are copied to.
         id_field: field of each record that names it in the results.
@@ -95,7 +95,7 @@ def scan(
         max_bad_rows: give up when more documents than these cannot be read.
         include: as for `detect`.
         policy: digest of the policy that these arguments come from.
-        on_tally: called with how far the scan is, now and then.
+        on_tally: called from time to time with the counts so far.
 
     Raises:
         InvalidInput: the corpus cannot be read twice, or changed since the scan began.
@@ -103,7 +103,7 @@ def scan(
     """
     check_alpha(alpha)
     setup = setup or Setup(cache=False)
-    closed(setup).check()
+    plain_setup(setup).check()
     kinds_of(include)
     kept_fields = tuple(dict.fromkeys([*([id_field] if id_field else []), *keep]))
     corpus = _corpus(listed(paths), Path(folder), text_field, results, engine, kept_fields)
@@ -131,7 +131,7 @@ def scan(
             on_tally(replace(tally, share=share or 0.0))
 
         try:
-            with _engine(engine, closed(setup), header, ready, within) as judge:
+            with _engine(engine, plain_setup(setup), header, ready, within) as judge:
                 tally = judge_all(
                     corpus, inputs, kept, header, judge, limit=limit, shard=shard, show=show, most_unreadable=max_bad_rows
                 )
@@ -158,7 +158,7 @@ def bench(
     setup: AnySetup = None,
     progress: Progress = silent,
 ) -> Report:
-    """How well do the detectors do on labelled texts? Power, false alarms, and false alarms by group of writers.
+    """Measure the detectors on labelled texts: power, false alarms, and false alarms by group of writers.
 
     Args:
         paths: JSON lines; each line has a text and its label, "human", "machine" or "machine-revised".
@@ -192,7 +192,7 @@ def bench(
 def _corpus(
     paths: Sequence[str], folder: Path, text_field: str, results: str | None, engine: str, keep: tuple[str, ...]
 ) -> Corpus:
-    """The corpus, once it is certain that the results can be written and that the engine is here."""
+    """Open the corpus, after checking that the results can be written and that the engine is installed."""
     corpus = open_corpus(paths, text_field, keep)
     if results:
         check_results(results)
@@ -223,7 +223,7 @@ def _header(ready: OpenSetup, alpha: float, text_field: str, inputs: Sequence[In
 
 @contextmanager
 def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup, within: Progress) -> Iterator[Engine]:
-    """The engine that judges blocks, local or on Ray."""
+    """Open the engine that judges blocks of documents: local, or on Ray."""
     if name != "ray":
         yield local_engine(ready.session, header.settings(ready), setup.jobs, within)
         return
@@ -234,7 +234,7 @@ def _engine(name: str, setup: Setup, header: Header, ready: OpenSetup, within: P
 
 
 def _write(report: Report, folder: Folder, where: Path, results: str | None) -> None:
-    """The page and the summary of a report; and a copy of all results elsewhere."""
+    """Write a report as HTML page and JSON summary, and copy all results to the address `results`."""
     report.save(where / "report.html")
     report.save(where / "summary.json")  # the last one: where it is complete, all is
     complete = report.corpus is not None and report.corpus.complete

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_audit.api.report import Report
-from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, opened
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, opened, plain_setup
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import one_line
@@ -93,7 +93,7 @@ def detect(
         setup: model, population, detectors and device; None: the embedded model and the population that comes with it.
         text_field: where records (JSON lines, CSV, Parquet) hold their texts.
         keep_text: whether the report holds the texts.
-        include: of what stands apart from running text and is not scored, the kinds that are scored all the same:
+        include: kinds of text other than running text, which are not scored by default, to be scored all the same:
             "headings", "quotes", "tables", "captions", "references", "forms".
         progress: called with the share of the work that is done.
         on_document: called with each document as soon as it is judged, in the order of the report.
@@ -119,21 +119,21 @@ def detect(
         settings = ready.settings(alpha, keep_text=keep_text, text_field=text_field, include=kinds_of(include))
         sources = sources_of(texts, passed)
         report = judging.detect(sources, ready.session, settings, ready.manifest(alpha), progress, on_document, passed)
-    return finished(report, started, _named(texts, closed(setup)))
+    return finished(report, started, _file_arguments(texts, plain_setup(setup)))
 
 
 def collected(documents: Sequence[Document], setup: OpenSetup, *, alpha: float, started: str) -> Report:
-    """The report of documents that `detect` judged one by one, as if all had been given to it at once.
+    """The report that one call of `detect` would give for documents that were judged in several calls.
 
     Args:
         documents: in the order of the report.
         setup: under which all of them were judged.
         alpha: at which all of them were judged.
-        started: when the first was begun, in UTC, ISO 8601.
+        started: when judging the first one began, in UTC, ISO 8601.
     """
     from llm_audit.detectors import judging
 
-    return finished(judging.report_of(documents, setup.manifest(alpha)), started, _named((), setup.setup))
+    return finished(judging.report_of(documents, setup.manifest(alpha)), started, _file_arguments((), setup.setup))
 
 
 def attribute(
@@ -175,7 +175,7 @@ def attribute(
     from llm_audit.setup.manifest import collect, now
 
     check_alpha(alpha)
-    started, texts, chosen, passed = now(), texts_of(texts), closed(setup), list[Passed]()
+    started, texts, chosen, passed = now(), texts_of(texts), plain_setup(setup), list[Passed]()
     parsed = [
         (role, Candidate.parse(name))
         for role, names in zip(ROLES, (candidates, sanctioned, others), strict=True)
@@ -217,7 +217,7 @@ def attribute(
         )
         sources = sources_of(texts, passed)
         report = judging.attribute(sources, authors, settings, (human.session, against_people), manifest, progress, passed)
-    return finished(report, started, [*_named(texts, chosen), prompt if isinstance(prompt, Path) else None])
+    return finished(report, started, [*_file_arguments(texts, chosen), prompt if isinstance(prompt, Path) else None])
 
 
 def _prompt(prompt: str | Path | None) -> str | None:
@@ -234,14 +234,14 @@ def _prompt(prompt: str | Path | None) -> str | None:
 
 
 def texts_of(texts: Texts) -> tuple[Given, ...]:
-    """The texts that a caller named, one by one."""
+    """The argument `texts` as a tuple, also where it is a single path, `Text` or `File`."""
     return (texts,) if isinstance(texts, (str, os.PathLike, Text, File)) else tuple(texts)
 
 
 def sources_of(texts: Sequence[Given], passed: list[Passed] | None = None) -> list[Source | RawText]:
-    """The inputs behind paths, and the texts in memory, in order; of paths that follow each other, each file once.
+    """The files that paths lead to, and the texts in memory, in order; a run of successive paths gives each file once.
 
-    What folders hold and is not read is added to `passed`.
+    Files in folders that are not read are added to `passed`.
     """
     passed = [] if passed is None else passed
     found: list[Source | RawText] = []
@@ -256,7 +256,7 @@ def sources_of(texts: Sequence[Given], passed: list[Passed] | None = None) -> li
     return found
 
 
-def _named(texts: Sequence[Given], setup: Setup) -> list[StrPath | None]:
-    """Names that the caller of a judgement gave and that may be files."""
+def _file_arguments(texts: Sequence[Given], setup: Setup) -> list[StrPath | None]:
+    """The arguments of a judgement that may be names of files."""
     named = (text for text in texts if not isinstance(text, (Text, File)))
     return [*named, setup.model, setup.reference, setup.classifier]

@@ -296,7 +296,7 @@ def probe_endpoint(endpoint: EndpointSetup) -> EndpointProbe:
 
 @dataclass(frozen=True)
 class AuditPlan:
-    """How many requests each test needs to find a substitution.
+    """A plan: the number of requests that each test needs to find a substitution.
 
     Attributes:
         description: what was served when the effect was measured, and on which model.
@@ -310,7 +310,7 @@ class AuditPlan:
 
 
 def plan_audit(effect: str, *, rate: float = 1.0, alpha: float = 0.01, power: float = 0.9, tokens: int = 8) -> AuditPlan:
-    """How many requests does a question need? Before money is spent.
+    """Plan how many requests each test needs to find a substitution, before money is spent.
 
     Args:
         effect: what may be served instead: "q8", "q5" or "q4".

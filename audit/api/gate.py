@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from llm_audit import results
 from llm_audit.api.report import Report
-from llm_audit.api.running import AnySetup, StrPath, check_alpha, closed, finished, listed, opened
+from llm_audit.api.running import AnySetup, StrPath, check_alpha, finished, listed, opened, plain_setup
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.progress import Progress, part, silent
 from llm_audit.common.terminal import one_line
@@ -37,7 +37,7 @@ from llm_audit.setup.manifest import collect, now
 from llm_audit.text import Passed, Source, counts, survey
 from llm_audit.text.frame import kinds_of
 
-if TYPE_CHECKING:  # who asks for no marks need not wait for the tests of them
+if TYPE_CHECKING:  # slow to import, and needed only where a policy checks watermarks
     from llm_audit.gating.watermarks import Asked
 
 
@@ -94,7 +94,7 @@ def gate(
     setup = setup or _setup(policy)
     alpha = policy.policy.alpha if alpha is None else alpha
     check_alpha(alpha)
-    closed(setup).check()
+    plain_setup(setup).check()
     file = None if baseline is None else Path(baseline)
     known = read_baseline(file) if file and not (update_baseline and not file.exists()) else Baseline()
     passed: list[Passed] = []
@@ -102,9 +102,9 @@ def gate(
     obeyed = policy.policy.inline_suppressions
     scored_too = kinds_of(policy.policy.score_also if include is None else include)
     inputs = read(asked, text_field or policy.policy.text_field, strict, obeyed=obeyed, passed=passed, include=scored_too)
-    marks = _marks(inputs, policy, closed(setup), progress)
+    marks = _read_marks(inputs, policy, plain_setup(setup), progress)
     within = part(progress, 0, 0.9) if marks else progress
-    documents, manifest = _judged(inputs, setup, within, alpha=alpha, keep_text=keep_text, include=scored_too)
+    documents, manifest = _judge(inputs, setup, within, alpha=alpha, keep_text=keep_text, include=scored_too)
     if marks:
         from llm_audit.gating.watermarks import checked
 
@@ -115,7 +115,7 @@ def gate(
         alpha=alpha, day=now()[:10], inline_suppressions=obeyed, changed_since=changed_since, left_out=left_out
     )  # fmt: skip
     if file and update_baseline:
-        known = _renewed(file, known, settle(documents, terms)[0], on_baseline)
+        known = _write_baseline(file, known, settle(documents, terms)[0], on_baseline)
     if file:
         terms = replace(terms, baseline=known.use(one_line(str(file))))
         documents = known.applied(documents)
@@ -130,7 +130,7 @@ def gate(
         limits=(),
     )
     report = wording.with_limits(report, described)
-    chosen = closed(setup)
+    chosen = plain_setup(setup)
     return finished(report, started, [*paths, file, chosen.model, chosen.reference, chosen.classifier])
 
 
@@ -145,8 +145,8 @@ def _setup(policy: Loaded) -> Setup:
     )
 
 
-def _marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress: Progress) -> dict[Watermark, Asked]:
-    """The tables of the policy that hold for some input, each with its key and tokenizer, checked before any text is judged."""
+def _read_marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress: Progress) -> dict[Watermark, Asked]:
+    """The policy's watermark checks that apply to some input, each with key and tokenizer; verified before texts are judged."""
     tables = dict.fromkeys(table for of in inputs for table in of.watermarks)
     if not tables:
         return {}
@@ -168,10 +168,10 @@ def _marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress: Prog
     return marks
 
 
-def _judged(
+def _judge(
     inputs: Sequence[Input], setup: AnySetup, progress: Progress, *, alpha: float, keep_text: bool, include: frozenset[str]
 ) -> tuple[list[Document], Manifest]:
-    """The texts judged one by one; a model is needed only if there is a text."""
+    """Judge the texts one by one; the model is opened only if there is a text."""
     if not inputs:
         return [], collect(None, alpha=alpha, rules=())
     with opened(setup, progress) as ready:
@@ -179,8 +179,8 @@ def _judged(
         return judge(inputs, ready.session, settings, progress), ready.manifest(alpha)
 
 
-def _renewed(path: Path, before: Baseline, documents: Sequence[Document], written: Callable[[str], None]) -> Baseline:
-    """Write the baseline, and say what became of it."""
+def _write_baseline(path: Path, before: Baseline, documents: Sequence[Document], written: Callable[[str], None]) -> Baseline:
+    """Write all findings as the new baseline, call `written` with a sentence on what changed, and return it."""
     from llm_audit.reports.write import write
 
     after = renewed(documents)
@@ -194,9 +194,9 @@ def _renewed(path: Path, before: Baseline, documents: Sequence[Document], writte
 
 
 def _sources(paths: Sequence[str], changed_since: str | None, passed: list[Passed]) -> Sequence[Source]:
-    """The inputs behind the paths; of those that are there, only what changed. What is not read is added to `passed`.
+    """The files that the paths lead to; with `changed_since`, without those that did not change. Files not read go to `passed`.
 
-    What git ignores in folders, and code of others, is not read: neither is the work of whoever is checked.
+    Files that git ignores, and vendored code, are not read: the author who is checked did not write them.
     """
     # Under every name: what the policy says of one name of a file must not hide it under another.
     found = survey(paths, every_name=True, leave_out_ignored=True)

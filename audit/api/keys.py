@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def marker_of(path: StrPath, seed: int, scheme: str | None = None) -> Marker:
-    """What marks texts with the key in a file; `seed`: of the choices of the scheme other than the draw itself.
+    """The `Marker` that marks texts with the key in a file; `seed` is for the scheme's choices other than the draw itself.
 
     A key of another scheme than `scheme` is refused, as by `read_keys`.
     """
@@ -39,12 +39,12 @@ def read_keys(paths: Sequence[str], scheme: str | None = None) -> tuple[Key, ...
     if not paths:
         raise InvalidConfiguration("No key is given: name a key file; `llm-audit watermark keygen` writes one.")
     if scheme is not None:
-        with configured():
+        with as_configuration_errors():
             scheme_class(scheme)
     keys = []
     for path in paths:
         _refuse_key(path)
-        with configured():
+        with as_configuration_errors():
             keys.append(read_key(Path(path), scheme))
         if warning := exposure(Path(path)):
             warnings.warn(as_sentence(warning), UserWarning, stacklevel=3)
@@ -52,7 +52,7 @@ def read_keys(paths: Sequence[str], scheme: str | None = None) -> tuple[Key, ...
 
 
 def _refuse_key(name: str) -> None:
-    """Refuse what looks like a key in the place of a file, without repeating it."""
+    """Refuse an argument that looks like a key where a file is expected, without repeating it."""
     try:
         here = Path(name).exists()
     except (OSError, ValueError):
@@ -65,8 +65,8 @@ def _refuse_key(name: str) -> None:
 
 
 @contextmanager
-def configured() -> Iterator[None]:
-    """Errors about a key are errors of configuration, as sentences."""
+def as_configuration_errors() -> Iterator[None]:
+    """Turn errors about a key that the block raises into InvalidConfiguration, each a full sentence."""
     try:
         yield
     except AuditError as error:
@@ -74,5 +74,5 @@ def configured() -> Iterator[None]:
 
 
 def as_sentence(words: str) -> str:
-    """Half a sentence as a whole one."""
+    """The words with a capital letter at the start and a full stop at the end."""
     return f"{words[:1].upper()}{words[1:].rstrip('.')}."

@@ -52,7 +52,7 @@ def model_card(model: str, progress: Progress = silent) -> list[tuple[str, objec
 
 @contextmanager
 def score_cache() -> Iterator[ScoreCache]:
-    """The scores that are kept so that no text is scored twice."""
+    """Open the cache of token scores, which keeps any text from being scored twice."""
     from llm_audit.common.paths import cache_root
     from llm_audit.scoring.cache import ScoreCache
 

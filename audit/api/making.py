@@ -164,7 +164,7 @@ def train(
 
 
 def card_of(head: Head, target: Path) -> str:
-    """The card of a classifier, for a reader, and how to use it."""
+    """The model card of a classifier as text, with how to use it."""
     card = head.card
     lines = [
         f"Classifier {card.name}: {card.kind} head, loss {card.loss}, on layers {', '.join(map(str, card.layers)) or 'none'}"
@@ -217,7 +217,7 @@ def count_frequencies(
 
 
 def new_canary(name: str, *, count: int = 999, length: int = 64, before: str = "") -> tuple[Secret, Path, Path]:
-    """Draw random strings, one of which is to be published, with a commitment to the others.
+    """Draw random strings, one of them to be published, and write a commitment to the others.
 
     Args:
         name: of the files, NAME.secret.json and NAME.public.json.

@@ -33,7 +33,7 @@ from llm_audit.setup.manifest import collect, now
 __all__ = ["blind", "canary", "dataset", "identifier", "order", "paired", "score", "watermark"]
 
 DRAWS = 9999
-"""Permutations of the tests that need no further pass of the model for each."""
+"""Number of permutations, in the tests whose permutations need no further pass of the model."""
 
 Paths = StrPath | Iterable[StrPath]
 

@@ -1,4 +1,4 @@
-"""Rules of other packages: what is announced, the contract, and a package to begin with."""
+"""Rules of other packages (plugins): list the installed ones, check them against the contract, write a template package."""
 
 from __future__ import annotations
 
@@ -103,12 +103,12 @@ together need two.
 
 
 def survey_all() -> list[Surveyed]:
-    """Load everything that is announced, family by family, and say what became of it."""
+    """Every rule announced by an entry point, family by family, loaded, with its status."""
     return [each for digit in sorted(FAMILIES) for each in survey(FAMILIES[digit])]
 
 
 def described() -> list[dict[str, Any]]:
-    """Everything that is announced: names, code, package and what became of it, as `plugins list` shows it."""
+    """One dictionary for each announced rule: name, code, package, digest, status and reason, as `plugins list` shows them."""
     return [
         {
             "name": each.announcement.name,
@@ -127,7 +127,7 @@ def described() -> list[dict[str, Any]]:
 
 
 def new_package(name: str, folder: Path) -> str:
-    """Write a package with one detector that works, to be changed into one's own; returns its code.
+    """Write a template package with one working detector, to be adapted; return the rule code that it has.
 
     Raises:
         InvalidConfiguration: the name or the folder is taken, or is no name of a package.
@@ -152,7 +152,7 @@ def new_package(name: str, folder: Path) -> str:
 
 
 def loaded(target: str) -> Iterator[tuple[str, Any, str]]:
-    """Rules to check, as (title, rule, why it cannot be used).
+    """Load the rules that a name stands for, as (title, rule or None, why it cannot be used or "").
 
     Args:
         target: name of something installed, or MODULE:ATTRIBUTE.
@@ -187,7 +187,7 @@ def _imported(target: str) -> tuple[str, Any, str]:
 
 
 def clauses(rule: Any) -> Iterator[tuple[str, str]]:
-    """Every promise, with the complaint if it is broken."""
+    """Check each clause of the contract; yield it with what is wrong, or "" if it is kept."""
     from llm_audit import testing
 
     for promise, check in testing.clauses(rule).items():
@@ -204,7 +204,7 @@ def clauses(rule: Any) -> Iterator[tuple[str, str]]:
 
 
 def _module(name: str) -> str:
-    """The module of a package of that name; AuditError if there cannot or should not be one."""
+    """The name of the Python module for a package of that name; AuditError if it cannot or should not be one."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise InvalidConfiguration(
             f"{name!r} is no name for a package here: use lower-case letters and digits, with single '-' between."
@@ -216,7 +216,7 @@ def _module(name: str) -> str:
 
 
 def _free_code(name: str) -> str:
-    """A code that nothing installed has: it depends on the name, so that two authors seldom choose the same."""
+    """A rule code that no installed rule has, derived from the name so that two authors seldom get the same."""
     surveyed = survey_all()
     if any(each.announcement.name == name for each in surveyed):
         raise InvalidConfiguration(f"There is a rule {name!r} already; choose another name.")

@@ -1,4 +1,4 @@
-"""Populations that texts are compared with: made of human texts or of a model's, and their datasheets."""
+"""Populations that texts are compared with: build one from human texts or from a model's generations; show its datasheet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_audit.api.running import AnySetup, StrPath, closed
+from llm_audit.api.running import AnySetup, StrPath, plain_setup
 from llm_audit.common.errors import InvalidInput, NotAvailable
 from llm_audit.common.progress import Progress, silent
 from llm_audit.common.terminal import terminal_safe
@@ -57,12 +57,12 @@ def calibrate(
     from llm_audit.text import fingerprints
 
     populations.check_name(name)
-    chosen, path = closed(setup), Path(path)
+    chosen, path = plain_setup(setup), Path(path)
     own = chosen.own_detectors()
     texts = _texts(path, text_field)
     with chosen.session(progress) as session:
         detectors = fitting(find((), own), session.model.digest, own)
-        texts = _unseen(texts, detectors)
+        texts = _without_training_texts(texts, detectors)
         request = Request(Windowing(512, first_only=True), hidden_layers=origin.hidden_layers(detectors))
         sheet = populations.Datasheet(
             name=name,
@@ -116,8 +116,8 @@ def calibrate_generations(
     return population, populations.save(population), len(records)
 
 
-def _unseen(texts: list[str], detectors: Sequence[StatisticRule]) -> list[str]:
-    """Without the texts that trained a detector: it knows them to be human, so they would make others look like machines."""
+def _without_training_texts(texts: list[str], detectors: Sequence[StatisticRule]) -> list[str]:
+    """The texts without those that trained a detector: their scores are too human-like to compare other texts with."""
     import numpy as np
 
     from llm_audit.text import fingerprints
@@ -158,7 +158,7 @@ def _texts(path: Path, field: str) -> list[str]:
 
 
 def datasheet(name: str | None = None) -> str:
-    """Lines for a reader about a population: what it is made of, and how precise its p-values are. Raises AuditError.
+    """The datasheet of a population as text: what it is made of, and how precise its p-values are. Raises AuditError.
 
     >>> print(datasheet("english-mixed")[:32])
     Population      english-mixed: E
@@ -178,9 +178,9 @@ def datasheet(name: str | None = None) -> str:
         f"Digest          {population.digest}",
         f"Judged windows  at most {population.longest_window} tokens: the longest that {sheet.target_n:,} documents reach",
         "Sources",
-        *_counted(sheet.sources),
-        *(["Kinds of text", *_counted(population.kinds)] if population.kinds else []),
-        *(["Writers", *_counted(sheet.writers)] if sheet.writers else []),
+        *_count_lines(sheet.sources),
+        *(["Kinds of text", *_count_lines(population.kinds)] if population.kinds else []),
+        *(["Writers", *_count_lines(sheet.writers)] if sheet.writers else []),
         "Not covered",
         *(f"  - {gap}" for gap in sheet.not_covered),
         "",
@@ -197,5 +197,5 @@ def datasheet(name: str | None = None) -> str:
     return "\n".join([*lines, *([f"\nOther populations: {', '.join(others)}"] if others else [])])
 
 
-def _counted(names: dict[str, int]) -> list[str]:
+def _count_lines(names: dict[str, int]) -> list[str]:
     return [f"  {count:>7,}  {name}" for name, count in names.items()]

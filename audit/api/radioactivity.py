@@ -1,4 +1,4 @@
-"""Was a model trained on text that carries the mark of a key? What `llm_audit.membership.watermark` does."""
+"""The test `llm_audit.membership.watermark`: whether a model was trained on text that carries the watermark of a key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.api.asking import Asked, counts
-from llm_audit.api.keys import configured, read_keys
+from llm_audit.api.keys import as_configuration_errors, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
 from llm_audit.api.watermark import readers_of
@@ -46,10 +46,10 @@ def watermark(
 
     Args:
         marked: texts that carry the mark and may have been trained on: JSON lines with a text, text files or folders; a line
-            may have `token_ids`, which are surer. The model of `setup` reads them, and its likeliest tokens count.
+            may have `token_ids`, which are more reliable. The model of `setup` predicts them; its likeliest tokens are tested.
         key: key file of the mark.
-        answers: of the model instead, for one that nobody can read with: as `marked`, and a line may have the `prompt`.
-            No model is loaded; `marked` then says whose contexts alone count, which is where the mark can have been learnt.
+        answers: texts that the model wrote, for a model whose weights are not here: as `marked`; a line may have the `prompt`.
+            No model is loaded; only contexts that occur in `marked` then count, where the mark can have been learnt.
         text_field: field of JSON lines that holds the text.
         alpha: report a finding when the p-value is at most this.
         setup: whose model is audited; with `answers`, whose tokenizer reads them.
@@ -70,16 +70,16 @@ def watermark(
     rules = (radioactivity.rule.code,)
     if given:
         (reader,) = readers_of((), setup or Setup(), None, progress)
-        membership = _of_answers(chosen, reader, data, alpha)
+        membership = _test_answers(chosen, reader, data, alpha)
         found, malformed = counts(data)
         made = run.report(membership, collect(None, alpha=alpha, rules=rules), found=found, malformed=malformed)
         return finished(made, asked.started, [*marks, *given])
     with asked.target() as target:
-        membership = _of_reading(chosen, target, data[0], alpha)
+        membership = _test_reading(chosen, target, data[0], alpha)
     return asked.finished(membership, target, rules, data, named=marks)
 
 
-def _of_reading(key: Key, target: Target, data: Collection, alpha: float) -> Membership:
+def _test_reading(key: Key, target: Target, data: Collection, alpha: float) -> Membership:
     from llm_audit.scoring.tokenizer import load_tokenizer
 
     model = target.session.model
@@ -90,26 +90,26 @@ def _of_reading(key: Key, target: Target, data: Collection, alpha: float) -> Mem
         Read(ids, np.concatenate([np.full(len(ids) - len(likeliest), -1), likeliest]))
         for ids, likeliest in zip(texts, target.likeliest(shown), strict=True)
     ]
-    with configured():
+    with as_configuration_errors():
         found = radioactivity.of_reading(key, read)
-    return _concluded(found, alpha, data.malformed, run.conditions_of(target, tokenizer=(reader.name, reader.digest)))
+    return _conclude(found, alpha, data.malformed, run.conditions_of(target, tokenizer=(reader.name, reader.digest)))
 
 
-def _of_answers(key: Key, reader: Reader, data: Sequence[Collection], alpha: float) -> Membership:
+def _test_answers(key: Key, reader: Reader, data: Sequence[Collection], alpha: float) -> Membership:
     answers = data[-1]
     written = [
         Written(_encoded(reader, item.prompt or ""), ids)
         for item, ids in zip(answers.items, _ids(key, reader, answers, alpha), strict=True)
     ]
     marked = _ids(key, reader, data[0], alpha) if len(data) > 1 else []
-    with configured():
+    with as_configuration_errors():
         found = radioactivity.of_writing(key, written, marked)
     conditions = Conditions(
         tokenizer=(reader.name, reader.digest),
         marked_contexts=True if marked else None,
         unprompted=(sum(item.prompt is None for item in answers.items), len(answers.items)),
     )
-    return _concluded(found, alpha, [note for each in data for note in each.malformed], conditions)
+    return _conclude(found, alpha, [note for each in data for note in each.malformed], conditions)
 
 
 def _ids(key: Key, reader: Reader, data: Collection, alpha: float) -> list[Ints]:
@@ -125,7 +125,7 @@ def _encoded(reader: Reader, text: str) -> Ints:
     return np.array(reader.tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
 
 
-def _concluded(found: KeyedTraining, alpha: float, malformed: Sequence[str], conditions: Conditions) -> Membership:
+def _conclude(found: KeyedTraining, alpha: float, malformed: Sequence[str], conditions: Conditions) -> Membership:
     return run.concluded(
         alpha,
         tests=(radioactivity.rule.derive(Measurement(found), Terms(alpha)),),

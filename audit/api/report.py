@@ -12,7 +12,7 @@ from llm_audit.common.errors import NotAvailable
 
 
 class Report(results.Report):
-    """One run: what it was about, what it came to, and how to repeat it.
+    """Report of one run: its subjects with their results, and a manifest to repeat it.
 
     `report.documents[0].p_value`, `report.membership`, `report.substitution`, `report.corpus`, `report.benchmark` and
     `report.gate` hold the results; `limits` says what the numbers do not prove.
@@ -20,11 +20,11 @@ class Report(results.Report):
 
     @classmethod
     def of(cls, report: results.Report) -> Report:
-        """The same report, with the methods of this class."""
+        """The report as an instance of this class, with its methods."""
         return cls.model_construct(_fields_set=report.model_fields_set, **dict(report))
 
     def render(self, format_: str) -> str | bytes:
-        """The report in the format of a name: "json", "html", "sarif" ...; bytes for PDF."""
+        """The report in a format, given by its name ("json", "html", "sarif"): text, or bytes for PDF."""
         from llm_audit.detectors.registry import described
         from llm_audit.reports.formats import FORMATS
 
@@ -43,14 +43,14 @@ class Report(results.Report):
         write_report(self, path, described)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of the report as JSON has it: dictionaries, lists, strings and numbers. See `llm-audit schema`."""
+        """The whole report as parsed JSON: dictionaries, lists, strings and numbers. See `llm-audit schema`."""
         from llm_audit.reports import render_json
 
         content: dict[str, Any] = json.loads(render_json(self))
         return content
 
     def to_frame(self) -> Any:
-        """A pandas data frame, one row a document; of a report without documents, one row a test; of a corpus, those listed.
+        """A pandas data frame: a row per document or, if there are none, per test; for a corpus, per document that it lists.
 
         Columns of documents: name, verdict, p_value, p_floor, n (reference texts compared with), tokens, language, summary, and
         the p-value of each rule under its code. Columns of tests: rule, name, verdict, p_value, p_floor, n.

@@ -11,7 +11,7 @@ from llm_audit.detectors.registry import every_rule, explain
 __all__ = ["AnyRule", "explain", "explanation", "in_words", "rules"]
 
 WIDTH, INDENT = 100, 17
-"""Characters of a line, and of the names at its beginning."""
+"""Widths, in characters: of a line, and of the column of headings at its left."""
 
 
 def rules() -> list[AnyRule]:
@@ -20,7 +20,7 @@ def rules() -> list[AnyRule]:
 
 
 def in_words(rule: AnyRule) -> list[tuple[str, tuple[str, ...]]]:
-    """All that a rule says of itself, as headings with their sentences: what `explain` prints and its page begins with."""
+    """The description of a rule as (heading, sentences), as `explain` and the rule's documentation page show it."""
     parts = (
         ("Name", (rule.name,)),
         ("Family", (rule.family,)),
@@ -35,7 +35,7 @@ def in_words(rule: AnyRule) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def explanation(rule: AnyRule) -> str:
-    """A rule in words, line by line: its title, then what `in_words` has."""
+    """The description of a rule as wrapped text: its title, then the headings of `in_words`."""
     lines = [f"{rule.code}  {one_line(rule.title)}"]
     for name, sentences in in_words(rule):
         for number, sentence in enumerate(sentences):

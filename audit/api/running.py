@@ -1,4 +1,4 @@
-"""Parts that every run shares: a setup that may be open already, and a manifest that is completed at the end."""
+"""Steps that every run shares: open the setup unless it is open already, check arguments, complete the manifest at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AnySetup = Setup | OpenSetup | None
 
 @contextmanager
 def opened(setup: AnySetup, progress: Progress) -> Iterator[OpenSetup]:
-    """The setup, open; one that was given open stays so."""
+    """Open a setup and close it at the end; one that is open already is used as it is and stays open."""
     if isinstance(setup, OpenSetup):
         yield setup
         return
@@ -28,13 +28,13 @@ def opened(setup: AnySetup, progress: Progress) -> Iterator[OpenSetup]:
         yield ready
 
 
-def closed(setup: AnySetup) -> Setup:
-    """The setup as it was before it was opened; the default one for None."""
+def plain_setup(setup: AnySetup) -> Setup:
+    """The plain `Setup` behind an open one; for None the default one."""
     return setup.setup if isinstance(setup, OpenSetup) else setup or Setup()
 
 
 def check_alpha(alpha: float) -> None:
-    """Refuse a level that decides nothing. Raises InvalidConfiguration."""
+    """Refuse a level outside (0, 1). Raises InvalidConfiguration."""
     if not 0 < alpha < 1:
         raise InvalidConfiguration(f"alpha is {alpha:g}; it must be above 0 and below 1, such as 0.01.")
 
@@ -50,8 +50,8 @@ def finished(report: results.Report, started: str, named: Iterable[StrPath | Non
     Args:
         report: of the run.
         started: when it began.
-        named: what the caller named that may be a file; the documents of the report are left out.
-        keys: words that no report may hold.
+        named: the caller's arguments that may be files, for the list of input files; documents of the report are left out.
+        keys: secrets to remove from the stored command line.
     """
     judged = {document.name for document in report.documents}
     inputs = [path for path in {Path(name) for name in named if name and _is_file(name)} if str(path) not in judged]

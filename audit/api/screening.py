@@ -1,4 +1,4 @@
-"""Material of membership scores beside the texts: token counts, a second model, texts that the model has not seen."""
+"""What membership scores need besides the texts: token counts, a second model, texts that the model has not seen."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MISSING = {
 
 
 def digest_of(name: str, what: StrPath) -> str:
-    """Of a file's content, for a seed; of a model the name itself."""
+    """What stands for an argument in a seed: 16 digits of a file's digest, or the name of a model."""
     return str(what) if name in ("reference", "control") else sha256_of(Path(what))[:16]
 
 
 def material_of(target: Target, frequencies: StrPath | None, reference: Target | None, prefix: StrPath | None) -> Material:
-    """Material of the scores, read and checked against the model's tokenizer. Raises AuditError."""
+    """What the scores need besides the texts, read and checked against the model's tokenizer. Raises AuditError."""
     from llm_audit.scoring.tokenizer import load_tokenizer, prefix_token
 
     model = target.session.model

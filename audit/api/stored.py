@@ -54,7 +54,7 @@ def intact(content: bytes) -> bool:
 
 
 def verify(source: StrPath | bytes, *, inputs: StrPath = "", key: StrPath | None = None, name: str | None = None) -> Ledger:
-    """Is a stored report still what was found? Everything that follows from its numbers is computed again, without a model.
+    """Check a stored report: everything that follows from its numbers is computed again, without a model, and compared.
 
     Args:
         source: a file, the folder of a scan, or the content of a file; of a scan, what is beside its summary is compared too.

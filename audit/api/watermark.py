@@ -1,4 +1,4 @@
-"""Does a text carry a watermark? Test texts under keys, and make keys."""
+"""Watermarks: test texts under keys, make keys, and probe endpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_audit.api.documents import Texts, sources_of, texts_of
 from llm_audit.api.endpoints import EndpointSetup, Surface
-from llm_audit.api.keys import as_sentence, configured, read_keys
+from llm_audit.api.keys import as_configuration_errors, as_sentence, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, finished, listed
 from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable, local_packages
@@ -132,7 +132,7 @@ def new_watermark_key(
     from llm_audit.detectors.watermark.schemes import scheme_class
 
     given, digest = dict(parameters or {}), None
-    with configured():
+    with as_configuration_errors():
         cls = scheme_class(scheme)
     if setup is not None:
         from llm_audit.scoring.tokenizer import load_tokenizer
@@ -143,7 +143,7 @@ def new_watermark_key(
         digest = tokenizer_digest(tokenizer)
         if "vocab_size" in cls.model_fields:
             given.setdefault("vocab_size", int(config.get("vocab_size") or vocabulary_size(tokenizer)))
-    with configured():
+    with as_configuration_errors():
         key = new_key(scheme, digest, note, **given)
         write_key(Path(path), key)
     return key.id
@@ -210,13 +210,13 @@ def watermark_table(key: StrPath, output: StrPath, *, device: str = "cuda") -> s
 
     (read,) = read_keys([str(key)])
     made = with_table(read, device)
-    with configured():
+    with as_configuration_errors():
         write_key(Path(output), made)
     return made.id
 
 
 def watermark_schemes() -> dict[str, str]:
-    """Name of every scheme that can be tested -> what it is of, in words.
+    """Name of every watermarking scheme that can be tested -> its title.
 
     >>> watermark_schemes()["vllm-gumbel"]
     'vLLM, Gumbel'
@@ -227,7 +227,7 @@ def watermark_schemes() -> dict[str, str]:
 
 
 def readers_of(names: Sequence[str], setup: Setup, prompt: StrPath | None, progress: Progress) -> tuple[Reader, ...]:
-    """Tokenizers by name; without names, that of the model in `setup`. `prompt`: file with what stood before every text."""
+    """Load the named tokenizers, or else that of the model in `setup`. `prompt`: file with what stood before every text."""
     from llm_audit.detectors.watermark.readings import Reader
     from llm_audit.scoring.pins import DEFAULT_MODEL
     from llm_audit.scoring.tokenizer import load_tokenizer
@@ -294,7 +294,7 @@ def _subject(name: str, record: Any, settings: Settings) -> Subject:
 
 
 def _records(content: str) -> Iterator[tuple[int | None, Any]]:
-    """A whole JSON value, or one a line with its number; None in the place of what is no JSON."""
+    """The JSON value that is the whole content, or one value per line with its number; None for a line that is no JSON."""
     try:
         yield None, json.loads(content)
         return

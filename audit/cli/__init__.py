@@ -46,11 +46,11 @@ COMMANDS = {
 EXIT_FINDINGS, EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 EXIT_UNREAD = 141
-"""Whoever read standard output left before all was said: what a shell says of a program that a broken pipe ended."""
+"""The reader of standard output closed it too early: the exit code that a shell gives to a program ended by SIGPIPE."""
 
 
 _UNREAD = (BrokenPipeError, SystemExit)
-"""Errors raised when the reader has left: click and rich exit with 1 then, which here would be a finding."""
+"""Errors raised when standard output is closed: click and rich then exit with 1, which here would mean a finding."""
 
 
 class LazyGroup(click.Group):
@@ -77,13 +77,13 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table of commands, from `lazy` alone."""
+        """Write the table of commands, from `lazy` alone."""
         with formatter.section("Commands"):
             formatter.write_dl(sorted(self.lazy.items()))
 
 
 def group_of(package: str, table: Mapping[str, str], lazy: Mapping[str, str]) -> LazyGroup:
-    """The group of commands in a package. `table` has its own line of help, and `lazy` those of its commands."""
+    """The group of commands in a package. `table` holds the group's line of help, `lazy` those of its commands."""
     name = package.rpartition(".")[2]
     return LazyGroup(name, lazy=lazy, package=package, help=table[name], short_help=table[name])
 
@@ -137,13 +137,13 @@ def main(args: list[str] | None = None) -> Any:
         _complain(f"Error: {error}")
         code = EXIT_ERROR
     except _UNREAD:
-        _let_go_of_stdout()
+        _discard_stdout()
         code = EXIT_UNREAD
     except OSError as error:
         # A full disk under standard output is the one I/O error that no command can catch in time.
         _complain(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
         if error.filename is None:  # an error of a file that has a name is not one of standard output
-            _let_go_of_stdout()
+            _discard_stdout()
         code = EXIT_ERROR
     except Exception as error:
         if missing := not_installed(error) if isinstance(error, ModuleNotFoundError) else None:
@@ -156,13 +156,13 @@ def main(args: list[str] | None = None) -> Any:
 
 @contextlib.contextmanager
 def may_be_unread() -> Iterator[None]:
-    """Print what the command came to; once the reader has left, nowhere: its files and its exit code still count."""
+    """Let a block print the outcome; if standard output is closed, drop it: the command's files and exit code still count."""
     try:
         yield
         if sys.stdout is not None:
             sys.stdout.flush()
     except _UNREAD:
-        _let_go_of_stdout()
+        _discard_stdout()
 
 
 def _complain(sentence: str) -> None:
@@ -170,7 +170,7 @@ def _complain(sentence: str) -> None:
         click.echo(one_line(sentence), err=True)
 
 
-def _let_go_of_stdout() -> None:
-    """Point standard output at nothing, or the interpreter fails on it once more at exit."""
+def _discard_stdout() -> None:
+    """Point standard output at the null device; otherwise the interpreter fails on it again at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or no file at all
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,7 +14,7 @@ from llm_audit.common.terminal import one_line, terminal_safe
 
 
 class _Calibrate(click.Group):
-    """`calibrate FILE --name N` beside `calibrate show`: whatever is no subcommand is a file to build from."""
+    """Group that accepts `calibrate FILE --name N` beside `calibrate show`: a word that is no subcommand is the file."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands:

@@ -24,7 +24,7 @@ failure.
 
 
 class _Gate(click.Command):
-    """Takes no file for an option: tools that put names behind the options would let a file choose the baseline."""
+    """Command that never takes a file name for an option: a file named like one could otherwise choose the baseline."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         for arg in args[: args.index("--")] if "--" in args else args:

@@ -15,7 +15,7 @@ from llm_audit.common.terminal import one_line
 
 
 def drawing_options(max_tokens: int, turns: str = "") -> Decorator:
-    """Add what is drawn and where it goes. `max_tokens`: default of --max-tokens; `turns`: what -n says of the prompts."""
+    """Add the options of drawing texts. `max_tokens`: default of --max-tokens; `turns`: what the help of -n says of prompts."""
 
     def decorate(command: Command) -> Command:
         for option in (

@@ -17,14 +17,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Decorator(Protocol):
-    """Adds options to a command."""
+    """A decorator that adds options to a command."""
 
     def __call__(self, command: Command, /) -> Command:
-        """The command with them."""
+        """The command with the options."""
 
 
 FRAMES = ("headings", "quotes", "tables", "captions", "references", "forms")
-"""Names of `llm_audit.text.frame.INCLUDABLE`. Spelled out, because reading texts is not loaded for --help."""
+"""Names of `llm_audit.text.frame.INCLUDABLE`, repeated here so that --help need not import the reading of texts."""
 
 LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -61,7 +61,7 @@ JUDGING = ("population", "detectors", "classifier", *SCORING)
 
 
 def setup_options(*names: str, help: Mapping[str, str] | None = None) -> Decorator:
-    """Add the options of these fields, which the command gets as one `setup`, a `Setup`.
+    """Add the options of some fields of `Setup`; the command gets them as one argument `setup`.
 
     Args:
         names: fields, in the order of `--help`.
@@ -86,7 +86,7 @@ def setup_options(*names: str, help: Mapping[str, str] | None = None) -> Decorat
 
 
 def judging_options(level: str, default: float = 0.01, *, but: tuple[str, ...] = (), cache: str = "no_cache") -> Decorator:
-    """Add the options of a judgement: --alpha, --text-field, and those of a setup. What a policy sets wrongly is blamed on it.
+    """Add the options of a judgement: --alpha, --text-field, those of a setup. Errors name the policy file if it is at fault.
 
     Args:
         level: help of --alpha.
@@ -108,7 +108,7 @@ def judging_options(level: str, default: float = 0.01, *, but: tuple[str, ...] =
 
 
 def alpha_option(level: str, default: float = 0.01) -> Decorator:
-    """Add --alpha; its help says what it is the level of."""
+    """Add --alpha; `level`: its help, which says what it is the level of."""
     return click.option("--alpha", type=LEVEL, default=default, show_default=True, help=level)
 
 
@@ -156,7 +156,7 @@ def details_option(command: Command) -> Command:
 
 
 def output_options(command: Command) -> Command:
-    """Add where a report goes and what counts as a failure, which the command gets as one `output`, an `Output`."""
+    """Add the options of a report: where it goes and what counts as a failure. The command gets them as one `Output`."""
     packed = packed_options(command, "output", ("outputs", "format_", "strict"), lambda given: Output(**given))
     packed = strict_option(packed)
     for option in (
@@ -177,7 +177,7 @@ def output_options(command: Command) -> Command:
 
 
 def packed_options(command: Command, name: str, fields: tuple[str, ...], make: Callable[[dict[str, Any]], Any]) -> Command:
-    """The command, which gets what `make` makes of some options as a single argument."""
+    """The command, called with one argument `name`, which `make` builds from the options `fields`."""
 
     @functools.wraps(command)
     def packed(**options: Any) -> Any:

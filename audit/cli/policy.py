@@ -18,7 +18,7 @@ CONFIG, ISOLATED, POLICY = "llm_audit.config", "llm_audit.isolated", "llm_audit.
 
 
 class PolicyDefaults(Mapping[str, Any]):
-    """Options that the policy file sets, as a default map of click.
+    """Defaults that the policy file sets for a command's options, as a default map of click.
 
     The file is read when click first asks, which it does about every option that was not given, --help among them: no command
     starts under a policy that is wrong, and help needs none.
@@ -60,11 +60,11 @@ DEFAULTS: Mapping[str, Any] = {
     "watermark": _all("detect probe", _LEVEL),
     "substitution": _all("audit plan watch", _LEVEL),
 }
-"""Command -> what it takes from the policy. The others build something, or show what was stored."""
+"""Command -> the options that it takes from the policy. Commands that build something or show stored reports take none."""
 
 
 def chosen() -> Loaded:
-    """The policy that the working directory or --config gives, without the other options. Raises AuditError if it is wrong."""
+    """The policy of the working directory or --config, before options override it. Raises AuditError if it is wrong."""
     meta = click.get_current_context().meta
     if POLICY not in meta:
         from llm_audit.api.machine import load_policy
@@ -75,7 +75,7 @@ def chosen() -> Loaded:
 
 
 def in_force() -> Loaded:
-    """The same with the options of the running command, which win."""
+    """The policy of `chosen`, overridden by the options of the running command."""
     context = click.get_current_context()
     settings: tuple[str, ...] = context.default_map.settings if isinstance(context.default_map, PolicyDefaults) else ()
     given = (name for name in settings if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
@@ -83,7 +83,7 @@ def in_force() -> Loaded:
 
 
 def digest_in_force() -> str | None:
-    """Of the policy that the running command took its settings from; None: it takes none, or there is no file."""
+    """Digest of the policy that gave the running command its settings; None: it takes none, or there is no file."""
     if not isinstance(click.get_current_context().default_map, PolicyDefaults) or chosen().file is None:
         return None
     return in_force().policy.digest()
@@ -91,7 +91,7 @@ def digest_in_force() -> str | None:
 
 @contextmanager
 def blaming() -> Iterator[None]:
-    """An error about a value that the policy file sets says where it is set."""
+    """Add to errors of the block where the policy file sets the value at fault."""
     try:
         yield
     except AuditError as error:

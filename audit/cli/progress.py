@@ -14,11 +14,11 @@ from llm_audit.common.progress import Progress
 from llm_audit.common.terminal import one_line
 
 SECONDS = 60
-"""Between two lines of progress where standard error is no terminal."""
+"""Seconds between two lines of progress where standard error is no terminal."""
 
 
 class Reminder:
-    """Says when a line of progress is due: `SECONDS` after it was made, and after each time that one was."""
+    """A timer for lines of progress: one is due every `SECONDS`."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -33,9 +33,9 @@ class Reminder:
 
 @contextmanager
 def bars(name: str = "") -> Iterator[Progress]:
-    """Progress through stages: a bar for each on a terminal, else a line now and then.
+    """Show progress through stages: a bar for each on a terminal, else a line from time to time.
 
-    `name` is that of work which names no stage. No bar is shown of what is finished when it is first heard of.
+    `name` is shown for work without named stages. A stage that is already finished when first reported gets no bar.
     """
     shown: dict[str, Any] = {}
     began, reminder = time.monotonic(), Reminder()
@@ -66,7 +66,7 @@ def bars(name: str = "") -> Iterator[Progress]:
 
 
 def _bar() -> Any:
-    """A bar for a terminal; None: standard error is none."""
+    """A progress bar; None: standard error is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from llm_audit.results import Document
 
 KEY = "llm_audit.signing_key"
-"""Where the context of a command holds the key that signs."""
+"""Name under which the context of a command holds the signing key."""
 
 DETAILS = "llm_audit.details"
-"""Where it holds whether every document is shown in detail."""
+"""Name under which the context of a command holds whether every document is shown in detail."""
 
 
 def keep_details(context: click.Context, parameter: click.Parameter, value: bool) -> None:
-    """Remember whether all that is known of each document is asked for."""
+    """Remember whether the user asked for every document in detail."""
     context.meta[DETAILS] = value
 
 
@@ -48,7 +48,7 @@ def keep_key(context: click.Context, parameter: click.Parameter, value: Path | N
 
 @dataclass(frozen=True)
 class Output:
-    """Where a report goes, and what counts as a failure.
+    """Output settings of a command: where its report goes, and what counts as a failure.
 
     Attributes:
         outputs: files.
@@ -82,7 +82,7 @@ class Output:
             name: of the function in `llm_audit`. It is loaded after the output was checked, and takes `progress`, too.
             arguments: of the function.
             stage: name of the work, where the function gives none.
-            options: of the function. With `on_document=self.stream` the report is printed by and by.
+            options: of the function. With `on_document=self.stream` the report is printed document by document.
         """
         self.check()
         function: Callable[..., Report] = attrgetter(name)(llm_audit)
@@ -91,7 +91,7 @@ class Output:
         return self.publish(report, streamed="on_document" in options)
 
     def stream(self, document: Document) -> None:
-        """Print a document as soon as it is finished, if the format can be printed by and by.
+        """Print a document as soon as it is finished, if the format can be streamed.
 
         A reader that leaves ends the run, unless there are report files to be written.
         """
@@ -132,12 +132,12 @@ class Output:
 
 
 def show(content: str | bytes) -> None:
-    """Print what programs read: UTF-8, whatever the terminal is."""
+    """Print output for programs: in UTF-8, whatever the terminal's encoding is."""
     click.echo(content.encode() if isinstance(content, str) else content, nl=False)
 
 
 def write_outputs(outputs: Iterable[str], write: Callable[[str], None]) -> list[str]:
-    """Write every report, and return the complaints: a full disk costs one report, not the others nor the result on screen."""
+    """Write every report and return the error messages: a failed file must not cost the others or the result on screen."""
     failures = []
     for output in outputs:
         try:
@@ -159,7 +159,7 @@ def _is_json(output: str) -> bool:
 
 
 def _sign(report: Report, output: str) -> None:
-    """Write OUTPUT.dsse if a key was given."""
+    """Write the signature OUTPUT.dsse if a key was given."""
     signer = click.get_current_context().meta.get(KEY)
     if signer is not None:
         signer.sign(report, output)

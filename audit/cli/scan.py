@@ -1,4 +1,4 @@
-"""`llm-audit scan`: judge every document of a corpus, whatever happens on the way."""
+"""`llm-audit scan`: judge every document of a corpus; an interrupted scan can be continued."""
 
 from __future__ import annotations
 
@@ -107,9 +107,9 @@ def _print(scan: llm_audit.Scan, results: str | None, interrupted: bool, strict:
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], None]]:
-    """The first SIGINT or SIGTERM ends what is being done, in good order; the second ends everything at once.
+    """Turn the first SIGINT or SIGTERM into KeyboardInterrupt, for an orderly end; the second ends the process at once.
 
-    An exception that is raised while Python frees an object is lost, so that what is yielded raises it again when it is called.
+    Python loses an exception raised while it frees an object; calling the yielded function raises it again.
     """
     came: list[int] = []
 
@@ -133,7 +133,7 @@ def _interruptible() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _shown() -> Iterator[Callable[[Tally], None]]:
-    """Progress on standard error: a bar on a terminal, else a line now and then."""
+    """Show progress on standard error: a bar on a terminal, else a line from time to time."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""`llm-audit verify`: whether a stored report is still what was found."""
+"""`llm-audit verify`: compute again what a stored report states, and compare."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The errors that a user can act on. Each message is one sentence: what is wrong and what to do.
 
-`except AuditError` catches all of them; its children tell apart what a program can do about them.
+`except AuditError` catches all of them; its subclasses tell apart what a program can do about them.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class InvalidInput(AuditError):
 
 
 class InvalidConfiguration(AuditError):
-    """Options, settings or a policy that are wrong, or that do not go together."""
+    """Options, settings or a policy are wrong, or do not go together."""
 
 
 @contextmanager
 def about(setting: str) -> Iterator[None]:
-    """Errors of the block say which setting they are about; see `AuditError.setting`."""
+    """Note on errors of the block which setting they are about; see `AuditError.setting`."""
     try:
         yield
     except AuditError as error:
@@ -46,7 +46,7 @@ LOCAL_PACKAGES = frozenset({"sklearn", "torch", "transformers"})
 
 
 def not_installed(error: ModuleNotFoundError) -> NotAvailable | None:
-    """The error that a user can act on, if a package is missing that `pip install` brings; None if the module is ours."""
+    """The error that names the missing package and how to install it; None if the missing module is ours."""
     package = (error.name or "").partition(".")[0]
     if package in ("", "llm_audit"):
         return None
@@ -56,7 +56,7 @@ def not_installed(error: ModuleNotFoundError) -> NotAvailable | None:
 
 @contextmanager
 def local_packages() -> Iterator[None]:
-    """Imports of the block may be of the extra `local`; where that is not installed, the error says how to install it.
+    """For a block that imports packages of the extra `local`: if they are missing, the error says how to install them.
 
     Raises:
         NotAvailable: a package is missing.

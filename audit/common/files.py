@@ -1,4 +1,4 @@
-"""Writing of files, so that there is always a whole one, and the digest of a file.
+"""Atomic and durable writing of files, append-only files of lines, and the digest of a file.
 
 The only module of the package that writes files by itself (`tests/test_house.py` sees to it). Knows nothing of what is in
 them, and leaves errors as they are: each caller says in its own sentence what could not be written.
@@ -19,17 +19,17 @@ from typing import BinaryIO, Self
 from llm_audit.common.progress import Progress, silent
 
 CHUNK = 1 << 20
-"""Bytes that are read at a time."""
+"""Bytes read at a time."""
 
 
 def atomic_write(path: Path, data: bytes, *, durable: bool = True, mode: int | None = None) -> None:
-    """Put a file with these bytes in the place of `path`: whatever happens, there is the old file or the new one.
+    """Replace the file `path` by one with these bytes, atomically: there is always the whole old file or the whole new one.
 
     Two processes may write the same path; the last one wins.
 
     Args:
         path: of the file; a symbolic link is replaced, not followed.
-        data: all that will be in it.
+        data: the whole content.
         durable: the bytes and the name are on the disk when this returns, so that they survive a loss of power too. Without
             it only a killed process is survived, which is enough for what can be made again.
         mode: permissions; None: those of any new file.
@@ -44,7 +44,7 @@ def atomic_write(path: Path, data: bytes, *, durable: bool = True, mode: int | N
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` once it is whole and on the disk; until then the old one stays.
+    """A file to write that replaces `path` once it is complete and on the disk; until then the old one stays.
 
     The temporary name is always the same: whoever holds the folder's lock overwrites what a killed run left.
 
@@ -86,10 +86,10 @@ def scratch(path: Path) -> BinaryIO:
 
 
 class Scratch:
-    """Bytes in a file without a name, which is gone with this object or with the process, also when that is killed.
+    """A temporary file without a name, which disappears with this object or with the process, even a killed one.
 
     Args:
-        folder: on whose disk it is; None: that of the system's temporary files.
+        folder: any folder on the disk to use; None: the system's temporary folder.
 
     Raises:
         OSError: it cannot be made.
@@ -115,7 +115,7 @@ class Scratch:
 
 
 def write_in_place(path: str | os.PathLike[str], data: bytes) -> None:
-    """Append to what exists already and is no file to replace: a device, a pipe, standard output."""
+    """Write to something that cannot be replaced by a new file: a device, a pipe, standard output."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)  # /dev/stdout may be a file that already holds other output
     try:
         _write_all(descriptor, data)
@@ -139,7 +139,7 @@ def sync(path: Path) -> None:
 
 
 class Lines:
-    r"""A file of lines that is only ever appended to, what both journals are. A context manager.
+    r"""An append-only file of lines, as both journals are. A context manager.
 
     A killed run leaves a line without its end: see `torn`.
 
@@ -163,12 +163,12 @@ class Lines:
         self.close()
 
     def close(self) -> None:
-        """Give the file back; nothing can be appended any more."""
+        """Close the file."""
         os.close(self._descriptor)
 
     @property
     def torn(self) -> bool:
-        """Whether the last line has no end, so that what is appended would become part of it."""
+        """Whether the last line has no line end, so that appended bytes would become part of it."""
         size = os.fstat(self._descriptor).st_size
         return size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
@@ -179,11 +179,11 @@ class Lines:
             os.fsync(self._descriptor)
 
     def sync_name(self) -> None:
-        """The file's name in its folder reaches the disk, where the file system knows how."""
+        """Bring the file's name in its folder to the disk, where the file system supports it."""
         _sync_folder(self._folder)
 
     def truncate(self, size: int) -> None:
-        """Leave the first `size` bytes. Raises OSError."""
+        """Keep only the first `size` bytes. Raises OSError."""
         os.ftruncate(self._descriptor, size)
 
 
@@ -201,7 +201,7 @@ def sha256_of(path: Path, progress: Progress = silent) -> str:
 
 @contextmanager
 def _replacement(path: Path, temporary: Path, flag: int, durable: bool, mode: int | None) -> Iterator[int]:
-    """The descriptor of a file beside `path` that is renamed over it at the end, or removed, also after Ctrl-C."""
+    """Descriptor of a temporary file beside `path`, which replaces it at the end or, after an error or Ctrl-C, is removed."""
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flag, 0o666)
     try:
         try:
@@ -222,7 +222,7 @@ def _replacement(path: Path, temporary: Path, flag: int, durable: bool, mode: in
 
 
 def _sync_folder(path: Path) -> None:
-    """Names in a folder reach the disk, where the file system knows how: the file itself is in place already."""
+    """Bring the names in a folder to the disk, where the file system supports it; errors are ignored, the file is in place."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -232,7 +232,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def _write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """All of the bytes, however few the system takes at a time."""
+    """Write all of the bytes, however few the system takes at a time."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

@@ -1,4 +1,4 @@
-"""Where llm-audit keeps what it fetched, computed and was given. Knows nothing about the contents."""
+"""Folders in which llm-audit keeps models, scores and the user's populations. Knows nothing about the contents."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def cache_root() -> Path:
-    """Models and scores: can be deleted at any time. `LLM_AUDIT_CACHE`, else the user's cache folder."""
+    """Folder of models and scores, which can be deleted at any time: `LLM_AUDIT_CACHE`, else the user's cache folder."""
     return _root("LLM_AUDIT_CACHE", "user_cache_path")
 
 
 def data_root() -> Path:
-    """The user's own populations: worth a backup. `LLM_AUDIT_DATA`, else the user's data folder."""
+    """Folder of the user's own populations, worth a backup: `LLM_AUDIT_DATA`, else the user's data folder."""
     return _root("LLM_AUDIT_DATA", "user_data_path")
 
 

@@ -1,4 +1,4 @@
-"""One way to say how far a piece of work is, and the helpers that its callers need. Knows nothing about who shows it."""
+"""The callback by which work reports its progress, and helpers for its callers. Knows nothing about who shows it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def silent(share: float | None, stage: str = "", /) -> None:
 
 
 def part(progress: Progress, start: float, end: float) -> Progress:
-    """Return the progress of one part of some work: its 0 is the whole's `start`, its 1 the whole's `end`."""
+    """A callback for one part of some work: the part's 0 is shown as `start`, its 1 as `end`."""
 
     def shown(share: float | None, stage: str = "", /) -> None:
         progress(None if share is None else start + (end - start) * share, stage)
@@ -32,5 +32,5 @@ def part(progress: Progress, start: float, end: float) -> Progress:
 
 
 def named(progress: Progress, stage: str) -> Progress:
-    """Return the progress of one stage, for work that does not name what it does."""
+    """A callback that shows `stage` for work that names no stage itself."""
     return lambda share, _="", /: progress(share, stage)

@@ -8,6 +8,6 @@ import numpy as np
 
 
 def generator(seed: str, purpose: str) -> np.random.Generator:
-    """Return a generator that follows from a seed and from what it is for, so that one use never shifts another."""
+    """A random generator determined by a seed and a purpose, so that draws for one purpose never shift those for another."""
     digest = hashlib.sha256(f"{seed} {purpose}".encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))

@@ -1,8 +1,8 @@
-"""Rows in the order of a key, of any number, in constant memory.
+"""External sorting: any number of rows, ordered by a key in constant memory.
 
-Few rows are sorted in memory and never written. More are divided by quantiles of their own keys into parts, each in a file
-without a name, and the parts again, until each is few rows or has one key alone, however many rows have it. Knows nothing of
-what the rows are.
+Few rows are sorted in memory and never written. More are divided at quantiles of their keys into parts, each in a file
+without a name, and the parts again, until a part fits in memory or all its rows share one key. Knows nothing of what the
+rows are.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from numpy.typing import NDArray
 from llm_audit.common.files import Scratch
 
 HELD = 1 << 18
-"""Rows that are held in memory at a time; the memory of a sort is some five times theirs."""
+"""Rows held in memory at a time; a sort needs about five times their memory."""
 
 CUTS = 63
-"""Keys that divide many rows: the rows with such a key are a part, and those between two of them. A file each."""
+"""Keys at which a pile is divided: the rows equal to a cut are one part, those between two cuts another; a file each."""
 
 PLACES, ROWS_EACH = 256, 64
-"""Places of the sample that the cuts come from, and rows at each."""
+"""Size of the sample from which the cuts are taken: places in the pile, and rows at each place."""
 
 Rows = NDArray[np.void]
-"""(n,) of a structured type."""
+"""(n,) array of a structured type."""
 
 Key = Callable[[Rows], NDArray[Any]]
-"""Gives the (n,) numbers that rows are ordered by; none is NaN."""
+"""Function from rows to the (n,) numbers that they are ordered by; none is NaN."""
 
 
 class Pile:
-    """Rows in the order in which they are added: the last ones in memory, those before them on the disk.
+    """A sequence of rows in the order in which they are added: the last ones in memory, those before them on the disk.
 
     Args:
         kind: type of a row.
-        folder: on whose disk; None: that of the system's temporary files.
+        folder: any folder on the disk to use; None: the system's temporary folder.
         held: rows in memory at most.
     """
 
@@ -51,7 +51,7 @@ class Pile:
         return self._length
 
     def add(self, rows: Rows) -> None:
-        """Put more rows on it, which nobody changes any more. Raises OSError: they cannot be written."""
+        """Append rows, which the caller must not change later. Raises OSError: they cannot be written."""
         if len(rows):
             self._waiting.append(rows)
             self._length += len(rows)
@@ -62,7 +62,7 @@ class Pile:
             self._written, self._waiting = self._length, []
 
     def read(self, start: int, stop: int) -> Rows:
-        """A copy of the rows from one number to another, which are there. Raises OSError."""
+        """A copy of the rows [start, stop), all of which must exist. Raises OSError."""
         rows = np.empty(stop - start, self.kind)
         on_disk = min(max(self._written - start, 0), len(rows))
         if self._file and on_disk:
@@ -78,19 +78,19 @@ class Pile:
             yield self.read(len(self) - stop, len(self) - start)[::-1] if backwards else self.read(start, stop)
 
     def clear(self) -> None:
-        """Take all rows away, and their file."""
+        """Delete all rows, and their file."""
         if self._file:
             self._file.close()
         self._file, self._waiting, self._written, self._length = None, [], 0, 0
 
 
 class Sorter:
-    """Rows that are added in any order and come back once, in that of a key; of equal keys as they were added.
+    """Sorts rows stably: they are added in any order, and iterated once in the order of their keys.
 
     Args:
         kind: type of a row.
-        key: of rows.
-        folder: on whose disk what memory does not hold is kept; None: that of the system's temporary files.
+        key: function that gives the key of each row.
+        folder: any folder on the disk that takes the rows beyond `held`; None: the system's temporary folder.
         held: rows in memory at a time.
     """
 
@@ -99,7 +99,7 @@ class Sorter:
         self.add = self._pile.add
 
     def __iter__(self) -> Iterator[Rows]:
-        """Some rows at a time, `held` at most. Raises OSError."""
+        """The sorted rows in chunks of at most `held`. Raises OSError."""
         return self._sorted(self._pile)
 
     def _sorted(self, pile: Pile) -> Iterator[Rows]:
@@ -131,7 +131,7 @@ class Sorter:
         return parts
 
     def _cuts(self, pile: Pile) -> NDArray[Any]:
-        """Some keys of the pile, about as far apart in its order: they decide how fast this is, not what it gives."""
+        """Approximate quantiles of the pile's keys: they decide how fast the sort is, not its result."""
         starts = np.linspace(0, len(pile) - min(ROWS_EACH, len(pile)), PLACES).astype(np.int64)
         sample = np.sort(np.concatenate([self._key(pile.read(i, min(i + ROWS_EACH, len(pile)))) for i in starts]))
         cuts: NDArray[Any] = np.unique(sample[len(sample) * np.arange(1, CUTS + 1) // (CUTS + 1)])

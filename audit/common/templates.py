@@ -1,6 +1,6 @@
-"""Templates of the sentences that say what was seen while reading or asking: each writes its sentence, and knows it again.
+"""Templates of the notes in a report: each writes its sentence, and parses it again.
 
-So that `llm-audit verify` can tell a note of ours from one that somebody added. Knows no sentence.
+So `llm-audit verify` can tell a note of ours from one that somebody added. Holds no sentence itself.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ _FORMS = {
     "syntax": r"(?:Expecting|Extra|Unterminated|Invalid|Illegal|Unexpected) [^.]{1,60}",
     "words": r".+",
 }
-"""Kind of a field -> how it is written. `name`: in quotes if it holds spaces, so that nobody takes it for a sentence of ours.
-`syntax`: what Python's reader of JSON says."""
+"""Kind of a field -> regular expression of its values. `name`: quoted if it holds spaces, so that it cannot pass for a
+sentence of ours. `syntax`: an error message of Python's JSON parser."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence with fields: `{held_out:count} texts of {path:name}`.
+    """A sentence with fields to fill in, such as `{held_out:count} texts of {path:name}`.
 
     A field without a kind is one of the words in `words`. A field may occur again, without its kind, for the same value.
 
     Attributes:
         sentence: with its fields.
-        words: by field, the words that can stand there.
+        words: for each field without a kind, the words that it can hold.
     """
 
     sentence: str
     words: dict[str, Collection[str]] = field(default_factory=dict, hash=False)
 
     def write(self, **values: Value) -> str:
-        """The sentence with these values."""
+        """The sentence with its fields filled in."""
         return _FIELD.sub(lambda found: self._written(found["name"], values[found["name"]]), self.sentence)
 
     def read(self, sentence: str) -> dict[str, str] | None:
-        """The values of a sentence, as they are written there; None: this template does not write it."""
+        """The values of the fields in a sentence, as strings; None: the sentence does not fit this template."""
         found = self._pattern.fullmatch(sentence)
         return found and found.groupdict()
 
@@ -90,7 +90,7 @@ class Template:
 
 
 def known(sentence: str, templates: Iterable[Template]) -> dict[str, str] | None:
-    """What a sentence states, by the first template that writes it; None: none of these does."""
+    """The values of a sentence's fields, by the first template that it fits; None: it fits none."""
     return next((values for template in templates if (values := template.read(sentence)) is not None), None)
 
 

@@ -21,12 +21,12 @@ def terminal_safe(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""The same for a name or a sentence within a line of ours: breaks become `\n` and `\t` and forge no line."""
+    r"""The text made safe for a terminal and kept on one line: line breaks and tabs become `\n` and `\t`."""
     return terminal_safe(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as lines, each column as wide as its widest cell but the last; cells are made safe."""
+    """Rows of cells as a plain-text table: each column but the last is as wide as its widest cell; cells are made safe."""
     safe = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*safe, strict=True)]
     lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in safe)

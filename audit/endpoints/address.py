@@ -43,7 +43,7 @@ class Address:
         return _AZURE.search(self.base) is not None
 
     def of(self, surface: Surface) -> str:
-        """Where questions of a surface go."""
+        """The URL to which questions for a surface are posted."""
         return self._joined(RESPONSES if self.asks_responses(surface) else PATHS[surface])
 
     def asks_responses(self, surface: Surface) -> bool:
@@ -55,12 +55,12 @@ class Address:
 
 
 def read_address(url: str) -> Address:
-    """The address that a user gives: as an OpenAI client takes it, or whole with the path of chat, completions or responses.
+    """Parse an address: a base URL as OpenAI clients take it, or a full one that ends in chat, completions or responses.
 
     Without a path, "/v1" is added.
 
     Raises:
-        InvalidConfiguration: it is none, or may have a secret in it.
+        InvalidConfiguration: it is no address, or may contain a secret.
     """
     try:
         parts = urlsplit(url)

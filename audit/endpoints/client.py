@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint that is asked many questions: retried, limited, paid for within a cap, and written down.
+"""A client for OpenAI-compatible endpoints that asks many questions, with retries, limits, a cost cap and a journal.
 
 Knows nothing about what the answers mean.
 """
@@ -126,7 +126,7 @@ class Endpoint:
         return self._journal.records.cost
 
     def ask(self, asks: Sequence[Ask], progress: Progress = silent) -> list[Reply | Failure]:
-        """Answer all of them, in their order; what gets no answer is a Failure, and no fault of the server raises.
+        """Ask all questions; return their outcomes in order. An unanswered one is a Failure; no fault of the server raises.
 
         A refused key, an unknown model, an untrusted certificate or a host that was never reached ends the run: what is
         left becomes a Failure "stopped". Ended by an exception (such as KeyboardInterrupt), it cuts the connections, and
@@ -165,7 +165,7 @@ class Endpoint:
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _answer(self, ask: Ask, run: _Run) -> None:
-        """Ask until there is an answer, or nothing more to be tried."""
+        """Make attempts at one question until it is answered or must not be tried again."""
         with run.line() as line:
             for attempt in range(1, self._limits.attempts + 1):
                 wait = self._attempt(ask, attempt, line, run)
@@ -174,7 +174,7 @@ class Endpoint:
                 run.sleep(wait)
 
     def _attempt(self, ask: Ask, attempt: int, line: Line, run: _Run) -> float | None:
-        """Ask once and write down what came of it; returns the seconds before the next attempt, None if there is none."""
+        """Make one attempt and record it; return the seconds before the next attempt, or None if there is to be none."""
         responses = self._address.asks_responses(ask.surface)
         request = wire.responses_request(ask, self._model) if responses else wire.request(ask, self._model, newer=self._newer)
         if reason := self._may_not_send(ask, run):
@@ -201,7 +201,7 @@ class Endpoint:
         return None
 
     def _may_not_send(self, ask: Ask, run: _Run) -> str:
-        """Wait for the turn of an attempt; if there is none, why, as a sentence."""
+        """Wait until an attempt may be sent and return ""; or return, as a sentence, why it may not be sent."""
         if run.over():
             return run.reason
         if reason := self._budget.reserve(ask):
@@ -265,7 +265,7 @@ class _Run:
 
     @property
     def interrupted(self) -> bool:
-        """Whether it ended for no fault of the endpoint."""
+        """Whether the run was ended from outside, for no fault of the endpoint."""
         return self.reason == _INTERRUPTED
 
     def end(self, reason: str = _INTERRUPTED) -> None:
@@ -285,7 +285,7 @@ class _Run:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Slow to make, and the same for all connections."""
+    """The TLS context, made once because that is slow, and shared by all connections."""
     return httpx2.create_ssl_context()
 
 
@@ -311,7 +311,7 @@ def _fault(ask: Ask, status: int, headers: Mapping[str, str], body: str) -> tupl
 
 
 def _tokens(entry: Entry) -> int | None:
-    """Cost of an attempt; None: unknown."""
+    """Tokens that an attempt cost; None: unknown."""
     if entry.status == 200 and entry.kind is None:
         prompt, completion = wire.summary(entry.body)[2]
         return None if prompt is None or completion is None else prompt + completion
@@ -319,7 +319,7 @@ def _tokens(entry: Entry) -> int | None:
 
 
 def _retry_after(value: str, now: float) -> float | None:
-    """Seconds, from a number or a date; None: neither."""
+    """Seconds that a Retry-After header asks for, from a number or a date; None: it is neither."""
     try:
         seconds = float(value) if value.strip().isdecimal() else parsedate_to_datetime(value).timestamp() - now
     except (ValueError, OverflowError):

@@ -18,13 +18,13 @@ PLACEHOLDER = -9999.0
 """Value that OpenAI and vLLM return in place of a log-probability that they do not have, or of minus infinity."""
 
 LOWEST = -1000.0
-"""Nats, below which a number is a placeholder whatever it is: no two logits of a language model are that far apart."""
+"""Nats; any number below is taken for a placeholder: no two logits of a language model are that far apart."""
 
 REPEATED = -100.0
-"""Nats: from here down, a whole number that several tokens of an answer share is a placeholder. No softmax gives it twice."""
+"""Nats; a whole number at or below, shared by several tokens, is taken for a placeholder: no softmax gives it twice."""
 
 ROUNDING = 1e-3
-"""By how much probabilities may add up to more than 1, and two numbers for one token may differ: servers round."""
+"""Tolerance for rounding: excess over 1 of a sum of probabilities, and difference of two numbers for one token, in nats."""
 
 NO_LOGPROB = "the token has no log-probability"
 NO_NAME = "the token cannot be told from others: neither id nor bytes, and no text of its own"
@@ -40,10 +40,10 @@ OVER_ONE = "the probabilities add up to more than 1"
 CONTRADICTED = "the token has another log-probability in the list"
 NOT_LISTED = "the token is likelier than the end of the list, and not in it"
 PLACEHOLDERS = frozenset({HIDDEN, PLACED})
-"""Defects that say that a number stands for one that the server does not have or does not give."""
+"""Defects in which a number is a placeholder for one that the server does not have or does not give."""
 
 POOR = frozenset({NO_LOGPROB, NO_NAME, *PLACEHOLDERS})
-"""Defects of servers that tell little. Any other one means that the numbers are not what they are said to be."""
+"""Defects of servers that merely withhold information. Any other defect means that the numbers cannot be log-probabilities."""
 
 FLAWS = (*sorted(POOR), INFINITE, POSITIVE, ALL_ZERO, ANSWER_ZERO, TWICE, DISORDER, OVER_ONE, CONTRADICTED, NOT_LISTED)
 _SORTED = "the list was not in falling order, and was sorted"
@@ -52,17 +52,17 @@ _WHERE = "At {places:number} of {positions:number} positions, first at {first:nu
 FLAW = Template(f"{_WHERE}: {{flaw}}.", {"flaw": FLAWS})
 REPAIR = Template(f"{_WHERE}, {{repair}}.", {"repair": (_SORTED, _LEFT_OUT)})
 SENTENCES = (FLAW, REPAIR)
-"""Templates of what is said of the log-probabilities of an answer."""
+"""Templates of the notes on the log-probabilities of an answer."""
 
 DIGITS = (1, 2, 3)
-"""Decimals that a server is seen to round to."""
+"""Numbers of decimals for which rounding by the server is recognised."""
 
 FEWEST_NUMBERS = 12
-"""Numbers of an answer from which rounding is told: one number in five thousand looks rounded to three decimals by chance."""
+"""Fewest numbers of an answer from which rounding is inferred: one number in 5,000 looks rounded to 3 decimals by chance."""
 
 
 def placeholders(positions: Sequence[Position]) -> frozenset[float]:
-    """The values in an answer that are no log-probabilities, but stand for one that is not given.
+    """The numbers in an answer that are placeholders, not log-probabilities.
 
     Anything from `LOWEST` down, minus infinity too; and whole numbers from `REPEATED` down that two tokens or more have.
     """
@@ -75,7 +75,7 @@ def placeholders(positions: Sequence[Position]) -> frozenset[float]:
 
 
 def _numbers(position: Position) -> list[float]:
-    """The number of each token of a position once, also where the chosen one is listed."""
+    """The log-probabilities of a position, that of the chosen token counted once even if the list contains it."""
     listed = [logprob for _, logprob in position.top]
     chosen = (
         [] if position.logprob is None or any(same(token, position.token) for token, _ in position.top) else [position.logprob]
@@ -84,7 +84,7 @@ def _numbers(position: Position) -> list[float]:
 
 
 def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple[str, ...]]:
-    """The positions with what is harmless put right, and what that was as sentences.
+    """The positions with harmless defects repaired, and a note on each repair.
 
     A list out of order is sorted (the chosen token may stand first, whatever its rank). Alternatives that the server hides
     behind a placeholder or minus infinity are left out: their probability is not known, only that it is small.
@@ -110,7 +110,7 @@ def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple
 
 
 def last_digit(positions: Sequence[Position]) -> float:
-    """Nats of the last digit that a server gives, 0.1 to 0.001; 0: more digits than that, or too few numbers to tell."""
+    """The unit, in nats, to which the server rounds: 0.1, 0.01 or 0.001; 0: finer, or too few numbers to tell."""
     numbers = [logprob for position in positions for logprob in (position.logprob, *(each for _, each in position.top))]
     told = [number for number in numbers if number is not None and math.isfinite(number) and number != 0]
     if len(told) < FEWEST_NUMBERS or not placeholders(positions).isdisjoint(told):
@@ -124,7 +124,7 @@ def last_digit(positions: Sequence[Position]) -> float:
 def judged(
     positions: Sequence[Position], rounded: float = 0.0, missing: frozenset[float] | None = None
 ) -> tuple[tuple[Position, ...], tuple[str, ...]]:
-    """The positions with their defects, and the same defects as sentences about all of them.
+    """The positions with their defects filled in, and notes that sum the defects up.
 
     Args:
         positions: of one answer.

@@ -13,7 +13,7 @@ SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Malformed(ValueError):
-    """A body with status 200 that has no answer in it; the message is a sentence."""
+    """Raised for a body with status 200 that contains no answer; the message is a sentence."""
 
 
 def error_message(body: str) -> str:
@@ -113,7 +113,7 @@ def _of_responses(data: dict[str, Any]) -> object:
 
 
 def usage_of(data: dict[str, Any]) -> tuple[tuple[int | None, int | None], int]:
-    """Tokens of prompt and answer as billed, and how many of the latter a reasoning model thought and need not show."""
+    """Tokens of prompt and answer as billed, and how many of the answer's were a reasoning model's hidden ones."""
     told = data.get("usage")
     if not isinstance(told, dict):
         return (None, None), 0
@@ -134,5 +134,5 @@ def text_of(data: dict[str, Any], name: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Without lone surrogates, which no file and no terminal takes."""
+    """The text without lone surrogates, which cannot be encoded in UTF-8."""
     return SURROGATES.sub("\ufffd", text)

@@ -66,7 +66,7 @@ def read_headers(given: Sequence[str], from_environment: Sequence[str]) -> tuple
 
 
 def _header(text: str, origin: str, *, hidden: bool = False) -> Header:
-    """A header of which the words are secrets, too, if it is `hidden` or its name says that it holds credentials."""
+    """Parse a header; its single words are secrets, too, if `hidden` or if its name marks it as holding credentials."""
     match = _HEADER.fullmatch(text.strip())
     if match is None:
         raise InvalidConfiguration(f"{origin} does not make a header: it must be 'Name: value' of printable ASCII characters.")

@@ -1,4 +1,4 @@
-"""Every request and what came back, as JSON lines: an audit can be continued and repeated from it without the endpoint.
+"""The journal: every request and response as JSON lines, from which an audit can be continued, or repeated offline.
 
 The first line says which endpoint and model it is about; every other line is one attempt, or one question that was not sent.
 """
@@ -26,7 +26,7 @@ from llm_audit.results import Fact
 FORMAT = "llm-audit journal 2"
 
 KEPT_HEADERS = ("content-type", "date", "retry-after", "server", "location", "x-request-id", "openai-processing-ms")
-"""Of an answer; the others can hold cookies and accounts."""
+"""Response headers that are kept; others can hold cookies and account names."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,13 @@ class Entry:
 
 
 def digest(ask: Ask, model: str) -> str:
-    """SHA-256 over everything that makes a question this one. Parameters that came later count where they are used."""
+    """SHA-256 that identifies a question to a model. Parameters added in later versions count only where they are used."""
     fields = {name: value for name, value in asdict(ask).items() if (name, value) not in (("stop", ""), ("n", 1))}
     return hashlib.sha256(json.dumps([model, fields], sort_keys=True).encode()).hexdigest()
 
 
 class Records:
-    """The entries about one model of one endpoint, and what follows from them."""
+    """The entries about one model of one endpoint, and the outcomes, cost and facts that follow from them."""
 
     def __init__(self, url: str = "", model: str = "") -> None:
         self.url, self.model = url, model
@@ -142,7 +142,7 @@ class Records:
 
 
 class Journal:
-    """Where an endpoint writes down what happens: in a file that grows by whole lines, or in memory if none is named.
+    """The log of an endpoint's attempts: a file that grows by whole lines, or memory if no file is named.
 
     A run with the journal of an earlier one continues it: what was answered is not asked again.
 
@@ -197,7 +197,7 @@ class Journal:
 
 
 class Replay:
-    """The answers of a journal, and nothing else: no connection is made.
+    """A source of answers taken from a journal alone: no connection is made.
 
     Raises:
         AuditError: the file cannot be read, or is no journal.
@@ -231,7 +231,7 @@ class Replay:
 
     @property
     def url(self) -> str:
-        """Of the endpoint that was asked."""
+        """The URL of the endpoint that was asked."""
         return self._records.url
 
     @property
@@ -246,12 +246,12 @@ class Replay:
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """Those of the run that wrote the journal."""
+        """The facts of the run that wrote the journal."""
         return self._records.facts
 
     @property
     def cost(self) -> Cost:
-        """That of the run that wrote the journal."""
+        """The cost of the run that wrote the journal."""
         return self._records.cost
 
 

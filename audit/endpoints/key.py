@@ -10,7 +10,7 @@ from pathlib import Path
 from llm_audit.common.errors import InvalidConfiguration
 
 SHORTEST = 8
-"""Characters: a shorter word could not be removed from texts without harming them."""
+"""Fewest characters of a key: a shorter word could not be removed from texts without harming them."""
 
 REMOVED = "[key removed]"
 

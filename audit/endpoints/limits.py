@@ -46,7 +46,7 @@ class Limits:
 
 
 class Budget:
-    """Budget that is left; shared by threads."""
+    """The requests and tokens that a run may still spend; shared by threads."""
 
     def __init__(self, limits: Limits, spent: Cost) -> None:
         self._limits = limits
@@ -73,7 +73,7 @@ class Budget:
             return ""
 
     def settle(self, ask: Ask, tokens: int | None) -> None:
-        """Replace what was set aside by the tokens that were used; None: unknown, so that all of it counts."""
+        """Replace a reservation by the tokens that were used; None: unknown, so all that was reserved counts."""
         with self._changed:
             self._reserved -= _most_tokens(ask)
             self._tokens += _most_tokens(ask) if tokens is None else tokens
@@ -88,7 +88,7 @@ class Budget:
 
 
 class Pace:
-    """Evenly spaced moments, of which every thread takes the next."""
+    """A rate limiter that spaces attempts evenly over all threads."""
 
     def __init__(self, per_second: float | None) -> None:
         self._interval = 1 / per_second if per_second else 0.0
@@ -96,7 +96,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def wait(self, sleep: Callable[[float], object]) -> None:
-        """Return when it is time."""
+        """Wait for the next free time slot."""
         with self._lock:
             now = time.monotonic()
             moment = max(now, self._next)

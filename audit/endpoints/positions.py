@@ -16,11 +16,11 @@ _ESCAPED = re.compile(r"bytes:((?:\\x[0-9a-f]{2})+)")  # legacy OpenAI, for inco
 
 NO_SHAPE = "The log-probabilities have a shape that cannot be read."
 UNREADABLE = "log-probabilities of a shape that cannot be read"
-"""The same among kinds of defects."""
+"""The kind of defect for log-probabilities that cannot be read."""
 
 
 def positions_of(logprobs: object) -> tuple[list[Position], list[str]]:
-    """The positions of any dialect, and a sentence if there is something that cannot be read."""
+    """Parse log-probabilities of any dialect: the positions, and a note for anything that cannot be read."""
     if not isinstance(logprobs, dict):
         return [], []
     try:
@@ -39,7 +39,7 @@ def _chat_position(entry: dict[str, Any]) -> Position:
 
 
 def _token(entry: dict[str, Any]) -> Token:
-    named = _named(entry["token"])
+    named = _from_string(entry["token"])
     given = entry.get("id", entry.get("token_id"))
     told = entry.get("bytes")
     if named.id is not None or named.bytes is not None:
@@ -48,8 +48,8 @@ def _token(entry: dict[str, Any]) -> Token:
     return Token(given if isinstance(given, int) else None, None if known == _REPLACEMENT else known, named.text)
 
 
-def _named(text: str) -> Token:
-    """A token of which only the string is told."""
+def _from_string(text: str) -> Token:
+    """A token of which only the string is known."""
     if match := _TOKEN_ID.fullmatch(text):
         return Token(int(match[1]), None, "")
     if match := _ESCAPED.fullmatch(text):
@@ -63,8 +63,8 @@ def _legacy_positions(logprobs: dict[str, Any]) -> Iterator[Position]:
     ids = logprobs.get("token_ids") or [None] * len(names)
     tables: Iterable[Any] = logprobs.get("top_logprobs") or [None] * len(names)
     for name, value, number, table in zip(names, values, ids, tables, strict=True):
-        token = _named(name)
-        top = sorted(((_named(other), float(lp)) for other, lp in (table or {}).items()), key=lambda pair: -pair[1])
+        token = _from_string(name)
+        top = sorted(((_from_string(other), float(lp)) for other, lp in (table or {}).items()), key=lambda pair: -pair[1])
         yield Position(token if number is None else Token(int(number), token.bytes, token.text), _number(value), tuple(top))
 
 
@@ -92,7 +92,7 @@ def _prompt_position(table: dict[str, Any] | None) -> Position:
 
 
 def prompt_length(logprobs: dict[str, Any], total: int, completion: int | None, characters: int) -> int:
-    """How many of the positions belong to an echoed prompt: all but those billed as answer, else by their offsets."""
+    """Number of positions that belong to an echoed prompt: all but those billed as answer, else by their offsets."""
     if completion is not None:
         return max(0, total - completion)
     offsets = logprobs.get("text_offset")

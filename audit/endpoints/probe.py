@@ -1,4 +1,4 @@
-"""Capabilities of an endpoint, found by asking: documentation and good intentions do not count.
+"""Capabilities of an endpoint, found by asking it instead of trusting its documentation.
 
 About ten short requests per surface. Knows nothing about tests.
 """
@@ -13,7 +13,7 @@ from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, sa
 from llm_audit.results import Fact
 
 UNKNOWN_MODEL = "llm-audit-no-such-model"
-"""A server that checks names refuses it; one that serves whatever is loaded does not."""
+"""Name of a model that no server has: a server that ignores the requested name answers all the same."""
 
 _PROMPT = "List the months of the year, separated by commas: January,"
 _TOKENS = 16  # some servers refuse to answer with fewer
@@ -31,7 +31,7 @@ class SurfaceCapabilities:
     """Capabilities of one surface.
 
     Attributes:
-        surface: which.
+        surface: chat or completions.
         logprobs: whether generated tokens have log-probabilities.
         top_logprobs: the most alternatives that came back for a token, of 20 wanted, defective or not; 0: none.
         token_ids: whether tokens come with their ids, if asked for or by themselves.
@@ -89,7 +89,7 @@ class Capabilities:
         refused = {True: "refused", False: "answered all the same", None: "not known"}[self.refuses_unknown_model]
         lines = [("Model named in the answers", ", ".join(self.served) or "none"), ("A model that does not exist", refused)]
         for name, surface in (("Chat", self.chat), ("Completions", self.completions)):
-            lines += [(name, "no answers")] if surface is None else _described(name, surface)
+            lines += [(name, "no answers")] if surface is None else _lines_of(name, surface)
         lines += [(f"No answer to {failure.ask.name}", failure.reason) for failure in self.failures]
         return tuple(Fact(name=name, value=value) for name, value in lines)
 
@@ -100,9 +100,9 @@ def probe(endpoint: Source) -> Capabilities:
     replies: list[Reply] = []
     failures: list[Failure] = []
     for surface in surfaces:
-        first = _first(endpoint, surface)
+        first = _widest_answer(endpoint, surface)
         if isinstance(first, Reply):
-            surfaces[surface] = _explored(endpoint, first, replies)
+            surfaces[surface] = _explore(endpoint, first, replies)
             continue
         failures.append(first)
         if first.kind in _FATAL:
@@ -118,23 +118,23 @@ def probe(endpoint: Source) -> Capabilities:
     )
 
 
-def _first(endpoint: Source, surface: Surface) -> Reply | Failure:
-    """The answer with the most alternatives that is granted."""
+def _widest_answer(endpoint: Source, surface: Surface) -> Reply | Failure:
+    """The answer with as many alternatives per token as the endpoint grants."""
     for width in _WIDTHS:
         name = f"probe {surface} {'without' if width is None else width}"
-        answer = _one(endpoint, Ask(name, _PROMPT, surface, _TOKENS, 0.0, width))
+        answer = _ask_alone(endpoint, Ask(name, _PROMPT, surface, _TOKENS, 0.0, width))
         if isinstance(answer, Reply) or answer.status not in _TOO_MUCH:
             return answer
     return answer
 
 
-def _explored(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCapabilities:
-    """All that one surface returns; what it answered is added to `replies`."""
+def _explore(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCapabilities:
+    """The capabilities of one surface; its answers are added to `replies`."""
     ask, surface = first.ask, first.ask.surface
-    repeats = [_one(endpoint, _changed(ask, f"repeat {n}")) for n in range(2, _REPEATS + 1)]
-    ids = _one(endpoint, _changed(ask, "token ids", token_ids=True))
-    echo = _one(endpoint, _changed(ask, "echo", echo=True))
-    short = _one(endpoint, _changed(ask, "one token", max_tokens=1))
+    repeats = [_ask_alone(endpoint, _variant(ask, f"repeat {n}")) for n in range(2, _REPEATS + 1)]
+    ids = _ask_alone(endpoint, _variant(ask, "token ids", token_ids=True))
+    echo = _ask_alone(endpoint, _variant(ask, "echo", echo=True))
+    short = _ask_alone(endpoint, _variant(ask, "one token", max_tokens=1))
     mine = [first, *(answer for answer in (*repeats, ids, echo, short) if isinstance(answer, Reply))]
     replies += mine
     tokens = [position.token for position in first.positions]
@@ -157,23 +157,23 @@ def _explored(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCa
 
 def _refuses(endpoint: Source, ask: Ask) -> bool | None:
     """Whether a model that does not exist is refused; None: there was another fault."""
-    answer = _one(endpoint.renamed(UNKNOWN_MODEL), _changed(ask, "unknown model"))
+    answer = _ask_alone(endpoint.renamed(UNKNOWN_MODEL), _variant(ask, "unknown model"))
     if isinstance(answer, Reply):
         return False
     return True if answer.status is not None and 400 <= answer.status < 500 and answer.status != 429 else None
 
 
-def _one(endpoint: Source, ask: Ask) -> Reply | Failure:
-    """By itself: a fault in one question must not stop the next."""
+def _ask_alone(endpoint: Source, ask: Ask) -> Reply | Failure:
+    """Ask one question in a run of its own, so that its failure does not stop the next one."""
     return endpoint.ask([ask])[0]
 
 
-def _changed(ask: Ask, purpose: str, **changes: Any) -> Ask:
+def _variant(ask: Ask, purpose: str, **changes: Any) -> Ask:
     return replace(ask, name=f"probe {ask.surface} {purpose}", **changes)
 
 
 def _equal(answers: Sequence[Reply | Failure]) -> bool | None:
-    """Whether all are one text, token by token where tokens are told; None: not all were answered."""
+    """Whether all answers are the same, token by token where tokens are given; None: not all were answered."""
     replies = [answer for answer in answers if isinstance(answer, Reply)]
     if len(replies) < len(answers):
         return None
@@ -186,7 +186,7 @@ def _equal(answers: Sequence[Reply | Failure]) -> bool | None:
     )
 
 
-def _described(name: str, surface: SurfaceCapabilities) -> list[tuple[str, str]]:
+def _lines_of(name: str, surface: SurfaceCapabilities) -> list[tuple[str, str]]:
     def said(present: bool | None) -> str:
         return {True: "yes", False: "no", None: "not known"}[present]
 

@@ -30,7 +30,7 @@ class Token:
 
     @property
     def key(self) -> Key:
-        """The best name that it has: by id, else by bytes, else by text."""
+        """The token's most reliable identifier: its id, else its bytes, else its text."""
         if self.id is not None:
             return "id", self.id
         return ("bytes", self.bytes) if self.bytes is not None else ("text", self.text)
@@ -42,7 +42,7 @@ class Token:
 
 
 def same(a: Token, b: Token) -> bool:
-    """Whether two tokens are one, by the best name that both have; False if that name identifies neither."""
+    """Whether two tokens are the same, by the most reliable identifier that both have; False if it identifies neither."""
     if a.id is not None and b.id is not None:
         return a.id == b.id
     if a.bytes is not None and b.bytes is not None:
@@ -52,14 +52,14 @@ def same(a: Token, b: Token) -> bool:
 
 @dataclass(frozen=True)
 class Position:
-    """One place in a text with the chances that the server gave.
+    """One token position, with the log-probabilities that the server returned for it.
 
     Attributes:
         token: what stands there.
         logprob: natural logarithm of its probability; None: not told.
         top: the likeliest tokens and their logarithms, in the order returned; a legacy table, which has no order, by size.
         defects: what is wrong with these numbers, as phrases; then none of them is evidence.
-        contradictory: whether one of the defects cannot be of any honest server; see `defects.POOR`.
+        contradictory: whether a defect shows that the numbers cannot be log-probabilities; see `defects.POOR`.
     """
 
     token: Token
@@ -70,7 +70,7 @@ class Position:
 
     @property
     def table(self) -> tuple[tuple[Token, float], ...]:
-        """What is known of the place: the likeliest tokens or, where the server names none, the token itself."""
+        """The known log-probabilities: of the likeliest tokens or, where the server lists none, of the token itself."""
         return self.top or (() if self.logprob is None else ((self.token, self.logprob),))
 
 
@@ -108,8 +108,8 @@ class Reply:
 
     Attributes:
         text: of the answer alone, without the prompt.
-        positions: one per token of the answer, as far as the server told them.
-        prompt_positions: one per token of the prompt, if the server tells them.
+        positions: one per token of the answer, as far as the server returned them.
+        prompt_positions: one per token of the prompt, if the server returns them.
         finish: why it ended, in the server's word, or "".
         model: the name that the server gave, or "".
         fingerprint: `system_fingerprint`, or "".
@@ -189,7 +189,7 @@ class Cost:
         attempts: requests sent, retries included.
         prompt_tokens: as the server counts them, over all answers.
         completion_tokens: likewise.
-        uncounted: answers that do not tell how many tokens they cost.
+        uncounted: answers that do not state how many tokens they cost.
     """
 
     requests: int
@@ -203,7 +203,7 @@ class Source(Protocol):
     """An endpoint, or the journal of one."""
 
     def ask(self, asks: Sequence[Ask], progress: Progress = ...) -> list[Reply | Failure]:
-        """Answer everything, in the order of `asks`; `progress` gets the share that is done."""
+        """The outcomes of all questions, in the order of `asks`; `progress` gets the share that is done."""
 
     def renamed(self, model: str) -> Source:
         """The same source, asked for another model."""

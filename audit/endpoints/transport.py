@@ -16,10 +16,10 @@ import httpx2
 from llm_audit.endpoints.records import FailureKind
 
 LARGEST = 16 * 2**20
-"""Bytes of an answer after unpacking."""
+"""Most bytes of an answer, decompressed."""
 
 CONNECT = 10.0
-"""Seconds for making a connection, if the whole exchange may take longer."""
+"""Most seconds for making a connection, where the whole exchange may take longer."""
 
 
 class Answer(NamedTuple):
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 
 class Broken(Exception):
-    """There is no whole answer; the message is a sentence, which may quote the server."""
+    """Raised when no complete answer came; the message is a sentence, which may quote the server."""
 
     def __init__(self, kind: FailureKind, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
@@ -42,7 +42,7 @@ class Line:
     """One connection to a server, used again and again; for one thread, but for `cut`."""
 
     def __init__(self, context: ssl.SSLContext, headers: Mapping[str, str], timeout: float) -> None:
-        """With headers of every request; a whole exchange may take `timeout` seconds."""
+        """Open a connection; `headers` go with every request, and a whole exchange may take `timeout` seconds."""
         self._timeout = timeout
         self._client = httpx2.Client(
             verify=context,
@@ -129,7 +129,7 @@ class Line:
 
 
 def _unpacked(response: httpx2.Response) -> bytes:
-    """The body, unpacked here because httpx2 has no bound: a gzip bomb ends as soon as it is too large."""
+    """The decompressed body. Done here because httpx2 sets no bound: a gzip bomb is stopped as soon as it is too large."""
     packing = response.headers.get("content-encoding", "identity").strip().lower()
     if packing not in ("", "identity", "gzip", "x-gzip", "deflate"):
         raise Broken("malformed", f"The answer is packed as {packing[:40]!r}, which was not asked for.", response.status_code)

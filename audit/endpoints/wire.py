@@ -20,7 +20,7 @@ _USED_UP = "The model used up its tokens on reasoning that is not shown."
 _NOT_UTF_8 = "The answer is not UTF-8."
 _KEY_REMOVED = "The answer repeated the API key, which was removed from it."
 SENTENCES = (NO_LOGPROBS, _NO_ALTERNATIVES, _USED_UP, _NOT_UTF_8, _KEY_REMOVED, NO_SHAPE)
-"""What is said of an answer as a whole; of its log-probabilities, `llm_audit.endpoints.defects` says more."""
+"""Templates of notes on an answer as a whole; those on its log-probabilities are in `llm_audit.endpoints.defects`."""
 
 
 def request(ask: Ask, model: str, *, newer: bool = False) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def request(ask: Ask, model: str, *, newer: bool = False) -> dict[str, Any]:
 
 
 def responses_request(ask: Ask, model: str) -> dict[str, Any]:
-    """The body of a request to the Responses API, which knows no seed, stop, n and prompt's log-probabilities."""
+    """The body of a request to the Responses API, which has no seed, stop, n or log-probabilities of the prompt."""
     body: dict[str, Any] = {
         "model": model,
         "input": ask.prompt,
@@ -72,7 +72,7 @@ def responses_request(ask: Ask, model: str) -> dict[str, Any]:
 
 
 def parse(ask: Ask, body: str, *, seconds: float, attempts: int) -> Reply:
-    """Read any body that came with status 200; what is wrong with its evidence goes to `Reply.defects`.
+    """Parse a body that came with status 200; defects of its log-probabilities go to `Reply.defects`.
 
     Args:
         ask: the question.

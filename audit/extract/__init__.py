@@ -6,7 +6,7 @@ names and reports. The other end is `llm_audit.text.child`.
 """
 
 SECONDS = 30
-"""For one answer, of computing time and by the clock."""
+"""Most seconds for one answer, both of CPU time and by the clock."""
 
 MEMORY = 1_000_000_000
 """Bytes of address space that the child may have."""

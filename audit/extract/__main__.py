@@ -1,6 +1,6 @@
 """The child process: limits itself, reads one document from standard input, answers in lines of JSON.
 
-A line is an answer of the parser, or {"error": ...}: why there is none, to follow the document's name.
+A line is an answer of the parser, or {"error": REASON}, where the reason reads on from the document's name.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def answers(stream: BinaryIO, kind: str, *options: str) -> Iterator[object]:
-    """What the parser of a kind says of one document; never raises."""
+    """The answers of a kind's parser about one document, errors included; never raises."""
     try:
         yield from importlib.import_module(f"llm_audit.extract.{kind}").read(stream, *options)
     except Empty as reason:
@@ -70,7 +70,7 @@ def answers(stream: BinaryIO, kind: str, *options: str) -> Iterator[object]:
 
 
 def _grant_time() -> None:
-    """Until the next answer, whatever the last ones took."""
+    """Renew the time limit for the next answer."""
     used = os.times()
     _limit(resource.RLIMIT_CPU, int(used.user + used.system) + SECONDS)
 

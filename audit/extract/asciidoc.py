@@ -27,7 +27,7 @@ _INLINE = (
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
-    """The text of one file, given in UTF-8, with "line 14" as places. Files that it includes are not read."""
+    """The text of one UTF-8 file, with "line 14" as places. Files that it includes are not read."""
     draft = Draft()
     Reader(_MARKUP, draft).run(stream.read().decode())
     yield draft.answer("has no text beside code and markup")

@@ -59,7 +59,7 @@ def _has_dark_page(root: Any) -> bool:
 
 
 class _Walk:
-    """One pass over a document: what it wrote, and how far it counted."""
+    """One pass over a document: the text so far, and the numbers of its paragraphs, tables, boxes and notes."""
 
     def __init__(self, package: Package, main: str, styles: Styles) -> None:
         self.draft = Draft()
@@ -96,7 +96,7 @@ class _Walk:
         self._on_dark = before
 
     def _add_boxes(self) -> None:
-        """The text boxes that the last block has anchors of, each a piece of its own."""
+        """Add the text boxes anchored in the last block, each as a piece of its own."""
         while self._boxes:
             box = self._boxes.pop(0)
             before, self._on_dark = self._on_dark, self._on_dark or _is_filled(box)
@@ -105,7 +105,7 @@ class _Walk:
             self._on_dark = before
 
     def _add_imported(self, relation: str | None) -> None:
-        """A file of another format that Word shows as a part of the document."""
+        """Add a file of another format that Word shows as a part of the document."""
         target = next((each.target for each in self._package.relations(self._main) if each.id == relation), "")
         kind = target.rpartition(".")[2].lower()
         if not self._package.has(target) or kind not in ("html", "htm", "xhtml", "txt"):
@@ -168,7 +168,7 @@ class _Walk:
                         self.draft.add(text, f"{kind} {number}", apart="reference")
 
     def note_relations(self) -> None:
-        """What belongs to the document and was not read, here or elsewhere."""
+        """Note the parts of the document that were not read, in the package or outside."""
         package, left_out = self._package, self.draft.left_out
         edges = (*package.related(self._main, "header"), *package.related(self._main, "footer"))
         left_out["page header or footer"] = sum(b"<w:t" in package.bytes_of(part) for part in edges)
@@ -186,7 +186,7 @@ def _paragraphs(parent: Any) -> Iterator[Any]:
 
 
 def _is_repeated(box: Any, top: Any) -> bool:
-    """Whether a text box is within another one, which is read with it, or says the same again for old programs."""
+    """Whether a text box is read elsewhere: within another one, or as the copy that Word keeps for old programs."""
     for above in box.iterancestors():
         if above is top:
             return False

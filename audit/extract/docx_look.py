@@ -23,13 +23,13 @@ _APART = (
 
 
 class Look(NamedTuple):
-    """What decides whether a text is seen; None: not said here.
+    """The formatting that decides whether a text is visible; None: not set at this level.
 
     Attributes:
         vanish: it is formatted as hidden.
         white: its letters are white.
         size: half-points.
-        dark: what is behind it is not white.
+        dark: its background is not white.
     """
 
     vanish: bool | None = None
@@ -38,13 +38,13 @@ class Look(NamedTuple):
     dark: bool | None = None
 
     def over(self, below: Look) -> Look:
-        """What one look says where it says something, else what the other does."""
+        """The combined formatting: this one where it is set, else `below`."""
         said = {name: value for name, value in self._asdict().items() if value is not None}
         return below._replace(**said)
 
     @property
     def hidden(self) -> str:
-        """How a text of this look is hidden; empty if a reader sees it."""
+        """How a text of this formatting is hidden; "" if a reader sees it."""
         if self.vanish:
             return "hidden by its format"
         if self.size is not None and self.size <= _TINIEST:
@@ -60,7 +60,7 @@ class _Style(NamedTuple):
 
 
 class Styles:
-    """The styles of a document, by which a text looks as it does unless it says otherwise itself."""
+    """The styles of a document, from which a text takes the formatting that it does not set itself."""
 
     def __init__(self, root: Any | None, dark_page: bool = False) -> None:
         self._styles: dict[str, _Style] = {}
@@ -90,7 +90,7 @@ class Styles:
             self._dark_tables.add(name)
 
     def of(self, name: str | None) -> Look:
-        """The look of a style, with those that it is based on; without a name, of no style."""
+        """The formatting of a style, those that it is based on included; without a name, the default."""
         look, seen = Look(), set()
         while name is not None and name in self._styles and name not in seen:
             seen.add(name)
@@ -99,13 +99,13 @@ class Styles:
         return look
 
     def of_paragraph(self, properties: Any | None) -> Look:
-        """The look of the text of a paragraph with these properties (w:pPr)."""
+        """The formatting of the text of a paragraph with these properties (w:pPr)."""
         name = _value(properties, "pStyle")
         own = Look(dark=look_of(properties).dark)  # what else stands there is about the paragraph mark
         return own.over(self.of(name or self._default)).over(self._base)
 
     def of_run(self, properties: Any | None, paragraph: Look) -> Look:
-        """The look of a run with these properties (w:rPr) in such a paragraph."""
+        """The formatting of a run with these properties (w:rPr) in a paragraph of formatting `paragraph`."""
         if properties is None:
             return paragraph
         return look_of(properties).over(self.of(_value(properties, "rStyle"))).over(paragraph)
@@ -116,7 +116,7 @@ class Styles:
         return name in self._dark_tables or any(_is_dark(each) for each in table.iter(WORD + "shd"))
 
     def apart(self, properties: Any | None) -> str:
-        """What a paragraph with these properties is, if no running text; see `Draft.add`."""
+        """The kind of a paragraph with these properties ("heading", "quote"), "" for running text; see `Draft.add`."""
         if properties is None:
             return ""
         if properties.find(WORD + "outlineLvl") is not None:
@@ -135,7 +135,7 @@ class Styles:
 
 
 def look_of(properties: Any | None) -> Look:
-    """What the properties of a run or a paragraph say themselves."""
+    """The formatting that the properties of a run or paragraph set themselves."""
     if properties is None:
         return Look()
     vanish, color, size = (properties.find(WORD + name) for name in ("vanish", "color", "sz"))
@@ -160,7 +160,7 @@ def _is_white(color: Any) -> bool:
 
 
 def is_bright(color: str) -> bool:
-    """Whether a colour, as six hexadecimal digits, cannot be told from white."""
+    """Whether a colour, as six hexadecimal digits, is so bright that it looks white."""
     return bool(re.fullmatch("[0-9A-Fa-f]{6}", color)) and min(bytes.fromhex(color)) >= _BRIGHT
 
 

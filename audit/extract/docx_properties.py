@@ -1,4 +1,4 @@
-"""What a Word document says of itself: who created it, when, how long it was edited. Anybody can change it."""
+"""Metadata of a Word document: who created it, when, how long it was edited. Anybody can change it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from docx.opc.oxml import parse_xml
 
 LONGEST = 200
-"""Characters of one property."""
+"""Most characters kept of one property."""
 
 _PROPERTIES = {
     "docProps/core.xml": {
@@ -21,13 +21,13 @@ _PROPERTIES = {
     },
     "docProps/app.xml": {"TotalTime": "Minutes of editing", "Application": "Program"},
 }
-"""Part of the archive -> element in it -> what it is called."""
+"""Part of the archive -> XML element in it -> name of the property."""
 
 
 def properties(data: bytes) -> list[tuple[str, str]]:
-    """The properties as (name, value), in this order; none that is missing, empty or cannot be read.
+    """The readable, non-empty properties as (name, value), in the order of the table above.
 
-    `data`: a whole archive that was checked already: nothing in it unpacks to more than is good.
+    `data`: a whole archive that was already checked for decompression bombs.
     """
     found = []
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -39,7 +39,7 @@ def properties(data: bytes) -> list[tuple[str, str]]:
 
 
 def _values(xml: bytes) -> dict[str, str]:
-    """Element -> its text, on one line."""
+    """XML element -> its text, on one line."""
     try:
         root: Any = parse_xml(xml)  # type: ignore[arg-type]  # it takes bytes, too
     except Exception:  # damaged, or made to be: the text of the document may still be whole

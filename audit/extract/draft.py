@@ -1,4 +1,4 @@
-"""What a parser writes into: the text, where each piece of it stood, and what was left out."""
+"""The output of a parser: the text, the place of each piece of it, and what was left out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 LONGEST_TEXT = 20_000_000
-"""Characters of one document; what is longer is refused, like text files of more bytes."""
+"""Most characters of one document; longer ones are refused, as text files of more bytes are."""
 
 # What fonts without a character map and half characters turn into.
 _UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffd]")
@@ -17,21 +17,21 @@ _MOST_HIDDEN, _EXCERPT = 10_000, 80
 
 
 class Refused(Exception):
-    """Why there is no text to read, to follow the document's name: "is encrypted: ..."; no full stop."""
+    """Raised when a document has no readable text; the message reads on from its name ("is encrypted"), without a full stop."""
 
 
 class Empty(Refused):
-    """The document is sound and holds no text; nothing of it is hidden."""
+    """Raised when an intact document holds no text, not even hidden text."""
 
 
 class Draft:
-    """A text in the making.
+    """The text that a parser builds up, piece by piece.
 
     Attributes:
         left_out: how many of each kind of thing are not in the text: "image", "code block".
-        notes: more to say about it, in sentences.
-        omitted: characters that a reader of the document sees and that are not in the text.
-        facts: what the document says of itself, as (name, value).
+        notes: further notes on the document, in sentences.
+        omitted: number of characters that a reader of the document sees and that are not in the text.
+        facts: metadata of the document, as (name, value).
     """
 
     def __init__(self) -> None:
@@ -46,13 +46,13 @@ class Draft:
         self.facts: list[tuple[str, str]] = []
 
     def add(self, text: str, place: str, end: str = "\n\n", apart: str = "") -> None:
-        """Append a piece that stood at `place`, and what parts it from the next one.
+        """Append a piece of text.
 
         Args:
             text: the piece.
-            place: where it stood.
-            end: what parts it from the next piece.
-            apart: what it is, if it is no running text: "heading", "quote", "table", "caption", "reference".
+            place: where it stands in the document.
+            end: separator between it and the next piece.
+            apart: its kind if it is no running text: "heading", "quote", "table", "caption", "reference".
 
         Raises:
             Refused: the text becomes too long.
@@ -67,23 +67,23 @@ class Draft:
             raise Refused(f"holds more than {LONGEST_TEXT // 1_000_000} million characters: split it into smaller files")
 
     def hide(self, text: str, how: str) -> None:
-        """Note what stands here in the document and no reader sees, and how it is hidden: "white", "display:none"."""
+        """Record text that stands here and no reader sees; `how` it is hidden: "white", "display:none"."""
         if text.strip() and (len(self._hidden) < _MOST_HIDDEN or (self._length, how) in self._hidden):
             self._hidden.setdefault((self._length, how), []).append(text)
 
     def leave_out(self, text: str, what: str) -> None:
-        """Note what a reader sees and nobody judges, such as a block of code."""
+        """Record text that a reader sees and that is not judged; `what`: its kind, such as "code block"."""
         self.left_out[what] += 1
         self.omitted += _visible(text)
 
     def answer(self, empty: str) -> dict[str, object]:
-        """The finished text, its places as (first character, name), notes and facts, and what is hidden or apart.
+        """The finished text with its places as (first character, name), notes, facts, hidden text, and stretches apart.
 
         Args:
-            empty: why there is no text, if there is none.
+            empty: message of the error if there is no text.
 
         Raises:
-            Refused: the text is empty, or its characters are not known.
+            Refused: the text is empty, or too many of its characters are unreadable.
         """
         text = "".join(self._pieces).rstrip()
         if not text:

@@ -1,4 +1,4 @@
-"""Web pages: what a reader sees of them, without menus, scripts and what is hidden."""
+"""Web pages: the text that a reader sees, without menus, scripts and hidden elements."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ _NOTE_MARK = re.compile(r"\s*\[?(?:\d{1,3}|[*†‡§]|[a-z])\]?\s*")
 _CELLS = frozenset({"td", "th"})
 _NAMED = frozenset({"div", "ul", "ol", "section", "table", "p"})
 LINE = "data-source-line"
-"""An attribute that says in which line of another source, such as Markdown, an element began."""
+"""Attribute with the line number of an element in the source that the page was made from, such as Markdown."""
 _DEEPEST = 2_000
-"""Elements within elements: the parser of newer releases of libxml2 ends a page at 2,048, that of older ones nowhere."""
+"""Deepest nesting of elements: newer releases of libxml2 cut a page off at 2,048, older ones nowhere."""
 _TOO_DEEP = "is nested too deeply to read: save it as plain text and try again"
 _LEAST_HIDDEN = 8
-"""Words: less, hidden as a block of its own, is a label or a notice of the page's program."""
+"""Fewest words of a hidden block that are reported; shorter ones are labels or notices of the page's program."""
 
 
 class _State(NamedTuple):
-    """What an element is to all that is in it."""
+    """Properties of an element that its descendants inherit."""
 
     hidden: str = ""
     inline: bool = False  # what is hidden stands within a paragraph
@@ -183,7 +183,7 @@ class _Walk:
             self._linked += sum(map(len, text.split()))
 
     def _flush(self, state: _State, end: str = "") -> None:
-        """End a block: add it, or count it as left out. `end` parts the cells of a table."""
+        """End a block: add it, or count it as left out. `end` separates the cells of a table."""
         text, lines, linked = "".join(self._pieces), self._lines, self._linked
         self._pieces, self._lines, self._linked = [], [lines[-1]], 0
         visible = sum(map(len, text.split()))
@@ -200,7 +200,7 @@ class _Walk:
             self._add(text, lines, state, end or ("\n" if state.apart == "table" else "\n\n"))
 
     def _add(self, text: str, lines: list[str], state: _State, end: str) -> None:
-        """The lines of a block, each at its place."""
+        """Add the lines of a block, each with its place."""
         if state.code:
             self._draft.add(text.strip("\n"), self._place(lines[0]), end, state.apart)
             return
@@ -231,14 +231,14 @@ def _is_note(element: Any) -> bool:
 
 
 def _is_note_mark(element: Any, tag: str) -> bool:
-    """Whether an element is the raised number that leads to a note."""
+    """Whether an element is the superscript number of a footnote."""
     if tag == "a":
         return "footnote-ref" in (element.get("class") or "").split() or element.get("epub:type") == "noteref"
     return tag == "sup" and bool(_NOTE_MARK.fullmatch("".join(element.itertext())))
 
 
 def _is_head(element: Any, tag: str) -> bool:
-    """Whether an element names the author or the day, above a text."""
+    """Whether an element is a byline: the author or date above a text."""
     return tag in ("p", "div") and (element.get("class") or "") in _HEADS
 
 

@@ -1,4 +1,4 @@
-"""Which elements of a web page nobody sees, by their styles: in attributes and in the page's own style sheets.
+"""Which elements of a web page are hidden by their styles, in attributes and in the page's own style sheets.
 
 A small part of CSS: properties that hide, the order of rules, no specificity. Sheets and pictures elsewhere are not fetched.
 """
@@ -51,7 +51,7 @@ class Styles:
                 continue
 
     def of(self, element: Any) -> Style:
-        """What is declared for an element: by sheets, then by old attributes, then by its own style."""
+        """The declarations for an element: of sheets, then of old attributes, then of its own style."""
         style = dict(self._of.get(element, {}))
         if element.tag == "font" and element.get("color"):
             style["color"] = element.get("color").lower()
@@ -93,7 +93,7 @@ def declarations(text: str) -> Style:
 
 
 def hides(style: Style) -> str:
-    """How an element of this style hides all that is in it; empty if it does not. Colours: see `letters`."""
+    """How this style hides an element with all its content; "" if it does not. For colours see `letters`."""
     if style.get("display") == "none":
         return "display:none"
     if style.get("visibility") in ("hidden", "collapse"):
@@ -115,13 +115,13 @@ def hides(style: Style) -> str:
 
 
 def letters(style: Style) -> bool | None:
-    """Whether this style makes letters white or transparent; None: it says nothing of their colour."""
+    """Whether this style makes letters white or transparent; None: it sets no colour."""
     color = style.get("color")
     return None if color is None or color == "inherit" else bool(_WHITE.fullmatch(color) or _CLEAR.fullmatch(color))
 
 
 def background(style: Style) -> bool | None:
-    """Whether this style puts something other than white behind its letters; None: it says nothing of it."""
+    """Whether this style has a background other than white; None: it sets none."""
     values = [style[name] for name in ("background", "background-color", "background-image") if name in style]
     if not values:
         return None
@@ -129,6 +129,6 @@ def background(style: Style) -> bool | None:
 
 
 def _length(value: str | None) -> float | None:
-    """In pixels."""
+    """A CSS length in pixels; None: it cannot be read."""
     match = _LENGTH.fullmatch(value or "")
     return float(match[1]) * _PIXELS.get(match[2] or "px", 1) if match else None

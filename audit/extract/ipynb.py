@@ -28,7 +28,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
 
 
 def _cells(notebook: Any) -> list[dict[str, Any]]:
-    """Of every version of the format; before the fourth, cells stood on worksheets."""
+    """The cells of a notebook in any version of the format; before version 4 they were in worksheets."""
     if not isinstance(notebook, dict):
         raise Refused("is no notebook")
     sheets = [notebook, *(sheet for sheet in notebook.get("worksheets", ()) if isinstance(sheet, dict))]

@@ -1,4 +1,4 @@
-"""What AsciiDoc and Org have in common: lines of text, blocks between a first and a last line, and marks at line starts."""
+"""Parser for line-based markup, as AsciiDoc and Org are: blocks between a first and a last line, marks at line starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llm_audit.extract.prose import looks_like_prose
 
 
 class Markup(NamedTuple):
-    """A language of such markup.
+    """The syntax of one markup language.
 
     Attributes:
         heading: matches a whole heading line; its last group is the text.
@@ -39,7 +39,7 @@ class Reader:
         self._lines: list[tuple[int, str]] = []  # of the paragraph so far
 
     def run(self, source: str) -> None:
-        """Read all of it."""
+        """Parse the whole source into the draft."""
         lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         self._read(list(enumerate(lines, start=1)), "")
 

@@ -49,7 +49,7 @@ def _content(body: MIMEPart) -> str:
 
 
 def _add_html(page: str, draft: Draft) -> None:
-    """Programs mark what they quote as block quotes, or by classes of their own."""
+    """Add an HTML message without what it quotes, which mail programs mark as block quotes or by their own classes."""
     page = re.sub(r"(?is)<div[^>]+class=\"?(?:gmail_quote|yahoo_quoted|moz-cite-prefix).*", "", page)
     whole = re.sub(r"(?is)<blockquote[^>]*type=\"?cite.*?</blockquote>", "", page)
     add_page(whole, draft, whole=True)

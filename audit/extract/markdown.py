@@ -1,4 +1,4 @@
-"""Markdown: what a reader of the page that it becomes sees, without blocks of code and front matter."""
+"""Markdown: the text that a reader of the rendered page sees, without blocks of code and front matter."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
 
 
 def add_markdown(source: str, draft: Draft, prefix: str = "") -> None:
-    """Add what a reader sees of a piece of Markdown, including the HTML in it; `prefix` is of the places."""
+    """Add the visible text of a piece of Markdown, HTML in it included; `prefix` begins the names of its places."""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     add_page(_page(without_extras(source, draft)), draft, prefix, whole=True)
 
 
 def _page(source: str) -> str:
-    """The web page that Markdown becomes, in which every block and line names the line of the source that it began in."""
+    """The Markdown rendered as HTML, in which every block and line carries its line number in the source."""
     markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     markdown.add_render_rule("softbreak", _break)
     markdown.add_render_rule("hardbreak", _break)
@@ -60,7 +60,7 @@ def _raw(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any)
 
 
 def _fenced(self: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    """A block of code; but what Sphinx and its like show as a box with text is text."""
+    """Render a fenced block: as code, unless Sphinx and similar tools show it as a box with text."""
     token = tokens[index]
     if _DIRECTIVE.match(token.info) and looks_like_prose(token.content, _SHORT):
         return f'<div {LINE}="{token.attrGet(LINE)}">{_page(token.content)}</div>'

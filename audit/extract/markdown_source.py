@@ -1,4 +1,4 @@
-"""What stands in Markdown files beside Markdown and is no text: front matter, shortcodes, MDX, formulas, conflict markers.
+"""Remove from Markdown files what is neither Markdown nor text: front matter, shortcodes, MDX, formulas, conflict markers.
 
 Everything that is taken out leaves its line breaks, so that lines keep their numbers.
 """
@@ -44,14 +44,14 @@ _JSX_STYLE = re.compile(r"\bstyle=\{\{([^{}\n]*)\}\}")
 
 
 def _style_of_page(match: re.Match[str]) -> str:
-    """A style as JSX writes it, `{{display: 'none'}}`, as pages do: what it hides is then hidden."""
+    """A style in JSX syntax, `{{display: 'none'}}`, as an HTML attribute, so that what it hides is found hidden."""
     pairs = (pair.partition(":") for pair in match[1].split(","))
     css = (f"{re.sub('[A-Z]', lambda big: '-' + big[0].lower(), name.strip())}:{value.strip(' ')}" for name, _, value in pairs)
     return 'style="' + ";".join(css).replace('"', "").replace("'", "") + '"'
 
 
 def without_extras(source: str, draft: Draft) -> str:
-    """The Markdown of a file alone, as many lines as there were; what was taken out is noted in `draft`."""
+    """The Markdown of a file without those parts, with its line numbers unchanged; what was removed is noted in `draft`."""
     source = _without_front_matter(source, draft)
     if "<<<<<<<" in source and ">>>>>>>" in source:
         source = _CONFLICT.sub("", source)
@@ -90,7 +90,7 @@ def _without_front_matter(source: str, draft: Draft) -> str:
 
 
 def _end_of_front_matter(source: str) -> int:
-    """Where the front matter ends; 0 if there is none: a rule in the first line begins none, unless a mapping follows."""
+    """Position of the end of the front matter; 0 if there is none: `---` in line 1 begins it only if a mapping follows."""
     if match := _YAML.match(source):
         return match.end() if _is_mapping(match[1]) else 0
     if match := _TOML.match(source):
@@ -125,7 +125,7 @@ def _is_mapping(text: str) -> bool:
 
 
 def _stretches(source: str) -> list[tuple[str, bool]]:
-    """The source cut into text and code (fenced blocks, spans): what looks like markup in code is an example."""
+    """The source as (stretch, whether it is code), fenced blocks and spans: markup inside code is only an example."""
     found: list[tuple[str, bool]] = []
     fence = ""
     for line in source.splitlines(keepends=True):

@@ -76,14 +76,14 @@ class _Styles:
             )
 
     def of(self, name: str | None) -> Look:
-        """How text of a style looks."""
+        """The formatting of text of a style."""
         look = Look()
         for _, each, _ in self._chain(name):
             look = look.over(each)
         return look
 
     def apart(self, name: str | None) -> str:
-        """What paragraphs of a style are, if no running text; see `Draft.add`."""
+        """The kind of the paragraphs of a style ("heading", "quote"), "" for running text; see `Draft.add`."""
         names = [name or "", *(shown for _, _, shown in self._chain(name))]  # not all that are used are in the document
         titles = [each.lower().replace("_20_", " ") for each in names]
         return next((kind for title in titles for word, kind in _NAMED if word in title), "")

@@ -34,13 +34,13 @@ _STRICT = (
 
 
 class Relation(NamedTuple):
-    """What one part says of another.
+    """A reference from one part to another.
 
     Attributes:
         id: by which the part refers to it.
         kind: the last word of its type: "footnotes", "image", "hyperlink".
         target: name of the part; an address, if it is outside of the document.
-        external: whether it is.
+        external: whether it is outside of the document.
     """
 
     id: str
@@ -53,12 +53,12 @@ class Package:
     """The parts of one Office document."""
 
     def __init__(self, data: bytes, what: str, only: tuple[str, ...] = ()) -> None:
-        """Check an archive.
+        """Open an archive after checking it.
 
         Args:
             data: its bytes.
-            what: it should be, for messages.
-            only: ends of the names of the parts that will be read; none: all are checked, but for pictures and the like.
+            what: the kind of document that it should be, for messages.
+            only: suffixes of the names of the parts that will be read; none: all but pictures and the like are checked.
 
         Raises:
             Refused: it is damaged, or made to exhaust or to deceive who reads it.
@@ -76,7 +76,7 @@ class Package:
         return name.lower() in self._names
 
     def bytes_of(self, name: str) -> bytes:
-        """A part as it is; Office takes no care of capitals in names."""
+        """The bytes of a part; names are compared without regard to case, as Office does."""
         return self._archive.read(self._names[name.lower()])
 
     def xml(self, name: str) -> Any:
@@ -88,7 +88,7 @@ class Package:
         return parse_xml(data)
 
     def relations(self, name: str = "") -> list[Relation]:
-        """What a part refers to; without a name, the package."""
+        """The references of a part; without a name, those of the package."""
         folder, base = posixpath.split(name)
         part = posixpath.join(folder, "_rels", f"{base}.rels")
         if not self.has(part):
@@ -102,7 +102,7 @@ class Package:
                 yield relation.target
 
     def elsewhere(self) -> list[str]:
-        """The kinds of what the document asks for from outside, hyperlinks not counted, sorted."""
+        """Kinds of external resources that the document refers to, sorted; hyperlinks do not count."""
         parts = [name for name in self._names.values() if name.endswith(".rels")]
         wanted = set()
         for part in parts:
@@ -121,7 +121,7 @@ def _relation(element: Any, folder: str) -> Relation:
 
 
 def _check(archive: zipfile.ZipFile, only: tuple[str, ...]) -> None:
-    """Refuse what is made to exhaust or to deceive, before any XML is parsed.
+    """Refuse an archive that is made to exhaust or to deceive its reader, before any XML is parsed.
 
     The directory's sizes can be relied on: zipfile never unpacks more of an entry than it says there.
     """

@@ -16,8 +16,8 @@ _ROWS, _BUFFER = 64, 1 << 20
 
 
 def read(stream: BinaryIO, field: str, *keep: str) -> Iterator[list[list[str | dict[str, str] | None]]]:
-    """Rows of a table, some at a time: the text of a column, None where there is none, {"error": ...} where it cannot be read;
-    then the values of the columns to keep, as JSON. A column within another one is named with a full stop.
+    """Rows of a table, a batch at a time: the text of column `field`, None where it is null, {"error": ...} where it cannot be
+    read; then the values of the columns to keep, as JSON. A nested column is named "outer.inner".
     """
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)

@@ -57,7 +57,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
 
 
 def _unlock(reader: pypdf.PdfReader) -> None:
-    """Open a document that anybody may read; many forbid only to change or to print it, and have an empty password.
+    """Decrypt a document that has an empty password: many forbid only changes or printing, and anybody may read them.
 
     Raises:
         Refused: it has a password, or needs a package to be opened.
@@ -118,7 +118,7 @@ def _filled(page: pypdf.PageObject) -> Iterator[str]:
 
 
 def _repeated(pages: Sequence[_Page]) -> frozenset[str]:
-    """What the first or last lines of at least three pages, and of half of them, have in common but for numbers."""
+    """Headers and footers: patterns, numbers aside, of first or last lines on at least three pages and half of them."""
     edges = Counter(edge for page in pages for edge in {_pattern(line) for _, line in (*page[:1], *page[-1:])})
     enough = max(_REPEATED_FROM, sum(map(bool, pages)) / 2)
     return frozenset(edge for edge, count in edges.items() if count >= enough)

@@ -1,4 +1,4 @@
-"""Which text of a PDF page a reader sees: not white letters on white paper, not tiny ones, not those off the page.
+"""Which text of a PDF page is visible: white letters on white paper, tiny ones and those off the page are hidden.
 
 Follows the operators of the page's own content (ISO 32000, 8.4 and 9.4); drawings that the page shows (form XObjects) are
 taken to be seen. What is drawn over a text later is not looked for.
@@ -26,7 +26,7 @@ _ONE: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 class _Graphics(NamedTuple):
-    """The graphics state, as far as it decides what is seen."""
+    """The part of the graphics state that decides whether text is visible."""
 
     ctm: _Matrix = _ONE
     bright: bool = False
@@ -78,7 +78,7 @@ def _extracted(page: PageObject, operations: list[Any]) -> str:
 
 
 class _Page:
-    """One page, and what was painted on it so far."""
+    """One page, and what was painted on it so far, while its operations are followed."""
 
     def __init__(self, page: PageObject) -> None:
         box = page.cropbox
@@ -88,7 +88,7 @@ class _Page:
         self._scanned = False
 
     def ways(self, operations: Sequence[Any]) -> list[str]:
-        """For each operation, the way in which its text is hidden ("white"); "" for no text, or text that is seen."""
+        """For each operation how its text is hidden ("white"); "" if it draws no text, or visible text."""
         self._scanned = self._is_scanned(operations)
         now, kept = _Graphics(), list[_Graphics]()
         text, line = _ONE, _ONE

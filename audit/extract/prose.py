@@ -1,4 +1,4 @@
-"""Whether a stretch of a document is prose or program code, by its looks: what stands in a block of code may be an essay."""
+"""Whether a stretch of a document looks like prose or like program code: an essay may stand in a block of code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIGNS = re.compile(r"[{}\[\]=<>|\\/_$@#;&*+`~^]")
 
 
 def looks_like_prose(text: str, least: int = 25) -> bool:
-    """Whether a text has at least so many words, and hardly anything but words."""
+    """Whether a text has at least `least` words, and hardly anything but words."""
     words = _WORD.findall(text)
     if len(words) < least:
         return False

@@ -58,7 +58,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
 
 
 def _split(source: str) -> tuple[str, list[tuple[str, str]]]:
-    """The source without what nobody sees, and that: (how, source)."""
+    """The source without hidden parts, and the hidden parts as (how, source)."""
     white = _white(source)
     state, kept = _State(), list[_State]()
     shown: list[str] = []
@@ -103,7 +103,7 @@ def _changed(state: _State, word: str, number: str | None, starred: bool) -> _St
 
 
 def _white(source: str) -> frozenset[int]:
-    """The numbers of white in the document's table of colours; the first is that of the page's letters."""
+    """Indices of white in the document's colour table; index 0 is the default colour of text."""
     match = _COLORS.search(source)
     found = set()
     for number, color in enumerate(match[1].split(";") if match else ()):

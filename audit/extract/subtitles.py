@@ -16,7 +16,7 @@ _SPEAKER = re.compile(r"\A\s*(?:-\s+)?(?:>>+\s*)?(?:[A-Z][A-Z .'-]{1,30}:\s+)?")
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
-    """The text of one file, given in UTF-8, with "line 14" as places; words that a cue repeats of the last are said once."""
+    """The text of one UTF-8 file, with "line 14" as places; words that a cue repeats from the previous one count once."""
     lines = stream.read().decode().lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     draft = Draft()
     spoken, skipped, last = False, False, ""

@@ -78,7 +78,7 @@ def _counted(what: str, draft: Draft, match: re.Match[str]) -> str:
 
 
 def _blocks(source: str) -> Iterator[tuple[int, str, str]]:
-    """Paragraphs, headings and captions: the number of their line, their source, and what they are if no running text."""
+    """Paragraphs, headings and captions as (line number, source, kind); the kind is "" for running text."""
     number, quoted, listed = 1, False, False
     for paragraph in filter(None, _PARTED.split(source)):
         line = number

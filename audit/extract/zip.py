@@ -15,7 +15,7 @@ MOST_FILES = 5_000
 MOST_INFLATED = 500_000_000
 MOST_RATIO, RATIO_FROM = 200, 5_000_000  # essays of one letter may be as regular as they like
 LARGEST = 20_000_000
-"""Bytes of one file."""
+"""Most bytes of one file."""
 
 _PROTECTED = 0x1
 

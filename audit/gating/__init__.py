@@ -1,6 +1,6 @@
-"""The gate: whether texts may pass, by a policy, a baseline and what they say of themselves.
+"""The gate: whether texts may pass, by a policy, a baseline of known findings, and suppressions inside the texts.
 
-Everything of it but the scoring of texts is a function of what is stored in the report, so that it can be verified.
+Apart from the scoring of texts, every step is a function of what the report stores, so that it can be verified.
 """
 
 from llm_audit.gating.baseline import Baseline, read_baseline, renewed

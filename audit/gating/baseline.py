@@ -38,21 +38,21 @@ class _File(Model):
 
 @dataclass(frozen=True)
 class Baseline:
-    """Known findings, each once, sorted by text and rule; and the known texts that have none, sorted."""
+    """Known findings, each once, sorted by text and rule; and texts known to have none, sorted."""
 
     entries: tuple[Entry, ...] = ()
     texts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, entries: Iterable[Entry], texts: Iterable[str] = ()) -> Baseline:
-        """The first entry for each rule and text, and each text once."""
+        """The baseline of these entries, the first for each rule and text, and of these texts, each once."""
         by_key: dict[tuple[str, str], Entry] = {}
         for entry in entries:
             by_key.setdefault((entry.sha256, entry.rule), entry)
         return cls(tuple(by_key[key] for key in sorted(by_key)), tuple(sorted(set(texts))))
 
     def render(self) -> str:
-        """The file: an entry a line, so that versions of it compare and merge well."""
+        """The content of the file: one entry per line, so that versions of it compare and merge well."""
         lines = ",\n".join(f"  {json.dumps(entry.model_dump(), ensure_ascii=True)}" for entry in self.entries)
         listed = f"[\n{lines}\n ]" if lines else "[]"
         known = ",\n".join(f'  "{digest}"' for digest in self.texts)
@@ -60,13 +60,13 @@ class Baseline:
         return f'{{\n "kind": "llm-audit baseline",\n "version": {2 if known else 1},\n "findings": {listed}{more}\n}}\n'
 
     def use(self, name: str) -> BaselineUse:
-        """Facts about it for a report."""
+        """Facts about this baseline for a report."""
         digest = hashlib.sha256(self.render().encode()).hexdigest()
         count = len(self.entries)
         return BaselineUse(name=name, sha256=digest, entries=count, unseen=count, texts=len(self.texts) or None)
 
     def applied(self, documents: Sequence[Document]) -> list[Document]:
-        """The documents, each with the suppressions that the baseline has for it, and without those of another."""
+        """The documents, each with the suppressions of this baseline in place of those of any other."""
         by_text: dict[str, list[Entry]] = {}
         for entry in self.entries:
             by_text.setdefault(entry.sha256, []).append(entry)
@@ -74,13 +74,13 @@ class Baseline:
         return [_with(document, by_text, texts) for document in documents]
 
     def difference(self, other: Baseline) -> tuple[int, int]:
-        """How many findings the other has that this has not, and the other way round."""
+        """Number of findings that only `other` has, and number that only this baseline has."""
         here, there = ({(entry.sha256, entry.rule) for entry in each.entries} for each in (self, other))
         return len(there - here), len(here - there)
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Read a file that `render` wrote. Raises AuditError if it is missing, or is none."""
+    """Read a baseline file. Raises AuditError if it is missing, or is no baseline."""
     name = one_line(str(path))
     if not path.exists():
         raise InvalidConfiguration(f"There is no baseline {name}: write it with --update-baseline, or check the path.")
@@ -101,7 +101,7 @@ def _of(file: _File) -> Baseline:
 
 
 def renewed(documents: Sequence[Document]) -> Baseline:
-    """All findings that nothing suppresses now, and the texts that were judged and have none."""
+    """The new baseline: all findings that no inline suppression covers, and the judged texts without findings."""
     entries = [
         Entry(rule=code, sha256=document.gate.text_digest, name=document.name)
         for document in documents

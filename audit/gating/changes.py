@@ -1,4 +1,4 @@
-"""Which files are what a branch started with, as git knows it. Runs git, and no shell."""
+"""Which files are unchanged since a branch began, according to git. Runs git without a shell."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _DEEPER = "fetch all of it (`git fetch --unshallow`, or `fetch-depth: 0` of acti
 
 
 AUTO = "auto"
-"""In the place of a revision: what the pipeline says that the branch started from."""
+"""Word in place of a revision: the base that the pipeline's environment names."""
 
 
 def base_revision(environment: Mapping[str, str]) -> str | None:
-    """The revision that a pull or merge request is compared with, as GitHub, GitLab or pre-commit names it.
+    """The base revision of a pull or merge request, from the environment of GitHub, GitLab or pre-commit.
 
     None within a commit that pre-commit checks: it hands over what changed, and with `--all-files` all that is asked for.
 
     Raises:
-        InvalidConfiguration: this is none of these.
+        InvalidConfiguration: the environment is none of these.
     """
     if branch := environment.get("GITHUB_BASE_REF"):
         return f"origin/{branch}"
@@ -40,7 +40,7 @@ def base_revision(environment: Mapping[str, str]) -> str | None:
 
 
 def unchanged_files(revision: str, folder: Path) -> set[Path]:
-    """Files of the repository around a folder that are as they were at the merge base of a revision and HEAD, or ignored.
+    """Files of the repository of `folder` that are ignored or unchanged since the merge base of `revision` and HEAD.
 
     A renamed file is a new one. Files of other repositories, submodules among them, are unknown here.
 

@@ -1,4 +1,4 @@
-"""Which texts a policy covers, what it says of each, and the texts judged one by one."""
+"""The inputs of the gate: which texts the policy covers, under which rules, each read and judged by itself."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from llm_audit.text import DirectiveUse as Use
 from llm_audit.text.documents import read_texts, unjudged
 
 SHORT = 5_000
-"""Characters of a text that may be nothing but headings; longer ones are not looked through twice."""
+"""Most characters of a text that is checked for being nothing but headings, which takes a second reading."""
 
 NOT_ASKED = f"The policy does not ask who wrote it: {generated.rule.code} does not count here."
 
 
 class Covered(NamedTuple):
-    """An input that the policy says something of."""
+    """A source that the policy covers, with the rules and watermark checks that apply to it."""
 
     source: Source
     rules: Rules
@@ -39,12 +39,12 @@ class Covered(NamedTuple):
 
 @dataclass(frozen=True)
 class Input:
-    """A text as read, or why it was not, with what the policy says of it.
+    """A text as read, or why it could not be read, with the settings of the policy that apply to it.
 
     Attributes:
-        fail_on: what makes it fail.
-        watermarks: what is asked of its marks.
-        as_written: the text with the signs of its markup, which a model wrote, too; only where marks are asked for.
+        fail_on: verdicts that make it fail.
+        watermarks: the watermark checks of the policy that apply to it.
+        as_written: the text with its markup, which a model wrote, too; only where a watermark check applies.
     """
 
     entry: RawText | Document
@@ -54,14 +54,14 @@ class Input:
     as_written: RawText | None = None
 
     def counts(self, code: str) -> bool:
-        """Whether a rule's finding is one here."""
+        """Whether a finding of this rule counts for this text."""
         return self.rules.counts(code)
 
 
 def covered(sources: Iterable[Source], policy: Loaded) -> tuple[list[Covered], int]:
-    """The inputs for which the policy has any rule, and how many it has none for.
+    """The sources that the policy covers, and the number of those that it does not.
 
-    Standard input is always covered, and so is what is no file, a mistyped name or a closed folder: it is an error to report.
+    Standard input is always covered. So is what is no file (a mistyped name, a closed folder): it is an error to report.
     """
     asked, left_out, known = [], 0, known_codes()
     for source in sources:
@@ -91,12 +91,12 @@ def read(
     passed: list[Passed] | None = None,
     include: Collection[str] = (),
 ) -> list[Input]:
-    """Every text, with what it says of itself; if that is not to be obeyed, it is judged like the rest of the text.
+    """Read every text, with its inline suppressions; unless `obeyed`, these are judged like the rest of the text.
 
-    What archives hold and is not read is added to `passed`; `include`: of `text.frame.KINDS`, what is scored although it stands
-    apart.
+    Files in archives that are not read are added to `passed`; `include`: kinds in `text.frame.KINDS` to score although they
+    are no running text.
 
-    A suppression that cannot be obeyed, without a reason or for an unknown rule, makes its text an error.
+    A suppression without a reason or for an unknown rule makes its text an error.
     """
     inputs = []
     for source, rules, watermarks in asked:
@@ -113,13 +113,13 @@ def read(
 
 
 def _as_written(source: Source, text_field: str, use: Use) -> dict[str, RawText]:
-    """The texts of an input by name, with the signs of their markup."""
+    """The texts of an input by name, each with its markup."""
     read = read_texts([source], text_field, strip_markdown=False, directives=use)
     return {entry.name: entry for entry in read if isinstance(entry, RawText)}
 
 
 def _is_empty(entry: RawText | Document, include: Collection[str]) -> bool:
-    """Whether there is nothing to judge in a sound file."""
+    """Whether an intact file holds no text to judge."""
     if isinstance(entry, Document):
         return entry.verdict is Verdict.NOT_ASSESSABLE
     return len(entry.text) < SHORT and not view_of(entry, include).text
@@ -131,7 +131,7 @@ def judge(
     settings: judging.Settings,
     progress: Progress = silent,
 ) -> list[Document]:
-    """Every text judged by itself, as `llm-audit detect` does, with `gate` filled but for what follows from the others."""
+    """Judge every text by itself, as `llm-audit detect` does; `gate` is filled in except what depends on other texts."""
     many = len(inputs) > plot_data.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
     rules = {id(each): [rule for rule in settings.rules if each.counts(rule.code)] for each in inputs}
@@ -159,15 +159,15 @@ def _unknown_rule(name: str, directives: Sequence[Directive]) -> str | None:
 
 
 def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Document:
-    """A text of which only the characters were looked at."""
+    """The document of a text whose authorship the policy does not test: only integrity rules look at its characters."""
     if isinstance(entry, Document):
         return entry
     return inspect(entry, rules).added_to(unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry, why="not_asked"))
 
 
 def _gated(of: Input, document: Document) -> Document:
-    """With what it says of itself, and not assessable if it is shorter than the policy asks for."""
-    # Of a text that nobody asks the author of, that alone is undecided; marks that are asked for can be so, too.
+    """The document with the gate's settings and suppressions; not assessable if it is shorter than the policy demands."""
+    # Without a test of authorship, an undecided verdict fails nothing, unless a watermark check can be undecided.
     asked = of.counts(generated.rule.code) or of.watermarks
     fail_on = of.fail_on if asked else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
     directives = () if isinstance(of.entry, Document) else of.entry.directives

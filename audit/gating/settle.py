@@ -1,12 +1,12 @@
-"""From single texts to the outcome of a run: which findings count, the false discovery rate over the rest, what fails.
+"""From single documents to the outcome of a run: which findings count, the false discovery rate over them, what fails.
 
-Pure, and of its own output it makes the same again: that is how `llm-audit verify` checks a report.
+A pure, idempotent function: `llm-audit verify` applies it to its own output to check a report.
 
-The family of tests is the different texts that could be judged and whose finding, if they have one, is not suppressed. Those
-that the baseline knows stay out of it. Texts without a finding: they were tested in the run that wrote it, and that they are
-known is decided by what they are, not by their p-values. Texts with one: they are true findings by and large, whose many
-rejections would raise the threshold for the others, and the false discovery rate among the new findings would be kept no
-longer. Leaving them out keeps it: they are chosen for small p-values, and those that stay are no smaller for it.
+The family of tests is the distinct texts that could be judged and have no suppressed finding. Texts in the baseline are left
+out. For texts without a finding: they were tested in the run that wrote the baseline, and they are recognised by content,
+not by p-value. For texts with one: most are true findings, whose many rejections would raise the threshold for the others,
+so that the false discovery rate among the new findings would no longer be controlled. Leaving them out controls it: they
+are chosen for small p-values, and that does not make the remaining p-values smaller.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
 
 @dataclass(frozen=True)
 class Terms:
-    """Terms of a run beside its texts; see `GateOutcome`."""
+    """Settings of a run that apply to all its texts; see `GateOutcome`."""
 
     alpha: float
     day: str
@@ -44,10 +44,10 @@ class Terms:
 
 
 def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document, ...], GateOutcome]:
-    """The documents with their verdicts within this run, and what they come to.
+    """The documents with their verdicts within this run, and the outcome of the gate.
 
     Args:
-        documents: each with `gate` filled but for what follows from the others.
+        documents: each with `gate` filled in except what depends on the other texts.
         terms: of the run.
     """
     settled = [_with_states(document, terms) for document in documents]
@@ -70,7 +70,7 @@ def settle(documents: Sequence[Document], terms: Terms) -> tuple[tuple[Document,
 
 
 def with_marks(document: Document) -> Document:
-    """The document with what its policy objects to of its marks in its summary, which says nothing of them yet."""
+    """The document with the policy's objections to its watermarks added to its summary."""
     objections = [result for result in document.wanted if result.verdict is not Verdict.PASS]
     return document.model_copy(update={"summary": with_objections(document, objections)}) if objections else document
 
@@ -82,7 +82,7 @@ def findings(document: Document) -> list[str]:
 
 
 def _with_states(document: Document, terms: Terms) -> Document:
-    """Its suppressions, with what becomes of each. What there is to suppress is what would be found if it were judged alone."""
+    """The document with the state of each suppression; one is used if its rule has a finding in the text judged alone."""
     gated = _gated(document)
     alone = {result.rule for result in document.objections}
     if document.combined and document.combined.verdict is Verdict.FINDING:
@@ -102,7 +102,7 @@ def _with_states(document: Document, terms: Terms) -> Document:
 
 
 def _decided(document: Document, tested: Discovery, judged: Judged) -> Document:
-    """With its verdict: of the family, if it is a test of it; else as it was."""
+    """The document with its verdict within the run: by its q-value if it is in the family of tests, else as judged alone."""
     gated, combined = _gated(document), document.combined
     q = None
     if combined is not None:
@@ -128,7 +128,7 @@ def _decided(document: Document, tested: Discovery, judged: Judged) -> Document:
 
 
 def _failing(document: Document) -> Document:
-    """With what it fails by."""
+    """The document with the reasons why it fails."""
     gated, verdict = _gated(document), document.verdict
     failures = []
     if (

@@ -1,6 +1,6 @@
-"""Rules of a policy about watermarks: texts at some paths must carry the mark of a key, or must not.
+"""Watermark checks of a policy: texts at some paths must carry the mark of a key, or must not.
 
-One test for each text and table of the policy; tests of one kind share the level, by Bonferroni over the run.
+One test for each text and check; tests of one kind ("carry", "not-carry") share the level, by Bonferroni over the run.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from llm_audit.text import RawText
 from llm_audit.text.documents import unjudged
 
 RULES = {"carry": required.rule, "not-carry": forbidden.rule}
-"""Word of the policy in `must` -> the rule that asks it."""
+"""Value of `must` in a policy -> the rule that tests it."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A table of the policy with its key and the tokenizer that reads the texts.
+    """A watermark check of the policy with its key and the tokenizer that reads the texts.
 
     Attributes:
-        must: as the policy says it.
+        must: "carry" or "not-carry".
     """
 
     must: str
@@ -40,7 +40,7 @@ class Asked:
 
     @property
     def settings(self) -> run.Settings:
-        """For reading a text; the level is that of the test."""
+        """Settings for reading a text; their level is a placeholder, since each test gets its own."""
         return run.Settings(1.0, (self.key,), (self.reader,))
 
 
@@ -51,13 +51,13 @@ def checked(
     alpha: float,
     progress: Progress = silent,
 ) -> list[Document]:
-    """The documents with a result for each mark that is asked for or not allowed.
+    """The documents with the result of each watermark check that applies to them.
 
     Args:
-        inputs: as read, with the tables of the policy that hold for each.
+        inputs: as read, with the checks that apply to each.
         documents: judged, in the same order.
-        asked: each of these tables with its key.
-        alpha: of all texts together, for each kind of question.
+        asked: each check with its key.
+        alpha: level of all tests of one kind together.
         progress: called with the share of the texts that are done.
     """
     texts = [_to_test(of) for of in inputs]
@@ -72,7 +72,7 @@ def checked(
 
 
 def _to_test(of: Input) -> RawText | None:
-    """The text with the signs of its markup, which the model wrote, too; None: it could not be read."""
+    """The text with its markup, which the model wrote, too; None: it could not be read."""
     return None if isinstance(of.entry, Document) else of.as_written or of.entry
 
 
@@ -85,7 +85,7 @@ def _with_results(
         gone = unjudged(document.name, Verdict.ERROR, f"{document.name}: {error}.", text)
         return gone.model_copy(update={"gate": document.gate})
     document = document.model_copy(update={"results": (*document.results, *results)})
-    return document if document.combined else with_marks(document)  # else it is said when the run is settled
+    return document if document.combined else with_marks(document)  # otherwise `settle` adds them
 
 
 def _result(text: RawText, asked: Asked, tests: int, alpha: float) -> Result:

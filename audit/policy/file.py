@@ -16,14 +16,14 @@ from llm_audit.common.errors import InvalidConfiguration
 
 OWN, SHARED = "llm-audit.toml", "pyproject.toml"
 LARGEST = 1_000_000
-"""Bytes of a policy file."""
+"""Most bytes of a policy file."""
 
 _MOST_DOTS = 1000
-"""In one line: tomllib takes time that grows with the square of a dotted key."""
+"""Most dots in one line: tomllib's time grows with the square of a dotted key's length."""
 
 _PROBE = "llm-audit-probe"
 _LARGEST_SEARCHED, _TRIES = 100_000, 20
-"""Characters of a file in which lines are looked for, and lines that are tried: it must not take seconds."""
+"""Bounds of the search for a line number, so that it takes no seconds: characters of the file, and lines tried."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class PolicyFile:
 
     Attributes:
         path: of the file.
-        text: what it says.
-        settings: of the policy, as TOML has them.
+        text: its content.
+        settings: the policy's settings as parsed TOML.
     """
 
     path: Path
@@ -42,18 +42,18 @@ class PolicyFile:
 
     @property
     def name(self) -> str:
-        """The file as it is named from the working directory."""
+        """The path of the file relative to the working directory."""
         return _name(self.path)
 
     @property
     def table(self) -> str:
-        """The table of the settings, for sentences; empty where the whole file is theirs."""
+        """Name of the TOML table that holds the settings, for messages; "" where it is the whole file."""
         return "[tool.llm-audit]" if self.path.name == SHARED else ""
 
     def line(self, key: str, place: tuple[str, int] | None = None) -> int | None:
-        """The line in which a setting stands; None where a search cannot tell for sure, as within an inline table.
+        """The line number of a setting; None where a search cannot tell for sure, as within an inline table.
 
-        tomllib keeps no lines. A line counts if all before it is whole TOML, to which one more key would add a setting.
+        tomllib keeps no line numbers. A line is the right one if all before it is valid TOML to which the key can be added.
 
         Args:
             key: of the setting.
@@ -100,7 +100,7 @@ def read(path: Path) -> PolicyFile:
 
 
 def _read(path: Path) -> PolicyFile | None:
-    """None if it is a pyproject.toml that says nothing of us."""
+    """The policy in a file; None: a pyproject.toml without [tool.llm-audit]."""
     text = _text(path)
     if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
         raise InvalidConfiguration(

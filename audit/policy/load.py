@@ -1,4 +1,4 @@
-"""From a file, or from none, to the policy in force, with the origin of each value; and every mistake in one sentence."""
+"""Load the policy in force, from a file or defaults, with the origin of each value; each mistake is one sentence."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from llm_audit.policy.file import PolicyFile, find, read
 from llm_audit.policy.model import Must, Outcome, Override, Policy, Rules, Watermark, closest, quoted
 
 TESTED_BY = ("alpha", "population", "model", "classifier", "detectors", "score_also")
-"""Settings that decide how documents are compared with the population: the same for all of them."""
+"""Settings that decide how documents are compared with the population; no override can change them for some documents."""
 
 TABLES: Mapping[str, type[Override | Watermark]] = {"overrides": Override, "watermarks": Watermark}
-"""Settings that are lists of tables, with what each table is."""
+"""Setting that is a list of tables -> model of one such table."""
 
 
 @dataclass(frozen=True)
@@ -39,30 +39,30 @@ class Loaded:
     from_command_line: frozenset[str] = frozenset()
 
     def for_path(self, path: Path) -> Rules:
-        """Settings for a document, named as on the command line. No pattern fits a path outside the policy's folder."""
+        """The rules for the document at a path, as on the command line. No pattern fits a path outside the policy's folder."""
         return self.policy.for_path(self._inside(path))
 
     def watermarks_at(self, path: Path) -> tuple[Watermark, ...]:
-        """What is asked of the marks of a document, named as on the command line."""
+        """The watermark checks for the document at a path, given as on the command line."""
         return self.policy.watermarks_at(self._inside(path))
 
     def covers(self, path: Path) -> bool:
-        """Whether a document, named as on the command line, is to be judged."""
+        """Whether the document at a path, given as on the command line, is to be judged."""
         return self.policy.covers(self._inside(path))
 
     def override(self, settings: Mapping[str, Any]) -> Loaded:
-        """With settings of the command line, which win. They are taken as checked."""
+        """The policy with settings of the command line, already validated, in place of its own."""
         policy = self.policy.model_copy(update=dict(settings))
         return replace(self, policy=policy, from_command_line=self.from_command_line | settings.keys())
 
     def anchored(self, name: str | None) -> str | None:
-        """A path that the policy names, from its own folder, as one from here; any other name as it is."""
+        """A path in the policy, relative to its folder, made relative to the working directory; any other name unchanged."""
         return os.path.relpath(self.root / name) if name and (self.root / name).exists() else name
 
     def origin(self, setting: str, number: int | None = None, table: str = "overrides") -> str:
-        """Where the value of a setting, in Python's spelling, comes from.
+        """The origin of the value of a setting, given by its Python name: file and line, command line, or default.
 
-        `number`: in which of the tables of this name it stands, from 0; None: in none.
+        `number`: index of the table of name `table` that holds it; None: it is in no such table.
         """
         if setting in self.from_command_line:
             return "command line"
@@ -86,7 +86,7 @@ class Loaded:
         return rows
 
     def settings(self) -> dict[str, dict[str, Any]]:
-        """The same for programs: value and origin of each setting by name, tables as lists."""
+        """The settings for programs: name -> value and origin, tables as lists."""
         tables = {
             name: [
                 {_key(key): value for key, value in fields.model_dump(mode="json", exclude_none=True).items()}
@@ -100,7 +100,7 @@ class Loaded:
         }
 
     def _inside(self, path: Path) -> Path | None:
-        """The path from the policy's folder; None if it is elsewhere."""
+        """The path relative to the policy's folder; None if it is outside."""
         named, root = (Path(os.path.normpath(each.absolute())) for each in (path, self.root))
         if not named.is_relative_to(root):  # one of them may be named by way of a symbolic link
             named, root = named.resolve(), root.resolve()
@@ -133,7 +133,7 @@ def parse(file: PolicyFile) -> Policy:
 
 
 def _sentence(file: PolicyFile, error: Any) -> str:
-    """One of pydantic's errors."""
+    """An error of pydantic as one sentence for the user."""
     loc, kind = error["loc"], error["type"]
     place = (str(loc[0]), int(loc[1])) if loc[0] in TABLES and len(loc) > 1 else None
     model: type[Policy | Override | Watermark] = Policy if place is None else TABLES[place[0]]
@@ -162,7 +162,7 @@ def _sentence(file: PolicyFile, error: Any) -> str:
     if kind == "literal_error" and isinstance(word := error["input"], str):
         words = get_args(Must if key == "must" else Outcome)
         return f"{where}: {key} must be {must_be}, not {quoted(word)}{closest(word, words)}"
-    held = f"it holds {_told(error['input'])}" if len(loc) > 1 else f"not {_told(error['input'])}"
+    held = f"it holds {_shown(error['input'])}" if len(loc) > 1 else f"not {_shown(error['input'])}"
     return f"{where}: {key} must be {must_be}{';' if len(loc) > 1 else ','} {held}."
 
 
@@ -170,8 +170,8 @@ def _must_be(model: type[Policy | Override | Watermark], key: str) -> str | None
     return next(field.description for name, field in model.model_fields.items() if _key(name) == key)
 
 
-def _told(value: Any) -> str:
-    """A value of TOML in a sentence."""
+def _shown(value: Any) -> str:
+    """A TOML value as it is shown in a sentence."""
     if isinstance(value, (dict, list, tuple)):
         return "a table" if isinstance(value, dict) else "a list" if value else "an empty list"
     return quoted(value) if isinstance(value, str) else json.dumps(value, default=str)[:40]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 _LONGEST = 40
-"""Characters of a word that a sentence repeats."""
+"""Most characters of a user's word that a sentence repeats."""
 
 Outcome = Literal["finding", "error", "inconclusive", "not_assessable"]
 
@@ -43,17 +43,17 @@ class Rules(NamedTuple):
     fail_on: tuple[Outcome, ...]
 
     def counts(self, code: str) -> bool:
-        """Whether a rule's finding is one here: it is selected and not ignored."""
+        """Whether a finding of this rule counts: it is selected and not ignored."""
         return code.startswith(self.select) and not code.startswith(self.ignore)
 
 
 def quoted(word: str) -> str:
-    """A word of the user's in a sentence: short, and in plain ASCII, so that look-alike letters are seen."""
+    """A user's word as a message quotes it: shortened, and in ASCII, so that look-alike letters show."""
     return ascii(word[:_LONGEST]) + ("..." if len(word) > _LONGEST else "")
 
 
 def closest(word: str, known: tuple[str, ...]) -> str:
-    """`; did you mean 'x'?` or, if nothing is close, a full stop."""
+    """The end of a message: `; did you mean 'x'?` or, if nothing is close, a full stop."""
     near = get_close_matches(word, known, n=1)
     return f"; did you mean '{near[0]}'?" if near else "."
 
@@ -77,7 +77,7 @@ def _patterns(patterns: tuple[str, ...]) -> tuple[str, ...]:
 
 @cache
 def document_rules() -> tuple[str, ...]:
-    """Codes of our own rules that decide about a document: all detectors together, and each kind of tampering."""
+    """Codes of our own rules that decide about a document: that of all detectors together, and each integrity rule."""
     from llm_audit.detectors.origin import generated
     from llm_audit.detectors.registry import shipped
 
@@ -85,7 +85,7 @@ def document_rules() -> tuple[str, ...]:
 
 
 def known_codes() -> tuple[str, ...]:
-    """The same, and those of plugins, sorted. Importing plugins takes time."""
+    """The codes of `document_rules` and those of plugins, sorted. Importing plugins takes time."""
     from llm_audit.detectors.integrity.base import find_rules
 
     return tuple(sorted({*document_rules(), *(rule.code for rule in find_rules())}))
@@ -152,13 +152,13 @@ PATTERNS = "a list of gitignore patterns, relative to the folder of the policy"
 
 
 class _Settings(Model):
-    """A table of the policy. Descriptions say what a value must be, for the errors."""
+    """Base of the policy's tables. The descriptions of fields complete the error message "must be ..."."""
 
     model_config = ConfigDict(strict=True, alias_generator=lambda name: name.replace("_", "-"), validate_by_name=True)
 
 
 class Override(_Settings):
-    """Settings that differ for some paths; None: as everywhere."""
+    """Settings that differ for some paths; None: as in the rest of the policy."""
 
     paths: Patterns = Field(min_length=1, description=PATTERNS)
     select: Codes | None = Field(default=None, description=CODES)
@@ -171,12 +171,12 @@ Must = Literal["carry", "not-carry"]
 
 
 class Watermark(_Settings):
-    """A rule about watermarks: texts at some paths must carry the mark of a key, or must not.
+    """A watermark check: texts at some paths must carry the mark of a key, or must not.
 
     Attributes:
         paths: of the texts.
         key_file: from the folder of the policy; the key itself never stands in a policy.
-        must: what is asked of the texts.
+        must: "carry" or "not-carry".
         tokenizer: of the marked model, as `llm-audit watermark detect --tokenizer` takes it; None: that of the scoring model.
     """
 
@@ -189,7 +189,7 @@ class Watermark(_Settings):
 
 
 class Policy(_Settings):
-    """How texts are judged, in which of them, and what counts as a failure.
+    """The settings of a policy: which texts are judged, how, and what counts as a failure.
 
     Attributes:
         alpha: level: for one text of its p-value, for many texts of their false discovery rate.
@@ -240,7 +240,7 @@ class Policy(_Settings):
         return Rules(**settings)
 
     def watermarks_at(self, path: PurePath | str | None) -> tuple[Watermark, ...]:
-        """What is asked of the document at a path, relative to the policy's folder; None: outside, where no pattern fits."""
+        """The watermark checks for a document at a path relative to the policy's folder; None: outside, no pattern fits."""
         return tuple(each for each in self.watermarks if _match(each.paths, path))
 
     def covers(self, path: PurePath | str | None) -> bool:
@@ -254,7 +254,7 @@ class Policy(_Settings):
 
 
 def _match(patterns: tuple[str, ...], path: PurePath | str | None) -> bool:
-    """Whether gitignore patterns mean a file, by its relative path. Unlike git's, they can take one back from a folder."""
+    """Whether a relative path fits gitignore patterns. Unlike in git, `!` can take a file back from an excluded folder."""
     return path is not None and _compiled(patterns).match_file(path)
 
 

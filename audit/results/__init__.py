@@ -1,7 +1,6 @@
 """The one vocabulary between detectors and reports: Result, Document, Report.
 
-Detectors fill these models, reports render them, `llm-audit schema` publishes them as JSON Schema. Nothing here computes but a
-digest of it all.
+Detectors fill these models, reports render them, `llm-audit schema` publishes them as JSON Schema.
 """
 
 from llm_audit.results.base import Model, Probability

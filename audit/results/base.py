@@ -17,7 +17,7 @@ def unset(value: object) -> bool:
 
 
 def empty(value: object) -> bool:
-    """The same of an optional list that has nothing in it."""
+    """Whether an optional list is empty, so that JSON leaves it out."""
     return not value
 
 

@@ -29,7 +29,7 @@ class Power(Model):
 
 
 class FalseAlarms(Model):
-    """How many human texts of a slice have p <= alpha."""
+    """Counts of human texts of a slice with p <= alpha."""
 
     detector: str
     by: str
@@ -40,7 +40,7 @@ class FalseAlarms(Model):
 
 
 class Curve(Model):
-    """Nominal alpha against the realised rate among all human texts."""
+    """Calibration curve: nominal alpha against the realised rate among all human texts."""
 
     detector: str
     nominal: tuple[float, ...]

@@ -1,10 +1,11 @@
-"""One digest for all that a stored report says, however its JSON is laid out.
+"""The content digest of a stored report, independent of the layout of its JSON.
 
-The rule: of the report as JSON leave out `content_digest`; leave out members that are null, an empty list or an empty object
-(a later version may add such); sort members by name; write without white space, everything beyond ASCII as \\u escapes, numbers
-as Python does, that is as the shortest decimal that reads back as the same number. The digest is the SHA-256 of these bytes.
+The canonical form: of the report as JSON leave out `content_digest`, and members that are null, an empty list or an empty
+object (a later version may add such); sort members by name; write without white space, everything beyond ASCII as \\u escapes,
+numbers as Python does, that is as the shortest decimal that reads back as the same number. The digest is the SHA-256 of these
+bytes.
 
-It finds damage and careless edits. Whoever changes a report on purpose can compute it anew; that is what a signature is for.
+It reveals damage and careless edits. Whoever forges a report can compute it anew; only a signature reveals that.
 """
 
 from __future__ import annotations

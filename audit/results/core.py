@@ -1,4 +1,4 @@
-"""Result of a test, its parts, and the one rule that decides."""
+"""The result of a test, its parts, and the one rule that turns a p-value into a verdict."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Population(Model):
 
 
 class FalsePositiveRate(Model):
-    """How often the rule "p <= alpha" really flags texts of the population: calibration sets of its size differ."""
+    """Interval of the true false-positive rate of the rule "p <= alpha", which varies between calibration sets of this size."""
 
     alpha: Probability
     lower: Probability
@@ -94,7 +94,7 @@ class Interval(Model):
 
 
 class Effect(Model):
-    """How large the departure from the null is, on a scale that does not grow with the number of texts."""
+    """Effect size: the departure from the null on a scale that does not grow with the number of texts."""
 
     name: str
     value: float
@@ -115,14 +115,14 @@ class Draws(Model):
 
 
 class Histogram(Model):
-    """How many texts of the population have a statistic in each of some bins; the ends of the bins, one more than counts."""
+    """Histogram of a statistic over the population: counts, and the edges of the bins, one more than there are counts."""
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
 
 
 class Share(Model):
-    """How much one part of the evidence moved a statistic, in the statistic's unit; positive is machine-like."""
+    """Contribution of one part of the evidence to a statistic, in the statistic's unit; positive is machine-like."""
 
     name: str
     value: float
@@ -164,12 +164,12 @@ class Result(Model):
 
     @property
     def family(self) -> str:
-        """The family of its rule: `origin`, `attribution`, ...; empty if there is none of this code."""
+        """The family of the result's rule: `origin`, `attribution` and so on; "" if no rule has this code."""
         return FAMILIES.get(self.rule[3], "")
 
 
 class Fact(Model):
-    """One line of the conditions under which everything was measured."""
+    """One condition of the measurement, as a name and a value."""
 
     name: str
     value: str

@@ -29,7 +29,7 @@ class Unread(Model):
 
 
 class Discovery(Model):
-    """The false discovery rate over the corpus: what was tested, what was found, and what could have been."""
+    """The false discovery rate over the corpus: numbers of tests, of findings, and of findings that were possible."""
 
     alpha: Probability = Field(description="the false discovery rate that was asked for")
     tests: int = Field(ge=0, description="different texts that were judged; copies of a text are one test")
@@ -68,7 +68,7 @@ class Corpus(Model):
 
     @property
     def verdict(self) -> Verdict:
-        """Verdict on the corpus as a whole: a finding if any document is one."""
+        """Verdict on the corpus as a whole: a finding if any document has one."""
         found = self.discovery
         if found.found:
             return Verdict.FINDING

@@ -1,7 +1,7 @@
 """Verdicts over many texts at once: the false discovery rate over a corpus, or over the files of a gate.
 
-In constant memory, whatever their number: five times `HELD` rows, 80 MB. Knows nothing of texts: p-values, the smallest ones
-that could have come out, and which tests are the same.
+Uses constant memory, five times `HELD` rows (80 MB). Knows nothing of texts: its input is p-values, their floors, and which
+tests are of the same text.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ ROW = np.dtype(
         ("first", "?"),  # the first document with its text
     ]
 )
-"""One document; the last three are what is found out."""
+"""Row of one document; the last three fields are computed."""
 
 _FLOORS = np.dtype([("p_floor", "<f8"), ("tests", "<i8")])
 
 
 class Judged(NamedTuple):
-    """A document within its family. `q_value` and `verdict` are None where it was no test."""
+    """A document within its family. `q_value` and `verdict` are None where no test was made of it."""
 
     place: int
     q_value: float | None
@@ -50,7 +50,7 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """Several documents judged together.
+    """Documents judged together, with one false discovery rate.
 
     Attributes:
         documents: how many different positions there are.
@@ -79,7 +79,7 @@ class Family:
 
 
 def rows_of(p_values: ArrayLike, floors: ArrayLike, texts: ArrayLike, positions: ArrayLike, places: ArrayLike = 0) -> Rows:
-    """Documents to be judged, from their columns, (documents,) each; see `ROW`."""
+    """Rows of documents to be judged, from columns of shape (documents,); see `ROW`."""
     rows = np.zeros(len(np.asarray(p_values)), ROW)
     columns = {"p_value": p_values, "p_floor": floors, "text": texts, "position": positions, "place": places}
     for name, values in columns.items():
@@ -88,13 +88,13 @@ def rows_of(p_values: ArrayLike, floors: ArrayLike, texts: ArrayLike, positions:
 
 
 def judge(documents: Iterable[Rows], alpha: float, folder: Path | None = None, held: int = HELD) -> Family:
-    """Benjamini-Hochberg over the different texts: a text that occurs a thousand times is still one test.
+    """Benjamini-Hochberg over the distinct texts: a text that occurs a thousand times is still one test.
 
     Args:
-        documents: some at a time, in any order; of those with one position the first one counts.
+        documents: some at a time, in any order; of several with one position the first counts.
         alpha: false discovery rate, in (0, 1).
-        folder: for files without names, once there are more than `held` documents; None: that of the system's temporary files.
-        held: rows in memory, of each of the sorts.
+        folder: where nameless files go once there are more than `held` documents; None: the system's temporary folder.
+        held: rows in memory, in each of the sorts.
 
     Raises:
         OSError: the disk is full, or cannot be read.
@@ -131,7 +131,7 @@ def judge(documents: Iterable[Rows], alpha: float, folder: Path | None = None, h
 
 
 class _Tally:
-    """Counts over tests that pass by."""
+    """Running counts over the tests of a family."""
 
     def __init__(self, alpha: float) -> None:
         self._alpha, self._floor = alpha, np.inf
@@ -168,7 +168,7 @@ def _downwards(rows: Rows) -> NDArray[np.float64]:
 
 
 def _different(ordered: Iterable[Rows]) -> Iterator[Rows]:
-    """Without those that repeat a position."""
+    """The rows, sorted by position, without repeats of a position."""
     last = -1
     for rows in ordered:
         yield rows[np.diff(rows["position"], prepend=last) != 0]
@@ -176,7 +176,7 @@ def _different(ordered: Iterable[Rows]) -> Iterator[Rows]:
 
 
 def _first_of_each(ordered: Iterable[Rows]) -> Iterator[Rows]:
-    """With the first of each text marked, and its p-value and floor at all others."""
+    """The rows, sorted by text, with the first of each text marked and its p-value and floor copied to the others."""
     last = np.zeros(0, ROW)
     for rows in ordered:
         rows = np.concatenate([last, rows])
@@ -191,7 +191,7 @@ def _first_of_each(ordered: Iterable[Rows]) -> Iterator[Rows]:
 
 
 def _counted(floors: NDArray[np.float64]) -> Rows:
-    """The different ones, and how many tests have each."""
+    """The distinct floors, and how many tests have each."""
     values, counts = np.unique(floors, return_counts=True)
     rows = np.zeros(len(values), _FLOORS)
     rows["p_floor"], rows["tests"] = values, counts

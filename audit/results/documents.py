@@ -16,11 +16,11 @@ WhyUnjudged = Literal[
     "unreadable", "empty", "too_long", "no_running_text", "no_prose", "language", "too_short", "known_by_heart", "repetitive",
     "not_asked",
 ]  # fmt: skip
-"""Why no test was made of a document."""
+"""Reasons why no test was made of a document."""
 
 
 Doubt = Literal["known_by_heart", "repetitive"]
-"""Why a small p-value would say nothing of who wrote a text: models know it by heart, or it repeats itself."""
+"""Reasons why a small p-value would not show a machine author: models know the text by heart, or it repeats itself."""
 
 
 class Authorship(StrEnum):
@@ -33,7 +33,7 @@ class Authorship(StrEnum):
 
 
 class Tokens(Model):
-    """A text token by token under one model, for the pictures. All of one length; natural logarithms."""
+    """A text token by token under one model, for plots. All fields have the same length; natural logarithms."""
 
     start: tuple[int, ...] = Field(description="first character of each token in the text as read")
     end: tuple[int, ...]
@@ -42,7 +42,7 @@ class Tokens(Model):
 
 
 class Trace(Tokens):
-    """The same under a candidate, with what its tests made of it."""
+    """A text token by token under a candidate, with the paths of its tests."""
 
     log_e: tuple[float, ...] = Field(description="logarithm of the e-process after each token")
     pit: tuple[float | None, ...] = Field(
@@ -51,7 +51,7 @@ class Trace(Tokens):
 
 
 class Attribution(Model):
-    """One candidate against one text: model, settings and assumptions beside the numbers that rest on them."""
+    """The tests of one candidate on one text: model, settings, assumptions and results."""
 
     candidate: str = Field(description="as the user wrote it")
     role: Literal["candidate", "sanctioned", "other"]
@@ -72,7 +72,7 @@ class Attribution(Model):
 
 
 class SetAttribution(Model):
-    """A set of candidates against one text. Null: one of the members wrote it."""
+    """The test of a set of candidates on one text. Null: one of the members wrote it."""
 
     role: Literal["sanctioned", "other"]
     members: tuple[str, ...]
@@ -108,7 +108,7 @@ class Stretch(Model):
 
 
 class Document(Model):
-    """One text and all that was found about it."""
+    """One text with all results about it."""
 
     kind: Literal["document"] = "document"
     name: str = Field(description="path as given, or '-' for standard input")
@@ -156,7 +156,7 @@ class Document(Model):
 
     @property
     def p_value(self) -> float | None:
-        """Of the combined result, which decides; None: the text was not judged."""
+        """The p-value of the combined result, which decides; None: the text was not judged."""
         return self.combined.p_value if self.combined else None
 
     @property
@@ -168,17 +168,17 @@ class Document(Model):
 
     @property
     def integrity(self) -> tuple[Result, ...]:
-        """Those of the results that say whether the text was tampered with."""
+        """The results of the integrity rules: whether the text was tampered with."""
         return tuple(result for result in self.results if result.family == "integrity")
 
     @property
     def tampering(self) -> tuple[Result, ...]:
-        """The findings among them."""
+        """The findings among the results of the integrity rules."""
         return tuple(result for result in self.integrity if result.verdict is Verdict.FINDING)
 
     @property
     def wanted(self) -> tuple[Result, ...]:
-        """Of a gate: what it found of the marks that its policy asks for or does not allow; empty without a gate."""
+        """The results of a gate's watermark checks: marks that its policy demands or forbids; empty without a gate."""
         return tuple(result for result in self.results if self.gate is not None and result.family == "watermark")
 
     @property
@@ -188,10 +188,10 @@ class Document(Model):
 
     @property
     def passed_over(self) -> Suppression | None:
-        """Why its finding about who wrote it fails nothing here."""
+        """The suppression in force of the finding that the text is machine-generated; None: there is none."""
         return self.suppressed(self.combined.rule) if self.combined and self.verdict is Verdict.FINDING else None
 
     def suppressed(self, rule: str) -> Suppression | None:
-        """Why a finding of a rule fails nothing here."""
+        """The suppression in force of a rule's findings in this text; None: there is none."""
         suppressions = self.gate.suppressions if self.gate else ()
         return next((each for each in suppressions if each.rule == rule and each.state == "applied"), None)

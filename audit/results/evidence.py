@@ -38,7 +38,7 @@ from llm_audit.results.watermark_evidence import (
 
 
 class Part(Model):
-    """Tokens [start, stop) of a window, and what the detectors said of them, in the population's precision (float32)."""
+    """Tokens [start, stop) of a window with the detectors' statistics on them, in the population's precision (float32)."""
 
     start: int = Field(ge=0)
     stop: int = Field(ge=0)
@@ -82,7 +82,7 @@ class Tempering(Model):
 
 
 class Ratio(Model):
-    """Mean of some likelihoods over one: log-likelihoods of the text up to a place."""
+    """Log-likelihoods of the text up to a place, under rivals and under the null, whose ratio of means is tested."""
 
     rivals: tuple[float | None, ...] = Field(description="None: the rival excludes the text")
     null: float | None
@@ -124,14 +124,14 @@ class Odd(Model):
 
 
 class Way(Model):
-    """A way in which stretches of a text are odd, and how many characters (of traces: stretches) are so."""
+    """A kind of odd stretches, with the number of their characters (for traces: of stretches)."""
 
     how: str
     count: int = Field(ge=1)
 
 
 class Characters(Model):
-    """Count of odd characters, without chance: a finding if they are more than are let pass."""
+    """Count of odd characters, without chance: a finding if there are more than are tolerated."""
 
     kind: Literal["characters"] = "characters"
     count: int = Field(ge=0)
@@ -177,7 +177,7 @@ Derivation = Annotated[
     | ProbedTogether,
     Field(discriminator="kind"),
 ]
-"""How a p-value follows from what is stored."""
+"""The stored statistics from which a p-value follows, one model for each kind of test."""
 
 
 class Deciding(Model):

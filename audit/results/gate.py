@@ -26,7 +26,7 @@ class Suppression(Model):
 
 
 class Failure(Model):
-    """Why a text fails."""
+    """The reason why a text fails: a rule and its verdict."""
 
     rule: str = Field(pattern=r"^AUD\d{3}$", description="of the finding; of an input that could not be read, the code of that")
     verdict: Verdict

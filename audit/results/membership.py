@@ -11,7 +11,7 @@ from llm_audit.results.core import Fact, Interval, Result, Verdict
 
 
 class Feature(Model):
-    """Something in the texts themselves by which two collections can be told apart without any model."""
+    """A feature of the texts by which two collections can be told apart without a model."""
 
     name: str
     side: Literal["suspect", "held_out"] = Field(description="where there is more of it")
@@ -50,7 +50,7 @@ class Rate(Model):
 
 
 class Separation(Model):
-    """How well one score tells suspect from held-out texts. 0.5 is chance; it says nothing about a single text."""
+    """Separation of suspect from held-out texts by one score. An AUC of 0.5 is chance; it shows nothing about a single text."""
 
     rule: str = Field(pattern=r"^AUD\d{3}$")
     score: str
@@ -103,7 +103,7 @@ class StartToken(Model):
 
 
 class Copies(Model):
-    """Texts of two sides that nearly equal one another, and what was done about it. Pairs are (suspect, held-out)."""
+    """Counts of near-copies within and between two sides, and of texts removed for it. Pairs are (suspect, held-out)."""
 
     left_out: tuple[int, int] = Field(description="texts that have a copy on the other side, or share a document with one")
     equal: int = Field(ge=0, description="held-out texts with exactly the words of a suspect one")
@@ -116,7 +116,7 @@ class Copies(Model):
 
 
 class Conditions(Model):
-    """Conditions under which a collection was measured. Its claim and its facts follow from them and from the results."""
+    """Conditions under which a collection was measured. Together with the results they determine its claim and facts."""
 
     model: str | None = Field(default=None, exclude_if=unset, description="under audit, by name; None: none was asked")
     precision: str | None = Field(default=None, exclude_if=unset, description="that it computes in")
@@ -182,7 +182,7 @@ class Membership(Model):
 
     @property
     def deciding(self) -> tuple[Result, ...]:
-        """The tests of the model; those of the texts alone guard them, at a level of their own."""
+        """The tests of the model, without those of the texts alone, which guard them at a level of their own."""
         return tuple(test for test in self.tests if not is_blind(test))
 
 

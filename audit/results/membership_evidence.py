@@ -1,4 +1,4 @@
-"""Evidence of the tests of a collection; see `results.evidence`."""
+"""Evidence of the membership tests of a collection of texts; see `results.evidence`."""
 
 from __future__ import annotations
 

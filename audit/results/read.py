@@ -1,4 +1,4 @@
-"""A stored report, JSON or JSON lines, read back as the same report."""
+"""Read stored reports, JSON or JSON lines, of this and earlier schema versions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from llm_audit.results import SCHEMA_VERSION, Benchmark, Corpus, Document, Membe
 from llm_audit.results.canonical import content_digest
 
 READ = ("1", SCHEMA_VERSION)
-"""Schema versions that are read."""
+"""Schema versions that can be read."""
 
 KINDS = tuple(one.model_fields["kind"].default for one in (Document, Membership, Substitution, Corpus, Benchmark))
-"""Of subjects."""
+"""The kinds of subjects."""
 
 Floats = Callable[[str], float]
-"""Makes a number of how it is written in JSON."""
+"""Function that parses a JSON number, for `json.loads`."""
 
 REPORT = "report"
 """Value of the field `type` in the last record of JSON lines; the records before it have the kind of a subject there."""
@@ -28,11 +28,11 @@ _AUDITS = {"membership": "collection", "substitution": "endpoint"}
 """Field of a report of schema version 1 -> kind of the subject that it held."""
 
 _SUMMARY, _ROW = {"discovery", "ranked"}, {"position", "q_value"}
-"""Fields of a scan's summary as version 0.1 wrote it, and of a line of any scan's results."""
+"""Fields by which a scan's summary of version 0.1, and a line of a scan's results, are recognised."""
 
 
 def read_report(data: bytes, name: str) -> Report:
-    """The report in the content of a file. Raises InvalidInput, which calls it by `name`."""
+    """Parse the content of a report file. Raises InvalidInput, whose message calls the file `name`."""
     content = read_content(data, name)
     try:
         return Report.model_validate(upgraded(content))
@@ -42,7 +42,7 @@ def read_report(data: bytes, name: str) -> Report:
 
 
 def read_content(data: bytes, name: str, floats: Floats = float) -> dict[str, Any]:
-    """The fields of a stored report as JSON has them, whatever they hold. Raises InvalidInput, which calls it by `name`."""
+    """The fields of a stored report as parsed JSON, not validated. Raises InvalidInput, whose message calls it `name`."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -97,7 +97,7 @@ def upgraded(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def subject_places(content: dict[str, Any]) -> list[str]:
-    """Where each subject of the upgraded report stands in the stored one: "subjects[0]"; "documents[0]", "membership"."""
+    """The path in the stored report of each subject of the upgraded one: "subjects[0]" or, before, "documents[0]"."""
     if content["schema_version"] == SCHEMA_VERSION:
         return [f"subjects[{number}]" for number in range(len(content["subjects"]))]
     documents = [f"documents[{number}]" for number in range(len(content["documents"]))]
@@ -105,7 +105,7 @@ def subject_places(content: dict[str, Any]) -> list[str]:
 
 
 def place_of(location: Sequence[int | str], content: dict[str, Any]) -> str:
-    """Where in a stored report a field stands that pydantic names by its location in the upgraded one."""
+    """The path in the stored report of a field, given by its location in the upgraded one (as in pydantic's errors)."""
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).lstrip(".")
     if location == ("subjects",) and content["schema_version"] != SCHEMA_VERSION:
         path = "documents"
@@ -125,7 +125,7 @@ def intact(data: bytes) -> bool:
 
 
 def _joined(text: str, name: str, floats: Floats) -> dict[str, Any]:
-    """The records of JSON lines as one report, in the form that its schema version has."""
+    """The records of JSON lines joined into one report of their schema version."""
     subjects: list[dict[str, Any]] = []
     lines = text.split("\n")
     for number, line in enumerate(lines, start=1):

@@ -23,7 +23,7 @@ Subject = Annotated[Document | Membership | Substitution | Corpus | Benchmark, F
 
 
 class Coverage(Model):
-    """How many inputs ended where. `found` is the sum of the others."""
+    """Counts of inputs by outcome. `found` is the sum of the others."""
 
     found: int
     scored: int
@@ -44,7 +44,7 @@ class Coverage(Model):
 
 
 class NotRead(Model):
-    """Count of the entries of one kind that folders and archives hold and that were not read."""
+    """Count of entries of one kind in folders and archives that were not read."""
 
     kind: str = Field(description='as sentences name it: ".odt", "hidden", ".py (program code or data)"')
     count: int = Field(ge=1)
@@ -89,7 +89,7 @@ class Manifest(Model):
 
 
 class Report(Model):
-    """One run: what it was about, what it came to, and how to repeat it. Every format is rendered from this."""
+    """Report of one run: its subjects with their results, and a manifest to repeat it. Every format is rendered from it."""
 
     schema_version: Literal["2"] = "2"
     question: str
@@ -137,7 +137,7 @@ class Report(Model):
 
     @property
     def verdicts(self) -> frozenset[Verdict]:
-        """Every verdict in it, and that of tampering: what the exit code is made from."""
+        """Every verdict in the report, and a finding if a text was tampered with: they determine the exit code."""
         verdicts = {subject.verdict for subject in self.subjects if not isinstance(subject, Corpus | Benchmark)}
         verdicts |= {result.verdict for document in self.documents for result in document.tampering}
         if self.corpus:
@@ -154,7 +154,7 @@ class Report(Model):
 
         0: nothing found; 2: an input could not be read; 1: a finding; 3: an endpoint was not measured or, with `strict` and in
         a gate, something could not be assessed or decided or, with `strict`, something in a folder was not read. Where several
-        hold, it is the first in the order 2, 1, 3: an answer that is not complete is told as such, of a corpus as of a text.
+        apply, it is the first in the order 2, 1, 3: an incomplete answer is reported as such, of a corpus as of a text.
         """
         verdicts = self.verdicts if self.gate is None else self.failing
         if Verdict.ERROR in verdicts:

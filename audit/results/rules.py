@@ -21,9 +21,9 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class RuleFacts:
-    """A code with a name for programs, a title for people, what it means, and the address of its page.
+    """A rule's code, name (for programs), title (for people), meaning, and the address of its documentation page.
 
-    `page` is None for the rule of a plugin, since the documentation knows ours only, and while no address is known.
+    `page` is None for the rule of a plugin, which our documentation lacks, and while no address is known.
     """
 
     code: str
@@ -34,17 +34,17 @@ class RuleFacts:
 
 
 Describe = Callable[[str], RuleFacts]
-"""Facts about the rule of a code or, of the name of a family, the rule that stands for all its tests of a subject."""
+"""Function from a rule's code, or a family's name, to the facts of that rule, or of the family's overall rule."""
 
 
 @cache
 def documentation() -> str | None:
-    """The address of the documentation, with a slash at its end: what [project.urls] of the package says; None: nothing."""
+    """The address of the documentation, ending in a slash, from the package's [project.urls]; None: it has none."""
     urls: list[str] = metadata("llm-audit").get_all("Project-URL") or []
     return next((address for name, _, address in (each.partition(", ") for each in urls) if name == "Documentation"), None)
 
 
 def page_of(code: str) -> str | None:
-    """The address of the page of a rule of ours: its code never changes, so neither does the address; None: none is known."""
+    """The address of the documentation page of one of our rules; it never changes, as codes never do; None: none is known."""
     address = documentation()
     return address and f"{address}rules/{code}.html"

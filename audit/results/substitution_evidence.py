@@ -9,11 +9,11 @@ from pydantic import Field
 from llm_audit.results.base import Model, Numbers, Probability, unset
 
 MOST = 10_000_000
-"""Requests of an audit."""
+"""Most requests of an audit."""
 
 
 LOG_PROBABILITIES = "distance"
-"""Measure of distances between log-probabilities; every other measure is of texts."""
+"""Name of the measure of distance between log-probabilities; all other measures compare texts."""
 
 
 class Variant(Model):
@@ -39,7 +39,7 @@ class OnlineRanks(Model):
 
 
 class Exceedance(Model):
-    """How many answers lie beyond every null distance, from the `OnlineRanks` beside it."""
+    """The count of answers beyond every null distance, which follows from the `OnlineRanks` beside it."""
 
     kind: Literal["exceedance"] = "exceedance"
 
@@ -54,7 +54,7 @@ class RelativeRanks(Model):
 
 
 class Kernel(Model):
-    """Likeness of the texts of one prompt: `first` of them are the endpoint's, then the reference's."""
+    """Kernel matrix of the texts of one prompt: the first `first` are the endpoint's, the others the reference's."""
 
     first: int = Field(ge=1)
     size: int = Field(ge=2, le=10_000)
@@ -76,7 +76,7 @@ class Discrepancy(Model):
 
 
 class Change(Model):
-    """Rows of log-probabilities of two occasions, divided anew, repeated from the seed."""
+    """Rows of log-probabilities of two occasions, for a permutation test repeated from the seed."""
 
     kind: Literal["change"] = "change"
     before: int = Field(ge=1, description="rows of the first occasion; the others are of the second")
@@ -91,7 +91,7 @@ class Flaw(Model):
 
 
 class Parameter(Model):
-    """A parameter of requests, and how often it was ignored where that shows."""
+    """A parameter of requests, with the number of answers that show that it was ignored."""
 
     name: Literal["stop", "seed", "n"]
     tried: int = Field(ge=1, description="answers (stop, n) or pairs of them (seed)")
@@ -143,7 +143,7 @@ class PromptCount(Model):
 
 
 class PromptCounts(Model):
-    """Tokens of prompts that tokenizers cut differently."""
+    """Token counts of prompts that tokenizers split differently."""
 
     kind: Literal["prompt_counts"] = "prompt_counts"
     asked: int = Field(ge=0, le=MOST, description="requests that should tell a count")

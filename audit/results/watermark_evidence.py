@@ -9,7 +9,7 @@ from pydantic import Field
 from llm_audit.results.base import Model, Numbers
 
 MOST_TOKENS = 10_000_000
-"""Of a text; a forged number must not take the memory of who verifies a report."""
+"""Most tokens of a text: a forged number in a report must not exhaust the memory of its verifier."""
 
 Tokens = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 KeyId = Annotated[str, Field(pattern="^[0-9a-f]{12}$", description="digest by which the key is named; never the key")]
@@ -29,7 +29,7 @@ class Summed(Model):
 
 
 class LinedUp(Model):
-    """Least cost over blocks and shifts of a sequence of keys: Bonferroni over all of an exact Gamma tail."""
+    """Least alignment cost over blocks and shifts of a sequence of keys: an exact Gamma tail, Bonferroni over all of them."""
 
     kind: Literal["lined_up"] = "lined_up"
     reading: str
@@ -104,7 +104,7 @@ class KeyedCalibration(_Keyed):
 
 
 class KeyedTraining(Model):
-    """Sum of the scores of what a model puts after contexts of a key: each context once, and none that it could copy from."""
+    """Sum of the scores of tokens that a model puts after contexts of a key: each context once, and none that it could copy."""
 
     kind: Literal["keyed_training"] = "keyed_training"
     key: KeyId
@@ -128,7 +128,7 @@ Words = Annotated[tuple[str, ...], Field(min_length=2, max_length=64)]
 
 
 class ProbedChoices(Model):
-    """How often each word was chosen after each context, in each sentence; contexts exchanged within sentences."""
+    """Counts of each word after each context in each sentence; the test permutes contexts within sentences."""
 
     kind: Literal["probed_choices"] = "probed_choices"
     statistic: Literal["log_odds", "agreement"]
@@ -150,7 +150,7 @@ class ProbedRepeats(Model):
 
 
 class ProbedPhases(Model):
-    """How often each word was chosen when a context was new to the server again, and when it was asked at once."""
+    """Counts of each word in two phases: with the context new to the server each time, and with it repeated at once."""
 
     kind: Literal["probed_phases"] = "probed_phases"
     words: Words

@@ -1,4 +1,4 @@
-"""A corpus of any size: every document judged once, whatever happens on the way, and the findings counted over all of it.
+"""Scanning a corpus of any size: every document is judged once, interruptions or not, with one false discovery rate over all.
 
-The machine behind `llm-audit scan`. `llm_audit.detectors.origin.run` judges one document; this package judges many.
+The engine of `llm-audit scan`. `llm_audit.detectors.origin.run` judges one document; this package judges many.
 """

@@ -1,7 +1,7 @@
 """A corpus as blocks of documents, read lazily, always cut in the same places.
 
-The block is the unit of everything: scored together, written down together, given to one shard or worker. A document's
-position in the corpus is its identity. Knows nothing of scores.
+The block is the unit of work: its documents are scored together, written to the journal together, given to one shard or
+worker. A document's position in the corpus is its identity. Knows nothing of scores.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from llm_audit.text import RECORDS, Passed, RawText, Source, survey
 from llm_audit.text.documents import read_texts
 
 BLOCK_CHARACTERS = 16_000
-"""Of a block, about: 4,000 tokens, ten seconds on two cores. A kill costs one block."""
+"""Approximate characters of a block: 4,000 tokens, ten seconds on two cores. A kill costs one block."""
 
 BLOCK_DOCUMENTS = 256
-"""At most, in a block."""
+"""Most documents in a block."""
 
 
 class Input(NamedTuple):
@@ -32,7 +32,7 @@ class Input(NamedTuple):
     Attributes:
         size: bytes; 0 if it cannot be read.
         sha256: of the file; empty if it cannot be read.
-        documents: in it, counting those that cannot be read.
+        documents: number of documents in it, unreadable ones included.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Input(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unopened:
-    """A document that is a file of its own; whoever judges it reads it."""
+    """A document that is a file of its own and is read only when it is judged."""
 
     source: Source | Remote
     input: Input
@@ -82,7 +82,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """Files that no block reaches beyond: one of many records, or documents that follow each other.
+    """Files whose documents share no block with other files: one file of many records, or successive single documents.
 
     Where its blocks begin depends on these files alone: any machine that has them can read it.
     """
@@ -99,7 +99,7 @@ class Section:
         return self.first + sum(each.documents for each in self.inputs)
 
     def blocks(self, limit: int) -> Iterator[Block]:
-        """Those of its documents that are before `limit`.
+        """Its documents at positions before `limit`, in blocks.
 
         Raises:
             InvalidInput: here is another file than that of the scan.
@@ -117,7 +117,7 @@ class Section:
             yield Block(first, tuple(waiting))
 
     def _items(self) -> Iterator[tuple[Item, int]]:
-        """Every document and its size: characters or, unread, bytes."""
+        """Every document and its size: in characters or, if it is not read yet, in bytes."""
         for each, known in zip(self.sources, self.inputs, strict=True):
             if each.kind not in RECORDS:
                 yield Unopened(each, known), known.size
@@ -130,7 +130,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Files and what they hold; `text_field` is that of the text in files of many records, `keep` what goes with it."""
+    """The files of a corpus; of records, `text_field` holds the text, and the fields `keep` go with it into the results."""
 
     sources: Sequence[Source | Remote]
     text_field: str = "text"
@@ -138,7 +138,7 @@ class Corpus:
     passed: tuple[Passed, ...] = ()
 
     def named(self, known: Sequence[Input]) -> Corpus:
-        """The same files under the names by which a scan began with them, whichever way they are spelled now."""
+        """The same files under the names that they had when the scan began, however they are spelled now."""
         sources = [
             replace(source, name=before.name) if isinstance(source, Source) else source
             for source, before in zip(self.sources, known, strict=True)
@@ -146,7 +146,7 @@ class Corpus:
         return replace(self, sources=sources)
 
     def inputs(self, known: dict[str, Input]) -> Iterator[Input]:
-        """All files with their digests; documents are counted where a file is not `known`, by digest."""
+        """All files with digest and number of documents, which is counted only where the digest is not `known`."""
         for each in self.sources:
             with here(each) as source:
                 size, digest = _digest(source)
@@ -157,9 +157,9 @@ class Corpus:
             yield Input(each.name, size, digest, count)
 
     def looks_like(self, known: Sequence[Input]) -> bool:
-        """Whether these may be the files that are `known`, by number and size, or by name behind a URL; none is read.
+        """Whether these may be the `known` files, by number and size or, behind a URL, by name; no file is read.
 
-        Enough for a shard: what it judges is checked by digest when it is read, and the scan that collects checks all.
+        Enough for a shard: the files that it reads are checked by digest, and the scan that collects the shards checks all.
         """
         return len(known) == len(self.sources) > 0 and all(
             each.name == before.name if isinstance(each, Remote) else (_size(each) or 0) == before.size
@@ -167,7 +167,7 @@ class Corpus:
         )
 
     def sections(self, inputs: Sequence[Input]) -> Iterator[Section]:
-        """The corpus in order, cut where no block reaches across."""
+        """The corpus in order, as sections; no block crosses their borders."""
         first = 0
         pairs = enumerate(zip(self.sources, inputs, strict=True))
         for _, group in groupby(pairs, key=lambda pair: pair[0] if pair[1][0].kind in RECORDS else -1):
@@ -184,7 +184,7 @@ class Corpus:
 
 
 def open_corpus(paths: Sequence[str], text_field: str, keep: tuple[str, ...] = ()) -> Corpus:
-    """The files behind paths and folders, then those behind URLs.
+    """List the files of a corpus: first those at paths and in folders, then those behind URLs.
 
     Raises:
         InvalidInput: standard input is among them, which cannot be read a second time; or a URL cannot be listed.
@@ -198,7 +198,7 @@ def open_corpus(paths: Sequence[str], text_field: str, keep: tuple[str, ...] = (
 
 
 def _check(source: Source, known: Input) -> None:
-    """Refuse a file that changed since the scan began, on any machine."""
+    """Refuse a file that differs from the one with which the scan began, on this or another machine."""
     if _digest(source) != (known.size, known.sha256):
         raise InvalidInput(
             f"{source.name} is not here what it was when the scan began: leave the corpus as it is and, on a cluster, where "
@@ -207,7 +207,7 @@ def _check(source: Source, known: Input) -> None:
 
 
 def _digest(source: Source) -> tuple[int, str]:
-    """Size and SHA-256 of a file; 0 and nothing if there is no reading it."""
+    """Size and SHA-256 of a file; 0 and "" if it cannot be read."""
     assert source.path is not None
     try:
         size = _size(source)

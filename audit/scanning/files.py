@@ -1,4 +1,4 @@
-"""One sentence for a disk that fails while a scan writes to its folder."""
+"""I/O errors in the folder of a scan, turned into one sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from llm_audit.common.errors import NotAvailable
 
 @contextmanager
 def failing(verb: str, path: Path) -> Iterator[None]:
-    """An I/O error as an AuditError about the path: "Cannot write DIR/journal: no space left on device."."""
+    """Turn I/O errors of the block into an AuditError such as "Cannot write DIR/journal: no space left on device."."""
     try:
         yield
     except OSError as error:
@@ -23,6 +23,6 @@ def failing(verb: str, path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """`files.replacing` for whoever holds the scan folder's lock. Raises NotAvailable: it cannot be written."""
+    """`files.replacing`, for the holder of the scan folder's lock. Raises NotAvailable: it cannot be written."""
     with failing("write", path), files.replacing(path) as file:
         yield file

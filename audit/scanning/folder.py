@@ -1,11 +1,11 @@
-"""The folder of a scan: its header, its inputs, its journals, and who may write there now.
+"""The folder of a scan: its header, inputs, journals and results, and the lock on it.
 
 - scan.json: the header, written before the first document is judged
 - inputs.jsonl: every file with its digest
 - blocks.bin: how many documents each block has, once a shard has counted them
 - journal.jsonl: the judged documents; of shards journal-2-of-3.jsonl
-- results.jsonl, results.parquet, report.html, summary.json: once all are judged, the last one last
-- partial/: the same, as long as they are not
+- results.jsonl, results.parquet, report.html, summary.json: once all documents are judged; summary.json is written last
+- partial/: the same files, until all documents are judged
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from llm_audit.scanning.journal import Journal, read
 
 
 class Shard(NamedTuple):
-    """The `number`-th of so many `parts` of a corpus, which are as equal as blocks allow; numbers start at 1."""
+    """Part `number`, counted from 1, of a corpus divided into `parts` as equal as blocks allow."""
 
     number: int
     parts: int
 
     def takes(self, blocks: int) -> slice:
-        """Its own of so many blocks: they follow each other, so that it reads no file but those that hold them."""
+        """The shard's blocks, out of `blocks`: consecutive ones, so that it need not read the files of other shards."""
         return slice(blocks * (self.number - 1) // self.parts, blocks * self.number // self.parts)
 
 
@@ -72,7 +72,7 @@ class Folder:
         self._held.close()
 
     def known_inputs(self) -> list[Input]:
-        """The files as the scan began with them; none if it did not begin, or they do not check out."""
+        """The files as listed when the scan began; none if it has not begun, or if the list fails its checksum."""
         with suppress(OSError, ValueError, TypeError):
             *lines, checksum = (self.path / "inputs.jsonl").read_bytes().splitlines()
             if checksum == _sum(lines):
@@ -80,7 +80,7 @@ class Folder:
         return []
 
     def block_sizes(self, key: bytes) -> NDArray[np.uint16] | None:
-        """Documents of each block of the scan with that key, (blocks,); None: no shard has counted them, or not soundly."""
+        """(blocks,) number of documents in each block of the scan with that key; None: not counted yet, or damaged."""
         with suppress(OSError):
             content = (self.path / "blocks.bin").read_bytes()
             sizes, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
@@ -89,16 +89,16 @@ class Folder:
         return None
 
     def keep_block_sizes(self, sizes: NDArray[np.uint16], key: bytes) -> None:
-        """Write them down for the other shards."""
+        """Store the sizes of the blocks for the other shards."""
         content = sizes.astype("<u2").tobytes()
         with replacing(self.path / "blocks.bin") as file:
             file.write(content + _keyed(content, key))
 
     def begin(self, header: Header, inputs: Sequence[Input]) -> Header:
-        """Write the header, or check that it is the one that is there; return the one that is there.
+        """Write the header, or check it against the one of an earlier run; return the stored one.
 
         Raises:
-            InvalidConfiguration: the scan in this folder is another one; the message says in what.
+            InvalidConfiguration: the folder holds a different scan; the message says how it differs.
         """
         path = self.path / "scan.json"
         with _lock(self.path, fcntl.LOCK_EX, self.path, wait=True):  # shards may begin at the same moment
@@ -134,12 +134,12 @@ class Folder:
         return sorted(self.path.glob("journal*.jsonl"))
 
     def tidy(self, complete: bool) -> None:
-        """Once the results are complete, the partial ones are out of date."""
+        """Remove the partial results if the results are complete."""
         if complete:
             shutil.rmtree(self.path / "partial", ignore_errors=True)
 
     def judged(self, key: bytes) -> Iterator[tuple[Path, int, bytes | None]]:
-        """Every line of every journal: where it is and what it says, or None if it does not check out."""
+        """Every line of every journal, as (file, offset, payload); the payload is None if the line fails its checksum."""
         for path in self.journals():
             for line in read(path, key):
                 yield path, line.offset, line.payload
@@ -147,7 +147,7 @@ class Folder:
 
 @contextmanager
 def _lock(path: Path, kind: int, folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """The kernel's lock on a file or folder, which ends with this process however it ends."""
+    """Hold the kernel's lock on a file or folder; it ends with this process, however that ends."""
     with failing("write", folder):
         flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
         descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)

@@ -1,4 +1,4 @@
-"""Header of a scan: its corpus and its settings, enough to refuse to go on with others.
+"""Header of a scan: its corpus and settings, so that a scan is never continued under others.
 
 Knows nothing of how documents are judged.
 """
@@ -41,9 +41,9 @@ class Header(Model):
     max_tokens: int | None = Field(default=None, description="longer texts are not assessed")
 
     def identity(self) -> dict[str, Any]:
-        """All that the numbers depend on, flat; not when, where, by which command line and under which policy it was begun.
+        """All fields on which the numbers depend, as a flat dictionary: no times, machines, command lines or policy digests.
 
-        What a policy decides of a scan stands in the rest.
+        The settings that a policy decides are among the other fields.
         """
         of_its_own = {"device", "weights", "inputs"}  # beside the manifest
         without = {"command", "started", "finished", "threads", "policy", *of_its_own}
@@ -52,16 +52,16 @@ class Header(Model):
         return {name: value for name, value in sorted(_flat(content)) if name not in ("model.name", "reference_model.name")}
 
     def settings(self, ready: OpenSetup) -> Settings:
-        """The settings of every judgement of the scan, on whatever machine; texts are in no record."""
+        """The settings under which every document of the scan is judged, on any machine; records hold no texts."""
         return ready.settings(self.manifest.alpha, keep_text=False, include=kinds_of(self.include))
 
     def key(self) -> bytes:
-        """32 bytes that differ where the identity does."""
+        """32-byte digest of the identity."""
         return hashlib.sha256(json.dumps(self.identity()).encode()).digest()
 
 
 def digest_of(inputs: Sequence[Input]) -> str:
-    """SHA-256 over contents, in order: a file is the same under every name."""
+    """SHA-256 over the contents of the files, in order; their names do not count."""
     digest = hashlib.sha256()
     for file in inputs:
         digest.update(json.dumps([file.size, file.sha256]).encode())
@@ -69,7 +69,7 @@ def digest_of(inputs: Sequence[Input]) -> str:
 
 
 def differences(old: Header, new: Header, old_inputs: Sequence[Input], new_inputs: Sequence[Input]) -> list[str]:
-    """Changes between two headers, in words."""
+    """The differences between two headers, each as a phrase."""
     before, now = old.identity(), new.identity()
     if before["inputs"] != now["inputs"]:
         derived = {"inputs", "files", "documents"}

@@ -1,7 +1,7 @@
 """The journal: one line per judged document, each with a checksum, appended in groups that reach the disk together.
 
-A line that was torn by a kill, flipped by a disk, or written by another scan does not check out: it counts as not there, and
-its document is judged again. Knows nothing of what a record says.
+A line that was torn by a kill, damaged on disk, or written by another scan fails its checksum: it counts as missing, and its
+document is judged again. Knows nothing of what a record says.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _DIGITS = 16
 
 
 class Line(NamedTuple):
-    """A line of a journal; `payload` is None if it does not check out."""
+    """A line of a journal; `payload` is None if it fails its checksum."""
 
     offset: int
     payload: bytes | None
 
 
 class Journal:
-    """A file of lines that is only ever appended to. A context manager.
+    """An append-only file of lines with checksums. A context manager.
 
     Args:
         path: of the file.

@@ -1,7 +1,7 @@
-"""The engine of many processes and machines: Ray Data reads the corpus and judges its blocks where there is room.
+"""The engine for many processes and machines: Ray Data reads the corpus and distributes its blocks to workers.
 
-Tasks read the corpus, a section each, and hand its blocks to actors, each of which has loaded the model once; what they
-return comes back in any order to this process, the only one that writes. A block that a machine lost is judged again.
+Tasks read one section of the corpus each and hand its blocks to actors, each of which loads the model once; the records come
+back in any order to this process, the only one that writes. A block lost with its machine is judged again.
 The engine knows nothing of models: `start`, such as a `WorkerFactory`, makes a judge in each actor.
 """
 
@@ -32,27 +32,27 @@ from llm_audit.setup import Setup
 Judge = Callable[[Block], list[Record]]
 
 TRIES = 3
-"""Times that what failed is begun again by new actors; and times that a block is sent again when its actor died."""
+"""Number of rounds in which unfinished blocks are given to new actors, and of resends of a block whose actor died."""
 
 IN_FLIGHT = 64 << 20
-"""Bytes, about, of blocks that are read and not judged: what is read ahead, of a corpus of any size."""
+"""Approximate bytes of blocks that are read ahead and not judged yet."""
 
 STORE = 128 << 20
-"""Bytes of the shared memory of a cluster that is started here; the least that Ray takes is 75 MiB."""
+"""Bytes of shared memory for a cluster started here; Ray's minimum is 75 MiB."""
 
 TOGETHER = {"cpu": 1, "cuda": 16}
-"""Blocks that an actor gets at a time: Ray spends some ms on each time, which a graphics card would spend waiting."""
+"""Blocks that an actor gets at a time: each handover costs Ray some ms, during which a graphics card would be idle."""
 
 PATIENCE = 10
-"""Seconds for the cluster to answer."""
+"""Seconds to wait for the cluster to answer."""
 
 CORES_PER_READER, MOST_TASKS = 8, 1000
-"""Cores that one task of reading keeps busy with ease; and tasks of reading that the files are divided into."""
+"""Cores that one reading task can keep busy, and most reading tasks."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Outcome of a block: its records; or why there are none, and whether no other try will help."""
+    """Outcome of a block: its records; or why there are none, and whether it is `final`, since no other try will help."""
 
     records: list[Record]
     failure: str | None = None
@@ -61,10 +61,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class WorkerFactory:
-    """Makes the judge of a worker. On other machines it refuses to judge with anything but what the scan began with.
+    """Factory for the judge of a worker; it refuses machines whose model, population or packages differ from the scan's.
 
     Attributes:
-        setup: to open there.
+        setup: opened on the worker's machine.
         header: of the scan.
     """
 
@@ -72,7 +72,7 @@ class WorkerFactory:
     header: Header
 
     def __call__(self) -> Judge:
-        """Raise NotAvailable if this machine has another model, population, detector or version of a package."""
+        """Open the setup and return the judge. Raises NotAvailable: this machine has another model, population or package."""
         alpha = self.header.manifest.alpha
         ready = ExitStack().enter_context(self.setup.open())  # as long as the process
         mine = self.header.model_copy(update={"manifest": ready.manifest(alpha), "weights": ready.weights})
@@ -84,22 +84,22 @@ class WorkerFactory:
 
 
 def check_installed() -> None:
-    """Raise NotAvailable if Ray Data is not."""
+    """Raise NotAvailable if Ray Data is not installed."""
     if not (find_spec("ray") and find_spec("pyarrow")):
         raise NotAvailable("The engine ray is not installed: `pip install 'llm-audit[ray]'`.")
 
 
 @contextmanager
 def ray_engine(start: Callable[[], Judge], device: str) -> Iterator[Engine]:
-    """Judge on the cluster that `RAY_ADDRESS` names, or in a process for each core of this machine.
+    """The engine that judges on the cluster that `RAY_ADDRESS` names, or in a process for each core of this machine.
 
     Args:
-        start: called once in each actor; can be sent there.
+        start: makes the judge, called once in each actor; must be picklable by Ray.
         device: "cuda" gives every actor a graphics card, "cpu" a core.
 
     Raises:
-        NotAvailable: from the engine: the cluster cannot be reached or breaks; another machine's model or files are others; a
-            block failed time and again.
+        NotAvailable: by the engine: the cluster cannot be reached or breaks; another machine has a different model or different
+            files; a block failed repeatedly.
     """
     with ExitStack() as stack:
 
@@ -113,7 +113,7 @@ def ray_engine(start: Callable[[], Judge], device: str) -> Iterator[Engine]:
 
 @contextmanager
 def _connected(device: str) -> Iterator[None]:
-    """A cluster, which Ray keeps quiet about and reports to nobody."""
+    """Connect to a cluster, or start one, without Ray's output and usage reports."""
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_IGNORE_UNHANDLED_ERRORS": "1", "RAY_BACKEND_LOG_LEVEL": "fatal"}
     if not (os.environ.get("RAY_ADDRESS") or "RAY_AUTH_MODE" in os.environ):  # our own cluster is nobody else's
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -136,7 +136,7 @@ def _connected(device: str) -> Iterator[None]:
 
 
 def _cluster(device: str) -> dict[str, Any]:
-    """Where to compute, for `ray.init`."""
+    """Arguments of `ray.init`: an address, or the resources of a local cluster."""
     ours = {name: value for name, value in os.environ.items() if name.startswith("LLM_AUDIT_")}
     threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"} if device == "cpu" else {}
     common = {"runtime_env": {"env_vars": ours | threads}}
@@ -151,7 +151,7 @@ def _cluster(device: str) -> dict[str, Any]:
 
 @contextmanager
 def _as_it_was() -> Iterator[None]:
-    """Ray takes SIGTERM for itself and greets on standard error; both are given back."""
+    """Restore the SIGTERM handler and standard error, which Ray changes when it starts."""
     handler, saved, nowhere = signal.getsignal(signal.SIGTERM), os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -185,15 +185,15 @@ def _judge_all(work: Work, start: Callable[[], Judge], device: str) -> Iterator[
 
 
 def _judge_once(work: Work, start: Callable[[], Judge], device: str) -> Iterator[Judged]:
-    """Every block of the work, but for those that were lost with their actors."""
+    """The outcomes of all blocks of the work, except those lost with their actors."""
     import ray.data
     from ray.util.annotations import RayDeprecationWarning
 
     parts = [{"part": part} for part in work.parts()]
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
-    context.target_min_block_size = context.target_max_block_size = 1  # a row goes on as soon as it is there
-    context.max_errored_blocks = -1  # what is lost is seen from what is left
+    context.target_min_block_size = context.target_max_block_size = 1  # rows are passed on immediately
+    context.max_errored_blocks = -1  # lost blocks are found by comparing with the work
     options = context.execution_options
     options.resource_limits = options.resource_limits.copy(object_store_memory=IN_FLIGHT)
     cores = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]  # Ray's own lack of types
@@ -223,14 +223,14 @@ def _judge_once(work: Work, start: Callable[[], Judge], device: str) -> Iterator
 
 @dataclass(frozen=True)
 class _Read:
-    """Some blocks of a part; or why there are no more."""
+    """Some blocks of a part; or why the rest cannot be read."""
 
     blocks: list[Block]
     failure: str | None = None
 
 
 def _read(rows: Mapping[str, Any], together: int) -> Iterator[dict[str, Any]]:
-    """The blocks of a part, some at a time."""
+    """Read the blocks of a part, `together` at a time."""
     (part,) = rows["part"]
     blocks = iter(part)
     try:
@@ -241,7 +241,7 @@ def _read(rows: Mapping[str, Any], together: int) -> Iterator[dict[str, Any]]:
 
 
 class _Actor:
-    """A process that judges one block after the other."""
+    """A Ray actor: a process that judges one block after the other."""
 
     def __init__(self, start: Callable[[], Judge]) -> None:
         self._refused: str | None = None

@@ -17,7 +17,7 @@ from llm_audit.text import RawText, text_digest
 
 
 class Record(Model):
-    """One document, judged by itself. The verdict within the corpus needs all of them."""
+    """The outcome of one document judged by itself. Its verdict within the corpus needs the records of all documents."""
 
     position: int = Field(ge=0, description="in the corpus, from 0")
     name: str
@@ -40,7 +40,7 @@ class Record(Model):
 
 
 def judge_block(block: Block, session: Session, settings: Settings, progress: Progress = silent) -> list[Record]:
-    """Judge the documents of a block, each as `llm-audit detect` would; what every engine runs."""
+    """Judge the documents of a block, each as `llm-audit detect` would; every engine runs this."""
     entries = block.read()
     documents = judge_all(entries, session, settings, progress)
     return [

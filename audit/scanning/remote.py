@@ -1,6 +1,6 @@
-"""Files behind URLs: everything that fsspec reaches, s3:// and gs:// among it. Knows nothing of what is in them.
+"""Files behind URLs, through fsspec: s3://, gs:// and others. Knows nothing of their content.
 
-A file is fetched as a whole for as long as it is read, so that every format is read as from a disk, by the same code.
+A file is downloaded as a whole while it is read, so that every format is read by the same code as from a disk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PATTERN = set("*?[")
 
 
 def is_remote(path: str) -> bool:
-    """Whether it is a URL, or a chain of them."""
+    """Whether a path is a URL, or a chain of URLs in fsspec's syntax."""
     return bool(_URL.match(path))
 
 
@@ -39,24 +39,24 @@ class Remote:
 
     @property
     def name(self) -> str:
-        """The URL without what may be secret in it: user and password and, of a web address, its query."""
+        """The URL without its secret parts: user and password and, in a web address, the query."""
         plain = _USER.sub("", self.url)
         # In a pattern of another system a question mark is a letter.
         return one_line(_QUERY.sub("", plain) if "http" in plain.lower() else plain)
 
     @property
     def kind(self) -> str:
-        """As of a `Source`."""
+        """The kind of the file, as in `Source`."""
         return kind_of(self.path) or "text"
 
     @property
     def path(self) -> Path:
-        """For its suffixes."""
+        """The file name as a path, of which only the suffixes matter."""
         return Path(PurePosixPath(self.name.partition("::")[0]).name)
 
 
 def listed(url: str) -> list[Remote]:
-    """The file behind a URL; or the texts in and below a folder; or those that fit a pattern, sorted.
+    """The files behind a URL, sorted: the file itself, the texts in and below a folder, or the files that fit a pattern.
 
     Raises:
         NotAvailable: it cannot be listed, or there is none.
@@ -75,7 +75,7 @@ def listed(url: str) -> list[Remote]:
 
 @contextmanager
 def here(source: Source | Remote) -> Iterator[Source]:
-    """The file on this machine: where it is, or a copy that is gone afterwards.
+    """The file on this machine: the local file itself, or a downloaded copy that is deleted afterwards.
 
     Raises:
         NotAvailable: it cannot be fetched.
@@ -93,7 +93,7 @@ def here(source: Source | Remote) -> Iterator[Source]:
 
 
 def check_results(url: str) -> None:
-    """Whether something that can write there is installed. Raises NotAvailable."""
+    """Check that a package that can write to this URL is installed. Raises NotAvailable."""
     with _failing("write to", url):
         _open(url)
 

@@ -1,7 +1,7 @@
 """The end of a scan: the journals in the order of the corpus, the false discovery rate over all of it, the results.
 
-Holds no more of a large corpus than of a small one: what decides the verdicts is sorted on the disk, and the records
-themselves pass through one at a time. What is written depends on the corpus and the conditions alone, not on the way there.
+Uses constant memory: the p-values are sorted on disk, and the records pass through one at a time. The results depend on the
+corpus and the settings alone, not on interruptions, shards or engines.
 """
 
 from __future__ import annotations
@@ -33,37 +33,37 @@ from llm_audit.scanning.record import Record
 from llm_audit.scanning.table import Table, can_write, columns
 
 SHOWN = 100
-"""Documents named in the report; all are in the results."""
+"""Most documents named in the report; the results hold all of them."""
 
 ROWS = "results.jsonl"
-"""File of the single documents, beside the report."""
+"""Name of the file with one row per document, beside the report."""
 
 TOGETHER = 1 << 12
-"""Documents that are put into columns at a time."""
+"""Documents converted to columns at a time."""
 
 _Test = tuple[float, float, int, int, int]
-"""The columns of `rows_of` for one document."""
+"""The arguments of `rows_of` for one document: p-value, floor, text, position, place."""
 
 _READ = ("name", "verdict", "q_value", "p_value", "p_floor", "tokens", "text_digest", "reason")
 
 
 @dataclass
 class Summary:
-    """Counts and lists over the rows of a corpus, filled while the rows pass by in their order."""
+    """Counts and lists over the rows of a corpus, which are added one by one in their order."""
 
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     unread: list[Unread] = field(default_factory=list)
     _unusual: list[tuple[float, int, Ranked]] = field(default_factory=list)  # a heap: the least unusual of them is the first
 
     def add(self, row: Mapping[str, Any], judged: Judged) -> None:
-        """Count the row of a document, which are added in their order."""
+        """Count the row of the next document."""
         verdict = Verdict(row["verdict"])
         self.verdicts[verdict] += 1
         if verdict is Verdict.ERROR and len(self.unread) < SHOWN:
             self.unread.append(Unread(name=row["name"], reason=row["reason"] or ""))
         if judged.first and (len(self._unusual) < SHOWN or -row["p_value"] > self._unusual[0][0]):
             ranked = Ranked(**{name: row[name] for name in Ranked.model_fields})
-            # Each text once, of equal p-values the first ones.
+            # Each text once; of equal p-values the first ones are kept.
             push = heapq.heappush if len(self._unusual) < SHOWN else heapq.heapreplace
             push(self._unusual, (-row["p_value"], -self.verdicts.total(), ranked))
 
@@ -82,14 +82,14 @@ class Summary:
 
 
 def stated(discovery: Discovery, manifest: Manifest) -> dict[str, Any]:
-    """The sentences of a `Corpus`, by their fields."""
+    """The sentences of a `Corpus`: field -> sentence."""
     return {"summary": summary(discovery), "null": NULL.format(manifest.population), "assumptions": ASSUMPTIONS}
 
 
 def report_of(corpus: Corpus, manifest: Manifest, not_read: tuple[NotRead, ...] = ()) -> Report:
-    """The report on a corpus, and on what its folders hold and was not read.
+    """The report on a corpus, files that were not read included.
 
-    When, where and in how many steps it was scanned is not in it: equal corpora, equal reports.
+    It does not hold when, where and in how many steps the corpus was scanned: equal corpora give equal reports.
     """
     counts = corpus.verdicts
     unjudged = counts[Verdict.NOT_ASSESSABLE], counts[Verdict.ERROR]
@@ -156,7 +156,7 @@ def write_results(folder: Folder, header: Header, description: str, limit: int |
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a scan's results, one document each. Raises InvalidInput: a line is none of them."""
+    """Read the rows of a scan's results, one document each. Raises InvalidInput: a line is no such row."""
     with failing("read", path), path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
@@ -171,14 +171,14 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def judged_again(path: Path, alpha: float) -> Family:
-    """The verdicts that the rows of a scan's results lead to. Raises InvalidInput: a line is none of them."""
+    """Decide the verdicts again from the rows of a scan's results. Raises InvalidInput: a line is no such row."""
     tests = (_test(i, i, row) for i, row in enumerate(read_rows(path)))
     with failing("write", Path(tempfile.gettempdir())):
         return judge(_chunks(tests), alpha)
 
 
 def _tests(folder: Folder, journals: list[Path], key: bytes, stop: int) -> Iterator[Rows]:
-    """The sound records of the documents before `stop`, each with its place in the journals."""
+    """Rows from the undamaged records of documents before `stop`, each with its place in the journals."""
     numbers = {path: number for number, path in enumerate(journals)}
     lines = ((path, offset, json.loads(payload)) for path, offset, payload in folder.judged(key) if payload is not None)
     return _chunks(
@@ -200,7 +200,7 @@ def _chunks(tests: Iterator[_Test]) -> Iterator[Rows]:
 
 
 def _records(family: Family, journals: list[Path], folder: Folder) -> Iterator[tuple[Record, Judged]]:
-    """The records in the order of the corpus, each with its place in the family."""
+    """The records in the order of the corpus, each with its verdict within the family."""
     with ExitStack() as stack:
         files = []
         for path in journals:
@@ -215,7 +215,7 @@ def _records(family: Family, journals: list[Path], folder: Folder) -> Iterator[t
 
 
 def _row(record: Record, judged: Judged, header: Header, listed: Mapping[str, str]) -> dict[str, Any]:
-    """A document with its verdict within the corpus, by the columns of the results."""
+    """The row of a document in the results: its columns, with its verdict within the corpus."""
     row = record.model_dump(exclude={"unjudged", "detectors", "tampering", "kept"})
     row |= {"verdict": record.unjudged or judged.verdict, "q_value": judged.q_value}
     row |= {f"p_{rule}": p for rule, p in record.detectors.items()}
@@ -228,6 +228,6 @@ def _row(record: Record, judged: Judged, header: Header, listed: Mapping[str, st
 
 
 def _plain(value: str) -> str | None:
-    """A value of JSON as a word: strings as they are."""
+    """A JSON value as a string: the string itself, other values as JSON; None for null."""
     found = json.loads(value)
     return found if found is None or isinstance(found, str) else value

@@ -1,6 +1,6 @@
-"""The loop: blocks that are not judged yet go to an engine, and what comes back is written down at once.
+"""The loop of a scan: blocks not judged yet go to an engine, and the returned records are written to the journal at once.
 
-Knows nothing of models: an engine is whatever turns blocks into records, here or on other machines, in any order.
+Knows nothing of models: an engine is any function that turns blocks into records, here or on other machines, in any order.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from llm_audit.scoring.session import Session
 
 @dataclass(frozen=True)
 class Part:
-    """A section of the corpus and which of its documents are wanted: 1 or 0 each."""
+    """A section of the corpus, with a flag (1 or 0) for each of its documents: whether it is still to be judged."""
 
     section: Section
     limit: int
     wanted: bytes
 
     def __iter__(self) -> Iterator[Block]:
-        """The blocks with such documents; all of each block is judged, as it would be the first time."""
+        """The blocks with documents to be judged; the whole block is judged, so that its numbers are those of a first run."""
         for block in self.section.blocks(self.limit):
             start = block.first - self.section.first
             if 1 in self.wanted[start : start + len(block.items)]:
@@ -41,13 +41,13 @@ class Part:
 
 
 class Work:
-    """Documents that are not judged yet, when they are asked for: block by block here, or in parts for elsewhere."""
+    """The documents not judged yet at the time of iteration: as blocks, or as parts to be sent to other machines."""
 
     def __init__(self, sections: Iterable[Section], limit: int, wanted: bytearray, done: bytearray) -> None:
         self._sections, self._limit, self._wanted, self._done = list(sections), limit, wanted, done
 
     def parts(self) -> Iterator[Part]:
-        """The sections with documents that are not judged yet, each with the flags of those that are wanted."""
+        """The sections that hold documents to be judged."""
         for section in self._sections:
             both = zip(*(each[section.first : section.stop] for each in (self._wanted, self._done)), strict=True)
             wanted = bytes(wanted and not done for wanted, done in both)
@@ -59,13 +59,13 @@ class Work:
 
 
 Engine = Callable[[Work], Iterator[list[Record]]]
-"""Judges blocks, each as a whole; yields the records of a block as soon as they are there, in any order."""
+"""Function that judges blocks and yields the records of each block as soon as they are ready, in any order."""
 
 
 def local_engine(session: Session, settings: Settings, jobs: int = 1, progress: Progress = silent) -> Engine:
-    """The engine of this machine: one block after the other or, where several processes score, some at a time.
+    """The engine for this machine: it judges one block after the other or, with several `jobs`, some at a time.
 
-    `progress` gets the share of the block that is done, where it is one at a time.
+    With one job, `progress` gets the share of the block that is done.
     """
     if jobs == 1:
         return lambda work: (judge_block(block, session, settings, progress) for block in work)
@@ -88,7 +88,7 @@ def local_engine(session: Session, settings: Settings, jobs: int = 1, progress: 
 
 @dataclass
 class Tally:
-    """How far a run is. What a document comes to is known once all are judged; until then they are sorted by p alone."""
+    """Running counts of a scan. Verdicts need all documents; until then documents are counted by their p-values alone."""
 
     documents: int  # that the run is to have judged in the end
     alpha: float
@@ -100,7 +100,7 @@ class Tally:
     share: float = 0.0  # done of the block at hand: a single long text takes minutes
 
     def count(self, unjudged: str | None, p_value: float | None) -> None:
-        """One more document."""
+        """Count one more document."""
         self.judged += 1
         self.low += p_value is not None and p_value <= self.alpha
         self.not_assessable += unjudged == Verdict.NOT_ASSESSABLE
@@ -119,9 +119,9 @@ def scan(
     show: Callable[[Tally], None] = lambda tally: None,
     most_unreadable: int | None = None,
 ) -> Tally:
-    """Judge what is not judged yet: of all documents, of the first `limit`, or of those of a shard.
+    """Judge the documents not judged yet: of the corpus, of its first `limit` documents, or of a shard.
 
-    Whatever ends it early, also an exception, costs the blocks in flight and nothing else: calling it again goes on.
+    An early end, by an exception too, costs only the blocks in flight: calling it again continues.
 
     Raises:
         InvalidInput: the journal cannot be written, the corpus changes on the way, or more than `most_unreadable` documents
@@ -158,7 +158,7 @@ def scan(
                     f"{tally.unreadable:,} documents cannot be read, more than the {most_unreadable:,} of --max-bad-rows; the "
                     f"last one is {_last_bad(records)}. What was judged is kept in {folder.path}."
                 )
-    # Of a shard, the scan that collects checks it: it begins by reading all files.
+    # For a shard, the scan that collects all shards checks this: it begins by reading all files.
     if shard is not None or tally.judged == before:
         return tally
     if digest_of(list(corpus.inputs({file.sha256: file for file in inputs}))) != header.inputs:
@@ -176,7 +176,7 @@ def _last_bad(records: Sequence[Record]) -> str:
 def _wanted(
     corpus: Corpus, inputs: Sequence[Input], stop: int, header: Header, folder: Folder, shard: Shard | None
 ) -> bytearray:
-    """A 1 for every document that the run is to judge."""
+    """A flag for each document of the corpus: 1 if this run is to judge it."""
     if shard is None:
         return bytearray(b"\1") * stop + bytearray(header.documents - stop)
     sizes = folder.block_sizes(header.key())

@@ -1,4 +1,4 @@
-"""The results as a Parquet file, written in groups of rows. Knows nothing of what they mean."""
+"""The results of a scan as a Parquet file, written in groups of rows. Knows nothing of their meaning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any, BinaryIO, Self
 
 ROWS = 8192
-"""In a group: what is held in memory."""
+"""Rows in a group, which are held in memory."""
 
 
 def can_write() -> bool:
@@ -16,7 +16,7 @@ def can_write() -> bool:
 
 
 def columns(rules: Sequence[str], tampering: Sequence[str], kept: Sequence[str], *, named: bool) -> dict[str, str]:
-    """Columns of the results, in their order, with their kinds: the same in every format.
+    """Column -> type of its values, in the order of the results; the same in every format.
 
     Args:
         rules: of single detectors: a column `p_CODE` each.
@@ -34,7 +34,7 @@ def columns(rules: Sequence[str], tampering: Sequence[str], kept: Sequence[str],
 
 
 class Table:
-    """A Parquet file that is being written, with the columns of `columns`. A context manager."""
+    """Writer of a Parquet file with the columns of `columns`. A context manager."""
 
     def __init__(self, file: BinaryIO, columns: Mapping[str, str], complete: bool) -> None:
         import pyarrow as pa
@@ -47,7 +47,7 @@ class Table:
         self._rows: list[dict[str, Any]] = []
 
     def add(self, row: dict[str, Any]) -> None:
-        """One more row, as in the JSON lines."""
+        """Append a row, as in the JSON lines."""
         self._rows.append(row)
         if len(self._rows) == ROWS:
             self._flush()

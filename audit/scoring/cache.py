@@ -1,7 +1,7 @@
 """The score cache: TokenScores on disk, keyed by everything that they depend on.
 
-A row that does not check out is a miss, never a wrong score; a cache that cannot be written is a slower run, never a
-failed one. Knows nothing about models or texts beyond their digests.
+A row that fails its checksum is a miss, never a wrong score; a cache that cannot be written makes a run slower, not fail.
+Knows nothing about models or texts beyond their digests.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _SCHEMA = """CREATE TABLE IF NOT EXISTS scores (
 _INSERT = "INSERT OR REPLACE INTO scores (key, checksum, value) VALUES (?, ?, {})"
 
 LARGE = 1 << 20
-"""Bytes of a value that is written in pieces, and of each piece."""
+"""Bytes from which a value is written in pieces, and bytes of each piece."""
 
 _WAY_OUT = "`llm-audit cache clear` removes it"
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """Identity of a scorer: what a score depends on, apart from the text. Different scorers never share a row."""
+    """All that a score depends on apart from the text (model, settings). Different scorers never share a row."""
 
     model: str  # digest of weights, configuration and tokenizer
     dtype: str
@@ -51,10 +51,7 @@ class Scorer:
 
 
 def window_key(key: bytes, position: int) -> bytes:
-    """The 32-byte key of one window of a text that has the key; behind its last window stands a row without tokens.
-
-    Rows of windows came later than those of whole texts, and take nothing from them: a row is the same `TokenScores`.
-    """
+    """The 32-byte key of the window at `position` of the text with this key; a row without tokens follows the last window."""
     return hashlib.blake2b(position.to_bytes(8, "big"), key=key, digest_size=32).digest()
 
 
@@ -95,7 +92,7 @@ class ScoreCache:
         return connection
 
     def _read_only(self, error: Exception) -> sqlite3.Connection | None:
-        """The existing rows, or nothing: what can still be read."""
+        """A read-only connection to the existing rows after `error`; None: they cannot be read."""
         if _is_damage(error):
             self.damaged = True
             warnings.warn(f"The score cache {self.path} is damaged and ignored; {_WAY_OUT}.", stacklevel=3)
@@ -152,7 +149,7 @@ class ScoreCache:
 
     @staticmethod
     def _insert(connection: sqlite3.Connection, key: bytes, parts: Sequence[bytes | memoryview]) -> None:
-        """One row. A large value is written piece by piece: sqlite and we would each hold a copy of it."""
+        """Insert one row. A large value is written in pieces, since sqlite would otherwise hold a second copy of it."""
         size = sum(len(part) for part in parts)
         if size < LARGE:
             connection.execute(_INSERT.format("?"), (key, _checksum(key, parts), b"".join(parts)))
@@ -164,7 +161,7 @@ class ScoreCache:
                     blob.write(part[start : start + LARGE])
 
     def info(self) -> CacheInfo:
-        """Rows, as far as they can be reached, and bytes."""
+        """Number of readable rows, bytes and age of the cache."""
         files = [self.path, self.path.with_name(self.path.name + "-wal"), self.path.with_name(self.path.name + "-shm")]
         rows = 0
         if self._connection is not None:
@@ -173,7 +170,7 @@ class ScoreCache:
         return CacheInfo(self.path, rows, sum(file.stat().st_size for file in files if file.exists()))
 
     def verify(self) -> tuple[int, int]:
-        """Check every row; (rows, rows that would be a miss). What damage cuts off from the rest counts as one row."""
+        """Check every row; return (rows, damaged rows). Rows that damage makes unreachable count as one."""
         if self._connection is None:
             return (1, 1) if self.damaged else (0, 0)
         sound = []
@@ -192,7 +189,7 @@ class ScoreCache:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether the file itself is wrong; the operational errors are about the disk, its rights and other processes."""
+    """Whether an error means that the file is damaged; operational errors come from disk, permissions or other processes."""
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
 
 

@@ -1,4 +1,4 @@
-"""Sampler chains: what stands between a model's logits and the drawn token, as data, and the orders that servers use.
+"""Sampler chains as data: the steps between a model's logits and the drawn token, and the orders in which servers apply them.
 
 Knows no torch: `samplers` computes what is only named here.
 """
@@ -25,8 +25,8 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "xtc": ("xtc_probability", "xtc_threshold"),
     "mirostat": ("mirostat", "mirostat_tau", "mirostat_eta"),
 }
-"""Step -> the numbers that it needs, the one that switches it on first. In the order that is used when no server is named:
-that of `transformers`, and of llama.cpp for what only llama.cpp has."""
+"""Step -> its parameters; the first one switches it on. Steps are in the default order: that of `transformers`, and that of
+llama.cpp for steps that only llama.cpp has."""
 
 OFF: Mapping[str, Number] = {
     "repetition_penalty": 1.0,
@@ -49,21 +49,21 @@ OFF: Mapping[str, Number] = {
     "mirostat_tau": 5.0,
     "mirostat_eta": 0.1,
 }
-"""The number with which a step changes nothing; of numbers that only shape a step, what they usually are."""
+"""Parameter -> the value that switches its step off or, if it only shapes the step, its usual value."""
 
 EXCLUDING = ("no_repeat_ngram", "top_k", "top_p", "min_p", "typical_p", "xtc", "mirostat", "greedy")
 """Steps that give tokens probability zero."""
 
 LOOKING_BACK = ("penalties", "no_repeat_ngram", "dry", "mirostat")
-"""Steps that depend on what was written before."""
+"""Steps that depend on earlier tokens of the text."""
 
 
 @dataclass(frozen=True)
 class Chain(Decoding):
-    """How tokens are drawn from logits, step by step in a stated order; see `Decoding` for the order of transformers alone.
+    """A sampler chain: how tokens are drawn, step by step in a stated order; see `Decoding` for the order of transformers.
 
-    Made by `chain`, which leaves out steps that change nothing. Given what stands before it, every step but `xtc` is a
-    function of the logits; `xtc` is a mixture of two, with a known probability. So the law of the next token is known exactly.
+    Made by `chain`, which leaves out steps that change nothing. Given the earlier tokens, every step but `xtc` is a function
+    of the logits; `xtc` is a mixture of two with a known probability. So the distribution of the next token is known exactly.
 
     Attributes:
         order: of the steps, first to last; `greedy` keeps the likeliest token (temperature 0).
@@ -73,13 +73,13 @@ class Chain(Decoding):
         penalty_last_n: tokens before the next one that penalties look at; 0: all.
         penalise_prompt: whether presence and frequency count the prompt's tokens; repetition always does.
         no_repeat_ngram: no n-gram occurs twice, prompt included; 0: off.
-        dry_multiplier, dry_base, dry_allowed_length, dry_last_n: what would go on with a repetition of l tokens loses
-            multiplier * base^(l - allowed length); dry_last_n as for penalties.
-        xtc_probability, xtc_threshold: with that probability, all tokens above the threshold go but the least likely of them.
-        mirostat, mirostat_tau, mirostat_eta: version 1 or 2 (Basu et al. 2021): a bound on surprisal, in bits, that follows
-            the surprisal of what was drawn, from 2 tau.
-        escaped: the law that escapes the exclusions instead: as the chain inside the kept set, whose mass there is that of
-            the law without exclusions, and as the latter outside.
+        dry_multiplier, dry_base, dry_allowed_length, dry_last_n: the logit of a token that would extend a repetition of l
+            tokens is lowered by multiplier * base^(l - allowed length); dry_last_n as for penalties.
+        xtc_probability, xtc_threshold: with that probability, all above the threshold but the least likely go.
+        mirostat, mirostat_tau, mirostat_eta: version 1 or 2 (Basu et al. 2021): a bound on surprisal, in bits, that starts at
+            2 tau and follows the surprisal of the drawn tokens.
+        escaped: whether the distribution is instead the one of a token that may escape the exclusions: inside the kept set
+            as the chain's, rescaled to the set's mass without exclusions; outside as without exclusions.
     """
 
     order: tuple[str, ...] = ()
@@ -125,12 +125,12 @@ class Chain(Decoding):
 
     @property
     def free(self) -> Decoding:
-        """The law that a token follows which escapes the exclusions."""
+        """The decoding setting without the exclusions, for a token that escapes them."""
         return Chain(**{each.name: getattr(self, each.name) for each in fields(self)} | {"escaped": True})
 
     @property
     def looks_back(self) -> bool:
-        """Whether the law depends on which tokens stand before, beyond the model's own reading of them."""
+        """Whether the steps depend on earlier tokens, beyond the model's logits."""
         return any(step in LOOKING_BACK for step in self.order)
 
     def __str__(self) -> str:
@@ -167,15 +167,15 @@ def _said(step: str, chain: Chain) -> str:
 
 @dataclass(frozen=True)
 class Server:
-    """A server's sampler: the order of its steps, and what it does unless a request says otherwise.
+    """The sampler of an inference server: the order of its steps and its default parameters.
 
     Attributes:
         name: on the command line.
-        version: read or run by us in this version; earlier and later ones may differ.
-        order: of the steps it has.
-        defaults: of the numbers that are not `OFF`.
+        version: the version that we read or ran; earlier and later ones may differ.
+        order: of the steps that it has.
+        defaults: of the parameters whose default is not `OFF`.
         penalise_prompt: see `Chain`.
-        greedy_keeps: steps that still come before the likeliest token is taken at temperature 0.
+        greedy_keeps: steps that it still applies at temperature 0, before it takes the likeliest token.
     """
 
     name: str
@@ -216,12 +216,12 @@ SERVERS: Mapping[str, Server] = {
 
 
 def chain(order: tuple[str, ...], numbers: Mapping[str, Number], *, server: Server | None = None) -> Decoding:
-    """A decoding setting of these steps; a plain `Decoding` where that says the same.
+    """The decoding setting with these steps: a `Chain`, or an equivalent plain `Decoding` where there is one.
 
     Args:
         order: of steps, see `STEPS`.
-        numbers: by name; those missing are `OFF`. Temperature 0 is greedy.
-        server: whose habits the chain has; None: those of transformers.
+        numbers: parameters by name; those missing are `OFF`. Temperature 0 is greedy.
+        server: whose conventions the chain follows; None: those of transformers.
 
     Raises:
         ValueError: a number that no sampler can have.

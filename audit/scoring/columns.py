@@ -1,4 +1,4 @@
-"""From the sums over a row of logits to the columns of `TokenScores`. Knows numbers only, and no torch."""
+"""The columns of `TokenScores`, computed from sums over rows of logits. Uses numpy only, no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llm_audit.scoring.tokens import RENYI_ORDERS
 Columns = dict[str, NDArray[np.generic]]
 
 EXCLUDED = 200.0
-"""Nats below the maximum at which excluded tokens end: e^-200 is zero in every sum, its square times u^2 still fits float32."""
+"""Logit of excluded tokens, in nats relative to the maximum: e^-200 is zero in every sum, and u^2 still fits float32."""
 
 
 def columns_of(
@@ -33,7 +33,7 @@ def columns_of(
         truncated: whether the decoding transform excludes some tokens.
 
     Raises:
-        NotAvailable: the logits were not finite.
+        NotAvailable: a logit is not finite.
     """
     peak, own, total = peaks.astype(np.float64), observed.astype(np.float64), sums[:, 0]
     if not (np.isfinite(total).all() and np.isfinite(peak).all()):
@@ -61,7 +61,7 @@ def columns_of(
 def sums_of_rows(
     logits: NDArray[np.float32], targets: NDArray[np.int64], team: Team | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float32]]:
-    """Sums, ranks and peaks of a block of logits, by the kernel, on the threads of a team; see `kernel.row_sums`."""
+    """Sums, ranks and peaks of a block of logits, computed by `kernel.row_sums` on the threads of a team."""
     from llm_audit.scoring import kernel
 
     n = len(targets)
@@ -78,7 +78,7 @@ def sums_of_rows(
 
 
 def joined(blocks: list[Columns]) -> Columns:
-    """The columns of blocks of rows that follow each other."""
+    """The columns of successive blocks of rows, concatenated."""
     if len(blocks) == 1:
         return blocks[0]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]} if blocks else {}

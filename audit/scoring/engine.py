@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from llm_audit.scoring.pool import Pool
 
 PACK_TOKENS = 1024
-"""Tokens that go through the body together. On a CPU more is not faster, and costs memory."""
+"""Most tokens in one pass through the body. On a CPU more is not faster, and costs memory."""
 
 Taken = TypeVar("Taken")
 
 GROUP_TEXTS = 256
-"""Texts sorted by length together: enough to fill packs well, few enough that results come early."""
+"""Texts sorted by length at a time: enough to fill packs well, few enough that results come early."""
 
 
 class _Piece(NamedTuple):
@@ -42,7 +42,7 @@ class _Piece(NamedTuple):
 
 
 class _Encoded(NamedTuple):
-    """A text as its model reads it."""
+    """A text as token ids, cut into windows."""
 
     before: list[int]  # the prefix token, or the prompt
     ids: NDArray[np.int32]
@@ -55,7 +55,7 @@ class _Encoded(NamedTuple):
 
 
 class _Rows:
-    """The columns of one text, filled window by window, in any order, where they will stay."""
+    """Preallocated columns of one text, filled window by window in any order."""
 
     def __init__(self, text: _Encoded, n_settings: int) -> None:
         counts = [text.n_scored(window) for window in text.windows]
@@ -84,8 +84,8 @@ class Engine:
     Args:
         model, reference: loaded.
         request: windows, columns, and the decoding setting.
-        decodings: settings in the place of the request's: one pass serves them all.
-        pool: other processes with the same models, which compute instead of this one.
+        decodings: settings that replace the request's: one pass serves them all.
+        pool: processes with the same models, which compute instead of this one.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Engine:
         for start in range(0, len(encoded), GROUP_TEXTS):
             group = encoded[start : start + GROUP_TEXTS]
             kept = [_Rows(text, len(self.decodings)) for text in group]
-            for pack, (each, states) in self._computed(group, self._packs(group)):
+            for pack, (each, states) in self._compute(group, self._packs(group)):
                 for number, (piece, own) in enumerate(_rows_of(group, pack)):
                     kept[piece.text].put(piece.position, each, own, states[number] if states else None)
                 done += sum(piece.window.stop - piece.window.scored for piece in pack)
@@ -151,14 +151,14 @@ class Engine:
         known: Callable[[int], TokenScores | None] = lambda position: None,
         keep: Callable[[Sequence[tuple[int, TokenScores]]], None] = lambda scored: None,
     ) -> list[Taken]:
-        """What `take` makes of each window of one text, in order. Of a text of any length the scores of one pack exist at once.
+        """The results of `take` for each window of one text, in order. Only one pack's scores exist at once, of any text.
 
         Args:
             text: normalised.
             take: gets the scores of a window, as `TokenScores.windows` gives them.
             progress: gets the share of its tokens that are done.
-            known: the scores of the window at a position, if they were computed before. A pack of which one is missing is
-                computed as a whole, so that the numbers are those of an undisturbed run.
+            known: gives the scores of the window at a position if they were computed before. A pack that lacks one is computed
+                as a whole, so that the numbers are those of an uninterrupted run.
             keep: gets the positions and the scores of the windows that were computed, pack by pack.
         """
         (encoded,) = self._encode([Prompted(text)])
@@ -172,7 +172,7 @@ class Engine:
                 continue
             taken |= {piece.position: take(scores) for piece, scores in zip(pack, stored, strict=True) if scores is not None}
             done += sum(piece.window.stop - piece.window.scored for piece in pack)
-        for pack, (each, states) in self._computed([encoded], missing):
+        for pack, (each, states) in self._compute([encoded], missing):
             scored = []
             for number, (piece, rows) in enumerate(_rows_of([encoded], pack)):
                 if rows.start < rows.stop:
@@ -196,7 +196,7 @@ class Engine:
         return replace(scores, window=np.full(len(scores), piece.position, np.int32))
 
     def _encode(self, texts: Sequence[Prompted]) -> list[_Encoded]:
-        """Token ids, character ranges and what stands before them."""
+        """Token ids, character ranges, windows, and the prefix token or prompt, of each text."""
         model = self.model
         prompts = {prompt: model.encode_prompt(prompt) for prompt in dict.fromkeys(text.prompt for text in texts)}
         encoded = []
@@ -226,7 +226,7 @@ class Engine:
         return packs
 
     def _windowing(self, before: Sequence[int]) -> Windowing:
-        """The request's, in which the prompt takes its room."""
+        """The request's windowing, with windows shortened where the prompt leaves the model too little room."""
         windowing = self.request.windowing
         room = min(model.max_length for model in (self.model, self.reference) if model) - len(before)
         if room <= windowing.overlap:
@@ -236,14 +236,14 @@ class Engine:
             )
         return replace(windowing, size=min(windowing.size, room))
 
-    def _computed(self, group: Sequence[_Encoded], packs: Sequence[list[_Piece]]) -> Iterator[tuple[list[_Piece], Computed]]:
-        """Every pack of a group with what came out; the same packs, whoever computes them."""
+    def _compute(self, group: Sequence[_Encoded], packs: Sequence[list[_Piece]]) -> Iterator[tuple[list[_Piece], Computed]]:
+        """Every pack of a group with its computed columns; packs do not depend on which process computes them."""
         if self._pool is None:
-            yield from ((pack, self.passes(_together(group, pack))) for pack in packs)
+            yield from ((pack, self.passes(_pack_of(group, pack))) for pack in packs)
             return
         waiting: deque[tuple[list[_Piece], Callable[[], Computed]]] = deque()
         for pack in packs:
-            waiting.append((pack, self._pool.submit(self.request, self.decodings, _together(group, pack))))
+            waiting.append((pack, self._pool.submit(self.request, self.decodings, _pack_of(group, pack))))
             if len(waiting) > 2 * self._pool.jobs:
                 first, result = waiting.popleft()
                 yield first, result()
@@ -271,7 +271,7 @@ class Engine:
 
 
 def _rows_of(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Iterator[tuple[_Piece, slice]]:
-    """The windows of a pack, each with the rows of the pack's columns that are its own."""
+    """The windows of a pack, each with its rows in the pack's columns."""
     start = 0
     for piece in pack:
         stop = start + group[piece.text].n_scored(piece.window)
@@ -279,8 +279,8 @@ def _rows_of(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Iterator[tupl
         start = stop
 
 
-def _together(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Pack:
-    """The tokens of some windows, end to end, each after what stands before its text."""
+def _pack_of(group: Sequence[_Encoded], pack: Sequence[_Piece]) -> Pack:
+    """The tokens of some windows end to end, each preceded by its text's prefix token or prompt."""
     lengths: list[int] = []
     parts: list[NDArray[np.int64]] = []
     for piece in pack:

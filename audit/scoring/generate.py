@@ -1,4 +1,4 @@
-"""Draw texts from a model, with everything that a later test needs to know: prompt, token ids, settings, seed.
+"""Draw texts from a model, and keep what later tests need: prompt, token ids, settings, seed.
 
 Each text has its own stream of random numbers, so that only rounding makes it depend on the texts drawn beside it. The
 decoding transform is the one that the head scores under (`samplers.decode`), the forward pass is that of transformers, with its
@@ -27,10 +27,10 @@ from llm_audit.scoring.tokenizer import breakers, decode_tokens, encode_prompt, 
 from llm_audit.scoring.tokens import Decoding
 
 Adjust = Callable[[int, NDArray[np.float64], Sequence[int], Sequence[int]], NDArray[np.float64]]
-"""From (number of the text, logits after the decoding transform, ids written, ids of the prompt) to the logits drawn from."""
+"""Function of (number of the text, logits after decoding, ids written, ids of the prompt) to the logits to draw from."""
 
 BATCH = 64
-"""Texts drawn side by side."""
+"""Texts drawn in one batch."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Sampler:
     """Draws continuations of prompts.
 
     Args:
-        stored: from the store.
+        stored: a model of the store.
         device: `cpu` (float32) or `cuda` (bfloat16).
     """
 
@@ -84,7 +84,7 @@ class Sampler:
             decoding: how tokens are drawn.
             max_tokens: where a text is cut that the model does not end itself.
             seed: text i uses the stream (seed, i).
-            progress: gets the share of the work done, at worst: texts that end early make it jump.
+            progress: gets a lower bound of the share that is done: texts that end early make it jump.
             adjust: changes the logits before each draw, as a watermark does.
         """
         encoded = [encode_prompt(self.tokenizer, self.prefix, prompt) for prompt in prompts]
@@ -124,7 +124,7 @@ class Sampler:
         progress: Progress,
         adjust: Adjust | None = None,
     ) -> list[Sample]:
-        """Prompts padded on the left, so that all texts grow at the same position; what is finished leaves the batch."""
+        """Draw a batch: prompts are padded on the left, so that all texts grow at one position; finished ones leave it."""
         from transformers import DynamicCache
 
         longest = max(map(len, prompts))
@@ -184,7 +184,7 @@ class Sampler:
         room: int,
         bounds: dict[tuple[Chain, int], float],
     ) -> Past:
-        """What stands before the next token of the texts that still grow. Each text keeps its place, whatever others do."""
+        """The earlier tokens of the unfinished texts, for steps that look back. Each text keeps its place when others end."""
         tokens = np.zeros(room * len(prompts), np.int64)
         for row in rows:
             whole = [*prompts[row], *written[row]]
@@ -207,7 +207,7 @@ class Sampler:
 def _from(
     start: int, adjust: Adjust, number: int, logits: NDArray[np.float64], written: Sequence[int], prompt: Sequence[int]
 ) -> NDArray[np.float64]:
-    """`adjust` for texts that are numbered from `start`."""
+    """Call `adjust` for a batch whose texts are numbered from `start`."""
     return adjust(start + number, logits, written, prompt)
 
 

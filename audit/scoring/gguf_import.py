@@ -3,8 +3,8 @@
 Knows nothing about downloading, caching or locking: bytes in, a folder out. Only the files whose SHA-256 is pinned in
 `store.py` may reach this module, because GGUF parsers have a history of memory errors on hostile files.
 
-By hand and not by transformers, whose GGUF support wants another dependency (accelerate) and changes release by release; it
-is the oracle that these conversions were held against.
+Not done by transformers, whose GGUF support needs another dependency (accelerate) and changes with each release; these
+conversions were checked against it.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 NORMAL, CONTROL, USER_DEFINED = 1, 3, 4
-"""llama.cpp's types of tokens."""
+"""llama.cpp's codes for types of tokens."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """How llama.cpp stores an architecture.
+    """The conversion of one architecture from llama.cpp's format to Hugging Face's.
 
     Attributes:
         names: of a layer's tensors, GGUF to Hugging Face.
-        weight: `weight(kind, values, config)`, the values as Hugging Face stores them.
+        weight: function (kind, values, config) to the values as Hugging Face stores them.
         config: the `config.json` that the file describes.
         tokenizer: the tokenizer that the file describes.
     """
@@ -86,7 +86,7 @@ def _field(reader: GGUFReader, key: str) -> Any:
 
 
 def _common_config(reader: GGUFReader) -> dict[str, Any]:
-    """Settings that the file names alike for every architecture."""
+    """Settings of `config.json` that the file names in the same way for every architecture."""
 
     def field(key: str) -> Any:
         return _field(reader, f"{_field(reader, 'general.architecture')}.{key}")
@@ -180,7 +180,7 @@ def unshift_norm(kind: str, weight: np.ndarray, config: dict[str, Any]) -> np.nd
 
 
 def gemma3_config(reader: GGUFReader) -> dict[str, Any]:
-    """`config.json` of a Gemma 3. What no GGUF field says, all sizes below 27B share, and llama.cpp has it built in, too."""
+    """`config.json` of a Gemma 3. Values without a GGUF field are those that all sizes below 27B share, as in llama.cpp."""
     common = _common_config(reader)
     head_dim = _field(reader, "gemma3.attention.key_length")
     rope = {"full_attention": float(_field(reader, "gemma3.rope.freq_base")), "sliding_attention": 10_000.0}
@@ -200,9 +200,9 @@ def gemma3_config(reader: GGUFReader) -> dict[str, Any]:
 
 
 def gemma_tokenizer(reader: GGUFReader) -> Tokenizer:
-    """SentencePiece's BPE: joins whichever neighbours make the best piece of the vocabulary, one piece for several spaces.
+    """SentencePiece's BPE: it joins the neighbours that make the best-scored piece of the vocabulary.
 
-    The file lists no merges. A piece's merges are all its splits into two pieces, and rank as the piece does.
+    The file lists no merges. The merges of a piece are all its splits into two pieces, ranked by the piece's score.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 
@@ -229,4 +229,4 @@ FAMILIES = {
     "llama": Family(LLAMA_NAMES, unpermute_rotary, llama_config, smollm_tokenizer),
     "gemma3": Family(GEMMA3_NAMES, unshift_norm, gemma3_config, gemma_tokenizer),
 }
-"""By `general.architecture`."""
+"""Value of the field `general.architecture` -> how it is converted."""

@@ -1,4 +1,4 @@
-"""From hidden states to token statistics, a block of rows at a time, so that logits for more rows never exist.
+"""From hidden states to token statistics, a block of rows at a time, so that logits exist for one block only.
 
 Knows nothing about texts, tokenizers or windows: hidden states and observed token ids in, columns out.
 """
@@ -18,7 +18,7 @@ from llm_audit.scoring.samplers import Past, decode, escape
 from llm_audit.scoring.tokens import RENYI_ORDERS, Decoding
 
 LOGIT_BYTES = 50_000_000
-"""Size of the one float32 logit block: 256 rows of a 49,152-token vocabulary. Of twice the rows the matmul is 5 % faster."""
+"""Bytes of the float32 block of logits: 256 rows of a 49,152-token vocabulary. Twice as many would be 5 % faster."""
 
 
 class Head:
@@ -28,7 +28,7 @@ class Head:
         weight: (vocabulary, hidden), float32 on a CPU, bfloat16 or float32 on a GPU. Logits are always float32.
         decodings: each applied to the logits before its statistics are taken.
         bias: (vocabulary,) or None.
-        rounded: the type that logits are rounded to, as by servers that compute them in half precision; None: not at all.
+        rounded: type to which logits are rounded, as on servers that compute them in half precision; None: none.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Head:
         return logits if self.rounded is None else logits.to(self.rounded).float()
 
     def release(self) -> None:
-        """Forget the block of logits."""
+        """Free the block of logits."""
         self._block = torch.empty(0)
 
     def columns(
@@ -74,7 +74,7 @@ class Head:
         top_k: int = 0,
         past: Past | None = None,
     ) -> list[Columns]:
-        """The columns of hidden states that come with the observed tokens as an array; see `__call__`."""
+        """The columns of `__call__`, with the observed tokens given as an array."""
         return self(hidden, torch.from_numpy(targets).to(hidden.device), reference=reference, top_k=top_k, past=past)
 
     def __call__(
@@ -93,7 +93,7 @@ class Head:
             targets: (n,) int64, the token observed after each of them.
             reference: head and hidden states of the model r in the cross columns; same vocabulary.
             top_k: number of most likely tokens to return.
-            past: what stands before each of the n tokens, for settings that look back.
+            past: the tokens before each of the n tokens, for settings that look back.
 
         Returns:
             Per decoding setting, the numeric columns of `TokenScores`, each with n rows. The product of states and weight
@@ -117,7 +117,7 @@ def columns_each(
     top_k: int = 0,
     past: Past | None = None,
 ) -> Iterator[Columns]:
-    """The columns of one block of logits under each decoding setting; the last of them overwrites the block."""
+    """The columns of one block of logits under each decoding setting; the last setting overwrites the block."""
     for number, decoding in enumerate(decodings, start=1):
         last = number == len(decodings)
         logits, log_kept = raw if last else raw.clone(), None
@@ -145,7 +145,7 @@ def _statistics(logits: torch.Tensor, targets: torch.Tensor, *, truncated: bool)
 
 
 Sums = tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float32]]
-"""Sums, ranks and peaks, as `kernel.row_sums` gives them."""
+"""Sums, ranks and peaks, as `kernel.row_sums` computes them."""
 
 
 def power_sums(logits: torch.Tensor, targets: torch.Tensor) -> Sums:
@@ -156,7 +156,7 @@ def power_sums(logits: torch.Tensor, targets: torch.Tensor) -> Sums:
 
 
 def power_sums_by_arrays(logits: torch.Tensor, targets: torch.Tensor) -> Sums:
-    """`kernel.row_sums` as array operations, for devices that the kernel does not reach."""
+    """`kernel.row_sums` as array operations, for devices on which the kernel does not run."""
     peaks = logits.amax(1)
     own = logits.gather(1, targets[:, None])
     shifted = logits - peaks[:, None]

@@ -1,10 +1,10 @@
-"""What is computed between matrix products, each in one pass over memory: a Llama's norms, rotations, weights of attention and
-gates; and, of a row of logits, every sum that the token statistics are made of.
+"""Compiled kernels for the steps between matrix products: a Llama's norms, rotations, attention softmax and gates, and the
+sums over a row of logits from which the token statistics are made. Each makes one pass over memory.
 
 The statistics of 49,152 logits, written as array operations, cost more than the 30 layers that produced them. Here each
 logit is read twice while it is in the cache, with one exponential, that of p^(1/8), from which p and all its powers on the 1/8
 grid follow by multiplication. Compiled by numba on first use (some seconds, then cached on disk), for one thread: those of a
-`Team` call it on their own rows. Division by zero gives infinity, as in numpy, and numbers that are none are found by the head.
+`Team` call it on their own rows. Division by zero gives infinity, as in numpy, and the head checks for NaN.
 Knows nothing about tokens, models or torch.
 """
 
@@ -31,7 +31,7 @@ TILE = 2048
 if RENYI_ORDERS != (5.0, 3.0, 2.0, 1.5, 1.25, 1.125, 0.875, 0.75, 0.625, 0.5):
     raise ImportError("the kernel below is written for exactly these orders")
 N_SUMS = 5 + len(RENYI_ORDERS)
-"""Columns of `row_sums`: sum e, sum u e, sum u^2 e, mass above, mass tied, then one per order; e = exp(u), u = z - max z."""
+"""Number of sums per row: e, u e, u^2 e, mass above, mass tied, then one per Renyi order; e = exp(u), u = z - max z."""
 
 _f = np.float32
 _LOG2_E = _f(1.4426950408889634)
@@ -93,7 +93,7 @@ def _tile_sums(logits, peak, own, out):  # type: ignore[no-untyped-def]  # compi
 
 @numba.njit
 def _peak(bits):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    """The largest of some float32, given as int32; NaN if one of them is not finite. Integers: vectors need no fastmath."""
+    """The largest of float32 numbers, given as int32 bits (which vectorise without fastmath); NaN if one is not finite."""
     key, largest = np.int32(-(2**31)), np.int32(0)
     for j in range(bits.size):
         b = bits[j]
@@ -165,7 +165,7 @@ def rotate(heads, n_heads, positions, cos, sin):  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def causal_softmax(scores, first, scale):  # type: ignore[no-untyped-def]  # compiled by numba
-    """Softmax of each row over the columns that it may see, in place; the others become zero.
+    """Softmax of each row over the columns that the causal mask leaves it, in place; the others become zero.
 
     Args:
         scores: (heads, rows, columns), products of queries and keys.

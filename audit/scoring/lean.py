@@ -1,6 +1,6 @@
-"""A Llama in float32 on the CPU without torch: numpy's matrix products, the kernels between them, weights as they lie on disk.
+"""A Llama in float32 on the CPU without torch: numpy's matrix products, compiled kernels between them, memory-mapped weights.
 
-`import torch` takes as long as a page of text, and a fifth of a gigabyte. Numpy's OpenBLAS multiplies as fast as torch's MKL
+`import torch` takes as long as scoring a page of text, and 200 MB. Numpy's OpenBLAS multiplies as fast as torch's MKL
 (docs/performance.md). All large memory is allocated once, in the size of the largest pack. The tests hold the columns to
 those of `llama.py` and `head.py`, which compute the same for other devices and types.
 """
@@ -33,14 +33,14 @@ LOGIT_BYTES = 50_000_000
 """Size of the one block of logits; see `head.LOGIT_BYTES`."""
 
 QUERY_ROWS = 128
-"""Queries whose products with all keys exist at a time in a thread: 37 MB for nine heads and 8,192 keys."""
+"""Queries that a thread multiplies with all keys at a time: 37 MB of products for nine heads and 8,192 keys."""
 
 SCORE_BYTES = 75_000_000
-"""Room for these products in all threads together, of which so many take part in the attention as find room."""
+"""Most bytes of these products in all threads together; it limits how many threads take part in the attention."""
 
 
 class _Layer(NamedTuple):
-    """One layer's matrices: q, k, v are one under the other if they lie so, else apart."""
+    """The matrices of one layer."""
 
     norm1: Matrix
     query: Matrix
@@ -53,7 +53,7 @@ class _Layer(NamedTuple):
 
 
 class _Queries(NamedTuple):
-    """Some queries of one sequence: rows `start` to `stop` of it. Cut the same way by any number of threads, for equal bits."""
+    """Rows `start` to `stop` of one sequence, as queries. The cut does not depend on the number of threads, for equal bits."""
 
     sequence: slice
     start: int
@@ -61,7 +61,7 @@ class _Queries(NamedTuple):
 
 
 class _Pass(NamedTuple):
-    """The memory of one pass over n tokens, of which each thread writes its own rows, and the queries that are its own."""
+    """The buffers of one pass over n tokens, of which each thread writes its own rows, and the queries of each thread."""
 
     queries: list[list[_Queries]]  # of each thread
     positions: NDArray[np.int64]  # (n,), within each sequence
@@ -78,7 +78,7 @@ class _Pass(NamedTuple):
 
 
 class LeanBody:
-    """The decoder stack without its head; what `llama.LlamaBody` is, on arrays.
+    """The decoder stack without its head, on numpy arrays; the counterpart of `llama.LlamaBody`.
 
     Args:
         config: the parsed `config.json`.
@@ -103,26 +103,26 @@ class LeanBody:
         self._kept: dict[str, NDArray[np.float32]] = {}
 
     def _buffer(self, name: str, *shape: int) -> NDArray[np.float32]:
-        """Uninitialised memory that the next call with this name gets again."""
+        """An uninitialised buffer, reused by the next call with the same name."""
         size = int(np.prod(shape))
         if name not in self._kept or self._kept[name].size < size:
             self._kept[name] = np.empty(size, np.float32)
         return self._kept[name][:size].reshape(shape)
 
     def release(self) -> None:
-        """Forget the memory that the calls share."""
+        """Free the buffers that the calls share."""
         self._kept.clear()
 
     def __call__(
         self, token_ids: NDArray[np.int64], lengths: Sequence[int], layers: Sequence[int] = ()
     ) -> tuple[Matrix, list[Matrix]]:
-        """Run packed sequences; see `llama.LlamaBody.__call__`. The memory of what comes back is reused by the next call."""
+        """Run packed sequences; see `llama.LlamaBody.__call__`. The returned arrays are overwritten by the next call."""
         n, width = len(token_ids), self.hidden_size
         inner = self.layers[0].down.shape[1]
         projected = (self.n_heads + 2 * self.n_kv_heads) * self.head_dim
         angles = np.arange(max(lengths), dtype=np.float32)[:, None] * self.frequency
         products = self.n_heads * QUERY_ROWS * max(lengths)
-        queries = _dealt(lengths, min(self.team.parts(n), max(1, SCORE_BYTES // (4 * products))))
+        queries = _deal(lengths, min(self.team.parts(n), max(1, SCORE_BYTES // (4 * products))))
         memory = _Pass(
             queries=queries,
             positions=np.concatenate([np.arange(length) for length in lengths]),
@@ -141,7 +141,7 @@ class LeanBody:
         return memory.normed, [memory.taps[layer] for layer in layers]
 
     def _rows(self, token_ids: NDArray[np.int64], memory: _Pass, part: int, rows: slice, meet: Meet) -> None:
-        """All layers on some rows of a pass; the threads meet when a layer has all keys and values, and when all are mixed."""
+        """Run all layers on some rows; the threads wait for each other before and after each layer's attention."""
         x, normed, delta = memory.x[rows], memory.normed[rows], memory.delta[rows]
         gate_up, gated = memory.gate_up[rows], memory.gated[rows]
         np.take(self.embedding, token_ids[rows], axis=0, out=x, mode="clip")  # with "raise", numpy fills a copy first
@@ -184,7 +184,7 @@ class LeanBody:
     def _mix(
         self, heads: NDArray[np.float32], mixed: NDArray[np.float32], start: int, stop: int, room: NDArray[np.float32]
     ) -> None:
-        """Attention of some queries within one sequence: (heads, n, dim) of all three to (kv heads, group, n, dim)."""
+        """Attention of some queries of one sequence: queries, keys and values (heads, n, dim) to (kv heads, group, n, dim)."""
         kv, group, n, dim = mixed.shape
         query = heads[: kv * group].reshape(kv, group, n, dim)
         key, value = heads[kv * group : kv * group + kv, None], heads[kv * group + kv :, None]
@@ -194,8 +194,8 @@ class LeanBody:
         np.matmul(scores, value[:, :, :stop], out=mixed[:, :, start:stop])
 
 
-def _dealt(lengths: Sequence[int], threads: int) -> list[list[_Queries]]:
-    """All queries of a pack, `QUERY_ROWS` of a sequence at a time, dealt to threads from the most work to the least."""
+def _deal(lengths: Sequence[int], threads: int) -> list[list[_Queries]]:
+    """All queries of a pack, in chunks of `QUERY_ROWS`, dealt out to the threads in order of decreasing work."""
     pieces, first = list[_Queries](), 0
     for length in lengths:
         sequence = slice(first, first + length)
@@ -221,13 +221,13 @@ def _layer(weights: Weights, prefix: str) -> _Layer:
 
 
 class LeanHead:
-    """The output projection and the statistics of what it predicts; what `head.Head` is, on arrays.
+    """The output projection and the statistics of what it predicts, on numpy arrays; the counterpart of `head.Head`.
 
     Args:
         weight: (vocabulary, hidden).
-        team: the threads that share the vocabulary, and then the rows.
-        decodings: each applied to the logits before its statistics are taken. What only some need, their transforms, the
-            most likely tokens and the comparison of two models, torch does.
+        team: the threads that share the vocabulary in the matrix product, and the rows in the statistics.
+        decodings: each applied to the logits before its statistics are taken. Their transforms, the most likely tokens and
+            the comparison of two models use torch.
     """
 
     def __init__(self, weight: Matrix, team: Team, *decodings: Decoding) -> None:
@@ -286,7 +286,7 @@ class LeanHead:
 
 @dataclass(frozen=True, eq=False)
 class LeanModel(Reader):
-    """A model that numpy computes; what `model.LanguageModel` is, for the engine.
+    """A model computed with numpy; for the engine the counterpart of `model.LanguageModel`.
 
     Attributes:
         body: the decoder stack.
@@ -301,7 +301,7 @@ class LeanModel(Reader):
         return LeanHead(self.head_weight, self.body.team, *decodings)
 
     def computing(self) -> AbstractContextManager[object]:
-        """What every pass happens in: nothing special."""
+        """Context of every pass: an empty one."""
         return nullcontext()
 
     def run(
@@ -311,7 +311,7 @@ class LeanModel(Reader):
         return self.body(token_ids, lengths, layers)
 
     def release(self) -> None:
-        """Forget the memory that the passes share."""
+        """Free the buffers that the passes share."""
         self.body.release()
 
     def block_means(self, taps: Sequence[Matrix], first: int, blocks: int) -> NDArray[np.float16]:
@@ -322,7 +322,7 @@ class LeanModel(Reader):
 
 
 def load(name: str, digest: str, folder: Path, team: Team | None = None) -> LeanModel:
-    """Load a folder that the store has checked, and that `plain_llama` says yes to.
+    """Load a folder that the store has checked and that `plain_llama` accepts.
 
     Args:
         name: of the model.

@@ -42,7 +42,7 @@ class Body(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class LanguageModel(Reader):
-    """Everything the engine needs of a causal language model.
+    """A causal language model as the engine needs it: body, output weights, device.
 
     Attributes:
         body: the decoder stack.
@@ -67,7 +67,7 @@ class LanguageModel(Reader):
         return Head(self.head_weight, *decodings, bias=self.head_bias, rounded=self.logits)
 
     def computing(self) -> AbstractContextManager[object]:
-        """What every pass happens in: torch need not remember how numbers came about."""
+        """Context of every pass: torch's inference mode, which keeps no graph for gradients."""
         return torch.inference_mode()
 
     def run(
@@ -77,7 +77,7 @@ class LanguageModel(Reader):
         return self.body(torch.from_numpy(token_ids).to(self.device), lengths, layers)
 
     def release(self) -> None:
-        """Forget the memory that the passes share: there is none."""
+        """Do nothing: unlike in `lean.LeanModel`, passes share no buffers."""
 
     def block_means(self, taps: Sequence[torch.Tensor], first: int, blocks: int) -> NDArray[np.float16]:
         """(blocks, layers, hidden): each layer's states from row `first` on, averaged over blocks of `STATE_BLOCK`."""
@@ -97,8 +97,8 @@ def load(
 ) -> LanguageModel:
     """Load a folder that the store has checked: float32 on the CPU, bfloat16 on a GPU, unless `dtype` says otherwise.
 
-    With `rounded`, weights are rounded to that type first (a string: a precision of `precision.WEIGHTS`), and the computation
-    stays in `dtype`; with `logits`, logits are rounded to that type at last.
+    With `rounded`, weights are first rounded to that type (a string: a precision of `precision.WEIGHTS`), and the computation
+    stays in `dtype`; with `logits`, logits are finally rounded to that type.
     """
     device = find_device(device_name)
     dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
@@ -133,11 +133,11 @@ def find_device(name: str) -> torch.device:
 
 
 def _keep_the_heap_small() -> None:
-    """Give large blocks back to the system when they are freed.
+    """Make glibc return large blocks to the system when they are freed.
 
-    glibc learns to put them on its heap, where the small results that outlive them keep it from shrinking: a document of
-    100,000 tokens took a gigabyte more. Below 32 MiB, the most that glibc accepts, blocks stay on the heap: mapping the
-    layers' activations anew each time cost a quarter of the speed.
+    By default glibc comes to put them on its heap, which small results that live longer keep from shrinking: a document of
+    100,000 tokens took a gigabyte more. Blocks below 32 MiB, glibc's limit, stay on the heap: mapping the layers' activations
+    anew each time cost a quarter of the speed.
     """
     m_mmap_threshold = -3  # malloc.h
     with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to do
@@ -145,7 +145,7 @@ def _keep_the_heap_small() -> None:
 
 
 class Weights(Mapping[str, torch.Tensor]):
-    """The tensors of a folder's safetensors files, each read when asked for and owned by whoever asked.
+    """The tensors of a folder's safetensors files, each read when it is accessed and owned by the caller.
 
     A memory-mapped file would stay in memory beside the matrices that are fused from it, as a second copy of the model.
     """
@@ -197,7 +197,7 @@ class TransformersBody:
 
 
 def causal_model(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    """The whole model by transformers, without its remarks on the terminal."""
+    """Load the whole model with transformers, without its messages on the terminal."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 

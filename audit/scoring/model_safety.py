@@ -1,4 +1,4 @@
-"""Is this folder a model that can be loaded without running anybody's code? Reads names, JSON and headers only.
+"""Check that a folder is a model that can be loaded without running foreign code. Reads names, JSON and headers only.
 
 Knows nothing about where the folder came from. Every refusal is one sentence that names the file and the way out.
 """
@@ -106,7 +106,7 @@ def shards(folder: Path) -> list[str]:
 
 
 def check_inside(folder: Path, name: str) -> None:
-    """The file is a regular file of the folder, or of the blobs beside it if the folder is a snapshot in a hub cache."""
+    """Check that a file is a regular file of the folder or, in a snapshot of a hub cache, of the blobs beside it."""
     path, home = folder / name, folder.resolve()
     if not path.is_file():  # also keeps us from waiting on a named pipe
         raise InvalidInput(f"{path} is missing or not a file.")
@@ -163,7 +163,7 @@ def read_text(path: Path, max_bytes: int) -> str:
 
 
 def check_weights(path: Path) -> None:
-    """Let the safetensors library validate the header of one file; its error as one sentence."""
+    """Validate the header of one file by the safetensors library; raise its error as one sentence."""
     from safetensors import SafetensorError, safe_open
 
     try:

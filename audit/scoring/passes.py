@@ -1,4 +1,4 @@
-"""One pass of body and head over a pack of windows: what is computed here, or in another process (`pool.py`).
+"""One pass of body and head over a pack of windows, in this process or in another one (`pool.py`).
 
 Knows nothing about texts: token ids in, columns out.
 """
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 class Pack(NamedTuple):
-    """Windows end to end.
+    """The tokens of several windows end to end.
 
     Attributes:
         ids: (n,) int64, all tokens.
-        lengths: tokens of each window, with what stands before it.
-        counts: rows that each gets, its last ones.
-        before: tokens of each that are not its text's: the prefix token, or the prompt.
+        lengths: tokens of each window, its prefix token or prompt included.
+        counts: scored tokens of each window, which are its last ones.
+        before: tokens of each window's prefix token or prompt.
     """
 
     ids: NDArray[np.int64]
@@ -40,15 +40,15 @@ class Pack(NamedTuple):
 
 
 Computed = tuple[list[Columns], list[NDArray[np.float16]]]
-"""The columns of all windows of a pack end to end, per decoding setting; and each window's blocks of states, if asked for."""
+"""Per decoding setting, the columns of a pack's windows end to end; and each window's blocks of states, if requested."""
 
 
 class Passes:
-    """Passes of one model, or of a scoring and a reference model, under some decoding settings.
+    """Function from a pack to its columns, by one model or by a scoring and a reference model, under some decoding settings.
 
     Args:
-        model, reference: loaded.
-        request: columns; its decoding setting does not count.
+        model, reference: loaded models.
+        request: which columns to compute; its decoding setting is ignored.
         decodings: settings.
     """
 
@@ -68,7 +68,7 @@ class Passes:
         self.reference_head: Any = reference.head() if reference else None
 
     def __call__(self, pack: Pack) -> Computed:
-        """Body and head on one pack."""
+        """Run body and head on one pack."""
         ids, lengths, counts, _ = pack
         ends = np.cumsum(lengths)
         # The state at position i predicts the token at i + 1: drop each sequence's last state, keep what is scored here.
@@ -88,7 +88,7 @@ class Passes:
             return each, [self.model.block_means(taps, *block) for block in blocks] if layers else []
 
     def release(self) -> None:
-        """Give back the memory that is kept for the next pass, about 100 MB; that pass allocates it again."""
+        """Free the buffers kept for the next pass, about 100 MB."""
         for each in (self.model, self.reference):
             if each is not None:
                 each.release()
@@ -97,7 +97,7 @@ class Passes:
                 head.release()
 
     def _past(self, pack: Pack, rows: NDArray[np.int64]) -> Past:
-        """What stands before each scored token of a pack, as far as its window shows it."""
+        """The tokens before each scored token of a pack, within its window."""
         from llm_audit.scoring.samplers import Past
 
         ids, lengths, counts, before = pack

@@ -1,4 +1,4 @@
-"""The models that have a name of their own: which file of which wheel, to the last byte.
+"""The models that have a short name: which file of which wheel, pinned by digest.
 
 Knows nothing about how they are fetched, converted or kept.
 """
@@ -57,7 +57,7 @@ PINS = (DEFAULT_PIN, GEMMA_PIN)
 
 
 def pin_source(pin: Pin) -> dict[str, object]:
-    """Source files of a pinned model. Populations depend on the digest of this, so its form never changes."""
+    """The source files of a pinned model, as data. Populations depend on the digest of this, so its form never changes."""
     wheels = ", ".join(part.requirement for part in pin.parts)
     members = ", ".join(part.member for part in pin.parts)
     return {"wheel": wheels, "member": members, "sha256": pin.sha256, "converter": pin.converter}

@@ -1,7 +1,7 @@
-"""Processes that run packs through the same models as this one, on the other cores. Weights are mapped, and so shared.
+"""A pool of processes that run packs through the same models on several cores. Weights are memory-mapped, hence shared.
 
-Each computes with one thread: packs side by side use the cores better than the threads of one pack after the other. What
-comes back does not depend on who computed it, or how many there are. Knows nothing about texts.
+Each computes with one thread: parallel packs use the cores better than parallel threads within one pack. The numbers depend
+neither on the process nor on the number of processes. Knows nothing about texts.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Models = tuple[StoredModel, StoredModel | None, str, str]
 
 
 class Pool:
-    """`jobs` processes, started when the first pack comes.
+    """A pool of `jobs` processes, started with the first pack.
 
     Args:
-        jobs: how many.
-        models: what they load.
+        jobs: number of processes.
+        models: the models that they load.
     """
 
     def __init__(self, jobs: int, models: Models) -> None:
@@ -44,7 +44,7 @@ class Pool:
         self._processes = ProcessPoolExecutor(jobs, context, initializer=_start, initargs=(models, os.getpid()))
 
     def submit(self, request: Request, decodings: Sequence[Decoding], pack: Pack) -> Callable[[], Computed]:
-        """Have a pack computed; what comes back waits for it, and raises what the pass raised.
+        """Submit a pack; return a function that waits for its columns, and raises any exception of the pass.
 
         Raises:
             NotAvailable: a process died.
@@ -60,7 +60,7 @@ class Pool:
         return result
 
     def close(self) -> None:
-        """Let the processes go; what is waiting is dropped."""
+        """End the processes; packs that still wait are dropped."""
         self._processes.shutdown(cancel_futures=True)
 
 
@@ -76,7 +76,7 @@ def _dying() -> Iterator[None]:
 
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Variables that new processes inherit: libraries count their threads when they are loaded."""
+    """Set environment variables for new processes, since libraries read their number of threads when they are loaded."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -90,13 +90,13 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 _models: Models
-"""What this process loads, once it is told."""
+"""The models of a worker process, set by `_start`."""
 
 _passes: dict[tuple[Request, tuple[Decoding, ...]], Passes] = {}
 
 
 def _start(models: Models, parent: int) -> None:
-    """In a new process: what it is for. Ctrl-C is for the parent, and nobody outlives it."""
+    """Initialise a worker process: it ignores Ctrl-C, which the parent handles, and ends when the parent does."""
     global _models
     _models = models
     signal.signal(signal.SIGINT, signal.SIG_IGN)

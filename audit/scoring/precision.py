@@ -1,8 +1,8 @@
 """Weights rounded as servers store them: to a half-precision type, or to the blocks of a GGUF file.
 
 The quantisers are those of ggml's reference code for Q8_0, Q5_0 and Q4_0 (blocks of 32 weights with one float16 scale), and
-int8 with one scale a row (LLM.int8 without its outliers, arXiv 2208.07339). Only what the weights become is computed: a
-server's kernels also round activations, which is a smaller error.
+int8 with one scale a row (LLM.int8 without its outliers, arXiv 2208.07339). Only weights are rounded: a server's kernels also
+round activations, which is a smaller error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from llm_audit.common.errors import InvalidConfiguration
 
 BLOCK = 32
-"""Weights that share a scale; rows whose length is no multiple of it stay float16, as in llama.cpp."""
+"""Number of weights that share a scale; rows whose length is no multiple of it stay float16, as in llama.cpp."""
 
 TYPES = {"f16": torch.float16, "bf16": torch.bfloat16}
 BLOCKS = ("q8_0", "q5_0", "q4_0")
@@ -21,7 +21,7 @@ WEIGHTS = ("f32", *TYPES, *BLOCKS, "int8")
 
 
 def rounded(values: torch.Tensor, precision: str) -> torch.Tensor:
-    """Float32 values of a tensor that was stored in a precision of `WEIGHTS`. Vectors, such as norms, stay as they are."""
+    """The float32 values of a tensor after storage in a precision of `WEIGHTS`. Vectors, such as norms, stay unchanged."""
     if precision not in WEIGHTS:
         raise InvalidConfiguration(f"There is no weight precision {precision!r}; choose from {', '.join(WEIGHTS)}.")
     whole = values.float()
@@ -38,7 +38,7 @@ def rounded(values: torch.Tensor, precision: str) -> torch.Tensor:
 
 
 def _blocks(blocks: torch.Tensor, precision: str) -> torch.Tensor:
-    """(n, 32) blocks as they come back from a file."""
+    """(n, 32) blocks quantised and dequantised."""
     if precision == "q8_0":
         scale = blocks.abs().amax(1, keepdim=True) / 127
         steps = torch.where(scale == 0, 0.0, blocks / scale)

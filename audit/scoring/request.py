@@ -1,4 +1,4 @@
-"""Request for scores: windows, decoding, optional columns, apart from the model. Knows no torch."""
+"""Request for scores: windows, decoding setting and optional columns; independent of the model. Knows no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llm_audit.scoring.tokens import Decoding
 
 @dataclass(frozen=True)
 class Windowing:
-    """How a long text is cut into what the model sees at once.
+    """A windowing: how a long text is cut into windows that the model sees at once.
 
     Attributes:
         size: text tokens per window, at most.
@@ -58,12 +58,12 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Prompted:
-    """A text, and what the model had read before it wrote it.
+    """A text, and the prompt that the model had read before it wrote the text.
 
     Attributes:
         text: normalised or, with `token_ids`, what they decode to.
-        prompt: as the model reads it, control tokens included (a chat template filled in), instead of the prefix token that
-            otherwise stands before a text; None: nothing but that token.
+        prompt: as the model reads it, control tokens included (a chat template filled in), in place of the prefix token; None:
+            no prompt, only the prefix token.
         token_ids: as they were sampled, where that is known; None: as the tokenizer reads the text.
     """
 
@@ -74,7 +74,7 @@ class Prompted:
 
 @dataclass(frozen=True)
 class Request:
-    """Everything to compute, apart from the model: with the model's digest, the identity of a score."""
+    """Settings of a score apart from the model; together with the model's digest they identify the score."""
 
     windowing: Windowing = field(default_factory=Windowing)
     decoding: Decoding = field(default_factory=Decoding)

@@ -1,6 +1,6 @@
-"""From logits to the law of the next token under a decoding setting: one small pure function a sampler step.
+"""From logits to the distribution of the next token under a decoding setting: one small pure function per sampler step.
 
-A step takes (n, vocabulary) logits, in which excluded tokens are -inf, and what stands before each row, and returns logits.
+A step takes (n, vocabulary) logits, in which excluded tokens are -inf, and the tokens before each row, and returns logits.
 `decode` is the way in; `transformers` and llama.cpp themselves are the oracles of the tests. Knows no models and no texts.
 """
 
@@ -25,12 +25,12 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """What stands before each of n tokens to be drawn.
+    """The earlier tokens of each of n tokens to be drawn or scored.
 
     Attributes:
         tokens: of all texts, end to end, prompts included.
         start, written, end: (n,) a row's past is tokens[start:end], of which the model itself wrote tokens[written:end].
-        targets: (n,) what was drawn; None: not yet.
+        targets: (n,) the tokens drawn; None: not yet.
         breakers: (vocabulary,) bool, tokens over which DRY sees no repetition.
         surprisal: bound of mirostat, in bits, by setting and text (`start`); changed along the text.
     """
@@ -49,18 +49,18 @@ class Past:
         return replace(self, start=self.start[rows], written=self.written[rows], end=self.end[rows], targets=targets)
 
     def before(self, row: int, last: int = 0, *, own: bool = False) -> Ids:
-        """The tokens before a row, oldest first: the last so many (0: all), with the prompt's unless `own`."""
+        """The `last` tokens before a row (0: all), oldest first; with `own`, without those of the prompt."""
         start, end = int(self.written[row] if own else self.start[row]), int(self.end[row])
         return self.tokens[max(start, end - last) if last else start : end]
 
 
 def decode(logits: torch.Tensor, decoding: Decoding, past: Past | None = None) -> torch.Tensor:
-    """(n, vocabulary) logits after a decoding setting; those passed in are not kept.
+    """(n, vocabulary) logits after a decoding setting; the argument may be overwritten.
 
     Excluded tokens end `EXCLUDED` below the maximum rather than at -inf, which would turn 0 * inf into NaN.
 
     Raises:
-        ValueError: the setting looks back, and nobody said at what.
+        ValueError: the setting looks back, and `past` is missing.
     """
     if isinstance(decoding, Chain):
         return _floored(escape(logits, decoding, past)[0] if decoding.escaped else _run(logits, decoding, past, decoding.order))
@@ -82,7 +82,7 @@ def decode(logits: torch.Tensor, decoding: Decoding, past: Past | None = None) -
 
 
 def escape(logits: torch.Tensor, chain: Chain, past: Past | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """The law of a token that escapes a chain's exclusions, see `Chain.escaped`, and (n,) log of the mass that it keeps."""
+    """Logits of a token that may escape a chain's exclusions, see `Chain.escaped`, and (n,) log of the kept set's mass."""
     whole = _run(logits.clone(), chain, past, tuple(step for step in chain.order if step not in EXCLUDING)).log_softmax(1)
     inside = _run(logits, chain, past, chain.order).log_softmax(1)
     excluded = inside == -torch.inf
@@ -110,28 +110,28 @@ def _run(logits: torch.Tensor, chain: Chain, past: Past | None, order: tuple[str
 
 
 def temperature(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
-    """Logits over the temperature."""
+    """Logits divided by the temperature."""
     return logits / chain.temperature
 
 
 def top_k(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
-    """The k likeliest; all that tie with the last of them."""
+    """Keep the k likeliest tokens, and all that tie with the k-th."""
     smallest_kept = logits.topk(min(chain.top_k, logits.shape[1]), dim=1).values[:, -1:]
     return logits.masked_fill(logits < smallest_kept, -torch.inf)
 
 
 def top_p(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
-    """The likeliest until their probability reaches p, the one that reaches it included (Holtzman et al. 2020)."""
+    """Keep the likeliest tokens until their probability reaches p, the one that reaches it included (Holtzman et al. 2020)."""
     return logits.masked_fill(_outside_nucleus(logits, chain.top_p), -torch.inf)
 
 
 def min_p(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
-    """Those at least p times as likely as the likeliest."""
+    """Keep the tokens at least p times as likely as the likeliest one."""
     return logits.masked_fill(logits < logits.amax(1, keepdim=True) + math.log(chain.min_p), -torch.inf)
 
 
 def typical_p(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
-    """Those whose surprisal is nearest to the entropy, until their probability reaches p (Meister et al. 2023)."""
+    """Keep the tokens whose surprisal is nearest to the entropy, until their probability reaches p (Meister et al. 2023)."""
     log_p = logits.log_softmax(1)
     p = log_p.exp()
     entropy = -(p * log_p.masked_fill(p == 0, 0)).sum(1, keepdim=True)
@@ -141,12 +141,12 @@ def typical_p(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Te
 
 
 def greedy(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
-    """The likeliest, and what ties with it."""
+    """Keep the likeliest token, and those that tie with it."""
     return logits.masked_fill(logits < logits.amax(1, keepdim=True), -torch.inf)
 
 
 def without_top_choices(logits: torch.Tensor, threshold: float) -> torch.Tensor:
-    """What XTC leaves when it acts: of the tokens with at least the threshold's probability only the least likely.
+    """The logits after XTC acts: of the tokens at or above the threshold only the least likely one is left.
 
     llama.cpp's form: nothing happens above a threshold of .5, where two tokens cannot be.
     """
@@ -187,10 +187,10 @@ def no_repeat_ngram(logits: torch.Tensor, chain: Chain, past: Past | None) -> to
 
 
 def dry(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
-    """Logits less the penalty of DRY for what would go on with a repetition, as llama.cpp computes it.
+    """Logits less DRY's penalty for tokens that would extend a repetition, as llama.cpp computes it.
 
-    A repetition of l tokens ends before the row and ended, too, just before an earlier token v: v loses
-    multiplier * base^(l - allowed length). l stops at the last token that contains a breaker.
+    If the l tokens before the row also stand just before an earlier token v, then v loses
+    multiplier * base^(l - allowed length). The count l stops at the last token that contains a breaker.
     """
     assert past is not None
     logits, most = logits.clone(), int(np.log(3e38) / math.log(chain.dry_base)) if chain.dry_base > 1 else 0
@@ -214,7 +214,7 @@ def dry(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
 
 
 def mirostat(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Tensor:
-    """The likeliest tokens within a bound on surprisal, which follows what was drawn; see `observe`.
+    """Keep the tokens within a bound on surprisal, which follows the drawn tokens; see `observe`.
 
     Version 2 keeps surprisals up to the bound mu. Version 1 keeps the k likeliest, k from mu and from the exponent s of a
     Zipf law fitted to the 100 likeliest (Basu et al. 2021, algorithms 1 and 2, as llama.cpp computes them).
@@ -235,9 +235,9 @@ def mirostat(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Ten
 
 
 def observe(past: Past, chain: Chain, row: int, log_p: float) -> None:
-    """Move mirostat's bound by what was drawn: mu -= eta (surprisal - tau), in bits, under the law that it was drawn from.
+    """Update mirostat's bound after a draw: mu -= eta (surprisal - tau), in bits, under the distribution drawn from.
 
-    A token outside that law, which other arithmetic may have kept, counts as one at its edge.
+    A token outside that distribution, which other arithmetic may have kept, counts as the least likely one inside.
     """
     key = (chain, int(past.start[row]))
     bound = past.surprisal.get(key, 2 * chain.mirostat_tau)
@@ -246,7 +246,7 @@ def observe(past: Past, chain: Chain, row: int, log_p: float) -> None:
 
 
 def _zipf_count(log_p: torch.Tensor, bound: float) -> int:
-    """K of mirostat 1."""
+    """The number k of tokens that mirostat 1 keeps."""
     ranked = log_p.topk(min(100, len(log_p))).values.double().tolist()
     steps = [math.log((i + 2) / (i + 1)) for i in range(len(ranked) - 1)]
     falls = [a - b for a, b in pairwise(ranked)]
@@ -266,7 +266,7 @@ _STEPS: Mapping[str, _Step] = {
 }
 
 NUCLEUS = 2048
-"""Tokens among which the nucleus is looked for first: it rarely holds more, and sorting a whole row takes 20 times as long."""
+"""Likeliest tokens among which the nucleus is sought first: it is rarely larger, and sorting a row takes 20 times as long."""
 
 
 def _outside_nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
@@ -279,7 +279,7 @@ def _outside_nucleus(logits: torch.Tensor, top_p: float) -> torch.Tensor:
 
 
 def _outside_among(logits: torch.Tensor, top_p: float, most: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """`_outside_nucleus` by the likeliest tokens alone, and (n,) bool: whether these reach `top_p`."""
+    """`_outside_nucleus` computed from the `most` likeliest tokens, and (n,) bool: whether these reach `top_p`."""
     ranked, order = logits.topk(most, dim=1)
     p = (ranked - logits.logsumexp(1, keepdim=True)).exp()
     before = p.cumsum(dim=1) - p

@@ -1,6 +1,6 @@
 """Scoring with a cache in front: the model is loaded only when some text has never been scored.
 
-The one door to the engine. Knows nothing about detectors, populations or files of text.
+The only entry point to the engine. Knows nothing about detectors, populations or files of text.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from llm_audit.scoring.pool import Pool
 
 GROUP = 32
-"""Texts looked up, scored and cached together: enough to fill the engine's packs, few enough that results come early."""
+"""Texts looked up, scored and cached at a time: enough to fill the engine's packs, few enough that results come early."""
 
 LONG = 1 << 16
-"""Characters beyond which `take` never holds all scores of a text: about 15,000 tokens, with the states of four layers 6 MB."""
+"""Characters of a text from which `take` works window by window: about 15,000 tokens, 6 MB with four layers' states."""
 
 Taken = TypeVar("Taken")
 
@@ -45,9 +45,9 @@ class Session:
         model, reference: from the store.
         device: `cpu` (float32) or `cuda` (bfloat16 body, float32 statistics).
         cache: None to score everything anew.
-        dtype: in which the body computes, if not as usual on the device; "float32 of float16" or "float32 of q4_0" rounds the
-            weights alone, and "bfloat16 to bfloat16" the logits, too.
-        jobs: processes that compute; with one, it is this one.
+        dtype: type in which the body computes, if not the device's default; "float32 of float16" or "float32 of q4_0" rounds
+            the weights alone, and "bfloat16 to bfloat16" the logits, too.
+        jobs: number of processes that compute; with 1, this process does.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Session:
         self._engines: dict[tuple[Request, tuple[Decoding, ...]], Engine] = {}
 
     def conditions(self, request: Request) -> str:
-        """Digest of all that scores depend on but the text and its windows: equal for comparable scores."""
+        """Digest of all that scores depend on, except the text and its windows: equal for comparable scores."""
         reference = self.reference.digest if self.reference else None
         identity = (COLUMNS_VERSION, self.model.digest, reference, self.dtype, asdict(request.decoding))
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -90,7 +90,7 @@ class Session:
         decodings: Sequence[Decoding],
         progress: Progress = silent,
     ) -> Iterator[tuple[TokenScores, ...]]:
-        """Like `score`, under several decoding settings in the place of the request's, all from one pass."""
+        """Like `score`, under several decoding settings that replace the request's, all from one pass."""
         reference = self.reference.digest if self.reference else None
         scorers = [
             Scorer(self.model.digest, self.dtype, self.device, replace(request, decoding=decoding), reference)
@@ -120,10 +120,10 @@ class Session:
     def take(
         self, texts: Sequence[str], request: Request, take: Callable[[TokenScores], Taken], progress: Progress = silent
     ) -> Iterator[list[Taken]]:
-        """Yield, per text and in order, what `take` makes of the scores of each of its windows.
+        """Yield, per text and in order, the results of `take` for the scores of each of its windows.
 
-        A long text's are handed over, and cached, window by window: it costs no more memory than a short one, and one that
-        was interrupted goes on where it was.
+        Long texts are scored and cached window by window: they cost no more memory than short ones, and an interrupted one
+        is continued.
         """
         total = max(sum(map(len, texts)), 1)
         sizes = [len(text) / total for text in texts]
@@ -149,7 +149,7 @@ class Session:
             done[is_long] += size
 
     def _take_long(self, text: str, request: Request, take: Callable[[TokenScores], Taken], progress: Progress) -> list[Taken]:
-        """What `take` makes of the windows of a long text: from the cache, as one row or one for each, or by the engine."""
+        """The results of `take` for the windows of a long text, from the cache (one row, or one per window) or the engine."""
         reference = self.reference.digest if self.reference else None
         key = Scorer(self.model.digest, self.dtype, self.device, request, reference).key(text)
         cache, found = self.cache, list[Taken]()
@@ -182,9 +182,9 @@ class Session:
             return self._engines[request, decodings]
 
     def rounded(self, weights: str) -> Session:
-        """The same model with its weights stored in a precision of `precision.WEIGHTS`; "": this very session.
+        """A session of the same model with weights rounded to a precision of `precision.WEIGHTS`; "": this very session.
 
-        It computes in this process, whatever `jobs` is: rounded weights are no view of the file that processes share.
+        It computes in this process, whatever `jobs` is: rounded weights are not the memory-mapped file that processes share.
         """
         if not weights:
             return self
@@ -192,14 +192,14 @@ class Session:
         return Session(self.model, self.reference, device=self.device, cache=self.cache, dtype=dtype)
 
     def release(self) -> None:
-        """Forget the loaded models, so that the next session's fit into memory; they are loaded again when needed."""
+        """Free the loaded models, so that the next session's fit into memory; they are loaded again when needed."""
         self._engines.clear()
         if pool := self.__dict__.pop("_pool", None):
             pool.close()
         self.__dict__.pop("_models", None)
 
     def longer_than(self, text: str, limit: int) -> bool:
-        """Whether a text has more tokens than that; for most, their bytes tell."""
+        """Whether a text has more than `limit` tokens; most texts need not be tokenized for it, their bytes suffice."""
         if len(text.encode("utf-8", "surrogatepass")) < limit:  # no token is less than a byte, but for one before the text
             return False
         with self._lock:

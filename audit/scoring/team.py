@@ -1,8 +1,8 @@
-"""The threads that share one pass: each computes its own rows, products and all that stands between them.
+"""A team of threads that share one forward pass: each computes its own rows, in the matrix products and between them.
 
-A BLAS library has threads of its own, but only within a product: what stands between two products is left to one core, while
-the others wait by spinning (docs/performance.md). Here the library computes on one thread, and the rows are shared out.
-Knows nothing about models.
+A BLAS library uses its threads only within a product: the steps between two products run on one core, while the other threads
+spin (docs/performance.md). Here the library computes on one thread, and the rows are divided among our threads. Knows nothing
+about models.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 from threadpoolctl import ThreadpoolController
 
 LEAST_ROWS = 128
-"""Rows of a thread below which the library's own threads are faster: every thread of a team reads all weights. Measured with
-two threads on two cores: 1.17 times as long for 128 rows in all, .97 for 256, .87 for 736."""
+"""Fewest rows per thread; below, the library's own threads are faster, since every thread of a team reads all weights.
+Time relative to them, measured with two threads on two cores: 1.17 for 128 rows in all, .97 for 256, .87 for 736."""
 
 Meet = Callable[[], None]
-"""Wait until all threads of a team are here."""
+"""Function that waits until all threads of a team have called it (a barrier)."""
 
 _lock = threading.Lock()
 _at_work: list[Any] = []  # the limit of the library's threads, which all of a process share, once for each team that works
 
 
 class Team:
-    """As many threads as numpy's BLAS library would use, which the usual variables set (`OMP_NUM_THREADS`).
+    """A team of threads, by default as many as numpy's BLAS library would use (see `OMP_NUM_THREADS`).
 
     Args:
-        size: threads, in the place of that; one leaves the products to the library.
+        size: number of threads instead; 1 leaves the products to the library's own threads.
     """
 
     def __init__(self, size: int | None = None) -> None:
@@ -40,7 +40,7 @@ class Team:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """The library's own threads rest, until the last team of the process is done."""
+        """Limit the library to one thread until the last team of the process is done."""
         with _lock:
             _at_work.append(_at_work[0] if _at_work else self._blas.limit(limits=1))
         try:
@@ -52,21 +52,21 @@ class Team:
                     limit.restore_original_limits()
 
     def parts(self, n: int, least: int = LEAST_ROWS) -> int:
-        """Into how many parts `share` divides `n` rows."""
+        """The number of parts into which `share` divides `n` rows."""
         return max(1, min(self.size, n // least))
 
     def share(self, n: int, work: Callable[[int, slice, Meet], None], least: int = LEAST_ROWS) -> None:
         """Call `work` on consecutive parts of `n` rows, at the same time, each part of `least` rows or more.
 
-        Where that makes one part only, the library's own threads compute its products.
+        If that makes one part only, the library's own threads compute its products.
 
         Args:
             n: rows.
             work: gets the number of its part, below `size`, and its rows.
-            least: rows of a part.
+            least: fewest rows of a part.
 
         Raises:
-            Exception: what the first part raised that raised something; the others are called off when they meet.
+            Exception: of the first part that raised one; the other parts are stopped at their next meeting.
         """
         parts = self.parts(n, least)
         edges = [n * part // parts for part in range(parts + 1)]

@@ -1,6 +1,6 @@
-"""Text to tokens and back, as a model reads it: ids, their characters, the prefix. Knows no torch.
+"""Text to tokens and back: token ids, their character ranges, the prefix token. Knows no torch.
 
-A long text is read in pieces, so that the tokenizer's own notes, several hundred bytes a token, never exist for all of it.
+A long text is read in pieces, because the tokenizer's internal data take several hundred bytes per token.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 PIECE = 1 << 16
-"""Characters that the tokenizer reads at a time, at least, where a text may be cut."""
+"""Fewest characters that the tokenizer reads at a time, in texts that may be cut."""
 
 Read = tuple[NDArray[np.int32], NDArray[np.int32]]
 """Token ids (n,), and the half-open range of characters of each (n, 2)."""
@@ -26,7 +26,7 @@ Read = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """A model's identity, and how it reads text.
+    """A model's identity and its tokenizer.
 
     Attributes:
         name, digest: identity, from the store.
@@ -42,7 +42,7 @@ class Reader:
     max_length: int
 
     def offsets(self, token_ids: Sequence[int]) -> list[tuple[int, int]]:
-        """The characters of each token in the text that the tokens decode to; tokens of one character share its range."""
+        """The character range of each token in the decoded text; tokens that make up one character share its range."""
         ends = [0]
         for count in range(1, len(token_ids) + 1):
             # The bytes of half a character decode to replacement characters.
@@ -61,7 +61,7 @@ class Reader:
         return encode_prompt(self.tokenizer, self.prefix, prompt)
 
     def read(self, texts: Sequence[str]) -> list[Read]:
-        """The tokens of each text, as the tokenizer would read it at one go."""
+        """The tokens of each text, the same as if the tokenizer read it as a whole."""
         in_pieces = [len(text) > 2 * PIECE and self._in_pieces for text in texts]
         whole = [text for text, is_long in zip(texts, in_pieces, strict=True) if not is_long]
         together = iter(self.tokenizer.encode_batch(whole, add_special_tokens=False) if whole else [])
@@ -87,9 +87,9 @@ def _arrays(encoding: Any) -> Read:
 
 
 def cuts(text: str) -> list[int]:
-    """Where a text may be cut without changing any token, at least `PIECE` characters apart; 0 and its length among them.
+    """Positions where a text may be cut without changing any token, `PIECE` or more characters apart, with 0 and its length.
 
-    Before a space between two characters that are none: a byte-level tokenizer's words begin there, whatever stands before.
+    Cuts are before a space between two non-spaces: there a byte-level tokenizer's word begins, whatever precedes it.
     """
     places = [0]
     while len(text) - places[-1] > 2 * PIECE:
@@ -102,23 +102,23 @@ def cuts(text: str) -> list[int]:
 
 def _word_starts(text: str, start: int) -> Iterator[int]:
     while (place := text.find(" ", start)) != -1 and place + 1 < len(text):
-        # Letters: their words never reach across a space. Digits and signs are not asked for, though most would do.
+        # Only between letters, whose words never span a space; most digits and signs would be safe, too.
         if text[place - 1].isalpha() and text[place + 1].isalpha():
             yield place
         start = place + 1
 
 
 def steps_of(tokenizer: Tokenizer) -> dict[str, Any]:
-    """What a tokenizer's JSON says of its steps, without its vocabulary, which is most of it."""
+    """The steps in a tokenizer's JSON, without its vocabulary, which is most of it."""
     names = ("normalizer", "pre_tokenizer", "post_processor")
     steps = {name: step and json.loads(step.__getstate__()) for name in names for step in (getattr(tokenizer, name),)}
     return steps | {"added_tokens": [{"special": token.special} for token in tokenizer.get_added_tokens_decoder().values()]}
 
 
 def reads_words_alone(content: dict[str, Any]) -> bool:
-    """Whether a tokenizer reads each word, with the space before it, by itself: those of GPT-2's kind, given as their JSON.
+    """Whether a tokenizer, given as its JSON, is known to read each word with its leading space by itself, as GPT-2's does.
 
-    Others are not known to, such as those that see a whole text as one word, or put a sign before its beginning.
+    Not so, for example, those that read a whole text as one word, or that put a character before its beginning.
     """
     split = content.get("pre_tokenizer") or {}
     steps = split.get("pretokenizers", [split])
@@ -135,7 +135,7 @@ def reads_words_alone(content: dict[str, Any]) -> bool:
 
 
 def _keeps_ranges(step: dict[str, Any] | None) -> bool:
-    """Whether what comes after the tokens treats the first of a text like any other."""
+    """Whether a post-processing step leaves the character range of a text's first token as it is."""
     return step is None or (step.get("type") == "ByteLevel" and not step.get("add_prefix_space", True))
 
 

@@ -1,4 +1,4 @@
-"""TokenScores: what one forward pass says about every token of a text. The contract between engine and detectors.
+"""TokenScores: the statistics of every token of a text from one forward pass. The contract between engine and detectors.
 
 Knows nothing about how the numbers are computed, and needs numpy only: everything after the engine works without a model.
 """
@@ -19,7 +19,7 @@ COLUMNS_VERSION = 2
 """Raised whenever a column's meaning or numerics change; part of every cache key."""
 
 RENYI_ORDERS = (5.0, 3.0, 2.0, 1.5, 1.25, 1.125, 0.875, 0.75, 0.625, 0.5)
-"""Orders a of `renyi`, on the 1/8 grid that costs one exponential. As tempering exponents: lambda = 1 - a."""
+"""Orders a of `renyi`, on a grid of 1/8 so that one exponential serves all. As tempering exponents: lambda = 1 - a."""
 
 STATE_BLOCK = 16
 """Scored tokens whose hidden states are averaged into one row of `states`: the step of the grid of judged lengths."""
@@ -30,10 +30,10 @@ IntArray = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Decoding:
-    """How tokens are drawn from logits under the null; applied by the head before it takes any statistic.
+    """A decoding setting: how tokens are drawn from logits under the null. The head applies it before it computes statistics.
 
     In the order of `transformers`: temperature, top-k, top-p, min-p. The defaults change nothing. Other orders and other steps
-    are a `chain.Chain`. As a string: in words.
+    are a `chain.Chain`. `str` describes it for readers.
     """
 
     temperature: float = 1.0
@@ -52,12 +52,12 @@ class Decoding:
 
     @property
     def free(self) -> Decoding:
-        """The law that a token follows which escapes the truncation: the same temperature, nothing excluded."""
+        """The same decoding setting without truncation, for a token that escapes it."""
         return Decoding(temperature=self.temperature)
 
     @property
     def looks_back(self) -> bool:
-        """Whether the law depends on which tokens stand before, beyond the model's own reading of them."""
+        """Whether the setting depends on earlier tokens, beyond the model's logits."""
         return False
 
     def __str__(self) -> str:
@@ -94,10 +94,10 @@ class TokenScores:
         states: (n_blocks, n_layers, hidden_size) float16, residual streams averaged over each whole block of `STATE_BLOCK`
             scored tokens of a window, counted from the window's first; on request.
         state_start: (n_blocks,) int32, the row at which each block begins, in order; on request.
-        free_logprob: (n,), free_renyi: (n, len(RENYI_ORDERS)): the same two under the setting without truncation
+        free_logprob: (n,), free_renyi: (n, len(RENYI_ORDERS)): logprob and renyi under the setting without truncation
             (`Decoding.free`); kept: (n,), log of the probability that the truncation keeps. Only where the decoding transform
-            truncates, and only for the tests of AUD2xx, which put them here from a second setting of the same pass; but for
-            `kept`, which the head gives with the columns of a chain's `free` setting.
+            truncates, and only for the tests of AUD2xx, which copy them from a second setting of the same pass; of a chain,
+            the head computes `kept` with the columns of its `free` setting.
         rivals: (n, k), log p of x under other models or settings; only for the tests of AUD2xx.
         top_ids: (n, k) int32 and top_logprobs: (n, k), most likely first; on request.
     """
@@ -131,7 +131,7 @@ class TokenScores:
 
     @classmethod
     def unscored(cls, offsets: Sequence[tuple[int, int]]) -> Self:
-        """Rows of tokens at their places, (start, end) each, of which nothing else is known: all other columns are zero."""
+        """Rows of tokens of which only the character ranges (start, end) are known: all other columns are zero."""
         n, places = len(offsets), np.array(offsets, dtype=np.int32).reshape(-1, 2)
         count, number = np.zeros(n, dtype=np.int32), np.zeros(n, dtype=np.float32)
         return cls(
@@ -141,7 +141,7 @@ class TokenScores:
         )  # fmt: skip
 
     def __getitem__(self, rows: slice) -> Self:
-        """The same columns for rows [start, stop); of `states`, the blocks that lie inside."""
+        """The scores of rows [start, stop), with the blocks of `states` that lie inside."""
         columns = {
             field.name: column[rows]
             for field in dataclasses.fields(self)
@@ -160,11 +160,11 @@ class TokenScores:
         return [self[start:end] for start, end in pairwise(edges) if end > start]
 
     def to_bytes(self) -> bytes:
-        """The `parts` end to end."""
+        """The columns as bytes: `parts`, joined."""
         return b"".join(self.parts())
 
     def parts(self) -> list[bytes | memoryview]:
-        """A JSON header line (name, dtype, shape per column), and each column's bytes, little-endian, in no second copy."""
+        """A JSON header line (name, dtype, shape per column), then each column's bytes, little-endian, not copied."""
         header, chunks = [], []
         for field in dataclasses.fields(self):
             column = getattr(self, field.name)

@@ -8,8 +8,7 @@ so that a row's bits do not depend on its batch mates.
 
 What is computed: `kernel.row_sums` (peak, sums, ranks), the observed logit, and, of two models with one vocabulary, the mean
 and the second moment of the scoring model's logits under the reference's distribution. Correct in Triton's interpreter on
-a CPU (tests/scoring/test_triton_head.py); never run on a device, so that its speed is not measured, and `head.py`, which is,
-stays what the engine uses there.
+a CPU (tests/scoring/test_triton_head.py); never run on a device: its speed is not measured, so the engine uses `head.py` there.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ if RENYI_ORDERS != (5.0, 3.0, 2.0, 1.5, 1.25, 1.125, 0.875, 0.75, 0.625, 0.5):
     raise ImportError("the kernel below is written for exactly these orders")
 
 ROWS, VOCABULARY, DEPTH = 64, 128, 64
-"""Of a tile: rows of hidden states, rows of the output matrix, and their common width that is multiplied at a time."""
+"""Sizes of a tile: rows of hidden states, rows of the output matrix, and columns of both multiplied at a time."""
 
 PART = 8192
-"""Columns of the vocabulary that one program goes through. Fixed, so that the order of summation is."""
+"""Tokens of the vocabulary per program; fixed, which fixes the order of summation."""
 
 
 @triton.jit
 def _tile(hidden, weight, rows, columns, n, vocabulary, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr):
-    """Logits of some rows and columns, float32; -1e30 beyond the vocabulary: differences of infinities are no numbers."""
+    """Logits of some rows and columns, float32; -1e30 beyond the vocabulary, since differences of infinities are NaN."""
     logits = tl.zeros((ROWS, COLUMNS), tl.float32)
     for start in range(0, width, DEPTH):
         depth = start + tl.arange(0, DEPTH)
@@ -58,7 +57,7 @@ def _tile(hidden, weight, rows, columns, n, vocabulary, width, ROWS: tl.constexp
 def _observed(
     hidden, weight, targets, out, n, vocabulary, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr
 ):
-    """The observed token's logit, by the very product that its tile of the vocabulary gets: ties are exact."""
+    """The observed token's logit, by the same product as in its tile of the vocabulary, so that ties are exact."""
     row = tl.program_id(0)
     target = tl.load(targets + row)
     first = (row // ROWS) * ROWS
@@ -204,7 +203,7 @@ def statistics(
         reference: output matrix and hidden states of the model r in the cross columns; same vocabulary.
 
     Raises:
-        NotAvailable: the logits were not finite.
+        NotAvailable: a logit is not finite.
     """
     n, vocabulary, device = len(targets), len(weight), hidden.device
     parts = triton.cdiv(vocabulary, PART)
@@ -230,7 +229,7 @@ def statistics(
 
 
 def _merged(peaks: torch.Tensor, sums: torch.Tensor) -> tuple[Row, Row]:
-    """Peak (n,) and sums (n, N_SUMS) over the whole vocabulary from those over its parts."""
+    """Peaks (n,) and sums (n, N_SUMS) over the whole vocabulary, merged from those over its parts."""
     wide = sums.double()
     peak = peaks.double().amax(1)
     shift = peaks.double() - peak[:, None]

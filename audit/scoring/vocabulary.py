@@ -1,4 +1,4 @@
-"""What tells one tokenizer from another: its vocabulary, and what it makes of a text."""
+"""Identity of a tokenizer: a digest of its vocabulary and of how it reads a probe text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ PROBE = (
     "Naïve déjà-vu:\r\n\t12,345.67 % of “it’s”  don't… x = [0]*n\u00a0\ufb01 \u212b e\u0301 \U0001f469\u200d\U0001f527 "
     "Плотник 測った 한국어 مرحبا हिन्दी"
 )
-"""A text on which tokenizers with one vocabulary, but other merges or normalisers, part."""
+"""A text that tokenizers with one vocabulary, but different merges or normalisers, read differently."""
 
 
 def tokenizer_digest(tokenizer: Any) -> str:
-    """SHA-256 over the vocabulary and over what a probe text becomes, for a tokenizer from `tokenizer.load_tokenizer`.
+    """SHA-256 over the vocabulary and the tokens of a probe text, for a tokenizer from `tokenizer.load_tokenizer`.
 
     Unlike a digest of `tokenizer.json` it does not change when a library writes the same tokenizer in another way.
     """

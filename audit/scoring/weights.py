@@ -1,5 +1,5 @@
-"""The tensors of a folder's safetensors files, mapped into memory as they lie: nothing is read before it is used, and
-processes that use the same model share one copy. Knows no torch, and nothing of what the tensors mean.
+"""The tensors of a folder's safetensors files, memory-mapped: nothing is read before it is used, and processes that use the
+same model share one copy. Knows no torch, and nothing of what the tensors mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Matrix = NDArray[np.float32]
 
 
 class _Place(NamedTuple):
-    """Where a tensor is: its file, and the bytes [start, end) of its numbers."""
+    """Place of a tensor: its file, and the bytes [start, end) of its numbers."""
 
     file: int
     start: int
@@ -30,9 +30,9 @@ class _Place(NamedTuple):
 
 
 class Weights(Mapping[str, Matrix]):
-    """Tensors by name, as float32. Those stored so are views of the file; half precision is widened into a copy.
+    """Tensors by name, as float32: views of the file if they are stored as such, widened copies of half precision.
 
-    A file that is replaced keeps its old content here; one that is cut short under us ends the process.
+    A file that is replaced keeps its old content here; one that is truncated while mapped ends the process.
 
     Raises:
         NotAvailable: a file is no safetensors file, or a tensor has another type.
@@ -67,7 +67,7 @@ class Weights(Mapping[str, Matrix]):
         raise NotAvailable(f"The tensor {name} is stored as {place.dtype}; F32, F16 and BF16 are understood.")
 
     def joined(self, names: Sequence[str]) -> Matrix:
-        """Some matrices of one width, one under the other: a view if they lie like that in the file, else a copy."""
+        """Matrices of one width stacked: a view if they lie so in the file, else a copy."""
         places = [self._places[name] for name in names]
         in_a_row = all(a.file == b.file and a.end == b.start for a, b in pairwise(places))
         if in_a_row and {place.dtype for place in places} == {"F32"}:

@@ -1,4 +1,4 @@
-"""What jobs look like from outside, for the API and for the pages: states, reports in every format, and the wait for them."""
+"""Answers about jobs, shared by API and pages: states, reports in every format, and the wait for them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ MEDIA = {
 """Format -> its media type; the others are plain text."""
 
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-"""For a report: it names its own style by its digest, and both policies hold."""
+"""Content security policy of a report, beside the one in its HTML, which allows its own style by digest."""
 
 POLL_SECONDS = 1.0
-"""Between two looks whether the client is still there."""
+"""Seconds between two checks whether the client is still connected."""
 
 
 class Desk:
-    """Where requests become jobs and jobs become answers: what routes share."""
+    """Turns requests into jobs and jobs into responses, for the routes of API and pages."""
 
     def __init__(self, service: Service, worker: Worker, folder: Folder) -> None:
         self.service, self.worker, self.folder = service, worker, folder
@@ -96,7 +96,7 @@ class Desk:
 
 
 def state_of(job: Job) -> dict[str, Any]:
-    """Where a job is, as JSON: its state, and that of each text with its verdict."""
+    """The state of a job as JSON, with the state and verdict of each text."""
     texts = [
         {
             "name": item.name,

@@ -63,7 +63,7 @@ class Api:
             self.desk.queue.drop(job)
 
     async def job(self, request: Request) -> Response:
-        """Where a job is."""
+        """The state of a job."""
         return JSONResponse(state_of(self._found(request)))
 
     async def forget(self, request: Request) -> Response:
@@ -81,7 +81,7 @@ class Api:
         return JSONResponse({"status": state}, 200 if state == "ready" else 503)
 
     async def measured(self, request: Request) -> Response:
-        """What the server counts, for Prometheus."""
+        """The server's metrics, for Prometheus."""
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def description(self, request: Request) -> Response:

@@ -22,7 +22,7 @@ def application(service: Service, desk: Desk, metrics: Metrics) -> ASGIApp:
 
 
 def failed(scope: Scope, status: int, sentence: str, headers: dict[str, str]) -> Response:
-    """The answer to a request that is not answered: JSON for programs, a page for people."""
+    """The response to a request that is refused or failed: JSON for programs, a page for people."""
     if scope["path"].startswith(MACHINE):
         more = {"www-authenticate": "Bearer"} if status == 401 else {}
         return JSONResponse({"error": sentence}, status, headers | more)

@@ -1,4 +1,4 @@
-"""Who may ask: every request goes through here before anything of it is read.
+"""Access control: every request is checked here before any of it is read.
 
 A request must name this server (DNS rebinding), must not come from a page of somebody else (cross-site requests), must show
 the token if there is one, and must not be too large or too slow. Whatever goes wrong behind is answered with one sentence and
@@ -29,10 +29,10 @@ from llm_audit.serving.worker import report_bug
 
 COOKIE = "llm_audit_session"
 OPEN = frozenset({"/healthz", "/login", "/style.css", "/page.js", "/openapi.json"})
-"""Paths that nobody needs a token for: none of them says anything about a text."""
+"""Paths that need no token, because none of them reveals anything about a text."""
 
 MACHINE = ("/v1/", "/metrics", "/healthz", "/openapi.json")
-"""Beginnings of the paths that programs ask; the others are pages."""
+"""Prefixes of the paths that are for programs; the others are pages."""
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -50,7 +50,7 @@ MOST_GUESSES, GUESS_SECONDS, MOST_ADDRESSES = 10, 60.0, 10_000
 SIGNED_IN_SECONDS, MOST_SIGNED_IN = 12 * 3600.0, 1000
 
 Answer = Callable[[Scope, int, str, dict[str, str]], Response]
-"""Makes the response for an error: the request, its status, a sentence, headers."""
+"""Function that makes the response to an error, from the request, a status, a sentence and headers."""
 
 
 class Keys:
@@ -68,7 +68,7 @@ class Keys:
         return self._token is not None
 
     def opens(self, given: str, address: str) -> bool:
-        """Whether this is the token. Raises Refused once an address has guessed too often, also if it is right at last."""
+        """Whether this is the token. Raises Refused, even for the right token, after too many wrong guesses from an address."""
         now = time.monotonic()
         guesses = self._guesses.setdefault(address, deque())
         while guesses and now - guesses[0] > GUESS_SECONDS:
@@ -88,7 +88,7 @@ class Keys:
         return right
 
     def new_session(self, *, signed_in: bool = False) -> str:
-        """A session that nobody can make up: a random name, and a signature of ours."""
+        """A new session that cannot be forged: a random name, signed by this process."""
         name = secrets.token_urlsafe(24)
         session = f"{name}.{self._sign('session', name)}"
         if signed_in:
@@ -107,7 +107,7 @@ class Keys:
         return not self.needed or self._signed_in.get(session, 0.0) > time.monotonic()
 
     def csrf(self, session: str) -> str:
-        """What a form on a page of this session must hold."""
+        """The CSRF token that a form on a page of this session must contain."""
         return self._sign("form", session)
 
     def check_form(self, session: str, given: str) -> None:

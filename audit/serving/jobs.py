@@ -35,7 +35,7 @@ class Full(Exception):
 
 @dataclass
 class Item:
-    """One text of a job. `share`: of the work on it that is done; `documents`: what it came to."""
+    """One text of a job. `share`: share of the work on it that is done; `documents`: its judged documents."""
 
     given: Text | File
     state: State = "waiting"
@@ -44,7 +44,7 @@ class Item:
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """The name of the text in reports."""
         return self.given.name
 
 
@@ -60,7 +60,7 @@ class Job:
         report: once it is finished.
         error: one sentence, if it failed.
         began, ended, seen: when it was asked, was over, and was last looked for, in seconds of a clock of its own.
-        id: nobody can guess it.
+        id: a random name that nobody can guess.
     """
 
     items: list[Item]
@@ -81,18 +81,18 @@ class Job:
 
     @property
     def over(self) -> bool:
-        """Whether nothing of it will change any more."""
+        """Whether the job is finished or failed, and will not change any more."""
         return self.state in ("finished", "failed", "cancelled")
 
     @property
     def seconds_left(self) -> float | None:
-        """What its other texts may still take, as long as those that are judged did; None: none is."""
+        """Estimated seconds for its remaining texts, from the time of those judged; None: none is judged yet."""
         done = sum(item.state == "finished" for item in self.items)
         return (time.monotonic() - self.began) / done * (len(self.items) - done) if done else None
 
     @property
     def documents(self) -> list[Document]:
-        """What is judged so far."""
+        """The documents judged so far."""
         return [document for item in self.items for document in item.documents]
 
     def touch(self) -> None:
@@ -184,7 +184,7 @@ class Queue:
             self._jobs.pop(job.id, None)
 
     def _forget(self) -> None:
-        """Drop what nobody has come for."""
+        """Drop finished jobs that nobody has asked for in time."""
         now, held = time.monotonic(), 0
         ended = [(max(job.ended, job.seen), job) for job in list(self._jobs.values()) if job.ended is not None]
         for number, (when, job) in enumerate(sorted(ended, key=lambda pair: pair[0], reverse=True)):

@@ -27,7 +27,7 @@ class Metrics:
         self._requests.labels(route, str(status)).inc()
 
     def judged(self, verdicts: Sequence[Verdict], seconds: float) -> None:
-        """Count what a text came to."""
+        """Count the verdicts of a text's documents, and the seconds that it took."""
         self._seconds.observe(seconds)
         for verdict in verdicts:
             self._texts.labels(verdict.value).inc()

@@ -86,7 +86,7 @@ class Pages:
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
     async def job(self, request: Request) -> Response:
-        """How far a job is, or what it came to."""
+        """The page of a job: its progress, or its verdicts."""
         job = self._found(request)
         if job.report is None:
             return self._page(request, "job.html.j2", job=job, seconds=REFRESH_SECONDS)
@@ -105,7 +105,7 @@ class Pages:
         )
 
     async def state(self, request: Request) -> Response:
-        """The same for the script."""
+        """The state of a job as JSON, for the script."""
         return JSONResponse(state_of(self._found(request)))
 
     async def forget(self, request: Request) -> Response:

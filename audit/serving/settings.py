@@ -1,4 +1,4 @@
-"""What the operator of a server chose: where it listens, who may ask, and how much at a time."""
+"""Settings of a server: where it listens, who may use it, and its limits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from llm_audit.common.errors import InvalidConfiguration
 
 SHORTEST_TOKEN = 20
-"""Characters: a token of fewer can be guessed."""
+"""Fewest characters of a token; a shorter one can be guessed."""
 
 TOKEN = "LLM_AUDIT_TOKEN"
 """The environment variable that holds the token; a command line can be read by everybody on the machine."""
@@ -16,7 +16,7 @@ TOKEN = "LLM_AUDIT_TOKEN"
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a server takes at a time, so that no request can exhaust it.
+    """Limits of a server, so that no request can exhaust it.
 
     Attributes:
         size: bytes of a request.
@@ -25,8 +25,8 @@ class Limits:
         waiting: requests that are read or not answered yet; more are told to come back.
         held: bytes of all requests that are read or not answered yet, and as many of those whose answers are kept; a single
             one is taken whatever its size.
-        kept: answers that are kept for whoever comes for them, the last ones.
-        kept_seconds: and how long, from when they were last asked for.
+        kept: most finished answers that are kept; the oldest are dropped.
+        kept_seconds: seconds that an answer is kept after it was last asked for.
         head_seconds: to send the head of a request.
         body_seconds: to send the body of a request.
         send_seconds: to take a piece of the answer.
@@ -48,7 +48,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Service:
-    """Where a server listens and who may ask it.
+    """Configuration of a server: where it listens and who may use it.
 
     Attributes:
         host: address to bind to.

@@ -69,7 +69,7 @@ class Sent(BaseModel):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request asks for. `fields`: the other ones of a form."""
+    """The content of a request: texts and settings. `fields`: the other fields of a form."""
 
     items: list[Item]
     alpha: float | None

@@ -1,4 +1,4 @@
-"""The setup of a run: model, reference model, population, detectors, device and cache, and what becomes of them once opened.
+"""The setup of a run: model, reference model, population, detectors, device and cache; and the same opened, ready to score.
 
 Knows nothing about the texts that are judged, or about the command line.
 """
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setup:
-    """Everything beside the texts and alpha that the numbers depend on. Cheap to make, and can be sent to other machines.
+    """Everything but the texts and alpha on which the numbers depend. Cheap to make, and picklable.
 
     Attributes:
-        model: that scores the texts: a folder, or a hub id with revision, `org/name@commit`; None: the embedded one.
+        model: the model that scores the texts: a folder, or a hub id with revision, `org/name@commit`; None: the embedded one.
         reference: a second model with the same vocabulary (Binoculars' observer); None: no second model.
         population: name of the human texts to compare with; None: those that come with llm-audit.
         detectors: names of the only detectors to run; none: all of them.
-        classifier: name or file of a classifier of the user's own, in the place of the one that ships.
+        classifier: name or file of a classifier of the user's own, instead of the one that ships.
         device: "cpu" or "cuda".
         offline: never use the network.
-        cache: look for the scores of a text that was scored before, and keep those of others.
+        cache: reuse stored scores of texts that were scored before, and store new ones.
         jobs: processes that score; the numbers are the same for any.
         max_tokens: texts that are longer are not assessed; None: all are.
 
@@ -54,16 +54,16 @@ class Setup:
     max_tokens: int | None = None
 
     def check(self) -> None:
-        """Look up everything that needs no model: what is named wrongly must not cost a download.
+        """Check every name before a model is loaded, so that a wrong one does not cost a download.
 
         Raises:
-            AuditError: there is no such population, detector or classifier. `setting` says which of them.
+            AuditError: there is no such population, detector or classifier. Its `setting` says which field is wrong.
         """
         self._choice()
 
     @contextmanager
     def session(self, progress: Progress = silent) -> Iterator[Session]:
-        """The scoring models alone. The embedded model is fetched on first use.
+        """Open the scoring models alone. The embedded model is fetched on first use.
 
         Raises:
             NotAvailable: a model is not here and cannot be fetched.
@@ -90,7 +90,7 @@ class Setup:
 
     @contextmanager
     def open(self, progress: Progress = silent) -> Iterator[OpenSetup]:
-        """Find all of it. The model is loaded when it is needed, and stays loaded as long as the setup is open.
+        """Open models, population and detectors. The model is loaded when first needed, and stays so while the setup is open.
 
         Every function that takes a `Setup` takes an open one as well:
 

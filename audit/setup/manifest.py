@@ -1,4 +1,4 @@
-"""Manifest of a run: versions, digests, settings; enough to repeat it and to see what changed since."""
+"""The manifest of a run: versions, digests, settings; enough to repeat it and to see what changed since."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SECRET = re.compile(
 )
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
 _IN_QUERY = re.compile(r"([?&](?:[\w-]*(?:key|token|secret|password|auth|signature))=)[^&#\s]+", re.I)
-"""Patterns of secrets on a command line: the name of an option, credentials and parameters of an address."""
+"""Patterns of secrets on a command line: option names, credentials in an address, parameters of an address."""
 
 PACKAGES = ("numpy", "safetensors", "scikit-learn", "scipy", "tokenizers", "torch", "transformers")
 
@@ -49,12 +49,12 @@ def collect(
     """The manifest of a run; `complete` adds what is known at its end.
 
     Args:
-        session: the scoring models; None if no model is asked.
-        alpha: of every decision.
-        rules: codes of what is to run.
-        population: that texts are compared with.
-        further: other models that are asked.
-        used: rules, of which the plugins are named.
+        session: the scoring models; None if no model is used.
+        alpha: level of every decision.
+        rules: codes of the rules that run.
+        population: the population that texts are compared with.
+        further: sessions of other models that are used.
+        used: rules and scores that ran, of which the plugins are listed.
     """
     return Manifest(
         version=__version__,
@@ -77,7 +77,7 @@ def collect(
 
 @cache
 def _versions() -> dict[str, str]:
-    """Versions of the packages that computed, as this process has them; of the extra `local` only those that are installed."""
+    """Versions, in this process, of the packages that the numbers depend on; of the extra `local` only the installed ones."""
     found = {}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
@@ -88,14 +88,14 @@ def _versions() -> dict[str, str]:
 def complete(
     report: Report, *, started: str, inputs: Iterable[Path], keys: Collection[str] = (), policy: str | None = None
 ) -> Report:
-    """The report of a run that ends now.
+    """The report of a run that ends now, with its manifest completed.
 
     Args:
-        report: of which the manifest is completed.
+        report: the report of the run.
         started: when the command began.
         inputs: files that the command named.
-        keys: words that no report may hold.
-        policy: digest of the policy in force; None: what the manifest already says.
+        keys: secrets to remove from the command line.
+        policy: digest of the policy in force; None: as the manifest has it.
     """
     torch = sys.modules.get("torch")
     return report.model_copy(

@@ -1,4 +1,4 @@
-"""Checks of the arguments that the functions of this package share. Each returns what it was given, as numpy has it."""
+"""Shared checks of arguments. Each returns its argument as a float or numpy array."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 def unit_interval(values: ArrayLike, name: str, fewest: int = 1) -> Floats:
-    """(n,) numbers in [0, 1], at least `fewest` of them; else ValueError that begins with the name of the argument."""
+    """The argument as (n,) numbers in [0, 1], n >= `fewest`; otherwise a ValueError that begins with its `name`."""
     numbers = np.asarray(values, dtype=np.float64)
     if numbers.ndim != 1 or len(numbers) < fewest or not ((numbers >= 0) & (numbers <= 1)).all():
         raise ValueError(f"{name} must be an array of at least {fewest} numbers in [0, 1]")
@@ -17,14 +17,14 @@ def unit_interval(values: ArrayLike, name: str, fewest: int = 1) -> Floats:
 
 
 def level(alpha: float) -> float:
-    """A significance level, above 0 and below 1; else ValueError."""
+    """The argument as a significance level, above 0 and below 1; otherwise ValueError."""
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
     return alpha
 
 
 def log_likelihoods(values: ArrayLike) -> Floats:
-    """Logarithms of probabilities or densities: numbers below +inf, -inf included; else ValueError."""
+    """The argument as log-probabilities or log-densities: numbers below +inf, -inf allowed; otherwise ValueError."""
     numbers = np.asarray(values, dtype=np.float64)
     if not (numbers < np.inf).all():
         raise ValueError("log-likelihoods must be numbers below +inf")
@@ -32,7 +32,7 @@ def log_likelihoods(values: ArrayLike) -> Floats:
 
 
 def calibration_scores(values: ArrayLike, dimensions: int = 1) -> Floats:
-    """A non-empty, finite array of so many dimensions; else ValueError."""
+    """The argument as a non-empty, finite array with `dimensions` axes; otherwise ValueError."""
     numbers = np.asarray(values, dtype=np.float64)
     if numbers.ndim != dimensions or len(numbers) == 0 or not np.isfinite(numbers).all():
         raise ValueError(f"calibration scores must be a non-empty, finite array of {dimensions} dimension(s)")

@@ -1,7 +1,7 @@
-"""Likelihoods of one text under models that cut it into different tokens, brought onto one model's tokens.
+"""Likelihoods of one text under models with different tokenizers, mapped to one model's tokens.
 
-Both tokenisations break the text at some common places; up to such a place the likelihood of the text so far is comparable.
-Knows numbers only: ends of tokens, log-likelihoods.
+Both tokenisations share some token ends; the likelihoods of the text up to such a place are comparable. Knows numbers only:
+ends of tokens, log-likelihoods.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 ESCAPE, CAP = 0.01, 20.0
-"""Share of words that the null lets escape its canonical tokenisation, and the most that one word may count, as a ratio.
+"""Share of words that, under the null, may be drawn in other than their canonical tokens; and cap on a word's likelihood ratio.
 
 A model draws some words in other tokens than its tokenizer would use to read them. Measured on 240 texts of at most 100 tokens
 drawn from SmolLM2 at temperature 1: 21 % of the texts hold such a word, about one word in 300, and reading the text anew lost

@@ -29,7 +29,7 @@ Metric = Callable[[Roc], float]
 
 
 def roc(scores: ArrayLike, labels: ArrayLike) -> Roc:
-    """The curve of "score >= threshold".
+    """The ROC curve of the decision "score >= threshold".
 
     Raises:
         ValueError: a class is empty, or a score is not finite.
@@ -39,7 +39,7 @@ def roc(scores: ArrayLike, labels: ArrayLike) -> Roc:
 
 
 class _Ranking:
-    """Scores sorted once, so that a resample is a matter of counting."""
+    """Scores sorted once, so that each bootstrap resample needs only counts."""
 
     def __init__(self, scores: ArrayLike, labels: ArrayLike) -> None:
         values, positive = np.asarray(scores, dtype=np.float64), np.asarray(labels) == 1
@@ -53,7 +53,7 @@ class _Ranking:
         self.threshold = np.append(np.inf, values[self.last])
 
     def roc(self, weights: NDArray[np.float64]) -> Roc:
-        """The curve when text i counts `weights[i]` times."""
+        """The ROC curve when text i counts `weights[i]` times."""
         ordered = weights[self.order]
         true = np.cumsum(ordered * self.positive)[self.last]
         false = np.cumsum(ordered * ~self.positive)[self.last]
@@ -152,7 +152,7 @@ def bootstrap(
     resamples: int = 200,
     confidence: float = 0.95,
 ) -> list[Estimate]:
-    """Percentile bootstrap over whole groups (documents that share a source text come and go together).
+    """Percentile bootstrap over whole groups (documents that share a source text are resampled together).
 
     Resamples without one of the classes are drawn again; the interval assumes that groups are independent.
     """
@@ -175,7 +175,7 @@ def bootstrap(
 
 
 def binomial_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Clopper-Pearson: exact for any rate, conservative."""
+    """Clopper-Pearson interval of a rate: conservative for any rate."""
     from scipy.stats import binomtest
 
     interval: Any = binomtest(successes, n).proportion_ci(confidence, "exact")

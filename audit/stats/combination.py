@@ -1,6 +1,6 @@
-"""Several p-values or e-values, one answer: combination within a document, multiplicity across passages or documents.
+"""Combination of p-values or e-values within a document, and multiplicity corrections across passages or documents.
 
-Knows nothing about where they come from. An e-value E is nonnegative and has mean at most 1 under the null; e-values are
+Knows nothing about their origin. An e-value E is nonnegative and has mean at most 1 under the null; e-values are
 passed as natural logarithms.
 """
 

@@ -1,4 +1,4 @@
-"""Connected components of a graph that is given by its links."""
+"""Connected components of a graph given by its edges."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 
 def components(links: Iterable[tuple[str, str]]) -> Callable[[str], str]:
-    """A function from a name to the smallest name it is linked with, directly or through others."""
+    """A function from a name to the smallest name in its connected component."""
     parent: dict[str, str] = {}
 
     def root(key: str) -> str:

@@ -40,9 +40,9 @@ def p_value(calibration: ArrayLike, score: float) -> float:
 
 
 def at_least_as_large(calibration: ArrayLike, score: float) -> NDArray[np.bool_]:
-    """(n,): which documents of the population have a score at least as large as the tested one.
+    """(n,) flags: which documents of the population have a score at least as large as the tested one.
 
-    Arguments as of `p_value`, which counts them.
+    Arguments as for `p_value`, which counts them.
     """
     return np.asarray(calibration_scores(calibration) >= _number(score))
 
@@ -69,16 +69,16 @@ def combined_p_value(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLi
 
 
 def at_least_as_extreme(calibration: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.bool_]:
-    """(n,): which documents of the population have a combined statistic at least as large as the tested document's.
+    """(n,) flags: which documents of the population have a combined statistic at least as large as the tested document's.
 
-    Arguments as of `combined_p_value`, which counts them.
+    Arguments as for `combined_p_value`, which counts them.
     """
     return Ranked(calibration_scores(calibration, dimensions=2)).at_least_as_extreme(scores, weights)
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """A population whose ranks are known before the tested document joins: many documents are then judged by one sorting.
+    """A population with precomputed ranks, so that many documents are tested with one sort.
 
     Attributes:
         calibration: (n, k) scores of the population, finite.
@@ -88,19 +88,19 @@ class Ranked:
 
     @cached_property
     def _ordered(self) -> Floats:
-        """(k, n): each score's values, ascending."""
+        """(k, n) values of each score, ascending."""
         return np.sort(self.calibration.T, axis=1)
 
     @cached_property
     def _cauchy(self) -> tuple[Floats, Floats]:
-        """(n, k) twice: each document's rank p-values as Cauchy variables, the tested document below it, and not below it."""
+        """Two (n, k) arrays of the documents' rank p-values as Cauchy variables: with the tested score below, and not below."""
         n = len(self.calibration)
         columns = zip(self._ordered, self.calibration.T, strict=True)
         larger = np.stack([n - np.searchsorted(ordered, own, side="left") for ordered, own in columns], axis=1)
         return cauchy(larger / (n + 1)), cauchy((larger + 1) / (n + 1))
 
     def at_least_as_extreme(self, scores: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.bool_]:
-        """(n,): see the function of that name."""
+        """(n,) flags, the same as those of the function `at_least_as_extreme`."""
         tested, n = np.asarray(scores, dtype=np.float64), len(self.calibration)
         if tested.shape != self.calibration.shape[1:] or not np.isfinite(tested).all():
             raise ValueError(f"expected {self.calibration.shape[1]} finite scores, got {scores!r}")

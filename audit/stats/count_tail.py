@@ -1,4 +1,4 @@
-"""Upper tails of counts in logarithms: binomial and hypergeometric, exact also where the p-value underflows.
+"""Log upper tail probabilities of binomial and hypergeometric counts, exact even where the p-value underflows.
 
 Sums of point probabilities, never a normal approximation and never a mid-p, whose size exceeds its level.
 """

@@ -1,4 +1,4 @@
-"""How close a sum of distances |u_t - eta_t| comes to 0 by chance, the u_t independent uniforms and the eta_t fixed places.
+"""Lower tail of a sum of distances |u_t - eta_t|, with u_t independent uniforms and eta_t fixed places.
 
 The distances are rounded down to multiples of 1 / STEPS before they are summed, and the law of the rounded sum is exact:
 given eta, a distance has density 2 on (0, min(eta, 1 - eta)) and 1 up to max(eta, 1 - eta).
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from llm_audit.stats import lattice_tail
 
 STEPS = 512
-"""Of the unit interval. A rounding error of 1 / 512 is small beside a distance's standard deviation, about .24."""
+"""Steps per unit. A rounding error of 1 / 512 is small beside a distance's standard deviation, about .24."""
 
 
 def rounded(distances: ArrayLike) -> NDArray[np.int64]:

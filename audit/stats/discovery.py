@@ -1,9 +1,8 @@
-"""Findings that Benjamini-Hochberg can make among p-values that cannot be arbitrarily small, of any number of tests.
+"""Benjamini-Hochberg for p-values with a floor, over any number of tests, and the findings that are possible at all.
 
 A conformal p-value is never below 1 / (n + 1), n the size of the calibration set. Among m of them a rejection must reach
 alpha k / m, k the number of rejections: with many tests, one extreme document alone can never be found, only many together.
-All that depends on the order of the p-values is computed piece by piece, as they come in this order, in constant memory.
-Knows nothing about where they come from.
+The p-values come sorted and in pieces, and are processed in constant memory. Knows nothing about their origin.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ Flags = NDArray[np.bool_]
 
 
 class Adjusting:
-    """Adjusted p-values q of Benjamini-Hochberg, as `benjamini_hochberg` gives them, from the largest p-value down.
+    """Adjusted p-values q as `benjamini_hochberg` gives them, computed in pieces from the largest p-value down.
 
     Args:
-        tests: m, how many come in all.
+        tests: m, the number of all tests.
     """
 
     def __init__(self, tests: int) -> None:
@@ -33,11 +32,11 @@ class Adjusting:
         self._least = 1.0  # adjusted p-value so far
 
     def __call__(self, p: Floats, counts: Flags) -> Floats:
-        """The next ones' (n,) adjusted p-values.
+        """(n,) adjusted p-values of the next piece.
 
         Args:
-            p: (n,) from the largest down, none larger than any before.
-            counts: (n,) whether each is a test; else it repeats one, with the same p-value.
+            p: (n,) descending, none larger than in earlier pieces.
+            counts: (n,) flags: 1 for a test, 0 for a repeat of one, with the same p-value.
         """
         passed = self._passed + np.cumsum(counts)
         new = np.diff(p, prepend=self._p) < 0
@@ -48,13 +47,13 @@ class Adjusting:
 
 
 class Reaching:
-    """Whether each test that Benjamini-Hochberg does not reject would be, had its p-value been its floor and the others as they
-    are. Where not, the test had no chance, and that it is not rejected says nothing.
+    """Whether Benjamini-Hochberg would reject each test if its p-value were its floor and the others were as they are. If
+    not, the test had no chance of rejection, and not rejecting it says nothing.
 
-    k rejections that lack just this one: it pays if its floor can afford k, and its own p-value cannot.
+    It would if, for some k, the floor is at most alpha k / m and k - 1 of the other p-values are as well.
 
     Args:
-        tests: m, how many come in all.
+        tests: m, the number of all tests.
         alpha: false discovery rate, in (0, 1).
     """
 
@@ -65,17 +64,17 @@ class Reaching:
         self._lacking = 0  # the largest k below that price which lacks one rejection at most; 0: there is none
 
     def __call__(self, p: Floats, floors: Floats, counts: Flags) -> Flags:
-        """Whether each of the next ones would be, (n,).
+        """(n,) flags of the next piece: whether each test would be rejected at its floor.
 
         Args:
-            p: (n,) from the smallest up, none smaller than any before.
-            floors: (n,) the smallest p-value that each could have given.
-            counts: (n,) whether each is a test; else it repeats one, with the same p-value and floor.
+            p: (n,) ascending, none smaller than in earlier pieces.
+            floors: (n,) the smallest p-value that each test could have given.
+            counts: (n,) flags: 1 for a test, 0 for a repeat of one, with the same p-value and floor.
         """
         price, lowest = _price(p, self._tests, self._alpha), _price(floors, self._tests, self._alpha)
         passed = self._passed + np.cumsum(counts)
         before = np.concatenate([[self._price], price[:-1]])
-        # From one price to the next as many tests afford k, so that the last k of these that lacks one is known.
+        # Between two prices the number of tests that can afford k is constant, so the largest k that lacks one is known.
         last = np.minimum(np.minimum(price - 1, passed - counts + 1), self._tests)
         lacking = np.maximum.accumulate(np.where((price > before) & (last >= before), last, self._lacking))
         self._passed, self._price, self._lacking = int(passed[-1]), int(price[-1]), int(lacking[-1])
@@ -89,9 +88,8 @@ def fewest_findings(floors: Iterable[tuple[Floats, Integers]], tests: int, alpha
     k rejections need k p-values of at most alpha k / m, so at least k tests whose floors are as small as that.
 
     Args:
-        floors: the smallest p-values that the tests could have given, (n,) from the smallest up, and for how many tests each
-            (n,), piece by piece.
-        tests: m, how many these are in all.
+        floors: pieces of two arrays: (n,) floors, ascending, and the (n,) numbers of tests that have them.
+        tests: m, the number of all tests.
         alpha: false discovery rate, in (0, 1).
     """
     passed = 0
@@ -105,13 +103,13 @@ def fewest_findings(floors: Iterable[tuple[Floats, Integers]], tests: int, alpha
 
 
 def findings_needed(floor: float, tests: int, alpha: float) -> int | None:
-    """How many rejections at once it takes for a test with this floor to be one; None: more than there are tests."""
+    """Number of simultaneous rejections needed for a test with this floor to be rejected; None: more than there are tests."""
     needed = int(_price(np.array([floor]), tests, alpha)[0])
     return needed if needed <= tests else None
 
 
 def _price(p: Floats, m: int, alpha: float) -> Integers:
-    """The smallest k with p m / k <= alpha: how many rejections among m tests it takes for p to be one of them."""
+    """(n,) the smallest k with p m / k <= alpha: the number of rejections among m tests needed for p to be one of them."""
     k = np.maximum(np.ceil(p * m / alpha), 1.0)
     # The division may have rounded across an integer; what counts is the comparison that the adjusted p-values make.
     k = np.where((k > 1) & (p * (m / np.maximum(k - 1, 1)) <= alpha), k - 1, k)

@@ -1,4 +1,4 @@
-"""How many of n values lie beyond what N honest ones reached: exact tests, and the share of requests it proves.
+"""Exceedance tests: whether too many of n values lie beyond N null values, and the share of substituted requests that implies.
 
 Null hypothesis: the n values of the endpoint and the N honest values are exchangeable: requests of one kind, allotted to the
 two at random, each with its own prompt (for honest repeats of the *same* prompts use `permutation.versions`). The threshold is
@@ -124,7 +124,7 @@ def needed_above(n: int, honest: int, alpha: float, rank: int = 1) -> int | None
 
 
 def power(n: int, rate: float, honest: int, alpha: float, rank: int = 1) -> float:
-    """P(p <= alpha) with n requests, of which each lies above with probability `rate`: a lower bound, see there.
+    """Lower bound on the power P(p <= alpha) with n requests, of which each lies above with probability `rate`.
 
     Args:
         n: requests.
@@ -153,7 +153,7 @@ def requests_needed(
         alpha: level.
         wanted: power, at least 1/2.
         rank: of the threshold.
-        most: requests at which one gives up.
+        most: largest number of requests that is tried.
     """
     if betaincc(rank, honest + 1 - rank, rate) > level(alpha):
         return None

@@ -1,4 +1,4 @@
-"""Upper tails of sums of n standard exponential scores in logarithms: one sum, or a weighted pair of independent ones."""
+"""Log tail probabilities of sums of n standard exponential scores: one sum, or a weighted pair of independent ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two samples of texts, several of each per prompt: were they written by one model? Maximum mean discrepancy of strings.
+"""Maximum mean discrepancy of strings: a test whether two samples of texts, several per prompt, have the same distribution.
 
 Null hypothesis: for each prompt, the texts of both sides are independent draws from one law (they are exchangeable); prompts
 may differ as they like. Rejecting says that some law differs, not what is better. Texts are compared by code points, since
@@ -29,14 +29,14 @@ from llm_audit.stats.permutation import Outcome, monte_carlo
 
 Floats = NDArray[np.float64]
 Kernel = Callable[[Sequence[str]], Floats]
-"""(n,) texts of one prompt -> (n, n) k(y, y'), symmetric and positive semidefinite."""
+"""Function from (n,) texts of one prompt to (n, n) k(y, y'), symmetric and positive semidefinite."""
 
 LONGEST = 5
-"""Substrings of up to so many code points are counted by `spectrum`."""
+"""Longest substrings, in code points, that `spectrum` counts."""
 
 
 def hamming(texts: Sequence[str]) -> Floats:
-    """Positions with the same code point; the shorter text is padded to the longest of all, and padding matches padding."""
+    """Number of positions with the same code point; texts are padded to the longest of all, and padding matches padding."""
     length = max(map(len, texts), default=0)
     points = np.full((len(texts), length), -1, dtype=np.int64)
     for row, text in zip(points, texts, strict=True):
@@ -79,7 +79,7 @@ def two_sample(
 ) -> Outcome:
     """Whether two samples of texts differ: MMD, with labels permuted within each prompt.
 
-    Several allowed references: one call each, and the largest p-value; that of a null of which at least one part holds.
+    For several allowed references, call it for each and take the largest p-value; its null is that at least one of them holds.
 
     Args:
         first: (n,) prompt and text, such as the endpoint's. Prompts that only one side answered are left out.
@@ -97,7 +97,7 @@ def two_sample(
 def within_prompts(
     first: Sequence[tuple[Hashable, str]], second: Sequence[tuple[Hashable, str]], kernel: Kernel
 ) -> list[tuple[Floats, int]]:
-    """K of the texts of each prompt that both sides answered, zeros on its diagonal, and how many of them are of the first.
+    """For each prompt that both sides answered: K of its texts with zeros on the diagonal, and how many texts are of `first`.
 
     Raises:
         ValueError: no prompt has texts of both sides and at least three in all, so that no permutation changes anything.
@@ -113,7 +113,7 @@ def within_prompts(
 
 
 def permuted(likeness: Sequence[tuple[Floats, int]], generator: np.random.Generator, draws: int) -> Outcome:
-    """`two_sample` from what `within_prompts` gives."""
+    """The outcome of `two_sample`, from the output of `within_prompts`."""
     sums, pairs = np.zeros((draws + 1, 3)), np.zeros(3)  # of K over the pairs (x, x'), (x, y), (y, y'); row 0 as observed
     for gram, n in likeness:
         m = len(gram) - n

@@ -1,4 +1,4 @@
-"""How well a text lines up with a sequence of keys: the least cost over all blocks of the text and all shifts of the keys.
+"""Alignment of a text with a sequence of keys: the least cost over all blocks of the text and all shifts of the keys.
 
 Statistic of Kuditipudi, Thickstun, Hashimoto & Liang, "Robust Distortion-free Watermarks for Language Models" (arXiv
 2307.15593). Given costs C[t, j] of token t under key j (of n, taken cyclically), the cost of block i at shift s is the sum of
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 def simple(costs: Floats, block: int) -> Floats:
-    """Costs without edits.
+    """Alignment costs of each block at each shift, without edits.
 
     Args:
         costs: (m, n).

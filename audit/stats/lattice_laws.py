@@ -15,7 +15,7 @@ from llm_audit.stats import lattice_tail
 from llm_audit.stats.laws import Floats, Law, whole
 
 STANDARD_TILTS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.2)
-"""Tilts in units of one over the standard deviation of a score, where a law has no better ones."""
+"""Default tilts, in units of one over the standard deviation of a score."""
 
 
 class Lattice(Law):

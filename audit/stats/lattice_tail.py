@@ -1,4 +1,4 @@
-"""The upper tail of a sum of independent whole numbers, with relative accuracy however far out it lies.
+"""The upper tail of a sum of independent integers, with small relative error however far out it lies.
 
 Exponential tilting (Cramer 1938) moves the mean of the sum to the observed value; there the law is found by one fast Fourier
 transform, and the tilt is taken back. Poisson-binomial sums are the case of parts with two points each.
@@ -17,10 +17,10 @@ from scipy.special import logsumexp
 Floats = NDArray[np.float64]
 
 LARGEST_TABLE = 1 << 21
-"""Values of a sum whose tails are computed all at once."""
+"""Most values of a sum for which all tails are computed by one transform."""
 
 WIDTH = 12
-"""Standard deviations on either side of the tilted mean on which the transform stands; outside lies about e^-72."""
+"""Half width of the transform around the tilted mean, in standard deviations; the mass outside is about e^-72."""
 
 
 def log_tail(laws: Sequence[tuple[ArrayLike, int]], observed: int) -> float:

@@ -1,4 +1,4 @@
-"""Null laws of one score: what a sum of n independent scores reaches by chance, and bets against it.
+"""Null distributions (laws) of one score: tail probabilities of a sum of n independent scores, and bets against them.
 
 Each law is a value made of a few numbers, so that a stored result can name it and anybody can compute its p-values again.
 """
@@ -50,7 +50,7 @@ class Law(ABC):
         """Independent rows of scores under the null."""
 
     def least(self, n: int) -> float:
-        """Log of the smallest p-value that n scores can have; -inf where there is no bound to speak of."""
+        """Log of the smallest p-value that n scores can have; -inf where there is no useful bound."""
         return -math.inf
 
     def increments(self, scores: ArrayLike) -> Floats:
@@ -68,13 +68,13 @@ class Law(ABC):
 
 
 def whole(total: float) -> int:
-    """The least whole number that is at least `total`, but for the rounding of sums."""
+    """The smallest integer >= `total`, with a tolerance for rounding errors of sums."""
     return max(0, math.ceil(total - 1e-6))
 
 
 @dataclass(frozen=True)
 class Bernoulli(Law):
-    """Green or not: 1 with probability `share`."""
+    """1 for a green token, with probability `share`, else 0."""
 
     share: float
     kind: ClassVar[str] = "bernoulli"
@@ -170,7 +170,7 @@ class WeightedExponential(Law):
 
 @dataclass(frozen=True)
 class Urn(Law):
-    """Marked or not, without replacement from `size` of which `marked` are marked: distinct tokens against one fixed list."""
+    """1 for a marked token, drawn without replacement from `size` of which `marked` are marked: one fixed list of tokens."""
 
     size: int
     marked: int
@@ -208,7 +208,7 @@ class Urn(Law):
         return self.log_tail(n, n)
 
     def increments(self, scores: ArrayLike) -> Floats:
-        """As of a Bernoulli score whose probability is what is left in the urn."""
+        """Log e of each score for each tilt, as for a Bernoulli score with the share of marked tokens left in the urn."""
         s = np.asarray(scores, dtype=np.float64)
         before = np.arange(len(s))
         share = np.clip((self.marked - (np.cumsum(s) - s)) / (self.size - before), 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Likelihood-ratio e-values: did one of these models write the tokens, rather than one of those.
+"""Likelihood-ratio e-values: evidence that one set of models wrote the tokens rather than another set.
 
 Null hypothesis: some member b of a fixed set of models sampled the tokens; which one is unknown. E_t = (weighted mean of the
 rivals' likelihoods of the first t tokens) / (largest likelihood within the null set). For the member b that wrote them,

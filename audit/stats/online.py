@@ -1,4 +1,4 @@
-"""Evidence that values keep being too large, one after the other: online conformal p-values and a bet against them.
+"""Sequential evidence that values are too large: online conformal p-values, and a test martingale that bets on small ones.
 
 Knows numbers only.
 """
@@ -15,10 +15,10 @@ from llm_audit.stats.eprocess import EProcess, mixture
 Floats = NDArray[np.float64]
 
 SHARES = np.array([0.03, 0.1, 0.3, 1.0])
-"""Of the stake in each bet: small ones for the few values of a mixture, all of it where every value is too large."""
+"""Shares of the wealth staked in each bet: small ones suit mixtures with few large values, 1 suits values all too large."""
 
 EXPONENTS = np.array([0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95])
-"""Of u in the bets: small ones for extreme values, large ones for values that are a little high."""
+"""Exponents of u in the bets: small ones suit extreme values, large ones values that are slightly high."""
 
 
 def ranks(values: ArrayLike, honest: ArrayLike, generator: np.random.Generator) -> Floats:

@@ -1,4 +1,4 @@
-"""Tests whose null distribution is known because somebody shuffled, drew or tossed a coin: nothing is assumed about a model.
+"""Randomisation tests: the null distribution is known from a shuffle, draw or coin toss; nothing is assumed about a model.
 
 Null hypothesis of every function here: what was observed (an order, a canary, the published version of an item, a label) is
 exchangeable with the alternatives that chance could have chosen instead, because the model has seen none of them. Higher
@@ -29,10 +29,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 CELLS = 1 << 20
-"""Draws are computed in portions of about so many numbers, so that memory does not grow with their count."""
+"""Approximate numbers in memory at a time: draws are computed in portions, so that memory does not grow with their count."""
 
 QUANTILES = 999
-"""How many points picture a null distribution that is computed rather than drawn."""
+"""Number of quantiles that represent a null distribution that is computed rather than drawn."""
 
 
 class Outcome(NamedTuple):
@@ -45,8 +45,8 @@ class Outcome(NamedTuple):
         draws: rearrangements that the observed one was compared with. Where all were enumerated: all others, so that the
             formula of the p-value is the same and counts the observed one once.
         exceeding: how many of them have a statistic at least as large; ties count against the finding.
-        null: (draws,) their statistics, in random order, so that the first ones picture them all; of `rank_sum`, `QUANTILES`
-            quantiles of the statistic's null distribution.
+        null: (draws,) their statistics, in random order, so that the first ones represent them all; for `rank_sum`,
+            `QUANTILES` quantiles of the statistic's null distribution.
     """
 
     statistic: float
@@ -259,19 +259,19 @@ def standardised(outcome: Outcome) -> float:
 
 def draws_needed(alpha: float) -> int:
     """The smallest B with 1 / (B + 1) <= alpha."""
-    return _first(alpha, lambda b: b + 1, start=int(1 / level(alpha)) - 2)
+    return _smallest_n(alpha, lambda b: b + 1, start=int(1 / level(alpha)) - 2)
 
 
 def rows_needed(alpha: float) -> int:
-    """The smallest n with 1 / n! <= alpha: rows whose order can decide at all."""
-    return _first(alpha, math.factorial)
+    """The smallest n with 1 / n! <= alpha: the fewest rows whose order can give a finding."""
+    return _smallest_n(alpha, math.factorial)
 
 
 def pairs_needed(alpha: float, versions: int = 2) -> int:
     """The smallest n with versions^-n <= alpha: independent items, each with so many versions, one of them published."""
     if versions < 2:
         raise ValueError(f"an item needs at least two versions, got {versions}")
-    return _first(alpha, lambda n: versions**n)
+    return _smallest_n(alpha, lambda n: versions**n)
 
 
 def bootstrap_mean(
@@ -301,6 +301,6 @@ def _portions(draws: int, width: int, drawn: Callable[[int], NDArray[np.generic]
     return np.concatenate([drawn(min(size, draws - done)) for done in range(0, draws, size)]).astype(np.float64)
 
 
-def _first(alpha: float, ways: Callable[[int], int], start: int = 1) -> int:
+def _smallest_n(alpha: float, ways: Callable[[int], int], start: int = 1) -> int:
     """The smallest n >= start with 1 / ways(n) <= alpha, in floats as p-values are: 1/100 <= .01 and 1/3 <= 1/3."""
     return next(n for n in count(max(1, start)) if 1 / ways(n) <= level(alpha))

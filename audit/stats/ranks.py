@@ -1,4 +1,4 @@
-"""Rank uniformity: whether an endpoint's reply to each prompt could be one more of the reference's, by some score of it.
+"""Rank uniformity: whether the score of an endpoint's reply to each prompt ranks like one more of the reference's replies.
 
 Null hypothesis of every function here: for each prompt, the endpoint's score and the reference's m scores are exchangeable
 (same model, same decoding), and the prompts are independent of one another, each with references of its own. Then the rank
@@ -27,12 +27,12 @@ from llm_audit.stats.eprocess import EProcess, mixture
 Floats = NDArray[np.float64]
 
 BETS = ((0.6, 0.6), (1.7, 1.7), (4.0, 4.0), *((k * m, k * (1 - m)) for m in (0.2, 0.35, 0.45, 0.55, 0.65, 0.8) for k in (2, 4)))
-"""Beta laws that `wealth` bets on: both ends, the middle, and a shift of the mean to m. Of the sets compared, the one that
-needs few prompts for every alternative tried; a histogram learned on the way needs about twice as many."""
+"""Parameters of the beta densities that `wealth` bets on: both ends, the middle, and a shift of the mean to m. Of the sets
+compared, this one needs few prompts for every alternative tried; a histogram learned online needs about twice as many."""
 
 
 class Uniformity(NamedTuple):
-    """How far n ranks are from uniform.
+    """Result of the test of uniformity of n ranks.
 
     Attributes:
         mean: of the ranks; 1/2 by chance. Above: the endpoint scores higher than the reference.

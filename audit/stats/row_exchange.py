@@ -1,4 +1,4 @@
-"""Whether columns of a table matter, where nothing else is assumed than that they are exchangeable within each row.
+"""Test whether the columns of a table differ, under the null that cells are exchangeable within each row.
 
 Null: within each row the cells could as well have stood in any other order, independently of the other rows. A column that
 moves all rows alike breaks that; a row that is odd by itself does not.
@@ -16,11 +16,11 @@ from llm_audit.stats.permutation import Outcome, monte_carlo
 Floats = NDArray[np.float64]
 
 PORTION = 256
-"""Draws that are in memory at a time."""
+"""Draws in memory at a time."""
 
 
 def common_shift(cells: Floats) -> Floats:
-    """Sum of squares of what each column adds to all rows, (...,); of values (..., R, C, W), from their mean over columns."""
+    """(...,) sum of squared column effects in cells (..., R, C, W): means over rows after centring within each row."""
     centred = cells - cells.mean(axis=-2, keepdims=True)
     shift: Floats = (centred.mean(axis=-3) ** 2).sum(axis=(-2, -1))
     return shift

@@ -1,4 +1,4 @@
-"""Runs of small p-values in a sequence: the likeliest cut of it into two kinds of places.
+"""Runs of small p-values in a sequence, found by its likeliest segmentation into two states.
 
 Two states. In one p-values are uniform, in the other they have the density a p^(a - 1) on (0, 1], which is the usual law of
 p-values under an alternative (Sellke, Bayarri & Berger, The American Statistician 55, 2001, section 3). A change of state costs
@@ -13,28 +13,28 @@ from itertools import groupby
 from math import log
 
 SHAPE = 0.1
-"""a, of the p-values that stand out. Like `CHANGE` chosen on 120 texts joined from human and machine ones, of a grid of .1 to
+"""The parameter a of small p-values. Like `CHANGE` chosen on 120 texts joined from human and machine ones, from a grid of .1 to
 .35 and .5 to 2, by the error of share and places (`benchmarks/mixed.py` joins the same texts otherwise)."""
 
 CHANGE = 1.0
-"""Nats that a change of state costs."""
+"""Cost of a change of state, in nats."""
 
 SMALLEST = 1e-3
-"""Smaller p-values count as this: how small they can get says how large the reference is."""
+"""Floor of the p-values: how small they can get depends only on the size of the reference population."""
 
 
 def runs(p_values: Sequence[float | None], weight: float = 1.0) -> list[tuple[int, int]]:
-    """The runs of p-values that stand out, [first, stop).
+    """The runs of small p-values, as [first, stop).
 
     Args:
-        p_values: in order; None: says nothing either way.
-        weight: of each, below 1 where neighbours share data.
+        p_values: in order; None: no evidence for either state.
+        weight: weight of each p-value, below 1 where neighbours share data.
     """
-    out, inside = 0.0, 0.0  # the best log-likelihood of all so far that ends in each state
-    came: list[tuple[bool, bool]] = []  # whether the place before was inside, if this one is out, or in
+    out, inside = 0.0, 0.0  # largest log-likelihood of all paths so far that end in each state
+    came: list[tuple[bool, bool]] = []  # whether the previous place is inside, given that this one is outside; inside
     for number, p in enumerate(p_values):
         gain = 0.0 if p is None else weight * (log(SHAPE) + (SHAPE - 1) * log(max(p, SMALLEST)))
-        cost = CHANGE if number else 0.0  # the first may be of either kind
+        cost = CHANGE if number else 0.0  # the first place may be in either state
         came.append((inside - cost > out, inside >= out - cost))
         out, inside = max(out, inside - cost), max(inside, out - cost) + gain
     states: list[bool] = []

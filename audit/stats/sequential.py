@@ -1,4 +1,4 @@
-"""A Monte-Carlo p-value that stops early where there is nothing to find (Besag & Clifford, Biometrika 1991)."""
+"""A sequential Monte-Carlo p-value, which stops early when it is large (Besag & Clifford, Biometrika 1991)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where in a sequence of scores the evidence lies: windows of doubling length, with what chance makes of the best of them.
+"""Scan statistic over a sequence of scores: windows of doubling length, and p-values for the best of them.
 
-A mark in a part of a text drowns in the whole. The windows have lengths `least`, 2 `least`, 4 `least`, .. and overlap by half,
+A mark in part of a text is diluted in the whole. Windows have lengths `least`, 2 `least`, 4 `least`, .. and overlap by half,
 so that a part of length L >= 1.5 `least` has a window of at least L / 3 inside it. Two p-values for "there is no mark at all":
 Bonferroni over the windows, which can be as small as the evidence, and one from the same scan of simulated scores, which is
 sharper but ends at 1 / (1 + draws). To scan and then read the best window's own p-value would be wrong: of noise, its median
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from llm_audit.stats.laws import Floats, Law
 
 CELLS = 1 << 21
-"""Simulated scores that are in memory at a time."""
+"""Simulated scores in memory at a time."""
 
 
 class Scan(NamedTuple):
@@ -56,7 +56,7 @@ def cover(n: int, least: int = 32) -> NDArray[np.int64]:
 
 
 def scan(scores: ArrayLike, law: Law, generator: np.random.Generator, draws: int = 999, least: int = 32) -> Scan:
-    """The windows of a text's scores, in their order.
+    """Scan the windows of a text's scores.
 
     Null: the n scores are independent draws of the law (or an urn's, without replacement).
 
@@ -74,7 +74,7 @@ def scan(scores: ArrayLike, law: Law, generator: np.random.Generator, draws: int
 
 
 def scanned(sums: ArrayLike, n: int, law: Law, generator: np.random.Generator, draws: int = 999, least: int = 32) -> Scan:
-    """The same scan from the sums of the windows alone, which is what a stored result holds.
+    """The result of `scan`, from the sums of the windows alone, which a stored result holds.
 
     Args:
         sums: (W,) of the windows of `cover(n, least)`, in that order.

@@ -1,4 +1,4 @@
-"""One position's log-probabilities, asked again and again: whether they changed between two occasions.
+"""Change test for the log-probabilities of one position, requested repeatedly on two occasions.
 
 Null hypothesis: the rows of both occasions are exchangeable. Rows asked within one minute share the server's load and are more
 alike than rows of different hours, on one unchanged model: spread each occasion's requests over time. It is a test of change of
@@ -45,7 +45,7 @@ def change(before: Sequence[Row], after: Sequence[Row], generator: np.random.Gen
 
 
 def moved(values: Floats, n: int, generator: np.random.Generator, draws: int = 9999) -> Outcome:
-    """`change` from the `table` of all rows, of which the first n are of the occasion before."""
+    """The outcome of `change`, from the `table` of all rows, of which the first n are those of `before`."""
     size = len(values)
     ways = math.comb(size, n)
     if ways <= draws + 1:
@@ -65,8 +65,8 @@ def moved(values: Floats, n: int, generator: np.random.Generator, draws: int = 9
 def table(rows: Sequence[Row]) -> Floats:
     """(n, V) log-probability of each token that any row has, once rows are cut to the fewest tokens of any: left-censored.
 
-    Of a token that a row lacks, no more is known than that it is at most as likely as the least likely one that the row has;
-    that is what it gets. A row of one token cuts all rows to one: leave defective rows out beforehand.
+    A token that a row lacks is at most as likely as the least likely one that the row has, and gets that value. A row of one
+    token cuts all rows to one: leave defective rows out beforehand.
     """
     if not all(rows) or not np.isfinite([value for row in rows for value in row.values()]).all():
         raise ValueError("each row needs at least one token, and log-probabilities must be finite")

@@ -1,4 +1,4 @@
-"""The contract that every rule must pass, ours and other people's: `check_rule`.
+"""The contract that every rule must pass, our own and those of plugins: `check_rule`.
 
 Call it from a test of your plugin. It needs numpy only: no model, no network.
 """

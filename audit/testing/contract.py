@@ -31,14 +31,14 @@ def check_rule(rule: AnyRule, *examples: str) -> None:
 def clauses(rule: AnyRule, *examples: str) -> Clauses:
     """Clause of the contract of a rule of this kind -> its check, which raises AssertionError.
 
-    Of every rule: that it says what it is. Of those around a statistic of scores: finite numbers from 2 to 512 tokens, with
-    one model and with two, also where the model is certain; the same number for the same scores, which stay as they are;
-    nothing read but the scores; explanations in finite numbers; and the direction. Against "a person wrote it" that is: higher
-    for text that the model finds likelier (a rule that reads hidden states has learnt its direction from texts, so random
-    scores cannot show it). Against "this model wrote it": higher for text with tokens that the model finds unlikely; and of
-    the exact test, a size on 400 texts drawn from the model itself that is not above .05, within four standard errors. Of
-    both, and of integrity rules: a result that follows from its evidence alone, also once both were stored. Of membership
-    scores: what `statistic` gives, variants and saturation likewise; and the direction.
+    Every rule: its metadata are complete. Rules based on a statistic of token scores: finite numbers from 2 to 512 tokens,
+    with one model and with two, also where the model is certain; the same number for the same scores, which stay unchanged;
+    nothing is read but the scores; explanations are finite numbers; and the direction. Under the null "a person wrote it" the
+    statistic is higher for text that the model finds likelier (a rule that reads hidden states has learnt its direction from
+    texts, so random scores cannot show it). Under "this model wrote it" it is higher for text with tokens that the model
+    finds unlikely, and the size of the exact test on 400 texts drawn from the model is at most .05, within four standard
+    errors. These and integrity rules: the result follows from its evidence alone, also after both were stored. Membership
+    scores: `statistic`, variants and saturation give finite, repeatable numbers; and the direction.
     """
     kinds: dict[type[AnyRule], Clauses] = {
         CandidateRule: candidate.CLAUSES,

@@ -15,8 +15,8 @@ PROSE = ("", "It is a truth universally acknowledged, that 1 man in 2 must be in
 def clauses(odd: Sequence[str]) -> Mapping[str, Callable[[IntegrityRule], None]]:
     """Clause of the contract -> its check.
 
-    `odd`: texts in which it must find something, the same each time, with its characters in order and named visibly; and
-    nothing is left to find once they are taken out.
+    `odd`: texts in which the rule must find something: the same each time, with the characters in order and named visibly,
+    and nothing once they are removed.
     """
 
     def finds_what_is_odd(rule: IntegrityRule) -> None:

@@ -1,4 +1,4 @@
-"""Whether a result follows from what is stored of it."""
+"""Check that a result follows from its stored evidence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llm_audit.results import Result
 
 
 def check_reproducible(rule: Rule[Any, Any], measured: Measurement[Any], terms: Terms) -> Result:
-    """The result; AssertionError if it is another one when derived again: at once, or from its JSON."""
+    """Derive the result; AssertionError if deriving it again, directly or from the evidence's JSON, gives a different one."""
     result = rule.derive(measured, terms)
     assert result.rule == rule.code, f"{rule.code} derives a result of {result.rule}"
     assert result.reason.strip(), f"{rule.code} gives no reason"

@@ -30,7 +30,7 @@ def sample_scores(
         vocabulary: size of the distributions.
         two_models: add the cross columns, with an independent reference model.
         states: layers and width of random hidden states; none by default.
-        rivals: models, of other random distributions, with a say on the same text.
+        rivals: number of other models, with random distributions, that score the same text.
         kept: top-k, with the columns that tests of a truncated setting need; the text is drawn under it.
     """
     logits = rng.standard_normal((n_tokens, vocabulary)) * rng.uniform(0.5, 4, (n_tokens, 1))
@@ -87,7 +87,7 @@ def _renyi(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def certain_scores(n_tokens: int, states: tuple[int, int] = (0, 0)) -> TokenScores:
-    """Scores of a text that the model was certain of: the edge where ratios divide by zero."""
+    """Scores of a text whose every token the model predicted with certainty: the edge case where ratios divide by zero."""
     if states[0]:
         blocks = STATE_BLOCK * np.arange(n_tokens // STATE_BLOCK, dtype=np.int32)
         zero = np.zeros((len(blocks), *states), np.float16)
@@ -111,7 +111,7 @@ def certain_scores(n_tokens: int, states: tuple[int, int] = (0, 0)) -> TokenScor
 
 
 def sample_passes(scores: TokenScores, rng: np.random.Generator) -> Passes:
-    """The passes of a text that has these scores, every further pass a little off the first."""
+    """Passes of the membership scores over a text with these scores; every further pass differs slightly from the first."""
     n_tokens = len(scores)
     less = dataclasses.replace(scores, logprob=(scores.logprob - rng.random(n_tokens)).astype(np.float32))
     text = "".join(chr(97 + letter) for letter in rng.integers(26, size=4 * n_tokens))

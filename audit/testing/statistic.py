@@ -1,4 +1,4 @@
-"""Contract of rules around a statistic of scores."""
+"""Contract of rules based on a statistic of token scores."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ PAIRS, LEAST_PREFERRED = 50, 45
 
 
 def told(higher: int) -> str:
-    """How many pairs went right, and how they were made, for whoever has to mend a rule."""
+    """The message of a failed direction check: how many pairs were ordered correctly, and how they were made."""
     return (
         f"in {higher} of {PAIRS} pairs of a made-up text of 200 tokens and the same with a third of its tokens unlikelier; "
         f"{LEAST_PREFERRED} are needed"
@@ -107,7 +107,7 @@ def likely_texts_preferred(rule: StatisticRule, sign: int) -> int:
 
 
 def _follows_from_its_evidence(rule: StatisticRule) -> None:
-    """The rank of a text among 39 others, which are the population."""
+    """Check, for the rank of a text in a population of 39 others, that the result follows from its evidence."""
     rng = np.random.default_rng(0)
     *others, text = (sample_scores(64, rng, states=_states(rule), rivals=_rivals(rule)) for _ in range(40))
     sheet = Datasheet(
@@ -133,11 +133,11 @@ SCORES: Mapping[str, Callable[[StatisticRule], None]] = {
     "reads nothing but the scores": _ignores_the_place,
     "explains itself in finite numbers, if at all": _explains_in_numbers,
 }
-"""Of both nulls."""
+"""Clauses for rules of both nulls."""
 
 CLAUSES: Mapping[str, Callable[[StatisticRule], None]] = {
     **SCORES,
     "is higher for text that the model finds likelier": _is_higher_for_likelier_text,
     "has a result that follows from its evidence alone": _follows_from_its_evidence,
 }
-"""Of the null "a person wrote it"."""
+"""Further clauses for rules whose null is "a person wrote it"."""

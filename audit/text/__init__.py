@@ -1,4 +1,4 @@
-"""Reading texts: which inputs there are, the texts in them, the normalised view, the language.
+"""Reading texts: listing inputs, extracting their texts, the normalised view that is scored, the language.
 
 The input side of `llm-audit detect`. Knows nothing of tokens, models and statistics.
 """
@@ -68,7 +68,7 @@ _WITH_NUMPY = {
     "MOST_OMITTED": "views", "View": "views", "normalise": "views", "scored": "views", "view_of": "views",
     "beginning": "fingerprint", "fingerprints": "fingerprint", "text_digest": "fingerprint",
 }  # fmt: skip
-"""Name -> its module, imported when it is first used: a policy that asks for codes of rules takes a moment."""
+"""Name -> its module, imported when the name is first used, because some modules take long to import."""
 
 
 def __getattr__(name: str) -> Any:

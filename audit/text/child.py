@@ -22,10 +22,10 @@ from llm_audit.extract import SECONDS as COMPUTING
 from llm_audit.text.decode import Nothing, Unreadable
 
 SECONDS = 4 * COMPUTING
-"""By the clock, for an answer: a machine that is busy with something else makes no sound document a hostile one."""
+"""Most seconds by the clock for an answer; generous, since a busy machine must not make a harmless document look hostile."""
 
 MOST_BYTES = 100_000_000
-"""Of one answer: of the longest text, with its places."""
+"""Most bytes of one answer, enough for the longest text with its places."""
 
 
 def extract(kind: str, name: str, data: bytes) -> dict[str, Any]:

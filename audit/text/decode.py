@@ -1,6 +1,6 @@
-"""Bytes to text: which encoding they are in, or one sentence why they are no text.
+"""Decode bytes to text: find the encoding, or say in one sentence why they are no text.
 
-Knows nothing of files and their names. Encodings beyond those promised here are refused, not guessed.
+Knows nothing of files and their names. Encodings not listed here are refused, not guessed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from llm_audit.common.errors import InvalidInput
 
 
 class Unreadable(InvalidInput):
-    """An input that holds no text we can read. It is reported as an error, never as a verdict."""
+    """Raised for an input that holds no text we can read. It is reported as an error, never as a verdict."""
 
 
 class Nothing(Unreadable):
-    """An input that can be read, and in which nobody wrote anything: empty, or no more than a picture."""
+    """Raised for an input that can be read and contains no text: an empty file, or only a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def decode(data: bytes) -> Decoded:
 
 
 def looks_binary(text: str) -> bool:
-    """Whether a text holds characters that nobody writes: a NUL, or more than 1 % other control characters."""
+    """Whether a text looks like binary data: it has a NUL, or more than 1 % other control characters."""
     return "\0" in text or len(_CONTROL.findall(text)) > 0.01 * len(text)
 
 
@@ -136,7 +136,7 @@ def _strictly(data: bytes, encoding: str) -> Decoded:
 
 
 def _as_legacy(data: bytes) -> Decoded:
-    """One of the four legacy encodings we promise, none of which says which one it is."""
+    """Decode one of the four legacy encodings that we support, none of which identifies itself."""
     if _HIGH_PAIR.search(data):
         from charset_normalizer import from_bytes  # 25 ms, and nearly all texts are UTF-8
 

@@ -1,9 +1,9 @@
-"""Lines in which a text says of itself that a rule does not count for it, and why.
+"""Directives: lines in a text that suppress a rule for it, with a reason.
 
     <!-- llm-audit: ignore[CODE] reason="Licence text, quoted" until=2027-06-30 -->
 
-Such a line is no part of what the author wrote: it is blanked before anything else reads the text, so that neither lines nor
-columns nor characters move. In Markdown, what stands in a fenced block is an example. Knows nothing of rules and verdicts.
+Such a line is not judged as the author's text: it is replaced by spaces before anything else reads the text, so that lines,
+columns and characters keep their places. In Markdown, one in a fenced block is an example. Knows nothing of rules and verdicts.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Literal
 from llm_audit.common.errors import InvalidInput
 
 KINDS = frozenset({"text", "markdown", "html"})
-"""Of inputs, in which such lines are looked for."""
+"""Kinds of inputs in which directives are looked for."""
 
 LONGEST, LONGEST_REASON, MOST = 2000, 200, 10
-"""Characters of such a line and of its reason, and lines in a text: nobody is to write past the detectors in reasons."""
+"""Most characters of a directive and of its reason, and most directives in a text, so that no text hides in reasons."""
 
 Use = Literal["no", "reported", "obeyed"]
-"""What is made of such lines: nothing; they are kept and said; they are taken out and said."""
+"""Treatment of directives: not looked for; reported but left in the text; or reported and taken out of it."""
 
 _LINE = re.compile(r"(?P<open><!--|#+|%+|//+)?[ \t]*llm-audit[ \t]*:[ \t]*(?P<rest>.*)", re.I)
 # Looks right, and does nothing: in a quotation, in a comment of MDX or of a template, in a definition of a link.
@@ -42,12 +42,12 @@ _FORM = 'write llm-audit: ignore[CODE] reason="..." and, if you like, until=2027
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One rule that does not count for a text, in the words of the text.
+    """The suppression of one rule, as a text states it.
 
     Attributes:
         line: number of the line, from 1.
-        until: the last day on which it holds; None: for good.
-        obeyed: False: it stands where none is obeyed, such as in a quotation or in a comment of another language.
+        until: the last day on which it holds; None: no end.
+        obeyed: False where no directive is obeyed, such as in a quotation or in a comment of another language.
     """
 
     line: int
@@ -58,11 +58,11 @@ class Directive:
 
 
 class Malformed(InvalidInput):
-    """A line that looks like a directive and is none that can be obeyed; the message names file and line."""
+    """Raised for a line that looks like a directive and cannot be obeyed; the message names file and line."""
 
 
 def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...]]:
-    """The text with spaces in the place of such lines, and what they say, in order.
+    """The text with its directives replaced by spaces, and the directives in order.
 
     Args:
         name: of the file, for messages.
@@ -96,7 +96,7 @@ def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...
 
 
 def _nearly(line: str) -> re.Match[str] | None:
-    """What looks like a suppression and is obeyed nowhere; not what a line quotes as code."""
+    """The match of something like a directive in a place where none is obeyed; None: there is none, or only quoted as code."""
     whole = _NEARLY.fullmatch(line.strip(" \t\ufeff"))
     if whole or "`" in line or len(line) > LONGEST:
         return whole

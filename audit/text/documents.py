@@ -1,4 +1,4 @@
-"""Inputs as texts to judge, or as documents that say why they cannot be judged."""
+"""Inputs read as texts to judge, or as documents that state why they cannot be judged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llm_audit.text.sources import Source
 from llm_audit.text.survey import Passed
 
 LONGEST_TEXT = 4_000_000
-"""Characters of one text, about a million tokens: 40 minutes on two cores. More belongs into several files."""
+"""Most characters of one text, about a million tokens: 40 minutes on two cores. Longer ones have to be split into files."""
 
 
 def read_texts(
@@ -29,7 +29,7 @@ def read_texts(
 ) -> Iterator[RawText | Document]:
     """Read every text of the inputs, one at a time, or say why it cannot be judged. See `read_all`.
 
-    `nothing`: the verdict on an input that is sound, and in which there is nothing to judge.
+    `nothing`: the verdict on an intact input without any text.
     """
     for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives, passed=passed, keep=keep):
         if isinstance(entry, Unread):
@@ -52,7 +52,7 @@ def unjudged(
     notes: tuple[str, ...] = (),
     why: WhyUnjudged | None = None,
 ) -> Document:
-    """An input that no test was made of, and why: in a sentence and, for programs, in a word."""
+    """The document of an input that was not tested, with the reason as a sentence and, for programs, as a word."""
     # An error message is already a sentence about the input; the other reasons need their verdict in front.
     summary = reason if verdict is Verdict.ERROR else f"Not assessable. {reason}"
     return Document(

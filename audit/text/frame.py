@@ -1,7 +1,7 @@
-"""What of a text is no running text of its author's: headings, tables, captions, short quotations, references, forms.
+"""Stretches that are not the author's running text: headings, tables, captions, short quotations, references, forms.
 
-It is shown and not scored: references and tables move a p-value five-fold either way, and tell nothing about who wrote the
-rest. Decided by what stands there, not by what it is called: an essay in a table, in headings or in quotation is an essay.
+They are shown and not scored: references and tables change a p-value five-fold either way, and tell nothing about who wrote
+the rest. The content decides, not the label: an essay in a table, in headings or in quotation is an essay.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from llm_audit.text.places import Apart
 KINDS = ("heading", "quote", "table", "caption", "reference", "form")
 
 INCLUDABLE = {f"{kind}s": kind for kind in KINDS}
-"""The kinds by the names under which a user can have them scored all the same."""
+"""Name (plural) of a kind that a user can have scored all the same -> the kind."""
 
 MOST_QUOTED, MOST_HEADED = 0.1, 0.2
-"""Shares of all words: more quotations, or more headings and captions, are what the document consists of, and scored."""
+"""Largest shares of all words, of quotations and of headings with captions; above, they are the main text, and scored."""
 
 _LONGEST_HEADING, _LONGEST_CAPTION, _LONGEST_REFERENCE = 30, 80, 80  # words
 _LONGEST_NOTE = 30  # words: "See Adams (2014), p. 12, and the discussion there."
@@ -53,7 +53,7 @@ _STAMP = regex.compile(
 _HEADING = regex.compile(
     r"(?:(?:chapter |section |part )?[\divxIVX]{1,5}(?:\.\d{1,2})*[.):]? +)?[\p{Lu}\p{N}\"'“‘(][^\t|]*[^\s|{}<>=]"
 )
-_NO_HEADING = regex.compile(  # a sentence, or more than one, a line that goes on, or no word at all
+_NO_HEADING = regex.compile(  # the end of a sentence, several sentences, a line that continues, or no word at all
     r"[.!?:;,…-][\"'”’)\]*_]*$|[.!?…][\"'”’)\]*]* +[\"'“‘(]*\p{Lu}\p{Ll}|[,!?…][\"'”’] |^\P{L}*$"
     r"|\b(?:an?|the|this|my|of|in|to|at|by|for|on|with|from|as|and|or|but|that|which|because|is|are|was|were|be|not|if)$"
 )
@@ -92,8 +92,8 @@ def set_apart(text: str, labelled: Sequence[Apart] = (), include: Collection[str
 
     Args:
         text: as read.
-        labelled: what the document says of its stretches; see `RawText.apart`.
-        include: of `KINDS`, those that are scored all the same.
+        labelled: stretches that the document's markup labels; see `RawText.apart`.
+        include: kinds in `KINDS` that are scored all the same.
     """
     total = max(_count(text), 1)
     found = [each for each in labelled if _is_what_it_is_called(text[each.start : each.end], each.what)]
@@ -109,7 +109,7 @@ def set_apart(text: str, labelled: Sequence[Apart] = (), include: Collection[str
 
 
 def kinds_of(names: Collection[str]) -> frozenset[str]:
-    """The kinds that a user names in the plural. Raises InvalidConfiguration if there is none of a name."""
+    """The kinds for the plural names that a user gives. Raises InvalidConfiguration for an unknown name."""
     for name in names:
         if name not in INCLUDABLE:
             raise InvalidConfiguration(f"There is nothing called {name!r} to include; choose from {', '.join(INCLUDABLE)}.")
@@ -117,13 +117,13 @@ def kinds_of(names: Collection[str]) -> frozenset[str]:
 
 
 def described(apart: Sequence[Apart]) -> str:
-    """What was set apart, in a sentence; empty if nothing was."""
+    """A sentence that counts the stretches set apart; "" if there are none."""
     counts = Counter(each.what for each in apart)
-    listed = ", ".join(f"{counts[what]:,} {_named(what, counts[what])}" for what in KINDS if counts[what])
+    listed = ", ".join(f"{counts[what]:,} {_counted_noun(what, counts[what])}" for what in KINDS if counts[what])
     return f"Set apart and not scored: {listed}." if listed else ""
 
 
-def _named(what: str, count: int) -> str:
+def _counted_noun(what: str, count: int) -> str:
     s = "s" * (count != 1)
     name = _NAMES[what]
     return name.format(s=s) if "{s}" in name else name + s
@@ -155,7 +155,7 @@ def _is_cell(text: str) -> bool:
 def _is_reference(text: str) -> bool:
     """Whether a line is an entry of a list of references: it begins with a number or a name, and has a year and other signs.
 
-    Sentences that cite have years and pages as well, but begin otherwise and have more of the words that join others.
+    Sentences that cite have years and pages as well, but begin differently and have more function words.
     """
     words = _WORDS.findall(text.lower())
     if len(words) > _LONGEST_REFERENCE or not _YEAR.search(text):
@@ -190,10 +190,10 @@ def _continues(line: str) -> bool:
 
 
 def _plain_headings(text: str) -> list[Apart]:
-    """Short lines above a paragraph that are no sentence and continue none: titles and headings that nothing labels.
+    """Headings and titles without markup: short lines above a paragraph that are no sentence and do not continue one.
 
-    A heading and one below it, or, where a text begins, as many lines as a title with name, course and date has. Questions
-    are headings where a text begins with one, or has other headings; elsewhere they are said by somebody.
+    At most a heading and a subheading; at the beginning of a text, the lines of a title with name, course and date. Questions
+    are headings only where a text begins with one, or has other headings; elsewhere they are dialogue.
     """
     lines = [line for line in _LINE.finditer(text) if line[0].strip()]
     found = list(_runs_of_headings(text, lines, questions=False))
@@ -232,13 +232,13 @@ def _is_plain_heading(line: str, *, questions: bool) -> bool:
 
 
 def _block_end(text: str, place: int) -> int:
-    """Where the paragraph of a line ends: at an empty line."""
+    """Position of the end of a line's paragraph, which is at an empty line."""
     found = _EMPTY_LINE.search(text, place)
     return found.start() if found else len(text)
 
 
 def _forms(text: str) -> Iterator[Apart]:
-    """Rules, headings that are underlined by them, blanks to be filled in, and the times and names before turns of speech."""
+    """Rules and headings underlined by them, blanks to fill in, and the time stamps and names before turns of speech."""
     lines = [line for line in _LINE.finditer(text) if line[0].strip()]
     for above, line in pairwise([None, *lines]):
         assert line is not None

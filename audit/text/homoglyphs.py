@@ -1,6 +1,6 @@
-"""Look-alike letters inside words that mix alphabets: where they are and which Latin letter they imitate.
+"""Look-alike letters (homoglyphs) inside words of mixed alphabets: their positions, and the Latin letters that they imitate.
 
-Knows Unicode's confusables (through the package confusable_homoglyphs), nothing of offsets or of why it is asked.
+Based on Unicode's confusables (through the package confusable_homoglyphs).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SYMBOL_AT_EDGE = regex.compile(r"[α-ξπ-ω]\p{Latin}++|\p{Latin}++[α-ξπ-ω
 
 @cache
 def _imitated() -> dict[str, str]:
-    """Each non-Latin letter that imitates one letter of the Latin alphabet, with that letter."""
+    """Non-Latin letter -> the one Latin letter that it imitates."""
     from confusable_homoglyphs.confusables import confusables_data  # 60 ms, and most texts mix no alphabets
 
     table: dict[str, str] = {}
@@ -40,7 +40,7 @@ def _imitated() -> dict[str, str]:
 
 
 def is_of_another_alphabet(character: str) -> bool:
-    """Whether it is a letter of an alphabet with letters drawn like Latin ones: `lookalikes` decides about it."""
+    """Whether a character belongs to an alphabet with letters drawn like Latin ones, so that `lookalikes` decides about it."""
     return _OTHER.fullmatch(character) is not None
 
 
@@ -81,7 +81,7 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _between_latin(words: list[str], table: dict[str, str]) -> list[bool]:
-    """Whether the nearest words on either side of each that can tell, not being all look-alikes themselves, are Latin."""
+    """For each word, whether the nearest words on both sides that do not consist of look-alikes only are Latin."""
     tells = [
         bool(_LATIN.search(word)) if word.isascii() or not all(letter in table for letter in word) else None for word in words
     ]
@@ -90,7 +90,7 @@ def _between_latin(words: list[str], table: dict[str, str]) -> list[bool]:
 
 
 def _last_told(tells: list[bool | None]) -> list[bool | None]:
-    """What the nearest earlier word told; None at the beginning, where there is none."""
+    """For each word, the flag of the nearest earlier word that has one; None if there is none."""
     found: list[bool | None] = []
     last: bool | None = None
     for tell in tells:
@@ -100,7 +100,7 @@ def _last_told(tells: list[bool | None]) -> list[bool | None]:
 
 
 def latin_lookalikes(text: str) -> Iterator[int]:
-    """Positions of the opposite: Latin letters that imitate Cyrillic or Greek ones, in texts written in those alphabets.
+    """Positions of Latin letters that imitate Cyrillic or Greek ones, in texts written in those alphabets.
 
     A row of three or more at the edge of a word is a Latin word that lost its space, as in "SpaceXзапусна", and left alone.
     """
@@ -120,7 +120,7 @@ _GLUED = regex.compile(r"^\P{Latin}*+\p{Latin}{3,}+\P{Latin}*+$")
 
 @cache
 def _imitable() -> dict[str, frozenset[str]]:
-    """Alphabet -> the Latin letters that some letter of it looks like."""
+    """Alphabet -> the Latin letters that look like one of its letters."""
     table = _imitated().items()
     return {
         script: frozenset(twin for letter, twin in table if regex.match(rf"\p{{{script}}}", letter))
@@ -129,6 +129,6 @@ def _imitable() -> dict[str, frozenset[str]]:
 
 
 def _in_another_alphabet(text: str) -> bool:
-    """Letters that imitate nothing show what a text is written in, however many of its other letters were replaced."""
+    """Whether a text is written in another alphabet than the Latin one, judged by the letters that imitate nothing."""
     table = _imitated()
     return sum(letter not in table for letter in _OTHER.findall(text)) > len(_LATIN.findall(text))

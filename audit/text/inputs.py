@@ -1,4 +1,4 @@
-"""All texts behind the inputs of a command: documents one by one, files of many texts record by record, archives as folders.
+"""All texts in the inputs of a command: documents one by one, files of many texts record by record, archives as folders.
 
 Knows nothing of what the texts are for.
 """
@@ -28,18 +28,18 @@ def read_all(
     passed: list[Passed] | None = None,
     keep: Sequence[str] = (),
 ) -> Iterator[RawText | Unread]:
-    """Every text in order, each read only when it is asked for; what cannot be read says why, and stops no other.
+    """Read every text in order, lazily; an unreadable one yields the reason and does not stop the others.
 
-    A text that is in memory already is taken as it is, if there is anything in it. A zip archive is a folder: its
-    documents are texts of their own, `essays.zip/anna.docx`.
+    A text in memory is used as it is, unless it is empty. A zip archive is read like a folder: its documents are texts of
+    their own, `essays.zip/anna.docx`.
 
     Args:
         sources: see `llm_audit.text.survey`.
-        text_field: of records.
+        text_field: the field of a record that holds the text.
         strip_markdown: see `read_document`.
         directives: see `read_document`.
-        passed: a list to which is added what archives hold and is not read.
-        keep: of records, the fields whose values go with each text.
+        passed: a list to which the files in archives that are not read are added.
+        keep: the fields of a record whose values are kept with its text.
     """
     passed = [] if passed is None else passed
     for source in sources:
@@ -66,7 +66,7 @@ def read_all(
 
 
 def _members(name: str, data: bytes, passed: list[Passed]) -> Iterator[tuple[str, str, bytes]]:
-    """Name, kind by name and bytes of each document in an archive; what is none is added to `passed`.
+    """Name, kind by name and bytes of each document in an archive; other files are added to `passed`.
 
     Raises:
         Unreadable: on the way: the archive is damaged, encrypted or made to exhaust its reader; or it holds no document.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """An ISO 639 code and the identifier's own confidence, 0 to 1; `und` with 0 where there is nothing to go by."""
+    """An ISO 639 code and the identifier's confidence, 0 to 1; `und` with 0 for texts without any evidence."""
 
     code: str
     confidence: float
@@ -60,7 +60,7 @@ def identify(text: str) -> Language:
 
 
 def why_not_prose(text: str) -> str | None:
-    """Say in a sentence why a normalised text is not natural-language prose; None if it may well be."""
+    """The reason why a normalised text is not natural-language prose, as a sentence; None if it may be."""
     characters = len(text) - text.count(" ")
     if not characters:
         return "There is no text to judge."
@@ -85,7 +85,7 @@ def _identifier() -> LangDetector:
 
 @contextmanager
 def _without_its_downloader() -> Iterator[None]:
-    """The identifier imports a client for downloads, .15 s, which only its large model needs: in here, it comes when called."""
+    """Delay the identifier's import of its download client (.15 s), which only its large model needs, until it is called."""
     name = "robust_downloader"
     if name in sys.modules:
         yield

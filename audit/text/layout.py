@@ -1,8 +1,8 @@
-"""Marks of layout that people and chatbots type into plain text: bullets, numbers of lists, heading signs, asterisks of bold.
+"""Layout marks in plain text: bullets, list numbers, heading signs, asterisks for bold.
 
-They are part of how a text is set and not of its words, and a classifier that saw them would know chatbots by their lists. A
-Markdown file is read as such (`llm_audit.extract.markdown`); these are for text from elsewhere: pasted, in a column, on stdin.
-Emphasis by one asterisk or underscores stays: it has other uses, and the population was scored with it.
+They are layout, not words, and a classifier that saw them would recognise chatbots by their lists. Markdown files are parsed
+(`llm_audit.extract.markdown`); this is for other text: pasted, in a column, on stdin. Emphasis by one asterisk or underscores
+stays: it has other uses, and the population was scored with it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from llm_audit.text.places import Apart
 Edit = tuple[int, int, str]  # replace [start, end) by the string
 
 LEAST_ITEMS = 2
-"""Lines that make a list: one that begins with a dash may be a dash, unless nothing or an empty line is above it."""
+"""Fewest lines of a list: a single line that begins with a dash may be prose, unless nothing or an empty line precedes it."""
 
 _LONGEST_HEADING = 12  # words of a line in bold
 _LINE = regex.compile(r"[^\n]+")
@@ -31,9 +31,9 @@ _ALL_BOLD = regex.compile(r"(?:\A|\n[ \t\r]*\n)\K[ \t]*(\*{2,3})(?=[^\s*])([^\n*
 
 
 def layout_marks(text: str) -> list[Edit]:
-    """The edits, in order, that leave out marks of layout: a space for what begins a line, nothing for what begins a word.
+    """The edits, in order, that remove layout marks: one at the start of a line becomes a space, one at a word nothing.
 
-    A line break after a hyphen goes as well, so that a compound reads as it does within a line.
+    A line break after a hyphen is removed as well, so that a compound reads as it does within a line.
     """
     found = [(match.start(), match.end(), " ") for match in _SIGN.finditer(text)]
     found += [(start, end, " ") for start, end in _items(text)]
@@ -54,7 +54,7 @@ def marked_headings(text: str) -> Iterator[Apart]:
 
 
 def _items(text: str) -> Iterator[tuple[int, int]]:
-    """Where the bullets and numbers of lists stand.
+    """Character ranges of the bullets and numbers of lists.
 
     A line begins an item only where the line above has ended, or is an item: elsewhere a hard line break may have brought a
     dash to the beginning of a line. Numbers count from 1.

@@ -1,4 +1,4 @@
-"""JSON lines, also compressed: one object a line, and what is wrong with a line that is none.
+"""JSON lines, also compressed: one object per line, or the reason why a line holds none.
 
 Knows nothing about what the objects mean.
 """
@@ -27,9 +27,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def open_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file as they stand, endings included, unpacked if it is called .gz, .xz or .zst.
+    """The lines of a file with their line endings, decompressed if its suffix is .gz, .xz or .zst.
 
-    A longer line than `LONGEST_LINE` bytes is cut off one byte after it: `parse` refuses it, and the others are not lost.
+    A line longer than `LONGEST_LINE` bytes is truncated to one byte more: `parse` refuses it, and the others are not lost.
 
     Raises:
         AuditError: on the way, if the file is missing, cannot be read, is damaged, or is made to fill the disk when unpacked.
@@ -42,7 +42,7 @@ def open_lines(path: Path) -> Iterator[bytes]:
 
 
 def lines_of(packed: BinaryIO, suffix: str, name: str) -> Iterator[bytes]:
-    """The same of a file that is open, packed as its suffix says; `name` is for messages."""
+    """The lines of an open file, decompressed according to `suffix`; `name` is for messages."""
     unpacked, errors = _unpacked(packed, suffix.lower(), name)
     damage: tuple[type[Exception], ...] = (EOFError, *errors)
     read, whole = 0, True
@@ -61,7 +61,7 @@ def lines_of(packed: BinaryIO, suffix: str, name: str) -> Iterator[bytes]:
 
 
 def _unpacked(packed: BinaryIO, suffix: str, name: str) -> tuple[BinaryIO, tuple[type[Exception], ...]]:
-    """The stream inside, and the errors that mean that it is damaged."""
+    """The decompressed stream, and the exceptions that mean that it is damaged."""
     match suffix:
         case ".gz":
             return cast(BinaryIO, gzip.open(packed)), (gzip.BadGzipFile, zlib.error)
@@ -83,11 +83,11 @@ _TOO_DEEP = Template("is not a JSON object that can be read (a number too long, 
 _NO_OBJECT = Template("is not a JSON object")
 _HALF = Template("has half a character (a lone surrogate)")
 FAULTS = (_TOO_LONG, _NOT_UTF_8, _NOT_JSON, _TOO_DEEP, _NO_OBJECT, _HALF)
-"""Templates of what `parse` says of a line that holds no JSON object."""
+"""Templates of the reasons that `parse` gives for a line without a JSON object."""
 
 
 def parse(line: bytes) -> dict[str, Any] | str:
-    """The JSON object on a line or, to follow "Line 17", why there is none: "is not UTF-8". Never raises.
+    """The JSON object on a line or, as words that follow "Line 17", why there is none: "is not UTF-8". Never raises.
 
     A byte order mark is no part of the object; of two fields with one name the last counts. Half a character (a lone
     surrogate, which JSON can spell) is refused wherever it stands: no such text can be hashed, scored or printed.

@@ -1,7 +1,7 @@
-"""C2PA provenance marks in a text: where they stand, and what they hold. Whether a signature is genuine is asked elsewhere.
+"""C2PA provenance marks in a text: their places and contents. Signatures are verified elsewhere.
 
-Looked for before anything is normalised away: the usual cleaning of invisible characters destroys them. The two ways of the
-C2PA specification 2.4 for texts: A.8, invisible variation selectors that spell bytes; A.9, a block between two delimiters.
+Looked for before normalisation, since removing invisible characters destroys them. The C2PA specification 2.4 has two forms
+for texts: A.8, invisible variation selectors that encode bytes; A.9, a block between two delimiters.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Wrapper:
 
 
 def find_marks(text: str) -> tuple[Wrapper, ...]:
-    """All marks of a text, in order. Malformed ones are among them, and of several each is marked as defective."""
+    """All marks of a text, in order, malformed ones included; if there are several, each is marked as defective."""
     found = sorted([*_wrappers(text), *_blocks(text)], key=lambda mark: mark.start)
     if len(found) > 1:
         several = f"is one of {len(found)}, and a text may have one only"
@@ -47,7 +47,7 @@ def find_marks(text: str) -> tuple[Wrapper, ...]:
 
 
 def without_marks(text: str, marks: Sequence[Wrapper], filler: str = "") -> str:
-    """The text that its author wrote; `filler`, one character or none, for each character of a mark."""
+    """The text without its marks; `filler`, one character or none, replaces each character of a mark."""
     pieces, done = [], 0
     for mark in marks:
         pieces += [text[done : mark.start], filler * (mark.end - mark.start)]

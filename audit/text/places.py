@@ -1,4 +1,4 @@
-"""Where the stretches of a text stand in what it was read from: page, paragraph, line or row.
+"""Map from characters of a text to places in its source: page, paragraph, line or row.
 
 Knows nothing about how texts are read.
 """
@@ -12,19 +12,19 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """From this character on, up to the next place, the text stood at `name`: "page 3, line 12"."""
+    """The place `name` ("page 3, line 12") of the text from character `start` up to the next place."""
 
     start: int
     name: str
 
 
 class Hidden(NamedTuple):
-    """Text that stands in a document and that nobody sees; it is no part of the text.
+    """Hidden text of a document, which is not part of the text that is judged.
 
     Attributes:
         start: the character of the text before which it stands.
-        how: it is hidden: "white", "display:none".
-        characters: how many, white space not counted.
+        how: how it is hidden: "white", "display:none".
+        characters: their number, white space not counted.
         excerpt: its beginning.
     """
 
@@ -35,7 +35,7 @@ class Hidden(NamedTuple):
 
 
 class Apart(NamedTuple):
-    """A stretch of a text that is no running text of its author's.
+    """A stretch of a text that is not its author's running text, such as a heading or a table.
 
     Attributes:
         start, end: characters of the text.
@@ -59,9 +59,9 @@ class Map:
             self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def of(self, start: int, end: int) -> str:
-        """Where `text[start:end]` stood, as in "line 3" or "page 1, line 30 to page 2, line 4".
+        """The place of `text[start:end]` in its source, such as "line 3" or "page 1, line 30 to page 2, line 4".
 
-        White space around it has no place of its own. A number that alone differs is not said twice: "line 3 to 5".
+        White space around it is ignored. If only a number differs, the rest is not repeated: "line 3 to 5".
         """
         part = self._text[start:end]
         if inner := part.strip():

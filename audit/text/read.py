@@ -1,7 +1,6 @@
 """The text of one input: read as it stands, or extracted from a document.
 
-Every input ends as a text or as one sentence why not; none is lost because of another. Knows nothing of what the texts
-are for.
+Every input yields a text or one sentence why not; a failure never loses another input. Knows nothing of the use of the texts.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from llm_audit.text.sources import Source, is_pattern
 MAX_BYTES = 20_000_000
 
 MAX_ARCHIVE = 200_000_000
-"""Bytes of a zip archive; each document in it has at most `MAX_BYTES`."""
+"""Most bytes of a zip archive; each document in it has at most `MAX_BYTES`."""
 
 # What reaches its reader as text in UTF-8, whatever the file is in. The others say themselves which encoding they use.
 _DECODED = frozenset({"html", "markdown", "ipynb", "tex", "rst", "asciidoc", "org", "subtitles"})
@@ -39,15 +38,15 @@ class RawText:
     Attributes:
         sha256: of the bytes of the file, before decoding; of a record in a file of many, of its text in UTF-8.
         encoding: of the characters; of documents their format, with the encoding where they have one: "html, utf-8".
-        text: what is judged and what offsets count: of a document, the text extracted from it.
-        size: bytes that `sha256` is of.
-        places: where its stretches stand in the document; none: its lines are the places.
+        text: the text to judge, to which offsets refer: of a document, the text extracted from it.
+        size: number of bytes that `sha256` covers.
+        places: places of its stretches in the document; none: its lines are the places.
         notes: what was left out, as sentences.
-        facts: what the document says of itself, as (name, value); anybody can change it.
-        directives: what the text says of itself; only where that was asked for, and then it is no longer part of the text.
-        hidden: what stands in the document and nobody sees; no part of `text`.
-        apart: what the document marks as no running text; see `llm_audit.text.frame`.
-        kept: of a record, the fields that were to go with it, each as JSON.
+        facts: metadata of the document, as (name, value); anybody can change them.
+        directives: the text's inline suppressions; only where they were asked for, and then no longer part of `text`.
+        hidden: hidden text of the document, not part of `text`.
+        apart: stretches that the document's markup labels as no running text; see `llm_audit.text.frame`.
+        kept: of a record, the fields to keep with it, each as JSON.
         omitted: characters that a reader of the document sees and that are not in `text`, such as blocks of code.
     """
 
@@ -67,10 +66,10 @@ class RawText:
 
     @property
     def omitted_share(self) -> float:
-        """The part of what a reader sees that is not in `text`, from 0 to 1; beyond a tenth, nothing is known of the whole."""
+        """Share of the visible characters that are not in `text`, from 0 to 1; above a tenth, the document never passes."""
         if not self.omitted:
             return 0.0
-        shown = sum(word.end() - word.start() for word in re.finditer(r"\S+", self.text))  # no list of a book's words
+        shown = sum(word.end() - word.start() for word in re.finditer(r"\S+", self.text))  # no list: a book is large
         return self.omitted / (self.omitted + shown)
 
 
@@ -85,19 +84,19 @@ def read(source: Source) -> RawText:
 
 
 def read_document(source: Source, *, strip_markdown: bool = True, directives: Use = "no") -> RawText:
-    """Read one document of any format: as `read`, but documents with markup give the text without it.
+    """Read one document of any format, without its markup.
 
-    `directives`: what is made of the lines in which a text says what does not count for it.
+    `directives`: how inline suppressions are treated.
 
     Raises:
-        Malformed: such a line cannot be obeyed.
-        Unreadable: also if it is damaged, encrypted, has no text, or is made to exhaust who reads it.
+        Malformed: a suppression cannot be obeyed.
+        Unreadable: as `read`; also if it is damaged, encrypted, has no text, or is made to exhaust its reader.
     """
     return from_bytes(source.name, read_bytes(source), source.kind, strip_markdown=strip_markdown, directives=directives)
 
 
 def from_bytes(name: str, data: bytes, by_name: str, *, strip_markdown: bool = True, directives: Use = "no") -> RawText:
-    """The text of a document from its bytes; `by_name` is its kind by its name. As `read_document`."""
+    """Read a document from its bytes, as `read_document` does; `by_name` is its kind according to its name."""
     kind = kind_of_content(name, data, by_name)
     if kind == "zip" and not data:
         raise _empty(name)

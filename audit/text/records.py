@@ -1,7 +1,7 @@
 """Files of many texts: JSON lines, CSV and Parquet, one record at a time, however large the file.
 
-Each record is a text of its own, `essays.jsonl:17`, or says why not: a bad one costs no other. Knows nothing of what the texts
-are for.
+Each record is a text of its own, `essays.jsonl:17`, or a reason why not; a bad one does not affect others. Knows nothing of
+the use of the texts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TOO_LONG = f"is longer than {LONGEST_LINE // 1_000_000} MB"
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A text that could not be read, and why, in a sentence; `nothing`: there is nothing in it to be judged."""
+    """A text that could not be read, with the reason as a sentence; `nothing`: it is intact but contains no text."""
 
     name: str
     reason: str
@@ -39,14 +39,14 @@ class Unread:
 
 
 class _Fault(NamedTuple):
-    """Why a record has no text, to follow its name; `fields` are those it has if the wanted one is not among them."""
+    """The reason why a record has no text, in words that follow its name; `fields`: its fields if the wanted one is missing."""
 
     reason: str
     fields: tuple[str, ...] | None = None
 
 
 class _Record(NamedTuple):
-    """A record: the number of its line or row, its text or why there is none, and the fields that are kept, as JSON."""
+    """A record: the number of its line or row, its text or the fault, and the fields to keep, as JSON."""
 
     number: int
     found: str | _Fault
@@ -56,11 +56,11 @@ class _Record(NamedTuple):
 def read_records(source: Source, text_field: str = "text", keep: Sequence[str] = ()) -> Iterator[RawText | Unread]:
     """The texts of one file, in order; `source.kind` says how to read it. Holds one record at a time.
 
-    A field within another one is named with a full stop, `meta.text`, unless there is a field of that whole name. `keep`:
-    fields whose values go with each text.
+    A nested field is named `meta.text`, unless there is a field of that whole name. `keep`: fields whose values are kept with
+    each text.
 
-    `sha256` and `size` are of the text in UTF-8, so that a text is the same in every format. If none of the first 100 records
-    has the field, the file as a whole is unread. What cannot be read to its end gives what came before, and then a reason.
+    `sha256` and `size` are of the text in UTF-8, so that they are the same in every format. If none of the first 100 records
+    has the field, the file as a whole is unread. A file that breaks off yields the records before, and then a reason.
     """
     assert source.path is not None
     kind = source.kind
@@ -88,7 +88,7 @@ def _checked(name: str, place: Place, kind: str, found: str | _Fault, kept: tupl
 
 
 def _with_field(records: Iterator[_Record], name: str, text_field: str) -> Iterator[_Record]:
-    """The records; or one error, instead of one for each, if the first of them show that the field is called otherwise."""
+    """The records; or one error for the file instead of one per record, if none of the first ones has the field."""
     waiting: list[_Record] = []
     fields: tuple[str, ...] | None = None
     for record in records:
@@ -137,7 +137,7 @@ def _json_lines(lines: Iterator[bytes], text_field: str, keep: Sequence[str]) ->
 
 
 def _value(row: Any, field: str, default: object = None) -> Any:
-    """The value of a field, or of a field within fields."""
+    """The value of a field, also of a nested one."""
     if not isinstance(row, dict):
         return default
     if field in row:
@@ -151,9 +151,9 @@ def _value(row: Any, field: str, default: object = None) -> Any:
 
 
 def _table(lines: Iterator[bytes], text_field: str, keep: Sequence[str]) -> Iterator[_Record]:
-    """CSV with a heading, divided by commas, semicolons or tabs.
+    """The records of a CSV file with a header, separated by commas, semicolons or tabs.
 
-    Rows have the numbers that a spreadsheet shows: the heading is row 1, and a cell of many lines makes no more rows.
+    Rows are numbered as in a spreadsheet: the header is row 1, and a cell of several lines is in one row.
     """
     csv.field_size_limit(LONGEST_LINE)  # for the whole process: nobody else reads CSV
     size = 0  # of the record

@@ -1,4 +1,4 @@
-"""Scripts whose letters stand alone: what is invisible between them has no work to do."""
+"""Scripts whose letters do not join, so that invisible characters between them have no function."""
 
 PLAIN_SCRIPTS = r"\p{Latin}\p{Cyrillic}\p{Greek}\p{Coptic}\p{Armenian}\p{Cherokee}\p{Georgian}\p{Deseret}\p{Lisu}"
-"""For a character class of the package `regex`."""
+"""The scripts as a character class of the package `regex`."""

@@ -1,8 +1,8 @@
-"""What word does a reader see? Latin letters, marks and digits that imitate the letters of an English word.
+"""Latin letters, accents and digits that imitate the letters of an English word.
 
-Decided by the word, against a list of English words (of pyspellchecker): a "word" that is none becomes one when its look-alikes
-are read as what they look like. Letters of other alphabets are `llm_audit.text.homoglyphs`'; this module knows those that no
-mixture of alphabets gives away. English only: other languages have letters and marks of their own, and are left alone.
+Decided word by word, with a list of English words (from pyspellchecker): a string that is no word becomes one if its
+look-alikes are read as the letters that they resemble. Letters of other alphabets are left to `llm_audit.text.homoglyphs`. Only
+English texts: other languages have letters and accents of their own.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Imitation(NamedTuple):
 
     Attributes:
         start, end: its characters.
-        seen: what a reader sees; empty for a mark on a letter.
-        kind: "letter" for one that English has no use for, "accent" for one with a mark that other languages have,
-            "ascii" for a plain letter or digit, as in "cIose", "frorn" and "w0rd"; "slip" for two letters in the place of one,
-            as scans have them, in too few words of a text to be "ascii".
+        seen: the letter that a reader sees; "" for a combining mark.
+        kind: "letter" for one that English does not use, "accent" for one with an accent that other languages have,
+            "ascii" for a plain letter or digit, as in "cIose", "frorn" and "w0rd"; "slip" for two letters in place of one, as
+            scans have them, in too few words of a text to be "ascii".
     """
 
     start: int
@@ -55,7 +55,7 @@ _FUNCTION_WORDS = frozenset({
     "the", "of", "and", "to", "a", "in", "is", "that", "for", "it", "was", "with", "as", "on", "are", "this", "be", "by",
     "have", "not", "from", "or", "an", "we", "you", "they", "his", "her", "which", "at", "but", "i",
 })  # fmt: skip
-_LEAST_ENGLISH, _ENGLISH = 2, 0.08  # of the words are such words, in any English text of some length
+_LEAST_ENGLISH, _ENGLISH = 2, 0.08  # least number and share of function words in an English text
 _OTHERS = {
     "ɑ": "a",
     "ɡ": "g",
@@ -74,16 +74,16 @@ _DIGITS = {"I": "l", "0": "o", "1": "l", "|": "l", "3": "e", "4": "a", "5": "s",
 _PAIRS = {"rn": "m", "vv": "w", "cl": "d"}
 _NEAR = 30  # characters
 _MOST_CHOICES = 6  # pairs in one word, each read as one letter or as two
-_LEAST_UNKNOWN = 4  # letters of a word that is in no list, and read by the signs of the others: not of x0y
+_LEAST_UNKNOWN = 4  # letters of an unlisted word that is read by the look-alikes found in others, so not "x0y"
 
 LEAST_ACCENTS, ACCENT_SHARE = 8, 0.08
-"""Words with accents that English does without: fewer, or a smaller share of all words, are loanwords, names and quotations."""
+"""Fewest words with foreign accents, and their least share; fewer are taken for loanwords, names and quotations."""
 
 LEAST_ASCII, ASCII_SHARE = 3, 0.005
-"""Words with plain look-alikes: fewer, or a smaller share, are slips and codes."""
+"""Fewest words with plain look-alikes, and their least share; fewer are taken for slips and codes."""
 
 LEAST_SURE = 3
-"""Words of the list with letters that English has no use for: then words that are not in the list count as well."""
+"""Number of listed words with letters that English does not use from which unlisted words count as well."""
 
 
 def imitations(text: str) -> list[Imitation]:
@@ -100,11 +100,11 @@ def imitations(text: str) -> list[Imitation]:
         word = match[0]
         if word.isascii():
             if len(word) > 1 and _ASCII_SUSPECT.search(word) and _ASCII_WORD.fullmatch(word):
-                known, edits = _of_ascii(word)
+                known, edits = _imitations_in_ascii(word)
                 pieces = [Imitation(match.start() + i, match.start() + j, seen, "ascii") for i, j, seen in edits]
                 (sure if known else unsure_plain).append(pieces)
         elif not _PHONETIC.search(text[max(match.start() - 1, 0) : match.end() + 1]):
-            known, pieces = _of_other(word, match.start())
+            known, pieces = _imitations_in_other(word, match.start())
             (sure if known else unsure).append(pieces)
     sure, unsure = [pieces for pieces in sure if pieces], [pieces for pieces in unsure if pieces]
     if not sure or not _is_english(text, [*sure, *unsure]):
@@ -132,7 +132,7 @@ def imitations(text: str) -> list[Imitation]:
 
 
 def _count(text: str, found: list[list[Imitation]], kind: Kind) -> int:
-    """How many different words have imitations of a kind; the name of a variable, t0, is one however often it stands there."""
+    """Number of distinct words with imitations of a kind, so that a variable's name such as t0 counts once."""
     return len({_around(text, pieces[0].start) for pieces in found if any(each.kind == kind for each in pieces)})
 
 
@@ -141,13 +141,13 @@ def _is_slip(text: str, found: Imitation) -> bool:
 
 
 def _around(text: str, position: int) -> str:
-    """The word at a position, or what of it is near."""
+    """The word at a position, or its part near the position if it is very long."""
     start = max(position - _NEAR, 0)
     return next((match[0] for match in _WORD.finditer(text, start, position + _NEAR) if match.end() > position), "")
 
 
 def _is_english(text: str, odd: list[list[Imitation]]) -> bool:
-    """Whether a text is English: by the words that have no content, as they are or as they look."""
+    """Whether a text is English, by the share of function words, as they are spelled or as they look."""
     words = function = 0
     waiting = deque(sorted(odd))
     for match in _WORD.finditer(text):
@@ -159,8 +159,8 @@ def _is_english(text: str, odd: list[list[Imitation]]) -> bool:
     return function >= max(_LEAST_ENGLISH, _ENGLISH * words)
 
 
-def _of_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
-    """Of a word with letters beyond ASCII: whether a reader sees an English word, and what of it imitates, if all of it may."""
+def _imitations_in_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
+    """For a word with non-ASCII letters: whether a reader sees an English word, and the imitations in it."""
     pieces: list[Imitation] = []
     seen = ""
     for position, character in enumerate(word):
@@ -179,7 +179,7 @@ def _of_other(word: str, start: int) -> tuple[bool, list[Imitation]]:
 
 @cache
 def _plain(character: str) -> tuple[str | None, Kind]:
-    """The ASCII letter that a character looks like, empty for a mark alone; None if it looks like none."""
+    """The ASCII letter that a character looks like, "" for a combining mark; None if it looks like none."""
     if _ALL_MARKS.fullmatch(character):
         return "", "letter"
     if is_of_another_alphabet(character):
@@ -197,16 +197,17 @@ def _plain(character: str) -> tuple[str | None, Kind]:
     return letter, "accent" if " WITH " in name else "letter"
 
 
-def _of_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
-    """Of a word of plain letters and digits that is none: whether a reader sees a common one, and the stretches that imitate.
+def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
+    """For an ASCII string that is no word: whether a reader sees a common word, and the stretches that imitate letters.
 
-    If no common word is seen, those of a rare or short one; if none, as in a name, rn, and I and 0 after small letters.
+    If no common word is seen, the stretches are those of a rare or short one; failing that, as in a name, "rn", and "I" and
+    "0" after small letters.
     """
     if _is_known(word) and not _CAPITAL_WITHIN.search(word):
         return True, []
     single = [(i, i + 1, _DIGITS[letter]) for i, letter in enumerate(word) if letter in _DIGITS]
     pairs = [(i, i + 2, _PAIRS[word[i : i + 2]]) for i in range(len(word) - 1) if word[i : i + 2] in _PAIRS]
-    capital = [single[1:]] if word[0] == "I" else []  # of "IsIand" the first is what it is
+    capital = [single[1:]] if word[0] == "I" else []  # in "IsIand" the first I is genuine
     readings = [
         sorted([*letters, *(pair for pair, wanted in zip(pairs, chosen, strict=False) if wanted)])
         for letters in (single, *capital)
@@ -214,7 +215,7 @@ def _of_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
     ]
     often = {tuple(edits): _frequency(_applied(word, edits)) for edits in readings if edits}
     common = _COMMON if len(word) > 3 else _VERY_COMMON
-    if word.isupper():  # B12 and T0 are what people write, and in the company of w0rds T0 is To
+    if word.isupper():  # people write B12 and T0; beside "w0rds", T0 stands for To
         return False, next((list(edits) for edits, frequency in often.items() if frequency >= _VERY_COMMON), [])
     if sure := next((edits for edits, frequency in often.items() if frequency >= common), None):
         return True, list(sure)
@@ -247,7 +248,7 @@ def _is_known(word: str) -> bool:
 
 
 def _frequency(word: str) -> int:
-    """Occurrences in the list; 0: it is not there."""
+    """Frequency of a word in the list; 0: it is not in it."""
     listed, word = _list(), word.lower()
     found, often = _line(listed, bisect_left(range(len(listed)), word, key=lambda place: _line(listed, place)[0]))
     return int(often) if found == word else 0

@@ -1,6 +1,6 @@
-"""What kind of document some bytes are, by what they hold; the file's name only decides between kinds of plain text.
+"""Recognise the format of a document by its content; the file's name only decides between kinds of plain text.
 
-Opens no file and unpacks nothing but the directory of an archive.
+Opens no file, and reads only the directory of an archive.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import zipfile
 from llm_audit.text.decode import Unreadable
 
 BEGINNING = 4096
-"""Bytes that are enough to know most kinds; an archive's and an old Word document's only with the whole file."""
+"""Bytes at the beginning of a file that suffice to recognise most formats; archives and old Word documents need all."""
 
 _OLE = b"\xd0\xcf\x11\xe0"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -35,7 +35,7 @@ _TABLES = "is a spreadsheet: save the texts as CSV and try again"
 
 
 def kind_of_content(name: str, data: bytes, by_name: str) -> str:
-    """The format of a document, told from its content: one of `llm_audit.text.sources.KINDS`, such as html or pdf.
+    """The format of a document by its content: one of `llm_audit.text.sources.KINDS`, such as html or pdf.
 
     Args:
         name: of the document, for messages.
@@ -74,7 +74,7 @@ def kind_of_content(name: str, data: bytes, by_name: str) -> str:
 
 
 def kind_of_beginning(data: bytes) -> str | None:
-    """The kind of a document that its name says nothing of, by its first bytes; "archive" and "ole" need the whole file."""
+    """The format of a file by its first bytes; None: plain text, or unknown. "archive" and "ole" need the whole file."""
     if b"%PDF-" in data[:_PDF_WITHIN]:
         return "pdf"
     if data.startswith(_ZIP):
@@ -127,7 +127,7 @@ def _small(archive: zipfile.ZipFile, member: str) -> bool:
 
 
 def _kind_of_ole(name: str, data: bytes) -> str:
-    """Microsoft's old container: its directory names its streams in UTF-16."""
+    """The format of a document in Microsoft's old container (OLE), by the names of its streams, which are in UTF-16."""
     if "EncryptedPackage".encode("utf-16-le") in data:
         raise Unreadable(f"{name} is an Office document with a password: save a copy without one and try again.")
     if "WordDocument".encode("utf-16-le") in data:
@@ -143,7 +143,7 @@ def _kind_of_ole(name: str, data: bytes) -> str:
 
 
 def _mislabelled(name: str, data: bytes, by_name: str) -> str:
-    """The kind of what is called a document and is none: plain text, if it can be."""
+    """The format of bytes that are not the document that their name promises: plain text, if they can be."""
     if not data.strip() or by_name in ("pdf", "zip"):
         return by_name
     if by_name == "docx" and b"\0" in data[:BEGINNING]:

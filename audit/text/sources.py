@@ -1,6 +1,6 @@
-"""Inputs as named on the command line: files, folders, patterns, standard input; and what kind each is by its name.
+"""Inputs as named on the command line: files, folders, patterns, standard input; and the kind of each by its name.
 
-Opens files only to see what those of folders hold whose names say nothing. Knows nothing of what the texts are for.
+Opens a file only if it is in a folder and its name does not show its kind. Knows nothing of the use of the texts.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class Source:
 
     @property
     def kind(self) -> str:
-        """One of `KINDS`, by the name; "text" where it says nothing."""
+        """The kind of the input by its name, one of `KINDS`; "text" if the name does not show it."""
         return (kind_of(self.path) if self.path else None) or "text"
 
 
 def kind_of(path: PurePath) -> str | None:
-    """What a file should hold by its name; None if the name does not say. JSON lines and tables of text may be packed."""
+    """The kind of a file by its name; None if the name does not show it. JSON lines and CSV may be compressed."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _PACKED:
         kind = _KINDS.get(suffixes[-2]) if len(suffixes) > 1 else None
@@ -67,11 +67,11 @@ def kind_of(path: PurePath) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a command is to read, and what it was given that is not read.
+    """The inputs of a command: those to read, and those that are not read.
 
     Attributes:
-        sources: to read, in order, each once.
-        passed: every other entry of the folders and patterns that were named; `llm_audit.text.counts` counts them.
+        sources: the inputs to read, in order, each once.
+        passed: all other entries of the folders and patterns; `llm_audit.text.counts` counts them.
     """
 
     sources: tuple[Source, ...]
@@ -79,7 +79,7 @@ class Inputs:
 
 
 def discover(paths: Sequence[str], kinds: frozenset[str] = KINDS, *, every_name: bool = False) -> list[Source]:
-    """The sources of `survey`, for callers that have no use for what is not read."""
+    """The sources of `survey`, without the entries that are not read."""
     return list(survey(paths, kinds, every_name=every_name).sources)
 
 
@@ -88,16 +88,16 @@ def survey(
 ) -> Inputs:
     """List the inputs behind files, folders, patterns such as `docs/**/*.md` and '-' (standard input), each once.
 
-    In order. A folder stands for all files of these kinds in it and below, sorted: by their names, and by what they hold where
-    the name says nothing. Hidden entries and links to folders are passed over, and counted, as everything is that is not read.
-    A pattern stands for whatever it fits; a file that is named is always read. With `every_name`, a file with several is
-    listed under each. What is missing, or a folder without texts, is listed too: reading it says what is wrong.
+    In order. A folder stands for all files of these kinds in it and below, sorted; their kind is decided by name or, if that
+    shows none, by content. Hidden entries and links to folders are skipped, and counted like everything that is not read.
+    A pattern stands for all that it fits; a file named by itself is always read. With `every_name`, a file with several names
+    is listed under each. Missing files and folders without texts are listed too: reading them gives the error.
 
     Args:
-        paths: as named.
-        kinds: to be read from folders.
+        paths: as the user gives them.
+        kinds: kinds to be read from folders.
         every_name: list a file under each of its names.
-        leave_out_ignored: pass over what git ignores in folders, and vendored trees.
+        leave_out_ignored: skip files in folders that git ignores, and vendored trees.
     """
     sources: dict[str | None, Source] = {}
     passed: dict[str, Passed] = {}
@@ -119,12 +119,12 @@ def survey(
 
 
 def is_pattern(path: str | os.PathLike[str]) -> bool:
-    """Whether a path stands for all that fits it, unless something is called so."""
+    """Whether a path contains wildcards; a file of that very name takes precedence."""
     return not set(os.fspath(path)).isdisjoint("*?[")
 
 
 def _fitting(given: str) -> list[Path]:
-    """The path itself, or all that fit it if it is a pattern and nothing is called so."""
+    """The path itself, or the paths that fit it if it is a pattern and no file has that very name."""
     path = Path(given) if given else Path("''")
     parts = path.parts
     first = next((position for position, part in enumerate(parts) if is_pattern(part)), None)

@@ -1,7 +1,7 @@
-"""All entries of the folders named on a command line: those that are read, and those that are not, with a reason each.
+"""Survey of folders: the files to read, and the entries that are not read, each with a reason.
 
-Nothing vanishes: what a folder holds is either an input or counted. Opens files whose names say nothing, to look at their
-beginning; reads none of them.
+Every entry of a folder is either an input or counted. A file whose name does not show its kind is opened to look at its
+beginning; texts are not read here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Reason(StrEnum):
-    """Why an entry of a folder is not read, in words that follow "not read:"."""
+    """Reasons why an entry of a folder is not read, in words that follow "not read:"."""
 
     FORMAT = "in a format that is not read"
     CODE = "program code or data"
@@ -57,13 +57,13 @@ class Passed:
 
     @property
     def suffix(self) -> str:
-        """The end of its name: ".odt"; empty if it has none."""
+        """The suffix of the name, such as ".odt"; "" if it has none."""
         return Path(self.name).suffix.lower()
 
 
 @dataclass(slots=True)
 class Survey:
-    """What folders hold.
+    """The content of folders.
 
     Attributes:
         paths: the files to read, in order.
@@ -96,7 +96,7 @@ _ON_PURPOSE = frozenset({Reason.HIDDEN, Reason.LOCK, Reason.IGNORED, Reason.VEND
 
 
 def counts(passed: Iterable[Passed]) -> tuple[NotRead, ...]:
-    """What was not read, by kind, the most frequent first."""
+    """Counts of the entries that were not read, by kind, the most frequent first."""
     found = Counter((_label(each), each.reason in _ON_PURPOSE) for each in passed)
     listed = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     return tuple(NotRead(kind=kind, count=count, on_purpose=on_purpose) for (kind, on_purpose), count in listed)
@@ -113,13 +113,13 @@ def _label(entry: Passed) -> str:
 def survey_folder(
     root: Path, kinds: frozenset[str], kind_of_name: Callable[[Path], str | None], *, leave_out_ignored: bool = False
 ) -> Survey:
-    """Everything in a folder and below it, sorted.
+    """Survey a folder and everything below it, sorted.
 
     Args:
         root: the folder.
-        kinds: those to be read; see `llm_audit.text.sources.KINDS`.
-        kind_of_name: what a name says of a file's kind.
-        leave_out_ignored: what git ignores and what others wrote (vendored code) is not read.
+        kinds: kinds to be read; see `llm_audit.text.sources.KINDS`.
+        kind_of_name: gives a file's kind by its name.
+        leave_out_ignored: do not read files that git ignores, and vendored code.
     """
     survey = Survey()
     closed: list[Path] = []
@@ -168,7 +168,7 @@ class _Ignored:
         self._specs[folder.absolute()] = GitIgnoreSpec.from_lines(lines)
 
     def covers(self, path: Path, is_folder: bool) -> bool:
-        """As git decides: the nearest .gitignore with an opinion counts."""
+        """Whether git ignores a path: the nearest .gitignore with a matching pattern decides."""
         path = path.absolute()
         for parent in path.parents:
             if spec := self._specs.get(parent):
@@ -219,7 +219,7 @@ def _why_no_file(
 
 
 def _is_report(path: Path) -> bool:
-    """Whether a page says of itself that llm-audit made it: it quotes what it found, which is no text of anybody's."""
+    """Whether a page is marked as a report of llm-audit, which quotes other texts and is not to be judged itself."""
     try:
         with path.open("rb") as file:
             return _GENERATOR in file.read(sniff.BEGINNING)
@@ -242,7 +242,7 @@ def _by_content(path: Path, kinds: frozenset[str]) -> Reason | None:
 
 
 def _of_bytes(path: PurePath, data: bytes, kinds: frozenset[str]) -> Reason | None:
-    """The same, of its bytes, or of its beginning where that is enough."""
+    """The reason not to read a file of unknown suffix, by its bytes, or its first bytes where they suffice."""
     kind = sniff.kind_of_beginning(data)
     if kind in _WHOLE:
         try:
@@ -270,7 +270,7 @@ def _of_bytes(path: PurePath, data: bytes, kinds: frozenset[str]) -> Reason | No
 
 
 def why_no_member(path: PurePath, content: bytes | None, kind_of_name: Callable[[PurePath], str | None]) -> Reason | None:
-    """Why a file of an archive is not read; `content` is None where it is too large or protected."""
+    """The reason why a file of an archive is not read; `content` is None where it is too large or protected."""
     if path.name.startswith(_LOCKS):
         return Reason.LOCK
     if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):

@@ -1,6 +1,6 @@
-"""Traces that chatbots and their pages leave in what is copied from them: marks of citations, links, buttons, stock sentences.
+"""Traces of chatbots and their pages in copied text: citation marks, links, buttons, stock sentences.
 
-They are no part of anybody's writing and never scored. They say where a text passed through, not who wrote the rest of it.
+They are not the author's writing, and never scored. They show where a text passed through, not who wrote the rest of it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import regex
 
 
 class Trace(NamedTuple):
-    """A trace as it stands in a text: its characters, and what left it."""
+    """A trace in a text: its character range, and the program that left it."""
 
     start: int
     end: int

@@ -1,4 +1,4 @@
-"""The normalised view of a text, and the way back from it to the text as read.
+"""The normalised view of a text, with a map from its characters back to the text as read.
 
 What a detector scores must not depend on line breaks, on characters that nobody sees, or on Cyrillic letters that look
 Latin. This module knows characters only: nothing of files, tokens or languages.
@@ -55,7 +55,7 @@ _STYLED = re.compile("[\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff]")
 # Characters that can change under NFC, or together with the one before them (UAX #15, section 9.1).
 _UNSTABLE = regex.compile(r"[\p{NFC_QC=No}\p{NFC_QC=Maybe}\p{^ccc=0}]++")
 _SPACES = re.compile(r"[^\S ]\s*| \s+|\A | \Z")
-# How programs set what people type: no choice of an author's. A blank of Braille is seen as a space.
+# Typography by programs, not by the author. A Braille blank looks like a space.
 _TYPOGRAPHY = {
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u02bc", "'"),
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
@@ -75,7 +75,7 @@ _OVERRIDDEN = regex.compile("\u202e([^\u202a-\u202e\u2066-\u2069\n\r\u2028\u2029
 _RIGHT_TO_LEFT = regex.compile(r"[\p{bc=R}\p{bc=AL}--\p{Bidi_Control}]", regex.V1)
 
 MOST_OMITTED = 0.1
-"""Of what a reader sees: if more is not in the text, the text says nothing of the document."""
+"""Largest share of the visible characters that may be missing from the text; above it, the document never passes."""
 
 _NOTES = {
     "zero_width": "Removed {n} zero-width character{s}, which readers cannot see.",
@@ -105,7 +105,7 @@ class View:
     notes: tuple[str, ...]
 
     def to_source(self, start: int, end: int) -> tuple[int, int]:
-        """Give the character range of the source that `text[start:end]` stands for; an empty range stays empty."""
+        """The character range of the source that `text[start:end]` stands for; an empty range stays empty."""
         if not 0 <= start <= end <= len(self.text):
             raise IndexError(f"[{start}, {end}) is not a range of {len(self.text)} characters")
         if start < end:
@@ -117,10 +117,10 @@ class View:
 
 
 def view_of(raw: RawText, include: Collection[str] = ()) -> View:
-    """The view of a text as read that is scored: normalised, without provenance marks and without what stands apart.
+    """The view of a text that is scored: normalised, without provenance marks and without stretches that are no running text.
 
-    Its notes say what was set apart, and if more than a tenth of what a reader sees is not in the text at all. `include`: of
-    what stands apart (see `llm_audit.text.frame`), the kinds that are scored all the same.
+    Its notes say what was set apart, and whether more than a tenth of the visible characters are not in the text. `include`:
+    the kinds of stretches (see `llm_audit.text.frame`) that are scored all the same.
     """
     apart = set_apart(raw.text, raw.apart, include)
     layout = layout_marks(raw.text)
@@ -136,15 +136,14 @@ def view_of(raw: RawText, include: Collection[str] = ()) -> View:
 
 
 def scored(text: str) -> str:
-    """What is scored of a plain text, as `view_of` gives it of a text that was read."""
+    """The part of a plain text that is scored: the text of its `view_of`."""
     return normalise(text, find_marks(text), set_apart(text), layout_marks(text)).text
 
 
 def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] = (), layout: Sequence[Edit] = ()) -> View:
-    """Give the view that is scored: NFC, single spaces, no hidden characters, no look-alike letters in mixed words.
+    """The normalised view of a text: NFC, single spaces, no hidden characters, no look-alike letters in mixed words.
 
-    Idempotent, and the same for every way to break a text into lines. Provenance marks, what stands apart, and marks of
-    layout are no part of it.
+    Idempotent, and independent of line breaks. Provenance marks, the stretches `apart` and layout marks are left out.
     """
     draft = _Draft(text)
     marked, set_aside = ((mark.start, mark.end, "") for mark in marks), ((each.start, each.end, " ") for each in apart)
@@ -174,7 +173,7 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
 
 
 class _Draft:
-    """A text under edit that remembers where each character came from."""
+    """A text under edit that records the source position of each character."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -267,7 +266,7 @@ def _typed_forms(text: str) -> Iterable[Edit]:
 
 
 def _has_marks(text: str, layout: Sequence[Edit], apart: Sequence[Apart]) -> bool:
-    """Whether any mark of layout, and not only a line break after a hyphen, stands in what is scored."""
+    """Whether the scored part of a text has a layout mark other than a line break after a hyphen."""
     starts = [each.start for each in apart]
     for start, end, _ in layout:
         above = bisect_right(starts, start) - 1
@@ -307,10 +306,10 @@ def _entities(text: str, counts: Counter[str]) -> Iterable[Edit]:
 
 
 def _sentence_case(text: str, counts: Counter[str]) -> Iterable[Edit]:
-    """A text all in capitals as it is usually written.
+    """Edits that turn a text all in capitals into sentence case.
 
-    Of twelve texts, p-values of capitals were 0.63 to 1, whoever wrote them; in this form they were those of the originals
-    within a factor of 1.5, and for the six by machines the same.
+    For twelve texts put into capitals, p-values were 0.63 to 1, whoever wrote them; in sentence case they were those of the
+    originals within a factor of 1.5, and for the six by machines the same.
     """
     cased = [letter for letter in text if letter.isupper() or letter.islower()]
     if len(cased) < _LEAST_CASED or sum(letter.isupper() for letter in cased) < _CAPITALS * len(cased):

@@ -1,1 +1,1 @@
-"""Training and judging classifiers: labelled data, losses, the fitting loop. Needs torch; nothing here runs in `detect`."""
+"""Training and evaluating classifiers: labelled data, losses, the fitting loop. Needs torch; `detect` uses none of it."""

@@ -1,4 +1,4 @@
-"""How well detectors do on labelled texts: power, realised false-positive rates, fairness, calibration.
+"""Evaluation of detectors on labelled texts: power, realised false-positive rates, fairness, calibration.
 
 A text is judged by its first window, of at most as many tokens as the population judges at once. Knows nothing about how
 results are shown.
@@ -32,10 +32,10 @@ from llm_audit.training.labelled import Labelled, LabelledTexts, marks
 ALPHAS = (0.05, 0.01)
 CURVE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 MAX_FPR, MIN_TPR = 0.05, 0.8
-"""Of the partial areas: those of DACTYL's evaluation."""
+"""Bounds of the partial areas under the ROC curve, as in DACTYL's evaluation."""
 
 FEWEST = 5
-"""Texts of each class below which a row gets no partial areas: they would say nothing."""
+"""Fewest texts of each class for which a row gets partial areas."""
 
 LENGTH_EDGES = (64, 96, 128, 160, 192, 256, 384)
 
@@ -43,7 +43,7 @@ ALL = "all"
 
 
 class Judged(NamedTuple):
-    """One text: its length, and per detector, and for all together, statistic and p-value."""
+    """One text with its length, and the statistic and p-value of each detector and of all combined."""
 
     text: Labelled
     n_tokens: int
@@ -68,7 +68,7 @@ def judge(
 
 
 def judge_one(text: Labelled, window: TokenScores, population: Population, detectors: Sequence[StatisticRule]) -> Judged:
-    """One text's first window against the population."""
+    """Compare the first window of one text with the population."""
     stretch = population.beginning(len(window))
     part = window[: stretch.stop]
     statistic = {detector.name: detector.statistic(part) for detector in detectors}
@@ -81,7 +81,7 @@ Slice = tuple[str, str, Callable[[Judged], bool]]  # by, group, who belongs to i
 
 
 def slices(judged: Sequence[Judged], columns: Sequence[str]) -> list[Slice]:
-    """Everything, then by domain, generator, length and population, then by the user's own columns."""
+    """Slices of the texts: all of them, then by domain, generator, length and population, then by the user's own columns."""
     keys: dict[str, Callable[[Judged], str]] = {
         "domain": lambda one: f"{one.text.source} {one.text.domain}".strip(),
         "generator": lambda one: one.text.generator,
@@ -97,7 +97,7 @@ def slices(judged: Sequence[Judged], columns: Sequence[str]) -> list[Slice]:
 
 
 def length_bin(n_tokens: int) -> str:
-    """Name of the bin of a number of tokens."""
+    """Name of the length bin of a number of tokens."""
     low = max(edge for edge in LENGTH_EDGES if edge <= n_tokens)
     return f"from {low:3d} tokens"
 
@@ -110,7 +110,7 @@ def evaluate(
     columns: Sequence[str] = (),
     seed: int = 0,
 ) -> Benchmark:
-    """All tables. The bootstrap is over groups of texts that share a source, seeded."""
+    """Compute all tables of a benchmark. The bootstrap is seeded, and over groups of texts that share a source."""
     names = (generated.rule.code, *(detector.name for detector in detectors))
     power, alarms = [], []
     machine = [one for one in judged if one.text.is_machine]
@@ -153,9 +153,9 @@ def report(benchmark: Benchmark, manifest: Manifest, *, found: int, judged: int)
 
 
 def fit_to_judge(data: LabelledTexts, detectors: Sequence[StatisticRule], population: Population) -> LabelledTexts:
-    """Leave out what `detect` would not judge, what trained a detector, and what the population is made of.
+    """The texts without those that `detect` would not judge, that trained a detector, or that are in the population.
 
-    With a text that was seen goes its whole group: the others are rewrites of it. The notes say how many.
+    With a text that was seen its whole group is left out, since the others are rewrites of it. The notes say how many.
     """
     notes, texts = list(data.notes), list(data.texts)
     trained = [detector.seen for detector in detectors if detector.seen is not None]
@@ -185,7 +185,7 @@ def _notes(data: LabelledTexts, judged: Sequence[Judged], population: Population
 
 
 def _negatives(by: str, positives: list[Judged], human: list[Judged], belongs: Callable[[Judged], bool]) -> list[Judged]:
-    """The human texts to compare with: of the slice, or, for a generator, of the domains that it wrote in."""
+    """The human texts to compare positives with: those of the slice or, for a generator, of the domains in which it wrote."""
     if by not in ("generator", "label"):
         return [one for one in human if belongs(one)]
     domains = {(one.text.source, one.text.domain) for one in positives}

@@ -1,4 +1,4 @@
-"""Labelled texts as the block features that heads read: one scoring pass, cached like every other. Knows no training."""
+"""Block features of labelled texts, which heads read: one scoring pass, cached like every other. Knows no training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import STATE_BLOCK, TokenScores
 
 WINDOW = 256
-"""Tokens of a text that are scored: its beginning. Judged windows of the shipped population are shorter."""
+"""Tokens at the beginning of a text that are scored. Judged windows of the shipped population are shorter."""
 
 MEMORY_PER_TEXT = 600_000
 """Bytes that training needs at its peak: 16 blocks of some 2,300 float32 features, four times over."""
@@ -33,7 +33,7 @@ def request_for(layers: tuple[int, ...], window: int = WINDOW) -> Request:
 
 
 def default_layers(n_layers: int) -> tuple[int, ...]:
-    """A fifth, two, three and four fifths of the way up: layers 6, 12, 18 and 24 of the embedded model's 30."""
+    """The layers at one, two, three and four fifths of the depth: 6, 12, 18 and 24 of the embedded model's 30."""
     return tuple(sorted({max(1, round(n_layers * fifth / 5)) for fifth in (1, 2, 3, 4)}))
 
 
@@ -53,16 +53,16 @@ class Blocks:
         return Blocks(self.features[rows], self.counts[rows])
 
     def inside(self) -> NDArray[np.bool_]:
-        """(n, most blocks): which blocks are the texts' own and not padding."""
+        """(n, most blocks) mask of the blocks that are no padding."""
         return np.arange(self.features.shape[1])[None, :] < self.counts[:, None]
 
     def means(self) -> NDArray[np.float32]:
-        """(n, d): the mean over each text's blocks."""
+        """(n, d) means over each text's blocks."""
         counts = np.maximum(self.counts, 1)[:, None].astype(np.float32)
         return np.asarray(self.features.sum(1) / counts, dtype=np.float32)
 
     def beginnings(self, blocks: int) -> Blocks:
-        """Every text cut after some blocks."""
+        """Every text, cut after its first `blocks` blocks."""
         return Blocks(self.features[:, :blocks], np.minimum(self.counts, blocks))
 
 
@@ -86,7 +86,7 @@ def collect(scores: Iterable[TokenScores], statistics: Sequence[str] = tuple(STA
 
 
 def without_statistics(blocks: Blocks) -> Blocks:
-    """The columns of the states alone."""
+    """The block features without those of the statistics: the hidden states alone."""
     return Blocks(blocks.features[:, :, : -len(STATISTICS)], blocks.counts)
 
 

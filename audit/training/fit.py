@@ -22,10 +22,10 @@ from llm_audit.training.sampler import DualSampler
 
 @dataclass(frozen=True)
 class Schedule:
-    """How to descend.
+    """Hyperparameters of a fit.
 
     Attributes:
-        epochs: at most.
+        epochs: largest number of epochs.
         batch_size: texts per step, half of them machine text.
         learning_rate: peak of a one-cycle schedule (a tenth of the steps up, then a cosine down).
         weight_decay: of AdamW.
@@ -47,7 +47,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Fitted:
-    """How a fit went; the model itself holds the weights of the best epoch, which may be 0: those that it started with."""
+    """Course of a fit; the model holds the weights of the best epoch, where epoch 0 is the start."""
 
     best_epoch: int
     best_score: float
@@ -56,7 +56,7 @@ class Fitted:
 
 
 Inputs = Callable[[NDArray[np.int64], np.random.Generator], tuple[Tensor, ...]]
-"""The model's inputs for some training samples; the generator is for augmentation."""
+"""Function from indices of training samples to the model's inputs; its generator is for augmentation."""
 
 
 def fit(
@@ -167,5 +167,5 @@ class _Run:
 
 
 def _one_cycle(done: float) -> float:
-    """Share of the peak learning rate: a tenth of the way up in a line, then down a cosine."""
+    """Share of the peak learning rate: linear up for a tenth of the steps, then down a cosine."""
     return done / 0.1 if done < 0.1 else (1 + float(np.cos(np.pi * (done - 0.1) / 0.9))) / 2

@@ -32,32 +32,32 @@ from llm_audit.training.losses import LOSSES
 KINDS = ("logistic", "mlp", "attention")
 
 CLIP = 5.0
-"""Standard deviations, over blocks, at which a block's feature is cut off. By judgement."""
+"""Standard deviations, over blocks, at which a block's features are clipped. By judgement."""
 
 FULL_CELL = 3
-"""Machine texts of a (domain, generator) from which on the cell counts fully; a smaller one counts by its texts."""
+"""Machine texts from which a cell (domain, generator) has full weight; a smaller one is weighted by its number of texts."""
 
 RIDGE = 2.0
 """Added to the within-class covariance of standardised features, whose mean variance is below 1. In trials on the train part
 (five folds of domains) 1 and 3 did alike, 10 worse."""
 
 LEAST_HUMANS = 4
-"""Human texts of a domain that are enough for its mean to count as a kind of human writing."""
+"""Fewest human texts of a domain whose mean counts as a kind of human writing."""
 
 UNITS = 48
 """Hidden units of mlp and attention heads. By judgement."""
 
 MAX_FPR = 0.1
-"""Of the one-way partial AUC by which the best epoch is chosen."""
+"""Largest false-positive rate of the one-way partial AUC that chooses the best epoch."""
 
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """The affine map (but for the limit) from raw features to those that the head is trained on.
+    """The map, affine apart from clipping, from raw features to those that the head is trained on.
 
     Attributes:
-        mean, scale: (d,), of the training texts' means over blocks.
-        limit: (d,), where a block's difference from `mean` is cut off.
+        mean, scale: (d,), mean and standard deviation of the training texts' means over blocks.
+        limit: (d,), at which a block's difference from `mean` is clipped.
         whitening: (d, d) lower triangular M with M (within-class + between human domains + ridge) M^T = 1.
         centres: domain -> (d,), in standardised units.
         difference: (d,), machine minus human text in standardised units, the mean over (domain, generator).
@@ -82,7 +82,7 @@ class Space:
 
 
 def space_of(blocks: Blocks, texts: Sequence[Labelled], ridge: float = RIDGE) -> Space:
-    """Standardisation, centres and whitening from training texts."""
+    """Fit standardisation, centres and whitening to training texts."""
     kept = blocks.inside()
     mean = blocks.means().mean(0)
     limit = CLIP * (blocks.features[kept].std(0) + np.float32(1e-6))
@@ -130,7 +130,7 @@ def _difference(z: NDArray[np.float32], texts: Sequence[Labelled]) -> NDArray[np
         else:
             human.setdefault(domain_of(text), []).append(row)
     everyone = _human_means(z, texts).mean(0)
-    # Every full cell counts alike, however many its texts: what holds in all domains and for all generators holds in new ones.
+    # Full cells have equal weight, whatever their size: what holds for all domains and generators holds for new ones.
     weights = [min(len(rows), FULL_CELL) for _, rows in sorted(machine.items())]
     differences = [
         # A domain without human texts is compared with the mean human domain.
@@ -146,7 +146,7 @@ def domain_of(text: Labelled) -> str:
 
 
 def cells_of(texts: Sequence[Labelled]) -> NDArray[np.int64]:
-    """(n,): a number for each (domain, label, generator)."""
+    """(n,) index of each text's cell (domain, label, generator)."""
     names = [f"{domain_of(text)}\0{text.label}\0{text.generator}" for text in texts]
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
@@ -191,7 +191,7 @@ class HeadNetwork(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Features in their space, split: what every kind of head and every loss is trained on alike.
+    """Features mapped into their space and split, on which every kind of head and every loss is trained.
 
     `sums` (n, most blocks + 1, d): of each text's first 0, 1, 2, ... blocks.
     """
@@ -291,13 +291,13 @@ def _tensors(blocks: Blocks) -> tuple[Tensor, Tensor]:
 
 
 def predict(network: HeadNetwork, space: Space, blocks: Blocks) -> NDArray[np.float64]:
-    """(n,): the logits of texts, as `Head.score` gives them."""
+    """(n,) logits of texts, as `Head.score` gives them."""
     with torch.inference_mode():
         return np.asarray(network(*_tensors(space(blocks))).numpy(), dtype=np.float64)
 
 
 def measure(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
-    """Facts of a head for its card: of the powers, those that so many human texts can tell."""
+    """Metrics of a head for its card: AUROC, and those powers for which there are enough human texts."""
     humans, found = int(np.sum(labels == 0)), {"auroc": auroc(scores, labels)}
     if humans >= FEWEST_FOR_5_PERCENT:
         found["tpr at 5 % fpr"] = tpr_at_fpr(scores, labels, 0.05)
@@ -307,7 +307,7 @@ def measure(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str,
 
 
 def as_head(network: HeadNetwork, space: Space, card: Card, seen: NDArray[np.uint64]) -> Head:
-    """Fold standardisation and whitening into the first layer.
+    """The network as a `Head`, with standardisation and whitening folded into the first layer.
 
     V M clip(x - mean) / scale = (V M / scale) clip(x - mean).
     """
@@ -326,5 +326,5 @@ def as_head(network: HeadNetwork, space: Space, card: Card, seen: NDArray[np.uin
 
 
 def versions() -> dict[str, str]:
-    """For a card."""
+    """Versions of numpy and torch, for a card."""
     return {name: version(name) for name in ("numpy", "torch")}

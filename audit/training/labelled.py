@@ -1,4 +1,4 @@
-"""Labelled texts for training and judging classifiers: read, cut, de-duplicate, group.
+"""Labelled texts for training and evaluating classifiers: read, cut, de-duplicate, group.
 
 JSON lines, also .gz or .xz: `text` and `label` (human | machine | machine-revised); optional `pair` (texts that share a
 source), `domain`, `generator`, `population`, `source`, `shared_prefix_chars`. Knows nothing about models.
@@ -24,16 +24,16 @@ from llm_audit.text.lines import open_lines, parse
 LABELS = ("human", "machine", "machine-revised")
 
 RESERVED = {"all", "label", "domain", "generator", "length", "population"}
-"""Fields that benchmarks group by anyway."""
+"""Fields by which benchmarks always group."""
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """One normalised text and what is known about it; empty strings where nothing is.
+    """One normalised text with its label and metadata; unknown metadata are empty strings.
 
-    `whole`: the text before a shared prefix was cut off, if one was. `named_pair`: the pair comes from the data and not from
-    the place in the file. `columns`: further fields that the user named, as (field, value). `group`: texts of one group are
-    never split.
+    `whole`: the text before a shared prefix was cut off, if one was. `named_pair`: whether the pair comes from the data and
+    not from the place in the file. `columns`: further fields that the user named, as (field, value). `group`: texts of one
+    group are always on the same side of a split.
     """
 
     text: str
@@ -60,7 +60,7 @@ class LabelledTexts:
     """Labelled texts of a set of files, with notes on what was left out.
 
     Attributes:
-        texts: in the order of the files, each text once, `group` set: whatever is split is split by group.
+        texts: in the order of the files, each text once, with `group` set: splits are by group.
         digests: file name -> SHA-256.
         notes: sentences for the user: duplicates, cut prefixes, contradictory labels.
     """
@@ -79,7 +79,7 @@ class LabelledTexts:
 def read_labelled(
     paths: Sequence[Path], text_field: str = "text", label_field: str = "label", columns: Sequence[str] = ()
 ) -> LabelledTexts:
-    """Read the files, cut prefixes that a pair shares, drop repeated texts, group what belongs together.
+    """Read the files, cut prefixes that a pair shares, drop repeated texts, group related texts.
 
     Raises:
         AuditError: a file that cannot be read, or a line that is no labelled text.
@@ -152,10 +152,10 @@ def _row(line: bytes, where: str, name: str, fields: _Fields) -> Labelled:
 
 
 def cut_shared_prefixes(rows: Sequence[Labelled]) -> tuple[list[Labelled], int]:
-    """Cut what a machine text repeats of its pair's human text off both, and count the texts cut.
+    """Cut the prefix that a machine text shares with its pair's human text off both, and count the texts cut.
 
-    A human text is cut once for every different length that a machine text shares with it. A machine text whose human text
-    is not there is cut all the same. A human text that nothing was cut off stays whole.
+    A human text is cut once for every different length that a machine text shares with it. A machine text is cut even if its
+    human text is missing.
     """
     by_pair: dict[str, list[Labelled]] = {}
     for row in rows:
@@ -187,7 +187,7 @@ def cut_shared_prefixes(rows: Sequence[Labelled]) -> tuple[list[Labelled], int]:
 
 
 def marks(text: Labelled) -> NDArray[np.uint64]:
-    """Fingerprints by which a text is recognised in other data: cut and uncut, and its pair where source and pair are named.
+    """Fingerprints of a text, by which it is recognised in other data: cut and uncut, and of its pair if that is named.
 
     A pair's name alone, such as "17", means nothing outside its own file.
     """

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 
 class Loss(Protocol):
-    """Objective that the fitting loop calls."""
+    """A loss as the fitting loop calls it."""
 
     def __call__(self, logits: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """The loss of a batch, a scalar.

@@ -1,4 +1,4 @@
-"""From labelled texts to a saved classifier: split by group, train, measure on what was held back, write the card.
+"""From labelled texts to a saved classifier: split by group, train, measure on held-out texts, write the card.
 
 The shipped classifier is made by this recipe too. Knows nothing about the command line.
 """
@@ -32,11 +32,11 @@ SCHEDULES = {
     "mlp": Schedule(epochs=15, batch_size=64, learning_rate=5e-4, weight_decay=0.1, patience=5),
     "attention": Schedule(epochs=15, batch_size=64, learning_rate=5e-4, weight_decay=0.1, patience=5),
 }
-"""Kind -> how to train it unless the user says otherwise. The same for every loss; by judgement, not tuned for any."""
+"""Kind of head -> its default schedule, the same for every loss; chosen by judgement, not tuned."""
 
 
 def held_back(texts: Sequence[Labelled], seed: int, share: float = VALIDATION_SHARE) -> NDArray[np.bool_]:
-    """(n,): which texts validate; whole groups, by a hash of their names.
+    """(n,) flags of the texts for validation: whole groups, chosen by a hash of their names.
 
     Raises:
         NotAvailable: one part would lack a class.
@@ -70,9 +70,9 @@ def train_and_save(
 ) -> Head:
     """Train a head on the session's model and write it to `target`.
 
-    `data` is what was read, `texts` those of it that train (human and machine); `kind` is one of `heads.KINDS`; `parts` are
-    the features, "states" or "states+statistics"; `loss` is one of `losses.LOSSES`; `settings` are the fields of
-    `Schedule` that differ from `SCHEDULES`; `scoring` and `training` are told the progress, in [0, 1].
+    `data` holds all texts that were read, `texts` those to train on (human and machine); `kind` is one of `heads.KINDS`;
+    `parts` are the features, "states" or "states+statistics"; `loss` is one of `losses.LOSSES`; `settings` are the fields of
+    `Schedule` that differ from `SCHEDULES`; `scoring` and `training` get the progress, in [0, 1].
 
     Raises:
         NotAvailable: too few texts are long enough, or the features are not numbers.
@@ -121,7 +121,7 @@ def train_and_save(
 
 
 def write(content: bytes, target: Path) -> None:
-    """Write a classifier's file, all or nothing. Raises NotAvailable: it cannot be written; the old one is then intact."""
+    """Write a classifier's file atomically. Raises NotAvailable: it cannot be written; the old one is then intact."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(target, content)

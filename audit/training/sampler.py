@@ -19,7 +19,7 @@ class DualSampler:
         machine_share: of the batch; at least one sample of each class is drawn.
         cells: (n,), groups of samples (a domain, a generator); with them every group of a class is drawn equally often, so that
             small ones count as much as large ones (group-balanced sampling, Idrissi et al. 2022). None: every sample is.
-        generator: where the order comes from.
+        generator: source of the random order.
 
     Raises:
         ValueError: one class is empty, or the batch too small for two classes.

@@ -1,4 +1,4 @@
-"""Is a stored report still what was found? Everything that follows from stored numbers is computed again, without a model."""
+"""Verification of stored reports: everything that follows from their numbers is computed again, without a model."""
 
 from llm_audit.verification.ledger import Ledger, Mismatch, Unchecked
 from llm_audit.verification.report import verify

@@ -1,4 +1,4 @@
-"""Corpora judged over again from their single documents; and the rates of a benchmark."""
+"""Verification of corpora, from their single documents, and of the rates of benchmarks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llm_audit.verification.ledger import Ledger
 
 
 def corpus(path: str, found: Corpus, manifest: Manifest, beside: Path | None, ledger: Ledger) -> None:
-    """Everything that a report states about a corpus: from the rows beside it, or what follows from the report alone."""
+    """Check all that a report states about a corpus, from the rows beside it or, without them, from the report alone."""
     if beside is None or not (beside / ROWS).is_file():
         ledger.cannot(path, f"{ROWS}, which holds the single documents, is not beside the report")
         _alone(path, found, manifest, ledger)
@@ -44,7 +44,7 @@ def _alone(path: str, found: Corpus, manifest: Manifest, ledger: Ledger) -> None
 
 
 def benchmark(path: str, found: Benchmark, ledger: Ledger) -> None:
-    """The rates of a benchmark with their intervals; what needs the scores of every text is noted."""
+    """Check the rates of a benchmark and their intervals; what would need the scores of every text is noted as unchecked."""
     for number, row in enumerate(found.false_alarms):
         for name in ("at_5_percent", "at_1_percent"):
             stored: Interval = getattr(row, name)

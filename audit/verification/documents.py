@@ -1,4 +1,4 @@
-"""Texts: every result derived again from its evidence, and what all of them come to."""
+"""Verification of documents: every result is derived again from its evidence, and the document is concluded again."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from llm_audit.results.evidence import Conformal
 from llm_audit.verification.ledger import Ledger
 
 Find = Callable[[Conformal], Population]
-"""The population of some evidence; raises `NotDerivable` if it is not here."""
+"""Function from conformal evidence to its population; raises `NotDerivable` if that is not here."""
 
 
 def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, find: Find) -> None:
-    """All that is said of one text."""
+    """Check all that a report states about one text."""
     terms = Terms(manifest.alpha, population=find)
     whole = True
     for at, result in _results(path, found):
@@ -34,15 +34,15 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
     except NotDerivable as error:
         ledger.cannot(path, str(error))
     else:
-        # What could not be derived again is no more than itself: it must not count as computed again.
+        # Results that could not be derived again equal themselves, which must not count as a check.
         for name in ("verdict", "summary", "stretches", *(("results", "attributions", "sets") if whole else ())):
             ledger.same(f"{path}.{name}", getattr(found, name), getattr(again, name))
 
 
 def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
-    """Compare a result with what its rule derives from the evidence; whether that was possible.
+    """Compare a result with the one that its rule derives from the evidence; return whether it could be derived.
 
-    Evidence that nothing can be derived from, because it contradicts itself, is a mismatch.
+    Evidence that contradicts itself is a mismatch.
     """
     rule = registry.find_rule(stored.rule)
     try:
@@ -59,7 +59,7 @@ def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
 
 
 def _results(path: str, found: Document) -> Iterator[tuple[str, Result]]:
-    """Every result that is said of a text, with its path."""
+    """Every result of a document, with its path in the report."""
     if found.combined is not None:
         yield f"{path}.combined", found.combined
     for number, result in enumerate(found.results):

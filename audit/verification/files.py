@@ -1,4 +1,4 @@
-"""Whether the files that a report names are still the same: inputs, populations, models. What is not here is noted."""
+"""Check whether the files that a report names are unchanged: inputs, populations, models. Missing ones are noted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from llm_audit.verification.ledger import Ledger
 def inputs(
     report: Report, places: Sequence[str], folder: Path, ledger: Ledger, find: Callable[[Conformal], Population]
 ) -> None:
-    """Digests of the inputs that are where the report says, seen from a folder; and what follows from those of texts."""
+    """Check the digests of the inputs that the report names, relative to `folder`, and what follows from unchanged texts."""
     named: list[tuple[str, str, str, Document | None]] = [
         (place, one.name, one.sha256, one)
         for place, one in zip(places, report.subjects, strict=True)
@@ -47,7 +47,7 @@ def inputs(
 
 
 def models(manifest: Manifest, ledger: Ledger) -> None:
-    """Digests of the models that are in the store, or in the folder that the report names."""
+    """Check the digests of the models that are in the store, or in the folder that the report names."""
     for path, model in (
         ("manifest.model", manifest.model),
         ("manifest.reference_model", manifest.reference_model),
@@ -66,7 +66,7 @@ def models(manifest: Manifest, ledger: Ledger) -> None:
 
 
 def finder() -> Callable[[Conformal], Population]:
-    """Looks populations up by name, and refuses one with another digest: ranks among other texts verify nothing."""
+    """A function that looks populations up by name and refuses a different digest: ranks among other texts verify nothing."""
     known: dict[str, Population | None] = {}
 
     def find(evidence: Conformal) -> Population:

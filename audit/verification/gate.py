@@ -1,4 +1,4 @@
-"""A gate: states of suppressions, q-values, verdicts, failures, and what they come to."""
+"""Verification of a gate's outcome: states of suppressions, q-values, verdicts, failures, counts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from llm_audit.verification.ledger import Ledger
 
 
 def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Ledger) -> None:
-    """All that follows from the single texts and the terms of the run.
+    """Check all that follows from the single texts and the terms of the run.
 
-    What the texts said of themselves, what the baseline held and what the policy counts as a failure are taken from the report.
+    Inline suppressions, the baseline's entries and what the policy counts as a failure are taken from the report.
     """
     terms = Terms(
         alpha=report.manifest.alpha,

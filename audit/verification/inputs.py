@@ -1,6 +1,6 @@
-"""Texts read again where their files are still here: what follows from a file without a model.
+"""Verification of documents against their files, where these are still here and unchanged; without a model.
 
-Its text, encoding and notes, what it says of itself, its marks and odd characters, and where its passages begin and end.
+Compared are text, encoding, notes, metadata, marks, odd characters, and the places of passages.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 Find = Callable[[Conformal], Population]
-"""The population of some evidence; raises `NotDerivable` if it is not here."""
+"""Function from conformal evidence to its population; raises `NotDerivable` if that is not here."""
 
 
 def read_again(place: str, stored: Document, report: Report, path: Path, ledger: Ledger, find: Find) -> None:
-    """Compare a document with what its file gives, whose digest is the one that the report states."""
+    """Compare a document with what reading its file again gives; the file's digest is the one that the report states."""
     raw = _raw(stored, report, path)
     if raw is None:  # a record of it, or an input that could not be read
         return
@@ -60,11 +60,11 @@ def read_again(place: str, stored: Document, report: Report, path: Path, ledger:
 
 
 def _raw(stored: Document, report: Report, path: Path) -> RawText | None:
-    """The text of a file as the command of the report read it; None if it does not give exactly this one."""
+    """The text of a file, read as the report's command did; None if the result differs from the stored text."""
     use: Use = "no"
     if report.gate is not None:
         use = "obeyed" if report.gate.inline_suppressions else "reported"
-    # What a model may have put out is taken as it stands, Markdown and all.
+    # Texts that a model may have written are read with their Markdown.
     strip = report.question not in (wording.ATTRIBUTION, wording.WATERMARK)
     entries = list(read_texts([Source(stored.name, path)], strip_markdown=strip, directives=use))
     raw = entries[0] if len(entries) == 1 else None
@@ -72,7 +72,7 @@ def _raw(stored: Document, report: Report, path: Path) -> RawText | None:
 
 
 def _compare_notes(place: str, stored: Document, question: str, raw: RawText, ledger: Ledger) -> View | None:
-    """Compare a document's notes with those that its file gives now; returns the view that was scored, None if none was."""
+    """Compare a document's notes with those that its file gives now; return the scored view, None if it was not scored."""
     marks = of_marks(judging.marks_of(raw))
     if question not in (wording.ORIGIN, wording.GATE) or stored.why_unjudged == "not_asked":
         # Other questions add notes of their own, between those of the reader and those on marks.
@@ -91,21 +91,21 @@ def _compare_notes(place: str, stored: Document, question: str, raw: RawText, le
 
 @lru_cache(maxsize=1)
 def _tokenizer(folder: Path, digest: str) -> Tokenizer:
-    """The tokenizer of a model, which takes longer to load than a text to be compared; `digest`: of the model's files."""
+    """The tokenizer of a model, cached because loading it is slow; `digest`, of the model's files, is part of the cache key."""
     from llm_audit.scoring.tokenizer import load_tokenizer
 
     return load_tokenizer(folder)
 
 
 def _includable() -> Iterator[Sequence[str]]:
-    """Every choice of what stands apart and may be scored all the same, which no report states; the usual one first."""
+    """Every possible value of `include`, which reports do not state; the usual one first."""
     return (kinds for count in range(len(KINDS) + 1) for kinds in combinations(KINDS, count))
 
 
 def _compare_passages(
     place: str, stored: Document, text: tuple[RawText, View], manifest: Manifest, ledger: Ledger, find: Callable[[], Population]
 ) -> None:
-    """Compare the places of the passages, for which the tokenizer of the scoring model is needed."""
+    """Compare the places of the passages; needs the scoring model's tokenizer."""
     assert stored.combined is not None
     path = f"{place}.combined.spans"
     try:

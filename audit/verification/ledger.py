@@ -12,13 +12,13 @@ from typing import Any
 from pydantic import BaseModel
 
 TOLERANCE = 1e-12
-"""Relative: processors differ in the last bits of sums and special functions. Digits beyond it are the content digest's."""
+"""Relative tolerance: processors differ in the last bits of sums and special functions. The content digest covers the rest."""
 
 MOST_DRAWS = 1_000_000
-"""Of a test; as many take seconds."""
+"""Most draws of a test that are repeated; so many take seconds."""
 
 _DIFFERENCES = re.compile(r"\.(statistic|effect|draws|trace)\b")
-"""Fields of numbers that can be small differences of larger ones: there `TOLERANCE` is absolute as well."""
+"""Fields that can be small differences of larger numbers, for which `TOLERANCE` is absolute as well."""
 
 KINDS = {
     "p_value": "p-values",
@@ -38,12 +38,12 @@ KINDS = {
     "digest": "digests",
     "content_digest": "digests",
 }
-"""Name of a field -> what it is counted as; all others are "other values"."""
+"""Name of a field -> the category under which it is counted; all others are "other values"."""
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A field of the report that does not hold what follows from the others. `stored` and `recomputed` are JSON values."""
+    """A field of the report that contradicts the others. `stored` and `recomputed` are JSON values."""
 
     path: str
     stored: Any
@@ -61,13 +61,13 @@ class Unchecked:
 
 @dataclass
 class Ledger:
-    """Everything that a verification came to.
+    """The outcome of a verification.
 
     Attributes:
         recomputed: how many fields of each kind were computed again and agree.
-        mismatches: those that do not.
-        unchecked: those for which something is missing here.
-        draws_only: tests whose draws are too many to store: their counts were checked against the draws that are there.
+        mismatches: fields that do not agree.
+        unchecked: fields that could not be computed again, since something is missing here.
+        draws_only: tests with too many draws to store all: their counts were checked against the stored ones.
         notes: files that are not here, so that their digests were not checked.
     """
 
@@ -78,7 +78,7 @@ class Ledger:
     notes: list[str] = field(default_factory=list)
 
     def same(self, path: str, stored: Any, again: Any, tolerance: float = TOLERANCE) -> None:
-        """Compare a value, or everything in it, with what was computed again."""
+        """Compare a value, with everything inside it, with the one computed again."""
         stored, again = _plain(stored), _plain(again)
         if isinstance(stored, dict) and isinstance(again, dict):
             for name in {**again, **stored}:
@@ -94,26 +94,26 @@ class Ledger:
             self.mismatches.append(Mismatch(path, stored, again))
 
     def fields(self, path: str, stored: BaseModel, again: BaseModel, without: Collection[str] = ()) -> None:
-        """Compare all fields of two models of one kind but some."""
+        """Compare all fields of two models of one class, except those in `without`."""
         for name in type(stored).model_fields:
             if name not in without:
                 self.same(f"{path}.{name}", getattr(stored, name), getattr(again, name))
 
     def holds(self, path: str, stored: Any, true: bool, reason: str) -> None:
-        """Count a field as right, or name what it contradicts."""
+        """Count a field as right if `true`, else record a mismatch for `reason`."""
         if true:
             self.recomputed[KINDS.get(path.rsplit(".", 1)[-1], "other values")] += 1
         else:
             self.mismatches.append(Mismatch(path, _plain(stored), None, reason))
 
     def affordable(self, path: str, draws: int) -> bool:
-        """Whether so many draws are repeated; a forged number must not keep anybody waiting."""
+        """Whether so many draws can be repeated, else note why not: a forged number must not cost the verifier hours."""
         if draws > MOST_DRAWS:
             self.cannot(path, f"{draws:,} draws are more than the {MOST_DRAWS:,} that are repeated")
         return draws <= MOST_DRAWS
 
     def cannot(self, path: str, reason: str) -> None:
-        """Note what could not be computed again."""
+        """Record a field that could not be computed again."""
         self.unchecked.append(Unchecked(path, reason))
 
 

@@ -1,4 +1,4 @@
-"""Collections: each test derived again from its evidence, and the collection concluded again."""
+"""Verification of collections: each test is derived again from its evidence, and the collection is concluded again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import of_collection
 
 DRAWN_ELSEWHERE = ("drawn", "rank_sum", "signs")
-"""Kinds of evidence whose draws need the texts or the model, so that they are not drawn again."""
+"""Kinds of evidence whose draws cannot be repeated here, since they need the texts or the model."""
 
 
 def membership(path: str, found: Membership, report: Report, ledger: Ledger) -> None:
-    """Everything that a report states about one collection."""
+    """Check all that a report states about one collection."""
     manifest = report.manifest
     terms = Terms(manifest.alpha)
     for number, test in enumerate(found.tests):
@@ -47,7 +47,7 @@ def membership(path: str, found: Membership, report: Report, ledger: Ledger) -> 
 
 
 def _elsewhere(stored: Result) -> bool:
-    """Whether the draws of a result are not drawn again."""
+    """Whether the draws of a result cannot be repeated here."""
     draws, kind = stored.draws, stored.evidence and stored.evidence.kind
     return draws is not None and kind in DRAWN_ELSEWHERE and (kind != "drawn" or draws.count > len(draws.values))
 
@@ -65,9 +65,9 @@ def _conditions(path: str, stated: Conditions, manifest: Manifest, ledger: Ledge
 
 
 def _beside(path: str, at: str, found: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
-    """Compare what stands beside the test of the model with what has to: what the texts alone say, and a control model.
+    """Check that the tests that must accompany the test of the model are there: of the texts alone, and of a control model.
 
-    A finding that loses them loses what speaks against it. `at` is where the conditions stand.
+    Without them a finding would lack the evidence against it. `at` is the path of the conditions.
     """
     controlled = any(text.control for text in found.texts)
     if found.deciding:

@@ -1,4 +1,4 @@
-"""Notes on collections and endpoints: whether a template of ours writes each, and whether it agrees with what is stored."""
+"""Verification of notes on collections and endpoints: each must fit one of our templates and agree with the stored facts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_FACTS = (
 
 
 def of_collection(path: str, found: Membership, report: Report, ledger: Ledger) -> None:
-    """The notes on a collection, written again from its conditions.
+    """Check the notes on a collection, which are written again from its conditions.
 
     A line or file that was left out is named by its note alone. There must be as many such notes as `coverage.unreadable`
     counts, and a file of JSON lines must be one that the manifest names.
@@ -59,7 +59,7 @@ def _others(found: Membership, conditions: Conditions) -> tuple[Sequence[Templat
 
 
 def is_left_out(note: str, inputs: Collection[str]) -> bool:
-    """Whether a note says of a line or file that it was left out. `inputs`: files that the manifest names."""
+    """Whether a note reports a line or file that was left out. `inputs`: files that the manifest names."""
     for template in wording.MALFORMED:
         values = template.read(note)
         if values is None or known(values["fault"], (*lines.FAULTS, *wording.FAULTS)) is None:
@@ -70,9 +70,9 @@ def is_left_out(note: str, inputs: Collection[str]) -> bool:
 
 
 def of_endpoint(path: str, found: Substitution, ledger: Ledger) -> None:
-    """The notes on an endpoint: on what was measured, then on single answers.
+    """Check the notes on an endpoint: on what was measured, then on single answers.
 
-    Those that follow from what is stored must be there, and what the others state must agree with it.
+    Notes that follow from stored facts must be there, and the facts in the others must agree with what is stored.
     """
     on_answers: dict[str, set[str]] = {}
     for number, note in enumerate(found.notes):
@@ -90,9 +90,9 @@ def of_endpoint(path: str, found: Substitution, ledger: Ledger) -> None:
 
 
 def _of_answers(path: str, noted: Mapping[str, Collection[str]], counted: Conformance, ledger: Ledger) -> None:
-    """Notes on single answers, which must be of as many answers as the test of conformance counts.
+    """Check that the notes on single answers concern as many answers as the conformance test counts.
 
-    `noted`: sentence -> requests. Those for texts are asked for without numbers, and counted nowhere.
+    `noted`: sentence -> requests. Requests for texts ask for no log-probabilities and are not counted.
     """
     kinds: dict[str, set[str]] = {}
     for said, requests in noted.items():
@@ -118,7 +118,7 @@ _OF_WHOLE_ANSWERS = {positions.NO_SHAPE: positions.UNREADABLE, wire.NO_LOGPROBS:
 
 
 def _of_audit(path: str, found: Substitution, ledger: Ledger) -> None:
-    """Notes on what was measured, some answers having come: whether all are there that tests, settings and probe demand."""
+    """Check, if any answers came, that all notes are there that tests, settings and probe require."""
     ranks = next((test.evidence for test in found.tests if isinstance(test.evidence, OnlineRanks)), None)
     texts = any(isinstance(test.evidence, Discrepancy | RelativeRanks) for test in found.tests)
 
@@ -159,7 +159,7 @@ def _of_audit(path: str, found: Substitution, ledger: Ledger) -> None:
 
 
 def _probed(found: Substitution, name: str) -> list[str]:
-    """Values of a fact that the probe found of each surface that gives answers."""
+    """Values of a fact that the probe found for each surface that gives answers."""
     return [fact.value for fact in found.capabilities if fact.name.endswith(f": {name}")]
 
 

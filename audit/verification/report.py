@@ -1,4 +1,4 @@
-"""From the text of a stored report to what a verification came to."""
+"""Verification of a stored report as a whole."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from llm_audit.verification.substitution import substitution
 
 
 class _Written(float):
-    """A number that knows how it was written."""
+    """A float that remembers how it was written in JSON."""
 
     text: str
 
@@ -59,7 +59,7 @@ def verify(data: bytes, folder: Path, name: str = "The report", beside: Path | N
         beside: folder of the report, where those of a scan have their single documents; None: not known.
 
     Returns:
-        What it came to, and the report; None if a value is none that the field can have, which is a mismatch.
+        The ledger, and the report; None instead of the report if a field has an impossible value, which is a mismatch.
 
     Raises:
         InvalidInput: the data is no report, or one that this version does not read.
@@ -103,14 +103,14 @@ def verify(data: bytes, folder: Path, name: str = "The report", beside: Path | N
 def _recompute(
     report: Report, places: Sequence[str], folders: tuple[Path, Path | None], ledger: Ledger, *, early: bool
 ) -> None:
-    """Everything, subject by subject.
+    """Check everything, subject by subject.
 
     Args:
         report: as stored.
-        places: where each subject stands.
+        places: path of each subject.
         folders: of the inputs, and of the report.
-        ledger: of what it comes to.
-        early: whether an earlier version wrote it, which had fewer rules.
+        ledger: receives the outcome.
+        early: whether an earlier version wrote the report, which had fewer rules.
     """
     manifest, find, (inputs, beside) = report.manifest, files.finder(), folders
     for place, subject in zip(places, report.subjects, strict=True):
@@ -155,11 +155,11 @@ ONE: dict[str, type] = {
     wording.SCAN: Corpus,
     wording.BENCHMARK: Benchmark,
 }
-"""Question -> what it asks about, once; all others are about documents."""
+"""Question of a report -> kind of its single subject; all other questions are about documents."""
 
 
 def _about(report: Report, ledger: Ledger) -> None:
-    """Whether the report is about what its question asks about."""
+    """Check that the subjects of the report are of the kind that its question asks about."""
     asked = ONE.get(report.question, Document)
     right = all(isinstance(subject, asked) for subject in report.subjects)
     several = len(report.subjects) if asked is Document else 1
@@ -167,7 +167,7 @@ def _about(report: Report, ledger: Ledger) -> None:
 
 
 def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) -> None:
-    """Whether the results of all rules that the manifest names are there, in their order: what is left out hides most."""
+    """Check that the results of all rules that the manifest names are there, in order: an omission would hide the most."""
     ran = manifest.detectors
     if isinstance(subject, Document):
         if subject.combined is not None and subject.combined.family == "origin" and not subject.attributions:
@@ -187,9 +187,9 @@ def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) 
 
 
 def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: bool) -> None:
-    """Whether every rule of ours looked at the characters of a text and tested each candidate whose prompt is known.
+    """Check that all our integrity rules were applied to a text, and all tests to each candidate with a known prompt.
 
-    And whether nothing is said of what was not read.
+    An unread input must have no notes.
     """
     if document.verdict is Verdict.ERROR and document.sha256 is None:
         ledger.same(f"{place}.notes", document.notes, ())
@@ -209,7 +209,7 @@ def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: boo
 
 
 def _respelt(value: Any, path: str = "") -> Iterator[str]:
-    """Paths of numbers that are written in another way than the shortest."""
+    """Paths of numbers that are not written in the shortest form."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield from _respelt(each, f"{path}.{name}" if path else name)

@@ -144,10 +144,10 @@ def _payload(report: Report, name: str, content: bytes) -> bytes:
 
 
 def _tests(report: Report) -> Iterator[tuple[str, Verdict]]:
-    """Every verdict, by what it is about."""
+    """Every verdict, with the name of its subject."""
     for document in report.documents:
         verdict = document.verdict
-        if document.gate:  # what fails need not be found, nor what is found fail
+        if document.gate:  # a failure need not be a finding, nor a finding a failure
             passed = verdict is Verdict.PASS
             verdict = Verdict.FINDING if document.gate.failures else Verdict.PASS if passed else Verdict.INCONCLUSIVE
         yield f"{document.name}: {report.question}", verdict

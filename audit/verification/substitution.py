@@ -1,4 +1,4 @@
-"""Endpoints: concluded again, which derives each test again from its evidence."""
+"""Verification of endpoints: each test is derived again from its evidence, and the endpoint is concluded again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llm_audit.verification.notes import of_endpoint
 
 
 def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
-    """Everything that a report states about one endpoint."""
+    """Check all that a report states about one endpoint."""
     terms = Terms(manifest.alpha, beside=found.tests)
     codes = [test.rule for test in found.tests]
     ledger.holds(f"{path}.tests", None, len(set(codes)) == len(codes), "hold two of one rule")
@@ -33,7 +33,7 @@ def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Led
 
 
 def _facts(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
-    """Compare the facts that stand elsewhere in the report, too; those that the journal alone knows are not checked."""
+    """Compare the facts that the report also states elsewhere; those known from the journal alone are not checked."""
     known = {"Endpoint": found.endpoint, "Model asked for": found.model, "Multiplicity": MULTIPLICITY}
     for number, fact in enumerate(found.facts):
         at = f"{path}.facts[{number}].value"

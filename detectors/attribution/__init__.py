@@ -1,4 +1,4 @@
-"""Who wrote it, model A or model B: every candidate against every text."""
+"""Attribution: which of several candidate models wrote a text; every candidate is tested on every text."""
 
 from llm_audit.detectors.attribution.run import (
     REFERENCE_REQUEST,

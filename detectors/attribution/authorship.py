@@ -1,4 +1,4 @@
-"""All candidates together: whether a sanctioned model wrote the text."""
+"""The rule over all candidates together: whether a sanctioned model wrote the text."""
 
 from __future__ import annotations
 

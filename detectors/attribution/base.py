@@ -1,7 +1,7 @@
-"""What the rules of this family have beside what every rule has: an exact test of "sampled from this very model".
+"""The base class of attribution rules, which have an exact test of "sampled from this very model".
 
-A rule has one file: `measure` turns the scores of a text into evidence, `outcome` says what the evidence comes to at a level,
-and `derive` makes the result. Where the prompt is unknown, the same statistics are ranked among reference generations instead.
+A rule has one file: `measure` turns the scores of a text into evidence, `outcome` turns evidence into a p-value at a level, and
+`derive` makes the result. Where the prompt is unknown, the same statistics are ranked among reference generations instead.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from llm_audit.stats.alignment import CAP, ESCAPE
 from llm_audit.stats.conformal import smallest_p_value
 
 LARGEST = 690.0
-"""Logarithm above which an e-value is not written out: float64 ends at e^709."""
+"""Largest logarithm of an e-value that is written as a number: float64 ends at e^709."""
 
 NULL = "The candidate wrote the text: every token was drawn from it, after this prompt and with these settings."
 KNOWN = "The candidate read exactly this prompt, in its chat template where it has one, before it wrote the text."
@@ -35,7 +35,7 @@ RETOKENISED = (
     "from other tokens, this is not what it drew."
 )
 ASSUMPTIONS = (KNOWN, SETTINGS, RETOKENISED)
-"""Of every exact test of a known prompt."""
+"""Assumptions of every exact test with a known prompt."""
 
 OTHER_TOKENS = (
     f"Not exact: rivals with another tokenizer are compared word by word, each word's ratio capped at {CAP:g}; this allows for "
@@ -50,13 +50,13 @@ EXCHANGEABLE = (
 
 
 class Outcome(NamedTuple):
-    """What the evidence of an exact test says, at a level.
+    """The outcome of an exact test at a level.
 
     Attributes:
         p_value: of the test.
         log_e: logarithm of the e-value; None for tests that have none.
         statistic: in the rule's unit.
-        robust: false if the test refutes at the level, and would not without its strongest token.
+        robust: false if the test refutes at the level and would not do so without its strongest token.
     """
 
     p_value: float
@@ -73,9 +73,9 @@ class CandidateRule(StatisticRule):
     the model can choose from.
 
     Attributes:
-        outcome: what the evidence says at the level of one test; pure.
-        approximate: the p-value is not exact after all, so that no verdict rests on it.
-        needs_rivals: it compares with the column `rivals`, and says nothing without.
+        outcome: pure function from evidence and the level of one test to its `Outcome`.
+        approximate: whether the p-value is only approximate, so that no verdict rests on it.
+        needs_rivals: whether it compares with the column `rivals`, and says nothing without it.
     """
 
     null: str = NULL
@@ -86,7 +86,7 @@ class CandidateRule(StatisticRule):
     needs_rivals: bool = False
 
     def adopted(self, plugin: Announcement) -> Self:
-        """The rule as we run it if a plugin announced it."""
+        """The rule of a plugin, wrapped so that errors name the plugin."""
         return replace(
             super().adopted(plugin),
             measure=guarded(self.measure, plugin),
@@ -96,15 +96,15 @@ class CandidateRule(StatisticRule):
 
 
 Reason = Callable[[Any, Measurement[Any], Terms], str | None]
-"""From evidence, measurement and terms: one sentence with the numbers that a reader needs beside the p-value; None if the
-evidence, which an early version stored, lacks them."""
+"""Function from evidence, measurement and terms to a sentence with the numbers that a reader needs beside the p-value, or None
+if the evidence, stored by an early version, lacks them."""
 
 
 def derived(rule: CandidateRule, measured: Measurement[Any], terms: Terms, reason: Reason) -> Result:
-    """The result of a rule of this family, of an exact test or of a rank among reference generations.
+    """The result of an attribution rule: of its exact test, or of a rank among reference generations.
 
-    The null hypothesis and the assumptions of an exact test name the candidate and its settings, which the measurement of a
-    stored result has, and which `conclude` makes anew.
+    The null hypothesis and assumptions of an exact test name the candidate and its settings; they are taken from the
+    measurement of a stored result, and `conclude` writes them anew.
     """
     if isinstance(measured.evidence, Conformal):
         return _among_generations(rule, measured, terms)
@@ -158,15 +158,15 @@ def _among_generations(rule: CandidateRule, measured: Measurement[Any], terms: T
 
 
 def e_value(log_e: float) -> float:
-    """The e-value itself, as far as it can be written."""
+    """The e-value for its logarithm, capped at the largest number that is written."""
     return math.exp(min(log_e, LARGEST))
 
 
 def is_robust(peak: float, without: float, level: float) -> bool:
-    """Whether an e-process that refutes at a level still does without its strongest token; both are logarithms."""
+    """Whether an e-process that refutes at a level still does so without its strongest token; `peak`, `without`: logarithms."""
     return peak < -math.log(level) or without >= -math.log(level)
 
 
 def level_of(tests: int | None, terms: Terms) -> float:
-    """The p-value at which one of so many tests of a candidate refutes; without their number, that of the run."""
+    """The level of one of `tests` tests of a candidate; None: the level of one test of the run."""
     return terms.alpha / tests if tests else terms.level

@@ -1,7 +1,7 @@
-"""A candidate author: a model and how its tokens were drawn, as one word on the command line.
+"""A candidate author: a model with its decoding settings, as one word on the command line.
 
-`MODEL`, or `MODEL@temperature=0.8,top_p=0.95`; alternatives with a bar (`temperature=0.7|0.8|1`) say that one of them was
-used and that nobody knows which. `sampler=` names a server, with its order of steps and its defaults, or an order. Knows
+`MODEL`, or `MODEL@temperature=0.8,top_p=0.95`; alternatives with a bar (`temperature=0.7|0.8|1`) mean that one of them was
+used, and it is unknown which. `sampler=` names a server, with its order of steps and its defaults, or an order. Knows
 nothing about texts or tests.
 """
 
@@ -20,7 +20,7 @@ from llm_audit.scoring.store import StoredModel
 from llm_audit.scoring.tokens import Decoding
 
 MOST_SETTINGS = 64
-"""Decoding settings of one candidate: each costs a pass over the logits, not over the model."""
+"""Most decoding settings of one candidate: each costs a pass over the logits, not over the model."""
 
 _TEMPLATES = ("chat", "none")
 _WORDS = ("sampler", "template", "weights")
@@ -33,7 +33,7 @@ _ALIASES = {
     "dry_penalty_last_n": "dry_last_n",
     "num_beams": "beams",
 }
-"""What a server calls a number -> what we call it."""
+"""A server's name for a parameter -> ours."""
 
 RANGES = (
     "temperature is 0 (greedy) or in [0.01, 100]; top_k, penalty_last_n, no_repeat_ngram, dry_multiplier and dry_last_n are at "
@@ -43,7 +43,7 @@ RANGES = (
 
 
 WEIGHTS = ("f32", "f16", "bf16", "q8_0", "q5_0", "q4_0", "int8")
-"""Precisions of weights that can be made from a model; those of `scoring.precision`."""
+"""Precisions to which a model's weights can be rounded, as in `scoring.precision`."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ Setting = Decoding | Weighted
 
 
 def at(weights: str, decoding: Decoding) -> Setting:
-    """The setting of some weights; "": as they are."""
+    """The decoding setting for weights of a stated precision; "": the weights as they are."""
     return Weighted(weights, decoding) if weights else decoding
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Who may have written a text.
+    """A model, under one or several settings, that may have written a text.
 
     Attributes:
         name: as written on the command line.
@@ -135,12 +135,12 @@ class Candidate:
 
     @property
     def settings(self) -> tuple[Setting, ...]:
-        """Every way in which it may have written a text: weights and decoding."""
+        """Every combination of weights and decoding under which it may have written a text."""
         return tuple(at(weights, decoding) for weights in self.weights for decoding in self.decodings)
 
     @property
     def order_assumed(self) -> bool:
-        """Whether another order of its steps would be another law, and none is named."""
+        """Whether the order of its steps matters and was not named, so that the default order is an assumption."""
         return not self.samplers and any(decoding.temperature != 1 and decoding.truncates for decoding in self.decodings)
 
     def fill(self, model: StoredModel, prompt: str) -> str:
@@ -175,7 +175,7 @@ def _chosen(spec: str, settings: str) -> dict[str, list[str]]:
 
 
 def _sampler(spec: str, name: str) -> tuple[tuple[str, ...], Server | None]:
-    """The order of steps that a word names, and whose it is."""
+    """The order of steps that the value of `sampler=` names, and the server, if it names one."""
     if not name:
         return tuple(STEPS), None
     if name in SERVERS:
@@ -190,7 +190,7 @@ def _sampler(spec: str, name: str) -> tuple[tuple[str, ...], Server | None]:
 
 
 def _check_steps(spec: str, numbers: Mapping[str, list[Number]], order: tuple[str, ...], server: Server | None) -> None:
-    """Whether each number is of a step that the sampler has. Temperature 0 needs none."""
+    """Refuse parameters of steps that the sampler lacks. Temperature 0 needs no step."""
     for key, values in numbers.items():
         step = next(step for step, names in STEPS.items() if key in names)
         if step not in order and any(value != OFF[key] for value in values) and (key, values) != ("temperature", [0.0]):
@@ -199,10 +199,10 @@ def _check_steps(spec: str, numbers: Mapping[str, list[Number]], order: tuple[st
 
 
 def _meant(spec: str, numbers: dict[str, Number], order: tuple[str, ...], server: Server | None) -> list[Decoding]:
-    """The settings that a combination of numbers may mean.
+    """The decoding settings that a combination of parameters may mean.
 
-    What is not named of a server is as the server's default; where something is named, it may also be off, as with who asks
-    for that explicitly: both are tried.
+    A parameter that is not named has the server's default; if other parameters are named, it may also be off, as in requests
+    that switch it off explicitly: both are tried.
     """
     defaults = server.defaults if server else {}
     shaping = {name: value for name, value in defaults.items() if name.endswith("_last_n")}

@@ -1,7 +1,7 @@
 """From the tests of all candidates on one text to its verdict.
 
-Two nulls, never merged: "this candidate wrote it", and "a person wrote it". Refuting the first is not "human"; not refuting it
-is not "this candidate wrote it". That takes evidence against every named rival and against human writing besides.
+Two nulls, never merged: "this candidate wrote it", and "a person wrote it". Refuting the first does not mean "human"; not
+refuting it does not mean "this candidate wrote it", which takes evidence against every named rival and human writing as well.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from llm_audit.stats.conformal import smallest_p_value
 
 
 def conclude(document: Document, terms: Terms) -> Document:
-    """The document with what follows from the tests of its candidates: their verdicts, those of sets, and its own.
+    """The document with all that follows from the tests of its candidates: their verdicts, those of sets, and its own.
 
-    What is odd about the characters of the text, its summary does not say yet: that is the integrity family's.
+    Its summary does not mention odd characters yet; the integrity family adds them.
 
     Raises:
         NotDerivable: something that a p-value follows from is not stored, or not here.
@@ -55,7 +55,7 @@ def conclude(document: Document, terms: Terms) -> Document:
 def _exact(
     document: Document, number: int, evidence: Settings, together: Sequence[Refutation | None], alpha: float
 ) -> Attribution:
-    """A candidate of which the prompt is known."""
+    """Conclude a candidate whose prompt is known."""
     stored, own = document.attributions[number], together[number]
     assert own is not None
     stored = stored.model_copy(update={"evidence": evidence, "settings": tuple(one.name for one in evidence.settings)})
@@ -72,7 +72,7 @@ def _exact(
 
 
 def _of_candidate(test: Result, of: Attribution, evidence: Settings) -> Result:
-    """A test with the candidate and its settings in null hypothesis and assumptions, and the length of the text."""
+    """The test with candidate, settings and the length of the text written into null hypothesis and assumptions."""
     rule = registry.find_rule(test.rule)
     if not isinstance(rule, CandidateRule):
         return test
@@ -114,10 +114,10 @@ def _verdict(
 def _missing(
     document: Document, number: int, evidence: Settings, together: Sequence[Refutation | None], alpha: float
 ) -> str | None:
-    """What is missing for "written by", as half a sentence; None if nothing is.
+    """What is missing for the verdict "written by", as half a sentence; None if nothing is.
 
-    Every rival must be refuted by itself, and by the likelihood of this candidate against its own, at alpha over the number
-    of rivals: whichever of them wrote the text, all the others together take it from it with probability alpha at most.
+    Every rival must be refuted by its own tests, and by the likelihood ratio of this candidate to it, at alpha over the number
+    of rivals: whichever of them wrote the text, the probability that it is attributed to another one is at most alpha.
     """
     others = {i: rival for i, rival in enumerate(document.attributions) if i != number}
     if not others:
@@ -145,7 +145,7 @@ def _missing(
 
 
 def _ranked(stored: Attribution, evidence: Generations, terms: Terms) -> Attribution:
-    """A candidate of which the prompt is not known: ranks among reference generations, of the setting that fits best."""
+    """Conclude a candidate whose prompt is unknown, from ranks among the reference generations of its best-fitting setting."""
     if terms.population is None:
         raise NotDerivable("no population is here")
     ranked = [(terms.population(setting).judge(setting, setting.parts[0]), setting) for setting in evidence.settings]

@@ -1,4 +1,4 @@
-"""The tempering e-process, exact at every length and valid whenever one looks."""
+"""The rule on the tempering e-process, exact at every length and under optional stopping."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def log_e(scores: TokenScores) -> float:
 
 
 def measure(scores: TokenScores, terms: Terms, vocabulary: int) -> Measurement[Tempering]:
-    """The running products where their mixture is largest, and at the end."""
+    """Measure the running products at the peak of their mixture, and at the end."""
     steps = increments(scores)
     found, products = eprocess.mixture(steps), np.cumsum(steps, axis=0)
     peak = products[int(found.path.argmax())] if found.log_peak > 0 else ()

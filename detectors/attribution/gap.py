@@ -1,4 +1,4 @@
-"""Log-perplexity against entropy, the concentration test. Approximate where it decides, vacuous where it is exact."""
+"""The rule on log-perplexity against entropy (concentration test): the z-test is approximate, the exact bound very weak."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def absolute_gap(scores: TokenScores) -> float:
 
 
 def measure(scores: TokenScores, terms: Terms, vocabulary: int) -> Measurement[MartingaleZ]:
-    """Sums over the tokens that the setting does not exclude: of surprisal minus entropy, and of varentropy."""
+    """Measure, over the tokens that the setting does not exclude, the sums of surprisal minus entropy and of varentropy."""
     kept = inside(scores)
     logprob, entropy, varentropy = (
         column[kept].astype(np.float64) for column in (scores.logprob, scores.entropy, scores.varentropy)
@@ -46,7 +46,7 @@ def outcome(evidence: MartingaleZ, level: float) -> Outcome:
 
 
 def derive(measured: Measurement[MartingaleZ], terms: Terms) -> Result:
-    """The result, with the finite-sample certificate of statistics that have no floor in its sentence."""
+    """The result; its sentence states the finite-sample certificate."""
     return derived(rule, measured, terms, _reason)
 
 

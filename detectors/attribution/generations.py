@@ -1,4 +1,4 @@
-"""Texts drawn from a model, as records that say how; and the population that a set of them makes.
+"""Records of texts drawn from a model (generations), and the reference population that they make.
 
 Knows nothing about how texts are drawn (`scoring.generate`) or tested.
 """
@@ -28,8 +28,8 @@ class Generation(BaseModel):
     """One drawn text.
 
     Attributes:
-        text: what `token_ids` decode to.
-        prompt: what the model was asked; "" for nothing.
+        text: the decoded `token_ids`.
+        prompt: the prompt given to the model; "" for none.
         template: `chat` or `none`: how the prompt was given.
         token_ids: as drawn. Reading `text` anew may give other tokens.
         finished: the model ended the text itself.
@@ -60,12 +60,12 @@ class Generation(BaseModel):
 
     @property
     def decoding(self) -> Decoding:
-        """How its tokens were drawn."""
+        """The decoding setting with which its tokens were drawn."""
         return self.sampler or Decoding(self.temperature, self.top_k, self.top_p, self.min_p)
 
 
 def read_generations(path: Path) -> list[Generation]:
-    """The records of a file that `llm-audit generate` wrote; AuditError if a line is none, or if they are of several kinds."""
+    """The records of a file by `llm-audit generate`; AuditError: a line is no record, or models or settings differ."""
     found, kinds = [], set()
     for number, line in enumerate(open_lines(path), start=1):
         try:
@@ -81,7 +81,7 @@ def read_generations(path: Path) -> list[Generation]:
 
 
 def read_prompts(path: Path) -> list[str]:
-    """The prompts of a file: a text's lines or, in JSON lines (.jsonl), the field `prompt` of each; blank lines aside."""
+    """The prompts in a file, one per line or, in JSON lines (.jsonl), in the field `prompt`; blank lines are skipped."""
     prompts = []
     for number, line in enumerate(open_lines(path), start=1):
         if line.strip():
@@ -112,10 +112,10 @@ def reference_population(
     rules: Sequence[CandidateRule],
     progress: Progress = silent,
 ) -> Population:
-    """How a model's own texts score under it where the prompt is not known: from their first token, without it.
+    """The population of a model's own texts, scored by it without their prompts, for texts whose prompt is unknown.
 
-    One text per prompt: texts for one prompt are alike, and only texts for prompts drawn alike are exchangeable with a text
-    for another such prompt. Equal texts for different prompts both count. Rules that need rivals are left out.
+    One text per prompt: texts for one prompt are alike, and a tested text is exchangeable only with texts for other prompts of
+    the same kind. Equal texts for different prompts both count. Rules that need rivals are left out.
     """
     (decoding,) = author.candidate.decodings
     if len({one.prompt for one in generations}) < 2:

@@ -1,4 +1,4 @@
-"""The prompt is known: the exact tests of "this candidate wrote the text" under each of its settings, and what they rest on."""
+"""Exact tests, with a known prompt, of "this candidate wrote the text" under each of its settings, with their evidence."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats.concentration import z_length
 
 FEWEST = 16
-"""Tokens below which no test can refute anything but an impossible token."""
+"""Fewest tokens; in shorter texts, tests can refute a candidate only by an impossible token."""
 
 
 def measured(text: Text, number: int, prompt: str, rules: Sequence[CandidateRule], alpha: float) -> Attribution:
-    """A candidate with its tests and what they rest on, or why there are none; `conclude` says what it comes to."""
+    """Measure a candidate: its tests with their evidence, or why there are none; `conclude` adds the verdict."""
     scores, author = text.scores[number], text.authors[number]
     if isinstance(scores, str):
         return unassessed(author, prompt, scores)
@@ -73,7 +73,7 @@ def measured(text: Text, number: int, prompt: str, rules: Sequence[CandidateRule
 
 
 def unassessed(author: Author, prompt: str | None, reason: str) -> Attribution:
-    """A candidate without tests, and why: the base of those that have some."""
+    """The attribution of a candidate without tests, for `reason`; also the base of attributions with tests."""
     candidate, model = author.candidate, author.session.model
     return Attribution(
         candidate=candidate.name,
@@ -103,7 +103,7 @@ def _read_before(author: Author, prompt: str | None) -> str:
 
 @dataclass(frozen=True)
 class _UnderSetting:
-    """All tests under one setting; `deciding`: those on which the verdict rests, by code."""
+    """All tests under one setting; `deciding`: the outcomes on which the verdict rests, by code."""
 
     scores: TokenScores
     terms: Terms

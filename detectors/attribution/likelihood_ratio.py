@@ -1,4 +1,4 @@
-"""The likelihood of the named rivals against this model's, an e-value against this model."""
+"""The rule on the likelihood ratio of the named rivals to this model, an e-value against this model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def log_e(scores: TokenScores) -> float:
 
 
 def measure(scores: TokenScores, terms: Terms, vocabulary: int) -> Measurement[LikelihoodRatio]:
-    """Log-likelihoods of the rivals and of this model, where their ratio is largest, and at the end."""
+    """Measure the log-likelihoods of the rivals and of this model, where their ratio is largest and at the end."""
     if scores.rivals is None or scores.rivals.shape[1] == 0:
         nothing = LikelihoodRatio(peak=None, end=None, without=0.0, strongest=0, tests=terms.tests)
         return Measurement(nothing, n=len(scores))

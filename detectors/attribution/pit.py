@@ -1,4 +1,4 @@
-"""The randomised probability integral transform: under the null its values are independent and uniform, exactly."""
+"""The rule on the randomised probability integral transform, whose values are independent uniforms under the null."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from llm_audit.scoring.tokens import TokenScores
 from llm_audit.stats import pit
 
 DRAWS = 9
-"""Sets of random numbers whose median must confirm a refutation: a text must not be refuted by the coin alone."""
+"""Number of sets of random numbers whose median p-value must confirm a refutation, so that no text is refuted by luck."""
 
 FIXED_LENGTH = (
     "The length does not depend on what was written. Where the model itself ended the text this is not quite so, and the test "
@@ -27,7 +27,7 @@ FIXED_LENGTH = (
 
 
 def transform(scores: TokenScores, draw: int = 0) -> NDArray[np.float64]:
-    """(n,) independent and uniform under the null. The same text draws the same random numbers, for each `draw` others."""
+    """(n,) transformed values, independent uniforms under the null. Their random numbers follow from the text and `draw`."""
     seed = hashlib.sha256(np.ascontiguousarray(scores.token_id, dtype="<i4").tobytes()).digest()
     rng = np.random.default_rng((int.from_bytes(seed[:16], "big"), draw))
     if scores.free_logprob is None:
@@ -42,7 +42,7 @@ def deviation(scores: TokenScores) -> float:
 
 
 def measure(scores: TokenScores, terms: Terms, vocabulary: int) -> Measurement[Fisher]:
-    """Fisher's statistic and the count of excluded tokens; where they refute, also whether other random numbers do."""
+    """Measure Fisher's statistic and the count of excluded tokens; where they refute, also with other random numbers."""
     u = transform(scores)
     evidence = Fisher(
         tokens=len(u),
@@ -93,7 +93,7 @@ def _reason(evidence: Fisher, measured: Measurement[Any], terms: Terms) -> str |
 
 
 def _p_values(evidence: Fisher) -> tuple[float, float, float]:
-    """Of Fisher's statistic, of the count of excluded tokens, and of both together."""
+    """The p-values of Fisher's statistic, of the count of excluded tokens, and of both together."""
     p = pit.fisher_tail(math.inf if evidence.impossible else evidence.total, evidence.tokens)
     if evidence.outside is None:
         return p, 1.0, p

@@ -1,4 +1,4 @@
-"""What the exact tests of one candidate come to, under one setting and under all of them. Pure."""
+"""Whether the exact tests refute a candidate, under one setting and under all of them. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from llm_audit.stats.combination import bonferroni
 
 
 class Refutation(NamedTuple):
-    """What the deciding tests of a candidate come to.
+    """Combined outcome of the deciding tests of a candidate.
 
     Attributes:
-        p_value: Bonferroni over them; over several settings the largest.
-        refuted: under every setting one of them has a p-value at its level.
-        robust: and one that does stands without its strongest token.
+        p_value: Bonferroni over the tests; the largest over several settings.
+        refuted: whether under every setting some test rejects at its level.
+        robust: whether, besides, some rejecting test still rejects without its strongest token.
     """
 
     p_value: float
@@ -34,14 +34,14 @@ class Refutation(NamedTuple):
 
 
 def refutation(outcomes: Sequence[Outcome], alpha: float) -> Refutation:
-    """The tests of one setting, which share alpha."""
+    """Combine the tests of one setting, which share alpha."""
     level = alpha / len(outcomes)
     refuting = [one.robust for one in outcomes if one.p_value <= level]
     return Refutation(bonferroni([one.p_value for one in outcomes]), bool(refuting), any(refuting))
 
 
 def least_refuted(settings: Sequence[Refutation]) -> tuple[Refutation, int]:
-    """All settings of a candidate, and the place of the one that is shown: unknown which was used, the best fit counts."""
+    """Combine the settings of a candidate, of which the least refuted counts; and the index of that one, which is shown."""
     shown = max(range(len(settings)), key=lambda i: (not settings[i].stands, settings[i].p_value))
     together = Refutation(
         max(one.p_value for one in settings), all(one.refuted for one in settings), all(one.robust for one in settings)
@@ -50,7 +50,7 @@ def least_refuted(settings: Sequence[Refutation]) -> tuple[Refutation, int]:
 
 
 def refuted(stored: Attribution, evidence: Settings, alpha: float) -> tuple[Refutation, int]:
-    """What the evidence of a candidate comes to, and the place of the setting that is shown.
+    """The refutation that a candidate's stored evidence gives, and the index of the setting that is shown.
 
     Raises:
         NotDerivable: a test stores no evidence, or its rule is not here.

@@ -1,4 +1,4 @@
-"""From texts and candidates to documents. Each (text, model, context) goes through the model once, however many tests follow.
+"""Run attribution: from texts and candidates to documents. Each (text, model, context) is scored once for all tests.
 
 Knows nothing about the command line or file formats.
 """
@@ -41,15 +41,15 @@ __all__ = [
 ]
 
 LONGEST = 4096
-"""Tokens of a text that are tested: exactness needs the whole text before each token, and attention is quadratic."""
+"""Most tokens of a text that are tested: exact tests need all tokens before each one, and attention is quadratic."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user chose for one run of `attribute`.
+    """Settings of one run of `attribute`.
 
     Attributes:
-        prompt: what the model was asked; "" for nothing at all; None: unknown.
+        prompt: the prompt given to the model; "" for none; None: unknown.
         rules: of the tests, see `find_rules`.
     """
 
@@ -84,21 +84,21 @@ def judge_texts(
 
 
 def as_put_out(raw: RawText) -> RawText:
-    """The text as it stands, every character of it, because the model put it out; but for marks and line endings at its end.
+    """The text unchanged, as the model output every character, except for provenance marks and line endings at its end.
 
-    Marks are added afterwards. Editors add line endings; without them a text is a beginning of what was written, and no less
-    drawn from the model.
+    Marks are added afterwards, and line endings by editors. If the model wrote the line ending, the text without it is still
+    a prefix drawn from the model.
     """
     return replace(raw, text=one_line_ending(without_marks(raw.text, find_marks(raw.text))).rstrip("\n"))
 
 
 def one_line_ending(text: str) -> str:
-    r"""Without the line ending that editors put at the end of a file, and with "\n", which models write, for "\r\n"."""
+    r"""The text without the line ending that editors put at the end of a file, and with "\n", as models write, for "\r\n"."""
     return re.sub(r"\r\n?", "\n", text).removesuffix("\n")
 
 
 def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, progress: Progress) -> list[list[Scores | str]]:
-    """Per text and author the scores under each setting, or why there are none. Equal model and context: one pass."""
+    """For each text and author the scores under each setting, or why there are none. One pass per model and context."""
     table: list[list[Scores | str]] = [["" for _ in authors] for _ in texts]
     groups: dict[tuple[int, str | None], list[tuple[int, str]]] = {}
     sessions = {id(session): session for author in authors for session in (author.session, *author.others)}
@@ -129,7 +129,7 @@ def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, 
 
 
 def _joined(known: Scores | str, found: Mapping[Decoding, TokenScores] | str, weights: str) -> Scores | str:
-    """The scores under each setting, with those of one more precision of the weights; what fails in one fails."""
+    """The scores under each setting, extended by those of one more weight precision; an error in any is an error of all."""
     if isinstance(found, str) or (isinstance(known, str) and known):
         return known if isinstance(known, str) and known else found  # type: ignore[return-value]  # a sentence, either way
     before = {} if isinstance(known, str) else known
@@ -137,14 +137,14 @@ def _joined(known: Scores | str, found: Mapping[Decoding, TokenScores] | str, we
 
 
 def _request(settings: Settings, session: Session) -> Request:
-    """The whole text in one window where the prompt is known; else like the reference generations: its beginning."""
+    """The request for scores: the whole text in one window if the prompt is known, else its beginning, like generations."""
     if settings.prompt is None:
         return REFERENCE_REQUEST
     return Request(Windowing(min(LONGEST, context_length(session.model.config) - 1), first_only=True))
 
 
 def judge(text: Text, settings: Settings) -> Document:
-    """A document with every candidate, every set, and what they come to."""
+    """Test every candidate and set on one text, and conclude the document."""
     alpha, rules, numbers = settings.alpha, settings.rules, range(len(text.authors))
     references = [reference for author in text.authors for reference in author.references]
     terms = Terms(alpha, population=among(*references))
@@ -174,7 +174,7 @@ def judge(text: Text, settings: Settings) -> Document:
 
 
 def _set(text: Text, role: Role, document: Document, alpha: float) -> SetAttribution:
-    """A set with the likelihoods that its e-value rests on; `conclude` says what it comes to."""
+    """A set with the likelihoods behind its e-value; `conclude` adds the verdict."""
     members = [i for i, author in enumerate(text.authors) if author.role == role]
     outside = [i for i, author in enumerate(text.authors) if author.role != role and text.scored(i)]
     tested = all(document.attributions[i].p_value is not None for i in members)

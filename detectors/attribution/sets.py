@@ -1,4 +1,4 @@
-"""The sanctioned and the other models as sets, and the verdict on a text. Pure."""
+"""The sets of sanctioned and of other models, and the verdict on a text. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from llm_audit.results import Attribution, Authorship, Document, SetAttribution,
 
 
 def human_p_value(document: Document) -> float | None:
-    """Against "a person wrote it"; None if the text could not be compared."""
+    """The p-value against "a person wrote it"; None if the text could not be compared."""
     return document.combined.p_value if document.combined else None
 
 
 def could_have_written(role: str, document: Document, alpha: float) -> bool:
-    """Whether all that is missing for "a member of the set wrote it" are likelihoods against each candidate outside."""
+    """Whether "a member of the set wrote it" lacks nothing but likelihood ratios against each candidate outside."""
     human, judged = human_p_value(document), document.attributions
     p_values = [one.p_value for one in judged if one.role == role]
     return (
@@ -30,7 +30,7 @@ def could_have_written(role: str, document: Document, alpha: float) -> bool:
 
 
 def concluded(stored: SetAttribution, document: Document, alpha: float) -> SetAttribution:
-    """A set with what follows from its members. Refuted if every member is; its e-value is the smallest of theirs."""
+    """The set with its verdict. It is refuted if every member is; its e-value is the smallest of theirs."""
     members = [member for member in document.attributions if member.role == stored.role]
     evidence = stored.evidence
 

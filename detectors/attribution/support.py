@@ -1,8 +1,8 @@
-"""Tokens that a truncated setting excludes: what the null and a rival make of them.
+"""Probabilities, under the null and under rivals, of tokens that a truncated setting excludes.
 
 Top-k, top-p and min-p give most tokens probability zero. Real pipelines round (bfloat16, another batch, another kernel), so
-that a token at the edge is kept there and excluded here; one of them must not refute a model. The null is therefore widened:
-at every step, with an unknown probability of at most `EPSILON`, the token came from the untruncated law.
+a token at the edge may be kept there and excluded here; a single one must not refute a model. The null is therefore widened:
+at every step, with an unknown probability of at most `EPSILON`, the token came from the untruncated distribution.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from llm_audit.scoring.tokens import TokenScores
 
 EPSILON = 0.01
-"""Share of tokens, at most, that the null lets escape the truncation."""
+"""Largest probability with which, under the null, a token escapes the truncation."""
 
 Floats = NDArray[np.float64]
 
 
 def inside(scores: TokenScores) -> NDArray[np.bool_]:
-    """(n,) which tokens the setting does not exclude."""
+    """(n,) flags of the tokens that the setting does not exclude."""
     return np.isfinite(scores.logprob)
 
 
@@ -45,5 +45,5 @@ def rival_logprob(scores: TokenScores) -> Floats:
 
 
 def finite(value: float) -> float | None:
-    """A number for a report, which holds no infinite ones: None instead."""
+    """The number for a report, where None stands for infinity."""
     return float(value) if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""One text as all candidates see it: their scores, and whose likelihood is how much larger.
+"""One text with its scores by all candidates, and the likelihood ratios between them.
 
 Knows nothing about verdicts or sentences.
 """
@@ -28,16 +28,16 @@ from llm_audit.text import RawText
 
 Role = Literal["candidate", "sanctioned", "other"]
 Scores = Mapping[Setting, TokenScores]
-"""Of one text by one model, under each setting."""
+"""The scores of one text by one model, under each setting."""
 
 
 @dataclass(frozen=True)
 class Author:
-    """A candidate with what scores it. Candidates of one model share its session.
+    """A candidate with the session of its model. Candidates of one model share its session.
 
     Attributes:
         references: populations of its generations, for an unknown prompt.
-        others: further sessions, of the same model in the candidate's second precision of weights, and so on.
+        others: sessions of the same model in the candidate's further weight precisions.
     """
 
     candidate: Candidate
@@ -48,7 +48,7 @@ class Author:
 
     @property
     def name(self) -> str:
-        """As written on the command line."""
+        """The candidate as written on the command line."""
         return self.candidate.name
 
     @property
@@ -58,13 +58,13 @@ class Author:
         return tuple(dict.fromkeys((*own, *(decoding.free for decoding in own if decoding.truncates))))
 
     def reference_terms(self, decoding: Decoding) -> str:
-        """Digest of how texts come about and are scored under a setting: equal to that of a population of its generations."""
+        """Digest of how texts are generated and scored under a setting, by which a population of its generations is found."""
         terms = f"{self.session.conditions(Request(decoding=decoding))} {self.candidate.template}"
         return hashlib.sha256(terms.encode()).hexdigest()
 
 
 def under(scores: Scores, decoding: Setting) -> TokenScores:
-    """The scores under one setting, with what the tests of a truncated one need of the untruncated."""
+    """The scores under one setting; those of a truncated setting get the columns of the untruncated one that tests need."""
     own = scores[decoding]
     if not decoding.truncates:
         return own
@@ -73,7 +73,7 @@ def under(scores: Scores, decoding: Setting) -> TokenScores:
         own,
         free_logprob=full.logprob,
         free_renyi=full.renyi,
-        # By a plain setting the likeliest token is always kept, so what truncation adds to it is what it takes from the others.
+        # A plain setting always keeps the likeliest token, so its gain by truncation is minus the log of the kept mass.
         kept=np.minimum(full.max_logprob - own.max_logprob, 0) if full.kept is None else full.kept,
     )
 
@@ -84,7 +84,7 @@ class Text:
 
     Attributes:
         raw: as read.
-        person: the same text compared with human writing.
+        person: the document of the same text compared with human writing.
         authors: the candidates.
         scores: per candidate, or the sentence that says why there are none.
     """
@@ -108,14 +108,14 @@ class Text:
         return [under(scores, setting) for setting in self.authors[number].candidate.settings]
 
     def rivals(self, number: int) -> list[int]:
-        """Who else may have written it: for a member of a set the candidates outside, if there are any; else all others."""
+        """The rivals of candidate `number`: for a member of a set the candidates outside, if there are any; else all others."""
         others = [i for i in range(len(self.authors)) if i != number and self.scored(i)]
         role = self.authors[number].role
         outside = [i for i in others if self.authors[i].role != role]
         return outside if role != "candidate" and outside else others
 
     def columns(self, own: TokenScores, alternatives: Sequence[int]) -> NDArray[np.float64]:
-        """(n, k) log p of the tokens of `own` under each setting of each alternative; see `align` for other tokenizers."""
+        """(n, k) log p of the tokens of `own` under each setting of each alternative; `align` maps other tokenizers."""
         found = [self._onto(own, other) for number in alternatives for other in self.settings(number)]
         return np.stack(found, 1) if found else np.empty((len(own), 0))
 
@@ -131,7 +131,7 @@ class Text:
         return Ratio(rivals=tuple(map(finite, above)), null=finite(below))
 
     def same(self, number: int, other: int) -> bool:
-        """Whether two candidates predict the same, whatever they are called."""
+        """Whether two candidates, whatever their names, give the text the same probabilities."""
         ours, theirs = self.settings(number), self.settings(other)
         return len(ours) == len(theirs) and all(
             np.array_equal(a.token_id, b.token_id) and np.array_equal(a.logprob, b.logprob)
@@ -139,7 +139,7 @@ class Text:
         )
 
     def same_tokens(self, number: int, other: int) -> bool:
-        """Whether two candidates cut the text alike."""
+        """Whether two candidates read the text as the same tokens."""
         return _same_tokens(self.settings(number)[0], self.settings(other)[0])
 
     def _of(self, number: int) -> Scores:

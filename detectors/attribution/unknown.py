@@ -1,4 +1,4 @@
-"""The prompt is unknown: the same statistics, compared with reference generations. Nothing is exact, nothing is attributed."""
+"""Attribution with an unknown prompt: statistics ranked among reference generations; not exact, and never an attribution."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from llm_audit.results.evidence import Generations
 from llm_audit.scoring.request import Request, Windowing
 
 REFERENCE_REQUEST = Request(Windowing(512, first_only=True))
-"""How reference generations are scored, and texts of an unknown prompt that are compared with them."""
+"""Windowing of reference generations, and of the texts with an unknown prompt that are compared with them."""
 
 
 def measured(text: Text, number: int, rules: Sequence[CandidateRule], alpha: float) -> Attribution:
-    """One candidate beside the reference generations of each of its settings; `conclude` says what it comes to."""
+    """Rank the text among the reference generations of each of a candidate's settings; `conclude` adds the verdict."""
     author, scores = text.authors[number], text.scores[number]
     if isinstance(scores, str):
         return unassessed(author, None, scores)

@@ -1,1 +1,1 @@
-"""Could the input be read at all? What could not is never judged, and never passes."""
+"""The family of unreadable inputs, which are never judged and never pass."""

@@ -1,4 +1,4 @@
-"""Inputs that could not be read."""
+"""The rule for inputs that could not be read."""
 
 from __future__ import annotations
 

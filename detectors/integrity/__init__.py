@@ -1,1 +1,1 @@
-"""Was a text tampered with to fool a detector, or its reader? One file per rule; they look at characters, not at scores."""
+"""Integrity: whether a text was tampered with to fool a detector or its reader. Rules look at characters, not at scores."""

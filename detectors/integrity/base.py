@@ -1,8 +1,8 @@
-"""What the rules of this family have beside what every rule has: a look at the characters of a text.
+"""The base class of integrity rules, which look at the characters of a text.
 
-A rule counts characters of a text that stand where honest writing has no use for them. It is deterministic: there is no
-chance in it, so no null distribution and no p-value. It says that something is odd, not who did it or why, and nothing
-about who wrote the text. It knows nothing of models, scores or populations.
+A rule counts characters that ordinary writing has no use for. It is deterministic: no chance, hence no null distribution
+and no p-value. It shows that something is odd, not who did it or why, and nothing about who wrote the text. It knows nothing
+of models, scores or populations.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from llm_audit.results.evidence import Characters, Odd, Way
 from llm_audit.text import Hidden
 
 SLIPS = 2
-"""Odd characters of a kind that honest texts have as well: a keyboard in the wrong alphabet, a character pasted along."""
+"""Odd characters that are tolerated, since ordinary texts have some: a keyboard in the wrong alphabet, a stray paste."""
 
 NAMED = 4
-"""Kinds of characters that a sentence names."""
+"""Most kinds of characters that a sentence names."""
 
 QUOTED = 60
-"""Characters of an odd stretch that a sentence shows."""
+"""Most characters of an odd stretch that a sentence shows."""
 
 MOST_SPANS = 10_000
-"""Places that a result holds: a hostile text of millions of odd characters must not make a report of gigabytes."""
+"""Most places that a result holds: a hostile text of millions of odd characters must not give a report of gigabytes."""
 
 DETERMINISTIC = (
     "Integrity rules count characters and involve no chance, so they have no p-value. They say what stands in the text, not "
@@ -43,14 +43,14 @@ MEANING = "A count of characters, without chance and without a p-value. It says 
 
 
 class Oddities(NamedTuple):
-    """What a rule found in a text.
+    """The odd characters that a rule found in a text.
 
     Attributes:
         places: positions of the odd characters, in order.
-        tolerated: so many of them are no finding.
-        total: how many there are, if they stand beside the text, and not in it.
-        ways: what they are and how many of each kind, for rules that look for more than single characters.
-        first: the beginning of the first one, of such rules.
+        tolerated: largest number that is no finding.
+        total: their number, if they are in the document but not in its text.
+        ways: kind -> number, for rules that look for more than single characters.
+        first: for such rules, the beginning of the first odd stretch.
     """
 
     places: tuple[int, ...]
@@ -62,13 +62,13 @@ class Oddities(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class IntegrityRule(Rule[str, Characters]):
-    """A way to tamper with a text, and what a reader must know about how it is looked for.
+    """A rule that looks for one way to tamper with a text.
 
     Attributes:
-        noun: one odd character, in words.
-        look: pure function of the text. Taking the characters that it names out of a text (a space: putting a plain one in
-            its place) leaves nothing to find.
-        look_beside: the same of what the document holds beside the text and no reader sees.
+        noun: name of one odd character, in words.
+        look: pure function from a text to its oddities. If the characters that it names are removed (a space: replaced by a
+            plain one), it finds nothing.
+        look_beside: function from a document's hidden text to its oddities.
     """
 
     noun: str
@@ -76,7 +76,7 @@ class IntegrityRule(Rule[str, Characters]):
     look_beside: Callable[[Sequence[Hidden]], Oddities] | None = None
 
     def adopted(self, plugin: Announcement) -> Self:
-        """The rule as we run it if a plugin announced it."""
+        """The rule of a plugin, wrapped so that errors name the plugin."""
         return replace(self, look=guarded(self.look, plugin), plugin=plugin)
 
 
@@ -93,17 +93,17 @@ def integrity_rule(
     question: str | None = None,
     look_beside: Callable[[Sequence[Hidden]], Oddities] | None = None,
 ) -> IntegrityRule:
-    """The rule that counts what `look` finds.
+    """Make the rule that counts the characters that `look` finds.
 
     Args:
         look: see `IntegrityRule`.
         code: of plugins AUD and three digits from 950 to 999.
         name: under which it is announced.
         title: in reports.
-        noun: one odd character, in words.
+        noun: name of one odd character, in words.
         null: what counts as normal, as a sentence.
-        method: what is looked for, and what is let pass.
-        found: how programs title a finding; None: as reports title the rule.
+        method: what is looked for, and what is tolerated.
+        found: title of a finding for programs; None: the rule's title.
         question: what a reader wants to know, one sentence.
         look_beside: see `IntegrityRule`.
     """
@@ -146,7 +146,7 @@ def find_rules() -> list[IntegrityRule]:
 def examine(rule: IntegrityRule, text: str, hidden: Sequence[Hidden] = ()) -> Result:
     """Apply a rule to a text as read; the spans are characters of that text, the first `MOST_SPANS`.
 
-    `hidden`: what stands in the document beside the text; a span is then the character that it stands before.
+    `hidden`: the document's hidden text; a span is then the character that it precedes.
     """
     found = rule.look_beside(hidden) if rule.look_beside and hidden else rule.look(text)
     return rule.derive(_measured(found, text), Terms(alpha=1.0))  # nothing is left to chance
@@ -231,7 +231,7 @@ def named_characters(named: Sequence[Odd], others: int) -> str:
 
 
 def _runs(places: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Neighbouring positions as ranges."""
+    """Ranges [start, stop) of neighbouring positions."""
     runs: list[tuple[int, int]] = []
     for place in places:
         if runs and runs[-1][1] == place:

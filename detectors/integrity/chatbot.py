@@ -1,4 +1,4 @@
-"""Traces of a chatbot: what its page or its program leaves in a text that is copied from it."""
+"""The rule for traces that a chatbot's page or program leaves in copied text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is added to the summary of a text whose characters are not what they seem. Its verdict, on the author, stays."""
+"""Add the integrity findings to the summary of a document, without changing its verdict, which is about the author."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from llm_audit.results import Document
 
 
 def conclude(document: Document, terms: Terms) -> Document:
-    """The document with its integrity findings in its summary, which says nothing of them yet."""
+    """The document with its integrity findings added to its summary."""
     return document.model_copy(update={"summary": wording.summary(document)}) if document.tampering else document

@@ -1,4 +1,4 @@
-"""Control characters that reorder what is read."""
+"""The rule for control characters that reorder the displayed text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MARKS_RIGHT_TO_LEFT = "\u200f\u061c"
 
 
 def look(text: str) -> Oddities:
-    """Overrides, and right-to-left stretches without end or without right-to-left text; and more marks than slips."""
+    """Overrides; right-to-left stretches without an end or without right-to-left text; and more marks than are tolerated."""
     if text.isascii() or not _CONTROL.search(text):
         return Oddities(())
     reordering: set[int] = set()

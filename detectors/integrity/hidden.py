@@ -1,4 +1,4 @@
-"""Text in a document that nobody who reads it sees."""
+"""The rule for hidden text in a document."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from llm_audit.text import Hidden
 
 
 def look(text: str) -> Oddities:
-    """Nothing: what a text alone says can be seen."""
+    """No oddities: a text by itself has no hidden part."""
     return Oddities(())
 
 
 def look_beside(hidden: Sequence[Hidden]) -> Oddities:
-    """Each place where a document holds text that is not shown."""
+    """Each place where a document holds hidden text."""
     ways = Counter[str]()
     for each in hidden:
         ways[each.how] += each.characters

@@ -1,4 +1,4 @@
-"""Characters that nobody sees."""
+"""The rule for invisible characters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from llm_audit.detectors.integrity.base import SLIPS, Oddities, integrity_rule
 from llm_audit.text.scripts import PLAIN_SCRIPTS
 
 FEW, ONE_PER = 3, 1000
-"""Invisible characters between words that copying from web pages leaves: three, and one more for every 1,000 characters."""
+"""Tolerated invisible characters between words, as copying from web pages leaves them: 3, and 1 per 1,000 characters."""
 
 # "Default ignorable" (DI) is Unicode's name for what has no shape of its own. Where it has an honest use:
 _PICTURE = r"\p{Extended_Pictographic}\p{Emoji_Modifier}?[\ufe0e\ufe0f]?"
@@ -48,7 +48,7 @@ _ODD_SPACE = regex.compile(
 
 
 def look(text: str) -> Oddities:
-    """Hidden messages, of which one is enough; characters hidden within words; and more strays than copying leaves."""
+    """Hidden messages (a single one is a finding), invisible characters within words, and more strays than are tolerated."""
     if text.isascii():
         return Oddities(())
     messages: list[int] = []
@@ -72,7 +72,7 @@ def look(text: str) -> Oddities:
 
 
 def _no_part_of_script(text: str, places: list[int], plain: bool) -> Iterator[int]:
-    """Of characters beside letters, those that are no part of writing them."""
+    """The positions of invisible characters beside letters whose script does not need them."""
     return (place for place in places if plain or _NO_LETTER.match(text[place]))
 
 

@@ -1,4 +1,4 @@
-"""Look-alike letters (homoglyphs): what is typed is not the word that a reader sees."""
+"""The rule for look-alike letters (homoglyphs), by which a word differs from the one that a reader sees."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _PLAIN = regex.compile("[A-Za-z]")
 
 
 def look(text: str) -> Oddities:
-    """Letters of another alphabet that imitate those of the word around them, in either direction; styled ones; and letters,
-    marks and digits in words that a reader takes for other, English words.
+    """Letters of another alphabet that imitate those of the word around them, Latin or not; styled letters; and letters,
+    accents and digits in strings that a reader takes for English words.
     """
     found = [each for each in imitations(text) if each.kind != "slip"]
     plain = [place for each in found if each.kind == "ascii" for place in range(each.start, each.end)]

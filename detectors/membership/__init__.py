@@ -1,1 +1,1 @@
-"""Whether data was in a model's training set: exact tests of collections, and scores that rank texts; see `base`."""
+"""Membership: whether data was in a model's training set, by exact tests of collections and scores that rank texts."""

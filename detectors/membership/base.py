@@ -1,7 +1,7 @@
-"""What the rules of this family have beside what every rule has: scores of single texts.
+"""The base class of membership scores of single texts.
 
 A score turns the passes of a model over one text into one number, oriented so that higher is more member-like. It has no
-null distribution of its own: what a number means is known only beside texts that the model has not seen.
+null distribution of its own: it means something only in comparison with texts that the model has not seen.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Need = Literal["frequencies", "lowercase", "reference", "prefixed"]
 
 
 class Passes(NamedTuple):
-    """Everything a score may read about one text.
+    """All data on one text that a score may read.
 
     Attributes:
-        text: as the model read it, without what was cut off at the end.
-        scores: of the target model, n >= 1 scored tokens, all in one window.
-        lowercase: of the target model for the text in lower case.
-        reference: of another model for the same text; its tokens may be others.
-        prefixed: of the target model for the same tokens after a prefix of texts it has not seen.
+        text: as the model read it, truncated to its window.
+        scores: by the target model, n >= 1 scored tokens, all in one window.
+        lowercase: scores by the target model of the text in lower case.
+        reference: scores by another model of the same text; its tokens may differ.
+        prefixed: scores by the target model of the same tokens after a prefix of texts that it has not seen.
         frequencies: how often each token of the target's tokenizer occurs in general text.
     """
 
@@ -54,7 +54,7 @@ class Passes(NamedTuple):
 MEANING = (
     "Null hypothesis: the model was not trained on this data. A finding speaks of the collection, and of no single text in it."
 )
-"""What lists of findings say of every rule of this family but the blind baseline."""
+"""Facts for lists of findings, shared by all rules of this family but the blind baseline."""
 
 
 def _no_result(measured: Measurement[Any], terms: Terms) -> Result:
@@ -63,15 +63,15 @@ def _no_result(measured: Measurement[Any], terms: Terms) -> Result:
 
 @dataclass(frozen=True, kw_only=True)
 class MembershipScore(Rule[Passes, None]):
-    """A score of single texts; how well it separates two collections is concluded from all of them (`conclude`).
+    """A membership score of single texts; `conclude` measures how well it separates two collections.
 
     Attributes:
         unit: as printed.
         method: source, the settings that are fixed, and where we differ.
-        statistic: pure function of the passes; finite whenever n >= 1 and the passes it needs are there.
-        needs: beyond the one pass over the text.
-        saturation: share of what it averages that sits at a cap; None if it has no cap.
-        variants: the same score at other settings, by name; printed beside it and never decided on.
+        statistic: pure function of the passes; finite whenever n >= 1 and the passes that it needs are there.
+        needs: passes and tables that it needs beyond the one pass over the text.
+        saturation: function that gives the share of averaged values at a cap; None if the score has no cap.
+        variants: name -> the same score with other settings; printed beside it, never used for a decision.
     """
 
     question: str = "How member-like is each text, and are suspect texts more so than held-out ones?"
@@ -84,7 +84,7 @@ class MembershipScore(Rule[Passes, None]):
     variants: tuple[tuple[str, Callable[[Passes], float]], ...] = ()
 
     def adopted(self, plugin: Announcement) -> Self:
-        """The score as we run it if a plugin announced it."""
+        """The score of a plugin, wrapped so that errors name the plugin."""
         return replace(
             self,
             statistic=guarded(self.statistic, plugin),
@@ -110,13 +110,13 @@ def find_scores(names: Sequence[str] = ()) -> list[MembershipScore]:
 
 
 def present(needed: Pass | None, what: str) -> Pass:
-    """A pass that a score needs; ValueError, a mistake of the caller, if it is not there."""
+    """The pass itself; ValueError if it is None, since the caller must supply what a score needs."""
     if needed is None:
         raise ValueError(f"this score needs {what}")
     return needed
 
 
 def default_frequencies(tokenizer: str) -> Frequencies | None:
-    """The table that ships, if it was counted with the tokenizer of that `tokenizer_digest`; else None."""
+    """The shipped frequency table if it was counted with this tokenizer (`tokenizer_digest`); else None."""
     shipped = Frequencies.load(SHIPPED)
     return shipped if shipped.tokenizer == tokenizer else None

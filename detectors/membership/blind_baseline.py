@@ -1,7 +1,7 @@
-"""The blind baseline: whether the texts alone, without the model, give the answer away, so that no test can be believed.
+"""The blind baseline: whether the texts alone, without the model, tell the sides apart, which makes any test uninformative.
 
-Of two collections a classifier says it (`blind_classifier`). Of an order, and of versions, signs that need no model do: each is
-ranked among the same rearrangements that the test of the model uses. Knows nothing about models.
+For two collections a classifier decides it (`blind_classifier`). For an order and for versions, signs that need no model do:
+each is ranked among the same rearrangements that the test of the model uses. Knows nothing about models.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ if TYPE_CHECKING:
     from llm_audit.detectors.membership.paired import Pair
 
 LEVEL = 0.05
-"""At which p the texts alone count as giving the answer away. Larger than alpha: here the danger is to see too little."""
+"""Level at which the texts alone count as telling the sides apart. Larger than alpha, since the danger is to miss it."""
 
 DRAWS = 999
-"""Orders drawn: a twelfth of `LEVEL`, the share of most signs of an order, is then four of them."""
+"""Number of orders drawn: a twelfth of `LEVEL`, the share of most signs of an order, then corresponds to four of them."""
 
 FEWEST = 8
-"""Different rows below which it would hardly ever be seen that they were sorted."""
+"""Fewest distinct rows: with fewer, sorting would hardly ever be detected."""
 
 
 HALF = ", half of the level for the last sign"
-"""What the method of a result adds where `RUNNING_ON` was looked for, the last of the signs of an order."""
+"""Text added to a result's method where `RUNNING_ON`, the last sign of an order, was tested."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What is asked of the texts, and how sentences speak of it.
+    """One kind of blind test (of an order, of versions, of a control model), with its texts for reports.
 
     Attributes:
         title: name in reports.
         null: the hypothesis.
         unit: of the signs.
-        signs: names of all signs that can be looked for.
-        sentence: where `name` is the strongest sign.
-        method: before the names of the signs.
-        opening: of the sentence.
+        signs: names of all signs that can be tested.
+        sentence: of the result, where `name` is the strongest sign.
+        method: text before the names of the signs.
+        opening: beginning of the sentence.
     """
 
     title: str
@@ -64,7 +64,7 @@ class Kind:
 
 
 def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
-    """The signs that the rows were sorted or follow one another.
+    """Measure the signs that rows were sorted or continue one another.
 
     Statistics of the order, each against the same shuffles. Two-sided: likeness of rows up to ten places apart, how often
     they begin and how often they end alike, and rank correlation of the place with length, alphabetical rank and the first
@@ -83,10 +83,10 @@ def of_order(rows: Sequence[str], seed: str) -> Measurement[Signs]:
 
 
 def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
-    """The signs that tell the public from the private versions.
+    """Measure the signs that tell public from private versions.
 
-    The same permutation of versions on what needs no model: length, digits, punctuation, capitals, how usual the order of
-    words is by the other items and, learned on one half of the items and tested on the other, words.
+    The same permutation of versions, on quantities that need no model: length, digits, punctuation, capitals, how usual the
+    order of words is judging by the other items and, learned on one half of the items and tested on the other, words.
     """
     rng, groups = generator(seed, "paired gate"), [pair.document for pair in pairs]
     outcomes = {}
@@ -109,7 +109,7 @@ def of_versions(pairs: Sequence[Pair], seed: str) -> Measurement[Signs]:
 
 
 def of_control(outcome: permutation.Outcome, n: int, seed: str) -> Measurement[Signs]:
-    """Whether a model that cannot have seen the data prefers it all the same: then the difference is in the texts."""
+    """Measure whether a control model, which cannot have seen the data, prefers it too: then the texts themselves differ."""
     return _measured({_PREFERENCE: outcome}, CONTROL, n, seed)
 
 
@@ -127,9 +127,9 @@ def _measured(outcomes: Mapping[str, permutation.Outcome], kind: Kind, n: int, s
 
 
 def derive(measured: Measurement[Signs], terms: Terms) -> Result:
-    """The strongest sign, by weighted Bonferroni over all that were looked for; at a level of its own.
+    """The result: the strongest sign, by weighted Bonferroni over all signs tested, at a level of its own.
 
-    Half of the level is for the sign that rows run on: a data set of twenty rows has few joins to see it by, and a model finds
+    Half of the level is for the sign that rows run on: a data set of twenty rows has few joins to show it, and a model finds
     such an order likelier whether it has read it or not. The other signs share the other half.
     """
     requires(measured, Signs)
@@ -168,14 +168,14 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
 
 
 def _shares(names: Sequence[str]) -> list[int]:
-    """By what the p-value of each sign is multiplied: 1 over its share of the level, and the shares add up to 1."""
+    """Factor for the p-value of each sign: 1 over its share of the level; the shares add up to 1."""
     others = len(names) - names.count(RUNNING_ON)
     halves = 2 if 0 < others < len(names) else 1  # reports written before `RUNNING_ON` was looked for do without it
     return [halves * (1 if name == RUNNING_ON else others) for name in names]
 
 
 def _strongest(p_values: Sequence[float], shares: Sequence[int]) -> int:
-    """Place of the sign whose p-value is smallest, corrected; where none is below 1, of the smallest uncorrected one."""
+    """Index of the sign with the smallest corrected p-value; where none is below 1, with the smallest uncorrected one."""
     return min(range(len(shares)), key=lambda place: (min(1.0, p_values[place] * shares[place]), p_values[place]))
 
 

@@ -1,4 +1,4 @@
-"""Whether the texts alone, without the model, tell suspect from held-out documents: the blind baseline of two collections.
+"""The blind baseline of two collections: whether the texts alone, without the model, tell suspect from held-out documents.
 
 If they can, a score that tells them apart too may have seen the same difference and says nothing about training. A blind
 classifier is cross-validated, and its AUC compared with what it reaches when the labels are dealt out anew: exact, whatever
@@ -22,15 +22,15 @@ from llm_audit.detectors.rule import NotDerivable
 from llm_audit.results import Feature, Gate, Interval
 
 FEWEST, MOST, MOST_TEXTS = 50, 1_000, 5
-"""Documents a side that it needs, and that it draws at random from more; and the texts that it draws of a document."""
+"""Fewest documents per side; most documents per side, drawn at random from more; and most texts drawn of a document."""
 
 FOLDS, DRAWS = 5, 999
-"""Of the cross-validation; label permutations."""
+"""Number of folds of the cross-validation, and of label permutations."""
 
 RIDGE, OUTSTANDING = 10.0, 3.0
-"""Penalty where documents have unit variance; standard errors from which a feature counts on its own. Neither is ever fitted to
-the data. Chosen on shifts made for the purpose (a word, a quotation mark, years, another source in a third of the texts): ridge
-regression alone misses a single telling word, outstanding features alone miss differences spread over many."""
+"""Ridge penalty for documents of unit variance, and standard errors from which a feature counts on its own. Neither is fitted
+to the data at hand. Chosen on artificial shifts (a word, a quotation mark, years, another source in a third of the texts):
+ridge regression alone misses a single telling word, outstanding features alone miss differences spread over many."""
 
 RULE = (
     "The texts count as shifted if the 95 % interval of the blind classifier's AUC leaves out 0.5, which it does for at most "
@@ -39,9 +39,9 @@ RULE = (
 
 
 def judge(suspects: Collection, held_out: Collection, generator: np.random.Generator) -> Gate:
-    """Whether the texts alone tell the sides apart.
+    """Test whether the texts alone tell the sides apart.
 
-    Null hypothesis: which side a document is on was dealt out at random. The classifier sees words and pairs of words, runs of
+    Null hypothesis: the documents were assigned to the sides at random. The classifier sees words and pairs of words, runs of
     characters, and the surface (lengths, punctuation, years mentioned, dates given). It adds kernel ridge regression on all of
     them, for differences spread over many, and a vote of those that stand out in the training folds, so that one telling word
     or year is enough. It is cross-validated so that no document and no document name is in two folds; words, weights and
@@ -72,10 +72,10 @@ def judge(suspects: Collection, held_out: Collection, generator: np.random.Gener
 
 
 def derived(gate: Gate) -> Gate:
-    """The same, with everything that follows from the AUC, from what chance gives, and from the counts.
+    """The blind baseline with all that follows from its AUC, from the AUCs by chance, and from the counts.
 
     Raises:
-        NotDerivable: a stored one that does not say between which AUCs chance lies.
+        NotDerivable: a stored one lacks the interval of AUCs by chance.
     """
     sizes = gate.n_suspect, gate.n_held_out
     if gate.auc is None:
@@ -107,7 +107,7 @@ def shifted(auc: Interval) -> bool:
 
 
 class _Sample(NamedTuple):
-    """What is judged.
+    """The documents in a blind test, as arrays.
 
     Attributes:
         items: the texts.
@@ -152,7 +152,7 @@ def _folds(sample: _Sample, generator: np.random.Generator) -> list[Indexes]:
 
 
 def _permuted(labels: NDArray[np.float32], folds: list[Indexes], generator: np.random.Generator) -> NDArray[np.float32]:
-    """(1 + DRAWS, documents) the labels, and then dealt out anew within each fold, which keeps the folds stratified."""
+    """(1 + DRAWS, documents): the labels, then permutations of them within each fold, which keeps the folds stratified."""
     dealt = np.tile(labels, (1 + DRAWS, 1))
     for fold in folds:
         dealt[1:, fold] = generator.permuted(dealt[1:, fold], axis=1)
@@ -177,7 +177,7 @@ def _cross_validated(features: Features, sample: _Sample, folds: list[Indexes], 
 
 
 def _ridge(features: Features, sample: _Sample, texts: Indexes, training: Indexes, test: Indexes) -> Floats:
-    """(training, test) such that labels @ this are the scores of the test documents, for any labels of the training ones."""
+    """(training, test) matrix M such that labels @ M are the scores of the test documents, for any training labels."""
     similar = np.mean([_kernel(sample.means @ view, training) for view in views(features, texts)], axis=0)
     inner = similar[np.ix_(training, training)] + RIDGE * np.eye(len(training))
     return np.asarray(solve(inner, similar[np.ix_(training, test)], assume_a="pos"))
@@ -215,12 +215,12 @@ def _auc(scores: Floats, labels: NDArray[np.float32]) -> Floats:
 
 
 def _chance(aucs: Floats) -> tuple[float, float]:
-    """Between which the central 95 % of the AUCs of permuted labels lie."""
+    """Bounds of the central 95 % of the AUCs of permuted labels."""
     return float(np.quantile(aucs, 0.025, method="lower")), float(np.quantile(aucs, 0.975, method="higher"))
 
 
 def interval(value: float, chance: tuple[float, float]) -> Interval:
-    """About an AUC what others reach by chance: above 0.5 if (1 + #{others >= it}) / 1,000 <= .025."""
+    """The interval of an AUC, from the AUCs by chance: above 0.5 if (1 + #{others >= it}) / 1,000 <= .025."""
     low, high = chance
     return Interval(value=value, lower=max(0.0, value - (high - 0.5)), upper=min(1.0, value + (0.5 - low)))
 

@@ -1,4 +1,4 @@
-"""Canaries: whether a published random string is more likely than its unpublished siblings; the strings, and their proof.
+"""Canaries: test whether a published random string is likelier than its unpublished siblings; make and check the strings.
 
 N + 1 strings follow from one secret seed. The first is published with the SHA-256 of the secret; the others stay secret
 until the test ranks the published one among them. Knows nothing about models.
@@ -32,7 +32,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Secret:
-    """All that the strings follow from; whoever knows it knows them all.
+    """The secret from which all strings of a canary are generated.
 
     Attributes:
         seed: 64 hexadecimal digits.
@@ -59,7 +59,7 @@ class Secret:
 
     @property
     def public(self) -> dict[str, Any]:
-        """What may be published: everything but the seed."""
+        """The public part of the secret: everything but the seed."""
         shown = {key: value for key, value in asdict(self).items() if key != "seed"}
         return shown | {"published": self.strings()[0], "commitment": self.commitment}
 
@@ -157,7 +157,7 @@ def check_decidable(canaries: Sequence[Secret], alpha: float) -> None:
 
 
 def measure(target: Target, canaries: Sequence[Secret]) -> Measurement[Drawn | RankSum]:
-    """The log-probability of each published string among those of its unpublished siblings; several: the sum of ranks, exact.
+    """Measure the rank of each published string's log-probability among its siblings'; of several canaries, the sum of ranks.
 
     Null hypothesis: the published string is, to the model, as random as its siblings. Wei, Wang and Jia 2024 (arXiv
     2402.10892) with the exact rank instead of a normal approximation.
@@ -205,7 +205,7 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
 
 
 def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
-    """The published strings, and their siblings."""
+    """Units of a result: the published strings in words, their number, and the number of their siblings."""
     return f"{result.n or 0:,} published strings", result.n or 0, result.draws.count if result.draws else 0
 
 

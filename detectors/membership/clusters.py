@@ -1,7 +1,7 @@
-"""Documents that are not independent: texts of one side that are more alike than any two of different sides.
+"""Clusters of dependent documents: texts of one side that are more alike than any two of different sides.
 
-Ten news stories in two hundred retellings are ten documents. A permutation that moves each text by itself then finds what is
-no difference. Knows nothing about models.
+Ten news stories in two hundred retellings are ten documents. A permutation that moves each text by itself would then reject
+without any difference. Knows nothing about models.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from llm_audit.detectors.membership.collection import Collection, Item
 
 QUANTILE = 0.999
-"""Of the likeness of texts of different sides: two of one side that are more alike than that are of one document."""
+"""Quantile of the similarity of texts of different sides; two texts of one side above it count as one document."""
 
 LEAST = 0.2
-"""Likeness below which two texts are never of one document."""
+"""Similarity below which two texts never count as one document."""
 
 
 def joined(suspects: Collection, held_out: Collection) -> tuple[Collection, Collection]:
-    """The sides with alike documents joined.
+    """The sides with similar documents merged.
 
-    Likeness is the cosine of the tf-idf vectors of words; documents that a chain of alike ones connects are one. What the
-    sides share, a subject or a form, makes no document: the threshold is `QUANTILE` of the likeness between sides, on which
-    labels that are exchangeable have as many alike texts as within them. Ours; the permutation over what is left is that of
-    cluster-robust randomisation tests (Canay, Romano and Shaikh 2017).
+    Similarity is the cosine of tf-idf vectors of words; documents connected by a chain of similar ones become one. A subject or
+    form that the sides share does not merge documents: the threshold is the `QUANTILE` of the similarity between sides, and
+    under exchangeable labels similar texts are as frequent between sides as within. Ours; the permutation of the merged
+    documents is that of cluster-robust randomisation tests (Canay, Romano and Shaikh 2017).
     """
     names = [_names(suspects), _names(held_out)]
     texts = [" ".join(item.text for item in names[0][name]) for name in names[0]]
@@ -57,7 +57,7 @@ def _names(collection: Collection) -> dict[str, list[Item]]:
 
 
 def _likeness(texts: list[str]) -> NDArray[np.float64]:
-    """(n, n) cosines."""
+    """(n, n) cosine similarities."""
     from scipy import sparse
 
     vocabulary: dict[str, int] = {}
@@ -75,7 +75,7 @@ def _likeness(texts: list[str]) -> NDArray[np.float64]:
 
 
 def _components(linked: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """(n,) number of the connected component of each document."""
+    """(n,) index of the connected component of each document."""
     from scipy.sparse.csgraph import connected_components
 
     number: NDArray[np.int32] = connected_components(linked, directed=False)[1]

@@ -1,4 +1,4 @@
-"""Collections of texts as an audit of training data reads them: which texts, in which order, from which documents.
+"""Collections of texts for audits of training data: the texts, their order, and their documents.
 
 Knows nothing about models or tests.
 """
@@ -27,7 +27,7 @@ class Item:
 
     Attributes:
         text: as read; line endings are "\\n".
-        name: where it stands: "essays.jsonl:17", or the path of its file.
+        name: its place: "essays.jsonl:17", or the path of its file.
         document: texts of one document are never split and count as one independent unit; by default the name.
         date: as given, or "".
         group: known group of a labelled benchmark, such as repetitions in training, or "".
@@ -118,7 +118,7 @@ _Row = dict[str, Any]
 def _read(
     paths: Sequence[str | Path], text_field: str, label_field: str | None = None
 ) -> tuple[list[tuple[Item, _Row]], list[str]]:
-    """The items, each with the fields it came from, and a sentence for everything that is no item."""
+    """The items, each with its fields, and a sentence for everything that is no item."""
     found, malformed = [], []
     for name, where, row in _rows(paths, text_field):
         fault = row if isinstance(row, str) else _fault(row, text_field, label_field)
@@ -133,7 +133,7 @@ def _read(
 
 
 def _rows(paths: Sequence[str | Path], text_field: str) -> Iterator[tuple[str, Callable[[str], str], _Row | str]]:
-    """Name, the note that it has a fault, and fields of every line and text file; or what is wrong with it."""
+    """For every line and text file: its name, a function that writes the note on a fault, and its fields or the fault."""
     for path in map(Path, paths):
         if not path.exists():
             raise AuditError(f"No such file: {path}. Check the path.")

@@ -22,8 +22,8 @@ from llm_audit.results import Gate, Membership, Result, Screened, Separation, Ve
 def conclude(subject: Membership, terms: Terms) -> Membership:
     """The collection with everything that follows from its results.
 
-    The blind baseline, the order of tests and texts, how well the scores separate the sides, verdict and summary. Tests are
-    taken as they are: their own numbers and verdicts follow by `derive` of their rules.
+    That is: the blind baseline, the order of tests and texts, how well the scores separate the sides, verdict and summary.
+    Tests are taken as they are: their own numbers and verdicts follow by `derive` of their rules.
 
     Raises:
         NotDerivable: a stored collection lacks what its numbers follow from.
@@ -54,7 +54,7 @@ def _stated(subject: Membership) -> Membership:
     if subject.deciding:
         decided = subject.deciding[0]
         rule = find_rule(decided.rule)
-        assert isinstance(rule, MembershipTest)  # or it had decided nothing
+        assert isinstance(rule, MembershipTest)  # as it is a deciding test
         units, n_suspect, n_held_out = rule.units(decided, conditions)
         claim = rule.claim.format(
             model=conditions.model or rule.unnamed,
@@ -69,7 +69,7 @@ def _stated(subject: Membership) -> Membership:
         halves = n_held_out >= 2 * screen.FEWEST
         facts = wording.facts_of_scores(subject, conditions, _methods(subject.texts[0]), rates, halves=halves)
     else:
-        assert subject.gate is not None  # or it had nothing to conclude from
+        assert subject.gate is not None  # as there are no tests and no scores
         claim, n_suspect, n_held_out = wording.WITHOUT_A_MODEL, subject.gate.n_suspect, subject.gate.n_held_out
         facts = wording.facts_of_baseline(conditions)
     return subject.model_copy(update={"claim": claim, "facts": tuple(facts), "n_suspect": n_suspect, "n_held_out": n_held_out})
@@ -84,7 +84,7 @@ def _methods(text: Screened) -> list[tuple[str, str]]:
 
 
 def _true_rate(fpr: float, n: int) -> tuple[float, float]:
-    """Between which bounds the true rate lies of a threshold that floor(n fpr) of n held-out documents reach; a beta law."""
+    """Bounds of the true false-positive rate of a threshold that floor(n fpr) of n held-out documents reach (a beta law)."""
     from scipy.stats import beta
 
     k = max(1, int(n * fpr))
@@ -93,12 +93,12 @@ def _true_rate(fpr: float, n: int) -> tuple[float, float]:
 
 
 def _unstated(subject: Membership) -> bool:
-    """Whether nobody says how the held-out texts were obtained. Early reports say so in their verdict alone."""
+    """Whether it is not stated how the held-out texts were obtained. Early reports show this in their verdict only."""
     return bool(subject.unstated) or subject.verdict is Verdict.INCONCLUSIVE
 
 
 def _of_test(subject: Membership, decided: Result) -> tuple[Verdict, str]:
-    """What an exact test comes to, given what the texts alone give away."""
+    """Verdict and sentence of an exact test, given the blind tests of the texts alone."""
     rule = find_rule(decided.rule)
     if not isinstance(rule, MembershipTest):
         raise NotDerivable(f"no test of collections that is installed has the code {decided.rule}")
@@ -115,14 +115,14 @@ def _of_test(subject: Membership, decided: Result) -> tuple[Verdict, str]:
 
 
 def _of_baseline(gate: Gate) -> tuple[Verdict, str]:
-    """What the blind baseline alone comes to."""
+    """Verdict and sentence of the blind baseline alone."""
     if gate.outcome == "no_difference_found":
         return Verdict.PASS, wording.comparable(gate)
     return Verdict.NOT_ASSESSABLE, wording.incomparable(gate)
 
 
 def _of_scores(subject: Membership, alpha: float) -> tuple[Verdict, str]:
-    """What scores may say: nothing about one text, and of a collection only what the blind baseline lets through."""
+    """Verdict and sentence of scores: about the collection, as far as the blind baseline allows, never about one text."""
     scores = subject.separations
     if subject.gate is None:
         return Verdict.NOT_ASSESSABLE, wording.NO_HELD_OUT
@@ -150,7 +150,7 @@ def _adjusted(score: Separation) -> float:
 
 
 def _screened(subject: Membership) -> Membership:
-    """With the texts ranked by their first score, and how well each score separates the sides, from the scores of all texts."""
+    """The collection with its texts ranked by their first score, and the separation of the sides by each score."""
     if any(text.place is None or text.unit is None for text in subject.texts):
         raise NotDerivable("the report does not say of which document each text is")
     given = sorted(subject.texts, key=lambda text: text.place or 0)

@@ -1,4 +1,4 @@
-"""The token frequencies of a corpus of any size: read once, in constant memory, and continued after an interrupt.
+"""Count the token frequencies of a corpus of any size: in one pass, in constant memory, continued after an interruption.
 
 Knows nothing about models or what the table is for.
 """
@@ -22,25 +22,25 @@ from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
 from llm_audit.text.lines import open_lines, parse
 
 BATCH = 256
-"""Texts tokenised together, or fewer: as many as have `BATCH_CHARACTERS`."""
+"""Most texts tokenised together; fewer if they have `BATCH_CHARACTERS`."""
 
 BATCH_CHARACTERS = 1_000_000
 
 CHECKPOINT = 4096
-"""Texts after which the counts so far are kept."""
+"""Number of texts after which the counts so far are saved."""
 
 MOST_PROBLEMS = 10
-"""Malformed lines that are described; the others are counted."""
+"""Most malformed lines that are described; the others are only counted."""
 
 SQUEEZE = {".gz": 3, ".xz": 4}
-"""By how much text is usually packed: the bar shows the share of bytes unpacked, which only the end of a file tells."""
+"""Usual compression ratio of text, to estimate the progress through a compressed file."""
 
 
 class Counted(NamedTuple):
-    """A table, and what was left out of it.
+    """A frequency table, and the lines that were left out of it.
 
     Attributes:
-        frequencies: of all other lines.
+        frequencies: counts over all other lines.
         malformed: how many lines were left out.
         problems: one sentence for each of the first `MOST_PROBLEMS`, with file and line.
     """
@@ -51,14 +51,14 @@ class Counted(NamedTuple):
 
 
 class _Read(BaseModel):
-    """How much of a file was read, and what it was."""
+    """How far a file was read, with the digest of that part."""
 
     lines: int
     sha256: str
 
 
 class _Partial(BaseModel):
-    """What `OUTPUT.partial` says beside the counts so far: `read` has an entry per file begun, of which the last may go on."""
+    """The metadata of `OUTPUT.partial` beside the counts: `read` has an entry per file begun; the last may be unfinished."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -73,7 +73,7 @@ class _Partial(BaseModel):
 
     @property
     def command(self) -> tuple[object, ...]:
-        """What must be the same for a run to be continued."""
+        """The settings that must be equal for a run to be continued."""
         return self.tokenizer, self.text_field, self.files
 
 
@@ -140,7 +140,7 @@ def count_corpus(
 
 
 class _Batch:
-    """Texts that wait to be tokenised together and added to the counts."""
+    """A batch of texts to be tokenised together and added to the counts."""
 
     def __init__(self, tokenizer: Any, counts: NDArray[np.int64]) -> None:
         self._tokenizer, self._counts = tokenizer, counts
@@ -156,7 +156,7 @@ class _Batch:
         self._characters += len(text)
 
     def count(self) -> int:
-        """Empty it; returns how many texts there were."""
+        """Count and remove the waiting texts; return their number."""
         done = len(self._texts)
         for encoding in self._tokenizer.encode_batch_fast(self._texts, add_special_tokens=False):
             np.add.at(self._counts, encoding.ids, 1)
@@ -166,7 +166,7 @@ class _Batch:
 
 
 class _Reader:
-    """The lines of some files in turn, but for those that an earlier run has read and that are still the same."""
+    """Reader of the lines of several files in turn, which skips those that an earlier run read if they are unchanged."""
 
     def __init__(self, paths: Sequence[Path], read: Sequence[_Read], progress: Progress) -> None:
         self._paths, self._read, self._progress = paths, read, progress
@@ -175,7 +175,7 @@ class _Reader:
 
     @property
     def position(self) -> tuple[_Read, ...]:
-        """After the line that was given last."""
+        """The position after the last line that was yielded."""
         return tuple(_Read(lines=lines, sha256=digest.hexdigest()) for lines, digest in self._begun)
 
     def __iter__(self) -> Iterator[tuple[Path, int, bytes]]:
@@ -197,15 +197,15 @@ class _Reader:
                     _same(path, before, digest)
                 if not before or number > before.lines:
                     if finished:
-                        raise _changed(path)
+                        raise _changed_error(path)
                     yield path, number, line
             if before and number < before.lines:
-                raise _changed(path)
+                raise _changed_error(path)
         self._progress(1.0)
 
 
 def _kind(path: Path) -> str:
-    """The suffix that says what the lines are."""
+    """The suffix that decides how lines are read."""
     return Path(path.stem if path.suffix.lower() in SQUEEZE else path.name).suffix.lower()
 
 
@@ -217,7 +217,7 @@ def _size(path: Path) -> int:
 
 
 def _text(path: Path, line: bytes, text_field: str) -> tuple[str, str]:
-    """The text on a line and, if there should be one and is none, why: "is not UTF-8". Blank lines are no texts."""
+    """The text on a line, and the fault ("is not UTF-8") if it lacks one. A blank line has neither."""
     if not line.strip():
         return "", ""
     if _kind(path) != ".jsonl":
@@ -247,8 +247,8 @@ def _continued(kept: Path, fresh: _Partial) -> tuple[NDArray[np.int64], _Partial
 
 def _same(path: Path, before: _Read, digest: Any) -> None:
     if digest.hexdigest() != before.sha256:
-        raise _changed(path)
+        raise _changed_error(path)
 
 
-def _changed(path: Path) -> AuditError:
+def _changed_error(path: Path) -> AuditError:
     return AuditError(f"{path} has changed since the run that is to be continued: delete the .partial file to begin anew.")

@@ -1,7 +1,7 @@
 """Dataset inference: whether suspect documents score above held-out ones, by many weak scores learned on one half of them.
 
-Knows nothing about files, and nothing about the blind baseline, without which its null hypothesis is not the one that it is
-asked about.
+Knows nothing about files, and nothing about the blind baseline, without which rejecting its null hypothesis does not show
+training.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from llm_audit.stats import permutation
 from llm_audit.stats.classification import area, bootstrap
 
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-"""Shares of the least and of the most likely tokens whose means are features, as in the paper."""
+"""Shares of the least and the most likely tokens whose means are features, as in the paper."""
 
 RIDGE = 0.05
-"""Penalty on squared weights of standardised features: nineteen correlated ones, and few documents to learn from."""
+"""Ridge penalty on the weights of standardised features: nineteen correlated ones, with few documents to learn from."""
 
 BLIND = 50
-"""Documents a side that the blind baseline needs; `blind_classifier.FEWEST`."""
+"""Fewest documents per side for the blind baseline; equal to `blind_classifier.FEWEST`."""
 
 FEWEST = 20
-"""Documents a side: half of them train nineteen weights, which fewer cannot."""
+"""Fewest documents per side, since half of them train nineteen weights."""
 
 
 def features(text: str, scores: TokenScores) -> NDArray[np.float64]:
-    """(19,) what one pass says about one text of n >= 1 scored tokens; Maini et al. 2024, without their further passes.
+    """(19,) features of one text of n >= 1 scored tokens from one pass; Maini et al. 2024, without their further passes.
 
     All oriented towards membership. Mean log-probability, the means of the least and most likely shares of tokens (`SHARES`),
     the first of them standardised by entropy and varentropy (Min-K%++), mean log-rank, share of tokens that rank first, and
@@ -83,7 +83,7 @@ def values_of(target: Target, suspects: Collection, held_out: Collection) -> NDA
 
 
 def preference(values: NDArray[np.float64], n_suspect: int, *, draws: int, seed: str) -> permutation.Outcome:
-    """What the features of a model come to by themselves, learned on one half and tested on the other."""
+    """The outcome of the test for one model: features learned on one half of the documents, tested on the other."""
     labels, rng = np.arange(len(values)) < n_suspect, generator(seed, "dataset control")
     scores, tested = scored(values, labels, rng)
     return permutation.two_sample(scores, labels[tested], rng, draws)
@@ -98,7 +98,7 @@ def measure(
     seed: str,
     control: NDArray[np.float64] | None = None,
 ) -> Measurement[TwoSample]:
-    """The scores of one half of the documents, learned on the other half; of the features less a control model's, if given.
+    """Measure the scores of one half of the documents, learned on the other; features are less a control model's, if given.
 
     Null hypothesis: given the halves, suspect and held-out labels of the test half are exchangeable. The p-value is exact
     then, whatever was learned. Maini et al. 2024 (arXiv 2406.06443) test with a pooled t, clip outliers by group, and let
@@ -141,7 +141,7 @@ def derive(measured: Measurement[TwoSample], terms: Terms) -> Result:
 
 
 def divide(labels: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(n,) which documents are learned from: half of each side, at random."""
+    """(n,) flags of the documents to learn from: a random half of each side."""
     learned = np.zeros(len(labels), dtype=bool)
     for side in (True, False):
         members = rng.permutation(np.flatnonzero(labels == side))
@@ -152,7 +152,7 @@ def divide(labels: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bo
 def scored(
     values: NDArray[np.float64], labels: NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The scores of the test half, learned on the other, and which documents those are."""
+    """The scores of the test half, learned on the other half, and flags of the documents in the test half."""
     learned = divide(labels, rng)
     centre, spread = values[learned].mean(axis=0), np.maximum(values[learned].std(axis=0), 1e-12)
     standard = (values - centre) / spread
@@ -160,7 +160,7 @@ def scored(
 
 
 def weights(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(k,) logistic regression with a ridge and no negative weight.
+    """(k,) weights of a logistic regression with a ridge penalty, none negative.
 
     Every feature is oriented towards membership. With negative weights, held-out texts that the model knows better than the
     suspects would be a finding against the suspects.
@@ -193,7 +193,7 @@ def _interval(scores: NDArray[np.float64], labels: NDArray[np.bool_], seed: str)
 
 
 def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
-    """The documents of both sides."""
+    """Units of a result: the documents of both sides in words, and their numbers."""
     evidence = result.evidence
     assert isinstance(evidence, TwoSample)
     return "documents, half of which trained the classifier", evidence.suspect, evidence.held_out

@@ -1,4 +1,4 @@
-"""DC-PDD. Probability times how rare the token is in general text, where each token first occurs."""
+"""The score DC-PDD: the probability of a token times its rarity in general text, at each token's first occurrence."""
 
 from __future__ import annotations
 

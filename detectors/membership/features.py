@@ -1,6 +1,6 @@
-"""What can be told of texts without any model: words, characters, and what their surface gives away.
+"""Features of texts that need no model: words, characters, and surface features such as length and dates.
 
-Nothing here knows which side a text is on, so that whoever learns from it can keep its test texts out.
+Nothing here knows which side a text is on, so that learners can exclude their test texts.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Floats = NDArray[np.float64]
 Indexes = NDArray[np.intp]
 
 MOST_CHARACTERS = 10_000
-"""Of a text, beyond which its words and characters are not counted."""
+"""Most characters of a text that are counted."""
 
 MOST_FREQUENT = 3_000
-"""Words and pairs, and characters and runs of them, that a classifier sees: those in most training texts. Measured: 2,000,
-5,000 and all of them find shifts equally well."""
+"""Most words and word pairs, and most runs of characters, that a classifier uses: those in most training texts. Measured:
+2,000, 5,000 and all of them find shifts equally well."""
 
 SURFACE = (
     "length in characters",
@@ -52,13 +52,13 @@ _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
 
 
 class Features(NamedTuple):
-    """All that is counted in n texts.
+    """The counts and surface features of n texts.
 
     Attributes:
         tokens: (n, v) sparse counts of words and symbols in lower case and of pairs of neighbours.
         names: (v,) of those, such as "of the".
         characters: (n, c) sparse counts of one to three characters in a row.
-        surface: (n, len(SURFACE)), not a number where a text says nothing, such as the latest year of one without a year.
+        surface: (n, len(SURFACE)), NaN where a text has no value, such as the latest year in one without a year.
     """
 
     tokens: Any
@@ -68,7 +68,7 @@ class Features(NamedTuple):
 
 
 def count(items: Sequence[Item]) -> Features:
-    """Count everything once. Which words are used, and how much they weigh, is decided later and by training texts alone."""
+    """Count everything once. The words to use and their weights are chosen later, by training texts alone."""
     with local_packages():
         from sklearn.feature_extraction.text import CountVectorizer
     texts = [item.text[:MOST_CHARACTERS] for item in items]
@@ -79,7 +79,7 @@ def count(items: Sequence[Item]) -> Features:
 
 
 def surface(item: Item) -> list[float]:
-    """(len(SURFACE),) the surface of one text."""
+    """(len(SURFACE),) surface features of one text."""
     text, found = item.text, words(item.text)
     years = [int(year) for year in _YEAR.findall(text)]
     n, n_words = max(1, len(text)), max(1, len(found))
@@ -104,7 +104,7 @@ def surface(item: Item) -> list[float]:
 
 
 def _as_years(date: str) -> float:
-    """A date that begins with YYYY, YYYY-MM or YYYY-MM-DD, as years; not a number for any other."""
+    """A date that begins with YYYY, YYYY-MM or YYYY-MM-DD, as years; NaN for any other."""
     found = _DATE.match(date)
     if not found:
         return np.nan
@@ -113,7 +113,7 @@ def _as_years(date: str) -> float:
 
 
 def views(features: Features, training: Indexes) -> list[NDArray[np.float32]]:
-    """Three matrices of all n texts, (n, columns) each: tokens, characters, surface. Columns and weights by training texts."""
+    """Three (n, columns) matrices: tokens, characters, surface; columns and weights are chosen by the training texts."""
     return [
         _weighted(features.tokens, training),
         _weighted(features.characters, training),
@@ -132,10 +132,10 @@ def _weighted(counts: Any, training: Indexes) -> NDArray[np.float32]:
 
 
 def _graded(surface: Floats, training: Indexes) -> NDArray[np.float32]:
-    """Each column as ten overlapping grades of its rank among the training texts; their mean where there is no number.
+    """Each column as ten overlapping basis functions of its rank among the training texts; their mean for a missing value.
 
-    A linear rule over grades can follow any smooth curve of the rank, such as "neither short nor long" or "after 2022". That a
-    number is missing says nothing: one side may have come without dates.
+    A linear rule over them can follow any smooth curve of the rank, such as "neither short nor long" or "after 2022". A missing
+    value is no evidence: one side may have come without dates.
     """
     centres, columns = np.linspace(0.05, 0.95, 10), []
     for column in surface.T:
@@ -150,7 +150,7 @@ def _graded(surface: Floats, training: Indexes) -> NDArray[np.float32]:
 
 
 def presence(features: Features, training: Indexes) -> tuple[list[str], Floats]:
-    """Names and (n, k) values of what readers can be told: the surface, and 1 or 0 for tokens of 5 training texts or more."""
+    """Names and (n, k) values of features shown to readers: the surface, and 1 or 0 for tokens in at least 5 training texts."""
     there = features.tokens > 0
     frequency = np.asarray(there[training].sum(axis=0)).ravel()
     frequent = np.argsort(-frequency, kind="stable")[:MOST_FREQUENT]

@@ -1,6 +1,6 @@
-"""How often each token of a tokenizer occurs in general text: counted once, kept in a file, keyed by the tokenizer.
+"""Tables of token frequencies in general text: counted once, kept in a file, keyed by the tokenizer.
 
-Knows nothing about models, about how corpora are read, or what the counts are for.
+Knows nothing about models, how corpora are read, or the use of the counts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Card = TypeVar("Card", bound=BaseModel)
 
 
 class _TableCard(BaseModel):
-    """What a table's file says beside the counts."""
+    """The metadata in a table's file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -93,7 +93,7 @@ class Frequencies:
 
 
 def write_counts(path: Path, counts: NDArray[np.int64], card: BaseModel) -> None:
-    """Write counts and their card as one safetensors file, all or nothing; AuditError if that fails."""
+    """Write counts and their card as one safetensors file, atomically; AuditError if that fails."""
     small = counts.astype(np.uint32) if counts.max(initial=0) < 2**32 else counts
     content = to_safetensors({"counts": small}, metadata={"card": card.model_dump_json()})
     try:
@@ -103,7 +103,7 @@ def write_counts(path: Path, counts: NDArray[np.int64], card: BaseModel) -> None
 
 
 def read_counts(path: Path, kind: type[Card]) -> tuple[NDArray[np.int64], Card]:
-    """What `write_counts` wrote with a card of that kind.
+    """Read the counts and the card that `write_counts` wrote.
 
     Raises:
         AuditError: the file cannot be read.

@@ -1,6 +1,6 @@
-"""Natural identifiers: whether the hashes and ids inside documents are more likely than fresh ones of the same format.
+"""Natural identifiers: test whether hashes and ids inside documents are likelier than fresh ones of the same format.
 
-They were drawn at random by somebody else, long before anybody thought of this test: canaries that nobody had to plant.
+They were drawn at random by others, long before this test was thought of: canaries that nobody had to plant.
 Knows nothing about files.
 """
 
@@ -27,7 +27,7 @@ from llm_audit.scoring.request import Prompted
 from llm_audit.stats import permutation
 
 CONTEXT = 200
-"""Characters before an identifier that the model reads with it, the same for the true one and for the fresh ones."""
+"""Characters of context before an identifier that the model reads, the same for the true one and the fresh ones."""
 
 HEX = "0123456789abcdef"
 BASE64URL = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
@@ -39,17 +39,17 @@ KNOWN = frozenset(
         "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     }
 )
-"""Identifiers that every corpus knows, whether or not it holds these documents."""
+"""Well-known identifiers, which occur in corpora whether or not they hold these documents."""
 
 TELLTALE = 4
-"""Characters in a row of an identifier that must not stand before it: a link named by its first digits gives the rest away."""
+"""Length of a part of an identifier that must not occur in its context: a link named by its first digits reveals the rest."""
 
 Draw = Callable[[np.random.Generator, str], str]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of identifier: `pattern` finds it (group `id`), `draw` makes a fresh one for one that was found."""
+    """A format of identifiers: `pattern` finds them (group `id`), `draw` makes a fresh one in place of one found."""
 
     name: str
     pattern: re.Pattern[str]
@@ -58,7 +58,7 @@ class Format:
 
 @dataclass(frozen=True)
 class Found:
-    """An identifier in its place. `before`: up to `CONTEXT` characters of the document before it."""
+    """An identifier found in a document. `before`: up to `CONTEXT` characters of the document before it."""
 
     format: Format
     text: str
@@ -113,10 +113,10 @@ FORMATS = (
 
 
 def find(items: Sequence[Item]) -> list[Found]:
-    """Every identifier, once in whatever spelling, at its first place.
+    """Every identifier at its first occurrence, whatever its spelling.
 
-    Left out: well-known ones, hand-made ones (fewer than 6 different characters), and those of which `TELLTALE` characters in a
-    row stand in the text that is read before them.
+    Left out: well-known ones, hand-made ones (fewer than 6 different characters), and those of which `TELLTALE` successive
+    characters occur in their context.
     """
     found: dict[str, Found] = {}
     for item in items:
@@ -130,19 +130,19 @@ def find(items: Sequence[Item]) -> list[Found]:
 
 
 def _bare(text: str) -> str:
-    """The same for all spellings of a hash or UUID; ids of links keep their case, which counts."""
+    """The normal form of a hash or UUID, equal for all its spellings; ids of links keep their case, which matters."""
     lower = text.lower().replace("-", "")
     return lower if set(lower) <= set(HEX) else text
 
 
 def _foretold(text: str, before: str) -> bool:
-    """Whether what is read first holds a part of it. Case and dashes, in which copies differ, count for nothing."""
+    """Whether the context contains a part of an identifier; case and dashes, in which copies differ, are ignored."""
     text, before = (each.lower().replace("-", "") for each in (text, before))
     return any(text[i : i + TELLTALE] in before for i in range(len(text) - TELLTALE + 1))
 
 
 def _random(text: str) -> bool:
-    """Not "0000..." or "deadbeef...": true of nearly every draw, and asked of the draws as well."""
+    """Whether an identifier looks random, unlike "0000..." or "deadbeef..."; fresh draws must pass as well."""
     return len(set(text)) >= min(6, len(text) - 1)
 
 
@@ -160,7 +160,7 @@ def check(found: Sequence[Found], draws: int, alpha: float) -> None:
 
 
 def measure(target: Target, found: Sequence[Found], *, draws: int, seed: str) -> Measurement[RankSum]:
-    """The rank of each identifier among fresh ones of its format, read after the same characters; the sum of ranks decides.
+    """Measure the rank of each identifier among fresh ones of its format in the same context; the sum of ranks decides.
 
     Null hypothesis: to the model, an identifier is as random as fresh ones. Natural identifiers (2026, arXiv 2606.24408);
     the paper's statistic could not be read here: log-probability of the identifier given what precedes it in the document.
@@ -190,7 +190,7 @@ def measure(target: Target, found: Sequence[Found], *, draws: int, seed: str) ->
 
 
 def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
-    """The result of the sum of ranks, exactly."""
+    """The result: the exact p-value of the sum of ranks."""
     requires(measured, RankSum)
     evidence, (_, seed) = measured.evidence, repeatable(measured.draws)
     (outcome, gains), n = rank_sum(evidence), len(evidence.draws)
@@ -213,7 +213,7 @@ def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
 
 
 def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
-    """The identifiers, and the fresh ones."""
+    """Units of a result: the identifiers in words, their number, and the number of fresh ones."""
     evidence = result.evidence
     assert isinstance(evidence, RankSum)
     n, kinds = len(evidence.draws), ", ".join(f"{count:,} of {name}" for name, count in conditions.formats)

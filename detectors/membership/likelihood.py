@@ -1,6 +1,6 @@
-"""The likelihood of a text, alone or set off against what else could explain it.
+"""Scores from the likelihood of a text, alone or relative to other explanations of it.
 
-Of all scores these are the most at the mercy of style: a plain text is likely whether the model has seen it or not.
+Of all scores these depend most on style: a plain text is likely whether the model has seen it or not.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from llm_audit.detectors.membership.base import MEANING, MembershipScore, presen
 from llm_audit.scoring.tokens import TokenScores
 
 SURPRISING_SHARE, SURE = 0.4, 2.0
-"""SURP: k and the bound of the entropy in nats, as published; fixed before any text is scored."""
+"""Settings of SURP, fixed as published: share of least likely tokens, and bound on the entropy in nats."""
 
 LEAST_LOSS = 1e-6
-"""Nats, about the float32 error of a log-probability: what ratios take for the loss of a perfectly predicted text."""
+"""Smallest loss used in ratios, in nats, about the float32 error of a log-probability, for perfectly predicted texts."""
 
 
 def mean_logprob(scores: TokenScores) -> float:

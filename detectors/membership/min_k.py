@@ -1,4 +1,4 @@
-"""Min-K% and Min-K%++. How unlikely are the least likely tokens? Members have few outliers."""
+"""The scores Min-K% and Min-K%++, from the least likely tokens: members have few outliers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from llm_audit.detectors.membership.base import MEANING, MembershipScore
 from llm_audit.scoring.tokens import TokenScores
 
 SHARE = 0.2
-"""k, as in both papers' main tables; fixed before any text is scored."""
+"""Share of least likely tokens (k), as in both papers' main tables."""
 
 SMALLEST_DEVIATION = 1e-4
-"""Nats. Where the model is all but certain, sigma goes to 0 and the float32 error of l - mu, about 1e-6, would be magnified."""
+"""Smallest sigma, in nats: where the model is nearly certain, sigma -> 0 would magnify the float32 error of l - mu."""
 
 
 def mean_of_lowest(values: ArrayLike, share: float = SHARE) -> float:
@@ -31,7 +31,7 @@ def min_k_probability(scores: TokenScores) -> float:
 
 
 def standardised(scores: TokenScores) -> NDArray[np.float64]:
-    """Z = (l - mu) / sigma, (n,): by how many of its own standard deviations each log-probability misses its expectation.
+    """(n,) z = (l - mu) / sigma: deviation of each log-probability from its expectation, in its own standard deviations.
 
     mu = sum p log p and sigma^2 = sum p (log p)^2 - mu^2 over the model's own distribution p, that is, minus the entropy and
     the varentropy. Not the plain mean over the vocabulary, as one other tool has it.

@@ -1,4 +1,4 @@
-"""Order of the rows: whether a data set's canonical order is more likely than its shuffles.
+"""Order of the rows: test whether a data set's canonical order is likelier than its shuffles.
 
 If the rows are exchangeable, a model that has not seen them in this order finds no order likelier than another. Knows
 nothing about files.
@@ -26,14 +26,14 @@ from llm_audit.stats import permutation
 SEPARATOR = "\n"
 
 LEAST_IN_SHARD = 5
-"""Rows: of 5! = 120 orders few draws are the canonical one itself, which counts as a tie."""
+"""Fewest rows: of 5! = 120 orders few draws are the canonical one itself, which counts as a tie."""
 
 SHARDED = "The shards are tested each within itself; under the null hypothesis their ranks are independent."
 EFFECT = "canonical order over the mean shuffle"
 
 
 def check(n_rows: int, draws: int, shards: int, alpha: float) -> None:
-    """Refuse what cannot come to a decision, before anything is scored.
+    """Refuse settings that cannot give a decision, before anything is scored.
 
     Raises:
         AuditError: too few rows or draws for p <= alpha, with the numbers needed.
@@ -65,7 +65,7 @@ def totals_of(target: Target, rows: Sequence[str], *, draws: int, shards: int, s
 
 
 def preference(totals: NDArray[np.float64]) -> permutation.Outcome:
-    """What the totals of a model come to by themselves."""
+    """The outcome of the test for the totals of one model."""
     single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
     if len(single) == 1:
         return single[0]
@@ -81,7 +81,7 @@ def measure(
     seed: str,
     control: NDArray[np.float64] | None = None,
 ) -> Measurement[Drawn | RankSum]:
-    """The log-probability of the rows in their order among those of `draws` shuffles.
+    """Measure the rank of the canonical order's log-probability among those of `draws` shuffles.
 
     One shard: T = log p(all rows); p = (1 + #{shuffles >= T}) / (1 + draws), exact (Oren et al. 2023, arXiv 2310.17623).
     Several: contiguous shards, each ranked among its own shuffles; the sum of ranks decides, exactly. A shard is read after
@@ -95,8 +95,7 @@ def measure(
         draws: shuffles per shard.
         shards: r.
         seed: of the shuffles.
-        control: `totals_of` a model that cannot have seen the rows, which are taken from the target's: what is left is what
-            the target prefers beyond it. The test stays exact.
+        control: `totals_of` a model that cannot have seen the rows, to be subtracted from the target's. The test stays exact.
     """
     totals = totals_of(target, rows, draws=draws, shards=shards, seed=seed)
     if control is not None:
@@ -172,7 +171,7 @@ def _sharded(measured: Measurement[Drawn | RankSum], evidence: RankSum, terms: T
 
 
 def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
-    """The rows; other orders of them take the place of held-out texts."""
+    """Units of a result: the rows in words, their number, and the number of other orders, in place of held-out texts."""
     return f"{result.n or 0:,} rows, whose order is what is tested", result.n or 0, 0
 
 
@@ -206,5 +205,5 @@ rule = MembershipTest[Sequence[str], Drawn | RankSum](
 
 
 def repeated(rows: Sequence[str]) -> int:
-    """Rows that occur earlier already: shuffles that only exchange them are ties, which costs power."""
+    """Number of rows that repeat an earlier one: shuffles that only exchange them are ties, which costs power."""
     return len(rows) - len(set(rows))

@@ -1,6 +1,6 @@
-"""From the outcome of a rank or permutation test of a collection to a `Result`, and back from what a report stores of it.
+"""Convert the outcome of a rank or permutation test of a collection to a `Result`, and back from a stored one.
 
-Knows nothing about models, and nothing about what is tested.
+Knows nothing about models or the statistic tested.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from llm_audit.stats import permutation
 from llm_audit.stats.permutation import Outcome, bootstrap_mean
 
 KEPT_DRAWS = 999
-"""Draws whose statistic goes into the report, for the picture."""
+"""Most draws whose statistic goes into the report, for the plot."""
 
 Floats = NDArray[np.float64]
 
 BEYOND = "Beyond what a model that cannot have seen the data prefers: "
-"""Before what a test found whose numbers are those of the model under audit less those of a control model."""
+"""Beginning of the sentence of a test on the numbers of the model under audit less those of a control model."""
 
 
 def result(
@@ -48,7 +48,7 @@ def result(
         statistic: name and unit.
         effect: size of the departure.
         n: independent units.
-        found: what p counts, as the beginning of a sentence; None: the facts are not stored, and the stored sentence stays.
+        found: beginning of the sentence, which says what p counts; None: facts are not stored, so the stored sentence stays.
         others: fields of the result that are not those of the rule.
     """
     verdict, then = decision(outcome.p_value, outcome.p_floor, alpha)
@@ -79,9 +79,9 @@ def draws_of(outcome: Outcome, seed: str | None) -> Draws:
 
 
 def ranked(measured: Measurement[Any]) -> Outcome:
-    """The outcome of a rank among draws, of which a report may hold the first ones only.
+    """The outcome of a rank among draws, of which a report may hold only the first ones.
 
-    Those that it does not hold can be any: the number that it gives as exceeding counts as far as the others allow it.
+    The draws that it does not hold are unknown: the stored number of exceeding draws is used as far as it is possible.
 
     Raises:
         NotDerivable: the report holds no draws.
@@ -99,20 +99,20 @@ def ranked(measured: Measurement[Any]) -> Outcome:
 
 
 def effect_of(measured: Measurement[Any], outcome: Outcome, size: Callable[[Outcome], Effect]) -> Effect | None:
-    """The effect from all draws or, where a report holds the first ones only, of the value that was measured."""
+    """The effect, from all draws or, where a report holds only the first ones, as it was measured."""
     if outcome.draws == len(outcome.null):
         return size(outcome)
     return measured.effect and size(outcome).model_copy(update={"value": measured.effect.value})
 
 
 def rank_sum(evidence: RankSum) -> tuple[Outcome, Floats]:
-    """The outcome of several ranks together, and the gain of each; `NotDerivable` if their draws are too many."""
+    """The outcome of a sum of ranks, and the gain of each; `NotDerivable` if there are too many draws."""
     affordable(sum(evidence.draws))
     return permutation.rank_sum(evidence.exceeding, evidence.draws), np.array(evidence.gains)
 
 
 def mean_interval(values: Floats, generator: np.random.Generator) -> tuple[float | None, float | None]:
-    """The 95 % bootstrap interval of a mean of independent values; none for fewer than 10, of which it would miss too often."""
+    """The 95 % bootstrap interval of a mean of independent values; none for fewer than 10, where its coverage is too low."""
     return bootstrap_mean(values, generator) if len(values) >= 10 else (None, None)
 
 

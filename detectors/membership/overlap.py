@@ -1,7 +1,7 @@
 """Copies: texts that nearly equal one another, within the suspect and the held-out texts and between them.
 
-A held-out text that nearly equals a suspect one is no non-member, and a text that stands there twice is no two pieces of
-evidence. Needs no model. Knows nothing about tests.
+A held-out text that nearly equals a suspect one is no non-member, and a text that occurs twice is one piece of evidence, not
+two. Needs no model. Knows nothing about tests.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from llm_audit.results.membership import Copies
 from llm_audit.stats.components import components
 
 SHORT, PART = 8, 0.5
-"""Two texts nearly equal each other if the one with fewer distinct word 8-grams has half of them in common with the other;
-texts of fewer than 8 words, if they have the same words in the same order."""
+"""Definition of a copy: two texts nearly equal each other if the one with fewer distinct word 8-grams shares half of them with
+the other; texts of fewer than 8 words, if they have the same words in the same order."""
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
@@ -28,7 +28,7 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Overlap:
-    """Both collections as they can be compared, and what was done to them. Sides are (suspects, held-out texts).
+    """Both collections after the removal of copies, with counts of what was removed. Sides are (suspects, held-out texts).
 
     Attributes:
         suspects: without documents that have a copy among the held-out ones; documents that are copies are one document.
@@ -48,7 +48,7 @@ class Overlap:
 
     @property
     def copies(self) -> Copies:
-        """What a report stores of it."""
+        """The counts as a report stores them."""
         suspect, held_out = map(len, self.left_out)
         return Copies(
             left_out=(suspect, held_out),
@@ -100,15 +100,15 @@ def compare(suspects: Collection, held_out: Collection) -> Overlap:
 
 
 def words(text: str) -> Words:
-    """The words of a text in lower case; of languages that put no spaces between them, the characters."""
+    """The words of a text in lower case; in languages without spaces between words, its characters."""
     return tuple(_WORD.findall(text.lower()))
 
 
 def copies(texts: Sequence[Words]) -> list[tuple[int, int]]:
-    """Pairs (text, an earlier, longer one that it nearly equals); a text without such is in no pair as the first.
+    """Pairs (text, a longer text that it nearly equals), by index; a text that is no copy is never first in a pair.
 
-    Texts come by falling number of 8-grams, and each is compared with the families so far: with everything that a first text
-    and its copies hold. That links a little more than all pairs would, and thousands of copies cost no more than others.
+    Texts are taken in order of decreasing number of 8-grams, and each is compared with groups: the union of a text and its
+    copies. That links slightly more than comparing all pairs, and thousands of copies cost no more than other texts.
     """
     grams = [_grams(text, SHORT) or {hash(text)} for text in texts]
     frequency = Counter(gram for text in grams for gram in text)

@@ -1,7 +1,6 @@
-"""Paired versions: whether published versions are more likely than private rephrasings of the same items.
+"""Paired versions: test whether published versions are likelier than private rephrasings of the same items.
 
-If a coin decided which version was published, a model that has not seen it prefers neither. Knows nothing about files
-other than the pairs' own.
+If a coin decided which version was published, a model that has not seen it prefers neither.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Pair:
     Attributes:
         public: the version that was published.
         private: the others.
-        document: items of one document were published by one choice.
+        document: one choice decided for all items of one document.
     """
 
     public: str
@@ -115,20 +114,20 @@ def table_of(target: Target, pairs: Sequence[Pair]) -> NDArray[np.float64]:
 
 
 def groups_of(pairs: Sequence[Pair]) -> tuple[int, ...]:
-    """Of each item the number of the choice that decided it."""
+    """For each item the index of the choice that decided it."""
     number = {document: i for i, document in enumerate(dict.fromkeys(pair.document for pair in pairs))}
     return tuple(number[pair.document] for pair in pairs)
 
 
 def preference(table: NDArray[np.float64], pairs: Sequence[Pair], *, draws: int, seed: str) -> permutation.Outcome:
-    """What the log-probabilities of a model come to by themselves."""
+    """The outcome of the test for the log-probabilities of one model."""
     return permutation.versions(table, generator(seed, "paired control"), draws, groups_of(pairs))
 
 
 def measure(
     target: Target, pairs: Sequence[Pair], *, draws: int, seed: str, control: NDArray[np.float64] | None = None
 ) -> Measurement[Versions]:
-    """Mean log-probabilities per token of public and private versions; less those of a control model, if there is one.
+    """Measure mean log-probabilities per token of public and private versions, less those of a control model if there is one.
 
     Null hypothesis: within each item every version is as likely to have been the published one. With one private version
     the sign-flip test; with more, the published one is drawn anew among all. Rastogi et al. 2025 (STAMP, arXiv 2504.13416)
@@ -175,7 +174,7 @@ def derive(measured: Measurement[Versions], terms: Terms) -> Result:
 
 
 def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
-    """The choices of a version to publish, and the versions that were not."""
+    """Units of a result: the choices of a version in words, their number, and the number of unpublished versions."""
     evidence = result.evidence
     assert isinstance(evidence, Versions)
     choices = len(set(evidence.groups))

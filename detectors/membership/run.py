@@ -1,4 +1,4 @@
-"""From collections and a model to `results.Membership`: the blind baseline first, then the scores or a test.
+"""Run a membership audit: from collections and a model to `results.Membership`, the blind baseline first.
 
 Knows nothing about the command line or report formats.
 """
@@ -38,12 +38,12 @@ from llm_audit.results.membership import Copies
 
 @dataclass(frozen=True)
 class Compared:
-    """Suspect and held-out texts after what overlaps was taken out, with what the texts alone say.
+    """Suspect and held-out texts without copies, with their blind baseline.
 
     Attributes:
-        sides: as they can be compared.
+        sides: the collections to compare.
         gate: the blind baseline.
-        copies: what overlapped.
+        copies: counts of the copies that were found.
         malformed: a sentence for each line or file that was left out.
     """
 
@@ -54,7 +54,7 @@ class Compared:
 
 
 def compare(suspects: Collection, held_out: Collection, seed: str) -> Compared:
-    """Take out what overlaps, and let a classifier without any model try to tell the rest apart."""
+    """Remove copies from both collections, and compute the blind baseline of the rest."""
     found = overlap.compare(suspects, held_out)
     gate = blind_classifier.judge(found.suspects, found.held_out, generator(seed, "gate"))
     malformed = (*suspects.malformed, *held_out.malformed)
@@ -62,7 +62,7 @@ def compare(suspects: Collection, held_out: Collection, seed: str) -> Compared:
 
 
 def baseline_alone(compared: Compared, provenance: str, seed: str, alpha: float) -> Membership:
-    """What the texts alone say: whether anything could be concluded from scores of them."""
+    """The conclusion from the blind baseline alone: whether scores could show anything."""
     return concluded(
         alpha,
         provenance=provenance_of(provenance, compared.sides.held_out),
@@ -75,16 +75,16 @@ def baseline_alone(compared: Compared, provenance: str, seed: str, alpha: float)
 def concluded(
     alpha: float, *, conditions: Conditions | None = None, malformed: Sequence[str] = (), **fields: Any
 ) -> Membership:
-    """What the tests and scores of a collection come to.
+    """The concluded collection, from its tests and scores.
 
     Args:
         alpha: of the verdict.
         conditions: of the measurement; None: not known.
         malformed: a sentence for each line or file that was left out.
-        fields: others of `Membership` that follow from none.
+        fields: other fields of `Membership` that `conclude` does not derive.
     """
     fields |= {"conditions": conditions, "notes": of_collection(conditions or Conditions(), malformed)}
-    # Before it is concluded it has no verdict, claim and size: these follow from nothing.
+    # Placeholders for verdict, claim and size, which `conclude` fills in.
     empty: dict[str, Any] = {"verdict": Verdict.ERROR, "summary": "", "claim": "", "n_suspect": 0, "n_held_out": 0}
     return conclude(Membership(**(empty | {"unit": "collection"} | fields)), Terms(alpha))
 
@@ -114,16 +114,16 @@ def score(
     provenance: str,
     control: Target | None = None,
 ) -> Membership:
-    """Every score of every text and, with held-out texts, what the scores say of the suspects as a collection.
+    """Compute every score of every text and, with held-out texts, conclude on the suspects as a collection.
 
     Args:
         target: the model under audit.
-        compared: both sides; or suspects alone, which are ranked and no more.
-        scores: fixed before anything is scored.
-        material: for those that need more than one pass.
+        compared: both sides; or suspects alone, which are only ranked.
+        scores: the scores to compute.
+        material: for scores that need more than one pass.
         alpha: of the verdict, over all scores together.
         seed: of intervals and permutations.
-        provenance: how the held-out texts were obtained; "" if nobody says.
+        provenance: how the held-out texts were obtained; "" if not stated.
         control: a model that cannot have seen any of the texts.
     """
     both = compared.sides if isinstance(compared, Compared) else Sides(compared, Collection((), "", 0))
@@ -174,7 +174,7 @@ def score(
 
 
 def provenance_of(said: str, held_out: Collection) -> str:
-    """How the held-out texts were obtained as the user says, and their dates as the texts say."""
+    """How the held-out texts were obtained, in the user's words, with the range of their dates."""
     if not held_out.items:
         return "There are no held-out texts."
     dates = sorted(item.date for item in held_out.items if item.date)
@@ -183,7 +183,7 @@ def provenance_of(said: str, held_out: Collection) -> str:
 
 
 def report(membership: Membership, manifest: Manifest, *, found: int, malformed: int) -> Report:
-    """A membership as a report. `found` lines and files, of which `malformed` could not be read."""
+    """The report on a collection. `found`: lines and files, of which `malformed` could not be read."""
     assessable = membership.verdict is not Verdict.NOT_ASSESSABLE
     judged = found - malformed
     made = Report(

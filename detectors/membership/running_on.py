@@ -1,8 +1,8 @@
-"""Whether the rows of a data set run on: a row stops in mid-sentence, and the next one takes it up. Needs no model.
+"""A sign, without a model, that rows run on: a row stops in mid-sentence, and the next one continues it.
 
-A story cut into rows is no set of exchangeable rows, whoever states that chance decided their order. The table of which kinds
-of words follow which in English is counted by `tools/build_running_on.py`. For rows in another language it says little, but
-not more often than chance allows: the p-value is that of a permutation of the rows, whatever the table holds.
+The rows of a story cut into pieces are not exchangeable, even if the user states that chance decided their order. The table
+of which kinds of words follow which in English is counted by `tools/build_running_on.py`. For rows in another language it has
+little power, but the right size: the p-value is that of a permutation of the rows, whatever the table holds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from safetensors import safe_open
 SHIPPED = Path(__file__).with_name("running_on.safetensors")
 
 SCALE = 16
-"""Steps of the table in one nat."""
+"""Steps of the table per nat."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _END_OF_SENTENCE = re.compile(r"[.!?…]['\"”’)\]]*$")
@@ -29,7 +29,7 @@ _SUFFIXES = ("ing", "ed", "ly", "s")
 
 
 def kind_of_beginning(piece: str, common: frozenset[str]) -> str:
-    """Kind of a piece of text without spaces that a row begins with: a common word as it is written, else its shape."""
+    """Kind of the first word of a row: a common word itself, as it is written, else its shape."""
     found = _WORD.search(piece)
     if found is None:
         return "<sign>"
@@ -45,7 +45,7 @@ def kind_of_beginning(piece: str, common: frozenset[str]) -> str:
 
 
 def kind_of_end(piece: str, common: frozenset[str]) -> str:
-    """Kind of a piece that a row ends with: a mark after it counts for more than the word, capitals for nothing."""
+    """Kind of the last word of a row: the punctuation after it takes precedence; case is ignored."""
     if _END_OF_SENTENCE.search(piece):
         return "<end>"
     if piece.endswith((",", ";", ":")):
@@ -56,7 +56,7 @@ def kind_of_end(piece: str, common: frozenset[str]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Following:
-    """How much more often than by chance a kind of beginning follows a kind of end.
+    """Table of how much more often than by chance a kind of beginning follows a kind of end.
 
     Attributes:
         table: (ends, beginnings) log-ratio in nats times `SCALE`, int8; 0: as often as by chance.
@@ -75,9 +75,9 @@ class Following:
         pieces = [row.split() or [""] for row in rows]
         ends = np.array([self.ends.get(kind_of_end(each[-1], self.common), -1) for each in pieces])
         beginnings = np.array([self.beginnings.get(kind_of_beginning(each[0], self.common), -1) for each in pieces])
-        # What the table does not know is followed by anything: a row and a column of nothing, which -1 takes.
+        # Unknown kinds have log-ratio 0: index -1 selects a row and a column of zeros.
         table = np.pad(self.table.astype(np.int64), ((0, 1), (0, 1)))
-        # Whole numbers: two orders with the same joins are a tie to the last bit.
+        # Integers, so that two orders with the same joins are exactly tied.
         total = table[ends[orders[:, :-1]], beginnings[orders[:, 1:]]].sum(axis=1)
         return np.asarray(total / (SCALE * (orders.shape[1] - 1)), dtype=np.float64)
 
@@ -92,5 +92,5 @@ def shipped() -> Following:
 
 
 def runs_on(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(orders,) how well the rows go on in one another in each order, by the table that ships."""
+    """(orders,) how well successive rows continue one another in each order, by the shipped table."""
     return shipped().runs_on(rows, orders)

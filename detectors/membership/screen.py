@@ -1,6 +1,7 @@
-"""Every score of every text, and how well each score tells suspect from held-out documents.
+"""Compute every score of every text, and how well each score separates suspect from held-out documents.
 
-Scores rank; they do not convict. What they are worth on these very texts is measured beside them. Knows nothing about files.
+Scores rank texts and prove nothing about one; their separation on these very texts is reported beside them. Knows nothing
+about files.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ DRAWS = 9999
 RESAMPLES = 1000
 RATES = (0.01, 0.001)
 FEWEST = 20
-"""Documents a side below which the interval of an AUC is not worth printing."""
+"""Fewest documents per side for which the interval of an AUC is reported."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """What scores need beside the target's own pass.
+    """Material that scores need besides the target's own pass.
 
     Attributes:
         frequencies: for DC-PDD; None: there is no table for this tokenizer.
@@ -50,7 +51,7 @@ class Material:
     prefix: str | None = None
 
     def serves(self, score: MembershipScore) -> bool:
-        """Whether all that a score needs is here."""
+        """Whether all material that a score needs is here."""
         here = {"lowercase": True, "frequencies": self.frequencies, "reference": self.reference, "prefixed": self.prefix}
         return all(here[need] is not None for need in score.needs)
 
@@ -58,7 +59,7 @@ class Material:
 def passes(
     target: Target, items: Sequence[Item], scores: Sequence[MembershipScore], material: Material, progress: Progress
 ) -> Iterator[Passes]:
-    """Yield what the scores read about each text; only the passes that some score needs.
+    """Yield the passes over each text, only those that some score needs.
 
     Raises:
         AuditError: a text without a token that the model scores.
@@ -109,7 +110,7 @@ class Sides:
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """All texts."""
+        """The texts of both sides."""
         return (*self.suspects.items, *self.held_out.items)
 
     @property
@@ -126,7 +127,7 @@ def separate(
     groups: Sequence[str],
     seed: str,
 ) -> tuple[Separation, ...]:
-    """How well each score tells the sides apart, over documents; Holm over the scores.
+    """The separation of the sides by each score, over documents; Holm over the scores.
 
     Args:
         scores: names and titles, in the order to be shown; nothing else in them is read.
@@ -189,7 +190,7 @@ def _gain(own: Floats, theirs: Floats, labels: NDArray[np.bool_], rng: np.random
 def _rates(values: Floats, labels: NDArray[np.bool_]) -> Iterator[Rate]:
     """TPR at each false-positive rate that the held-out documents can resolve, with the binomial interval given the threshold.
 
-    The threshold is itself an estimate, whose true rate is not the nominal one: `run` prints between which rates it lies.
+    The threshold is itself an estimate, whose true rate is not the nominal one: `conclude` states bounds of it.
     """
     suspects, n_held_out = values[labels], int((~labels).sum())
     for fpr in RATES:

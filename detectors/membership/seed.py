@@ -1,7 +1,7 @@
-"""Where the random numbers of a test come from: the data and the question or, registered before the test, a seed file.
+"""Seeds of tests: derived from the data and the question, or registered in a seed file before the test.
 
-Without a file the seed follows from what is tested, so that no option is left to try until one pleases; whoever changes the
-data by a word does get another. Knows nothing about the tests.
+Without a file the seed follows from the data tested, so that nobody can try seeds until one pleases; but changing a word of
+the data gives another seed. Knows nothing about the tests.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ KIND = "llm-audit seed"
 
 @dataclass(frozen=True)
 class Question:
-    """What is about to be tested, by content.
+    """The identity of a test, by content.
 
     Attributes:
-        test: its name.
-        data: SHA-256 over everything that is tested, in order.
+        test: name of the test.
+        data: SHA-256 over all data tested, in order.
         model: digest of the model.
         draws: rearrangements to draw.
         alpha: of the decision.
-        settings: whatever else is chosen beforehand.
+        settings: all other settings chosen beforehand.
     """
 
     test: str

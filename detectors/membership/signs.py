@@ -1,4 +1,4 @@
-"""Signs in the texts themselves, without a model: that rows were sorted or run on, that public versions differ from others."""
+"""Signs in the texts themselves, without a model: that rows were sorted or run on, or that public versions differ."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from llm_audit.detectors.membership.paired import Pair
 
 LAGS = 10
-"""Places between rows that are compared."""
+"""Largest distance, in rows, between rows that are compared."""
 
 OfOrders = Callable[[Sequence[str], NDArray[np.int64]], NDArray[np.float64]]
-"""From rows (n,) and orders of them (orders, n) to a statistic of each order, (orders,)."""
+"""Function from rows (n,) and orders of them (orders, n) to a statistic of each order, (orders,)."""
 
 
 def _neighbours(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(orders,) how far the mean cosine of the word sets of rows some places apart is from usual."""
+    """(orders,) deviation of the mean similarity (cosine of word sets) of rows up to `LAGS` apart from its usual value."""
     from scipy import sparse
 
     vocabulary: dict[str, int] = {}
     sets = [{vocabulary.setdefault(word, len(vocabulary)) for word in re.findall(r"\w+", row.lower())} for row in rows]
     counts = np.array([len(each) for each in sets])
     columns = np.array([word for each in sets for word in sorted(each)], dtype=np.int64)
-    # Rare words tie neighbours together, common ones every row with every other.
+    # Inverse document frequency: rare words link neighbours, common ones link all rows.
     weight = np.log((1 + len(rows)) / (1 + np.bincount(columns, minlength=len(vocabulary)))) if len(columns) else np.zeros(0)
     matrix = sparse.csr_array(
         (weight[columns], columns, np.concatenate([[0], np.cumsum(counts)])), shape=(len(rows), max(len(vocabulary), 1))
@@ -43,9 +43,9 @@ def _neighbours(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.fl
 
 
 def _unusual(alike: NDArray[np.float64], orders: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(orders,) over the lags up to `LAGS`: the largest distance of the mean of alike[a, b] at that lag from its usual value.
+    """(orders,) largest deviation, over lags up to `LAGS`, of the mean of alike[a, b] at that lag from its usual value.
 
-    In standard deviations over the orders: alternating rows are unlike their neighbours, and like the next but one.
+    In standard deviations over the orders. Two-sided: alternating rows are unlike their neighbours.
     """
     largest = np.zeros(len(orders))
     for lag in range(1, min(LAGS, orders.shape[1] - 2) + 1):
@@ -55,7 +55,7 @@ def _unusual(alike: NDArray[np.float64], orders: NDArray[np.int64]) -> NDArray[n
 
 
 def _same(word: int) -> OfOrders:
-    """(orders,) how far from usual it is, how often rows some places apart have the same first (0) or last (-1) word."""
+    """A statistic: how unusual the frequency is with which rows up to `LAGS` apart share their first (0) or last (-1) word."""
 
     def statistic(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
         words = np.array([(row.lower().split() or [""])[word] for row in rows])
@@ -67,7 +67,7 @@ def _same(word: int) -> OfOrders:
 def _place(
     values: Callable[[Sequence[str]], Sequence[float]],
 ) -> OfOrders:
-    """(orders,) |Spearman correlation| of a row's place with some value of it."""
+    """A statistic: |Spearman correlation| of a row's place with a value of it, (orders,)."""
 
     def statistic(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
         from scipy.stats import rankdata
@@ -91,7 +91,7 @@ def _first_number(rows: Sequence[str]) -> list[float]:
 
 
 RUNNING_ON = "how rows end and the next ones begin"
-"""The sign that rows are pieces of one text."""
+"""Name of the sign that rows are pieces of one text."""
 
 OF_ORDERS: dict[str, OfOrders] = {
     "likeness of rows near each other": _neighbours,
@@ -106,12 +106,12 @@ OF_ORDERS: dict[str, OfOrders] = {
 
 
 def words_of(text: str) -> set[str]:
-    """Its different words, in lower case."""
+    """The distinct words of a text, in lower case."""
     return set(re.findall(r"\w+", text.lower()))
 
 
 def weights_of(pairs: Sequence[Pair]) -> dict[str, float]:
-    """How much more often a word stands in public versions: z of a sign test, words of fewer than 4 items left out."""
+    """Word -> how much more often it occurs in public versions: z of a sign test; words in fewer than 4 items are left out."""
     more: dict[str, list[int]] = {}
     for pair in pairs:
         public, private = words_of(pair.public), [words_of(text) for text in pair.private]
@@ -121,10 +121,10 @@ def weights_of(pairs: Sequence[Pair]) -> dict[str, float]:
 
 
 def usual_pairs(pairs: Sequence[Pair]) -> NDArray[np.float64]:
-    """(items, versions) how usual the neighbouring words of a version are, by the texts of the other documents alone.
+    """(items, versions) how usual the word pairs of a version are, judged by the other documents alone.
 
-    Mean of log(1 + how often two words follow each other there, in public and private versions alike): so that it does not
-    depend on which versions were published.
+    Mean of log(1 + frequency of a pair there, in public and private versions alike), which does not depend on the choice of
+    the versions that were published.
     """
     counted: Counter[tuple[str, str]] = Counter()
     own: dict[str, Counter[tuple[str, str]]] = {}
@@ -153,4 +153,4 @@ OF_TEXTS: dict[str, Callable[[str], float]] = {
     "capitals": lambda text: sum(character.isupper() for character in text) / len(text),
     "long words": lambda text: len(re.findall(r"\w", text)) / max(len(re.findall(r"\w+", text)), 1),
 }
-"""What is measured of each version; more of it and less of it in public versions are a sign each."""
+"""Name -> quantity measured of each version; more of it, and less of it, in public versions are one sign each."""

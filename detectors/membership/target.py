@@ -1,4 +1,4 @@
-"""The model under audit: log-probabilities of texts, and what is said about how they were obtained.
+"""The model under audit, and the log-probabilities of texts under it.
 
 Knows nothing about tests or scores.
 """
@@ -20,7 +20,7 @@ from llm_audit.scoring.session import Session
 from llm_audit.scoring.tokens import TokenScores
 
 LONGEST = 2048
-"""Tokens of a text that are scored in one piece, if the model sees so many at once: attention is quadratic."""
+"""Most tokens of a text that are scored in one window, since attention is quadratic."""
 
 OVERLAP = 256
 """Tokens of left context that a further window of a long text repeats."""
@@ -28,10 +28,10 @@ OVERLAP = 256
 
 @dataclass(frozen=True)
 class Target:
-    """A model, and how it is asked.
+    """A model under audit.
 
     Attributes:
-        session: its scores.
+        session: the scoring session of the model.
         progress: called with the share of the work done.
     """
 
@@ -40,7 +40,7 @@ class Target:
 
     @property
     def room(self) -> int:
-        """Text tokens that the model sees at once beside the start token, `LONGEST` at most."""
+        """Text tokens that fit into one window beside the start token, at most `LONGEST`."""
         return min(LONGEST, context_length(self.session.model.config) - 1)
 
     def beginnings(self, texts: Sequence[str | Prompted], progress: Progress | None = None) -> Iterator[TokenScores]:
@@ -50,16 +50,16 @@ class Target:
     def totals(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(n,) log-probability of each whole text, nats.
 
-        A text longer than `room` goes through in windows that repeat `OVERLAP` tokens: an approximation of the product over
-        all tokens before it, and a fixed function of the text, which is all that a permutation test needs.
+        A text longer than `room` is scored in windows that repeat `OVERLAP` tokens: an approximation of its log-probability,
+        and a fixed function of the text, which is all that a permutation test needs.
         """
         scored = self._checked(texts, self._overlapping, self.progress)
         return np.array([scores.logprob.sum(dtype=np.float64) for scores in scored], dtype=np.float64)
 
     def likeliest(self, texts: Sequence[Prompted]) -> Iterator[NDArray[np.int64]]:
-        """Yield the likeliest token at each place of a text, given all before in its window, (m,).
+        """Yield, for each text, the (m,) likeliest tokens at its places, given all earlier tokens in the window.
 
-        A model without a start token expects nothing of the first token, so that m may be one less than there are tokens.
+        A model without a start token does not predict the first token, so m may be one less than the number of tokens.
         """
         for scores in self._checked(texts, self._overlapping, self.progress, top_k=1):
             none = np.empty(0, np.int64)

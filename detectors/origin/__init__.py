@@ -1,1 +1,1 @@
-"""Was this text machine-generated? Zero-shot statistics, AUD1xx."""
+"""Origin: whether a text was machine-generated, by zero-shot statistics and a classifier (AUD1xx)."""

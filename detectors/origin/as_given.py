@@ -1,4 +1,4 @@
-"""All detectors on a text as it was tampered with. For comparison: no verdict rests on it."""
+"""The rule of all detectors on a tampered text as it is, without normalisation; for comparison, never for a verdict."""
 
 from __future__ import annotations
 

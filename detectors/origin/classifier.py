@@ -1,4 +1,4 @@
-"""A trained head on what the one scoring pass leaves behind: hidden states and token statistics.
+"""The trained classifier: a head on the hidden states and token statistics of the scoring pass.
 
 Inference only, in numpy; `llm_audit.training` makes the heads. A text is cut into blocks of `STATE_BLOCK` tokens, every
 block gives a logit, and their (weighted) mean is the score: so each block's and each statistic's share is exact.
@@ -44,11 +44,11 @@ STATISTICS: dict[str, Callable[[TokenScores], Any]] = {
     "rank <= 100": lambda s: s.rank <= 100,
     "renyi 2": lambda s: s.renyi[:, 2],
 }
-"""Per-token columns whose block means the head reads beside the states."""
+"""Name -> per-token statistic whose block means the head reads besides the states."""
 
 
 class Card(BaseModel):
-    """What a reader must know about a head (Mitchell et al. 2019, "Model cards for model reporting").
+    """The model card of a head (Mitchell et al. 2019, "Model cards for model reporting").
 
     Attributes:
         name: on the command line.
@@ -81,7 +81,7 @@ class Card(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The weights; d features per block (states layer by layer, then statistics), h hidden units.
+    """A head: its weights for d features per block (states layer by layer, then statistics) and h hidden units.
 
     Attributes:
         card: see there.
@@ -117,13 +117,13 @@ class Head:
         return hashlib.sha256(self.content).hexdigest()
 
     def features(self, scores: TokenScores) -> Array:
-        """(n_blocks, d): see `block_features`."""
+        """(n_blocks, d) features of a text's blocks, see `block_features`."""
         if scores.states is None or scores.states.shape[1] != len(self.card.layers):
             raise ValueError(f"the head {self.card.name} needs the states of layers {self.card.layers}")
         return block_features(scores, self.card.statistics)
 
     def evidence(self, features: Array) -> tuple[Array, Array]:
-        """Each block's logit, and its weight in the mean: both (n_blocks,)."""
+        """(n_blocks,) logits of the blocks, and (n_blocks,) weights of the blocks in the mean."""
         centred = np.clip(features - self.mean, -self.limit, self.limit)
         units = centred @ self.weight.T + self.bias
         if self.out is None:
@@ -140,7 +140,7 @@ class Head:
         return float(np.dot(logits.astype(np.float64), weights.astype(np.float64)))
 
     def explain(self, scores: TokenScores) -> list[tuple[str, float]]:
-        """How much each layer's states and each statistic moved the score, largest first.
+        """Contributions of each layer's states and of each statistic to the score, largest first.
 
         Exact shares of the score for a logistic head ("constant" is what an average text gets). For the others, the change
         of the score when that group is set to the training average; these need not add up.
@@ -221,7 +221,7 @@ def load_head(path: Path) -> Head:
 
 
 def resolve(spec: str) -> Head:
-    """A head by file or by the name under which `llm-audit train` saved it.
+    """Load a head by file or by the name under which `llm-audit train` saved it.
 
     Raises:
         AuditError: there is none, or it is damaged.
@@ -237,7 +237,7 @@ def resolve(spec: str) -> Head:
 
 
 def path_of(name: str) -> Path:
-    """Where the user's classifier of that name is kept.
+    """The path of the user's classifier with this name.
 
     Raises:
         AuditError: it cannot be a name.
@@ -248,11 +248,11 @@ def path_of(name: str) -> Path:
 
 
 CODE = "AUD110"
-"""Of the classifier that ships, and of one of the user's in its place."""
+"""Code and name of the shipped classifier, and of a user's one that replaces it."""
 
 
 def rule_of(head: Head) -> StatisticRule:
-    """The rule around a head."""
+    """The rule whose statistic is the score of a head."""
     card = head.card
     return statistic_rule(
         head.score,
@@ -275,7 +275,7 @@ def rule_of(head: Head) -> StatisticRule:
 
 
 WEIGHT = 16.0
-"""Against 1 for each of the four zero-shot detectors: four fifths of the whole (docs/decisions/weight.md)."""
+"""Weight in the combination, where each of the four zero-shot detectors has 1: 4/5 of the total (docs/decisions/weight.md)."""
 
 SHIPPED = Path(__file__).with_name("english.safetensors")
 

@@ -1,4 +1,4 @@
-"""From the results about one text to its verdict: that of all detectors together."""
+"""From the results about one text to its verdict, which is that of all detectors combined."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from llm_audit.results.evidence import Conformal
 
 
 def conclude(document: Document, terms: Terms) -> Document:
-    """The document with the verdict and the sentence of all detectors together, and single detectors as part of them.
+    """The document with the verdict and the sentence of all detectors combined, and with each detector's share in them.
 
-    Results of other families, and of the text as given, stay as they are. What is odd about the characters of the text, its
-    summary does not say yet: that is the integrity family's.
+    Results of other families, and of the text as given, stay as they are. The summary does not mention odd characters yet; the
+    integrity family adds them.
 
     Raises:
         NotDerivable: the text was not judged, and only the text itself says why.
@@ -40,8 +40,8 @@ def conclude(document: Document, terms: Terms) -> Document:
 
 
 def of_whole(document: Document, verdict: Verdict, summary: str) -> tuple[Verdict, str]:
-    """Verdict and sentence on a document: it is not found if models know it by heart or if it repeats itself, and never passes
-    if a part of it was not judged.
+    """The verdict and sentence on a whole document: not assessable instead of a finding if models know it by heart or if it
+    repeats itself, and inconclusive instead of a pass if a part of it was not judged.
     """
     if document.doubt is not None and verdict is Verdict.FINDING:
         return Verdict.NOT_ASSESSABLE, wording.doubtful(document.doubt)
@@ -52,7 +52,7 @@ def of_whole(document: Document, verdict: Verdict, summary: str) -> tuple[Verdic
 
 
 def _in_step(results: Sequence[Result], found: Conformal) -> tuple[Result, ...]:
-    """The results of single detectors, in the order of the evidence of all and each with its part of it; then the others."""
+    """The results of single detectors, in the order of the combined evidence and each with its part of it; then the others."""
     single = {result.rule: result for result in results if result.rule in found.rules}
     own = [
         single[code].model_copy(update={"evidence": alone(found, number)})

@@ -1,4 +1,4 @@
-"""Conditional probability curvature, the analytic Fast-DetectGPT statistic."""
+"""The detector of conditional probability curvature, the analytic Fast-DetectGPT statistic."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Texts on which a small p-value says nothing of who wrote them: those that models know by heart, and those that repeat
-themselves.
+"""Texts whose small p-value is no evidence of a machine author: those that models know by heart, and repetitive ones.
 
-Both are as predictable as machine writing, for reasons of their own. What was measured stands beside the constants.
+Both are as predictable as machine writing, for other reasons. Measurements are beside the constants.
 """
 
 from __future__ import annotations
@@ -15,26 +14,27 @@ from llm_audit.detectors.origin import classifier, log_rank, lrr
 from llm_audit.results.documents import Doubt
 
 SEQUENCE = 8
-"""Words of a sequence that counts as repeated when it occurs again; a power of two."""
+"""Length in words of the sequences whose repeats are counted; a power of two."""
 
 MOST_REPEATED = 0.3
-"""Share of all words that stand in such sequences: more have 1 of 5,529 human texts of 64 to 256 tokens, and 1 of 3,494 by
-machines."""
+"""Largest share of words in repeated sequences: 1 of 5,529 human texts of 64 to 256 tokens, and 1 of 3,494 machine texts,
+exceed it."""
 
 MOST_UNUSUAL, LEAST_HUMAN = 0.01, 0.5
-"""p-values by log-rank and by LRR of at most the first, and by the classifier above the second: every next word is as expected,
-and the style is a person's. So were all six findings among twelve famous texts (Genesis 1, Lord's Prayer, constitution and
-declaration of the United States, MIT licence, A Tale of Two Cities), and none of those among machine texts of fourteen models.
-The runs of first choices that betray recitation by large models are no longer in them than in other texts (8 to 20 tokens, as a
-model of 135 million parameters knows no text well enough)."""
+"""A text counts as known by heart if its p-values by log-rank and by LRR are at most the first number and that by the
+classifier is above the second: every next word is as expected, and the style is a person's. So it was for all six findings
+among twelve famous texts (Genesis 1, Lord's Prayer, constitution and declaration of the United States, MIT licence, A Tale of
+Two Cities), and for none among machine texts of fourteen models. Runs of first choices, by which large models betray
+recitation, are no longer in the famous texts than in others (8 to 20 tokens): a model of 135 million parameters knows no text
+well enough."""
 
 
 def doubt(text: str, p_values: Mapping[str, float | None]) -> Doubt | None:
-    """Why a finding on a text would say nothing; None: nothing is known against it.
+    """The reason why a finding on a text would be no evidence; None: there is none.
 
     Args:
         text: as scored.
-        p_values: of single detectors, by code. Without the three that are asked, nothing is said of recitation.
+        p_values: of single detectors, by code. Recitation is checked only if all three that it needs are there.
     """
     if repeated_share(text) > MOST_REPEATED:
         return "repetitive"
@@ -45,14 +45,14 @@ def doubt(text: str, p_values: Mapping[str, float | None]) -> Doubt | None:
 
 
 def repeated_share(text: str) -> float:
-    """Share of the words of a text that stand in a sequence of `SEQUENCE` words which has occurred before, in [0, 1]."""
+    """Share of a text's words that are in a sequence of `SEQUENCE` words which occurred before, in [0, 1]."""
     known: dict[str, int] = {}
     numbers = np.fromiter((known.setdefault(word[0], len(known)) for word in re.finditer(r"\S+", text)), np.int64)
     count = len(numbers)
     if count < SEQUENCE:
         return 0.0
     length = 1
-    while length < SEQUENCE:  # a sequence is the pair of its halves: each is numbered, so that no set of sequences is held
+    while length < SEQUENCE:  # a sequence is a pair of numbered halves, so that no set of sequences is stored
         numbers = np.unique(numbers[:-length] * count + numbers[length:], return_inverse=True)[1]
         length *= 2
     again = np.ones(len(numbers), np.bool_)

@@ -1,4 +1,4 @@
-"""All detectors in one p-value: whether the text is unlike human writing of the population."""
+"""The rule of all detectors combined: whether the text is unlike the human texts of the population."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def derive(measured: Measurement[Any], terms: Terms) -> Result:
-    """The result, with the passages of the text; its method says the shares of the detectors."""
+    """The result, with the passages of the text; its method states the detectors' weights."""
     from llm_audit.detectors import rank  # a policy asks for the code alone, and must not wait for numerical libraries
 
     found, _ = rank.population_of(measured, terms)
@@ -20,7 +20,7 @@ def derive(measured: Measurement[Any], terms: Terms) -> Result:
 
 
 def _shares(found: Conformal) -> str:
-    """Each detector's share of the Cauchy statistic."""
+    """The detectors' weights in the Cauchy statistic, as a sentence."""
     total = sum(found.weights)
     return ", ".join(f"{code} {weight / total:.3g}" for code, weight in zip(found.rules, found.weights, strict=True))
 

@@ -1,4 +1,4 @@
-"""Mean log-rank."""
+"""The detector of the mean log-rank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log-likelihood log-rank ratio."""
+"""The detector of the log-likelihood log-rank ratio."""
 
 from __future__ import annotations
 

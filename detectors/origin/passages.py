@@ -1,7 +1,7 @@
-"""The passages of a text: 64 tokens each, half of them shared with the next from token 64 on, shown from sentence to sentence.
+"""The passages of a text: 64 tokens each, overlapping by half from token 64 on, and shown as whole sentences.
 
-So there whatever is as long as half a passage stands whole in one, and every sentence stands in one. What is left
-over at the end of a part is no passage of its own: the last one ends where the part ends, and overlaps with the one before it.
+Where passages overlap by half, any stretch of at most half a passage is inside one of them. There is no shorter passage at the
+end of a part: the last one ends where the part ends, and overlaps more with the one before it.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from llm_audit.scoring.tokens import STATE_BLOCK
 from llm_audit.text import View
 
 STEP = PASSAGE // 2
-"""Tokens from one passage to the next."""
+"""Tokens from the start of one passage to the start of the next."""
 
 _SENTENCE = re.compile(r"[.!?]['\")\]]*\s+(?=['\"(\[]*[^\W_a-z])")
 _CLAUSE, _WORD = re.compile(r"[,;:][\"')\]]*\s+|\s-\s"), re.compile(r"\s+")
 
 CLOSE = 150
-"""Characters, half a passage: where sentences are longer, a passage is shown up to a comma, or else from word to word."""
+"""Characters, about half a passage: in longer sentences a passage is shown up to a comma or, without one, to a word's end."""
 
 
 class Passage(NamedTuple):
     """A passage of a text.
 
     Attributes:
-        window: the part of the text that it stands in.
-        start: the token of that part at which it begins; it has `PASSAGE` of them.
-        compared: the passages of human texts that it is compared with; see `_compared`.
-        shown: characters of the scored text, [start, end): the sentences of which most stands in it.
+        window: the part of the text that it is in.
+        start: the token of that part at which it begins; it has `PASSAGE` tokens.
+        compared: the place of the passages of human texts that it is compared with; see `_compared`.
+        shown: characters [start, end) of the scored text: the sentences of which the larger part is in it.
     """
 
     window: int
@@ -47,7 +47,7 @@ class Passage(NamedTuple):
 
 
 def compared(population: Population) -> list[Stretch]:
-    """The places in a text at which a population has passages to compare with."""
+    """The places in a text at which a population has scores of passages."""
     return [stretch for stretch in STRETCHES if stretch.stop - stretch.start == PASSAGE and population.size(stretch) > 0]
 
 
@@ -56,7 +56,7 @@ def cut(windows: Sequence[NDArray[np.int32]], population: Population, view: View
 
     Args:
         windows: of each part of the text that is judged (n, 2), the characters [start, end) of its tokens.
-        population: has something to compare with at some places of a part only.
+        population: the population to compare with, which has scores of passages at some places only.
         view: the scored text.
     """
     ends = _Ends(view.text)
@@ -72,10 +72,10 @@ def cut(windows: Sequence[NDArray[np.int32]], population: Population, view: View
             first = 0 if number == start == 0 else int(window[start, 0])
             last = len(view.text) if whole else int(window[stop - 1, 1])
             begin, end = ends.around(first, last)
-            begin = min(begin, shown_to)  # nothing stands between two passages
+            begin = min(begin, shown_to)  # no gap between two passages
             shown_to = max(shown_to, end)
             passage = Passage(number, start, _compared(start, known), (begin, end))
-            # Of two that are shown as the same sentences, the one between two others says nothing more.
+            # If two are shown as the same sentences, the one that overlaps two others is redundant.
             if kept and kept[-1].shown == passage.shown:
                 if start % PASSAGE and start != begins[-1]:
                     continue
@@ -85,9 +85,9 @@ def cut(windows: Sequence[NDArray[np.int32]], population: Population, view: View
 
 
 def starts(tokens: int, known: Sequence[Stretch]) -> list[int]:
-    """Where the passages of a part begin: `STEP` tokens from each other, as far as there is something to compare with.
+    """The tokens at which the passages of a part begin: every `STEP` tokens, as far as the population reaches.
 
-    None begins between the first and the next that human texts were scored at (see `_compared`), but the last of a short part.
+    None begins between the first two places at which human texts were scored (see `_compared`) but the last of a short part.
     """
     last = (tokens - PASSAGE) // STATE_BLOCK * STATE_BLOCK  # aligned to the blocks whose states the classifier reads
     furthest = min(last, known[-1].start + STEP if len(known) > 1 else 0)
@@ -96,12 +96,12 @@ def starts(tokens: int, known: Sequence[Stretch]) -> list[int]:
 
 
 def _compared(start: int, known: Sequence[Stretch]) -> Stretch:
-    """The passages of human texts that begin nearest to a token of their part; of two that are as near the earlier, which more
+    """The place nearest to `start` at which passages of human texts were scored; of two equally near the earlier, which more
     texts reach.
 
-    Never beginnings, unless it is one: nothing stands before them, and each word is more of a surprise. Of 125 human texts
-    passages from token 32 on are at most .05 in 23 % if they are compared with beginnings, and in 11 % with passages from token
-    64 on; those themselves in 7 %.
+    A passage is compared with beginnings only if it is one: beginnings have no context, so that each word is more surprising.
+    In 125 human texts, p-values of passages from token 32 on are at most .05 in 23 % if compared with beginnings and in 11 % if
+    compared with passages from token 64 on; those of the latter themselves in 7 %.
     """
     if not start:
         return known[0]
@@ -109,7 +109,7 @@ def _compared(start: int, known: Sequence[Stretch]) -> Stretch:
 
 
 class _Ends:
-    """The places in a text where a passage may end."""
+    """The positions in a text where a shown passage may begin or end."""
 
     def __init__(self, text: str) -> None:
         self._kinds = [
@@ -118,7 +118,7 @@ class _Ends:
         ]
 
     def around(self, first: int, last: int) -> tuple[int, int]:
-        """A stretch between ends of sentences; within a long sentence, between clauses, or else between words."""
+        """The stretch to show around [first, last): between sentence ends or, in a long sentence, clause or word ends."""
         for number in range(len(self._kinds)):
             begin, end = (self._nearest(place, number) for place in (first, last))
             if begin < end:
@@ -126,7 +126,7 @@ class _Ends:
         return first, last
 
     def _nearest(self, place: int, number: int) -> int:
-        """The end nearest to a place, of the first kind from `number` on that has one close by."""
+        """The end nearest to a position, of the first kind (sentence, clause, word) from `number` on with one close by."""
         for ends in self._kinds[number:]:
             after = bisect_left(ends, place)
             nearest = min(ends[max(after - 1, 0) : after + 1], key=lambda end: abs(end - place))

@@ -1,4 +1,4 @@
-"""Log-perplexity over expected log-perplexity, the Binoculars form."""
+"""The detector of log-perplexity over expected log-perplexity, as in Binoculars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers that reports draw plots from and no verdict rests on: the tokens of a text."""
+"""Data for plots in reports, on which no verdict rests: the tokens of a text."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from llm_audit.results import Tokens
 from llm_audit.text import View
 
 MOST = 20
-"""In runs of more texts only findings carry the population's histograms, and no text carries its tokens: nobody looks at so
-many plots, and the reports would be large."""
+"""Most texts of a run with plots. In larger runs only findings have histograms of the population and no text has its tokens:
+nobody looks at so many plots, and the reports would be large."""
 
 
 MOST_TOKENS = 50_000
-"""A longer text carries its tokens in no run: a book's curves show nothing, and its numbers take more room than its scores."""
+"""Most tokens of a text that reports hold token by token; a book's curves would show nothing and take much space."""
 
 
 def tokens(read: Sequence[WindowRead], view: View) -> Tokens | None:
-    """The tokens under the scoring model, at their places in the text as read; two decimals are more than can be seen.
+    """The tokens under the scoring model with their places in the text as read, rounded to two decimals for plots.
 
     None for a text of more than `MOST_TOKENS`.
     """

@@ -1,4 +1,4 @@
-"""Was this text machine-generated? From one text and its scores to a document with a p-value for each detector and for all.
+"""Run detection on one text: from its scores to a document with a p-value for each detector and for all combined.
 
 Each (document, model) is scored once, however many detectors run. Knows nothing about reading, integrity rules or reports.
 """
@@ -31,14 +31,14 @@ from llm_audit.text import MOST_OMITTED, Map, RawText, View, identify, view_of, 
 from llm_audit.text.documents import unjudged
 
 LEAST_CONFIDENCE = 0.5
-"""Of the language identifier: below it, the text counts as being in no language of any population."""
+"""Least confidence of the language identifier; below it, the text's language counts as unknown and is not assessed."""
 
 Prepared = tuple[RawText, View, str]  # as read, normalised, language code
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user chose for one run of `detect`."""
+    """Settings of one run of `detect`."""
 
     alpha: float
     detectors: Sequence[StatisticRule]
@@ -50,12 +50,12 @@ class Settings:
 
     @property
     def terms(self) -> Terms:
-        """What results are derived with."""
+        """The terms with which results are derived."""
         return Terms(self.alpha, population=among(self.population))
 
 
 def request_for(population: Population, detectors: Sequence[StatisticRule] = ()) -> Request:
-    """How a tested text is cut: equal windows, each scored afresh like the beginnings that make up the population."""
+    """The request for scores of tested texts: equal windows, each scored without context, like the population's beginnings."""
     # Twice the minimum, so that cutting a text in equal parts never leaves a part too short to judge.
     windowing = Windowing(max(population.longest_window, 2 * MINIMUM_TOKENS), balanced=True)
     return Request(windowing, hidden_layers=hidden_layers(detectors))
@@ -75,7 +75,7 @@ def hidden_layers(detectors: Sequence[StatisticRule]) -> tuple[int, ...]:
 
 
 def check_comparable(session: Session, population: Population) -> None:
-    """Raises where text and population were scored by different models, or where the population holds texts of a model."""
+    """Raise AuditError if session and population have different models, or if the population holds a model's texts."""
     if population.datasheet.author is not None:
         raise AuditError(
             f"The population {population.datasheet.name} holds texts by {population.datasheet.author}, not by people; it "
@@ -116,7 +116,7 @@ def prepare(raw: RawText, settings: Settings) -> Prepared | Document:
 
 
 def reading(settings: Settings) -> Callable[[TokenScores], WindowRead]:
-    """What reads the scores of one window with the detectors of a run; for `Session.take`."""
+    """The function for `Session.take` that applies the detectors of a run to the scores of one window."""
     return lambda window: read(window, settings.population, settings.detectors)
 
 
@@ -170,9 +170,9 @@ def judge(prepared: Prepared, windows: Sequence[WindowRead], settings: Settings)
 
 
 def judge_as_given(windows: Sequence[WindowRead], settings: Settings) -> list[Result]:
-    """The same combination on a text as it was tampered with; nothing if it is too short.
+    """The combined result on a tampered text as it is, without normalisation; none if it is too short.
 
-    For comparison only: the verdict rests on the normalised text, since no text of the population was tampered with.
+    For comparison only: the verdict rests on the normalised text, since the population holds no tampered texts.
     """
     judged = [window for window in windows if window.beginning]
     if not judged:
@@ -188,9 +188,7 @@ def _parts(windows: Sequence[WindowRead]) -> list[Part]:
 def _measured(
     number: int, detector: StatisticRule, found: Conformal, windows: Sequence[WindowRead], population: Population, shown: bool
 ) -> Measurement[Conformal]:
-    """The detector of that number alone, with its statistic on the part that is the most machine-like by it; `shown`: with its
-    plot.
-    """
+    """Measure detector `number` alone, with its statistic on its most machine-like part; `shown`: with its plot."""
     comparisons = [population.judge(found, part) for part in found.parts]
     place = rank.strongest(comparisons)
     shares = windows[place].shares[number]
@@ -205,11 +203,11 @@ def _measured(
 def passages_of(
     raw: RawText, view: View, offsets: Sequence[tuple[int, int]], population: Population, room: int
 ) -> tuple[Span, ...]:
-    """The passages of a text as they are shown, from the places of its tokens alone; no p-values.
+    """The passages of a text as they are shown, without p-values, from the places of its tokens alone.
 
     Args:
         raw: the text as read.
-        view: what of it is scored.
+        view: its scored view.
         offsets: (n,) characters of each token in the scored text.
         population: that the passages are compared with.
         room: text tokens that the scoring models see at once.

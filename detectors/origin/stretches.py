@@ -1,7 +1,7 @@
-"""The stretches of a text that read like machine writing: its passages, cut into two kinds by their p-values.
+"""Stretches of a text that read like machine writing, from a segmentation of its passages by their p-values.
 
-Only a stretch that holds a passage which stands out by its q-value is kept, so that a text without one has none. How far
-places and share are off, on texts joined from human and machine ones: docs/measurements/mixed.md.
+Only stretches that contain a passage with a small q-value are kept. For the errors of places and shares on texts joined from
+human and machine ones see docs/measurements/mixed.md.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from llm_audit.results import Span, Stretch
 from llm_audit.stats.segmentation import runs
 
 SHARED = 0.5
-"""Weight of a passage: half of it is its neighbour's."""
+"""Weight of a passage: it shares half of its tokens with its neighbour."""
 
 
 def stretches(spans: Sequence[Span], alpha: float) -> tuple[Stretch, ...]:
-    """From beginning to end of the text. Where two passages of different kinds share text, the cut is in its middle.
+    """The stretches, in order. Where passages of different states overlap, the cut is in the middle of the overlap.
 
     Args:
         spans: the passages of all detectors together, with p- and q-values.
-        alpha: a passage stands out if its q-value is at most this.
+        alpha: a q-value of at most this counts as small.
     """
     found = sorted(spans, key=lambda span: (span.start, span.end))
     kept = [

@@ -1,6 +1,6 @@
-"""One window of a text as the detectors read it: what is left of its scores, which are a hundred times as large.
+"""One window of a text reduced to its detectors' statistics, a hundredth of the size of its scores.
 
-Made while a text is scored, so that of a book only the scores of the windows at hand exist. Knows nothing about p-values.
+Made while a text is scored, so that only the scores of the current windows exist, even of a book. Knows nothing of p-values.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from llm_audit.scoring.tokens import TokenScores
 
 @dataclass(frozen=True, eq=False)
 class WindowRead:
-    """What is kept of the scores of a window of n tokens.
+    """The statistics of a window of n tokens, and the columns of its scores that are kept.
 
     Attributes:
         places: (n, 2) int32, the characters [start, end) of each token in the scored text.
         logprob, entropy: (n,) float32, see `TokenScores`.
-        beginning: what of it is compared as a whole; None: the window is too short to be judged.
+        beginning: its beginning that is compared with the population; None: the window is too short to be judged.
         statistics: of each detector, on its beginning, in full precision.
-        shares: of each detector that explains itself, what moved its statistic; see `StatisticRule.explain`.
+        shares: of each detector that has one, the explanation of its statistic; see `StatisticRule.explain`.
         passages: token at which a passage begins -> statistics of each detector on it.
     """
 
@@ -44,12 +44,12 @@ class WindowRead:
 
 
 def read(scores: TokenScores, population: Population, detectors: Sequence[StatisticRule]) -> WindowRead:
-    """Read the scores of one window.
+    """Apply the detectors to the scores of one window.
 
     Args:
         scores: of a window.
-        population: says where a window, and its passages, can be compared.
-        detectors: read it.
+        population: the population to compare with, which determines the beginning and the passages.
+        detectors: the detectors to apply.
     """
     places = np.column_stack([scores.char_start, scores.char_end])
     kept = places, scores.logprob.copy(), scores.entropy.copy()  # a view would keep all columns

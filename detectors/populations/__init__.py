@@ -1,4 +1,4 @@
-"""Reference populations: the human texts, as scores, that a document is compared with."""
+"""Reference populations: scores of human texts with which a document is compared."""
 
 from llm_audit.detectors.populations.datasheet import Datasheet
 from llm_audit.detectors.populations.files import check_name, load, names, references, save

@@ -1,4 +1,4 @@
-"""What a reader must know about a population of human texts, stored in its file."""
+"""The datasheet of a population, stored in its file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Datasheet(BaseModel):
-    """What a reader must know about a population, in the spirit of Gebru et al., "Datasheets for Datasets" (2021).
+    """The datasheet of a population, after Gebru et al., "Datasheets for Datasets" (2021).
 
     Attributes:
         name: on the command line and next to every p-value.
@@ -17,7 +17,7 @@ class Datasheet(BaseModel):
         not_covered: kinds of text that it says nothing about.
         created: day of calibration, ISO 8601.
         target_n: documents that the longest judged window must have.
-        scorer: digest of what produced the scores: model, dtype, decoding, reference.
+        scorer: digest of everything that determines the scores: model, dtype, decoding, reference.
         model, reference: names of the models, for messages.
         weights: code -> digest of the trained weights behind its scores.
         author: the candidate that wrote the texts, of reference generations; None: people.

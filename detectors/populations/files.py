@@ -1,4 +1,4 @@
-"""Populations on disk: those that come with llm-audit, and the user's own."""
+"""Populations on disk: the shipped ones and the user's own."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def names() -> list[str]:
-    """All populations: the user's own and the shipped ones."""
+    """Names of all populations: the user's own and the shipped ones."""
     return sorted({path.stem for folder in (_SHIPPED, data_root() / "populations") for path in folder.glob("*.safetensors")})
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that no population of the user can have."""
+    """Refuse an invalid name for a population of the user."""
     if not _NAME.fullmatch(name):
         raise InvalidConfiguration(f"{name!r} is not a population name: use lower-case letters, digits, '.', '_' and '-'.")
     if (_SHIPPED / f"{name}.safetensors").exists():
@@ -74,7 +74,7 @@ def _groups_fit(groups: NDArray[Any], datasheet: Datasheet, shapes: set[tuple[in
 
 
 def references() -> tuple[Population, ...]:
-    """The populations that hold a model's texts."""
+    """The user's populations of model generations."""
     return tuple(population for name in names() if (population := load(name)).datasheet.author is not None)
 
 

@@ -1,8 +1,8 @@
-"""A population of human texts as the scores that each detector gives them, at many lengths. Never the texts.
+"""A population of human texts, stored as their scores by each detector at many lengths, never as texts.
 
 A causal model scores every beginning of a text in one pass, so one text serves every length up to its own. A tested
 window of m tokens is compared with the first m tokens of the population's texts (m rounded down to a grid), a passage
-inside it with the passages at the same place: like with like, because scores change with length and with context.
+inside it with the passages at the same place, because scores change with length and context.
 Knows nothing about models or files of text: TokenScores in, p-values out.
 """
 
@@ -27,50 +27,50 @@ from llm_audit.stats import conformal
 
 DEFAULT_POPULATION = "english-mixed"
 MINIMUM_TOKENS = 64
-"""Below this no detector separates anything; 64 tokens are also the precedent of Binoculars' demo."""
+"""Fewest tokens that are judged: no detector has power below. Binoculars' demo also uses 64."""
 
 LENGTHS = tuple(range(MINIMUM_TOKENS, 513, 16))
-"""Lengths of the beginnings. A tested window loses at most 15 tokens to the grid."""
+"""Grid of lengths, in tokens, at which texts are compared. A tested window loses at most 15 tokens to it."""
 
 PASSAGE = 64
-"""Tokens of a passage of the heat strip."""
+"""Tokens of a passage."""
 
 
 BINS = 24
-"""Bars in the picture of a statistic over the population."""
+"""Number of bins in the histogram of a statistic over the population."""
 
 MEMBERS = "members"
-"""Name of the fingerprints in the file, beside the codes."""
+"""Name of the fingerprints' array in the file; the other arrays are named by rule code."""
 
 GROUPS = "groups"
-"""Name of the documents' kinds in the file, beside the codes."""
+"""Name of the array of the documents' kinds in the file."""
 
 LEAST_OF_A_KIND = 50
-"""Documents of a kind, at the judged length, from which its share says anything."""
+"""Fewest documents of a kind, at the judged length, for which its share is reported."""
 
 
 class Detector(Protocol):
-    """A statistic that a population has scores of: what a population knows of `StatisticRule`."""
+    """A statistic that a population has scores of; the part of `StatisticRule` that populations use."""
 
     @property
     def code(self) -> str:
-        """Of the rule."""
+        """Code of the rule."""
 
     @property
     def name(self) -> str:
-        """On the command line."""
+        """Name on the command line."""
 
     @property
     def statistic(self) -> Callable[[TokenScores], float]:
-        """Of the scores of one window."""
+        """Function from the scores of one window to the statistic."""
 
     @property
     def weight(self) -> float:
-        """Share in the combination of all."""
+        """Weight in the combination of all detectors."""
 
     @property
     def digest(self) -> str:
-        """Of trained weights and of a plugin's code; empty: it has none."""
+        """Digest of trained weights and of a plugin's code; "": it has neither."""
 
 
 class Stretch(NamedTuple):
@@ -81,7 +81,7 @@ class Stretch(NamedTuple):
 
 
 STRETCHES = (*(Stretch(0, n) for n in LENGTHS), *(Stretch(n, n + PASSAGE) for n in range(PASSAGE, 512, PASSAGE)))
-"""Everything that can be compared: the beginnings, then the later passages (the first passage is a beginning)."""
+"""All stretches with scores: the beginnings, then the later passages (the first passage is a beginning)."""
 
 
 class Bins(NamedTuple):
@@ -100,7 +100,7 @@ class Kind(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A stretch of a document against the population."""
+    """The comparison of a stretch of a document with the population."""
 
     p_value: float
     n: int  # documents of the population that are long enough
@@ -113,7 +113,7 @@ class Population:
     """Scores of n documents.
 
     Attributes:
-        datasheet: what it is.
+        datasheet: its description and metadata.
         scores: code -> (n, len(STRETCHES)) float32, NaN where the document is too short.
         members: fingerprints of the documents and, where known, of their pairs; no classifier may have seen one.
         groups: (n,) the kind of each document, a place in `datasheet.groups`; empty: unknown.
@@ -160,13 +160,13 @@ class Population:
         return hashlib.sha256(self.content).hexdigest()
 
     def measure(self, window: TokenScores, detectors: Sequence[Detector], stretch: Stretch | None = None) -> Part:
-        """What the detectors say of a window's beginning, or of a passage inside it: all that `judge` needs of the text."""
+        """The detectors' statistics on a window's beginning, or on a passage inside it: all that `judge` needs of the text."""
         stretch = stretch or self.beginning(len(window))
         part = window[stretch.start : stretch.stop]
         return part_of(stretch, [detector.statistic(part) for detector in detectors])
 
     def evidence(self, detectors: Sequence[Detector], parts: Sequence[Part], passages: Sequence[Part] = ()) -> Conformal:
-        """Of all detectors in one p-value."""
+        """Evidence of the conformal p-value of all detectors combined, for the parts and passages of a text."""
         return Conformal(
             population=self.datasheet.name,
             digest=self.digest,
@@ -177,7 +177,7 @@ class Population:
         )
 
     def judge(self, found: Conformal, part: Part) -> Comparison:
-        """The conformal p-value of one part, or passage, of what was measured."""
+        """The conformal p-value of one part or passage of the evidence."""
         stretch = Stretch(part.start, part.stop)
         reference, groups = self._reference(found.rules, stretch)
         tested = [np.float32(value) for value in part.statistics]  # in the precision of the reference
@@ -190,7 +190,7 @@ class Population:
         return Comparison(p, len(extreme), stretch, nearest)
 
     def _nearest_kind(self, groups: NDArray[np.int16], extreme: NDArray[np.bool_]) -> Kind | None:
-        """The kind of text of which the largest share is extreme; of equal shares the larger kind."""
+        """The kind of text of which the largest share is at least as extreme; of equal shares the larger kind."""
         kinds = len(self.datasheet.groups)
         n, exceeding = np.bincount(groups, minlength=kinds), np.bincount(groups[extreme], minlength=kinds)
         large = [k for k in range(kinds) if n[k] >= LEAST_OF_A_KIND]
@@ -205,17 +205,17 @@ class Population:
         return self.judge(alone(self.evidence([detector], [part]), 0), part)
 
     def compare_all(self, window: TokenScores, detectors: Sequence[Detector], stretch: Stretch | None = None) -> Comparison:
-        """All detectors in one p-value, of a window or of a passage inside it."""
+        """The conformal p-value of all detectors combined, of a window or of a passage inside it."""
         part = self.measure(window, detectors, stretch)
         return self.judge(self.evidence(detectors, [part]), part)
 
     def histogram(self, code: str, stretch: Stretch) -> Bins:
-        """One detector's statistic over the population's documents, from the smallest to the largest."""
+        """Histogram of one detector's statistic over the population's documents, from the smallest to the largest value."""
         counts, edges = np.histogram(self._reference((code,), stretch)[0].calibration[:, 0], BINS)
         return Bins(edges, counts)
 
     def beginning(self, n_tokens: int) -> Stretch:
-        """The longest beginning on the grid, up to `longest_window`, that a window of `n_tokens` tokens has."""
+        """The longest beginning on the grid, at most `longest_window`, of a window of `n_tokens` tokens."""
         limit = max(min(n_tokens, self.longest_window), MINIMUM_TOKENS)
         return Stretch(0, max(length for length in LENGTHS if length <= limit))
 
@@ -231,7 +231,7 @@ class Population:
         return {name: int(count) for name, count in zip(self.datasheet.groups, counts, strict=True)}
 
     def _reference(self, codes: tuple[str, ...], stretch: Stretch) -> tuple[conformal.Ranked, NDArray[np.int16]]:
-        """The documents that reach the end of a stretch, and their kinds; sorted once, however many texts are judged."""
+        """The scores of the documents that reach the end of a stretch, sorted once for all judged texts, and their kinds."""
         if (codes, stretch) not in self._references:
             table = self._column(codes, stretch)
             inside = np.isfinite(table).all(axis=1)
@@ -257,18 +257,18 @@ def part_of(stretch: Stretch, statistics: Iterable[float]) -> Part:
 
 
 def as_stored(value: float) -> float:
-    """A statistic in the population's precision, as the shortest decimal number that is rounded to it."""
+    """A statistic rounded to the population's precision (float32), as the shortest decimal that rounds to it."""
     return float(str(np.float32(value)))
 
 
 def alone(found: Conformal, number: int) -> Conformal:
-    """One of the detectors of what was measured, ranked by itself."""
+    """The evidence of a single detector, ranked by itself, from the evidence of all."""
     parts = tuple(part.model_copy(update={"statistics": (part.statistics[number],)}) for part in found.parts)
     return found.model_copy(update={"rules": (found.rules[number],), "weights": (), "parts": parts, "passages": ()})
 
 
 def among(*populations: Population) -> Callable[[Conformal], Population]:
-    """What finds the population that a piece of evidence names, by its digest, among some; raises `NotDerivable`."""
+    """A function that finds the population of some evidence by its digest; it raises `NotDerivable` if it is not among them."""
 
     def find(evidence: Conformal) -> Population:
         for population in populations:
@@ -286,12 +286,12 @@ def build(
     members: NDArray[np.uint64] | None = None,
     kinds: Sequence[str] = (),
 ) -> Population:
-    """A population from the first window of each document; documents below `MINIMUM_TOKENS` tokens are left out.
+    """Build a population from the first window of each document; those below `MINIMUM_TOKENS` tokens are left out.
 
     Args:
-        datasheet: without `weights` and `groups`, which follow from the others.
-        windows: of the documents.
-        detectors: whose statistics it holds.
+        datasheet: without `weights` and `groups`, which follow from the other arguments.
+        windows: scores of the first window of each document.
+        detectors: detectors whose statistics it holds.
         members: the documents' fingerprints, in any order.
         kinds: of each document in turn; empty: unknown.
     """

@@ -1,1 +1,1 @@
-"""Marks of provenance in a text: C2PA."""
+"""Provenance marks (C2PA) in a text."""

@@ -1,7 +1,7 @@
-"""Provenance marks as a report tells them: what they claim, and whether their signature says that it is true.
+"""Provenance marks as a report states them: their claims, and whether their signatures are valid.
 
 A mark without a valid signature is a string that anybody can write. Signatures are checked if c2pa-python is installed (the
-extra `c2pa`), without network: neither certificates' revocation nor manifests kept elsewhere are asked for.
+extra `c2pa`), without network: revocation of certificates is not checked, and manifests stored elsewhere are not fetched.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 
 
 class Checked(NamedTuple):
-    """What c2pa-python says of a manifest and a text."""
+    """Outcome of c2pa-python's check of a manifest against a text."""
 
     signature: Literal["valid", "invalid", "not_checked"]
     reason: str
@@ -27,12 +27,12 @@ class Checked(NamedTuple):
 
 
 def describe(wrapper: Wrapper, text: str, exact: bool) -> Mark:
-    """A mark of a text with what is known of its signature.
+    """The report's description of a mark, with the state of its signature.
 
     Args:
         wrapper: the mark.
         text: as read, with its marks.
-        exact: whether the text in UTF-8 is, byte for byte, what was read: signatures are of bytes.
+        exact: whether the text in UTF-8 equals the file byte for byte, since signatures cover bytes.
     """
     checked = _check(wrapper, text, exact)
     where = "in invisible characters" if wrapper.kind == "selectors" else "in a block of its own"
@@ -73,13 +73,13 @@ def _check(wrapper: Wrapper, text: str, exact: bool) -> Checked:
             return Checked("invalid", f"It cannot be read by c2pa-python. {_NO_EVIDENCE}")
         if told.get("validation_state") in ("Valid", "Trusted"):
             break
-    return _told(told)
+    return _checked(told)
 
 
 _NO_EVIDENCE = "Without a valid signature it is no evidence of origin: anybody can write one."
 
 
-def _told(told: dict[str, Any]) -> Checked:
+def _checked(told: dict[str, Any]) -> Checked:
     manifest = told.get("manifests", {}).get(told.get("active_manifest"), {})
     generator = next((str(info.get("name")) for info in manifest.get("claim_generator_info") or ()), None)
     signed = manifest.get("signature_info") or {}

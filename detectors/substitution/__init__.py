@@ -1,1 +1,1 @@
-"""Whether an endpoint serves the model that it names: from replies to results."""
+"""Substitution: whether an endpoint serves the model that it names; from replies to results."""

@@ -1,4 +1,4 @@
-"""What the rules of this family have beside what every rule has, and which of them an endpoint allows."""
+"""The base class of substitution rules, and which of them can be run on an endpoint."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Allowance:
 
 
 def allowances(found: Capabilities) -> list[Allowance]:
-    """Each test of an endpoint that returns this, and why it cannot be run; sorted by code."""
+    """Every test, with the reason why an endpoint with these capabilities does not allow it; sorted by code."""
     best = found.best
     if best is None:
         because = found.failures[0].reason if found.failures else "It was not asked."

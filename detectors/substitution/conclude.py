@@ -77,7 +77,7 @@ def _joint(test: Result) -> bool:
 
 
 def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
-    """What the tests come to, and its sentence. `missing` is the share of questions without a comparable answer."""
+    """The verdict from the tests, and its sentence. `missing`: share of questions without a comparable answer."""
     judged = _judged(subject)
     findings = [test for test in judged if test.verdict is Verdict.FINDING]
     passed = [test for test in judged if test.verdict is Verdict.PASS]
@@ -97,7 +97,7 @@ def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
 
 
 def _defective(tests: Sequence[Result]) -> str | None:
-    """Why the endpoint's numbers are no evidence, as a sentence; None if they are.
+    """The reason why the endpoint's numbers are no evidence, as a sentence; None if they are.
 
     One answer that contradicts itself is enough: whoever serves it, its numbers are not what they are said to be.
     """
@@ -112,7 +112,7 @@ def _defective(tests: Sequence[Result]) -> str | None:
 
 
 def _placeholders(tests: Sequence[Result]) -> str:
-    """What to say of numbers that stand for missing ones; "" if there are none, or a report from before these were counted."""
+    """Sentence on placeholder numbers; "" if there are none, or if the report is from before they were counted."""
     for test in tests:
         counted = test.evidence
         if isinstance(counted, Conformance) and counted.placeholders and counted.answers:
@@ -121,7 +121,7 @@ def _placeholders(tests: Sequence[Result]) -> str:
 
 
 def _decided(tests: Sequence[Result], terms: Terms) -> tuple[Result, ...]:
-    """The tests with their verdicts. One that cannot be derived again counts for Holm, and stays as it was decided."""
+    """The tests with their verdicts by Holm. One that cannot be derived again counts for Holm, and keeps its verdict."""
     again = [_derived(test, replace(terms, beside=tuple(tests))) for test in tests]
     decided = by_holm([test or stored for test, stored in zip(again, tests, strict=True)], terms.alpha)
     return tuple(stored if test is None else final for test, stored, final in zip(again, tests, decided, strict=True))

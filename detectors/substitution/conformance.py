@@ -1,4 +1,4 @@
-"""Conformance: whether the endpoint does as its interface says. Counts, names, limits; no p-value, and it never decides."""
+"""The rule of conformance: whether the endpoint honours its interface (counts, names, limits); no p-value, never decides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from llm_audit.results import Result, Verdict
 from llm_audit.results.substitution_evidence import Conformance, Flaw, Parameter
 
 TIE = 0.01
-"""Nats by which two tokens may differ and be as good as tied: numbers and choice may come from two passes."""
+"""Nats within which two tokens count as tied, since numbers and choice may come from two passes."""
 
 REPEATS_THAT_DIFFER = 0.25
 """Share of pairs with one seed that an honest server may answer differently: its arithmetic depends on what else it serves."""
@@ -29,7 +29,7 @@ NEAR_TIES = 0.01
 def measure(
     outcomes: Sequence[Reply | Failure], asked_for: str, trials: Sequence[Reply | Failure] = ()
 ) -> Measurement[Conformance]:
-    """What the endpoint claims against what it does: names, counts, lengths, alternatives; in `trials`, stop, seed and n."""
+    """Measure the endpoint's claims against its answers: names, counts, lengths, alternatives; in `trials`: stop, seed, n."""
     replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
     counted = [reply for reply in replies if reply.usage[1] is not None and reply.positions]
     told = [reply for reply in replies if reply.ask.top_logprobs is not None]
@@ -82,7 +82,7 @@ def _flaws(reply: Reply) -> set[str]:
 
 
 def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
-    """What is not as it should be, in words."""
+    """The result; its sentence lists the violations."""
     requires(measured, Conformance)
     found = measured.evidence
     wrong = [f"{change[0].upper()}{change[1:]}" for change in found.changes]
@@ -125,7 +125,7 @@ def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
 
 
 def _ignored(counted: Parameter, alpha: float) -> str:
-    """What the answers say of a parameter, with the p-value of a server that honours it; "" if it may be one.
+    """Sentence that a parameter is ignored, with the p-value under a server that honours it; "" if it may be honoured.
 
     Such a server never goes on past a stop string and never gives another number of answers: one answer that does is enough.
     A seed fixes what is drawn, but not the arithmetic that it is drawn from, which depends on the load.

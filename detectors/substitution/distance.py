@@ -18,16 +18,16 @@ from llm_audit.scoring.tokens import TokenScores
 Name = TypeVar("Name", bound=Hashable)
 
 LONGEST_MARGIN = 20.0
-"""Nats at which a margin is cut off, so that one token that the reference finds impossible does not weigh as a hundred."""
+"""Cap of a token's margin, in nats, so that one token impossible under the reference does not outweigh all others."""
 
 
 def places(reply: Reply, k: int) -> tuple[Position, ...]:
-    """The places before the first that is defective or has fewer than `k` alternatives."""
+    """The positions before the first that is defective or has fewer than `k` alternatives."""
     return tuple(takewhile(lambda position: len(position.table) >= k, reply.usable))
 
 
 def usable(reply: Reply, vocabulary: Vocabulary, k: int) -> tuple[Position, ...]:
-    """The places before the first with a token that the vocabulary has not."""
+    """The positions before the first with a token that the vocabulary lacks."""
     return tuple(takewhile(lambda position: vocabulary.find(position.token) is not None, places(reply, k)))
 
 
@@ -69,18 +69,18 @@ def to_endpoint(reply: Reply, scores: TokenScores, vocabulary: Vocabulary, k: in
 
 
 def between(first: TokenScores, second: TokenScores, k: int, rounded: float = 0.0) -> float:
-    """The same between two precisions of the reference, over their `k` likeliest tokens; of the second `rounded_to` a digit."""
+    """Mean of `of_tables` between two precisions of the reference, over `k` likeliest tokens; the second is `rounded_to`."""
     pairs = [(table(first, place, k), rounded_to(table(second, place, k), rounded)) for place in range(len(first))]
     return float(np.mean([of_tables(*pair) for pair in pairs]))
 
 
 def rounded_to(numbers: Mapping[Name, float], digit: float) -> dict[Name, float]:
-    """The numbers as a server gives them that rounds to this digit; 0: as they are."""
+    """The numbers as a server returns them that rounds to multiples of `digit`; 0: unchanged."""
     return {name: round(value / digit) * digit if digit else value for name, value in numbers.items()}
 
 
 def table(scores: TokenScores, place: int, k: int) -> dict[int, float]:
-    """The `k` likeliest tokens of a place, with their logarithms."""
+    """The `k` likeliest tokens at a position, with their log-probabilities."""
     assert scores.top_ids is not None and scores.top_logprobs is not None
     return dict(zip(scores.top_ids[place, :k].tolist(), scores.top_logprobs[place, :k].tolist(), strict=True))
 
@@ -94,6 +94,6 @@ def margin(scores: TokenScores) -> float:
 
 
 def granted(replies: Sequence[Reply]) -> int:
-    """Numbers per place that most replies have: the median of what was returned. Where it is 1, that of the token itself."""
+    """Median number of log-probabilities per position in the replies; 1: only that of the token itself."""
     counts = [len(position.table) for reply in replies for position in reply.usable if position.table]
     return int(np.median(counts)) if counts else 0

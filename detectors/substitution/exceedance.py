@@ -35,7 +35,7 @@ class Moved(NamedTuple):
 
 
 def moved(found: Distances, alpha: float) -> Moved:
-    """How many of the endpoint's answers lie beyond every null distance, and which share of all requests that may be."""
+    """Count the endpoint's answers beyond every null distance, and estimate the share of moved requests."""
     tested = {name: exceedance.exceedance(values, found.null[name]) for name, values in found.endpoint.items()}
     worst = max(tested, key=lambda name: tested[name].p_value)
     test, n, size = tested[worst], len(found.names), len(found.null[worst])

@@ -52,21 +52,21 @@ class LocalModel:
 
     @property
     def name(self) -> str:
-        """Of the model."""
+        """Name of the model."""
         return self.model.stored.name
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Model and precision."""
+        """Names of the variants: model and precision."""
         return tuple(f"{self.name}, {precision}" for precision in self.precisions)
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """Which model it is."""
+        """Facts about the model for the report."""
         return (Fact(name="Reference", value=f"{self.name}, digest {self.model.stored.digest[:12]}, on {self.surface}"),)
 
     def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
-        """Why the replies' tokens cannot be the model's, as a sentence; "" if they can."""
+        """The reason why the replies' tokens cannot be the model's, as a sentence; "" if they can."""
         return mismatch(replies, self.model.vocabulary)
 
     def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
@@ -74,7 +74,7 @@ class LocalModel:
         return [reply for reply in replies if self._answer(reply, k).token_ids]
 
     def ended_alike(self, replies: Sequence[Reply], k: int) -> int:
-        """How many replies without text ended at once where the reference does, too."""
+        """Number of empty replies to prompts on which the reference ends at once, too."""
         empty = [reply for reply in replies if not self._answer(reply, k).token_ids and not reply.text and not reply.defects]
         drawn = self.model.draw([reply.ask.prompt for reply in empty], 1, GREEDY, 0) if empty else []
         return sum(not answer.token_ids for answer in drawn)
@@ -86,7 +86,7 @@ class LocalModel:
     def null_distances(
         self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
     ) -> dict[str, Floats]:
-        """How far the farthest other allowed precision is from each, on the reference's own answers."""
+        """Precision -> (N,) distance of the farthest other allowed precision, on the reference's own answers."""
         drawn = self.model.draw(prompts, self.tokens, GREEDY, 0, named(progress, "Answers of the reference"))
         answers = [answer for answer in drawn if answer.token_ids]
         if not k:  # as an endpoint's texts are read
@@ -107,7 +107,7 @@ class LocalModel:
         }
 
     def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> dict[str, Floats]:
-        """How far answers are from each allowed precision."""
+        """Precision -> (n,) distances of answers from it."""
         scores = self._scores([self._answer(reply, k) for reply in replies], k, "Endpoint's answers", progress)
         vocabulary = self.model.vocabulary
         return {
@@ -121,7 +121,7 @@ class LocalModel:
         }
 
     def token_counts(self, prompts: Sequence[str]) -> dict[str, int]:
-        """By the model's own tokenizer."""
+        """Prompt -> tokens by the model's own tokenizer."""
         return {prompt: self.model.count(prompt) for prompt in prompts}
 
     @property
@@ -140,13 +140,13 @@ class LocalModel:
         }
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
-        """All: the model can answer any."""
+        """All prompts, since the model can answer any."""
         return prompts
 
     def measure_texts(
         self, texts: Sequence[tuple[str, str]], settings: Settings, progress: Progress = silent
     ) -> list[tuple[SubstitutionRule[Any, Any], Measurement[Any]]]:
-        """Ranks and two samples, against what the model writes at temperature 1."""
+        """Measure rank uniformity and two samples, against the model's own answers at temperature 1."""
         first = dict(reversed(texts))
         drawn = self.model.draw(
             [prompt for prompt in first for _ in range(REFERENCE_DRAWS)],
@@ -169,7 +169,7 @@ class LocalModel:
         ]
 
     def log_ranks(self, texts: Sequence[tuple[str, str]], progress: Progress = silent) -> dict[tuple[str, str], float]:
-        """(prompt, text) -> mean log-rank of its tokens, read anew from the text on both sides; 0 if empty."""
+        """(prompt, text) -> mean log-rank of the text's tokens as the tokenizer reads it; 0 if empty."""
         different = list(dict.fromkeys(texts))
         answers = [self.model.reread(prompt, text) for prompt, text in different]
         full = [answer for answer in answers if answer.token_ids]
@@ -183,7 +183,7 @@ class LocalModel:
         return self.model.tokenizer.decode(list(answer.token_ids))
 
     def _answer(self, reply: Reply, k: int) -> Answer:
-        """What of a reply can be compared, in the model's tokens."""
+        """The comparable part of a reply, in the model's tokens."""
         if k:
             return distance.answer_of(reply, self.model.vocabulary, k)
         return self.model.reread(reply.ask.prompt, reply.text)

@@ -14,16 +14,16 @@ from llm_audit.endpoints.records import Ask, Failure, Reply
 from llm_audit.results.substitution_evidence import Parameter
 
 STOPS = 4
-"""Requests with a stop string."""
+"""Number of requests with a stop string."""
 
 PAIRS = 8
-"""Pairs of requests with one seed."""
+"""Number of pairs of requests with one seed."""
 
 TOKENS = 24
-"""Of answers with a seed: long enough that two draws of one text are rare."""
+"""Tokens of answers with a seed: long enough that two draws of one text are rare."""
 
 ANSWERS = 2
-"""Asked for in one request (n)."""
+"""Answers requested in one request (n)."""
 
 _STOP, _SEED, _N = "stop ", "seed ", "number of answers"
 _WORD = re.compile(r"\w+")
@@ -55,7 +55,7 @@ def trials(replies: Sequence[Reply]) -> list[Ask]:
 
 
 def _word(text: str) -> str:
-    """The first word that stands for the first time where it stands, after another word and before a third; "" if none does."""
+    """The first word, neither first nor last in the text, that does not occur earlier in it; "" if there is none."""
     words = list(_WORD.finditer(text))
     return next((word[0] for word in words[1:-1] if text.find(word[0]) == word.start() and goes_on(text, word[0])), "")
 
@@ -66,7 +66,7 @@ def goes_on(text: str, stop: str) -> bool:
 
 
 def counted(outcomes: Sequence[Reply | Failure]) -> tuple[Parameter, ...]:
-    """What the answers to `trials` show. A parameter that is refused with an error is not ignored, and does not count."""
+    """Counts of ignored parameters in the answers to `trials`. A parameter refused with an error is not counted as ignored."""
     replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
     told: dict[Literal["stop", "seed", "n"], list[bool]] = {
         "stop": [goes_on(reply.text, reply.ask.stop) for reply in replies if reply.ask.stop],

@@ -1,4 +1,4 @@
-"""How many requests a question needs, before money is spent.
+"""Plan the number of requests for the wanted power, before money is spent.
 
 From effects that were measured once (`effects.json`, by `benchmarks/substitution.py`) and the arithmetic of the tests.
 Knows nothing about endpoints.
@@ -24,7 +24,7 @@ MOST = 2_000
 """Requests beyond which a plan is not worth its cost."""
 
 AUDITS, MOST_SIMULATED = 400, 400
-"""Simulated for each plan, and requests of each."""
+"""Simulated audits for each plan, and requests of each audit."""
 
 DRAWS = 1999
 """Of each simulated test of border inputs."""
@@ -64,7 +64,7 @@ def _table() -> dict[str, Any]:
 
 
 def effects() -> dict[str, Effect]:
-    """Those that were measured, by name."""
+    """The measured effects, by name."""
     return {
         name: Effect(name, str(entry["description"]), *(np.array(entry[key], dtype=np.float64) for key in ("ranks", "border")))
         for name, entry in _table()["effects"].items()

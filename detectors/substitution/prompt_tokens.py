@@ -33,13 +33,13 @@ KINDS: Mapping[str, str] = {
     "capitals": "THEQUICKBROWNFOXjumpsOverTheLAZYdog parseHTTPResponse",
     "hexadecimal digits": "d41d8cd98f00b204e9800998ecf8427e",
 }
-"""What tokenizers cut differently."""
+"""Kinds of text that tokenizers split differently."""
 
 PROMPTS: Mapping[str, str] = {kind: f"Repeat {text} exactly" for kind, text in KINDS.items()}
-"""By kind. All begin and end with the same word, inside which no tokenizer joins a prompt to what stands around it."""
+"""Kind -> prompts. All begin and end with the same word, so that no token crosses the border to the text around a prompt."""
 
 FEWEST = 8
-"""Counts without which nothing is said."""
+"""Fewest counts for a conclusion."""
 
 _NAME = "prompt tokens: "
 
@@ -52,7 +52,7 @@ def questions(surface: SurfaceCapabilities, tokens: int) -> list[Ask]:
 
 
 def measure(outcomes: Sequence[Reply | Failure], reference: Mapping[str, int]) -> Measurement[PromptCounts]:
-    """What the answers to `questions` are billed for, beside the reference's own counts: prompt -> tokens."""
+    """Measure the billed prompt tokens of the answers to `questions` against the reference's counts (prompt -> tokens)."""
     told = {outcome.ask.prompt: outcome.usage[0] for outcome in outcomes if isinstance(outcome, Reply)}
     counts = tuple(
         PromptCount(name=kind, characters=len(prompt), reference=reference[prompt], billed=billed)
@@ -81,7 +81,7 @@ def derive(measured: Measurement[PromptCounts], terms: Terms) -> Result:
 
 
 def _told(found: PromptCounts) -> tuple[Verdict, str]:
-    """What the counts say. Those that are no counts at all say nothing of a tokenizer."""
+    """Verdict and sentence from the counts. Rounded or estimated numbers are no evidence about a tokenizer."""
     counts, n = found.prompts, len(found.prompts)
     if n < FEWEST:
         return Verdict.NOT_ASSESSABLE, f"{n} answers tell how many tokens their prompts have; {FEWEST} are needed."
@@ -101,13 +101,13 @@ def _told(found: PromptCounts) -> tuple[Verdict, str]:
 
 
 def _overhead(tokens: int) -> str:
-    """A constant difference, in words: of what stands around a prompt; "" if there is none."""
+    """Sentence on a constant difference, due to the text around a prompt; "" if there is none."""
     each = f", each with {abs(tokens)} token{'s' * (abs(tokens) != 1)} {'fewer' if tokens < 0 else 'more'}"
     return each if tokens else ""
 
 
 def _no_count(counts: Sequence[PromptCount], spread: int) -> str:
-    """Why these numbers are no counts, as a sentence; "" if they may be.
+    """The reason why these numbers are no counts, as a sentence; "" if they may be.
 
     Rounded ones are multiples of a step, and no farther apart than a step from the reference's. Estimated ones lie on a line
     over the characters, up to a token; no tokenizer does that for all of `KINDS`.

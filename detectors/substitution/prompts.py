@@ -17,15 +17,15 @@ from llm_audit.common.errors import AuditError
 from llm_audit.text.lines import open_lines, parse
 
 FEWEST_WORDS = 4
-"""Of a prompt that was cut, so that there is something to go on."""
+"""Fewest words of a truncated prompt."""
 
 FEWEST = 10
-"""Requests to the endpoint, and questions for null distances, without which no test is worth its name."""
+"""Fewest requests to the endpoint, and fewest questions for null distances."""
 
 
 @dataclass(frozen=True)
 class Allotment:
-    """Prompts dealt out at random, all different.
+    """The random allotment of distinct prompts to endpoint and reference.
 
     Attributes:
         audited: for the endpoint, in the order in which they are asked.

@@ -1,4 +1,4 @@
-"""What endpoints are asked, and how a recorded answer is told from others. Knows nothing about tests."""
+"""The requests of an audit, and how their recorded answers are recognised. Knows nothing about tests."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def texts(prompts: Sequence[str], surface: Surface, tokens: int, draws: int, fir
 
 
 def is_question(reply: Reply) -> bool:
-    """Whether it answers one of `questions`."""
+    """Whether a reply answers one of `questions`."""
     return reply.ask.name.startswith(_QUESTION)
 
 
 def is_text(reply: Reply) -> bool:
-    """Whether it answers one of `texts`."""
+    """Whether a reply answers one of `texts`."""
     return reply.ask.name.startswith(_TEXT)

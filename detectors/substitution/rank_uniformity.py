@@ -17,12 +17,12 @@ from llm_audit.stats import ranks
 
 
 def measure(scores: ArrayLike, references: ArrayLike, seed: str) -> Measurement[RelativeRanks]:
-    """The scores, for the report.
+    """Measure the endpoint's scores and those of the reference's answers.
 
     Args:
         scores: (n,) mean log-rank of the endpoint's answer to each prompt, under the reference.
         references: (n, m) of the reference's own answers.
-        seed: of what breaks ties.
+        seed: of the random numbers that break ties.
     """
     own, table = np.asarray(scores, dtype=np.float64), np.asarray(references, dtype=np.float64)
     return Measurement(RelativeRanks(seed=seed, scores=tuple(own.tolist()), references=tuple(map(tuple, table.tolist()))))

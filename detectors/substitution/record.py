@@ -1,4 +1,4 @@
-"""A trusted endpoint's answers to the questions of an audit, into its journal. Knows nothing about tests."""
+"""Record a trusted endpoint's answers to the questions of an audit in its journal. Knows nothing about tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from llm_audit.endpoints.probe import Capabilities
 from llm_audit.endpoints.records import Failure, Source, Surface
 
 FIRST_SEED = 10**8
-"""Of texts, beyond those of an audit: an endpoint that honours seeds would write the very same texts for both."""
+"""First seed of recorded texts, unlike those of an audit: an endpoint that honours seeds would repeat the same texts."""
 
 
 def record(

@@ -1,4 +1,4 @@
-"""What an endpoint is compared with: a model on this machine, or recorded answers of endpoints that are trusted.
+"""The reference of an audit: a model on this machine, or recorded answers of trusted endpoints.
 
 Knows nothing about tests or verdicts.
 """
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 class Words(NamedTuple):
-    """How results of one kind of reference speak of it.
+    """Words for one kind of reference in the sentences of results.
 
     Attributes:
         name: in reports.
@@ -65,11 +65,11 @@ TRUSTED = Words(
 )
 
 WORDS: dict[str, Words] = {words.name: words for words in (LOCAL, TRUSTED)}
-"""By the name that reports store."""
+"""Name in stored reports -> words."""
 
 
 class Reference(Protocol):
-    """Of several variants that would all be as promised, how far answers are from each, and how far these are apart."""
+    """A reference with one or several allowed variants: distances of answers from each, and distances between the variants."""
 
     @property
     def surface(self) -> Surface:
@@ -77,19 +77,19 @@ class Reference(Protocol):
 
     @property
     def name(self) -> str:
-        """For sentences."""
+        """Name for sentences."""
 
     @property
     def words(self) -> Words:
-        """For the tests."""
+        """Words for the sentences of the tests."""
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """The variants, for the report."""
+        """Names of the allowed variants, for the report."""
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """What it is, for the report."""
+        """Facts about the reference, for the report."""
 
     @property
     def supports_prefixes(self) -> bool:
@@ -97,34 +97,34 @@ class Reference(Protocol):
 
     @property
     def no_signal_reason(self) -> str:
-        """Why nothing can be concluded if all null distances are 0, as a sentence; "" if it can."""
+        """The reason why nothing can be concluded if all null distances are 0, as a sentence; "" if it can."""
 
     @property
     def alternatives(self) -> int | None:
-        """Per place, at most; None: any number."""
+        """Most alternatives per position; None: any number."""
 
     def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
-        """Why these replies' tokens cannot be compared with it, as a sentence; "" if they can."""
+        """The reason why these replies' tokens cannot be compared with it, as a sentence; "" if they can."""
 
     def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
         """The replies that have something to compare: places with `k` alternatives or, with k = 0, a text."""
 
     def ended_alike(self, replies: Sequence[Reply], k: int) -> int:
-        """How many replies that have nothing to compare are empty as they should be."""
+        """Number of replies with nothing to compare that are empty as the reference's are."""
 
     def measures(self, k: int) -> tuple[str, str]:
-        """What the distances are, and their unit."""
+        """Name of the distance, and its unit."""
 
     def null_distances(
         self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
     ) -> Mapping[str, Floats]:
-        """Variant -> (N,) how far the farthest other variant is from it, over the prompts that can be used.
+        """Variant -> (N,) distance of the farthest other variant from it, over the prompts that can be used.
 
-        Where the endpoint rounds its numbers to a digit, how far the farthest one is, itself included, so rounded.
+        If the endpoint rounds its numbers, the distance of the farthest variant, itself included, after the same rounding.
         """
 
     def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> Mapping[str, Floats]:
-        """Variant -> (n,) how far comparable replies are from it."""
+        """Variant -> (n,) distances of comparable replies from it."""
 
     def token_counts(self, prompts: Sequence[str]) -> Mapping[str, int]:
         """Prompt -> tokens that it has as the reference reads it, template included; without those of which it is not known."""

@@ -1,4 +1,4 @@
-"""The model that an endpoint is said to serve, on this machine: what it answers, and what it finds likely in each precision.
+"""The model that an endpoint claims to serve, run on this machine: its answers, and its scores in each precision.
 
 Knows nothing about endpoints' wire formats or about tests.
 """
@@ -25,11 +25,11 @@ from llm_audit.scoring.tokenizer import decode_tokens, load_tokenizer
 from llm_audit.scoring.tokens import Decoding, TokenScores
 
 PRECISIONS = {"f32": "float32", "f16": "float32 of float16", "bf16": "bfloat16", "bf16-logits": "bfloat16 to bfloat16"}
-"""In which a model may be served and still be the one that was promised; name -> dtype of a `Session`.
+"""Precisions in which a model may be served and still count as the promised one; name -> dtype of a `Session`.
 
-bf16 rounds weights and computation, bf16-logits the logits as well, as servers do whose output layer is in half precision: of
-all it moves log-probabilities most. f16 rounds the weights alone: CPUs only emulate half-precision arithmetic, at a seventh of
-the speed, and it moves log-probabilities less than bfloat16 does.
+bf16 rounds weights and computation, bf16-logits the logits as well, as on servers whose output layer is in half precision; it
+changes log-probabilities most. f16 rounds the weights alone: CPUs only emulate half-precision arithmetic, at a seventh of the
+speed, and it changes log-probabilities less than bfloat16 does.
 """
 
 GREEDY = Decoding(top_k=1)
@@ -38,7 +38,7 @@ LIKELIEST = 1000
 """Tokens whose probabilities are read after a prompt: what is left is too little to matter for the likeliest texts."""
 
 AGREEING = 0.9
-"""Share of tokens whose id and text belong together in the reference, below which the endpoint has another tokenizer."""
+"""Least share of tokens whose id and text match in the reference; below, the endpoint has a different tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class ReferenceModel:
-    """A model of the store, and how it is asked.
+    """A model of the store, with the surface and device on which it answers.
 
     Attributes:
         stored: the model.
@@ -67,12 +67,12 @@ class ReferenceModel:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """Of the reference."""
+        """The tokenizer of the reference."""
         return load_tokenizer(self.stored.folder)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """Of the reference."""
+        """The vocabulary of the reference."""
         return Vocabulary(self.tokenizer)
 
     @property
@@ -96,7 +96,7 @@ class ReferenceModel:
         return len(self.tokenizer.encode(self.as_read(prompt), add_special_tokens=False).ids)
 
     def scores(self, answers: Sequence[Answer], precision: str, top_k: int, progress: Progress = silent) -> list[TokenScores]:
-        """What the reference finds of each answer's tokens, teacher-forced, with its `top_k` likeliest tokens everywhere."""
+        """The reference's teacher-forced scores of each answer, with its `top_k` likeliest tokens at each position."""
         session = Session(self.stored, device=self.device, cache=self.cache, dtype=PRECISIONS[precision])
         texts = [
             Prompted(decode_tokens(self.tokenizer, answer.token_ids), self.as_read(answer.prompt), answer.token_ids)
@@ -124,7 +124,7 @@ class ReferenceModel:
     def draw(
         self, prompts: Sequence[str], max_tokens: int, decoding: Decoding, seed: int, progress: Progress = silent
     ) -> list[Answer]:
-        """One answer to each prompt, in float32. What the model ends at once is an answer without tokens."""
+        """One drawn answer to each prompt, in float32; without tokens if the model ends it at once."""
         with local_packages():
             from llm_audit.scoring.generate import Sampler
 
@@ -134,12 +134,12 @@ class ReferenceModel:
         return [Answer(prompt, sample.token_ids) for prompt, sample in zip(prompts, drawn, strict=True)]
 
     def reread(self, prompt: str, text: str) -> Answer:
-        """An answer known by its text alone, in the tokens that the tokenizer reads it as."""
+        """An answer known only by its text, with the tokens that the tokenizer reads in it."""
         return Answer(prompt, tuple(self.tokenizer.encode(text, add_special_tokens=False).ids))
 
 
 class Vocabulary:
-    """Which token of the reference a server's token is.
+    """A map from a server's tokens to ids of the reference.
 
     Args:
         tokenizer: of the reference.
@@ -158,7 +158,7 @@ class Vocabulary:
         """Tokens that their text alone identifies."""
 
     def find(self, token: Token) -> int | None:
-        """The id of a server's token: its own if it was told, else that of the one token with its bytes or text; else None."""
+        """The id of a server's token: its own if given, else that of the only token with its bytes or text, else None."""
         if token.id is not None:
             return token.id if token.id in self._texts else None
         if token.bytes is not None:
@@ -179,14 +179,14 @@ class Vocabulary:
         return "" if "\ufffd" in text or token in self._special else text.strip()
 
     def agrees(self, token: Token) -> bool | None:
-        """Whether id and text of a server's token belong together here; None: it does not tell both."""
+        """Whether id and text of a server's token match here; None: it does not have both."""
         if token.id is None or not token.text or "\ufffd" in token.text or "\ufffd" in self._texts.get(token.id, ""):
             return None
         return self._texts.get(token.id) == token.text
 
 
 def mismatch(replies: Sequence[Reply], vocabulary: Vocabulary) -> str:
-    """Why the endpoint's tokens cannot be the reference's, as a sentence; "" if they can."""
+    """The reason why the endpoint's tokens cannot be the reference's, as a sentence; "" if they can."""
     tokens = [
         token
         for reply in replies

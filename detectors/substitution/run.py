@@ -1,4 +1,4 @@
-"""An audit of an endpoint, from the first question to `results.Substitution`.
+"""Run an audit of an endpoint, from the first question to `results.Substitution`.
 
 Knows nothing about the command line or report formats.
 """
@@ -41,7 +41,7 @@ DISTANCES = teacher_forced.rule.code, exceedance.rule.code
 TEXTS = rank_uniformity.rule.code, two_samples.rule.code
 
 BATCH = 10
-"""Requests after which a sequential audit looks whether it may stop."""
+"""Number of requests after which a sequential audit checks whether it may stop."""
 
 
 def audit(
@@ -52,7 +52,7 @@ def audit(
     settings: Settings,
     progress: Progress = silent,
 ) -> Substitution:
-    """Ask, compare, decide.
+    """Audit an endpoint: ask it, compare its answers with the reference, conclude.
 
     Args:
         source: the endpoint, or the journal of one.
@@ -91,7 +91,7 @@ def audit(
 
 
 def deal(reference: Reference, prompts: Sequence[str], settings: Settings) -> Allotment:
-    """Which prompts go where; the same at every call. Call it before anything is asked.
+    """The allotment of prompts to endpoint and reference, the same at every call. Call it before anything is asked.
 
     Raises:
         AuditError: nothing could be found under these settings, or the prompts are too few.
@@ -115,7 +115,7 @@ def _distances(
     gathered: Gathered,
     progress: Progress,
 ) -> str:
-    """The tests of distances into `gathered`. Returns why the reference is none for this endpoint, or ""."""
+    """Add the tests of distances to `gathered`; return why the reference does not fit the endpoint, or ""."""
     wanted = min(settings.alternatives, surface.top_logprobs)
     if reference.alternatives is not None:
         wanted = min(wanted, reference.alternatives)
@@ -193,7 +193,7 @@ def _texts(
     gathered: Gathered,
     progress: Progress,
 ) -> None:
-    """The tests of texts into `gathered`: what the endpoint writes at temperature 1, against what it should."""
+    """Add the tests of texts to `gathered`: the endpoint's texts at temperature 1 against those of the reference."""
     pool = reference.text_prompts(prompts)
     chosen = [pool[i] for i in settings.generator("text prompts").permutation(len(pool))[:count]]
     asks = texts(chosen, reference.surface, settings.text_tokens, settings.draws)
@@ -240,7 +240,7 @@ def _counts(
     gathered: Gathered,
     progress: Progress,
 ) -> None:
-    """The counts of prompts' tokens into `gathered`, where the reference knows them."""
+    """Add the counts of prompt tokens to `gathered`, if the reference knows its own."""
     known = reference.token_counts(tuple(prompt_tokens.PROMPTS.values()))
     if not known:
         return

@@ -1,4 +1,4 @@
-"""All tests of an endpoint together: whether it serves the model that it claims."""
+"""The rule of all tests of an endpoint combined: whether it serves the model that it claims."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is fixed before the first request of an audit. Knows nothing about endpoints or models."""
+"""Settings of an audit, fixed before its first request. Knows nothing about endpoints or models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llm_audit.common import seeds
 
 @dataclass(frozen=True)
 class Settings:
-    """What is fixed before the first request.
+    """Settings of an audit, fixed before its first request.
 
     Attributes:
         requests: to the endpoint, for the tests of distances.
@@ -40,9 +40,9 @@ class Settings:
     seed: str = "0"
 
     def prompts_of_texts(self, top_logprobs: int) -> int:
-        """How many prompts the tests of texts get from an endpoint that grants so many alternatives."""
+        """Number of prompts for the tests of texts on an endpoint that returns `top_logprobs` alternatives."""
         return self.texts if self.texts is not None else 0 if top_logprobs else 20
 
     def generator(self, purpose: str) -> np.random.Generator:
-        """Random numbers that follow from the seed and from what they are for."""
+        """A random generator determined by the seed and a purpose."""
         return seeds.generator(self.seed, purpose)

@@ -1,4 +1,4 @@
-"""From what an audit has gathered to the endpoint as a report's subject, and to the report.
+"""From the measurements of an audit to the endpoint as a report's subject, and to the report.
 
 Knows nothing about tests.
 """
@@ -36,7 +36,7 @@ from llm_audit.results import (
 
 @dataclass
 class Gathered:
-    """What an audit has come to so far."""
+    """The measurements, failures and notes of an audit so far."""
 
     outcomes: list[Reply | Failure]
     results: list[Result]
@@ -51,7 +51,7 @@ def concluded(
     settings: Settings,
     gathered: Gathered,
 ) -> Substitution:
-    """The verdict, and all that has to be said with it."""
+    """The concluded subject: verdict, tests, facts, failures and notes."""
     failures = [outcome for outcome in gathered.outcomes if isinstance(outcome, Failure)]
     defects = [
         notes.ON_ANSWER.write(request=outcome.ask.name, defect=defect)
@@ -80,12 +80,12 @@ def concluded(
 
 
 def endpoint_of(source: Source) -> str:
-    """The address that is asked, or ""."""
+    """The address of the endpoint; "" if unknown."""
     return next((fact.value for fact in source.facts if fact.name == "Endpoint"), "")
 
 
 def spent(cost: Cost) -> Spent:
-    """What was spent, for the report."""
+    """The cost, for the report."""
     return Spent(
         requests=cost.requests,
         attempts=cost.attempts,
@@ -102,7 +102,7 @@ def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
 
 
 def _obstacle(capabilities: Capabilities, surface: Surface, failures: Sequence[Failure], noted: Sequence[str]) -> str:
-    """Why nothing could be measured, if nothing could, as a sentence."""
+    """The reason why nothing could be measured, as a sentence; "" if something was."""
     if failures:
         return f"{len(failures)} requests got no answer. {failures[0].reason}"
     if getattr(capabilities, surface) is None:
@@ -131,7 +131,7 @@ def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tu
 
 
 def report(found: Substitution, manifest: Manifest) -> Report:
-    """An audit as a report. What counts as found, judged and unreadable are requests."""
+    """The report on an audit. Its coverage counts requests."""
     answered = found.cost.requests - len(found.failures)
     measured = found.served is not Served.NOT_MEASURED
     asked = max(answered, 0) + len(found.failures)

@@ -1,4 +1,4 @@
-"""Teacher-forced comparison: whether answers keep lying farther from the reference than its variants from each other.
+"""The rule of the teacher-forced comparison: whether answers are farther from the reference than its variants are.
 
 The null hypothesis, that the endpoint serves one of the allowed variants, is composite: the test rejects only if it rejects
 every one of them. Pure: no endpoint, no model.
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 
 class Distances(NamedTuple):
-    """One number a request, for each allowed variant.
+    """The distances of each request's answer from each allowed variant.
 
     Attributes:
         words: for the sentences about them.
@@ -53,7 +53,7 @@ class Distances(NamedTuple):
         return min(self.endpoint, key=lambda variant: float(self.endpoint[variant].mean()))
 
     def stored(self, seed: str) -> OnlineRanks:
-        """For the report."""
+        """The distances as the evidence of a report."""
         return OnlineRanks(
             yardstick=self.words.name,
             measure=self.kind,
@@ -70,7 +70,7 @@ class Distances(NamedTuple):
 
     @classmethod
     def of(cls, stored: OnlineRanks) -> Distances:
-        """From the report."""
+        """The distances from the evidence of a report."""
         endpoint = {variant.name: np.array(variant.endpoint) for variant in stored.variants}
         null = {variant.name: np.array(variant.honest) for variant in stored.variants}
         words = WORDS[stored.yardstick]
@@ -78,14 +78,14 @@ class Distances(NamedTuple):
 
 
 def measure(found: Distances, seed: str) -> Measurement[OnlineRanks]:
-    """The distances, for the report; `seed` is of ties and of the interval."""
+    """The measurement of the distances; `seed`: of the random numbers for ties and for the interval."""
     return Measurement(found.stored(seed))
 
 
 def derive(measured: Measurement[OnlineRanks], terms: Terms) -> Result:
     """An e-process on the ranks of the endpoint's distances among null distances, valid at every stop; before Holm.
 
-    Every purpose has random numbers of its own, so that more requests only lengthen what fewer had come to.
+    Every purpose has its own random numbers, so that more requests only extend the results of fewer.
     """
     requires(measured, OnlineRanks)
     found, seed = Distances.of(measured.evidence), measured.evidence.seed

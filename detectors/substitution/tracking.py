@@ -1,4 +1,4 @@
-"""Tracking: whether an endpoint's next-token probabilities have moved between two occasions.
+"""The rule of tracking: whether an endpoint's next-token probabilities have changed between two occasions.
 
 Change is not identity: it does not say which of the two states is the promised one. Pure: no endpoint.
 """
@@ -22,7 +22,7 @@ bfloat16 moved its log-probabilities by 0.04."""
 
 
 def measure(rows: NDArray[np.float64], before: int, seed: str) -> Measurement[Change]:
-    """The rows (n, tokens) of both occasions, of which so many are of the first, for the report; see `tracking.table`."""
+    """The measurement of the rows (n, tokens) of both occasions, the first `before` of the first; see `tracking.table`."""
     evidence = Change(before=before, rows=tuple(map(tuple, rows.tolist())))
     return Measurement(evidence, draws=Draws(count=DRAWS, exceeding=0, seed=seed))
 

@@ -27,7 +27,7 @@ from llm_audit.results import Fact
 from llm_audit.results.substitution_evidence import LOG_PROBABILITIES
 
 SHARED = 0.1
-"""Share of the questions that must have a token in common at the first place, or tokens cannot be told apart."""
+"""Least share of questions with a common token at the first position; below, tokens cannot be matched."""
 
 
 class Trusted:
@@ -35,7 +35,7 @@ class Trusted:
 
     Args:
         journals: of at least one.
-        tokens: of an answer that count.
+        tokens: number of an answer's tokens that are compared.
 
     Raises:
         AuditError: they cannot be compared with each other, or would show no difference.
@@ -89,7 +89,7 @@ class Trusted:
 
     @property
     def name(self) -> str:
-        """Of the trusted model."""
+        """Name of the trusted model."""
         return ", ".join(dict.fromkeys(journal.model for journal in self._journals)) + " as recorded"
 
     @property
@@ -107,7 +107,7 @@ class Trusted:
         )
 
     def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
-        """Why the endpoint's tokens cannot be compared with the trusted ones, as a sentence; "" if they can."""
+        """The reason why the endpoint's tokens cannot be compared with the trusted ones, as a sentence; "" if they can."""
         known = next(iter(self._variants.values()))
         pairs = [
             (reply.usable[0], known[reply.ask.prompt].usable[0])
@@ -120,7 +120,7 @@ class Trusted:
         return notes.OTHER_NAMES.write(apart=len(pairs) - shared, answers=len(pairs))
 
     def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
-        """Those that are a finite distance from every trusted answer: tokens with names in common or, with k = 0, a text."""
+        """The replies at a finite distance from every trusted answer: with common token identifiers or, with k = 0, a text."""
         told = [reply for reply in replies if (places(reply, k) if k else reply.text)]
         return [
             reply
@@ -129,7 +129,7 @@ class Trusted:
         ]
 
     def ended_alike(self, replies: Sequence[Reply], k: int) -> int:
-        """None: questions that trusted endpoints leave unanswered are not asked."""
+        """0, since questions that trusted endpoints leave unanswered are not asked."""
         return 0
 
     def measures(self, k: int) -> tuple[str, str]:
@@ -139,7 +139,7 @@ class Trusted:
     def null_distances(
         self, prompts: Sequence[str], k: int, progress: Progress = silent, *, rounded: float = 0.0
     ) -> dict[str, Floats]:
-        """How far the farthest other trusted answer is from each."""
+        """Variant -> (N,) distance of the farthest other trusted answer."""
         apart = self._farthest(prompts, k, rounded)
         finite = np.isfinite(apart).all(axis=0)
         return {name: row[finite] for name, row in zip(self._variants, apart, strict=True)}
@@ -162,14 +162,14 @@ class Trusted:
         ).reshape(len(variants), len(prompts))
 
     def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> dict[str, Floats]:
-        """How far answers are from each trusted one."""
+        """Variant -> (n,) distances of answers from it."""
         return {
             name: np.array([self._apart(theirs[reply.ask.prompt], reply, k) for reply in replies])
             for name, theirs in self._variants.items()
         }
 
     def token_counts(self, prompts: Sequence[str]) -> dict[str, int]:
-        """As the first trusted endpoint that was asked for them bills them."""
+        """Prompt -> tokens as billed by the first trusted endpoint that was asked for them."""
         known = [{prompt: count for prompt in prompts if (count := billed.get(prompt)) is not None} for billed in self._billed]
         return next(filter(None, known), {})
 
@@ -185,13 +185,13 @@ class Trusted:
         return {}
 
     def text_prompts(self, prompts: Sequence[str]) -> Sequence[str]:
-        """Those to which texts were recorded."""
+        """The prompts for which texts were recorded."""
         return tuple(dict.fromkeys(prompt for prompt, _ in self._texts))
 
     def measure_texts(
         self, texts: Sequence[tuple[str, str]], settings: Settings, progress: Progress = silent
     ) -> list[tuple[SubstitutionRule[Any, Any], Measurement[Any]]]:
-        """Two samples alone: ranks need the model's own log-probabilities of a text."""
+        """Measure two samples only, since ranks need the model's own log-probabilities of a text."""
         asked = {prompt for prompt, _ in texts}
         recorded = [pair for pair in self._texts if pair[0] in asked]
         return [(two_samples.rule, two_samples.measure(texts, recorded, settings.seed, self.words))]
@@ -217,14 +217,14 @@ def between_replies(first: Reply, second: Reply, k: int, tokens: int, rounded: f
 
 
 def between_texts(first: str, second: str) -> float:
-    """Share of the longer of two texts that comes after their first difference; 0 if they are one."""
+    """Share of the longer of two texts that follows their first difference; 0 if they are equal."""
     longest = max(len(first), len(second))
     alike = next((at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second)))
     return 1 - alike / longest if longest else 0.0
 
 
 def _repeats(replies: Sequence[Reply]) -> list[dict[str, Reply]]:
-    """The answers to each prompt, first ones together, second ones together, and so on as far as all prompts have them."""
+    """The answers by repeat: prompt -> first answer, prompt -> second answer, as far as all prompts have one."""
     by_prompt: dict[str, list[Reply]] = {}
     for reply in replies:
         if is_question(reply) and reply.text and not reply.defects:
@@ -235,7 +235,7 @@ def _repeats(replies: Sequence[Reply]) -> list[dict[str, Reply]]:
 
 
 def _tables(ours: Position, theirs: Position, k: int | None = None) -> tuple[dict[Hashable, float], dict[Hashable, float]]:
-    """The `k` likeliest tokens of two places with their logarithms, by the best name that all of both have."""
+    """The `k` likeliest tokens of two positions with log-probabilities, by the most reliable identifier that all have."""
 
     def named(name: Callable[[Token], Hashable | None]) -> list[dict[Hashable, float]]:
         return [{name(token): value for token, value in place.table[:k]} for place in (ours, theirs)]

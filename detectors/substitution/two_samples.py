@@ -1,4 +1,4 @@
-"""Two samples of text: whether the endpoint's texts and the reference's are draws from one law."""
+"""The rule of two samples: whether the endpoint's texts and the reference's have the same distribution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from llm_audit.results.substitution_evidence import Discrepancy, Kernel
 from llm_audit.stats import kernels
 
 KEPT_DRAWS = 999
-"""Draws whose statistic goes into the report, for the picture."""
+"""Most draws whose statistic goes into the report, for the plot."""
 
 INDEPENDENT = (
     "The texts are independent draws: of seeds that no two of them share.",
@@ -29,7 +29,7 @@ INDEPENDENT = (
 def measure(
     endpoint: Sequence[tuple[str, str]], reference: Sequence[tuple[str, str]], seed: str, words: Words, draws: int = 9999
 ) -> Measurement[Discrepancy]:
-    """How alike the texts of each prompt are, white space aside.
+    """Measure the similarity of the texts of each prompt, ignoring white space at the ends.
 
     Args:
         endpoint: (prompt, text), several texts a prompt.
@@ -94,7 +94,7 @@ def derive(measured: Measurement[Discrepancy], terms: Terms) -> Result:
 
 
 def _gram(kernel: Kernel) -> tuple[NDArray[np.float64], int]:
-    """The matrix of the likeness of all texts of a prompt, and how many of them are the endpoint's."""
+    """The similarity matrix of all texts of a prompt, and how many of them are the endpoint's."""
     gram = np.zeros((kernel.size, kernel.size))
     gram[np.triu_indices(kernel.size, 1)] = kernel.above
     return gram + gram.T, kernel.first

@@ -1,4 +1,4 @@
-"""An endpoint now against a stored baseline of its own: what is asked, and the file that keeps the answers.
+"""Watch an endpoint: its requests, the file of its baseline, and the comparison of the two.
 
 Knows nothing about the command line.
 """
@@ -21,18 +21,18 @@ from llm_audit.stats.tracking import table
 
 KIND = "llm-audit substitution baseline"
 PROMPT, ALTERNATIVES = "x", 20
-"""As in the paper: the shorter the prompt, the more the answer depends on everything."""
+"""The prompt, as in the paper: the shorter it is, the more sensitive the answer."""
 
 FEWEST = 5
-"""Rows of each side: 10 over 5 gives p = 1/252."""
+"""Fewest rows of each side: 5 against 5 give p = 1/252."""
 
 Row = Mapping[Hashable, float]
 
 KEPT = 0.8
-"""Share of a row's tokens that must have a name for rows to be compared by it."""
+"""Least share of a row's tokens that must have an identifier for rows to be compared by it."""
 
 SHARED = 0.1
-"""Share of the tokens of one time that must occur in the other."""
+"""Least share of the tokens of one occasion that must occur in the other."""
 
 
 def rows_of(source: Source, count: int, surface: Surface) -> tuple[list[Row], list[Reply | Failure]]:
@@ -55,8 +55,8 @@ def rows_of(source: Source, count: int, surface: Surface) -> tuple[list[Row], li
 def names_of(token: Token) -> list[int | str | None]:
     """Id, bytes in hexadecimal, and text of a token, None for what it does not have.
 
-    Text that is a raw entry of a vocabulary ("Ġhello") is written as what it stands for. Without bytes of its own, a token has
-    those of its text; an incomplete piece of UTF-8 or no text at all names no token.
+    Text that is a raw entry of a vocabulary ("Ġhello") is decoded. A token without bytes gets those of its text; an incomplete
+    piece of UTF-8 or an empty text identifies no token.
     """
     text = _as_written(token.text) if token.text and "\ufffd" not in token.text else None
     told = token.bytes if token.bytes is not None else None if text is None else text.encode()
@@ -64,7 +64,7 @@ def names_of(token: Token) -> list[int | str | None]:
 
 
 def _as_written(text: str) -> str:
-    """What a raw entry of a byte-level or a sentence-piece vocabulary stands for; other text as it is."""
+    """The decoded text of a raw entry of a byte-level or SentencePiece vocabulary; other text unchanged."""
     if text.startswith("\u2581"):
         return text.replace("\u2581", " ")
     if not {"\u0120", "\u010a"} & set(text) or not set(text) <= _BYTES.keys():
@@ -87,9 +87,9 @@ _BYTES = _byte_characters()
 
 
 def alike_named(before: Sequence[Row], after: Sequence[Row]) -> tuple[list[Row], list[Row]] | None:
-    """The rows of both times with tokens by the best name that both sides give them: id, else bytes, else text.
+    """The rows of both occasions with tokens by the most reliable identifier that both sides have: id, else bytes, else text.
 
-    Tokens without that name are left out. None: no name is common, or hardly any token is named on both sides.
+    Tokens without it are left out. None: there is no common identifier, or hardly any token has it on both sides.
     """
     for place in range(3):
         sides = [[_by_name(row, place) for row in rows] for rows in (before, after)]
@@ -126,7 +126,7 @@ def _names(key: str) -> list[int | str | None]:
 
 
 def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) -> None:
-    """Raises AuditError: the file exists or cannot be written, or the rows are too few."""
+    """Write a baseline file. Raises AuditError: it exists or cannot be written, or the rows are too few."""
     if len(rows) < FEWEST:
         raise AuditError(
             f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}. Where they are "
@@ -147,7 +147,7 @@ def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) ->
 
 
 def read_baseline(path: Path, model: str) -> tuple[list[Row], str]:
-    """Rows, and when they were taken. Raises AuditError: no baseline, or one of another model or prompt."""
+    """Read the rows of a baseline and their date. Raises AuditError: no baseline, or one of another model or prompt."""
     try:
         found = json.loads(path.read_bytes())
         rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in found["rows"]]
@@ -167,7 +167,7 @@ def read_baseline(path: Path, model: str) -> tuple[list[Row], str]:
 def compare(
     source: Source, before: Sequence[Row], taken: str, count: int, surface: Surface, alpha: float, seed: str
 ) -> Substitution:
-    """The endpoint now against the rows of before."""
+    """Compare the endpoint now with the rows of the baseline."""
     after, outcomes = rows_of(source, count, surface)
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     terms, obstacle = Terms(alpha), None

@@ -1,8 +1,8 @@
-"""The test of schemes with a sequence of keys: whether the text lines up with them better than with fresh keys.
+"""The test of schemes with a sequence of keys: whether the text aligns with them better than with fresh keys.
 
-Null: the key is random and independent of the text. Two ways to a p-value. Fresh keys: any statistic, ends at 1 / (1 + draws),
-stops early where there is nothing to find. Closed forms of the cost without edits: no draws and no floor, the bound of
-Bonferroni over all blocks and shifts of an exact tail. Edited texts need the Levenshtein cost and fresh keys.
+Null: the key is random and independent of the text. There are two p-values. Fresh keys: for any statistic, with the floor
+1 / (1 + draws), and stopped early where p is large. Closed form, for the cost without edits: no draws and no floor, Bonferroni
+over all blocks and shifts of an exact tail. Edited texts need the Levenshtein cost and fresh keys.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Cost = Literal["simple", "edit"]
 
 @dataclass(frozen=True)
 class Alignment:
-    """What decides in closed form.
+    """The statistic of the closed-form test, with all that its p-value depends on.
 
     Attributes:
         tokens: m, of the text.
@@ -44,7 +44,7 @@ class Alignment:
 
 
 def least_cost(scheme: KeySequence, costs: Floats, cost: Cost, block: int) -> float:
-    """phi, the least over blocks and shifts.
+    """The least cost phi over blocks and shifts.
 
     Args:
         scheme: whose gap cost is the paper's.
@@ -124,7 +124,7 @@ def _checked(scheme: KeySequence, text: TokenisedText, block: int | None) -> tup
 
 
 def _fresh(ids: Ints, length: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Which tokens do not repeat an earlier one at the same key: that pair's cost counts once, at whatever shift."""
+    """Flags of the tokens that do not repeat an earlier one at the same key: the cost of such a pair counts once."""
     cells = np.stack([np.arange(len(ids)) % length, ids], axis=1)
     fresh = np.zeros(len(ids), np.bool_)
     fresh[np.unique(cells, axis=0, return_index=True)[1]] = True

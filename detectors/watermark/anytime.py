@@ -1,4 +1,4 @@
-"""A text that grows, under one key: evidence that stays valid however often one looks, and whenever one stops."""
+"""The rule for a growing text under one key: an e-process, valid under optional stopping."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def measure(key: Key, reading: Reading, *, tests: int) -> Measurement[KeyedBets]
 
 
 def outcome(found: KeyedBets) -> Numbers:
-    """P = 1 / the peak; it has no floor but that of the scores."""
+    """The p-value, 1 / the peak of the e-process, and its floor, which is that of the scores."""
     return Numbers(-found.log_peak, -math.inf if found.distinct else 0.0)
 
 

@@ -1,4 +1,4 @@
-"""What the keyed rules have in common: the null, the sentences about a p-value, and the numbers of each way to test.
+"""Shared parts of the keyed rules: the null, the sentences about a p-value, and the p-values of each kind of test.
 
 Everything here follows from what a report stores; no key, no text and no tokenizer is needed.
 """
@@ -31,14 +31,14 @@ ASSUMPTIONS = (
     "marked text, and a marked text can be quoted.",
     "One key marks a whole deployment: texts that share phrases share the errors of this test, too.",
 )
-"""Of every keyed rule."""
+"""Assumptions of every keyed rule."""
 
 MOST_LOG_E = 700.0
-"""Larger e-values are cut off: a float ends near e^709."""
+"""Largest logarithm of an e-value; larger ones are capped, since a float ends near e^709."""
 
 
 class Numbers(NamedTuple):
-    """What one test came to: natural logarithms of its p-value and of the smallest that it could have had."""
+    """The p-value of one test and the smallest that it could have had, as natural logarithms."""
 
     log_p: float
     log_floor: float
@@ -53,10 +53,10 @@ def law(described: Mapping[str, str | int | float]) -> Law:
 
 
 def check_laws(scheme: str, *stored: Mapping[str, str | int | float]) -> None:
-    """Check that null laws which a report stores are those of the scheme; a scheme that is not known here has any.
+    """Check that the null laws in a report are those of the scheme; for a scheme unknown here any law passes.
 
     Raises:
-        ValueError: its scores follow another law, also where no score of it counts.
+        ValueError: the scores of the scheme follow another law.
     """
     if scheme in SCHEMES:
         own = SCHEMES[scheme].law
@@ -90,7 +90,7 @@ def numbers(found: Summed | LinedUp | FreshKeys) -> Numbers:
 
 
 def summed(found: Summed) -> tuple[Statistic, Effect | None, float | None]:
-    """Statistic, effect and logarithm of the e-value of a sum of scores; no effect and no e-value without a score."""
+    """Statistic, effect and log e-value of a sum of scores; without scores, neither effect nor e-value."""
     name = "green tokens" if found.law.get("kind") in ("bernoulli", "urn") else "sum of scores"
     statistic = Statistic(name=name, value=found.total, unit=f"of {found.distinct:,} distinct inputs")
     if not found.distinct:
@@ -100,27 +100,27 @@ def summed(found: Summed) -> tuple[Statistic, Effect | None, float | None]:
 
 
 def times(found: Numbers, tests: int) -> Numbers:
-    """Bonferroni: both numbers after so many tests."""
+    """Bonferroni: p-value and floor, multiplied by the number of tests."""
     return Numbers(min(0.0, found.log_p + math.log(tests)), min(0.0, found.log_floor + math.log(tests)))
 
 
 def title_of(scheme: str) -> str:
-    """The scheme in words; its name where this version does not know it."""
+    """The title of a scheme; its name if this version does not know it."""
     return SCHEMES[scheme].title if scheme in SCHEMES else scheme
 
 
 def shown(log_p: float) -> str:
-    """A p-value in a sentence: two digits, as a power of ten where it is tiny."""
+    """A p-value as text: two digits, as a power of ten if it is tiny."""
     return f"{math.exp(log_p):.2g}" if log_p > math.log(1e-4) else f"10^{log_p / math.log(10):.1f}"
 
 
 def e_value(log_e: float) -> float:
-    """The e-value, cut off where a float ends."""
+    """The e-value, capped where a float ends."""
     return math.exp(max(-MOST_LOG_E, min(MOST_LOG_E, log_e)))
 
 
 def needed(found: Summed, level: float) -> str:
-    """How many distinct inputs a decision needs, as a sentence; "" where the text has them."""
+    """Sentence on how many distinct inputs a decision needs; "" if the text has enough."""
     if numbers(found).log_floor <= math.log(level):
         return ""
     least = tokens_needed(law(found.law), level)

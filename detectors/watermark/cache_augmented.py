@@ -1,4 +1,4 @@
-"""Whether an endpoint chooses otherwise after a context that it has marked before."""
+"""The rule whether an endpoint chooses differently after a context that it has marked before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llm_audit.results.watermark_evidence import ProbedPhases
 
 
 def outcome(found: ProbedPhases) -> Numbers:
-    """Twice the smaller tail of the hypergeometric law of the word that is the most frequent in both phases together."""
+    """Exact two-sided p-value (hypergeometric) for the word that is most frequent in both phases together."""
     fresh, again = np.array(found.fresh), np.array(found.again)
     if len(fresh) != len(found.words) or len(again) != len(found.words) or min(*fresh, *again) < 0:
         raise ValueError("each phase has one count for each word")
@@ -30,7 +30,7 @@ def outcome(found: ProbedPhases) -> Numbers:
 
 
 def measure(found: ProbedPhases) -> Measurement[ProbedPhases]:
-    """The counts of both phases."""
+    """Measure the counts of both phases."""
     return Measurement(found)
 
 

@@ -1,4 +1,4 @@
-"""The text among the user's own unmarked texts, under one key: another null, printed beside and never deciding."""
+"""The rule that ranks a text among the user's unmarked texts under one key: another null, shown beside, never deciding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from llm_audit.results.watermark_evidence import KeyedCalibration, KeyedText
 
 
 def measure(found: KeyedText, references: Sequence[float]) -> Measurement[KeyedCalibration]:
-    """The text's p-value beside those of unmarked texts, natural logarithms, all under one key."""
+    """Measure the text's p-value and those of unmarked texts under one key, as natural logarithms."""
     log_p = outcome(found)[1].log_p
     evidence = KeyedCalibration(
         key=found.key, scheme=found.scheme, tests=found.tests, log_p=log_p, references=tuple(references)

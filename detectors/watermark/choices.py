@@ -1,4 +1,4 @@
-"""Choices of an endpoint among a few words, after contexts that mean nothing: the data of two tests without a key."""
+"""Tests of an endpoint's choices among a few words after meaningless contexts; shared by two rules without a key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NATURAL = (
 
 
 def ranked(found: ProbedChoices) -> Outcome:
-    """The statistic among those of tables whose contexts are exchanged within each sentence."""
+    """The rank of the statistic among those of tables with contexts permuted within each sentence."""
     table = _table(found)
     if found.statistic == "log_odds":
         share = (table + 1) / (table.sum(axis=-1, keepdims=True) + 2)
@@ -37,7 +37,7 @@ def ranked(found: ProbedChoices) -> Outcome:
 
 
 def outcome(found: ProbedChoices) -> Numbers:
-    """The p-value, with its smallest."""
+    """The p-value and its floor."""
     result = ranked(found)
     return Numbers(math.log(result.p_value), math.log(result.p_floor))
 
@@ -81,6 +81,6 @@ def _table(found: ProbedChoices) -> NDArray[np.float64]:
 
 
 def _agreement(cells: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far sentences choose alike after a context: sum over contexts and words of the squared sum of shares."""
+    """Agreement of sentences on the words after a context: sum over contexts and words of the squared sum of shares."""
     agreed: NDArray[np.float64] = (cells.sum(axis=-3) ** 2).sum(axis=(-2, -1))
     return agreed

@@ -1,4 +1,4 @@
-"""From the results about one text to its verdict: that of all deciding tests together."""
+"""From the results about one text to its verdict, which is that of all deciding tests combined."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def conclude(document: Document, terms: Terms) -> Document:
 
 
 def _in_step(results: tuple[Result, ...], found: KeyedTogether | ProbedTogether) -> tuple[Result, ...]:
-    """The results of the deciding tests, in the order of the evidence and each with its part of it; then the others."""
+    """The deciding tests' results, in the order of the combined evidence and each with its part of it; then the others."""
     deciding = {_kind(test): test for test in found.tests}
     own, others = {}, []
     for result in results:
@@ -50,7 +50,7 @@ def _in_step(results: tuple[Result, ...], found: KeyedTogether | ProbedTogether)
 
 
 def _kind(evidence: Derivation | None) -> tuple[object, str]:
-    """What tells the tests of one subject apart."""
+    """A key that tells the tests of one subject apart."""
     if isinstance(evidence, KeyedText | KeyedWindows | KeyedBets):
         return type(evidence), evidence.key
     return type(evidence), evidence.statistic if isinstance(evidence, ProbedChoices) else ""

@@ -1,4 +1,4 @@
-"""The one test of all schemes that score token by token: count each effective input once, and ask what chance makes of the sum.
+"""The test of all schemes that score token by token: the sum of scores over distinct effective inputs, with its exact tail.
 
 Null: the text was written without knowledge of the key, and the key behaves like a random draw independent of the text. Not
 rejecting says "no mark under this key, scheme and tokenizer", never "human" or "not watermarked". Everything after `Counts`
@@ -26,12 +26,12 @@ from llm_audit.stats.laws import Bernoulli, Exponential, Law, Urn, WeightedExpon
 LAWS: dict[str, type[Law]] = {
     law.kind: law for law in (Bernoulli, Exponential, WeightedExponential, WeightedBits, CoarseExponential, Urn)
 }
-"""Every null law of a scheme by the name that a stored result gives."""
+"""Name in stored results -> class of the null law."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What decides about a text: enough to compute every number of `WholeText` again.
+    """Sufficient statistics of a text, from which every number of `WholeText` can be computed again.
 
     Attributes:
         tokens: of the text.
@@ -50,15 +50,15 @@ class Counts:
 
 @dataclass(frozen=True)
 class WholeText:
-    """What the whole text says against the null.
+    """The test of a whole text against the null.
 
     Attributes:
         log_p: natural logarithm of the exact p-value, for a length fixed beforehand.
-        log_p_floor: the smallest that so many distinct inputs could have had; -inf: no bound.
+        log_p_floor: logarithm of the smallest p-value possible with so many distinct inputs; -inf: no bound.
         log_e: logarithm of an e-value, the average over bets fixed beforehand; multiply (add) them over documents that share
             no inputs, or average them over keys and schemes.
         mean: of the scores.
-        null_mean: what chance makes of it.
+        null_mean: mean of the scores under the null.
     """
 
     log_p: float
@@ -69,17 +69,17 @@ class WholeText:
 
     @property
     def p_value(self) -> float:
-        """Exp(log_p); 0 only where a float has no smaller number."""
+        """The p-value; 0 only where it underflows."""
         return math.exp(self.log_p)
 
     @property
     def log10_p(self) -> float:
-        """log10 of the p-value, which says how small it is where p itself is below the smallest float."""
+        """log10 of the p-value, also where p itself underflows."""
         return self.log_p / math.log(10)
 
 
 def described(law: Law) -> dict[str, str | float]:
-    """A law as a kind and a few numbers, for a stored result; `law_of` reads it."""
+    """A null law as a dictionary (kind and parameters), for stored results; `law_of` reads it."""
     return {"kind": law.kind} | {field.name: getattr(law, field.name) for field in fields(law)}  # type: ignore[arg-type]
 
 
@@ -117,7 +117,7 @@ def distinct(found: Observations, seen: set[bytes] | None = None) -> Observation
 
 
 def count(found: Observations, seen: set[bytes] | None = None) -> Counts:
-    """How many tokens of a text were read, scored and distinct under one key, and the sum of the distinct scores.
+    """Numbers of tokens read, scored and distinct under one key, and the sum of the distinct scores.
 
     Args:
         found: the scores of the text.
@@ -137,7 +137,7 @@ def whole_text(counts: Counts) -> WholeText:
 
 
 def anytime(found: Observations) -> eprocess.EProcess:
-    """The evidence after each distinct input, valid however the end of the text was chosen.
+    """The e-process over the distinct inputs, valid under optional stopping.
 
     Args:
         found: the scores of a text, repeats included or not.
@@ -164,7 +164,7 @@ class Windows:
 
 
 def windows(found: Observations, generator: np.random.Generator, draws: int = 999, least: int = 32) -> Windows:
-    """Which parts of the text carry the mark.
+    """Scan the text for parts that carry the mark.
 
     Args:
         found: the scores of a text with at least one.
@@ -186,7 +186,7 @@ def tokens_needed(law: Law, alpha: float, mean: float | None = None) -> int | No
     Args:
         law: of one score.
         alpha: level.
-        mean: of the scores of a marked text; without, the largest scores that there are, so that fewer can never decide.
+        mean: mean score of a marked text; None: the largest possible scores, so that fewer inputs can never suffice.
 
     Returns:
         None: not with 100,000, or never, because the mean is not above the null's.

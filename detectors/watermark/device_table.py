@@ -1,4 +1,4 @@
-"""The table of bits that transformers' SynthID draws on a device, put into a copy of the key, so that no device is needed."""
+"""A key with the table of bits that transformers' SynthID draws on a GPU, so that detection needs no GPU."""
 
 from __future__ import annotations
 

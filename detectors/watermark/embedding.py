@@ -1,4 +1,4 @@
-"""Marking a generation: what stands between a model's logits and the draw, one state for each text."""
+"""Marking of generations: a function between a model's logits and the draw, with a state for each text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llm_audit.detectors.watermark.schemes.kuditipudi import KeySequence
 
 
 class Marker:
-    """Marks texts with a key: `scoring.generate.Sampler` calls it before each draw.
+    """Function that marks texts with a key; `scoring.generate.Sampler` calls it before each draw.
 
     Args:
         key: with its scheme.
@@ -29,7 +29,7 @@ class Marker:
 
     @property
     def label(self) -> dict[str, str]:
-        """What a record says of the mark: scheme and id of the key, and that it is test material."""
+        """Fields of a record about the mark: scheme and id of the key, and that the text is test material."""
         return {"scheme": self._key.scheme.scheme, "key": self._key.id, "purpose": "test material"}
 
     def __call__(

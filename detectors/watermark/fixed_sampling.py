@@ -1,4 +1,4 @@
-"""Whether an endpoint draws its answers from a short list of random numbers."""
+"""The rule whether an endpoint draws its answers from a short list of random numbers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TILTS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Bets on repeats, fixed beforehand."""
 
 ALIKE = 2
-"""So few different answers are no list of random numbers, but one stored answer, one seed, or a mark without any choice."""
+"""Fewest different answers; fewer show a stored answer, a fixed seed or a mark without choice, not a list of random numbers."""
 
 
 def measure(answers: list[tuple[str, float]]) -> Measurement[ProbedRepeats]:
-    """The repeats among answers to one question.
+    """Measure the repeats among answers to one question.
 
     Args:
         answers: in the order of asking: the text, and the sum of its tokens' log-probabilities.
@@ -35,7 +35,7 @@ def measure(answers: list[tuple[str, float]]) -> Measurement[ProbedRepeats]:
 
 
 def outcome(found: ProbedRepeats) -> Numbers:
-    """P = 1 / e, the average of exp(l R - (e^l - 1) E) over the bets; of too few different answers p = 1."""
+    """The p-value 1 / e, e the average of exp(l R - (e^l - 1) E) over the bets l; 1 for too few different answers."""
     if found.repeats + found.distinct != found.answers:
         raise ValueError("answers are either new or repeats")
     floor = -float(average_e([tilt * max(found.answers - 1, 0) for tilt in TILTS]))

@@ -1,4 +1,4 @@
-"""Whether a text carries a mark that a policy does not allow."""
+"""The rule whether a text carries a mark that a policy forbids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an endpoint chooses the same word after the same context, whatever the sentence."""
+"""The rule whether an endpoint chooses the same word after the same context, whatever the sentence (Gumbel marks)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llm_audit.results.watermark_evidence import ProbedChoices
 
 
 def measure(found: ProbedChoices) -> Measurement[ProbedChoices]:
-    """The evidence of this test, of a table of choices."""
+    """The evidence of this test, which is the table of choices itself."""
     return Measurement(found.model_copy(update={"statistic": "agreement"}))
 
 

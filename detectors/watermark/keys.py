@@ -1,4 +1,4 @@
-"""Key files of watermarks: reading, making, and the id that alone may be shown.
+"""Key files of watermarks: reading, making, and the id, which is all that may be shown of a key.
 
 A key file is a JSON object: "schema", "scheme", the scheme's fields (keys as strings of digits, because 64-bit numbers do not
 survive every reader of JSON), and if known the "tokenizer" (a digest) and a "note". Whoever holds it can find the mark and
@@ -25,14 +25,14 @@ from llm_audit.detectors.watermark.schemes.base import KeyedScheme
 
 SCHEMA = "llm-audit/watermark-key/1"
 LARGEST = 1 << 20
-"""Bytes of a key file; a longer file is no key file."""
+"""Most bytes of a key file."""
 
 _DOMAIN = b"llm-audit watermark key id 1\0"
 
 
 @dataclass(frozen=True)
 class Key:
-    """A scheme with its key, and what else the key file says.
+    """The content of a key file: a scheme with its key, and notes.
 
     Attributes:
         scheme: ready to observe and to embed.
@@ -180,7 +180,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _explained(error: ValidationError) -> str:
-    """What is wrong, field by field, without the values."""
+    """The faults of a key file, field by field, without the values."""
     sentences = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
         field = str(fault["loc"][0]) if fault["loc"] else "the file"

@@ -1,4 +1,4 @@
-"""All deciding tests of a text together: whether it carries the mark of any of the keys."""
+"""The rule of all deciding tests of a text combined: whether it carries the mark of any of the keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Test = KeyedText | KeyedWindows | KeyedBets | ProbedChoices | ProbedRepeats | Pr
 
 
 def numbers(found: Test) -> Numbers:
-    """The p-value of one test, with its smallest."""
+    """The p-value and floor of one test."""
     if isinstance(found, KeyedText):
         return whole_text.outcome(found)[1]
     if isinstance(found, KeyedWindows):
@@ -37,7 +37,7 @@ def numbers(found: Test) -> Numbers:
 
 
 def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) -> Result:
-    """The best of the tests, times their number."""
+    """The result: the smallest p-value of the tests, times their number."""
     requires(measured, KeyedTogether, ProbedTogether)
     tests: tuple[Test, ...] = measured.evidence.tests
     if any(test.tests != len(tests) for test in tests if isinstance(test, KeyedText | KeyedWindows | KeyedBets)):
@@ -67,7 +67,7 @@ def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) 
 
 
 def _found(test: Test, verdict: Verdict) -> str:
-    """What the verdict says in words, before its p-value."""
+    """The verdict in words, as the beginning of the sentence with the p-value."""
     if isinstance(test, KeyedText | KeyedWindows | KeyedBets):
         return {
             Verdict.FINDING: f"The text carries the mark of key {test.key} ({title_of(test.scheme)})",

@@ -1,7 +1,7 @@
-"""Whether an endpoint watermarks its answers, asked without any key, within a budget known before the first question.
+"""Probe whether an endpoint watermarks its answers, without a key, within a budget fixed before the first question.
 
-Choices among a few words after contexts that mean nothing (green lists, Gumbel), answers to one question (a short list of
-random numbers), and choices after a context that is new, then known (a memory of contexts). No key is ever sent or looked for.
+Asked are choices among a few words after meaningless contexts (green lists, Gumbel), answers to one question (a short list
+of random numbers), and choices after a context that is first new, then known (a memory of contexts). No key is sent or sought.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SENTENCES = (
     "He bought one kilo of",
 )
 CONTEXTS = tuple(" ".join([str(digit)] * 5) for digit in range(10))
-"""Digits, five times each: all that schemes with up to five tokens of context see."""
+"""Contexts: a digit five times each, which fills the context of schemes with up to five tokens."""
 
 STORY = "Write one sentence about the sea."
 CHOICE_TOKENS, STORY_TOKENS = {"completions": 6, "chat": 60}, 30
@@ -39,7 +39,7 @@ LEAST_BUDGET = 200
 
 @dataclass(frozen=True)
 class Plan:
-    """How many questions of each kind are asked.
+    """Numbers of questions of each kind.
 
     Attributes:
         samples: of each context in each sentence.
@@ -53,7 +53,7 @@ class Plan:
 
     @classmethod
     def of(cls, budget: int) -> Plan:
-        """The most that a number of requests allows: 60 % for choices, 20 % each for stories and phases.
+        """The largest plan for a number of requests: 60 % for choices, 20 % each for stories and phases.
 
         Raises:
             InvalidConfiguration: it is too small for any decision.
@@ -75,7 +75,7 @@ class Plan:
 def probe(
     source: Source, name: str, plan: Plan, surface: Surface, alpha: float, seed: str, progress: Progress = silent
 ) -> Document:
-    """Ask everything, and conclude.
+    """Ask all questions, and conclude.
 
     Args:
         source: the endpoint, or a journal of one.
@@ -171,7 +171,7 @@ def _stories(source: Source, plan: Plan, surface: Surface, progress: Progress) -
 
 
 def _phases(source: Source, plan: Plan, surface: Surface, progress: Progress) -> tuple[ProbedPhases, list[Failure]]:
-    """Choices after one context, with another question before each; then without any."""
+    """Choices after one context: first with another question before each, then without."""
     context, sentence = "0 1 2 3 4 5 6 7", SENTENCES[0]
     counts, unread, failures = [[0] * len(WORDS), [0] * len(WORDS)], 0, list[Failure]()
     for phase, many in enumerate((plan.phases, plan.phases)):
@@ -198,7 +198,7 @@ def _ask(name: str, prompt: str, surface: Surface) -> Ask:
 
 
 def _question(sentence: str, context: str, surface: Surface) -> str:
-    """A choice of a word at random behind a context: of chat, the answer has to repeat the context first."""
+    """The prompt for a random choice of a word after a context; over chat, the answer has to repeat the context first."""
     listed = ", ".join(WORDS)
     if surface == "chat":
         return (
@@ -209,6 +209,6 @@ def _question(sentence: str, context: str, surface: Surface) -> str:
 
 
 def chosen_word(text: str) -> int | None:
-    """Place of the first word of the list in an answer; None: it holds none."""
+    """Index, in the list of words, of the first such word in an answer; None: there is none."""
     found = re.search(rf"\b({'|'.join(WORDS)})\b", text.lower())
     return WORDS.index(found[1]) if found else None

@@ -1,7 +1,7 @@
-"""Whether a model was trained on marked text: what it expects after contexts of the key carries the mark, too.
+"""The rule whether a model was trained on marked text, since then its own predictions carry the mark, too.
 
 A mark makes some tokens likelier after each context, and a model that learns from marked text learns that. Sander et al. 2024
-call such text radioactive. Knows nothing about models: what one expects while it reads, or has written, is given as token ids.
+call such text radioactive. Knows nothing about models: their predictions or answers are given as token ids.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from llm_audit.results.watermark_evidence import KeyedTraining, Summed
 
 @dataclass(frozen=True)
 class Read:
-    """A text that the model read, and which token it held likeliest at each place.
+    """A text that the model read, with the token that it predicted as likeliest at each place.
 
     Attributes:
         ids: (n,) of the text.
-        expected: (n,) the likeliest token given all before; -1 where the model was not asked, or names none.
+        expected: (n,) the likeliest token given all before; -1 where there is no prediction.
     """
 
     ids: Ints
@@ -46,18 +46,18 @@ class Read:
 
 @dataclass(frozen=True)
 class Written:
-    """What the model wrote, and behind what: (m,) ids of the prompt, (n,) of the answer."""
+    """An answer of the model: (m,) ids of the prompt, (n,) ids of the answer."""
 
     prompt: Ints
     ids: Ints
 
 
 def check(key: Key, *texts: Ints) -> ContextScheme:
-    """The scheme of a key, if a context can be kept apart from what the model has read.
+    """The scheme of a key, if its contexts have independent randomness.
 
     Raises:
-        InvalidConfiguration: it cannot: one list for all contexts, a list that depends on the token itself, a shared table, or
-            a sequence of keys.
+        InvalidConfiguration: they have not: one list for all contexts, a list that depends on the token itself, a shared
+            table, or a sequence of keys.
         AuditError: a text has a token outside the key's vocabulary.
     """
     scheme = key.scheme
@@ -73,10 +73,10 @@ def check(key: Key, *texts: Ints) -> ContextScheme:
 
 
 def of_reading(key: Key, texts: Sequence[Read]) -> KeyedTraining:
-    """The evidence of a model that read texts, marked or not.
+    """The evidence from a model's predictions while it reads texts, marked or not.
 
-    Each context counts where the texts hold it for the first time. Nothing that the model has read until then depends on the
-    function of this context, so that its expectation is independent of it unless it was trained on the mark.
+    Each context counts at its first occurrence. Nothing that the model has read until then depends on the pseudo-random
+    function at this context, so its prediction is independent of it unless the model was trained on the mark.
     """
     scheme = check(key, *(text.ids for text in texts))
     before = scheme.context_length
@@ -91,15 +91,15 @@ def of_reading(key: Key, texts: Sequence[Read]) -> KeyedTraining:
 
 
 def of_writing(key: Key, texts: Sequence[Written], marked: Sequence[Ints] = ()) -> KeyedTraining:
-    """The evidence of a model's own answers.
+    """The evidence from a model's own answers.
 
-    Each pair of context and token counts once, and no context that stands in a prompt: prompts may carry the mark, and a model
-    copies from them.
+    Each pair of context and token counts once, and none whose context occurs in a prompt: prompts may carry the mark, and a
+    model copies from them.
 
     Args:
         key: of the mark.
-        texts: what the model wrote.
-        marked: ids of the marked texts; with them, only their contexts count, of which alone the model can have learnt.
+        texts: the answers of the model.
+        marked: ids of the marked texts; if given, only their contexts count, where alone the mark can have been learnt.
     """
     scheme = check(key, *marked, *(ids for text in texts for ids in (text.prompt, text.ids)))
     before = scheme.context_length
@@ -120,7 +120,7 @@ def _behind(text: Written, before: int) -> Ints:
 
 
 def _contexts(scheme: ContextScheme, texts: Sequence[Ints]) -> set[bytes]:
-    """The contexts of texts as the pseudo-random function sees them."""
+    """The distinct contexts of texts, as inputs of the pseudo-random function."""
     contexts = np.concatenate(
         [np.empty((0, scheme.context_length), np.int64), *(windows(ids, scheme.context_length) for ids in texts)]
     )
@@ -130,7 +130,7 @@ def _contexts(scheme: ContextScheme, texts: Sequence[Ints]) -> set[bytes]:
 
 
 def _size(key: Key) -> int | None:
-    """Tokens that the key can score, where it is limited: models have unused ones beyond."""
+    """Size of the vocabulary that the key can score, if it is limited: models have unused tokens beyond it."""
     size: int | None = getattr(key.scheme, "vocab_size", None)
     return size
 
@@ -151,7 +151,7 @@ def _evidence(key: Key, mode: str, texts: int, tokens: int, scored: int, found: 
 
 
 def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
-    """The exact tail of the sum of scores."""
+    """The result: the exact tail of the sum of scores."""
     requires(measured, KeyedTraining)
     found, counted = measured.evidence, measured.evidence.counted
     check_laws(found.scheme, counted.law)
@@ -184,7 +184,7 @@ def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
 
 
 def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
-    """The contexts; any other key could have been drawn in the place of held-out texts."""
+    """Units of a result: the contexts in words and their number; other keys take the place of held-out texts."""
     found = _stored(result)
     n = found.counted.distinct
     return f"{n:,} contexts, each counted once, in {found.texts:,} texts", n, 0

@@ -1,4 +1,4 @@
-"""A text as token ids, in one way or several: what a key's scheme reads. Every way is one more test of the text."""
+"""Readings of a text as token ids, one or several, to which a key's scheme is applied; each is one more test of the text."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Reading:
     """A text as tokens.
 
     Attributes:
-        name: how it became tokens, in words.
-        text: the ids, with the prompt's if it is known.
+        name: how the tokens were obtained, in words.
+        text: the ids, with those of the prompt if it is known.
         places: (n, 2) characters of each token in the text as read; None: not known.
         tokenizer: digest of the tokenizer; None: ids were given.
     """
@@ -33,7 +33,7 @@ class Reading:
     tokenizer: str | None = None
 
     def shortened(self, most: int) -> Reading:
-        """The first `most` tokens; named so if there are more."""
+        """The reading of the first `most` tokens, with a name that says so if there are more."""
         if len(self.text.ids) <= most:
             return self
         return replace(
@@ -44,7 +44,7 @@ class Reading:
         )
 
     def characters(self, start: int, stop: int) -> tuple[int, int] | None:
-        """The characters of tokens [start, stop)."""
+        """The character range of tokens [start, stop); None: not known."""
         return None if self.places is None else (int(self.places[start, 0]), int(self.places[stop - 1, 1]))
 
 
@@ -73,13 +73,13 @@ class Reader:
         return cls(name, tokenizer, tokenizer_digest(tokenizer), vocabulary_size(tokenizer), ids)
 
     def readings(self, text: str, several: bool) -> tuple[list[Reading], list[str]]:
-        """The text as it stands and, if that gives other ids, as it stands behind a space; and what to note of it.
+        """Readings of the text as it is and, if that gives different ids, after a space; with notes.
 
-        C2PA marks and surrounding white space are no part of it: no model wrote them.
+        C2PA marks and surrounding white space are left out, since no model wrote them.
 
         Args:
             text: as read.
-            several: whether more than one tokenizer reads, so that readings name theirs.
+            several: whether there are several tokenizers, so that readings name theirs.
         """
         kept = np.ones(len(text), np.bool_)
         for mark in find_marks(text):
@@ -112,7 +112,7 @@ class Reader:
 
 
 def given(ids: Sequence[int], prompt: Sequence[int] | None = None) -> Reading:
-    """Ids from the generation itself. Raises AuditError: they are no ids."""
+    """The reading of ids from the generation itself. Raises AuditError: they are no ids."""
     return Reading(AS_GIVEN, TokenisedText.of(ids, prompt, from_start=True))
 
 

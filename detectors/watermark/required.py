@@ -1,4 +1,4 @@
-"""Whether a text carries the mark that a policy asks for: a finding where it was not found, though it could have been."""
+"""The rule whether a text carries the mark that a policy demands: a finding if it could have been detected and was not."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from llm_audit.results import Result, Verdict
 from llm_audit.results.watermark_evidence import KeyedText
 
 TURNED = {Verdict.FINDING: Verdict.PASS, Verdict.PASS: Verdict.FINDING}
-"""Verdict of the test of the mark -> verdict on a text that is to carry it; too little to decide stays that."""
+"""Verdict of the test of the mark -> verdict on a text that must carry it; inconclusive and not assessable stay as they are."""
 
 
 def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
-    """The result of the test of the mark, with its verdict turned round."""
+    """The result of the test of the mark, with its verdict inverted."""
     result = whole_text.derive_as(rule, measured, terms)
     verdict = TURNED.get(result.verdict, result.verdict)
     opening = {

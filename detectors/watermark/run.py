@@ -1,6 +1,6 @@
-"""Does this text carry a watermark? From texts as tokens and keys to documents with a p-value for each key and for all.
+"""Run watermark detection: from texts as tokens and keys to documents with a p-value for each key and for all combined.
 
-Each text is read by each key once. Knows nothing about files, tokenizers' names, integrity rules or reports.
+Each text is scored under each key once. Knows nothing about files, tokenizers' names, integrity rules or reports.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from llm_audit.text.documents import unjudged
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user chose.
+    """Settings of a run.
 
     Attributes:
         alpha: of each text.
@@ -35,7 +35,7 @@ class Settings:
         readers: tokenizers; none where all texts are given as ids.
         windows: look at parts of texts, too.
         anytime: texts may grow, and the e-process decides.
-        calibration: for each key, log p-values of unmarked texts; none: not asked.
+        calibration: for each key, log p-values of unmarked texts; none: no calibration.
         keep_text: whether documents hold their texts.
     """
 
@@ -48,7 +48,7 @@ class Settings:
     keep_text: bool = True
 
     def check(self) -> None:
-        """Refuse what cannot be tested, before anything is read.
+        """Refuse settings that cannot be tested, before any text is read.
 
         Raises:
             InvalidConfiguration: a key whose scheme cannot be computed here, that names another tokenizer, or whose
@@ -88,7 +88,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Subject:
-    """A text with its tokens.
+    """A text with its readings as tokens.
 
     Attributes:
         raw: as read; of ids without their text, with the text that they decode to, or none.
@@ -102,7 +102,7 @@ class Subject:
 
 
 def read(raw: RawText, settings: Settings) -> Subject:
-    """A text as each tokenizer reads it."""
+    """The subject of a text, with a reading by each tokenizer."""
     readings: list[Reading] = []
     notes: list[str] = []
     for reader in settings.readers:
@@ -115,7 +115,7 @@ def read(raw: RawText, settings: Settings) -> Subject:
 def read_ids(
     name: str, ids: Sequence[int], settings: Settings, text: str | None = None, prompt: Sequence[int] | None = None
 ) -> Subject:
-    """A text whose tokens are known from its generation.
+    """The subject of a text whose token ids are known from its generation.
 
     Args:
         name: in reports.
@@ -171,7 +171,7 @@ def judge(subject: Subject, settings: Settings) -> Document:
 
 
 def references(subjects: Sequence[Subject], settings: Settings) -> tuple[tuple[float, ...], ...]:
-    """For each key the log p-value of each unmarked text, for `Settings.calibration`.
+    """Log p-values of unmarked texts under each key, for `Settings.calibration`.
 
     Raises:
         InvalidConfiguration: there is no text.
@@ -224,12 +224,12 @@ def _without_windows(settings: Settings) -> tuple[str, ...]:
 
 
 def seed_of(subject: Subject, key: Key) -> str:
-    """Of all that is drawn for one text and key: it follows from both, and shows neither."""
+    """The seed of all draws for one text and key: derived from both, and revealing neither."""
     return hashlib.sha256(f"{subject.raw.sha256} {key.id}".encode()).hexdigest()[:32]
 
 
 def _check_scheme(key: Key) -> None:
-    """Refuse a scheme that cannot be computed here, such as lists that were drawn on a GPU."""
+    """Refuse a scheme that cannot be computed here, such as lists drawn on a GPU."""
     try:
         if isinstance(key.scheme, TokenScheme):
             key.scheme.observe(TokenisedText.of(np.arange(2), np.arange(2), from_start=True))

@@ -1,4 +1,4 @@
-"""The whole text under one key: whether its scores add up to more than chance makes of them."""
+"""The rule for the whole text under one key: whether the sum of its scores is larger than by chance."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from llm_audit.results import Draws, Effect, Result, Statistic
 from llm_audit.results.watermark_evidence import FreshKeys, KeyedText, LinedUp, Summed
 
 LONGEST_ALIGNED = 256
-"""Tokens of a text that are aligned with edits: the time grows with their square for each fresh key."""
+"""Most tokens of a text that are aligned with edits: the time per fresh key grows with their square."""
 
 STOP = 10
-"""Fresh keys at least as good after which no more are drawn: there is nothing to find."""
+"""Number of fresh keys at least as good as the tested one after which drawing stops, since p is large."""
 
 
 def measure(key: Key, readings: tuple[Reading, ...], *, tests: int, level: float, seed: str) -> Measurement[KeyedText]:
-    """The evidence of a text under a key.
+    """Measure the evidence of a text under a key.
 
     Args:
         key: with its scheme.
@@ -67,8 +67,8 @@ def measure(key: Key, readings: tuple[Reading, ...], *, tests: int, level: float
     most = max(999, 2 * math.ceil(ways / level) - 1)
     found = [_plain(key.scheme, reading, most, f"{seed} {number}") for number, reading in enumerate(readings)]
     if min(numbers(one).log_p for one in found) + math.log(ways) <= math.log(level):
-        most = 1  # it is decided, and the slow one need not be drawn out
-    # Edits make up for another first token, so that one reading is enough.
+        most = 1  # already decided, so the slow test needs no more draws
+    # The edit cost tolerates a different first token, so one reading suffices.
     found.append(_ranked(key.scheme, readings[0].shortened(LONGEST_ALIGNED), "edit", most, f"{seed} edit"))
     return Measurement(_evidence(key, tests, found), draws=Draws(count=0, exceeding=0, seed=seed))
 
@@ -78,7 +78,7 @@ def _evidence(key: Key, tests: int, found: list[Summed | LinedUp | FreshKeys]) -
 
 
 def _plain(scheme: KeySequence, reading: Reading, most: int, seed: str) -> Summed | LinedUp | FreshKeys:
-    """Without edits: in closed form, where the scheme has one that needs nothing of the key to be computed again."""
+    """The evidence without edits: in closed form if it can be computed again without the key, else by fresh keys."""
     if not isinstance(scheme, Exp) or len(reading.text.ids) == 0:
         return _ranked(scheme, reading, "simple", most, seed)
     closed = alignment.closed_form(scheme, reading.text)
@@ -112,7 +112,7 @@ def _ranked(scheme: KeySequence, reading: Reading, cost: alignment.Cost, most: i
 
 
 def _nothing(reading: Reading, keys: int, way: alignment.Cost) -> FreshKeys:
-    """No token, so p = 1."""
+    """The evidence of a text without tokens: p = 1."""
     return FreshKeys.model_validate(
         {"reading": reading.name, "alignment": way, "tokens": 0, "keys": keys, "cost": 0.0}
         | {"draws": 1, "exceeding": 1, "most": 1, "stop": 1}
@@ -134,7 +134,7 @@ def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
 
 
 def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], terms: Terms) -> Result:
-    """The same for another rule that asks for the mark in the whole text."""
+    """The result of `derive` for another rule that tests the whole text for the mark."""
     requires(measured, KeyedText)
     found = measured.evidence
     best, (log_p, log_floor) = outcome(found)
@@ -169,7 +169,7 @@ def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], te
 
 
 def _described(best: Summed | LinedUp | FreshKeys) -> tuple[Statistic, Effect | None, str, float | None, int]:
-    """Statistic, effect, what was seen in words, log e-value, and independent units of a reading."""
+    """Statistic, effect, description, log e-value and number of independent units of a reading."""
     if isinstance(best, Summed):
         statistic, effect, log_e = summed(best)
         if effect is None:

@@ -1,4 +1,4 @@
-"""Windows of the text under one key: whether some part of it carries the mark, and which."""
+"""The rule for windows of the text under one key: whether some part carries the mark, and which part."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LEAST = 32
 """Scores in the shortest windows."""
 
 DRAWS = 999
-"""Simulated texts."""
+"""Number of simulated texts."""
 
 MOST_CELLS = 200_000_000
-"""Simulated scores that a verification draws again; a text of 100,000 tokens has half as many."""
+"""Most simulated scores that a verification draws again; a text of 100,000 tokens has half as many."""
 
 
 def measure(key: Key, reading: Reading, *, tests: int, seed: str) -> Measurement[KeyedWindows]:
-    """The sums of all windows of one reading, of which some token can be scored."""
+    """Measure the sums of all windows of one reading, which must have a token that can be scored."""
     assert isinstance(key.scheme, TokenScheme)
     kept = distinct(key.scheme.observe(reading.text))
     windows = spans.cover(len(kept), LEAST)
@@ -49,7 +49,7 @@ def measure(key: Key, reading: Reading, *, tests: int, seed: str) -> Measurement
 
 
 def scan_of(found: KeyedWindows) -> spans.Scan:
-    """The scan of what is stored; its simulated null is drawn again."""
+    """The scan from stored sums; its simulated null is drawn again."""
     check_laws(found.scheme, found.law)
     if affordable(found.draws) * found.distinct > MOST_CELLS:
         raise NotDerivable(f"{found.draws:,} simulated texts of {found.distinct:,} scores are too many to draw again")
@@ -66,7 +66,7 @@ def outcome(found: KeyedWindows, scan: spans.Scan | None = None) -> Numbers:
 
 
 def derive(measured: Measurement[KeyedWindows], terms: Terms) -> Result:
-    """The result; its spans are the windows that stand out once all are counted, none overlapping another."""
+    """The result; its spans are the disjoint windows that reject after Bonferroni over all windows."""
     requires(measured, KeyedWindows)
     found = measured.evidence
     scan = scan_of(found)

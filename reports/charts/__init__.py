@@ -1,1 +1,1 @@
-"""Charts as SVG: the canvas that they are drawn on, and the figures that several views share."""
+"""Charts as SVG: the canvas on which they are drawn, and the figures that several views share."""

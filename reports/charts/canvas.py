@@ -1,7 +1,7 @@
-"""Drawing surfaces for the charts of a page: matplotlib draws, and what it drew becomes plain SVG that a style sheet colours.
+"""Canvas for the charts of a page: matplotlib's drawing is converted to plain SVG that a style sheet colours.
 
 The same numbers give the same bytes on every machine: no fonts are measured, no user's settings read, no ids or dates made.
-Text on a chart is ours, or a name made `drawable`; what users wrote stays in the page around it. matplotlib is imported when
+Text on a chart is ours, or a name made `drawable`; other user text stays in the page around it. matplotlib is imported when
 the first chart is drawn.
 """
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).parents[1] / "templates" / "style.css"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 TEXT = 12.5
-"""Height of letters, in pixels of the page: a chart is drawn at the width at which it is shown."""
+"""Font size in pixels of the page: a chart is drawn at the width at which it is shown."""
 
 LETTER = 0.56 * TEXT
-"""About the width of a letter, for what stands side by side."""
+"""Approximate width of a letter in pixels, to place texts side by side."""
 
 Anchor = Literal["start", "middle", "end"]
 _SIDES: dict[Anchor, Literal["left", "center", "right"]] = {"start": "left", "middle": "center", "end": "right"}
 Kind = Literal["line", "dashes", "box", "dot", "ring", "cross", "diamond"]
 Key = tuple[Kind, str, str]
-"""An entry of a legend: a sign, its colour and what it stands for."""
+"""An entry of a legend: kind of sign, colour and label."""
 
 _RULES = {
     "figure.dpi": 72,  # so that a point is a pixel
@@ -52,14 +52,14 @@ _SVG = "{http://www.w3.org/2000/svg}"
 
 @cache
 def palette() -> dict[str, str]:
-    """The light colours of the page by name. Charts are drawn in them, so they are right also where no style sheet reaches."""
+    """Name -> colour of the page's light theme. Charts use these colours, so they are right also without a style sheet."""
     root = STYLE.read_text("utf-8").split("}", 1)[0]
     return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", root))
 
 
 @contextlib.contextmanager
 def drawing() -> Iterator[None]:
-    """Matplotlib as it comes from its makers, plus our rules; the settings of the user come back afterwards."""
+    """Set matplotlib to its defaults plus our style for the block, and restore the user's settings afterwards."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", _RULES]):
@@ -67,9 +67,9 @@ def drawing() -> Iterator[None]:
 
 
 class Canvas:
-    """A chart of so many pixels, with a legend above and room for the labels of its axes.
+    """A chart of `width` times `height` pixels, with a legend above and room for the labels of its axes.
 
-    `x` and `y` are the ends of the axes in the units of the data; a reversed pair turns an axis round.
+    `x` and `y` are the ends of the axes in the units of the data; a reversed pair inverts an axis.
     """
 
     def __init__(
@@ -102,12 +102,12 @@ class Canvas:
             self._key(kind, colour, text, column, self.height - (row + 0.75) * 1.5 * TEXT + 4)
 
     def across(self, value: float) -> float:
-        """How many pixels to the right a value lies."""
+        """Horizontal position of a value in pixels."""
         first, last, value = (math.log10(each) if self._log_x else each for each in (*self.x, value))
         return self._left + (value - first) / (last - first) * (self._right - self._left)
 
     def up(self, value: float) -> float:
-        """How many pixels up a value lies."""
+        """Vertical position of a value in pixels, from the bottom."""
         return self._low + (value - self.y[0]) / (self.y[1] - self.y[0]) * (self._high - self._low)
 
     def line(
@@ -139,11 +139,11 @@ class Canvas:
         self, x: float, y: float, text: str, anchor: Anchor = "start", colour: str = "soft", part: str = "text",
         dx: float = 0, dy: float = 0,
     ) -> None:  # fmt: skip
-        """A line of text at a place, moved by so many pixels to the right and up."""
+        """Draw a line of text at a point, offset by `dx` and `dy` pixels to the right and up."""
         self._text(self.across(x) + dx, self.up(y) + dy, text, anchor, colour, part)
 
     def upright(self, ticks: Sequence[tuple[float, str]], unit: str) -> None:
-        """Grid lines with their labels to the left, and above them what is counted."""
+        """Draw the vertical axis: grid lines with labels to the left, and the unit above."""
         for value, label in ticks:
             self.line(self.x, (value, value), "line", "grid", 1)
             self.text(self.x[0], value, label, "end", part="up", dx=-6, dy=-4)
@@ -151,7 +151,7 @@ class Canvas:
             self._text(0, self._high + 11, unit, "start", "soft", "text")
 
     def along(self, ticks: Sequence[tuple[float, str]], unit: str) -> None:
-        """Labels below, and under them what they count."""
+        """Draw the horizontal axis: labels below, and the unit under them."""
         for value, label in ticks:
             x = self.across(value)
             anchor: Anchor = "end" if x > self._right - 8 else "start" if x < self._left + 8 and len(label) > 3 else "middle"
@@ -161,7 +161,7 @@ class Canvas:
             self._text(self._right + 8, self._low - 33, unit, "end", "soft", "text")
 
     def svg(self) -> Markup:
-        """The chart without its outer element, which the page writes with its title and description."""
+        """The chart as SVG without its outer element, which the page writes with title and description."""
         from markupsafe import Markup
 
         written = io.StringIO()
@@ -225,7 +225,7 @@ class Canvas:
 
 
 def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """About so many round values from the one at or below `low` to the one at or above `high`."""
+    """About `most` round values from the one at or below `low` to the one at or above `high`."""
     rough = (high - low) / most if high > low else 1.0
     power = math.floor(math.log10(rough))
     step = next(factor * 10.0**power for factor in (1, 2, 5, 10) if factor * 10.0**power >= rough * (1 - 1e-9))
@@ -233,25 +233,25 @@ def round_ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def decimals(ticks: Sequence[float]) -> int:
-    """How many decimals tell these apart."""
+    """Number of decimals needed to tell the ticks apart."""
     return max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9))
 
 
 def powers_of_ten(powers: Sequence[int]) -> list[str]:
-    """Labels alike: "0.001", "100", or where that is shorter for one of them "10⁻⁹"; 1 is always "1"."""
+    """Labels in one style: "0.001", "100" or, if that is shorter for one of them, "10⁻⁹"; 1 is always "1"."""
     plain = all(-4 <= power <= 5 for power in powers)
     short = ["1" if power == 0 else "10" + str(power).translate(SUPERSCRIPT) for power in powers]
     return [f"{10.0**power:,.{max(0, -power)}f}" for power in powers] if plain else short
 
 
 def drawable(name: str, length: int) -> str:
-    """A name that users gave as far as it can be drawn: plain letters, not too long. The table beside it has all of it."""
+    """A user's name as it can be drawn: plain letters, shortened; the table beside the chart has the full name."""
     plain = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in name)
     return plain if len(plain) <= length else f"{plain[: length - 1]}…"
 
 
 def _legend(legend: Sequence[Key], width: int) -> list[tuple[float, int]]:
-    """Where each entry begins: pixels from the left, and its row."""
+    """The position of each entry: pixels from the left, and row."""
     placed: list[tuple[float, int]] = []
     x, row = 0.0, 0
     for _, _, text in legend:
@@ -264,7 +264,7 @@ def _legend(legend: Sequence[Key], width: int) -> list[tuple[float, int]]:
 
 
 def _plain(element: ElementTree.Element, part: str) -> str:
-    """An element with its style as attributes, its colours also as classes; groups give their class to what is in them."""
+    """An element with its style as attributes and its colours also as classes; groups pass their class to their content."""
     from markupsafe import escape
 
     tag, given = element.tag.removeprefix(_SVG), element.attrib
@@ -289,6 +289,6 @@ def _plain(element: ElementTree.Element, part: str) -> str:
 
 
 def _short(value: str) -> str:
-    """Two decimals of a pixel, no line breaks."""
+    """A value shortened to two decimals, without line breaks."""
     shortened = _NUMBER.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), " ".join(value.split()))
     return re.sub(r"(?<=[MLzZ]) | (?=[MLzZ])", "", shortened)

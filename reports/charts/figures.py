@@ -22,10 +22,10 @@ WIDE, NARROW = 640, 300
 """Pixels of a chart on a screen or on paper, and on a phone. Letters have one size in both."""
 
 SMALLEST_DRAWN = 1e-12
-"""The scale of p-values goes no further; smaller ones lie at its end."""
+"""End of the scale of p-values, where smaller ones are drawn."""
 
 ROWS = 400
-"""Longer texts are shown in equal blocks of tokens, so that a page stays small and a chart legible."""
+"""Most rows of tokens; longer texts are shown in equal blocks of tokens, so that a page stays small and a chart legible."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Figure:
 
 
 def both(paint: Callable[[int], Canvas]) -> tuple[Drawn, ...]:
-    """The same chart for wide and for narrow pages."""
+    """The chart painted for wide and for narrow pages."""
     return (one("wide", paint, WIDE), one("narrow", paint, NARROW))
 
 
@@ -73,24 +73,24 @@ def one(kind: str, paint: Callable[[int], Canvas], width: int) -> Drawn:
 
 
 def count_ticks(n: int, width: int) -> list[tuple[float, str]]:
-    """Round numbers of things in a row, fewer of them where there is less room."""
+    """Ticks at round counts up to `n`, fewer in narrow charts."""
     step = max(1, round(round_ticks(0, n, 3 if width == NARROW else 6)[1]))
     return [(float(place), fmt.count(place)) for place in range(step, n + 1, step)]
 
 
 def value_ticks(low: float, high: float, most: int = 5) -> list[tuple[float, str]]:
-    """Round values around these."""
+    """Ticks at round values that span [low, high]."""
     ticks = round_ticks(low, high, most)
     return [(tick, fmt.decimal(tick, decimals(ticks))) for tick in ticks]
 
 
 def side(share: float) -> tuple[Anchor, int]:
-    """Where a label goes that must not leave the chart: its anchor at this share of the width, and pixels to the right."""
+    """Anchor and offset in pixels of a label at this share of the width, so that it stays inside the chart."""
     return ("start", 7) if share < 0.5 else ("end", -7)
 
 
 def scale(p: float, floor: float | None, alpha: float, giver: str = "population") -> Figure:
-    """A p-value between 1 and what could have come out, on a logarithmic scale with alpha marked. Rarer is to the right."""
+    """Figure of a p-value on a logarithmic scale from 1 to its floor, with alpha marked. Smaller is to the right."""
     least = max(SMALLEST_DRAWN, min(p, alpha, floor or 1))
     decades = max(2, math.ceil(-math.log10(least) - 1e-9))
     end = 10.0**-decades
@@ -160,12 +160,12 @@ class Block:
 
     @property
     def numbers(self) -> str:
-        """Which tokens: "57", or "1,000–1,001"."""
+        """Numbers of its tokens: "57", or "1,000–1,001"."""
         return fmt.count(self.first) + (f"–{fmt.count(self.last)}" if self.last > self.first else "")
 
     @property
     def words(self) -> str:
-        """The surprisal as it is tabulated."""
+        """The surprisal as shown in the table."""
         mean = "" if self.surprisal is None else fmt.decimal(self.surprisal)
         gone = "" if not self.impossible else "impossible" if self.first == self.last else f"{self.impossible} impossible"
         return " ".join(part for part in (mean, gone) if part)
@@ -274,7 +274,7 @@ def path(log_e: Sequence[float], alpha: float, unit: str) -> Figure:
 
 
 def crossing(log_e: Sequence[float], alpha: float) -> int | None:
-    """Number of the first thing after which the e-process reached 1 / alpha; None if it never did."""
+    """Number of the first step after which the e-process reached 1 / alpha; None if it never did."""
     threshold = math.log(1 / alpha)
     return next((number for number, value in enumerate(log_e, start=1) if value >= threshold), None)
 

@@ -1,6 +1,6 @@
-"""Compliance reports: requirement, evidence, result, limits. They say what evidence there is, and leave the verdict to people.
+"""Compliance reports: requirement, evidence, result, limits. They state the evidence, and leave the verdict to people.
 
-Which requirements there are, and every word about them, stands in a TOML file beside this one, or in the user's own.
+The requirements and all words about them are in a TOML file of a framework, one of ours or the user's.
 """
 
 from llm_audit.reports.compliance.assess import assess

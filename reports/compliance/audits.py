@@ -10,7 +10,7 @@ from llm_audit.reports.compliance.seen import Seen, not_testable, numbers
 from llm_audit.results import Report, Result, Verdict
 
 OUTCOMES = {Verdict.FINDING: Outcome.FOUND, Verdict.PASS: Outcome.NOT_FOUND}
-"""Of an audit as a whole; what is undecided or was not measured shows nothing either way."""
+"""Verdict on an audit -> outcome; an undecided or unmeasured audit is no evidence either way."""
 
 
 def membership_test(report: Report) -> Seen:

@@ -1,4 +1,4 @@
-"""The closed vocabulary of evidence: each word, its title, and the small pure function that looks for it in a report."""
+"""The closed list of kinds of evidence: each with its title and the pure function that looks for it in a report."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ LOOKS: dict[Selector, tuple[str, Callable[[Report], Seen]]] = {
 }
 
 CLAIMED = {Selector.HUMAN_REVIEW: Claim.HUMAN_REVIEW, Selector.VISIBLE_LABEL: Claim.VISIBLE_LABEL}
-"""Evidence that no test of ours can see, and the claim by which the user can state it."""
+"""Evidence that none of our tests can provide -> the claim by which the user can state it."""
 
 
 def look(selector: Selector, report: Report, stated: Mapping[Claim, str]) -> Evidence:
-    """Evidence of one kind in a report, with what the user states of it."""
+    """The evidence of one kind in a report, with the user's statement about it."""
     title, function = LOOKS[selector]
     seen = function(report)
     claim = CLAIMED.get(selector)

@@ -1,4 +1,4 @@
-"""Read a framework from its TOML file, and say in which line a mistake stands.
+"""Read a framework from its TOML file; errors name the line of a mistake.
 
 Knows nothing of audit reports.
 """
@@ -65,7 +65,7 @@ def parse(text: str, name: str) -> Framework:
 
 
 def _check_references(framework: Framework, text: str, name: str) -> None:
-    """Every source that is referred to is listed, and no two sources or requirements share an id."""
+    """Check that every source referred to is listed, and that no two sources or requirements share an id."""
     for table, ids in (
         ("sources", [source.id for source in framework.sources]),
         ("requirements", [requirement.id for requirement in framework.requirements]),

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from llm_audit.results.base import Model, Probability
 
 VERDICT = re.compile(r"complian|complie|[ck]onform", re.IGNORECASE)
-"""Words that would turn evidence into a verdict on the law."""
+"""Forbidden words, which would turn evidence into a legal verdict."""
 
 
 class Outcome(StrEnum):
@@ -53,7 +53,7 @@ class Claim(StrEnum):
 
 
 Checked = Literal["primary", "copy", "secondary"]
-"""How a source was read: its primary text, verbatim copies of it, or only what others write about it."""
+"""Kind of reading of a source: its primary text, verbatim copies of it, or only what others write about it."""
 
 
 def _not_empty(text: str) -> str:
@@ -92,7 +92,7 @@ class LegalDate(Model):
 
 
 class Requirement(Model):
-    """One thing that a framework asks for, in our own words, and what our reports can show of it."""
+    """One requirement of a framework, in our own words, with the evidence that our reports can show for it."""
 
     id: Text
     title: Text
@@ -110,7 +110,7 @@ class Requirement(Model):
 
 
 class Head(Model):
-    """All of a framework but its requirements."""
+    """A framework without its requirements."""
 
     name: Text
     title: Text
@@ -130,7 +130,7 @@ class Framework(Head):
 
 
 class Pointer(Model):
-    """Where in the audit report a piece of evidence stands."""
+    """Place of a piece of evidence in the audit report."""
 
     where: str = Field(description="document or subject, and rule")
     path: str = Field(description="JSON pointer (RFC 6901) into the report")

@@ -11,7 +11,7 @@ from llm_audit.results import Report, Result
 
 
 def false_positive_rate(report: Report) -> Seen:
-    """Whether each deciding test says how often it is wrong about the innocent."""
+    """Whether each deciding test states its false-positive rate."""
     tests = list(_deciding(report))
     if not tests:
         return not_testable("The report decides nothing by a test, so that no rate of errors applies.")
@@ -27,7 +27,7 @@ def false_positive_rate(report: Report) -> Seen:
 
 
 def false_negative_rate(report: Report) -> Seen:
-    """Whether it is stated how much a test misses: no report on subjects of unknown origin can hold that."""
+    """Whether a false-negative rate is stated: no report on subjects of unknown origin can hold one."""
     return not_testable(
         "How much a test misses cannot be seen where the truth is unknown. llm-audit bench measures it for detectors, on texts "
         "of known origin."
@@ -35,7 +35,7 @@ def false_negative_rate(report: Report) -> Seen:
 
 
 def population_documented(report: Report) -> Seen:
-    """Whether it is said what each deciding test compared its subject with."""
+    """Whether the report states what each deciding test compared its subject with."""
     if report.membership:
         place = Pointer(where="the membership audit", path="/subjects/0/provenance")
         return Seen(Outcome.FOUND, (f"Non-members, as the user states: {report.membership.provenance}",), (place,))
@@ -60,7 +60,7 @@ def population_documented(report: Report) -> Seen:
 
 
 def limits_documented(report: Report) -> Seen:
-    """Whether the report says what it does not prove."""
+    """Whether the report states its limits."""
     place = Pointer(where="limits of the report", path="/limits")
     if not report.limits:
         return Seen(Outcome.NOT_FOUND, ("The report states no limits.",), (place,))
@@ -85,7 +85,7 @@ def coverage_documented(report: Report) -> Seen:
 
 
 def manifest_complete(report: Report) -> Seen:
-    """Whether the report names by content all that is needed to repeat it."""
+    """Whether the report identifies by digest all that is needed to repeat it."""
     manifest = report.manifest
     wanted = {
         "the version of the tool": manifest.version,
@@ -107,7 +107,7 @@ def manifest_complete(report: Report) -> Seen:
 
 
 def _deciding(report: Report) -> Iterator[tuple[Pointer, Result]]:
-    """The tests that verdicts rest on, where they came to a number."""
+    """The tests that verdicts rest on, as far as they have a p-value."""
     for number, document in enumerate(report.documents):
         if document.combined and document.combined.p_value is not None:
             where = f"{document.name}, {document.combined.rule} {document.combined.name}"
@@ -118,7 +118,7 @@ def _deciding(report: Report) -> Iterator[tuple[Pointer, Result]]:
 
 
 def _how_wrong(test: Result) -> str | None:
-    """How often a test rejects a true null, as a sentence; None: the report does not say."""
+    """Sentence on how often a test rejects a true null; None: the report does not state it."""
     if test.false_positive_rate:
         return f"{fmt.false_alarms(test.false_positive_rate)}."
     if test.draws:

@@ -14,14 +14,14 @@ from llm_audit.reports.formats import html, json, pdf
 from llm_audit.reports.formats.markdown import code, prose
 
 MOST = 20
-"""Subjects and places that are listed on a page; the JSON has all."""
+"""Most subjects and places listed on a page; the JSON has all of them."""
 
 LABELS: dict[Outcome, tuple[str, str]] = {
     Outcome.FOUND: ("▲", "Evidence found"),
     Outcome.NOT_FOUND: ("○", "Evidence not found"),
     Outcome.NOT_TESTABLE: ("–", "Not testable"),
 }
-"""Outcome -> a sign and words, so that none is told by colour alone."""
+"""Outcome -> sign and words, so that outcomes do not differ by colour alone."""
 
 MEANINGS: dict[Outcome, str] = {
     Outcome.FOUND: "The audit report holds it. What it is evidence of stands beside it.",
@@ -40,22 +40,22 @@ STATED = "Stated by the user, unverified"
 
 
 def render_json(found: ComplianceReport) -> str:
-    """Everything, indented."""
+    """The compliance report as indented JSON."""
     return json.dump(found.model_dump(mode="json"))
 
 
 def render_html(found: ComplianceReport) -> str:
-    """One printable page."""
+    """The compliance report as one printable HTML page."""
     return html.page("compliance.html.j2", more=("compliance.css",), found=found, **_words(found))
 
 
 def render_markdown(found: ComplianceReport) -> str:
-    """The same as Markdown for GitHub and GitLab: no HTML, no links but to headings, nobody mentioned."""
+    """The compliance report as Markdown for GitHub and GitLab: no HTML, no links except to headings, no mentions."""
     return "\n".join(_markdown(found)) + "\n"
 
 
 def render_pdf(found: ComplianceReport) -> bytes:
-    """The page on paper."""
+    """The HTML page as PDF."""
     return pdf.from_page(render_html(found))
 
 

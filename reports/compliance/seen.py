@@ -1,4 +1,4 @@
-"""Result of a look at a report, and the numbers of a test as words. Knows no requirement and no framework."""
+"""The outcome of looking for evidence in a report, and a test's numbers in words. Knows no requirement and no framework."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from llm_audit.reports.compliance.model import Outcome, Pointer
 from llm_audit.results import Result
 
 MOST = 3
-"""Single results that are written out; of more, the number is given and where they stand."""
+"""Most results that are written out; of the others, number and places are given."""
 
 
 class Seen(NamedTuple):
@@ -22,7 +22,7 @@ class Seen(NamedTuple):
 
 
 def not_testable(*sentences: str, pointers: Iterable[Pointer] = ()) -> Seen:
-    """Nothing in the report speaks for or against it."""
+    """The outcome "not testable": the report holds nothing for or against it."""
     return Seen(Outcome.NOT_TESTABLE, sentences, tuple(pointers))
 
 

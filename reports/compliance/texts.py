@@ -10,7 +10,7 @@ from llm_audit.reports.compliance.seen import MOST, Seen, not_testable, numbers,
 from llm_audit.results import Authorship, Document, Report, Result, Verdict
 
 THRESHOLD = 200
-"""Tokens."""
+"""Number of tokens above which a text counts as long."""
 
 
 def signed_provenance(report: Report) -> Seen:

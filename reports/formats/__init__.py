@@ -1,7 +1,6 @@
-"""The formats that a report is written in: name, suffixes, and the module that renders it.
+"""The formats of reports: name, suffixes, and the module that renders each.
 
-The one list that the command line, the suffixes of `-o` and the tests are made from. Imports no renderer
-before it is asked for.
+The command line, the suffixes of `-o` and the tests are made from this one list. Renderers are imported when they are needed.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ Chosen = TypeVar("Chosen")
 
 @dataclass(frozen=True)
 class Format:
-    """A way to write a report: `render` of the module of this name turns a report into text, or into bytes if `binary`.
+    """A format: `render` of the module of this name turns a report into text, or into bytes if `binary`.
 
     Attributes:
-        suffixes: of files in it; several formats may end alike, and then the longest suffix counts. One that begins with no
+        suffixes: of files in this format; if several formats fit a name, the longest suffix counts. One without a leading
             dot is a whole name.
-        lists: it lists findings under the codes of their rules, and `render` also takes what a code stands for.
-        needs: a package that only this format needs, and the extra of ours that installs it.
+        lists: whether it lists findings under the codes of their rules, so that `render` also takes facts about rules.
+        needs: a package that only this format needs, and our extra that installs it.
     """
 
     name: str
@@ -43,15 +42,15 @@ class Format:
     needs: tuple[str, str] | None = None
 
     def renderer(self) -> Renderer:
-        """The function that renders it, from a report and from what codes stand for. Equal reports give equal output.
+        """The function that renders a report, given facts about rules. Equal reports give equal output.
 
         Raises:
-            NotAvailable: what it needs is missing.
+            NotAvailable: a package that it needs is missing.
         """
         if self.needs:
             package, extra = self.needs
             try:
-                with warnings.catch_warnings():  # of the package's own future, which is nothing to its users
+                with warnings.catch_warnings():  # about the package's own future, irrelevant to its users
                     warnings.simplefilter("ignore", DeprecationWarning)
                     importlib.import_module(package)
             except ImportError:
@@ -105,6 +104,6 @@ def choose(path: str | os.PathLike[str], known: Mapping[str, Chosen]) -> Chosen:
 
 
 def one_of(names: Iterable[str]) -> str:
-    """A list for a sentence: "a, b or c"."""
+    """The names as a list in a sentence: "a, b or c"."""
     *others, last = names
     return f"{', '.join(others)} or {last}"

@@ -1,7 +1,7 @@
-"""A set of texts by several writers, such as a class: an index to sort, and a page a text for a conversation with its writer.
+"""The class set: an index of texts by several writers, such as a class, and a page per text for a talk with its writer.
 
-Judges nothing: what stands out comes from the results, and what to ask from what stands out. Knows nothing of how the numbers
-came about.
+Judges nothing: passages that stand out come from the results, and questions from these passages. Knows nothing of the origin
+of the numbers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from llm_audit.reports.views.passages import Passage, excerpt_of, passages, segm
 from llm_audit.results import Document, Report, Verdict
 
 MOST_ASKED_ABOUT = 3
-"""Passages that a question is asked about: a conversation, not an examination."""
+"""Most passages with a question: it is a conversation, not an examination."""
 
 SORTS = ("verdict", "name", "share", "words")
 
@@ -40,18 +40,18 @@ class Row:
 
     @property
     def why_unjudged(self) -> str:
-        """Why nothing was tested, in two words beside the verdict; empty: it was. The text's page has the sentence."""
+        """The reason why nothing was tested, in two words, or "" if it was; the text's page has the sentence."""
         why = self.document.why_unjudged or ""
         return "another language" if why == "language" else why.replace("_", " ")
 
 
 @dataclass(frozen=True)
 class Talk:
-    """The page of one text: its row, the plain sentence, the passages that stand out, and questions for its writer.
+    """The page of one text for a conversation: its row, lead sentence, passages that stand out, and questions to its writer.
 
     Attributes:
         summary: of the document, without the verdict, which stands above it.
-        judged: whether anything is said of who wrote the text.
+        judged: whether the text was tested for its author.
         brief: whether the page is a few lines: the text was not judged, or nothing in it stands out.
         pieces: the whole text, cut where passages that stand out begin and end, each piece with its passage; empty if none
             stands out, or if the text was left out of the report.
@@ -69,12 +69,12 @@ class Talk:
 
 
 def rows(report: Report) -> list[Row]:
-    """A row a text, what needs looking at first."""
+    """A row for each text, the most urgent first."""
     return [_row(document, f"text-{number}") for number, document in enumerate(worst_first(report.documents), start=1)]
 
 
 def ordered(found: Sequence[Row], by: str) -> list[Row]:
-    """The rows by one of `SORTS`; what has no such number comes last, and equal ones stay in the order of verdicts.
+    """The rows sorted by one of `SORTS`; those without a value come last, and equal ones stay in the order of verdicts.
 
     Names are sorted as people sort them: "Text 2" before "text 10".
     """
@@ -115,7 +115,7 @@ def talks(report: Report, found: Sequence[Row]) -> list[Talk]:
 
 
 def _by_name(name: str) -> list[tuple[int, str]]:
-    """Key of a name: runs of digits by their number, all else without regard to capitals."""
+    """Sort key of a name: runs of digits by value, other text without regard to case."""
     pieces = re.split(r"(\d+)", name.casefold())
     return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in pieces]
 

@@ -1,7 +1,7 @@
 """The report in one line a document, `path:line: CODE p=0.0006 finding`: for logs, and for programs that jump to a line.
 
-The worst first. What was found of one document under several codes, odd characters for instance, is a line each. The last line
-counts the inputs, and says by what a gate failed.
+The worst come first. Findings on one document under several codes, such as odd characters, have a line each. The last line
+counts the inputs, and states why a gate failed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from llm_audit.results.rules import Describe
 
 
 def render(report: Report, describe: Describe) -> str:
-    """Everything that was judged or could not be, and how much it was."""
+    """A line for each subject, judged or not, and a last line with counts."""
     lines = [_line(found) for found in findings(report, describe)]
     return "".join(f"{line}\n" for line in [*lines, " ".join([coverage(report), *failed_by(report)])])
 

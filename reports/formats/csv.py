@@ -25,7 +25,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def render(report: Report) -> str:
-    """A heading, a row for each document in the order of the report, and last what became of all inputs."""
+    """A header, a row for each document in the order of the report, and a last row with the counts of inputs."""
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\r\n")
     rows.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""The report as commands to a GitHub workflow: an annotation for all that is not a pass, and one line that counts the inputs.
+"""The report as commands to a GitHub workflow: an annotation for everything but passes, and a line that counts the inputs.
 
 GitHub shows the first ten of each kind in a step; the others are counted.
 """
@@ -11,7 +11,7 @@ from llm_audit.results import Report, Verdict
 from llm_audit.results.rules import Describe
 
 SHOWN = 10
-"""Annotations of a kind that GitHub shows."""
+"""Most annotations of a kind that GitHub shows."""
 
 COMMANDS = {
     Verdict.FINDING: "error",
@@ -35,7 +35,7 @@ def render(report: Report, describe: Describe) -> str:
 
 
 def _name(found: Finding) -> str:
-    """The kind of its annotation; after the gate it is the policy that says what fails."""
+    """The kind of a finding's annotation; in a gate, the policy decides what fails."""
     if found.fails is None:
         return "notice" if found.suppression else COMMANDS[found.verdict]
     return "error" if found.fails else "notice"

@@ -1,4 +1,4 @@
-"""The report for GitLab's Code Quality widget: a JSON list of all that is not a pass, and not passed over.
+"""The report for GitLab's Code Quality widget: a JSON list of everything but passes and suppressed findings.
 
 The widget shows neither the code of a finding nor how many files there are, so each description begins with the code.
 """
@@ -39,14 +39,14 @@ def _issue(found: Finding) -> dict[str, object]:
 
 
 def _severity(found: Finding) -> str:
-    """After the gate it is the policy that says what fails."""
+    """The severity of a finding; in a gate, the policy decides what fails."""
     if found.fails is None:
         return SEVERITIES[found.verdict]
     return "major" if found.fails else "info"
 
 
 def _not_read(report: Report) -> dict[str, object]:
-    """One remark on the project, as the widget has no other place: all that folders hold and was not read."""
+    """One issue on the project that counts the files not read, since the widget has no other place for it."""
     return {
         "description": plain(not_read(report.not_read)),
         "check_name": "not-read",
@@ -57,7 +57,7 @@ def _not_read(report: Report) -> dict[str, object]:
 
 
 def _unique(found: Finding) -> str:
-    """GitLab drops the second of two equal fingerprints."""
+    """A distinct fingerprint for each finding, since GitLab drops the second of two equal ones."""
     if found.occurrence == 1:
         return found.fingerprint
     return hashlib.sha256(f"{found.fingerprint}:{found.occurrence}".encode()).hexdigest()

@@ -1,8 +1,8 @@
 """The report as one self-contained page: no script, no external address, a policy that forbids both.
 
-Knows nothing of how the numbers came about. Everything that is said is in `templates/`; this prepares what they need. A report
-that is too large for one page is split: the first page has the index and all that is said of the whole run, the others hold
-the documents that it links to.
+Knows nothing of the origin of the numbers. All text is in `templates/`; this module prepares their variables. A report that
+is too large for one page is split: the first page has the index and everything about the whole run, the others hold the
+documents that it links to.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 LARGEST_PAGE = 15_000_000
-"""Bytes of a page; a single document may need more."""
+"""Most bytes of a page; a single document may need more."""
 
 ALL_PICTURED, MOST_PICTURED = 20, 20
-"""With more documents than the first, charts are drawn of findings only, and of so many at most: each takes a second."""
+"""With more documents than the first number, only findings get charts, and only as many as the second: each takes a second."""
 
 
 NO_BREAK = "\u00a0"
@@ -68,7 +68,7 @@ def render(report: Report) -> str:
 
 
 def pages(report: Report, name: str, largest: int | None) -> dict[str, str]:
-    """The pages by the names of their files, that with the index last: whoever finds it finds all of them.
+    """File name -> page; the page with the index is last, so that its presence means that all are written.
 
     A second page of `report.html` is `report-2.html`; `largest` is the size in bytes that no page may exceed
     that can be split; None: a single page.
@@ -131,7 +131,7 @@ def _pages_of_audits(report: Report, name: str, largest: int | None) -> dict[str
 
 
 def page(template: str, *, more: Sequence[str] = (), **content: Any) -> str:
-    """A template filled, with the style sheet, `more` of its own, and the policy that allows these alone."""
+    """A rendered template, with the style sheet, further styles `more`, and a policy that allows only these."""
     from markupsafe import Markup
 
     style = "".join((TEMPLATES / name).read_text("utf-8") for name in ("style.css", "charts.css", "print.css", *more))
@@ -197,7 +197,7 @@ def _method(documents: Sequence[Document]) -> Method:
 
 
 def _split(sections: Sequence[Markup], first: int, other: int) -> Iterator[list[Markup]]:
-    """The sections in their order, as many to a page as there is room for: on the first page, and on the others."""
+    """Distribute the sections to pages in order; `first` and `other`: room on the first page and on the others."""
     part: list[Markup] = []
     size, room = 0, first
     for section in sections:

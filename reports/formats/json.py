@@ -17,20 +17,20 @@ from llm_audit.results.canonical import content_digest
 
 _NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 _NUMBERS = re.compile(r"\[\n\s*((?:(?:-?\d[\d.e+-]*|null),?\s+)+)\]")
-"""A list of numbers: on one line it takes a third of the space. No string holds a line break, so that none looks like it."""
+"""Pattern of a list of numbers, which is put on one line; no string contains a line break, so that none matches."""
 # What Python calls printable and nobody sees: variation selectors, fillers, joiners of graphemes.
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
 class _Complete(GenerateJsonSchema):
-    """We write every field, also those that have a default: readers can rely on it. Later additions are left out if unset."""
+    """Schema generator that marks fields with defaults as required, since they are always written, except later additions."""
 
     def field_is_required(self, field: ModelField | DataclassField | TypedDictField, total: bool) -> bool:
         return "serialization_exclude_if" not in field
 
 
 def render(report: Report) -> str:
-    """All of the report, indented, in the order of the models, so that equal reports give equal bytes.
+    """The report as indented JSON, in the order of the models, so that equal reports give equal bytes.
 
     Characters that could act on a terminal, or that cannot be seen, are written as `\\u` escapes: the same JSON, but
     safe to print. Only a lone surrogate, which strict readers refuse, is replaced: by its escape as visible text.
@@ -39,7 +39,7 @@ def render(report: Report) -> str:
 
 
 def content(report: Report, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The fields of a report, but for some, in the one order; the digest is of all."""
+    """The fields of a report in their fixed order, except those in `without`; its digest covers all."""
     found = report.model_dump()
     found["manifest"]["packages"] = dict(sorted(report.manifest.packages.items()))
     if report.content_digest is None:  # of what is written: lone surrogates are replaced there

@@ -1,6 +1,6 @@
-"""The report as JUnit XML: a test case for each subject. Found: failed; unreadable: error; no answer: skipped.
+"""The report as JUnit XML: a test case for each subject. A finding is a failure, unreadable an error, no answer skipped.
 
-After the gate, whatever fails it failed, and the rest of these, what is passed over among them, is skipped.
+In a gate, whatever fails it is a failure, and all other non-passes, suppressed findings included, are skipped.
 
 Written with the standard library: characters that XML 1.0 does not know are made visible before, and the bytes are the same
 whatever else is installed. Follows the schema of Jenkins' xUnit plug-in.
@@ -27,7 +27,7 @@ ELEMENTS = {
 
 
 def render(report: Report, describe: Describe) -> str:
-    """One suite, the worst first. No times: an audit is not measured by them, and equal reports give equal bytes."""
+    """One test suite, the worst cases first. Without times, so that equal reports give equal bytes."""
     found = findings(report, describe)
     elements = [_element(one) for one in found]
     counts = {
@@ -88,6 +88,6 @@ def _element(found: Finding) -> str | None:
 
 
 def _legal(text: str) -> str:
-    """Text without the characters that are none in XML 1.0; what a terminal could act on is visible already, or becomes so."""
+    """Text without characters that XML 1.0 forbids; control characters are made visible."""
     lines = (plain(line) for line in text.split("\n"))
     return _ILLEGAL.sub(lambda match: f"\\u{ord(match[0]):04x}", "\n".join(lines))

@@ -1,6 +1,6 @@
 """The report as Markdown, for job summaries and comments: a table of the subjects, the limits, and how it was run.
 
-Text from outside makes no HTML, no image, no link and no mention of anybody here, also where addresses become links unasked.
+Text from outside can produce no HTML, image, link or mention, even where addresses become links automatically.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from llm_audit.results import Report
 from llm_audit.results.rules import Describe
 
 LONGEST, LONGEST_PASSED_OVER, LONGEST_IDLE, LONGEST_VALUE = 700_000, 150_000, 50_000, 4_000
-"""Bytes of the tables, of the list of suppressions without effect and of a value in the last table: GitHub drops a job summary
-of more than 1 MiB as a whole."""
+"""Most bytes of the tables, of the list of suppressions without effect, and of a value in the last table: GitHub drops a job
+summary of more than 1 MiB as a whole."""
 
 _SYNTAX = re.compile(r"[\\`*_\[\]<>|~&$]")
 _AT_THE_BEGINNING = re.compile(r"^(\d*)([#+\-=:.)])")
 _BECOMES_A_LINK = re.compile(r"(?<=[@#:!$~&%])(?=[\w/+-])|(?<=/)(?=/)|(?<=www)(?=\.)", re.IGNORECASE)
-"""Where an invisible word joiner keeps addresses, mentions, references and emoji from being made, also those of GitLab."""
+"""Places for an invisible word joiner, which prevents automatic links, mentions, references and emoji, also on GitLab."""
 
 
 def render(report: Report, describe: Describe) -> str:
@@ -44,7 +44,7 @@ def render(report: Report, describe: Describe) -> str:
 
 
 def prose(text: str) -> str:
-    """A sentence as text and nothing else."""
+    """A sentence escaped so that it is plain text in Markdown."""
     text = _AT_THE_BEGINNING.sub(r"\1\\\2", _SYNTAX.sub(r"\\\g<0>", plain(text).strip()))
     return _BECOMES_A_LINK.sub("\u2060", text)
 
@@ -86,7 +86,7 @@ def _suppressions(report: Report, passed_over: list[Finding]) -> list[str]:
 
 
 def _listed(lines: list[str]) -> str:
-    """The lines for which there is room, and how many there are besides."""
+    """The lines for which there is room, and the number of the others."""
     room = LONGEST_IDLE
     shown: list[str] = []
     for number, line in enumerate(lines):
@@ -98,7 +98,7 @@ def _listed(lines: list[str]) -> str:
 
 
 def _within(text: str) -> str:
-    """A value that has no end of its own: what it begins with."""
+    """A value of unlimited length, truncated."""
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]} ..."
 
 

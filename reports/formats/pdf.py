@@ -1,4 +1,4 @@
-"""The page on paper: the HTML report through its own print style, as PDF. Nothing is fetched, whatever a page asks for."""
+"""The report as PDF: the HTML page with its print style. Nothing is fetched, whatever a page refers to."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ EPOCH = "SOURCE_DATE_EPOCH"
 
 
 def render(report: Report) -> bytes:
-    """The whole document, tagged for screen readers. Equal reports give equal bytes on one machine: its fonts are in it."""
+    """The PDF of a report, tagged for screen readers. Equal reports give equal bytes on one machine, whose fonts it embeds."""
     return from_page(html.render(report))
 
 
 def from_page(page: str) -> bytes:
-    """Any page of ours on paper."""
+    """The PDF of any of our HTML pages."""
     with warnings.catch_warnings():
         # WeasyPrint warns where a system library is missing that only a later version of it will need.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -35,7 +35,7 @@ def from_page(page: str) -> bytes:
 
 @contextmanager
 def _fonts_without_a_time() -> Iterator[None]:
-    """Fixes the time that fontTools writes into the fonts it packs, so that equal pages are equal whenever they are printed."""
+    """Fix the time that fontTools writes into embedded fonts, so that equal pages give equal bytes at any time."""
     if EPOCH in os.environ:
         yield
         return

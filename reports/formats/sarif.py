@@ -1,7 +1,7 @@
-"""The report as SARIF 2.1.0: one run, a result for all that is not a pass, and every input in the list of artifacts.
+"""The report as SARIF 2.1.0: one run, a result for everything but passes, and every input in the list of artifacts.
 
-Passes are no results, because GitHub shows a result as an alert whatever its `kind` says: a text that nothing was found in
-would be listed as a problem. They are artifacts, with their verdict and digest, so that nothing that was judged is missing.
+Passes are no results, because GitHub shows a result as an alert whatever its `kind`: a text without a finding would be listed
+as a problem. They are artifacts, with verdict and digest, so that nothing that was judged is missing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from llm_audit.results import Report, Verdict
 from llm_audit.results.rules import Describe, RuleFacts
 
 MOST_RESULTS, SHOWN_RESULTS, MOST_PLACES, MOST_BYTES = 25_000, 5_000, 100, 10_000_000
-"""Limits of GitHub: results accepted in a run and shown, places shown of a result, bytes of the compressed file."""
+"""Limits of GitHub: results accepted per run, results shown, places shown per result, bytes of the compressed file."""
 
 KINDS = {
     Verdict.FINDING: "fail",
@@ -175,7 +175,7 @@ def _note(level: str, text: str, about: Finding | None = None) -> dict[str, Any]
 
 
 def _left_out(results: int, artifacts: int, most: int) -> list[dict[str, Any]]:
-    """Notes on what a reader of this file, or of GitHub, does not see."""
+    """Notes on results and artifacts that the file, or GitHub's view of it, leaves out."""
     notes = []
     if artifacts > most:
         text = f"Left out, for the limits of GitHub: {max(0, results - most)} of {results} results and {artifacts - most} of "
@@ -188,7 +188,7 @@ def _left_out(results: int, artifacts: int, most: int) -> list[dict[str, Any]]:
 
 
 def _text(message: str) -> str:
-    """Plain text, in which SARIF would make a link of [words](address)."""
+    """A message escaped, since SARIF would turn [words](address) into a link."""
     return message.replace("](", "] (")
 
 
@@ -203,7 +203,7 @@ def _category(report: Report) -> str:
 
 
 def _utc(moment: str) -> str:
-    """A time as SARIF wants it; empty if it is none."""
+    """A time in SARIF's format; "" if the argument is no time."""
     try:
         return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Sentences, names, verdicts and tables as they are put on a terminal.
+"""Printing of sentences, names, verdicts and tables on a terminal.
 
 Strings from the outside are shown as plain text with their control characters visible.
 """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SHOWN = 10
-"""Documents listed on a terminal; the page has more."""
+"""Most documents listed on a terminal; the page has more."""
 
 
 def print_corpus(corpus: Corpus, manifest: Manifest, console: Console) -> None:

@@ -1,6 +1,6 @@
 """Documents on a terminal: short, legible at 60 columns and without colour.
 
-Knows nothing of detectors. How strings from the outside are put on a terminal is said in `console`.
+Knows nothing of detectors. For strings from outside see `console`.
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SHOWN = 20
-"""Texts that fail nothing and are no plain pass; of suppressions, all are listed."""
+"""Most texts listed that do not fail and are no plain pass; suppressions are all listed."""
 
 
 def print_gate(report: Report, gate: GateOutcome, console: Console) -> None:
-    """All but the texts that fail."""
+    """Print the outcome of a gate, and the texts that do not fail."""
     from rich.text import Text
 
     say(console, gate.summary, style=STYLES[Verdict.FINDING if gate.failed else Verdict.PASS])

@@ -1,4 +1,4 @@
-"""Many documents on a terminal: one table, the worst first. What is known of each is left to -v and to report files."""
+"""Many documents on a terminal: one table, the worst first. Details of each are left to -v and to report files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 DETAILED = 5
-"""With more documents than this, there is one table of all."""
+"""Number of documents above which there is one table of all."""
 
 
 def print_many(documents: Sequence[Document], alpha: float, console: Console) -> None:
-    """A line for each document; of one with candidates, a line for each of these."""
+    """Print a line for each document; for one with candidates, a line for each candidate."""
     attributed = any(document.attributions for document in documents)
     tested = any(document.gate and document.gate.q_value is not None for document in documents)
     table = plain_table()

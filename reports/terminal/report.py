@@ -25,7 +25,7 @@ def print_report(report: Report, console: Console, *, details: bool = False) -> 
     """
     if report.gate:
         print_gate(report, report.gate, console)
-    # Of a gate, those that pass are in what it came to, in a line each.
+    # In a gate, passing documents have a line each in its outcome.
     shown = [each for each in report.subjects if not isinstance(each, Document) or not each.gate or each.gate.failures]
     documents = [each for each in shown if isinstance(each, Document)]
     if len(documents) > DETAILED and not details:

@@ -24,7 +24,7 @@ class Verification(Protocol):
 
 
 def print_verification(ledger: Verification, report: str, console: Console, *, signed: bool) -> None:
-    """Whether the report holds; each field that does not, or could not be checked; how much was.
+    """Print whether the report holds, the fields that do not or could not be checked, and how many were checked.
 
     Args:
         ledger: of the verification.

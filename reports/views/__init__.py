@@ -1,1 +1,1 @@
-"""Views: each subject prepared for pages, terminals and lists, one module a subject. Judges nothing."""
+"""Views: each subject prepared for pages, terminals and lists, one module per subject. Judges nothing."""

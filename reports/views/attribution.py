@@ -1,4 +1,4 @@
-"""The candidates of a document as a report shows them: their tests, and their traces as charts and rows.
+"""View of a document's candidates: their tests, and their traces as charts and rows.
 
 Knows nothing of pages or terminals, and judges nothing.
 """
@@ -27,7 +27,7 @@ from llm_audit.results import Attribution, Document, Trace
 
 BINS = 10
 GAP_FROM = (10, 1 / 20)
-"""The mean gap is drawn from this token, and this share of the text, on: before, it jumps too far to leave the rest room."""
+"""First token, and first share of the text, from which the mean gap is drawn; before, it fluctuates too much."""
 
 NORMAL_95 = 1.959964
 """97.5 % quantile of the normal distribution."""
@@ -58,7 +58,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Pictures:
-    """A trace as it is drawn and as it is tabulated."""
+    """The figures and table of a trace."""
 
     block: int
     impossible: int
@@ -71,7 +71,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A candidate with all that the template shows of it and cannot look up itself."""
+    """A candidate with the values that the template needs."""
 
     anchor: str
     attribution: Attribution
@@ -80,7 +80,7 @@ class Candidate:
 
 
 def candidates(document: Document, anchor: str, alpha: float, *, charts: bool = True) -> list[Candidate]:
-    """The candidates of a document, as given."""
+    """The views of a document's candidates, in their order."""
     return [
         Candidate(
             anchor=f"{anchor}-candidate-{number}",
@@ -109,7 +109,7 @@ def pictures(trace: Trace, text: str | None, alpha: float) -> Pictures | None:
 
 
 def _with_all(figure: Figure, found: list[Block], trace: Trace, alpha: float) -> Figure:
-    """The table of the tokens with all that is known of them."""
+    """The figure with a table of the tokens that has all their numbers."""
     single, crossed = found[0].first == found[0].last, crossing(trace.log_e, alpha)
     rows = []
     for block, row in zip(found, figure.rows, strict=True):

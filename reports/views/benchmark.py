@@ -1,6 +1,6 @@
-"""A benchmark of detectors as a report shows it: power by slice, false alarms by group, calibration.
+"""View of a benchmark of detectors: power by slice, false alarms by group, calibration.
 
-Knows nothing of pages or terminals, and of how the numbers came about.
+Knows nothing of pages or terminals, or of the origin of the numbers.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from llm_audit.reports.charts.figures import Figure, Row, both
 from llm_audit.results import Benchmark, Curve, FalseAlarms, Interval, Power
 
 DECADES = 3
-"""The calibration plot runs from .001 to 1."""
+"""Decades of the calibration plot, which runs from .001 to 1."""
 
 LEAST_OF_A_GROUP, MOST_OF_NOMINAL = 150, 2
-"""Human texts of a group, and times the nominal rate, from which on it is called unfair: what stops a release of llm-audit."""
+"""Fewest human texts of a group, and multiple of the nominal rate, at which it counts as unfair, which stops our releases."""
 
 Sliced = TypeVar("Sliced", Power, FalseAlarms)
 
 
 @dataclass(frozen=True)
 class View:
-    """A benchmark with all that the template shows of it and cannot look up itself."""
+    """A benchmark with the values that the template needs."""
 
     found: Benchmark
     calibration: Figure | None
@@ -44,7 +44,7 @@ def view(found: Benchmark) -> View:
 
 
 def by_slice(rows: Iterable[Sliced]) -> dict[str, list[Sliced]]:
-    """The rows by what they are sliced by, in their order."""
+    """Dimension of slicing -> its rows, in their order."""
     sliced: dict[str, list[Sliced]] = {}
     for row in rows:
         sliced.setdefault(row.by, []).append(row)
@@ -52,7 +52,7 @@ def by_slice(rows: Iterable[Sliced]) -> dict[str, list[Sliced]]:
 
 
 def unfair(found: Benchmark) -> list[FalseAlarms]:
-    """The groups that all detectors together flag more than twice as often as alpha .01 says, of those with texts enough."""
+    """The groups with enough texts that all detectors combined flag more than twice as often as alpha .01 allows."""
     return [
         row
         for row in found.false_alarms

@@ -1,4 +1,4 @@
-"""A corpus as a report shows it: the outcome, its p-values as bars, the documents least like the population.
+"""View of a corpus: the outcome, its p-values as bars, the documents least like the population.
 
 Knows nothing of pages or terminals, and judges nothing.
 """
@@ -16,7 +16,7 @@ from llm_audit.results import Corpus, Discovery, Unread, Verdict
 
 @dataclass(frozen=True)
 class View:
-    """A corpus with all that the template shows of it and cannot look up itself."""
+    """A corpus with the values that the template needs."""
 
     corpus: Corpus
     title: str
@@ -39,13 +39,13 @@ def view(corpus: Corpus) -> View:
 
 
 def title(corpus: Corpus) -> str:
-    """How many documents the report covers, as words."""
+    """The number of documents that the report covers, in words."""
     everything = fmt.plural(corpus.documents, "document")
     return everything if corpus.complete else f"Partial: {fmt.count(corpus.included)} of {everything}"
 
 
 def taken_alone(found: Discovery) -> str:
-    """How many texts have a small p-value by themselves, and how many would by chance, as a sentence."""
+    """Sentence on how many texts have a small p-value by themselves, and how many would by chance."""
     low = f"{fmt.plural(found.low, 'text')} {'has' if found.low == 1 else 'have'}" if found.low else "No text has"
     return (
         f"{low} p ≤ {found.alpha:g} taken alone; about {found.low_by_chance:.2g} of {fmt.count(found.tests)} would, had people "
@@ -54,12 +54,12 @@ def taken_alone(found: Discovery) -> str:
 
 
 def why_unread(document: Unread) -> str:
-    """Which document could not be read, and why, as a sentence."""
+    """Sentence on a document that could not be read, with the reason."""
     return document.reason if document.name in document.reason else f"{document.name}: {document.reason}"
 
 
 def p_values(histogram: Sequence[int]) -> figures.Figure:
-    """How often which p-value came out, against an even share."""
+    """Figure of the histogram of p-values, against the uniform share."""
     bins = len(histogram)
     even, uprights = sum(histogram) / bins, figures.value_ticks(0, max(1, *histogram), 3)
 

@@ -1,4 +1,4 @@
-"""A document as a page shows it: its passages in the text and along it, its tokens, its place among human texts.
+"""View of a document: its passages in the text and along it, its tokens, its rank among human texts.
 
 Knows nothing of templates, and judges nothing.
 """
@@ -23,7 +23,7 @@ ORDER = (Verdict.FINDING, Verdict.INCONCLUSIVE, Verdict.ERROR, Verdict.NOT_ASSES
 
 @dataclass(frozen=True)
 class DocumentView:
-    """A document with all that the template shows of it and cannot look up itself."""
+    """A document with the values that the template needs."""
 
     anchor: str
     document: Document
@@ -46,7 +46,7 @@ def words(document: Document) -> int | None:
 
 
 def worst_first(documents: Sequence[Document]) -> list[Document]:
-    """By verdict, what is passed over after what is not, then by p-value, then as given."""
+    """The documents sorted by verdict, suppressed ones after others, then by p-value, then in their order."""
 
     def key(document: Document) -> tuple[int, bool, float]:
         p = document.combined.p_value if document.combined else None
@@ -132,7 +132,7 @@ def strip(found: Sequence[Passage], characters: int, alpha: float, *, charts: bo
 
 
 def tally(documents: Sequence[Document]) -> list[tuple[str, str, str, int]]:
-    """How many documents came to which verdict: class, sign, words and number, in the order in which they are shown."""
+    """Counts of documents by verdict, as (class, sign, words, number), in the order in which they are shown."""
     if any(document.attributions for document in documents):
         outcomes = [found.verdict for document in documents for found in document.attributions]
         return [(kind.value, *fmt.AUTHORSHIP[kind], outcomes.count(kind)) for kind in Authorship if kind in outcomes]

@@ -1,4 +1,4 @@
-"""A report as one flat list: a document, a collection, an endpoint or a corpus per entry, the worst first.
+"""View of a report as a flat list of findings, one per document, collection, endpoint or corpus, the worst first.
 
 SARIF, JUnit, GitLab, GitHub and Markdown are rendered from it. Everything in it is safe to print; what a format must escape
 besides, it escapes itself. Knows nothing of formats, and judges nothing.
@@ -38,7 +38,7 @@ from llm_audit.results.rules import FAMILIES, Describe, RuleFacts
 WORST_FIRST = (Verdict.FINDING, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE, Verdict.PASS)
 
 OPEN = frozenset({Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE})
-"""Neither found nor passed: what was asked has no answer."""
+"""Verdicts without an answer: neither finding nor pass."""
 
 NO_STATEMENT = "No statement is made about this document: it has neither passed nor failed."
 
@@ -48,18 +48,18 @@ class Finding:
     """The verdict on one subject, or on one text of a corpus, with its numbers.
 
     Attributes:
-        name: of the file, as given; of a collection the question; the address of an endpoint.
-        path: of the file, relative to the project; a word in its place if there is no file.
-        p: as a table shows it.
+        name: of the file, as given; for a collection the question; for an endpoint its address.
+        path: of the file, relative to the project; a word instead if there is no file.
+        p: p-value as a table shows it.
         equations: p, and q where texts were tested together, as one word each: "p<=0.0013", "q=0.004".
         summary: the verdict's sentence.
-        message: the same, then numbers, null hypothesis and population.
-        places: where the text stands out, the strongest first; none if that is not known, or not asked.
-        fingerprint: equal for equal content, wherever it is and whatever stands around it.
+        message: the summary, then numbers, null hypothesis and population.
+        places: passages that stand out, the strongest first; none if they are not known, or not asked for.
+        fingerprint: equal for equal content, wherever it is.
         occurrence: 1 for the first subject with this fingerprint, then 2, ...
         sha256: of the file's bytes.
-        suppression: why it fails nothing, if that was said beforehand.
-        fails: whether the gate fails by it; None: no gate was asked.
+        suppression: why it does not fail, if it is suppressed.
+        fails: whether the gate fails by it; None: there is no gate.
     """
 
     subject: Literal["document", "collection", "endpoint", "corpus"]
@@ -80,7 +80,7 @@ class Finding:
 
 
 def findings(report: Report, describe: Describe) -> list[Finding]:
-    """All subjects, the worst first, then in the order of the report; what is passed over comes after all open questions."""
+    """All subjects as findings, the worst first, then in the order of the report; suppressed ones after all open ones."""
     alpha = report.manifest.alpha
     attributed = any(document.attributions for document in report.documents)
     family = "attribution" if attributed else _asked(report)
@@ -101,7 +101,7 @@ def findings(report: Report, describe: Describe) -> list[Finding]:
 
 
 def coverage(report: Report) -> str:
-    """How many inputs ended where, as sentences; before them, what a gate came to; after them, what was not read at all."""
+    """Sentences on the outcome of a gate, on the counts of inputs by outcome, and on files that were not read."""
     found, outcome = report.coverage, f"{plain(report.gate.summary)} " if report.gate else ""
     counted = (
         f"{outcome}{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
@@ -111,7 +111,7 @@ def coverage(report: Report) -> str:
 
 
 def plain(text: str) -> str:
-    """One line that is safe to print."""
+    """The text as one line that is safe to print."""
     return terminal_safe(re.sub(r"[\t\n]+", " ", text))
 
 
@@ -122,7 +122,7 @@ def passage(place: Place) -> str:
 
 
 def _asked(report: Report) -> str:
-    """The family whose question was asked of texts: watermarks or, else, origin."""
+    """The family of the report's question about texts: "watermark" or else "origin"."""
     codes = report.manifest.detectors
     return "watermark" if codes and all(FAMILIES.get(code[3:4]) == "watermark" for code in codes) else "origin"
 
@@ -180,7 +180,7 @@ def _fails(document: Document, code: str) -> bool | None:
 
 
 def _tampering(document: Document, result: Result, describe: Describe) -> Finding:
-    """Odd characters, beside what is said of the author; at the first of them, as far as the text is there."""
+    """The finding of odd characters in a document, placed at the first one if the text is available."""
     span = result.spans[0] if result.spans and document.text is not None else None
     suppression = document.suppressed(result.rule)
     known = f" Passed over, {fmt.known(suppression)}." if suppression else ""
@@ -202,7 +202,7 @@ def _tampering(document: Document, result: Result, describe: Describe) -> Findin
 
 
 def _wanted(document: Document, result: Result, alpha: float, describe: Describe) -> Finding:
-    """A mark that the policy asks for or does not allow, beside what is said of the author."""
+    """The finding of a watermark check of the policy on a document."""
     suppression = document.suppressed(result.rule)
     known = f" Passed over, {fmt.known(suppression)}." if suppression else ""
     return replace(
@@ -253,7 +253,7 @@ def _endpoint(found: Substitution, alpha: float, describe: Describe) -> Finding:
     for test in found.tests:
         sentences += [f"{test.rule} {test.name}:", *_numbers(test, alpha, "test")]
     numbered = [test for test in found.tests if test.p_value is not None]
-    only = numbered[0] if len(numbered) == 1 else None  # of several, none alone is what the verdict rests on
+    only = numbered[0] if len(numbered) == 1 else None  # with several tests, the verdict rests on all of them
     return Finding(
         subject="endpoint",
         rule=rule,
@@ -307,7 +307,7 @@ def _corpus(found: Corpus, manifest: Manifest, describe: Describe) -> list[Findi
 
 
 def _listed(found: Ranked, rule: RuleFacts, alpha: float) -> Finding:
-    """A document of a corpus, of which a scan's summary keeps the numbers alone."""
+    """The finding of a document listed in a scan's summary, which keeps only its numbers."""
     p, q = fmt.p_statement(found.p_value, found.p_floor, alpha), fmt.p_value(found.q_value, alpha)
     summary = f"Unlike the human writing of the population: {p}, q = {q} at a false discovery rate of {alpha:g}."
     return Finding(

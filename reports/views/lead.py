@@ -1,6 +1,6 @@
-"""The one plain sentence that a report opens with, and the one that it ends with: for whoever reads nothing else.
+"""The plain sentence with which a report opens, and the one with which it ends, for readers who read nothing else.
 
-Made from verdicts and numbers, as all that is said; it judges nothing, and says no more than they do.
+Made from verdicts and numbers alone: it judges nothing, and states no more than they do.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from llm_audit.reports.views.places import places
 from llm_audit.results import Document, Report, Verdict
 
 WHOLE = 0.85
-"""From this share on, the text as a whole is said to read like machine writing: of texts that are, that much is found."""
+"""Share from which the whole text is said to read like machine writing; in machine texts about this much is found."""
 
 COARSE = 1.25
-"""Where the lines are so many times as long as what is named by them, its words are numbered instead."""
+"""Where a place's lines are this many times as long as the place itself, its words are numbered instead."""
 
 _PLACE = re.compile(r"(?P<first>.*?\d+)(?: to (?P<last>(?:.* )?\d+))?")
 

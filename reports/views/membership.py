@@ -1,4 +1,4 @@
-"""A collection as a report shows it: its tests, its scores on one axis, its texts as columns of numbers.
+"""View of a collection: its tests, its scores on one axis, its texts as columns of numbers.
 
 Knows nothing of pages or terminals, and judges nothing.
 """
@@ -17,7 +17,7 @@ from llm_audit.reports.views.tested import Tested, assumptions_of, tested
 from llm_audit.results import Interval, Membership, Screened, Separation
 
 FIRST, MOST = 50, 1000
-"""Texts shown at once, and shown at all: the ranking is of use at its top, and the JSON report has all of it."""
+"""Most texts shown at once, and most shown at all: only the top of the ranking is useful; the JSON report has all of it."""
 
 LEGEND: dict[str, Key] = {
     "score": ("dot", "link", "suspect against held-out"),
@@ -35,7 +35,7 @@ class Areas:
 
     @property
     def words(self) -> dict[str, str]:
-        """The same for a table."""
+        """The areas with their intervals as words for a table."""
         return {kind: interval(area) for kind, area in self.found.items()}
 
 
@@ -56,7 +56,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Screening:
-    """The ranked texts: those seen at once, those folded away, and how many are left to the JSON report."""
+    """The ranked texts: those shown at once, those folded away, and the number left to the JSON report."""
 
     first: list[tuple[int, Screened]]
     rest: list[tuple[int, Screened]]
@@ -68,7 +68,7 @@ class Screening:
 
 @dataclass(frozen=True)
 class View:
-    """A collection with all that the template shows of it and cannot look up itself."""
+    """A collection with the values that the template needs."""
 
     found: Membership
     set_aside: bool
@@ -102,7 +102,7 @@ def view(found: Membership, alpha: float) -> View:
 
 
 def set_aside(found: Membership) -> bool:
-    """Whether the gate forbids that anything is concluded from the scores."""
+    """Whether the blind baseline forbids any conclusion from the scores."""
     return found.gate is not None and found.gate.outcome != "no_difference_found"
 
 

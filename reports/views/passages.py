@@ -1,4 +1,4 @@
-"""The passages of a document as a report shows them: where they are, what they say, how hot they are.
+"""View of a document's passages: their places, texts and heat levels.
 
 Knows nothing of pages or terminals. The numbers come from the result; this only looks up text and a heat level.
 """
@@ -60,9 +60,9 @@ def passages(document: Document, alpha: float, excerpt: int = 72) -> list[Passag
 
 
 def segments(text: str, found: list[Passage]) -> list[tuple[str, Passage | None]]:
-    """The whole text, cut where passages begin and end. What two share is shown as of the one with the smaller p.
+    """The whole text, cut where passages begin and end; an overlap of two belongs to the one with the smaller p.
 
-    No passage comes twice: of one that is interrupted, the first piece is shown as its own.
+    No passage occurs twice: if one is interrupted, only its first piece belongs to it.
     """
     places = sorted({0, len(text), *(min(place, len(text)) for passage in found for place in (passage.start, passage.end))})
     pieces: list[tuple[int, int, Passage | None]] = []

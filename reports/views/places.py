@@ -1,7 +1,4 @@
-"""Where something is: lines and columns in a text, and the path of a file as other programs look it up.
-
-Knows nothing of what is said about these places.
-"""
+"""Places in files as other programs look them up: lines and columns in a text, and paths of files."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ class Place:
 
 
 def places(text: str, found: Sequence[Passage]) -> list[Place]:
-    """Where passages are, without the white space around them; those of nothing but white space are left out."""
+    """The places of passages without surrounding white space; those of only white space are left out."""
     lines = [0, *(match.end() for match in re.finditer("\n", text))]  # "\r\n" ends with it, too
     wide = [match.start() for match in _BEYOND_16_BITS.finditer(text)]
 

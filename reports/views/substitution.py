@@ -1,4 +1,4 @@
-"""An endpoint as a report shows it: its tests, and the distance of each of its replies.
+"""View of an endpoint: its tests, and the distance of each of its replies.
 
 Knows nothing of pages or terminals, and judges nothing.
 """
@@ -16,10 +16,10 @@ from llm_audit.reports.views.tested import Tested, assumptions_of, tested
 from llm_audit.results import FailedRequest, Point, Substitution
 
 DOTS = 400
-"""More requests than this are shown in equal blocks, each by its farthest one: so none beyond its limit is ever hidden."""
+"""Most requests shown singly; more are shown in equal blocks by their farthest one, so that none beyond its limit is hidden."""
 
 FAILURES = 100
-"""Failed requests shown on a page; the JSON report has all of them."""
+"""Most failed requests shown on a page; the JSON report has all of them."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Dot:
 
     @property
     def numbers(self) -> str:
-        """The numbers of consecutive requests as words of a report: "57", or "1,198–1,199"."""
+        """The number of the request, or numbers of the block, as text: "57", "1,198–1,199"."""
         return count(self.first) + (f"–{count(self.last)}" if self.last > self.first else "")
 
 
 @dataclass(frozen=True)
 class View:
-    """An endpoint with all that the template shows of it and cannot look up itself."""
+    """An endpoint with the values that the template needs."""
 
     found: Substitution
     tests: list[Tested]
@@ -71,7 +71,7 @@ def view(found: Substitution, alpha: float) -> View:
 
 
 def beyond(points: Sequence[Point]) -> int:
-    """How many requests lie beyond their limit."""
+    """Number of requests beyond their limit."""
     return sum(point.value > point.limit for point in points)
 
 
@@ -89,7 +89,7 @@ def dots(points: Sequence[Point]) -> list[Dot]:
 
 
 def log_ticks(values: Sequence[float]) -> tuple[float, float, list[tuple[float, str]]]:
-    """Ends and ticks, as logarithms to base 10, of an axis of whole decades; 0, if it is a value, has the foot to itself."""
+    """Ends and ticks (log10) of an axis of whole decades, with its lowest decade reserved for 0 if that is among the values."""
     positive = [value for value in values if value > 0] or [1.0]
     low, high = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
     high = max(high, low + 1)

@@ -1,4 +1,4 @@
-"""Tests as a report shows them, of a collection or of an endpoint: the draws of each, and what it rests on.
+"""View of the tests of a collection or of an endpoint: their draws and assumptions.
 
 Knows nothing of pages or terminals, and judges nothing.
 """
@@ -16,7 +16,7 @@ from llm_audit.reports.format import count, decimal
 from llm_audit.results import Result, is_blind
 
 NARROWEST = 100
-"""Bars of a histogram are no thinner than this part of its width, however far out the observed value lies."""
+"""Least width of a histogram's bars, as a share of its width, however far out the observed value lies."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Bar:
 class Histogram:
     """The draws of a test in bars of equal width, and the observed value, at which a bar begins.
 
-    So bars are either wholly at least as extreme as what was observed or wholly less so. `low` and `high` hold them all.
+    So each bar is either entirely at least as extreme as the observed value or entirely less so. `low`, `high`: ends of all.
     """
 
     bars: list[Bar]
@@ -45,9 +45,9 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Tested:
-    """A test and its figures; `rests_on` numbers the assumptions of all tests together, listed at the anchor `assumptions`.
+    """A test and its figures; `rests_on`: numbers of its assumptions in the list of all tests' assumptions.
 
-    `blind`: it looks at the texts alone, and the verdict is that of another test.
+    `blind`: whether it tests the texts alone, so that the verdict is that of another test.
     """
 
     anchor: str
@@ -62,7 +62,7 @@ class Tested:
 
 
 def tested(tests: Sequence[Result], of: str, alpha: float) -> list[Tested]:
-    """The tests of a report with what `test.html.j2` shows of them; `of` begins the anchors."""
+    """The tests of a report with the values that `test.html.j2` needs; `of`: prefix of the anchors."""
     assumptions = assumptions_of(tests)
     return [
         Tested(
@@ -95,7 +95,7 @@ def histogram(test: Result) -> Histogram | None:
         low, high = (observed + sign * max(1, abs(observed)) / 2 for sign in (-1, 1))
     bars = min(30, max(5, round(2 * len(values) ** (1 / 3))))
     step = max((max(values) - min(values)) / bars, (high - low) / NARROWEST)
-    # A draw that is smaller by next to nothing is smaller still: its distance in steps may be rounded to zero.
+    # A slightly smaller draw must stay below the observed value, though its distance in steps may round to zero.
     places = ((math.floor((value - observed) / step), value < observed) for value in values)
     counts = Counter(min(place, -1) if smaller else place for place, smaller in places)
     low, high = min(low, observed + min(counts) * step), max(high, observed + (max(counts) + 1) * step)

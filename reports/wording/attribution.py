@@ -17,7 +17,7 @@ def null(candidate: Attribution) -> str:
 
 
 def refuted(candidate: Attribution, p: float) -> str:
-    """The exact tests refute a candidate, and not by a single token."""
+    """Sentence on a candidate that the exact tests refute, not by a single token alone."""
     return (
         f"Refuted: had {candidate.candidate} written the text with this prompt and these settings, evidence like this would "
         f"come up with probability {p:.2g} at most. That does not say who or what wrote it instead."
@@ -25,7 +25,7 @@ def refuted(candidate: Attribution, p: float) -> str:
 
 
 def refuted_by_one_token(p: float) -> str:
-    """The exact tests would refute a candidate, but for one token."""
+    """Sentence on a candidate that the exact tests refute only by a single token."""
     return (
         f"The tests would refute it (p = {p:.2g}), but not without a single token: likely another tokeniser, another "
         "precision or an edit at that place."
@@ -33,12 +33,12 @@ def refuted_by_one_token(p: float) -> str:
 
 
 def fits(p: float, missing: str) -> str:
-    """A candidate is not refuted; `missing`: half a sentence on what else it would take, from the functions below."""
+    """Sentence on a candidate that is not refuted; `missing`: what else an attribution needs, from the functions below."""
     return f"Not refuted (p = {p:.2g}), which is no evidence for it: {missing}."
 
 
 def same_as(other: Attribution) -> str:
-    """Missing: anything that tells two candidates apart."""
+    """Half a sentence on what is missing: a difference between two candidates."""
     return f"{other.candidate} is the same model with the same prompt and settings, and no test can tell the two apart"
 
 
@@ -47,12 +47,12 @@ NOT_COMPARED = "every rival is refuted, but the text could not be compared with 
 
 
 def untested(rival: Attribution) -> str:
-    """Missing: a test of a rival."""
+    """Half a sentence on what is missing: a test of a rival."""
     return f"its rival {rival.candidate} could not be tested"
 
 
 def too_likely(rival: Attribution, log_e: float, needed: float, tokens: int, would_do: int | None) -> str:
-    """Missing: likelihood against a rival, of which so many tokens would be enough at this pace."""
+    """Half a sentence on what is missing: a larger likelihood ratio to a rival; `would_do`: tokens that would suffice."""
     longer = "" if would_do is None else f"; at this pace {would_do:,} tokens would do"
     return (
         f"against {rival.candidate} its e-value is e^{log_e:.2f} after {tokens:,} tokens, and e^{needed:.2f} is needed{longer}"
@@ -60,17 +60,17 @@ def too_likely(rival: Attribution, log_e: float, needed: float, tokens: int, wou
 
 
 def unrefuted(rival: Attribution) -> str:
-    """Missing: the refutation of a rival that is less likely."""
+    """Half a sentence on what is missing: the refutation of a rival that is less likely."""
     return f"{rival.candidate}, though less likely, is not refuted either"
 
 
 def like_people(p: float) -> str:
-    """Missing: a text that is unlike human writing."""
+    """Half a sentence on what is missing: a text unlike human writing."""
     return f"every rival is refuted, but the text is not unlike human writing of the population (p = {p:.2g})"
 
 
 def only_one_that_fits(p: float, human: float) -> str:
-    """A candidate wrote the text, as far as the named ones go."""
+    """Sentence on a candidate to which the text is attributed among the named ones."""
     return (
         f"Of the named candidates only this one fits: it is not refuted (p = {p:.2g}), every other one is, and the text is "
         f"unlike human writing (p = {human:.2g}). A model that nobody named could still have written it."
@@ -78,7 +78,7 @@ def only_one_that_fits(p: float, human: float) -> str:
 
 
 def ranked(verdict: Authorship, p: float, floor: float | None, generations: int, tokens: int) -> str:
-    """A candidate whose prompt is not known, by its rank among reference generations.
+    """Sentence on a candidate with an unknown prompt, by the rank of the text among reference generations.
 
     Args:
         verdict: on the candidate.
@@ -106,17 +106,17 @@ def null_of_set(role: str) -> str:
 
 
 def set_untested(member: Attribution) -> str:
-    """A set one of whose members could not be tested."""
+    """Sentence on a set with a member that could not be tested."""
     return f"{member.candidate} could not be tested. {member.reason}"
 
 
 def set_refuted(role: str, p: float) -> str:
-    """A set all of whose members are refuted."""
+    """Sentence on a set whose members are all refuted."""
     return f"Each of the {SETS[role]} is refuted (the least refuted with p = {p:.2g})."
 
 
 def set_attributed(p: float, against: float, human: float) -> str:
-    """A set of which a member wrote the text; `against`: logarithm of the least e-value against a candidate outside."""
+    """Sentence on a set with a member that wrote the text; `against`: log of the least e-value against candidates outside."""
     return (
         f"Not refuted (p = {p:.2g}); every candidate outside the set is (e-values from e^{against:.1f}), and the text is "
         f"unlike human writing (p = {human:.2g})."
@@ -124,7 +124,7 @@ def set_attributed(p: float, against: float, human: float) -> str:
 
 
 def set_undecided(role: str) -> str:
-    """A set of which nothing can be said."""
+    """Sentence on a set about which nothing can be concluded."""
     return f"Not each of the {SETS[role]} is refuted, and none is attributed."
 
 
@@ -137,7 +137,7 @@ _SANCTIONED = {
 
 
 def summary(candidates: Sequence[Attribution], sets: Sequence[SetAttribution]) -> str:
-    """The text as a whole: what its candidates and the set of the sanctioned ones come to."""
+    """Summary of a text, from the verdicts on its candidates and on the set of sanctioned ones."""
     by = {verdict: [one.candidate for one in candidates if one.verdict is verdict] for verdict in Authorship}
     refuted, unclear = by[Authorship.NOT_WRITTEN_BY], by[Authorship.UNDECIDED]
     if by[Authorship.WRITTEN_BY]:

@@ -19,7 +19,7 @@ ASSUMPTIONS = (
 
 
 def summary(found: Discovery) -> str:
-    """The outcome in a sentence, and where the population's size forbids one, that."""
+    """Summary of the outcome; if the population is too small for any finding, it says so."""
     if not found.tests:
         return "No document could be judged."
     texts = "text was" if found.tests == 1 else "different texts were"

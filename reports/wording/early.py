@@ -1,4 +1,4 @@
-"""Conditions of a collection as the facts of llm-audit 0.1 state them, which stored them as sentences alone."""
+"""Conditions of a collection, parsed from the facts of reports of llm-audit 0.1, which stored them as sentences alone."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _TABLE = re.compile(
 
 
 def conditions_of(found: Membership, manifest: Manifest) -> Conditions:
-    """The conditions from which claim and facts follow again, if they are those that were written.
+    """The conditions in an early report's facts, from which its claim and facts are written again and compared.
 
-    What a sentence does not state in the words of that version is left out, so that the sentence does not follow.
+    A condition that is not in the exact words of that version is left out, so that its sentence is not reproduced.
     """
     facts = {fact.name: fact.value for fact in found.facts}
     seed = _SEED.match(facts.get("Seed", ""))

@@ -7,13 +7,13 @@ from llm_audit.results import Discovery, Suppression, Verdict
 
 
 def of_text(verdict: Verdict, numbers: tuple[float, float, float], found: Discovery, needed: int | None) -> str:
-    """The verdict on one text among the others of its run.
+    """Sentence on one text among the others of its run.
 
     Args:
         verdict: within the run.
         numbers: p-value, q-value, and the smallest p-value that the text could have had.
         found: over the texts of the run.
-        needed: findings at once without which this text can be none; None: it can be none in any case.
+        needed: number of findings in the run that a finding on this text needs; None: it cannot have one.
     """
     p, q, floor = numbers
     among = "the only text of this run" if found.tests == 1 else f"among {found.tests:,} texts of this run"
@@ -27,24 +27,24 @@ def of_text(verdict: Verdict, numbers: tuple[float, float, float], found: Discov
 
 
 def passed_over(p: float, why: Suppression) -> str:
-    """A finding that is suppressed, and so is no test of the run."""
+    """Sentence on a suppressed finding, which is left out of the run's tests."""
     known = "it is in the baseline" if why.kind == "baseline" else f"line {why.line} of the text says why it is not to count"
     return f"Unlike human writing of the population, judged by itself (p = {p:.3g}), and passed over: {known}."
 
 
 def known(p: float) -> str:
-    """A text that the baseline knows and that has no finding: it is no test of the run."""
+    """Sentence on a text in the baseline without a finding, which is left out of the run's tests."""
     return f"Known from the baseline, without a finding (by itself p = {p:.3g})."
 
 
 def outcome(texts: int, failed: int, unclear: int, known: int, found: Discovery) -> str:
-    """The gate as a whole.
+    """Sentence on the outcome of the gate as a whole.
 
     Args:
-        texts: in all.
+        texts: number of all texts.
         failed: texts that fail.
-        unclear: texts that fail nothing and of which nothing can be said.
-        known: texts that the baseline knows.
+        unclear: texts without an answer that do not fail.
+        known: texts in the baseline.
         found: over the texts of the run.
     """
     if not texts:
@@ -57,7 +57,7 @@ def outcome(texts: int, failed: int, unclear: int, known: int, found: Discovery)
 
 
 def _no_single_one(found: Discovery) -> str:
-    """The sentence that comes before all else: that nothing can be found, or not one text alone."""
+    """Sentence that no finding is possible, or none on a single text; "" if one is possible."""
     if not found.tests or found.fewest == 1:
         return ""
     if found.fewest is None:

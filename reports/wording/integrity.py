@@ -8,13 +8,13 @@ from llm_audit.results import Document, Mark
 
 
 def tampering(document: Document) -> str:
-    """The integrity findings of a text."""
+    """Sentence on the integrity findings of a text."""
     what = ", ".join(f"{result.name.lower()} ({result.rule})" for result in document.tampering)
     return f"Characters of this text are not what they seem: {what}; that by itself says nothing about who wrote it."
 
 
 def summary(document: Document) -> str:
-    """The summary of a text with its integrity findings, which it does not name yet."""
+    """The summary of a text, with a sentence on its integrity findings added."""
     return f"{document.summary} {tampering(document)}"
 
 

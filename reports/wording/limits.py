@@ -144,11 +144,11 @@ EARLIER = {
     "Consistent means that no test found a difference. A rare substitution, one that spares audit traffic, or one that changes "
     "no probability noticeably can be there all the same; the interval of the mixture rate says how rare.": _STILL_POSSIBLE,
 }
-"""Limits of earlier reports that said more than is known -> what stands there now."""
+"""Limit in early reports that claimed too much -> its replacement."""
 
 
 def with_limits(report: Report, describe: Describe) -> Report:
-    """The report with its limits. `describe` says which code stands for all tests of a text together."""
+    """The report with its limits. `describe` gives the code of the rule that combines all tests of a text."""
     return report.model_copy(update={"limits": limits(report, describe)})
 
 
@@ -159,7 +159,7 @@ def limits(report: Report, describe: Describe) -> tuple[str, ...]:
 
 
 def _of_texts(report: Report) -> tuple[str, ...]:
-    """With several texts, how many of them would be flagged by chance."""
+    """The limits of a report on texts; with several texts, also how many would be flagged by chance."""
     judged = sum(document.combined is not None for document in report.documents)
     alpha = report.manifest.alpha
     chance = (
@@ -170,7 +170,7 @@ def _of_texts(report: Report) -> tuple[str, ...]:
 
 
 def _of_marks(report: Report) -> tuple[str, ...]:
-    """With several texts, how many of them would carry a mark by chance."""
+    """The limits of a report on watermarks; with several texts, also how many would seem marked by chance."""
     tested = sum(document.combined is not None for document in report.documents)
     alpha = report.manifest.alpha
     chance = (
@@ -181,7 +181,7 @@ def _of_marks(report: Report) -> tuple[str, ...]:
 
 
 def _beside(documents: Sequence[Document], stated: tuple[str, ...]) -> tuple[str, ...]:
-    """Without any p-value only the last limit, which is about all reports."""
+    """The stated limits or, without any p-value, only the last one, which holds for all reports."""
     judged = any(document.combined or document.attributions for document in documents)
     return stated if judged else stated[-1:]
 

@@ -18,7 +18,7 @@ NO_HELD_OUT = (
 
 
 def tested(test: Result, condition: str, data: str) -> str:
-    """An exact test of training on `data` decides; a finding rests on the condition as well, which is half a sentence."""
+    """Sentence on an exact test of training on `data`; `condition`: half a sentence on what a finding rests on besides."""
     opening = {
         Verdict.FINDING: f"Evidence that the model was trained on {data}, if {condition}.",
         Verdict.PASS: f"No evidence that the model was trained on {data}.",
@@ -27,27 +27,27 @@ def tested(test: Result, condition: str, data: str) -> str:
 
 
 def given_away(by: Result | Gate, test: Result) -> str:
-    """An exact test decides nothing, since the texts alone give its answer away."""
+    """Sentence that an exact test decides nothing, since the texts alone tell the sides apart."""
     return f"Not assessable: {by.reason} {test.rule} is shown, and decides nothing."
 
 
 def untestified(test: Result, missing: str) -> str:
-    """An exact test would be a finding, had somebody stated what it rests on."""
+    """Sentence that an exact test would be a finding if its assumption had been stated."""
     return f"Undecided: {missing or UNSTATED} {test.reason}"
 
 
 def comparable(gate: Gate) -> str:
-    """The blind baseline sees no difference between the collections."""
+    """Sentence that the blind baseline sees no difference between the collections."""
     return f"Scores of these texts can be compared: {gate.reason}"
 
 
 def incomparable(gate: Gate) -> str:
-    """The blind baseline tells the collections apart, or they are too small for it."""
+    """Sentence that the blind baseline tells the collections apart, or that they are too small for it."""
     return f"Not assessable: {gate.reason}"
 
 
 def told_apart_by_another(score: Separation) -> str:
-    """A model that cannot have seen the texts separates the collections, too."""
+    """Sentence that a model that cannot have seen the texts separates the collections, too."""
     return (
         f"Not assessable: a model that cannot have seen the texts tells them apart as well ({score.title}: AUC "
         f"{_interval(score.other_model)}), so the difference is in the texts."
@@ -55,10 +55,10 @@ def told_apart_by_another(score: Separation) -> str:
 
 
 def separated(verdict: Verdict, best: Separation, scores: int, *, beyond: bool, floor: float | None, alpha: float) -> str:
-    """Scores compare the collections.
+    """Sentence on the comparison of the collections by scores.
 
     Args:
-        verdict: on the collection; inconclusive and no `floor`: nobody states where the held-out texts came from.
+        verdict: on the collection; inconclusive and no `floor`: the origin of the held-out texts is not stated.
         best: the score that separates best.
         scores: number of them, over which it is corrected.
         beyond: whether it separates more than under a model that cannot have seen the texts, if there is one.
@@ -89,7 +89,7 @@ ORDER_ALONE, VERSIONS_ALONE, CONTROL_ALONE = (
     "The versions' texts alone",
     "The control model alone",
 )
-"""Names of the results that stand beside one about the model: what the texts, and a model that cannot have seen them, say."""
+"""Names of the blind tests beside a test of the model: those of the texts alone and of a control model."""
 
 WITHOUT_A_MODEL = "Can the suspect and the held-out texts be told apart without any model?"
 
@@ -224,7 +224,7 @@ def facts_of_scores(
 
 
 def facts_of_model(conditions: Conditions) -> list[Fact]:
-    """How the log-probabilities of the model were obtained."""
+    """Facts on how the log-probabilities of the model were obtained."""
     start = "none: the first token of a text has no score"
     if conditions.start is not None:
         start = f"token {conditions.start.id} ({conditions.start.kind}) before every text"

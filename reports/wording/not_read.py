@@ -8,7 +8,7 @@ from llm_audit.results import Document, NotRead
 
 
 def not_read(found: Sequence[NotRead]) -> str:
-    """Such as "12 entries not read: 9 hidden, 2 .odt, 1 .zip."; empty if there is nothing."""
+    """Sentence such as "12 entries not read: 9 hidden, 2 .odt, 1 .zip."; "" if everything was read."""
     total = sum(each.count for each in found)
     if not total:
         return ""

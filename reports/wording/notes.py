@@ -1,7 +1,7 @@
-"""Notes on collections and endpoints: what was seen while reading and asking, as sentences that are known again.
+"""Notes on collections and endpoints: observations while reading and asking, as sentences that can be parsed again.
 
-Those on a collection follow from what its conditions store (`of_conditions`), but for a line or file that was left out, which
-the note alone names. `llm-audit verify` takes no note that none of these templates writes.
+Those on a collection follow from its stored conditions, except the note on a line or file that was left out. `llm-audit verify`
+rejects notes that fit none of these templates.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from llm_audit.results import Conditions
 from llm_audit.results.membership import Copies
 
 LONG = 13
-"""Words of the runs whose share is reported, after Duan et al. (COLM 2024)."""
+"""Length, in words, of the n-grams whose share is reported, after Duan et al. (COLM 2024)."""
 
 _SIDES = ("suspect", "held-out")
 
@@ -51,7 +51,7 @@ LINE = Template("Line {line:count} of {path:name} {fault:words}.")
 PAIR = Template("Line {line:number} of {path:name} {fault:words}; it was left out.")
 FILE = Template("{path:name} {fault:words}.")
 MALFORMED = (PAIR, LINE, FILE)
-"""Templates of the notes on a line or file that was left out: each has one."""
+"""Templates of the notes on a line or file that was left out, each with a field for the fault."""
 
 NO_TEXT = Template("has no text in the field {field:quoted}")
 EMPTY = Template("has an empty text")
@@ -62,7 +62,7 @@ NO_VERSIONS = Template("needs a text in public, and a text or a list of texts in
 EMPTY_VERSION = Template("has an empty version, or no private one")
 PUBLIC_TWICE = Template("has its public version among the private ones")
 FAULTS = (NO_TEXT, EMPTY, NO_LABEL, NO_IDS, UNREADABLE, NO_VERSIONS, EMPTY_VERSION, PUBLIC_TWICE)
-"""Templates of what is wrong with a line or file, but for those of a line that is no JSON (`llm_audit.text.lines`)."""
+"""Templates of faults of a line or file, except those of a line that is no JSON (`llm_audit.text.lines`)."""
 
 
 def of_copies(copies: Copies) -> list[str]:
@@ -123,10 +123,10 @@ OTHER_NAMES = Template(
 )
 ON_ANSWER = Template("{request:request}: {defect:words}")
 NOTHING_MEASURED = (ENDED, NO_SIGNAL, TOO_FEW, OTHER_VOCABULARY, UNKNOWN_TOKENS, OTHER_NAMES)
-"""Templates of which one says why no distances were measured, where none were."""
+"""Templates of notes on why no distances were measured; one of them is there if none were."""
 
 OF_ENDPOINT = (
     DIFFERENT, ROUNDED, ENDED, NO_SIGNAL, STOPPED, TOO_FEW, NO_LOGPROBS, NO_ALTERNATIVES, TOO_FEW_TEXTS, OTHER_VOCABULARY,
     UNKNOWN_TOKENS, OTHER_NAMES,
 )  # fmt: skip
-"""Templates of the notes on an endpoint, but for those on one answer, which its reader writes."""
+"""Templates of the notes on an endpoint, except those on single answers, which `endpoints` writes."""

@@ -18,12 +18,12 @@ DOUBTS: dict[Doubt, str] = {
 
 
 def doubtful(doubt: Doubt) -> str:
-    """A text of which a small p-value says nothing."""
+    """Sentence on a text whose small p-value is no evidence of a machine author."""
     return f"Not assessable. {DOUBTS[doubt]}"
 
 
 def summary_of_part(document: Document, judged: Verdict, sentence: str) -> str:
-    """A text of which a part was not judged; `judged` and `sentence`: what the rest comes to."""
+    """Summary of a text of which a part was not judged; `judged` and `sentence`: verdict and sentence on the rest."""
     left_out = f"{document.omitted or 0.0:.0%} of what a reader of this document sees was not judged"
     if judged is Verdict.PASS:
         return f"{left_out}, so that nothing can be said of the whole. {sentence}"
@@ -31,9 +31,9 @@ def summary_of_part(document: Document, judged: Verdict, sentence: str) -> str:
 
 
 def nearest_kind(kind: Kind) -> str:
-    """The kind of human text that is most often as machine-like as the judged text, with the p-value among its texts alone.
+    """Sentence on the kind of human text that is most often as machine-like as the judged text, with the p-value in this kind.
 
-    As the largest over all kinds of enough texts it is valid for a text like those of any one of these kinds, whichever it is.
+    As the largest over all kinds with enough texts, this p-value is valid for a text of any of these kinds.
     """
     p = (1 + kind.exceeding) / (1 + kind.n)
     return (
@@ -43,5 +43,5 @@ def nearest_kind(kind: Kind) -> str:
 
 
 def compared(document: Document) -> str:
-    """A note on a text that was not compared with human writing, and why."""
+    """Note on why a text was not compared with human writing."""
     return f"The comparison with human writing: {document.summary}"

@@ -8,7 +8,7 @@ from llm_audit.results import Document, Result, Verdict
 
 
 def outcome(test: Result) -> str:
-    """The outcome of a test, as it says itself: where it stands for all tests of a subject, the summary of that."""
+    """Sentence on the outcome of a test; for a test that combines all tests of a subject, its summary."""
     return test.reason
 
 
@@ -21,15 +21,15 @@ def decided(verdict: Verdict, floor: float, alpha: float) -> str:
 
 
 def for_comparison(test: Result) -> str:
-    """A test that is shown beside another one, and decides nothing."""
+    """Sentence on a test that is shown for comparison and decides nothing."""
     return f"For comparison, no verdict rests on it. {test.reason}"
 
 
 def for_policy(opening: str, test: Result) -> str:
-    """The outcome of a test after a sentence about what a policy asks of it."""
+    """The outcome of a test, after the sentence `opening` on what the policy demands."""
     return f"{opening} {test.reason}"
 
 
 def with_objections(document: Document, tests: Sequence[Result]) -> str:
-    """The summary of a document, and after it what a policy objects to, test by test."""
+    """The summary of a document, followed by the policy's objections, test by test."""
     return " ".join([document.summary, *(test.reason for test in tests)])

@@ -1,4 +1,4 @@
-"""Sentences about an endpoint: whether it serves what it is said to, and why that could not be measured."""
+"""Sentences about an endpoint: whether it serves the model that it claims, or why that could not be measured."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ _NOTHING_SHOWN = "Nothing was shown either way."
 
 
 def found(subject: Substitution, test: Result) -> str:
-    """A test found a difference."""
+    """Sentence that a test found a difference."""
     if subject.since:
         return f"The endpoint has changed since {subject.since}: {test.reason}"
     return f"The endpoint is not what was promised, if the tests' assumptions hold: {test.reason}"
 
 
 def passed(subject: Substitution, test: Result) -> str:
-    """No test found a difference; `test`: one that could have."""
+    """Sentence that no test found a difference; `test`: one that could have."""
     if subject.since:
         return f"No change since {subject.since} was found: {test.reason}"
     return f"No test tells the endpoint from {subject.reference}. {test.reason}"
 
 
 def missing(share: float) -> str:
-    """Too many questions have no answer that can be compared."""
+    """Sentence that too many questions have no comparable answer."""
     return (
         f"Not measured: {share:.0%} of the questions have no answer that can be compared, and whoever hides a "
         "substitute would leave out just those. The others show no difference; nothing was shown of these."
@@ -54,7 +54,7 @@ def missing(share: float) -> str:
 
 
 def defective(answers: int, of: int, flaw: Flaw, *, contradictory: bool) -> str:
-    """The endpoint's own numbers are no evidence; `flaw`: the most frequent one."""
+    """Sentence that the endpoint's numbers are no evidence; `flaw`: the most frequent defect."""
     hold = "contradict themselves" if contradictory else "cannot be used"
     return (
         f"Not measured: defective evidence. {answers} of {of} answers hold log-probabilities that {hold} ({flaw.name}). "
@@ -63,7 +63,7 @@ def defective(answers: int, of: int, flaw: Flaw, *, contradictory: bool) -> str:
 
 
 def placeholders(answers: int, of: int) -> str:
-    """Some answers hold numbers that stand for missing ones: what became of them."""
+    """Sentence on answers with placeholder numbers."""
     return (
         f"In {answers} of {of} answers a placeholder (such as -9999) stands for a log-probability: they are not used from "
         "there on, and what is missing was not compared."
@@ -71,22 +71,22 @@ def placeholders(answers: int, of: int) -> str:
 
 
 def undecided(test: Result) -> str:
-    """The one test that was made could not decide."""
+    """Sentence that the only test that was made could not decide."""
     return f"Not measured: {test.reason}"
 
 
 def hindered(subject: Substitution) -> str:
-    """No test could be made."""
+    """Sentence that no test could be made."""
     return f"Not measured: {subject.obstacle} {_NOTHING_SHOWN}"
 
 
 def moved(mixture: Interval, served: Served) -> str:
-    """The sentence on how many requests were answered otherwise than an honest endpoint would."""
+    """Sentence on the share of requests that were answered differently than by an honest endpoint."""
     least = f"Between {mixture.lower:.1%} and" if served is Served.INCONSISTENT else "At most"
     return f"{least} {mixture.upper:.1%} of requests were moved out of the honest range; what stays in it is not counted."
 
 
 def by_holm(test: Result, p: float, tests: int, then: str) -> str:
-    """The sentence of a test with its p-value over all tests that share alpha, and what that comes to as half a sentence."""
+    """Sentence of a test with its p-value after Holm's correction; `then`: half a sentence on the conclusion."""
     over = f"p = {test.p_value:.2g}" + (f", {p:.2g} by Holm over {tests} tests" if tests > 1 else "")
     return f"{test.reason}; {over}: {then}."

@@ -81,7 +81,7 @@ def test_of_two_teams_the_last_one_gives_the_threads_back(library: Callable[[], 
 
 @pytest.mark.parametrize("threads", [1, 2, 5, 40])
 def test_queries_are_cut_alike_for_any_number_of_threads(threads: int) -> None:
-    dealt = lean._dealt([129, 40, 300], threads)
+    dealt = lean._deal([129, 40, 300], threads)
     assert len(dealt) == threads
     assert sorted((piece.sequence.start, piece.start, piece.stop) for each in dealt for piece in each) == [
         *((0, 0, 128), (0, 128, 129), (129, 0, 40)),

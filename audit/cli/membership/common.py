@@ -28,7 +28,7 @@ MODEL = {"model": "The model under audit: folder, or org/name@commit. Default: t
 
 
 def audit_options(command: Command) -> Command:
-    """Add what every command shares that asks a model: `alpha`, `setup`, `seed_file` and `output`."""
+    """Add the options of every command that asks a model: `alpha`, `setup`, `seed_file` and `output`."""
     command = setup_options("model", *COMPUTING, help=MODEL)(output_options(command))
     command = click.option(
         "--seed-file", type=click.Path(path_type=Path), metavar="FILE",

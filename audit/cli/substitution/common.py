@@ -17,7 +17,7 @@ FIELDS = (
     "url", "model", "key_env", "key_file", "headers", "headers_env", "journal", "replay", "timeout", "attempts", "concurrency",
     "per_second", "max_requests", "max_tokens",
 )  # fmt: skip
-"""Fields of `EndpointSetup`, and the parameters of `endpoint_options`."""
+"""Fields of `EndpointSetup` that `endpoint_options` sets."""
 
 
 def prompts_option(*, required: bool) -> Decorator:
@@ -27,7 +27,7 @@ def prompts_option(*, required: bool) -> Decorator:
 
 
 def texts_option(tests: str) -> Decorator:
-    """The option that says how many prompts get texts."""
+    """The option that says for how many prompts texts are drawn."""
     default = "Default: 20 where the endpoint hides log-probabilities, else none."
     return click.option("--texts", type=click.IntRange(0), default=None, help=f"Prompts for {tests}. {default}")
 
@@ -39,7 +39,7 @@ def surface_option(*surfaces: str, note: str = "") -> Decorator:
 
 
 def endpoint_options(command: Command) -> Command:
-    """Add which endpoint, and how it may be asked: the command gets one `endpoint`, an `EndpointSetup`."""
+    """Add the options of an endpoint and of the way to ask it; the command gets them as one `EndpointSetup`."""
     packed = packed_options(command, "endpoint", FIELDS, _endpoint)
     for option in (
         click.option("--max-tokens", type=click.IntRange(1), help="Cap: tokens of prompts and answers, as billed."),

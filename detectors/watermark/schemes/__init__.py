@@ -1,4 +1,4 @@
-"""The schemes by name, one file each family, and those that are not supported with the reason."""
+"""The schemes by name, one file per family, and the unsupported ones with the reason."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ UNSUPPORTED: MappingProxyType[str, str] = MappingProxyType(
         "watermax": "it chooses among drafts; detect it as the green list or Gumbel mark that it is built on",
     }
 )
-"""Schemes known and not supported, and why."""
+"""Name of a known but unsupported scheme -> the reason."""
 
 
 def scheme_class(name: str) -> type[KeyedScheme]:

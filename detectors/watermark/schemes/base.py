@@ -1,4 +1,4 @@
-"""What a watermark scheme is: a key and parameters that turn token ids into scores with a known null law, or mark a next token.
+"""Base classes of watermark schemes: key and parameters that turn token ids into scores with a known null law, or mark text.
 
 The null of every score: the text was written without knowledge of the key, and the key behaves like a random draw that is
 independent of the text. The randomness is over the key, the text is fixed. For a key that is public, that is an assumption.
@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 Bits = Callable[[int], int]
-"""bits(b) gives b random bits."""
+"""Function: bits(b) returns b random bits."""
 
 Width = Annotated[int, Field(ge=1, le=64)]
 Vocabulary = Annotated[int, Field(ge=2, le=2**31 - 1)]
@@ -52,8 +52,8 @@ class TokenisedText:
     Attributes:
         ids: (n,) of the text, without the beginning-of-text token.
         prompt: (m,) of the prompt, if it is known; most schemes hash its last tokens for the first tokens of the text.
-        from_start: the text begins where the generation began. Only then do schemes that hash the output alone
-            (vLLM, SynthID) know the contexts of the first tokens.
+        from_start: whether the text begins where the generation began. Only then are the contexts of the first tokens known
+            for schemes that hash the output alone (vLLM, SynthID).
     """
 
     ids: Ints
@@ -72,15 +72,14 @@ class Observations:
 
     Attributes:
         positions: (n,) place in the text of each scored token, ascending.
-        inputs: (n, w) what the pseudo-random function really saw, its effective input: equal rows have equal randomness and
-            count once.
+        inputs: (n, w) effective inputs of the pseudo-random function: equal rows have equal randomness and count once.
         scores: (n,) higher is evidence of the mark.
         law: of one score under the null.
         tokens: of the text, scored or not.
         repeated: tokens not among the n because the generator does not mark a context twice.
         keyless: (n,) where the input is the same under every key (id 0 in a hash that multiplies by ids), so that the null has
             no randomness there; such tokens do not count. None: nowhere.
-        context: how many columns of `inputs`, from the first, show the context alone.
+        context: number of leading columns of `inputs` that depend on the context alone.
     """
 
     positions: Ints
@@ -96,7 +95,7 @@ class Observations:
         return len(self.positions)
 
     def taken(self, kept: NDArray[np.bool_] | Ints) -> Observations:
-        """Some of the scores."""
+        """The observations at the indices or flags `kept`."""
         keyless = None if self.keyless is None else self.keyless[kept]
         return replace(
             self, positions=self.positions[kept], inputs=self.inputs[kept], scores=self.scores[kept], keyless=keyless
@@ -127,7 +126,7 @@ class Step:
 
 @runtime_checkable
 class Scheme(Protocol):
-    """One watermark scheme with its key: what every one of them can do."""
+    """Interface of all watermark schemes, each with its key."""
 
     scheme: ClassVar[str]
     title: ClassVar[str]
@@ -156,11 +155,11 @@ class TokenScheme(Scheme, Protocol):
 
 @runtime_checkable
 class ContextScheme(TokenScheme, Protocol):
-    """A scheme that scores a token by a function of its own for each context, all of them independent of each other."""
+    """A scheme that scores a token by a separate function for each context, independent between contexts."""
 
     @property
     def context_length(self) -> int:
-        """Tokens of a context; 0: the function of a context cannot be told from that of its neighbours."""
+        """Tokens of a context; 0: contexts do not have independent functions."""
 
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
         """The score of each token behind its context, whether or not a generator marks it there.
@@ -172,7 +171,7 @@ class ContextScheme(TokenScheme, Protocol):
 
 
 class KeyedScheme(BaseModel):
-    """Fields that a key file of a scheme has, checked; secrets are never shown."""
+    """Base of the schemes' classes: the validated fields of a key file; secrets are never shown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
@@ -180,9 +179,9 @@ class KeyedScheme(BaseModel):
     title: ClassVar[str]
     source: ClassVar[str]
     law: ClassVar[type[Law] | None] = None
-    """Of one score under the null; None: the text is lined up with a sequence of keys."""
+    """Law of one score under the null; None: the text is aligned with a sequence of keys."""
     biased: ClassVar[bool] = False
-    """Whether the mean of the marked distribution over keys is another one than the model's."""
+    """Whether the marked distribution, averaged over keys, differs from the model's."""
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
@@ -232,7 +231,7 @@ def windows(ids: Ints, width: int) -> Ints:
 
 
 def with_prompt(text: TokenisedText, width: int) -> tuple[Ints, int]:
-    """The text behind the last `width` ids of its prompt, and how many of these there are."""
+    """The text preceded by the last `width` ids of its prompt, and the number of these ids."""
     if text.prompt is None:
         return text.ids, 0
     tail = text.prompt[len(text.prompt) - min(width, len(text.prompt)) :]
@@ -240,7 +239,7 @@ def with_prompt(text: TokenisedText, width: int) -> tuple[Ints, int]:
 
 
 def first_rows(rows: Ints) -> Ints:
-    """Places of the rows that are the first of their kind, ascending."""
+    """Indices of the first occurrences of distinct rows, ascending."""
     if len(rows) == 0:
         return np.empty(0, np.int64)
     packed = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1] * 8))).ravel()
@@ -248,7 +247,7 @@ def first_rows(rows: Ints) -> Ints:
 
 
 def chosen(token: int, size: int) -> Floats:
-    """Logits of a choice already made."""
+    """Logits that leave only one token."""
     logits = np.full(size, -np.inf)
     logits[token] = 0.0
     return logits

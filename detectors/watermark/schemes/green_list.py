@@ -1,4 +1,4 @@
-"""What green-list schemes on torch's permutation have in common: a seed per context, a list per seed, a bias on the list.
+"""Base of the green-list schemes on torch's permutation: a seed per context, a list per seed, a bias on the list.
 
 The seed is a number that torch reduces to 32 bits, and the first int(gamma V) entries of randperm(V) under it are green. The
 effective input is therefore (seed mod 2^32, target), which may coincide for different contexts; distinct by n-gram is not
@@ -43,11 +43,11 @@ TABLE_SIZE = 1_000_003
 
 
 class Window(NamedTuple):
-    """How much of the text one seed sees.
+    """The window of tokens from which a seed is computed.
 
     Attributes:
         width: tokens, the candidate included if `own`.
-        own: the candidate is the last of them (its own list decides about it).
+        own: whether the candidate is the last of them (selfhash: its own list decides about it).
     """
 
     width: int
@@ -60,7 +60,7 @@ class Window(NamedTuple):
 
 
 class GreenList(KeyedScheme):
-    """Base of the schemes: they give the window and the seeds."""
+    """Base of green-list schemes; subclasses define the window and the seeds."""
 
     law: ClassVar[type[Law]] = Bernoulli
     biased: ClassVar[bool] = True
@@ -73,7 +73,7 @@ class GreenList(KeyedScheme):
     @property
     @abstractmethod
     def window(self) -> Window:
-        """What a seed sees."""
+        """The window of a seed."""
 
     @abstractmethod
     def seeds(self, runs: Ints) -> Words:
@@ -86,11 +86,11 @@ class GreenList(KeyedScheme):
 
     @property
     def candidates(self) -> int:
-        """Likeliest tokens that are looked at where each has a list of its own."""
+        """Number of likeliest tokens that are considered if each has a list of its own."""
         return 40
 
     def observe(self, text: TokenisedText) -> Observations:
-        """Green or not, for each token whose window is known.
+        """Score 1 (green) or 0 of each token whose window is known.
 
         Where the seed is that of a window of zeros, the list may be the same under every key (lefthash after id 0: seed 0).
         """
@@ -106,11 +106,11 @@ class GreenList(KeyedScheme):
 
     @property
     def context_length(self) -> int:
-        """None where the list of a token may depend on that token alone."""
+        """Tokens of a context; 0 where the list of a token may depend on that token alone."""
         return 0 if self.window.own else self.window.before
 
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
-        """Green or not."""
+        """Score 1 (green) or 0 of each token after its context."""
         runs = np.concatenate([contexts, tokens[:, None]], axis=1)
         inputs = np.stack([self.low_seeds(runs).astype(np.int64), tokens], axis=1)
         green = self.greens(inputs).astype(np.float64)
@@ -124,7 +124,7 @@ class GreenList(KeyedScheme):
         return self.green_size / self.vocab_size
 
     def low_seeds(self, runs: Ints) -> Words:
-        """What torch keeps of the seed of each run of context and candidate, (n,), below 2^32."""
+        """(n,) the seed of each run of context and candidate, reduced to 32 bits as by torch."""
         return self.seeds(runs if self.window.own else runs[:, :-1]) & np.uint64(0xFFFFFFFF)
 
     def greens(self, inputs: Ints) -> NDArray[np.bool_]:
@@ -135,7 +135,7 @@ class GreenList(KeyedScheme):
         return flags[[order[row.tobytes()] for row in inputs]] if len(inputs) else flags
 
     def green_ids(self, past: Ints, logits: Floats) -> Ints:
-        """Tokens that gain the bias after `past`: the whole list, or those of the likeliest that are in their own."""
+        """Tokens that get the bias after `past`: the whole list or, with own lists, likely tokens that are green in theirs."""
         before = self.window.before
         if not self.window.own:
             seed = int(self.seeds(past[None, len(past) - before :])[0])
@@ -169,17 +169,17 @@ class GreenList(KeyedScheme):
 
     @property
     def least_context(self) -> int:
-        """Tokens that must stand before the first marked one."""
+        """Number of tokens that must precede the first marked one."""
         return self.window.before
 
 
 def reduced(values: list[int]) -> Words:
-    """Whole numbers of any size as seeds: modulo 2^64 - 1, as torch's callers take them."""
+    """Integers of any size reduced to seeds: modulo 2^64 - 1, as torch's callers do."""
     return np.array([value % MODULUS for value in values], dtype=np.uint64)
 
 
 def reduced_int64(values: Ints) -> Words:
-    """The same for signed 64-bit numbers: a negative one becomes 2^64 - 1 less than itself."""
+    """Signed 64-bit numbers reduced to seeds modulo 2^64 - 1."""
     unsigned = values.view(np.uint64)
     with np.errstate(over="ignore"):
         return np.where(values < 0, unsigned - np.uint64(1), unsigned)

@@ -88,7 +88,7 @@ def _known(prf: str) -> str:
 
 
 class LmWatermarking(GreenList):
-    """Green or not; green logits gain delta."""
+    """Green-list scheme: delta is added to green logits."""
 
     scheme: ClassVar[str] = "lm-watermarking"
     title: ClassVar[str] = "lm-watermarking, green list"
@@ -107,7 +107,7 @@ class LmWatermarking(GreenList):
 
     @classmethod
     def named(cls, seeding_scheme: str, **fields: Any) -> LmWatermarking:
-        """The scheme that the reference calls so: one of `NAMED`, or "ff-<prf>-<width>-<self_salt>[-<key>]"."""
+        """The scheme for a name of the reference: one of `NAMED`, or "ff-<prf>-<width>-<self_salt>[-<key>]"."""
         if seeding_scheme in NAMED:
             prf, width, own = NAMED[seeding_scheme]
             return cls.model_validate({"prf": prf, "context_width": width, "self_salt": own} | fields)
@@ -121,7 +121,7 @@ class LmWatermarking(GreenList):
 
     @property
     def candidates(self) -> int:
-        """The reference looks at one more than transformers."""
+        """Number of candidates: one more than in transformers."""
         return 41
 
     @property
@@ -139,12 +139,12 @@ class LmWatermarking(GreenList):
             return reduced_int64(IN_TENSORS[self.prf](runs, key))
 
     def greens(self, inputs: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        """In the first int(V gamma) entries of the permutation, or the last ones in the legacy list."""
+        """Whether tokens are among the first int(V gamma) entries of the permutation, or the last ones in the legacy list."""
         if self.select_green_tokens:
             return super().greens(inputs)
         return ~mersenne.among_first(inputs[:, 0], inputs[:, 1], self.vocab_size, self.vocab_size - self.green_size)
 
     def listed(self, seed: int) -> Ints:
-        """The list of a seed."""
+        """The green list of a seed."""
         permuted = mersenne.randperm(seed, self.vocab_size)
         return permuted[: self.green_size] if self.select_green_tokens else permuted[self.vocab_size - self.green_size :]

@@ -25,7 +25,7 @@ from llm_audit.detectors.watermark.schemes.green_list import (
 
 
 class TransformersKgw(GreenList):
-    """Green or not; green logits gain delta."""
+    """Green-list scheme: delta is added to green logits."""
 
     scheme: ClassVar[str] = "transformers-kgw"
     title: ClassVar[str] = "transformers, green list"
@@ -47,11 +47,11 @@ class TransformersKgw(GreenList):
 
     @property
     def least_context(self) -> int:
-        """context_width tokens, for both."""
+        """context_width tokens, for lefthash and selfhash."""
         return self.context_width
 
     def observe(self, text: TokenisedText) -> Observations:
-        """Green or not; as in transformers, lefthash starts behind context_width tokens, for earlier ones were not marked."""
+        """Score 1 (green) or 0; lefthash starts after context_width tokens, since transformers does not mark earlier ones."""
         found = super().observe(text)
         known = 0 if text.prompt is None else len(text.prompt)
         return found.taken(found.positions + known >= self.context_width - (self.seeding_scheme == "selfhash"))

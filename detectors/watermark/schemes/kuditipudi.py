@@ -30,10 +30,10 @@ from llm_audit.detectors.watermark.schemes.base import (
 )
 
 LARGEST = np.float32(1 - 2.0**-24)
-"""The demo's 32-bit uniforms round to 1 now and then, where log(1 - xi) is -infinity; they are taken for this one."""
+"""Value that replaces 1: the demo's 32-bit uniforms sometimes round to 1, where log(1 - xi) is -infinity."""
 
 MOST_KEPT = 2**25
-"""Words of a key's stream that are kept in memory while a text is marked, 128 MiB; of a longer one, each step draws its own."""
+"""Most words of a key's stream kept in memory while a text is marked, 128 MiB; of a longer one, each step draws its part."""
 
 
 class KeySequence(KeyedScheme):
@@ -57,7 +57,7 @@ class KeySequence(KeyedScheme):
 
     @abstractmethod
     def null_costs(self, ids: Ints, generator: np.random.Generator) -> Floats:
-        """The same under a fresh random key, of which only what the text meets is drawn."""
+        """The costs under a fresh random key, of which only the part that the text needs is drawn."""
 
 
 class Exp(KeySequence):
@@ -90,13 +90,13 @@ class Exp(KeySequence):
         return -generator.standard_exponential((len(tokens), self.length))[place]
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
-        """A choice."""
+        """Logits that leave only the chosen token."""
         row, size = (step.start + len(step.output)) % self.length, len(step.logits)
         first = row * self.vocab_size
         return chosen(gumbel_choice(step.logits, self._uniform(self._words(first, first + size))), size)
 
     def _words(self, start: int, stop: int) -> mersenne.Words:
-        """Some of the stream; all of it is kept for the next step where it is not too long."""
+        """Words [start, stop) of the stream, which is kept for the next step unless it is too long."""
         count = self.length * self.vocab_size
         if count <= MOST_KEPT:
             return _stream(number(self.key), count)[start:stop]
@@ -115,7 +115,7 @@ class Its(KeySequence):
         return _order_and_keys(number(self.key), self.vocab_size, self.length)
 
     def ranks(self, ids: Ints) -> Floats:
-        """Eta of each token."""
+        """Rank eta of each token."""
         pi, _ = self.order_and_keys()
         rank = np.empty(self.vocab_size, np.int64)
         rank[pi] = np.arange(self.vocab_size)
@@ -132,7 +132,7 @@ class Its(KeySequence):
         return np.abs(ranks[place][:, None] - generator.random(self.length))
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
-        """A choice."""
+        """Logits that leave only the chosen token."""
         pi, u = self.order_and_keys()
         p = np.exp(step.logits - step.logits.max())
         below = np.cumsum(p[pi] / p.sum())

@@ -125,7 +125,7 @@ class MarkLlmExp(KeyedScheme):
         return Observations(positions, inputs, scores, Exponential(), len(tokens), keyless=seeds == 0, context=1)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
-        """A choice; the logits unchanged where the context is too short."""
+        """Logits that leave only the chosen token; unchanged where the context is too short."""
         past, size = step.context, len(step.logits)
         if len(past) < self.prefix_length:
             return step.logits
@@ -180,7 +180,7 @@ class MarkLlmExpGumbel(KeyedScheme):
         return Observations(np.arange(len(tokens)), inputs, scores, Exponential(), len(tokens), context=1)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
-        """A choice; the logits unchanged where the context is too short."""
+        """Logits that leave only the chosen token; unchanged where the context is too short."""
         past, size = step.context, len(step.logits)
         if len(past) < self.prefix_length:
             return step.logits
@@ -215,7 +215,7 @@ class MarkLlmDip(KeyedScheme):
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
-        """A kilobit."""
+        """A key of 1,024 bits."""
         return {"key": bits(1024).to_bytes(128, "big").hex()}
 
     @property
@@ -231,7 +231,7 @@ class MarkLlmDip(KeyedScheme):
         return np.array([int.from_bytes(digest, "big") % (2**32 - 1) for digest in digests], dtype=np.uint64)
 
     def observe(self, text: TokenisedText) -> Observations:
-        """Green or not, for each token whose context is known; a context that has occurred was not marked and counts once."""
+        """Score 1 (green) or 0 of each token with a known context; repeated contexts are not marked, so each counts once."""
         check_vocabulary(text, self.vocab_size)
         ids, known = with_prompt(text, self.prefix_length)
         runs = windows(ids, self.prefix_length + 1)
@@ -244,7 +244,7 @@ class MarkLlmDip(KeyedScheme):
         return self.prefix_length
 
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
-        """Green or not, each token behind its context."""
+        """Score 1 (green) or 0 of each token after its context."""
         seeds, first = self.seeds(contexts), self.first_green
         green = (~mersenne.among_first(seeds, tokens, self.vocab_size, first)).astype(np.float64)
         inputs, law = seeds.astype(np.int64)[:, None], Bernoulli((self.vocab_size - first) / self.vocab_size)

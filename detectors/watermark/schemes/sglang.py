@@ -108,7 +108,7 @@ class SglangGumbel(KeyedScheme):
         return coin < np.uint64(int(self.mixing_probability * 2**32))
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
-        """A choice, or the logits unchanged after a context that has occurred."""
+        """Logits that leave only the chosen token; unchanged after a repeated context."""
         past, width = step.context, self.context_window
         runs = windows(np.concatenate([np.full(width, -1), past]), width)[len(step.prompt) :]
         if (runs[:-1] == runs[-1]).all(axis=1).any() or len(first_rows(runs[:-1])) >= MOST_CONTEXTS:

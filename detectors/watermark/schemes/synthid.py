@@ -47,7 +47,7 @@ DEFAULT_DEPTH = 30
 
 
 class _SynthId(KeyedScheme):
-    """What the dialects share: keys of layers, windows of ngram_len tokens, the tournament."""
+    """Base of the dialects: keys of layers, windows of ngram_len tokens, the tournament."""
 
     keys: tuple[Key63, ...] = Field(min_length=1, max_length=64)
     ngram_len: int = Field(5, ge=2, le=64)
@@ -88,7 +88,7 @@ class _SynthId(KeyedScheme):
 
     @abstractmethod
     def seen(self, runs: Ints) -> Ints:
-        """What the hash sees of each run, (n, w)."""
+        """(n, w) effective input of the hash for each run."""
 
     def observe(self, text: TokenisedText) -> Observations:
         """The weighted mean of its bits, for each token whose context occurs for the first time.
@@ -174,7 +174,7 @@ class SynthIdTransformers(_SynthId):
     sampling_table_size: int = Field(2**16, ge=2, le=2**24)
     device: Literal["cpu", "cuda"] = "cpu"
     sampling_table: str | None = Field(None, pattern="^([0-9a-f]{2})+$", max_length=2**22)
-    """The bits themselves, eight a byte, the first one highest, in hexadecimal digits: of the GPU that marked the text."""
+    """The table's bits on the GPU that marked the text, in hexadecimal digits: eight bits a byte, highest first."""
 
     @model_validator(mode="after")
     def _check_table(self) -> Self:
@@ -206,7 +206,7 @@ class SynthIdTransformers(_SynthId):
 
     @property
     def context_length(self) -> int:
-        """None: all contexts share 65,536 places of the table."""
+        """0: all contexts share the 65,536 places of the table."""
         return 0
 
     def states(self, runs: Ints) -> Ints:
@@ -214,7 +214,7 @@ class SynthIdTransformers(_SynthId):
         return _absorbed(np.ones(len(runs), np.int64), runs)
 
     def bits(self, runs: Ints) -> NDArray[np.int64]:
-        """Looked up."""
+        """The bits, looked up in the table."""
         return self.table[_modulo(self.hashes(runs), self.sampling_table_size)]
 
     def seen(self, runs: Ints) -> Ints:
@@ -267,5 +267,5 @@ class SynthIdReference(_SynthId):
         return congruence.bits(self.hashes(runs))
 
     def seen(self, runs: Ints) -> Ints:
-        """The run."""
+        """The run itself."""
         return runs

@@ -83,7 +83,7 @@ class TextSeal(KeyedScheme):
         return (total ^ (total >> np.int64(13))) % VALUES
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
-        """A choice; the logits unchanged where the context is too short."""
+        """Logits that leave only the chosen token; unchanged where the context is too short."""
         past, size = step.context, len(step.logits)
         if len(past) < self.ngram:
             return step.logits

@@ -32,7 +32,7 @@ from llm_audit.stats.laws import Law, Urn
 
 
 class Unigram(KeyedScheme):
-    """Green or not by one list; green logits gain delta."""
+    """Green-list scheme with one list: delta is added to green logits."""
 
     scheme: ClassVar[str] = "unigram"
     title: ClassVar[str] = "Unigram"
@@ -46,11 +46,11 @@ class Unigram(KeyedScheme):
     delta: float = Field(2.0, gt=0)
 
     def green(self) -> NDArray[np.bool_]:
-        """(V,) the list."""
+        """(V,) flags of the green tokens."""
         return _green(number(self.key), self.vocab_size, self.fraction)
 
     def observe(self, text: TokenisedText) -> Observations:
-        """Green or not, for each token; a token is its own input."""
+        """Score 1 (green) or 0 of each token; the effective input is the token itself."""
         check_vocabulary(text, self.vocab_size)
         law = Urn(self.vocab_size, int(self.fraction * self.vocab_size))
         green = self.green()[text.ids].astype(np.float64)

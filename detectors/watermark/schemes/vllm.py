@@ -39,7 +39,7 @@ PADDING = -1
 
 
 class _Philox(KeyedScheme):
-    """What the three have in common: a 64-bit key and contexts of the output."""
+    """Base of the three schemes: a 64-bit key and contexts from the output alone."""
 
     source: ClassVar[str] = "vLLM, vllm/v1/watermarking, philox4x32-10-v1 (Apache-2.0)"
 
@@ -99,7 +99,7 @@ class VllmGumbel(_Philox):
         return Observations(positions, contexts, scores, Exponential(), len(tokens), context=self.context_width)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
-        """A choice, or the logits unchanged after a context that has occurred."""
+        """Logits that leave only the chosen token; unchanged after a repeated context."""
         context = self.step_context(step)
         if context is None:
             return step.logits
@@ -133,7 +133,7 @@ class VllmDualKeyGumbel(_Philox):
         return Observations(np.arange(len(tokens)), contexts, scores, law, len(tokens), context=self.context_width)
 
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
-        """A choice under one of the keys, or the logits unchanged after a context that has occurred."""
+        """Logits that leave only the token chosen under one of the keys; unchanged after a repeated context."""
         context = self.step_context(step)
         if context is None:
             return step.logits
@@ -154,7 +154,7 @@ class VllmRedGreen(_Philox):
     delta: float = Field(2.0, gt=0)
 
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
-        """Green or not, each token behind its context."""
+        """Score 1 (green) or 0 of each token after its context."""
         green = (self.uniforms(number(self.key), contexts, tokens[:, None])[:, 0] < self.gamma).astype(np.float64)
         inputs, law = np.concatenate([contexts, tokens[:, None]], axis=1), Bernoulli(self.share)
         return Observations(np.arange(len(tokens)), inputs, green, law, len(tokens), context=self.context_width)
