@@ -76,7 +76,7 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
 
     The teacher-forced comparison is simulated: a substituted request has one of the measured ranks, any other a uniform rank,
     which real ones exceed. Exceedance is exact arithmetic for the share of measured ranks beyond every null distance. The
-    counts of prompt tokens cost the same whatever is sought, and so do border inputs, whose power is simulated, at alpha / 4,
+    counts of prompt tokens cost the same whatever is sought, and so do border inputs, whose power is simulated, at alpha / 5,
     from the measured probabilities.
 
     Raises:
@@ -108,7 +108,7 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
             border_inputs.INPUTS * border_inputs.DRAWS,
             border_inputs.INPUTS * border_inputs.DRAWS,
             f"only where log-probabilities are hidden, whatever the effect: finds it in "
-            f"{_border_power(known[effect].border, rate, alpha / 4):.0%} of audits",
+            f"{_border_power(known[effect].border, rate, alpha / 5):.0%} of audits",
         ),
     ]
 
