@@ -12,6 +12,7 @@ import numpy as np
 
 from fixtures.membership import grammar
 from fixtures.membership.world import REPETITIONS, WITH_NONE, World, world
+from llm_audit.common.progress import silent
 from llm_audit.detectors.membership import canary, dataset, identifier, order, paired, screen
 from llm_audit.detectors.membership.base import Passes, find_scores
 from llm_audit.detectors.membership.collection import Item, collect
@@ -60,7 +61,7 @@ def scores_table(model: Target, truth: World) -> dict[str, np.ndarray]:
     chosen = [score for score in find_scores() if "reference" not in score.needs]
     suspects = [item for count in REPETITIONS for item in items(truth.members[count], f"m{count}", str(count))]
     everything = [*suspects, *items(truth.non_members, "n")]
-    read = screen.passes(model, everything, chosen, material, lambda fraction: None)
+    read = screen.passes(model, everything, chosen, material, silent)
     table = _values(list(read), {score.name: score.statistic for score in chosen})
     groups = np.array([item.group for item in everything])
     print("\n| score | " + " | ".join(f"{count}: AUC | TPR at 1 %" for count in REPETITIONS) + " |")

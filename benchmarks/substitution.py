@@ -178,7 +178,7 @@ def main(which: str, effects: bool, texts: int) -> None:
         settings = replace(settings, precisions=("f32", "f16", "bf16"))
     prompts = prompts_for(model, HONEST + (REQUESTS if which == "smollm2" else 180))
     yardstick = LocalModel(reference, settings.precisions, settings.tokens)
-    honest = yardstick.honest(prompts, settings.alternatives)
+    honest = yardstick.null_distances(prompts, settings.alternatives)
     print(f"honest: {', '.join(f'{name} {values.mean():.3g} (max {values.max():.3g})' for name, values in honest.items())}")
     own: dict[str, list[str]] = {}
     if texts:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.test_speed import best, model, texts
+from llm_audit.common.progress import silent
 from llm_audit.detectors.membership import screen
 from llm_audit.detectors.membership.base import default_frequencies, find_scores
 from llm_audit.detectors.membership.collection import Item
@@ -57,7 +58,7 @@ def test_all_scores_of_one_pass_cost_little_more_than_the_pass(model: LeanModel,
     engine = Engine(model, Request(Windowing(512)))
 
     def everything() -> None:
-        for item, read in zip(items, screen.passes(target, items, scores, material, lambda fraction: None), strict=True):
+        for item, read in zip(items, screen.passes(target, items, scores, material, silent), strict=True):
             screen.screened(item, "suspect", read, scores)
 
     everything()  # compiles the kernel, loads the model

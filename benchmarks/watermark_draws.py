@@ -117,7 +117,7 @@ def drawn(
 
 def embedded_model() -> Sampler:
     """The sampler of the embedded model, float32."""
-    with llm_audit.Setup(cache=False).session(lambda share: None) as session:
+    with llm_audit.Setup(cache=False).session() as session:
         return Sampler(session.model)
 
 

@@ -88,7 +88,7 @@ def ordered(found: Sequence[Row], by: str) -> list[Row]:
 
 
 def about_p(report: Report) -> str:
-    """What the column of p-values says, in a sentence for readers who know none."""
+    """The sentence above the list on its column of p-values, for readers who know none."""
     if any(document.combined and document.combined.family == "origin" for document in report.documents):
         return (
             "p: how often human texts look at least this much like machine writing (≤: as seldom as the comparison can tell); "
