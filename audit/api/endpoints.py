@@ -16,8 +16,8 @@ from llm_audit.api.running import StrPath, check_alpha, finished
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.files import sha256_of
 from llm_audit.common.progress import Progress, silent
-from llm_audit.detectors.substitution import border_tracking, border_watch, run, subject, tracking
 from llm_audit.detectors.substitution import plan as plans
+from llm_audit.detectors.substitution import run, subject, tracking
 from llm_audit.detectors.substitution import watch as watching
 from llm_audit.detectors.substitution.base import Allowance, allowances
 from llm_audit.detectors.substitution.local import LocalModel
@@ -225,13 +225,7 @@ def record_endpoint(
 
 
 def watch_endpoint(
-    endpoint: EndpointSetup,
-    baseline: StrPath,
-    *,
-    rows: int = 10,
-    surface: Surface = "chat",
-    first_tokens: bool = False,
-    alpha: float = 0.01,
+    endpoint: EndpointSetup, baseline: StrPath, *, rows: int = 10, surface: Surface = "chat", alpha: float = 0.01
 ) -> Report | int:
     """Whether an endpoint has changed since a stored baseline. One token a request.
 
@@ -240,12 +234,10 @@ def watch_endpoint(
         baseline: file of earlier answers; written if it is not there.
         rows: requests of one token.
         surface: what to ask the endpoint for.
-        first_tokens: write a baseline of first tokens at temperature 1, for an endpoint that hides log-probabilities: some 800
-            requests. A later comparison takes 400; which kind it is follows from the file.
         alpha: report a finding when the p-value is at most this.
 
     Returns:
-        The comparison; or, where the baseline was written, its number of rows or answers.
+        The comparison; or, where the baseline was written, its number of rows.
 
     Raises:
         InvalidConfiguration: the endpoint's journal is of an earlier run.
@@ -256,22 +248,13 @@ def watch_endpoint(
             "This journal holds the answers of an earlier run, which would be taken for today's; name a new file."
         )
     started, path, source = now(), Path(baseline), endpoint.open()
-    if not path.exists() and first_tokens:
-        counts = border_watch.take(source, surface)
-        border_watch.write_baseline(path, counts, source.model, now())
-        return sum(sum(found.values()) for found in counts.values())
     if not path.exists():
         first, _ = watching.rows_of(source, rows, surface)
         watching.write_baseline(path, first, source.model, now())
         return len(first)
-    seed, kept = sha256_of(path)[:32], border_watch.read_baseline(path, source.model)
-    if kept is not None:
-        result = border_watch.compare(source, *kept, surface, alpha, seed)
-    else:
-        before, taken = watching.read_baseline(path, source.model)
-        result = watching.compare(source, before, taken, rows, surface, alpha, seed)
-    code = (border_tracking if kept else tracking).rule.code
-    report = subject.report(result, collect(None, alpha=alpha, rules=[code]))
+    before, taken = watching.read_baseline(path, source.model)
+    result = watching.compare(source, before, taken, rows, surface, alpha, sha256_of(path)[:32])
+    report = subject.report(result, collect(None, alpha=alpha, rules=[tracking.rule.code]))
     return endpoint.finished(report, started, [path])
 
 

@@ -150,10 +150,6 @@ class PromptCounts(Model):
     prompts: tuple[PromptCount, ...] = Field(description="those that did")
 
 
-MOST_ANSWERS = 1_000
-"""Different answers to one prompt, at most."""
-
-
 class BorderInput(Model):
     """Answers of one token to a prompt at which two tokens are nearly tied."""
 
@@ -174,18 +170,3 @@ class BorderInputs(Model):
     asked: int = Field(ge=0, le=MOST, description="requests")
     variants: tuple[str, ...]
     inputs: tuple[BorderInput, ...]
-
-
-class TwoTimes(Model):
-    """Counts of the different answers to one prompt, those of both times in the same order."""
-
-    before: tuple[int, ...] = Field(max_length=MOST_ANSWERS)
-    after: tuple[int, ...] = Field(max_length=MOST_ANSWERS)
-
-
-class BorderChange(Model):
-    """First tokens of answers to border inputs at two times, dealt anew, repeated from the seed."""
-
-    kind: Literal["border_change"] = "border_change"
-    seed: str
-    inputs: tuple[TwoTimes, ...]

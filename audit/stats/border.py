@@ -13,7 +13,6 @@ B_i are the first and the second. Two tests, which see different departures, dou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,58 +76,6 @@ def compare(
     off, by_chance = (float(np.sqrt(each / max(1, len(m)))) for each in (statistic, m @ (ratio * (1 - ratio))))
     p_value = min(1.0, 2 * max(floor, min(ratios, upper_tail(others, n, rest))))
     return Comparison(p_value, 2 * floor, statistic, others, float(n @ rest), off, by_chance, _shift(statistic, m, ratio))
-
-
-@dataclass(frozen=True)
-class Change:
-    """What two samples of counts come to.
-
-    Attributes:
-        p_value, p_floor: of the permutations, and the smallest that it can be.
-        statistic: the mean over places of the total variation between the two samples.
-        expected: its mean over the draws.
-        draws, exceeding: how many draws, and how many of them are at least as large.
-    """
-
-    p_value: float
-    p_floor: float
-    statistic: float
-    expected: float
-    draws: int
-    exceeding: int
-
-
-def changed(before: Sequence[ArrayLike], after: Sequence[ArrayLike], rng: np.random.Generator, draws: int = DRAWS) -> Change:
-    """Whether two samples of outcomes at each of several places are of one law, whichever it is.
-
-    Given the outcomes of both samples of a place together, those of the second are a draw without replacement: the counts are
-    multivariate hypergeometric, exactly. p = (1 + b) / (1 + B).
-
-    Args:
-        before: for each place (outcomes,) counts of the first sample.
-        after: likewise, of the second, with the same outcomes.
-        rng: of the draws.
-        draws: their number.
-
-    Raises:
-        ValueError: counts that cannot be, or a sample that is empty.
-    """
-    statistic, null = 0.0, np.zeros(draws)
-    for old, new in zip(before, after, strict=True):
-        first, second = np.asarray(old, dtype=np.int64), np.asarray(new, dtype=np.int64)
-        if (
-            first.shape != second.shape
-            or min(first.min(initial=0), second.min(initial=0)) < 0
-            or not first.any()
-            or not second.any()
-        ):
-            raise ValueError("counts that cannot be")
-        together, size = first + second, second.sum()
-        drawn = np.vstack([second, rng.multivariate_hypergeometric(together, size, size=draws)])
-        apart = np.abs(drawn / size - (together - drawn) / first.sum()).sum(axis=1) / 2 / len(before)
-        statistic, null = statistic + float(apart[0]), null + apart[1:]
-    exceeding = int(np.count_nonzero(null >= statistic - 1e-12))
-    return Change((1 + exceeding) / (1 + draws), 1 / (1 + draws), statistic, float(null.mean()), draws, exceeding)
 
 
 def upper_tail(count: int, n: NDArray[np.int64], p: Floats) -> float:

@@ -128,10 +128,7 @@ def _names(key: str) -> list[int | str | None]:
 def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) -> None:
     """Write a baseline file. Raises AuditError: it exists or cannot be written, or the rows are too few."""
     if len(rows) < FEWEST:
-        raise AuditError(
-            f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}. Where they are "
-            "hidden, use --first-tokens."
-        )
+        raise AuditError(f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}.")
     content = {
         "kind": KIND,
         "version": 1,
@@ -184,20 +181,6 @@ def compare(
     else:
         why = failures[0].reason if failures else "The answers hold no log-probabilities."
         obstacle = f"{len(after)} usable rows, {FEWEST} are needed. {why}"
-    fact = Fact(name="Rows", value=f"{len(before)} before, {len(after)} now")
-    return compared(source, taken, tests, fact, outcomes, obstacle, terms)
-
-
-def compared(
-    source: Source,
-    taken: str,
-    tests: tuple[Result, ...],
-    counted: Fact,
-    outcomes: Sequence[Reply | Failure],
-    obstacle: str | None,
-    terms: Terms,
-) -> Substitution:
-    """What a comparison of an endpoint with its baseline comes to. `taken`: when; `counted`: what of both times is compared."""
     subject = Substitution(
         verdict=Verdict.ERROR,
         served=Served.NOT_MEASURED,
@@ -207,9 +190,9 @@ def compared(
         model=source.model,
         allowed=(f"the endpoint as of {taken}",),
         tests=tests,
-        facts=(counted, *source.facts),
+        facts=(Fact(name="Rows", value=f"{len(before)} before, {len(after)} now"), *source.facts),
         cost=spent(source.cost),
-        failures=unanswered([outcome for outcome in outcomes if isinstance(outcome, Failure)]),
+        failures=unanswered(failures),
         since=taken,
         obstacle=obstacle,
     )

@@ -349,39 +349,6 @@ def test_watching_the_same_endpoint_and_another(tool: Tool, honest: str, cheap: 
     assert hidden.code == 3 and "Not measured" in hidden.out
 
 
-def test_watching_first_tokens_where_log_probabilities_are_hidden(
-    tool: Tool, model: StoredModel, ladder: Path, honest: str, tmp_path: Path
-) -> None:
-    baseline = tmp_path / "baseline.json"
-    options = ("--model", "fixture", "--baseline", baseline, "--surface", "completions", "--concurrency", 8)
-    with chaos(honest, "logprobs-dropped", range(10**6)) as proxy:
-        rows = tool("substitution", "watch", proxy.url, *options)
-        assert rows.code == 2 and "use --first-tokens" in rows.err and not baseline.exists()
-        first = tool("substitution", "watch", proxy.url, *options, "--first-tokens")
-        assert first.code == 0 and "400 answers are the baseline now" in first.out, first.err
-        same = json.loads(tool("substitution", "watch", proxy.url, *options, "--format", "json").out)
-    assert same["subjects"][0]["served"] == "consistent" and refused(same) == set()
-    with serve(write(model, "F32", ladder, noised=0.5)) as url:
-        changed = tool("substitution", "watch", url, *options, "--format", "json")
-    assert changed.code == 1
-    report = json.loads(changed.out)
-    (test,) = report["subjects"][0]["tests"]
-    assert test["rule"] == "AUD409" and test["p_value"] <= 0.01 and refused(report) == set()
-
-
-def test_an_endpoint_that_never_varies_has_no_border_inputs(tool: Tool, honest: str, tmp_path: Path) -> None:
-    def greedy(exchange: Exchange) -> None:
-        exchange.body = json.dumps(json.loads(exchange.body) | {"temperature": 0.0}).encode()
-        exchange.send(exchange.genuine())
-
-    with proxy(honest, greedy) as stubborn:
-        found = tool(
-            *("substitution", "watch", stubborn.url, "--model", "fixture", "--baseline", tmp_path / "b.json"),
-            *("--surface", "completions", "--first-tokens", "--concurrency", 8),
-        )
-    assert found.code == 2 and "It may ignore temperature 1" in sentence(found) and not (tmp_path / "b.json").exists()
-
-
 def test_a_probe_says_what_can_be_run(tool: Tool, honest: str) -> None:
     found = tool("substitution", "probe", honest, "--model", "fixture")
     assert found.code == 0

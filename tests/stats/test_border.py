@@ -8,7 +8,7 @@ from math import comb, prod
 import numpy as np
 import pytest
 
-from llm_audit.stats.border import changed, compare, upper_tail
+from llm_audit.stats.border import compare, upper_tail
 
 P, Q = np.array([0.4, 0.3, 0.5]), np.array([0.35, 0.3, 0.4])
 
@@ -93,45 +93,3 @@ def test_the_shift_is_estimated() -> None:
 def test_counts_and_probabilities_that_cannot_be_are_refused(total: int, first: int, second: int, p: float, q: float) -> None:
     with pytest.raises(ValueError, match="cannot be"):
         compare([total], [first], [second], [p], [q], np.random.default_rng(0))
-
-
-def test_the_p_value_of_a_change_is_that_of_all_divisions_enumerated() -> None:
-    """Every way in which the second sample could have been drawn from all outcomes of each place."""
-    before, after = [[3, 1, 0], [2, 2, 1]], [[0, 2, 1], [1, 1, 1]]
-
-    def apart(old: list[int], new: list[int]) -> float:
-        return sum(abs(a / sum(old) - b / sum(new)) for a, b in zip(old, new, strict=True)) / 2
-
-    laws = []
-    for old, new in zip(before, after, strict=True):
-        together = [a + b for a, b in zip(old, new, strict=True)]
-        law: dict[float, float] = {}
-        for drawn in product(*(range(count + 1) for count in together)):
-            if sum(drawn) == sum(new):
-                chance = prod(comb(a, b) for a, b in zip(together, drawn, strict=True)) / comb(sum(together), sum(new))
-                key = apart([a - b for a, b in zip(together, drawn, strict=True)], list(drawn))
-                law[key] = law.get(key, 0.0) + chance
-        laws.append(law)
-    observed = sum(apart(old, new) for old, new in zip(before, after, strict=True)) / 2
-    exact = sum(p * q for (a, p), (b, q) in product(laws[0].items(), laws[1].items()) if (a + b) / 2 >= observed - 1e-9)
-    found = changed(before, after, np.random.default_rng(1), 49_999)
-    assert found.statistic == pytest.approx(observed) and found.p_value == pytest.approx(exact, abs=0.008)
-
-
-def test_the_size_of_a_change_holds_and_its_power_grows() -> None:
-    rng, law = np.random.default_rng(9), np.array([0.4, 0.3, 0.2, 0.05, 0.05])
-
-    def share(other: np.ndarray, alpha: float, runs: int) -> float:
-        found = [
-            changed(rng.multinomial(50, law, 8), rng.multinomial(50, other, 8), rng, 399).p_value <= alpha for _ in range(runs)
-        ]
-        return float(np.mean(found))
-
-    assert share(law, 0.05, 400) <= 0.085 and share(law, 0.01, 400) <= 0.03  # 3 standard errors
-    assert share(np.array([0.2, 0.5, 0.2, 0.05, 0.05]), 0.01, 50) > 0.9
-
-
-@pytest.mark.parametrize(("before", "after"), [([1, 2], [1]), ([-1, 2], [1, 0]), ([0, 0], [1, 0]), ([], [])])
-def test_counts_of_two_times_that_cannot_be_are_refused(before: list[int], after: list[int]) -> None:
-    with pytest.raises(ValueError, match="cannot be"):
-        changed([before], [after], np.random.default_rng(0))
