@@ -50,8 +50,8 @@ connected component, which calibrates."""
 
 
 LARGE = 200
-"""Human texts of a component that is one by the names of prompts, not by texts: stories, which calibrate, so that no machine text
-of theirs is used. Their human texts are divided, one by one, or the classifier would see next to no story by a person."""
+"""Human texts from which on a component that calibrates is divided by text. The only such one is stories (WritingPrompts),
+which hang together by the names of prompts; no machine text of theirs is used. The classifier would else see hardly any."""
 
 
 def part(component: str) -> str:
