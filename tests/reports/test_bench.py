@@ -25,7 +25,14 @@ def test_the_page_shows_every_number_and_runs_nothing() -> None:
     assert "\x1b" not in page
     assert "\u202e" not in page
     assert "http" not in page.replace("http-equiv", "")
-    for piece in ("1,200", "0.012 [0.004, 0.030]", "25.0 %", "1.2 % [0.4, 3.0]", "b" * 64, "3 repeated texts"):
+    for piece in (
+        "1,200",
+        "0.012 [0.004, 0.030]",
+        "25.0\N{NO-BREAK SPACE}%",
+        "1.2\N{NO-BREAK SPACE}% [0.4, 3.0]",
+        "b" * 64,
+        "3 repeated texts",
+    ):
         assert piece in page
 
 

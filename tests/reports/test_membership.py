@@ -271,7 +271,7 @@ def test_the_texts_come_in_order_with_all_their_numbers() -> None:
         tokens = f"{text.tokens:,}{'+' if text.truncated else ''}"
         assert row[:4] == [str(place), text.name, text.side.replace("_", "-"), tokens]
         assert [number(cell) for cell in row[4:10]] == pytest.approx(list(text.scores.values()), rel=0.02, abs=6e-4)
-        assert row[10] == f"{100 * text.saturation:.0f} %"
+        assert row[10] == f"{100 * text.saturation:.0f}\N{NO-BREAK SPACE}%"
     for row, text in zip(rows[60:], found.texts, strict=False):
         assert row[1] == text.name
         assert [number(cell) for cell in row[3:]] == pytest.approx(list(text.variants.values()), rel=0.01, abs=1e-4)
