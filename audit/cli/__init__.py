@@ -48,7 +48,6 @@ EXIT_FINDINGS, EXIT_ERROR, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 1, 2, 3, 130
 EXIT_UNREAD = 141
 """The reader of standard output closed it too early: the exit code that a shell gives to a program ended by SIGPIPE."""
 
-
 _UNREAD = (BrokenPipeError, SystemExit)
 """Errors raised when standard output is closed: click and rich then exit with 1, which here would mean a finding."""
 

@@ -28,24 +28,21 @@ def content_of(source: str) -> tuple[bytes, str]:
     try:
         return sys.stdin.buffer.read(), "Standard input"
     except (OSError, ValueError, AttributeError) as error:
-        why = getattr(error, "strerror", None) or "there is no such file"
-        raise InvalidInput(f"The report {source} cannot be read: {why}.") from error
+        raise InvalidInput(
+            f"The report - cannot be read: {getattr(error, 'strerror', None) or 'there is no such file'}."
+        ) from error
 
 
 @command_of(COMMANDS, "report", MORE)
 @click.argument("source", metavar="INPUT")
 @click.option(
-    "--compliance",
-    metavar="NAME|FILE",
+    "--compliance", metavar="NAME|FILE",
     help="What a framework asks, and the evidence in this report: eu-ai-act-50, nist-ai-600-1, generic, or a .toml file.",
-)
+)  # fmt: skip
 @click.option(
-    "--claim",
-    "claims",
-    multiple=True,
-    metavar="NAME=TEXT",
+    "--claim", "claims", multiple=True, metavar="NAME=TEXT",
     help="With --compliance: what only you can state, printed as unverified: human-review=..., visible-label=...; repeatable.",
-)
+)  # fmt: skip
 @output_options
 @details_option
 def command(source: str, compliance: str | None, claims: tuple[str, ...], output: Output) -> int:

@@ -12,7 +12,7 @@ import pkgutil
 import unicodedata
 from bisect import bisect_left
 from collections import deque
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Literal, NamedTuple
 
@@ -247,6 +247,7 @@ def _is_known(word: str) -> bool:
     return _frequency(word) > 0
 
 
+@lru_cache(maxsize=1 << 16)  # texts repeat their words
 def _frequency(word: str) -> int:
     """Frequency of a word in the list; 0: it is not in it."""
     listed, word = _list(), word.lower()
