@@ -14,16 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from benchmarks.sources import LEVELS, interval
 from benchmarks.uniform import fold
 from llm_audit.detectors import find
 from llm_audit.detectors.origin.run import request_for
 from llm_audit.detectors.origin.window import read
 from llm_audit.detectors.populations import DEFAULT_POPULATION, load
 from llm_audit.detectors.populations.population import STRETCHES, Stretch
-from llm_audit.stats.classification import binomial_interval
 from llm_audit.stats.combination import bonferroni, simes
 from llm_audit.stats.conformal import Ranked
 from llm_audit.training.labelled import Labelled
@@ -36,8 +35,6 @@ LONGEST = 1024
 
 OF_A_SOURCE = {"human": 12, "machine": 12}
 """Texts of a source, class of length and label."""
-
-LEVELS = (0.05, 0.01, 0.002)
 
 MERGED: dict[str, Callable[[Sequence[float]], float]] = {
     "Simes": simes,
@@ -93,12 +90,6 @@ def judge() -> list[Long]:
     return found
 
 
-def share(hits: NDArray[np.bool_]) -> str:
-    """A share with its exact 95 % interval."""
-    lower, upper = binomial_interval(int(hits.sum()), len(hits))
-    return f"{hits.mean():.3f} [{lower:.3f}, {upper:.3f}]"
-
-
 def main() -> None:
     """Print the tables."""
     judged = judge()
@@ -110,7 +101,9 @@ def main() -> None:
             some = [one.parts for one in own if count in ("all", len(one.parts))]
             for name, merge in MERGED.items():
                 p = np.array([merge(parts) for parts in some])
-                print(f"| {label} | {count} | {len(p)} | {name} | " + " | ".join(share(p <= level) for level in LEVELS) + " |")
+                print(
+                    f"| {label} | {count} | {len(p)} | {name} | " + " | ".join(interval(p <= level) for level in LEVELS) + " |"
+                )
     human = [one.parts for one in judged if one.text.label == "human"]
     print("\n| part of a human text | n | rank correlation with the part before |" + "".join(f" p <= {x:g} |" for x in LEVELS))
     print("|---|---|---|" + "---|" * len(LEVELS))
@@ -118,7 +111,7 @@ def main() -> None:
         p = np.array([parts[place] for parts in human if len(parts) > place])
         before = [parts[place - 1] for parts in human if len(parts) > place]
         alike = f"{spearmanr(before, p).statistic:.2f}" if place else ""
-        print(f"| {place + 1} | {len(p)} | {alike} | " + " | ".join(share(p <= level) for level in LEVELS) + " |")
+        print(f"| {place + 1} | {len(p)} | {alike} | " + " | ".join(interval(p <= level) for level in LEVELS) + " |")
 
 
 if __name__ == "__main__":
