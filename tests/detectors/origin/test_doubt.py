@@ -35,7 +35,7 @@ def test_one_line_forty_times_repeats_itself() -> None:
 P = {"AUD103": 0.001, "AUD104": 0.001, "AUD110": 0.95}
 
 
-def test_what_is_expected_word_by_word_in_a_style_of_a_person_is_known_by_heart() -> None:
+def test_what_is_expected_word_by_word_in_a_style_of_no_machine_is_known_by_heart() -> None:
     assert doubt(LINE, P) == "known_by_heart"
     assert doubt(LINE, P | {"AUD110": 0.001}) is None  # a machine's style
     assert doubt(LINE, P | {"AUD104": 0.2}) is None

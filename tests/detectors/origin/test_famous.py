@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 import llm_audit
 from llm_audit.results import Verdict
 
@@ -14,7 +12,6 @@ FAMOUS = json.loads((Path(__file__).parents[3] / "fixtures" / "texts" / "famous.
 RECITED = {"genesis-1", "constitution", "mit-licence", "declaration", "two-cities", "lords-prayer"}
 
 
-@pytest.mark.slow
 def test_no_famous_text_is_a_finding() -> None:
     report = llm_audit.detect(
         [llm_audit.Text(text, name=name) for name, text in FAMOUS.items()], setup=llm_audit.Setup(offline=True, cache=False)
