@@ -43,7 +43,7 @@ def read(stream: BinaryIO, field: str, *keep: str) -> Iterator[list[list[str | d
 
 
 def _path(schema: pa.Schema, field: str) -> tuple[str, ...] | None:
-    """The names from the outermost column to a field; None: there is no such column, or several."""
+    """Names of the columns from the outermost one to a field such as "meta.text"; None: there is no such field, or several."""
     if schema.names.count(field) == 1:
         return (field,)
     for place, letter in enumerate(field):

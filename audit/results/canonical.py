@@ -16,7 +16,7 @@ from typing import Any
 
 
 def content_digest(content: dict[str, Any]) -> str:
-    """SHA-256 of a report, given as parsed JSON."""
+    """SHA-256 of a report, given as parsed JSON, without the stored digest itself and without empty fields."""
     kept = _pruned({name: value for name, value in content.items() if name != "content_digest"})
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()

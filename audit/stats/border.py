@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the counts come to.
+    """Result of `compare`.
 
     Attributes:
         p_value: of both tests together.

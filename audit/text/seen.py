@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import pkgutil
 import unicodedata
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from functools import cache, lru_cache
 from itertools import product
@@ -247,19 +247,28 @@ def _is_known(word: str) -> bool:
     return _frequency(word) > 0
 
 
-@lru_cache(maxsize=1 << 16)  # texts repeat their words
 def _frequency(word: str) -> int:
     """Frequency of a word in the list; 0: it is not in it."""
-    listed, word = _list(), word.lower()
-    found, often = _line(listed, bisect_left(range(len(listed)), word, key=lambda place: _line(listed, place)[0]))
-    return int(often) if found == word else 0
+    word = word.lower()
+    lines = _lines(word[:_KEY])
+    start = lines.find(f'"{word}": ')
+    return int(lines[start + len(word) + 4 : lines.index(",", start)]) if start >= 0 else 0
 
 
-def _line(listed: str, place: int) -> tuple[str, str]:
-    """The word and its occurrences of the line that this place is in."""
-    start, end = listed.rfind("\n", 0, place) + 1, listed.find("\n", place)
-    word, _, often = listed[start : None if end < 0 else end].partition('": ')
-    return word[1:], often.rstrip(",")
+_KEY = 3  # letters: the words that begin alike are a few kilobytes
+
+
+@lru_cache(maxsize=1 << 13)
+def _lines(letters: str) -> str:
+    """The lines of the list whose words begin with these letters."""
+    listed = _list()
+
+    def beginning(place: int) -> str:
+        start = listed.rfind("\n", 0, place) + 2  # behind the line break and the quotation mark
+        return listed[start : start + len(letters)]
+
+    places = range(len(listed))
+    return listed[bisect_left(places, letters, key=beginning) : bisect_right(places, letters, key=beginning)]
 
 
 @cache
@@ -268,4 +277,4 @@ def _list() -> str:
     # The file itself: the package's class makes dictionaries of 40 MB of it. Late: most texts have nothing that is asked about.
     packed = pkgutil.get_data("spellchecker", "resources/en.json.gz")
     assert packed is not None
-    return gzip.decompress(packed).decode().strip("{}\n")
+    return gzip.decompress(packed).decode().strip("{}\n") + ","

@@ -59,7 +59,7 @@ class Material:
 def passes(
     target: Target, items: Sequence[Item], scores: Sequence[MembershipScore], material: Material, progress: Progress
 ) -> Iterator[Passes]:
-    """Yield the passes over each text, only those that some score needs.
+    """Yield, text by text, the token scores of the text and of those variants of it (in lower case, ...) that some score reads.
 
     Raises:
         AuditError: a text without a token that the model scores.

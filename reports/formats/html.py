@@ -174,7 +174,7 @@ def _visible(value: Any) -> Any:
 
 
 def _pictured(documents: Sequence[Document]) -> Iterator[tuple[Document, bool]]:
-    """Each document with whether charts are drawn of it."""
+    """Yield each document, and whether its page has charts."""
     few = len(documents) <= ALL_PICTURED
     for number, document in enumerate(documents):
         yield document, few or (document.verdict is Verdict.FINDING and number < MOST_PICTURED)

@@ -72,10 +72,10 @@ class _SynthId(KeyedScheme):
 
     @abstractmethod
     def states(self, runs: Ints) -> Ints:
-        """The hash of each run before the layer keys, (n,)."""
+        """The hash of each n-gram of tokens, before a layer's key is mixed in, (n,)."""
 
     def hashes(self, runs: Ints) -> Ints:
-        """The hash of each run with each layer's key, (n, layers)."""
+        """The hash of each n-gram of tokens with each layer's key, (n, layers)."""
         with np.errstate(over="ignore"):
             hashes = self.states(runs) + self.layer_keys[:, None]
             hashes *= MULTIPLIER
