@@ -97,8 +97,8 @@ def statistic_rule(
 
     def derive(measured: Measurement[Any], terms: Terms) -> Result:
         # A trained rule's method is in its measurement, since a user's classifier may replace the shipped one.
-        own = measured.method if others.get("model") else None
-        return rank.among_people(rule, measured, terms, unit=unit, method=own)
+        trained_method = measured.method if others.get("model") else None
+        return rank.among_people(rule, measured, terms, unit=unit, method=trained_method)
 
     rule = StatisticRule(
         code=code, name=name, title=title, question=QUESTION, null=NULL, assumptions=assumptions, method=method,
@@ -119,15 +119,15 @@ def find(names: Sequence[str], own: Sequence[StatisticRule] = (), family: str = 
         AuditError: an unknown name, or a rule asked for that does not load. One that was not asked for and does not load is
             left out with a warning: a broken plugin must not stop the others.
     """
-    missing = set(names).difference(each.name for each in available(f"{GROUP}.{family}"))
-    found = [] if missing else find_announced(family, names, own)
-    chosen = [rule for rule in found if isinstance(rule, StatisticRule)]
+    missing = set(names).difference(announcement.name for announcement in available(f"{GROUP}.{family}"))
+    rules = [] if missing else find_announced(family, names, own)
+    chosen = [rule for rule in rules if isinstance(rule, StatisticRule)]
     for name in sorted(set(names).difference(rule.name for rule in chosen)):
         for other, purpose in _PURPOSES.items():
-            if other != family and name in {each.name for each in available(f"{GROUP}.{other}")}:
+            if other != family and name in {announcement.name for announcement in available(f"{GROUP}.{other}")}:
                 raise AuditError(purpose.format(name))
         raise AuditError(
-            f"There is no detector {name!r}; choose from {', '.join(sorted(each.name for each in find((), own)))}."
+            f"There is no detector {name!r}; choose from {', '.join(sorted(rule.name for rule in find((), own)))}."
         )
     if not names:
         for sentence in registry.outdated():
@@ -164,9 +164,9 @@ def known_to(
     """
     chosen = []
     for detector in find(names, own):
-        asked = bool(names) or detector in own
+        wanted = bool(names) or detector in own
         if reason := _misfit(detector, codes, model, weights or {}):
-            if asked:
+            if wanted:
                 raise AuditError(reason)
             if _understands(detector, model):
                 warnings.warn(f"{reason} It is left out.", stacklevel=2)

@@ -86,8 +86,8 @@ def read_collection(paths: Sequence[str | Path], *, text_field: str = "text") ->
     Raises:
         AuditError: nothing is left, a path does not exist, or a file of JSON lines cannot be read to its end.
     """
-    found, malformed = _read(paths, text_field)
-    return collect((item for item, _ in found), len(found) + len(malformed), malformed)
+    entries, malformed = _read(paths, text_field)
+    return collect((item for item, _ in entries), len(entries) + len(malformed), malformed)
 
 
 def split_by_label(
@@ -100,8 +100,8 @@ def split_by_label(
     Raises:
         AuditError: also if all labels are the same.
     """
-    found, malformed = _read(paths, text_field, label_field)
-    sides = {label: [item for item, row in found if row[label_field] == label] for label in (True, False)}
+    entries, malformed = _read(paths, text_field, label_field)
+    sides = {label: [item for item, row in entries if row[label_field] == label] for label in (True, False)}
     for label, others in ((True, "false"), (False, "true")):
         if not sides[label]:
             raise AuditError(
@@ -119,17 +119,17 @@ def _read(
     paths: Sequence[str | Path], text_field: str, label_field: str | None = None
 ) -> tuple[list[tuple[Item, _Row]], list[str]]:
     """The items, each with its fields, and a sentence for everything that is no item."""
-    found, malformed = [], []
+    entries, malformed = [], []
     for name, where, row in _rows(paths, text_field):
         fault = row if isinstance(row, str) else _fault(row, text_field, label_field)
         if isinstance(row, dict) and not fault:
-            found.append((_item(row, name, text_field), row))
+            entries.append((_item(row, name, text_field), row))
         else:
             malformed.append(where(fault))
-    if not found:
+    if not entries:
         first = f" The first of {len(malformed):,} faults: {malformed[0]}" if malformed else ""
         raise AuditError(f"{_listed(paths)}: there is no text that can be read.{first}")
-    return found, malformed
+    return entries, malformed
 
 
 def _rows(paths: Sequence[str | Path], text_field: str) -> Iterator[tuple[str, Callable[[str], str], _Row | str]]:
@@ -166,7 +166,7 @@ def _fault(row: _Row, text_field: str, label_field: str | None) -> str:
     if label_field is not None and row.get(label_field) not in (True, False):  # 1 and 0 are equal to them
         return notes.NO_LABEL.write(field=label_field)
     ids = row.get("token_ids", [])
-    if not isinstance(ids, list) or not all(isinstance(one, int) and not isinstance(one, bool) for one in ids):
+    if not isinstance(ids, list) or not all(isinstance(token, int) and not isinstance(token, bool) for token in ids):
         return notes.NO_IDS.write()
     return ""
 
