@@ -211,12 +211,12 @@ KEPT = {
 
 OF_OTHERS = {
     "audit/text/decode.py": {"error.reason"},
-    "audit/text/records.py": {"found.reason"},
+    "audit/text/records.py": {"content.reason"},
     "audit/text/documents.py": {"entry.reason"},
-    "audit/text/survey.py": {"each.reason", "entry.reason"},
-    "audit/api/plugins.py": {"each.reason"},
+    "audit/text/survey.py": {"entry.reason"},
+    "audit/api/plugins.py": {"entry.reason"},
     "audit/cli/substitution/probe.py": {"test.reason"},
-    "audit/gating/inputs.py": {"given.reason"},
+    "audit/gating/inputs.py": {"directive.reason"},
     "audit/endpoints/client.py": {"entry.reason", "run.reason", "result.reason", "wire.summary"},
     "audit/endpoints/probe.py": {"failure.reason"},
     "audit/endpoints/journal.py": {"wire.summary", "entry.reason"},

@@ -52,8 +52,8 @@ def _exp2(y):  # type: ignore[no-untyped-def]  # compiled by numba, never called
 
 
 @numba.njit(fastmath=True)
-def _tile_sums(logits, peak, own, out):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    """Add one tile's sums to `out`; return how many of its logits exceed `own`."""
+def _tile_sums(logits, peak, observed, out):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
+    """Add one tile's sums to `out`; return how many of its logits exceed `observed`."""
     s0 = s1 = s2 = above = tied = count = _f(0.0)
     a5 = a3 = a2 = a15 = a125 = a1125 = a0875 = a075 = a0625 = a05 = _f(0.0)
     for j in range(logits.size):
@@ -80,8 +80,8 @@ def _tile_sums(logits, peak, own, out):  # type: ignore[no-untyped-def]  # compi
         a075 += h4 * h2
         a0625 += h4 * h
         a05 += h4
-        likelier = _f(1.0) if z > own else _f(0.0)
-        equal = _f(1.0) if z == own else _f(0.0)
+        likelier = _f(1.0) if z > observed else _f(0.0)
+        equal = _f(1.0) if z == observed else _f(0.0)
         count += likelier
         above += likelier * e
         tied += equal * e
@@ -121,9 +121,9 @@ def row_sums(logits, targets, peaks, sums, ranks):  # type: ignore[no-untyped-de
         peaks[i] = _peak(bits[i])
         sums[i, :] = 0.0
         above = 0
-        own = logits[i, targets[i]]
+        observed = logits[i, targets[i]]
         for start in range(0, n_columns, TILE):
-            above += _tile_sums(logits[i, start : start + TILE], peaks[i], own, sums[i])
+            above += _tile_sums(logits[i, start : start + TILE], peaks[i], observed, sums[i])
         ranks[i] = 1 + above
 
 
