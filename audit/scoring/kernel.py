@@ -4,7 +4,7 @@ sums over a row of logits from which the token statistics are made. Each makes o
 The statistics of 49,152 logits, written as array operations, cost more than the 30 layers that produced them. Here each
 logit is read twice while it is in the cache, with one exponential, that of p^(1/8), from which p and all its powers on the 1/8
 grid follow by multiplication. Compiled by numba on first use (some seconds, then cached on disk), for one thread: those of a
-`Team` call it on their observed rows. Division by zero gives infinity, as in numpy, and the head checks for NaN.
+`Team` call it on their own rows. Division by zero gives infinity, as in numpy, and the head checks for NaN.
 Knows nothing about tokens, models or torch.
 """
 
@@ -206,7 +206,7 @@ def _multiply(row, factor):  # type: ignore[no-untyped-def]  # compiled by numba
 def causal_softmax(scores, first, scale):  # type: ignore[no-untyped-def]  # compiled by numba
     """Softmax of each row over the columns that the causal mask leaves it, in place; the others become zero.
 
-    What a row sees becomes NaN if not all of it is finite. The three loops over a row are functions of their observed: in one, LLVM
+    What a row sees becomes NaN if not all of it is finite. The three loops over a row are functions of their own: in one, LLVM
     vectorises none of them, which takes 3.7 times as long.
 
     Args:
