@@ -82,10 +82,10 @@ class Audit:
         if collections:
             total, malformed = counts(collections)
         manifest = collect(target.session, alpha=self.alpha, rules=rules, further=further, used=used)
-        report = run.report(membership, manifest, found=total, malformed=malformed)
+        report = run.report(membership, manifest, total=total, malformed=malformed)
         return finished(report, self.started, [*named, self.seed_file])
 
 
 def counts(collections: Sequence[Collection]) -> tuple[int, int]:
     """Number of lines and files in collections, and how many of them are malformed."""
-    return sum(collection.found for collection in collections), sum(len(collection.malformed) for collection in collections)
+    return sum(collection.total for collection in collections), sum(len(collection.malformed) for collection in collections)

@@ -173,7 +173,7 @@ def paired(
     )
     return audit.finished(
         membership, target, (blind_baseline.rule.code, pairs_of.rule.code),
-        total=pairs.found, malformed=len(pairs.malformed), further=[other.session] if other else (), named=[path],
+        total=pairs.total, malformed=len(pairs.malformed), further=[other.session] if other else (), named=[path],
     )  # fmt: skip
 
 
@@ -294,7 +294,7 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
     total, malformed = counts([suspects, others])
     manifest = collect(None, alpha=blind_baseline.LEVEL, rules=(blind_baseline.rule.code,))
     membership = run.baseline_alone(compared, provenance, seed, blind_baseline.LEVEL)
-    report = run.report(membership, manifest, found=total, malformed=malformed)
+    report = run.report(membership, manifest, total=total, malformed=malformed)
     return finished(report, started, (*listed(paths), *listed(held_out)))
 
 

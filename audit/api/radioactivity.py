@@ -72,7 +72,7 @@ def watermark(
         (reader,) = readers_of((), setup or Setup(), None, progress)
         membership = _test_answers(chosen, reader, data, alpha)
         total, malformed = counts(data)
-        report = run.report(membership, collect(None, alpha=alpha, rules=rules), found=total, malformed=malformed)
+        report = run.report(membership, collect(None, alpha=alpha, rules=rules), total=total, malformed=malformed)
         return finished(report, audit.started, [*marks, *answer_files])
     with audit.target() as target:
         membership = _test_reading(chosen, target, data[0], alpha)

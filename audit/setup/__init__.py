@@ -107,7 +107,11 @@ class Setup:
         with self.session(progress) as session:
             origin.check_comparable(session, human)
             chosen = known_to(
-                human.scores, self.detectors, own=classifiers, model=session.model.digest, weights=human.datasheet.weights
+                human.scores,
+                self.detectors,
+                replacements=classifiers,
+                model=session.model.digest,
+                weights=human.datasheet.weights,
             )
             yield OpenSetup(self, session, human, tuple(chosen))
 

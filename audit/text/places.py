@@ -23,13 +23,13 @@ class Hidden(NamedTuple):
 
     Attributes:
         start: the character of the text before which it stands.
-        how: how it is hidden: "white", "display:none".
+        way: how it is hidden: "white", "display:none".
         characters: their number, white space not counted.
         excerpt: its beginning.
     """
 
     start: int
-    how: str
+    way: str
     characters: int
     excerpt: str
 

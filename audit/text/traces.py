@@ -15,7 +15,7 @@ class Trace(NamedTuple):
 
     start: int
     end: int
-    what: str
+    kind: str
 
 
 _SENTENCE = r"[^.!?\n]{0,300}[.!?]?"

@@ -14,7 +14,7 @@ def look(text: str) -> Oddities:
     traces = find_traces(text)
     if not traces:
         return Oddities(())
-    kinds = Counter(trace.what for trace in traces)
+    kinds = Counter(trace.kind for trace in traces)
     ways = tuple(Way(how=kind, count=count) for kind, count in kinds.most_common())
     places = tuple(place for trace in traces for place in range(trace.start, trace.end))
     return Oddities(places, ways=ways, first=quoted(text[traces[0].start : traces[0].end]))

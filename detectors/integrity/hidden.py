@@ -19,12 +19,12 @@ def look_beside(hidden: Sequence[Hidden]) -> Oddities:
     """Each place where a document holds hidden text."""
     ways = Counter[str]()
     for passage in hidden:
-        ways[passage.how] += passage.characters
+        ways[passage.way] += passage.characters
     return Oddities(
         tuple(passage.start for passage in hidden),
         SLIPS,
         sum(ways.values()),
-        tuple(Way(how=how, count=count) for how, count in ways.most_common()),
+        tuple(Way(how=way, count=count) for way, count in ways.most_common()),
         quoted(hidden[0].excerpt),
     )
 

@@ -50,13 +50,13 @@ class Collection:
     Attributes:
         items: without those that could not be read.
         digest: SHA-256 over the texts in order, with date, group, and which of them are one document.
-        found: lines and files, the malformed ones included.
+        total: number of lines and files, the malformed ones included.
         malformed: one sentence for each that was left out, with its line number.
     """
 
     items: tuple[Item, ...]
     digest: str
-    found: int
+    total: int
     malformed: tuple[str, ...] = ()
 
     @property
@@ -65,15 +65,15 @@ class Collection:
         return tuple(dict.fromkeys(item.document for item in self.items))
 
 
-def collect(items: Iterable[Item], found: int | None = None, malformed: Sequence[str] = ()) -> Collection:
-    """The collection of these items; `found` is their number if nothing else is known."""
+def collect(items: Iterable[Item], total: int | None = None, malformed: Sequence[str] = ()) -> Collection:
+    """The collection of these items; `total`: lines and files; None: as many as there are items."""
     kept = tuple(items)
     number: dict[str, int] = {}
     digest = hashlib.sha256()
     for item in kept:
         fields = [item.text, number.setdefault(item.document, len(number)), item.date, item.group]
         digest.update(json.dumps(fields).encode() + b"\n")
-    return Collection(kept, digest.hexdigest(), len(kept) if found is None else found, tuple(malformed))
+    return Collection(kept, digest.hexdigest(), len(kept) if total is None else total, tuple(malformed))
 
 
 def read_collection(paths: Sequence[str | Path], *, text_field: str = "text") -> Collection:

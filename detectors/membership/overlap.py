@@ -84,7 +84,7 @@ def compare(suspects: Collection, held_out: Collection) -> Overlap:
                 goes.append(item.name)
             else:
                 stays.append((i, replace(item, document=name.setdefault(families[i], item.document))))
-        kept.append(collect((item for _, item in stays), side.found, side.malformed))
+        kept.append(collect((item for _, item in stays), side.total, side.malformed))
         left_out.append(tuple(goes))
         repeated.append(sum(i in copied for i, _ in stays))
         grams.append({gram for i, _ in stays for gram in _grams(texts[i], LONG)})

@@ -47,7 +47,7 @@ class Pairs:
     """The items of a file, and what was left out. `digest`: SHA-256 over the versions in order."""
 
     items: tuple[Pair, ...]
-    found: int
+    total: int
     malformed: tuple[str, ...]
     digest: str
 

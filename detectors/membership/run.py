@@ -184,15 +184,15 @@ def provenance_of(stated: str, held_out: Collection) -> str:
     return f"{stated.rstrip('.')}.{dated}" if stated else f"{UNSTATED}{dated}"
 
 
-def report(membership: Membership, manifest: Manifest, *, found: int, malformed: int) -> Report:
-    """The report on a collection. `found`: lines and files, of which `malformed` could not be read."""
+def report(membership: Membership, manifest: Manifest, *, total: int, malformed: int) -> Report:
+    """The report on a collection. `total`: lines and files, of which `malformed` could not be read."""
     assessable = membership.verdict is not Verdict.NOT_ASSESSABLE
-    judged = found - malformed
+    judged = total - malformed
     draft = Report(
         question=wording.MEMBERSHIP,
         manifest=manifest,
         coverage=Coverage(
-            found=found,
+            found=total,
             scored=judged if assessable else 0,
             not_assessable=0 if assessable else judged,
             unreadable=malformed,
