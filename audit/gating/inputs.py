@@ -174,7 +174,7 @@ def _gated(of: Input, document: Document) -> Document:
     gated = Gated(
         text_digest=None if isinstance(of.entry, Document) else text_digest(of.entry.text),
         fail_on=fail_on,
-        suppressions=tuple(_suppression(each) for each in directives),
+        suppressions=tuple(map(suppression, directives)),
     )
     least = of.rules.minimum_tokens
     if document.combined and least is not None and document.tokens is not None and document.tokens < least:
@@ -194,7 +194,8 @@ def _too_short(document: Document, least: int) -> Document:
     return conclude(document.model_copy(update=more), Terms(alpha=1.0))
 
 
-def _suppression(given: Directive) -> Suppression:
+def suppression(given: Directive) -> Suppression:
+    """The suppression that a text asks for by itself; its state is not settled yet."""
     until = given.until.isoformat() if given.until else None
     return Suppression(
         kind="inline",

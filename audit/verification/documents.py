@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from llm_audit.detectors import judging, registry
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
-from llm_audit.results import Document, Manifest, Result
+from llm_audit.results import Document, Manifest, Result, Verdict
 from llm_audit.results.evidence import Conformal
 from llm_audit.verification.ledger import Ledger
 
@@ -25,6 +25,8 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
         if isinstance(evidence, Conformal) and ".attributions" not in at:
             ledger.same(f"{at}.evidence.population", evidence.population, manifest.population)
             ledger.same(f"{at}.evidence.digest", evidence.digest, manifest.population_digest)
+    if manifest.candidates and (found.attributions or found.why_unjudged is None) and found.verdict is not Verdict.ERROR:
+        ledger.same(f"{path}.attributions", [one.candidate for one in found.attributions], manifest.candidates)
     roles = {candidate.role for candidate in found.attributions}
     ledger.same(f"{path}.sets", [one.role for one in found.sets], [role for role in ("sanctioned", "other") if role in roles])
     if (found.combined is None and not found.attributions) or found.gate is not None:

@@ -6,8 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 
 from llm_audit.gating import Terms, settle
-from llm_audit.results import GateOutcome, Report
+from llm_audit.results import Document, GateOutcome, Report, Verdict
 from llm_audit.verification.ledger import Ledger
+
+
+def _in_order(path: str, document: Document, ledger: Ledger) -> None:
+    """Check the order of what is taken from the report: suppressions by line, then those of the baseline by rule; verdicts."""
+    if document.gate is None:
+        return
+    places = [(each.kind == "baseline", each.line or 0, each.rule * (not each.line)) for each in document.gate.suppressions]
+    ledger.holds(f"{path}.suppressions", None, places == sorted(places), "are not in their order")
+    verdicts = [verdict for verdict in Verdict if verdict in document.gate.fail_on]
+    ledger.same(f"{path}.fail_on", document.gate.fail_on, verdicts)
 
 
 def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Ledger) -> None:
@@ -30,6 +40,7 @@ def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Le
                 # All tests of one kind share the level.
                 tests = getattr(result.evidence, "tests", None)
                 ledger.same(f"{place}.results[{number}].evidence.tests", tests, asked[result.rule])
+        _in_order(f"{place}.gate", document, ledger)
     documents, again = settle(report.documents, terms)
     ledger.same("gate", outcome, again)
     for place, stored, document in zip(places, report.documents, documents, strict=True):

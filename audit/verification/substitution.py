@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
-from llm_audit.reports.wording.substitution import MULTIPLICITY
+from llm_audit.endpoints.journal import FACTS, REQUESTS, TOKENS, UNCOUNTED
+from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, REFERENCE, TRUSTED, reference, rows
 from llm_audit.results import Manifest, Substitution
+from llm_audit.results.substitution_evidence import Change
 from llm_audit.verification.ledger import Ledger
-from llm_audit.verification.notes import of_endpoint
+from llm_audit.verification.notes import fixed, of_endpoint
 
 
 def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
@@ -33,13 +35,53 @@ def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Led
 
 
 def _facts(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
-    """Compare the facts that the report also states elsewhere; those known from the journal alone are not checked."""
-    known = {"Endpoint": found.endpoint, "Model asked for": found.model, "Multiplicity": MULTIPLICITY}
+    """Check that all facts are there, in order, and that they agree with what the report also states.
+
+    What only the journal knows is not compared: names and times of answers, and failed attempts.
+    """
+    names = [fact.name for fact in found.facts]
+    ledger.same(f"{path}.facts", names, _names(found, manifest))
+    known = _known(found, manifest)
     for number, fact in enumerate(found.facts):
         at = f"{path}.facts[{number}].value"
         if fact.name in known:
             ledger.same(at, fact.value, known[fact.name])
         elif fact.name == "Seed":
             ledger.holds(at, fact.value, not manifest.seeds or fact.value in manifest.seeds, "is none of the seeds")
+        elif fact.name == "Tokens":
+            counted = TOKENS.write(prompts=found.cost.prompt_tokens, answers=found.cost.completion_tokens)
+            rest = fact.value.removeprefix(counted)
+            right = fact.value.startswith(counted) and (not rest or UNCOUNTED.read(rest) is not None)
+            ledger.holds(at, fact.value, right, "is not what the answers cost")
+        elif fact.name == FIXED:
+            ledger.same(at, fixed(found).get("alpha"), str(manifest.alpha))
     if found.since:
         ledger.same(f"{path}.allowed", found.allowed, (f"the endpoint as of {found.since}",))
+
+
+def _names(found: Substitution, manifest: Manifest) -> list[str]:
+    """Names of all facts, in order: of a comparison with the endpoint's own past, or of an audit."""
+    if found.since:
+        return ["Rows", *FACTS]
+    references = [REFERENCE]
+    if manifest.model is None:  # nothing was computed here: trusted endpoints are the reference, some with several variants
+        told = sum(TRUSTED.read(fact.name) is not None for fact in found.facts)
+        at_least = len({variant.partition(",")[0] for variant in found.allowed})
+        references = [TRUSTED.write(at=number) for number in range(1, max(told, at_least) + 1)]
+    return [FIXED, *references, "Questions", "Multiplicity", "Seed", *FACTS]
+
+
+def _known(found: Substitution, manifest: Manifest) -> dict[str, str]:
+    """Name -> value of the facts that follow from the rest of the report."""
+    known = {
+        "Endpoint": found.endpoint,
+        "Model asked for": found.model,
+        "Multiplicity": MULTIPLICITY,
+        "Requests": REQUESTS.write(requests=found.cost.requests, attempts=found.cost.attempts),
+    }
+    if manifest.model is not None and found.asking is not None:
+        known[REFERENCE] = reference(manifest.model.name, manifest.model.digest, found.asking.surface)
+    for test in found.tests:
+        if isinstance(test.evidence, Change):
+            known["Rows"] = rows(test.evidence.before, len(test.evidence.rows) - test.evidence.before)
+    return known

@@ -21,6 +21,7 @@ from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.outcomes import mean_interval, rank_sum, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, NotDerivable, Terms, repeatable, requires
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import Conditions, Draws, Effect, Result
 from llm_audit.results.membership_evidence import RankSum
 from llm_audit.scoring.request import Prompted
@@ -152,10 +153,10 @@ def check(found: Sequence[Found], draws: int, alpha: float) -> None:
         names = ", ".join(form.name for form in FORMATS)
         raise AuditError(f"The documents hold no identifiers of a known format ({names}); this test needs them.")
     if permutation.rank_sum([0] * len(found), [draws] * len(found)).p_value > alpha:
-        needed = permutation.pairs_needed(alpha, draws + 1)
+        needed, floor = permutation.pairs_needed(alpha, draws + 1), (draws + 1) ** -len(found)
         raise AuditError(
-            f"{len(found)} identifiers with {draws} draws each give no p-value below {(draws + 1) ** -len(found):.2g}; alpha "
-            f"{alpha:g} needs {needed} identifiers, or --draws {permutation.draws_needed(alpha)}."
+            f"{len(found)} identifiers with {draws} draws each give no p-value below {p_value(floor, alpha)}; alpha {alpha:g} "
+            f"needs {needed} identifiers, or --draws {permutation.draws_needed(alpha)}."
         )
 
 
@@ -207,7 +208,7 @@ def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
         n=n,
         found=(
             f"{first:,} of {n:,} identifiers are likelier than all {draws} fresh ones (by chance about {n / (draws + 1):.2g}); "
-            f"p = {outcome.p_value:.2g}"
+            f"{p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )
 

@@ -13,6 +13,7 @@ from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.endpoints.defects import PLACEHOLDERS, changes
 from llm_audit.endpoints.positions import UNREADABLE
 from llm_audit.endpoints.records import Failure, Position, Reply
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Verdict
 from llm_audit.results.substitution_evidence import Conformance, Flaw, Parameter
 
@@ -102,8 +103,8 @@ def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
         if p <= terms.alpha:
             wrong.append(
                 f"At temperature 0, {found.unlikely} of {found.greedy:,} tokens are not the likeliest by the endpoint's own "
-                f"numbers (p = {p:.2g}, where {NEAR_TIES:.0%} are allowed for): the temperature is ignored, or the numbers are "
-                "not those that it draws from."
+                f"numbers ({p_statement(p)}, where {NEAR_TIES:.0%} are allowed for): the temperature is ignored, or the "
+                "numbers are not those that it draws from."
             )
     if found.untold:
         wrong.append(f"{found.untold} of {found.answers} answers lack the log-probabilities that were asked for.")
@@ -136,7 +137,7 @@ def _ignored(counted: Parameter, alpha: float) -> str:
         if p > alpha:
             return ""
         return (
-            f"seed is ignored: at temperature 1, {ignored} of {tried} pairs of answers with one seed differ (p = {p:.2g}, "
+            f"seed is ignored: at temperature 1, {ignored} of {tried} pairs of answers with one seed differ ({p_statement(p)}, "
             f"where {REPEATS_THAT_DIFFER:.0%} are allowed for)."
         )
     what = (

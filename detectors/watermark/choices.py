@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Rule, Terms, affordable, decision, requires
 from llm_audit.detectors.watermark.base import Numbers
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Result, Statistic, Verdict
 from llm_audit.results.watermark_evidence import ProbedChoices
 from llm_audit.stats import row_exchange
@@ -60,7 +61,8 @@ def result(rule: Rule[ProbedChoices, ProbedChoices], measured: Measurement[Probe
         verdict=verdict,
         reason=(
             f"{answers:,} choices among {len(found.words)} words after {contexts} contexts in {sentences} sentences: "
-            f"{came.exceeding:,} of {came.draws:,} exchanges of the contexts agree as well; p = {came.p_value:.2g}; {told}."
+            f"{came.exceeding:,} of {came.draws:,} exchanges of the contexts agree as well; "
+            f"{p_statement(came.p_value, alpha=terms.alpha)}; {told}."
         ),
         statistic=Statistic(name=found.statistic.replace("_", " "), value=came.statistic, unit=""),
         p_value=came.p_value,

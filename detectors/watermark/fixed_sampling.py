@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
-from llm_audit.detectors.watermark.base import Numbers, shown
+from llm_audit.detectors.watermark.base import Numbers
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Statistic, Verdict
 from llm_audit.results.watermark_evidence import ProbedRepeats
 from llm_audit.stats.combination import average_e
@@ -64,7 +65,8 @@ def derive(measured: Measurement[ProbedRepeats], terms: Terms) -> Result:
         verdict=verdict,
         reason=(
             f"{found.repeats:,} of {found.answers:,} answers to one question repeat an earlier one word for word, where their "
-            f"log-probabilities let {found.expected:.2g} be expected; p = {shown(log_p)}; {told}."
+            f"log-probabilities let {found.expected:.2g} be expected; {p_statement(math.exp(log_p), alpha=terms.alpha)}; "
+            f"{told}."
         ),
         statistic=Statistic(name="repeats", value=found.repeats, unit=f"of {found.answers:,} answers"),
         p_value=math.exp(log_p),

@@ -118,7 +118,7 @@ def plain(text: str) -> str:
 def passage(place: Place) -> str:
     """A passage that stands out, as words: its number, p-value and q-value."""
     found = place.passage
-    return f"passage {found.number}: {fmt.p_statement(found.p or 0.0, found.p_floor)}, q = {fmt.p_cell(found.q)}"
+    return f"passage {found.number}: {fmt.p_statement(found.p or 0.0, found.p_floor)}, {fmt.equation('q', found.q or 0.0)}"
 
 
 def _asked(report: Report) -> str:
@@ -308,8 +308,8 @@ def _corpus(found: Corpus, manifest: Manifest, describe: Describe) -> list[Findi
 
 def _listed(found: Ranked, rule: RuleFacts, alpha: float) -> Finding:
     """The finding of a document listed in a scan's summary, which keeps only its numbers."""
-    p, q = fmt.p_statement(found.p_value, found.p_floor, alpha), fmt.p_value(found.q_value, alpha)
-    summary = f"Unlike the human writing of the population: {p}, q = {q} at a false discovery rate of {alpha:g}."
+    p, q = fmt.p_statement(found.p_value, found.p_floor, alpha), fmt.equation("q", found.q_value, alpha)
+    summary = f"Unlike the human writing of the population: {p}, {q} at a false discovery rate of {alpha:g}."
     return Finding(
         subject="document",
         rule=rule,

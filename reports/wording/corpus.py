@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llm_audit.reports.format import p_value
 from llm_audit.results import Discovery
 
 NULL = "Of every document by itself: the text was written like the human texts of the population {}."
@@ -30,8 +31,8 @@ def summary(found: Discovery) -> str:
     if found.fewest is None:
         return (
             f"{tested}, and nothing could be found: among {found.tests:,} {'test' if found.tests == 1 else 'tests'} the "
-            f"smallest p-values of this population, from {found.floor:.2g} on, are too large for a false discovery rate of "
-            f"{found.alpha:g}. Use a larger population."
+            f"smallest p-values of this population, from {p_value(found.floor or 0.0)} on, are too large for a false discovery "
+            f"rate of {found.alpha:g}. Use a larger population."
         )
     none = f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}."
     if found.possible < found.tests and found.fewest == 1:
@@ -42,8 +43,8 @@ def summary(found: Discovery) -> str:
     if found.possible < found.tests:
         return (
             f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "
-            f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below {found.floor:.2g}; "
-            f"{found.at_floor:,} reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a "
+            f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below "
+            f"{p_value(found.floor or 0.0)}; {found.at_floor:,} reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a "
             "smaller corpus would help."
         )
     return none

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from llm_audit.cli import command_of
 from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.cli.membership.common import FIELD, PROVENANCE, audit_options, run
+from llm_audit.cli.options import PATH
 
 MORE = """
 SUSPECT: JSON lines with a text (also .gz, .xz), text files or folders. Without --held-out the texts are ranked, and
@@ -27,16 +27,9 @@ nothing is concluded. No single text is ever called a member from a score.
 @click.option(
     "--score", "scores", multiple=True, metavar="NAME", help="Only this score; repeatable. Default: all but lowercase."
 )
-@click.option(
-    "--frequencies",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Token counts for DC-PDD, of `membership frequencies`.",
-)
+@click.option("--frequencies", metavar="FILE", type=PATH, help="Token counts for DC-PDD, of `membership frequencies`.")
 @click.option("--reference", metavar="MODEL", help="Another model, for the reference ratio.")
-@click.option(
-    "--prefix", metavar="FILE", type=click.Path(path_type=Path), help="Texts that the model has not seen, for ReCaLL."
-)
+@click.option("--prefix", metavar="FILE", type=PATH, help="Texts that the model has not seen, for ReCaLL.")
 @click.option("--control", metavar="MODEL", help="A model that cannot have seen any of the texts: it must not tell them apart.")
 @FIELD
 @audit_options

@@ -11,7 +11,7 @@ import click
 from llm_audit.cli import command_of, group_of
 from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.cli.membership.common import CHANCE, CONTROL, FIELD, MODEL, PROVENANCE, audit_options, run
-from llm_audit.cli.options import COMPUTING, alpha_option, output_options, setup_options
+from llm_audit.cli.options import COMPUTING, COUNT, PATH, alpha_option, output_options, setup_options
 from llm_audit.cli.watermark.common import key_file_option
 from llm_audit.common.errors import InvalidConfiguration
 
@@ -80,9 +80,7 @@ def dataset(paths: tuple[str, ...], held_out: tuple[str, ...], **options: Any) -
 
 @test("identifier")
 @click.argument("paths", nargs=-1, required=True, metavar="DOCUMENTS...")
-@click.option(
-    "--draws", type=click.IntRange(1), default=19, show_default=True, help="Fresh identifiers for each that is found."
-)
+@click.option("--draws", type=COUNT, default=19, help="Fresh identifiers for each that is found.")
 @FIELD
 @audit_options
 def identifier(paths: tuple[str, ...], **options: Any) -> int:
@@ -92,8 +90,8 @@ def identifier(paths: tuple[str, ...], **options: Any) -> int:
 
 @test("order", ORDER)
 @click.argument("paths", nargs=-1, required=True, metavar="DATA...")
-@click.option("--draws", type=click.IntRange(1), default=99, show_default=True, help="Shuffles, per shard.")
-@click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Parts, each shuffled within itself.")
+@click.option("--draws", type=COUNT, default=99, help="Shuffles, per shard.")
+@click.option("--shards", type=COUNT, default=1, help="Parts, each shuffled within itself.")
 @CHANCE
 @CONTROL
 @FIELD
@@ -104,7 +102,7 @@ def order(paths: tuple[str, ...], **options: Any) -> int:
 
 
 @test("paired", PAIRED)
-@click.argument("path", type=click.Path(path_type=Path), metavar="PAIRS")
+@click.argument("path", type=PATH, metavar="PAIRS")
 @CHANCE
 @CONTROL
 @audit_options
