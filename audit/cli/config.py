@@ -20,7 +20,7 @@ command = click.Group("config", help=COMMANDS["config"])
 @command.command()
 @format_option
 def show(format_: str) -> None:
-    """List every setting with its value and where it comes from, and the policy's digest.
+    """List every setting with value and origin, and the policy's digest.
 
     The settings stand in llm-audit.toml or in the table [tool.llm-audit] of pyproject.toml, in the working directory or the
     nearest folder above it, up to the root of the repository. Options win over the file; settings that neither gives are

@@ -26,7 +26,8 @@ Exit code 0: all agrees. 1: something does not. 2: no report. 3: something could
 @command_of(COMMANDS, "verify", MORE)
 @click.argument("report", metavar="REPORT")
 @click.option("--inputs", "folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=Path(),
-              metavar="DIR", help="Folder from which the inputs are named. Default: the working folder.")  # fmt: skip
+              show_default=False, metavar="DIR",
+              help="Folder from which the inputs are named. Default: the working folder.")  # fmt: skip
 @click.option("--key", type=PATH, metavar="PUBLIC.pem",
               help="Check the signature in REPORT.dsse as well; only JSON reports have one.")  # fmt: skip
 @format_option

@@ -44,7 +44,8 @@ def summary(found: Discovery) -> str:
         return (
             f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "
             f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below "
-            f"{p_value(found.floor or 0.0)}; {found.at_floor:,} reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a "
+            f"{p_value(found.floor or 0.0)}; {found.at_floor:,} "
+            f"reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a "
             "smaller corpus would help."
         )
     return none

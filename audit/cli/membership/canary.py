@@ -28,13 +28,8 @@ def check(name: str) -> None:
 @click.option("--count", type=click.IntRange(1, 100_000), default=999,
               help="Unpublished strings; the smallest p-value is 1/(count + 1).")  # fmt: skip
 @click.option("--length", type=click.IntRange(8, 1000), default=64, help="Letters of each string.")
-@click.option(
-    "--before",
-    default="",
-    show_default=False,
-    metavar="TEXT",
-    help="What will stand before the string wherever it is published.",
-)
+@click.option("--before", default="", show_default=False, metavar="TEXT",
+              help="What will stand before the string wherever it is published.")  # fmt: skip
 def new(name: str, count: int, length: int, before: str) -> None:
     """Draw strings, one to publish, and a commitment to the others.
 

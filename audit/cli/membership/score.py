@@ -8,8 +8,9 @@ import click
 
 from llm_audit.cli import command_of
 from llm_audit.cli.membership import MEMBERSHIP
-from llm_audit.cli.membership.common import FIELD, PROVENANCE, audit_options, run
+from llm_audit.cli.membership.common import FIELD, PROVENANCE, audit_options
 from llm_audit.cli.options import PATH
+from llm_audit.cli.publishing import Output
 
 MORE = """
 SUSPECT: JSON lines with a text (also .gz, .xz), text files or folders. Without --held-out the texts are ranked, and
@@ -33,8 +34,8 @@ nothing is concluded. No single text is ever called a member from a score.
 @click.option("--control", metavar="MODEL", help="A model that cannot have seen any of the texts: it must not tell them apart.")
 @FIELD
 @audit_options
-def command(paths: tuple[str, ...], held_out: tuple[str, ...], member_field: str | None, **options: Any) -> int:
+def command(paths: tuple[str, ...], held_out: tuple[str, ...], member_field: str | None, output: Output, **options: Any) -> int:
     """Run the command; the docstring for users is in `MEMBERSHIP`."""
     if held_out and member_field:
         raise click.UsageError("Give --held-out or --member-field, not both.")
-    return run("score", paths, held_out=held_out, member_field=member_field, **options)
+    return output.run("membership.score", paths, held_out=held_out, member_field=member_field, **options)

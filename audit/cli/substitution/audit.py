@@ -26,7 +26,7 @@ Exit code 3 if nothing could be measured, which is never called consistent.
 @click.option("--reference", metavar="MODEL",
               help="What the endpoint is said to serve: folder, or org/name@commit. Default: the embedded model.")  # fmt: skip
 @click.option("--trusted", multiple=True, type=PATH, metavar="JOURNAL",
-              help="Instead of a model here: recorded answers (`llm-audit substitution record`), and their prompts; "
+              help="Instead of a model here: recorded answers (`llm-audit substitution record`) and their prompts; "
               "repeatable.")  # fmt: skip
 @surface_option("auto", "chat", "completions", note=" auto: chat if the reference has a chat template.")
 @click.option("--requests", type=click.IntRange(10), default=60, help="To the endpoint.")
