@@ -27,8 +27,16 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
             ledger.same(f"{at}.evidence.digest", evidence.digest, manifest.population_digest)
     if manifest.candidates and (found.attributions or found.why_unjudged is None) and found.verdict is not Verdict.ERROR:
         ledger.same(f"{path}.attributions", [one.candidate for one in found.attributions], manifest.candidates)
+    models = dict.fromkeys((one.model.name, one.model.digest, one.model.dtype) for one in found.attributions if one.model)
+    listed = [each for one in manifest.further_models if (each := (one.name, one.digest, one.dtype)) in models]
+    ledger.holds(
+        "manifest.further_models", None, list(dict.fromkeys(listed)) == list(models), "are not those of the candidates"
+    )
     roles = {candidate.role for candidate in found.attributions}
     ledger.same(f"{path}.sets", [one.role for one in found.sets], [role for role in ("sanctioned", "other") if role in roles])
+    measured = [result.evidence for result in found.results]
+    together = getattr(found.combined and found.combined.evidence, "tests", ())
+    ledger.holds(f"{path}.results", None, all(test in measured for test in together), "lack a test that the verdict rests on")
     if (found.combined is None and not found.attributions) or found.gate is not None:
         return
     try:

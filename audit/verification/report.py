@@ -185,7 +185,8 @@ def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) 
     ran = manifest.detectors
     if isinstance(subject, Document):
         if subject.combined is not None and subject.combined.family == "origin" and not subject.attributions:
-            codes = [result.rule for result in subject.results if result.family == "origin" and result.rule in ran]
+            counted = {*ran, *getattr(subject.combined.evidence, "rules", ())}  # not the text as given
+            codes = [result.rule for result in subject.results if result.family == "origin" and result.rule in counted]
             asked = [code for code in ran if FAMILIES.get(code[3:4]) == "origin"]  # which watermark checks, the policy says
             ledger.same(f"{place}.results", codes, asked)
     elif isinstance(subject, Membership | Substitution):
@@ -194,7 +195,11 @@ def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) 
         held = set(tested)
         if isinstance(subject, Membership):
             held |= {separation.rule for separation in subject.separations} | ({subject.gate.code} if subject.gate else set())
-        if isinstance(subject, Substitution) or subject.separations or not subject.texts:
+            whole = bool(subject.separations or not subject.texts)
+        else:
+            whole = bool(subject.tests)  # a comparison that could not be made names its test all the same
+            ledger.holds("manifest.detectors", None, list(ran) == sorted(set(ran)), "are not in their order, each once")
+        if whole:
             missing = [code for code in ran if code not in held]
             ledger.holds(f"{place}.tests", None, not missing, f"lack {', '.join(missing)}, which the manifest names")
         unnamed = sorted(held.difference(ran))
@@ -216,6 +221,8 @@ def _in_order(place: str, document: Document, manifest: Manifest, ledger: Ledger
 
     places = [place_of_result(result) for result in document.results]
     ledger.holds(f"{place}.results", None, places == sorted(places), "are not in the order of their families and rules")
+    once = [(result.rule, result.name) for result in document.results if result not in document.wanted]
+    ledger.holds(f"{place}.results", None, len(set(once)) == len(once), "hold two of one rule")
 
 
 def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: bool) -> None:
@@ -235,7 +242,7 @@ def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: boo
     ]
     for path, family, results in lists:
         codes = [result.rule for result in results]
-        ledger.holds(path, None, codes == sorted(codes), "are not in the order of their rules")
+        ledger.holds(path, None, codes == sorted(set(codes)), "are not in the order of their rules, each once")
         missing = [rule.code for rule in shipped(family) if rule.measure is not None and rule.code not in codes]
         ledger.holds(path, None, not missing, f"lack {', '.join(missing)}")
 

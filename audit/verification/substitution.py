@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
+from llm_audit.endpoints import probe
 from llm_audit.endpoints.journal import FACTS, REQUESTS, TOKENS, UNCOUNTED
 from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, REFERENCE, TRUSTED, reference, rows
 from llm_audit.results import Manifest, Substitution
-from llm_audit.results.substitution_evidence import Change
+from llm_audit.results.substitution_evidence import Change, OnlineRanks
 from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import fixed, of_endpoint
 
@@ -30,6 +31,7 @@ def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Led
     concluded = conclude("substitution", found, terms)
     ledger.fields(path, found, concluded, without={"mixture"})
     ledger.same(f"{path}.mixture", found.mixture, concluded.mixture, 1e-8)  # the bounds are found by bisection
+    _allowed(path, found, ledger)
     _facts(path, found, manifest, ledger)
     of_endpoint(f"{path}.notes", found, ledger)
 
@@ -55,8 +57,20 @@ def _facts(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -
             ledger.holds(at, fact.value, right, "is not what the answers cost")
         elif fact.name == FIXED:
             ledger.same(at, fixed(found).get("alpha"), str(manifest.alpha))
+    if found.asking is not None:  # early versions had other capabilities
+        ledger.same(f"{path}.capabilities", [fact.name for fact in found.capabilities], probe.names_of(found.capabilities))
+
+
+def _allowed(path: str, found: Substitution, ledger: Ledger) -> None:
+    """Check that the variants that would be as promised are those that answers were compared with."""
     if found.since:
         ledger.same(f"{path}.allowed", found.allowed, (f"the endpoint as of {found.since}",))
+    else:
+        ledger.holds(f"{path}.reference", None, found.asking is None or bool(found.reference), "is missing")
+    for test in found.tests:
+        if isinstance(test.evidence, OnlineRanks) and found.reference:
+            model = f"{found.reference}, " if test.evidence.yardstick == "local" else ""
+            ledger.same(f"{path}.allowed", found.allowed, [f"{model}{variant.name}" for variant in test.evidence.variants])
 
 
 def _names(found: Substitution, manifest: Manifest) -> list[str]:
