@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.endpoints import probe
 from llm_audit.endpoints.journal import FACTS, REQUESTS, TOKENS, UNCOUNTED
-from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, REFERENCE, TRUSTED, reference, rows
+from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS, REFERENCE, TRUSTED, reference, rows
 from llm_audit.results import Manifest, Substitution
 from llm_audit.results.substitution_evidence import Change, OnlineRanks
 from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import fixed, of_endpoint
+
+_SETTING = re.compile(r"true|false|null|[\d.e-]+")
+"""Value of a setting of an audit, as JSON."""
 
 
 def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
@@ -55,8 +60,12 @@ def _facts(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -
             rest = fact.value.removeprefix(counted)
             right = fact.value.startswith(counted) and (not rest or UNCOUNTED.read(rest) is not None)
             ledger.holds(at, fact.value, right, "is not what the answers cost")
+        elif fact.name == "Questions":
+            ledger.holds(at, fact.value, QUESTIONS.read(fact.value) is not None, "is no statement on the questions")
         elif fact.name == FIXED:
-            ledger.same(at, fixed(found).get("alpha"), str(manifest.alpha))
+            settings = fixed(found)
+            right = settings.get("alpha") == str(manifest.alpha) and all(map(_SETTING.fullmatch, settings.values()))
+            ledger.holds(at, fact.value, right, "are no settings at the level of the report")
     if found.asking is not None:  # early versions had other capabilities
         ledger.same(f"{path}.capabilities", [fact.name for fact in found.capabilities], probe.names_of(found.capabilities))
 
