@@ -104,6 +104,6 @@ def moved(mixture: Interval, served: Served) -> str:
 def by_holm(test: Result, p: float, tests: int, alpha: float, then: str) -> str:
     """Sentence of a test with its p-value after Holm's correction; `then`: half a sentence on the conclusion at `alpha`."""
     assert test.p_value is not None
-    corrected = f", {p_value(p, alpha)} by Holm over {tests} tests" if tests > 1 else ""
+    corrected = f", by Holm over {tests} tests {p_statement(p, alpha=alpha)}" if tests > 1 else ""
     over = p_statement(test.p_value, alpha=None if corrected else alpha) + corrected
     return f"{test.reason}; {over}: {then}."
