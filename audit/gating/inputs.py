@@ -143,11 +143,9 @@ def judge(
         if to_score
         else []
     )
-    scored = iter(documents)
-    return [
-        _gated(each, next(scored) if each.counts(generated.rule.code) else _not_asked(each.entry, rules[id(each)]))
-        for each in inputs
-    ]
+    scored, codes = iter(documents), known_codes()
+    judged = (next(scored) if each.counts(generated.rule.code) else _not_asked(each.entry, rules[id(each)]) for each in inputs)
+    return [_gated(each, document, codes) for each, document in zip(inputs, judged, strict=True)]
 
 
 def _unknown_rule(name: str, directives: Sequence[Directive]) -> str | None:
@@ -165,8 +163,11 @@ def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Doc
     return inspect(entry, rules).added_to(unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry, why="not_asked"))
 
 
-def _gated(of: Input, document: Document) -> Document:
-    """The document with the gate's settings and suppressions; not assessable if it is shorter than the policy demands."""
+def _gated(of: Input, document: Document, codes: Sequence[str]) -> Document:
+    """The document with the gate's settings and suppressions; not assessable if it is shorter than the policy demands.
+
+    `codes`: of all rules that can count.
+    """
     # Without a test of authorship, an undecided verdict fails nothing, unless a watermark check can be undecided.
     asked = of.counts(generated.rule.code) or of.watermarks
     fail_on = of.fail_on if asked else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
@@ -174,6 +175,7 @@ def _gated(of: Input, document: Document) -> Document:
     gated = Gated(
         text_digest=None if isinstance(of.entry, Document) else text_digest(of.entry.text),
         fail_on=fail_on,
+        counted=tuple(filter(of.counts, codes)),
         suppressions=tuple(map(suppression, directives)),
     )
     least = of.rules.minimum_tokens

@@ -8,7 +8,7 @@ from llm_audit.detectors import judging, registry
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.results import Document, Manifest, Result, Verdict
-from llm_audit.results.evidence import Conformal
+from llm_audit.results.evidence import Conformal, Generations
 from llm_audit.verification.ledger import Ledger
 
 Find = Callable[[Conformal], Population]
@@ -34,6 +34,13 @@ def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, fin
     )
     roles = {candidate.role for candidate in found.attributions}
     ledger.same(f"{path}.sets", [one.role for one in found.sets], [role for role in ("sanctioned", "other") if role in roles])
+    for number, one in enumerate(found.attributions):
+        if isinstance(one.evidence, Generations):
+            right = tuple(test.rule for test in one.tests) in {setting.rules for setting in one.evidence.settings}
+            ledger.holds(f"{path}.attributions[{number}].tests", None, right, "are not those of the setting that is shown")
+    ranked = getattr(found.combined and found.combined.evidence, "rules", ())
+    named = [code for code in manifest.detectors if code in ranked]
+    ledger.holds("manifest.detectors", None, named == list(ranked), "are not those of the combined test")
     measured = [result.evidence for result in found.results]
     together = getattr(found.combined and found.combined.evidence, "tests", ())
     ledger.holds(f"{path}.results", None, all(test in measured for test in together), "lack a test that the verdict rests on")

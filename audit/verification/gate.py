@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from llm_audit.detectors.registry import shipped
 from llm_audit.gating import Terms, settle
 from llm_audit.results import Document, GateOutcome, Report, Verdict
 from llm_audit.verification.ledger import Ledger
@@ -15,9 +16,21 @@ def _in_order(path: str, document: Document, ledger: Ledger) -> None:
     if document.gate is None:
         return
     places = [(each.kind == "baseline", each.line or 0, each.rule * (not each.line)) for each in document.gate.suppressions]
-    ledger.holds(f"{path}.suppressions", None, places == sorted(places), "are not in their order")
+    once = [rule for of_baseline, _, rule in places if of_baseline]
+    right = places == sorted(places) and len(set(once)) == len(once)
+    ledger.holds(f"{path}.suppressions", None, right, "are not in their order, each once")
     verdicts = [verdict for verdict in Verdict if verdict in document.gate.fail_on]
     ledger.same(f"{path}.fail_on", document.gate.fail_on, verdicts)
+
+
+def _counted(path: str, document: Document, ledger: Ledger) -> None:
+    """Check that the results of all rules of integrity are there that the policy counts for the text, and no others."""
+    counted = document.gate.counted if document.gate else None
+    if counted is None or document.sha256 is None or document.verdict is Verdict.ERROR:
+        return
+    ours = {rule.code for rule in shipped("integrity") if rule.measure is not None}
+    there = {result.rule for result in document.integrity} & ours
+    ledger.holds(path, None, there == ours.intersection(counted), "are not those of the rules that count")
 
 
 def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Ledger) -> None:
@@ -41,6 +54,7 @@ def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Le
                 tests = getattr(result.evidence, "tests", None)
                 ledger.same(f"{place}.results[{number}].evidence.tests", tests, asked[result.rule])
         _in_order(f"{place}.gate", document, ledger)
+        _counted(f"{place}.results", document, ledger)
     documents, again = settle(report.documents, terms)
     ledger.same("gate", outcome, again)
     for place, stored, document in zip(places, report.documents, documents, strict=True):

@@ -30,7 +30,7 @@ SENTENCES = {"reason", "summary", "null", "method", "claim", "question"}
 RULES = {"results", "tests"}
 LISTS = RULES | {
     "limits", "assumptions", "subjects", "facts", "attributions", "sets", "features", "capabilities", "allowed", "failures",
-    "points", "separations", "rates", "suppressions", "not_read",
+    "points", "separations", "rates", "suppressions",
 }  # fmt: skip
 OF_JOURNALS = {
     "Model named in the answers", "System fingerprint", "Asked", "Failed attempts", "Unanswered requests", "Questions",
@@ -114,10 +114,11 @@ def walk(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, 
 
 
 def changes_of_list(path: tuple[Step, ...], value: list[Any]) -> Iterator[tuple[Mutation, tuple[Step, ...]]]:
-    """Each of its items missing, one twice, all in another order; of several subjects fewer or more would be a report, too."""
-    if path[-1] != "subjects" and value:
-        yield dropped, path
-        yield doubled, path
+    """Each of its items missing, one twice, all in another order; other texts would be a report, too."""
+    if path[-1] == "subjects" or not value:
+        return
+    yield dropped, path
+    yield doubled, path
     if len(set(map(str, value))) > 1:
         yield order, path
 
