@@ -88,7 +88,7 @@ class Records:
         self.notes: tuple[str, ...] = ()
         self._entries: list[Entry] = []
         self._deciding: dict[str, Entry] = {}
-        self._said: list[tuple[str, str]] = []
+        self._served: list[tuple[str, str]] = []
         self._usage: list[tuple[int | None, int | None]] = []
 
     def add(self, entry: Entry) -> None:
@@ -99,7 +99,7 @@ class Records:
             self._deciding[entry.digest] = entry
         if entry.status == 200:
             model, fingerprint, usage = wire.summary(entry.body)
-            self._said.append((model, fingerprint))
+            self._served.append((model, fingerprint))
             self._usage.append(usage)
 
     def outcome(self, ask: Ask, model: str) -> Reply | Failure | None:
@@ -141,8 +141,8 @@ class Records:
         values = (
             self.url,
             self.model,
-            _listed(model for model, _ in self._said),
-            _listed(fingerprint for _, fingerprint in self._said),
+            _listed(model for model, _ in self._served),
+            _listed(fingerprint for _, fingerprint in self._served),
             f"{times[0]} to {times[-1]}" if times else "never",
             REQUESTS.write(requests=cost.requests, attempts=cost.attempts),
             TOKENS.write(prompts=cost.prompt_tokens, answers=cost.completion_tokens)
@@ -168,10 +168,10 @@ class Journal:
         self._full = False
         self.records = Records()
         if self._path is not None and self._path.exists():
-            self.records, whole = _read(self._path)
+            self.records, length = _read(self._path)
             if self.records.notes:
                 with _writing(self._path), Lines(self._path) as lines:
-                    lines.truncate(whole)
+                    lines.truncate(length)
 
     def begin(self, url: str, model: str) -> None:
         """Say what the entries will be about.
@@ -275,8 +275,8 @@ def _read(path: Path) -> tuple[Records, int]:
         content = path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"Cannot read the journal {path}: {error.strerror}.") from None
-    whole = content.rfind(b"\n") + 1
-    lines = content[:whole].splitlines()
+    length = content.rfind(b"\n") + 1
+    lines = content[:length].splitlines()
     records = Records()
     for number, line in enumerate(lines, start=1):
         try:
@@ -289,9 +289,9 @@ def _read(path: Path) -> tuple[Records, int]:
                 records.url, records.model = fields["url"], fields["model"]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise InvalidInput(f"Line {number:,} of {path} is not from a journal of this version; name another file.") from None
-    if whole < len(content):
-        records.notes = (f"The last line was cut off ({len(content) - whole:,} bytes); it was left out.",)
-    return records, whole
+    if length < len(content):
+        records.notes = (f"The last line was cut off ({len(content) - length:,} bytes); it was left out.",)
+    return records, length
 
 
 @contextmanager

@@ -142,8 +142,8 @@ def _explore(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCap
     ids = _ask_alone(endpoint, _variant(ask, "token ids", token_ids=True))
     echo = _ask_alone(endpoint, _variant(ask, "echo", echo=True))
     short = _ask_alone(endpoint, _variant(ask, "one token", max_tokens=1))
-    mine = [first, *(answer for answer in (*repeats, ids, echo, short) if isinstance(answer, Reply))]
-    replies += mine
+    answers = [first, *(answer for answer in (*repeats, ids, echo, short) if isinstance(answer, Reply))]
+    replies += answers
     tokens = [position.token for position in first.positions]
     own_ids = bool(tokens) and all(token.id is not None for token in tokens)
     asked_ids = isinstance(ids, Reply) and bool(ids.positions) and all(p.token.id is not None for p in ids.positions)
@@ -158,7 +158,7 @@ def _explore(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCap
         one_token=isinstance(short, Reply) and short.usage[1] in (None, 1) and len(short.positions) <= 1,
         usage=None not in first.usage,
         deterministic=_equal([first, *repeats]),
-        defects=tuple(dict.fromkeys(defect for reply in mine for defect in reply.defects)),
+        defects=tuple(dict.fromkeys(defect for reply in answers for defect in reply.defects)),
     )
 
 
@@ -194,18 +194,18 @@ def _equal(answers: Sequence[Reply | Failure]) -> bool | None:
 
 
 def _lines_of(name: str, surface: SurfaceCapabilities) -> list[tuple[str, str]]:
-    def said(present: bool | None) -> str:
+    def yes_or_no(present: bool | None) -> str:
         return {True: "yes", False: "no", None: "not known"}[present]
 
     values = (
-        said(surface.logprobs),
+        yes_or_no(surface.logprobs),
         str(surface.top_logprobs),
-        "if asked for" if surface.ask_for_ids else said(surface.token_ids),
-        said(surface.bytes),
-        said(surface.echo),
-        said(surface.one_token),
-        said(surface.usage),
-        said(surface.deterministic),
+        "if asked for" if surface.ask_for_ids else yes_or_no(surface.token_ids),
+        yes_or_no(surface.bytes),
+        yes_or_no(surface.echo),
+        yes_or_no(surface.one_token),
+        yes_or_no(surface.usage),
+        yes_or_no(surface.deterministic),
     )
     lines = [(name, "answers"), *((f"{name}: {line}", value) for line, value in zip(_LINES, values, strict=True))]
     return lines + [(f"{name}: {_DEFECTS}", " ".join(surface.defects))] * bool(surface.defects)
@@ -214,8 +214,8 @@ def _lines_of(name: str, surface: SurfaceCapabilities) -> list[tuple[str, str]]:
 def names_of(facts: Sequence[Fact]) -> list[str]:
     """The names that facts of a probe must have, in order, by which surfaces answered and which requests did not."""
     values = {fact.name: fact.value for fact in facts}
-    found = [*_FIRST]
+    names = [*_FIRST]
     for surface in _SURFACES:
         lines = (*_LINES, *([_DEFECTS] if f"{surface}: {_DEFECTS}" in values else ()))
-        found += [surface, *(f"{surface}: {line}" for line in lines if values.get(surface) != _SILENT)]
-    return found + [fact.name for fact in facts if fact.name.startswith(_UNANSWERED)]
+        names += [surface, *(f"{surface}: {line}" for line in lines if values.get(surface) != _SILENT)]
+    return names + [fact.name for fact in facts if fact.name.startswith(_UNANSWERED)]

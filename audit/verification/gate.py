@@ -15,7 +15,9 @@ def _in_order(path: str, document: Document, ledger: Ledger) -> None:
     """Check the order of what is taken from the report: suppressions by line, then those of the baseline by rule; verdicts."""
     if document.gate is None:
         return
-    places = [(each.kind == "baseline", each.line or 0, each.rule * (not each.line)) for each in document.gate.suppressions]
+    places = [
+        (known.kind == "baseline", known.line or 0, known.rule * (not known.line)) for known in document.gate.suppressions
+    ]
     once = [rule for of_baseline, _, rule in places if of_baseline]
     right = places == sorted(places) and len(set(once)) == len(once)
     ledger.holds(f"{path}.suppressions", None, right, "are not in their order, each once")
@@ -46,13 +48,13 @@ def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Le
         changed_since=outcome.changed_since,
         left_out=outcome.left_out,
     )
-    asked = Counter(result.rule for document in report.documents for result in document.wanted)
+    counts = Counter(result.rule for document in report.documents for result in document.wanted)
     for place, document in zip(places, report.documents, strict=True):
         for number, result in enumerate(document.results):
             if result in document.wanted:
                 # All tests of one kind share the level.
                 tests = getattr(result.evidence, "tests", None)
-                ledger.same(f"{place}.results[{number}].evidence.tests", tests, asked[result.rule])
+                ledger.same(f"{place}.results[{number}].evidence.tests", tests, counts[result.rule])
         _in_order(f"{place}.gate", document, ledger)
         _counted(f"{place}.results", document, ledger)
     documents, again = settle(report.documents, terms)

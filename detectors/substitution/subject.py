@@ -104,7 +104,8 @@ def spent(cost: Cost) -> Spent:
 def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
     """Requests without an answer, for the report."""
     return tuple(
-        FailedRequest(request=one.ask.name, kind=one.kind, reason=one.reason, attempts=one.attempts) for one in failures
+        FailedRequest(request=failure.ask.name, kind=failure.kind, reason=failure.reason, attempts=failure.attempts)
+        for failure in failures
     )
 
 
@@ -137,8 +138,8 @@ def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tu
     )
 
 
-def report(found: Substitution, manifest: Manifest) -> Report:
+def report(subject: Substitution, manifest: Manifest) -> Report:
     """The report on an audit. Its coverage counts requests."""
-    coverage = Coverage.of_endpoint(found)
-    made = Report(question=wording.SUBSTITUTION, manifest=manifest, coverage=coverage, subjects=(found,), limits=())
-    return wording.with_limits(made, described)
+    coverage = Coverage.of_endpoint(subject)
+    draft = Report(question=wording.SUBSTITUTION, manifest=manifest, coverage=coverage, subjects=(subject,), limits=())
+    return wording.with_limits(draft, described)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llm_audit.common.templates import Template
-from llm_audit.reports.format import p_statement, p_value
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Interval, Result, Served, Substitution
 from llm_audit.results.substitution_evidence import Flaw
 
@@ -46,7 +46,7 @@ def claim(subject: Substitution) -> str:
 _NOTHING_SHOWN = "Nothing was shown either way."
 
 
-def found(subject: Substitution, test: Result) -> str:
+def difference(subject: Substitution, test: Result) -> str:
     """Sentence that a test found a difference."""
     if subject.since:
         return f"The endpoint has changed since {subject.since}: {test.reason}"
