@@ -149,4 +149,4 @@ def _with_verdict(test: Result, p: float, tests: int, alpha: float) -> Result:
     verdict, then = decision(p, (test.p_floor or 0.0) * tests, alpha)
     if isinstance(test.evidence, Discrepancy) and test.evidence.raw_p is None:
         return test.model_copy(update={"verdict": verdict})  # of an early version, whose sentence is whole
-    return test.model_copy(update={"verdict": verdict, "reason": wording.by_holm(test, p, tests, then)})
+    return test.model_copy(update={"verdict": verdict, "reason": wording.by_holm(test, p, tests, alpha, then)})

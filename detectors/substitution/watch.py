@@ -16,6 +16,7 @@ from llm_audit.detectors.substitution import tracking
 from llm_audit.detectors.substitution.conclude import conclude
 from llm_audit.detectors.substitution.subject import spent, unanswered
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, Token
+from llm_audit.reports.wording.substitution import rows as stated_rows
 from llm_audit.results import Fact, Result, Served, Substitution, Verdict
 from llm_audit.stats.tracking import table
 
@@ -190,7 +191,7 @@ def compare(
         model=source.model,
         allowed=(f"the endpoint as of {taken}",),
         tests=tests,
-        facts=(Fact(name="Rows", value=f"{len(before)} before, {len(after)} now"), *source.facts),
+        facts=(Fact(name="Rows", value=stated_rows(len(before), len(after))), *source.facts),
         cost=spent(source.cost),
         failures=unanswered(failures),
         since=taken,
