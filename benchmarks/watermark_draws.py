@@ -54,8 +54,9 @@ FIELDS: Mapping[str, dict[str, Any]] = {
     "markllm-kgw": {},
     "markllm-exp": {},
     "synthid-transformers": {},
+    "markllm-exp-gumbel": {},
 }
-"""One variant of each scheme, at its defaults but for what is named; not MarkLLM's EXPGumbel, which takes seconds a token."""
+"""One variant of each scheme, at its defaults but for what is named."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,20 @@ def embedded_model() -> Sampler:
         return Sampler(session.model)
 
 
-def main(folder: Path, texts: int, temperature: float, *names: str) -> None:
-    """Draw round by round, each scheme in turn."""
-    torch.set_num_threads(1)
-    folder.mkdir(parents=True, exist_ok=True)
+def embedded_model_in_bfloat16() -> Sampler:
+    """The sampler of the embedded model in the precision of its published weights."""
     sampler = embedded_model()
     sampler.model = sampler.model.to(torch.bfloat16)
     # Else torch multiplies the last of several places by the vocabulary in bfloat16 without its fast routine: ten seconds.
     sampler.model.lm_head.register_forward_pre_hook(lambda _, given: (given[0].contiguous(),))
+    return sampler
+
+
+def main(folder: Path, texts: int, temperature: float, *names: str) -> None:
+    """Draw round by round, each scheme in turn."""
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    sampler = embedded_model_in_bfloat16()
     asked = prompts(sampler.tokenizer, texts)
     for enough in range(ROUND, texts + 1, ROUND):
         for name in names or FIELDS:

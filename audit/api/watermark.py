@@ -267,7 +267,7 @@ def _subjects(path: Path, settings: Settings) -> Iterator[Subject | Document]:
 
     name = terminal_safe(str(path))
     try:
-        content = path.read_bytes().decode("utf-8")
+        content = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         yield unjudged(name, Verdict.ERROR, f"The token ids {name} cannot be read: {why}.")
@@ -294,15 +294,17 @@ def _subject(name: str, record: Any, settings: Settings) -> Subject:
 
 
 def _records(content: str) -> Iterator[tuple[int | None, Any]]:
-    """The JSON value that is the whole content, or one value per line with its number; None for a line that is no JSON."""
+    """The JSON value that is the whole content, or one value per line with its number; None for what is no JSON."""
     try:
         yield None, json.loads(content)
         return
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
-    for number, line in enumerate(content.splitlines(), start=1):
+    if not content.strip():
+        yield None, None
+    for number, line in enumerate(content.split("\n"), start=1):  # a text may hold other line separators, unescaped
         if line.strip():
             try:
                 yield number, json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 yield number, None

@@ -183,14 +183,16 @@ def _explained(error: ValidationError) -> str:
     """The faults of a key file, field by field, without the values."""
     sentences = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
-        field = str(fault["loc"][0]) if fault["loc"] else "the file"
-        if fault["type"] == "extra_forbidden":
-            plain = field.isidentifier() and len(field) <= 40
+        field, said = str(fault["loc"][0]) if fault["loc"] else "", fault["msg"].removeprefix("Value error, ")
+        if not field:  # of several fields together
+            sentences.append(said)
+        elif fault["type"] == "extra_forbidden":
+            plain = field.isidentifier() and len(field) <= 40 and not any(map(str.isdigit, field))  # else it might be the key
             sentences.append(f"the scheme has no field {field}" if plain else "it has a field that the scheme does not have")
         elif fault["type"] == "string_type":
             sentences.append(f"{field} must be a string in quotes")
         elif fault["type"] == "missing":
             sentences.append(f"{field} is missing")
         else:
-            sentences.append(f"{field}: {fault['msg'].removeprefix('Value error, ')}")
+            sentences.append(f"{field}: {said}")
     return "; ".join(sentences)

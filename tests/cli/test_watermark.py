@@ -322,6 +322,27 @@ def test_wrong_token_ids_cost_their_text_and_no_other(
     assert [document.verdict for document in report.documents] == [Verdict.ERROR, Verdict.FINDING, Verdict.FINDING]
 
 
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\xef\xbb\xbf", b"[" * 100_000, b"\xff\xfe"])
+def test_a_file_without_token_ids_is_an_error_and_no_empty_report(tool: Tool, keygen: Any, content: bytes) -> None:
+    Path("ids.json").write_bytes(content)
+    outcome = tool("watermark", "detect", "--token-ids", "ids.json", "--key-file", keygen("vllm-gumbel"), "-o", "r.json")
+    (document,) = llm_audit.read_report("r.json").documents
+    assert outcome.code == 2 and document.verdict is Verdict.ERROR
+    assert "it holds no token ids" in document.summary or "it is not UTF-8" in document.summary
+
+
+def test_token_ids_after_a_byte_order_mark_and_texts_with_other_line_separators_are_read(
+    tool: Tool, model: str, marked: tuple[str, str]
+) -> None:
+    key, texts = marked
+    records = [json.loads(line) | {"text": "a\u2028b\x85c"} for line in Path(texts).read_text().splitlines()]
+    lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    Path("windows.jsonl").write_bytes(b"\xef\xbb\xbf" + lines.replace("\n", "\r\n").encode())
+    outcome = tool("watermark", "detect", "--token-ids", "windows.jsonl", "--key-file", key, "-o", "r.json")
+    assert outcome.code == 1
+    assert [document.verdict for document in llm_audit.read_report("r.json").documents] == [Verdict.FINDING] * 2
+
+
 def test_texts_whose_tokens_are_others_when_read_again_say_so(model: str, marked: tuple[str, str]) -> None:
     key, texts = marked
     report = llm_audit.watermark(keys=key, token_ids=texts, tokenizers=model)

@@ -4,9 +4,11 @@ Each of the key's layers gives a token a bit g that depends on its n-gram, and a
 layer by layer, p <- p (1 + g - sum g p) with two leaves, and with L leaves p <- p (1 - (1 - q)^L) / q where g = 1, or
 p (1 - q)^(L - 1) where g = 0, q = sum g p. Neither dialect detects what the Gemini app writes, whose keys are Google's.
 
-- `synthid-transformers` (transformers 4.46 to 5.24, synthid-text 0.1, MarkLLM): g is a table of 2^16 bits, looked up at the low
-  16 bits of a linear congruential hash. The table comes from torch's generator on the model's device; here the CPU's.
-- `synthid-reference` (synthid-text 0.2): the hash starts from SHA-256 of the keys, runs twelve more rounds, and g is bit 30.
+- `synthid-transformers` (transformers 4.46 to 5.24, the package synthid-text up to 0.2.1, MarkLLM): g is a table of 2^16 bits,
+  looked up at the low 16 bits of a linear congruential hash. The table comes from torch's generator on the model's device; here
+  the CPU's.
+- `synthid-reference` (the repository google-deepmind/synthid-text as it stands, which no release of the package holds): the hash
+  starts from SHA-256 of the keys, runs twelve more rounds, and g is bit 30.
 
 The prompt never enters: contexts of the first tokens are filled with zeros. A context that has occurred is not marked.
 """
@@ -167,10 +169,12 @@ class SynthIdTransformers(_SynthId):
 
     scheme: ClassVar[str] = "synthid-transformers"
     title: ClassVar[str] = "SynthID-Text, transformers"
-    source: ClassVar[str] = "transformers 5.24, SynthIDTextWatermarkLogitsProcessor (Apache-2.0); Nature 634 (2024)"
+    source: ClassVar[str] = (
+        "transformers 5.24, SynthIDTextWatermarkLogitsProcessor; synthid-text 0.2.1 (Apache-2.0); Nature 634 (2024)"
+    )
     law: ClassVar[type[Law]] = WeightedBits
 
-    sampling_table_seed: int = Field(0, ge=0)
+    sampling_table_seed: int = Field(0, ge=0, lt=2**64)
     sampling_table_size: int = Field(2**16, ge=2, le=2**24)
     device: Literal["cpu", "cuda"] = "cpu"
     sampling_table: str | None = Field(None, pattern="^([0-9a-f]{2})+$", max_length=2**22)
@@ -187,8 +191,14 @@ class SynthIdTransformers(_SynthId):
         """(size,) the bits.
 
         Raises:
-            AuditError: of a GPU, and not given.
+            AuditError: of a GPU, and not given; or all bits are the same.
         """
+        table = self._given_or_drawn()
+        if table.min() == table.max():
+            raise AuditError(f"all {len(table):,} bits of the key's table are {table[0]}, so that it marks nothing: make another key")
+        return table
+
+    def _given_or_drawn(self) -> NDArray[np.int64]:
         if self.sampling_table is not None:
             packed = np.frombuffer(bytes.fromhex(self.sampling_table), dtype=np.uint8)
             return np.unpackbits(packed)[: self.sampling_table_size].astype(np.int64)
@@ -238,8 +248,8 @@ class SynthIdReference(_SynthId):
     """Bits from the hash itself, on every device the same."""
 
     scheme: ClassVar[str] = "synthid-reference"
-    title: ClassVar[str] = "SynthID-Text, reference 0.2"
-    source: ClassVar[str] = "google-deepmind/synthid-text addb4a1, version 0.2.1 (Apache-2.0); Nature 634 (2024)"
+    title: ClassVar[str] = "SynthID-Text, reference repository"
+    source: ClassVar[str] = "google-deepmind/synthid-text addb4a1, not released (Apache-2.0); Nature 634 (2024)"
     law: ClassVar[type[Law]] = WeightedBits
 
     @property

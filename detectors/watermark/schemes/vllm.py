@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llm_audit.detectors.watermark.prf import philox
 from llm_audit.detectors.watermark.schemes.base import (
+    Bias,
     Floats,
     Ints,
     Key64,
@@ -26,6 +27,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Step,
     TokenisedText,
     Width,
+    check_split,
     check_vocabulary,
     chosen,
     exponential_scores,
@@ -143,7 +145,7 @@ class VllmDualKeyGumbel(_Philox):
 
 
 class VllmRedGreen(_Philox):
-    """Green where u < gamma; green logits gain delta. Stands in vLLM's history; whether it is released is not known."""
+    """Green where u < gamma; green logits gain delta. Stands in vLLM's history; version 0.33 does not have it."""
 
     scheme: ClassVar[str] = "vllm-red-green"
     title: ClassVar[str] = "vLLM, red-green list"
@@ -151,7 +153,12 @@ class VllmRedGreen(_Philox):
     biased: ClassVar[bool] = True
 
     gamma: Share = 0.5
-    delta: float = Field(2.0, gt=0)
+    delta: Bias = 2.0
+
+    @model_validator(mode="after")
+    def _check_list(self) -> Self:
+        check_split(self.share, 1, "gamma")
+        return self
 
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
         """Score 1 (green) or 0 of each token after its context."""
