@@ -277,7 +277,7 @@ def _subjects(path: Path, settings: Settings) -> Iterator[Subject | Document]:
         try:
             yield _subject(called, record, settings)
         except AuditError as error:
-            yield unjudged(called, Verdict.ERROR, as_sentence(f"{called}: {error}"))
+            yield unjudged(called, Verdict.ERROR, f"{called}: {str(error).rstrip('.')}.")
 
 
 def _subject(name: str, record: Any, settings: Settings) -> Subject:

@@ -100,7 +100,7 @@ def parse_key(content: bytes, origin: str) -> Key:
     if len(content) > LARGEST:
         raise AuditError(f"{origin} is too large for a key file: give the file that watermark keygen wrote")
     try:
-        data = json.loads(content.decode("utf-8"), object_pairs_hook=_unique)
+        data = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise AuditError(f"{origin} is not a JSON object: give the file that watermark keygen wrote") from None
     if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
@@ -134,7 +134,7 @@ def new_key(scheme: str, tokenizer: str | None = None, note: str | None = None, 
     cls = scheme_class(scheme)
     drawn = cls.draw_keys(secrets.randbits)
     if set(parameters) & _secret_fields(cls):
-        raise AuditError(f"a new key of the scheme {scheme} is drawn, not given: leave out {', '.join(_secret_fields(cls))}")
+        raise AuditError(f"a new key of the scheme {scheme} is drawn, not given: leave out {', '.join(sorted(_secret_fields(cls)))}")
     try:
         return Key(cls.model_validate(parameters | drawn), tokenizer, note)
     except ValidationError as error:
@@ -152,7 +152,7 @@ def write_key(path: Path, key: Key) -> None:
     try:
         create(path, (json.dumps(content, indent=2) + "\n").encode(), mode=0o600)
     except FileExistsError:
-        raise AuditError(f"{path} exists and is not overwritten: a lost key cannot be made again; name another file") from None
+        raise AuditError(f"the file {path} exists and is not overwritten: a lost key cannot be made again; name another") from None
     except OSError as error:
         raise AuditError(f"cannot write the key file {path}: {error.strerror or 'input/output error'}") from None
 

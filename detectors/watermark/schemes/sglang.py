@@ -11,8 +11,6 @@ from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import Field
-
 from llm_audit.detectors.watermark.prf.murmur import Words, murmur3
 from llm_audit.detectors.watermark.schemes.base import (
     Bits,
@@ -24,6 +22,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Share,
     Step,
     TokenisedText,
+    Vocabulary,
     Width,
     check_vocabulary,
     chosen,
@@ -57,7 +56,7 @@ class SglangGumbel(KeyedScheme):
     key_b: Key64 | None = None
     mixing_probability: Share = 0.5
     context_window: Width = 4
-    vocab_size: int | None = Field(None, ge=2)
+    vocab_size: Vocabulary | None = None
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:

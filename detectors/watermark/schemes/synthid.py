@@ -37,6 +37,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Observations,
     Step,
     TokenisedText,
+    Vocabulary,
     check_vocabulary,
     first_rows,
     number,
@@ -54,7 +55,7 @@ class _SynthId(KeyedScheme):
     keys: tuple[Key63, ...] = Field(min_length=1, max_length=64)
     ngram_len: int = Field(5, ge=2, le=64)
     context_history_size: int = Field(1024, ge=1)
-    vocab_size: int | None = Field(None, ge=2)
+    vocab_size: Vocabulary | None = None
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:

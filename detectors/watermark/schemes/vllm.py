@@ -26,6 +26,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Share,
     Step,
     TokenisedText,
+    Vocabulary,
     Width,
     check_split,
     check_vocabulary,
@@ -47,7 +48,7 @@ class _Philox(KeyedScheme):
 
     key: Key64
     context_width: Width = 4
-    vocab_size: int | None = Field(None, ge=2)
+    vocab_size: Vocabulary | None = None
 
     def contexts(self, text: TokenisedText) -> tuple[Ints, Ints]:
         """Places of the tokens with a known context, and these contexts."""
