@@ -29,7 +29,7 @@ from transformers import (
     SynthIDTextWatermarkLogitsProcessor,
 )
 
-from benchmarks.watermark_draws import drawn, embedded_model_in_bfloat16, human, prompts
+from benchmarks.watermark_draws import drawn, embedded_model, human, prompts
 from llm_audit.detectors.watermark.counts import count, whole_text
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes.base import TokenisedText
@@ -58,7 +58,7 @@ def marked(folder: Path, temperature: float, texts: int) -> Ids:
     """Continuations that the key marked, drawn round by round into a file; those that the model ended early are left out."""
     file, tokenizer = folder / f"marked-{temperature:g}.jsonl", default_tokenizer()
     have = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    sampler = embedded_model_in_bfloat16() if len(have) < texts else None
+    sampler = embedded_model() if len(have) < texts else None
     asked, key = prompts(tokenizer, texts), Key(SynthIdTransformers(keys=tuple(map(str, LAYERS))))
     while sampler is not None and len(have) < texts:
         start, here = time.process_time(), asked[len(have) : min(len(have) + ROUND, texts)]
@@ -77,7 +77,7 @@ def plain() -> Texts:
 
 
 def detector() -> SynthIDTextWatermarkDetector:
-    """transformers' detector of the key, untrained."""
+    """Transformers' detector of the key, untrained."""
     torch.manual_seed(1)
     model = BayesianDetectorModel(BayesianDetectorConfig(watermarking_depth=len(LAYERS))).double()
     processor = SynthIDTextWatermarkLogitsProcessor(5, LAYERS, 2**16, 0, 1024, torch.device("cpu"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_audit.api.documents import Texts, sources_of, texts_of
 from llm_audit.api.endpoints import EndpointSetup, Surface
-from llm_audit.api.keys import as_configuration_errors, as_sentence, read_keys
+from llm_audit.api.keys import as_configuration_errors, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, finished, listed
 from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable, local_packages
@@ -135,14 +135,12 @@ def new_watermark_key(
     with as_configuration_errors():
         cls = scheme_class(scheme)
     if setup is not None:
-        from llm_audit.scoring.tokenizer import load_tokenizer
-        from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
+        from llm_audit.scoring.vocabulary import tokens_of
 
         with replace(setup, reference=None, cache=False).session(progress) as session:
-            tokenizer, config = load_tokenizer(session.model.folder), session.model.config
-        digest = tokenizer_digest(tokenizer)
+            digest, size = tokens_of(session.model)
         if "vocab_size" in cls.model_fields:
-            given.setdefault("vocab_size", int(config.get("vocab_size") or vocabulary_size(tokenizer)))
+            given.setdefault("vocab_size", size)
     with as_configuration_errors():
         key = new_key(scheme, digest, note, **given)
         write_key(Path(path), key)

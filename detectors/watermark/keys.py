@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import SecretStr, ValidationError
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.common.files import create
 from llm_audit.detectors.watermark.schemes import scheme_class
-from llm_audit.detectors.watermark.schemes.base import KeyedScheme
+from llm_audit.detectors.watermark.schemes.base import KeyedScheme, TokenisedText, TokenScheme
 
 SCHEMA = "llm-audit/watermark-key/1"
 LARGEST = 1 << 20
@@ -134,7 +135,9 @@ def new_key(scheme: str, tokenizer: str | None = None, note: str | None = None, 
     cls = scheme_class(scheme)
     drawn = cls.draw_keys(secrets.randbits)
     if set(parameters) & _secret_fields(cls):
-        raise AuditError(f"a new key of the scheme {scheme} is drawn, not given: leave out {', '.join(sorted(_secret_fields(cls)))}")
+        raise AuditError(
+            f"a new key of the scheme {scheme} is drawn, not given: leave out {', '.join(sorted(_secret_fields(cls)))}"
+        )
     try:
         return Key(cls.model_validate(parameters | drawn), tokenizer, note)
     except ValidationError as error:
@@ -152,9 +155,24 @@ def write_key(path: Path, key: Key) -> None:
     try:
         create(path, (json.dumps(content, indent=2) + "\n").encode(), mode=0o600)
     except FileExistsError:
-        raise AuditError(f"the file {path} exists and is not overwritten: a lost key cannot be made again; name another") from None
+        raise AuditError(
+            f"the file {path} exists and is not overwritten: a lost key cannot be made again; name another"
+        ) from None
     except OSError as error:
         raise AuditError(f"cannot write the key file {path}: {error.strerror or 'input/output error'}") from None
+
+
+def check_computable(key: Key) -> None:
+    """Refuse a key whose scheme cannot be computed here, such as lists drawn on a GPU.
+
+    Raises:
+        InvalidConfiguration: with the reason.
+    """
+    try:
+        if isinstance(key.scheme, TokenScheme):
+            key.scheme.observe(TokenisedText.of(np.arange(2), np.arange(2), from_start=True))
+    except AuditError as error:
+        raise InvalidConfiguration(f"Key {key.id} cannot be used: {error}.") from None
 
 
 def _fields(scheme: KeyedScheme) -> dict[str, Any]:

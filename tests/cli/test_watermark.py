@@ -94,7 +94,7 @@ def test_a_new_key_is_readable_by_its_owner_alone_and_never_printed(tool: Tool, 
     assert content["key"] not in outcome.out + outcome.err
     assert outcome.out.startswith("Key ") and outcome.code == 0
     again = tool("watermark", "keygen", "--scheme", "vllm-gumbel", "--model", model, "-o", "k.json")
-    assert again.code == 2 and "exists and is not overwritten" in sentence(again)
+    assert again.code == 2 and "The file k.json exists and is not overwritten" in sentence(again)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,16 @@ def test_the_list_of_processes_shows_no_key(model: str, marked: tuple[str, str])
         assert shown and secret_of(key).encode() not in shown
 
 
-@pytest.mark.parametrize("given", [("--key-file", "4242424242"), ("--key", "4242424242"), ("--key-file", "0xdeadbeef")])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--key-file", "4242424242"),
+        ("--key", "4242424242"),
+        ("--key-file", "0xdeadbeef"),
+        ("--key-file", "vllm-gumbel:5174292145835377080"),
+        ("--key-file", '["5174292145835377080"]'),
+    ],
+)
 def test_a_key_on_the_command_line_is_refused_and_not_repeated(tool: Tool, given: tuple[str, str]) -> None:
     outcome = tool("watermark", "detect", HUMAN, *given)
     assert outcome.code == 2
@@ -266,6 +275,8 @@ def test_another_tokenizer_than_the_keys_is_refused(tool: Tool, tiny_gpt2: Path,
     other.write_text(json.dumps(content))
     outcome = tool("watermark", "detect", texts, "--key-file", key, "--tokenizer", other)
     assert outcome.code == 2 and "is another one" in sentence(outcome)
+    drawn = tool("watermark", "generate", str(tiny_gpt2), "--key-file", key, "-o", "t.jsonl")
+    assert drawn.code == 2 and "the model has another one" in sentence(drawn) and not Path("t.jsonl").exists()
 
 
 def test_a_vocabulary_smaller_than_the_tokenizers_is_refused(tool: Tool, model: str) -> None:
@@ -274,6 +285,7 @@ def test_a_vocabulary_smaller_than_the_tokenizers_is_refused(tool: Tool, model: 
     assert outcome.code == 2 and "for a vocabulary of 100 tokens" in sentence(outcome)
     drawn = tool("watermark", "generate", model, "--key-file", "small.json", "-o", "t.jsonl")
     assert drawn.code == 2 and "make a key for this model" in sentence(drawn)
+    assert not Path("t.jsonl").exists()  # which would stand in the way of the next attempt
 
 
 def test_marks_that_a_gpu_drew_are_refused_without_their_table(tool: Tool, model: str, keygen: Any) -> None:
@@ -282,6 +294,8 @@ def test_marks_that_a_gpu_drew_are_refused_without_their_table(tool: Tool, model
     for key in (kgw, synthid):
         outcome = tool("watermark", "detect", HUMAN, "--key-file", key, "--tokenizer", model)
         assert outcome.code == 2 and "GPU" in sentence(outcome)
+        drawn = tool("watermark", "generate", model, "--key-file", key, "-o", "t.jsonl")
+        assert drawn.code == 2 and "GPU" in sentence(drawn) and not Path("t.jsonl").exists()
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ class Stream:
         return out.reshape(wanted.shape)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def stream(seed: int, length: int) -> Stream:
-    """The `Stream` of a generator; of the last two, the states that they kept are still there."""
+    """The `Stream` of a generator; of the last eight, the states that they kept are still there."""
     return Stream(seed, length)

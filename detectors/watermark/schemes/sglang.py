@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
+
 from llm_audit.detectors.watermark.prf.murmur import Words, murmur3
 from llm_audit.detectors.watermark.schemes.base import (
     Bits,

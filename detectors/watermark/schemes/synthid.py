@@ -7,7 +7,7 @@ p (1 - q)^(L - 1) where g = 0, q = sum g p. Neither dialect detects what the Gem
 - `synthid-transformers` (transformers 4.46 to 5.24, the package synthid-text up to 0.2.1, MarkLLM): g is a table of 2^16 bits,
   looked up at the low 16 bits of a linear congruential hash. The table comes from torch's generator on the model's device; here
   the CPU's.
-- `synthid-reference` (the repository google-deepmind/synthid-text as it stands, which no release of the package holds): the hash
+- `synthid-reference` (the repository google-deepmind/synthid-text, of which no release of the package is): the hash
   starts from SHA-256 of the keys, runs twelve more rounds, and g is bit 30.
 
 The prompt never enters: contexts of the first tokens are filled with zeros. A context that has occurred is not marked.
@@ -196,7 +196,9 @@ class SynthIdTransformers(_SynthId):
         """
         table = self._given_or_drawn()
         if table.min() == table.max():
-            raise AuditError(f"all {len(table):,} bits of the key's table are {table[0]}, so that it marks nothing: make another key")
+            raise AuditError(
+                f"all {len(table):,} bits of the key's table are {table[0]}, so that it marks nothing: make another key"
+            )
         return table
 
     def _given_or_drawn(self) -> NDArray[np.int64]:
