@@ -1,9 +1,9 @@
 """The trained detector of transformers' SynthID against the exact test: python -m benchmarks.watermark_bayesian FOLDER [TEXTS].
 
 `BayesianDetectorModel` learns, for one key and one kind of text, how likely each bit is in a marked text, and returns a
-posterior probability; it has to be trained on texts that the key marked and on texts that it did not. Here: SmolLM2-135M-Instruct
-continues openings of news (`../shared/data`, bbc) by 100 tokens, marked with 30 layers; the others are pieces of other news. FOLDER
-keeps the drawn texts, so that a run that was stopped goes on where it was.
+posterior probability; it has to be trained on texts that the key marked and on texts that it did not. Here:
+SmolLM2-135M-Instruct continues openings of news (`../shared/data`, bbc) by 100 tokens, marked with 30 layers; the others are
+pieces of other news. FOLDER keeps the drawn texts, so that a run that was stopped goes on where it was.
 
 Trained as the reference trains it (synthid-text 0.2.1): Adam at .021, 50 epochs, batches of 64, the best of four penalties by
 the loss on held-out texts. Both detectors are compared at the thresholds that the same share of human pieces exceeds.
@@ -166,9 +166,10 @@ def main(folder: Path, texts: int = 500, temperatures: Sequence[float] = (1.0,))
             with_mark = Texts(all_marked[:used], all_marked[half : half + held], compared)
             start = time.process_time()
             which = trained(with_mark, without)
+            took = time.process_time() - start
             print(
-                f"\nT = {temperature:g}: trained on {used} marked and {LEARNT} human texts in {time.process_time() - start:.0f} s of "
-                f"CPU; {len(compared)} marked and {len(without.compared):,} human texts compared\n\n"
+                f"\nT = {temperature:g}: trained on {used} marked and {LEARNT} human texts in {took:.0f} s of CPU; "
+                f"{len(compared)} marked and {len(without.compared):,} human texts compared\n\n"
                 "| tokens | exact, p <= .01: human | marked | at 1 % | posterior >= .5: human | marked | at 1 % |\n"
                 "|---|---|---|---|---|---|---|"
             )

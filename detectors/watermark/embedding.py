@@ -40,8 +40,8 @@ class Marker:
         """
         if self._key.tokenizer not in (None, tokenizer):
             raise InvalidConfiguration(
-                f"Key {self._key.id} marks tokens of the tokenizer {(self._key.tokenizer or '')[:12]}, and the model has another "
-                f"one ({tokenizer[:12]}): make a key for this model."
+                f"Key {self._key.id} marks tokens of the tokenizer {(self._key.tokenizer or '')[:12]}, and the model has "
+                f"another one ({tokenizer[:12]}): make a key for this model."
             )
         self._check_size(size)
         check_computable(self._key)
@@ -50,7 +50,8 @@ class Marker:
         most = getattr(self._key.scheme, "vocab_size", None)
         if most is not None and most < size:
             raise InvalidConfiguration(
-                f"Key {self._key.id} is for a vocabulary of {most:,} tokens, and the model has {size:,}: make a key for this model."
+                f"Key {self._key.id} is for a vocabulary of {most:,} tokens, and the model has {size:,}: make a key for this "
+                "model."
             )
 
     @property

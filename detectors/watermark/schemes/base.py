@@ -203,7 +203,7 @@ class KeyedScheme(BaseModel):
 
 
 def check_split(green: float, of: float, what: str) -> None:
-    """ValueError if a list holds no token or all of them, so that it marks nothing: `green` of `of`, by the parameter `what`."""
+    """ValueError if a list, which the parameter `what` makes `green` of `of` long, holds no token or all: it marks nothing."""
     if not 0 < green < of:
         raise ValueError(f"{what} puts {'no token' if green <= 0 else 'every token'} on the list, which then marks nothing")
 

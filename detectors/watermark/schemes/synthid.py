@@ -19,7 +19,7 @@ import hashlib
 from abc import abstractmethod
 from dataclasses import replace
 from functools import lru_cache
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,9 @@ from llm_audit.detectors.watermark.schemes.base import (
 )
 from llm_audit.stats.lattice_laws import WeightedBits
 from llm_audit.stats.laws import Law
+
+Bits01 = NDArray[np.integer[Any]]
+"""Zeros and ones."""
 
 DEFAULT_DEPTH = 30
 
@@ -86,7 +89,7 @@ class _SynthId(KeyedScheme):
         return hashes.T
 
     @abstractmethod
-    def bits(self, runs: Ints) -> NDArray[np.int64]:
+    def bits(self, runs: Ints) -> Bits01:
         """The bits of each run of ngram_len ids: (n, layers)."""
 
     @abstractmethod
@@ -130,7 +133,7 @@ class _SynthId(KeyedScheme):
         return self.tournament(step.logits, self.bits(candidates))
 
     @staticmethod
-    def tournament(logits: Floats, bits: NDArray[np.int64], leaves: int = 2) -> Floats:
+    def tournament(logits: Floats, bits: Bits01, leaves: int = 2) -> Floats:
         """Log-probabilities after all layers.
 
         Args:
@@ -139,17 +142,8 @@ class _SynthId(KeyedScheme):
             leaves: of each match; more than two leave the mean distribution changed.
         """
         p = np.exp(logits - logits.max())
-        p /= p.sum()
-        for g in bits.T:
-            ones = float(g @ p)
-            if leaves == 2:
-                p = p * np.maximum(1 + g - ones, 0.0)  # ones may exceed 1 by rounding
-            else:
-                less = max(1 - ones, 0.0)
-                lost, won = less ** (leaves - 1), (1 - less**leaves) / ones if ones > 0 else 0.0
-                p = p * np.where(g == 1, won, lost)
         with np.errstate(divide="ignore"):
-            marked: Floats = np.log(p)
+            marked: Floats = np.log(congruence.tournament(p / p.sum(), bits, leaves))
         return marked
 
 
@@ -226,18 +220,17 @@ class SynthIdTransformers(_SynthId):
         """The hash before the layer keys."""
         return _absorbed(np.ones(len(runs), np.int64), runs)
 
-    def bits(self, runs: Ints) -> NDArray[np.int64]:
+    def bits(self, runs: Ints) -> Bits01:
         """The bits, looked up in the table."""
-        return self.table[_modulo(self.hashes(runs), self.sampling_table_size)]
+        table, size = self.table, self.sampling_table_size
+        if size & (size - 1):
+            return table[self.hashes(runs) % size]
+        return congruence.looked_up(self.states(runs), self.layer_keys, table.astype(np.uint8))
 
     def seen(self, runs: Ints) -> Ints:
         """The state modulo the table's size where that is a power of two; else the state."""
         states, size = self.states(runs), self.sampling_table_size
-        return (_modulo(states, size) if size & (size - 1) == 0 else states)[:, None]
-
-
-def _modulo(values: Ints, size: int) -> Ints:
-    return values & (size - 1) if size & (size - 1) == 0 else values % size
+        return (states if size & (size - 1) else states & (size - 1))[:, None]
 
 
 @lru_cache(maxsize=4)
@@ -275,7 +268,7 @@ class SynthIdReference(_SynthId):
         """The hash before the layer keys."""
         return _absorbed(np.full(len(runs), self.initial, np.int64), runs)
 
-    def bits(self, runs: Ints) -> NDArray[np.int64]:
+    def bits(self, runs: Ints) -> Bits01:
         """Bit 30 after twelve more rounds."""
         return congruence.bits(self.hashes(runs))
 
