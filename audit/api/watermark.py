@@ -271,7 +271,7 @@ def _subjects(path: Path, settings: Settings) -> Iterator[Subject | Document]:
         yield unjudged(name, Verdict.ERROR, f"The token ids {name} cannot be read: {why}.")
         return
     for number, record in _records(content):
-        called = name if number is None else f"{name}, line {number}"
+        called = f"{name}, line {number}"  # never the file itself, whose digest is not that of a text in it
         try:
             yield _subject(called, record, settings)
         except AuditError as error:
@@ -291,15 +291,15 @@ def _subject(name: str, record: Any, settings: Settings) -> Subject:
     return run.read_ids(name, ids, settings, text if isinstance(text, str) else None, prompt)
 
 
-def _records(content: str) -> Iterator[tuple[int | None, Any]]:
-    """The JSON value that is the whole content, or one value per line with its number; None for what is no JSON."""
+def _records(content: str) -> Iterator[tuple[int, Any]]:
+    """The JSON value that is the whole content, as of line 1, or one value per line with its number; None: it is no JSON."""
     try:
-        yield None, json.loads(content)
+        yield 1, json.loads(content)
         return
     except (ValueError, RecursionError):
         pass
     if not content.strip():
-        yield None, None
+        yield 1, None
     for number, line in enumerate(content.split("\n"), start=1):  # a text may hold other line separators, unescaped
         if line.strip():
             try:

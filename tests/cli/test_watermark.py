@@ -363,6 +363,18 @@ def test_token_ids_after_a_byte_order_mark_and_texts_with_other_line_separators_
     assert [document.verdict for document in llm_audit.read_report("r.json").documents] == [Verdict.FINDING] * 2
 
 
+@pytest.mark.parametrize("as_list", [False, True])
+def test_a_report_on_a_file_of_one_text_is_verified_beside_the_file(tool: Tool, marked: tuple[str, str], as_list: bool) -> None:
+    """The file's digest is not the text's, and must not be compared with it."""
+    key, texts = marked
+    record = json.loads(Path(texts).read_text().splitlines()[0])
+    Path("one.json").write_text(json.dumps(record["token_ids"] if as_list else record))
+    assert tool("watermark", "detect", "--token-ids", "one.json", "--key-file", key, "-o", "r.json").code == 1
+    assert tool("verify", "r.json").code == 0
+    Path("one.json").write_text("[1, 2, 3]")
+    assert tool("verify", "r.json").code == 1
+
+
 def test_texts_whose_tokens_are_others_when_read_again_say_so(model: str, marked: tuple[str, str]) -> None:
     key, texts = marked
     report = llm_audit.watermark(keys=key, token_ids=texts, tokenizers=model)
