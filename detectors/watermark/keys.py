@@ -201,9 +201,9 @@ def _explained(error: ValidationError) -> str:
     """The faults of a key file, field by field, without the values."""
     sentences = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
-        field, said = str(fault["loc"][0]) if fault["loc"] else "", fault["msg"].removeprefix("Value error, ")
+        field, reason = str(fault["loc"][0]) if fault["loc"] else "", fault["msg"].removeprefix("Value error, ")
         if not field:  # of several fields together
-            sentences.append(said)
+            sentences.append(reason)
         elif fault["type"] == "extra_forbidden":
             plain = field.isidentifier() and len(field) <= 40 and not any(map(str.isdigit, field))  # else it might be the key
             sentences.append(f"the scheme has no field {field}" if plain else "it has a field that the scheme does not have")
@@ -212,5 +212,5 @@ def _explained(error: ValidationError) -> str:
         elif fault["type"] == "missing":
             sentences.append(f"{field} is missing")
         else:
-            sentences.append(f"{field}: {said}")
+            sentences.append(f"{field}: {reason}")
     return "; ".join(sentences)

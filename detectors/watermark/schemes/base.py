@@ -202,10 +202,12 @@ class KeyedScheme(BaseModel):
         return type(self).model_validate(public | self.draw_keys(bits, self))
 
 
-def check_split(green: float, of: float, what: str) -> None:
-    """ValueError if a list, which the parameter `what` makes `green` of `of` long, holds no token or all: it marks nothing."""
+def check_split(green: float, of: float, parameter: str) -> None:
+    """ValueError if a list, which a parameter makes `green` of `of` long, holds no token or all of them: it marks nothing."""
     if not 0 < green < of:
-        raise ValueError(f"{what} puts {'no token' if green <= 0 else 'every token'} on the list, which then marks nothing")
+        raise ValueError(
+            f"{parameter} puts {'no token' if green <= 0 else 'every token'} on the list, which then marks nothing"
+        )
 
 
 def number(key: SecretStr) -> int:
