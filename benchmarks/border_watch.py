@@ -2,8 +2,8 @@
 
 `python -m benchmarks.border_watch --laws FOLDER [--model smollm2-135m-instruct --surface chat]` prints the tables of
 docs/rules/AUD409.md. Every served file tells the probabilities of the first token after each candidate; a source that draws
-from them then stands for the endpoint, and the command's own functions find border inputs, take baselines and compare. `--effects`
-also writes what `llm-audit substitution plan` reads of it into detectors/substitution/effects.json.
+from them then stands for the endpoint, and the command's own functions find border inputs, take baselines and compare.
+`--effects` also writes what `llm-audit substitution plan` reads of it into detectors/substitution/effects.json.
 """
 
 from __future__ import annotations

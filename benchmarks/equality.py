@@ -123,7 +123,7 @@ def pools(model: StoredModel, count: int, folder: Path) -> dict[str, list[list[s
 
 def grams(texts: Mapping[str, list[list[str]]], test: Test) -> list[Gram]:
     """The kernel matrix of every prompt's pools."""
-    found = []
+    found: list[Gram] = []
     for at in range(PROMPTS):
         everything = [text for pool in texts.values() for text in pool[at]]
         ends = np.cumsum([len(pool[at]) for pool in texts.values()])

@@ -2,11 +2,11 @@
 
 `python -m benchmarks.randomised drawn --cells FOLDER [--model smollm2-135m-instruct]` prints tables of
 docs/measurements/auditor.md: the shares of "Are You Getting What You Pay For?" (arXiv 2504.04715). Real llama.cpp servers
-answer every prompt once, in float32 and as each substitute; 1,000 audits of a cell are then drawn from these answers, each of them the
-substitute's with the chance q.
+answer every prompt once, in float32 and as each substitute; 1,000 audits of a cell are then drawn from these answers, each of
+them the substitute's with the chance q.
 
-`python -m benchmarks.randomised live --cells FOLDER` runs whole audits with the command's own settings, each on prompts of its
-own, of the fixture model behind a proxy that sends each request to either server at random.
+`python -m benchmarks.randomised live --cells FOLDER` runs whole audits with the command's own settings, each on prompts of
+its own, of the fixture model behind a proxy that sends each request to either server at random.
 
 What was measured is kept in files of the folder, so that a run that was stopped goes on where it was.
 """
@@ -103,7 +103,10 @@ def _prompts(model: StoredModel, reference: ReferenceModel) -> list[str]:
 
 
 def drawn(model: StoredModel, cells: Path, substitutes: Sequence[str]) -> Iterator[str]:
-    """Rows of Markdown: per access, substitute and share, how often audits with `REQUESTS` requests reject."""
+    """Rows of Markdown: per access, substitute and share, how often audits with `REQUESTS` requests reject.
+
+    The verdict is by Holm over all tests that have a p-value there, those of texts at 1: at least as many are inconsistent.
+    """
     honest, served = distances(model, "honest", cells), distances(model, "F32", cells)
     yield "| served instead | of the requests |" + " AUD401 | AUD402 | inconsistent |" * len(ACCESS)
     yield "|---" * (2 + 3 * len(ACCESS)) + "|"
@@ -113,7 +116,8 @@ def drawn(model: StoredModel, cells: Path, substitutes: Sequence[str]) -> Iterat
         for access in ACCESS:
             paths, p_values = audits(served[access], honest[access], others[access] if others else None, share, REQUESTS)
             first, second = np.exp(-np.maximum(paths.max(axis=1), 0.0)), p_values[:, -1]
-            together = np.array([min(holm([float(p), float(q)])) for p, q in zip(first, second, strict=True)])
+            beside = [1.0] * (len(ACCESS[access]) - 2)  # tests of texts, which may see nothing
+            together = np.array([min(holm([p, q, *beside])) for p, q in zip(first, second, strict=True)])
             row += [f"{np.mean(p <= ALPHA):.3f}" for p in (first, second, together)]
         yield f"| {name} | {share:.0%} | {' | '.join(row)} |"
 
