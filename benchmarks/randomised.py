@@ -62,7 +62,7 @@ ACCESS: Mapping[str, tuple[str, ...]] = {
 # Drawn audits
 
 Distances = dict[str, dict[str, NDArray[np.float64]]]
-"""Of the answers of one server, or of the reference's own: access -> precision -> (prompts,) distances."""
+"""Of the answers of one server, or of the reference itself: access -> precision -> (prompts,) distances; NaN: no answer."""
 
 
 def distances(model: StoredModel, name: str, cells: Path) -> Distances:
@@ -90,9 +90,14 @@ def _measured(model: StoredModel, name: str) -> Distances:
         assert surface is not None
         outcomes = source.ask(questions(prompts, surface, settings.tokens, settings.alternatives))
     replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
-    compared = {access: local.comparable(replies, k) for access, k in widths.items()}
-    assert all(len(each) == len(prompts) for each in compared.values()), "an answer cannot be compared"
-    return {access: local.distances(compared[access], k) for access, k in widths.items()}
+    at, found = {prompt: number for number, prompt in enumerate(prompts)}, {}
+    for access, k in widths.items():
+        compared = local.comparable(replies, k)
+        places = [at[reply.ask.prompt] for reply in compared]
+        found[access] = {precision: np.full(len(prompts), np.nan) for precision in settings.precisions}
+        for precision, values in local.distances(compared, k).items():
+            found[access][precision][places] = values
+    return found
 
 
 def _prompts(model: StoredModel, reference: ReferenceModel) -> list[str]:
@@ -111,10 +116,14 @@ def drawn(model: StoredModel, cells: Path, substitutes: Sequence[str]) -> Iterat
     yield "| served instead | of the requests |" + " AUD401 | AUD402 | inconsistent |" * len(ACCESS)
     yield "|---" * (2 + 3 * len(ACCESS)) + "|"
     for name, share in [("nothing", 0.0), *itertools.product(substitutes, SHARES[1:])]:
-        others = distances(model, name, cells) if share else None
+        others = distances(model, name, cells) if share else served
         row = []
         for access in ACCESS:
-            paths, p_values = audits(served[access], honest[access], others[access] if others else None, share, REQUESTS)
+            told = ~np.isnan(np.sum([*served[access].values(), *others[access].values()], axis=0))
+            mine, null, theirs = (
+                {precision: values[told] for precision, values in each[access].items()} for each in (served, honest, others)
+            )
+            paths, p_values = audits(mine, null, theirs, share, REQUESTS)
             first, second = np.exp(-np.maximum(paths.max(axis=1), 0.0)), p_values[:, -1]
             beside = [1.0] * (len(ACCESS[access]) - 2)  # tests of texts, which may see nothing
             together = np.array([min(holm([p, q, *beside])) for p, q in zip(first, second, strict=True)])

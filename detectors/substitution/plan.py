@@ -141,7 +141,7 @@ def _watch(measured: Sequence[NDArray[np.float64]], rate: float, alpha: float) -
         border_tracking.rule.code,
         later,
         later,
-        f"each run of watch --border-inputs, after a baseline of {first}: finds it in "
+        f"each run of watch --border-inputs, after a baseline of {first:,}: finds it in "
         f"{_watch_power(measured, rate, alpha):.0%} of runs; no model and no log-probabilities are needed",
     )
 
