@@ -261,13 +261,13 @@ def watch_endpoint(
     started, path, source = now(), Path(baseline), endpoint.open()
     if not path.exists():
         return _baseline(source, path, rows, surface, border_inputs)
-    found, seed = baselines.read(path, source.model), sha256_of(path)[:32]
-    if found.kind == baselines.ANSWERS:
-        result, rule = border_watch.compare(source, found, surface, alpha, seed), border_tracking.rule.code
+    stored, seed = baselines.read(path, source.model), sha256_of(path)[:32]
+    if stored.kind == baselines.ANSWERS:
+        result, rule = border_watch.compare(source, stored, surface, alpha, seed), border_tracking.rule.code
     elif border_inputs:
         raise InvalidInput(f"{path} is a baseline of log-probabilities; leave --border-inputs out, or name a new file.")
     else:
-        result, rule = watching.compare(source, found, rows, surface, alpha, seed), tracking.rule.code
+        result, rule = watching.compare(source, stored, rows, surface, alpha, seed), tracking.rule.code
     report = subject.report(result, collect(None, alpha=alpha, rules=[rule]))
     return endpoint.finished(report, started, [path])
 

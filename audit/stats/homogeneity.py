@@ -55,16 +55,16 @@ def changed(before: Sequence[ArrayLike], after: Sequence[ArrayLike], rng: np.ran
 
 def distance(before: Sequence[ArrayLike], after: Sequence[ArrayLike]) -> tuple[float, float]:
     """Mean over places of the total variation between the two samples, in [0, 1]; and what it is on average by chance alone."""
-    found = by_chance = 0.0
+    apart = by_chance = 0.0
     places = _places(before, after)
     for together, first, second in places:
         n, m = int(second.sum()), int(first.sum())
         law = hypergeom(n + m, together[:, None], n)
         counts = np.arange(n + 1)
-        apart = np.abs(counts / n - (together[:, None] - counts) / m)
-        found += float(np.abs(second / n - first / m).sum()) / 2 / len(places)
-        by_chance += float(np.sum(law.pmf(counts) * apart)) / 2 / len(places)
-    return found, by_chance
+        differences = np.abs(counts / n - (together[:, None] - counts) / m)
+        apart += float(np.abs(second / n - first / m).sum()) / 2 / len(places)
+        by_chance += float(np.sum(law.pmf(counts) * differences)) / 2 / len(places)
+    return apart, by_chance
 
 
 def repetition(counts: Sequence[ArrayLike], repeats: int, rng: np.random.Generator, draws: int = DRAWS) -> Outcome:
@@ -77,21 +77,21 @@ def repetition(counts: Sequence[ArrayLike], repeats: int, rng: np.random.Generat
         draws: their number.
     """
     null = np.zeros(draws)
-    for each in counts:
-        found = np.asarray(each, dtype=np.int64)
-        orders = rng.permuted(np.tile(np.repeat(np.arange(len(found), dtype=np.int16), found), (draws, 1)), axis=1)
+    for place in counts:
+        times = np.asarray(place, dtype=np.int64)
+        orders = rng.permuted(np.tile(np.repeat(np.arange(len(times), dtype=np.int16), times), (draws, 1)), axis=1)
         null += np.count_nonzero(orders[:, 1:] == orders[:, :-1], axis=1)
     return monte_carlo(repeats, null)
 
 
 def _places(before: Sequence[ArrayLike], after: Sequence[ArrayLike]) -> list[tuple[Ints, Ints, Ints]]:
     """For each place the counts of both samples together, of the first and of the second."""
-    found = []
+    places = []
     for old, new in zip(before, after, strict=True):
         first, second = np.asarray(old, dtype=np.int64), np.asarray(new, dtype=np.int64)
         negative = min(first.min(initial=0), second.min(initial=0)) < 0
         if first.shape != second.shape or negative or not first.any() or not second.any():
             raise ValueError("counts that cannot be")
         seen = first + second > 0
-        found.append(((first + second)[seen], first[seen], second[seen]))
-    return found
+        places.append(((first + second)[seen], first[seen], second[seen]))
+    return places

@@ -50,9 +50,9 @@ def write(path: Path, kind: str, model: str, created: str, content: Mapping[str,
 def read(path: Path, model: str) -> Baseline:
     """A baseline, of which the head was checked. Raises AuditError: there is none, or it is of another version or model."""
     try:
-        found = json.loads(path.read_bytes())
-        baseline = Baseline(path, str(found["kind"]), str(found["created"]), found)
-        version, named = found["version"], found["model"]
+        content = json.loads(path.read_bytes())
+        baseline = Baseline(path, str(content["kind"]), str(content["created"]), content)
+        version, named = content["version"], content["model"]
     except OSError as error:
         raise AuditError(f"The baseline {path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError) as error:

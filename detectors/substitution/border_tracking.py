@@ -34,14 +34,14 @@ def measure(before: Answers, after: Answers, seed: str) -> Measurement[BorderCha
     for old, new in zip(before, after, strict=True):
         first, second = Counter(old), Counter(new)
         texts = sorted(first + second)
-        inputs.append(FirstTokens(before=tuple(first[each] for each in texts), after=tuple(second[each] for each in texts)))
+        inputs.append(FirstTokens(before=tuple(first[text] for text in texts), after=tuple(second[text] for text in texts)))
     evidence = BorderChange(seed=seed, repeats=(repeats(before), repeats(after)), inputs=tuple(inputs))
     return Measurement(evidence, n=sum(map(len, after)))
 
 
 def repeats(answers: Answers) -> int:
     """Answers that equal the one before to the same prompt."""
-    return sum(one == other for each in answers for one, other in pairwise(each))
+    return sum(text == following for texts in answers for text, following in pairwise(texts))
 
 
 def dependent(counts: Sequence[Sequence[int]], repeated: int, seed: str) -> bool:
@@ -52,40 +52,42 @@ def dependent(counts: Sequence[Sequence[int]], repeated: int, seed: str) -> bool
 def derive(measured: Measurement[BorderChange], terms: Terms) -> Result:
     """The weighted squared differences of both times' counts, among divisions of all answers to each prompt."""
     requires(measured, BorderChange)
-    found = measured.evidence
-    before, after = [each.before for each in found.inputs], [each.after for each in found.inputs]
-    told = sum(map(sum, before)) + sum(map(sum, after))
-    if told > MOST_COUNTED:
-        raise NotDerivable(f"{told:,} answers are more than the {MOST_COUNTED:,} that are counted again")
-    outcome = homogeneity.changed(before, after, generator(found.seed, "border inputs over time"))
-    if nothing := _nothing(found):
-        return _result(found, Verdict.NOT_ASSESSABLE, nothing)
+    evidence = measured.evidence
+    before, after = [counts.before for counts in evidence.inputs], [counts.after for counts in evidence.inputs]
+    answers = sum(map(sum, before)) + sum(map(sum, after))
+    if answers > MOST_COUNTED:
+        raise NotDerivable(f"{answers:,} answers are more than the {MOST_COUNTED:,} that are counted again")
+    outcome = homogeneity.changed(before, after, generator(evidence.seed, "border inputs over time"))
+    if nothing := _nothing(evidence):
+        return _result(evidence, Verdict.NOT_ASSESSABLE, nothing)
     apart, by_chance = homogeneity.distance(before, after)
     verdict, then = decision(outcome.p_value, outcome.p_floor, terms.alpha)
     reason = (
         f"{sum(map(sum, after))} answers of one token to {len(after)} prompts now and {sum(map(sum, before))} before are "
         f"{apart:.1%} apart on average (total variation; by chance {by_chance:.1%}); p = {outcome.p_value:.2g}: {then}. "
-        f"Answers that equal the one before to the same prompt, of which a cache makes many: {found.repeats[1]} now (by chance "
-        f"{_by_chance(after):.0f}), {found.repeats[0]} before (by chance {_by_chance(before):.0f})."
+        f"Answers that equal the one before to the same prompt, of which a cache makes many: {evidence.repeats[1]} now (by "
+        f"chance {_by_chance(after):.0f}), {evidence.repeats[0]} before (by chance {_by_chance(before):.0f})."
     )
-    return _result(found, verdict, reason, outcome, apart - by_chance)
+    return _result(evidence, verdict, reason, outcome, apart - by_chance)
 
 
 def _by_chance(counts: Sequence[Sequence[int]]) -> float:
     """Mean number of answers that equal the one before, over all orders of independent draws."""
-    return sum(count * (count - 1) / max(1, sum(each)) for each in counts for count in each)
+    return sum(count * (count - 1) / max(1, sum(place)) for place in counts for count in place)
 
 
-def _nothing(found: BorderChange) -> str:
+def _nothing(evidence: BorderChange) -> str:
     """Why the answers say nothing, as a sentence; "" if they do."""
-    if all(max(each.after) == sum(each.after) for each in found.inputs):
+    if all(max(counts.after) == sum(counts.after) for counts in evidence.inputs):
         return (
             "Each prompt got one and the same answer every time, which was not so before: the endpoint ignores temperature 1, "
             "or its answers come from a cache. No p-value."
         )
-    times = zip(("before", "now"), zip(*((each.before, each.after) for each in found.inputs), strict=True), strict=True)
-    for (time, counts), repeated in zip(times, found.repeats, strict=True):
-        if dependent(counts, repeated, found.seed):
+    times = zip(
+        ("before", "now"), zip(*((counts.before, counts.after) for counts in evidence.inputs), strict=True), strict=True
+    )
+    for (time, counts), repeated in zip(times, evidence.repeats, strict=True):
+        if dependent(counts, repeated, evidence.seed):
             return (
                 f"The answers of {time} repeat the one before them to the same prompt {repeated} times, too often for "
                 "independent draws: they may come from a cache. No p-value."
@@ -93,7 +95,9 @@ def _nothing(found: BorderChange) -> str:
     return ""
 
 
-def _result(found: BorderChange, verdict: Verdict, reason: str, outcome: Outcome | None = None, beyond: float = 0.0) -> Result:
+def _result(
+    evidence: BorderChange, verdict: Verdict, reason: str, outcome: Outcome | None = None, beyond: float = 0.0
+) -> Result:
     return Result(
         rule=rule.code,
         name=rule.title,
@@ -105,8 +109,8 @@ def _result(found: BorderChange, verdict: Verdict, reason: str, outcome: Outcome
         p_value=outcome.p_value if outcome else None,
         p_floor=outcome.p_floor if outcome else None,
         effect=Effect(name="total variation beyond that of chance", value=beyond, unit="") if outcome else None,
-        n=sum(sum(each.after) for each in found.inputs),
-        evidence=found,
+        n=sum(sum(counts.after) for counts in evidence.inputs),
+        evidence=evidence,
         assumptions=rule.assumptions,
         method=rule.method,
     )

@@ -81,7 +81,7 @@ def find(source: Source, surface: Surface) -> list[str]:
         AuditError: too few have different answers at all.
     """
     answers, failures = ask(source, CANDIDATES, surface, TRIALS, _FINDING)
-    worth = {prompt: information(found) for prompt, found in answers.items()}
+    worth = {prompt: information(texts) for prompt, texts in answers.items()}
     borders = sorted((prompt for prompt in CANDIDATES if worth[prompt] > 0), key=lambda prompt: -worth[prompt])
     if len(borders) < FEWEST:
         why = failures[0].reason if failures else "It may ignore temperature 1, or answer from a cache."
@@ -101,7 +101,7 @@ def take(source: Source, surface: Surface) -> Answers:
     answers, failures = ask(source, find(source, surface), surface, KEPT, _KEEPING)
     if 2 * min(map(len, answers.values())) < KEPT:
         raise AuditError(f"More than half of the requests for some prompt got no answer. {failures[0].reason}")
-    counts = [list(Counter(found).values()) for found in answers.values()]
+    counts = [list(Counter(texts).values()) for texts in answers.values()]
     if border_tracking.dependent(counts, border_tracking.repeats(list(answers.values())), "baseline"):
         raise AuditError(
             "The endpoint repeats its last answer to a prompt too often for independent draws, as from a cache; no baseline of "
@@ -115,20 +115,20 @@ def write_baseline(path: Path, answers: Answers, model: str, created: str) -> No
     baseline.write(path, baseline.ANSWERS, model, created, {"answers": answers})
 
 
-def answers_in(found: Baseline) -> Answers:
+def answers_in(stored: Baseline) -> Answers:
     """The answers of a baseline. Raises AuditError: they are damaged, or of too few prompts."""
-    kept = found.content.get("answers")
+    kept = stored.content.get("answers")
     if not isinstance(kept, dict) or len(kept) < FEWEST:
-        raise found.unreadable()
+        raise stored.unreadable()
     for texts in kept.values():
         if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-            raise found.unreadable()
+            raise stored.unreadable()
     return kept
 
 
-def compare(source: Source, found: Baseline, surface: Surface, alpha: float, seed: str) -> Substitution:
+def compare(source: Source, stored: Baseline, surface: Surface, alpha: float, seed: str) -> Substitution:
     """Compare the endpoint now with the answers of the baseline."""
-    before, terms, obstacle = answers_in(found), Terms(alpha), None
+    before, terms, obstacle = answers_in(stored), Terms(alpha), None
     after, failures = ask(source, list(before), surface, DRAWS, _COMPARING)
     tests: tuple[Result, ...] = ()
     if 2 * min(map(len, after.values())) < DRAWS:
@@ -136,6 +136,6 @@ def compare(source: Source, found: Baseline, surface: Surface, alpha: float, see
     else:
         measured = border_tracking.measure(list(before.values()), list(after.values()), seed)
         tests = (border_tracking.derive(measured, terms),)
-    told = [sum(map(len, each.values())) for each in (before, after)]
-    fact = Fact(name="Answers", value=f"{told[0]} before, {told[1]} now, to {len(before)} prompts")
-    return compared(source, found.created, tests, fact, failures, obstacle, terms)
+    sizes = [sum(map(len, answers.values())) for answers in (before, after)]
+    fact = Fact(name="Answers", value=f"{sizes[0]} before, {sizes[1]} now, to {len(before)} prompts")
+    return compared(source, stored.created, tests, fact, failures, obstacle, terms)

@@ -58,8 +58,8 @@ def names_of(token: Token) -> list[int | str | None]:
     piece of UTF-8 or an empty text identifies no token.
     """
     text = _as_written(token.text) if token.text and "\ufffd" not in token.text else None
-    told = token.bytes if token.bytes is not None else None if text is None else text.encode()
-    return [token.id, None if told is None else told.hex(), text]
+    encoded = token.bytes if token.bytes is not None else None if text is None else text.encode()
+    return [token.id, None if encoded is None else encoded.hex(), text]
 
 
 def _as_written(text: str) -> str:
@@ -92,10 +92,10 @@ def alike_named(before: Sequence[Row], after: Sequence[Row]) -> tuple[list[Row],
     """
     for place in range(3):
         sides = [[_by_name(row, place) for row in rows] for rows in (before, after)]
-        whole = all(len(named) >= KEPT * len(row) for rows, given in zip(sides, (before, after), strict=True)
-                    for named, row in zip(rows, given, strict=True))  # fmt: skip
+        complete = all(len(named) >= KEPT * len(row) for rows, unnamed in zip(sides, (before, after), strict=True)
+                    for named, row in zip(rows, unnamed, strict=True))  # fmt: skip
         known = [set[Hashable]().union(*rows) for rows in sides]
-        if whole and len(known[0] & known[1]) > SHARED * min(map(len, known)):
+        if complete and len(known[0] & known[1]) > SHARED * min(map(len, known)):
             shortest = min(len(row) for rows in sides for row in rows)
             first, second = ([_likeliest(row, shortest) for row in rows] for rows in sides)
             return first, second
@@ -107,21 +107,21 @@ def _likeliest(row: Row, count: int) -> Row:
 
 
 def _by_name(row: Row, place: int) -> dict[Hashable, float]:
-    found: dict[Hashable, float] = {}
+    by_name: dict[Hashable, float] = {}
     for key, value in row.items():
         name = _names(str(key))[place]
         if name is not None:
-            found[name] = value
-    return found
+            by_name[name] = value
+    return by_name
 
 
 def _names(key: str) -> list[int | str | None]:
     """Id, bytes and text of a token of a baseline; those of early versions have one name only, and say which."""
-    found = json.loads(key)
-    if len(found) == 2:
-        kind, value = found
+    names = json.loads(key)
+    if len(names) == 2:
+        kind, value = names
         return [value if kind == name else None for name in ("id", "bytes", "text")]
-    return list(found)
+    return list(names)
 
 
 def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) -> None:
@@ -134,20 +134,20 @@ def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) ->
     baseline.write(path, baseline.ROWS, model, created, {"prompt": PROMPT, "rows": [dict(row) for row in rows]})
 
 
-def rows_in(found: Baseline) -> list[Row]:
+def rows_in(stored: Baseline) -> list[Row]:
     """The rows of a baseline. Raises AuditError: they are damaged, too few, or of another prompt."""
     try:
-        rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in found.content["rows"]]
+        rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in stored.content["rows"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise found.unreadable() from error
-    if found.content.get("prompt") != PROMPT or len(rows) < FEWEST:
-        raise found.unreadable()
+        raise stored.unreadable() from error
+    if stored.content.get("prompt") != PROMPT or len(rows) < FEWEST:
+        raise stored.unreadable()
     return rows
 
 
-def compare(source: Source, found: Baseline, count: int, surface: Surface, alpha: float, seed: str) -> Substitution:
+def compare(source: Source, stored: Baseline, count: int, surface: Surface, alpha: float, seed: str) -> Substitution:
     """Compare the endpoint now with the rows of the baseline."""
-    before = rows_in(found)
+    before = rows_in(stored)
     after, outcomes = rows_of(source, count, surface)
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     terms, obstacle = Terms(alpha), None
@@ -165,7 +165,7 @@ def compare(source: Source, found: Baseline, count: int, surface: Surface, alpha
         why = failures[0].reason if failures else "The answers hold no log-probabilities."
         obstacle = f"{len(after)} usable rows, {FEWEST} are needed. {why}"
     fact = Fact(name="Rows", value=f"{len(before)} before, {len(after)} now")
-    return compared(source, found.created, tests, fact, failures, obstacle, terms)
+    return compared(source, stored.created, tests, fact, failures, obstacle, terms)
 
 
 def compared(
