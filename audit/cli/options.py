@@ -69,14 +69,14 @@ def setup_options(*names: str, help: Mapping[str, str] | None = None) -> Decorat
     """
 
     def decorate(command: Command) -> Command:
-        def made(given: dict[str, Any]) -> Any:
+        def setup_of(values: dict[str, Any]) -> Any:
             from llm_audit import Setup
 
-            if "no_cache" in given:
-                given["cache"] = not given.pop("no_cache")
-            return Setup(**given)
+            if "no_cache" in values:
+                values["cache"] = not values.pop("no_cache")
+            return Setup(**values)
 
-        packed = packed_options(command, "setup", names, made)
+        packed = packed_options(command, "setup", names, setup_of)
         for name in reversed(names):
             flags, settings = _SETUP[name]
             packed = click.option(*flags, **settings | ({"help": help[name]} if help and name in help else {}))(packed)
@@ -129,13 +129,13 @@ def label_field_option(command: Command) -> Command:
 
 def no_text_option(command: Command) -> Command:
     """Add --no-text, which the command gets as `keep_text`."""
-    packed = packed_options(command, "keep_text", ("no_text",), lambda given: not given["no_text"])
+    packed = packed_options(command, "keep_text", ("no_text",), lambda values: not values["no_text"])
     return click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports.")(packed)
 
 
 def include_option(command: Command) -> Command:
     """Add --include, which the command gets as `include`. The policy sets it as `score-also`: its own `include` is of paths."""
-    packed = packed_options(command, "include", ("score_also",), lambda given: given["score_also"])
+    packed = packed_options(command, "include", ("score_also",), lambda values: values["score_also"])
     return click.option(
         "--include", "score_also", multiple=True, type=click.Choice(FRAMES), metavar="KIND",
         help=f"Score this as well, which stands apart and is not scored: {one_of(FRAMES)}; repeatable.",
@@ -157,7 +157,7 @@ def details_option(command: Command) -> Command:
 
 def output_options(command: Command) -> Command:
     """Add the options of a report: where it goes and what counts as a failure. The command gets them as one `Output`."""
-    packed = packed_options(command, "output", ("outputs", "format_", "strict"), lambda given: Output(**given))
+    packed = packed_options(command, "output", ("outputs", "format_", "strict"), lambda values: Output(**values))
     packed = strict_option(packed)
     for option in (
         click.option(

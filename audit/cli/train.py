@@ -43,8 +43,8 @@ def command(
     """Run the command; the docstring for users is in `COMMANDS`."""
     from llm_audit.api.making import card_of
 
-    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-    schedule = {key: value for key, value in given.items() if value is not None}
+    settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    schedule = {key: value for key, value in settings.items() if value is not None}
     with bars() as progress:
         head, target = llm_audit.train(
             paths, name, schedule=schedule, progress=progress, on_note=lambda note: click.echo(note, err=True), **options

@@ -76,7 +76,7 @@ class Records:
         self.notes: tuple[str, ...] = ()
         self._entries: list[Entry] = []
         self._deciding: dict[str, Entry] = {}
-        self._said: list[tuple[str, str]] = []
+        self._served: list[tuple[str, str]] = []
         self._usage: list[tuple[int | None, int | None]] = []
 
     def add(self, entry: Entry) -> None:
@@ -87,7 +87,7 @@ class Records:
             self._deciding[entry.digest] = entry
         if entry.status == 200:
             model, fingerprint, usage = wire.summary(entry.body)
-            self._said.append((model, fingerprint))
+            self._served.append((model, fingerprint))
             self._usage.append(usage)
 
     def outcome(self, ask: Ask, model: str) -> Reply | Failure | None:
@@ -129,8 +129,8 @@ class Records:
         lines = {
             "Endpoint": self.url,
             "Model asked for": self.model,
-            "Model named in the answers": _listed(model for model, _ in self._said),
-            "System fingerprint": _listed(fingerprint for _, fingerprint in self._said),
+            "Model named in the answers": _listed(model for model, _ in self._served),
+            "System fingerprint": _listed(fingerprint for _, fingerprint in self._served),
             "Asked": f"{times[0]} to {times[-1]}" if times else "never",
             "Requests": f"{cost.requests:,} in {cost.attempts:,} attempts",
             "Tokens": f"{cost.prompt_tokens:,} of prompts, {cost.completion_tokens:,} of answers, as the server counts them"
@@ -156,10 +156,10 @@ class Journal:
         self._full = False
         self.records = Records()
         if self._path is not None and self._path.exists():
-            self.records, whole = _read(self._path)
+            self.records, length = _read(self._path)
             if self.records.notes:
                 with _writing(self._path), Lines(self._path) as lines:
-                    lines.truncate(whole)
+                    lines.truncate(length)
 
     def begin(self, url: str, model: str) -> None:
         """Say what the entries will be about.
@@ -263,8 +263,8 @@ def _read(path: Path) -> tuple[Records, int]:
         content = path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"Cannot read the journal {path}: {error.strerror}.") from None
-    whole = content.rfind(b"\n") + 1
-    lines = content[:whole].splitlines()
+    length = content.rfind(b"\n") + 1
+    lines = content[:length].splitlines()
     records = Records()
     for number, line in enumerate(lines, start=1):
         try:
@@ -277,9 +277,9 @@ def _read(path: Path) -> tuple[Records, int]:
                 records.url, records.model = fields["url"], fields["model"]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise InvalidInput(f"Line {number:,} of {path} is not from a journal of this version; name another file.") from None
-    if whole < len(content):
-        records.notes = (f"The last line was cut off ({len(content) - whole:,} bytes); it was left out.",)
-    return records, whole
+    if length < len(content):
+        records.notes = (f"The last line was cut off ({len(content) - length:,} bytes); it was left out.",)
+    return records, length
 
 
 @contextmanager

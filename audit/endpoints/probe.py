@@ -135,8 +135,8 @@ def _explore(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCap
     ids = _ask_alone(endpoint, _variant(ask, "token ids", token_ids=True))
     echo = _ask_alone(endpoint, _variant(ask, "echo", echo=True))
     short = _ask_alone(endpoint, _variant(ask, "one token", max_tokens=1))
-    mine = [first, *(answer for answer in (*repeats, ids, echo, short) if isinstance(answer, Reply))]
-    replies += mine
+    answers = [first, *(answer for answer in (*repeats, ids, echo, short) if isinstance(answer, Reply))]
+    replies += answers
     tokens = [position.token for position in first.positions]
     own_ids = bool(tokens) and all(token.id is not None for token in tokens)
     asked_ids = isinstance(ids, Reply) and bool(ids.positions) and all(p.token.id is not None for p in ids.positions)
@@ -151,7 +151,7 @@ def _explore(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCap
         one_token=isinstance(short, Reply) and short.usage[1] in (None, 1) and len(short.positions) <= 1,
         usage=None not in first.usage,
         deterministic=_equal([first, *repeats]),
-        defects=tuple(dict.fromkeys(defect for reply in mine for defect in reply.defects)),
+        defects=tuple(dict.fromkeys(defect for reply in answers for defect in reply.defects)),
     )
 
 
@@ -187,19 +187,19 @@ def _equal(answers: Sequence[Reply | Failure]) -> bool | None:
 
 
 def _lines_of(name: str, surface: SurfaceCapabilities) -> list[tuple[str, str]]:
-    def said(present: bool | None) -> str:
+    def yes_or_no(present: bool | None) -> str:
         return {True: "yes", False: "no", None: "not known"}[present]
 
-    ids = "if asked for" if surface.ask_for_ids else said(surface.token_ids)
+    ids = "if asked for" if surface.ask_for_ids else yes_or_no(surface.token_ids)
     lines = [
         (name, "answers"),
-        (f"{name}: log-probabilities", said(surface.logprobs)),
+        (f"{name}: log-probabilities", yes_or_no(surface.logprobs)),
         (f"{name}: {ALTERNATIVES}", str(surface.top_logprobs)),
         (f"{name}: token ids", ids),
-        (f"{name}: token bytes", said(surface.bytes)),
-        (f"{name}: log-probabilities of the prompt", said(surface.echo)),
-        (f"{name}: answers of one token", said(surface.one_token)),
-        (f"{name}: token counts", said(surface.usage)),
-        (f"{name}: {REPEATED}", said(surface.deterministic)),
+        (f"{name}: token bytes", yes_or_no(surface.bytes)),
+        (f"{name}: log-probabilities of the prompt", yes_or_no(surface.echo)),
+        (f"{name}: answers of one token", yes_or_no(surface.one_token)),
+        (f"{name}: token counts", yes_or_no(surface.usage)),
+        (f"{name}: {REPEATED}", yes_or_no(surface.deterministic)),
     ]
     return lines + [(f"{name}: defects", " ".join(surface.defects))] * bool(surface.defects)

@@ -133,7 +133,8 @@ class Report(Model):
     @property
     def tests(self) -> tuple[Result, ...]:
         """The tests of a collection or of an endpoint, with a p-value each; those of documents stand in each document."""
-        return tuple(test for one in self.subjects if isinstance(one, Membership | Substitution) for test in one.tests)
+        tested = (subject for subject in self.subjects if isinstance(subject, Membership | Substitution))
+        return tuple(test for subject in tested for test in subject.tests)
 
     @property
     def verdicts(self) -> frozenset[Verdict]:
@@ -147,7 +148,7 @@ class Report(Model):
     @property
     def failing(self) -> frozenset[Verdict]:
         """Verdicts by which texts fail the gate; empty without a gate."""
-        return frozenset(one.verdict for document in self.documents if document.gate for one in document.gate.failures)
+        return frozenset(failure.verdict for document in self.documents if document.gate for failure in document.gate.failures)
 
     def exit_code(self, *, strict: bool = False) -> int:
         """Exit code of the command that made the report, whatever format it is written in.
@@ -168,4 +169,4 @@ class Report(Model):
         open_verdicts = verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE}
         if (strict or self.gate) and open_verdicts:
             return 3
-        return 3 if strict and not self.gate and not all(each.on_purpose for each in self.not_read) else 0
+        return 3 if strict and not self.gate and not all(entry.on_purpose for entry in self.not_read) else 0

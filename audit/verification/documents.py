@@ -15,28 +15,29 @@ Find = Callable[[Conformal], Population]
 """Function from conformal evidence to its population; raises `NotDerivable` if that is not here."""
 
 
-def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, find: Find) -> None:
+def document(path: str, subject: Document, manifest: Manifest, ledger: Ledger, find: Find) -> None:
     """Check all that a report states about one text."""
     terms = Terms(manifest.alpha, population=find)
-    whole = True
-    for at, result in _results(path, found):
-        whole &= derived(at, result, terms, ledger)
+    complete = True
+    for at, result in _results(path, subject):
+        complete &= derived(at, result, terms, ledger)
         evidence = result.evidence
         if isinstance(evidence, Conformal) and ".attributions" not in at:
             ledger.same(f"{at}.evidence.population", evidence.population, manifest.population)
             ledger.same(f"{at}.evidence.digest", evidence.digest, manifest.population_digest)
-    roles = {candidate.role for candidate in found.attributions}
-    ledger.same(f"{path}.sets", [one.role for one in found.sets], [role for role in ("sanctioned", "other") if role in roles])
-    if (found.combined is None and not found.attributions) or found.gate is not None:
+    roles = {candidate.role for candidate in subject.attributions}
+    expected = [role for role in ("sanctioned", "other") if role in roles]
+    ledger.same(f"{path}.sets", [attribution.role for attribution in subject.sets], expected)
+    if (subject.combined is None and not subject.attributions) or subject.gate is not None:
         return
     try:
-        again = judging.conclude(found, terms)
+        again = judging.conclude(subject, terms)
     except NotDerivable as error:
         ledger.cannot(path, str(error))
     else:
         # Results that could not be derived again equal themselves, which must not count as a check.
-        for name in ("verdict", "summary", "stretches", *(("results", "attributions", "sets") if whole else ())):
-            ledger.same(f"{path}.{name}", getattr(found, name), getattr(again, name))
+        for name in ("verdict", "summary", "stretches", *(("results", "attributions", "sets") if complete else ())):
+            ledger.same(f"{path}.{name}", getattr(subject, name), getattr(again, name))
 
 
 def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
@@ -58,12 +59,12 @@ def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
     return True
 
 
-def _results(path: str, found: Document) -> Iterator[tuple[str, Result]]:
+def _results(path: str, subject: Document) -> Iterator[tuple[str, Result]]:
     """Every result of a document, with its path in the report."""
-    if found.combined is not None:
-        yield f"{path}.combined", found.combined
-    for number, result in enumerate(found.results):
+    if subject.combined is not None:
+        yield f"{path}.combined", subject.combined
+    for number, result in enumerate(subject.results):
         yield f"{path}.results[{number}]", result
-    for number, attribution in enumerate(found.attributions):
+    for number, attribution in enumerate(subject.attributions):
         for place, test in enumerate(attribution.tests):
             yield f"{path}.attributions[{number}].tests[{place}]", test

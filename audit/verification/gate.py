@@ -23,13 +23,13 @@ def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Le
         changed_since=outcome.changed_since,
         left_out=outcome.left_out,
     )
-    asked = Counter(result.rule for document in report.documents for result in document.wanted)
+    counts = Counter(result.rule for document in report.documents for result in document.wanted)
     for place, document in zip(places, report.documents, strict=True):
         for number, result in enumerate(document.results):
             if result in document.wanted:
                 # All tests of one kind share the level.
                 tests = getattr(result.evidence, "tests", None)
-                ledger.same(f"{place}.results[{number}].evidence.tests", tests, asked[result.rule])
+                ledger.same(f"{place}.results[{number}].evidence.tests", tests, counts[result.rule])
     documents, again = settle(report.documents, terms)
     ledger.same("gate", outcome, again)
     for place, stored, document in zip(places, report.documents, documents, strict=True):

@@ -48,12 +48,12 @@ def read_again(place: str, stored: Document, report: Report, path: Path, ledger:
         ("facts", [{"name": name, "value": value} for name, value in raw.facts] if stored.facts else ()),
     ):
         ledger.same(f"{place}.{name}", getattr(stored, name), again)
-    asked = {result.rule for result in stored.integrity}
-    rules = [rule for rule in judging.find_rules() if rule.code in asked]
-    found = {result.rule: result for result in judging.inspect(put_out, rules).results}
+    codes = {result.rule for result in stored.integrity}
+    rules = [rule for rule in judging.find_rules() if rule.code in codes]
+    inspected = {result.rule: result for result in judging.inspect(put_out, rules).results}
     for number, result in enumerate(stored.results):
-        if result.rule in found:
-            ledger.same(f"{place}.results[{number}]", result, found[result.rule])
+        if result.rule in inspected:
+            ledger.same(f"{place}.results[{number}]", result, inspected[result.rule])
     view = _compare_notes(place, stored, report.question, put_out, ledger)
     if view is not None and stored.combined is not None and isinstance(evidence := stored.combined.evidence, Conformal):
         _compare_passages(place, stored, (put_out, view), report.manifest, ledger, lambda: find(evidence))
@@ -112,14 +112,14 @@ def _compare_passages(
         # Where only reports are read, what scores texts need not be installed.
         from llm_audit.scoring.tokenizer import prefix_token
 
-        population, model = find(), manifest.model
-        folders = [Store().resolve(one.name, offline=True) for one in (model, manifest.reference_model) if one is not None]
+        population, identities = find(), (manifest.model, manifest.reference_model)
+        models = [Store().resolve(identity.name, offline=True) for identity in identities if identity is not None]
     except (AuditError, NotDerivable, ModuleNotFoundError):
         ledger.cannot(path, "the model or the population is not here, without which a text is not cut into passages")
         return
     raw, view = text
-    read = _tokenizer(folders[0].folder, folders[0].digest).encode(view.text, add_special_tokens=False)
-    room = min(context_length(one.config) - (prefix_token(one.config) is not None) for one in folders)
+    read = _tokenizer(models[0].folder, models[0].digest).encode(view.text, add_special_tokens=False)
+    room = min(context_length(scorer.config) - (prefix_token(scorer.config) is not None) for scorer in models)
     spans = judging.passages_of(raw, view, read.offsets, population, room)
     if not stored.attributions:  # else they are those of the candidates
         ledger.same(f"{place}.tokens", stored.tokens, len(read.offsets))
@@ -129,5 +129,5 @@ def _compare_passages(
         ledger.same(f"{place}.trace.start", stored.trace.start, [start for start, _ in places])
         ledger.same(f"{place}.trace.end", stored.trace.end, [end for _, end in places])
     kept = {"start", "end", "n", "place"}
-    here, again = ([span.model_dump(include=kept) for span in each] for each in (stored.combined.spans, spans))
-    ledger.same(path, here, again)
+    reported, again = ([span.model_dump(include=kept) for span in passages] for passages in (stored.combined.spans, spans))
+    ledger.same(path, reported, again)

@@ -79,8 +79,8 @@ def verify(data: bytes, folder: Path, name: str = "The report", beside: Path | N
         if stored is None or stored == content_digest(content):
             raise InvalidInput(f"{name} cannot be verified: it does not fit this version: {_first(error, content)}.") from error
         ledger.mismatches += [
-            Mismatch(place_of(one["loc"], content), _json(one["input"]), None, "is no value that the field can have")
-            for one in error.errors()
+            Mismatch(place_of(detail["loc"], content), _json(detail["input"]), None, "is no value that the field can have")
+            for detail in error.errors()
         ]
         return ledger, None
     try:
@@ -133,8 +133,8 @@ def _recompute(
     else:
         _about(report, ledger)
     ledger.same("manifest.seeds", manifest.seeds, seeds_of(report))
-    said = tuple(wording.EARLIER.get(limit, limit) for limit in report.limits)
-    ledger.same("limits", said, wording.limits(report, described))
+    limits = tuple(wording.EARLIER.get(limit, limit) for limit in report.limits)
+    ledger.same("limits", limits, wording.limits(report, described))
     if report.gate is not None:
         gate(report, report.gate, places, ledger)
     if report.documents or not report.subjects:
@@ -160,9 +160,9 @@ ONE: dict[str, type] = {
 
 def _about(report: Report, ledger: Ledger) -> None:
     """Check that the subjects of the report are of the kind that its question asks about."""
-    asked = ONE.get(report.question, Document)
-    right = all(isinstance(subject, asked) for subject in report.subjects)
-    several = len(report.subjects) if asked is Document else 1
+    kind = ONE.get(report.question, Document)
+    right = all(isinstance(subject, kind) for subject in report.subjects)
+    several = len(report.subjects) if kind is Document else 1
     ledger.holds("subjects", None, right and len(report.subjects) == several, "are not what the question asks about")
 
 
@@ -176,13 +176,13 @@ def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) 
     elif isinstance(subject, Membership | Substitution):
         tested = [test.rule for test in subject.tests]
         ledger.holds(f"{place}.tests", None, tested == sorted(tested), "are not in the order of their rules")
-        held = set(tested)
+        rules = set(tested)
         if isinstance(subject, Membership):
-            held |= {separation.rule for separation in subject.separations} | ({subject.gate.code} if subject.gate else set())
+            rules |= {separation.rule for separation in subject.separations} | ({subject.gate.code} if subject.gate else set())
         if isinstance(subject, Substitution) or subject.separations or not subject.texts:
-            missing = [code for code in ran if code not in held]
+            missing = [code for code in ran if code not in rules]
             ledger.holds(f"{place}.tests", None, not missing, f"lack {', '.join(missing)}, which the manifest names")
-        unnamed = sorted(held.difference(ran))
+        unnamed = sorted(rules.difference(ran))
         ledger.holds("manifest.detectors", None, not unnamed, f"lack {', '.join(unnamed)}, of which there are results")
 
 
@@ -211,18 +211,18 @@ def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: boo
 def _respelt(value: Any, path: str = "") -> Iterator[str]:
     """Paths of numbers that are not written in the shortest form."""
     if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _respelt(each, f"{path}.{name}" if path else name)
+        for name, member in value.items():
+            yield from _respelt(member, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _respelt(each, f"{path}[{number}]")
+        for number, element in enumerate(value):
+            yield from _respelt(element, f"{path}[{number}]")
     elif isinstance(value, _Written) and repr(float(value)) != value.text:
         yield path
 
 
 def _first(error: ValidationError, content: dict[str, Any]) -> str:
-    one = error.errors()[0]
-    return f"{place_of(one['loc'], content)}: {one['msg']}"
+    detail = error.errors()[0]
+    return f"{place_of(detail['loc'], content)}: {detail['msg']}"
 
 
 def _json(value: Any) -> Any:

@@ -10,12 +10,12 @@ from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import of_endpoint
 
 
-def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
+def substitution(path: str, subject: Substitution, manifest: Manifest, ledger: Ledger) -> None:
     """Check all that a report states about one endpoint."""
-    terms = Terms(manifest.alpha, beside=found.tests)
-    codes = [test.rule for test in found.tests]
+    terms = Terms(manifest.alpha, beside=subject.tests)
+    codes = [test.rule for test in subject.tests]
     ledger.holds(f"{path}.tests", None, len(set(codes)) == len(codes), "hold two of one rule")
-    for number, test in enumerate(found.tests):
+    for number, test in enumerate(subject.tests):
         rule = find_rule(test.rule)
         try:
             if rule is None:
@@ -25,21 +25,21 @@ def substitution(path: str, found: Substitution, manifest: Manifest, ledger: Led
             rule.derive(Measurement.of(test), terms)
         except NotDerivable as why:
             ledger.cannot(f"{path}.tests[{number}]", str(why))
-    concluded = conclude("substitution", found, terms)
-    ledger.fields(path, found, concluded, without={"mixture"})
-    ledger.same(f"{path}.mixture", found.mixture, concluded.mixture, 1e-8)  # the bounds are found by bisection
-    _facts(path, found, manifest, ledger)
-    of_endpoint(f"{path}.notes", found, ledger)
+    concluded = conclude("substitution", subject, terms)
+    ledger.fields(path, subject, concluded, without={"mixture"})
+    ledger.same(f"{path}.mixture", subject.mixture, concluded.mixture, 1e-8)  # the bounds are found by bisection
+    _facts(path, subject, manifest, ledger)
+    of_endpoint(f"{path}.notes", subject, ledger)
 
 
-def _facts(path: str, found: Substitution, manifest: Manifest, ledger: Ledger) -> None:
+def _facts(path: str, subject: Substitution, manifest: Manifest, ledger: Ledger) -> None:
     """Compare the facts that the report also states elsewhere; those known from the journal alone are not checked."""
-    known = {"Endpoint": found.endpoint, "Model asked for": found.model, "Multiplicity": MULTIPLICITY}
-    for number, fact in enumerate(found.facts):
+    known = {"Endpoint": subject.endpoint, "Model asked for": subject.model, "Multiplicity": MULTIPLICITY}
+    for number, fact in enumerate(subject.facts):
         at = f"{path}.facts[{number}].value"
         if fact.name in known:
             ledger.same(at, fact.value, known[fact.name])
         elif fact.name == "Seed":
             ledger.holds(at, fact.value, not manifest.seeds or fact.value in manifest.seeds, "is none of the seeds")
-    if found.since:
-        ledger.same(f"{path}.allowed", found.allowed, (f"the endpoint as of {found.since}",))
+    if subject.since:
+        ledger.same(f"{path}.allowed", subject.allowed, (f"the endpoint as of {subject.since}",))

@@ -115,10 +115,12 @@ def of_control(outcome: permutation.Outcome, n: int, seed: str) -> Measurement[S
 
 def _measured(outcomes: Mapping[str, permutation.Outcome], kind: Kind, n: int, seed: str) -> Measurement[Signs]:
     names = list(outcomes)
-    name = names[_strongest([one.p_value for one in outcomes.values()], _shares(names))]
+    name = names[_strongest([outcome.p_value for outcome in outcomes.values()], _shares(names))]
     strongest = outcomes[name]
     return Measurement(
-        Signs(signs=tuple(Sign(name=name, exceeding=one.exceeding, draws=one.draws) for name, one in outcomes.items())),
+        Signs(
+            signs=tuple(Sign(name=name, exceeding=outcome.exceeding, draws=outcome.draws) for name, outcome in outcomes.items())
+        ),
         n=n,
         statistic=Statistic(name=name, value=strongest.statistic, unit=_unit(name, kind)),
         effect=_effect(name, strongest),
@@ -158,7 +160,7 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
         statistic=(strongest.name, _unit(strongest.name, kind)),
         effect=effect,
         n=measured.n,
-        found=(
+        statement=(
             f"{kind.opening}, {kind.sentence.format(name=strongest.name)}, p = {outcome.p_value:.2g} over {len(signs)} signs"
         ),
         name=kind.title,

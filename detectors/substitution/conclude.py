@@ -43,8 +43,8 @@ def conclude(subject: Substitution, terms: Terms) -> Substitution:
     served, summary = _verdict(subject, missing)
     if subject.mixture is not None and served is not Served.NOT_MEASURED:
         summary += f" {wording.moved(subject.mixture, served)}"
-    if served is Served.CONSISTENT and (told := _placeholders(tests)):
-        summary += f" {told}"
+    if served is Served.CONSISTENT and (sentence := _placeholders(tests)):
+        summary += f" {sentence}"
     if any(isinstance(test.evidence, PromptCounts) and test.verdict is Verdict.INCONCLUSIVE for test in tests):
         summary += f" {wording.COUNTED_OTHERWISE}"
     known = subject.reference or subject.since  # early versions stored neither, nor the obstacle
@@ -82,7 +82,7 @@ def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
     findings = [test for test in judged if test.verdict is Verdict.FINDING]
     passed = [test for test in judged if test.verdict is Verdict.PASS]
     if findings:
-        return Served.INCONSISTENT, wording.found(subject, findings[0])
+        return Served.INCONSISTENT, wording.difference(subject, findings[0])
     if passed and subject.since:
         return Served.CONSISTENT, wording.passed(subject, passed[0])
     if judged and subject.since:

@@ -59,8 +59,8 @@ class Plan:
 
 @cache
 def _table() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(files("llm_audit.detectors.substitution").joinpath("effects.json").read_text("utf-8"))
-    return found
+    table: dict[str, Any] = json.loads(files("llm_audit.detectors.substitution").joinpath("effects.json").read_text("utf-8"))
+    return table
 
 
 def effects() -> dict[str, Effect]:
@@ -119,13 +119,15 @@ def measured_size() -> int:
 
 
 def _border_power(measured: NDArray[np.float64], rate: float, level: float) -> float:
-    """The share of simulated audits in which border inputs show what answers a share `rate` of the requests."""
+    """The share of simulated audits in which border inputs reveal a model that answers a share `rate` of the requests."""
     rng = np.random.default_rng(0)
-    ours, theirs = measured[:, :2], measured[:, 2:]
-    served = (1 - rate) * ours + rate * theirs
+    claimed, substitute = measured[:, :2], measured[:, 2:]
+    served = (1 - rate) * claimed + rate * substitute
     counts = rng.multinomial(border_inputs.DRAWS, np.column_stack([served, 1 - served.sum(axis=1)]), (AUDITS, len(served)))
     total = np.full(len(served), border_inputs.DRAWS)
-    p_values = [border.compare(total, each[:, 0], each[:, 1], ours[:, 0], ours[:, 1], rng, DRAWS).p_value for each in counts]
+    p_values = [
+        border.compare(total, audit[:, 0], audit[:, 1], claimed[:, 0], claimed[:, 1], rng, DRAWS).p_value for audit in counts
+    ]
     return float(np.mean(np.array(p_values) <= level))
 
 
@@ -137,8 +139,8 @@ def _sequential(ranks: NDArray[np.float64], rate: float, level: float, power: fl
         values = np.sort(rng.random(size))
         # A measured rank says which share of null values was larger; below that share of these the request is put.
         drawn = np.where(rng.random(MOST_SIMULATED) < rate, rng.choice(ranks, MOST_SIMULATED), rng.random(MOST_SIMULATED))
-        asked = np.quantile(values, 1 - drawn) + 1e-9 * rng.random(MOST_SIMULATED)
-        path = online.wealth(online.ranks(asked, values, rng)).path
+        distances = np.quantile(values, 1 - drawn) + 1e-9 * rng.random(MOST_SIMULATED)
+        path = online.wealth(online.ranks(distances, values, rng)).path
         over = np.flatnonzero(path >= -np.log(level))
         stops.append(int(over[0]) + 1 if len(over) else MOST_SIMULATED + 1)
     needed = int(np.quantile(stops, power, method="higher"))

@@ -24,8 +24,10 @@ def measure(scores: ArrayLike, references: ArrayLike, seed: str) -> Measurement[
         references: (n, m) of the reference's own answers.
         seed: of the random numbers that break ties.
     """
-    own, table = np.asarray(scores, dtype=np.float64), np.asarray(references, dtype=np.float64)
-    return Measurement(RelativeRanks(seed=seed, scores=tuple(own.tolist()), references=tuple(map(tuple, table.tolist()))))
+    endpoint_scores, table = np.asarray(scores, dtype=np.float64), np.asarray(references, dtype=np.float64)
+    return Measurement(
+        RelativeRanks(seed=seed, scores=tuple(endpoint_scores.tolist()), references=tuple(map(tuple, table.tolist())))
+    )
 
 
 def derive(measured: Measurement[RelativeRanks], terms: Terms) -> Result:

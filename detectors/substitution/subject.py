@@ -97,7 +97,8 @@ def spent(cost: Cost) -> Spent:
 def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
     """Requests without an answer, for the report."""
     return tuple(
-        FailedRequest(request=one.ask.name, kind=one.kind, reason=one.reason, attempts=one.attempts) for one in failures
+        FailedRequest(request=failure.ask.name, kind=failure.kind, reason=failure.reason, attempts=failure.attempts)
+        for failure in failures
     )
 
 
@@ -130,21 +131,21 @@ def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tu
     )
 
 
-def report(found: Substitution, manifest: Manifest) -> Report:
+def report(subject: Substitution, manifest: Manifest) -> Report:
     """The report on an audit. Its coverage counts requests."""
-    answered = found.cost.requests - len(found.failures)
-    measured = found.served is not Served.NOT_MEASURED
-    asked = max(answered, 0) + len(found.failures)
-    made = Report(
+    answered = subject.cost.requests - len(subject.failures)
+    measured = subject.served is not Served.NOT_MEASURED
+    requests = max(answered, 0) + len(subject.failures)
+    draft = Report(
         question=wording.SUBSTITUTION,
         manifest=manifest,
         coverage=Coverage(
-            found=asked,
+            found=requests,
             scored=max(answered, 0) if measured else 0,
             not_assessable=0 if measured else max(answered, 0),
-            unreadable=len(found.failures),
+            unreadable=len(subject.failures),
         ),
-        subjects=(found,),
+        subjects=(subject,),
         limits=(),
     )
-    return wording.with_limits(made, described)
+    return wording.with_limits(draft, described)

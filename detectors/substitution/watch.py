@@ -59,8 +59,8 @@ def names_of(token: Token) -> list[int | str | None]:
     piece of UTF-8 or an empty text identifies no token.
     """
     text = _as_written(token.text) if token.text and "\ufffd" not in token.text else None
-    told = token.bytes if token.bytes is not None else None if text is None else text.encode()
-    return [token.id, None if told is None else told.hex(), text]
+    encoded = token.bytes if token.bytes is not None else None if text is None else text.encode()
+    return [token.id, None if encoded is None else encoded.hex(), text]
 
 
 def _as_written(text: str) -> str:
@@ -93,10 +93,10 @@ def alike_named(before: Sequence[Row], after: Sequence[Row]) -> tuple[list[Row],
     """
     for place in range(3):
         sides = [[_by_name(row, place) for row in rows] for rows in (before, after)]
-        whole = all(len(named) >= KEPT * len(row) for rows, given in zip(sides, (before, after), strict=True)
-                    for named, row in zip(rows, given, strict=True))  # fmt: skip
+        complete = all(len(named) >= KEPT * len(row) for rows, unnamed in zip(sides, (before, after), strict=True)
+                    for named, row in zip(rows, unnamed, strict=True))  # fmt: skip
         known = [set[Hashable]().union(*rows) for rows in sides]
-        if whole and len(known[0] & known[1]) > SHARED * min(map(len, known)):
+        if complete and len(known[0] & known[1]) > SHARED * min(map(len, known)):
             shortest = min(len(row) for rows in sides for row in rows)
             first, second = ([_likeliest(row, shortest) for row in rows] for rows in sides)
             return first, second
@@ -108,21 +108,21 @@ def _likeliest(row: Row, count: int) -> Row:
 
 
 def _by_name(row: Row, place: int) -> dict[Hashable, float]:
-    found: dict[Hashable, float] = {}
+    by_name: dict[Hashable, float] = {}
     for key, value in row.items():
         name = _names(str(key))[place]
         if name is not None:
-            found[name] = value
-    return found
+            by_name[name] = value
+    return by_name
 
 
 def _names(key: str) -> list[int | str | None]:
     """Id, bytes and text of a token of a baseline; those of early versions have one name only, and say which."""
-    found = json.loads(key)
-    if len(found) == 2:
-        kind, value = found
+    names = json.loads(key)
+    if len(names) == 2:
+        kind, value = names
         return [value if kind == name else None for name in ("id", "bytes", "text")]
-    return list(found)
+    return list(names)
 
 
 def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) -> None:
@@ -146,10 +146,10 @@ def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) ->
 def read_baseline(path: Path, model: str) -> tuple[list[Row], str]:
     """Read the rows of a baseline and their date. Raises AuditError: no baseline, or one of another model or prompt."""
     try:
-        found = json.loads(path.read_bytes())
-        rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in found["rows"]]
-        same, created = (found["kind"], found["version"], found["prompt"]) == (KIND, 1, PROMPT), str(found["created"])
-        named = found["model"]
+        baseline = json.loads(path.read_bytes())
+        rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in baseline["rows"]]
+        same = (baseline["kind"], baseline["version"], baseline["prompt"]) == (KIND, 1, PROMPT)
+        created, named = str(baseline["created"]), baseline["model"]
     except OSError as error:
         raise AuditError(f"The baseline {path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -34,19 +34,19 @@ def conclude(document: Document, terms: Terms) -> Document:
     )
 
 
-def _in_step(results: tuple[Result, ...], found: KeyedTogether | ProbedTogether) -> tuple[Result, ...]:
+def _in_step(results: tuple[Result, ...], evidence: KeyedTogether | ProbedTogether) -> tuple[Result, ...]:
     """The deciding tests' results, in the order of the combined evidence and each with its part of it; then the others."""
-    deciding = {_kind(test): test for test in found.tests}
-    own, others = {}, []
+    deciding = {_kind(test): test for test in evidence.tests}
+    in_order, others = {}, []
     for result in results:
         kind = _kind(result.evidence)
-        if kind in deciding and kind not in own:
-            own[kind] = result.model_copy(update={"evidence": deciding[kind]})
+        if kind in deciding and kind not in in_order:
+            in_order[kind] = result.model_copy(update={"evidence": deciding[kind]})
         else:
             others.append(result)
-    if len(own) < len(found.tests):
+    if len(in_order) < len(evidence.tests):
         raise NotDerivable("a test that the verdict rests on is not among the results")
-    return (*(own[kind] for kind in deciding), *others)
+    return (*(in_order[kind] for kind in deciding), *others)
 
 
 def _kind(evidence: Derivation | None) -> tuple[object, str]:

@@ -83,7 +83,7 @@ class Settings:
 
     def fitting(self, key: Key, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         """The readings that the key can be tested on."""
-        return tuple(one for one in readings if one.tokenizer is None or key.tokenizer in (None, one.tokenizer))
+        return tuple(reading for reading in readings if reading.tokenizer is None or key.tokenizer in (None, reading.tokenizer))
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def read(raw: RawText, settings: Settings) -> Subject:
     readings: list[Reading] = []
     notes: list[str] = []
     for reader in settings.readers:
-        found, noted = reader.readings(raw.text, len(settings.readers) > 1)
-        readings += found
+        by_reader, noted = reader.readings(raw.text, len(settings.readers) > 1)
+        readings += by_reader
         notes += noted
     return Subject(raw, tuple(readings), tuple(notes))
 
@@ -178,11 +178,11 @@ def references(subjects: Sequence[Subject], settings: Settings) -> tuple[tuple[f
     """
     if not subjects:
         raise InvalidConfiguration("There is no unmarked text to calibrate with: name a folder that holds some.")
-    found = []
+    by_key = []
     for key in settings.keys:
-        each = [_whole(subject, key, settings, 1) for subject in subjects]
-        found.append(tuple(whole_text.outcome(measured.evidence)[1].log_p for measured in each))
-    return tuple(found)
+        measurements = [_whole(subject, key, settings, 1) for subject in subjects]
+        by_key.append(tuple(whole_text.outcome(measured.evidence)[1].log_p for measured in measurements))
+    return tuple(by_key)
 
 
 def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Result], list[Result]]:
@@ -194,13 +194,13 @@ def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Re
     for number, key in enumerate(settings.keys):
         whole = _whole(subject, key, settings, tests)
         first = settings.fitting(key, subject.readings)[0]
-        found: list[Result] = [whole_text.rule.derive(whole, terms)]
+        results: list[Result] = [whole_text.rule.derive(whole, terms)]
         if settings.anytime:
-            beside += found
-            found = [anytime.rule.derive(anytime.measure(key, first, tests=tests), terms)]
+            beside += results
+            results = [anytime.rule.derive(anytime.measure(key, first, tests=tests), terms)]
         if key in scanned:
-            found.append(windows.rule.derive(windows.measure(key, first, tests=tests, seed=seed_of(subject, key)), terms))
-        deciding += found
+            results.append(windows.rule.derive(windows.measure(key, first, tests=tests, seed=seed_of(subject, key)), terms))
+        deciding += results
         if settings.calibration:
             among = calibrated.measure(whole.evidence, settings.calibration[number])
             beside.append(calibrated.rule.derive(among, terms))

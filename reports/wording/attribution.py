@@ -138,7 +138,7 @@ _SANCTIONED = {
 
 def summary(candidates: Sequence[Attribution], sets: Sequence[SetAttribution]) -> str:
     """Summary of a text, from the verdicts on its candidates and on the set of sanctioned ones."""
-    by = {verdict: [one.candidate for one in candidates if one.verdict is verdict] for verdict in Authorship}
+    by = {verdict: [candidate.candidate for candidate in candidates if candidate.verdict is verdict] for verdict in Authorship}
     refuted, unclear = by[Authorship.NOT_WRITTEN_BY], by[Authorship.UNDECIDED]
     if by[Authorship.WRITTEN_BY]:
         sentence = f"Of the named candidates only {by[Authorship.WRITTEN_BY][0]} fits."
@@ -152,7 +152,8 @@ def summary(candidates: Sequence[Attribution], sets: Sequence[SetAttribution]) -
         sentence = f"Undecided: {_list(by[Authorship.NOT_ASSESSABLE])} could not be assessed."
     if refuted and len(refuted) < len(candidates):
         sentence += f" Not written by {_list(refuted)} under the stated conditions."
-    return " ".join([*(_SANCTIONED[one.verdict] for one in sets if one.role == "sanctioned"), sentence])
+    sanctioned = [_SANCTIONED[candidate_set.verdict] for candidate_set in sets if candidate_set.role == "sanctioned"]
+    return " ".join([*sanctioned, sentence])
 
 
 def _list(names: Sequence[str]) -> str:

@@ -80,8 +80,8 @@ def separated(verdict: Verdict, best: Separation, scores: int, *, beyond: bool, 
     return f"Undecided: no p-value below {floor:.2g} was possible over {scores} scores, and {alpha:g} was asked for; {over}."
 
 
-def _interval(found: Interval | None) -> str:
-    return "not measured" if found is None else f"{found.value:.3f} [{found.lower:.3f}, {found.upper:.3f}]"
+def _interval(interval: Interval | None) -> str:
+    return "not measured" if interval is None else f"{interval.value:.3f} [{interval.lower:.3f}, {interval.upper:.3f}]"
 
 
 ORDER_ALONE, VERSIONS_ALONE, CONTROL_ALONE = (

@@ -31,7 +31,7 @@ def claim(subject: Substitution) -> str:
 _NOTHING_SHOWN = "Nothing was shown either way."
 
 
-def found(subject: Substitution, test: Result) -> str:
+def difference(subject: Substitution, test: Result) -> str:
     """Sentence that a test found a difference."""
     if subject.since:
         return f"The endpoint has changed since {subject.since}: {test.reason}"

@@ -1017,4 +1017,4 @@ def corpus_report() -> Report:
 
 def benchmark_report(found: Benchmark) -> Report:
     """A report on a benchmark of detectors."""
-    return evaluate.report(found, about_a_scan(), found=1600, judged=1545)
+    return evaluate.report(found, about_a_scan(), total=1600, judged=1545)

@@ -77,5 +77,5 @@ def command(
     if trusted and (prompts or reference or surface != "auto"):
         raise click.UsageError("--trusted brings its own prompts and surface, and needs no model: give no other.")
     setup = replace(setup, model=reference)
-    asked = {"prompts": prompts, "trusted": trusted, "surface": surface, "setup": setup}
-    return output.run("audit_endpoint", stage="", **asked, **options)
+    arguments = {"prompts": prompts, "trusted": trusted, "surface": surface, "setup": setup}
+    return output.run("audit_endpoint", stage="", **arguments, **options)

@@ -66,9 +66,9 @@ def endpoint_options(command: Command) -> Command:
     return packed
 
 
-def _endpoint(given: dict[str, Any]) -> Any:
+def _endpoint(values: dict[str, Any]) -> Any:
     from llm_audit import EndpointSetup
 
-    endpoint = EndpointSetup(**given)
+    endpoint = EndpointSetup(**values)
     endpoint.check()
     return endpoint

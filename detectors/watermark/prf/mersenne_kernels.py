@@ -62,9 +62,9 @@ def permuted(words, out):  # type: ignore[no-untyped-def]  # compiled by numba, 
         out[i] = i
     for i in range(size - 1):
         j = i + words[i] % np.uint32(size - i)
-        held = out[i]
+        swapped = out[i]
         out[i] = out[j]
-        out[j] = held
+        out[j] = swapped
 
 
 @numba.njit(cache=True, nogil=True)
@@ -77,7 +77,7 @@ def among_first(seeds, targets, size, count, out):  # type: ignore[no-untyped-de
         inverse[i] = 1.0 / (size - i)
     for row in range(len(seeds)):
         _seeded(state, seeds[row])
-        slot, found = targets[row], False
+        slot, hit = targets[row], False
         for start in range(0, steps, _N):
             _twist(state)
             block = min(_N, steps - start)
@@ -90,13 +90,13 @@ def among_first(seeds, targets, size, count, out):  # type: ignore[no-untyped-de
             for i in range(block):
                 j = start + i + offsets[i]
                 if j == slot:
-                    found = True
+                    hit = True
                     break
                 if start + i == slot:
                     slot = j
-            if found:
+            if hit:
                 break
-        out[row] = found or slot < count  # the last slot is never swapped away
+        out[row] = hit or slot < count  # the last slot is never swapped away
 
 
 @numba.njit(cache=True, nogil=True)

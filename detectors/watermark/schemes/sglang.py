@@ -79,8 +79,8 @@ class SglangGumbel(KeyedScheme):
         kept = first_rows(contexts)[:MOST_CONTEXTS]
         observed = kept[-1] + 1 if len(kept) == MOST_CONTEXTS else len(positions)
         positions = positions[kept]
-        found = self.score(contexts[kept], text.ids[positions])
-        return replace(found, positions=positions, tokens=len(text.ids), repeated=int(observed) - len(kept))
+        observations = self.score(contexts[kept], text.ids[positions])
+        return replace(observations, positions=positions, tokens=len(text.ids), repeated=int(observed) - len(kept))
 
     @property
     def context_length(self) -> int:

@@ -102,8 +102,8 @@ class _SynthId(KeyedScheme):
         runs = windows(padded, self.ngram_len)
         first = first_rows(runs[:, :-1])
         positions = first + (0 if text.from_start else before)
-        found = self.score(runs[first, :-1], runs[first, -1])
-        return replace(found, positions=positions, tokens=len(text.ids), repeated=len(runs) - len(first))
+        observations = self.score(runs[first, :-1], runs[first, -1])
+        return replace(observations, positions=positions, tokens=len(text.ids), repeated=len(runs) - len(first))
 
     @property
     @abstractmethod
