@@ -52,7 +52,7 @@ def watermark(
         keys: key files, from `new_watermark_key`. Each key is one more test of each text, and that is counted.
         scheme: name of the scheme that every key has to be of, see `watermark_schemes`; None: each file says its own.
         token_ids: files of token ids from the generation, which are surer than the text: a JSON list; or JSON lines with
-            `token_ids` in each, as `generate` writes them.
+            `token_ids` in each, as `generate` writes them; a `scheme` in a line has to be that of a key.
         tokenizers: folders, hub ids or files `tokenizer.json`; none: that of `setup.model`. Several are several tests.
         prompt: file with what stood before every text, for schemes that hash its last tokens.
         windows: test parts of the texts, too, and say which carry the mark.
@@ -66,8 +66,8 @@ def watermark(
         on_document: as for `detect`.
 
     Raises:
-        InvalidConfiguration: a key file that cannot be used or is of another scheme, a tokenizer that does not fit the key, no
-            key or no text.
+        InvalidConfiguration: a key file that cannot be used, a key or a line of token ids of another scheme, a tokenizer that
+            does not fit the key, no key or no text.
         NotAvailable: a tokenizer is not here.
     """
     from llm_audit.detectors import judging
@@ -272,10 +272,20 @@ def _subjects(path: Path, settings: Settings) -> Iterator[Subject | Document]:
         return
     for number, record in _records(content):
         called = f"{name}, line {number}"  # never the file itself, whose digest is not that of a text in it
+        _check_scheme(called, record, settings)
         try:
             yield _subject(called, record, settings)
         except AuditError as error:
             yield unjudged(called, Verdict.ERROR, f"{called}: {str(error).rstrip('.')}.")
+
+
+def _check_scheme(name: str, record: Any, settings: Settings) -> None:
+    """Refuse a record whose text was marked under a scheme that no key is of. Raises InvalidConfiguration."""
+    marked, schemes = record.get("scheme") if isinstance(record, dict) else None, {key.scheme.scheme for key in settings.keys}
+    if isinstance(marked, str) and marked not in schemes:
+        of = " or ".join(sorted(schemes))
+        scheme = terminal_safe(marked[:60])
+        raise InvalidConfiguration(f"{name} is of the scheme {scheme}, not {of}: give a key file of that scheme.")
 
 
 def _subject(name: str, record: Any, settings: Settings) -> Subject:

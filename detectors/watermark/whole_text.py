@@ -17,7 +17,6 @@ from llm_audit.detectors.watermark.base import (
     law,
     needed,
     numbers,
-    shown,
     summed,
     times,
     title_of,
@@ -27,6 +26,7 @@ from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
 from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, KeySequence
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Effect, Result, Statistic
 from llm_audit.results.watermark_evidence import FreshKeys, KeyedText, LinedUp, Summed
 
@@ -156,7 +156,9 @@ def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], te
         subject="document",
         null=asking.null,
         verdict=verdict,
-        reason=(f"Key {evidence.key} ({title_of(evidence.scheme)}): {seen}; p = {shown(log_p)}{ways}; {clause}.{more}"),
+        reason=(
+            f"Key {evidence.key} ({title_of(evidence.scheme)}): {seen}; {p_statement(p, alpha=level)}{ways}; {clause}.{more}"
+        ),
         statistic=statistic,
         p_value=p,
         e_value=None if log_e is None else e_value(log_e - math.log(len(evidence.readings))),

@@ -134,6 +134,21 @@ def test_a_key_file_of_the_scheme_asked_for_is_used(tool: Tool, model: str, keyg
     assert tool(*command, "--scheme", "vllm-gumbel").code == tool(*command).code == 0
 
 
+def test_token_ids_that_were_marked_under_another_scheme_are_refused(tool: Tool, keygen: Any) -> None:
+    ids = list(range(40))
+    lines = [{"token_ids": ids, "scheme": scheme} for scheme in ("vllm-gumbel", "unigram")]
+    Path("t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    keys = {scheme: keygen(scheme) for scheme in ("vllm-gumbel", "unigram")}
+    detect = ("watermark", "detect", "--token-ids", "t.jsonl", "-o", "r.json")
+    for scheme, number, other in (("vllm-gumbel", 2, "unigram"), ("unigram", 1, "vllm-gumbel")):
+        outcome = tool(*detect, "--key-file", keys[scheme])
+        told = f"t.jsonl, line {number} is of the scheme {other}, not {scheme}: give a key file of that scheme."
+        assert outcome.code == 2 and told in sentence(outcome) and not Path("r.json").exists()
+    assert tool(*detect, *(word for file in keys.values() for word in ("--key-file", file))).code in (0, 1)
+    Path("t.jsonl").write_text(json.dumps({"token_ids": ids, "scheme": None}))  # as of a generator that names none
+    assert tool(*detect, "--key-file", keys["unigram"]).code in (0, 1)
+
+
 # Marked texts, and finding them
 
 
