@@ -258,3 +258,25 @@ def everywhere(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[
     steps: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, each in steps:
         yield from everywhere(each, (*path, step))
+
+
+@pytest.mark.timeout(900)
+def test_no_candidate_is_tested_under_other_settings_or_in_another_place(made: Made) -> None:
+    with made.here():
+        content = json.loads(made.text("tiny"))
+        assert named(content) == set() and len(content["manifest"]["candidates"]) == 3
+        for change, field in (
+            (lambda: content["manifest"]["candidates"].reverse(), "subjects[0].attributions"),
+            (lambda: content["manifest"]["further_models"].reverse(), "manifest.further_models"),
+            (lambda: content["manifest"]["further_models"].pop(), "manifest.further_models"),
+            (
+                lambda: content["subjects"][0]["attributions"][2]["settings"].append("greedy"),
+                "subjects[0].attributions[2].settings",
+            ),
+        ):
+            change()
+            fields = named(content)
+            assert any(name.startswith(field) for name in fields), (field, fields)
+            content = json.loads(made.text("tiny"))
+        del content["manifest"]["candidates"]  # as in a report of an earlier version
+        assert named(content) == set()
