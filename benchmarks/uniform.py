@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,9 +96,8 @@ def _by_number(name: str) -> tuple[list[int], str]:
     return [int(word) for word in name.split() if word.isdigit()], name
 
 
-def main(tokens: int | None = None) -> None:
-    """Print the table."""
-    judged = judge(tokens)
+def tables(judged: Sequence[Judged]) -> None:
+    """Print a line for all texts and one for each group of them, by length, writer and kind."""
     p = np.array([one.p_value for one in judged])
     print("| human texts | n |" + "".join(f" p <= {level:g}: count (share; 99 % band) |" for level in LEVELS))
     print("|---|---|" + "---|" * len(LEVELS))
@@ -114,6 +113,11 @@ def main(tokens: int | None = None) -> None:
         groups = np.array([of(one) for one in judged])
         for group in sorted(set(groups.tolist()), key=_by_number):
             print(row(group, p[groups == group]))
+
+
+def main(tokens: int | None = None) -> None:
+    """Print the table."""
+    tables(judge(tokens))
 
 
 if __name__ == "__main__":

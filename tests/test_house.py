@@ -225,6 +225,7 @@ OF_OTHERS = {
     "detectors/substitution/record.py": {"capabilities.failures[0].reason", "outcome.reason"},
     "detectors/substitution/subject.py": {"failure.reason", "failures[0].reason", "capabilities.failures[0].reason"},
     "detectors/substitution/watch.py": {"failures[0].reason"},
+    "detectors/substitution/border_watch.py": {"failures[0].reason"},
     "detectors/watermark/probing.py": {"failures[0].reason"},
     "detectors/provenance/c2pa.py": {"checked.reason"},
 }

@@ -21,7 +21,7 @@ from typing import Any
 
 from llm_audit.text import beginning
 from tools import corpus, second_batch
-from tools.score_corpus import LONGEST, clip
+from tools.score_corpus import LONGEST, clips
 
 TOKENS = (LONGEST, 256)
 """Tokens of a text that are kept: `LONGEST`, or, of the texts that were scored first, as many as a judged window has."""
@@ -111,9 +111,12 @@ def sample() -> list[dict[str, Any]]:
     scored = set(SCORED.read_text(encoding="ascii").split())
     rows = [row for row in documents() if not (row["part"] == "train" and _test_only(row))]
     rows += second_batch.documents()
-    texts = [row["text"] for row in rows]
+    cuts = list(clips((row["text"] for row in rows), TOKENS))
     kept = {
-        text: row for tokens in TOKENS for text, row in zip(clip(texts, tokens), rows, strict=True) if digest(text) in scored
+        text: row
+        for place in range(len(TOKENS))
+        for text, row in zip((cut[place] for cut in cuts), rows, strict=True)
+        if digest(text) in scored
     }
     found: list[dict[str, Any]] = []
     taken: set[str] = set()

@@ -85,8 +85,8 @@ def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
         return Served.INCONSISTENT, wording.difference(subject, findings[0])
     if passed and subject.since:
         return Served.CONSISTENT, wording.passed(subject, passed[0])
-    if judged and subject.since:
-        return Served.NOT_MEASURED, wording.undecided(judged[0])
+    if subject.tests and subject.since:
+        return Served.NOT_MEASURED, wording.undecided(subject.tests[0])
     if defective := _defective(subject.tests):
         return Served.NOT_MEASURED, defective
     if passed and missing > MOST_MISSING:

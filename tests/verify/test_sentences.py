@@ -13,6 +13,7 @@ from llm_audit.api.stored import file_compliance, verify
 from llm_audit.common.errors import InvalidInput
 from llm_audit.reports.wording import limits as wording
 from llm_audit.results.canonical import content_digest
+from tests.verify.conftest import Made
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
 CLAIM = "This proves fraud beyond doubt."
@@ -52,6 +53,17 @@ def test_a_changed_sentence_is_named_and_nothing_is_filed(change: Callable[[dict
 def test_a_report_that_holds_is_filed() -> None:
     assessed, report = file_compliance(GOLDEN / "finding.json", "generic")
     assert assessed.limits == report.limits != ()
+
+
+def test_a_sentence_of_an_earlier_version_counts_as_the_one_that_replaced_it(made: Made) -> None:
+    before = {now: earlier for earlier, now in wording.EARLIER.items()}
+    for path in (GOLDEN / "finding.json", made["detect"]):
+        content = json.loads(path.read_text())
+        stated = [before.get(limit, limit) for limit in content["limits"]]
+        assert stated != content["limits"]
+        content["limits"] = stated
+        found = verify(json.dumps(content | {"content_digest": content_digest(content)}).encode())
+        assert not {mismatch.path for mismatch in found.mismatches if mismatch.path.startswith("limits")}
 
 
 def test_every_question_of_ours_has_limits() -> None:
