@@ -10,7 +10,7 @@ from llm_audit.endpoints import probe
 from llm_audit.endpoints.journal import FACTS, REQUESTS, TOKENS, UNCOUNTED
 from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS, REFERENCE, TRUSTED, reference, rows
 from llm_audit.results import Manifest, Substitution
-from llm_audit.results.substitution_evidence import Change, OnlineRanks
+from llm_audit.results.substitution_evidence import BorderChange, Change, OnlineRanks
 from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import fixed, of_endpoint
 
@@ -85,7 +85,10 @@ def _allowed(path: str, subject: Substitution, ledger: Ledger) -> None:
 def _names(subject: Substitution, manifest: Manifest) -> list[str]:
     """Names of all facts, in order: of a comparison with the endpoint's own past, or of an audit."""
     if subject.since:
-        return ["Rows", *FACTS]
+        kinds = {"Rows": Change, "Answers": BorderChange}
+        tested = [name for name, kind in kinds.items() if any(isinstance(test.evidence, kind) for test in subject.tests)]
+        named = [fact.name for fact in subject.facts[:1] if fact.name in kinds]  # where nothing could be tested
+        return [*(tested or named or ["Rows"]), *FACTS]
     references = [REFERENCE]
     if manifest.model is None:  # nothing was computed here: trusted endpoints are the reference, some with several variants
         listed = sum(TRUSTED.read(fact.name) is not None for fact in subject.facts)
