@@ -57,8 +57,9 @@ FIELDS: Mapping[str, dict[str, Any]] = {
     "markllm-kgw": {},
     "markllm-exp": {},
     "synthid-transformers": {},
+    "markllm-exp-gumbel": {},
 }
-"""One variant of each scheme, at its defaults but for what is named; not MarkLLM's EXPGumbel, which takes seconds a token."""
+"""One variant of each scheme, at its defaults but for what is named."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from llm_audit.detectors.populations.population import Comparison, Population, as_stored
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import FalsePositiveRate, Histogram, Kind, Result, Span, Statistic, Verdict, decide
 from llm_audit.results import Population as NamedPopulation
 from llm_audit.results.evidence import Conformal
@@ -123,24 +122,19 @@ def histogram(population: Population, code: str, comparison: Comparison) -> Hist
     return Histogram(edges=tuple(float(f"{edge:.6g}") for edge in edges), counts=tuple(counts.tolist()))
 
 
-def _decimal(p: float) -> str:
-    """A p-value with two digits, never as a power of ten."""
-    return np.format_float_positional(p, 2, unique=False, fractional=False, trim="-")
-
-
 def _reason(verdict: Verdict, p: float, floor: float, best: Comparison, count: int, alpha: float) -> str:
     exceeding = round(best.p_value * (best.n + 1)) - 1
     subject = "this text" if count == 1 else f"the most machine-like of its {count} parts"
     compared = (
         f"of {best.n:,} human texts, cut to {best.stretch.stop} tokens, {exceeding:,} look at least as "
-        f"machine-like as {subject}" + (f"; over all parts p = {_decimal(p)}" if count > 1 else "")
+        f"machine-like as {subject}" + (f"; over all parts {p_statement(p, alpha=alpha)}" if count > 1 else "")
     )
     if verdict is Verdict.FINDING:
         return f"Unlike human writing of the population: {compared}."
     if verdict is Verdict.INCONCLUSIVE:
         return (
             f"Undecided: with {best.n:,} human texts and {count} {'part' if count == 1 else 'parts'} no p-value below "
-            f"{_decimal(floor)} is possible, and {alpha:g} was asked for."
+            f"{p_value(floor, alpha)} is possible, and {alpha:g} was asked for."
         )
     return f"Not unusual enough at alpha {alpha:g}: {compared}. That does not show that a person wrote it."
 

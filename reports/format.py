@@ -34,7 +34,7 @@ from llm_audit.results import (
 from llm_audit.results.rules import page_of
 
 SMALLEST_SHOWN = 1e-6
-"""Below this a p-value is written as "< 0.000001"; the JSON report has all digits."""
+"""Below this a p-value is written as "< 0.000001", unless alpha is smaller; the JSON report has all digits."""
 
 HEAT = (0.5, 0.2, 0.1, 0.05, 0.01)
 """Largest p-values of the heat levels 1 to 5 of a passage; level 0 is above the first."""
@@ -111,8 +111,9 @@ NOT_JUDGED = frozenset({Verdict.NOT_ASSESSABLE, Verdict.ERROR})
 
 def p_value(p: float, alpha: float | None = None) -> str:
     """A p-value with two significant digits, "0.031"; more if two would put p on the other side of `alpha`. Never "0"."""
-    if p < SMALLEST_SHOWN:
-        return "< 0.000001"
+    smallest = SMALLEST_SHOWN if alpha is None else min(SMALLEST_SHOWN, alpha)
+    if p < smallest:
+        return f"< {_decimal(smallest, 2)}"
     digits = 2
     shown = _decimal(p, digits)
     while alpha is not None and (float(shown) <= alpha) != (p <= alpha):
@@ -131,9 +132,14 @@ def p_cell(p: float | None, floor: float | None = None, alpha: float | None = No
 
 def p_statement(p: float, floor: float | None = None, alpha: float | None = None, giver: str = "population") -> str:
     """A p-value for a sentence: "p = 0.031", or "p = 0.0005, the smallest this population can give"."""
-    shown = p_value(p, alpha)
-    statement = f"p = {shown}" if shown[0].isdigit() else f"p {shown}"
+    statement = equation("p", p, alpha)
     return f"{statement}, the smallest this {giver} can give" if at_floor(p, floor) else statement
+
+
+def equation(name: str, value: float, alpha: float | None = None) -> str:
+    """A p-value or a q-value by its name: "p = 0.031", "q < 0.000001"."""
+    shown = p_value(value, alpha)
+    return f"{name} = {shown}" if shown[0].isdigit() else f"{name} {shown}"
 
 
 def page(code: str, manifest: Manifest) -> str | None:
@@ -158,10 +164,7 @@ def equations(numbers: Iterable[tuple[str, float | None, float | None]], alpha: 
 def with_q(document: Document, alpha: float) -> str:
     """Suffix of the p-value of a text that was tested together with others: ", q = 0.02"; else nothing."""
     q = document.gate.q_value if document.gate else None
-    if q is None:
-        return ""
-    shown = p_value(q, alpha)
-    return f", q = {shown}" if shown[0].isdigit() else f", q {shown}"
+    return "" if q is None else f", {equation('q', q, alpha)}"
 
 
 def alone(document: Document) -> str:

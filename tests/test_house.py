@@ -167,7 +167,7 @@ def code_lines(function: ast.FunctionDef, lines: list[str]) -> int:
 def test_the_command_line_is_thin() -> None:
     """What a command does is a function of the library; here are its options, and what is printed."""
     sources = {path: path.read_text(encoding="utf-8") for path in COMMANDS}
-    assert 1000 < sum(len(source.splitlines()) for source in sources.values()) < 2620
+    assert 1000 < sum(len(source.splitlines()) for source in sources.values()) < 2550
     for path, source in sources.items():
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef):
@@ -225,6 +225,7 @@ OF_OTHERS = {
     "detectors/substitution/record.py": {"capabilities.failures[0].reason", "outcome.reason"},
     "detectors/substitution/subject.py": {"failure.reason", "failures[0].reason", "capabilities.failures[0].reason"},
     "detectors/substitution/watch.py": {"failures[0].reason"},
+    "detectors/substitution/border_watch.py": {"failures[0].reason"},
     "detectors/watermark/probing.py": {"failures[0].reason"},
     "detectors/provenance/c2pa.py": {"checked.reason"},
 }

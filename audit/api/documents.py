@@ -214,6 +214,7 @@ def attribute(
             population=human.population,
             further=tuple(sessions.values()),
             used=[*against_people.detectors, *settings.rules],
+            candidates=[candidate.name for _, candidate in parsed],
         )
         sources = sources_of(texts, passed)
         report = judging.attribute(sources, authors, settings, (human.session, against_people), manifest, progress, passed)

@@ -57,7 +57,7 @@ def _refuse_key(name: str) -> None:
         exists = Path(name).exists()
     except (OSError, ValueError):
         exists = False
-    if not exists and (re.fullmatch(r"(0x)?[0-9a-fA-F]+", name) or name.lstrip().startswith("{")):
+    if not exists and re.match(r"(0x)?[0-9a-fA-F]+$|\s*[{[]|.*[0-9a-fA-F]{16}", name, re.DOTALL):
         raise InvalidConfiguration(
             "A key is never given by itself, where the list of processes and the shell's history show it: write it into a key "
             "file (mode 0600), and name the file."

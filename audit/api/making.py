@@ -60,6 +60,7 @@ def generate(
     from llm_audit.detectors.attribution.generations import Generation, read_prompts
     from llm_audit.scoring.chain import Chain
     from llm_audit.scoring.pins import DEFAULT_MODEL
+    from llm_audit.scoring.vocabulary import tokens_of
 
     candidate, output, setup = Candidate.parse(author or DEFAULT_MODEL), Path(output), setup or Setup()
     if len(candidate.decodings) > 1:
@@ -80,6 +81,8 @@ def generate(
         with local_packages():
             from llm_audit.scoring.generate import Sampler
 
+        if marker is not None:
+            marker.check(*tokens_of(model))
         drawn = Sampler(model, setup.device)(read, decoding, max_tokens, seed, progress, marker)
         try:
             lines = stack.enter_context(Lines(output, new=True))

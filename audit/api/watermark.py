@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_audit.api.documents import Texts, sources_of, texts_of
 from llm_audit.api.endpoints import EndpointSetup, Surface
-from llm_audit.api.keys import as_configuration_errors, as_sentence, read_keys
+from llm_audit.api.keys import as_configuration_errors, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, finished, listed
 from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable, local_packages
@@ -52,7 +52,7 @@ def watermark(
         keys: key files, from `new_watermark_key`. Each key is one more test of each text, and that is counted.
         scheme: name of the scheme that every key has to be of, see `watermark_schemes`; None: each file says its own.
         token_ids: files of token ids from the generation, which are surer than the text: a JSON list; or JSON lines with
-            `token_ids` in each, as `generate` writes them.
+            `token_ids` in each, as `generate` writes them; a `scheme` in a line has to be that of a key.
         tokenizers: folders, hub ids or files `tokenizer.json`; none: that of `setup.model`. Several are several tests.
         prompt: file with what stood before every text, for schemes that hash its last tokens.
         windows: test parts of the texts, too, and say which carry the mark.
@@ -66,8 +66,8 @@ def watermark(
         on_document: as for `detect`.
 
     Raises:
-        InvalidConfiguration: a key file that cannot be used or is of another scheme, a tokenizer that does not fit the key, no
-            key or no text.
+        InvalidConfiguration: a key file that cannot be used, a key or a line of token ids of another scheme, a tokenizer that
+            does not fit the key, no key or no text.
         NotAvailable: a tokenizer is not here.
     """
     from llm_audit.detectors import judging
@@ -135,14 +135,12 @@ def new_watermark_key(
     with as_configuration_errors():
         cls = scheme_class(scheme)
     if setup is not None:
-        from llm_audit.scoring.tokenizer import load_tokenizer
-        from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
+        from llm_audit.scoring.vocabulary import tokens_of
 
         with replace(setup, reference=None, cache=False).session(progress) as session:
-            tokenizer, config = load_tokenizer(session.model.folder), session.model.config
-        digest = tokenizer_digest(tokenizer)
+            digest, size = tokens_of(session.model)
         if "vocab_size" in cls.model_fields:
-            values.setdefault("vocab_size", int(config.get("vocab_size") or vocabulary_size(tokenizer)))
+            values.setdefault("vocab_size", size)
     with as_configuration_errors():
         key = new_key(scheme, digest, note, **values)
         write_key(Path(path), key)
@@ -267,17 +265,27 @@ def _subjects(path: Path, settings: Settings) -> Iterator[Subject | Document]:
 
     name = terminal_safe(str(path))
     try:
-        content = path.read_bytes().decode("utf-8")
+        content = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         yield unjudged(name, Verdict.ERROR, f"The token ids {name} cannot be read: {why}.")
         return
     for number, record in _records(content):
-        called = name if number is None else f"{name}, line {number}"
+        called = f"{name}, line {number}"  # never the file itself, whose digest is not that of a text in it
+        _check_scheme(called, record, settings)
         try:
             yield _subject(called, record, settings)
         except AuditError as error:
-            yield unjudged(called, Verdict.ERROR, as_sentence(f"{called}: {error}"))
+            yield unjudged(called, Verdict.ERROR, f"{called}: {str(error).rstrip('.')}.")
+
+
+def _check_scheme(name: str, record: Any, settings: Settings) -> None:
+    """Refuse a record whose text was marked under a scheme that no key is of. Raises InvalidConfiguration."""
+    marked, schemes = record.get("scheme") if isinstance(record, dict) else None, {key.scheme.scheme for key in settings.keys}
+    if isinstance(marked, str) and marked not in schemes:
+        of = " or ".join(sorted(schemes))
+        scheme = terminal_safe(marked[:60])
+        raise InvalidConfiguration(f"{name} is of the scheme {scheme}, not {of}: give a key file of that scheme.")
 
 
 def _subject(name: str, record: Any, settings: Settings) -> Subject:
@@ -293,16 +301,18 @@ def _subject(name: str, record: Any, settings: Settings) -> Subject:
     return run.read_ids(name, ids, settings, text if isinstance(text, str) else None, prompt)
 
 
-def _records(content: str) -> Iterator[tuple[int | None, Any]]:
-    """The JSON value that is the whole content, or one value per line with its number; None for a line that is no JSON."""
+def _records(content: str) -> Iterator[tuple[int, Any]]:
+    """The JSON value that is the whole content, as of line 1, or one value per line with its number; None: it is no JSON."""
     try:
-        yield None, json.loads(content)
+        yield 1, json.loads(content)
         return
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
-    for number, line in enumerate(content.splitlines(), start=1):
+    if not content.strip():
+        yield 1, None
+    for number, line in enumerate(content.split("\n"), start=1):  # a text may hold other line separators, unescaped
         if line.strip():
             try:
                 yield number, json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 yield number, None

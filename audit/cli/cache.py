@@ -8,10 +8,7 @@ from llm_audit.api.machine import score_cache
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS
 from llm_audit.common.terminal import one_line
 
-
-@click.group(help=COMMANDS["cache"])
-def command() -> None:
-    """Group; its help for users is in `COMMANDS`."""
+command = click.Group("cache", help=COMMANDS["cache"])
 
 
 @command.command()

@@ -19,11 +19,23 @@ from typing import Any
 from llm_audit.common.errors import InvalidInput, NotAvailable
 from llm_audit.common.files import Lines
 from llm_audit.common.progress import Progress, silent
+from llm_audit.common.templates import Template
 from llm_audit.endpoints import wire
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
 from llm_audit.results import Fact
 
 FORMAT = "llm-audit journal 2"
+
+FACTS = (
+    "Endpoint", "Model asked for", "Model named in the answers", "System fingerprint", "Asked", "Requests", "Tokens",
+    "Failed attempts", "Unanswered requests",
+)  # fmt: skip
+"""Names of the facts of a run, in the order of a report."""
+
+REQUESTS = Template("{requests:count} in {attempts:count} attempts")
+TOKENS = Template("{prompts:count} of prompts, {answers:count} of answers, as the server counts them")
+UNCOUNTED = Template("; {answers:count} answers do not say")
+"""Templates of two of them, which the report also states as numbers, and of the end of the second."""
 
 KEPT_HEADERS = ("content-type", "date", "retry-after", "server", "location", "x-request-id", "openai-processing-ms")
 """Response headers that are kept; others can hold cookies and account names."""
@@ -126,19 +138,19 @@ class Records:
         times = sorted(entry.started for entry in self._entries)
         failed = Counter[str](_failure(entry) for entry in self._entries if entry.kind is not None)
         open_ends = Counter[str](entry.kind for entry in self._deciding.values() if entry.kind is not None)
-        lines = {
-            "Endpoint": self.url,
-            "Model asked for": self.model,
-            "Model named in the answers": _listed(model for model, _ in self._served),
-            "System fingerprint": _listed(fingerprint for _, fingerprint in self._served),
-            "Asked": f"{times[0]} to {times[-1]}" if times else "never",
-            "Requests": f"{cost.requests:,} in {cost.attempts:,} attempts",
-            "Tokens": f"{cost.prompt_tokens:,} of prompts, {cost.completion_tokens:,} of answers, as the server counts them"
-            + (f"; {cost.uncounted:,} answers do not say" if cost.uncounted else ""),
-            "Failed attempts": _counted(failed),
-            "Unanswered requests": _counted(open_ends),
-        }
-        return tuple(Fact(name=name, value=value) for name, value in lines.items())
+        values = (
+            self.url,
+            self.model,
+            _listed(model for model, _ in self._served),
+            _listed(fingerprint for _, fingerprint in self._served),
+            f"{times[0]} to {times[-1]}" if times else "never",
+            REQUESTS.write(requests=cost.requests, attempts=cost.attempts),
+            TOKENS.write(prompts=cost.prompt_tokens, answers=cost.completion_tokens)
+            + (UNCOUNTED.write(answers=cost.uncounted) if cost.uncounted else ""),
+            _counted(failed),
+            _counted(open_ends),
+        )
+        return tuple(Fact(name=name, value=value) for name, value in zip(FACTS, values, strict=True))
 
 
 class Journal:

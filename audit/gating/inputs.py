@@ -143,11 +143,9 @@ def judge(
         if to_score
         else []
     )
-    scored = iter(documents)
-    return [
-        _gated(item, next(scored) if item.counts(generated.rule.code) else _not_asked(item.entry, rules[id(item)]))
-        for item in inputs
-    ]
+    scored, codes = iter(documents), known_codes()
+    judged = (next(scored) if item.counts(generated.rule.code) else _not_asked(item.entry, rules[id(item)]) for item in inputs)
+    return [_gated(item, document, codes) for item, document in zip(inputs, judged, strict=True)]
 
 
 def _unknown_rule(name: str, directives: Sequence[Directive]) -> str | None:
@@ -166,8 +164,11 @@ def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Doc
     return inspect(entry, rules).added_to(unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry, why="not_asked"))
 
 
-def _gated(item: Input, document: Document) -> Document:
-    """The document with the gate's settings and suppressions; not assessable if it is shorter than the policy demands."""
+def _gated(item: Input, document: Document, codes: Sequence[str]) -> Document:
+    """The document with the gate's settings and suppressions; not assessable if it is shorter than the policy demands.
+
+    `codes`: of all rules that can count.
+    """
     # Without a test of authorship, an undecided verdict fails nothing, unless a watermark check can be undecided.
     tested = item.counts(generated.rule.code) or item.watermarks
     fail_on = item.fail_on if tested else tuple(verdict for verdict in item.fail_on if verdict not in OPEN)
@@ -175,7 +176,8 @@ def _gated(item: Input, document: Document) -> Document:
     gated = Gated(
         text_digest=None if isinstance(item.entry, Document) else text_digest(item.entry.text),
         fail_on=fail_on,
-        suppressions=tuple(_suppression(directive) for directive in directives),
+        counted=tuple(filter(item.counts, codes)),
+        suppressions=tuple(map(suppression, directives)),
     )
     least = item.rules.minimum_tokens
     if document.combined and least is not None and document.tokens is not None and document.tokens < least:
@@ -195,7 +197,8 @@ def _too_short(document: Document, least: int) -> Document:
     return conclude(document.model_copy(update=more), Terms(alpha=1.0))
 
 
-def _suppression(directive: Directive) -> Suppression:
+def suppression(directive: Directive) -> Suppression:
+    """The suppression that a text asks for by itself; its state is not settled yet."""
     until = directive.until.isoformat() if directive.until else None
     return Suppression(
         kind="inline",

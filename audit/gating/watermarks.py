@@ -85,8 +85,14 @@ def _with_results(
     except AuditError as error:  # a token outside the key's vocabulary
         gone = unjudged(document.name, Verdict.ERROR, f"{document.name}: {error}.", text)
         return gone.model_copy(update={"gate": document.gate})
+    results.sort(key=in_order)
     document = document.model_copy(update={"results": (*document.results, *results)})
     return document if document.combined else with_marks(document)  # otherwise `settle` adds them
+
+
+def in_order(result: Result) -> tuple[str, str]:
+    """Sort key of the results of watermark checks: their rule, then the id of their key."""
+    return result.rule, getattr(result.evidence, "key", "")
 
 
 def _result(text: RawText, check: Check, tests: int, alpha: float) -> Result:

@@ -42,6 +42,18 @@ class Coverage(Model):
             unreadable=unreadable,
         )
 
+    @classmethod
+    def of_endpoint(cls, found: Substitution) -> Coverage:
+        """The coverage of an audit or a comparison of an endpoint: how many of its requests were answered, and of use."""
+        answered = max(found.cost.requests - len(found.failures), 0)
+        measured = found.served is not Served.NOT_MEASURED
+        return cls(
+            found=answered + len(found.failures),
+            scored=answered if measured else 0,
+            not_assessable=0 if measured else answered,
+            unreadable=len(found.failures),
+        )
+
 
 class NotRead(Model):
     """Count of entries of one kind in folders and archives that were not read."""
@@ -78,6 +90,9 @@ class Manifest(Model):
     detectors: tuple[str, ...]
     plugins: tuple[Plugin, ...] | None = Field(default=(), description="that took part; None: plugins were switched off")
     weights: dict[str, str] = Field(default={}, description="digest of the trained weights behind each detector, by rule")
+    candidates: tuple[str, ...] = Field(
+        default=(), exclude_if=empty, description="of `attribute`, as given: in this order each text has their tests"
+    )
     inputs: dict[str, str] = Field(
         default={}, description="SHA-256 of the files that the command names; those of texts stand beside each document"
     )

@@ -45,6 +45,7 @@ def collect(
     population: Population | None = None,
     further: Sequence[Session] = (),
     used: Sequence[Rule[Any, Any] | MembershipScore] = (),
+    candidates: Sequence[str] = (),
 ) -> Manifest:
     """The manifest of a run; `complete` adds what is known at its end.
 
@@ -55,6 +56,7 @@ def collect(
         population: the population that texts are compared with.
         further: sessions of other models that are used.
         used: rules and scores that ran, of which the plugins are listed.
+        candidates: who may have written the texts, in the order of the report.
     """
     return Manifest(
         version=__version__,
@@ -68,6 +70,7 @@ def collect(
         population_digest=population.digest if population else None,
         detectors=tuple(rules),
         weights=dict(sorted(population.datasheet.weights.items())) if population else {},
+        candidates=tuple(candidates),
         plugins=None if switched_off() else _plugins(used),
         packages=_versions(),
         device=session.device if session else None,

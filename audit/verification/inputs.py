@@ -15,14 +15,15 @@ from llm_audit.common.errors import AuditError
 from llm_audit.detectors import judging
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import NotDerivable
+from llm_audit.gating.inputs import suppression
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.integrity import of_marks
-from llm_audit.results import Document, Manifest, Report
+from llm_audit.results import Document, Gated, Manifest, Report, Suppression, Verdict
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import context_length
 from llm_audit.scoring.store import Store
 from llm_audit.text import DirectiveUse as Use
-from llm_audit.text import RawText, Source, View, identify, view_of
+from llm_audit.text import RawText, Source, View, identify, text_digest, view_of
 from llm_audit.text.documents import read_texts
 from llm_audit.text.frame import KINDS
 from llm_audit.verification.ledger import Ledger
@@ -48,6 +49,8 @@ def read_again(place: str, stored: Document, report: Report, path: Path, ledger:
         ("facts", [{"name": name, "value": value} for name, value in raw.facts] if stored.facts else ()),
     ):
         ledger.same(f"{place}.{name}", getattr(stored, name), again)
+    if stored.gate is not None and stored.verdict is not Verdict.ERROR:
+        _compare_suppressions(f"{place}.gate", stored.gate, raw, ledger)
     codes = {result.rule for result in stored.integrity}
     rules = [rule for rule in judging.find_rules() if rule.code in codes]
     inspected = {result.rule: result for result in judging.inspect(put_out, rules).results}
@@ -57,6 +60,18 @@ def read_again(place: str, stored: Document, report: Report, path: Path, ledger:
     view = _compare_notes(place, stored, report.question, put_out, ledger)
     if view is not None and stored.combined is not None and isinstance(evidence := stored.combined.evidence, Conformal):
         _compare_passages(place, stored, (put_out, view), report.manifest, ledger, lambda: find(evidence))
+
+
+def _compare_suppressions(path: str, stored: Gated, raw: RawText, ledger: Ledger) -> None:
+    """Compare the suppressions that a text asks for by itself, and the digest that a baseline knows it by."""
+
+    def asked(given: Suppression) -> dict[str, object]:
+        """All of it but its state, which the gate settles, except where none is obeyed: the text decides that."""
+        return given.model_dump(include={"rule", "reason", "line", "until"}) | {"obeyed": given.state != "not_obeyed"}
+
+    inline = [asked(known) for known in stored.suppressions if known.kind == "inline"]
+    ledger.same(f"{path}.suppressions", inline, [asked(suppression(directive)) for directive in raw.directives])
+    ledger.same(f"{path}.text_digest", stored.text_digest, text_digest(raw.text))
 
 
 def _raw(stored: Document, report: Report, path: Path) -> RawText | None:

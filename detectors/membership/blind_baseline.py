@@ -18,6 +18,7 @@ from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
 from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, RUNNING_ON, usual_pairs, weights_of, words_of
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, requires
+from llm_audit.reports.format import p_statement
 from llm_audit.reports.wording.membership import CONTROL_ALONE, ORDER_ALONE, VERSIONS_ALONE
 from llm_audit.results import Effect, Gate, Result, Statistic
 from llm_audit.results.membership_evidence import Sign, Signs
@@ -161,7 +162,8 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
         effect=effect,
         n=measured.n,
         statement=(
-            f"{kind.opening}, {kind.sentence.format(name=strongest.name)}, p = {outcome.p_value:.2g} over {len(signs)} signs"
+            f"{kind.opening}, {kind.sentence.format(name=strongest.name)}, {p_statement(outcome.p_value, alpha=LEVEL)} over "
+            f"{len(signs)} signs"
         ),
         name=kind.title,
         null=kind.null,

@@ -22,6 +22,7 @@ from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, requires
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import Conditions, Effect, Result, Statistic
 from llm_audit.results.membership_evidence import Drawn, RankSum
 from llm_audit.stats import permutation
@@ -151,8 +152,8 @@ def check_decidable(canaries: Sequence[Secret], alpha: float) -> None:
     floor = permutation.rank_sum([0] * len(canaries), [secret.count for secret in canaries]).p_value
     if floor > alpha:
         raise AuditError(
-            f"With {sum(secret.count for secret in canaries):,} unpublished strings no p-value is below {floor:.2g}; alpha "
-            f"{alpha:g} needs a canary with --count {permutation.draws_needed(alpha):,} or more."
+            f"With {sum(secret.count for secret in canaries):,} unpublished strings no p-value is below "
+            f"{p_value(floor, alpha)}; alpha {alpha:g} needs a canary with --count {permutation.draws_needed(alpha):,} or more."
         )
 
 
@@ -201,7 +202,10 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
         statistic=statistic,
         effect=effect,
         n=len(counts),
-        statement=f"Unpublished siblings at least as likely as the published string: {counted}; p = {outcome.p_value:.2g}",
+        statement=(
+            f"Unpublished siblings at least as likely as the published string: {counted}; "
+            f"{p_statement(outcome.p_value, alpha=terms.alpha)}"
+        ),
     )
 
 

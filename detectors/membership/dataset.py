@@ -16,6 +16,7 @@ from llm_audit.detectors.membership.collection import Collection
 from llm_audit.detectors.membership.outcomes import BEYOND, result, unit_means
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Conditions, Draws, Effect, Gate, Result
 from llm_audit.results.membership_evidence import TwoSample
 from llm_audit.scoring.tokens import TokenScores
@@ -135,7 +136,7 @@ def derive(measured: Measurement[TwoSample], terms: Terms) -> Result:
         statement=BEYOND * bool(evidence.controlled)
         + (
             f"On {int(tested.sum()):,} documents kept for the test, a suspect one scores above a held-out one in "
-            f"{outcome.statistic:.1%} of pairs; p = {outcome.p_value:.2g}"
+            f"{outcome.statistic:.1%} of pairs; {p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )
 

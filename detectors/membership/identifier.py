@@ -21,6 +21,7 @@ from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.outcomes import mean_interval, rank_sum, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, NotDerivable, Terms, repeatable, requires
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import Conditions, Draws, Effect, Result
 from llm_audit.results.membership_evidence import RankSum
 from llm_audit.scoring.request import Prompted
@@ -156,8 +157,8 @@ def check(identifiers: Sequence[Identifier], draws: int, alpha: float) -> None:
     if permutation.rank_sum([0] * n, [draws] * n).p_value > alpha:
         needed = permutation.pairs_needed(alpha, draws + 1)
         raise AuditError(
-            f"{n} identifiers with {draws} draws each give no p-value below {(draws + 1) ** -n:.2g}; alpha {alpha:g} needs "
-            f"{needed} identifiers, or --draws {permutation.draws_needed(alpha)}."
+            f"{n} identifiers with {draws} draws each give no p-value below {p_value((draws + 1) ** -n, alpha)}; alpha "
+            f"{alpha:g} needs {needed} identifiers, or --draws {permutation.draws_needed(alpha)}."
         )
 
 
@@ -209,7 +210,7 @@ def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
         n=n,
         statement=(
             f"{first:,} of {n:,} identifiers are likelier than all {draws} fresh ones (by chance about {n / (draws + 1):.2g}); "
-            f"p = {outcome.p_value:.2g}"
+            f"{p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )
 

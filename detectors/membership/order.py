@@ -18,6 +18,7 @@ from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, draws_of, effect_of, mean_interval, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.reports.wording.membership import ORDER_ALONE
 from llm_audit.results import Conditions, Draws, Effect, Gate, Result, Statistic
 from llm_audit.results.membership_evidence import Drawn, RankSum
@@ -48,7 +49,7 @@ def check(n_rows: int, draws: int, shards: int, alpha: float) -> None:
         )
     if shards == 1 and draws < permutation.draws_needed(alpha):
         raise AuditError(
-            f"With {draws} shuffles no p-value is below {1 / (draws + 1):.2g}; alpha {alpha:g} needs --draws "
+            f"With {draws} shuffles no p-value is below {p_value(1 / (draws + 1), alpha)}; alpha {alpha:g} needs --draws "
             f"{permutation.draws_needed(alpha)} or more, or more --shards."
         )
 
@@ -139,7 +140,7 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
         statement=BEYOND * bool(measured.evidence.controlled)
         + (
             f"{outcome.exceeding:,} of {outcome.draws:,} shuffles are at least as likely as the canonical order; "
-            f"p = {outcome.p_value:.2g}"
+            f"{p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )
 
@@ -153,8 +154,8 @@ def _sharded(measured: Measurement[Drawn | RankSum], evidence: RankSum, terms: T
         p = float(stdtr(shards - 1, -evidence.t)) if evidence.t else 1.0
         statement = BEYOND * bool(evidence.controlled) + (
             f"In {shards} shards, {mean_rank:.1%} of the shuffles on average are at least as likely as the canonical order (by "
-            f"chance: 50 %); t = {evidence.t:.2f} with {shards - 1} degrees of freedom, p = {p:.2g}, by an approximation that "
-            f"does not decide; p = {outcome.p_value:.2g}"
+            f"chance: 50 %); t = {evidence.t:.2f} with {shards - 1} degrees of freedom, {p_statement(p)}, by an approximation "
+            f"that does not decide; {p_statement(outcome.p_value, alpha=terms.alpha)}"
         )
     low, high = mean_interval(gains, generator(seed, "order interval"))
     return result(

@@ -19,6 +19,7 @@ from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, mean_interval, result, unit_means
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
+from llm_audit.reports.format import p_statement
 from llm_audit.reports.wording import notes
 from llm_audit.reports.wording.membership import VERSIONS_ALONE
 from llm_audit.results import Conditions, Draws, Effect, Result
@@ -168,7 +169,7 @@ def derive(measured: Measurement[Versions], terms: Terms) -> Result:
         statement=BEYOND * bool(measured.evidence.controlled)
         + (
             f"The public version is the likelier one in {int((difference > 0).sum()):,} of {len(table):,} items, by "
-            f"{difference.mean():.3f} nats per token on average; p = {outcome.p_value:.2g}"
+            f"{difference.mean():.3f} nats per token on average; {p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )
 

@@ -85,8 +85,8 @@ def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
         return Served.INCONSISTENT, wording.difference(subject, findings[0])
     if passed and subject.since:
         return Served.CONSISTENT, wording.passed(subject, passed[0])
-    if judged and subject.since:
-        return Served.NOT_MEASURED, wording.undecided(judged[0])
+    if subject.tests and subject.since:
+        return Served.NOT_MEASURED, wording.undecided(subject.tests[0])
     if defective := _defective(subject.tests):
         return Served.NOT_MEASURED, defective
     if passed and missing > MOST_MISSING:
@@ -149,4 +149,4 @@ def _with_verdict(test: Result, p: float, tests: int, alpha: float) -> Result:
     verdict, then = decision(p, (test.p_floor or 0.0) * tests, alpha)
     if isinstance(test.evidence, Discrepancy) and test.evidence.raw_p is None:
         return test.model_copy(update={"verdict": verdict})  # of an early version, whose sentence is whole
-    return test.model_copy(update={"verdict": verdict, "reason": wording.by_holm(test, p, tests, then)})
+    return test.model_copy(update={"verdict": verdict, "reason": wording.by_holm(test, p, tests, alpha, then)})

@@ -13,6 +13,7 @@ from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.endpoints.defects import PLACEHOLDERS, changes
 from llm_audit.endpoints.positions import UNREADABLE
 from llm_audit.endpoints.records import Failure, Position, Reply
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Verdict
 from llm_audit.results.substitution_evidence import Conformance, Flaw, Parameter
 
@@ -106,8 +107,8 @@ def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
         if p <= terms.alpha:
             wrong.append(
                 f"At temperature 0, {evidence.unlikely} of {evidence.greedy:,} tokens are not the likeliest by the endpoint's "
-                f"own numbers (p = {p:.2g}, where {NEAR_TIES:.0%} are allowed for): the temperature is ignored, or the numbers "
-                "are not those that it draws from."
+                f"own numbers ({p_statement(p)}, where {NEAR_TIES:.0%} are allowed for): the temperature is ignored, or the "
+                "numbers are not those that it draws from."
             )
     if evidence.untold:
         wrong.append(f"{evidence.untold} of {evidence.answers} answers lack the log-probabilities that were asked for.")
@@ -140,7 +141,7 @@ def _ignored(counted: Parameter, alpha: float) -> str:
         if p > alpha:
             return ""
         return (
-            f"seed is ignored: at temperature 1, {ignored} of {tried} pairs of answers with one seed differ (p = {p:.2g}, "
+            f"seed is ignored: at temperature 1, {ignored} of {tried} pairs of answers with one seed differ ({p_statement(p)}, "
             f"where {REPEATS_THAT_DIFFER:.0%} are allowed for)."
         )
     deviation = (

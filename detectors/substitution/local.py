@@ -19,6 +19,7 @@ from llm_audit.detectors.substitution.reference import LOCAL, Floats, Words
 from llm_audit.detectors.substitution.reference_model import GREEDY, Answer, ReferenceModel, mismatch
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.records import Reply, Surface
+from llm_audit.reports.wording.substitution import REFERENCE, reference
 from llm_audit.results import Fact
 from llm_audit.results.substitution_evidence import LOG_PROBABILITIES
 from llm_audit.scoring.tokens import Decoding, TokenScores
@@ -63,7 +64,7 @@ class LocalModel:
     @property
     def facts(self) -> tuple[Fact, ...]:
         """Facts about the model for the report."""
-        return (Fact(name="Reference", value=f"{self.name}, digest {self.model.stored.digest[:12]}, on {self.surface}"),)
+        return (Fact(name=REFERENCE, value=reference(self.name, self.model.stored.digest, self.surface)),)
 
     def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
         """The reason why the replies' tokens cannot be the model's, as a sentence; "" if they can."""

@@ -144,7 +144,7 @@ def _distances(
         if len(compared) < FEWEST:
             continue
         if null is None:
-            rounded = max(reply.rounded for reply in replies) if k else 0.0
+            gathered.rounded = rounded = max(reply.rounded for reply in replies) if k else 0.0
             null = reference.null_distances(allotment.honest, k, progress, rounded=rounded)
             if rounded:
                 gathered.notes.append(notes.ROUNDED.write(nats=rounded))

@@ -20,8 +20,8 @@ from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording import notes
 from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS
-from llm_audit.results import Cost as Spent
 from llm_audit.results import (
+    Asking,
     Coverage,
     Fact,
     FailedRequest,
@@ -32,15 +32,21 @@ from llm_audit.results import (
     Substitution,
     Verdict,
 )
+from llm_audit.results import Cost as Spent
 
 
 @dataclass
 class Gathered:
-    """The measurements, failures and notes of an audit so far."""
+    """The measurements, failures and notes of an audit so far.
+
+    Attributes:
+        rounded: nats of the last digit to which the null distances were rounded, as the endpoint's are; 0: they were not.
+    """
 
     outcomes: list[Reply | Failure]
     results: list[Result]
     notes: list[str]
+    rounded: float = 0.0
 
 
 def concluded(
@@ -57,7 +63,7 @@ def concluded(
         notes.ON_ANSWER.write(request=outcome.ask.name, defect=defect)
         for outcome in gathered.outcomes
         if isinstance(outcome, Reply)
-        for defect in (*outcome.defects, *outcome.repairs)
+        for defect in sorted((*outcome.defects, *outcome.repairs))
     ]
     subject = Substitution(
         verdict=Verdict.ERROR,
@@ -75,6 +81,7 @@ def concluded(
         notes=(*gathered.notes, *defects),
         reference=reference.name,
         obstacle=_obstacle(capabilities, reference.surface, failures, gathered.notes),
+        asking=Asking(surface=reference.surface, rounded=gathered.rounded, remarks=len(defects)),
     )
     return conclude(subject, Terms(settings.alpha))
 
@@ -133,19 +140,6 @@ def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tu
 
 def report(subject: Substitution, manifest: Manifest) -> Report:
     """The report on an audit. Its coverage counts requests."""
-    answered = subject.cost.requests - len(subject.failures)
-    measured = subject.served is not Served.NOT_MEASURED
-    requests = max(answered, 0) + len(subject.failures)
-    draft = Report(
-        question=wording.SUBSTITUTION,
-        manifest=manifest,
-        coverage=Coverage(
-            found=requests,
-            scored=max(answered, 0) if measured else 0,
-            not_assessable=0 if measured else max(answered, 0),
-            unreadable=len(subject.failures),
-        ),
-        subjects=(subject,),
-        limits=(),
-    )
+    coverage = Coverage.of_endpoint(subject)
+    draft = Report(question=wording.SUBSTITUTION, manifest=manifest, coverage=coverage, subjects=(subject,), limits=())
     return wording.with_limits(draft, described)

@@ -23,6 +23,7 @@ from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.records import Position, Reply, Surface, Token, same
 from llm_audit.reports.wording import notes
+from llm_audit.reports.wording.substitution import TRUSTED as TRUSTED_ENDPOINT
 from llm_audit.results import Fact
 from llm_audit.results.substitution_evidence import LOG_PROBABILITIES
 
@@ -101,7 +102,7 @@ class Trusted:
     def facts(self) -> tuple[Fact, ...]:
         """The trusted endpoints, and when each was asked."""
         return tuple(
-            Fact(name=f"Trusted endpoint {at}", value=f"{journal.url}, model {journal.model}, asked {date}")
+            Fact(name=TRUSTED_ENDPOINT.write(at=at), value=f"{journal.url}, model {journal.model}, asked {date}")
             for at, journal in enumerate(self._journals, start=1)
             for date in [next((fact.value for fact in journal.facts if fact.name == "Asked"), "never")]
         )

@@ -6,10 +6,11 @@ import math
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import counts
-from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, e_value, shown, title_of
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, e_value, title_of
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Statistic
 from llm_audit.results.watermark_evidence import KeyedBets
 
@@ -54,7 +55,8 @@ def derive(measured: Measurement[KeyedBets], terms: Terms) -> Result:
         verdict=verdict,
         reason=(
             f"Key {evidence.key} ({title_of(evidence.scheme)}): bets on the mark over {evidence.distinct:,} distinct inputs "
-            f"multiply the stake by at most {e_value(evidence.log_peak):.3g}; p = {shown(log_p)} whenever one stops; {clause}."
+            f"multiply the stake by at most {e_value(evidence.log_peak):.3g}; {p_statement(p, alpha=level)} whenever one "
+            f"stops; {clause}."
         ),
         statistic=Statistic(name="largest log e", value=evidence.log_peak, unit="nats"),
         p_value=p,

@@ -110,11 +110,6 @@ def title_of(scheme: str) -> str:
     return SCHEMES[scheme].title if scheme in SCHEMES else scheme
 
 
-def shown(log_p: float) -> str:
-    """A p-value as text: two digits, as a power of ten if it is tiny."""
-    return f"{math.exp(log_p):.2g}" if log_p > math.log(1e-4) else f"10^{log_p / math.log(10):.1f}"
-
-
 def e_value(log_e: float) -> float:
     """The e-value, capped where a float ends."""
     return math.exp(max(-MOST_LOG_E, min(MOST_LOG_E, log_e)))

@@ -9,6 +9,7 @@ from scipy.stats import hypergeom
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark.base import Numbers
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Statistic
 from llm_audit.results.watermark_evidence import ProbedPhases
 
@@ -51,7 +52,7 @@ def derive(measured: Measurement[ProbedPhases], terms: Terms) -> Result:
         verdict=verdict,
         reason=(
             f"The most frequent word was chosen {evidence.fresh[word]:,} of {sums[0]:,} times with other questions in between, "
-            f"and {evidence.again[word]:,} of {sums[1]:,} times at once; p = {p:.2g}; {clause}."
+            f"and {evidence.again[word]:,} of {sums[1]:,} times at once; {p_statement(p, alpha=terms.alpha)}; {clause}."
         ),
         statistic=Statistic(name="choices of that word", value=evidence.fresh[word], unit=f"of {sums[0]:,}"),
         p_value=p,

@@ -1,4 +1,4 @@
-"""The rule that ranks a text among the user's unmarked texts under one key: another null, shown beside, never deciding."""
+"""The rule that ranks a text among the user's unmarked texts under one key: another null beside, never deciding."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, requires
-from llm_audit.detectors.watermark.base import shown, title_of
+from llm_audit.detectors.watermark.base import title_of
 from llm_audit.detectors.watermark.whole_text import outcome
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Result, Statistic, decide
 from llm_audit.results.watermark_evidence import KeyedCalibration, KeyedText
 
@@ -36,7 +37,8 @@ def derive(measured: Measurement[KeyedCalibration], terms: Terms) -> Result:
         verdict=decide(p, floor, terms.alpha),
         reason=(
             f"For comparison, no verdict rests on it. Key {evidence.key} ({title_of(evidence.scheme)}): {as_low:,} of {many:,} "
-            f"unmarked texts have a p-value as small as {shown(evidence.log_p)}; p = {p:.2g} among them."
+            f"unmarked texts have a p-value as small as this one ({p_statement(math.exp(evidence.log_p))}); "
+            f"{p_statement(p, alpha=terms.alpha)} among them."
         ),
         statistic=Statistic(name="-log10 p of the whole text", value=-evidence.log_p / math.log(10) + 0.0, unit=""),
         p_value=p,

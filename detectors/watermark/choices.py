@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Rule, Terms, affordable, decision, requires
 from llm_audit.detectors.watermark.base import Numbers
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Result, Statistic, Verdict
 from llm_audit.results.watermark_evidence import ProbedChoices
 from llm_audit.stats import row_exchange
@@ -60,8 +61,8 @@ def result(rule: Rule[ProbedChoices, ProbedChoices], measured: Measurement[Probe
         verdict=verdict,
         reason=(
             f"{answers:,} choices among {len(evidence.words)} words after {contexts} contexts in {sentences} sentences: "
-            f"{ranking.exceeding:,} of {ranking.draws:,} exchanges of the contexts agree as well; p = {ranking.p_value:.2g}; "
-            f"{clause}."
+            f"{ranking.exceeding:,} of {ranking.draws:,} exchanges of the contexts agree as well; "
+            f"{p_statement(ranking.p_value, alpha=terms.alpha)}; {clause}."
         ),
         statistic=Statistic(name=evidence.statistic.replace("_", " "), value=ranking.statistic, unit=""),
         p_value=ranking.p_value,

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
-from llm_audit.detectors.watermark.base import Numbers, shown
+from llm_audit.detectors.watermark.base import Numbers
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Statistic, Verdict
 from llm_audit.results.watermark_evidence import ProbedRepeats
 from llm_audit.stats.combination import average_e
@@ -64,7 +65,8 @@ def derive(measured: Measurement[ProbedRepeats], terms: Terms) -> Result:
         verdict=verdict,
         reason=(
             f"{evidence.repeats:,} of {evidence.answers:,} answers to one question repeat an earlier one word for word, where "
-            f"their log-probabilities let {evidence.expected:.2g} be expected; p = {shown(log_p)}; {clause}."
+            f"their log-probabilities let {evidence.expected:.2g} be expected; "
+            f"{p_statement(math.exp(log_p), alpha=terms.alpha)}; {clause}."
         ),
         statistic=Statistic(name="repeats", value=evidence.repeats, unit=f"of {evidence.answers:,} answers"),
         p_value=math.exp(log_p),

@@ -7,7 +7,8 @@ from typing import Any
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import anytime, cache_augmented, choices, fixed_sampling, whole_text, windows
-from llm_audit.detectors.watermark.base import ASSUMPTIONS, Numbers, shown, times, title_of
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, Numbers, times, title_of
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Statistic, Verdict
 from llm_audit.results.watermark_evidence import (
     KeyedBets,
@@ -55,7 +56,7 @@ def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) 
         subject="endpoint" if probed else "document",
         null=NULL_OF_ENDPOINTS if probed else rule.null,
         verdict=verdict,
-        reason=f"{_statement(tests[best], verdict)}: p = {shown(log_p)}, {over}{clause}.",
+        reason=f"{_statement(tests[best], verdict)}: {p_statement(p, alpha=terms.alpha)}, {over}{clause}.",
         statistic=Statistic(name="-log10 p", value=-log_p / math.log(10) + 0.0, unit=f"of {len(by_test)} tests"),
         p_value=p,
         p_floor=floor,

@@ -14,7 +14,7 @@ import numpy as np
 
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors.rule import Measurement, MembershipTest, NotDerivable, Terms, decision, requires
-from llm_audit.detectors.watermark.base import check_laws, e_value, law, needed, numbers, shown, summed, title_of
+from llm_audit.detectors.watermark.base import check_laws, e_value, law, needed, numbers, summed, title_of
 from llm_audit.detectors.watermark.counts import described
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes.base import (
@@ -26,6 +26,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     first_rows,
     windows,
 )
+from llm_audit.reports.format import p_statement
 from llm_audit.reports.wording import membership as wording
 from llm_audit.results import Conditions, Fact, Result
 from llm_audit.results.watermark_evidence import KeyedTraining, Summed
@@ -171,7 +172,7 @@ def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
         verdict=verdict,
         reason=(
             f"Key {evidence.key} ({title_of(evidence.scheme)}): {source}, after {counted.distinct:,} contexts in "
-            f"{counted.tokens:,} tokens, {scores}; p = {shown(log_p)}: {clause}.{needed(counted, terms.alpha)}"
+            f"{counted.tokens:,} tokens, {scores}; {p_statement(p, alpha=terms.alpha)}: {clause}.{needed(counted, terms.alpha)}"
         ),
         statistic=statistic,
         p_value=p,

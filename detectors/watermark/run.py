@@ -9,16 +9,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import anytime, calibrated, marked, whole_text, windows
 from llm_audit.detectors.watermark.conclude import conclude
 from llm_audit.detectors.watermark.counts import distinct
-from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.keys import Key, check_computable
 from llm_audit.detectors.watermark.readings import Reader, Reading, given
-from llm_audit.detectors.watermark.schemes.base import TokenisedText, TokenScheme
+from llm_audit.detectors.watermark.schemes.base import TokenScheme
 from llm_audit.results import Document, Result, Verdict
 from llm_audit.results.watermark_evidence import KeyedText, KeyedTogether
 from llm_audit.text import RawText
@@ -61,7 +59,7 @@ class Settings:
         for key in self.keys:
             if self.anytime and not isinstance(key.scheme, TokenScheme):
                 raise InvalidConfiguration(f"Key {key.id} is of {key.scheme.title}, which has no anytime test: leave it out.")
-            _check_scheme(key)
+            check_computable(key)
             if self.readers:
                 self._check_readers(key)
 
@@ -226,12 +224,3 @@ def _without_windows(settings: Settings) -> tuple[str, ...]:
 def seed_of(subject: Subject, key: Key) -> str:
     """The seed of all draws for one text and key: derived from both, and revealing neither."""
     return hashlib.sha256(f"{subject.raw.sha256} {key.id}".encode()).hexdigest()[:32]
-
-
-def _check_scheme(key: Key) -> None:
-    """Refuse a scheme that cannot be computed here, such as lists drawn on a GPU."""
-    try:
-        if isinstance(key.scheme, TokenScheme):
-            key.scheme.observe(TokenisedText.of(np.arange(2), np.arange(2), from_start=True))
-    except AuditError as error:
-        raise InvalidConfiguration(f"Key {key.id} cannot be tested: {error}.") from None

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from llm_audit.common.seeds import generator
-from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
+from llm_audit.detectors.rule import MOST_DRAWS, Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import alignment
 from llm_audit.detectors.watermark.base import (
     ASSUMPTIONS,
@@ -17,7 +17,6 @@ from llm_audit.detectors.watermark.base import (
     law,
     needed,
     numbers,
-    shown,
     summed,
     times,
     title_of,
@@ -27,6 +26,7 @@ from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
 from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, KeySequence
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Effect, Result, Statistic
 from llm_audit.results.watermark_evidence import FreshKeys, KeyedText, LinedUp, Summed
 
@@ -44,7 +44,8 @@ def measure(key: Key, readings: tuple[Reading, ...], *, tests: int, level: float
         key: with its scheme.
         readings: the text as tokens, in one way or several; at least one.
         tests: of this text that share alpha.
-        level: at which one of them rejects: where fresh keys are drawn, they are enough for it.
+        level: at which one of them rejects: where fresh keys are drawn, they are enough for it, unless it takes more than
+            `MOST_DRAWS`; then few are drawn, since nothing can be decided.
         seed: of the fresh keys.
     """
     if isinstance(key.scheme, TokenScheme):
@@ -64,7 +65,8 @@ def measure(key: Key, readings: tuple[Reading, ...], *, tests: int, level: float
         return Measurement(_evidence(key, tests, tested))
     assert isinstance(key.scheme, KeySequence)
     ways = len(readings) + 1
-    most = max(999, 2 * math.ceil(ways / level) - 1)
+    enough = 2 * math.ceil(ways / level) - 1
+    most = enough if 999 < enough <= MOST_DRAWS else 999
     tested = [_plain(key.scheme, reading, most, f"{seed} {number}") for number, reading in enumerate(readings)]
     if min(numbers(reading).log_p for reading in tested) + math.log(ways) <= math.log(level):
         most = 1  # already decided, so the slow test needs no more draws
@@ -154,7 +156,9 @@ def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], te
         subject="document",
         null=asking.null,
         verdict=verdict,
-        reason=(f"Key {evidence.key} ({title_of(evidence.scheme)}): {seen}; p = {shown(log_p)}{ways}; {clause}.{more}"),
+        reason=(
+            f"Key {evidence.key} ({title_of(evidence.scheme)}): {seen}; {p_statement(p, alpha=level)}{ways}; {clause}.{more}"
+        ),
         statistic=statistic,
         p_value=p,
         e_value=None if log_e is None else e_value(log_e - math.log(len(evidence.readings))),

@@ -6,11 +6,12 @@ import math
 
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, affordable, decision, requires
-from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, check_laws, law, shown, title_of
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, check_laws, law, title_of
 from llm_audit.detectors.watermark.counts import described, distinct
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Result, Span, Statistic
 from llm_audit.results.watermark_evidence import KeyedWindows
 from llm_audit.stats import spans
@@ -102,7 +103,7 @@ def derive(measured: Measurement[KeyedWindows], terms: Terms) -> Result:
         subject="document",
         null=rule.null,
         verdict=verdict,
-        reason=f"Key {evidence.key} ({title_of(evidence.scheme)}): {parts}; p = {shown(log_p)}; {clause}.",
+        reason=f"Key {evidence.key} ({title_of(evidence.scheme)}): {parts}; {p_statement(p, alpha=level)}; {clause}.",
         statistic=Statistic(name="largest log e over windows", value=scan.statistic, unit="nats"),
         p_value=p,
         p_floor=floor,

@@ -118,7 +118,7 @@ def plain(text: str) -> str:
 def passage(place: Place) -> str:
     """A passage that stands out, as words: its number, p-value and q-value."""
     shown = place.passage
-    return f"passage {shown.number}: {fmt.p_statement(shown.p or 0.0, shown.p_floor)}, q = {fmt.p_cell(shown.q)}"
+    return f"passage {shown.number}: {fmt.p_statement(shown.p or 0.0, shown.p_floor)}, {fmt.equation('q', shown.q or 0.0)}"
 
 
 def _asked(report: Report) -> str:
@@ -312,8 +312,8 @@ def _corpus(corpus: Corpus, manifest: Manifest, describe: Describe) -> list[Find
 
 def _listed(document: Ranked, rule: RuleFacts, alpha: float) -> Finding:
     """The finding of a document listed in a scan's summary, which keeps only its numbers."""
-    p, q = fmt.p_statement(document.p_value, document.p_floor, alpha), fmt.p_value(document.q_value, alpha)
-    summary = f"Unlike the human writing of the population: {p}, q = {q} at a false discovery rate of {alpha:g}."
+    p, q = fmt.p_statement(document.p_value, document.p_floor, alpha), fmt.equation("q", document.q_value, alpha)
+    summary = f"Unlike the human writing of the population: {p}, {q} at a false discovery rate of {alpha:g}."
     return Finding(
         subject="document",
         rule=rule,

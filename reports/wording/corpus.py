@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llm_audit.reports.format import p_value
 from llm_audit.results import Discovery
 
 NULL = "Of every document by itself: the text was written like the human texts of the population {}."
@@ -30,8 +31,8 @@ def summary(discovery: Discovery) -> str:
     if discovery.fewest is None:
         return (
             f"{tested}, and nothing could be found: among {discovery.tests:,} {'test' if discovery.tests == 1 else 'tests'} "
-            f"the smallest p-values of this population, from {discovery.floor:.2g} on, are too large for a false discovery "
-            f"rate of {discovery.alpha:g}. Use a larger population."
+            f"the smallest p-values of this population, from {p_value(discovery.floor or 0.0)} on, are too large for a false "
+            f"discovery rate of {discovery.alpha:g}. Use a larger population."
         )
     none = f"{tested}; none can be called unlike human writing at a false discovery rate of {discovery.alpha:g}."
     impossible = discovery.tests - discovery.possible
@@ -43,8 +44,8 @@ def summary(discovery: Discovery) -> str:
     if impossible > 0:
         return (
             f"{none} For {impossible:,} of them no finding was possible: among so many tests this population allows findings "
-            f"only {discovery.fewest:,} or more at a time, because no p-value of it is below {discovery.floor:.2g}; "
-            f"{discovery.at_floor:,} reached {'its' if discovery.at_floor == 1 else 'their'} smallest. A larger population or "
-            "a smaller corpus would help."
+            f"only {discovery.fewest:,} or more at a time, because no p-value of it is below "
+            f"{p_value(discovery.floor or 0.0)}; {discovery.at_floor:,} reached "
+            f"{'its' if discovery.at_floor == 1 else 'their'} smallest. A larger population or a smaller corpus would help."
         )
     return none

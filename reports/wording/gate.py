@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llm_audit.reports.format import equation, p_statement, p_value
 from llm_audit.reports.wording.corpus import summary
 from llm_audit.results import Discovery, Suppression, Verdict
 
@@ -17,24 +18,24 @@ def of_text(verdict: Verdict, numbers: tuple[float, float, float], discovery: Di
     """
     p, q, floor = numbers
     among = "the only text of this run" if discovery.tests == 1 else f"among {discovery.tests:,} texts of this run"
-    shown = f"p = {p:.3g}, q = {q:.3g}, {among}"
+    shown = f"{p_statement(p)}, {equation('q', q, discovery.alpha)}, {among}"
     if verdict is Verdict.FINDING:
         return f"Unlike human writing of the population ({shown})."
     if verdict is Verdict.PASS:
         return f"Not unusual enough to be found ({shown}). That does not show that a person wrote it."
     lacking = "the population is too small for that" if needed is None else f"it takes {needed:,} or more findings at a time"
-    return f"Undecided ({shown}): even its smallest possible p-value, {floor:.3g}, would not have been found; {lacking}."
+    return f"Undecided ({shown}): even its smallest possible p-value, {p_value(floor)}, would not have been found; {lacking}."
 
 
 def passed_over(p: float, why: Suppression) -> str:
     """Sentence on a suppressed finding, which is left out of the run's tests."""
     known = "it is in the baseline" if why.kind == "baseline" else f"line {why.line} of the text says why it is not to count"
-    return f"Unlike human writing of the population, judged by itself (p = {p:.3g}), and passed over: {known}."
+    return f"Unlike human writing of the population, judged by itself ({p_statement(p)}), and passed over: {known}."
 
 
 def known(p: float) -> str:
     """Sentence on a text in the baseline without a finding, which is left out of the run's tests."""
-    return f"Known from the baseline, without a finding (by itself p = {p:.3g})."
+    return f"Known from the baseline, without a finding (by itself {p_statement(p)})."
 
 
 def outcome(texts: int, failed: int, unclear: int, known: int, discovery: Discovery) -> str:

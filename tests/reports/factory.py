@@ -392,7 +392,7 @@ def attributed(name: str = "essays/river.txt", tokens: int = 120) -> Document:
     refuted = candidate(
         OTHER,
         Authorship.NOT_WRITTEN_BY,
-        "Refuted: had it written the text, evidence like this would come up with probability 2.3e-06 at most.",
+        "Refuted: had it written the text, evidence like this would come up at most this often: p = 0.0000023.",
         role="other",
         settings=("temperature 0.7, top-k 50", "temperature 1, top-k 50"),
         p_value=2.3e-6,

@@ -111,14 +111,33 @@ def word_at(seeds, indices, out):  # type: ignore[no-untyped-def]  # compiled by
 
 
 @numba.njit(cache=True, nogil=True)
-def gathered(seed, indices, out):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    """Fill `out` with the words of one generator at ascending indices."""
-    state = np.empty(_N, np.uint32)
+def seeded(seed, state):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
+    """Fill `state` with that of a generator before its first block of words."""
     _seeded(state, seed)
-    done = np.int64(0)
+
+
+@numba.njit(cache=True, nogil=True)
+def gathered(kept, known, every, indices, out):  # type: ignore[no-untyped-def]  # compiled by numba
+    """Fill `out` with the words of one generator at ascending indices, and keep states on the way.
+
+    Row k of `kept` is the state before block k * every, for k < known; returns `known` afterwards.
+    """
+    state = np.empty(_N, np.uint32)
+    state[:] = kept[0]
+    done, stop = np.int64(0), np.int64(0)  # blocks that are behind `state`, and the first word that is not in them
     for k in range(len(indices)):
-        block = indices[k] // _N + 1
-        while done < block:
-            _twist(state)
-            done += 1
-        out[k] = _tempered(state[indices[k] - (block - 1) * _N])
+        if indices[k] >= stop:
+            block = indices[k] // _N
+            row = min(block // every, known - 1)
+            if row * every > done:
+                state[:] = kept[row]
+                done = row * every
+            while done <= block:
+                _twist(state)
+                done += 1
+                if done == known * every and known < len(kept):
+                    kept[known] = state
+                    known += 1
+            stop = done * _N
+        out[k] = _tempered(state[indices[k] - stop + _N])
+    return known

@@ -10,15 +10,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import replace
 from functools import lru_cache
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import model_validator
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
+    Bias,
     Floats,
     Ints,
     KeyedScheme,
@@ -27,6 +28,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Step,
     TokenisedText,
     Vocabulary,
+    check_split,
     check_vocabulary,
     first_rows,
     windows,
@@ -67,8 +69,13 @@ class GreenList(KeyedScheme):
 
     vocab_size: Vocabulary
     gamma: Share = 0.25
-    delta: float = Field(2.0, gt=0)
+    delta: Bias = 2.0
     device: Literal["cpu", "cuda"] = "cpu"
+
+    @model_validator(mode="after")
+    def _check_list(self) -> Self:
+        check_split(self.green_size, self.vocab_size, "gamma")
+        return self
 
     @property
     @abstractmethod
