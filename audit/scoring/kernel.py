@@ -108,7 +108,7 @@ def processor() -> Processor:
 
 def _array(dtype: type[np.generic], dimensions: int, *, written: bool = False) -> Any:
     """The type of an argument that must be a contiguous array of this kind, and reaches a kernel as an address."""
-    return ndpointer(dtype, dimensions, flags="C,W" if written else "C")
+    return ndpointer(dtype, dimensions, flags=["C", "W"]) if written else ndpointer(dtype, dimensions, flags="C")
 
 
 _COUNT, _NUMBER = ctypes.c_ssize_t, ctypes.c_float

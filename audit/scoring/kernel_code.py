@@ -15,7 +15,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 import numpy as np
-from numba import carray, config, types
+from numba import carray, config, types  # type: ignore[attr-defined]  # numba exports `carray` without saying so
 
 from llm_audit.scoring.kernel import N_SUMS, TILE, Processor, processor
 
