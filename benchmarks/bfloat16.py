@@ -22,7 +22,7 @@ from llm_audit.scoring.pins import DEFAULT_MODEL
 from llm_audit.scoring.request import Request, Windowing
 from llm_audit.scoring.store import Store
 
-ROUNDS = 3
+ROUNDS = 2
 
 
 @contextmanager
