@@ -82,13 +82,13 @@ __all__ = ["__version__", "membership", *_HOME]
 
 def __getattr__(name: str) -> Any:
     if name == "membership":
-        found = import_module("llm_audit.api.membership")
+        attribute = import_module("llm_audit.api.membership")
     elif name in _HOME:
-        found = getattr(import_module(f"llm_audit.{_HOME[name]}"), name)
+        attribute = getattr(import_module(f"llm_audit.{_HOME[name]}"), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found
-    return found
+    globals()[name] = attribute
+    return attribute
 
 
 def __dir__() -> list[str]:

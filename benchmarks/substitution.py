@@ -185,6 +185,7 @@ def main(which: str, effects: bool, texts: int) -> None:
         wanted = [prompt for prompt in prompts[:texts] for _ in range(OWN)]
         for answer in reference.draw(wanted, TEXT_TOKENS, Decoding(), 7):
             own.setdefault(answer.prompt, []).append(reference.tokenizer.decode(list(answer.token_ids)))
+    known = json.loads(TARGET.read_text())["effects"]  # what other benchmarks measured of the same effects is kept
     recorded, table, most = {}, {}, 150 if which == "fixture" else REQUESTS
     print(f"\nAt {ALPHA}; rejected: within {REQUESTS} requests; needed: requests at power {POWER}.\n")
     print("| served | mean distance | AUD401 rejected | AUD402 | AUD401 needed | AUD402 | RUT | MMD, texts |")
@@ -200,7 +201,7 @@ def main(which: str, effects: bool, texts: int) -> None:
         print(row(name, distances, paths, p_values, by_text), flush=True)
         ranked = np.max([_ranked(values, honest[each]) for each, values in distances.items()], axis=0)
         if SERVED[name][2]:
-            table[name] = {
+            table[name] = known.get(name, {}) | {
                 "description": f"{SERVED[name][2]}, {model.name}",
                 "ranks": [round(float(u), 4) for u in np.sort(ranked)],
             }

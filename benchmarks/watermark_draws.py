@@ -2,8 +2,7 @@
 
 `python -m benchmarks.watermark_draws FOLDER TEXTS T [SCHEME]...` draws until each scheme has so many texts at the temperature.
 SmolLM2-135M-Instruct, without its chat template, continues the first 32 tokens of articles (`../shared/data`, bbc) by at most
-200 tokens. Thirty texts at a time share a forward pass a step and a key; the next ones have another key. In bfloat16, the
-precision of the published weights, which one core multiplies twice as fast as float32. A file for each scheme and
+200 tokens, in float32. 150 texts at a time share a forward pass a step, thirty of them a key. A file for each scheme and
 temperature grows by as many lines at a time, so that a run that was stopped goes on where it was.
 """
 
@@ -13,24 +12,28 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import llm_audit
 from llm_audit.detectors.watermark.counts import RandomBits
 from llm_audit.detectors.watermark.embedding import Marker
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes import SCHEMES
+from llm_audit.scoring import generate
 from llm_audit.scoring.generate import Sampler
 from llm_audit.scoring.tokens import Decoding
 from tools import corpus
 
-V, LENGTH, ROUND = 49152, 200, 30
+V, LENGTH = 49152, 200
+
+ROUND, TEXTS_OF_A_KEY = 150, 30
 OPENING = 32
 """Tokens of an article that the model continues."""
 
@@ -54,8 +57,9 @@ FIELDS: Mapping[str, dict[str, Any]] = {
     "markllm-kgw": {},
     "markllm-exp": {},
     "synthid-transformers": {},
+    "markllm-exp-gumbel": {},
 }
-"""One variant of each scheme, at its defaults but for what is named; not MarkLLM's EXPGumbel, which takes seconds a token."""
+"""One variant of each scheme, at its defaults but for what is named."""
 
 
 @dataclass(frozen=True)
@@ -121,25 +125,33 @@ def embedded_model() -> Sampler:
         return Sampler(session.model)
 
 
+def marked(sampler: Sampler, name: str, temperature: float, first: int, asked: Sequence[str]) -> Iterator[Drawn]:
+    """Continuations of openings, the first of which has the number `first`; every thirty have a key of their own."""
+    numbers = [first + row - row % TEXTS_OF_A_KEY for row in range(len(asked))]
+    markers = {number: Marker(key_of(name, number), number) for number in dict.fromkeys(numbers)}
+
+    def mark(row: int, *state: Any) -> NDArray[np.float64]:
+        return markers[numbers[row]](row, *state)
+
+    samples = sampler(asked, Decoding(temperature=temperature), LENGTH, first, adjust=mark)
+    for prompt, number, sample in zip(asked, numbers, samples, strict=True):
+        yield Drawn(number, tuple(sampler.tokenizer.encode(prompt, add_special_tokens=False).ids), tuple(sample.token_ids))
+
+
 def main(folder: Path, texts: int, temperature: float, *names: str) -> None:
     """Draw round by round, each scheme in turn."""
     torch.set_num_threads(1)
+    generate.BATCH = ROUND  # products of more rows are faster; the sampler's own default spares memory
     folder.mkdir(parents=True, exist_ok=True)
     sampler = embedded_model()
-    sampler.model = sampler.model.to(torch.bfloat16)
-    # Else torch multiplies the last of several places by the vocabulary in bfloat16 without its fast routine: ten seconds.
-    sampler.model.lm_head.register_forward_pre_hook(lambda _, given: (given[0].contiguous(),))
     asked = prompts(sampler.tokenizer, texts)
     for enough in range(ROUND, texts + 1, ROUND):
         for name in names or FIELDS:
             have, begin = len(texts_of(folder, name, temperature)), time.process_time()
-            here = asked[have:enough]
-            made = drawn(sampler, temperature, key_of(name, have), here, have) if here else []
+            made = [*marked(sampler, name, temperature, have, asked[have:enough])] if have < enough else []
             with file_of(folder, name, temperature).open("a", encoding="utf-8") as file:
-                for prompt, ids in zip(here, made, strict=True):
-                    before = sampler.tokenizer.encode(prompt, add_special_tokens=False).ids
-                    file.write(json.dumps({"key": have, "prompt": before, "ids": ids}) + "\n")
-            took, tokens = time.process_time() - begin, sum(map(len, made))
+                file.writelines(json.dumps(asdict(text)) + "\n" for text in made)
+            took, tokens = time.process_time() - begin, sum(len(text.ids) for text in made)
             print(f"{name}, T = {temperature:g}, {enough} texts: {tokens:,} tokens more, {took:.0f} s of CPU", flush=True)
 
 

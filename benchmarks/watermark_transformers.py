@@ -3,7 +3,7 @@
 SmolLM2-135M-Instruct continues openings of news (`../shared/data`, bbc) by 100 tokens, at temperature 1, by transformers'
 `generate` with its own watermark. Green lists: tokens scored, green ones, z and p by transformers' detector, which takes
 distinct n-grams, and by ours, which takes distinct inputs. SynthID: whether the bits of its processor are ours, and our p; its
-detector has to be trained.
+detector has to be trained, which is `benchmarks.watermark_bayesian`.
 """
 
 from __future__ import annotations

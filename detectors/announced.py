@@ -95,13 +95,13 @@ def switched_off() -> bool:
 
 def available(group: str) -> list[Announcement]:
     """All announcements of a group, sorted by name, not imported."""
-    found: dict[str, list[Announcement]] = {}
-    for each in _announced(tuple(map(_state, sys.path))):
+    by_package: dict[str, list[Announcement]] = {}
+    for package in _announced(tuple(map(_state, sys.path))):
         # As for imports, the first of two copies on the path counts.
-        if its := [announcement for announcement in each if announcement.group == group]:
-            found.setdefault(_canonical(its[0].distribution), its)
-    everything = (announcement for announcements in found.values() for announcement in announcements)
-    return sorted(everything, key=lambda each: (each.name, each.distribution))
+        if its := [announcement for announcement in package if announcement.group == group]:
+            by_package.setdefault(_canonical(its[0].distribution), its)
+    everything = (announcement for announcements in by_package.values() for announcement in announcements)
+    return sorted(everything, key=lambda announcement: (announcement.name, announcement.distribution))
 
 
 def _state(folder: str) -> tuple[str, int]:
@@ -115,15 +115,15 @@ def _state(folder: str) -> tuple[str, int]:
 @lru_cache(maxsize=1)
 def _announced(folders: tuple[tuple[str, int], ...]) -> list[list[Announcement]]:
     """The announcements of each installed package, cached until a folder of packages changes."""
-    found = []
+    packages = []
     for distribution in distributions():
         # The standard library's `entry_points` fails for everybody if the metadata of one package is damaged.
         with suppress(Exception):
             points = [point for point in distribution.entry_points if point.group.startswith(OURS.replace("-", "_"))]
             if points:
                 package = [" ".join(words.split()) for words in (distribution.metadata["Name"], distribution.version)]
-                found.append([Announcement(point.group, point.name, point.value, *package) for point in points])
-    return found
+                packages.append([Announcement(point.group, point.name, point.value, *package) for point in points])
+    return packages
 
 
 def code_digest(module: str) -> str | None:
@@ -165,11 +165,11 @@ def files_digest(root: Path) -> str | None:
 def in_words(error: BaseException) -> str:
     """An exception as one line without a full stop."""
     try:
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
     except Exception:  # a plugin's exceptions are its own classes
-        said = ""
-    said = said if len(said) <= 300 else f"{said[:300]}…"
-    return f"{type(error).__name__}: {said}".rstrip(".: ")
+        message = ""
+    message = message if len(message) <= 300 else f"{message[:300]}…"
+    return f"{type(error).__name__}: {message}".rstrip(".: ")
 
 
 class TooSlow(BaseException):

@@ -95,16 +95,18 @@ def judge_all(
     prepared = [entry if isinstance(entry, Document) else origin.prepare(entry, settings) for entry in inputs]
     prepared = [_short_enough(entry, session, settings.max_tokens) for entry in prepared]
     both = list(zip(prepared, inspected, strict=True))
-    texts = [each for entry, found in both if not isinstance(entry, Document) for each in (entry[1].text, *found.given)]
+    texts = [
+        text for entry, inspection in both if not isinstance(entry, Document) for text in (entry[1].text, *inspection.given)
+    ]
     request = origin.request_for(settings.population, settings.detectors)
     windows = session.take(texts, request, origin.reading(settings), progress)
     documents = []
-    for (entry, found), raw in zip(both, inputs, strict=True):
+    for (entry, inspection), raw in zip(both, inputs, strict=True):
         as_given: list[Result] = []
         if not isinstance(entry, Document):
             entry = origin.judge(entry, next(windows), settings)
-            as_given = [result for _ in found.given for result in origin.judge_as_given(next(windows), settings)]
-        documents.append(_with_facts(found.added_to(entry, as_given), raw, settings))
+            as_given = [result for _ in inspection.given for result in origin.judge_as_given(next(windows), settings)]
+        documents.append(_with_facts(inspection.added_to(entry, as_given), raw, settings))
         finished(documents[-1])
     return documents
 
@@ -131,18 +133,19 @@ def conclude(document: Document, terms: Terms) -> Document:
     Raises:
         NotDerivable: something that is needed is not stored, or not here.
     """
-    asked = document.combined.family if document.combined else "origin"
-    family = "attribution" if document.attributions else asked
+    family = document.combined.family if document.combined else "origin"
+    if document.attributions:
+        family = "attribution"
     return registry.conclude("integrity", registry.conclude(family, document, terms), terms)  # type: ignore[no-any-return]  # any subject
 
 
 def _report(question: str, documents: Sequence[Document], manifest: Manifest, passed: Sequence[Passed] = ()) -> Report:
     """The report on documents, with its limits and with what was not read."""
-    made = Report(
+    report = Report(
         question=question, manifest=manifest, coverage=Coverage.of(documents), subjects=tuple(documents), limits=(),
         not_read=counts(passed),
     )  # fmt: skip
-    return wording.with_limits(made, registry.described)
+    return wording.with_limits(report, registry.described)
 
 
 def attribute(
@@ -207,12 +210,12 @@ def find_watermarks(
     documents = []
     for number, entry in enumerate(entries, start=1):
         if isinstance(entry, Document):
-            found = entry
+            document = entry
         else:
             subject = watermark.read(entry, settings) if isinstance(entry, RawText) else entry
-            found = inspect(subject.raw, rules).added_to(watermark.judge(subject, settings))
-        documents.append(found)
-        finished(found)
+            document = inspect(subject.raw, rules).added_to(watermark.judge(subject, settings))
+        documents.append(document)
+        finished(document)
         progress(number / len(entries))
     return _report(wording.WATERMARK, documents, manifest)
 

@@ -40,42 +40,43 @@ def survey(family: str, names: Collection[str] | None = None) -> list[Surveyed]:
         names: load these alone; None: everything.
     """
     everything = available(f"{GROUP}.{family}")
-    surveyed = [_load(each, everything, family) for each in everything if names is None or each.name in names]
+    wanted = [announcement for announcement in everything if names is None or announcement.name in names]
+    surveyed = [_load(announcement, everything, family) for announcement in wanted]
     claims: dict[str, list[Announcement]] = {}
     for announcement, _, rule, _ in surveyed:
         if rule is not None and not announcement.shipped:
             claims.setdefault(rule.code, []).append(announcement)
-    return [_without_rival(each, claims) for each in surveyed]
+    return [_without_rival(entry, claims) for entry in surveyed]
 
 
-def find_announced(family: str, names: Sequence[str], own: Sequence[AnyRule] = ()) -> list[AnyRule]:
+def find_announced(family: str, names: Sequence[str], replacements: Sequence[AnyRule] = ()) -> list[AnyRule]:
     """The rules of a family, by name or, without names, all of them; sorted by name.
 
     Args:
         family: one of `FAMILIES`.
         names: as announced.
-        own: rules that replace announced ones of the same name.
+        replacements: rules that replace announced ones of the same name.
 
     Raises:
         AuditError: an unknown name, or one asked for that does not load. One that was not asked for and does not load is
             left out with a warning: a broken plugin must not stop the others.
     """
-    announced = list(dict.fromkeys(each.name for each in available(f"{GROUP}.{family}")))
+    announced = list(dict.fromkeys(announcement.name for announcement in available(f"{GROUP}.{family}")))
     unknown = sorted(set(names).difference(announced))
     if unknown:
         raise AuditError(f"There is no rule {unknown[0]!r}; choose from {', '.join(announced)}.")
-    wanted, instead = set(names) or set(announced), {rule.name: rule for rule in own}
-    found = {name: instead[name] for name in wanted & instead.keys()}
+    wanted, instead = set(names) or set(announced), {rule.name: rule for rule in replacements}
+    rules = {name: instead[name] for name in wanted & instead.keys()}
     surveyed = survey(family, wanted - instead.keys())
     for announcement, _, rule, _ in surveyed:
         if rule is not None:
-            found[rule.name] = rule if announcement.shipped else rule.adopted(announcement)
-    for each in surveyed:
-        if names and each.announcement.name not in found:
-            raise AuditError(each.reason)
-        if each.status == "broken":
-            warnings.warn(f"{each.reason} It is left out.", stacklevel=1)  # this line, so that it is said once
-    return [found[name] for name in sorted(found)]
+            rules[rule.name] = rule if announcement.shipped else rule.adopted(announcement)
+    for entry in surveyed:
+        if names and entry.announcement.name not in rules:
+            raise AuditError(entry.reason)
+        if entry.status == "broken":
+            warnings.warn(f"{entry.reason} It is left out.", stacklevel=1)  # this line, so that it is said once
+    return [rules[name] for name in sorted(rules)]
 
 
 def guarded(function: Callable[Given, Value], plugin: Announcement) -> Callable[Given, Value]:
@@ -99,14 +100,14 @@ def guarded(function: Callable[Given, Value], plugin: Announcement) -> Callable[
     return call
 
 
-def _without_rival(each: Surveyed, claims: Mapping[str, Sequence[Announcement]]) -> Surveyed:
+def _without_rival(entry: Surveyed, claims: Mapping[str, Sequence[Announcement]]) -> Surveyed:
     """The rule, marked as broken if another plugin claims its code, since their results could not be told apart."""
-    code = each.rule.code if each.rule is not None else ""
-    rivals = [other for other in claims.get(code, ()) if other is not each.announcement]
-    if each.announcement.shipped or not rivals:
-        return each
+    code = entry.rule.code if entry.rule is not None else ""
+    rivals = [other for other in claims.get(code, ()) if other is not entry.announcement]
+    if entry.announcement.shipped or not rivals:
+        return entry
     why = f"has the code {code}, as has {rivals[0].name!r} of {rivals[0].package}; remove one of them"
-    return Surveyed(each.announcement, "broken", None, _sentence(each.announcement, why))
+    return Surveyed(entry.announcement, "broken", None, _sentence(entry.announcement, why))
 
 
 def _load(announcement: Announcement, everything: Sequence[Announcement], family: str) -> Surveyed:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from llm_audit.detectors.populations.population import Comparison, Population, as_stored
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import FalsePositiveRate, Histogram, Kind, Result, Span, Statistic, Verdict, decide
 from llm_audit.results import Population as NamedPopulation
 from llm_audit.results.evidence import Conformal
@@ -61,8 +60,8 @@ def among_people(
             function of the text, so that its p-value has no confidence bound.
         method: instead of the rule's.
     """
-    found, population = population_of(measured, terms)
-    comparisons = [population.judge(found, part) for part in found.parts]
+    evidence, population = population_of(measured, terms)
+    comparisons = [population.judge(evidence, part) for part in evidence.parts]
     sheet, count = population.datasheet, len(comparisons)
     place = strongest(comparisons)
     best = comparisons[place]
@@ -71,7 +70,7 @@ def among_people(
     verdict = decide(p, floor, terms.alpha)
     length = best.stretch.stop
     rate = realised_false_positive_rate(terms.alpha, best.n)
-    spans = tuple(_spans(measured.spans, found, population))
+    spans = tuple(_spans(measured.spans, evidence, population))
     return Result(
         rule=rule.code,
         name=rule.title,
@@ -79,7 +78,7 @@ def among_people(
         null=f"The text was written like the human texts of the population {sheet.name}.",
         verdict=verdict,
         reason=_reason(verdict, p, floor, best, count, terms.alpha),
-        statistic=None if unit is None else statistic(rule, measured, found.parts[place].statistics[0], unit),
+        statistic=None if unit is None else statistic(rule, measured, evidence.parts[place].statistics[0], unit),
         p_value=p,
         p_floor=floor,
         p_upper=upper_p_value(p, best.n) if unit is not None and count == 1 else None,
@@ -91,7 +90,7 @@ def among_people(
             digest=population.digest,
             nearest_kind=Kind(**best.nearest_kind._asdict()) if unit is None and best.nearest_kind else None,
         ),
-        evidence=found,
+        evidence=evidence,
         false_positive_rate=FalsePositiveRate(alpha=terms.alpha, lower=rate.lower, upper=rate.upper) if count == 1 else None,
         n=sum(comparison.stretch.stop for comparison in comparisons),
         histogram=None if measured.histogram is None else histogram(population, rule.code, best),
@@ -123,42 +122,38 @@ def histogram(population: Population, code: str, comparison: Comparison) -> Hist
     return Histogram(edges=tuple(float(f"{edge:.6g}") for edge in edges), counts=tuple(counts.tolist()))
 
 
-def _decimal(p: float) -> str:
-    """A p-value with two digits, never as a power of ten."""
-    return np.format_float_positional(p, 2, unique=False, fractional=False, trim="-")
-
-
 def _reason(verdict: Verdict, p: float, floor: float, best: Comparison, count: int, alpha: float) -> str:
     exceeding = round(best.p_value * (best.n + 1)) - 1
     subject = "this text" if count == 1 else f"the most machine-like of its {count} parts"
     compared = (
         f"of {best.n:,} human texts, cut to {best.stretch.stop} tokens, {exceeding:,} look at least as "
-        f"machine-like as {subject}" + (f"; over all parts p = {_decimal(p)}" if count > 1 else "")
+        f"machine-like as {subject}" + (f"; over all parts {p_statement(p, alpha=alpha)}" if count > 1 else "")
     )
     if verdict is Verdict.FINDING:
         return f"Unlike human writing of the population: {compared}."
     if verdict is Verdict.INCONCLUSIVE:
         return (
             f"Undecided: with {best.n:,} human texts and {count} {'part' if count == 1 else 'parts'} no p-value below "
-            f"{_decimal(floor)} is possible, and {alpha:g} was asked for."
+            f"{p_value(floor, alpha)} is possible, and {alpha:g} was asked for."
         )
     return f"Not unusual enough at alpha {alpha:g}: {compared}. That does not show that a person wrote it."
 
 
-def _spans(spans: Sequence[Span], found: Conformal, population: Population) -> Iterator[Span]:
+def _spans(spans: Sequence[Span], evidence: Conformal, population: Population) -> Iterator[Span]:
     """The passages with their numbers: those that are compared with any document, in the order of the evidence."""
-    compared = [population.judge(found, part) for part in found.passages]
+    compared = [population.judge(evidence, part) for part in evidence.passages]
     adjusted = benjamini_hochberg([comparison.p_value for comparison in compared])
     numbers = iter(zip(compared, adjusted, strict=True))
     for span in spans:
-        one, q = next(numbers, (None, None)) if span.n else (None, None)
+        comparison, q = next(numbers, (None, None)) if span.n else (None, None)
         yield span.model_copy(
             update={
-                "p_value": one and one.p_value,
-                "p_floor": one and smallest_p_value(one.n),
-                "q_value": one and float(q or 0.0),
-                "n": one.n if one else 0,
+                "p_value": comparison and comparison.p_value,
+                "p_floor": comparison and smallest_p_value(comparison.n),
+                "q_value": comparison and float(q or 0.0),
+                "n": comparison.n if comparison else 0,
             }
         )
-    for one, q in numbers:  # no span has them: the report is not what was found
-        yield Span(start=0, end=0, p_value=one.p_value, p_floor=smallest_p_value(one.n), q_value=float(q), n=one.n)
+    for comparison, q in numbers:  # no span has them: the report is not what was found
+        p, n = comparison.p_value, comparison.n
+        yield Span(start=0, end=0, p_value=p, p_floor=smallest_p_value(n), q_value=float(q), n=n)

@@ -78,7 +78,7 @@ def explain(name: str) -> AnyRule:
     for rule in known:
         if name.upper() == rule.code or name == rule.name:
             return rule
-    near = get_close_matches(name, [each for rule in known for each in (rule.code, rule.name)], n=1)
+    near = get_close_matches(name, [word for rule in known for word in (rule.code, rule.name)], n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise AuditError(f"There is no rule {name!r}.{hint} `llm-audit explain` lists all.")
 
@@ -91,10 +91,10 @@ def conclude(family: str, subject: Any, terms: Any) -> Any:
 def outdated() -> list[str]:
     """One sentence for each plugin that was written for llm-audit 0.1; none if plugins are switched off."""
     return [
-        f"The plugin {each.name!r} of {each.package} announces itself under {each.group!r}, as for llm-audit 0.1; it is left "
-        f"out until it announces a Rule under '{GROUP}.FAMILY' (see `llm-audit plugins new`)."
+        f"The plugin {plugin.name!r} of {plugin.package} announces itself under {plugin.group!r}, as for llm-audit 0.1; it is "
+        f"left out until it announces a Rule under '{GROUP}.FAMILY' (see `llm-audit plugins new`)."
         for group in (() if switched_off() else OLD_GROUPS)
-        for each in available(group)
+        for plugin in available(group)
     ]
 
 

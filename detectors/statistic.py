@@ -97,8 +97,8 @@ def statistic_rule(
 
     def derive(measured: Measurement[Any], terms: Terms) -> Result:
         # A trained rule's method is in its measurement, since a user's classifier may replace the shipped one.
-        own = measured.method if others.get("model") else None
-        return rank.among_people(rule, measured, terms, unit=unit, method=own)
+        trained_method = measured.method if others.get("model") else None
+        return rank.among_people(rule, measured, terms, unit=unit, method=trained_method)
 
     rule = StatisticRule(
         code=code, name=name, title=title, question=QUESTION, null=NULL, assumptions=assumptions, method=method,
@@ -107,27 +107,27 @@ def statistic_rule(
     return rule
 
 
-def find(names: Sequence[str], own: Sequence[StatisticRule] = (), family: str = "origin") -> list[StatisticRule]:
+def find(names: Sequence[str], replacements: Sequence[StatisticRule] = (), family: str = "origin") -> list[StatisticRule]:
     """Load the statistic rules of one family, by name or, without names, all of them; sorted by code.
 
     Args:
         names: as announced.
-        own: rules that replace announced ones of the same name.
+        replacements: rules that replace announced ones of the same name.
         family: `origin`, against "a person wrote it", or `attribution`, against "this model wrote it".
 
     Raises:
         AuditError: an unknown name, or a rule asked for that does not load. One that was not asked for and does not load is
             left out with a warning: a broken plugin must not stop the others.
     """
-    missing = set(names).difference(each.name for each in available(f"{GROUP}.{family}"))
-    found = [] if missing else find_announced(family, names, own)
-    chosen = [rule for rule in found if isinstance(rule, StatisticRule)]
+    missing = set(names).difference(announcement.name for announcement in available(f"{GROUP}.{family}"))
+    rules = [] if missing else find_announced(family, names, replacements)
+    chosen = [rule for rule in rules if isinstance(rule, StatisticRule)]
     for name in sorted(set(names).difference(rule.name for rule in chosen)):
         for other, purpose in _PURPOSES.items():
-            if other != family and name in {each.name for each in available(f"{GROUP}.{other}")}:
+            if other != family and name in {announcement.name for announcement in available(f"{GROUP}.{other}")}:
                 raise AuditError(purpose.format(name))
         raise AuditError(
-            f"There is no detector {name!r}; choose from {', '.join(sorted(each.name for each in find((), own)))}."
+            f"There is no detector {name!r}; choose from {', '.join(sorted(rule.name for rule in find((), replacements)))}."
         )
     if not names:
         for sentence in registry.outdated():
@@ -145,7 +145,7 @@ def known_to(
     codes: Collection[str],
     names: Sequence[str],
     *,
-    own: Sequence[StatisticRule] = (),
+    replacements: Sequence[StatisticRule] = (),
     model: str | None = None,
     weights: Mapping[str, str] | None = None,
 ) -> list[StatisticRule]:
@@ -154,7 +154,7 @@ def known_to(
     Args:
         codes: of what the population has scores of.
         names: asked for by the user.
-        own: see `find`.
+        replacements: see `find`.
         model: digest of the scoring model; None if it does not matter.
         weights: code -> digest of the weights or code behind the population's scores.
 
@@ -163,10 +163,10 @@ def known_to(
             a plugin may be newer than the population, but silently where it was trained for another model.
     """
     chosen = []
-    for detector in find(names, own):
-        asked = bool(names) or detector in own
+    for detector in find(names, replacements):
+        wanted = bool(names) or detector in replacements
         if reason := _misfit(detector, codes, model, weights or {}):
-            if asked:
+            if wanted:
                 raise AuditError(reason)
             if _understands(detector, model):
                 warnings.warn(f"{reason} It is left out.", stacklevel=2)
@@ -175,9 +175,9 @@ def known_to(
     return chosen
 
 
-def fitting(detectors: Sequence[StatisticRule], model: str, own: Sequence[StatisticRule] = ()) -> list[StatisticRule]:
-    """The detectors that can read scores of the model with that digest; AuditError if one of the user's `own` cannot."""
-    for detector in own:
+def fitting(detectors: Sequence[StatisticRule], model: str, replacements: Sequence[StatisticRule] = ()) -> list[StatisticRule]:
+    """The detectors that can read scores of the model with that digest; AuditError if one of `replacements` cannot."""
+    for detector in replacements:
         if reason := _misfit(detector, None, model, {}):
             raise AuditError(reason)
     return [detector for detector in detectors if _understands(detector, model)]

@@ -34,7 +34,7 @@ from llm_audit.results import (
 from llm_audit.results.rules import page_of
 
 SMALLEST_SHOWN = 1e-6
-"""Below this a p-value is written as "< 0.000001"; the JSON report has all digits."""
+"""Below this a p-value is written as "< 0.000001", unless alpha is smaller; the JSON report has all digits."""
 
 HEAT = (0.5, 0.2, 0.1, 0.05, 0.01)
 """Largest p-values of the heat levels 1 to 5 of a passage; level 0 is above the first."""
@@ -111,8 +111,9 @@ NOT_JUDGED = frozenset({Verdict.NOT_ASSESSABLE, Verdict.ERROR})
 
 def p_value(p: float, alpha: float | None = None) -> str:
     """A p-value with two significant digits, "0.031"; more if two would put p on the other side of `alpha`. Never "0"."""
-    if p < SMALLEST_SHOWN:
-        return "< 0.000001"
+    smallest = SMALLEST_SHOWN if alpha is None else min(SMALLEST_SHOWN, alpha)
+    if p < smallest:
+        return f"< {_decimal(smallest, 2)}"
     digits = 2
     shown = _decimal(p, digits)
     while alpha is not None and (float(shown) <= alpha) != (p <= alpha):
@@ -131,9 +132,14 @@ def p_cell(p: float | None, floor: float | None = None, alpha: float | None = No
 
 def p_statement(p: float, floor: float | None = None, alpha: float | None = None, giver: str = "population") -> str:
     """A p-value for a sentence: "p = 0.031", or "p = 0.0005, the smallest this population can give"."""
-    shown = p_value(p, alpha)
-    statement = f"p = {shown}" if shown[0].isdigit() else f"p {shown}"
+    statement = equation("p", p, alpha)
     return f"{statement}, the smallest this {giver} can give" if at_floor(p, floor) else statement
+
+
+def equation(name: str, value: float, alpha: float | None = None) -> str:
+    """A p-value or a q-value by its name: "p = 0.031", "q < 0.000001"."""
+    shown = p_value(value, alpha)
+    return f"{name} = {shown}" if shown[0].isdigit() else f"{name} {shown}"
 
 
 def page(code: str, manifest: Manifest) -> str | None:
@@ -158,10 +164,7 @@ def equations(numbers: Iterable[tuple[str, float | None, float | None]], alpha: 
 def with_q(document: Document, alpha: float) -> str:
     """Suffix of the p-value of a text that was tested together with others: ", q = 0.02"; else nothing."""
     q = document.gate.q_value if document.gate else None
-    if q is None:
-        return ""
-    shown = p_value(q, alpha)
-    return f", q = {shown}" if shown[0].isdigit() else f", q {shown}"
+    return "" if q is None else f", {equation('q', q, alpha)}"
 
 
 def alone(document: Document) -> str:
@@ -177,31 +180,33 @@ def heading(document: Document) -> tuple[Verdict, tuple[str, str]]:
     return document.verdict, LABELS[document.verdict]
 
 
-def known(found: Suppression) -> str:
+def known(suppression: Suppression) -> str:
     """The reason of a suppression: "line 3 of the text: Quoted licence", "baseline, as essays/a.txt"."""
-    if found.kind == "baseline":
-        return f"in the baseline, as {found.reason}"
-    until = f" (until {found.until})" if found.until else ""
-    return f"by line {found.line} of the text: {found.reason}{until}"
+    if suppression.kind == "baseline":
+        return f"in the baseline, as {suppression.reason}"
+    until = f" (until {suppression.until})" if suppression.until else ""
+    return f"by line {suppression.line} of the text: {suppression.reason}{until}"
 
 
 def suppressions(report: Report) -> list[tuple[Document, Suppression]]:
     """Every suppression with its document, in the order of the report."""
-    return [(one, told) for one in report.documents if one.gate for told in one.gate.suppressions]
+    return [
+        (document, suppression) for document in report.documents if document.gate for suppression in document.gate.suppressions
+    ]
 
 
 def gate_facts(gate: GateOutcome) -> list[tuple[str, str]]:
     """Facts behind the outcome of a gate, as (name, value)."""
-    found = gate.discovery
-    facts = [("False discovery rate", str(found.alpha)), ("Tests", plural(found.tests, "different text"))]
-    if found.floor is not None:
-        facts.append(("Smallest possible p", p_value(found.floor)))
-        together = "none are possible" if found.fewest is None else f"{plural(found.fewest, 'text')} at once, or none"
-        facts.append(("Fewest findings", "a single text can be found" if found.fewest == 1 else together))
+    discovery = gate.discovery
+    facts = [("False discovery rate", str(discovery.alpha)), ("Tests", plural(discovery.tests, "different text"))]
+    if discovery.floor is not None:
+        facts.append(("Smallest possible p", p_value(discovery.floor)))
+        together = "none are possible" if discovery.fewest is None else f"{plural(discovery.fewest, 'text')} at once, or none"
+        facts.append(("Fewest findings", "a single text can be found" if discovery.fewest == 1 else together))
     if gate.baseline:
         unseen = f", {count(gate.baseline.unseen)} of texts that are not in this run" if gate.baseline.unseen else ""
-        held = f"{count(gate.baseline.entries)} {'entry' if gate.baseline.entries == 1 else 'entries'}{unseen}"
-        facts.append(("Baseline", f"{gate.baseline.name}, {held}, digest {short_digest(gate.baseline.sha256)}"))
+        contents = f"{count(gate.baseline.entries)} {'entry' if gate.baseline.entries == 1 else 'entries'}{unseen}"
+        facts.append(("Baseline", f"{gate.baseline.name}, {contents}, digest {short_digest(gate.baseline.sha256)}"))
     passed_over = [("by their own texts", gate.suppressed), ("in the baseline", gate.baselined)]
     facts += [("Passed over", f"{plural(number, 'finding')} {how}") for how, number in passed_over if number]
     if gate.changed_since is not None:
@@ -230,7 +235,7 @@ def e_value(e: float, power: str = "10^{}") -> str:
 def judged(document: Document) -> bool:
     """Whether a document was judged or, with candidates, whether any of them was tested."""
     if document.attributions:
-        return any(found.verdict is not Authorship.NOT_ASSESSABLE for found in document.attributions)
+        return any(attribution.verdict is not Authorship.NOT_ASSESSABLE for attribution in document.attributions)
     return document.verdict not in NOT_JUDGED
 
 
@@ -241,15 +246,15 @@ def guarantee(attribution: Attribution) -> str:
     return "calibrated" if any(test.population for test in attribution.tests) else "approximate"
 
 
-def set_name(found: SetAttribution) -> str:
-    """Which set of models: "The 2 sanctioned models", "The sanctioned model"."""
-    kind = f"{found.role} model"
-    return f"The {kind}" if len(found.members) == 1 else f"The {plural(len(found.members), kind)}"
+def set_name(candidate_set: SetAttribution) -> str:
+    """Name of a set of models: "The 2 sanctioned models", "The sanctioned model"."""
+    kind = f"{candidate_set.role} model"
+    return f"The {kind}" if len(candidate_set.members) == 1 else f"The {plural(len(candidate_set.members), kind)}"
 
 
-def set_labels(found: SetAttribution) -> dict[Authorship, tuple[str, str]]:
+def set_labels(candidate_set: SetAttribution) -> dict[Authorship, tuple[str, str]]:
     """The words for a verdict on a set of models."""
-    return AUTHORSHIP if len(found.members) == 1 else OF_SEVERAL
+    return AUTHORSHIP if len(candidate_set.members) == 1 else OF_SEVERAL
 
 
 def how_often(p: float) -> str:
@@ -306,31 +311,31 @@ def shares(result: Result, most: int | None = None) -> str:
     return ", ".join(shown) + (f" and {more} smaller ones" if more else "")
 
 
-def interval(found: Interval | None, digits: int = 3) -> str:
+def interval(estimate: Interval | None, digits: int = 3) -> str:
     """A value and its interval, "0.612 [0.553, 0.671]"; a dash if there is none."""
-    if found is None:
+    if estimate is None:
         return "–"
-    value, lower, upper = (decimal(number, digits) for number in (found.value, found.lower, found.upper))
+    value, lower, upper = (decimal(number, digits) for number in (estimate.value, estimate.lower, estimate.upper))
     return f"{value} [{lower}, {upper}]"
 
 
-def effect(found: Effect) -> str:
+def effect(effect_size: Effect) -> str:
     """An effect with name and unit and, if it has one, its interval."""
-    shown = f"{found.name} {number(found.value)} {found.unit}".rstrip()
-    lower, upper = (None if end is None else number(end) for end in (found.lower, found.upper))
+    shown = f"{effect_size.name} {number(effect_size.value)} {effect_size.unit}".rstrip()
+    lower, upper = (None if end is None else number(end) for end in (effect_size.lower, effect_size.upper))
     return shown if lower is None and upper is None else f"{shown}, 95 % interval {lower or '−∞'} to {upper or '∞'}"
 
 
-def draws(found: Draws) -> str:
+def draws(drawn: Draws) -> str:
     """Sentence on how many draws were at least as extreme as the observation, and how to repeat them."""
-    if found.seed is None:
-        return f"{count(found.exceeding)} of all {plural(found.count, 'possible outcome')} at least as extreme, enumerated"
-    return f"{count(found.exceeding)} of {plural(found.count, 'draw')} at least as extreme, seed {found.seed}"
+    if drawn.seed is None:
+        return f"{count(drawn.exceeding)} of all {plural(drawn.count, 'possible outcome')} at least as extreme, enumerated"
+    return f"{count(drawn.exceeding)} of {plural(drawn.count, 'draw')} at least as extreme, seed {drawn.seed}"
 
 
-def fraction(found: Rate) -> str:
+def fraction(rate: Rate) -> str:
     """A fraction as text: "12/240"."""
-    return f"{count(found.found)}/{count(found.n)}"
+    return f"{count(rate.found)}/{count(rate.n)}"
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -338,16 +343,16 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def mixture(found: Interval) -> str:
+def mixture(estimate: Interval) -> str:
     """A share of requests with its interval, in per cent: "10.0 [4.9, 17.6] %"."""
-    value, lower, upper = (decimal(100 * share, 1) for share in (found.value, found.lower, found.upper))
+    value, lower, upper = (decimal(100 * share, 1) for share in (estimate.value, estimate.lower, estimate.upper))
     return f"{value} [{lower}, {upper}] %"
 
 
-def beyond(found: int, n: int) -> str:
+def beyond(moved: int, n: int) -> str:
     """Sentence on how many requests lie beyond their limit."""
-    which = f"{count(found) if found else 'Not one'} of {plural(n, 'request')}"
-    return f"{which} {'lie' if found > 1 else 'lies'} beyond what the allowed variants reach."
+    which = f"{count(moved) if moved else 'Not one'} of {plural(n, 'request')}"
+    return f"{which} {'lie' if moved > 1 else 'lies'} beyond what the allowed variants reach."
 
 
 def tokens(text: Screened) -> str:
@@ -355,9 +360,9 @@ def tokens(text: Screened) -> str:
     return f"{count(text.tokens)}{'+' if text.truncated else ''}"
 
 
-def units(found: Membership) -> str:
+def units(membership: Membership) -> str:
     """Numbers of independent units as text: "240 suspect, 240 held-out"."""
-    return f"{count(found.n_suspect)} suspect, {count(found.n_held_out) if found.n_held_out else 'no'} held-out"
+    return f"{count(membership.n_suspect)} suspect, {count(membership.n_held_out) if membership.n_held_out else 'no'} held-out"
 
 
 def count(n: int) -> str:

@@ -23,7 +23,7 @@ from llm_audit.setup.manifest import collect, now
 
 
 @dataclass
-class Asked:
+class Audit:
     """Arguments that all membership tests share, and the steps made from them: open the model, derive the seed, report."""
 
     alpha: float
@@ -72,20 +72,20 @@ class Asked:
         rules: Sequence[str],
         collections: Sequence[Collection] = (),
         *,
-        found: int = 0,
+        total: int = 0,
         malformed: int = 0,
         named: Iterable[StrPath | None],
         further: Sequence[Session] = (),
         used: Sequence[MembershipScore] = (),
     ) -> Report:
-        """The completed report. Where `collections` are given, `found` and `malformed` are counted in them."""
+        """The completed report. Where `collections` are given, `total` and `malformed` are counted in them."""
         if collections:
-            found, malformed = counts(collections)
+            total, malformed = counts(collections)
         manifest = collect(target.session, alpha=self.alpha, rules=rules, further=further, used=used)
-        made = run.report(membership, manifest, found=found, malformed=malformed)
-        return finished(made, self.started, [*named, self.seed_file])
+        report = run.report(membership, manifest, total=total, malformed=malformed)
+        return finished(report, self.started, [*named, self.seed_file])
 
 
 def counts(collections: Sequence[Collection]) -> tuple[int, int]:
     """Number of lines and files in collections, and how many of them are malformed."""
-    return sum(each.found for each in collections), sum(len(each.malformed) for each in collections)
+    return sum(collection.total for collection in collections), sum(len(collection.malformed) for collection in collections)

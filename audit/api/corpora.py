@@ -139,8 +139,8 @@ def scan(
             interrupted = True
         report, where = None, kept.path
         if shard is None:
-            found, where = write_results(kept, header, ready.population.datasheet.description, limit)
-            report = Report.of(found)
+            stored, where = write_results(kept, header, ready.population.datasheet.description, limit)
+            report = Report.of(stored)
     if report is not None:
         _write(report, kept, where, results)
     done = Scan(report, where, tally.damaged, can_write())
@@ -185,7 +185,7 @@ def bench(
     if not judged:
         raise InvalidInput(" ".join(["No text is left to judge; each needs 64 tokens.", *data.notes]))
     benchmark = evaluate.evaluate(data, judged, ready.detectors, ready.population, columns)
-    report = evaluate.report(benchmark, ready.manifest(evaluate.ALPHAS[0]), found=len(labelled.texts), judged=len(judged))
+    report = evaluate.report(benchmark, ready.manifest(evaluate.ALPHAS[0]), total=len(labelled.texts), judged=len(judged))
     return finished(report, started, named)
 
 

@@ -183,13 +183,13 @@ def attribute(
     ]
     if not parsed:
         raise InvalidConfiguration("Nobody is named who may have written the texts: give at least one candidate.")
-    asked = _prompt(prompt)
-    if asked is None and (weighted := [candidate.name for _, candidate in parsed if candidate.weights != ("",)]):
+    prompt_text = _prompt(prompt)
+    if prompt_text is None and (weighted := [candidate.name for _, candidate in parsed if candidate.weights != ("",)]):
         raise InvalidConfiguration(
             f"{weighted[0]!r} names weights, which can be tested only where the prompt is known; give the prompt."
         )
     chosen.check()
-    generations = references() if asked is None else ()
+    generations = references() if prompt_text is None else ()
     with ExitStack() as stack:
         models = {
             model: stack.enter_context(replace(chosen, model=model, reference=None).session(progress))
@@ -206,14 +206,15 @@ def attribute(
             authors.append(Author(candidate, role, first, generations, tuple(rest)))
         human = stack.enter_context(opened(setup, progress))
         against_people = human.settings(alpha, text_field=text_field)
-        settings = Settings(alpha, asked, find_rules(), keep_text=keep_text)
+        settings = Settings(alpha, prompt_text, find_rules(), keep_text=keep_text)
         manifest = collect(
             human.session,
             alpha=alpha,
-            rules=[each.code for each in against_people.detectors],
+            rules=[detector.code for detector in against_people.detectors],
             population=human.population,
             further=tuple(sessions.values()),
             used=[*against_people.detectors, *settings.rules],
+            candidates=[candidate.name for _, candidate in parsed],
         )
         sources = sources_of(texts, passed)
         report = judging.attribute(sources, authors, settings, (human.session, against_people), manifest, progress, passed)
@@ -244,16 +245,16 @@ def sources_of(texts: Sequence[Given], passed: list[Passed] | None = None) -> li
     Files in folders that are not read are added to `passed`.
     """
     passed = [] if passed is None else passed
-    found: list[Source | RawText] = []
+    sources: list[Source | RawText] = []
     for kind, group in groupby(texts, lambda text: type(text) if isinstance(text, (Text, File)) else str):
-        given = list(group)
-        found += [text.read() for text in given if isinstance(text, Text)]
-        found += [file.source() for file in given if isinstance(file, File)]
+        members = list(group)
+        sources += [text.read() for text in members if isinstance(text, Text)]
+        sources += [file.source() for file in members if isinstance(file, File)]
         if kind is str:
-            inputs = survey([os.fspath(path) for path in given if not isinstance(path, (Text, File))])
-            found += inputs.sources
+            inputs = survey([os.fspath(path) for path in members if not isinstance(path, (Text, File))])
+            sources += inputs.sources
             passed += inputs.passed
-    return found
+    return sources
 
 
 def _file_arguments(texts: Sequence[Given], setup: Setup) -> list[StrPath | None]:

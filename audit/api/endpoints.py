@@ -16,8 +16,9 @@ from llm_audit.api.running import StrPath, check_alpha, finished
 from llm_audit.common.errors import InvalidConfiguration, InvalidInput
 from llm_audit.common.files import sha256_of
 from llm_audit.common.progress import Progress, silent
+from llm_audit.detectors.substitution import baseline as baselines
+from llm_audit.detectors.substitution import border_tracking, border_watch, run, subject, tracking
 from llm_audit.detectors.substitution import plan as plans
-from llm_audit.detectors.substitution import run, subject, tracking
 from llm_audit.detectors.substitution import watch as watching
 from llm_audit.detectors.substitution.base import Allowance, allowances
 from llm_audit.detectors.substitution.local import LocalModel
@@ -225,22 +226,32 @@ def record_endpoint(
 
 
 def watch_endpoint(
-    endpoint: EndpointSetup, baseline: StrPath, *, rows: int = 10, surface: Surface = "chat", alpha: float = 0.01
+    endpoint: EndpointSetup,
+    baseline: StrPath,
+    *,
+    rows: int = 10,
+    surface: Surface = "chat",
+    border_inputs: bool = False,
+    alpha: float = 0.01,
 ) -> Report | int:
     """Whether an endpoint has changed since a stored baseline. One token a request.
 
     Args:
         endpoint: what is watched.
         baseline: file of earlier answers; written if it is not there.
-        rows: requests of one token.
+        rows: requests for log-probabilities.
         surface: what to ask the endpoint for.
+        border_inputs: write a baseline for an endpoint that hides log-probabilities: answers at temperature 1 to prompts at
+            which it is undecided. `plan_audit` says how many requests that takes. A baseline that is there says itself of which
+            kind it is.
         alpha: report a finding when the p-value is at most this.
 
     Returns:
-        The comparison; or, where the baseline was written, its number of rows.
+        The comparison; or, where the baseline was written, its number of rows or answers.
 
     Raises:
         InvalidConfiguration: the endpoint's journal is of an earlier run.
+        InvalidInput: border inputs are wanted, and the baseline is one of log-probabilities.
     """
     check_alpha(alpha)
     if endpoint.journal is not None and endpoint.journal.exists():
@@ -249,13 +260,27 @@ def watch_endpoint(
         )
     started, path, source = now(), Path(baseline), endpoint.open()
     if not path.exists():
-        first, _ = watching.rows_of(source, rows, surface)
-        watching.write_baseline(path, first, source.model, now())
-        return len(first)
-    before, taken = watching.read_baseline(path, source.model)
-    result = watching.compare(source, before, taken, rows, surface, alpha, sha256_of(path)[:32])
-    report = subject.report(result, collect(None, alpha=alpha, rules=[tracking.rule.code]))
+        return _baseline(source, path, rows, surface, border_inputs)
+    stored, seed = baselines.read(path, source.model), sha256_of(path)[:32]
+    if stored.kind == baselines.ANSWERS:
+        result, rule = border_watch.compare(source, stored, surface, alpha, seed), border_tracking.rule.code
+    elif border_inputs:
+        raise InvalidInput(f"{path} is a baseline of log-probabilities; leave --border-inputs out, or name a new file.")
+    else:
+        result, rule = watching.compare(source, stored, rows, surface, alpha, seed), tracking.rule.code
+    report = subject.report(result, collect(None, alpha=alpha, rules=[rule]))
     return endpoint.finished(report, started, [path])
+
+
+def _baseline(source: Endpoint | Replay, path: Path, rows: int, surface: Surface, border_inputs: bool) -> int:
+    """Take and write a baseline; returns its number of rows or answers."""
+    if border_inputs:
+        answers = border_watch.take(source, surface)
+        border_watch.write_baseline(path, answers, source.model, now())
+        return sum(map(len, answers.values()))
+    first, _ = watching.rows_of(source, rows, surface)
+    watching.write_baseline(path, first, source.model, now())
+    return len(first)
 
 
 @dataclass(frozen=True)
@@ -306,7 +331,7 @@ def plan_audit(effect: str, *, rate: float = 1.0, alpha: float = 0.01, power: fl
         InvalidInput: there is no such measured effect.
 
     >>> len(plan_audit("q4", rate=0.5).tests)
-    4
+    5
     """
     tests = plans.plan(effect, rate=rate, alpha=alpha, power=power, tokens=tokens)
     return AuditPlan(plans.effects()[effect].description, plans.measured_size(), tests)

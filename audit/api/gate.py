@@ -38,7 +38,7 @@ from llm_audit.text import Passed, Source, counts, survey
 from llm_audit.text.frame import kinds_of
 
 if TYPE_CHECKING:  # slow to import, and needed only where a policy checks watermarks
-    from llm_audit.gating.watermarks import Asked
+    from llm_audit.gating.watermarks import Check
 
 
 def gate(
@@ -98,10 +98,10 @@ def gate(
     file = None if baseline is None else Path(baseline)
     known = read_baseline(file) if file and not (update_baseline and not file.exists()) else Baseline()
     passed: list[Passed] = []
-    asked, left_out = covered(_sources(paths or (str(policy.root),), changed_since, passed), policy)
+    sources, left_out = covered(_sources(paths or (str(policy.root),), changed_since, passed), policy)
     obeyed = policy.policy.inline_suppressions
     scored_too = kinds_of(policy.policy.score_also if include is None else include)
-    inputs = read(asked, text_field or policy.policy.text_field, strict, obeyed=obeyed, passed=passed, include=scored_too)
+    inputs = read(sources, text_field or policy.policy.text_field, strict, obeyed=obeyed, passed=passed, include=scored_too)
     marks = _read_marks(inputs, policy, plain_setup(setup), progress)
     within = part(progress, 0, 0.9) if marks else progress
     documents, manifest = _judge(inputs, setup, within, alpha=alpha, keep_text=keep_text, include=scored_too)
@@ -145,14 +145,14 @@ def _setup(policy: Loaded) -> Setup:
     )
 
 
-def _read_marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress: Progress) -> dict[Watermark, Asked]:
+def _read_marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress: Progress) -> dict[Watermark, Check]:
     """The policy's watermark checks that apply to some input, each with key and tokenizer; verified before texts are judged."""
-    tables = dict.fromkeys(table for of in inputs for table in of.watermarks)
+    tables = dict.fromkeys(table for item in inputs for table in item.watermarks)
     if not tables:
         return {}
     from llm_audit.api.keys import read_keys
     from llm_audit.api.watermark import readers_of
-    from llm_audit.gating.watermarks import Asked
+    from llm_audit.gating.watermarks import Check
 
     marks = {}
     for table in tables:
@@ -163,7 +163,7 @@ def _read_marks(inputs: Sequence[Input], policy: Loaded, setup: Setup, progress:
             raise InvalidConfiguration(f"{place}: {error}") from error
         name = policy.anchored(table.tokenizer)
         (reader,) = readers_of([name] if name else [], setup, None, progress)
-        marks[table] = Asked(table.must, key, reader)
+        marks[table] = Check(table.must, key, reader)
         marks[table].settings.check()
     return marks
 
@@ -186,10 +186,10 @@ def _write_baseline(path: Path, before: Baseline, documents: Sequence[Document],
     after = renewed(documents)
     write(path, after.render())
     added, removed = before.difference(after)
-    held = f"{len(after.entries):,} finding{'' if len(after.entries) == 1 else 's'}"
+    findings = f"{len(after.entries):,} finding{'' if len(after.entries) == 1 else 's'}"
     texts = len(after.texts)
     known = f" {texts:,} {'text is' if texts == 1 else 'texts are'} known to be without any." if texts else ""
-    written(f"{one_line(str(path))}: {held}; {added:,} added, {removed:,} removed.{known}")
+    written(f"{one_line(str(path))}: {findings}; {added:,} added, {removed:,} removed.{known}")
     return after
 
 
@@ -199,10 +199,10 @@ def _sources(paths: Sequence[str], changed_since: str | None, passed: list[Passe
     Files that git ignores, and vendored code, are not read: the author who is checked did not write them.
     """
     # Under every name: what the policy says of one name of a file must not hide it under another.
-    found = survey(paths, every_name=True, leave_out_ignored=True)
+    inputs = survey(paths, every_name=True, leave_out_ignored=True)
     if changed_since is None:
-        passed += found.passed
-        return found.sources
+        passed += inputs.passed
+        return inputs.sources
     passed_over = unchanged_since(changed_since, Path.cwd())
 
     def unchanged(path: Path) -> bool:
@@ -210,5 +210,5 @@ def _sources(paths: Sequence[str], changed_since: str | None, passed: list[Passe
         return {link, Path(os.path.realpath(path))} <= passed_over  # of a symbolic link, both it and its target
 
     # What git does not know, because it is elsewhere or not there at all, is judged or reported.
-    passed += [each for each in found.passed if not unchanged(Path(each.name))]
-    return [each for each in found.sources if each.path is None or not unchanged(each.path)]
+    passed += [entry for entry in inputs.passed if not unchanged(Path(entry.name))]
+    return [source for source in inputs.sources if source.path is None or not unchanged(source.path)]

@@ -54,10 +54,10 @@ def read_keys(paths: Sequence[str], scheme: str | None = None) -> tuple[Key, ...
 def _refuse_key(name: str) -> None:
     """Refuse an argument that looks like a key where a file is expected, without repeating it."""
     try:
-        here = Path(name).exists()
+        exists = Path(name).exists()
     except (OSError, ValueError):
-        here = False
-    if not here and (re.fullmatch(r"(0x)?[0-9a-fA-F]+", name) or name.lstrip().startswith("{")):
+        exists = False
+    if not exists and re.match(r"(0x)?[0-9a-fA-F]+$|\s*[{[]|.*[0-9a-fA-F]{16}", name, re.DOTALL):
         raise InvalidConfiguration(
             "A key is never given by itself, where the list of processes and the shell's history show it: write it into a key "
             "file (mode 0600), and name the file."

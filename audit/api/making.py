@@ -60,6 +60,7 @@ def generate(
     from llm_audit.detectors.attribution.generations import Generation, read_prompts
     from llm_audit.scoring.chain import Chain
     from llm_audit.scoring.pins import DEFAULT_MODEL
+    from llm_audit.scoring.vocabulary import tokens_of
 
     candidate, output, setup = Candidate.parse(author or DEFAULT_MODEL), Path(output), setup or Setup()
     if len(candidate.decodings) > 1:
@@ -71,21 +72,23 @@ def generate(
     (decoding,) = candidate.decodings
     if output.exists():
         raise InvalidConfiguration(f"Cannot write {output}: it exists already.")
-    asked = read_prompts(Path(prompts)) if prompts else [""]
-    asked = [asked[i % len(asked)] for i in range(count or len(asked))]
+    prompt_texts = read_prompts(Path(prompts)) if prompts else [""]
+    prompt_texts = [prompt_texts[i % len(prompt_texts)] for i in range(count or len(prompt_texts))]
     marker = None if watermark is None else marker_of(watermark, seed, scheme)
     with replace(setup, model=candidate.model, reference=None).session(progress) as session, ExitStack() as stack:
         model = session.model
-        read = [candidate.fill(model, prompt) if prompt else None for prompt in asked]
+        read = [candidate.fill(model, prompt) if prompt else None for prompt in prompt_texts]
         with local_packages():
             from llm_audit.scoring.generate import Sampler
 
+        if marker is not None:
+            marker.check(*tokens_of(model))
         drawn = Sampler(model, setup.device)(read, decoding, max_tokens, seed, progress, marker)
         try:
             lines = stack.enter_context(Lines(output, new=True))
         except OSError as error:
             raise NotAvailable(f"Cannot write {output}: {error.strerror}.") from error
-        for number, (prompt, sample) in enumerate(zip(asked, drawn, strict=True)):
+        for number, (prompt, sample) in enumerate(zip(prompt_texts, drawn, strict=True)):
             record = Generation(
                 text=sample.text,
                 prompt=prompt,
@@ -106,7 +109,7 @@ def generate(
             content = record.model_dump(mode="json") | ({"watermark": marker.label} if marker else {})
             # What is drawn is kept, whatever happens next.
             lines.append(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-    return len(asked)
+    return len(prompt_texts)
 
 
 def train(

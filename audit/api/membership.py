@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from llm_audit.api.asking import Asked, counts
+from llm_audit.api.asking import Audit, counts
 from llm_audit.api.radioactivity import watermark
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
@@ -68,12 +68,12 @@ def order(
     Raises:
         InvalidInput: there is no text, or too few to come to a decision.
     """
-    asked = Asked(alpha, setup, seed_file, progress)
+    audit = Audit(alpha, setup, seed_file, progress)
     data = read_collection(listed(paths), text_field=text_field)
     rows = [item.text for item in data.items]
     orders.check(len(rows), draws, shards, alpha)
-    with asked.target() as target, asked.further(control) as other:
-        seed = asked.seed(target, "order", data.digest, draws, f"{shards} shards{asked.beyond(other)}")
+    with audit.target() as target, audit.further(control) as other:
+        seed = audit.seed(target, "order", data.digest, draws, f"{shards} shards{audit.beyond(other)}")
         blinds, beyond = [blind_baseline.of_order(rows, seed)], None
         if other is not None:
             beyond = orders.totals_of(other, rows, draws=draws, shards=shards, seed=seed)
@@ -83,14 +83,14 @@ def order(
     terms, repeated = Terms(alpha), orders.repeated(rows)
     membership = run.concluded(
         alpha,
-        tests=(*(blind_baseline.derive(each, terms) for each in blinds), orders.derive(measured, terms)),
+        tests=(*(blind_baseline.derive(signs, terms) for signs in blinds), orders.derive(measured, terms)),
         unstated=None if provenance or other else True,
         provenance=f"{provenance.rstrip('.') or 'Nobody says how the order came about'}. The same rows in other orders take "
         "the place of held-out texts.",
-        conditions=asked.conditions(target, seed, other, repeated=repeated),
+        conditions=audit.conditions(target, seed, other, repeated=repeated),
         malformed=data.malformed,
     )
-    return asked.finished(
+    return audit.finished(
         membership, target, (blind_baseline.rule.code, orders.rule.code), [data],
         further=[other.session] if other else (), named=listed(paths),
     )  # fmt: skip
@@ -110,19 +110,19 @@ def canary(
     Raises:
         InvalidInput: a file of a canary is missing, or the secret does not match the commitment.
     """
-    asked = Asked(alpha, setup, None, progress)
+    audit = Audit(alpha, setup, None, progress)
     secrets = [canaries.check(name) for name in listed(names)]
     canaries.check_decidable(secrets, alpha)
-    with asked.target() as target:
+    with audit.target() as target:
         result = canaries.derive(canaries.measure(target, secrets), Terms(alpha))
     membership = run.concluded(
         alpha,
         tests=(result,),
         provenance="Unpublished strings of the same draw, which fit the commitment. By the owner's clock it was made "
         f"{', '.join(secret.created for secret in secrets)}; compare it with the copy that was published then.",
-        conditions=asked.conditions(target, commitments=tuple(secret.commitment for secret in secrets)),
+        conditions=audit.conditions(target, commitments=tuple(secret.commitment for secret in secrets)),
     )
-    return asked.finished(membership, target, (canaries.rule.code,), found=len(secrets), named=listed(names))
+    return audit.finished(membership, target, (canaries.rule.code,), total=len(secrets), named=listed(names))
 
 
 def paired(
@@ -148,12 +148,12 @@ def paired(
         seed_file: as for `order`.
         progress: as for `order`.
     """
-    asked = Asked(alpha, setup, seed_file, progress)
+    audit = Audit(alpha, setup, seed_file, progress)
     pairs = pairs_of.read_pairs(Path(path))
     pairs_of.check(pairs.items, alpha)
     choices = len({pair.document for pair in pairs.items})
-    with asked.target() as target, asked.further(control) as other:
-        seed = asked.seed(target, "paired", pairs.digest, DRAWS, asked.beyond(other))
+    with audit.target() as target, audit.further(control) as other:
+        seed = audit.seed(target, "paired", pairs.digest, DRAWS, audit.beyond(other))
         blinds, beyond = [blind_baseline.of_versions(pairs.items, seed)], None
         if other is not None:
             beyond = pairs_of.table_of(other, pairs.items)
@@ -164,16 +164,16 @@ def paired(
     terms = Terms(alpha)
     membership = run.concluded(
         alpha,
-        tests=(*(blind_baseline.derive(each, terms) for each in blinds), pairs_of.derive(measured, terms)),
+        tests=(*(blind_baseline.derive(signs, terms) for signs in blinds), pairs_of.derive(measured, terms)),
         unstated=None if provenance or other else True,
         provenance=f"{provenance.rstrip('.') or 'Nobody says how the published versions were chosen'}. Private versions of the "
         "same items, never published, as the owner states.",
-        conditions=asked.conditions(target, seed, other),
+        conditions=audit.conditions(target, seed, other),
         malformed=pairs.malformed,
     )
-    return asked.finished(
+    return audit.finished(
         membership, target, (blind_baseline.rule.code, pairs_of.rule.code),
-        found=pairs.found, malformed=len(pairs.malformed), further=[other.session] if other else (), named=[path],
+        total=pairs.total, malformed=len(pairs.malformed), further=[other.session] if other else (), named=[path],
     )  # fmt: skip
 
 
@@ -201,22 +201,22 @@ def identifier(
     Raises:
         InvalidInput: there are too few identifiers to come to a decision.
     """
-    asked = Asked(alpha, setup, seed_file, progress)
+    audit = Audit(alpha, setup, seed_file, progress)
     data = read_collection(listed(paths), text_field=text_field)
-    found = identifiers.find(data.items)
-    identifiers.check(found, draws, alpha)
-    with asked.target() as target:
-        seed = asked.seed(target, "identifier", data.digest, draws)
-        measured = identifiers.measure(target, found, draws=draws, seed=seed)
-    formats = tuple(Counter(each.format.name for each in found).items())
+    occurrences = identifiers.find(data.items)
+    identifiers.check(occurrences, draws, alpha)
+    with audit.target() as target:
+        seed = audit.seed(target, "identifier", data.digest, draws)
+        measured = identifiers.measure(target, occurrences, draws=draws, seed=seed)
+    formats = tuple(Counter(occurrence.format.name for occurrence in occurrences).items())
     membership = run.concluded(
         alpha,
         tests=(identifiers.derive(measured, Terms(alpha)),),
         provenance="Fresh identifiers of the same formats, drawn for this test after the model was made.",
-        conditions=asked.conditions(target, seed, documents=len(data.items), formats=formats),
+        conditions=audit.conditions(target, seed, documents=len(data.items), formats=formats),
         malformed=data.malformed,
     )
-    return asked.finished(membership, target, (identifiers.rule.code,), [data], named=listed(paths))
+    return audit.finished(membership, target, (identifiers.rule.code,), [data], named=listed(paths))
 
 
 def dataset(
@@ -244,11 +244,11 @@ def dataset(
         seed_file: as for `order`.
         progress: as for `order`.
     """
-    asked = Asked(alpha, setup, seed_file, progress)
-    suspects, others = (read_collection(listed(each), text_field=text_field) for each in (paths, held_out))
+    audit = Audit(alpha, setup, seed_file, progress)
+    suspects, others = (read_collection(listed(files), text_field=text_field) for files in (paths, held_out))
     datasets.check(suspects, others)
-    with asked.target() as target, asked.further(control) as other:
-        seed = asked.seed(target, "dataset", f"{suspects.digest} {others.digest}", DRAWS, asked.beyond(other))
+    with audit.target() as target, audit.further(control) as other:
+        seed = audit.seed(target, "dataset", f"{suspects.digest} {others.digest}", DRAWS, audit.beyond(other))
         compared = run.compare(suspects, others, seed)
         before = (compared.sides.suspects, compared.sides.held_out)
         sides = clusters.joined(*before)
@@ -261,18 +261,18 @@ def dataset(
             other.session.release()
         measured = datasets.measure(target, *sides, draws=DRAWS, seed=seed, control=beyond)
     terms = Terms(alpha)
-    sizes = tuple((len(one.documents), len(grouped.documents)) for one, grouped in zip(before, sides, strict=True))
+    sizes = tuple((len(side.documents), len(grouped.documents)) for side, grouped in zip(before, sides, strict=True))
     membership = run.concluded(
         alpha,
-        tests=(*(blind_baseline.derive(each, terms) for each in blinds), datasets.derive(measured, terms)),
+        tests=(*(blind_baseline.derive(signs, terms) for signs in blinds), datasets.derive(measured, terms)),
         unstated=None if provenance else True,
         gate=compared.gate,
         provenance=run.provenance_of(provenance, sides[1]),
-        conditions=asked.conditions(target, seed, other, copies=compared.copies, groups=sizes),
+        conditions=audit.conditions(target, seed, other, copies=compared.copies, groups=sizes),
         malformed=compared.malformed,
     )
     named = (*listed(paths), *listed(held_out))
-    return asked.finished(
+    return audit.finished(
         membership, target, (blind_baseline.rule.code, datasets.rule.code), [suspects, others],
         further=[other.session] if other else (), named=named,
     )  # fmt: skip
@@ -288,14 +288,14 @@ def blind(paths: Paths, held_out: Paths, *, provenance: str = "", text_field: st
         text_field: as for `dataset`.
     """
     started = now()
-    suspects, others = (read_collection(listed(each), text_field=text_field) for each in (paths, held_out))
+    suspects, others = (read_collection(listed(files), text_field=text_field) for files in (paths, held_out))
     seed = Question("blind", f"{suspects.digest} {others.digest}", "", 0, blind_baseline.LEVEL).own_seed
     compared = run.compare(suspects, others, seed)
-    found, malformed = counts([suspects, others])
+    total, malformed = counts([suspects, others])
     manifest = collect(None, alpha=blind_baseline.LEVEL, rules=(blind_baseline.rule.code,))
     membership = run.baseline_alone(compared, provenance, seed, blind_baseline.LEVEL)
-    made = run.report(membership, manifest, found=found, malformed=malformed)
-    return finished(made, started, (*listed(paths), *listed(held_out)))
+    report = run.report(membership, manifest, total=total, malformed=malformed)
+    return finished(report, started, (*listed(paths), *listed(held_out)))
 
 
 def score(
@@ -341,7 +341,7 @@ def score(
         raise InvalidConfiguration(
             "Held-out texts are named by files or by a field of each line: give held_out or member_field."
         )
-    asked = Asked(alpha, setup, seed_file, progress)
+    audit = Audit(alpha, setup, seed_file, progress)
     available = find_scores(scores)
     others: Collection | None = None
     if member_field:
@@ -350,20 +350,21 @@ def score(
         suspects = read_collection(listed(paths), text_field=text_field)
         others = read_collection(held_out, text_field=text_field) if held_out else None
     both = [suspects, *([others] if others else [])]
-    with asked.target() as target, asked.further(reference) as second, asked.further(control) as third:
+    with audit.target() as target, audit.further(reference) as second, audit.further(control) as third:
         material = material_of(target, frequencies, second, prefix)
         chosen = chosen_scores(available, material, asked_for=bool(scores))
         others_named = {"frequencies": frequencies, "prefix": prefix, "reference": reference, "control": control}
         settings = ", ".join(
-            [each.name for each in chosen] + [f"{name} {digest_of(name, what)}" for name, what in others_named.items() if what]
+            [score.name for score in chosen]
+            + [f"{name} {digest_of(name, argument)}" for name, argument in others_named.items() if argument]
         )
-        seed = asked.seed(target, "score", f"{suspects.digest} {others.digest if others else ''}", 0, settings)
+        seed = audit.seed(target, "score", f"{suspects.digest} {others.digest if others else ''}", 0, settings)
         membership = run.score(
             target, run.compare(suspects, others, seed) if others else suspects, chosen, material,
             alpha=alpha, seed=seed, provenance=provenance, control=third,
         )  # fmt: skip
-    return asked.finished(
-        membership, target, [blind_baseline.rule.code] * bool(others) + sorted({each.code for each in chosen}), both,
-        further=[each.session for each in (second, third) if each], used=chosen,
+    return audit.finished(
+        membership, target, [blind_baseline.rule.code] * bool(others) + sorted({score.code for score in chosen}), both,
+        further=[extra.session for extra in (second, third) if extra], used=chosen,
         named=[*listed(paths), *held_out, frequencies, prefix],
     )  # fmt: skip

@@ -104,25 +104,25 @@ together need two.
 
 def survey_all() -> list[Surveyed]:
     """Every rule announced by an entry point, family by family, loaded, with its status."""
-    return [each for digit in sorted(FAMILIES) for each in survey(FAMILIES[digit])]
+    return [entry for digit in sorted(FAMILIES) for entry in survey(FAMILIES[digit])]
 
 
 def described() -> list[dict[str, Any]]:
     """One dictionary for each announced rule: name, code, package, digest, status and reason, as `plugins list` shows them."""
     return [
         {
-            "name": each.announcement.name,
-            "rule": each.rule.code if each.rule else None,
-            "group": each.announcement.group,
-            "target": each.announcement.target,
-            "distribution": each.announcement.distribution,
-            "version": each.announcement.version,
-            "digest": each.announcement.digest,
-            "shipped": each.announcement.shipped,
-            "status": each.status,
-            "reason": each.reason,
+            "name": entry.announcement.name,
+            "rule": entry.rule.code if entry.rule else None,
+            "group": entry.announcement.group,
+            "target": entry.announcement.target,
+            "distribution": entry.announcement.distribution,
+            "version": entry.announcement.version,
+            "digest": entry.announcement.digest,
+            "shipped": entry.announcement.shipped,
+            "status": entry.status,
+            "reason": entry.reason,
         }
-        for each in survey_all()
+        for entry in survey_all()
     ]
 
 
@@ -164,15 +164,15 @@ def loaded(target: str) -> Iterator[tuple[str, Any, str]]:
         yield _imported(target)
         return
     surveyed = survey_all()
-    named = [each for each in surveyed if each.announcement.name == target]
+    named = [entry for entry in surveyed if entry.announcement.name == target]
     if not named:
-        names = ", ".join(dict.fromkeys(each.announcement.name for each in surveyed))
+        names = ", ".join(dict.fromkeys(entry.announcement.name for entry in surveyed))
         raise InvalidConfiguration(f"There is no rule {target!r}; choose from {names}.")
-    for each in named:
-        if each.status == "off":
-            raise NotAvailable(each.reason)
-        code = f"{each.rule.code}, " if each.rule else ""
-        yield f"{target} ({code}{each.announcement.package})", each.rule, each.reason
+    for entry in named:
+        if entry.status == "off":
+            raise NotAvailable(entry.reason)
+        code = f"{entry.rule.code}, " if entry.rule else ""
+        yield f"{target} ({code}{entry.announcement.package})", entry.rule, entry.reason
 
 
 def _imported(target: str) -> tuple[str, Any, str]:
@@ -218,9 +218,9 @@ def _module(name: str) -> str:
 def _free_code(name: str) -> str:
     """A rule code that no installed rule has, derived from the name so that two authors seldom get the same."""
     surveyed = survey_all()
-    if any(each.announcement.name == name for each in surveyed):
+    if any(entry.announcement.name == name for entry in surveyed):
         raise InvalidConfiguration(f"There is a rule {name!r} already; choose another name.")
-    taken = {each.rule.code for each in surveyed if each.rule}
+    taken = {entry.rule.code for entry in surveyed if entry.rule}
     first = int(hashlib.sha256(name.encode()).hexdigest(), 16)
     codes = (f"AUD{150 + (first + step) % 50}" for step in range(50))
     free = next((code for code in codes if code not in taken), None)

@@ -58,10 +58,10 @@ def calibrate(
 
     populations.check_name(name)
     chosen, path = plain_setup(setup), Path(path)
-    own = chosen.own_detectors()
+    classifiers = chosen.own_detectors()
     texts = _texts(path, text_field)
     with chosen.session(progress) as session:
-        detectors = fitting(find((), own), session.model.digest, own)
+        detectors = fitting(find((), classifiers), session.model.digest, classifiers)
         texts = _without_training_texts(texts, detectors)
         request = Request(Windowing(512, first_only=True), hidden_layers=origin.hidden_layers(detectors))
         sheet = populations.Datasheet(

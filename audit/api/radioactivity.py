@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from llm_audit.api.asking import Asked, counts
+from llm_audit.api.asking import Audit, counts
 from llm_audit.api.keys import as_configuration_errors, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, finished, listed
@@ -60,23 +60,23 @@ def watermark(
         InvalidConfiguration: a key file that cannot be used, of a scheme that does not tell contexts apart, or of another
             tokenizer.
     """
-    asked = Asked(alpha, setup, None, progress)
-    marks, given = listed(marked), listed(answers)
-    if not marks and not given:
+    audit = Audit(alpha, setup, None, progress)
+    marks, answer_files = listed(marked), listed(answers)
+    if not marks and not answer_files:
         raise InvalidConfiguration("There is nothing to read: name marked texts, or answers of the model with --answers.")
     (chosen,) = read_keys([str(key)])
     radioactivity.check(chosen)
-    data = [read_collection(each, text_field=text_field) for each in (marks, given) if each]
+    data = [read_collection(files, text_field=text_field) for files in (marks, answer_files) if files]
     rules = (radioactivity.rule.code,)
-    if given:
+    if answer_files:
         (reader,) = readers_of((), setup or Setup(), None, progress)
         membership = _test_answers(chosen, reader, data, alpha)
-        found, malformed = counts(data)
-        made = run.report(membership, collect(None, alpha=alpha, rules=rules), found=found, malformed=malformed)
-        return finished(made, asked.started, [*marks, *given])
-    with asked.target() as target:
+        total, malformed = counts(data)
+        report = run.report(membership, collect(None, alpha=alpha, rules=rules), total=total, malformed=malformed)
+        return finished(report, audit.started, [*marks, *answer_files])
+    with audit.target() as target:
         membership = _test_reading(chosen, target, data[0], alpha)
-    return asked.finished(membership, target, rules, data, named=marks)
+    return audit.finished(membership, target, rules, data, named=marks)
 
 
 def _test_reading(key: Key, target: Target, data: Collection, alpha: float) -> Membership:
@@ -91,8 +91,8 @@ def _test_reading(key: Key, target: Target, data: Collection, alpha: float) -> M
         for ids, likeliest in zip(texts, target.likeliest(shown), strict=True)
     ]
     with as_configuration_errors():
-        found = radioactivity.of_reading(key, read)
-    return _conclude(found, alpha, data.malformed, run.conditions_of(target, tokenizer=(reader.name, reader.digest)))
+        evidence = radioactivity.of_reading(key, read)
+    return _conclude(evidence, alpha, data.malformed, run.conditions_of(target, tokenizer=(reader.name, reader.digest)))
 
 
 def _test_answers(key: Key, reader: Reader, data: Sequence[Collection], alpha: float) -> Membership:
@@ -103,13 +103,13 @@ def _test_answers(key: Key, reader: Reader, data: Sequence[Collection], alpha: f
     ]
     marked = _ids(key, reader, data[0], alpha) if len(data) > 1 else []
     with as_configuration_errors():
-        found = radioactivity.of_writing(key, written, marked)
+        evidence = radioactivity.of_writing(key, written, marked)
     conditions = Conditions(
         tokenizer=(reader.name, reader.digest),
         marked_contexts=True if marked else None,
         unprompted=(sum(item.prompt is None for item in answers.items), len(answers.items)),
     )
-    return _conclude(found, alpha, [note for each in data for note in each.malformed], conditions)
+    return _conclude(evidence, alpha, [note for collection in data for note in collection.malformed], conditions)
 
 
 def _ids(key: Key, reader: Reader, data: Collection, alpha: float) -> list[Ints]:
@@ -125,10 +125,10 @@ def _encoded(reader: Reader, text: str) -> Ints:
     return np.array(reader.tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
 
 
-def _conclude(found: KeyedTraining, alpha: float, malformed: Sequence[str], conditions: Conditions) -> Membership:
+def _conclude(evidence: KeyedTraining, alpha: float, malformed: Sequence[str], conditions: Conditions) -> Membership:
     return run.concluded(
         alpha,
-        tests=(radioactivity.rule.derive(Measurement(found), Terms(alpha)),),
+        tests=(radioactivity.rule.derive(Measurement(evidence), Terms(alpha)),),
         provenance="None are needed: the chance is in the key, and any other key could have been drawn.",
         conditions=conditions,
         malformed=malformed,

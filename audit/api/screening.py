@@ -1,4 +1,4 @@
-"""What membership scores need besides the texts: token counts, a second model, texts that the model has not seen."""
+"""The material of membership scores beside the texts: token counts, a second model, texts that the model has not seen."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MISSING = {
 """Material that a score may need -> how to give it."""
 
 
-def digest_of(name: str, what: StrPath) -> str:
-    """What stands for an argument in a seed: 16 digits of a file's digest, or the name of a model."""
-    return str(what) if name in ("reference", "control") else sha256_of(Path(what))[:16]
+def digest_of(name: str, argument: StrPath) -> str:
+    """The string that stands for an argument in a seed: 16 digits of a file's digest, or the name of a model."""
+    return str(argument) if name in ("reference", "control") else sha256_of(Path(argument))[:16]
 
 
 def material_of(target: Target, frequencies: StrPath | None, reference: Target | None, prefix: StrPath | None) -> Material:
-    """What the scores need besides the texts, read and checked against the model's tokenizer. Raises AuditError."""
+    """The material of the scores, read and checked against the model's tokenizer. Raises AuditError."""
     from llm_audit.scoring.tokenizer import load_tokenizer, prefix_token
 
     model = target.session.model

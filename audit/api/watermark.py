@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_audit.api.documents import Texts, sources_of, texts_of
 from llm_audit.api.endpoints import EndpointSetup, Surface
-from llm_audit.api.keys import as_configuration_errors, as_sentence, read_keys
+from llm_audit.api.keys import as_configuration_errors, read_keys
 from llm_audit.api.report import Report
 from llm_audit.api.running import StrPath, check_alpha, finished, listed
 from llm_audit.common.errors import AuditError, InvalidConfiguration, InvalidInput, NotAvailable, local_packages
@@ -52,7 +52,7 @@ def watermark(
         keys: key files, from `new_watermark_key`. Each key is one more test of each text, and that is counted.
         scheme: name of the scheme that every key has to be of, see `watermark_schemes`; None: each file says its own.
         token_ids: files of token ids from the generation, which are surer than the text: a JSON list; or JSON lines with
-            `token_ids` in each, as `generate` writes them.
+            `token_ids` in each, as `generate` writes them; a `scheme` in a line has to be that of a key.
         tokenizers: folders, hub ids or files `tokenizer.json`; none: that of `setup.model`. Several are several tests.
         prompt: file with what stood before every text, for schemes that hash its last tokens.
         windows: test parts of the texts, too, and say which carry the mark.
@@ -66,8 +66,8 @@ def watermark(
         on_document: as for `detect`.
 
     Raises:
-        InvalidConfiguration: a key file that cannot be used or is of another scheme, a tokenizer that does not fit the key, no
-            key or no text.
+        InvalidConfiguration: a key file that cannot be used, a key or a line of token ids of another scheme, a tokenizer that
+            does not fit the key, no key or no text.
         NotAvailable: a tokenizer is not here.
     """
     from llm_audit.detectors import judging
@@ -78,12 +78,12 @@ def watermark(
     from llm_audit.text.documents import read_texts
 
     check_alpha(alpha)
-    started, given = now(), texts_of(texts)
+    started, texts = now(), texts_of(texts)
     chosen = read_keys(listed(keys), scheme)
     files = listed(token_ids)
-    if not given and not files:
+    if not texts and not files:
         raise InvalidConfiguration("There is nothing to test: name texts, or files of token ids.")
-    needs = bool(given) or prompt is not None or calibrate is not None or bool(listed(tokenizers))
+    needs = bool(texts) or prompt is not None or calibrate is not None or bool(listed(tokenizers))
     readers = readers_of(listed(tokenizers), setup or Setup(), prompt, progress) if needs else ()
     settings = run.Settings(alpha, chosen, readers, windows, anytime, keep_text=keep_text)
     settings.check()
@@ -91,14 +91,14 @@ def watermark(
         read = read_texts(sources_of([calibrate]), text_field, strip_markdown=False)
         unmarked = [run.read(entry, settings) for entry in read if not isinstance(entry, Document)]
         settings = replace(settings, calibration=run.references(unmarked, settings))
-    entries: list[Any] = list(read_texts(sources_of(given), text_field, strip_markdown=False)) if given else []
+    entries: list[Any] = list(read_texts(sources_of(texts), text_field, strip_markdown=False)) if texts else []
     for path in files:
         entries += _subjects(Path(path), settings)
     rules = sorted(rule.code for rule in shipped("watermark") if rule.measure is not None)
     manifest = collect(None, alpha=alpha, rules=rules)
     report = judging.find_watermarks(entries, settings, find_rules(), manifest, progress, on_document)
     # Key files are not among the inputs: a digest of a file that holds little but a weak key would confirm a guess of it.
-    named = [each for each in given if isinstance(each, (str, Path))]
+    named = [text for text in texts if isinstance(text, (str, Path))]
     return finished(report, started, [*named, *files, prompt, *listed(tokenizers)])
 
 
@@ -131,20 +131,18 @@ def new_watermark_key(
     from llm_audit.detectors.watermark.keys import new_key, write_key
     from llm_audit.detectors.watermark.schemes import scheme_class
 
-    given, digest = dict(parameters or {}), None
+    values, digest = dict(parameters or {}), None
     with as_configuration_errors():
         cls = scheme_class(scheme)
     if setup is not None:
-        from llm_audit.scoring.tokenizer import load_tokenizer
-        from llm_audit.scoring.vocabulary import tokenizer_digest, vocabulary_size
+        from llm_audit.scoring.vocabulary import tokens_of
 
         with replace(setup, reference=None, cache=False).session(progress) as session:
-            tokenizer, config = load_tokenizer(session.model.folder), session.model.config
-        digest = tokenizer_digest(tokenizer)
+            digest, size = tokens_of(session.model)
         if "vocab_size" in cls.model_fields:
-            given.setdefault("vocab_size", int(config.get("vocab_size") or vocabulary_size(tokenizer)))
+            values.setdefault("vocab_size", size)
     with as_configuration_errors():
-        key = new_key(scheme, digest, note, **given)
+        key = new_key(scheme, digest, note, **values)
         write_key(Path(path), key)
     return key.id
 
@@ -209,10 +207,10 @@ def watermark_table(key: StrPath, output: StrPath, *, device: str = "cuda") -> s
         from llm_audit.detectors.watermark.device_table import with_table
 
     (read,) = read_keys([str(key)])
-    made = with_table(read, device)
+    copy = with_table(read, device)
     with as_configuration_errors():
-        write_key(Path(output), made)
-    return made.id
+        write_key(Path(output), copy)
+    return copy.id
 
 
 def watermark_schemes() -> dict[str, str]:
@@ -267,17 +265,27 @@ def _subjects(path: Path, settings: Settings) -> Iterator[Subject | Document]:
 
     name = terminal_safe(str(path))
     try:
-        content = path.read_bytes().decode("utf-8")
+        content = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         yield unjudged(name, Verdict.ERROR, f"The token ids {name} cannot be read: {why}.")
         return
     for number, record in _records(content):
-        called = name if number is None else f"{name}, line {number}"
+        called = f"{name}, line {number}"  # never the file itself, whose digest is not that of a text in it
+        _check_scheme(called, record, settings)
         try:
             yield _subject(called, record, settings)
         except AuditError as error:
-            yield unjudged(called, Verdict.ERROR, as_sentence(f"{called}: {error}"))
+            yield unjudged(called, Verdict.ERROR, f"{called}: {str(error).rstrip('.')}.")
+
+
+def _check_scheme(name: str, record: Any, settings: Settings) -> None:
+    """Refuse a record whose text was marked under a scheme that no key is of. Raises InvalidConfiguration."""
+    marked, schemes = record.get("scheme") if isinstance(record, dict) else None, {key.scheme.scheme for key in settings.keys}
+    if isinstance(marked, str) and marked not in schemes:
+        of = " or ".join(sorted(schemes))
+        scheme = terminal_safe(marked[:60])
+        raise InvalidConfiguration(f"{name} is of the scheme {scheme}, not {of}: give a key file of that scheme.")
 
 
 def _subject(name: str, record: Any, settings: Settings) -> Subject:
@@ -287,22 +295,24 @@ def _subject(name: str, record: Any, settings: Settings) -> Subject:
     ids, prompt, text = fields.get("token_ids"), fields.get("prompt_ids"), fields.get("text")
     if not isinstance(ids, list) or not (prompt is None or isinstance(prompt, list)):
         raise InvalidInput('it holds no token ids: give a JSON list of ids, or JSON lines with a list "token_ids" in each')
-    for each in (ids, prompt or []):
-        if not all(isinstance(one, int) and not isinstance(one, bool) for one in each):
+    for sequence in (ids, prompt or []):
+        if not all(isinstance(token_id, int) and not isinstance(token_id, bool) for token_id in sequence):
             raise InvalidInput("token ids must be whole numbers: give the list that the generation returned")
     return run.read_ids(name, ids, settings, text if isinstance(text, str) else None, prompt)
 
 
-def _records(content: str) -> Iterator[tuple[int | None, Any]]:
-    """The JSON value that is the whole content, or one value per line with its number; None for a line that is no JSON."""
+def _records(content: str) -> Iterator[tuple[int, Any]]:
+    """The JSON value that is the whole content, as of line 1, or one value per line with its number; None: it is no JSON."""
     try:
-        yield None, json.loads(content)
+        yield 1, json.loads(content)
         return
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
-    for number, line in enumerate(content.splitlines(), start=1):
+    if not content.strip():
+        yield 1, None
+    for number, line in enumerate(content.split("\n"), start=1):  # a text may hold other line separators, unescaped
         if line.strip():
             try:
                 yield number, json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 yield number, None

@@ -95,7 +95,11 @@ def command_of(
     return click.command(help=help, short_help=table[name], **settings)
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS, package=__name__, context_settings={"help_option_names": ["-h", "--help"]})
+SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
+"""Settings of click that all commands inherit."""
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, package=__name__, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="llm-audit")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
               help="Policy file. Default: the nearest llm-audit.toml, or pyproject.toml with [tool.llm-audit].")  # fmt: skip

@@ -9,13 +9,13 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, command_of
-from llm_audit.cli.options import JUDGING, label_field_option, setup_options, text_field_option
+from llm_audit.cli.options import JUDGING, PATH, label_field_option, setup_options, text_field_option
 from llm_audit.cli.progress import bars
 from llm_audit.cli.publishing import complain, write_outputs
 
 
 @command_of(COMMANDS, "bench")
-@click.argument("paths", nargs=-1, required=True, metavar="DATA...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="DATA...", type=PATH)
 @click.option("--fairness", is_flag=True, help="Only false-positive rates, of every detector, by every group of writers.")
 @click.option("--group", "columns", multiple=True, metavar="FIELD", help="A further field of the data to group by; repeatable.")
 @click.option(

@@ -8,18 +8,15 @@ from llm_audit.api.machine import score_cache
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS
 from llm_audit.common.terminal import one_line
 
-
-@click.group(help=COMMANDS["cache"])
-def command() -> None:
-    """Group; its help for users is in `COMMANDS`."""
+command = click.Group("cache", help=COMMANDS["cache"])
 
 
 @command.command()
 def info() -> None:
     """Show where the cache is and how large."""
     with score_cache() as cache:
-        found = cache.info()
-    click.echo(f"{one_line(str(found.path))}: scores of {found.rows:,} texts, {found.size / 1e6:,.1f} MB")
+        usage = cache.info()
+    click.echo(f"{one_line(str(usage.path))}: scores of {usage.rows:,} texts, {usage.size / 1e6:,.1f} MB")
 
 
 @command.command()

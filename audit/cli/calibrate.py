@@ -8,7 +8,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS
-from llm_audit.cli.options import SCORING, setup_options, text_field_option
+from llm_audit.cli.options import PATH, SCORING, setup_options, text_field_option
 from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import one_line, terminal_safe
 
@@ -22,21 +22,18 @@ class _Calibrate(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(
-    cls=_Calibrate,
-    help=COMMANDS["calibrate"] + "\n\n`llm-audit calibrate HUMAN.jsonl --name NAME` is short for `calibrate build`.",
-)
-def command() -> None:
-    """Group; its help for users is in `COMMANDS`."""
+MORE = "`llm-audit calibrate HUMAN.jsonl --name NAME` is short for `calibrate build`."
+
+command = _Calibrate("calibrate", help=f"{COMMANDS['calibrate']}\n\n{MORE}")
 
 
 @command.command()
-@click.argument("path", metavar="HUMAN.jsonl", type=click.Path(path_type=Path))
+@click.argument("path", metavar="HUMAN.jsonl", type=PATH)
 @click.option("--generations", is_flag=True, help="FILE holds a model's texts, from `llm-audit generate`; for `attribute`.")
 @click.option("--name", required=True, help="Lower-case letters, digits, '.', '_' and '-'.")
 @text_field_option
 @click.option("--description", default="Texts supplied by the user.", help="One line, printed next to every p-value.")
-@click.option("--language", default="en", show_default=True, help="ISO 639-1 code of the texts.")
+@click.option("--language", default="en", help="ISO 639-1 code of the texts.")
 @setup_options("classifier", *SCORING)
 def build(path: Path, name: str, generations: bool, setup: llm_audit.Setup, **options: str) -> None:
     """Build a population from human texts, one JSON object a line.

@@ -7,31 +7,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llm_audit.cli import COMMANDS, command_of, group_of
+from llm_audit.cli import COMMANDS
+from llm_audit.cli.options import format_option
 from llm_audit.common.terminal import one_line
 
 if TYPE_CHECKING:
     from llm_audit.api.machine import Loaded
 
-CONFIG = {"show": "List every setting with its value and where it comes from, and the policy's digest."}
-"""Name -> one line of help."""
-
-MORE = """
-The settings stand in llm-audit.toml or in the table [tool.llm-audit] of pyproject.toml, in the working directory or the
-nearest folder above it, up to the root of the repository. Options win over the file; settings that neither gives are
-left to each command's own default.
-"""
+command = click.Group("config", help=COMMANDS["config"])
 
 
-command = group_of(__name__, COMMANDS, CONFIG)
-
-
-@command_of(CONFIG, "show", MORE)
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
-)
+@command.command()
+@format_option
 def show(format_: str) -> None:
-    """Run the command; the docstring for users is in `CONFIG`."""
+    """List every setting with value and origin, and the policy's digest.
+
+    The settings stand in llm-audit.toml or in the table [tool.llm-audit] of pyproject.toml, in the working directory or the
+    nearest folder above it, up to the root of the repository. Options win over the file; settings that neither gives are
+    left to each command's own default.
+    """
     from llm_audit.cli.policy import chosen
 
     loaded = chosen()
@@ -61,6 +55,3 @@ def _print(loaded: Loaded) -> None:
         table.add_row(name, line(one_line(shown)), line(one_line(origin)))
     console.print(table)
     say(console, f"Digest {loaded.policy.digest()}")
-
-
-command.add_command(show, "show")

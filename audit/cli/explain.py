@@ -21,5 +21,5 @@ def command(word: str | None) -> None:
         return
     rule = llm_audit.explain(word)
     # A code can stand for several scores; its name for one of them.
-    shown = [rule] if word == rule.name else [each for each in llm_audit.rules() if each.code == rule.code]
+    shown = [rule] if word == rule.name else [other for other in llm_audit.rules() if other.code == rule.code]
     click.echo("\n\n".join(map(explanation, shown)))

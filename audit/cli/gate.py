@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_ERROR, command_of
-from llm_audit.cli.options import details_option, include_option, judging_options, no_text_option, output_options
+from llm_audit.cli.options import PATH, details_option, include_option, judging_options, no_text_option, output_options
 from llm_audit.cli.publishing import Output
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.terminal import one_line
@@ -38,7 +37,7 @@ class _Gate(click.Command):
 @command_of(COMMANDS, "gate", MORE, cls=_Gate)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @judging_options("False discovery rate: the expected share of mistakes among the findings of a run.")
-@click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Known findings, which fail nothing.")
+@click.option("--baseline", type=PATH, metavar="FILE", help="Known findings, which fail nothing.")
 @click.option("--update-baseline", is_flag=True, help="Write all findings of this run into the baseline.")
 @click.option(
     "--changed-since",

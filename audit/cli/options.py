@@ -27,6 +27,8 @@ FRAMES = ("headings", "quotes", "tables", "captions", "references", "forms")
 """Names of `llm_audit.text.frame.INCLUDABLE`, repeated here so that --help need not import the reading of texts."""
 
 LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
+COUNT = click.IntRange(min=1)
+PATH = click.Path(path_type=Path)
 
 
 def _option(*flags: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -40,17 +42,14 @@ _SETUP = {
                           help="A classifier of yours (`llm-audit train`) instead of the one that ships."),
     "model": _option("--model", metavar="MODEL",
                      help="Folder, or hub id with revision: org/name@commit. Default: the embedded one."),
-    "reference": _option("--reference", metavar="MODEL",
-                         help="Second model with the same vocabulary (Binoculars' observer)."),
-    "device": _option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
-                      help="Where to compute."),
-    "jobs": _option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+    "reference": _option("--reference", metavar="MODEL", help="Second model with the same vocabulary (Binoculars' observer)."),
+    "device": _option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Where to compute."),
+    "jobs": _option("-j", "--jobs", type=COUNT, default=1, metavar="N",
                     help="Processes that score, up to the cores; the numbers stay the same."),
-    "max_tokens": _option("--max-tokens", type=click.IntRange(min=1), metavar="N",
-                          help="Leave longer texts unassessed, and say so of each."),
+    "max_tokens": _option("--max-tokens", type=COUNT, metavar="N", help="Leave longer texts unassessed, and say so of each."),
     "offline": _option("--offline", is_flag=True, help="Never use the network; fail if the model is not here yet."),
     "no_cache": _option("--no-cache", is_flag=True, help="Score anew, and keep no scores."),
-    "cache": _option("--cache/--no-cache", default=False, show_default=True,
+    "cache": _option("--cache/--no-cache", default=False,
                      help="Look for and keep the scores of every token, many times the size of the texts."),
 }  # fmt: skip
 """Field of `Setup` -> the option that sets it; `no_cache` sets `cache` the other way round."""
@@ -69,14 +68,14 @@ def setup_options(*names: str, help: Mapping[str, str] | None = None) -> Decorat
     """
 
     def decorate(command: Command) -> Command:
-        def made(given: dict[str, Any]) -> Any:
+        def setup_of(values: dict[str, Any]) -> Any:
             from llm_audit import Setup
 
-            if "no_cache" in given:
-                given["cache"] = not given.pop("no_cache")
-            return Setup(**given)
+            if "no_cache" in values:
+                values["cache"] = not values.pop("no_cache")
+            return Setup(**values)
 
-        packed = packed_options(command, "setup", names, made)
+        packed = packed_options(command, "setup", names, setup_of)
         for name in reversed(names):
             flags, settings = _SETUP[name]
             packed = click.option(*flags, **settings | ({"help": help[name]} if help and name in help else {}))(packed)
@@ -109,33 +108,31 @@ def judging_options(level: str, default: float = 0.01, *, but: tuple[str, ...] =
 
 def alpha_option(level: str, default: float = 0.01) -> Decorator:
     """Add --alpha; `level`: its help, which says what it is the level of."""
-    return click.option("--alpha", type=LEVEL, default=default, show_default=True, help=level)
+    return click.option("--alpha", type=LEVEL, default=default, help=level)
 
 
 def text_field_option(command: Command) -> Command:
     """Add --text-field."""
     return click.option(
-        "--text-field", default="text", show_default=True, metavar="NAME",
+        "--text-field", default="text", metavar="NAME",
         help="Field of each record that holds the text.",
     )(command)  # fmt: skip
 
 
 def label_field_option(command: Command) -> Command:
     """Add --label-field."""
-    return click.option(
-        "--label-field", default="label", show_default=True, help="Field that holds human, machine or machine-revised."
-    )(command)
+    return click.option("--label-field", default="label", help="Field that holds human, machine or machine-revised.")(command)
 
 
 def no_text_option(command: Command) -> Command:
     """Add --no-text, which the command gets as `keep_text`."""
-    packed = packed_options(command, "keep_text", ("no_text",), lambda given: not given["no_text"])
+    packed = packed_options(command, "keep_text", ("no_text",), lambda values: not values["no_text"])
     return click.option("--no-text", is_flag=True, help="Leave the text itself out of the reports.")(packed)
 
 
 def include_option(command: Command) -> Command:
     """Add --include, which the command gets as `include`. The policy sets it as `score-also`: its own `include` is of paths."""
-    packed = packed_options(command, "include", ("score_also",), lambda given: given["score_also"])
+    packed = packed_options(command, "include", ("score_also",), lambda values: values["score_also"])
     return click.option(
         "--include", "score_also", multiple=True, type=click.Choice(FRAMES), metavar="KIND",
         help=f"Score this as well, which stands apart and is not scored: {one_of(FRAMES)}; repeatable.",
@@ -155,22 +152,22 @@ def details_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
+def format_option(command: Command) -> Command:
+    """Add --format to a command that prints no report."""
+    formats = click.Choice(["text", "json"])
+    return click.option("--format", "format_", type=formats, default="text", help="Standard output.")(command)
+
+
 def output_options(command: Command) -> Command:
     """Add the options of a report: where it goes and what counts as a failure. The command gets them as one `Output`."""
-    packed = packed_options(command, "output", ("outputs", "format_", "strict"), lambda given: Output(**given))
+    packed = packed_options(command, "output", ("outputs", "format_", "strict"), lambda values: Output(**values))
     packed = strict_option(packed)
     for option in (
-        click.option(
-            "--sign", type=click.Path(path_type=Path), metavar="KEY", expose_value=False, callback=keep_key,
-            help="Sign each JSON report with this Ed25519 key (PEM): writes FILE.dsse beside it.",
-        ),
-        click.option(
-            "--format", "format_", type=click.Choice(NAMES), default="text", show_default=True, help="Standard output.",
-        ),
-        click.option(
-            "-o", "--output", "outputs", multiple=True, metavar="FILE",
-            help=f"Write the report to FILE, in the format that its suffix names ({one_of(SUFFIXES)}); repeatable.",
-        ),
+        click.option("--sign", type=PATH, metavar="KEY", expose_value=False, callback=keep_key,
+                     help="Sign each JSON report with this Ed25519 key (PEM): writes FILE.dsse beside it."),
+        click.option("--format", "format_", type=click.Choice(NAMES), default="text", help="Standard output."),
+        click.option("-o", "--output", "outputs", multiple=True, metavar="FILE",
+                     help=f"Write the report to FILE, in the format that its suffix names ({one_of(SUFFIXES)}); repeatable."),
     ):  # fmt: skip
         packed = option(packed)
     return packed

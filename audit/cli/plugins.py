@@ -9,14 +9,12 @@ from typing import Any
 import click
 
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS
+from llm_audit.cli.options import PATH, format_option
 from llm_audit.common.terminal import aligned, one_line, terminal_safe
 
 LOADS = "loads, under a name and a code of its own"
 
-
-@click.group(name="plugins", help=COMMANDS["plugins"])
-def command() -> None:
-    """Group; its help for users is in `COMMANDS`."""
+command = click.Group("plugins", help=COMMANDS["plugins"])
 
 
 @command.command()
@@ -38,9 +36,7 @@ def check(target: str) -> int:
 
 
 @command.command("list")
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Standard output."
-)
+@format_option
 def list_plugins(format_: str) -> int:
     """List everything announced: name, code, package, digest, status.
 
@@ -63,7 +59,7 @@ def list_plugins(format_: str) -> int:
 
 @command.command()
 @click.argument("name")
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", required=False, type=PATH)
 def new(name: str, folder: Path | None) -> None:
     """Start a package with a detector of your own.
 

@@ -78,8 +78,8 @@ def in_force() -> Loaded:
     """The policy of `chosen`, overridden by the options of the running command."""
     context = click.get_current_context()
     settings: tuple[str, ...] = context.default_map.settings if isinstance(context.default_map, PolicyDefaults) else ()
-    given = (name for name in settings if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
-    return chosen().override({name: context.params[name] for name in given})
+    names = (name for name in settings if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+    return chosen().override({name: context.params[name] for name in names})
 
 
 def digest_in_force() -> str | None:

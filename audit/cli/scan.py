@@ -13,7 +13,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, EXIT_INTERRUPTED, command_of, may_be_unread
-from llm_audit.cli.options import include_option, judging_options, strict_option
+from llm_audit.cli.options import COUNT, include_option, judging_options, strict_option
 from llm_audit.cli.progress import Reminder
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def _local(ctx: click.Context, param: click.Parameter, value: str) -> Path:
 @click.option("-o", "--output", "folder", required=True, metavar="DIR", callback=_local,
               help="Folder of journal and results; a scan that was interrupted goes on where it was.")  # fmt: skip
 @judging_options("False discovery rate: the expected share of mistakes among the documents found.", 0.05, cache="cache")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N documents, for a trial.")
+@click.option("--limit", type=COUNT, metavar="N", help="Only the first N documents, for a trial.")
 @click.option("--shard", callback=_shard, metavar="I/N",
               help="Judge the I-th of N parts; scan DIR without this for the results.")  # fmt: skip
-@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local",
               help="Ray: on the cluster that RAY_ADDRESS names, or else in a process for each core.")  # fmt: skip
 @click.option("--results", metavar="URL", help="Copy the results of the whole corpus there, such as s3://bucket/folder.")
 @click.option("--id-field", metavar="NAME", help="Field of each record that names it in the results.")

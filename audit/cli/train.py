@@ -9,7 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, command_of
-from llm_audit.cli.options import SCORING, label_field_option, setup_options, text_field_option
+from llm_audit.cli.options import COUNT, PATH, SCORING, label_field_option, setup_options, text_field_option
 from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import terminal_safe
 
@@ -19,15 +19,15 @@ FEATURES = ("states+statistics", "states")
 
 
 @command_of(COMMANDS, "train")
-@click.argument("paths", nargs=-1, required=True, metavar="DATA...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="DATA...", type=PATH)
 @click.option("--name", required=True, help="Lower-case letters, digits, '.', '_' and '-'.")
-@click.option("--loss", type=click.Choice(LOSSES), default="bce", show_default=True, help="What the training minimises.")
-@click.option("--head", "kind", type=click.Choice(KINDS), default="logistic", show_default=True, help="Form of the head.")
-@click.option("--features", type=click.Choice(FEATURES), default=FEATURES[0], show_default=True, help="What the head reads.")
-@click.option("--epochs", type=click.IntRange(1), default=None, help="At most; early stopping may end sooner.")
+@click.option("--loss", type=click.Choice(LOSSES), default="bce", help="What the training minimises.")
+@click.option("--head", "kind", type=click.Choice(KINDS), default="logistic", help="Form of the head.")
+@click.option("--features", type=click.Choice(FEATURES), default=FEATURES[0], help="What the head reads.")
+@click.option("--epochs", type=COUNT, default=None, help="At most; early stopping may end sooner.")
 @click.option("--batch-size", type=click.IntRange(8), default=None, help="Texts per step, half of them machine text.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None, help="Peak, of AdamW.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of everything random.")
 @text_field_option
 @label_field_option
 @setup_options(*SCORING)
@@ -43,8 +43,8 @@ def command(
     """Run the command; the docstring for users is in `COMMANDS`."""
     from llm_audit.api.making import card_of
 
-    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-    schedule = {key: value for key, value in given.items() if value is not None}
+    settings = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    schedule = {key: value for key, value in settings.items() if value is not None}
     with bars() as progress:
         head, target = llm_audit.train(
             paths, name, schedule=schedule, progress=progress, on_note=lambda note: click.echo(note, err=True), **options

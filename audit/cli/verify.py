@@ -9,6 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import COMMANDS, EXIT_FINDINGS, EXIT_INCONCLUSIVE, command_of, may_be_unread
+from llm_audit.cli.options import PATH, format_option
 from llm_audit.cli.publishing import show
 from llm_audit.cli.report import content_of
 from llm_audit.common.errors import InvalidInput
@@ -25,11 +26,11 @@ Exit code 0: all agrees. 1: something does not. 2: no report. 3: something could
 @command_of(COMMANDS, "verify", MORE)
 @click.argument("report", metavar="REPORT")
 @click.option("--inputs", "folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=Path(),
-              metavar="DIR", help="Folder from which the inputs are named. Default: the working folder.")  # fmt: skip
-@click.option("--key", type=click.Path(path_type=Path), metavar="PUBLIC.pem",
+              show_default=False, metavar="DIR",
+              help="Folder from which the inputs are named. Default: the working folder.")  # fmt: skip
+@click.option("--key", type=PATH, metavar="PUBLIC.pem",
               help="Check the signature in REPORT.dsse as well; only JSON reports have one.")  # fmt: skip
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True,
-              help="Standard output.")  # fmt: skip
+@format_option
 def command(report: str, folder: Path, key: Path | None, format_: str) -> int:
     """Run the command; the docstring for users is in `COMMANDS`."""
     if key and report == "-":

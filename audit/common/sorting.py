@@ -57,8 +57,8 @@ class Pile:
             self._length += len(rows)
         if self._length - self._written > self._held:
             self._file = self._file or Scratch(self.folder)
-            for each in self._waiting:
-                self._file.append(_bytes(np.ascontiguousarray(each)))
+            for chunk in self._waiting:
+                self._file.append(_bytes(np.ascontiguousarray(chunk)))
             self._written, self._waiting = self._length, []
 
     def read(self, start: int, stop: int) -> Rows:

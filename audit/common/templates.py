@@ -47,23 +47,23 @@ class Template:
 
     def write(self, **values: Value) -> str:
         """The sentence with its fields filled in."""
-        return _FIELD.sub(lambda found: self._written(found["name"], values[found["name"]]), self.sentence)
+        return _FIELD.sub(lambda match: self._written(match["name"], values[match["name"]]), self.sentence)
 
     def read(self, sentence: str) -> dict[str, str] | None:
         """The values of the fields in a sentence, as strings; None: the sentence does not fit this template."""
-        found = self._pattern.fullmatch(sentence)
-        return found and found.groupdict()
+        match = self._pattern.fullmatch(sentence)
+        return match and match.groupdict()
 
     @cached_property
     def _kinds(self) -> dict[str, str]:
-        return {found["name"]: found["kind"] for found in _FIELD.finditer(self.sentence) if found["kind"]}
+        return {match["name"]: match["kind"] for match in _FIELD.finditer(self.sentence) if match["kind"]}
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         parts, seen, end = [], set[str](), 0
-        for found in _FIELD.finditer(self.sentence):
-            parts.append(re.escape(self.sentence[end : found.start()]))
-            name, end = found["name"], found.end()
+        for match in _FIELD.finditer(self.sentence):
+            parts.append(re.escape(self.sentence[end : match.start()]))
+            name, end = match["name"], match.end()
             if name in seen:
                 parts.append(f"(?P={name})")
                 continue

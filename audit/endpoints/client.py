@@ -240,11 +240,11 @@ class Endpoint:
 
     def _pause(self, attempt: int, retry_after: str) -> float:
         """Seconds before the next attempt: as the server says, else doubling from half a second, less up to half of it."""
-        asked = _retry_after(retry_after, self._clock())
-        if asked is None:
+        seconds = _retry_after(retry_after, self._clock())
+        if seconds is None:
             with self._lock:  # a generator is not made for several threads
-                asked = 0.5 * 2 ** min(attempt - 1, 6) * float(self._rng.uniform(0.5, 1.0))
-        return min(asked, LONGEST_WAIT)
+                seconds = 0.5 * 2 ** min(attempt - 1, 6) * float(self._rng.uniform(0.5, 1.0))
+        return min(seconds, LONGEST_WAIT)
 
 
 class _Run:

@@ -90,33 +90,33 @@ def repaired(positions: Sequence[Position]) -> tuple[tuple[Position, ...], tuple
     behind a placeholder or minus infinity are left out: their probability is not known, only that it is small.
     """
     sorted_, hidden = [], []
-    found, missing = [], placeholders(positions)
+    mended, missing = [], placeholders(positions)
     for place, position in enumerate(positions, start=1):
         top = position.top
-        if len(told := tuple(entry for entry in top if entry[1] not in missing)) < len(top) and told:
+        if len(stated := tuple(entry for entry in top if entry[1] not in missing)) < len(top) and stated:
             hidden.append(place)
-            top = told
+            top = stated
         rest = top[1:] if top and same(top[0][0], position.token) else top
         if any(b[1] > a[1] + 1e-6 for a, b in pairwise(rest)):
             sorted_.append(place)
             top = tuple(sorted(top, key=lambda entry: -entry[1]))
-        found.append(replace(position, top=top))
+        mended.append(replace(position, top=top))
     sentences = tuple(
         REPAIR.write(places=len(places), positions=len(positions), first=places[0], repair=repair)
         for repair, places in ((_SORTED, sorted_), (_LEFT_OUT, hidden))
         if places
     )
-    return tuple(found), sentences
+    return tuple(mended), sentences
 
 
 def last_digit(positions: Sequence[Position]) -> float:
     """The unit, in nats, to which the server rounds: 0.1, 0.01 or 0.001; 0: finer, or too few numbers to tell."""
-    numbers = [logprob for position in positions for logprob in (position.logprob, *(each for _, each in position.top))]
-    told = [number for number in numbers if number is not None and math.isfinite(number) and number != 0]
-    if len(told) < FEWEST_NUMBERS or not placeholders(positions).isdisjoint(told):
+    numbers = [logprob for position in positions for logprob in (position.logprob, *(lp for _, lp in position.top))]
+    usable = [number for number in numbers if number is not None and math.isfinite(number) and number != 0]
+    if len(usable) < FEWEST_NUMBERS or not placeholders(positions).isdisjoint(usable):
         return 0.0
     for digits in DIGITS:
-        if all(abs(number - round(number, digits)) < 1e-7 for number in told):
+        if all(abs(number - round(number, digits)) < 1e-7 for number in usable):
             return float(10.0**-digits)
     return 0.0
 
@@ -133,16 +133,16 @@ def judged(
     """
     missing = placeholders(positions) if missing is None else missing
     zero = len(positions) > 1 and all(p.logprob == 0 and not any(lp for _, lp in p.top) for p in positions)
-    found = [(ANSWER_ZERO,) if zero else _flaws(p, rounded, missing) for p in positions]
+    defects = [(ANSWER_ZERO,) if zero else _flaws(p, rounded, missing) for p in positions]
     where: dict[str, list[int]] = {}
-    for place, flaws in enumerate(found, start=1):
+    for place, flaws in enumerate(defects, start=1):
         for flaw in flaws:
             where.setdefault(flaw, []).append(place)
     sentences = (
         FLAW.write(places=len(places), positions=len(positions), first=places[0], flaw=flaw) for flaw, places in where.items()
     )
     marked = (
-        replace(p, defects=flaws, contradictory=not POOR.issuperset(flaws)) for p, flaws in zip(positions, found, strict=True)
+        replace(p, defects=flaws, contradictory=not POOR.issuperset(flaws)) for p, flaws in zip(positions, defects, strict=True)
     )
     return tuple(marked), tuple(sentences)
 
@@ -199,6 +199,6 @@ def changes(replies: Sequence[Reply | Failure]) -> tuple[str, ...]:
         values = list(dict.fromkeys(value for _, value in seen))
         if len(values) > 1:
             where = next(ask for ask, value in seen if value != values[0])
-            told = ", ".join(repr(value) if value else "none" for value in values)
-            sentences.append(f"The {name} changed in the midst, first at {where!r}: {told}.")
+            listed = ", ".join(repr(value) if value else "none" for value in values)
+            sentences.append(f"The {name} changed in the midst, first at {where!r}: {listed}.")
     return tuple(sentences)

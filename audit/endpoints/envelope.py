@@ -25,8 +25,8 @@ def error_message(body: str) -> str:
     if isinstance(fault, dict):
         fault = fault.get("error", fault)
         fault = fault.get("message", fault.get("detail", fault)) if isinstance(fault, dict) else fault
-    said = " ".join((clean(fault) if isinstance(fault, str) else body).split())
-    return said if len(said) <= 200 else f"{said[:200]}..."
+    message = " ".join((clean(fault) if isinstance(fault, str) else body).split())
+    return message if len(message) <= 200 else f"{message[:200]}..."
 
 
 def choice_of(body: str) -> tuple[dict[str, Any], dict[str, Any], int]:
@@ -59,21 +59,21 @@ def _streamed(body: str) -> object:
         if isinstance(last, dict) and last.get("type") in ("response.completed", "response.incomplete"):
             return last.get("response")
         raise ValueError("the stream ends before its end")
-    whole: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
     choice: dict[str, Any] = {}
     others: set[object] = set()
     for event in events[:-1]:
         piece = json.loads(event)
         if not isinstance(piece, dict):
             raise ValueError("an event is no object")
-        whole |= {key: value for key, value in piece.items() if key != "choices" and value is not None}
-        told = piece.get("choices")
-        for part in filter(lambda part: isinstance(part, dict), told if isinstance(told, list) else ()):
+        answer |= {key: value for key, value in piece.items() if key != "choices" and value is not None}
+        choices = piece.get("choices")
+        for part in filter(lambda part: isinstance(part, dict), choices if isinstance(choices, list) else ()):
             if part.get("index", 0) == 0:
                 _add(choice, part)
             else:
                 others.add(str(part["index"]))
-    return whole | ({"choices": [choice, *({} for _ in others)]} if choice else {})
+    return answer | ({"choices": [choice, *({} for _ in others)]} if choice else {})
 
 
 def _add(choice: dict[str, Any], piece: dict[str, Any]) -> None:
@@ -107,21 +107,20 @@ def _of_responses(data: dict[str, Any]) -> object:
     ]
     if not parts and not output:
         return None
-    told = [entry for part in parts for entry in part.get("logprobs") or ()]
+    logprobs = [entry for part in parts for entry in part.get("logprobs") or ()]
     content = {"content": "".join(part["text"] for part in parts)}
-    return [{"message": content, "logprobs": {"content": told} if told else None, "finish_reason": data.get("status")}]
+    return [{"message": content, "logprobs": {"content": logprobs} if logprobs else None, "finish_reason": data.get("status")}]
 
 
 def usage_of(data: dict[str, Any]) -> tuple[tuple[int | None, int | None], int]:
     """Tokens of prompt and answer as billed, and how many of the answer's were a reasoning model's hidden ones."""
-    told = data.get("usage")
-    if not isinstance(told, dict):
+    usage = data.get("usage")
+    if not isinstance(usage, dict):
         return (None, None), 0
-    counts = (
-        told.get(old, told.get(new)) for old, new in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
-    )
+    spellings = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+    counts = (usage.get(old, usage.get(new)) for old, new in spellings)
     prompt, completion = (count if isinstance(count, int) and count >= 0 else None for count in counts)
-    details = told.get("completion_tokens_details", told.get("output_tokens_details"))
+    details = usage.get("completion_tokens_details", usage.get("output_tokens_details"))
     hidden = details.get("reasoning_tokens") if isinstance(details, dict) else None
     known = completion is not None and isinstance(hidden, int) and 0 < hidden <= completion
     return (prompt, completion), hidden if known and isinstance(hidden, int) else 0

@@ -39,14 +39,14 @@ class Header:
         return f"Header({self.name!r})"
 
 
-def read_headers(given: Sequence[str], from_environment: Sequence[str]) -> tuple[Header, ...]:
+def read_headers(texts: Sequence[str], from_environment: Sequence[str]) -> tuple[Header, ...]:
     """Headers from texts "Name: value" and "Name: VARIABLE"; what a variable holds are credentials.
 
     Raises:
         InvalidConfiguration: a text is no header, a variable is not set, or a name is given twice or is the connection's own;
             the message has no value in it.
     """
-    headers = [_header(text, f"Header number {number}") for number, text in enumerate(given, start=1)]
+    headers = [_header(text, f"Header number {number}") for number, text in enumerate(texts, start=1)]
     for number, text in enumerate(from_environment, start=1):
         name, _, variable = (part.strip() for part in text.partition(":"))
         if not _NAME.fullmatch(name) or not variable:
@@ -71,9 +71,9 @@ def _header(text: str, origin: str, *, hidden: bool = False) -> Header:
     if match is None:
         raise InvalidConfiguration(f"{origin} does not make a header: it must be 'Name: value' of printable ASCII characters.")
     name, value = match[1], match[2]
-    told = hidden or re.search("key|token|auth|secret|cookie|password", name, re.IGNORECASE) is not None
-    words = {value, *(value.split() if told else ())}
-    if told and len(max(words, key=len)) < SHORTEST:
+    secret = hidden or re.search("key|token|auth|secret|cookie|password", name, re.IGNORECASE) is not None
+    words = {value, *(value.split() if secret else ())}
+    if secret and len(max(words, key=len)) < SHORTEST:
         raise InvalidConfiguration(
             f"{origin} holds a value of fewer than {SHORTEST} characters, which cannot be kept out of the records safely."
         )

@@ -19,11 +19,23 @@ from typing import Any
 from llm_audit.common.errors import InvalidInput, NotAvailable
 from llm_audit.common.files import Lines
 from llm_audit.common.progress import Progress, silent
+from llm_audit.common.templates import Template
 from llm_audit.endpoints import wire
 from llm_audit.endpoints.records import Ask, Cost, Failure, FailureKind, Reply
 from llm_audit.results import Fact
 
 FORMAT = "llm-audit journal 2"
+
+FACTS = (
+    "Endpoint", "Model asked for", "Model named in the answers", "System fingerprint", "Asked", "Requests", "Tokens",
+    "Failed attempts", "Unanswered requests",
+)  # fmt: skip
+"""Names of the facts of a run, in the order of a report."""
+
+REQUESTS = Template("{requests:count} in {attempts:count} attempts")
+TOKENS = Template("{prompts:count} of prompts, {answers:count} of answers, as the server counts them")
+UNCOUNTED = Template("; {answers:count} answers do not say")
+"""Templates of two of them, which the report also states as numbers, and of the end of the second."""
 
 KEPT_HEADERS = ("content-type", "date", "retry-after", "server", "location", "x-request-id", "openai-processing-ms")
 """Response headers that are kept; others can hold cookies and account names."""
@@ -76,7 +88,7 @@ class Records:
         self.notes: tuple[str, ...] = ()
         self._entries: list[Entry] = []
         self._deciding: dict[str, Entry] = {}
-        self._said: list[tuple[str, str]] = []
+        self._served: list[tuple[str, str]] = []
         self._usage: list[tuple[int | None, int | None]] = []
 
     def add(self, entry: Entry) -> None:
@@ -87,7 +99,7 @@ class Records:
             self._deciding[entry.digest] = entry
         if entry.status == 200:
             model, fingerprint, usage = wire.summary(entry.body)
-            self._said.append((model, fingerprint))
+            self._served.append((model, fingerprint))
             self._usage.append(usage)
 
     def outcome(self, ask: Ask, model: str) -> Reply | Failure | None:
@@ -126,19 +138,19 @@ class Records:
         times = sorted(entry.started for entry in self._entries)
         failed = Counter[str](_failure(entry) for entry in self._entries if entry.kind is not None)
         open_ends = Counter[str](entry.kind for entry in self._deciding.values() if entry.kind is not None)
-        lines = {
-            "Endpoint": self.url,
-            "Model asked for": self.model,
-            "Model named in the answers": _listed(model for model, _ in self._said),
-            "System fingerprint": _listed(fingerprint for _, fingerprint in self._said),
-            "Asked": f"{times[0]} to {times[-1]}" if times else "never",
-            "Requests": f"{cost.requests:,} in {cost.attempts:,} attempts",
-            "Tokens": f"{cost.prompt_tokens:,} of prompts, {cost.completion_tokens:,} of answers, as the server counts them"
-            + (f"; {cost.uncounted:,} answers do not say" if cost.uncounted else ""),
-            "Failed attempts": _counted(failed),
-            "Unanswered requests": _counted(open_ends),
-        }
-        return tuple(Fact(name=name, value=value) for name, value in lines.items())
+        values = (
+            self.url,
+            self.model,
+            _listed(model for model, _ in self._served),
+            _listed(fingerprint for _, fingerprint in self._served),
+            f"{times[0]} to {times[-1]}" if times else "never",
+            REQUESTS.write(requests=cost.requests, attempts=cost.attempts),
+            TOKENS.write(prompts=cost.prompt_tokens, answers=cost.completion_tokens)
+            + (UNCOUNTED.write(answers=cost.uncounted) if cost.uncounted else ""),
+            _counted(failed),
+            _counted(open_ends),
+        )
+        return tuple(Fact(name=name, value=value) for name, value in zip(FACTS, values, strict=True))
 
 
 class Journal:
@@ -156,10 +168,10 @@ class Journal:
         self._full = False
         self.records = Records()
         if self._path is not None and self._path.exists():
-            self.records, whole = _read(self._path)
+            self.records, length = _read(self._path)
             if self.records.notes:
                 with _writing(self._path), Lines(self._path) as lines:
-                    lines.truncate(whole)
+                    lines.truncate(length)
 
     def begin(self, url: str, model: str) -> None:
         """Say what the entries will be about.
@@ -263,8 +275,8 @@ def _read(path: Path) -> tuple[Records, int]:
         content = path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"Cannot read the journal {path}: {error.strerror}.") from None
-    whole = content.rfind(b"\n") + 1
-    lines = content[:whole].splitlines()
+    length = content.rfind(b"\n") + 1
+    lines = content[:length].splitlines()
     records = Records()
     for number, line in enumerate(lines, start=1):
         try:
@@ -277,9 +289,9 @@ def _read(path: Path) -> tuple[Records, int]:
                 records.url, records.model = fields["url"], fields["model"]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise InvalidInput(f"Line {number:,} of {path} is not from a journal of this version; name another file.") from None
-    if whole < len(content):
-        records.notes = (f"The last line was cut off ({len(content) - whole:,} bytes); it was left out.",)
-    return records, whole
+    if length < len(content):
+        records.notes = (f"The last line was cut off ({len(content) - length:,} bytes); it was left out.",)
+    return records, length
 
 
 @contextmanager

@@ -40,12 +40,12 @@ def _chat_position(entry: dict[str, Any]) -> Position:
 
 def _token(entry: dict[str, Any]) -> Token:
     named = _from_string(entry["token"])
-    given = entry.get("id", entry.get("token_id"))
-    told = entry.get("bytes")
+    token_id = entry.get("id", entry.get("token_id"))
+    octets = entry.get("bytes")
     if named.id is not None or named.bytes is not None:
         return named
-    known = bytes(told) if isinstance(told, list) and told else None  # never bytes(number), which allocates that many
-    return Token(given if isinstance(given, int) else None, None if known == _REPLACEMENT else known, named.text)
+    known = bytes(octets) if isinstance(octets, list) and octets else None  # never bytes(number), which allocates that many
+    return Token(token_id if isinstance(token_id, int) else None, None if known == _REPLACEMENT else known, named.text)
 
 
 def _from_string(text: str) -> Token:
@@ -76,8 +76,10 @@ def prompt_of(data: dict[str, Any], choice: dict[str, Any]) -> list[Position]:
             return [_prompt_position(table) for table in apart]
         except _UNREADABLE:
             return []
-    said = data.get("prompt")
-    return positions_of(said[0].get("logprobs"))[0] if isinstance(said, list) and said and isinstance(said[0], dict) else []
+    prompt = data.get("prompt")
+    if isinstance(prompt, list) and prompt and isinstance(prompt[0], dict):
+        return positions_of(prompt[0].get("logprobs"))[0]
+    return []
 
 
 def _prompt_position(table: dict[str, Any] | None) -> Position:

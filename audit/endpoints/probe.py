@@ -21,6 +21,13 @@ _REPEATS = 3
 ALTERNATIVES, REPEATED = "alternatives per token", f"the same answer {_REPEATS} times at temperature 0"
 """Names of facts, after that of the surface."""
 
+_FIRST, _SURFACES = ("Model named in the answers", "A model that does not exist"), ("Chat", "Completions")
+_LINES = (
+    "log-probabilities", ALTERNATIVES, "token ids", "token bytes", "log-probabilities of the prompt", "answers of one token",
+    "token counts", REPEATED,
+)  # fmt: skip
+_DEFECTS, _SILENT, _UNANSWERED = "defects", "no answers", "No answer to "
+
 _WIDTHS = (20, 5, 1, None)
 _TOO_MUCH = (400, 422, 500, 501)  # how servers refuse what they do not know or do not grant
 _FATAL = ("key", "model", "tls", "unreachable", "stopped", "budget")
@@ -87,10 +94,10 @@ class Capabilities:
     def facts(self) -> tuple[Fact, ...]:
         """All of it, for the report."""
         refused = {True: "refused", False: "answered all the same", None: "not known"}[self.refuses_unknown_model]
-        lines = [("Model named in the answers", ", ".join(self.served) or "none"), ("A model that does not exist", refused)]
-        for name, surface in (("Chat", self.chat), ("Completions", self.completions)):
-            lines += [(name, "no answers")] if surface is None else _lines_of(name, surface)
-        lines += [(f"No answer to {failure.ask.name}", failure.reason) for failure in self.failures]
+        lines = list(zip(_FIRST, (", ".join(self.served) or "none", refused), strict=True))
+        for name, surface in zip(_SURFACES, (self.chat, self.completions), strict=True):
+            lines += [(name, _SILENT)] if surface is None else _lines_of(name, surface)
+        lines += [(f"{_UNANSWERED}{failure.ask.name}", failure.reason) for failure in self.failures]
         return tuple(Fact(name=name, value=value) for name, value in lines)
 
 
@@ -135,8 +142,8 @@ def _explore(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCap
     ids = _ask_alone(endpoint, _variant(ask, "token ids", token_ids=True))
     echo = _ask_alone(endpoint, _variant(ask, "echo", echo=True))
     short = _ask_alone(endpoint, _variant(ask, "one token", max_tokens=1))
-    mine = [first, *(answer for answer in (*repeats, ids, echo, short) if isinstance(answer, Reply))]
-    replies += mine
+    answers = [first, *(answer for answer in (*repeats, ids, echo, short) if isinstance(answer, Reply))]
+    replies += answers
     tokens = [position.token for position in first.positions]
     own_ids = bool(tokens) and all(token.id is not None for token in tokens)
     asked_ids = isinstance(ids, Reply) and bool(ids.positions) and all(p.token.id is not None for p in ids.positions)
@@ -151,7 +158,7 @@ def _explore(endpoint: Source, first: Reply, replies: list[Reply]) -> SurfaceCap
         one_token=isinstance(short, Reply) and short.usage[1] in (None, 1) and len(short.positions) <= 1,
         usage=None not in first.usage,
         deterministic=_equal([first, *repeats]),
-        defects=tuple(dict.fromkeys(defect for reply in mine for defect in reply.defects)),
+        defects=tuple(dict.fromkeys(defect for reply in answers for defect in reply.defects)),
     )
 
 
@@ -187,19 +194,28 @@ def _equal(answers: Sequence[Reply | Failure]) -> bool | None:
 
 
 def _lines_of(name: str, surface: SurfaceCapabilities) -> list[tuple[str, str]]:
-    def said(present: bool | None) -> str:
+    def yes_or_no(present: bool | None) -> str:
         return {True: "yes", False: "no", None: "not known"}[present]
 
-    ids = "if asked for" if surface.ask_for_ids else said(surface.token_ids)
-    lines = [
-        (name, "answers"),
-        (f"{name}: log-probabilities", said(surface.logprobs)),
-        (f"{name}: {ALTERNATIVES}", str(surface.top_logprobs)),
-        (f"{name}: token ids", ids),
-        (f"{name}: token bytes", said(surface.bytes)),
-        (f"{name}: log-probabilities of the prompt", said(surface.echo)),
-        (f"{name}: answers of one token", said(surface.one_token)),
-        (f"{name}: token counts", said(surface.usage)),
-        (f"{name}: {REPEATED}", said(surface.deterministic)),
-    ]
-    return lines + [(f"{name}: defects", " ".join(surface.defects))] * bool(surface.defects)
+    values = (
+        yes_or_no(surface.logprobs),
+        str(surface.top_logprobs),
+        "if asked for" if surface.ask_for_ids else yes_or_no(surface.token_ids),
+        yes_or_no(surface.bytes),
+        yes_or_no(surface.echo),
+        yes_or_no(surface.one_token),
+        yes_or_no(surface.usage),
+        yes_or_no(surface.deterministic),
+    )
+    lines = [(name, "answers"), *((f"{name}: {line}", value) for line, value in zip(_LINES, values, strict=True))]
+    return lines + [(f"{name}: {_DEFECTS}", " ".join(surface.defects))] * bool(surface.defects)
+
+
+def names_of(facts: Sequence[Fact]) -> list[str]:
+    """The names that facts of a probe must have, in order, by which surfaces answered and which requests did not."""
+    values = {fact.name: fact.value for fact in facts}
+    names = [*_FIRST]
+    for surface in _SURFACES:
+        lines = (*_LINES, *([_DEFECTS] if f"{surface}: {_DEFECTS}" in values else ()))
+        names += [surface, *(f"{surface}: {line}" for line in lines if values.get(surface) != _SILENT)]
+    return names + [fact.name for fact in facts if fact.name.startswith(_UNANSWERED)]

@@ -106,7 +106,7 @@ class _Walk:
 
     def _add_imported(self, relation: str | None) -> None:
         """Add a file of another format that Word shows as a part of the document."""
-        target = next((each.target for each in self._package.relations(self._main) if each.id == relation), "")
+        target = next((link.target for link in self._package.relations(self._main) if link.id == relation), "")
         kind = target.rpartition(".")[2].lower()
         if not self._package.has(target) or kind not in ("html", "htm", "xhtml", "txt"):
             self.draft.leave_out("", f"imported file (.{kind})")
@@ -127,8 +127,8 @@ class _Walk:
             if element.tag == _RUN:
                 yield from self._run(element, look)
             elif element.tag in _LEFT_OUT:
-                if what := _LEFT_OUT[element.tag]:
-                    self.draft.leave_out("", what)
+                if kind := _LEFT_OUT[element.tag]:
+                    self.draft.leave_out("", kind)
             elif element.tag in _DRAWINGS:
                 self._add_drawing(element)
             elif element.tag == _TEXT:
@@ -142,11 +142,11 @@ class _Walk:
         look = self._styles.of_run(run.find(WORD + "rPr"), paragraph)
         if self._on_dark:
             look = look._replace(dark=True)
-        if not (how := look.hidden):
+        if not (way := look.hidden):
             yield from self._pieces(run, paragraph)
             return
         text = "".join(self._pieces(run, paragraph))
-        self.draft.hide(text, how)
+        self.draft.hide(text, way)
         if not look.vanish and text:
             yield " "  # white letters take the room that a reader takes for a space
 

@@ -39,12 +39,12 @@ class Look(NamedTuple):
 
     def over(self, below: Look) -> Look:
         """The combined formatting: this one where it is set, else `below`."""
-        said = {name: value for name, value in self._asdict().items() if value is not None}
-        return below._replace(**said)
+        explicit = {name: value for name, value in self._asdict().items() if value is not None}
+        return below._replace(**explicit)
 
     @property
     def hidden(self) -> str:
-        """How a text of this formatting is hidden; "" if a reader sees it."""
+        """The way in which text of this formatting is hidden; "" if a reader sees it."""
         if self.vanish:
             return "hidden by its format"
         if self.size is not None and self.size <= _TINIEST:
@@ -86,7 +86,7 @@ class Styles:
         )
         if element.get(WORD + "type") == "paragraph" and element.get(WORD + "default") in ("1", "true", "on"):
             self._default = name
-        if element.get(WORD + "type") == "table" and any(_is_dark(each) for each in element.iter(WORD + "shd")):
+        if element.get(WORD + "type") == "table" and any(_is_dark(shading) for shading in element.iter(WORD + "shd")):
             self._dark_tables.add(name)
 
     def of(self, name: str | None) -> Look:
@@ -101,8 +101,8 @@ class Styles:
     def of_paragraph(self, properties: Any | None) -> Look:
         """The formatting of the text of a paragraph with these properties (w:pPr)."""
         name = _value(properties, "pStyle")
-        own = Look(dark=look_of(properties).dark)  # what else stands there is about the paragraph mark
-        return own.over(self.of(name or self._default)).over(self._base)
+        direct = Look(dark=look_of(properties).dark)  # what else stands there is about the paragraph mark
+        return direct.over(self.of(name or self._default)).over(self._base)
 
     def of_run(self, properties: Any | None, paragraph: Look) -> Look:
         """The formatting of a run with these properties (w:rPr) in a paragraph of formatting `paragraph`."""
@@ -113,7 +113,7 @@ class Styles:
     def has_dark_table(self, table: Any) -> bool:
         """Whether some cells of a table (w:tbl) may have a background."""
         name = _value(table.find(WORD + "tblPr"), "tblStyle")
-        return name in self._dark_tables or any(_is_dark(each) for each in table.iter(WORD + "shd"))
+        return name in self._dark_tables or any(_is_dark(shading) for shading in table.iter(WORD + "shd"))
 
     def apart(self, properties: Any | None) -> str:
         """The kind of a paragraph with these properties ("heading", "quote"), "" for running text; see `Draft.add`."""
@@ -173,8 +173,8 @@ def _is_dark(shade: Any) -> bool:
 
 def _value(parent: Any | None, name: str) -> str | None:
     element = None if parent is None else parent.find(WORD + name)
-    found: str | None = None if element is None else element.get(_VAL)
-    return found
+    value: str | None = None if element is None else element.get(_VAL)
+    return value
 
 
 def _number(text: str | None) -> float | None:

@@ -29,13 +29,13 @@ def properties(data: bytes) -> list[tuple[str, str]]:
 
     `data`: a whole archive that was already checked for decompression bombs.
     """
-    found = []
+    entries = []
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = set(archive.namelist())
         for part, wanted in _PROPERTIES.items():
-            said = _values(archive.read(part)) if part in names else {}
-            found += [(name, said[element]) for element, name in wanted.items() if said.get(element)]
-    return found
+            values = _values(archive.read(part)) if part in names else {}
+            entries += [(name, values[element]) for element, name in wanted.items() if values.get(element)]
+    return entries
 
 
 def _values(xml: bytes) -> dict[str, str]:

@@ -66,14 +66,14 @@ class Draft:
         if self._length > LONGEST_TEXT:
             raise Refused(f"holds more than {LONGEST_TEXT // 1_000_000} million characters: split it into smaller files")
 
-    def hide(self, text: str, how: str) -> None:
-        """Record text that stands here and no reader sees; `how` it is hidden: "white", "display:none"."""
-        if text.strip() and (len(self._hidden) < _MOST_HIDDEN or (self._length, how) in self._hidden):
-            self._hidden.setdefault((self._length, how), []).append(text)
+    def hide(self, text: str, way: str) -> None:
+        """Record text that stands here and no reader sees; `way`: how it is hidden: "white", "display:none"."""
+        if text.strip() and (len(self._hidden) < _MOST_HIDDEN or (self._length, way) in self._hidden):
+            self._hidden.setdefault((self._length, way), []).append(text)
 
-    def leave_out(self, text: str, what: str) -> None:
-        """Record text that a reader sees and that is not judged; `what`: its kind, such as "code block"."""
-        self.left_out[what] += 1
+    def leave_out(self, text: str, kind: str) -> None:
+        """Record text that a reader sees and that is not judged; `kind`: such as "code block"."""
+        self.left_out[kind] += 1
         self.omitted += _visible(text)
 
     def answer(self, empty: str) -> dict[str, object]:
@@ -93,11 +93,11 @@ class Draft:
             raise Refused("does not say which characters its letters are: save it as plain text in UTF-8 and try again")
         if unreadable:
             self.notes.append(f"{unreadable:,} unreadable character{'s' * (unreadable > 1)} became \ufffd.")
-        listed = ", ".join(f"{what} ({count:,})" for what, count in self.left_out.items() if count)
+        listed = ", ".join(f"{kind} ({count:,})" for kind, count in self.left_out.items() if count)
         left_out = [f"Left out: {listed}."] if listed else []
         hidden = [
-            (min(start, len(text)), how, _visible(whole := "".join(pieces)), " ".join(whole.split())[:_EXCERPT])
-            for (start, how), pieces in self._hidden.items()
+            (min(start, len(text)), way, _visible(joined := "".join(pieces)), " ".join(joined.split())[:_EXCERPT])
+            for (start, way), pieces in self._hidden.items()
         ]
         if hidden:
             total = sum(count for _, _, count, _ in hidden)
@@ -107,13 +107,13 @@ class Draft:
             "places": self._places,
             "notes": [*left_out, *self.notes],
             "hidden": hidden,
-            "apart": [(start, min(end, len(text)), what) for start, end, what in self._apart if start < len(text)],
+            "apart": [(start, min(end, len(text)), kind) for start, end, kind in self._apart if start < len(text)],
             "omitted": self.omitted,
             "facts": self.facts,
         }
 
     def _ways(self) -> str:
-        return ", ".join(dict.fromkeys(how for _, how in self._hidden))
+        return ", ".join(dict.fromkeys(way for _, way in self._hidden))
 
 
 def _visible(text: str) -> int:

@@ -151,8 +151,8 @@ class _Walk:
         names = f"{element.get('class') or ''} {element.get('id') or ''}"
         hidden = above.hidden
         inline = above.inline
-        if not hidden and (how := hides(style)):
-            hidden, inline = ("for ears" if _FOR_EARS.search(names) else how), tag not in _BLOCKS and tag not in _CELLS
+        if not hidden and (way := hides(style)):
+            hidden, inline = ("for ears" if _FOR_EARS.search(names) else way), tag not in _BLOCKS and tag not in _CELLS
         white = letters(style)
         dark = background(style)
         edge = above.edge or (not self._whole and _is_edge(element, tag, names))
@@ -213,14 +213,14 @@ class _Walk:
         return f"{self._prefix}line {line}" if line else f"{self._prefix}paragraph {self._number}"
 
     def _hide(self, state: _State, within_text: bool) -> None:
-        for how in dict.fromkeys(how for how, _, _ in self._hidden):
-            text = " ".join(text for each, text, _ in self._hidden if each == how)
-            inline = any(inline for each, _, inline in self._hidden if each == how)
-            honest = how == "for ears" or state.edge or not ((inline and within_text) or len(text.split()) >= _LEAST_HIDDEN)
+        for way in dict.fromkeys(way for way, _, _ in self._hidden):
+            text = " ".join(text for other, text, _ in self._hidden if other == way)
+            inline = any(inline for other, _, inline in self._hidden if other == way)
+            honest = way == "for ears" or state.edge or not ((inline and within_text) or len(text.split()) >= _LEAST_HIDDEN)
             if honest:
                 self._draft.left_out["hidden label or notice"] += bool(text.strip())
             else:
-                self._draft.hide(text, how)
+                self._draft.hide(text, way)
         self._hidden = []
 
 
@@ -247,5 +247,5 @@ def _is_edge(element: Any, tag: str, names: str) -> bool:
     if tag in _EDGES or (element.get("role") or "").lower() in _EDGE_ROLES:
         return True
     if tag == "header":
-        return not any(each.tag in ("article", "main", "section") for each in element.iterancestors())
+        return not any(ancestor.tag in ("article", "main", "section") for ancestor in element.iterancestors())
     return tag in _NAMED and bool(_EDGE_NAMES.search(names))

@@ -83,17 +83,17 @@ def _rules(sheet: str) -> Iterator[tuple[str, Style]]:
 
 def declarations(text: str) -> Style:
     """The declarations of a style that can hide: property to value, both in small letters."""
-    found: Style = {}
-    for each in text.split(";"):
-        name, _, value = each.partition(":")
+    style: Style = {}
+    for declaration in text.split(";"):
+        name, _, value = declaration.partition(":")
         name, value = name.strip().lower(), value.replace("!important", "").strip().lower()
         if name in _RELEVANT and value:
-            found[name] = value
-    return found
+            style[name] = value
+    return style
 
 
 def hides(style: Style) -> str:
-    """How this style hides an element with all its content; "" if it does not. For colours see `letters`."""
+    """The way in which this style hides an element with all its content; "" if it does not. For colours see `letters`."""
     if style.get("display") == "none":
         return "display:none"
     if style.get("visibility") in ("hidden", "collapse"):

@@ -51,8 +51,8 @@ def _content(body: MIMEPart) -> str:
 def _add_html(page: str, draft: Draft) -> None:
     """Add an HTML message without what it quotes, which mail programs mark as block quotes or by their own classes."""
     page = re.sub(r"(?is)<div[^>]+class=\"?(?:gmail_quote|yahoo_quoted|moz-cite-prefix).*", "", page)
-    whole = re.sub(r"(?is)<blockquote[^>]*type=\"?cite.*?</blockquote>", "", page)
-    add_page(whole, draft, whole=True)
+    message = re.sub(r"(?is)<blockquote[^>]*type=\"?cite.*?</blockquote>", "", page)
+    add_page(message, draft, whole=True)
 
 
 def _add_own(text: str, draft: Draft) -> None:
@@ -66,7 +66,7 @@ def _add_own(text: str, draft: Draft) -> None:
             return
         if begins_reply:
             rest = lines[number:]
-            if not any(_QUOTED.match(each) for each in rest):
+            if not any(_QUOTED.match(later) for later in rest):
                 draft.left_out["signature, quoted or forwarded message"] += 1
                 return
         elif _QUOTED.match(line):

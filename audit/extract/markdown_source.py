@@ -63,15 +63,15 @@ def without_extras(source: str, draft: Draft) -> str:
 
 def _without(text: str, draft: Draft) -> str:
     text = _JSX_STYLE.sub(_style_of_page, text)
-    for pattern, what in _TAKEN_OUT:
-        text = pattern.sub(_counted(what, draft), text)
+    for pattern, kind in _TAKEN_OUT:
+        text = pattern.sub(_counted(kind, draft), text)
     return text
 
 
-def _counted(what: str, draft: Draft) -> Callable[[re.Match[str]], str]:
+def _counted(kind: str, draft: Draft) -> Callable[[re.Match[str]], str]:
     def taken(match: re.Match[str]) -> str:
-        if what:
-            draft.left_out[what] += 1
+        if kind:
+            draft.left_out[kind] += 1
         return "\n" * match[0].count("\n")
 
     return taken
@@ -102,10 +102,10 @@ def _end_of_front_matter(source: str) -> int:
     if source.lstrip().startswith("{") and not source.lstrip().startswith(("{{", "{%", "{/*")):
         start = len(source) - len(source.lstrip())
         try:
-            found, end = json.JSONDecoder().raw_decode(source, start)
+            fields, end = json.JSONDecoder().raw_decode(source, start)
         except (ValueError, RecursionError):
             return 0
-        return end if isinstance(found, dict) and found else 0
+        return end if isinstance(fields, dict) and fields else 0
     return 0
 
 
@@ -126,23 +126,23 @@ def _is_mapping(text: str) -> bool:
 
 def _stretches(source: str) -> list[tuple[str, bool]]:
     """The source as (stretch, whether it is code), fenced blocks and spans: markup inside code is only an example."""
-    found: list[tuple[str, bool]] = []
+    stretches: list[tuple[str, bool]] = []
     fence = ""
     for line in source.splitlines(keepends=True):
         match = _FENCE.match(line)
         if fence:
-            found.append((line, True))
+            stretches.append((line, True))
             if match and match["fence"].startswith(fence) and not match["info"].strip():
                 fence = ""
         elif match and not (match["fence"][0] == "`" and "`" in match["info"]):
             fence = match["fence"]
-            found.append((line, True))
-        elif found and not found[-1][1]:
-            found[-1] = (found[-1][0] + line, False)
+            stretches.append((line, True))
+        elif stretches and not stretches[-1][1]:
+            stretches[-1] = (stretches[-1][0] + line, False)
         else:
-            found.append((line, False))
+            stretches.append((line, False))
     cut: list[tuple[str, bool]] = []
-    for text, is_code in found:
+    for text, is_code in stretches:
         done = 0
         for span in () if is_code else _CODE_SPAN.finditer(text):
             if "\n\n" in span[0]:

@@ -78,14 +78,14 @@ class _Styles:
     def of(self, name: str | None) -> Look:
         """The formatting of text of a style."""
         look = Look()
-        for _, each, _ in self._chain(name):
-            look = look.over(each)
+        for _, layer, _ in self._chain(name):
+            look = look.over(layer)
         return look
 
     def apart(self, name: str | None) -> str:
         """The kind of the paragraphs of a style ("heading", "quote"), "" for running text; see `Draft.add`."""
         names = [name or "", *(shown for _, _, shown in self._chain(name))]  # not all that are used are in the document
-        titles = [each.lower().replace("_20_", " ") for each in names]
+        titles = [shown.lower().replace("_20_", " ") for shown in names]
         return next((kind for title in titles for word, kind in _NAMED if word in title), "")
 
     def _chain(self, name: str | None) -> Iterator[tuple[str | None, Look, str]]:
@@ -153,7 +153,7 @@ class _Walk:
     def add_notes(self) -> None:
         """Footnotes and endnotes, after everything else."""
         for number, note in enumerate(self._notes, start=1):
-            paragraphs = [each for body in note.iter(_TEXT + "note-body") for each in body.iter(_TEXT + "p")]
+            paragraphs = [paragraph for body in note.iter(_TEXT + "note-body") for paragraph in body.iter(_TEXT + "p")]
             if text := "\n".join(filter(None, map(self._text, paragraphs))):
                 self.draft.add(text, f"note {number}", apart="reference")
 
@@ -185,12 +185,12 @@ class _Walk:
             yield from self._pieces(child, self._styles.of(child.get(_TEXT + "style-name")).over(look))
 
     def _seen(self, text: str | None, look: Look) -> Iterator[str]:
-        if text and (how := look.hidden):
-            self.draft.hide(text, how)
+        if text and (way := look.hidden):
+            self.draft.hide(text, way)
             yield "" if look.vanish else " "
         elif text:
             yield text
 
     def _skip(self, element: Any) -> None:
-        if what := _SKIPPED[element.tag]:
-            self.draft.leave_out("", what)
+        if kind := _SKIPPED[element.tag]:
+            self.draft.leave_out("", kind)

@@ -52,12 +52,12 @@ class Relation(NamedTuple):
 class Package:
     """The parts of one Office document."""
 
-    def __init__(self, data: bytes, what: str, only: tuple[str, ...] = ()) -> None:
+    def __init__(self, data: bytes, kind: str, only: tuple[str, ...] = ()) -> None:
         """Open an archive after checking it.
 
         Args:
             data: its bytes.
-            what: the kind of document that it should be, for messages.
+            kind: what the document should be, such as "Word document", for messages.
             only: suffixes of the names of the parts that will be read; none: all but pictures and the like are checked.
 
         Raises:
@@ -66,7 +66,7 @@ class Package:
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
         except zipfile.BadZipFile:
-            raise Refused(f"is damaged: it is not a whole {what}") from None
+            raise Refused(f"is damaged: it is not a whole {kind}") from None
         names = [name for name in self._archive.namelist() if not only or name.lower().endswith(only)]
         self._names = {name.lower(): name for name in names}
         _check(self._archive, only)

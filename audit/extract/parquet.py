@@ -29,14 +29,14 @@ def read(stream: BinaryIO, field: str, *keep: str) -> Iterator[list[list[str | d
         raise Refused(f"has no column {field!r}, only {listed}: choose one with --text-field")
     others = [_path(schema, name) for name in keep]
     # One batch has one set of columns, each once, those within others by their whole names.
-    columns = list(dict.fromkeys(".".join(each) for each in [path, *others] if each))
+    columns = list(dict.fromkeys(".".join(names) for names in [path, *others] if names))
     for batch in table.iter_batches(batch_size=_ROWS, columns=columns, use_threads=False):
         column = _column(batch, path)
         if not _is_text(column.type):
             raise Refused(f"holds no text in the column {field!r} (type {column.type}): choose another with --text-field")
         column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
         texts = [_text(scalar.as_buffer()) if scalar.is_valid else None for scalar in column]
-        kept = [_column(batch, each).to_pylist() if each else [None] * len(texts) for each in others]
+        kept = [_column(batch, other).to_pylist() if other else [None] * len(texts) for other in others]
         yield [
             [text, *(json.dumps(value, default=str) for value in values)] for text, *values in zip(texts, *kept, strict=True)
         ]

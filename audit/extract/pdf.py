@@ -35,21 +35,21 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     repeated = _repeated(pages)
     hyphenated = 0
     for (page, number, line), following in _with_next(_lines(pages, repeated)):
-        for how, text in hidden.pop(page, ()):
-            draft.hide(text, how)
+        for way, text in hidden.pop(page, ()):
+            draft.hide(text, way)
         broken = bool(_HYPHENATED.search(line)) and following[:1].islower()
         hyphenated += broken
         place = f"page {page}, line {number}" if number else f"page {page}, form field"
         draft.add(line[:-1] if broken else line, place, end="" if broken else "\n")
-    for how, text in (each for rest in hidden.values() for each in rest):
-        draft.hide(text, how)
+    for way, text in (pair for rest in hidden.values() for pair in rest):
+        draft.hide(text, way)
     if repeated:
         draft.notes.append("Left out: headers, footers and page numbers, which repeat from page to page.")
     if hyphenated:
         draft.notes.append(f"Joined {hyphenated:,} word{'s' * (hyphenated > 1)} that the end of a line had parted.")
-    for numbers, said in ((silent, "without text, perhaps images"), (failed, "damaged and left out")):
+    for numbers, problem in ((silent, "without text, perhaps images"), (failed, "damaged and left out")):
         if numbers:
-            draft.notes.append(f"{_listed(numbers)}: {said}.")
+            draft.notes.append(f"{_listed(numbers)}: {problem}.")
     why = (
         "has no page that can be read" if failed else "has no text, only images or empty pages: recognise its text (OCR) first"
     )
@@ -72,7 +72,7 @@ def _unlock(reader: pypdf.PdfReader) -> None:
         raise Refused("has a password: save a copy without one and try again")
 
 
-_Hidden = dict[int, list[tuple[str, str]]]  # by page: how, text
+_Hidden = dict[int, list[tuple[str, str]]]  # by page: way, text
 
 
 def _pages(reader: pypdf.PdfReader) -> tuple[list[_Page], list[int], _Hidden]:

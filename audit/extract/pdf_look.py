@@ -46,7 +46,7 @@ class _Box(NamedTuple):
 
 
 def texts_of(page: PageObject) -> tuple[str, list[tuple[str, str]]]:
-    """The text of a page that a reader sees, and what is hidden in it: (how, text)."""
+    """The text of a page that a reader sees, and what is hidden in it: (way, text)."""
     content = page["/Contents"].get_object() if "/Contents" in page else None
     if content is None or isinstance(content, NullObject):
         return page.extract_text(), []
@@ -56,12 +56,11 @@ def texts_of(page: PageObject) -> tuple[str, list[tuple[str, str]]]:
     if not any(ways):
         return page.extract_text(), []
     hidden = []
-    for how in dict.fromkeys(filter(None, ways)):
-        text = _extracted(
-            page, [each for each, way in zip(operations, ways, strict=True) if way == how or each[1] not in _SHOWN]
-        )
-        hidden.append((how, text))
-    seen = [each for each, way in zip(operations, ways, strict=True) if not way]
+    for way in dict.fromkeys(filter(None, ways)):
+        pairs = zip(operations, ways, strict=True)
+        drawn = [operation for operation, other in pairs if other == way or operation[1] not in _SHOWN]
+        hidden.append((way, _extracted(page, drawn)))
+    seen = [operation for operation, way in zip(operations, ways, strict=True) if not way]
     return _extracted(page, seen), hidden
 
 
@@ -168,7 +167,7 @@ def _changed(now: _Graphics, operator: bytes, operands: Sequence[Any]) -> _Graph
         case b"k":
             return now._replace(bright=max(map(_number, operands), default=1.0) < 1 - _BRIGHT)
         case b"sc" | b"scn":
-            values = [_number(each) for each in operands if isinstance(each, int | float)]
+            values = [_number(operand) for operand in operands if isinstance(operand, int | float)]
             inks = len(values) == 4  # four are inks, one or three are lights; a pattern has a name and is no white
             bright = len(values) == len(operands) and bool(values)
             return now._replace(bright=bright and (max(values) < 1 - _BRIGHT if inks else min(values) > _BRIGHT))
@@ -184,7 +183,7 @@ def _changed(now: _Graphics, operator: bytes, operands: Sequence[Any]) -> _Graph
 
 
 def _corners(operator: bytes, operands: Sequence[Any], ctm: _Matrix) -> list[tuple[float, float]]:
-    numbers = [_number(each) for each in operands]
+    numbers = [_number(operand) for operand in operands]
     if operator == b"re" and len(numbers) == 4:
         x, y, width, height = numbers
         return [_at(ctm, x, y), _at(ctm, x + width, y + height), _at(ctm, x, y + height), _at(ctm, x + width, y)]
@@ -201,9 +200,9 @@ def _matrix(operands: Sequence[Any]) -> _Matrix:
     return (a, b, c, d, e, f)
 
 
-def _times(one: _Matrix, two: _Matrix) -> _Matrix:
-    a, b, c, d, e, f = one
-    g, h, i, j, k, m = two
+def _times(first: _Matrix, second: _Matrix) -> _Matrix:
+    a, b, c, d, e, f = first
+    g, h, i, j, k, m = second
     return (a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m)
 
 

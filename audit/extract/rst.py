@@ -57,11 +57,11 @@ class _AnyDirective(Directive):
     def run(self) -> list[nodes.Node]:
         if _NO_TEXT.fullmatch(self.name.rpartition(":")[2]):
             return [nodes.literal_block("", "\n".join(self.content))] if self.content else []
-        held = nodes.container()
+        container = nodes.container()
         if self.arguments and not self.name.startswith(("py:", "c:", "function", "class", "method")):
-            held += nodes.caption("", self.arguments[0])
-        self.state.nested_parse(self.content, self.content_offset, held)
-        return [held]
+            container += nodes.caption("", self.arguments[0])
+        self.state.nested_parse(self.content, self.content_offset, container)
+        return [container]
 
 
 def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
@@ -79,12 +79,12 @@ def _teach() -> None:
     known_directive, known_role = directives.directive, roles.role
 
     def directive(name: str, language: Any, document: Any) -> tuple[Any, list[Any]]:
-        found, _ = known_directive(name, language, document)
-        return found or _AnyDirective, []
+        handler, _ = known_directive(name, language, document)
+        return handler or _AnyDirective, []
 
     def role(name: str, language: Any, line: int, reporter: Any) -> tuple[Any, list[Any]]:
-        found, _ = known_role(name, language, line, reporter)
-        return found or _any_role, []
+        handler, _ = known_role(name, language, line, reporter)
+        return handler or _any_role, []
 
     vars(directives)["directive"], vars(roles)["role"] = directive, role
 

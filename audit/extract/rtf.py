@@ -28,7 +28,7 @@ class _State(NamedTuple):
     back: int = 0
     passed: bool = False  # a table of fonts and the like, which is no text
 
-    def how(self, white: frozenset[int]) -> str:
+    def way(self, white: frozenset[int]) -> str:
         if self.passed:
             return ""
         if self.hidden:
@@ -44,8 +44,8 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     draft = Draft()
     shown, hidden = _split(source)
     text = _plain(shown, errors="replace")
-    for how, piece in hidden:
-        draft.hide(_plain("{\\rtf1\\ansi " + piece + "}", errors="replace"), how)
+    for way, piece in hidden:
+        draft.hide(_plain("{\\rtf1\\ansi " + piece + "}", errors="replace"), way)
     for number, paragraph in enumerate(filter(None, map(str.strip, text.split("\n"))), start=1):
         cells = [cell.strip() for cell in paragraph.split("|")]
         in_table = len(cells) > 2 and paragraph.endswith("|")
@@ -58,7 +58,7 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
 
 
 def _split(source: str) -> tuple[str, list[tuple[str, str]]]:
-    """The source without hidden parts, and the hidden parts as (how, source)."""
+    """The source without hidden parts, and the hidden parts as (way, source)."""
     white = _white(source)
     state, kept = _State(), list[_State]()
     shown: list[str] = []
@@ -74,13 +74,13 @@ def _split(source: str) -> tuple[str, list[tuple[str, str]]]:
             state = _changed(state, word, number, starred)
         starred = sign == "*"
         is_text = text is not None or code is not None or word == "u"
-        how = state.how(white) if is_text else ""
-        if how:
-            if hidden and hidden[-1][0] == how and not shown[-1:]:
-                hidden[-1] = (how, hidden[-1][1] + match[0])
+        way = state.way(white) if is_text else ""
+        if way:
+            if hidden and hidden[-1][0] == way and not shown[-1:]:
+                hidden[-1] = (way, hidden[-1][1] + match[0])
             else:
-                hidden.append((how, match[0]))
-            shown.append(" " if how == "white letters" and text is not None else "")
+                hidden.append((way, match[0]))
+            shown.append(" " if way == "white letters" and text is not None else "")
         else:
             shown.append(match[0])
     return "".join(shown), hidden
@@ -105,9 +105,9 @@ def _changed(state: _State, word: str, number: str | None, starred: bool) -> _St
 def _white(source: str) -> frozenset[int]:
     """Indices of white in the document's colour table; index 0 is the default colour of text."""
     match = _COLORS.search(source)
-    found = set()
+    indices = set()
     for number, color in enumerate(match[1].split(";") if match else ()):
         lights = [int(light) for light in re.findall(r"\\(?:red|green|blue)(\d+)", color)]
         if len(lights) == 3 and min(lights) >= _BRIGHT:
-            found.add(number)
-    return frozenset(found)
+            indices.add(number)
+    return frozenset(indices)

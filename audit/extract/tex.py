@@ -20,7 +20,7 @@ _LEFT_OUT = (
     (r"tikzpicture|picture|pgfpicture", "image"),
     (r"filecontents\*?", "included file"),
 )
-_ENVIRONMENTS = tuple((re.compile(rf"\\begin\{{({names})\}}.*?\\end\{{\1\}}", re.S), what) for names, what in _LEFT_OUT)
+_ENVIRONMENTS = tuple((re.compile(rf"\\begin\{{({names})\}}.*?\\end\{{\1\}}", re.S), kind) for names, kind in _LEFT_OUT)
 _FORMULAS = re.compile(r"(?<!\\)\$\$.*?(?<!\\)\$\$|(?<!\\)\$(?:\\.|[^$\\])*\$|\\\(.*?\\\)|\\\[.*?\\\]", re.S)
 _REFERENCES = re.compile(
     r"~?\\(?:cite\w*|nocite|ref|eqref|label|index|pageref|autoref|[cC]ref|vspace|hspace|input|includegraphics|include"
@@ -58,8 +58,8 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     start = 0
     if body := _BODY.search(source):
         start, source = source[: body.start(1)].count("\n"), body[1]
-    for pattern, what in (*_ENVIRONMENTS, (_WRAPPED, ""), (_FORMULAS, "formula")):
-        source = pattern.sub(partial(_counted, what, draft), source)
+    for pattern, kind in (*_ENVIRONMENTS, (_WRAPPED, ""), (_FORMULAS, "formula")):
+        source = pattern.sub(partial(_counted, kind, draft), source)
     source = _REFERENCES.sub("{}", source)  # alone on its line it would leave an empty one, which ends a paragraph or a table
     source = _SIGN.sub(lambda match: _SIGNS[match[1]], source)
     converter = LatexNodes2Text(math_mode="text", strict_latex_spaces=False, fill_text=False)
@@ -71,10 +71,10 @@ def read(stream: BinaryIO) -> Iterator[dict[str, object]]:
     yield draft.answer("has no text beside its commands")
 
 
-def _counted(what: str, draft: Draft, match: re.Match[str]) -> str:
-    if what:
-        draft.left_out[what] += 1
-    return "\n" * match[0].count("\n") if "\n" in match[0] else " " if what == "formula" else ""
+def _counted(kind: str, draft: Draft, match: re.Match[str]) -> str:
+    if kind:
+        draft.left_out[kind] += 1
+    return "\n" * match[0].count("\n") if "\n" in match[0] else " " if kind == "formula" else ""
 
 
 def _blocks(source: str) -> Iterator[tuple[int, str, str]]:
@@ -92,13 +92,13 @@ def _blocks(source: str) -> Iterator[tuple[int, str, str]]:
             rest = piece
             for pattern, *_ in _SHOWN_APART:
                 rest = pattern.sub("", rest)
-            own = (line + (len(rest) - len(rest.lstrip("\n"))), rest, apart)
+            body = (line + (len(rest) - len(rest.lstrip("\n"))), rest, apart)
             others = [
                 (line + piece[: match.start()].count("\n"), match[group], kind)
                 for pattern, kind, group in _SHOWN_APART
                 for match in pattern.finditer(piece)
             ]
-            yield from (each for each in others if each[2] == "heading")
+            yield from (other for other in others if other[2] == "heading")
             if rest.strip():
-                yield own
-            yield from (each for each in others if each[2] != "heading")
+                yield body
+            yield from (other for other in others if other[2] != "heading")

@@ -75,8 +75,8 @@ class Baseline:
 
     def difference(self, other: Baseline) -> tuple[int, int]:
         """Number of findings that only `other` has, and number that only this baseline has."""
-        here, there = ({(entry.sha256, entry.rule) for entry in each.entries} for each in (self, other))
-        return len(there - here), len(here - there)
+        before, after = ({(entry.sha256, entry.rule) for entry in baseline.entries} for baseline in (self, other))
+        return len(after - before), len(before - after)
 
 
 def read_baseline(path: Path) -> Baseline:
@@ -109,12 +109,13 @@ def renewed(documents: Sequence[Document]) -> Baseline:
         if document.gate and document.gate.text_digest and not document.suppressed(code)
     ]
     judged = [document for document in documents if document.combined and not findings(document)]
-    return Baseline.of(entries, (one.gate.text_digest for one in judged if one.gate and one.gate.text_digest))
+    digests = (document.gate.text_digest for document in judged if document.gate and document.gate.text_digest)
+    return Baseline.of(entries, digests)
 
 
 def _with(document: Document, by_text: dict[str, list[Entry]], texts: frozenset[str]) -> Document:
     assert document.gate is not None
-    inline = [each for each in document.gate.suppressions if each.kind == "inline"]
+    inline = [suppression for suppression in document.gate.suppressions if suppression.kind == "inline"]
     known = [
         Suppression(kind="baseline", rule=entry.rule, reason=entry.name, state="unused")
         for entry in by_text.get(document.gate.text_digest or "", [])

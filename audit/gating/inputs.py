@@ -63,16 +63,16 @@ def covered(sources: Iterable[Source], policy: Loaded) -> tuple[list[Covered], i
 
     Standard input is always covered. So is what is no file (a mistyped name, a closed folder): it is an error to report.
     """
-    asked, left_out, known = [], 0, known_codes()
+    kept, left_out, known = [], 0, known_codes()
     for source in sources:
         path = source.path or Path("-")
         rules, watermarks = policy.for_path(path), policy.watermarks_at(path)
         ruled = bool(watermarks) or any(map(rules.counts, known))
         if source.path is None or not _is_there(source.path) or (policy.covers(source.path) and ruled):
-            asked.append(Covered(source, rules, watermarks))
+            kept.append(Covered(source, rules, watermarks))
         else:
             left_out += 1
-    return asked, left_out
+    return kept, left_out
 
 
 def _is_there(path: Path) -> bool:
@@ -83,7 +83,7 @@ def _is_there(path: Path) -> bool:
 
 
 def read(
-    asked: Sequence[Covered],
+    sources: Sequence[Covered],
     text_field: str,
     strict: bool,
     *,
@@ -99,7 +99,7 @@ def read(
     A suppression without a reason or for an unknown rule makes its text an error.
     """
     inputs = []
-    for source, rules, watermarks in asked:
+    for source, rules, watermarks in sources:
         fail_on = tuple(verdict for verdict in Verdict if verdict.value in rules.fail_on or (strict and verdict in OPEN))
         use: Use = "obeyed" if obeyed else "reported"
         written = _as_written(source, text_field, use) if watermarks else {}
@@ -134,27 +134,26 @@ def judge(
     """Judge every text by itself, as `llm-audit detect` does; `gate` is filled in except what depends on other texts."""
     many = len(inputs) > plot_data.MOST
     settings = replace(settings, many=many, keep_tokens=settings.keep_text and not many)
-    rules = {id(each): [rule for rule in settings.rules if each.counts(rule.code)] for each in inputs}
-    to_score = [each for each in inputs if each.counts(generated.rule.code)]
+    rules = {id(item): [rule for rule in settings.rules if item.counts(rule.code)] for item in inputs}
+    to_score = [item for item in inputs if item.counts(generated.rule.code)]
     documents = (
         judging.judge_all(
-            [each.entry for each in to_score], session, settings, progress, rules=[rules[id(each)] for each in to_score]
+            [item.entry for item in to_score], session, settings, progress, rules=[rules[id(item)] for item in to_score]
         )
         if to_score
         else []
     )
-    scored = iter(documents)
-    return [
-        _gated(each, next(scored) if each.counts(generated.rule.code) else _not_asked(each.entry, rules[id(each)]))
-        for each in inputs
-    ]
+    scored, codes = iter(documents), known_codes()
+    judged = (next(scored) if item.counts(generated.rule.code) else _not_asked(item.entry, rules[id(item)]) for item in inputs)
+    return [_gated(item, document, codes) for item, document in zip(inputs, judged, strict=True)]
 
 
 def _unknown_rule(name: str, directives: Sequence[Directive]) -> str | None:
     known = known_codes() if directives else ()
-    for told in directives:
-        if told.rule not in known and told.obeyed:
-            return f"{name}, line {told.line}: {quoted(told.rule)} is no rule to ignore{closest(told.rule, known)}"
+    for directive in directives:
+        if directive.rule not in known and directive.obeyed:
+            place = f"{name}, line {directive.line}"
+            return f"{place}: {quoted(directive.rule)} is no rule to ignore{closest(directive.rule, known)}"
     return None
 
 
@@ -165,18 +164,22 @@ def _not_asked(entry: RawText | Document, rules: Sequence[IntegrityRule]) -> Doc
     return inspect(entry, rules).added_to(unjudged(entry.name, Verdict.NOT_ASSESSABLE, NOT_ASKED, entry, why="not_asked"))
 
 
-def _gated(of: Input, document: Document) -> Document:
-    """The document with the gate's settings and suppressions; not assessable if it is shorter than the policy demands."""
+def _gated(item: Input, document: Document, codes: Sequence[str]) -> Document:
+    """The document with the gate's settings and suppressions; not assessable if it is shorter than the policy demands.
+
+    `codes`: of all rules that can count.
+    """
     # Without a test of authorship, an undecided verdict fails nothing, unless a watermark check can be undecided.
-    asked = of.counts(generated.rule.code) or of.watermarks
-    fail_on = of.fail_on if asked else tuple(verdict for verdict in of.fail_on if verdict not in OPEN)
-    directives = () if isinstance(of.entry, Document) else of.entry.directives
+    tested = item.counts(generated.rule.code) or item.watermarks
+    fail_on = item.fail_on if tested else tuple(verdict for verdict in item.fail_on if verdict not in OPEN)
+    directives = () if isinstance(item.entry, Document) else item.entry.directives
     gated = Gated(
-        text_digest=None if isinstance(of.entry, Document) else text_digest(of.entry.text),
+        text_digest=None if isinstance(item.entry, Document) else text_digest(item.entry.text),
         fail_on=fail_on,
-        suppressions=tuple(_suppression(each) for each in directives),
+        counted=tuple(filter(item.counts, codes)),
+        suppressions=tuple(map(suppression, directives)),
     )
-    least = of.rules.minimum_tokens
+    least = item.rules.minimum_tokens
     if document.combined and least is not None and document.tokens is not None and document.tokens < least:
         document = _too_short(document, least)
     return document.model_copy(update={"gate": gated})
@@ -194,13 +197,14 @@ def _too_short(document: Document, least: int) -> Document:
     return conclude(document.model_copy(update=more), Terms(alpha=1.0))
 
 
-def _suppression(given: Directive) -> Suppression:
-    until = given.until.isoformat() if given.until else None
+def suppression(directive: Directive) -> Suppression:
+    """The suppression that a text asks for by itself; its state is not settled yet."""
+    until = directive.until.isoformat() if directive.until else None
     return Suppression(
         kind="inline",
-        rule=given.rule,
-        reason=given.reason,
-        line=given.line,
+        rule=directive.rule,
+        reason=directive.reason,
+        line=directive.line,
         until=until,
-        state="unused" if given.obeyed else "not_obeyed",
+        state="unused" if directive.obeyed else "not_obeyed",
     )

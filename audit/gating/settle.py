@@ -77,8 +77,8 @@ def with_marks(document: Document) -> Document:
 
 def findings(document: Document) -> list[str]:
     """Codes of the rules that have a finding here, suppressed or not."""
-    own = [generated.rule.code] if document.verdict is Verdict.FINDING else []
-    return own + [result.rule for result in document.objections]
+    codes = [generated.rule.code] if document.verdict is Verdict.FINDING else []
+    return codes + [result.rule for result in document.objections]
 
 
 def _with_states(document: Document, terms: Terms) -> Document:
@@ -97,7 +97,7 @@ def _with_states(document: Document, terms: Terms) -> Document:
             return "expired"
         return "applied" if suppression.rule in alone else "unused"
 
-    settled = tuple(each.model_copy(update={"state": state(each)}) for each in gated.suppressions)
+    settled = tuple(suppression.model_copy(update={"state": state(suppression)}) for suppression in gated.suppressions)
     return document.model_copy(update={"gate": gated.model_copy(update={"suppressions": settled})})
 
 
@@ -162,7 +162,7 @@ def _outcome(documents: Sequence[Document], discovery: Discovery, terms: Terms) 
             if suppression.kind == "baseline"
         }
         baseline = baseline.model_copy(update={"unseen": baseline.entries - len(seen)})
-    unclear = sum(not _gated(one).failures and one.verdict in OPEN for one in documents)
+    unclear = sum(not _gated(document).failures and document.verdict in OPEN for document in documents)
     known = sum(_is_known(document) for document in documents)
     return GateOutcome(
         summary=wording.outcome(len(documents), failed, unclear, known, discovery),

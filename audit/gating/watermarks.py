@@ -27,7 +27,7 @@ RULES = {"carry": required.rule, "not-carry": forbidden.rule}
 
 
 @dataclass(frozen=True)
-class Asked:
+class Check:
     """A watermark check of the policy with its key and the tokenizer that reads the texts.
 
     Attributes:
@@ -47,7 +47,7 @@ class Asked:
 def checked(
     inputs: Sequence[Input],
     documents: Sequence[Document],
-    asked: Mapping[Watermark, Asked],
+    checks: Mapping[Watermark, Check],
     alpha: float,
     progress: Progress = silent,
 ) -> list[Document]:
@@ -56,41 +56,48 @@ def checked(
     Args:
         inputs: as read, with the checks that apply to each.
         documents: judged, in the same order.
-        asked: each check with its key.
+        checks: the checks of the policy, each with its key.
         alpha: level of all tests of one kind together.
         progress: called with the share of the texts that are done.
     """
-    texts = [_to_test(of) for of in inputs]
-    tests: Counter[str] = Counter(table.must for of, text in zip(inputs, texts, strict=True) if text for table in of.watermarks)
-    found = []
-    for number, (of, text, document) in enumerate(zip(inputs, texts, documents, strict=True), start=1):
-        if text is not None and of.watermarks:
-            document = _with_results(document, text, [asked[table] for table in of.watermarks], tests, alpha)
-        found.append(document)
+    texts = [_to_test(item) for item in inputs]
+    testable = (item for item, text in zip(inputs, texts, strict=True) if text)
+    tests: Counter[str] = Counter(table.must for item in testable for table in item.watermarks)
+    updated = []
+    for number, (item, text, document) in enumerate(zip(inputs, texts, documents, strict=True), start=1):
+        if text is not None and item.watermarks:
+            document = _with_results(document, text, [checks[table] for table in item.watermarks], tests, alpha)
+        updated.append(document)
         progress(number / len(inputs))
-    return found
+    return updated
 
 
-def _to_test(of: Input) -> RawText | None:
+def _to_test(item: Input) -> RawText | None:
     """The text with its markup, which the model wrote, too; None: it could not be read."""
-    return None if isinstance(of.entry, Document) else of.as_written or of.entry
+    return None if isinstance(item.entry, Document) else item.as_written or item.entry
 
 
 def _with_results(
-    document: Document, text: RawText, asked: Sequence[Asked], tests: Mapping[str, int], alpha: float
+    document: Document, text: RawText, checks: Sequence[Check], tests: Mapping[str, int], alpha: float
 ) -> Document:
     try:
-        results = [_result(text, each, tests[each.must], alpha) for each in asked]
+        results = [_result(text, check, tests[check.must], alpha) for check in checks]
     except AuditError as error:  # a token outside the key's vocabulary
         gone = unjudged(document.name, Verdict.ERROR, f"{document.name}: {error}.", text)
         return gone.model_copy(update={"gate": document.gate})
+    results.sort(key=in_order)
     document = document.model_copy(update={"results": (*document.results, *results)})
     return document if document.combined else with_marks(document)  # otherwise `settle` adds them
 
 
-def _result(text: RawText, asked: Asked, tests: int, alpha: float) -> Result:
-    settings = asked.settings
+def in_order(result: Result) -> tuple[str, str]:
+    """Sort key of the results of watermark checks: their rule, then the id of their key."""
+    return result.rule, getattr(result.evidence, "key", "")
+
+
+def _result(text: RawText, check: Check, tests: int, alpha: float) -> Result:
+    settings = check.settings
     subject = run.read(text, settings)
-    seed = run.seed_of(subject, asked.key)
-    measured = whole_text.measure(asked.key, subject.readings, tests=tests, level=alpha / tests, seed=seed)
-    return RULES[asked.must].derive(measured, Terms(alpha))
+    seed = run.seed_of(subject, check.key)
+    measured = whole_text.measure(check.key, subject.readings, tests=tests, level=alpha / tests, seed=seed)
+    return RULES[check.must].derive(measured, Terms(alpha))

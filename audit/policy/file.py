@@ -80,13 +80,15 @@ def find(start: Path) -> PolicyFile | None:
     """
     for folder in (start, *start.parents):
         # A link to nowhere was meant to be a policy.
-        own, shared = (_read(path) if path.exists() or path.is_symlink() else None for path in (folder / OWN, folder / SHARED))
-        if own and shared:
+        paths = (folder / OWN, folder / SHARED)
+        dedicated, shared = (_read(path) if path.exists() or path.is_symlink() else None for path in paths)
+        if dedicated and shared:
             raise InvalidConfiguration(
-                f"{own.name} and {shared.name} both hold a policy; keep {OWN}, and take [tool.llm-audit] out of the other."
+                f"{dedicated.name} and {shared.name} both hold a policy; keep {OWN}, and take [tool.llm-audit] out of the "
+                "other."
             )
-        if found := own or shared:
-            return found
+        if policy := dedicated or shared:
+            return policy
         if (folder / ".git").exists():
             break
     return None
@@ -94,8 +96,8 @@ def find(start: Path) -> PolicyFile | None:
 
 def read(path: Path) -> PolicyFile:
     """The policy in a file of any name; of a pyproject.toml, its table [tool.llm-audit]. Raises InvalidConfiguration."""
-    if found := _read(path):
-        return found
+    if policy := _read(path):
+        return policy
     raise InvalidConfiguration(f"{_name(path)} has no table [tool.llm-audit]; add it, or name another file.")
 
 
@@ -128,16 +130,16 @@ def _settings(content: Mapping[str, Any], path: Path) -> Any:
 
 
 def _name(path: Path) -> str:
-    path, here = path.absolute(), Path.cwd()
-    return os.path.relpath(path) if path.is_relative_to(here) or here.is_relative_to(path.parent) else str(path)
+    path, folder = path.absolute(), Path.cwd()
+    return os.path.relpath(path) if path.is_relative_to(folder) or folder.is_relative_to(path.parent) else str(path)
 
 
 def _text(path: Path) -> str:
     try:
         kind = path.stat()
         if not stat.S_ISREG(kind.st_mode):
-            what = "a folder" if stat.S_ISDIR(kind.st_mode) else "no regular file"
-            raise InvalidConfiguration(f"The policy {_name(path)} is {what}; it must be a TOML file.")
+            description = "a folder" if stat.S_ISDIR(kind.st_mode) else "no regular file"
+            raise InvalidConfiguration(f"The policy {_name(path)} is {description}; it must be a TOML file.")
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:

@@ -101,7 +101,7 @@ class Loaded:
 
     def _inside(self, path: Path) -> Path | None:
         """The path relative to the policy's folder; None if it is outside."""
-        named, root = (Path(os.path.normpath(each.absolute())) for each in (path, self.root))
+        named, root = (Path(os.path.normpath(location.absolute())) for location in (path, self.root))
         if not named.is_relative_to(root):  # one of them may be named by way of a symbolic link
             named, root = named.resolve(), root.resolve()
         return named.relative_to(root) if named.is_relative_to(root) else None
@@ -117,9 +117,9 @@ def load(config: Path | None = None, *, isolated: bool = False) -> Loaded:
     Raises:
         InvalidConfiguration: it cannot be read, or something in it is wrong.
     """
-    here = Path.cwd()
-    file = None if isolated else read(config) if config else find(here)
-    return Loaded(parse(file), file.path.absolute().parent, file) if file else Loaded(Policy(), here)
+    folder = Path.cwd()
+    file = None if isolated else read(config) if config else find(folder)
+    return Loaded(parse(file), file.path.absolute().parent, file) if file else Loaded(Policy(), folder)
 
 
 def parse(file: PolicyFile) -> Policy:
@@ -128,7 +128,7 @@ def parse(file: PolicyFile) -> Policy:
         return Policy.model_validate(file.settings, by_alias=True, by_name=False)
     except ValidationError as error:
         # An unknown key is often the cause of what else is wrong.
-        first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+        first = min(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
         raise InvalidConfiguration(_sentence(file, first)) from error
 
 
@@ -162,8 +162,8 @@ def _sentence(file: PolicyFile, error: Any) -> str:
     if kind == "literal_error" and isinstance(word := error["input"], str):
         words = get_args(Must if key == "must" else Outcome)
         return f"{where}: {key} must be {must_be}, not {quoted(word)}{closest(word, words)}"
-    held = f"it holds {_shown(error['input'])}" if len(loc) > 1 else f"not {_shown(error['input'])}"
-    return f"{where}: {key} must be {must_be}{';' if len(loc) > 1 else ','} {held}."
+    shown = f"it holds {_shown(error['input'])}" if len(loc) > 1 else f"not {_shown(error['input'])}"
+    return f"{where}: {key} must be {must_be}{';' if len(loc) > 1 else ','} {shown}."
 
 
 def _must_be(model: type[Policy | Override | Watermark], key: str) -> str | None:

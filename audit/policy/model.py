@@ -241,7 +241,7 @@ class Policy(_Settings):
 
     def watermarks_at(self, path: PurePath | str | None) -> tuple[Watermark, ...]:
         """The watermark checks for a document at a path relative to the policy's folder; None: outside, no pattern fits."""
-        return tuple(each for each in self.watermarks if _match(each.paths, path))
+        return tuple(watermark for watermark in self.watermarks if _match(watermark.paths, path))
 
     def covers(self, path: PurePath | str | None) -> bool:
         """Whether the document at a path, relative to the policy's folder, is to be judged; None: outside."""

@@ -38,10 +38,11 @@ from llm_audit.results.membership import (
     is_blind,
 )
 from llm_audit.results.report import SCHEMA_VERSION, Coverage, Manifest, NotRead, Plugin, Report, Subject
-from llm_audit.results.substitution import Cost, FailedRequest, Point, Served, Substitution
+from llm_audit.results.substitution import Asking, Cost, FailedRequest, Point, Served, Substitution
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Asking",
     "Attribution",
     "Authorship",
     "BaselineUse",

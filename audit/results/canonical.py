@@ -24,5 +24,5 @@ def content_digest(content: dict[str, Any]) -> str:
 
 def _pruned(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _pruned(each) for name, each in value.items() if each is not None and each != [] and each != {}}
-    return [_pruned(each) for each in value] if isinstance(value, list) else value
+        return {name: _pruned(member) for name, member in value.items() if member is not None and member != [] and member != {}}
+    return [_pruned(element) for element in value] if isinstance(value, list) else value

@@ -69,9 +69,9 @@ class Corpus(Model):
     @property
     def verdict(self) -> Verdict:
         """Verdict on the corpus as a whole: a finding if any document has one."""
-        found = self.discovery
-        if found.found:
+        discovery = self.discovery
+        if discovery.found:
             return Verdict.FINDING
-        if not found.tests:
+        if not discovery.tests:
             return Verdict.NOT_ASSESSABLE
-        return Verdict.INCONCLUSIVE if found.possible < found.tests else Verdict.PASS
+        return Verdict.INCONCLUSIVE if discovery.possible < discovery.tests else Verdict.PASS

@@ -135,13 +135,13 @@ class _Tally:
 
     def __init__(self, alpha: float) -> None:
         self._alpha, self._floor = alpha, np.inf
-        self._found = self._at_floor = self._possible = self._low = 0
+        self._findings = self._at_floor = self._possible = self._low = 0
         self._histogram = np.zeros(BINS, np.int64)
 
     def add(self, rows: Rows) -> None:
         p, floor = rows["p_value"], rows["p_floor"]
         self._floor = min(self._floor, floor.min(initial=np.inf))
-        self._found += int(np.count_nonzero(rows["q_value"] <= self._alpha))
+        self._findings += int(np.count_nonzero(rows["q_value"] <= self._alpha))
         self._at_floor += int(np.count_nonzero(p <= floor * (1 + 1e-9)))
         self._possible += int(np.count_nonzero(rows["possible"]))
         self._low += int(np.count_nonzero(p <= self._alpha))
@@ -151,7 +151,7 @@ class _Tally:
         return Discovery(
             alpha=self._alpha,
             tests=tests,
-            found=self._found,
+            found=self._findings,
             floor=float(self._floor) if tests else None,
             at_floor=self._at_floor,
             possible=self._possible,

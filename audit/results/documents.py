@@ -164,7 +164,7 @@ class Document(Model):
         """Part of its characters that reads like machine writing, from 0 to 1; None: it was not judged, or not looked for."""
         if not self.characters or self.stretches is None or self.verdict in (Verdict.NOT_ASSESSABLE, Verdict.ERROR):
             return None
-        return min(1.0, sum(each.end - each.start for each in self.stretches) / self.characters)
+        return min(1.0, sum(stretch.end - stretch.start for stretch in self.stretches) / self.characters)
 
     @property
     def integrity(self) -> tuple[Result, ...]:
@@ -194,4 +194,5 @@ class Document(Model):
     def suppressed(self, rule: str) -> Suppression | None:
         """The suppression in force of a rule's findings in this text; None: there is none."""
         suppressions = self.gate.suppressions if self.gate else ()
-        return next((each for each in suppressions if each.rule == rule and each.state == "applied"), None)
+        applied = (suppression for suppression in suppressions if suppression.state == "applied")
+        return next((suppression for suppression in applied if suppression.rule == rule), None)

@@ -13,6 +13,7 @@ from pydantic import Field
 from llm_audit.results.base import Model, Numbers, Probability, empty, unset
 from llm_audit.results.membership_evidence import Drawn, RankSum, Signs, TwoSample, Versions
 from llm_audit.results.substitution_evidence import (
+    BorderChange,
     BorderInputs,
     Change,
     Conformance,
@@ -163,6 +164,7 @@ Derivation = Annotated[
     | Conformance
     | PromptCounts
     | BorderInputs
+    | BorderChange
     | KeyedText
     | KeyedWindows
     | KeyedBets

@@ -42,6 +42,9 @@ class Gated(Model):
         default=None, description="Benjamini-Hochberg adjusted over the texts of the run; None: it was none of its tests"
     )
     fail_on: tuple[Verdict, ...] = Field(description="what makes this text fail")
+    counted: tuple[str, ...] | None = Field(
+        default=None, exclude_if=unset, description="rules whose findings count for this text, by the policy; None: not known"
+    )
     known: Literal[True] | None = Field(
         default=None, exclude_if=unset, description="in the baseline as a text without findings, and none of this run's tests"
     )

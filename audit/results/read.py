@@ -15,7 +15,7 @@ from llm_audit.results.canonical import content_digest
 READ = ("1", SCHEMA_VERSION)
 """Schema versions that can be read."""
 
-KINDS = tuple(one.model_fields["kind"].default for one in (Document, Membership, Substitution, Corpus, Benchmark))
+KINDS = tuple(subject.model_fields["kind"].default for subject in (Document, Membership, Substitution, Corpus, Benchmark))
 """The kinds of subjects."""
 
 Floats = Callable[[str], float]
@@ -83,10 +83,12 @@ def upgraded(content: dict[str, Any]) -> dict[str, Any]:
     documents = content.get("documents")
     subjects: Any = documents  # which no report can have, if it is no list
     if isinstance(documents, list):
-        kinds = [("document", each) for each in documents]
+        kinds = [("document", document) for document in documents]
         kinds += [(kind, content[name]) for name, kind in _AUDITS.items() if content.get(name) is not None]
         early = {"collection": {"early": True}}
-        subjects = [{"kind": kind, **each, **early.get(kind, {})} if isinstance(each, dict) else each for kind, each in kinds]
+        subjects = [
+            {"kind": kind, **fields, **early.get(kind, {})} if isinstance(fields, dict) else fields for kind, fields in kinds
+        ]
     digest = content.get("content_digest")
     right = digest is None or digest == content_digest(content)
     return {name: value for name, value in content.items() if name not in moved} | {
@@ -135,10 +137,10 @@ def _joined(text: str, name: str, floats: Floats) -> dict[str, Any]:
         if kind in KINDS:
             subjects.append({"kind": kind, **record})
         elif kind == REPORT:
-            if any(each.strip() for each in lines[number:]):
+            if any(later.strip() for later in lines[number:]):
                 _refuse(name, f"line {number + 1} comes after its last record")
             if record.get("schema_version") == "1":
-                return record | {"documents": [{key: each[key] for key in each if key != "kind"} for each in subjects]}
+                return record | {"documents": [{key: subject[key] for key in subject if key != "kind"} for subject in subjects]}
             return record | {"subjects": subjects}
         elif line.strip():
             _refuse(name, f"line {number} is cut off, or no record of ours")

@@ -42,6 +42,18 @@ class Coverage(Model):
             unreadable=unreadable,
         )
 
+    @classmethod
+    def of_endpoint(cls, found: Substitution) -> Coverage:
+        """The coverage of an audit or a comparison of an endpoint: how many of its requests were answered, and of use."""
+        answered = max(found.cost.requests - len(found.failures), 0)
+        measured = found.served is not Served.NOT_MEASURED
+        return cls(
+            found=answered + len(found.failures),
+            scored=answered if measured else 0,
+            not_assessable=0 if measured else answered,
+            unreadable=len(found.failures),
+        )
+
 
 class NotRead(Model):
     """Count of entries of one kind in folders and archives that were not read."""
@@ -78,6 +90,9 @@ class Manifest(Model):
     detectors: tuple[str, ...]
     plugins: tuple[Plugin, ...] | None = Field(default=(), description="that took part; None: plugins were switched off")
     weights: dict[str, str] = Field(default={}, description="digest of the trained weights behind each detector, by rule")
+    candidates: tuple[str, ...] = Field(
+        default=(), exclude_if=empty, description="of `attribute`, as given: in this order each text has their tests"
+    )
     inputs: dict[str, str] = Field(
         default={}, description="SHA-256 of the files that the command names; those of texts stand beside each document"
     )
@@ -133,7 +148,8 @@ class Report(Model):
     @property
     def tests(self) -> tuple[Result, ...]:
         """The tests of a collection or of an endpoint, with a p-value each; those of documents stand in each document."""
-        return tuple(test for one in self.subjects if isinstance(one, Membership | Substitution) for test in one.tests)
+        tested = (subject for subject in self.subjects if isinstance(subject, Membership | Substitution))
+        return tuple(test for subject in tested for test in subject.tests)
 
     @property
     def verdicts(self) -> frozenset[Verdict]:
@@ -147,7 +163,7 @@ class Report(Model):
     @property
     def failing(self) -> frozenset[Verdict]:
         """Verdicts by which texts fail the gate; empty without a gate."""
-        return frozenset(one.verdict for document in self.documents if document.gate for one in document.gate.failures)
+        return frozenset(failure.verdict for document in self.documents if document.gate for failure in document.gate.failures)
 
     def exit_code(self, *, strict: bool = False) -> int:
         """Exit code of the command that made the report, whatever format it is written in.
@@ -168,4 +184,4 @@ class Report(Model):
         open_verdicts = verdicts & {Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE}
         if (strict or self.gate) and open_verdicts:
             return 3
-        return 3 if strict and not self.gate and not all(each.on_purpose for each in self.not_read) else 0
+        return 3 if strict and not self.gate and not all(entry.on_purpose for entry in self.not_read) else 0

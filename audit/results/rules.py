@@ -41,7 +41,7 @@ Describe = Callable[[str], RuleFacts]
 def documentation() -> str | None:
     """The address of the documentation, ending in a slash, from the package's [project.urls]; None: it has none."""
     urls: list[str] = metadata("llm-audit").get_all("Project-URL") or []
-    return next((address for name, _, address in (each.partition(", ") for each in urls) if name == "Documentation"), None)
+    return next((address for name, _, address in (url.partition(", ") for url in urls) if name == "Documentation"), None)
 
 
 def page_of(code: str) -> str | None:

@@ -45,6 +45,16 @@ class Point(Model):
     limit: float = Field(description="the largest null distance")
 
 
+class Asking(Model):
+    """How an endpoint was asked and how it answered: the notes on it follow from that and from its tests."""
+
+    surface: Literal["chat", "completions"]
+    rounded: float = Field(
+        ge=0, description="nats of the last digit of its log-probabilities, to which the null distances were rounded; 0: not"
+    )
+    remarks: int = Field(ge=0, description="defects and repairs of single answers, each of which is a note")
+
+
 class Substitution(Model):
     """One endpoint and the tests of whether it serves the model that it claims."""
 
@@ -76,4 +86,7 @@ class Substitution(Model):
         default=None,
         exclude_if=unset,
         description="why no test could be made, as a sentence; None: some were, or not known",
+    )
+    asking: Asking | None = Field(
+        default=None, exclude_if=unset, description="of an audit; None: of a comparison with its own past, or not known"
     )

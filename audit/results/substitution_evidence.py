@@ -170,3 +170,23 @@ class BorderInputs(Model):
     asked: int = Field(ge=0, le=MOST, description="requests")
     variants: tuple[str, ...]
     inputs: tuple[BorderInput, ...]
+
+
+MOST_ANSWERS = 1_000
+"""Different answers to one prompt, at most."""
+
+
+class FirstTokens(Model):
+    """How often each answer of one token came to one prompt at two times: the counts of both in one order."""
+
+    before: tuple[int, ...] = Field(max_length=MOST_ANSWERS)
+    after: tuple[int, ...] = Field(max_length=MOST_ANSWERS)
+
+
+class BorderChange(Model):
+    """Answers of one token to border inputs at two times, dealt anew, repeated from the seed."""
+
+    kind: Literal["border_change"] = "border_change"
+    seed: str
+    repeats: tuple[int, int] = Field(description="answers that equal the one before to the same prompt, at either time")
+    inputs: tuple[FirstTokens, ...]

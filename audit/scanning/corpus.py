@@ -15,7 +15,7 @@ from typing import NamedTuple
 from llm_audit.common.errors import InvalidInput
 from llm_audit.common.files import sha256_of
 from llm_audit.results import Document
-from llm_audit.scanning.remote import Remote, here, is_remote, listed
+from llm_audit.scanning.remote import Remote, is_remote, listed, local_copy
 from llm_audit.text import RECORDS, Passed, RawText, Source, survey
 from llm_audit.text.documents import read_texts
 
@@ -54,9 +54,9 @@ class Unopened:
         Raises:
             InvalidInput: here is another file than that of the scan.
         """
-        with here(self.source) as source:
-            _check(source, self.input)
-            return next(read_texts([source]))
+        with local_copy(self.source) as local:
+            _check(local, self.input)
+            return next(read_texts([local]))
 
 
 Item = Unopened | RawText | Document
@@ -96,7 +96,7 @@ class Section:
     @property
     def stop(self) -> int:
         """Position after its last document."""
-        return self.first + sum(each.documents for each in self.inputs)
+        return self.first + sum(file.documents for file in self.inputs)
 
     def blocks(self, limit: int) -> Iterator[Block]:
         """Its documents at positions before `limit`, in blocks.
@@ -118,13 +118,13 @@ class Section:
 
     def _items(self) -> Iterator[tuple[Item, int]]:
         """Every document and its size: in characters or, if it is not read yet, in bytes."""
-        for each, known in zip(self.sources, self.inputs, strict=True):
-            if each.kind not in RECORDS:
-                yield Unopened(each, known), known.size
+        for source, known in zip(self.sources, self.inputs, strict=True):
+            if source.kind not in RECORDS:
+                yield Unopened(source, known), known.size
                 continue
-            with here(each) as source:
-                _check(source, known)
-                for entry in read_texts([source], self.text_field, keep=self.keep):
+            with local_copy(source) as local:
+                _check(local, known)
+                for entry in read_texts([local], self.text_field, keep=self.keep):
                     yield entry, len(entry.text) if isinstance(entry, RawText) else 0
 
 
@@ -147,14 +147,14 @@ class Corpus:
 
     def inputs(self, known: dict[str, Input]) -> Iterator[Input]:
         """All files with digest and number of documents, which is counted only where the digest is not `known`."""
-        for each in self.sources:
-            with here(each) as source:
-                size, digest = _digest(source)
+        for source in self.sources:
+            with local_copy(source) as local:
+                size, digest = _digest(local)
                 if digest in known:
                     count = known[digest].documents
                 else:
-                    count = sum(1 for _ in read_texts([source], self.text_field)) if each.kind in RECORDS else 1
-            yield Input(each.name, size, digest, count)
+                    count = sum(1 for _ in read_texts([local], self.text_field)) if source.kind in RECORDS else 1
+            yield Input(source.name, size, digest, count)
 
     def looks_like(self, known: Sequence[Input]) -> bool:
         """Whether these may be the `known` files, by number and size or, behind a URL, by name; no file is read.
@@ -162,8 +162,8 @@ class Corpus:
         Enough for a shard: the files that it reads are checked by digest, and the scan that collects the shards checks all.
         """
         return len(known) == len(self.sources) > 0 and all(
-            each.name == before.name if isinstance(each, Remote) else (_size(each) or 0) == before.size
-            for each, before in zip(self.sources, known, strict=True)
+            source.name == before.name if isinstance(source, Remote) else (_size(source) or 0) == before.size
+            for source, before in zip(self.sources, known, strict=True)
         )
 
     def sections(self, inputs: Sequence[Input]) -> Iterator[Section]:
@@ -189,12 +189,12 @@ def open_corpus(paths: Sequence[str], text_field: str, keep: tuple[str, ...] = (
     Raises:
         InvalidInput: standard input is among them, which cannot be read a second time; or a URL cannot be listed.
     """
-    found = survey([path for path in paths if not is_remote(path)])
-    local = found.sources
+    inputs = survey([path for path in paths if not is_remote(path)])
+    local = inputs.sources
     if any(source.path is None for source in local):
         raise InvalidInput("A scan that goes on reads its corpus again: name files or folders, not '-'.")
-    remote = dict.fromkeys(each for path in paths if is_remote(path) for each in listed(path))
-    return Corpus([*local, *remote], text_field, keep, found.passed)
+    remote = dict.fromkeys(file for path in paths if is_remote(path) for file in listed(path))
+    return Corpus([*local, *remote], text_field, keep, inputs.passed)
 
 
 def _check(source: Source, known: Input) -> None:
@@ -220,7 +220,7 @@ def _size(source: Source) -> int | None:
     """The size of a file in bytes; None if it is no regular file, or cannot be looked at."""
     assert source.path is not None
     try:
-        found = source.path.stat()
+        status = source.path.stat()
     except (OSError, ValueError):
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None  # a pipe would wait for a writer
+    return status.st_size if stat.S_ISREG(status.st_mode) else None  # a pipe would wait for a writer

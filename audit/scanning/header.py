@@ -73,7 +73,7 @@ def differences(old: Header, new: Header, old_inputs: Sequence[Input], new_input
     before, now = old.identity(), new.identity()
     if before["inputs"] != now["inputs"]:
         derived = {"inputs", "files", "documents"}
-        before, now = ({name: value for name, value in each.items() if name not in derived} for each in (before, now))
+        before, now = ({name: value for name, value in identity.items() if name not in derived} for identity in (before, now))
         changed = _changed_files(old_inputs, new_inputs)
     else:
         changed = []
@@ -88,14 +88,14 @@ def differences(old: Header, new: Header, old_inputs: Sequence[Input], new_input
 def _changed_files(old: Sequence[Input], new: Sequence[Input]) -> list[str]:
     if not old:
         return ["the files are others"]
-    before, now = ({file.name: file.sha256 for file in each} for each in (old, new))
+    before, now = ({file.name: file.sha256 for file in files} for files in (old, new))
     kinds = {
         "added": sorted(now.keys() - before.keys()),
         "removed": sorted(before.keys() - now.keys()),
         "changed": sorted(name for name in before.keys() & now.keys() if before[name] != now[name]),
     }
-    found = [f"{_files(names)} {kind}" for kind, names in kinds.items() if names]
-    return found or ["the files are in another order"]
+    changes = [f"{_files(names)} {kind}" for kind, names in kinds.items() if names]
+    return changes or ["the files are in another order"]
 
 
 def _files(names: Sequence[str]) -> str:

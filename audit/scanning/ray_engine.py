@@ -75,9 +75,9 @@ class WorkerFactory:
         """Open the setup and return the judge. Raises NotAvailable: this machine has another model, population or package."""
         alpha = self.header.manifest.alpha
         ready = ExitStack().enter_context(self.setup.open())  # as long as the process
-        mine = self.header.model_copy(update={"manifest": ready.manifest(alpha), "weights": ready.weights})
-        if mine.key() != self.header.key():
-            changed = "; ".join(differences(self.header, mine, (), ()))
+        local = self.header.model_copy(update={"manifest": ready.manifest(alpha), "weights": ready.weights})
+        if local.key() != self.header.key():
+            changed = "; ".join(differences(self.header, local, (), ()))
             raise NotAvailable(f"On the machine {socket.gethostname()} not all is as where the scan began ({changed}).")
         settings = self.header.settings(ready)
         return lambda block: judge_block(block, ready.session, settings)
@@ -177,9 +177,9 @@ def _judge_all(work: Work, start: Callable[[], Judge], device: str) -> Iterator[
         left = sum(part.wanted.count(1) for part in work.parts())
         if not left:
             return
-    said = "; ".join(sorted(failures)[:3]) or "the processes that judged them died"
+    reasons = "; ".join(sorted(failures)[:3]) or "the processes that judged them died"
     raise NotAvailable(
-        f"{left:,} documents could not be judged in {TRIES} tries ({said}); what was judged is kept, and the same command "
+        f"{left:,} documents could not be judged in {TRIES} tries ({reasons}); what was judged is kept, and the same command "
         "tries the rest again."
     )
 

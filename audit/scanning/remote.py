@@ -65,16 +65,16 @@ def listed(url: str) -> list[Remote]:
         return [Remote(url)]
     with _failing("read", url):
         system, path = _open(url)
-        found = system.glob(path) if set(path) & _PATTERN else system.find(path)
-        urls = sorted(system.unstrip_protocol(each) for each in found)
-    texts = [each for each in map(Remote, urls) if kind_of(each.path)]
+        matches = system.glob(path) if set(path) & _PATTERN else system.find(path)
+        urls = sorted(system.unstrip_protocol(match) for match in matches)
+    texts = [file for file in map(Remote, urls) if kind_of(file.path)]
     if not texts:
         raise NotAvailable(f"{Remote(url).name} holds no text in a format that can be read: check the address.")
     return texts
 
 
 @contextmanager
-def here(source: Source | Remote) -> Iterator[Source]:
+def local_copy(source: Source | Remote) -> Iterator[Source]:
     """The file on this machine: the local file itself, or a downloaded copy that is deleted afterwards.
 
     Raises:
@@ -128,6 +128,6 @@ def _failing(verb: str, url: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # every system that fsspec knows has its own
-        told = one_line(str(error)).replace(one_line(url), Remote(url).name)
-        why = re.sub(r"\?\S+", "", _USER.sub("", told)).rstrip(".")[:200] or type(error).__name__
+        message = one_line(str(error)).replace(one_line(url), Remote(url).name)
+        why = re.sub(r"\?\S+", "", _USER.sub("", message)).rstrip(".")[:200] or type(error).__name__
         raise NotAvailable(f"Cannot {verb} {Remote(url).name} ({why}); what was judged so far is kept.") from error

@@ -69,7 +69,7 @@ class Summary:
 
     def fields(self, judged: Family, manifest: Manifest) -> dict[str, Any]:
         """The fields of a `Corpus` that follow from its rows."""
-        unusual = sorted(self._unusual, key=lambda each: each[:2], reverse=True)
+        unusual = sorted(self._unusual, key=lambda entry: entry[:2], reverse=True)
         return {
             "included": sum(self.verdicts.values()),
             "verdicts": {verdict: self.verdicts[verdict] for verdict in Verdict},
@@ -93,7 +93,7 @@ def report_of(corpus: Corpus, manifest: Manifest, not_read: tuple[NotRead, ...] 
     """
     counts = corpus.verdicts
     unjudged = counts[Verdict.NOT_ASSESSABLE], counts[Verdict.ERROR]
-    made = Report(
+    report = Report(
         question=wording.SCAN,
         manifest=manifest.model_copy(update={"command": (), "started": None, "finished": None, "threads": None}),
         coverage=Coverage(
@@ -106,7 +106,7 @@ def report_of(corpus: Corpus, manifest: Manifest, not_read: tuple[NotRead, ...] 
         not_read=not_read,
         limits=(),
     )
-    return wording.with_limits(made, described)
+    return wording.with_limits(report, described)
 
 
 def write_results(folder: Folder, header: Header, description: str, limit: int | None = None) -> tuple[Report, Path]:
@@ -229,5 +229,5 @@ def _row(record: Record, judged: Judged, header: Header, listed: Mapping[str, st
 
 def _plain(value: str) -> str | None:
     """A JSON value as a string: the string itself, other values as JSON; None for null."""
-    found = json.loads(value)
-    return found if found is None or isinstance(found, str) else value
+    parsed = json.loads(value)
+    return parsed if parsed is None or isinstance(parsed, str) else value

@@ -49,7 +49,7 @@ class Work:
     def parts(self) -> Iterator[Part]:
         """The sections that hold documents to be judged."""
         for section in self._sections:
-            both = zip(*(each[section.first : section.stop] for each in (self._wanted, self._done)), strict=True)
+            both = zip(*(flags[section.first : section.stop] for flags in (self._wanted, self._done)), strict=True)
             wanted = bytes(wanted and not done for wanted, done in both)
             if 1 in wanted:
                 yield Part(section, self._limit, wanted)
@@ -184,7 +184,7 @@ def _wanted(
         sizes = np.fromiter((len(block.items) for block in corpus.blocks(inputs, header.documents)), np.uint16)
         folder.keep_block_sizes(sizes, header.key())
     blocks = len(sizes) if stop == header.documents else int(np.searchsorted(np.cumsum(sizes, dtype=np.int64), stop)) + 1
-    own = shard.takes(blocks)
-    first, last = (int(sizes[:edge].sum(dtype=np.int64)) for edge in (own.start, own.stop))
+    taken = shard.takes(blocks)
+    first, last = (int(sizes[:edge].sum(dtype=np.int64)) for edge in (taken.start, taken.stop))
     first, last = min(first, stop), min(last, stop)
     return bytearray(first) + bytearray(b"\1") * (last - first) + bytearray(header.documents - last)

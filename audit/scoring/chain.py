@@ -126,7 +126,7 @@ class Chain(Decoding):
     @property
     def free(self) -> Decoding:
         """The decoding setting without the exclusions, for a token that escapes them."""
-        return Chain(**{each.name: getattr(self, each.name) for each in fields(self)} | {"escaped": True})
+        return Chain(**{field.name: getattr(self, field.name) for field in fields(self)} | {"escaped": True})
 
     @property
     def looks_back(self) -> bool:
@@ -134,11 +134,11 @@ class Chain(Decoding):
         return any(step in LOOKING_BACK for step in self.order)
 
     def __str__(self) -> str:
-        said = [_said(step, self) for step in self.order]
-        return (said or ["temperature 1"])[0] if len(said) < 2 else f"in this order: {', '.join(said)}"
+        steps = [_step_text(step, self) for step in self.order]
+        return (steps or ["temperature 1"])[0] if len(steps) < 2 else f"in this order: {', '.join(steps)}"
 
 
-def _said(step: str, chain: Chain) -> str:
+def _step_text(step: str, chain: Chain) -> str:
     if step == "penalties":
         last = f" over the last {chain.penalty_last_n} tokens" if chain.penalty_last_n else ""
         kinds = [
@@ -239,9 +239,9 @@ def chain(order: tuple[str, ...], numbers: Mapping[str, Number], *, server: Serv
     used = {name for step in active if step != "greedy" for name in STEPS[step]}
     kept: dict[str, Any] = {name: value if name in used else OFF[name] for name, value in values.items()}
     penalise = server.penalise_prompt if server and "penalties" in active else True
-    made = Chain(**kept, order=active, penalise_prompt=penalise)  # checks the numbers
+    full = Chain(**kept, order=active, penalise_prompt=penalise)  # checks the numbers
     plain = tuple(step for step in ("temperature", "top_k", "top_p", "min_p") if step in active)
-    return Decoding(made.temperature, made.top_k, made.top_p, made.min_p) if active == plain else made
+    return Decoding(full.temperature, full.top_k, full.top_p, full.min_p) if active == plain else full
 
 
 def _active(step: str, values: Mapping[str, Number]) -> bool:

@@ -40,8 +40,8 @@ def render(template: str, prompt: str, special_tokens: Mapping[str, str]) -> str
     try:
         return environment.from_string(template).render(context)
     except Exception as error:  # a template is a program: it can fail in every way
-        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise InvalidInput(f"The model's chat template fails on this prompt: {said}.") from error
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise InvalidInput(f"The model's chat template fails on this prompt: {reason}.") from error
 
 
 class GenerationTag(Extension):

@@ -36,15 +36,15 @@ def columns_of(
     Raises:
         NotAvailable: a logit is not finite.
     """
-    peak, own, total = peaks.astype(np.float64), observed.astype(np.float64), sums[:, 0]
+    peak, logit, total = peaks.astype(np.float64), observed.astype(np.float64), sums[:, 0]
     if not (np.isfinite(total).all() and np.isfinite(peak).all()):
         raise NotAvailable(
             "The model produced numbers that are not finite; its weights are damaged or unsuitable for this dtype."
         )
     log_total = np.log(total)
-    logprob = own - peak - log_total
+    logprob = logit - peak - log_total
     if truncated:
-        logprob[own < peak - EXCLUDED / 2] = -np.inf
+        logprob[logit < peak - EXCLUDED / 2] = -np.inf
     mean = sums[:, 1] / total
     columns = {
         "logprob": logprob,

@@ -64,10 +64,10 @@ class _Rows:
         self.columns: list[dict[str, NDArray[Any]]] = [{} for _ in range(n_settings)]
         self.states: NDArray[np.float16] | None = None
 
-    def put(self, position: int, each: Sequence[Columns], rows: slice, states: NDArray[np.float16] | None) -> None:
-        """Keep these rows of a pack's columns as those of the window at `position`, and its blocks of states."""
+    def put(self, position: int, by_decoding: Sequence[Columns], rows: slice, states: NDArray[np.float16] | None) -> None:
+        """Keep some rows of a pack's columns, of each decoding, as those of the window at `position`, and its states."""
         start, stop = self.edges[position : position + 2]
-        for kept, columns in zip(self.columns, each, strict=True):
+        for kept, columns in zip(self.columns, by_decoding, strict=True):
             for name, column in columns.items():
                 if name not in kept:
                     kept[name] = np.empty((self.edges[-1], *column.shape[1:]), column.dtype)
@@ -134,9 +134,9 @@ class Engine:
         for start in range(0, len(encoded), GROUP_TEXTS):
             group = encoded[start : start + GROUP_TEXTS]
             kept = [_Rows(text, len(self.decodings)) for text in group]
-            for pack, (each, states) in self._compute(group, self._packs(group)):
-                for number, (piece, own) in enumerate(_rows_of(group, pack)):
-                    kept[piece.text].put(piece.position, each, own, states[number] if states else None)
+            for pack, (by_decoding, states) in self._compute(group, self._packs(group)):
+                for number, (piece, span) in enumerate(_rows_of(group, pack)):
+                    kept[piece.text].put(piece.position, by_decoding, span, states[number] if states else None)
                 done += sum(piece.window.stop - piece.window.scored for piece in pack)
                 progress(done / max(total, 1))
             for text, rows in zip(group, kept, strict=True):
@@ -172,11 +172,11 @@ class Engine:
                 continue
             taken |= {piece.position: take(scores) for piece, scores in zip(pack, stored, strict=True) if scores is not None}
             done += sum(piece.window.stop - piece.window.scored for piece in pack)
-        for pack, (each, states) in self._compute([encoded], missing):
+        for pack, (by_decoding, states) in self._compute([encoded], missing):
             scored = []
             for number, (piece, rows) in enumerate(_rows_of([encoded], pack)):
                 if rows.start < rows.stop:
-                    scores = self._window(encoded, piece, each[0], rows, states[number] if states else None)
+                    scores = self._window(encoded, piece, by_decoding[0], rows, states[number] if states else None)
                     scored.append((piece.position, scores))
             keep(scored)
             taken |= {position: take(scores) for position, scores in scored}

@@ -110,8 +110,8 @@ class Sampler:
             batch = prompts[start : start + BATCH]
             streams = [np.random.default_rng((seed, start + i)) for i in range(len(batch))]
             within = part(progress, start / len(prompts), (start + len(batch)) / len(prompts))
-            mine = None if adjust is None else partial(_from, start, adjust)
-            yield from self._batch(batch, streams, decoding, max_tokens, within, mine)
+            adjust_batch = None if adjust is None else partial(_from, start, adjust)
+            yield from self._batch(batch, streams, decoding, max_tokens, within, adjust_batch)
         progress(1.0)
 
     @torch.inference_mode()
@@ -148,8 +148,8 @@ class Sampler:
             past = self._past(prompts, written, rows, longest + max_tokens, bounds) if looks_back else None
             law = drawn_from = decode(output.logits[:, -1].float(), decoding, past)
             if adjust is not None:
-                each = law.double().cpu().numpy()
-                changed = [adjust(row, each[i], written[row], prompts[row]) for i, row in enumerate(rows)]
+                laws = law.double().cpu().numpy()
+                changed = [adjust(row, laws[i], written[row], prompts[row]) for i, row in enumerate(rows)]
                 drawn_from = torch.from_numpy(np.stack(changed))
             drawn = draw(drawn_from, np.array([streams[row].random() for row in rows]))
             if past is not None and isinstance(decoding, Chain) and "mirostat" in decoding.order:
@@ -187,8 +187,8 @@ class Sampler:
         """The earlier tokens of the unfinished texts, for steps that look back. Each text keeps its place when others end."""
         tokens = np.zeros(room * len(prompts), np.int64)
         for row in rows:
-            whole = [*prompts[row], *written[row]]
-            tokens[row * room : row * room + len(whole)] = whole
+            sequence = [*prompts[row], *written[row]]
+            tokens[row * room : row * room + len(sequence)] = sequence
         start = np.array([row * room for row in rows])
         return Past(
             tokens,

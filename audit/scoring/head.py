@@ -103,10 +103,10 @@ class Head:
         for start in range(0, len(targets), self.n_rows):
             rows = slice(start, start + self.n_rows)
             raw, others = self.logits(hidden[rows]), reference and reference[0].logits(reference[1][rows])
-            each = columns_each(raw, targets[rows], self.decodings, others, top_k, past and past[rows])
-            for block, found in zip(blocks, each, strict=True):
-                block.append(found)
-        return [joined(found) for found in blocks]
+            by_decoding = columns_each(raw, targets[rows], self.decodings, others, top_k, past and past[rows])
+            for block, columns in zip(blocks, by_decoding, strict=True):
+                block.append(columns)
+        return [joined(block) for block in blocks]
 
 
 def columns_each(
@@ -158,16 +158,16 @@ def power_sums(logits: torch.Tensor, targets: torch.Tensor) -> Sums:
 def power_sums_by_arrays(logits: torch.Tensor, targets: torch.Tensor) -> Sums:
     """`kernel.row_sums` as array operations, for devices on which the kernel does not run."""
     peaks = logits.amax(1)
-    own = logits.gather(1, targets[:, None])
+    observed = logits.gather(1, targets[:, None])
     shifted = logits - peaks[:, None]
     e = shifted.clamp(min=-83.0).exp()  # 2^-120, as in the kernel: an observed token's mass never rounds to zero
-    likelier = logits > own
+    likelier = logits > observed
     terms = [
         e,
         shifted * e,
         shifted**2 * e,
         e * likelier,
-        e * (logits == own),
+        e * (logits == observed),
         *((order * shifted).exp() for order in RENYI_ORDERS),
     ]
     sums = torch.stack([term.sum(1, dtype=torch.float64) for term in terms], dim=1)

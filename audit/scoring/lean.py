@@ -289,10 +289,10 @@ class LeanHead:
 
             others = torch.from_numpy(reference[0].logits(reference[1][rows])) if reference else None
             tensors = torch.from_numpy(logits), torch.from_numpy(observed)
-            each = columns_each(*tensors, self.decodings, others, top_k, past and past[rows])
-            for block, found in zip(blocks, each, strict=True):
-                block.append(found)
-        return [joined(found) for found in blocks]
+            by_decoding = columns_each(*tensors, self.decodings, others, top_k, past and past[rows])
+            for block, columns in zip(blocks, by_decoding, strict=True):
+                block.append(columns)
+        return [joined(block) for block in blocks]
 
 
 @dataclass(frozen=True, eq=False)

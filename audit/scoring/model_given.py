@@ -48,14 +48,15 @@ def _wheel(part: Part, given: Path) -> Path | None:
     """The wheel of a part: `given` itself, or the file of its name in the folder `given`; None: there is none."""
     name = f"{part.project.replace('-', '_')}-{part.version}-*.whl".lower()
     files = [given] if given.is_file() else sorted(given.iterdir())
-    return next((each for each in files if each.is_file() and fnmatch.fnmatchcase(each.name.lower(), name)), None)
+    return next((path for path in files if path.is_file() and fnmatch.fnmatchcase(path.name.lower(), name)), None)
 
 
 def copy_hub_files(given: Path, folder: Path) -> None:
     """Copy the files of a model's folder that a download from the hub would bring. Raises InvalidInput, OSError."""
     if not given.is_dir():
         raise InvalidInput(f"{given} is no folder: a model of the hub is brought as the folder of its files.")
-    copy_files((path for path in given.iterdir() if any(fnmatch.fnmatchcase(path.name, each) for each in HUB_FILES)), folder)
+    named = (path for path in given.iterdir() if any(fnmatch.fnmatchcase(path.name, pattern) for pattern in HUB_FILES))
+    copy_files(named, folder)
 
 
 def copy_files(paths: Iterable[Path], folder: Path) -> None:

@@ -80,18 +80,20 @@ class Passes:
             reference = None
             if self.reference is not None:
                 reference = self.reference_head, self.reference.run(ids, lengths)[0][rows]
-            past = self._past(pack, rows) if any(each.looks_back for each in self.decodings) else None
-            each = self.head.columns(hidden[rows], ids[rows + 1], reference=reference, top_k=self.request.top_k, past=past)
+            past = self._past(pack, rows) if any(decoding.looks_back for decoding in self.decodings) else None
+            by_decoding = self.head.columns(
+                hidden[rows], ids[rows + 1], reference=reference, top_k=self.request.top_k, past=past
+            )
             # Each scored token's own state, one position after the one that predicts it. The prefix token's state is the
             # same for every text, and a hundred times larger than the others: no text's own state is the prefix's.
             blocks = [(first + 1, count // STATE_BLOCK) for first, count in zip(firsts, counts, strict=True)]
-            return each, [self.model.block_means(taps, *block) for block in blocks] if layers else []
+            return by_decoding, [self.model.block_means(taps, *block) for block in blocks] if layers else []
 
     def release(self) -> None:
         """Free the buffers kept for the next pass, about 100 MB."""
-        for each in (self.model, self.reference):
-            if each is not None:
-                each.release()
+        for model in (self.model, self.reference):
+            if model is not None:
+                model.release()
         for head in (self.head, self.reference_head):
             if head is not None:
                 head.release()
@@ -108,7 +110,7 @@ class Passes:
             written=np.minimum(np.repeat(starts + before, counts), end),
             end=end,
             targets=ids[end],
-            breakers=self._breakers if any("dry" in getattr(each, "order", ()) for each in self.decodings) else None,
+            breakers=self._breakers if any("dry" in getattr(decoding, "order", ()) for decoding in self.decodings) else None,
         )
 
     @cached_property

@@ -24,17 +24,17 @@ def rounded(values: torch.Tensor, precision: str) -> torch.Tensor:
     """The float32 values of a tensor after storage in a precision of `WEIGHTS`. Vectors, such as norms, stay unchanged."""
     if precision not in WEIGHTS:
         raise InvalidConfiguration(f"There is no weight precision {precision!r}; choose from {', '.join(WEIGHTS)}.")
-    whole = values.float()
+    full = values.float()
     if precision == "f32" or (values.ndim < 2 and precision not in TYPES):
-        return whole
+        return full
     if precision in TYPES:
-        return whole.to(TYPES[precision]).float()
+        return full.to(TYPES[precision]).float()
     if precision == "int8":
-        scale = whole.abs().amax(-1, keepdim=True) / 127
-        return (whole / torch.where(scale == 0, 1.0, scale)).round() * scale
+        scale = full.abs().amax(-1, keepdim=True) / 127
+        return (full / torch.where(scale == 0, 1.0, scale)).round() * scale
     if values.shape[-1] % BLOCK:
-        return whole.half().float()
-    return _blocks(whole.reshape(-1, BLOCK), precision).reshape(values.shape)
+        return full.half().float()
+    return _blocks(full.reshape(-1, BLOCK), precision).reshape(values.shape)
 
 
 def _blocks(blocks: torch.Tensor, precision: str) -> torch.Tensor:

@@ -48,9 +48,9 @@ class Past:
         targets = None if self.targets is None else self.targets[rows]
         return replace(self, start=self.start[rows], written=self.written[rows], end=self.end[rows], targets=targets)
 
-    def before(self, row: int, last: int = 0, *, own: bool = False) -> Ids:
-        """The `last` tokens before a row (0: all), oldest first; with `own`, without those of the prompt."""
-        start, end = int(self.written[row] if own else self.start[row]), int(self.end[row])
+    def before(self, row: int, last: int = 0, *, written_only: bool = False) -> Ids:
+        """The `last` tokens before a row (0: all), oldest first; with `written_only`, without those of the prompt."""
+        start, end = int(self.written[row] if written_only else self.start[row]), int(self.end[row])
         return self.tokens[max(start, end - last) if last else start : end]
 
 
@@ -83,11 +83,11 @@ def decode(logits: torch.Tensor, decoding: Decoding, past: Past | None = None) -
 
 def escape(logits: torch.Tensor, chain: Chain, past: Past | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits of a token that may escape a chain's exclusions, see `Chain.escaped`, and (n,) log of the kept set's mass."""
-    whole = _run(logits.clone(), chain, past, tuple(step for step in chain.order if step not in EXCLUDING)).log_softmax(1)
+    free = _run(logits.clone(), chain, past, tuple(step for step in chain.order if step not in EXCLUDING)).log_softmax(1)
     inside = _run(logits, chain, past, chain.order).log_softmax(1)
     excluded = inside == -torch.inf
-    log_kept = whole.masked_fill(excluded, -torch.inf).logsumexp(1).clamp(max=0)
-    return _floored(torch.where(excluded, whole, log_kept[:, None] + inside)), log_kept
+    log_kept = free.masked_fill(excluded, -torch.inf).logsumexp(1).clamp(max=0)
+    return _floored(torch.where(excluded, free, log_kept[:, None] + inside)), log_kept
 
 
 def _floored(logits: torch.Tensor) -> torch.Tensor:
@@ -167,7 +167,7 @@ def penalties(logits: torch.Tensor, chain: Chain, past: Past | None) -> torch.Te
             factor = chain.repetition_penalty
             logits[row, seen] = torch.where(values > 0, values / factor, values * factor)
         if chain.presence_penalty or chain.frequency_penalty:
-            counted = past.before(row, chain.penalty_last_n, own=not chain.penalise_prompt)
+            counted = past.before(row, chain.penalty_last_n, written_only=not chain.penalise_prompt)
             tokens, counts = np.unique(counted, return_counts=True)
             taken = chain.presence_penalty + chain.frequency_penalty * counts
             logits[row, torch.from_numpy(tokens)] -= torch.from_numpy(taken).to(logits)

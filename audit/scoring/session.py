@@ -98,24 +98,24 @@ class Session:
         ]
         all_keys = [tuple(scorer.key(text) for scorer in scorers) for text in texts]
         last_use = {keys: position for position, keys in enumerate(all_keys)}
-        found: dict[tuple[bytes, ...], tuple[TokenScores, ...]] = {}
+        ready: dict[tuple[bytes, ...], tuple[TokenScores, ...]] = {}
         for start in range(0, len(texts), GROUP):
             group, group_keys = texts[start : start + GROUP], all_keys[start : start + GROUP]
-            found = {keys: scores for keys, scores in found.items() if last_use[keys] >= start}
+            ready = {keys: scores for keys, scores in ready.items() if last_use[keys] >= start}
             if self.cache:
-                wanted = dict.fromkeys(keys for keys in group_keys if keys not in found)
+                wanted = dict.fromkeys(keys for keys in group_keys if keys not in ready)
                 cached = {keys: tuple(self.cache.get(key) for key in keys) for keys in wanted}
-                found |= {keys: scores for keys, scores in cached.items() if _all_here(scores)}
-            missing = {keys: text for keys, text in zip(group_keys, group, strict=True) if keys not in found}
+                ready |= {keys: scores for keys, scores in cached.items() if _all_here(scores)}
+            missing = {keys: text for keys, text in zip(group_keys, group, strict=True) if keys not in ready}
             if missing:
                 within = part(progress, start / len(texts), (start + len(group)) / len(texts))
                 engine = self._engine(replace(request, decoding=Decoding()), tuple(decodings))
                 scored = dict(zip(missing, engine.score_each(list(missing.values()), within), strict=True))
                 if self.cache:
                     self.cache.put(row for keys, scores in scored.items() for row in zip(keys, scores, strict=True))
-                found |= scored
+                ready |= scored
             progress((start + len(group)) / len(texts))
-            yield from (found[keys] for keys in group_keys)
+            yield from (ready[keys] for keys in group_keys)
 
     def take(
         self, texts: Sequence[str], request: Request, take: Callable[[TokenScores], Taken], progress: Progress = silent
@@ -136,7 +136,7 @@ class Session:
         def shown(share: float | None, stage: str = "", /) -> None:
             progress(None if share is None else done[True] + of_short * share, stage)
 
-        whole = self.score([text for text, is_long in zip(texts, long, strict=True) if not is_long], request, shown)
+        short = self.score([text for text, is_long in zip(texts, long, strict=True) if not is_long], request, shown)
         for text, size, is_long in zip(texts, sizes, long, strict=True):
             if is_long:
                 if text not in known:
@@ -145,20 +145,20 @@ class Session:
                 left[text] -= 1
                 yield known[text] if left[text] else known.pop(text)
             else:
-                yield [take(window) for window in next(whole).windows()]
+                yield [take(window) for window in next(short).windows()]
             done[is_long] += size
 
     def _take_long(self, text: str, request: Request, take: Callable[[TokenScores], Taken], progress: Progress) -> list[Taken]:
         """The results of `take` for the windows of a long text, from the cache (one row, or one per window) or the engine."""
         reference = self.reference.digest if self.reference else None
         key = Scorer(self.model.digest, self.dtype, self.device, request, reference).key(text)
-        cache, found = self.cache, list[Taken]()
+        cache, cached = self.cache, list[Taken]()
         if cache and (stored := cache.get(key)) is not None:
             return [take(window) for window in stored.windows()]
-        while cache and (window := cache.get(window_key(key, len(found)))) is not None:
+        while cache and (window := cache.get(window_key(key, len(cached)))) is not None:
             if not len(window):  # what stands behind the last
-                return found
-            found.append(take(window))
+                return cached
+            cached.append(take(window))
 
         def known(position: int) -> TokenScores | None:
             return cache.get(window_key(key, position)) if cache else None
@@ -224,7 +224,7 @@ def load_models(
 ) -> list[LanguageModel | LeanModel | None]:
     """The models of a session, both with torch or both without it."""
     models = (model, reference)
-    without_torch = (device, dtype) == ("cpu", "float32") and all(plain_llama(each.config) for each in models if each)
+    without_torch = (device, dtype) == ("cpu", "float32") and all(plain_llama(stored.config) for stored in models if stored)
     return [_load(stored, device, dtype, without_torch) if stored else None for stored in models]
 
 

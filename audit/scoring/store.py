@@ -174,7 +174,7 @@ class Store:
         return model_digest(files)
 
     def _damage(self, spec: str, folder: Path, progress: Progress | None = None) -> str | None:
-        """What is wrong with a stored model, in one sentence, or None. Checks digests only with `progress`, otherwise sizes."""
+        """The fault of a stored model, as a sentence, or None. Checks digests only with `progress`, otherwise sizes."""
         problem = self._problem(spec, folder, progress)
         return problem and f"The stored model {spec} is damaged ({problem}): run `llm-audit models get {spec}`."
 
@@ -253,51 +253,51 @@ class Store:
             raise
 
     def _fetch_into(self, spec: str, folder: Path, scratch: Path, progress: Progress, given: Path | None) -> None:
-        pin, made = self.pins.get(spec), scratch / "model"
+        pin, target = self.pins.get(spec), scratch / "model"
         if pin and pin.terms:
             warnings.warn(f"{pin.name} comes under the {pin.licence}: {pin.terms}", stacklevel=2)
         if pin or given:
-            made.mkdir()
+            target.mkdir()
         if given and (given / MANIFEST).is_file():
-            self._copy_stored(spec, given, made, progress)
+            self._copy_stored(spec, given, target, progress)
         elif pin:
             if given:
                 pieces = pieces_given(pin, given, member)
                 pinned = write_pinned(pin, pieces, scratch, progress, f"bring another one than {given}")
             else:
                 pinned = fetch_pinned(pin, scratch, progress)
-            _convert(pinned, made, progress)
+            _convert(pinned, target, progress)
             pinned.unlink()
-            write_manifest(made, pin_source(pin), progress)
+            write_manifest(target, pin_source(pin), progress)
         elif given:
-            copy_hub_files(given, made)
-            check_folder(made)
+            copy_hub_files(given, target)
+            check_folder(target)
             repository, _, commit = spec.partition("@")
-            write_manifest(made, {"hub": repository, "revision": commit, "checked": False}, progress)
+            write_manifest(target, {"hub": repository, "revision": commit, "checked": False}, progress)
         else:
             repository, _, commit = spec.partition("@")
-            made = self.root / f".partial-{spec.replace('/', '--')}"  # kept when interrupted: the hub client continues it
-            made.mkdir(exist_ok=True)
-            fetch_hub(repository, commit, made, progress)
+            target = self.root / f".partial-{spec.replace('/', '--')}"  # kept when interrupted: the hub client continues it
+            target.mkdir(exist_ok=True)
+            fetch_hub(repository, commit, target, progress)
             try:
-                check_folder(made)
+                check_folder(target)
             except AuditError:
-                shutil.rmtree(made)
+                shutil.rmtree(target)
                 raise
-            write_manifest(made, {"hub": repository, "revision": commit}, progress)
+            write_manifest(target, {"hub": repository, "revision": commit}, progress)
         progress(None, "Storing")
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
             folder.rename(scratch / "damaged")
-        move(made, folder)
+        move(target, folder)
 
-    def _copy_stored(self, spec: str, given: Path, made: Path, progress: Progress) -> None:
+    def _copy_stored(self, spec: str, given: Path, target: Path, progress: Progress) -> None:
         """Copy a folder of another machine's store. Raises NotAvailable: it holds another model, or a damaged one."""
-        copy_hub_files(given, made)
-        copy_files([given / MANIFEST], made)
-        if problem := self._problem(spec, made, progress):
+        copy_hub_files(given, target)
+        copy_files([given / MANIFEST], target)
+        if problem := self._problem(spec, target, progress):
             raise NotAvailable(f"{given} does not hold a whole {spec} ({problem}): copy it again.")
-        check_folder(made)
+        check_folder(target)
 
     def _remove_leftovers(self) -> None:
         """Remove files that killed processes left. Called under the lock, so that nobody is using them."""

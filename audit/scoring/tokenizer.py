@@ -47,10 +47,10 @@ class Reader:
         for count in range(1, len(token_ids) + 1):
             # The bytes of half a character decode to replacement characters.
             ends.append(len(self.decode(token_ids[:count]).rstrip("\ufffd")))
-        found: list[tuple[int, int]] = []
+        ranges: list[tuple[int, int]] = []
         for start, end in reversed(list(pairwise(ends))):
-            found.append(found[-1] if start == end and found else (start, end))
-        return found[::-1]
+            ranges.append(ranges[-1] if start == end and ranges else (start, end))
+        return ranges[::-1]
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of some tokens, control tokens as their names."""
@@ -63,8 +63,8 @@ class Reader:
     def read(self, texts: Sequence[str]) -> list[Read]:
         """The tokens of each text, the same as if the tokenizer read it as a whole."""
         in_pieces = [len(text) > 2 * PIECE and self._in_pieces for text in texts]
-        whole = [text for text, is_long in zip(texts, in_pieces, strict=True) if not is_long]
-        together = iter(self.tokenizer.encode_batch(whole, add_special_tokens=False) if whole else [])
+        short = [text for text, is_long in zip(texts, in_pieces, strict=True) if not is_long]
+        together = iter(self.tokenizer.encode_batch(short, add_special_tokens=False) if short else [])
         return [
             self._long(text) if is_long else _arrays(next(together)) for text, is_long in zip(texts, in_pieces, strict=True)
         ]
@@ -72,8 +72,8 @@ class Reader:
     def _long(self, text: str) -> Read:
         ids, ranges = [], []
         for start, stop in pairwise(cuts(text)):
-            found, within = _arrays(self.tokenizer.encode(text[start:stop], add_special_tokens=False))
-            ids.append(found)
+            piece_ids, within = _arrays(self.tokenizer.encode(text[start:stop], add_special_tokens=False))
+            ids.append(piece_ids)
             ranges.append(within + np.int32(start))
         return np.concatenate(ids), np.concatenate(ranges)
 

@@ -61,11 +61,11 @@ class Decoding:
         return False
 
     def __str__(self) -> str:
-        said = [f"temperature {self.temperature:g}"]
-        said += [f"top-k {self.top_k}"] if self.top_k else []
-        said += [f"top-p {self.top_p:g}"] if self.top_p < 1 else []
-        said += [f"min-p {self.min_p:g}"] if self.min_p else []
-        return ", ".join(said)
+        parts = [f"temperature {self.temperature:g}"]
+        parts += [f"top-k {self.top_k}"] if self.top_k else []
+        parts += [f"top-p {self.top_p:g}"] if self.top_p < 1 else []
+        parts += [f"min-p {self.min_p:g}"] if self.min_p else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,13 +64,13 @@ def _observed(
     rows = first + tl.arange(0, ROWS)
     columns = (target // COLUMNS) * COLUMNS + tl.arange(0, COLUMNS)
     z = _tile(hidden, weight, rows, columns, n, vocabulary, width, ROWS, COLUMNS, DEPTH)
-    own = tl.where((rows[:, None] == row) & (columns[None, :] == target), z, 0.0)
-    tl.store(out + row, tl.sum(tl.sum(own, 1), 0))
+    masked = tl.where((rows[:, None] == row) & (columns[None, :] == target), z, 0.0)
+    tl.store(out + row, tl.sum(tl.sum(masked, 1), 0))
 
 
 @triton.jit
 def _part(
-    hidden, weight, targets, own, other_hidden, other_weight, peaks, sums, counts, other_peaks, cross,
+    hidden, weight, targets, observed, other_hidden, other_weight, peaks, sums, counts, other_peaks, cross,
     n, vocabulary, width, other_width, n_parts,
     TWO: tl.constexpr, PART: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, DEPTH: tl.constexpr, N_SUMS: tl.constexpr,
 ):  # fmt: skip
@@ -78,7 +78,7 @@ def _part(
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     part = tl.program_id(1)
     real = rows < n
-    mine = tl.load(own + rows, mask=real, other=0.0)
+    observed_logit = tl.load(observed + rows, mask=real, other=0.0)
     m = tl.full((ROWS,), -1.0e30, tl.float32)
     s0 = tl.zeros((ROWS,), tl.float32)
     s1 = tl.zeros((ROWS,), tl.float32)
@@ -127,9 +127,9 @@ def _part(
         s2 = c * (s2 + 2.0 * shift * s1 + shift * shift * s0) + tl.sum(u * u * e, 1)
         s1 = c * (s1 + shift * s0) + tl.sum(u * e, 1)
         s0 = c * s0 + tl.sum(e, 1)
-        likelier = inside & (z > mine[:, None])
+        likelier = inside & (z > observed_logit[:, None])
         above = c * above + tl.sum(tl.where(likelier, e, 0.0), 1)
-        tied = c * tied + tl.sum(tl.where(inside & (z == mine[:, None]), e, 0.0), 1)
+        tied = c * tied + tl.sum(tl.where(inside & (z == observed_logit[:, None]), e, 0.0), 1)
         count += tl.sum(likelier.to(tl.int32), 1)
         c2 = c * c
         r50 = c2 * c2 * c * r50 + tl.sum(e3 * e2, 1)
@@ -209,22 +209,22 @@ def statistics(
     parts = triton.cdiv(vocabulary, PART)
     blocks = triton.cdiv(n, ROWS)
 
-    def made(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    def empty(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         return torch.empty(shape, dtype=dtype, device=device)
 
-    own, peaks, sums = made(n), made(n, parts), made(n, parts, N_SUMS)
-    counts, other_peaks, cross = made(n, parts, dtype=torch.int32), made(n, parts), made(n, parts, 3)
+    observed, peaks, sums = empty(n), empty(n, parts), empty(n, parts, N_SUMS)
+    counts, other_peaks, cross = empty(n, parts, dtype=torch.int32), empty(n, parts), empty(n, parts, 3)
     sizes = {"ROWS": ROWS, "COLUMNS": VOCABULARY, "DEPTH": DEPTH}
     other_weight, other_hidden = reference or (weight, hidden)
-    _observed[(n,)](hidden, weight, targets, own, n, vocabulary, hidden.shape[1], **sizes)
+    _observed[(n,)](hidden, weight, targets, observed, n, vocabulary, hidden.shape[1], **sizes)
     _part[(blocks, parts)](
-        hidden, weight, targets, own, other_hidden, other_weight, peaks, sums, counts, other_peaks, cross,
+        hidden, weight, targets, observed, other_hidden, other_weight, peaks, sums, counts, other_peaks, cross,
         n, vocabulary, hidden.shape[1], other_hidden.shape[1], parts,
         TWO=reference is not None, PART=PART, N_SUMS=N_SUMS, **sizes,
     )  # fmt: skip
     peak, total = _merged(peaks, sums)
     ranks = (1 + counts.sum(1)).cpu().numpy().astype(np.int32)
-    columns, log_sum = columns_of(total, ranks, peak, own.double().cpu().numpy())
+    columns, log_sum = columns_of(total, ranks, peak, observed.double().cpu().numpy())
     return columns | (_crossed(other_peaks, cross, log_sum) if reference is not None else {})
 
 

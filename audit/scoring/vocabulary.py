@@ -1,10 +1,13 @@
-"""Identity of a tokenizer: a digest of its vocabulary and of how it reads a probe text."""
+"""Identity of a tokenizer: a digest of its vocabulary and of how it reads a probe text; and sizes of vocabularies."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from typing import Any
+
+from llm_audit.scoring.store import StoredModel
+from llm_audit.scoring.tokenizer import load_tokenizer
 
 PROBE = (
     "Whether another measured the weather, then the unbelievable reinterpretations withered thereafter. "
@@ -27,3 +30,9 @@ def tokenizer_digest(tokenizer: Any) -> str:
 def vocabulary_size(tokenizer: Any) -> int:
     """|V|: one more than the largest id, so that ids index an array of this size."""
     return 1 + int(max(tokenizer.get_vocab().values()))
+
+
+def tokens_of(model: StoredModel) -> tuple[str, int]:
+    """Digest of a model's tokenizer, and the number of tokens that the model gives probabilities to."""
+    tokenizer = load_tokenizer(model.folder)
+    return tokenizer_digest(tokenizer), int(model.config.get("vocab_size") or vocabulary_size(tokenizer))

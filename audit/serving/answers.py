@@ -16,7 +16,7 @@ from llm_audit.common.errors import NotAvailable
 from llm_audit.reports.formats import FORMATS
 from llm_audit.serving.jobs import Full, Job
 from llm_audit.serving.settings import Service
-from llm_audit.serving.uploads import Asked, Folder, Refused, read
+from llm_audit.serving.uploads import Folder, Refused, Submission, read
 from llm_audit.serving.worker import Worker
 
 MEDIA = {
@@ -46,18 +46,18 @@ class Desk:
         # One at a time: a report takes less time than a text, and what draws its charts is made for one thread.
         self.renderers = ThreadPoolExecutor(1, thread_name_prefix="llm-audit-render")
 
-    async def asked(self, request: Request, *, owner: str | None = None, csrf: Any = None) -> Job:
+    async def accept(self, request: Request, *, owner: str | None = None, csrf: Any = None) -> Job:
         """The job of a request, in the queue. `csrf`: called with the fields of a form, to refuse it. Raises Refused."""
         if self.worker.state in ("failed", "stopped"):
             raise Refused(503, self.worker.error or "The server is being stopped.")
-        told = request.headers.get("content-length", "")
-        size = int(told) if told.isdecimal() else self.service.limits.size
+        length = request.headers.get("content-length", "")
+        size = int(length) if length.isdecimal() else self.service.limits.size
         with self._place(size):
-            asked: Asked = await read(request, self.service.limits, self.folder)
-            job = Job(asked.items, asked.alpha or self.service.alpha, asked.keep_text, owner, size)
+            submission: Submission = await read(request, self.service.limits, self.folder)
+            job = Job(submission.items, submission.alpha or self.service.alpha, submission.keep_text, owner, size)
             if csrf is not None:
                 try:
-                    csrf(asked.fields)
+                    csrf(submission.fields)
                 except Refused:
                     self.queue.drop(job)
                     raise

@@ -38,7 +38,7 @@ class Api:
 
     async def detect(self, request: Request) -> Response:
         """Judge texts: wait for the report, or stream it, or take a ticket for it."""
-        job = await self.desk.asked(request)
+        job = await self.desk.accept(request)
         if "respond-async" in request.headers.get("prefer", "").lower():
             return JSONResponse(state_of(job), 202, {"location": f"/v1/jobs/{job.id}"})
         if NDJSON in request.headers.get("accept", "").lower():
@@ -64,16 +64,16 @@ class Api:
 
     async def job(self, request: Request) -> Response:
         """The state of a job."""
-        return JSONResponse(state_of(self._found(request)))
+        return JSONResponse(state_of(self._job(request)))
 
     async def forget(self, request: Request) -> Response:
         """Drop a job and its report."""
-        self.desk.queue.drop(self._found(request))
+        self.desk.queue.drop(self._job(request))
         return Response(status_code=204)
 
     async def report(self, request: Request) -> Response:
         """The report of a job, in the format that the query names."""
-        return await self.desk.rendered(finished(self._found(request)), request.query_params.get("format", "json"))
+        return await self.desk.rendered(finished(self._job(request)), request.query_params.get("format", "json"))
 
     async def health(self, request: Request) -> Response:
         """Whether texts can be judged now."""
@@ -88,7 +88,7 @@ class Api:
         """The OpenAPI document."""
         return JSONResponse(openapi.document(self.desk.service))
 
-    def _found(self, request: Request) -> Job:
+    def _job(self, request: Request) -> Job:
         job = self.desk.queue.get(request.path_params["id"])
         if job is None or job.owner is not None:
             raise Refused(404, "There is no such job: it never was, it was dropped, or its time is over.")

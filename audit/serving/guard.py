@@ -67,7 +67,7 @@ class Keys:
         """Whether there is a token."""
         return self._token is not None
 
-    def opens(self, given: str, address: str) -> bool:
+    def opens(self, token: str, address: str) -> bool:
         """Whether this is the token. Raises Refused, even for the right token, after too many wrong guesses from an address."""
         now = time.monotonic()
         guesses = self._guesses.setdefault(address, deque())
@@ -76,7 +76,7 @@ class Keys:
         if len(guesses) >= MOST_GUESSES:
             raise Refused(429, "Too many wrong tokens came from your address: wait a minute.", 60)
         right = self._token is not None and hmac.compare_digest(
-            hashlib.sha256(given.encode("utf-8", "replace")).digest(), self._token
+            hashlib.sha256(token.encode("utf-8", "replace")).digest(), self._token
         )
         if right:
             del self._guesses[address]
@@ -110,9 +110,9 @@ class Keys:
         """The CSRF token that a form on a page of this session must contain."""
         return self._sign("form", session)
 
-    def check_form(self, session: str, given: str) -> None:
+    def check_form(self, session: str, token: str) -> None:
         """Refuse a form that is not from a page of this session. Raises Refused."""
-        if not hmac.compare_digest(self.csrf(session).encode(), given.encode("utf-8", "replace")):
+        if not hmac.compare_digest(self.csrf(session).encode(), token.encode("utf-8", "replace")):
             raise Refused(403, "This form is not from a page of this server, or too old: load the page again.")
 
     def _sign(self, purpose: str, text: str) -> str:
@@ -196,9 +196,9 @@ class Guard:
             cookies = SimpleCookie(Headers(scope=scope).get("cookie", ""))
         except CookieError:
             cookies = SimpleCookie()
-        given = cookies[COOKIE].value if COOKIE in cookies else ""
-        known = self.keys.is_ours(given)
-        scope["session_id"] = given if known else self.keys.new_session()
+        session = cookies[COOKIE].value if COOKIE in cookies else ""
+        known = self.keys.is_ours(session)
+        scope["session_id"] = session if known else self.keys.new_session()
         return not known and not scope["path"].startswith(MACHINE) and scope["path"] not in OPEN - {"/login"}
 
     def _add_headers(self, headers: MutableHeaders, scope: Scope, new_cookie: bool) -> None:

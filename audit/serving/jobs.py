@@ -37,7 +37,7 @@ class Full(Exception):
 class Item:
     """One text of a job. `share`: share of the work on it that is done; `documents`: its judged documents."""
 
-    given: Text | File
+    source: Text | File
     state: State = "waiting"
     share: float = 0.0
     documents: tuple[Document, ...] = ()
@@ -45,7 +45,7 @@ class Item:
     @property
     def name(self) -> str:
         """The name of the text in reports."""
-        return self.given.name
+        return self.source.name
 
 
 @dataclass
@@ -221,6 +221,6 @@ class Queue:
 
 def discard(item: Item) -> None:
     """Delete the upload behind a text, as soon as nobody needs it."""
-    if isinstance(item.given, File):
+    if isinstance(item.source, File):
         with suppress(OSError):
-            Path(item.given.path).unlink(missing_ok=True)
+            Path(item.source.path).unlink(missing_ok=True)

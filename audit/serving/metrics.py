@@ -1,4 +1,4 @@
-"""What a server counts about itself, for Prometheus. Holds numbers and verdicts, never a name or a text."""
+"""Counters of a server, for Prometheus. Holds numbers and verdicts, never a name or a text."""
 
 from __future__ import annotations
 

@@ -69,8 +69,8 @@ class Pages:
             return self._page(request, "login.html.j2")
         async with request.form(max_files=0, max_fields=4, max_part_size=MOST_TOKEN) as form:
             self.keys.check_form(request.scope["session_id"], str(form.get("csrf", "")))
-            given = str(form.get("token", "")).strip()
-        if not self.keys.needed or not self.keys.opens(given, request.client.host if request.client else ""):
+            token = str(form.get("token", "")).strip()
+        if not self.keys.needed or not self.keys.opens(token, request.client.host if request.client else ""):
             raise Refused(401, "This is not the token.")
         response = RedirectResponse("/", 303)
         session = self.keys.new_session(signed_in=True)  # a new one: the old may have been planted
@@ -80,14 +80,14 @@ class Pages:
     async def judge(self, request: Request) -> Response:
         """Take the form's texts, and lead to their job."""
         session = request.scope["session_id"]
-        job = await self.desk.asked(
+        job = await self.desk.accept(
             request, owner=session, csrf=lambda fields: self.keys.check_form(session, fields.get("csrf", ""))
         )
         return RedirectResponse(f"/jobs/{job.id}", 303)
 
     async def job(self, request: Request) -> Response:
         """The page of a job: its progress, or its verdicts."""
-        job = self._found(request)
+        job = self._job(request)
         if job.report is None:
             return self._page(request, "job.html.j2", job=job, seconds=REFRESH_SECONDS)
         by = request.query_params.get("sort", "verdict")
@@ -106,27 +106,27 @@ class Pages:
 
     async def state(self, request: Request) -> Response:
         """The state of a job as JSON, for the script."""
-        return JSONResponse(state_of(self._found(request)))
+        return JSONResponse(state_of(self._job(request)))
 
     async def forget(self, request: Request) -> Response:
         """Drop a job, and go back to the beginning."""
         async with request.form(max_files=0, max_fields=4) as form:
             self.keys.check_form(request.scope["session_id"], str(form.get("csrf", "")))
-        self.desk.queue.drop(self._found(request))
+        self.desk.queue.drop(self._job(request))
         return RedirectResponse("/", 303)
 
     async def report(self, request: Request) -> Response:
         """The whole HTML report."""
-        return await self.desk.rendered(finished(self._found(request)), "html")
+        return await self.desk.rendered(finished(self._job(request)), "html")
 
     async def as_class(self, request: Request) -> Response:
         """The set of texts with a page a text."""
-        page = await self._made(request, class_set.render)
+        page = await self._rendered(request, class_set.render)
         return HTMLResponse(page, headers={"content-security-policy": REPORT_POLICY})
 
     async def as_csv(self, request: Request) -> Response:
         """The verdicts as a table for a spreadsheet."""
-        table = await self._made(request, csv.render)
+        table = await self._rendered(request, csv.render)
         # A byte order mark: without it spreadsheets take UTF-8 for the encoding of the system.
         return _download("\ufeff" + table, "text/csv; charset=utf-8", "class.csv")
 
@@ -136,7 +136,7 @@ class Pages:
             raise Refused(501, "PDF needs WeasyPrint on the server: `pip install 'llm-audit[pdf]'`. Or print the page.")
         from llm_audit.reports.formats import pdf
 
-        paper = await self._made(request, lambda report: pdf.from_page(class_set.render(report)))
+        paper = await self._rendered(request, lambda report: pdf.from_page(class_set.render(report)))
         return _download(paper, "application/pdf", "class.pdf")
 
     async def style(self, request: Request) -> Response:
@@ -147,10 +147,10 @@ class Pages:
         """The JavaScript of the pages."""
         return Response((TEMPLATES / "page.js").read_text("utf-8"), media_type="text/javascript")
 
-    async def _made(self, request: Request, make: Callable[[Report], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self.desk.renderers, make, finished(self._found(request)))
+    async def _rendered(self, request: Request, make: Callable[[Report], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.desk.renderers, make, finished(self._job(request)))
 
-    def _found(self, request: Request) -> Job:
+    def _job(self, request: Request) -> Job:
         job = self.desk.queue.get(request.path_params["id"])
         if job is None or job.owner != request.scope["session_id"]:
             raise Refused(404, "These texts are not here any more, or another browser asked for them: judge them again.")

@@ -150,8 +150,8 @@ def _ended_like_by_ctrl_c() -> Iterator[None]:
 @contextmanager
 def _bound(service: Service) -> Iterator[socket.socket]:
     try:
-        found = socket.getaddrinfo(service.host, service.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
+        addresses = socket.getaddrinfo(service.host, service.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = addresses[0]
         bound = socket.socket(family, kind, protocol)
     except OSError as error:
         raise InvalidConfiguration(f"Cannot listen on {service.host}: {error.strerror or error}.") from error

@@ -84,7 +84,7 @@ class Service:
         An address does, whichever it is: only names can be made to lead elsewhere (DNS rebinding).
         """
         bare = _without_port(name).lower().rstrip(".")
-        return bare == "localhost" or bare in {self.host.lower(), *(each.lower() for each in self.names)} or _address(bare)
+        return bare == "localhost" or bare in {self.host.lower(), *(alias.lower() for alias in self.names)} or _address(bare)
 
 
 def is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""What was sent: a form with files and pasted text, or JSON, as the texts of a job.
+"""Reading of requests: a form with files and pasted text, or JSON, becomes the texts of a job.
 
 Files go into a folder that only this process's user can enter, under numbers of ours; a name that was sent is shown and never
 used as a path. A server that was killed leaves its folder behind, and the next one removes it.
@@ -68,7 +68,7 @@ class Sent(BaseModel):
 
 
 @dataclass(frozen=True)
-class Asked:
+class Submission:
     """The content of a request: texts and settings. `fields`: the other fields of a form."""
 
     items: list[Item]
@@ -120,7 +120,7 @@ def _remove_leftovers(root: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-async def read(request: Request, limits: Limits, folder: Folder) -> Asked:
+async def read(request: Request, limits: Limits, folder: Folder) -> Submission:
     """The texts of a request. Raises Refused."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
@@ -130,18 +130,18 @@ async def read(request: Request, limits: Limits, folder: Folder) -> Asked:
     raise Refused(415, "Send a form (multipart/form-data) with files, or JSON: see /openapi.json.")
 
 
-async def _from_json(request: Request, limits: Limits) -> Asked:
+async def _from_json(request: Request, limits: Limits) -> Submission:
     body = await request.body()
     try:
         sent = await run_in_threadpool(Sent.model_validate_json, body)
     except ValidationError as error:
         raise Refused(422, _what_is_wrong(error)) from None
     _check_number(len(sent.texts), limits)
-    items = [Item(Text(each.text, _shown(each.name))) for each in sent.texts]
-    return Asked(items, sent.alpha, sent.keep_text, {})
+    items = [Item(Text(entry.text, _shown(entry.name))) for entry in sent.texts]
+    return Submission(items, sent.alpha, sent.keep_text, {})
 
 
-async def _from_form(request: Request, limits: Limits, folder: Folder) -> Asked:
+async def _from_form(request: Request, limits: Limits, folder: Folder) -> Submission:
     items: list[Item] = []
     fields: dict[str, str] = {}
     try:
@@ -157,7 +157,7 @@ async def _from_form(request: Request, limits: Limits, folder: Folder) -> Asked:
         if not items:
             raise Refused(422, "There is no text in the request: choose files, or paste a text.")
         _check_number(len(items), limits)
-        return Asked(items, _level(fields.pop("alpha", "")), fields.pop("keep_text", "true") != "false", fields)
+        return Submission(items, _level(fields.pop("alpha", "")), fields.pop("keep_text", "true") != "false", fields)
     except BaseException:  # also when the client went away
         for item in items:
             discard(item)

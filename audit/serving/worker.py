@@ -110,7 +110,7 @@ class Worker:
             job.touch()
 
         try:
-            report = detect(item.given, alpha=job.alpha, setup=self.setup, keep_text=job.keep_text, progress=progress)
+            report = detect(item.source, alpha=job.alpha, setup=self.setup, keep_text=job.keep_text, progress=progress)
         except TimeoutError:
             return (unjudged(item.name, Verdict.ERROR, f"{item.name} takes longer than {limit:g} seconds to judge: split it."),)
         return report.documents

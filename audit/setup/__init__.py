@@ -103,11 +103,15 @@ class Setup:
         from llm_audit.detectors import known_to
         from llm_audit.detectors.origin import run as origin
 
-        own, human = self._choice()
+        classifiers, human = self._choice()
         with self.session(progress) as session:
             origin.check_comparable(session, human)
             chosen = known_to(
-                human.scores, self.detectors, own=own, model=session.model.digest, weights=human.datasheet.weights
+                human.scores,
+                self.detectors,
+                replacements=classifiers,
+                model=session.model.digest,
+                weights=human.datasheet.weights,
             )
             yield OpenSetup(self, session, human, tuple(chosen))
 
@@ -124,11 +128,11 @@ class Setup:
         from llm_audit.detectors import find
         from llm_audit.detectors.populations import DEFAULT_POPULATION, load
 
-        own = self.own_detectors()
+        classifiers = self.own_detectors()
         if self.detectors:
-            find(self.detectors, own)
+            find(self.detectors, classifiers)
         with about("population"):
-            return own, load(self.population or DEFAULT_POPULATION)
+            return classifiers, load(self.population or DEFAULT_POPULATION)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ def collect(
     population: Population | None = None,
     further: Sequence[Session] = (),
     used: Sequence[Rule[Any, Any] | MembershipScore] = (),
+    candidates: Sequence[str] = (),
 ) -> Manifest:
     """The manifest of a run; `complete` adds what is known at its end.
 
@@ -55,6 +56,7 @@ def collect(
         population: the population that texts are compared with.
         further: sessions of other models that are used.
         used: rules and scores that ran, of which the plugins are listed.
+        candidates: who may have written the texts, in the order of the report.
     """
     return Manifest(
         version=__version__,
@@ -63,11 +65,12 @@ def collect(
         alpha=alpha,
         model=_identity(session.model, session) if session else None,
         reference_model=_identity(session.reference, session) if session and session.reference else None,
-        further_models=tuple(_identity(each.model, each) for each in further),
+        further_models=tuple(_identity(other.model, other) for other in further),
         population=population.datasheet.name if population else None,
         population_digest=population.digest if population else None,
         detectors=tuple(rules),
         weights=dict(sorted(population.datasheet.weights.items())) if population else {},
+        candidates=tuple(candidates),
         plugins=None if switched_off() else _plugins(used),
         packages=_versions(),
         device=session.device if session else None,
@@ -78,11 +81,11 @@ def collect(
 @cache
 def _versions() -> dict[str, str]:
     """Versions, in this process, of the packages that the numbers depend on; of the extra `local` only the installed ones."""
-    found = {}
+    versions = {}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            versions[name] = version(name)
+    return versions
 
 
 def complete(
@@ -167,14 +170,14 @@ def _text(argument: str) -> str:
 def _plugins(used: Sequence[Rule[Any, Any] | MembershipScore]) -> tuple[Plugin, ...]:
     return tuple(
         Plugin(
-            rule=each.code,
-            name=each.name,
-            distribution=each.plugin.distribution,
-            version=each.plugin.version,
-            digest=each.plugin.digest,
+            rule=rule.code,
+            name=rule.name,
+            distribution=rule.plugin.distribution,
+            version=rule.plugin.version,
+            digest=rule.plugin.digest,
         )
-        for each in used
-        if each.plugin
+        for rule in used
+        if rule.plugin
     )
 
 

@@ -45,15 +45,15 @@ def align(
     Returns:
         (n,) increments of the rival's log-likelihood, so capped and charged.
     """
-    own, rival = np.asarray(logprob, dtype=np.float64), np.asarray(rival_logprob, dtype=np.float64)
-    increments = own.copy()
+    null, rival = np.asarray(logprob, dtype=np.float64), np.asarray(rival_logprob, dtype=np.float64)
+    increments = null.copy()
     # The last token that ends at a character: tokens that share a character (the bytes of an emoji) share its end.
-    mine = {int(end): i for i, end in enumerate(np.asarray(ends))}
-    theirs = {int(end): i for i, end in enumerate(np.asarray(rival_ends))}
-    own_total, rival_total = np.cumsum(own), np.cumsum(rival)
+    null_at = {int(end): i for i, end in enumerate(np.asarray(ends))}
+    rival_at = {int(end): i for i, end in enumerate(np.asarray(rival_ends))}
+    null_total, rival_total = np.cumsum(null), np.cumsum(rival)
     before = 0.0
-    for place in sorted(mine.keys() & theirs.keys() & {int(end) for end in np.asarray(word_ends)}):
-        ratio = float(rival_total[theirs[place]] - own_total[mine[place]])
-        increments[mine[place]] += min(ratio - before, math.log(CAP)) - math.log1p(ESCAPE * CAP)
+    for place in sorted(null_at.keys() & rival_at.keys() & {int(end) for end in np.asarray(word_ends)}):
+        ratio = float(rival_total[rival_at[place]] - null_total[null_at[place]])
+        increments[null_at[place]] += min(ratio - before, math.log(CAP)) - math.log1p(ESCAPE * CAP)
         before = ratio
     return increments

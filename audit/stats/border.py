@@ -62,18 +62,18 @@ def compare(
     Raises:
         ValueError: counts or probabilities that cannot be.
     """
-    n, a, b = (np.asarray(each, dtype=np.int64) for each in (total, first, second))
-    one, two = (np.asarray(each, dtype=np.float64) for each in (p, q))
-    if (a < 0).any() or (b < 0).any() or (a + b > n).any() or not (one + two <= 1 + 1e-9).all() or not (one + two > 0).all():
+    n, a, b = (np.asarray(counts, dtype=np.int64) for counts in (total, first, second))
+    p1, p2 = (np.asarray(probabilities, dtype=np.float64) for probabilities in (p, q))
+    if (a < 0).any() or (b < 0).any() or (a + b > n).any() or not (p1 + p2 <= 1 + 1e-9).all() or not (p1 + p2 > 0).all():
         raise ValueError("counts or probabilities that cannot be")
-    m, ratio = a + b, one / (one + two)
+    m, ratio = a + b, p1 / (p1 + p2)
     statistic = float(np.sum((a - m * ratio) ** 2))
     null = np.sum((rng.binomial(m, ratio, size=(draws, len(m))) - m * ratio) ** 2, axis=1)
     ratios = (1 + np.count_nonzero(null >= statistic * (1 - 1e-12))) / (1 + draws)
-    rest = np.clip(1 - one - two, 0.0, 1.0)
+    rest = np.clip(1 - p1 - p2, 0.0, 1.0)
     others = int(np.sum(n - m))
     floor = 1 / (1 + draws)
-    off, by_chance = (float(np.sqrt(each / max(1, len(m)))) for each in (statistic, m @ (ratio * (1 - ratio))))
+    off, by_chance = (float(np.sqrt(squares / max(1, len(m)))) for squares in (statistic, m @ (ratio * (1 - ratio))))
     p_value = min(1.0, 2 * max(floor, min(ratios, upper_tail(others, n, rest))))
     return Comparison(p_value, 2 * floor, statistic, others, float(n @ rest), off, by_chance, _shift(statistic, m, ratio))
 

@@ -127,11 +127,11 @@ def _area(curve: Roc, max_fpr: float, min_tpr: float) -> float:
 
 def macro_f1(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float:
     """Mean of the two classes' F1 for the decision "score >= threshold"."""
-    said, true = np.asarray(scores) >= threshold, np.asarray(labels) == 1
+    predicted, true = np.asarray(scores) >= threshold, np.asarray(labels) == 1
     f1 = []
-    for found, wanted in ((said, true), (~said, ~true)):
-        hits = np.sum(found & wanted)
-        f1.append(2 * hits / max(found.sum() + wanted.sum(), 1))
+    for flagged, wanted in ((predicted, true), (~predicted, ~true)):
+        hits = np.sum(flagged & wanted)
+        f1.append(2 * hits / max(flagged.sum() + wanted.sum(), 1))
     return float(np.mean(f1))
 
 
@@ -158,18 +158,18 @@ def bootstrap(
     """
     ranking, classes = _Ranking(scores, labels), np.asarray(labels)
     _, member = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)
-    n_groups, found = int(member.max()) + 1, []
+    n_groups, replicates = int(member.max()) + 1, []
     for _ in range(20 * resamples):
         weights = np.bincount(generator.integers(n_groups, size=n_groups), minlength=n_groups)[member].astype(np.float64)
         if 0 < weights[classes == 1].sum() < weights.sum():
             curve = ranking.roc(weights)
-            found.append([metric(curve) for metric in metrics])
-        if len(found) == resamples:
+            replicates.append([metric(curve) for metric in metrics])
+        if len(replicates) == resamples:
             break
-    tail, whole = (1 - confidence) / 2, ranking.roc(np.ones(len(classes)))
-    bounds = np.quantile(found, [tail, 1 - tail], axis=0) if found else np.full((2, len(metrics)), np.nan)
+    tail, observed = (1 - confidence) / 2, ranking.roc(np.ones(len(classes)))
+    bounds = np.quantile(replicates, [tail, 1 - tail], axis=0) if replicates else np.full((2, len(metrics)), np.nan)
     return [
-        Estimate(metric(whole), float(low), float(high))
+        Estimate(metric(observed), float(low), float(high))
         for metric, low, high in zip(metrics, bounds[0], bounds[1], strict=True)
     ]
 

@@ -16,6 +16,6 @@ def components(links: Iterable[tuple[str, str]]) -> Callable[[str], str]:
         return key
 
     for left, right in links:
-        one, other = root(left), root(right)
-        parent[max(one, other)] = min(one, other)
+        first, second = root(left), root(right)
+        parent[max(first, second)] = min(first, second)
     return root

@@ -96,7 +96,7 @@ class Ranked:
         """Two (n, k) arrays of the documents' rank p-values as Cauchy variables: with the tested score below, and not below."""
         n = len(self.calibration)
         columns = zip(self._ordered, self.calibration.T, strict=True)
-        larger = np.stack([n - np.searchsorted(ordered, own, side="left") for ordered, own in columns], axis=1)
+        larger = np.stack([n - np.searchsorted(ordered, column, side="left") for ordered, column in columns], axis=1)
         return cauchy(larger / (n + 1)), cauchy((larger + 1) / (n + 1))
 
     def at_least_as_extreme(self, scores: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.bool_]:
@@ -108,8 +108,8 @@ class Ranked:
         shares = None if weights is None else np.asarray(weights)
         statistics = np.average(np.where(tested >= self.calibration, beside, below), axis=1, weights=shares)
         pairs = zip(self._ordered, tested, strict=True)
-        own = [n + 1 - np.searchsorted(ordered, score, side="left") for ordered, score in pairs]
-        statistic = float(cauchy_statistic(np.array(own) / (n + 1), weights))
+        larger = [n + 1 - np.searchsorted(ordered, score, side="left") for ordered, score in pairs]
+        statistic = float(cauchy_statistic(np.array(larger) / (n + 1), weights))
         # Equal rank vectors must stay tied: a difference in the last bit of a sum is not evidence.
         return np.asarray(statistics >= statistic - 1e-9 * max(1.0, abs(statistic)))
 

@@ -112,16 +112,16 @@ def contaminated_increments(
     if not 0 < epsilon < 1:
         raise ValueError(f"epsilon must lie in (0, 1), not {epsilon}")
     order, lambdas = np.asarray(orders, dtype=np.float64), 1 - np.asarray(orders, dtype=np.float64)
-    kept, whole = np.asarray(renyi, dtype=np.float64), np.asarray(untruncated_renyi, dtype=np.float64)
+    kept, untruncated = np.asarray(renyi, dtype=np.float64), np.asarray(untruncated_renyi, dtype=np.float64)
     inside, log_z = np.asarray(logprob, dtype=np.float64), np.asarray(log_kept, dtype=np.float64)
     log_cz = np.log1p(epsilon * np.expm1(log_z))  # c Z = 1 - epsilon + epsilon Z
     outside = np.log(epsilon) + np.asarray(untruncated_logprob, dtype=np.float64)
     log_likelihood = np.where(np.isneginf(inside), outside, log_cz + inside)
 
     # log(sum A^a - Z^a sum A'^a): the columns are float32, so that the difference may come out below zero.
-    share_kept = np.minimum(order * log_z[:, None] + kept - whole, 0)
+    share_kept = np.minimum(order * log_z[:, None] + kept - untruncated, 0)
     with np.errstate(divide="ignore"):
-        log_tail = whole + np.log(-np.expm1(share_kept))
+        log_tail = untruncated + np.log(-np.expm1(share_kept))
     mean_truncated = kept - lambdas * log_cz[:, None]
     mean_mixed = np.logaddexp(kept + order * log_cz[:, None], order * np.log(epsilon) + log_tail)
     return _increments(log_likelihood, np.maximum(mean_truncated, mean_mixed), lambdas)

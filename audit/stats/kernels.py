@@ -57,11 +57,11 @@ def one_hot(texts: Sequence[str]) -> Floats:
 
 def spectrum(texts: Sequence[str]) -> Floats:
     """Sum over all substrings s of 1 to `LONGEST` code points of (times s occurs in y) (times s occurs in y')."""
-    found = [Counter(text[i : i + k] for k in range(1, LONGEST + 1) for i in range(len(text) - k + 1)) for text in texts]
-    number = {substring: i for i, substring in enumerate(dict.fromkeys(chain.from_iterable(found)))}
-    rows = np.repeat(np.arange(len(texts)), [len(each) for each in found])
-    columns = np.array([number[substring] for each in found for substring in each], dtype=np.int64)
-    counts = np.array([times for each in found for times in each.values()], dtype=np.float64)
+    counters = [Counter(text[i : i + k] for k in range(1, LONGEST + 1) for i in range(len(text) - k + 1)) for text in texts]
+    number = {substring: i for i, substring in enumerate(dict.fromkeys(chain.from_iterable(counters)))}
+    rows = np.repeat(np.arange(len(texts)), [len(counter) for counter in counters])
+    columns = np.array([number[substring] for counter in counters for substring in counter], dtype=np.int64)
+    counts = np.array([times for counter in counters for times in counter.values()], dtype=np.float64)
     features = csr_array((counts, (rows, columns)), shape=(len(texts), max(1, len(number))))
     gram: Floats = (features @ features.T).toarray()
     return gram
@@ -132,9 +132,9 @@ def permuted(likeness: Sequence[tuple[Floats, int]], generator: np.random.Genera
 
 def _normalised(gram: Floats) -> Floats:
     """K with zeros on its diagonal; empty texts, whose k is 0, are equal to one another and unlike all others."""
-    own = np.sqrt(np.diag(gram))
-    empty = own == 0
-    scale = np.where(empty, 1.0, own)
+    norms = np.sqrt(np.diag(gram))
+    empty = norms == 0
+    scale = np.where(empty, 1.0, norms)
     normalised: Floats = gram / scale[:, None] / scale + np.outer(empty, empty)
     np.fill_diagonal(normalised, 0.0)
     return normalised

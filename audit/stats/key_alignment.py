@@ -28,8 +28,8 @@ def simple(costs: Floats, block: int) -> Floats:
     places = np.arange(n)
     diagonals = costs[np.arange(m)[:, None], (places + np.arange(m)[:, None]) % n]
     if block == m:
-        whole: Floats = diagonals.sum(axis=0)[None]
-        return whole
+        totals: Floats = diagonals.sum(axis=0)[None]
+        return totals
     sums = np.concatenate([np.zeros((1, n)), diagonals.cumsum(axis=0)])
     along = sums[block:] - sums[:-block]
     aligned: Floats = along[np.arange(m - block + 1)[:, None], (places - np.arange(m - block + 1)[:, None]) % n]

@@ -25,7 +25,7 @@ def edit(costs, block, gap, out):  # type: ignore[no-untyped-def]  # compiled by
                     matched = above[b - 1, s] + cost[s + b - 1]
                     least = skipped if skipped < least else least
                     row[b, s] = matched if matched < least else least
-            held = above
+            swap = above
             above = row
-            row = held
+            row = swap
         out[i] = above[block]

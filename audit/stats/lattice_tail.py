@@ -52,12 +52,12 @@ def log_tail(laws: Sequence[tuple[ArrayLike, int]], observed: int) -> float:
     transform: NDArray[np.complex128] = np.ones(length // 2 + 1, np.complex128)
     for law, count in zip(tilted, counts.tolist(), strict=True):
         transform = transform * np.fft.rfft(_wrapped(law, length)) ** count
-    whole = np.maximum(np.fft.irfft(transform, length), 0.0)
+    masses = np.maximum(np.fft.irfft(transform, length), 0.0)
     # The transform knows places modulo its length: the tilted sum lies around its mean, within half a length.
     first = max(math.floor(mean) - length // 2, 0) if length <= largest else 0
     reached = np.arange(max(observed, first), min(first + length, largest + 1))
     with np.errstate(divide="ignore"):
-        back = float(logsumexp(np.log(whole[reached % length]) - theta * reached))
+        back = float(logsumexp(np.log(masses[reached % length]) - theta * reached))
     return min(0.0, back + float(counts @ log_masses))
 
 
@@ -77,10 +77,10 @@ def log_tails(pmf: ArrayLike, n: int, observed: Sequence[int]) -> Floats:
     if len(observed) < 8 or largest > LARGEST_TABLE:
         return np.array([log_tail([(law, n)], x) for x in observed])
     length = 1 << math.ceil(math.log2(largest + 1))
-    whole = np.fft.irfft(np.fft.rfft(law, length) ** n, length)[: largest + 1]
-    tails = np.append(np.maximum(whole, 0.0)[::-1].cumsum()[::-1], 0.0)
-    found = tails[np.clip(observed, 0, largest + 1)]
-    pairs = zip(observed, found, strict=True)
+    masses = np.fft.irfft(np.fft.rfft(law, length) ** n, length)[: largest + 1]
+    tails = np.append(np.maximum(masses, 0.0)[::-1].cumsum()[::-1], 0.0)
+    reached = tails[np.clip(observed, 0, largest + 1)]
+    pairs = zip(observed, reached, strict=True)
     return np.array([math.log(min(tail, 1.0)) if tail >= 1e-6 else log_tail([(law, n)], x) for x, tail in pairs])
 
 

@@ -35,15 +35,15 @@ def ranks(values: ArrayLike, honest: ArrayLike, generator: np.random.Generator) 
     pool = sorted(np.asarray(honest, dtype=np.float64).tolist())
     if not pool or not np.isfinite(pool).all():
         raise ValueError("online ranks need at least one honest value, and finite ones")
-    found = []
+    p_values = []
     for value in np.asarray(values, dtype=np.float64).tolist():
         if not np.isfinite(value):
             raise ValueError("a value is not finite")
         equal = bisect_right(pool, value) - bisect_left(pool, value)
         larger = len(pool) - bisect_right(pool, value)
-        found.append((larger + generator.random() * (equal + 1)) / (len(pool) + 1))
+        p_values.append((larger + generator.random() * (equal + 1)) / (len(pool) + 1))
         insort(pool, value)
-    return np.array(found, dtype=np.float64)
+    return np.array(p_values, dtype=np.float64)
 
 
 def wealth(p_values: ArrayLike) -> EProcess:

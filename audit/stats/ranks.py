@@ -61,12 +61,12 @@ def relative_rank(scores: ArrayLike, references: ArrayLike, generator: np.random
     Raises:
         ValueError: no references, or a score that is not finite.
     """
-    own, others = np.asarray(scores, dtype=np.float64)[..., None], np.asarray(references, dtype=np.float64)
-    if others.ndim == 0 or others.shape[:-1] != own.shape[:-1] or others.shape[-1] == 0:
+    tested, others = np.asarray(scores, dtype=np.float64)[..., None], np.asarray(references, dtype=np.float64)
+    if others.ndim == 0 or others.shape[:-1] != tested.shape[:-1] or others.shape[-1] == 0:
         raise ValueError("each score needs as many reference scores as the others, and at least one")
-    if not (np.isfinite(own).all() and np.isfinite(others).all()):
+    if not (np.isfinite(tested).all() and np.isfinite(others).all()):
         raise ValueError("scores must be finite")
-    less, ties = (others < own).sum(axis=-1), (others == own).sum(axis=-1)
+    less, ties = (others < tested).sum(axis=-1), (others == tested).sum(axis=-1)
     rank: Floats = (less + generator.random(less.shape) * (1 + ties)) / (others.shape[-1] + 1)
     return rank
 

@@ -42,6 +42,6 @@ def runs(p_values: Sequence[float | None], weight: float = 1.0) -> list[tuple[in
     for from_out, from_inside in reversed(came):
         states.append(state)
         state = from_inside if state else from_out
-    places = groupby(enumerate(reversed(states)), key=lambda each: each[1])
+    places = groupby(enumerate(reversed(states)), key=lambda place: place[1])
     numbers = [[number for number, _ in group] for is_inside, group in places if is_inside]
     return [(group[0], group[-1] + 1) for group in numbers]

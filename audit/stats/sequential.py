@@ -37,8 +37,8 @@ def besag_clifford(observed: float, draw: Callable[[], float], draws: int = 999,
     if draws < 1 or stop < 1:
         raise ValueError("there must be at least one draw, and one exceedance to stop at")
     exceeding = 0
-    for made in range(1, draws + 1):
+    for drawn in range(1, draws + 1):
         exceeding += draw() >= observed
         if exceeding == stop:
-            return Sequential(stop / made, made, exceeding, 1 / (draws + 1))
+            return Sequential(stop / drawn, drawn, exceeding, 1 / (draws + 1))
     return Sequential((1 + exceeding) / (1 + draws), draws, exceeding, 1 / (draws + 1))

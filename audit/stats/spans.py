@@ -119,21 +119,21 @@ def sums_of(scores: ArrayLike, least: int = 32) -> Floats:
     return sums
 
 
-def disjoint(found: Scan, alpha: float) -> NDArray[np.int64]:
+def disjoint(scan: Scan, alpha: float) -> NDArray[np.int64]:
     """Windows that reject after Bonferroni over all, greedily from the smallest p, none overlapping an earlier one.
 
     Returns:
         Their indices, in the order of the text.
     """
-    threshold = math.log(alpha / len(found.windows)) if len(found.windows) else -math.inf
+    threshold = math.log(alpha / len(scan.windows)) if len(scan.windows) else -math.inf
     taken: list[int] = []
-    for i in np.argsort(found.log_p, kind="stable"):
-        start, stop = found.windows[i]
-        if found.log_p[i] > threshold:
+    for i in np.argsort(scan.log_p, kind="stable"):
+        start, stop = scan.windows[i]
+        if scan.log_p[i] > threshold:
             break
-        if all(stop <= found.windows[j, 0] or start >= found.windows[j, 1] for j in taken):
+        if all(stop <= scan.windows[j, 0] or start >= scan.windows[j, 1] for j in taken):
             taken.append(int(i))
-    return np.array(sorted(taken, key=lambda i: int(found.windows[i, 0])), dtype=np.int64)
+    return np.array(sorted(taken, key=lambda i: int(scan.windows[i, 0])), dtype=np.int64)
 
 
 def _sums(rows: Floats, windows: NDArray[np.int64]) -> Floats:

@@ -46,13 +46,13 @@ def clauses(rule: AnyRule, *examples: str) -> Clauses:
         MembershipScore: membership.CLAUSES,
         IntegrityRule: integrity.clauses(examples),
     }
-    own = next((found for kind, found in kinds.items() if isinstance(rule, kind)), {})
-    return {"says what it is: name, title, question, null hypothesis, method": _says_what_it_is, **own}
+    specific = next((checks for kind, checks in kinds.items() if isinstance(rule, kind)), {})
+    return {"says what it is: name, title, question, null hypothesis, method": _says_what_it_is, **specific}
 
 
 def _says_what_it_is(rule: AnyRule) -> None:
     for name in ("name", "title", "question", "null", "method", *(("unit",) if hasattr(rule, "unit") else ())):
         assert getattr(rule, name).strip(), f"{rule.code} has no {name}"
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.name), f"{rule.code} has a name that is no word of a command line"
-    assert all(each.strip() for each in rule.assumptions), f"{rule.code} has an empty assumption"
+    assert all(assumption.strip() for assumption in rule.assumptions), f"{rule.code} has an empty assumption"
     assert rule.facts.code == rule.code and rule.family, f"{rule.code} is of no family"

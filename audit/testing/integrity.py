@@ -41,14 +41,14 @@ def _finds_nothing_in_prose(rule: IntegrityRule) -> None:
 
 
 def _finds(rule: IntegrityRule, odd: str) -> None:
-    found = rule.look(odd)
-    assert rule.look(odd) == found, f"{rule.code} finds two things in the same text"
-    assert list(found.places) == sorted(set(found.places)), f"{rule.code} names its characters out of order, or twice"
-    assert all(0 <= place < len(odd) for place in found.places), f"{rule.code} names places outside of the text"
+    oddities = rule.look(odd)
+    assert rule.look(odd) == oddities, f"{rule.code} finds two things in the same text"
+    assert list(oddities.places) == sorted(set(oddities.places)), f"{rule.code} names its characters out of order, or twice"
+    assert all(0 <= place < len(odd) for place in oddities.places), f"{rule.code} names places outside of the text"
     result = examine(rule, odd)
     assert result.verdict is Verdict.FINDING, f"{rule.code} finds nothing odd in the text that it was given for that"
     assert result.reason.isprintable(), f"{rule.code} prints the characters that it should name"
-    rest = "".join(character for place, character in enumerate(odd) if place not in set(found.places))
+    rest = "".join(character for place, character in enumerate(odd) if place not in set(oddities.places))
     assert examine(rule, rest).verdict is Verdict.PASS, f"{rule.code} finds more once what it named is taken out"
 
 

@@ -20,7 +20,7 @@ def _all_passes() -> Iterator[Passes]:
 
 
 def _statistics(score: MembershipScore) -> dict[str, Callable[[Passes], float]]:
-    return {score.name: score.statistic, **{f"{score.name} {name}": each for name, each in score.variants}}
+    return {score.name: score.statistic, **{f"{score.name} {name}": variant for name, variant in score.variants}}
 
 
 def _gives_numbers(score: MembershipScore) -> None:

@@ -42,16 +42,16 @@ def sample_scores(
     p = np.exp(log_p)
     observed = np.array([rng.choice(vocabulary, p=row) for row in p], dtype=np.int32).reshape(-1)
     at = observed[:, None].astype(np.intp)
-    own = np.take_along_axis(log_p, at, axis=1)
+    logprob = np.take_along_axis(log_p, at, axis=1)
     surprisal = np.where(p > 0, -log_p, 0.0)
     entropy = (p * surprisal).sum(axis=1)
     columns = {
-        "logprob": own[:, 0],
+        "logprob": logprob[:, 0],
         "entropy": entropy,
         "varentropy": (p * (surprisal - entropy[:, None]) ** 2).sum(axis=1),
         "max_logprob": log_p.max(axis=1),
-        "mass_above": (p * (log_p > own)).sum(axis=1),
-        "tie_mass": (p * (log_p == own)).sum(axis=1),
+        "mass_above": (p * (log_p > logprob)).sum(axis=1),
+        "tie_mass": (p * (log_p == logprob)).sum(axis=1),
         "renyi": _renyi(log_p),
     }
     if kept is not None:
@@ -77,7 +77,7 @@ def sample_scores(
         char_end=4 * rows + 4,
         window=np.zeros(n_tokens, np.int32),
         context=rows,
-        rank=(1 + (log_p > own).sum(axis=1)).astype(np.int32),
+        rank=(1 + (log_p > logprob).sum(axis=1)).astype(np.int32),
         **{name: column.astype(np.float32) for name, column in columns.items()},
     )
 

@@ -74,14 +74,14 @@ def _explains_in_numbers(rule: StatisticRule) -> None:
 def _is_higher_for_likelier_text(rule: StatisticRule) -> None:
     if not rule.hidden_layers:
         higher = likely_texts_preferred(rule, 1)
-        assert higher >= LEAST_PREFERRED, f"{rule.code} is not higher for text that the model finds likelier: {told(higher)}"
+        assert higher >= LEAST_PREFERRED, f"{rule.code} is not higher for text that the model finds likelier: {message(higher)}"
 
 
 PAIRS, LEAST_PREFERRED = 50, 45
 """Pairs of made-up texts, and in how many of them a rule must prefer the right one."""
 
 
-def told(higher: int) -> str:
+def message(higher: int) -> str:
     """The message of a failed direction check: how many pairs were ordered correctly, and how they were made."""
     return (
         f"in {higher} of {PAIRS} pairs of a made-up text of 200 tokens and the same with a third of its tokens unlikelier; "

@@ -74,6 +74,6 @@ _WITH_NUMPY = {
 def __getattr__(name: str) -> Any:
     if name not in _WITH_NUMPY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_WITH_NUMPY[name]}"), name)
-    globals()[name] = found
-    return found
+    attribute = getattr(import_module(f"{__name__}.{_WITH_NUMPY[name]}"), name)
+    globals()[name] = attribute
+    return attribute

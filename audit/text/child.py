@@ -45,8 +45,8 @@ def extract(kind: str, name: str, data: bytes) -> dict[str, Any]:
         answer = _answer(child, name)
     if answer is None:
         raise Unreadable(f"{name} cannot be read: its reader ended without an answer.")
-    found: dict[str, Any] = answer
-    return found
+    document: dict[str, Any] = answer
+    return document
 
 
 def rows(name: str, file: BinaryIO, text_field: str, keep: Sequence[str] = ()) -> Iterator[list[Any]]:

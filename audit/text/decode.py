@@ -119,7 +119,7 @@ def _as_utf8(data: bytes) -> Decoded | None:
         return Decoded(data.decode("utf-8"), "utf-8")
     except UnicodeDecodeError:
         # Legacy text seldom looks like UTF-8 by chance: where nearly all of it does, it is UTF-8 with an error in it.
-        sequences = sum(len(found) for found in _UTF8_SEQUENCE.findall(data))
+        sequences = sum(len(sequence) for sequence in _UTF8_SEQUENCE.findall(data))
         if sequences >= 0.9 * len(_HIGH.findall(data)):
             return _strictly(data, "utf-8")
         return None
@@ -141,15 +141,15 @@ def _as_legacy(data: bytes) -> Decoded:
         from charset_normalizer import from_bytes  # 25 ms, and nearly all texts are UTF-8
 
         best = from_bytes(data, cp_isolation=["cp1252", "latin_1", "cp932", "gb18030"]).best()
-        found = best.encoding if best else None
-        if found == "cp932" and not _KANA.search(data.decode(found)):
-            found = "cp1252"  # no Japanese goes without full-width kana, and stray accents can pair up to look like it
+        guess = best.encoding if best else None
+        if guess == "cp932" and not _KANA.search(data.decode(guess)):
+            guess = "cp1252"  # no Japanese goes without full-width kana, and stray accents can pair up to look like it
     else:
-        found = "cp1252"  # Japanese and Chinese letters come as pairs of high bytes, accents and curly quotes alone
-    if found in _EAST_ASIAN:
-        return Decoded(data.decode(found), _EAST_ASIAN[found])
+        guess = "cp1252"  # Japanese and Chinese letters come as pairs of high bytes, accents and curly quotes alone
+    if guess in _EAST_ASIAN:
+        return Decoded(data.decode(guess), _EAST_ASIAN[guess])
     # Accents are a small part of western letters; where they are not, it is another alphabet in an unknown encoding.
-    if found is None or len(_HIGH.findall(data)) > 0.3 * len(_LETTER.findall(data)):
+    if guess is None or len(_HIGH.findall(data)) > 0.3 * len(_LETTER.findall(data)):
         raise Unreadable(f"The character encoding of this text is not recognised: {_CONVERT}")
     encoding = "cp1252" if _CP1252_ONLY.search(data) else "latin-1"
     try:

@@ -74,7 +74,7 @@ def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...
     """
     if "llm-audit" not in text.lower():
         return text, ()
-    found: list[Directive] = []
+    directives: list[Directive] = []
     taken = 0
     lines = text.split("\n")
     for number, example in enumerate(_examples(lines) if kind == "markdown" else [False] * len(lines)):
@@ -82,24 +82,24 @@ def take_out(name: str, text: str, kind: str) -> tuple[str, tuple[Directive, ...
         match = None if example else _LINE.fullmatch(line.strip(" \t\ufeff"))
         # Prose may begin with "llm-audit: a tool"; a comment of markup, or the word ignore, shows that more is meant.
         if match and (match["open"] == "<!--" or re.match(r"ignore\b", match["rest"], re.I)):
-            found += _parsed(f"{name}, line {number + 1}", number + 1, match["open"], match["rest"])
+            directives += _parsed(f"{name}, line {number + 1}", number + 1, match["open"], match["rest"])
             lines[number] = " " * len(line) + lines[number][len(line) :]
             taken += 1
-        elif not example and (nearly := _nearly(line)) and len(found) < 10 * MOST:
+        elif not example and (nearly := _nearly(line)) and len(directives) < 10 * MOST:
             reason = re.search(r"reason[ \t]*=[ \t]*[\"']([^\"']*)", nearly["fields"])
-            told = reason[1].strip()[:LONGEST_REASON] if reason else ""
+            stated = reason[1].strip()[:LONGEST_REASON] if reason else ""
             codes = dict.fromkeys(re.findall(r"AUD\d{3}", nearly["rules"].upper()))
-            found += [Directive(number + 1, code, told or "no reason is given", obeyed=False) for code in codes]
+            directives += [Directive(number + 1, code, stated or "no reason is given", obeyed=False) for code in codes]
         if taken > MOST:
             raise Malformed(f"{name}, line {number + 1}: more than {MOST} suppressions in one text; name several rules in one.")
-    return "\n".join(lines), tuple(found)
+    return "\n".join(lines), tuple(directives)
 
 
 def _nearly(line: str) -> re.Match[str] | None:
     """The match of something like a directive in a place where none is obeyed; None: there is none, or only quoted as code."""
-    whole = _NEARLY.fullmatch(line.strip(" \t\ufeff"))
-    if whole or "`" in line or len(line) > LONGEST:
-        return whole
+    match = _NEARLY.fullmatch(line.strip(" \t\ufeff"))
+    if match or "`" in line or len(line) > LONGEST:
+        return match
     return _BEHIND.search(line)
 
 

@@ -34,8 +34,8 @@ def read_texts(
     for entry in read_all(sources, text_field, strip_markdown=strip_markdown, directives=directives, passed=passed, keep=keep):
         if isinstance(entry, Unread):
             verdict = nothing if entry.nothing else Verdict.ERROR
-            found = unjudged(entry.name, verdict, entry.reason, why="empty" if entry.nothing else "unreadable")
-            yield found.model_copy(update={"kept": entry.kept or None})
+            document = unjudged(entry.name, verdict, entry.reason, why="empty" if entry.nothing else "unreadable")
+            yield document.model_copy(update={"kept": entry.kept or None})
         elif len(entry.text) > LONGEST_TEXT:
             size = f"The text has {len(entry.text):,} characters, more than the {LONGEST_TEXT:,} that are judged at once"
             yield unjudged(entry.name, Verdict.ERROR, f"{size}; split it.", entry, why="too_long")

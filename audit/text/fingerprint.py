@@ -24,8 +24,8 @@ def fingerprints(texts: Iterable[str], names: Iterable[str] = ()) -> NDArray[np.
     64 bits of SHA-256: among 10,000 texts two different ones share a fingerprint with probability 3e-12.
     """
     keys = {f"text {beginning(text)}" for text in texts} | {f"name {name}" for name in names}
-    found = [int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") for key in keys]
-    return np.unique(np.array(found, dtype=np.uint64))
+    hashes = [int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") for key in keys]
+    return np.unique(np.array(hashes, dtype=np.uint64))
 
 
 def text_digest(text: str) -> str:

@@ -96,16 +96,16 @@ def set_apart(text: str, labelled: Sequence[Apart] = (), include: Collection[str
         include: kinds in `KINDS` that are scored all the same.
     """
     total = max(_count(text), 1)
-    found = [each for each in labelled if _is_what_it_is_called(text[each.start : each.end], each.what)]
-    found += [*_plain_headings(text), *marked_headings(text)]
-    quoted = [each for each in found if each.what == "quote"]
-    headed = [each for each in found if each.what in ("heading", "caption")]
-    if sum(_count(text[each.start : each.end]) for each in quoted) > MOST_QUOTED * total:
-        found = [each for each in found if each.what != "quote"]
-    if sum(_count(text[each.start : each.end]) for each in headed) > MOST_HEADED * total:
-        found = [each for each in found if each.what not in ("heading", "caption")]
-    found += [*_references(text), *_forms(text)]
-    return _without_overlaps(each for each in found if each.what not in include)
+    parts = [part for part in labelled if _is_what_it_is_called(text[part.start : part.end], part.kind)]
+    parts += [*_plain_headings(text), *marked_headings(text)]
+    quoted = [part for part in parts if part.kind == "quote"]
+    headed = [part for part in parts if part.kind in ("heading", "caption")]
+    if sum(_count(text[part.start : part.end]) for part in quoted) > MOST_QUOTED * total:
+        parts = [part for part in parts if part.kind != "quote"]
+    if sum(_count(text[part.start : part.end]) for part in headed) > MOST_HEADED * total:
+        parts = [part for part in parts if part.kind not in ("heading", "caption")]
+    parts += [*_references(text), *_forms(text)]
+    return _without_overlaps(part for part in parts if part.kind not in include)
 
 
 def kinds_of(names: Collection[str]) -> frozenset[str]:
@@ -118,14 +118,14 @@ def kinds_of(names: Collection[str]) -> frozenset[str]:
 
 def described(apart: Sequence[Apart]) -> str:
     """A sentence that counts the stretches set apart; "" if there are none."""
-    counts = Counter(each.what for each in apart)
-    listed = ", ".join(f"{counts[what]:,} {_counted_noun(what, counts[what])}" for what in KINDS if counts[what])
+    counts = Counter(part.kind for part in apart)
+    listed = ", ".join(f"{counts[kind]:,} {_counted_noun(kind, counts[kind])}" for kind in KINDS if counts[kind])
     return f"Set apart and not scored: {listed}." if listed else ""
 
 
-def _counted_noun(what: str, count: int) -> str:
+def _counted_noun(kind: str, count: int) -> str:
     s = "s" * (count != 1)
-    name = _NAMES[what]
+    name = _NAMES[kind]
     return name.format(s=s) if "{s}" in name else name + s
 
 
@@ -133,9 +133,9 @@ def _count(text: str) -> int:
     return len(_WORDS.findall(text))
 
 
-def _is_what_it_is_called(text: str, what: str) -> bool:
+def _is_what_it_is_called(text: str, kind: str) -> bool:
     words = _count(text)
-    match what:
+    match kind:
         case "heading":
             return words <= _LONGEST_HEADING
         case "caption":
@@ -175,11 +175,11 @@ def _references(text: str) -> Iterator[Apart]:
         if line is not None and (_is_reference(line[0]) or (run and _count(line[0]) <= 12 and _continues(line[0]))):
             run.append(line)
             continue
-        entries = sum(_is_reference(each[0]) for each in run)
+        entries = sum(_is_reference(entry[0]) for entry in run)
         if entries >= _LEAST_REFERENCES or (heading is not None and entries):
             if heading is not None:
                 yield Apart(heading.start(), heading.end(), "heading")
-            yield from (Apart(each.start(), each.end(), "reference") for each in run)
+            yield from (Apart(entry.start(), entry.end(), "reference") for entry in run)
         run = []
         heading = line if line is not None and _LIST_HEADING.fullmatch(line[0].strip("#*= \t")) else None
 
@@ -196,11 +196,11 @@ def _plain_headings(text: str) -> list[Apart]:
     are headings only where a text begins with one, or has other headings; elsewhere they are dialogue.
     """
     lines = [line for line in _LINE.finditer(text) if line[0].strip()]
-    found = list(_runs_of_headings(text, lines, questions=False))
-    asked = [line for line in lines if line[0].rstrip().endswith("?")]
-    if asked and (found or asked[0] is lines[0]):
-        found = list(_runs_of_headings(text, lines, questions=True))
-    return found
+    headings = list(_runs_of_headings(text, lines, questions=False))
+    questions = [line for line in lines if line[0].rstrip().endswith("?")]
+    if questions and (headings or questions[0] is lines[0]):
+        headings = list(_runs_of_headings(text, lines, questions=True))
+    return headings
 
 
 def _runs_of_headings(text: str, lines: list[regex.Match[str]], *, questions: bool) -> Iterator[Apart]:
@@ -217,7 +217,7 @@ def _runs_of_headings(text: str, lines: list[regex.Match[str]], *, questions: bo
             gap = _is_gap(text[run[-1].end() : line.start()])
             # Without a gap it may be the first line of a paragraph that was broken by hand, unless no line is.
             if _BEGINS.match(line[0]) and (gap or len(line[0].strip()) >= _LEAST_UNBROKEN):
-                yield from (Apart(each.start(), each.end(), "heading") for each in run)
+                yield from (Apart(heading.start(), heading.end(), "heading") for heading in run)
         run = []
 
 
@@ -233,8 +233,8 @@ def _is_plain_heading(line: str, *, questions: bool) -> bool:
 
 def _block_end(text: str, place: int) -> int:
     """Position of the end of a line's paragraph, which is at an empty line."""
-    found = _EMPTY_LINE.search(text, place)
-    return found.start() if found else len(text)
+    match = _EMPTY_LINE.search(text, place)
+    return match.start() if match else len(text)
 
 
 def _forms(text: str) -> Iterator[Apart]:
@@ -258,10 +258,10 @@ def _forms(text: str) -> Iterator[Apart]:
         yield from (Apart(stamp.start(), stamp.end(), "form") for stamp in stamps)
 
 
-def _without_overlaps(found: Iterator[Apart]) -> tuple[Apart, ...]:
+def _without_overlaps(parts: Iterator[Apart]) -> tuple[Apart, ...]:
     kept: list[Apart] = []
-    for each in sorted(found):
-        start = max(each.start, kept[-1].end) if kept else each.start
-        if start < each.end:
-            kept.append(each._replace(start=start))
+    for part in sorted(parts):
+        start = max(part.start, kept[-1].end) if kept else part.start
+        if start < part.end:
+            kept.append(part._replace(start=start))
     return tuple(kept)

@@ -69,7 +69,7 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
         word = match[0]
         if word.isascii():
             continue
-        others = [found.start() for found in _OTHER.finditer(word)]
+        others = [other.start() for other in _OTHER.finditer(word)]
         latin = len(_LATIN.findall(word))
         if not others or _SYMBOL_AT_EDGE.fullmatch(word):
             continue
@@ -91,12 +91,12 @@ def _between_latin(words: list[str], table: dict[str, str]) -> list[bool]:
 
 def _last_told(tells: list[bool | None]) -> list[bool | None]:
     """For each word, the flag of the nearest earlier word that has one; None if there is none."""
-    found: list[bool | None] = []
+    flags: list[bool | None] = []
     last: bool | None = None
     for tell in tells:
-        found.append(last)
+        flags.append(last)
         last = last if tell is None else tell
-    return found
+    return flags
 
 
 def latin_lookalikes(text: str) -> Iterator[int]:
@@ -108,7 +108,7 @@ def latin_lookalikes(text: str) -> Iterator[int]:
         return
     for match in _MIXED.finditer(text):
         imitable = _imitable()[match.lastgroup]
-        letters = [found.start() for found in _LATIN.finditer(match[0])]
+        letters = [letter.start() for letter in _LATIN.finditer(match[0])]
         mixed = 0 < len(letters) < len(match[0]) and _OTHER.search(match[0])
         if mixed and all(match[0][index] in imitable for index in letters) and not _GLUED.search(match[0]):
             yield from (match.start() + index for index in letters)

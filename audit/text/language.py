@@ -67,7 +67,7 @@ def why_not_prose(text: str) -> str | None:
     share = len(_LETTER.findall(text)) / characters
     if share < _LETTER_SHARE:
         return f"Only {share:.0%} of the characters are letters: this looks like numbers, a table or code, not like prose."
-    unbroken = sum(len(found) for found in _LONG.findall(text))
+    unbroken = sum(len(run) for run in _LONG.findall(text))
     if unbroken > 0.5 * characters:
         return f"{unbroken / characters:.0%} of the text has no spaces in it: this looks like encoded data, not like prose."
     signs = sum(map(text.count, _CODE_SIGNS)) / characters

@@ -35,13 +35,13 @@ def layout_marks(text: str) -> list[Edit]:
 
     A line break after a hyphen is removed as well, so that a compound reads as it does within a line.
     """
-    found = [(match.start(), match.end(), " ") for match in _SIGN.finditer(text)]
-    found += [(start, end, " ") for start, end in _items(text)]
-    found += [(match.start(), match.end(), "") for match in _HYPHEN.finditer(text)]
+    edits = [(match.start(), match.end(), " ") for match in _SIGN.finditer(text)]
+    edits += [(start, end, " ") for start, end in _items(text)]
+    edits += [(match.start(), match.end(), "") for match in _HYPHEN.finditer(text)]
     for match in _BOLD.finditer(text):
         width = len(match[1])
-        found += [(match.start(), match.start() + width, ""), (match.end() - width, match.end(), "")]
-    return sorted(found)
+        edits += [(match.start(), match.start() + width, ""), (match.end() - width, match.end(), "")]
+    return sorted(edits)
 
 
 def marked_headings(text: str) -> Iterator[Apart]:

@@ -39,11 +39,11 @@ class Wrapper:
 
 def find_marks(text: str) -> tuple[Wrapper, ...]:
     """All marks of a text, in order, malformed ones included; if there are several, each is marked as defective."""
-    found = sorted([*_wrappers(text), *_blocks(text)], key=lambda mark: mark.start)
-    if len(found) > 1:
-        several = f"is one of {len(found)}, and a text may have one only"
-        found = [replace(mark, defect="; ".join([several, *([mark.defect] if mark.defect else [])])) for mark in found]
-    return tuple(found)
+    marks = sorted([*_wrappers(text), *_blocks(text)], key=lambda mark: mark.start)
+    if len(marks) > 1:
+        several = f"is one of {len(marks)}, and a text may have one only"
+        marks = [replace(mark, defect="; ".join([several, *([mark.defect] if mark.defect else [])])) for mark in marks]
+    return tuple(marks)
 
 
 def without_marks(text: str, marks: Sequence[Wrapper], filler: str = "") -> str:

@@ -23,13 +23,13 @@ class Hidden(NamedTuple):
 
     Attributes:
         start: the character of the text before which it stands.
-        how: how it is hidden: "white", "display:none".
+        way: how it is hidden: "white", "display:none".
         characters: their number, white space not counted.
         excerpt: its beginning.
     """
 
     start: int
-    how: str
+    way: str
     characters: int
     excerpt: str
 
@@ -39,12 +39,12 @@ class Apart(NamedTuple):
 
     Attributes:
         start, end: characters of the text.
-        what: "heading", "quote", "table", "caption", "reference", "form" (rules, blanks to fill in, time stamps).
+        kind: "heading", "quote", "table", "caption", "reference", "form" (rules, blanks to fill in, time stamps).
     """
 
     start: int
     end: int
-    what: str
+    kind: str
 
 
 class Map:
@@ -56,7 +56,7 @@ class Map:
         if places:
             self._starts = [place.start for place in places]
         else:
-            self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
+            self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
     def of(self, start: int, end: int) -> str:
         """The place of `text[start:end]` in its source, such as "line 3" or "page 1, line 30 to page 2, line 4".

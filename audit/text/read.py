@@ -104,21 +104,21 @@ def from_bytes(name: str, data: bytes, by_name: str, *, strip_markdown: bool = T
         raise Unreadable(f"{name} is no zip archive, whatever its name says: name it by what it holds.")
     if kind == "zip":
         raise Unreadable(f"{name} is an archive of files: unpack it and name the folder.")
-    said: tuple[Directive, ...] = ()
+    parsed: tuple[Directive, ...] = ()
     if kind in SAY_OF_THEMSELVES or kind in _DECODED:
         decoded = decode(data)
         if directives != "no" and kind in SAY_OF_THEMSELVES:
-            text, said = take_out(name, decoded.text, kind)
+            text, parsed = take_out(name, decoded.text, kind)
             decoded = replace(decoded, text=text) if directives == "obeyed" else decoded
     if kind == "text" or (kind == "markdown" and not strip_markdown):
-        return replace(_plain(name, data, decoded), directives=said)
+        return replace(_plain(name, data, decoded), directives=parsed)
     if not data.strip():
         raise _empty(name)
     encoding, content = kind, data
     if kind in _DECODED:
         encoding, content = f"{kind}, {decoded.encoding}", decoded.text.encode()
     try:
-        found = extract(kind, name, content)
+        document = extract(kind, name, content)
     except Nothing as error:
         # Of other documents it takes more to know: a PDF may be pictures of pages.
         raise error if kind in _DECODED else Unreadable(str(error)) from None
@@ -126,15 +126,15 @@ def from_bytes(name: str, data: bytes, by_name: str, *, strip_markdown: bool = T
         name=name,
         sha256=hashlib.sha256(data).hexdigest(),
         encoding=encoding,
-        text=found["text"],
+        text=document["text"],
         size=len(data),
-        places=tuple(Place(*place) for place in found["places"]),
-        notes=tuple(found["notes"]),
-        facts=tuple((name, value) for name, value in found.get("facts", ())),
-        directives=said,
-        hidden=tuple(Hidden(*each) for each in found["hidden"]),
-        apart=tuple(Apart(*each) for each in found["apart"]),
-        omitted=found["omitted"],
+        places=tuple(Place(*place) for place in document["places"]),
+        notes=tuple(document["notes"]),
+        facts=tuple((name, value) for name, value in document.get("facts", ())),
+        directives=parsed,
+        hidden=tuple(Hidden(*fields) for fields in document["hidden"]),
+        apart=tuple(Apart(*fields) for fields in document["apart"]),
+        omitted=document["omitted"],
     )
 
 

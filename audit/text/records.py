@@ -49,7 +49,7 @@ class _Record(NamedTuple):
     """A record: the number of its line or row, its text or the fault, and the fields to keep, as JSON."""
 
     number: int
-    found: str | _Fault
+    content: str | _Fault
     kept: tuple[tuple[str, str], ...] = ()
 
 
@@ -69,22 +69,22 @@ def read_records(source: Source, text_field: str = "text", keep: Sequence[str] =
         with open_file(source.path, source.name) as file:
             for record in _with_field(_records(source, file, text_field, keep), source.name, text_field):
                 where = Place(0, f"{place} {record.number}")
-                yield _checked(f"{source.name}:{record.number}", where, kind, record.found, record.kept)
+                yield _checked(f"{source.name}:{record.number}", where, kind, record.content, record.kept)
     except AuditError as error:
         yield Unread(source.name, str(error))
     except OSError as error:
         yield Unread(source.name, f"{source.name} cannot be read ({error.strerror or error}): check the path.")
 
 
-def _checked(name: str, place: Place, kind: str, found: str | _Fault, kept: tuple[tuple[str, str], ...]) -> RawText | Unread:
-    if isinstance(found, _Fault):
-        return Unread(name, f"{name} {found.reason}.", kept=kept)
-    if not found.strip():
+def _checked(name: str, place: Place, kind: str, content: str | _Fault, kept: tuple[tuple[str, str], ...]) -> RawText | Unread:
+    if isinstance(content, _Fault):
+        return Unread(name, f"{name} {content.reason}.", kept=kept)
+    if not content.strip():
         return Unread(name, f"{name} is empty: there is no text to judge.", nothing=True, kept=kept)
-    if looks_binary(found):
+    if looks_binary(content):
         return Unread(name, f"{name} holds control characters: this is binary data, not text.", kept=kept)
-    data = found.encode()
-    return RawText(name, hashlib.sha256(data).hexdigest(), kind, found, len(data), (place,), kept=kept)
+    data = content.encode()
+    return RawText(name, hashlib.sha256(data).hexdigest(), kind, content, len(data), (place,), kept=kept)
 
 
 def _with_field(records: Iterator[_Record], name: str, text_field: str) -> Iterator[_Record]:
@@ -93,12 +93,12 @@ def _with_field(records: Iterator[_Record], name: str, text_field: str) -> Itera
     fields: tuple[str, ...] | None = None
     for record in records:
         waiting.append(record)
-        if isinstance(record.found, str) or len(waiting) == _LOOKED_AT:
+        if isinstance(record.content, str) or len(waiting) == _LOOKED_AT:
             break
-        fields = fields or record.found.fields
+        fields = fields or record.content.fields
     if not waiting:
         raise Unreadable(f"{name} is empty: there is no text to judge.")
-    if fields is not None and not isinstance(waiting[-1].found, str):
+    if fields is not None and not isinstance(waiting[-1].content, str):
         listed = ", ".join(repr(field[:40]) for field in fields[:20]) or "records without fields"
         raise Unreadable(f"{name} has no field {text_field!r}, only {listed}: choose one with --text-field.")
     yield from waiting
@@ -144,9 +144,9 @@ def _value(row: Any, field: str, default: object = None) -> Any:
         return row[field]
     for place, letter in enumerate(field):
         if letter == "." and field[:place] in row:
-            found = _value(row[field[:place]], field[place + 1 :], _MISSING)
-            if found is not _MISSING:
-                return found
+            value = _value(row[field[:place]], field[place + 1 :], _MISSING)
+            if value is not _MISSING:
+                return value
     return default
 
 

@@ -115,29 +115,29 @@ def imitations(text: str) -> list[Imitation]:
         "ascii": _count(text, sure, "ascii") >= max(LEAST_ASCII, ASCII_SHARE * words),
     }
     # Where so many known words were tampered with, names and rare words were too; so were those with the same signs.
-    signs = {text[each.start : each.end] for pieces in sure for each in pieces if each.kind == "letter"}
+    signs = {text[piece.start : piece.end] for pieces in sure for piece in pieces if piece.kind == "letter"}
     everywhere = _count(text, sure, "letter") >= LEAST_SURE or many["accent"]
-    others = [pieces for pieces in unsure if everywhere or {text[each.start : each.end] for each in pieces} <= signs]
-    plain = {text[each.start : each.end] for pieces in sure for each in pieces if each.kind == "ascii"}
-    others += [pieces for pieces in unsure_plain if pieces and {text[each.start : each.end] for each in pieces} <= plain]
+    others = [pieces for pieces in unsure if everywhere or {text[piece.start : piece.end] for piece in pieces} <= signs]
+    plain = {text[piece.start : piece.end] for pieces in sure for piece in pieces if piece.kind == "ascii"}
+    others += [pieces for pieces in unsure_plain if pieces and {text[piece.start : piece.end] for piece in pieces} <= plain]
     tampered = [*sure, *others]
-    found = []
+    imitated = []
     for pieces in tampered:
-        kinds = {each.kind for each in pieces}
+        kinds = {piece.kind for piece in pieces}
         if "letter" not in kinds and not many[pieces[0].kind]:
-            found += [each._replace(kind="slip") for each in pieces if _is_slip(text, each)]
+            imitated += [piece._replace(kind="slip") for piece in pieces if _is_slip(text, piece)]
             continue
-        found += [each for each in pieces if many[each.kind] or (each.kind == "accent" and "letter" in kinds)]
-    return sorted(found)
+        imitated += [piece for piece in pieces if many[piece.kind] or (piece.kind == "accent" and "letter" in kinds)]
+    return sorted(imitated)
 
 
-def _count(text: str, found: list[list[Imitation]], kind: Kind) -> int:
+def _count(text: str, words: list[list[Imitation]], kind: Kind) -> int:
     """Number of distinct words with imitations of a kind, so that a variable's name such as t0 counts once."""
-    return len({_around(text, pieces[0].start) for pieces in found if any(each.kind == kind for each in pieces)})
+    return len({_around(text, pieces[0].start) for pieces in words if any(piece.kind == kind for piece in pieces)})
 
 
-def _is_slip(text: str, found: Imitation) -> bool:
-    return found.end - found.start == 2 and _around(text, found.start).islower()
+def _is_slip(text: str, piece: Imitation) -> bool:
+    return piece.end - piece.start == 2 and _around(text, piece.start).islower()
 
 
 def _around(text: str, position: int) -> str:
@@ -154,7 +154,7 @@ def _is_english(text: str, odd: list[list[Imitation]]) -> bool:
         words += 1
         function += match[0].lower() in _FUNCTION_WORDS
         while waiting and waiting[0][0].start < match.end():
-            edits = [(each.start - match.start(), each.end - match.start(), each.seen) for each in waiting.popleft()]
+            edits = [(piece.start - match.start(), piece.end - match.start(), piece.seen) for piece in waiting.popleft()]
             function += _applied(match[0], edits).lower() in _FUNCTION_WORDS
     return function >= max(_LEAST_ENGLISH, _ENGLISH * words)
 
@@ -226,7 +226,7 @@ def _imitations_in_ascii(word: str) -> tuple[bool, list[tuple[int, int, str]]]:
         return False, list(rare)
     if len(word) < _LEAST_UNKNOWN:
         return True, []
-    return False, [(found.start(), found.end(), (_DIGITS | _PAIRS)[found[0]]) for found in _WITHIN.finditer(word)]
+    return False, [(match.start(), match.end(), (_DIGITS | _PAIRS)[match[0]]) for match in _WITHIN.finditer(word)]
 
 
 def _applied(word: str, edits: list[tuple[int, int, str]]) -> str:

@@ -107,14 +107,14 @@ def _kind_of_archive(name: str, data: bytes) -> str:
     if kind.startswith("application/epub+zip") or "META-INF/container.xml" in names:
         return "epub"
     if "[Content_Types].xml" in names:
-        if any(each.startswith("word/") for each in names):
+        if any(member.startswith("word/") for member in names):
             return "docx"
-        if any(each.startswith("ppt/") for each in names):
+        if any(member.startswith("ppt/") for member in names):
             return "pptx"
-        if any(each.startswith("xl/") for each in names):
+        if any(member.startswith("xl/") for member in names):
             raise Unreadable(f"{name} {_TABLES}.")
         return "docx"
-    if any(each.endswith(".iwa") or each == "Index.zip" for each in names):
+    if any(member.endswith(".iwa") or member == "Index.zip" for member in names):
         raise Unreadable(f"{name} {_IWORK}.")
     return "zip"
 
@@ -132,13 +132,13 @@ def _kind_of_ole(name: str, data: bytes) -> str:
         raise Unreadable(f"{name} is an Office document with a password: save a copy without one and try again.")
     if "WordDocument".encode("utf-16-le") in data:
         return "doc"
-    for stream, what in (
+    for stream, advice in (
         ("PowerPoint Document", "an old PowerPoint file: save it as .pptx and try again"),
         ("Workbook", "an old Excel file: save the texts as CSV and try again"),
         ("__properties_version1.0", "an Outlook message: save it as .eml or as plain text and try again"),
     ):
         if stream.encode("utf-16-le") in data:
-            raise Unreadable(f"{name} is {what}.")
+            raise Unreadable(f"{name} is {advice}.")
     raise Unreadable(f"{name} is in an old Microsoft format that holds no text: save it as plain text and try again.")
 
 

@@ -101,19 +101,19 @@ def survey(
     """
     sources: dict[str | None, Source] = {}
     passed: dict[str, Passed] = {}
-    for given in paths:
-        if given == "-":
+    for argument in paths:
+        if argument == "-":
             sources.setdefault(None, Source("-", None))
             continue
-        for path in _fitting(given):
-            found: list[Path] = []
+        for path in _fitting(argument):
+            files: list[Path] = []
             if _is_folder(path):
                 below = survey_folder(path, kinds, kind_of, leave_out_ignored=leave_out_ignored)
-                found = below.paths
-                passed |= {each.name: replace(each, name=_clean(Path(each.name))) for each in below.passed}
-            for each in found or [path]:
-                known = os.path.normpath(each.absolute()) if every_name else _identity(each)
-                sources.setdefault(known, Source(_clean(each), each))
+                files = below.paths
+                passed |= {entry.name: replace(entry, name=_clean(Path(entry.name))) for entry in below.passed}
+            for file in files or [path]:
+                known = os.path.normpath(file.absolute()) if every_name else _identity(file)
+                sources.setdefault(known, Source(_clean(file), file))
     named = {os.fspath(source.path) for source in sources.values() if source.path}
     return Inputs(tuple(sources.values()), tuple(entry for path, entry in passed.items() if path not in named))
 
@@ -123,17 +123,17 @@ def is_pattern(path: str | os.PathLike[str]) -> bool:
     return not set(os.fspath(path)).isdisjoint("*?[")
 
 
-def _fitting(given: str) -> list[Path]:
+def _fitting(argument: str) -> list[Path]:
     """The path itself, or the paths that fit it if it is a pattern and no file has that very name."""
-    path = Path(given) if given else Path("''")
+    path = Path(argument) if argument else Path("''")
     parts = path.parts
     first = next((position for position, part in enumerate(parts) if is_pattern(part)), None)
     if first is None or os.path.lexists(path):
         return [path]
     try:
         # Unlike glob.glob, this follows no links to folders: links in a circle would take forever.
-        found = Path(*parts[:first]).glob(str(Path(*parts[first:])))
-        visible = [each for each in found if not any(part.startswith(".") for part in each.parts[first:])]
+        matches = Path(*parts[:first]).glob(str(Path(*parts[first:])))
+        visible = [match for match in matches if not any(part.startswith(".") for part in match.parts[first:])]
     except (OSError, ValueError):  # "a**b" is no pattern
         visible = []
     return sorted(visible) or [path]

@@ -97,8 +97,8 @@ _ON_PURPOSE = frozenset({Reason.HIDDEN, Reason.LOCK, Reason.IGNORED, Reason.VEND
 
 def counts(passed: Iterable[Passed]) -> tuple[NotRead, ...]:
     """Counts of the entries that were not read, by kind, the most frequent first."""
-    found = Counter((_label(each), each.reason in _ON_PURPOSE) for each in passed)
-    listed = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    tally = Counter((_label(entry), entry.reason in _ON_PURPOSE) for entry in passed)
+    listed = sorted(tally.items(), key=lambda item: (-item[1], item[0]))
     return tuple(NotRead(kind=kind, count=count, on_purpose=on_purpose) for (kind, on_purpose), count in listed)
 
 
@@ -129,18 +129,18 @@ def survey_folder(
         closed.append(Path(os.fsdecode(error.filename)))
 
     for where, folders, files in os.walk(root, onerror=remember):
-        here = Path(where)
+        folder = Path(where)
         if specs:
-            specs.enter(here)
+            specs.enter(folder)
         kept = []
         for name in sorted(folders):
-            if reason := _why_no_folder(here / name, specs):
-                survey.passed.append(Passed(str(here / name), reason))
+            if reason := _why_no_folder(folder / name, specs):
+                survey.passed.append(Passed(str(folder / name), reason))
             else:
                 kept.append(name)
         folders[:] = kept
         for name in sorted(files):
-            path = here / name
+            path = folder / name
             reason = _why_no_file(path, kinds, kind_of_name, specs)
             if reason:
                 survey.passed.append(Passed(str(path), reason))

@@ -11,11 +11,11 @@ import regex
 
 
 class Trace(NamedTuple):
-    """A trace in a text: its character range, and the program that left it."""
+    """A trace in a text: its character range, and its kind, such as "citation mark of ChatGPT"."""
 
     start: int
     end: int
-    what: str
+    kind: str
 
 
 _SENTENCE = r"[^.!?\n]{0,300}[.!?]?"

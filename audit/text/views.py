@@ -146,7 +146,7 @@ def normalise(text: str, marks: Sequence[Wrapper] = (), apart: Sequence[Apart] =
     Idempotent, and independent of line breaks. Provenance marks, the stretches `apart` and layout marks are left out.
     """
     draft = _Draft(text)
-    marked, set_aside = ((mark.start, mark.end, "") for mark in marks), ((each.start, each.end, " ") for each in apart)
+    marked, set_aside = ((mark.start, mark.end, "") for mark in marks), ((part.start, part.end, " ") for part in apart)
     draft.replace(_outside([*marked, *set_aside, *layout]))
     counts: Counter[str] = Counter()
     draft.replace(_traced(draft.text, counts))
@@ -253,9 +253,9 @@ def _latin_forms(text: str, counts: Counter[str]) -> Iterable[Edit]:
 
 
 def _seen_forms(text: str, counts: Counter[str]) -> Iterable[Edit]:
-    for found in imitations(text):
+    for imitation in imitations(text):
         counts["seen"] += 1
-        yield found.start, found.end, found.seen
+        yield imitation.start, imitation.end, imitation.seen
 
 
 def _typed_forms(text: str) -> Iterable[Edit]:
@@ -267,7 +267,7 @@ def _typed_forms(text: str) -> Iterable[Edit]:
 
 def _has_marks(text: str, layout: Sequence[Edit], apart: Sequence[Apart]) -> bool:
     """Whether the scored part of a text has a layout mark other than a line break after a hyphen."""
-    starts = [each.start for each in apart]
+    starts = [part.start for part in apart]
     for start, end, _ in layout:
         above = bisect_right(starts, start) - 1
         if not text[start:end].isspace() and not (above >= 0 and start < apart[above].end):
@@ -298,9 +298,9 @@ def _reversed(text: str, counts: Counter[str]) -> Iterable[Edit]:
 
 
 def _entities(text: str, counts: Counter[str]) -> Iterable[Edit]:
-    found = [(match, html.unescape(match[0])) for match in _ENTITY.finditer(text)]
-    found = [(match, plain) for match, plain in found if plain != match[0]]
-    for match, plain in found if len(found) >= _LEAST_ENTITIES else ():
+    entities = [(match, html.unescape(match[0])) for match in _ENTITY.finditer(text)]
+    entities = [(match, plain) for match, plain in entities if plain != match[0]]
+    for match, plain in entities if len(entities) >= _LEAST_ENTITIES else ():
         counts["entity"] += 1
         yield match.start(), match.end(), plain
 

@@ -62,9 +62,9 @@ def judge(
     check_comparable(session, population)
     request = request_for(hidden_layers(detectors), population.longest_window)
     scores = session.score([text.text for text in texts], request, progress)
-    for text, one in zip(texts, scores, strict=True):
-        if len(one) >= MINIMUM_TOKENS:
-            yield judge_one(text, one[: population.longest_window], population, detectors)
+    for text, token_scores in zip(texts, scores, strict=True):
+        if len(token_scores) >= MINIMUM_TOKENS:
+            yield judge_one(text, token_scores[: population.longest_window], population, detectors)
 
 
 def judge_one(text: Labelled, window: TokenScores, population: Population, detectors: Sequence[StatisticRule]) -> Judged:
@@ -83,17 +83,17 @@ Slice = tuple[str, str, Callable[[Judged], bool]]  # by, group, who belongs to i
 def slices(judged: Sequence[Judged], columns: Sequence[str]) -> list[Slice]:
     """Slices of the texts: all of them, then by domain, generator, length and population, then by the user's own columns."""
     keys: dict[str, Callable[[Judged], str]] = {
-        "domain": lambda one: f"{one.text.source} {one.text.domain}".strip(),
-        "generator": lambda one: one.text.generator,
-        "length": lambda one: length_bin(one.n_tokens),
-        "population": lambda one: one.text.population,
-        **{column: lambda one, column=column: dict(one.text.columns)[column] for column in columns},  # type: ignore[misc]  # default binds it
+        "domain": lambda item: f"{item.text.source} {item.text.domain}".strip(),
+        "generator": lambda item: item.text.generator,
+        "length": lambda item: length_bin(item.n_tokens),
+        "population": lambda item: item.text.population,
+        **{column: lambda item, column=column: dict(item.text.columns)[column] for column in columns},  # type: ignore[misc]  # default binds it
     }
-    found: list[Slice] = [(ALL, ALL, lambda one: True)]
+    parts: list[Slice] = [(ALL, ALL, lambda item: True)]
     for by, key in keys.items():
-        groups = sorted({key(one) for one in judged} - {""})
-        found += [(by, group, lambda one, key=key, group=group: key(one) == group) for group in groups]  # type: ignore[misc]  # likewise
-    return found
+        groups = sorted({key(item) for item in judged} - {""})
+        parts += [(by, group, lambda item, key=key, group=group: key(item) == group) for group in groups]  # type: ignore[misc]  # likewise
+    return parts
 
 
 def length_bin(n_tokens: int) -> str:
@@ -113,12 +113,12 @@ def evaluate(
     """Compute all tables of a benchmark. The bootstrap is seeded, and over groups of texts that share a source."""
     names = (generated.rule.code, *(detector.name for detector in detectors))
     power, alarms = [], []
-    machine = [one for one in judged if one.text.is_machine]
-    human = [one for one in judged if one.text.label == "human"]
-    revised = [one for one in judged if one.text.label == "machine-revised"]
-    parts = [*slices(judged, columns), ("label", "machine-revised", lambda one: True)]
+    machine = [item for item in judged if item.text.is_machine]
+    human = [item for item in judged if item.text.label == "human"]
+    revised = [item for item in judged if item.text.label == "machine-revised"]
+    parts = [*slices(judged, columns), ("label", "machine-revised", lambda item: True)]
     for by, group, belongs in parts:
-        positives = [one for one in (revised if by == "label" else machine) if belongs(one)]
+        positives = [item for item in (revised if by == "label" else machine) if belongs(item)]
         negatives = _negatives(by, positives, human, belongs)
         for name in names if positives else ():
             power.append(_power(name, by, group, positives, negatives, np.random.default_rng(seed)))
@@ -128,7 +128,7 @@ def evaluate(
         Curve(detector=name, nominal=CURVE, realised=tuple(float(np.mean(p <= alpha)) for alpha in CURVE))
         for name in names
         if human
-        for p in [np.array([one.p_value[name] for one in human])]
+        for p in [np.array([item.p_value[name] for item in human])]
     ]
     return Benchmark(
         data=data.digests,
@@ -140,16 +140,16 @@ def evaluate(
     )
 
 
-def report(benchmark: Benchmark, manifest: Manifest, *, found: int, judged: int) -> Report:
-    """The report on a benchmark. `found` labelled texts, of which `judged` could be used."""
-    made = Report(
+def report(benchmark: Benchmark, manifest: Manifest, *, total: int, judged: int) -> Report:
+    """The report on a benchmark. `total` labelled texts, of which `judged` could be used."""
+    without_limits = Report(
         question=wording.BENCHMARK,
         manifest=manifest,
-        coverage=Coverage(found=found, scored=judged, not_assessable=found - judged, unreadable=0),
+        coverage=Coverage(found=total, scored=judged, not_assessable=total - judged, unreadable=0),
         subjects=(benchmark,),
         limits=(),
     )
-    return wording.with_limits(made, described)
+    return wording.with_limits(without_limits, described)
 
 
 def fit_to_judge(data: LabelledTexts, detectors: Sequence[StatisticRule], population: Population) -> LabelledTexts:
@@ -159,12 +159,12 @@ def fit_to_judge(data: LabelledTexts, detectors: Sequence[StatisticRule], popula
     """
     notes, texts = list(data.notes), list(data.texts)
     trained = [detector.seen for detector in detectors if detector.seen is not None]
-    for known, what in ((trained, "trained the classifier"), ([population.members], "are in the population")):
+    for known, reason in ((trained, "trained the classifier"), ([population.members], "are in the population")):
         seen = set(np.concatenate(known).tolist()) if known else set()
         groups = {text.group for text in texts if seen & set(marks(text).tolist())}
         texts, before = [text for text in texts if text.group not in groups], len(texts)
         if before > len(texts):
-            notes.append(f"{before - len(texts):,} texts {what}, or share a pair with one that does, and were left out.")
+            notes.append(f"{before - len(texts):,} texts {reason}, or share a pair with one that does, and were left out.")
     judged = [text for text in texts if _assessable(text.text, population.datasheet.language)]
     if len(judged) < len(texts):
         notes.append(f"{len(texts) - len(judged):,} texts are program code, tables or in another language, and were left out.")
@@ -172,8 +172,8 @@ def fit_to_judge(data: LabelledTexts, detectors: Sequence[StatisticRule], popula
 
 
 def _assessable(text: str, language: str) -> bool:
-    found = identify(text)
-    return not why_not_prose(text) and found.code == language and found.confidence >= LEAST_CONFIDENCE
+    guess = identify(text)
+    return not why_not_prose(text) and guess.code == language and guess.confidence >= LEAST_CONFIDENCE
 
 
 def _notes(data: LabelledTexts, judged: Sequence[Judged], population: Population) -> list[str]:
@@ -187,9 +187,9 @@ def _notes(data: LabelledTexts, judged: Sequence[Judged], population: Population
 def _negatives(by: str, positives: list[Judged], human: list[Judged], belongs: Callable[[Judged], bool]) -> list[Judged]:
     """The human texts to compare positives with: those of the slice or, for a generator, of the domains in which it wrote."""
     if by not in ("generator", "label"):
-        return [one for one in human if belongs(one)]
-    domains = {(one.text.source, one.text.domain) for one in positives}
-    same = [one for one in human if (one.text.source, one.text.domain) in domains]
+        return [item for item in human if belongs(item)]
+    domains = {(item.text.source, item.text.domain) for item in positives}
+    same = [item for item in human if (item.text.source, item.text.domain) in domains]
     return same if len(same) >= FEWEST else human
 
 
@@ -197,20 +197,20 @@ def _power(
     name: str, by: str, group: str, positives: list[Judged], negatives: list[Judged], generator: np.random.Generator
 ) -> Power:
     both = [*negatives, *positives]
-    scores = np.array([one.statistic[name] for one in both])
-    p_values = np.array([one.p_value[name] for one in both])
+    scores = np.array([item.statistic[name] for item in both])
+    p_values = np.array([item.p_value[name] for item in both])
     labels = np.repeat([0, 1], [len(negatives), len(positives)])
     enough = min(len(negatives), len(positives)) >= FEWEST
-    groups = [one.text.group for one in both]
+    groups = [item.text.group for item in both]
 
     metrics = (metric.area, partial(metric.power, fpr=0.05), partial(metric.power, fpr=0.01))
     least = (metric.FEWEST_FOR_AREA, metric.FEWEST_FOR_5_PERCENT, metric.FEWEST_FOR_1_PERCENT)
     areas: list[Interval | None] = [None, None, None]
     if enough:
-        found = metric.bootstrap(metrics, scores, labels, groups, generator)
+        estimates = metric.bootstrap(metrics, scores, labels, groups, generator)
         areas = [
-            Interval(**one._asdict()) if len(negatives) >= n and len(positives) >= metric.FEWEST_FOR_AREA else None
-            for one, n in zip(found, least, strict=True)
+            Interval(**estimate._asdict()) if len(negatives) >= n and len(positives) >= metric.FEWEST_FOR_AREA else None
+            for estimate, n in zip(estimates, least, strict=True)
         ]
     return Power(
         detector=name,
@@ -234,8 +234,8 @@ def _share(p_values: NDArray[np.float64], alpha: float) -> float:
 
 
 def _alarms(name: str, by: str, group: str, humans: list[Judged]) -> FalseAlarms:
-    five, one = (rate([text.p_value[name] for text in humans], alpha) for alpha in ALPHAS)
-    return FalseAlarms(detector=name, by=by, group=group, n=len(humans), at_5_percent=five, at_1_percent=one)
+    at_5, at_1 = (rate([text.p_value[name] for text in humans], alpha) for alpha in ALPHAS)
+    return FalseAlarms(detector=name, by=by, group=group, n=len(humans), at_5_percent=at_5, at_1_percent=at_1)
 
 
 def rate(p_values: Sequence[float], alpha: float) -> Interval:

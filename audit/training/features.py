@@ -72,7 +72,7 @@ def collect(scores: Iterable[TokenScores], statistics: Sequence[str] = tuple(STA
     Raises:
         AuditError: a feature is NaN or infinite.
     """
-    rows = [block_features(one, tuple(statistics)) for one in scores]
+    rows = [block_features(token_scores, tuple(statistics)) for token_scores in scores]
     for number, row in enumerate(rows):
         if not np.isfinite(row).all():
             raise InvalidInput(

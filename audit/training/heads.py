@@ -94,9 +94,9 @@ def space_of(blocks: Blocks, texts: Sequence[Labelled], ridge: float = RIDGE) ->
     domains = np.array([domain_of(text) for text in texts])
     centres = {}
     for domain in sorted(set(domains)):
-        here = domains == domain
-        if machine[here].any() and not machine[here].all():
-            centres[domain] = (z[here & machine].mean(0) + z[here & ~machine].mean(0)) / 2
+        inside = domains == domain
+        if machine[inside].any() and not machine[inside].all():
+            centres[domain] = (z[inside & machine].mean(0) + z[inside & ~machine].mean(0)) / 2
     cell = cells_of(texts)
     sums = np.zeros((cell.max() + 1, z.shape[1]), np.float32)
     np.add.at(sums, cell, z)
@@ -117,8 +117,8 @@ def _human_means(z: NDArray[np.float32], texts: Sequence[Labelled]) -> NDArray[n
     for row, text in enumerate(texts):
         if not text.is_machine:
             rows.setdefault(domain_of(text), []).append(row)
-    large = [z[own].mean(0) for _, own in sorted(rows.items()) if len(own) >= LEAST_HUMANS]
-    return np.stack(large or [z[[row for own in rows.values() for row in own]].mean(0)])
+    large = [z[members].mean(0) for _, members in sorted(rows.items()) if len(members) >= LEAST_HUMANS]
+    return np.stack(large or [z[[row for members in rows.values() for row in members]].mean(0)])
 
 
 def _difference(z: NDArray[np.float32], texts: Sequence[Labelled]) -> NDArray[np.float32]:
@@ -212,18 +212,18 @@ def prepare(blocks: Blocks, texts: Sequence[Labelled], validation: NDArray[np.bo
     `MINIMUM_BLOCKS`.
     """
     labels = np.array([text.is_machine for text in texts], dtype=np.int64)
-    rows, held = np.flatnonzero(~validation), np.flatnonzero(validation)
-    own = [text for text, is_held in zip(texts, validation, strict=True) if not is_held]
-    space = space_of(blocks[rows], own)
-    train = space(blocks[rows], [domain_of(text) for text in own])
+    rows, held_out = np.flatnonzero(~validation), np.flatnonzero(validation)
+    training = [text for text, is_held in zip(texts, validation, strict=True) if not is_held]
+    space = space_of(blocks[rows], training)
+    train = space(blocks[rows], [domain_of(text) for text in training])
     return Prepared(
         space=space,
-        texts=own,
+        texts=training,
         labels=labels[rows],
         train=train,
         sums=np.pad(np.cumsum(train.features, 1), ((0, 0), (1, 0), (0, 0))),
-        judged=[_tensors(space(part)) for part in (blocks[held], blocks[held].beginnings(MINIMUM_BLOCKS))],
-        truth=labels[held],
+        judged=[_tensors(space(part)) for part in (blocks[held_out], blocks[held_out].beginnings(MINIMUM_BLOCKS))],
+        truth=labels[held_out],
     )
 
 
@@ -298,12 +298,12 @@ def predict(network: HeadNetwork, space: Space, blocks: Blocks) -> NDArray[np.fl
 
 def measure(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
     """Metrics of a head for its card: AUROC, and those powers for which there are enough human texts."""
-    humans, found = int(np.sum(labels == 0)), {"auroc": auroc(scores, labels)}
+    humans, metrics = int(np.sum(labels == 0)), {"auroc": auroc(scores, labels)}
     if humans >= FEWEST_FOR_5_PERCENT:
-        found["tpr at 5 % fpr"] = tpr_at_fpr(scores, labels, 0.05)
+        metrics["tpr at 5 % fpr"] = tpr_at_fpr(scores, labels, 0.05)
     if humans >= FEWEST_FOR_1_PERCENT:
-        found["tpr at 1 % fpr"] = tpr_at_fpr(scores, labels, 0.01)
-    return found
+        metrics["tpr at 1 % fpr"] = tpr_at_fpr(scores, labels, 0.01)
+    return metrics
 
 
 def as_head(network: HeadNetwork, space: Space, card: Card, seen: NDArray[np.uint64]) -> Head:

@@ -118,12 +118,12 @@ _Fields = tuple[str, str, Sequence[str]]  # of the text, of the label, and furth
 
 
 def _rows(path: Path, fields: _Fields, digest: Callable[[bytes], object]) -> list[Labelled]:
-    found = []
+    rows = []
     for number, line in enumerate(open_lines(path), start=1):
         digest(line)
         if line.strip():
-            found.append(_row(line, f"Line {number} of {path}", f"{path}:{number}", fields))
-    return found
+            rows.append(_row(line, f"Line {number} of {path}", f"{path}:{number}", fields))
+    return rows
 
 
 def _row(line: bytes, where: str, name: str, fields: _Fields) -> Labelled:
@@ -180,9 +180,9 @@ def cut_shared_prefixes(rows: Sequence[Labelled]) -> tuple[list[Labelled], int]:
             cut += bool(shared)
             out.append(replace(row, text=row.text[shared:], whole=row.text if shared else "", shared_prefix_chars=0))
         else:
-            mine = list(dict.fromkeys(pieces.get(id(row), [])))
-            cut += len(mine)
-            out += mine or [row]
+            remainders = list(dict.fromkeys(pieces.get(id(row), [])))
+            cut += len(remainders)
+            out += remainders or [row]
     return out, cut
 
 

@@ -96,7 +96,8 @@ def train_and_save(
     labels = np.array([text.is_machine for text in kept], dtype=np.int64)
     rows = np.flatnonzero(validation)
     predicted = heads.predict(network, prepared.space, blocks[rows])
-    counts = Counter((text.label, "validating" if held else "training") for text, held in zip(kept, validation, strict=True))
+    pairs = zip(kept, validation, strict=True)
+    counts = Counter((text.label, "validating" if is_held else "training") for text, is_held in pairs)
     card = Card(
         name=target.stem,
         kind=kind,

@@ -59,9 +59,9 @@ class DualSampler:
         if self._cells is None:
             return self._generator.permutation(members)
         cells = [members[self._cells[members] == cell] for cell in np.unique(self._cells[members])]
-        each = -(-len(members) // len(cells))
+        quota = -(-len(members) // len(cells))
         # A small cell is gone through several times, a large one in part, another part in the next pass.
         drawn = [
-            np.concatenate([self._generator.permutation(cell) for _ in range(-(-each // len(cell)))])[:each] for cell in cells
+            np.concatenate([self._generator.permutation(cell) for _ in range(-(-quota // len(cell)))])[:quota] for cell in cells
         ]
         return self._generator.permutation(np.concatenate(drawn))

@@ -10,11 +10,11 @@ from llm_audit.stats.classification import binomial_interval
 from llm_audit.verification.ledger import Ledger
 
 
-def corpus(path: str, found: Corpus, manifest: Manifest, beside: Path | None, ledger: Ledger) -> None:
+def corpus(path: str, subject: Corpus, manifest: Manifest, beside: Path | None, ledger: Ledger) -> None:
     """Check all that a report states about a corpus, from the rows beside it or, without them, from the report alone."""
     if beside is None or not (beside / ROWS).is_file():
         ledger.cannot(path, f"{ROWS}, which holds the single documents, is not beside the report")
-        _alone(path, found, manifest, ledger)
+        _alone(path, subject, manifest, ledger)
         return
     family, counted = judged_again(beside / ROWS, manifest.alpha), Summary()
     for i, (row, judged) in enumerate(zip(read_rows(beside / ROWS), family, strict=True)):
@@ -23,29 +23,29 @@ def corpus(path: str, found: Corpus, manifest: Manifest, beside: Path | None, le
         ledger.same(f"{ROWS}[{i}].q_value", row["q_value"], judged.q_value)
         counted.add(row, judged)
     for name, again in counted.fields(family, manifest).items():
-        ledger.same(f"{path}.{name}", getattr(found, name), again)
-    ledger.same(f"{path}.complete", found.complete, found.included == found.documents)
+        ledger.same(f"{path}.{name}", getattr(subject, name), again)
+    ledger.same(f"{path}.complete", subject.complete, subject.included == subject.documents)
     ledger.notes.append(
         f"The p-value of each single document is taken as it stands in {ROWS}, which does not hold the statistics behind it: "
         "`llm-audit detect` computes one again."
     )
 
 
-def _alone(path: str, found: Corpus, manifest: Manifest, ledger: Ledger) -> None:
+def _alone(path: str, subject: Corpus, manifest: Manifest, ledger: Ledger) -> None:
     """Compare the fields that follow from the report without its rows."""
-    discovery = found.discovery
+    discovery = subject.discovery
     for name, again in stated(discovery, manifest).items():
-        ledger.same(f"{path}.{name}", getattr(found, name), again)
+        ledger.same(f"{path}.{name}", getattr(subject, name), again)
     ledger.same(f"{path}.discovery.alpha", discovery.alpha, manifest.alpha)
     ledger.same(f"{path}.discovery.low_by_chance", discovery.low_by_chance, discovery.alpha * discovery.tests)
     ledger.same(f"{path}.discovery.tests", discovery.tests, sum(discovery.histogram))
-    ledger.same(f"{path}.included", found.included, sum(found.verdicts.values()))
-    ledger.same(f"{path}.complete", found.complete, found.included == found.documents)
+    ledger.same(f"{path}.included", subject.included, sum(subject.verdicts.values()))
+    ledger.same(f"{path}.complete", subject.complete, subject.included == subject.documents)
 
 
-def benchmark(path: str, found: Benchmark, ledger: Ledger) -> None:
+def benchmark(path: str, subject: Benchmark, ledger: Ledger) -> None:
     """Check the rates of a benchmark and their intervals; what would need the scores of every text is noted as unchecked."""
-    for number, row in enumerate(found.false_alarms):
+    for number, row in enumerate(subject.false_alarms):
         for name in ("at_5_percent", "at_1_percent"):
             stored: Interval = getattr(row, name)
             lower, upper = binomial_interval(round(stored.value * row.n), row.n)

@@ -7,36 +7,58 @@ from collections.abc import Callable, Iterator
 from llm_audit.detectors import judging, registry
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
-from llm_audit.results import Document, Manifest, Result
-from llm_audit.results.evidence import Conformal
+from llm_audit.results import Document, Manifest, ModelIdentity, Result, Verdict
+from llm_audit.results.evidence import Conformal, Generations
 from llm_audit.verification.ledger import Ledger
 
 Find = Callable[[Conformal], Population]
 """Function from conformal evidence to its population; raises `NotDerivable` if that is not here."""
 
 
-def document(path: str, found: Document, manifest: Manifest, ledger: Ledger, find: Find) -> None:
+def document(path: str, subject: Document, manifest: Manifest, ledger: Ledger, find: Find) -> None:
     """Check all that a report states about one text."""
     terms = Terms(manifest.alpha, population=find)
-    whole = True
-    for at, result in _results(path, found):
-        whole &= derived(at, result, terms, ledger)
+    complete = True
+    for at, result in _results(path, subject):
+        complete &= derived(at, result, terms, ledger)
         evidence = result.evidence
         if isinstance(evidence, Conformal) and ".attributions" not in at:
             ledger.same(f"{at}.evidence.population", evidence.population, manifest.population)
             ledger.same(f"{at}.evidence.digest", evidence.digest, manifest.population_digest)
-    roles = {candidate.role for candidate in found.attributions}
-    ledger.same(f"{path}.sets", [one.role for one in found.sets], [role for role in ("sanctioned", "other") if role in roles])
-    if (found.combined is None and not found.attributions) or found.gate is not None:
+    if manifest.candidates and (subject.attributions or subject.why_unjudged is None) and subject.verdict is not Verdict.ERROR:
+        ledger.same(f"{path}.attributions", [tested.candidate for tested in subject.attributions], manifest.candidates)
+    models = dict.fromkeys(_identity(tested.model) for tested in subject.attributions if tested.model)
+    listed = dict.fromkeys(identity for model in manifest.further_models if (identity := _identity(model)) in models)
+    ledger.holds("manifest.further_models", None, list(listed) == list(models), "are not those of the candidates")
+    roles = {candidate.role for candidate in subject.attributions}
+    expected = [role for role in ("sanctioned", "other") if role in roles]
+    ledger.same(f"{path}.sets", [attribution.role for attribution in subject.sets], expected)
+    for number, tested in enumerate(subject.attributions):
+        if isinstance(tested.evidence, Generations):
+            right = tuple(test.rule for test in tested.tests) in {setting.rules for setting in tested.evidence.settings}
+            ledger.holds(f"{path}.attributions[{number}].tests", None, right, "are not those of the setting that is shown")
+    combined = subject.combined and subject.combined.evidence
+    ranked = getattr(combined, "rules", ())
+    detectors = [code for code in manifest.detectors if code in ranked]
+    ledger.holds("manifest.detectors", None, detectors == list(ranked), "are not those of the combined test")
+    measured = [result.evidence for result in subject.results]
+    right = all(test in measured for test in getattr(combined, "tests", ()))
+    ledger.holds(f"{path}.results", None, right, "lack a test that the verdict rests on")
+    if (subject.combined is None and not subject.attributions) or subject.gate is not None:
         return
     try:
-        again = judging.conclude(found, terms)
+        again = judging.conclude(subject, terms)
     except NotDerivable as error:
         ledger.cannot(path, str(error))
     else:
         # Results that could not be derived again equal themselves, which must not count as a check.
-        for name in ("verdict", "summary", "stretches", *(("results", "attributions", "sets") if whole else ())):
-            ledger.same(f"{path}.{name}", getattr(found, name), getattr(again, name))
+        for name in ("verdict", "summary", "stretches", *(("results", "attributions", "sets") if complete else ())):
+            ledger.same(f"{path}.{name}", getattr(subject, name), getattr(again, name))
+
+
+def _identity(model: ModelIdentity) -> tuple[str, str, str]:
+    """The model and its precision, by which sessions are told apart."""
+    return model.name, model.digest, model.dtype
 
 
 def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
@@ -58,12 +80,12 @@ def derived(path: str, stored: Result, terms: Terms, ledger: Ledger) -> bool:
     return True
 
 
-def _results(path: str, found: Document) -> Iterator[tuple[str, Result]]:
+def _results(path: str, subject: Document) -> Iterator[tuple[str, Result]]:
     """Every result of a document, with its path in the report."""
-    if found.combined is not None:
-        yield f"{path}.combined", found.combined
-    for number, result in enumerate(found.results):
+    if subject.combined is not None:
+        yield f"{path}.combined", subject.combined
+    for number, result in enumerate(subject.results):
         yield f"{path}.results[{number}]", result
-    for number, attribution in enumerate(found.attributions):
+    for number, attribution in enumerate(subject.attributions):
         for place, test in enumerate(attribution.tests):
             yield f"{path}.attributions[{number}].tests[{place}]", test

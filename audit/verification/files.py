@@ -22,9 +22,9 @@ def inputs(
 ) -> None:
     """Check the digests of the inputs that the report names, relative to `folder`, and what follows from unchanged texts."""
     named: list[tuple[str, str, str, Document | None]] = [
-        (place, one.name, one.sha256, one)
-        for place, one in zip(places, report.subjects, strict=True)
-        if isinstance(one, Document) and one.sha256
+        (place, subject.name, subject.sha256, subject)
+        for place, subject in zip(places, report.subjects, strict=True)
+        if isinstance(subject, Document) and subject.sha256
     ]
     named += [(f"manifest.inputs.{name}", name, digest, None) for name, digest in report.manifest.inputs.items()]
     missing = []
@@ -32,10 +32,10 @@ def inputs(
         path = folder / name
         try:
             # What has no size, as all in /proc, was no input, and may never end.
-            here = name != "-" and path.is_file() and path.stat().st_size > 0
+            exists = name != "-" and path.is_file() and path.stat().st_size > 0
         except (OSError, ValueError):  # no possible name of a file
-            here = False
-        if not here:
+            exists = False
+        if not exists:
             missing.append(name)
             continue
         again = file_digest(path)
@@ -51,7 +51,7 @@ def models(manifest: Manifest, ledger: Ledger) -> None:
     for path, model in (
         ("manifest.model", manifest.model),
         ("manifest.reference_model", manifest.reference_model),
-        *((f"manifest.further_models[{n}]", one) for n, one in enumerate(manifest.further_models)),
+        *((f"manifest.further_models[{n}]", further) for n, further in enumerate(manifest.further_models)),
     ):
         if model is None:
             continue
@@ -75,12 +75,12 @@ def finder() -> Callable[[Conformal], Population]:
                 known[evidence.population] = populations.load(evidence.population)
             except AuditError:
                 known[evidence.population] = None
-        found = known[evidence.population]
-        if found is None:
+        population = known[evidence.population]
+        if population is None:
             raise NotDerivable(f"the population {evidence.population} is not here")
-        if found.digest != evidence.digest:
-            raise NotDerivable(f"the population {evidence.population} here is another one (digest {found.digest[:12]})")
-        return found
+        if population.digest != evidence.digest:
+            raise NotDerivable(f"the population {evidence.population} here is another one (digest {population.digest[:12]})")
+        return population
 
     return find
 

@@ -5,9 +5,34 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from llm_audit.detectors.registry import shipped
 from llm_audit.gating import Terms, settle
-from llm_audit.results import GateOutcome, Report
+from llm_audit.results import Document, GateOutcome, Report, Verdict
 from llm_audit.verification.ledger import Ledger
+
+
+def _in_order(path: str, document: Document, ledger: Ledger) -> None:
+    """Check the order of what is taken from the report: suppressions by line, then those of the baseline by rule; verdicts."""
+    if document.gate is None:
+        return
+    places = [
+        (known.kind == "baseline", known.line or 0, known.rule * (not known.line)) for known in document.gate.suppressions
+    ]
+    once = [rule for of_baseline, _, rule in places if of_baseline]
+    right = places == sorted(places) and len(set(once)) == len(once)
+    ledger.holds(f"{path}.suppressions", None, right, "are not in their order, each once")
+    verdicts = [verdict for verdict in Verdict if verdict in document.gate.fail_on]
+    ledger.same(f"{path}.fail_on", document.gate.fail_on, verdicts)
+
+
+def _counted(path: str, document: Document, ledger: Ledger) -> None:
+    """Check that the results of all rules of integrity are there that the policy counts for the text, and no others."""
+    counted = document.gate.counted if document.gate else None
+    if counted is None or document.sha256 is None or document.verdict is Verdict.ERROR:
+        return
+    ours = {rule.code for rule in shipped("integrity") if rule.measure is not None}
+    there = {result.rule for result in document.integrity} & ours
+    ledger.holds(path, None, there == ours.intersection(counted), "are not those of the rules that count")
 
 
 def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Ledger) -> None:
@@ -23,13 +48,15 @@ def gate(report: Report, outcome: GateOutcome, places: Sequence[str], ledger: Le
         changed_since=outcome.changed_since,
         left_out=outcome.left_out,
     )
-    asked = Counter(result.rule for document in report.documents for result in document.wanted)
+    counts = Counter(result.rule for document in report.documents for result in document.wanted)
     for place, document in zip(places, report.documents, strict=True):
         for number, result in enumerate(document.results):
             if result in document.wanted:
                 # All tests of one kind share the level.
                 tests = getattr(result.evidence, "tests", None)
-                ledger.same(f"{place}.results[{number}].evidence.tests", tests, asked[result.rule])
+                ledger.same(f"{place}.results[{number}].evidence.tests", tests, counts[result.rule])
+        _in_order(f"{place}.gate", document, ledger)
+        _counted(f"{place}.results", document, ledger)
     documents, again = settle(report.documents, terms)
     ledger.same("gate", outcome, again)
     for place, stored, document in zip(places, report.documents, documents, strict=True):

@@ -15,14 +15,15 @@ from llm_audit.common.errors import AuditError
 from llm_audit.detectors import judging
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import NotDerivable
+from llm_audit.gating.inputs import suppression
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording.integrity import of_marks
-from llm_audit.results import Document, Manifest, Report
+from llm_audit.results import Document, Gated, Manifest, Report, Suppression, Verdict
 from llm_audit.results.evidence import Conformal
 from llm_audit.scoring.request import context_length
 from llm_audit.scoring.store import Store
 from llm_audit.text import DirectiveUse as Use
-from llm_audit.text import RawText, Source, View, identify, view_of
+from llm_audit.text import RawText, Source, View, identify, text_digest, view_of
 from llm_audit.text.documents import read_texts
 from llm_audit.text.frame import KINDS
 from llm_audit.verification.ledger import Ledger
@@ -48,15 +49,29 @@ def read_again(place: str, stored: Document, report: Report, path: Path, ledger:
         ("facts", [{"name": name, "value": value} for name, value in raw.facts] if stored.facts else ()),
     ):
         ledger.same(f"{place}.{name}", getattr(stored, name), again)
-    asked = {result.rule for result in stored.integrity}
-    rules = [rule for rule in judging.find_rules() if rule.code in asked]
-    found = {result.rule: result for result in judging.inspect(put_out, rules).results}
+    if stored.gate is not None and stored.verdict is not Verdict.ERROR:
+        _compare_suppressions(f"{place}.gate", stored.gate, raw, ledger)
+    codes = {result.rule for result in stored.integrity}
+    rules = [rule for rule in judging.find_rules() if rule.code in codes]
+    inspected = {result.rule: result for result in judging.inspect(put_out, rules).results}
     for number, result in enumerate(stored.results):
-        if result.rule in found:
-            ledger.same(f"{place}.results[{number}]", result, found[result.rule])
+        if result.rule in inspected:
+            ledger.same(f"{place}.results[{number}]", result, inspected[result.rule])
     view = _compare_notes(place, stored, report.question, put_out, ledger)
     if view is not None and stored.combined is not None and isinstance(evidence := stored.combined.evidence, Conformal):
         _compare_passages(place, stored, (put_out, view), report.manifest, ledger, lambda: find(evidence))
+
+
+def _compare_suppressions(path: str, stored: Gated, raw: RawText, ledger: Ledger) -> None:
+    """Compare the suppressions that a text asks for by itself, and the digest that a baseline knows it by."""
+
+    def asked(given: Suppression) -> dict[str, object]:
+        """All of it but its state, which the gate settles, except where none is obeyed: the text decides that."""
+        return given.model_dump(include={"rule", "reason", "line", "until"}) | {"obeyed": given.state != "not_obeyed"}
+
+    inline = [asked(known) for known in stored.suppressions if known.kind == "inline"]
+    ledger.same(f"{path}.suppressions", inline, [asked(suppression(directive)) for directive in raw.directives])
+    ledger.same(f"{path}.text_digest", stored.text_digest, text_digest(raw.text))
 
 
 def _raw(stored: Document, report: Report, path: Path) -> RawText | None:
@@ -112,14 +127,14 @@ def _compare_passages(
         # Where only reports are read, what scores texts need not be installed.
         from llm_audit.scoring.tokenizer import prefix_token
 
-        population, model = find(), manifest.model
-        folders = [Store().resolve(one.name, offline=True) for one in (model, manifest.reference_model) if one is not None]
+        population, identities = find(), (manifest.model, manifest.reference_model)
+        models = [Store().resolve(identity.name, offline=True) for identity in identities if identity is not None]
     except (AuditError, NotDerivable, ModuleNotFoundError):
         ledger.cannot(path, "the model or the population is not here, without which a text is not cut into passages")
         return
     raw, view = text
-    read = _tokenizer(folders[0].folder, folders[0].digest).encode(view.text, add_special_tokens=False)
-    room = min(context_length(one.config) - (prefix_token(one.config) is not None) for one in folders)
+    read = _tokenizer(models[0].folder, models[0].digest).encode(view.text, add_special_tokens=False)
+    room = min(context_length(scorer.config) - (prefix_token(scorer.config) is not None) for scorer in models)
     spans = judging.passages_of(raw, view, read.offsets, population, room)
     if not stored.attributions:  # else they are those of the candidates
         ledger.same(f"{place}.tokens", stored.tokens, len(read.offsets))
@@ -129,5 +144,5 @@ def _compare_passages(
         ledger.same(f"{place}.trace.start", stored.trace.start, [start for start, _ in places])
         ledger.same(f"{place}.trace.end", stored.trace.end, [end for _, end in places])
     kept = {"start", "end", "n", "place"}
-    here, again = ([span.model_dump(include=kept) for span in each] for each in (stored.combined.spans, spans))
-    ledger.same(path, here, again)
+    reported, again = ([span.model_dump(include=kept) for span in passages] for passages in (stored.combined.spans, spans))
+    ledger.same(path, reported, again)

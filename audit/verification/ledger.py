@@ -84,8 +84,8 @@ class Ledger:
             for name in {**again, **stored}:
                 self.same(f"{path}.{name}", stored.get(name), again.get(name), tolerance)
         elif isinstance(stored, list) and isinstance(again, list) and len(stored) == len(again):
-            for number, (one, other) in enumerate(zip(stored, again, strict=True)):
-                self.same(f"{path}[{number}]", one, other, tolerance)
+            for number, (first, second) in enumerate(zip(stored, again, strict=True)):
+                self.same(f"{path}[{number}]", first, second, tolerance)
         elif _equal(stored, again, tolerance, tolerance if _DIFFERENCES.search(path) else 0.0):
             if stored is not None:
                 name = path.rsplit(".", 1)[-1].split("[")[0]
@@ -124,7 +124,7 @@ def _plain(value: Any) -> Any:
 
 
 def _equal(stored: Any, again: Any, tolerance: float, nothing: float) -> bool:
-    numbers = all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in (stored, again))
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (stored, again))
     if numbers and (isinstance(stored, float) or isinstance(again, float)):
         return math.isclose(stored, again, rel_tol=tolerance, abs_tol=nothing)
     return bool(stored == again)

@@ -18,31 +18,31 @@ DRAWN_ELSEWHERE = ("drawn", "rank_sum", "signs")
 """Kinds of evidence whose draws cannot be repeated here, since they need the texts or the model."""
 
 
-def membership(path: str, found: Membership, report: Report, ledger: Ledger) -> None:
+def membership(path: str, subject: Membership, report: Report, ledger: Ledger) -> None:
     """Check all that a report states about one collection."""
     manifest = report.manifest
     terms = Terms(manifest.alpha)
-    for number, test in enumerate(found.tests):
+    for number, test in enumerate(subject.tests):
         at = f"{path}.tests[{number}]"
         if derived(at, test, terms, ledger) and _elsewhere(test):
             ledger.draws_only.append(f"{at}.p_value")
-    stated = found.conditions or conditions_of(found, manifest)
+    stated = subject.conditions or conditions_of(subject, manifest)
     try:
-        again = conclude("membership", found.model_copy(update={"conditions": stated}), terms)
-        ledger.fields(path, found, again, without={"tests", "conditions"})
+        again = conclude("membership", subject.model_copy(update={"conditions": stated}), terms)
+        ledger.fields(path, subject, again, without={"tests", "conditions"})
     except NotDerivable as why:
         ledger.cannot(path, str(why))
-    early = found.conditions is None
+    early = subject.conditions is None
     ledger.holds(
-        f"{path}.conditions", None, early == bool(found.early), "are missing, or stand where an early version had none"
+        f"{path}.conditions", None, early == bool(subject.early), "are missing, or stand where an early version had none"
     )
-    first = manifest.version.startswith("0.1.") and not found.unstated
-    ledger.holds(f"{path}.early", found.early, first or not found.early, "is said of what a later version wrote")
+    first = manifest.version.startswith("0.1.") and not subject.unstated
+    ledger.holds(f"{path}.early", subject.early, first or not subject.early, "is said of what a later version wrote")
     at = f"{path}.facts" if early else f"{path}.conditions"
     _conditions(at, stated, manifest, ledger)
-    _beside(path, at, found, stated, manifest, ledger)
-    of_collection(f"{path}.notes", found, report, ledger)
-    if found.gate is not None and found.gate.auc is not None:
+    _beside(path, at, subject, stated, manifest, ledger)
+    of_collection(f"{path}.notes", subject, report, ledger)
+    if subject.gate is not None and subject.gate.auc is not None:
         ledger.draws_only.append(f"{path}.gate.auc")
 
 
@@ -64,23 +64,23 @@ def _conditions(path: str, stated: Conditions, manifest: Manifest, ledger: Ledge
         ledger.holds(f"{path}.seed_file", stated.seed_file, stated.seed_file in files, "is no file that the manifest names")
 
 
-def _beside(path: str, at: str, found: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
+def _beside(path: str, at: str, subject: Membership, stated: Conditions, manifest: Manifest, ledger: Ledger) -> None:
     """Check that the tests that must accompany the test of the model are there: of the texts alone, and of a control model.
 
     Without them a finding would lack the evidence against it. `at` is the path of the conditions.
     """
-    controlled = any(text.control for text in found.texts)
-    if found.deciding:
-        decided = found.deciding[0]
+    controlled = any(text.control for text in subject.texts)
+    if subject.deciding:
+        decided = subject.deciding[0]
         rule = find_rule(decided.rule)
         if not isinstance(rule, MembershipTest):  # of a plugin that is not here, which is noted
             return
         controlled = bool(getattr(decided.evidence, "controlled", None))
         names = [rule.alone] * bool(rule.alone) + [CONTROL_ALONE] * controlled + [decided.name]
-        tests = sorted(found.tests, key=lambda test: not is_blind(test))
+        tests = sorted(subject.tests, key=lambda test: not is_blind(test))
         ledger.same(f"{path}.tests", [test.name for test in tests], names)
-        compared = (found.gate is not None) == rule.held_out
+        compared = (subject.gate is not None) == rule.held_out
         ledger.holds(f"{path}.gate", None, compared, "is missing, or stands where there are no held-out texts")
-        asked = len(manifest.further_models) == controlled
-        ledger.holds("manifest.further_models", None, asked, "are not those that the test asked")
+        matching = len(manifest.further_models) == controlled
+        ledger.holds("manifest.further_models", None, matching, "are not those that the test asked")
     ledger.holds(f"{at}.control", stated.control, controlled == (stated.control is not None), "contradicts what was measured")

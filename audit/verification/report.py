@@ -20,6 +20,7 @@ from llm_audit.results import (
     Manifest,
     Membership,
     Report,
+    Result,
     Subject,
     Substitution,
     Verdict,
@@ -27,6 +28,7 @@ from llm_audit.results import (
 from llm_audit.results.canonical import content_digest
 from llm_audit.results.evidence import Settings
 from llm_audit.results.read import place_of, read_content, subject_places, upgraded
+from llm_audit.results.rules import FAMILIES
 from llm_audit.scanning.results import report_of
 from llm_audit.setup.manifest import seeds_of
 from llm_audit.verification import files
@@ -36,6 +38,11 @@ from llm_audit.verification.gate import gate
 from llm_audit.verification.ledger import Ledger, Mismatch
 from llm_audit.verification.membership import membership
 from llm_audit.verification.substitution import substitution
+
+NO_CANDIDATES = (
+    "Whether all candidates are there, in the order in which they were named, was not compared: the version that wrote the "
+    "report did not store it."
+)
 
 
 class _Written(float):
@@ -79,8 +86,8 @@ def verify(data: bytes, folder: Path, name: str = "The report", beside: Path | N
         if stored is None or stored == content_digest(content):
             raise InvalidInput(f"{name} cannot be verified: it does not fit this version: {_first(error, content)}.") from error
         ledger.mismatches += [
-            Mismatch(place_of(one["loc"], content), _json(one["input"]), None, "is no value that the field can have")
-            for one in error.errors()
+            Mismatch(place_of(detail["loc"], content), _json(detail["input"]), None, "is no value that the field can have")
+            for detail in error.errors()
         ]
         return ledger, None
     try:
@@ -118,6 +125,7 @@ def _recompute(
         match subject:
             case Document():
                 if not early:
+                    _in_order(place, subject, manifest, ledger)
                     _inspected(place, subject, ledger, all_rules=report.gate is None)  # a policy may leave some out
                 document(place, subject, manifest, ledger, find)
             case Membership():
@@ -132,15 +140,21 @@ def _recompute(
         ledger.holds("question", report.question, False, "is none that llm-audit asks")
     else:
         _about(report, ledger)
+    if report.question == wording.ATTRIBUTION and not manifest.candidates:
+        ledger.notes.append(NO_CANDIDATES)
     ledger.same("manifest.seeds", manifest.seeds, seeds_of(report))
-    said = tuple(wording.EARLIER.get(limit, limit) for limit in report.limits)
-    ledger.same("limits", said, wording.limits(report, described))
+    limits = tuple(wording.EARLIER.get(limit, limit) for limit in report.limits)
+    ledger.same("limits", limits, wording.limits(report, described))
+    passed = [(-kind.count, kind.kind, kind.on_purpose) for kind in report.not_read]
+    ledger.holds("not_read", None, passed == sorted(set(passed)), "are not in their order, each once")
     if report.gate is not None:
         gate(report, report.gate, places, ledger)
     if report.documents or not report.subjects:
         ledger.same("coverage", report.coverage, Coverage.of(report.documents))
     elif report.corpus is not None:
         ledger.same("coverage", report.coverage, report_of(report.corpus, manifest).coverage)
+    elif report.substitution is not None:
+        ledger.same("coverage", report.coverage, Coverage.of_endpoint(report.substitution))
     else:
         counted = report.coverage
         total = counted.scored + counted.not_assessable + counted.unreadable
@@ -160,9 +174,9 @@ ONE: dict[str, type] = {
 
 def _about(report: Report, ledger: Ledger) -> None:
     """Check that the subjects of the report are of the kind that its question asks about."""
-    asked = ONE.get(report.question, Document)
-    right = all(isinstance(subject, asked) for subject in report.subjects)
-    several = len(report.subjects) if asked is Document else 1
+    kind = ONE.get(report.question, Document)
+    right = all(isinstance(subject, kind) for subject in report.subjects)
+    several = len(report.subjects) if kind is Document else 1
     ledger.holds("subjects", None, right and len(report.subjects) == several, "are not what the question asks about")
 
 
@@ -171,19 +185,44 @@ def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) 
     ran = manifest.detectors
     if isinstance(subject, Document):
         if subject.combined is not None and subject.combined.family == "origin" and not subject.attributions:
-            codes = tuple(result.rule for result in subject.results if result.rule in ran)
-            ledger.same(f"{place}.results", codes, ran)
+            counted = {*ran, *getattr(subject.combined.evidence, "rules", ())}  # not the text as given
+            codes = [result.rule for result in subject.results if result.family == "origin" and result.rule in counted]
+            asked = [code for code in ran if FAMILIES.get(code[3:4]) == "origin"]  # which watermark checks, the policy says
+            ledger.same(f"{place}.results", codes, asked)
     elif isinstance(subject, Membership | Substitution):
         tested = [test.rule for test in subject.tests]
         ledger.holds(f"{place}.tests", None, tested == sorted(tested), "are not in the order of their rules")
-        held = set(tested)
+        rules = set(tested)
         if isinstance(subject, Membership):
-            held |= {separation.rule for separation in subject.separations} | ({subject.gate.code} if subject.gate else set())
-        if isinstance(subject, Substitution) or subject.separations or not subject.texts:
-            missing = [code for code in ran if code not in held]
+            rules |= {separation.rule for separation in subject.separations} | ({subject.gate.code} if subject.gate else set())
+            whole = bool(subject.separations or not subject.texts)
+        else:
+            whole = bool(subject.tests)  # a comparison that could not be made names its test all the same
+            ledger.holds("manifest.detectors", None, list(ran) == sorted(set(ran)), "are not in their order, each once")
+        if whole:
+            missing = [code for code in ran if code not in rules]
             ledger.holds(f"{place}.tests", None, not missing, f"lack {', '.join(missing)}, which the manifest names")
-        unnamed = sorted(held.difference(ran))
+        unnamed = sorted(rules.difference(ran))
         ledger.holds("manifest.detectors", None, not unnamed, f"lack {', '.join(unnamed)}, of which there are results")
+
+
+def _in_order(place: str, document: Document, manifest: Manifest, ledger: Ledger) -> None:
+    """Check that the results of a text stand family by family, and within one by the manifest's detectors, rule and key."""
+    asked = document.combined.family if document.combined else "origin"
+    families = (asked, "origin", "integrity", "watermark")
+
+    def place_of_result(result: Result) -> tuple[int, int, str, str]:
+        family = families.index(result.family) if result.family in families else len(families)
+        if result.rule in manifest.detectors and result.family == "origin":
+            return family, manifest.detectors.index(result.rule), "", ""
+        if family == 0 and asked == "watermark":  # `conclude` gives them their order
+            return family, 0, "", ""
+        return family, len(manifest.detectors), result.rule, getattr(result.evidence, "key", "")
+
+    places = [place_of_result(result) for result in document.results]
+    ledger.holds(f"{place}.results", None, places == sorted(places), "are not in the order of their families and rules")
+    once = [(result.rule, result.name) for result in document.results if result not in document.wanted]
+    ledger.holds(f"{place}.results", None, len(set(once)) == len(once), "hold two of one rule")
 
 
 def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: bool) -> None:
@@ -203,7 +242,7 @@ def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: boo
     ]
     for path, family, results in lists:
         codes = [result.rule for result in results]
-        ledger.holds(path, None, codes == sorted(codes), "are not in the order of their rules")
+        ledger.holds(path, None, codes == sorted(set(codes)), "are not in the order of their rules, each once")
         missing = [rule.code for rule in shipped(family) if rule.measure is not None and rule.code not in codes]
         ledger.holds(path, None, not missing, f"lack {', '.join(missing)}")
 
@@ -211,18 +250,18 @@ def _inspected(place: str, document: Document, ledger: Ledger, *, all_rules: boo
 def _respelt(value: Any, path: str = "") -> Iterator[str]:
     """Paths of numbers that are not written in the shortest form."""
     if isinstance(value, dict):
-        for name, each in value.items():
-            yield from _respelt(each, f"{path}.{name}" if path else name)
+        for name, member in value.items():
+            yield from _respelt(member, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
-        for number, each in enumerate(value):
-            yield from _respelt(each, f"{path}[{number}]")
+        for number, element in enumerate(value):
+            yield from _respelt(element, f"{path}[{number}]")
     elif isinstance(value, _Written) and repr(float(value)) != value.text:
         yield path
 
 
 def _first(error: ValidationError, content: dict[str, Any]) -> str:
-    one = error.errors()[0]
-    return f"{place_of(one['loc'], content)}: {one['msg']}"
+    detail = error.errors()[0]
+    return f"{place_of(detail['loc'], content)}: {detail['msg']}"
 
 
 def _json(value: Any) -> Any:

@@ -74,9 +74,9 @@ def envelope(key: CryptoSigner, report: Report, name: str, content: bytes) -> st
     """
     from securesystemslib.dsse import Envelope
 
-    made = Envelope(_payload(report, name, content), PAYLOAD, {})
-    made.sign(key)
-    return json.dumps(made.to_dict(), indent=2) + "\n"
+    dsse = Envelope(_payload(report, name, content), PAYLOAD, {})
+    dsse.sign(key)
+    return json.dumps(dsse.to_dict(), indent=2) + "\n"
 
 
 def problem(key: SSlibKey, report: Report, content: bytes, signed: Path) -> str | None:
@@ -96,26 +96,26 @@ def problem(key: SSlibKey, report: Report, content: bytes, signed: Path) -> str 
     except OSError as error:
         return f"There is no signature to check: {signed} cannot be read ({error.strerror})."
     try:
-        found = json.loads(text)
-        made = Envelope.from_dict(json.loads(text))
-        same = made.to_dict() == found  # base64 has several spellings of the same bytes
+        fields = json.loads(text)
+        dsse = Envelope.from_dict(json.loads(text))
+        same = dsse.to_dict() == fields  # base64 has several spellings of the same bytes
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         same = False
     if not same:
         return f"The envelope {signed} is damaged."
     try:
-        made.verify([key], 1)
+        dsse.verify([key], 1)
     except VerificationError:
         return f"The envelope {signed} was not signed with this key, or was changed since."
     try:
-        statement = json.loads(made.payload)
+        statement = json.loads(dsse.payload)
         name = statement["subject"][0]["name"]
         digest = statement["subject"][0]["digest"]["sha256"]
     except (ValueError, KeyError, TypeError, IndexError):
         return f"The envelope {signed} holds no statement about a report."
     if digest != hashlib.sha256(content).hexdigest():
         return f"The envelope {signed} is about another report: this one was changed, or is not the one that was signed."
-    if made.payload_type != PAYLOAD or made.payload != _payload(report, name, content):
+    if dsse.payload_type != PAYLOAD or dsse.payload != _payload(report, name, content):
         return f"The statement in {signed} does not follow from this report."
     return None
 
@@ -130,11 +130,11 @@ def _payload(report: Report, name: str, content: bytes) -> bytes:
     subjects += report.manifest.inputs.items()
     statement = {
         "_type": STATEMENT,
-        "subject": [_resource(*each) for each in dict.fromkeys(subjects)],
+        "subject": [_resource(*entry) for entry in dict.fromkeys(subjects)],
         "predicateType": PREDICATE,
         "predicate": {
             "result": "FAILED" if failed else "WARNED" if warned else "PASSED",
-            "configuration": [_resource(*each) for each in _configuration(report)],
+            "configuration": [_resource(*entry) for entry in _configuration(report)],
             "passedTests": passed,
             "warnedTests": warned,
             "failedTests": failed,
@@ -151,9 +151,9 @@ def _tests(report: Report) -> Iterator[tuple[str, Verdict]]:
             passed = verdict is Verdict.PASS
             verdict = Verdict.FINDING if document.gate.failures else Verdict.PASS if passed else Verdict.INCONCLUSIVE
         yield f"{document.name}: {report.question}", verdict
-    for one in (report.membership, report.substitution):
-        if one is not None:
-            yield one.claim, one.verdict
+    for subject in (report.membership, report.substitution):
+        if subject is not None:
+            yield subject.claim, subject.verdict
     if report.corpus is not None:
         yield f"corpus {report.corpus.inputs}: {report.question}", report.corpus.verdict
 

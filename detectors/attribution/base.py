@@ -110,18 +110,18 @@ def derived(rule: CandidateRule, measured: Measurement[Any], terms: Terms, reaso
         return _among_generations(rule, measured, terms)
     if measured.evidence is None:
         raise NotDerivable("the report stores nothing that the p-value follows from")
-    found = rule.outcome(measured.evidence, terms.level)
-    said = reason(measured.evidence, measured, terms)
+    outcome = rule.outcome(measured.evidence, terms.level)
+    sentence = reason(measured.evidence, measured, terms)
     return Result(
         rule=rule.code,
         name=rule.title,
         subject="document",
         null=measured.null or rule.null,
-        verdict=decide(found.p_value, 0.0, terms.alpha),
-        reason=(measured.reason or "") if said is None else said,
-        statistic=Statistic(name=rule.name, value=float(np.clip(found.statistic, -1e300, 1e300)), unit=rule.unit),
-        p_value=found.p_value,
-        e_value=None if found.log_e is None else e_value(found.log_e),
+        verdict=decide(outcome.p_value, 0.0, terms.alpha),
+        reason=(measured.reason or "") if sentence is None else sentence,
+        statistic=Statistic(name=rule.name, value=float(np.clip(outcome.statistic, -1e300, 1e300)), unit=rule.unit),
+        p_value=outcome.p_value,
+        e_value=None if outcome.log_e is None else e_value(outcome.log_e),
         n=measured.n,
         evidence=measured.evidence,
         assumptions=measured.assumptions or rule.assumptions,
@@ -130,8 +130,8 @@ def derived(rule: CandidateRule, measured: Measurement[Any], terms: Terms, reaso
 
 
 def _among_generations(rule: CandidateRule, measured: Measurement[Any], terms: Terms) -> Result:
-    found, reference = population_of(measured, terms)
-    p, n, stretch, _ = reference.judge(found, found.parts[0])
+    evidence, reference = population_of(measured, terms)
+    p, n, stretch, _ = reference.judge(evidence, evidence.parts[0])
     sheet = reference.datasheet
     return Result(
         rule=rule.code,
@@ -140,7 +140,7 @@ def _among_generations(rule: CandidateRule, measured: Measurement[Any], terms: T
         null=f"The text was written like the reference generations {sheet.name}.",
         verdict=decide(p, smallest_p_value(n), terms.alpha),
         reason=f"Of {n:,} reference generations {round(p * (n + 1)) - 1:,} lie at least as far out.",
-        statistic=statistic(rule, measured, found.parts[0].statistics[0], rule.unit),
+        statistic=statistic(rule, measured, evidence.parts[0].statistics[0], rule.unit),
         p_value=p,
         p_floor=smallest_p_value(n),
         n=stretch.stop,
@@ -151,7 +151,7 @@ def _among_generations(rule: CandidateRule, measured: Measurement[Any], terms: T
             length_bin=f"first {stretch.stop} tokens",
             digest=reference.digest,
         ),
-        evidence=found,
+        evidence=evidence,
         assumptions=(EXCHANGEABLE,),
         method=rule.method,
     )

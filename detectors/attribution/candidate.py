@@ -209,13 +209,13 @@ def _meant(spec: str, numbers: dict[str, Number], order: tuple[str, ...], server
     try:
         if not (numbers.get("temperature", 1) == 0 or 0.01 <= numbers.get("temperature", 1) <= 100):
             raise ValueError
-        found = [chain(order, {**defaults, **numbers}, server=server)]
+        decodings = [chain(order, {**defaults, **numbers}, server=server)]
         if numbers:
-            found.append(chain(order, {**shaping, **numbers}, server=server))
+            decodings.append(chain(order, {**shaping, **numbers}, server=server))
     except ValueError:
-        said = ", ".join(f"{key}={value:g}" for key, value in numbers.items())
-        raise AuditError(f"{spec!r}: {said} is no decoding setting; {RANGES}.") from None
-    return found
+        listed = ", ".join(f"{key}={value:g}" for key, value in numbers.items())
+        raise AuditError(f"{spec!r}: {listed} is no decoding setting; {RANGES}.") from None
+    return decodings
 
 
 def _number(spec: str, key: str, value: str) -> Number:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import registry
 from llm_audit.detectors.attribution.base import OTHER_TOKENS, SETTINGS, SOME_SETTINGS, CandidateRule
+from llm_audit.detectors.attribution.candidate import Candidate, describe
 from llm_audit.detectors.attribution.likelihood_ratio import least
 from llm_audit.detectors.attribution.refutation import Refutation, needed, refuted
 from llm_audit.detectors.attribution.sets import concluded, human_p_value, of_text
@@ -30,11 +32,14 @@ def conclude(document: Document, terms: Terms) -> Document:
     Raises:
         NotDerivable: something that a p-value follows from is not stored, or not here.
     """
-    given = document.attributions
-    known = [refuted(one, one.evidence, terms.alpha) if isinstance(one.evidence, Settings) else None for one in given]
-    together = [one and one[0] for one in known]
+    attributions = document.attributions
+    known = [
+        refuted(candidate, candidate.evidence, terms.alpha) if isinstance(candidate.evidence, Settings) else None
+        for candidate in attributions
+    ]
+    together = [pair and pair[0] for pair in known]
     judged = []
-    for number, candidate in enumerate(given):
+    for number, candidate in enumerate(attributions):
         shown = known[number]
         if shown is not None and isinstance(candidate.evidence, Settings):
             evidence = candidate.evidence.model_copy(update={"shown": shown[1]})
@@ -56,15 +61,15 @@ def _exact(
     document: Document, number: int, evidence: Settings, together: Sequence[Refutation | None], alpha: float
 ) -> Attribution:
     """Conclude a candidate whose prompt is known."""
-    stored, own = document.attributions[number], together[number]
-    assert own is not None
-    stored = stored.model_copy(update={"evidence": evidence, "settings": tuple(one.name for one in evidence.settings)})
+    stored, refutation = document.attributions[number], together[number]
+    assert refutation is not None
+    stored = stored.model_copy(update={"evidence": evidence, "settings": tuple(setting.name for setting in evidence.settings)})
     verdict, reason = _verdict(document, number, evidence, together, alpha)
     return stored.model_copy(
         update={
             "verdict": verdict,
             "reason": reason,
-            "p_value": own.p_value,
+            "p_value": refutation.p_value,
             "exact": True,
             "tests": tuple(_of_candidate(test, stored, evidence) for test in sorted(stored.tests, key=lambda test: test.rule)),
         }
@@ -92,12 +97,12 @@ def _of_candidate(test: Result, of: Attribution, evidence: Settings) -> Result:
 def _verdict(
     document: Document, number: int, evidence: Settings, together: Sequence[Refutation | None], alpha: float
 ) -> tuple[Authorship, str]:
-    stored, own = document.attributions[number], together[number]
-    assert own is not None
-    p = own.p_value
-    if own.stands:
+    stored, refutation = document.attributions[number], together[number]
+    assert refutation is not None
+    p = refutation.p_value
+    if refutation.stands:
         return Authorship.NOT_WRITTEN_BY, wording.refuted(stored, p)
-    if own.refuted:
+    if refutation.refuted:
         return Authorship.UNDECIDED, wording.refuted_by_one_token(p)
     if evidence.same is None and stored.verdict is Authorship.NOT_ASSESSABLE:  # an early report says it in words alone
         return stored.verdict, stored.reason
@@ -114,7 +119,7 @@ def _verdict(
 def _missing(
     document: Document, number: int, evidence: Settings, together: Sequence[Refutation | None], alpha: float
 ) -> str | None:
-    """What is missing for the verdict "written by", as half a sentence; None if nothing is.
+    """Half a sentence on what is missing for the verdict "written by"; None if nothing is.
 
     Every rival must be refuted by its own tests, and by the likelihood ratio of this candidate to it, at alpha over the number
     of rivals: whichever of them wrote the text, the probability that it is attributed to another one is at most alpha.
@@ -154,9 +159,26 @@ def _ranked(stored: Attribution, evidence: Generations, terms: Terms) -> Attribu
     verdict = Authorship.NOT_WRITTEN_BY if p <= terms.alpha else Authorship.UNDECIDED
     reason = wording.ranked(verdict, p, floor if floor > terms.alpha else None, n, stretch.stop)
     tests = {test.rule: test for test in stored.tests}
-    own = [
+    shown_tests = [
         tests[code].model_copy(update={"evidence": alone(shown, place)})
         for place, code in enumerate(shown.rules)
         if code in tests
     ]
-    return stored.model_copy(update={"verdict": verdict, "reason": reason, "p_value": p, "exact": False, "tests": tuple(own)})
+    return stored.model_copy(
+        update={
+            "settings": _settings_of(stored.candidate),
+            "verdict": verdict,
+            "reason": reason,
+            "p_value": p,
+            "exact": False,
+            "tests": tuple(shown_tests),
+        }
+    )
+
+
+def _settings_of(candidate: str) -> tuple[str, ...]:
+    """The settings that a candidate's name stands for, in words."""
+    try:
+        return tuple(map(describe, Candidate.parse(candidate).settings))
+    except AuditError as error:
+        raise NotDerivable(str(error)) from None

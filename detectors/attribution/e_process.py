@@ -41,13 +41,13 @@ def log_e(scores: TokenScores) -> float:
 def measure(scores: TokenScores, terms: Terms, vocabulary: int) -> Measurement[Tempering]:
     """Measure the running products at the peak of their mixture, and at the end."""
     steps = increments(scores)
-    found, products = eprocess.mixture(steps), np.cumsum(steps, axis=0)
-    peak = products[int(found.path.argmax())] if found.log_peak > 0 else ()
+    mixture, products = eprocess.mixture(steps), np.cumsum(steps, axis=0)
+    peak = products[int(mixture.path.argmax())] if mixture.log_peak > 0 else ()
     evidence = Tempering(
         peak=tuple(map(finite, peak)),
         end=tuple(map(finite, products[-1])),
-        without=finite(found.log_peak_without),
-        strongest=found.dominant + 1,
+        without=finite(mixture.log_peak_without),
+        strongest=mixture.dominant + 1,
         outside=int((~inside(scores)).sum()),
         tests=terms.tests,
     )
@@ -93,7 +93,7 @@ def _logs(evidence: Tempering) -> tuple[float, float, float]:
 
 
 def _mixed(products: Sequence[float | None]) -> float:
-    return float(average_e([math.inf if each is None else each for each in products]))
+    return float(average_e([math.inf if product is None else product for product in products]))
 
 
 rule = CandidateRule(

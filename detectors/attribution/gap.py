@@ -10,6 +10,7 @@ import numpy as np
 from llm_audit.detectors.attribution.base import CandidateRule, Outcome, derived
 from llm_audit.detectors.attribution.support import inside
 from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.reports.format import p_cell, p_statement
 from llm_audit.results import Result
 from llm_audit.results.evidence import MartingaleZ
 from llm_audit.scoring.tokens import TokenScores
@@ -60,15 +61,16 @@ def _reason(evidence: MartingaleZ, measured: Measurement[Any], terms: Terms) -> 
     certificate = concentration.certificate(gap, n, evidence.vocabulary)
     side = "above" if gap > 0 else "below"
     sentence = (
-        f"Surprisal lies {abs(gap):.3f} nats per token {side} entropy: z = {z.z:.2f}, p = {z.p_value:.2g} by an approximation "
-        f"that is not to be trusted below .01. "
+        f"Surprisal lies {abs(gap):.3f} nats per token {side} entropy: z = {z.z:.2f}, {p_statement(z.p_value)} by an "
+        "approximation that is not to be trusted below .01. "
     )
     if abs(gap) > 0:
         needed = concentration.certificate_length(gap, evidence.vocabulary, terms.alpha)
         by_z = concentration.z_length(gap, evidence.variance / n, terms.alpha)
+        bound = f"p {p_cell(certificate, certificate)}" if certificate <= 0.99 else "p ≤ 1"
         worth = "vacuous" if certificate >= 0.5 else "weak" if certificate > terms.alpha else "decisive"
         sentence += (
-            f"The certificate that holds at every length gives p <= {certificate:.2g} after {n:,} tokens ({worth}): a gap of "
+            f"The certificate that holds at every length gives {bound} after {n:,} tokens ({worth}): a gap of "
             f"this size needs {_tokens(needed)} for alpha {terms.alpha:g}, and {_tokens(by_z)} by z at the observed variance. "
         )
     return sentence + "Neither sees a writer whose cross-entropy under this model equals the model's own entropy."

@@ -66,18 +66,18 @@ class Generation(BaseModel):
 
 def read_generations(path: Path) -> list[Generation]:
     """The records of a file by `llm-audit generate`; AuditError: a line is no record, or models or settings differ."""
-    found, kinds = [], set()
+    records, kinds = [], set()
     for number, line in enumerate(open_lines(path), start=1):
         try:
-            found.append(record := Generation.model_validate_json(line))
+            records.append(record := Generation.model_validate_json(line))
             kinds.add((record.digest, record.decoding, record.template))
         except (ValidationError, ValueError) as error:
             raise AuditError(f"Line {number} of {path} was not written by `llm-audit generate`; remove it.") from error
-    if not found:
+    if not records:
         raise AuditError(f"{path} holds no generations.")
     if len(kinds) > 1:
         raise AuditError(f"{path} mixes models or settings; a population is of one model under one setting.")
-    return found
+    return records
 
 
 def read_prompts(path: Path) -> list[str]:
@@ -118,9 +118,10 @@ def reference_population(
     the same kind. Equal texts for different prompts both count. Rules that need rivals are left out.
     """
     (decoding,) = author.candidate.decodings
-    if len({one.prompt for one in generations}) < 2:
+    if len({generation.prompt for generation in generations}) < 2:
         raise AuditError("All generations are for one prompt; draw some for many, like those that the tested texts answer.")
-    texts = [one.text.rstrip("\n") for one in {one.prompt: one for one in reversed(generations)}.values()]
+    first = {generation.prompt: generation for generation in reversed(generations)}
+    texts = [generation.text.rstrip("\n") for generation in first.values()]
     sheet = Datasheet(
         name=name,
         description=f"texts by {terminal_safe(author.name)} ({describe(decoding)}), each for another prompt",
@@ -134,6 +135,6 @@ def reference_population(
         model=author.session.model.name,
         author=f"{terminal_safe(author.session.model.name)}, {describe(decoding)}",
     )
-    each = author.session.score_each(texts, REFERENCE_REQUEST, author.decodings, progress)
-    windows = (under(dict(zip(author.decodings, scores, strict=True)), decoding) for scores in each)
+    scored = author.session.score_each(texts, REFERENCE_REQUEST, author.decodings, progress)
+    windows = (under(dict(zip(author.decodings, scores, strict=True)), decoding) for scores in scored)
     return build(sheet, windows, [rule for rule in rules if not rule.needs_rivals])

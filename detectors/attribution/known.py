@@ -41,31 +41,33 @@ def measured(text: Text, number: int, prompt: str, rules: Sequence[CandidateRule
             f"a gap of 0.2 nats per token takes {z_length(0.2, max(spread, 0.01), alpha):,} tokens at alpha {alpha:g}.",
         )
     decodings = author.candidate.settings
-    each = [_under(text, number, under(scores, decoding), rules, decoding.top_k, alpha) for decoding in decodings]
-    together, place = least_refuted([one.refutation for one in each])
-    shown = each[place]
+    by_setting = [_under(text, number, under(scores, decoding), rules, decoding.top_k, alpha) for decoding in decodings]
+    together, place = least_refuted([tested.refutation for tested in by_setting])
+    shown = by_setting[place]
     others = [i for i in range(len(text.authors)) if i != number]
-    asked = not together.refuted and all(map(text.scored, others))
+    compared = not together.refuted and all(map(text.scored, others))
     evidence = Settings(
         settings=tuple(
             Setting(
                 name=describe(decoding),
                 tests=tuple(
-                    Deciding(rule=code, evidence=None if one is shown else found.evidence)
-                    for code, found in one.deciding.items()
+                    Deciding(rule=code, evidence=None if tested is shown else measurement.evidence)
+                    for code, measurement in tested.deciding.items()
                 ),
             )
-            for decoding, one in zip(decodings, each, strict=True)
+            for decoding, tested in zip(decodings, by_setting, strict=True)
         ),
         shown=place,
-        against=text.against(others, [number]) if asked else (),
+        against=text.against(others, [number]) if compared else (),
         same=tuple(i for i in others if text.scored(i) and text.same(number, i)),
         other_tokens=not all(text.same_tokens(number, rival) for rival in text.rivals(number)),
     )
     return unassessed(author, prompt, "").model_copy(
         update={
             "exact": True,
-            "tests": tuple(rule.derive(found, shown.terms) for rule, found in zip(rules, shown.measurements, strict=True)),
+            "tests": tuple(
+                rule.derive(measurement, shown.terms) for rule, measurement in zip(rules, shown.measurements, strict=True)
+            ),
             "trace": _trace(shown.scores),
             "evidence": evidence,
         }
@@ -97,8 +99,8 @@ def _read_before(author: Author, prompt: str | None) -> str:
     except AuditError:
         return "the prompt given, but it is unknown how"
     digest = hashlib.sha256(read.encode("utf-8", "backslashreplace")).hexdigest()[:12]
-    how = "in its chat template" if author.candidate.template == "chat" else "as plain text"
-    return f"the prompt given, {how} ({len(read):,} characters, SHA-256 {digest})"
+    form = "in its chat template" if author.candidate.template == "chat" else "as plain text"
+    return f"the prompt given, {form} ({len(read):,} characters, SHA-256 {digest})"
 
 
 @dataclass(frozen=True)
@@ -113,17 +115,19 @@ class _UnderSetting:
 
 
 def _under(
-    text: Text, number: int, own: TokenScores, rules: Sequence[CandidateRule], top_k: int, alpha: float
+    text: Text, number: int, scores: TokenScores, rules: Sequence[CandidateRule], top_k: int, alpha: float
 ) -> _UnderSetting:
-    rivals = text.columns(own, text.rivals(number)).astype(np.float32)
-    own = replace(own, rivals=rivals)
+    rivals = text.columns(scores, text.rivals(number)).astype(np.float32)
+    scores = replace(scores, rivals=rivals)
     decides = [not rule.approximate and (rivals.shape[1] > 0 or not rule.needs_rivals) for rule in rules]
     vocabulary = int(text.authors[number].session.model.config.get("vocab_size") or 1 << 18)
     terms = Terms(alpha, tests=max(sum(decides), 1))
-    found = tuple(rule.measure(own, terms, min(top_k or vocabulary, vocabulary)) for rule in rules)
-    deciding = {rule.code: one for rule, one, counts in zip(rules, found, decides, strict=True) if counts}
+    measurements = tuple(rule.measure(scores, terms, min(top_k or vocabulary, vocabulary)) for rule in rules)
+    deciding = {
+        rule.code: measurement for rule, measurement, counts in zip(rules, measurements, decides, strict=True) if counts
+    }
     outcomes = [rule.outcome(deciding[rule.code].evidence, terms.level) for rule in rules if rule.code in deciding]
-    return _UnderSetting(own, terms, found, deciding, refutation(outcomes, alpha))
+    return _UnderSetting(scores, terms, measurements, deciding, refutation(outcomes, alpha))
 
 
 def _trace(scores: TokenScores) -> Trace:

@@ -98,13 +98,13 @@ def log_of(ratio: Ratio) -> float:
     """Logarithm of the mean of the rivals' likelihoods over the null's; 0 without rivals."""
     if not ratio.rivals:
         return 0.0
-    rivals = [-math.inf if each is None else each for each in ratio.rivals]
+    rivals = [-math.inf if rival is None else rival for rival in ratio.rivals]
     return float(likelihood_ratio.log_ratio([rivals], [[-math.inf if ratio.null is None else ratio.null]])[-1])
 
 
 def least(against: Sequence[Against]) -> float:
     """Log e-value against "one of these wrote it": the smallest over them and their settings."""
-    return min(log_of(ratio) for each in against for ratio in each.settings)
+    return min(log_of(ratio) for candidate in against for ratio in candidate.settings)
 
 
 rule = CandidateRule(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from llm_audit.detectors.attribution.base import ASSUMPTIONS, CandidateRule, Outcome, derived, level_of
 from llm_audit.detectors.attribution.support import EPSILON, inside
 from llm_audit.detectors.rule import Measurement, Terms
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import Result
 from llm_audit.results.evidence import Fisher
 from llm_audit.scoring.tokens import TokenScores
@@ -79,16 +80,18 @@ def _reason(evidence: Fisher, measured: Measurement[Any], terms: Terms) -> str |
         return None
     p_fisher, p_outside, p = _p_values(evidence)
     sentence = (
-        f"Fisher p = {p_fisher:.2g}; other forms of the same test, which decide nothing: Kolmogorov-Smirnov "
-        f"{evidence.kolmogorov_smirnov:.2g}, Anderson-Darling {evidence.anderson_darling:.2g}."
+        f"Fisher {p_statement(p_fisher)}; other forms of the same test, which decide nothing: Kolmogorov-Smirnov "
+        f"{p_value(evidence.kolmogorov_smirnov)}, Anderson-Darling {p_value(evidence.anderson_darling)}."
     )
     if evidence.outside is not None:
         sentence += (
             f" {evidence.outside} of {evidence.tokens:,} tokens are impossible under these settings, and {evidence.share:.0%} "
-            f"are allowed for: p = {p_outside:.2g}. Together (Bonferroni) p = {p:.2g}."
+            f"are allowed for: {p_statement(p_outside)}. Together (Bonferroni) {p_statement(p)}."
         )
     if not outcome(evidence, level_of(evidence.tests, terms)).robust:
-        sentence += f" Without its most surprising token, and with other random numbers, p = {evidence.without:.2g}."
+        sentence += (
+            f" Without its most surprising token, and with other random numbers, {p_statement(evidence.without or 0.0)}."
+        )
     return sentence
 
 

@@ -36,15 +36,17 @@ class Refutation(NamedTuple):
 def refutation(outcomes: Sequence[Outcome], alpha: float) -> Refutation:
     """Combine the tests of one setting, which share alpha."""
     level = alpha / len(outcomes)
-    refuting = [one.robust for one in outcomes if one.p_value <= level]
-    return Refutation(bonferroni([one.p_value for one in outcomes]), bool(refuting), any(refuting))
+    refuting = [outcome.robust for outcome in outcomes if outcome.p_value <= level]
+    return Refutation(bonferroni([outcome.p_value for outcome in outcomes]), bool(refuting), any(refuting))
 
 
 def least_refuted(settings: Sequence[Refutation]) -> tuple[Refutation, int]:
     """Combine the settings of a candidate, of which the least refuted counts; and the index of that one, which is shown."""
     shown = max(range(len(settings)), key=lambda i: (not settings[i].stands, settings[i].p_value))
     together = Refutation(
-        max(one.p_value for one in settings), all(one.refuted for one in settings), all(one.robust for one in settings)
+        max(setting.p_value for setting in settings),
+        all(setting.refuted for setting in settings),
+        all(setting.robust for setting in settings),
     )
     return together, shown
 
@@ -59,7 +61,7 @@ def refuted(stored: Attribution, evidence: Settings, alpha: float) -> tuple[Refu
     settings = []
     for setting in evidence.settings:
         level = alpha / max(len(setting.tests), 1)
-        outcomes = [_outcome(one, shown, level) for one in setting.tests]
+        outcomes = [_outcome(test, shown, level) for test in setting.tests]
         settings.append(refutation(outcomes, alpha))
     return least_refuted(settings)
 

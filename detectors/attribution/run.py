@@ -117,23 +117,25 @@ def _score(authors: Sequence[Author], texts: Sequence[str], settings: Settings, 
         within = part(progress, done / len(groups), (done + 1) / len(groups))
         try:
             prompted = [Prompted(text, prompt) for text in texts]
-            each = session.score_each(prompted, _request(settings, session), decodings, within)
-            found: list[Mapping[Decoding, TokenScores] | str] = [dict(zip(decodings, scores, strict=True)) for scores in each]
+            per_text = session.score_each(prompted, _request(settings, session), decodings, within)
+            outcomes: list[Mapping[Decoding, TokenScores] | str] = [
+                dict(zip(decodings, scores, strict=True)) for scores in per_text
+            ]
         except AuditError as error:  # damaged weights, a prompt that fills the context: the others are still tested
-            found = [str(error)] * len(texts)
+            outcomes = [str(error)] * len(texts)
         for number, weights in members:
-            for row, scores in zip(table, found, strict=True):
+            for row, scores in zip(table, outcomes, strict=True):
                 row[number] = _joined(row[number], scores, weights)
         session.release()
     return table
 
 
-def _joined(known: Scores | str, found: Mapping[Decoding, TokenScores] | str, weights: str) -> Scores | str:
+def _joined(known: Scores | str, added: Mapping[Decoding, TokenScores] | str, weights: str) -> Scores | str:
     """The scores under each setting, extended by those of one more weight precision; an error in any is an error of all."""
-    if isinstance(found, str) or (isinstance(known, str) and known):
-        return known if isinstance(known, str) and known else found  # type: ignore[return-value]  # a sentence, either way
+    if isinstance(added, str) or (isinstance(known, str) and known):
+        return known if isinstance(known, str) and known else added  # type: ignore[return-value]  # a sentence, either way
     before = {} if isinstance(known, str) else known
-    return {**before, **{at(weights, decoding): scores for decoding, scores in found.items()}}
+    return {**before, **{at(weights, decoding): scores for decoding, scores in added.items()}}
 
 
 def _request(settings: Settings, session: Session) -> Request:
@@ -180,16 +182,16 @@ def _set(text: Text, role: Role, document: Document, alpha: float) -> SetAttribu
     tested = all(document.attributions[i].p_value is not None for i in members)
     evidence = None
     if tested and outside and document.attributions[members[0]].exact:
-        asked = could_have_written(role, document, alpha)
-        evidence = Members(against=text.against(members, outside), outside=text.against(outside, members) if asked else ())
+        possible = could_have_written(role, document, alpha)
+        evidence = Members(against=text.against(members, outside), outside=text.against(outside, members) if possible else ())
     return SetAttribution.model_validate(
         {"role": role, "members": (), "null": "", "verdict": Authorship.NOT_ASSESSABLE, "reason": "", "evidence": evidence}
     )
 
 
 def _notes(text: Text) -> list[str]:
-    found = text.person.notes[len(text.raw.notes) :]
-    notes = [*text.raw.notes, *(f"For the candidates the text was scored as it stands. In it: {note}" for note in found)]
+    person_notes = text.person.notes[len(text.raw.notes) :]
+    notes = [*text.raw.notes, *(f"For the candidates the text was scored as it stands. In it: {note}" for note in person_notes)]
     if text.person.combined is None:
         notes.append(compared(text.person))
     assumed = [author.name for author in text.authors if author.candidate.order_assumed]

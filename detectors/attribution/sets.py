@@ -20,9 +20,9 @@ def human_p_value(document: Document) -> float | None:
 def could_have_written(role: str, document: Document, alpha: float) -> bool:
     """Whether "a member of the set wrote it" lacks nothing but likelihood ratios against each candidate outside."""
     human, judged = human_p_value(document), document.attributions
-    p_values = [one.p_value for one in judged if one.role == role]
+    p_values = [attribution.p_value for attribution in judged if attribution.role == role]
     return (
-        all(one.verdict is Authorship.NOT_WRITTEN_BY for one in judged if one.role != role)
+        all(attribution.verdict is Authorship.NOT_WRITTEN_BY for attribution in judged if attribution.role != role)
         and human is not None
         and human <= alpha
         and any(p is not None and p > alpha for p in p_values)
@@ -64,9 +64,9 @@ def concluded(stored: SetAttribution, document: Document, alpha: float) -> SetAt
 
 def of_text(judged: Sequence[Attribution], sets: Sequence[SetAttribution]) -> Verdict:
     """The document's verdict. A finding: no sanctioned model wrote it."""
-    for one in sets:
-        if one.role == "sanctioned":
-            return _OF_SANCTIONED[one.verdict]
+    for candidate_set in sets:
+        if candidate_set.role == "sanctioned":
+            return _OF_SANCTIONED[candidate_set.verdict]
     verdicts = {candidate.verdict for candidate in judged}
     if Authorship.WRITTEN_BY in verdicts or verdicts == {Authorship.NOT_WRITTEN_BY}:
         return Verdict.PASS

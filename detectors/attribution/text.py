@@ -54,8 +54,8 @@ class Author:
     @property
     def decodings(self) -> tuple[Decoding, ...]:
         """Its settings, and those without truncation that the tests of truncated ones need."""
-        own = self.candidate.decodings
-        return tuple(dict.fromkeys((*own, *(decoding.free for decoding in own if decoding.truncates))))
+        decodings = self.candidate.decodings
+        return tuple(dict.fromkeys((*decodings, *(decoding.free for decoding in decodings if decoding.truncates))))
 
     def reference_terms(self, decoding: Decoding) -> str:
         """Digest of how texts are generated and scored under a setting, by which a population of its generations is found."""
@@ -65,16 +65,16 @@ class Author:
 
 def under(scores: Scores, decoding: Setting) -> TokenScores:
     """The scores under one setting; those of a truncated setting get the columns of the untruncated one that tests need."""
-    own = scores[decoding]
+    token_scores = scores[decoding]
     if not decoding.truncates:
-        return own
+        return token_scores
     full = scores[decoding.free]
     return replace(
-        own,
+        token_scores,
         free_logprob=full.logprob,
         free_renyi=full.renyi,
         # A plain setting always keeps the likeliest token, so its gain by truncation is minus the log of the kept mass.
-        kept=np.minimum(full.max_logprob - own.max_logprob, 0) if full.kept is None else full.kept,
+        kept=np.minimum(full.max_logprob - token_scores.max_logprob, 0) if full.kept is None else full.kept,
     )
 
 
@@ -114,28 +114,28 @@ class Text:
         outside = [i for i in others if self.authors[i].role != role]
         return outside if role != "candidate" and outside else others
 
-    def columns(self, own: TokenScores, alternatives: Sequence[int]) -> NDArray[np.float64]:
-        """(n, k) log p of the tokens of `own` under each setting of each alternative; `align` maps other tokenizers."""
-        found = [self._onto(own, other) for number in alternatives for other in self.settings(number)]
-        return np.stack(found, 1) if found else np.empty((len(own), 0))
+    def columns(self, scores: TokenScores, alternatives: Sequence[int]) -> NDArray[np.float64]:
+        """(n, k) log p of the tokens of `scores` under each setting of each alternative; `align` maps other tokenizers."""
+        columns = [self._onto(scores, other) for number in alternatives for other in self.settings(number)]
+        return np.stack(columns, 1) if columns else np.empty((len(scores), 0))
 
     def against(self, null: Sequence[int], alternatives: Sequence[int]) -> tuple[Against, ...]:
         """Likelihoods of the whole text: of `alternatives` together against each of `null`, under each of its settings."""
         return tuple(
-            Against(candidate=number, settings=tuple(self._totals(own, alternatives) for own in self.settings(number)))
+            Against(candidate=number, settings=tuple(self._totals(scores, alternatives) for scores in self.settings(number)))
             for number in null
         )
 
-    def _totals(self, own: TokenScores, alternatives: Sequence[int]) -> Ratio:
-        above, below = (np.cumsum(each, axis=0)[-1] for each in (self.columns(own, alternatives), null_logprob(own)))
+    def _totals(self, scores: TokenScores, alternatives: Sequence[int]) -> Ratio:
+        above, below = (np.cumsum(steps, axis=0)[-1] for steps in (self.columns(scores, alternatives), null_logprob(scores)))
         return Ratio(rivals=tuple(map(finite, above)), null=finite(below))
 
     def same(self, number: int, other: int) -> bool:
         """Whether two candidates, whatever their names, give the text the same probabilities."""
-        ours, theirs = self.settings(number), self.settings(other)
-        return len(ours) == len(theirs) and all(
+        settings, others = self.settings(number), self.settings(other)
+        return len(settings) == len(others) and all(
             np.array_equal(a.token_id, b.token_id) and np.array_equal(a.logprob, b.logprob)
-            for a, b in zip(ours, theirs, strict=True)
+            for a, b in zip(settings, others, strict=True)
         )
 
     def same_tokens(self, number: int, other: int) -> bool:
@@ -147,15 +147,15 @@ class Text:
         assert not isinstance(scores, str), scores
         return scores
 
-    def _onto(self, own: TokenScores, other: TokenScores) -> NDArray[np.float64]:
-        if _same_tokens(own, other):
+    def _onto(self, scores: TokenScores, other: TokenScores) -> NDArray[np.float64]:
+        if _same_tokens(scores, other):
             return rival_logprob(other)
-        return align(null_logprob(own), own.char_end, rival_logprob(other), other.char_end, self._word_ends)
+        return align(null_logprob(scores), scores.char_end, rival_logprob(other), other.char_end, self._word_ends)
 
     @cached_property
     def _word_ends(self) -> list[int]:
         return [match.end() for match in re.finditer(r"\S(?=\s)", self.raw.text)]
 
 
-def _same_tokens(own: TokenScores, other: TokenScores) -> bool:
-    return np.array_equal(own.token_id, other.token_id) and np.array_equal(own.char_end, other.char_end)
+def _same_tokens(scores: TokenScores, other: TokenScores) -> bool:
+    return np.array_equal(scores.token_id, other.token_id) and np.array_equal(scores.char_end, other.char_end)

@@ -25,10 +25,10 @@ def measured(text: Text, number: int, rules: Sequence[CandidateRule], alpha: flo
     if isinstance(scores, str):
         return unassessed(author, None, scores)
     candidate, compared = author.candidate, []
-    for decoding, own in zip(candidate.decodings, text.settings(number), strict=True):
+    for decoding, token_scores in zip(candidate.decodings, text.settings(number), strict=True):
         terms = author.reference_terms(decoding)
-        fitting = [one for one in author.references if one.datasheet.scorer == terms]
-        reference = max(fitting, key=lambda one: one.n, default=None)
+        fitting = [population for population in author.references if population.datasheet.scorer == terms]
+        reference = max(fitting, key=lambda population: population.n, default=None)
         if reference is None:
             return unassessed(
                 author,
@@ -37,19 +37,22 @@ def measured(text: Text, number: int, rules: Sequence[CandidateRule], alpha: flo
                 f"{describe(decoding)} to compare with. Give the prompt with --prompt; or draw some with `llm-audit generate` "
                 "and build a population of them with `llm-audit calibrate --generations`.",
             )
-        if len(own) < MINIMUM_TOKENS:
+        if len(token_scores) < MINIMUM_TOKENS:
             return unassessed(
-                author, None, f"The text has {len(own)} tokens; with an unknown prompt {MINIMUM_TOKENS} are needed."
+                author, None, f"The text has {len(token_scores)} tokens; with an unknown prompt {MINIMUM_TOKENS} are needed."
             )
         known = [rule for rule in rules if rule.code in reference.scores]
-        part = reference.measure(own, known)
-        found = reference.evidence(known, [part])
-        compared.append((reference.judge(found, part).p_value, known, own[: part.stop], found))
-    _, known, own, found = max(compared, key=lambda entry: entry[0])
+        part = reference.measure(token_scores, known)
+        evidence = reference.evidence(known, [part])
+        compared.append((reference.judge(evidence, part).p_value, known, token_scores[: part.stop], evidence))
+    _, known, token_scores, evidence = max(compared, key=lambda entry: entry[0])
     terms_of_run = Terms(alpha, population=among(*author.references))
     tests = [
         rule.derive(
-            Measurement(alone(found, place), statistic=Statistic(name=rule.name, value=rule.statistic(own), unit=rule.unit)),
+            Measurement(
+                alone(evidence, place),
+                statistic=Statistic(name=rule.name, value=rule.statistic(token_scores), unit=rule.unit),
+            ),
             terms_of_run,
         )
         for place, rule in enumerate(known)

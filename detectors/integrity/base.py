@@ -89,7 +89,7 @@ def integrity_rule(
     noun: str,
     null: str,
     method: str,
-    found: str | None = None,
+    finding_title: str | None = None,
     question: str | None = None,
     look_beside: Callable[[Sequence[Hidden]], Oddities] | None = None,
 ) -> IntegrityRule:
@@ -103,7 +103,7 @@ def integrity_rule(
         noun: name of one odd character, in words.
         null: what counts as normal, as a sentence.
         method: what is looked for, and what is tolerated.
-        found: title of a finding for programs; None: the rule's title.
+        finding_title: title of a finding for programs; None: the rule's title.
         question: what a reader wants to know, one sentence.
         look_beside: see `IntegrityRule`.
     """
@@ -122,7 +122,7 @@ def integrity_rule(
         method=method,
         measure=lambda text: _measured(look(text), text),
         derive=derive,
-        listed=(words, found or title, MEANING),
+        listed=(words, finding_title or title, MEANING),
         noun=noun,
         look=look,
         look_beside=look_beside,
@@ -148,22 +148,22 @@ def examine(rule: IntegrityRule, text: str, hidden: Sequence[Hidden] = ()) -> Re
 
     `hidden`: the document's hidden text; a span is then the character that it precedes.
     """
-    found = rule.look_beside(hidden) if rule.look_beside and hidden else rule.look(text)
-    return rule.derive(_measured(found, text), Terms(alpha=1.0))  # nothing is left to chance
+    oddities = rule.look_beside(hidden) if rule.look_beside and hidden else rule.look(text)
+    return rule.derive(_measured(oddities, text), Terms(alpha=1.0))  # nothing is left to chance
 
 
-def _measured(found: Oddities, text: str) -> Measurement[Characters]:
-    places = tuple(sorted({min(place, max(len(text) - 1, 0)) for place in found.places}))
-    odd = () if found.ways else tuple(text[place] for place in places)
+def _measured(oddities: Oddities, text: str) -> Measurement[Characters]:
+    places = tuple(sorted({min(place, max(len(text) - 1, 0)) for place in oddities.places}))
+    odd = () if oddities.ways else tuple(text[place] for place in places)
     counts = sorted(Counter(odd).items(), key=lambda item: (-item[1], item[0]))
     return Measurement(
         Characters(
-            count=len(places) if found.total is None else found.total,
-            tolerated=found.tolerated,
-            named=tuple(Odd(code_point=ord(one), count=n) for one, n in counts[:NAMED]),
+            count=len(places) if oddities.total is None else oddities.total,
+            tolerated=oddities.tolerated,
+            named=tuple(Odd(code_point=ord(character), count=n) for character, n in counts[:NAMED]),
             others=len(counts[NAMED:]),
-            ways=found.ways,
-            first=found.first,
+            ways=oddities.ways,
+            first=oddities.first,
         ),
         n=len(text),
         spans=tuple(
@@ -224,10 +224,10 @@ def quoted(text: str) -> str:
 
 def named_characters(named: Sequence[Odd], others: int) -> str:
     """Characters by code point, name and number: "U+200B ZERO WIDTH SPACE (12)". Plain ASCII."""
-    each = [
-        f"U+{one.code_point:04X} {unicodedata.name(chr(one.code_point), 'without a name')} ({one.count:,})" for one in named
+    listed = [
+        f"U+{odd.code_point:04X} {unicodedata.name(chr(odd.code_point), 'without a name')} ({odd.count:,})" for odd in named
     ]
-    return ", ".join(each) + (f" and {others} other kind{'s' * (others != 1)}" if others else "")
+    return ", ".join(listed) + (f" and {others} other kind{'s' * (others != 1)}" if others else "")
 
 
 def _runs(places: tuple[int, ...]) -> list[tuple[int, int]]:

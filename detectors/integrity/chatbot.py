@@ -11,13 +11,13 @@ from llm_audit.text.traces import find_traces
 
 def look(text: str) -> Oddities:
     """The characters of every trace; one is enough, as nobody types them."""
-    found = find_traces(text)
-    if not found:
+    traces = find_traces(text)
+    if not traces:
         return Oddities(())
-    kinds = Counter(trace.what for trace in found)
-    ways = tuple(Way(how=what, count=count) for what, count in kinds.most_common())
-    places = tuple(place for trace in found for place in range(trace.start, trace.end))
-    return Oddities(places, ways=ways, first=quoted(text[found[0].start : found[0].end]))
+    kinds = Counter(trace.kind for trace in traces)
+    ways = tuple(Way(how=kind, count=count) for kind, count in kinds.most_common())
+    places = tuple(place for trace in traces for place in range(trace.start, trace.end))
+    return Oddities(places, ways=ways, first=quoted(text[traces[0].start : traces[0].end]))
 
 
 rule = integrity_rule(
@@ -34,5 +34,5 @@ rule = integrity_rule(
         "rest; a text about chatbots may quote them. None of it is scored."
     ),
     question="Did a chatbot, its page or its program leave traces in the text?",
-    found="Traces that a chatbot left in the text",
+    finding_title="Traces that a chatbot left in the text",
 )

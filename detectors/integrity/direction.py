@@ -71,5 +71,5 @@ rule = integrity_rule(
         "right-to-left letters."
     ),
     question="Do control characters make the text read in another order than it is stored in?",
-    found="Controls that reorder what is read",
+    finding_title="Controls that reorder what is read",
 )

@@ -18,13 +18,13 @@ def look(text: str) -> Oddities:
 def look_beside(hidden: Sequence[Hidden]) -> Oddities:
     """Each place where a document holds hidden text."""
     ways = Counter[str]()
-    for each in hidden:
-        ways[each.how] += each.characters
+    for passage in hidden:
+        ways[passage.way] += passage.characters
     return Oddities(
-        tuple(each.start for each in hidden),
+        tuple(passage.start for passage in hidden),
         SLIPS,
         sum(ways.values()),
-        tuple(Way(how=how, count=count) for how, count in ways.most_common()),
+        tuple(Way(how=way, count=count) for way, count in ways.most_common()),
         quoted(hidden[0].excerpt),
     )
 
@@ -44,6 +44,6 @@ rule = integrity_rule(
         "text behind pictures, in colours close to that of a coloured page, and what scripts hide."
     ),
     question="Does the document hold text that nobody who reads it sees?",
-    found="Text that nobody who reads the document sees",
+    finding_title="Text that nobody who reads the document sees",
     look_beside=look_beside,
 )

@@ -57,15 +57,17 @@ def look(text: str) -> Oddities:
     hyphens = {match.start() for match in _HYPHENATION.finditer(text)}
     for match in _RUN.finditer(text):
         run, start = match[0], match.start()
-        mine = [start + i for i, character in enumerate(run) if not _DIRECTION.match(character) and start + i not in hyphens]
+        odd_places = [
+            start + i for i, character in enumerate(run) if not _DIRECTION.match(character) and start + i not in hyphens
+        ]
         before, after = text[start - 1 : start], text[match.end() : match.end() + 1]
         if _TAG.search(run) or len(_SELECTOR.findall(run)) > 1:
-            messages += mine
+            messages += odd_places
         elif _OF_WORD.match(before) and _OF_WORD.match(after):
-            within += _no_part_of_script(text, mine, bool(_OF_PLAIN_WORD.match(before) and _OF_PLAIN_WORD.match(after)))
+            within += _no_part_of_script(text, odd_places, bool(_OF_PLAIN_WORD.match(before) and _OF_PLAIN_WORD.match(after)))
         elif not (_OF_SPACELESS.match(before) or _OF_SPACELESS.match(after)):  # which mark their words by U+200B
             plain = (not before or _PLAIN.match(before)) and (not after or _PLAIN.match(after))
-            strays += _no_part_of_script(text, mine, bool(plain))
+            strays += _no_part_of_script(text, odd_places, bool(plain))
     many = len(strays) > FEW + (len(text) - len(_IGNORABLE.findall(text))) // ONE_PER
     places = sorted([*messages, *within, *(strays if many else ())])
     return Oddities(tuple(places), 0 if messages or many else SLIPS)
@@ -90,5 +92,5 @@ rule = integrity_rule(
         f"{ONE_PER:,} characters."
     ),
     question="Does the text hold characters that nobody sees?",
-    found="Characters that nobody sees",
+    finding_title="Characters that nobody sees",
 )

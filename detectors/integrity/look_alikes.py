@@ -21,8 +21,8 @@ def look(text: str) -> Oddities:
     """Letters of another alphabet that imitate those of the word around them, Latin or not; styled letters; and letters,
     accents and digits in strings that a reader takes for English words.
     """
-    found = [each for each in imitations(text) if each.kind != "slip"]
-    plain = [place for each in found if each.kind == "ascii" for place in range(each.start, each.end)]
+    imitated = [imitation for imitation in imitations(text) if imitation.kind != "slip"]
+    plain = [place for imitation in imitated if imitation.kind == "ascii" for place in range(imitation.start, imitation.end)]
     if text.isascii():
         return Oddities(tuple(plain), SLIPS)
     places = {place for place, _ in lookalikes(text) if unicodedata.normalize("NFKC", text[place]) == text[place]}
@@ -30,7 +30,7 @@ def look(text: str) -> Oddities:
     for word in _LONGER_WORD.finditer(text) if _IS_STYLED.search(text) else ():
         if _PLAIN.search(word[0]):
             places |= {word.start() + letter.start() for letter in _IS_STYLED.finditer(word[0])}
-    places |= {place for each in found for place in range(each.start, each.end)}
+    places |= {place for imitation in imitated for place in range(imitation.start, imitation.end)}
     return Oddities(tuple(sorted(places)), SLIPS)
 
 
@@ -51,5 +51,5 @@ rule = integrity_rule(
         "languages."
     ),
     question="Do letters of another alphabet imitate those around them?",
-    found="Letters of another alphabet imitate those around them",
+    finding_title="Letters of another alphabet imitate those around them",
 )

@@ -100,19 +100,19 @@ def find_scores(names: Sequence[str] = ()) -> list[MembershipScore]:
     Raises:
         AuditError: an unknown name, or a score asked for that does not load; see `find_announced`.
     """
-    unknown = set(names).difference(each.name for each in available(GROUP))
-    found = [] if unknown else find_announced("membership", names)
-    scores = [rule for rule in found if isinstance(rule, MembershipScore)]
+    unknown = set(names).difference(announcement.name for announcement in available(GROUP))
+    rules = [] if unknown else find_announced("membership", names)
+    scores = [rule for rule in rules if isinstance(rule, MembershipScore)]
     if none := sorted(set(names).difference(score.name for score in scores)):
         known = ", ".join(sorted(score.name for score in find_scores()))
         raise AuditError(f"There is no membership score {none[0]!r}; choose from {known}.")
     return sorted(scores, key=lambda score: (score.code, score.name))
 
 
-def present(needed: Pass | None, what: str) -> Pass:
+def present(needed: Pass | None, name: str) -> Pass:
     """The pass itself; ValueError if it is None, since the caller must supply what a score needs."""
     if needed is None:
-        raise ValueError(f"this score needs {what}")
+        raise ValueError(f"this score needs {name}")
     return needed
 
 

@@ -18,6 +18,7 @@ from llm_audit.common.seeds import generator
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, ranked, result
 from llm_audit.detectors.membership.signs import OF_ORDERS, OF_TEXTS, RUNNING_ON, usual_pairs, weights_of, words_of
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, requires
+from llm_audit.reports.format import p_statement
 from llm_audit.reports.wording.membership import CONTROL_ALONE, ORDER_ALONE, VERSIONS_ALONE
 from llm_audit.results import Effect, Gate, Result, Statistic
 from llm_audit.results.membership_evidence import Sign, Signs
@@ -115,10 +116,12 @@ def of_control(outcome: permutation.Outcome, n: int, seed: str) -> Measurement[S
 
 def _measured(outcomes: Mapping[str, permutation.Outcome], kind: Kind, n: int, seed: str) -> Measurement[Signs]:
     names = list(outcomes)
-    name = names[_strongest([one.p_value for one in outcomes.values()], _shares(names))]
+    name = names[_strongest([outcome.p_value for outcome in outcomes.values()], _shares(names))]
     strongest = outcomes[name]
     return Measurement(
-        Signs(signs=tuple(Sign(name=name, exceeding=one.exceeding, draws=one.draws) for name, one in outcomes.items())),
+        Signs(
+            signs=tuple(Sign(name=name, exceeding=outcome.exceeding, draws=outcome.draws) for name, outcome in outcomes.items())
+        ),
         n=n,
         statistic=Statistic(name=name, value=strongest.statistic, unit=_unit(name, kind)),
         effect=_effect(name, strongest),
@@ -158,8 +161,9 @@ def derive(measured: Measurement[Signs], terms: Terms) -> Result:
         statistic=(strongest.name, _unit(strongest.name, kind)),
         effect=effect,
         n=measured.n,
-        found=(
-            f"{kind.opening}, {kind.sentence.format(name=strongest.name)}, p = {outcome.p_value:.2g} over {len(signs)} signs"
+        statement=(
+            f"{kind.opening}, {kind.sentence.format(name=strongest.name)}, {p_statement(outcome.p_value, alpha=LEVEL)} over "
+            f"{len(signs)} signs"
         ),
         name=kind.title,
         null=kind.null,

@@ -132,10 +132,10 @@ def _sample(suspects: Collection, held_out: Collection, generator: np.random.Gen
             texts[item.document].append(item)
         documents = side.documents
         for i in np.sort(generator.permutation(len(documents))[:MOST]):
-            mine = texts[documents[i]]
-            chosen = np.sort(generator.permutation(len(mine))[:MOST_TEXTS])
+            its_texts = texts[documents[i]]
+            chosen = np.sort(generator.permutation(len(its_texts))[:MOST_TEXTS])
             owners += [len(names)] * len(chosen)
-            items += [mine[j] for j in chosen]
+            items += [its_texts[j] for j in chosen]
             labels.append(label)
             names.append(documents[i])
     means = np.zeros((len(names), len(items)), np.float32)
@@ -161,7 +161,7 @@ def _permuted(labels: NDArray[np.float32], folds: list[Indexes], generator: np.r
 
 def _cross_validated(features: Features, sample: _Sample, folds: list[Indexes], labels: NDArray[np.float32]) -> Floats:
     """(labellings,) mean AUC over folds."""
-    found = []
+    aucs = []
     for test in folds:
         training = np.setdiff1d(np.arange(len(sample.labels)), test)
         texts = np.flatnonzero(sample.means[training].any(axis=0))
@@ -172,8 +172,8 @@ def _cross_validated(features: Features, sample: _Sample, folds: list[Indexes], 
         values = _standardised(values, training)
         z = known @ values[training] / np.sqrt(np.sum(known**2, axis=1, keepdims=True))
         votes = np.sign(z) * np.maximum(np.abs(z) - OUTSTANDING, 0)
-        found.append(_auc(spread + votes @ values[test].T, labels[:, test]))
-    return np.asarray(np.mean(found, axis=0))
+        aucs.append(_auc(spread + votes @ values[test].T, labels[:, test]))
+    return np.asarray(np.mean(aucs, axis=0))
 
 
 def _ridge(features: Features, sample: _Sample, texts: Indexes, training: Indexes, test: Indexes) -> Floats:
@@ -238,12 +238,12 @@ def _telling(features: Features, sample: _Sample, labels: NDArray[np.float32], m
     strength = np.abs((labels - sample.labels.mean()) @ _standardised(means, np.arange(len(means))))
     limit = np.quantile(strength[1:].max(axis=1), 0.95, method="higher")
     order = np.argsort(-strength[0], kind="stable")[:most]
-    told = []
+    telling = []
     for i in order[strength[0][order] > limit]:
-        here, there = float(np.nanmean(means[suspect, i])), float(np.nanmean(means[~suspect, i]))
-        more: Literal["suspect", "held_out"] = "suspect" if here > there else "held_out"
-        told.append(Feature(name=names[judged[i]], side=more, suspect=here, held_out=there))
-    return tuple(told)
+        in_suspect, in_held_out = float(np.nanmean(means[suspect, i])), float(np.nanmean(means[~suspect, i]))
+        more: Literal["suspect", "held_out"] = "suspect" if in_suspect > in_held_out else "held_out"
+        telling.append(Feature(name=names[judged[i]], side=more, suspect=in_suspect, held_out=in_held_out))
+    return tuple(telling)
 
 
 def _reason(auc: Interval, telling: tuple[Feature, ...], drawn: bool) -> str:

@@ -22,6 +22,7 @@ from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import draws_of, effect_of, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, requires
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import Conditions, Effect, Result, Statistic
 from llm_audit.results.membership_evidence import Drawn, RankSum
 from llm_audit.stats import permutation
@@ -106,9 +107,9 @@ def check(name: str) -> Secret:
         AuditError: a file is missing or no canary's, or they do not belong together.
     """
     secret_path, public_path = _paths(name)
-    found, public = _read(secret_path, "secret"), _read(public_path, "public")
+    fields, public = _read(secret_path, "secret"), _read(public_path, "public")
     try:
-        secret = Secret(**found)
+        secret = Secret(**fields)
         if not (secret.count >= 1 and 8 <= secret.length <= 1000 and isinstance(secret.seed, str)):
             raise ValueError
         expected = secret.public
@@ -130,18 +131,18 @@ def _paths(name: str) -> tuple[Path, Path]:
 
 def _read(path: Path, kind: str) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        fields = json.loads(path.read_bytes())
     except OSError as error:
         raise AuditError(f"{path} cannot be read: {error.strerror}. Both files of a canary are needed.") from error
     except ValueError as error:
         raise AuditError(f"{path} is no canary file: it is not JSON.") from error
     if (
-        not isinstance(found, dict)
-        or found.pop("kind", None) != f"llm-audit canary {kind}"
-        or found.pop("version", 0) != VERSION
+        not isinstance(fields, dict)
+        or fields.pop("kind", None) != f"llm-audit canary {kind}"
+        or fields.pop("version", 0) != VERSION
     ):
         raise AuditError(f"{path} is no {kind} file of a canary that this version reads.")
-    return found
+    return fields
 
 
 def check_decidable(canaries: Sequence[Secret], alpha: float) -> None:
@@ -151,8 +152,8 @@ def check_decidable(canaries: Sequence[Secret], alpha: float) -> None:
     floor = permutation.rank_sum([0] * len(canaries), [secret.count for secret in canaries]).p_value
     if floor > alpha:
         raise AuditError(
-            f"With {sum(secret.count for secret in canaries):,} unpublished strings no p-value is below {floor:.2g}; alpha "
-            f"{alpha:g} needs a canary with --count {permutation.draws_needed(alpha):,} or more."
+            f"With {sum(secret.count for secret in canaries):,} unpublished strings no p-value is below "
+            f"{p_value(floor, alpha)}; alpha {alpha:g} needs a canary with --count {permutation.draws_needed(alpha):,} or more."
         )
 
 
@@ -163,14 +164,15 @@ def measure(target: Target, canaries: Sequence[Secret]) -> Measurement[Drawn | R
     2402.10892) with the exact rank instead of a normal approximation.
     """
     texts = [[secret.before + string for string in secret.strings()] for secret in canaries]
-    totals = np.split(target.totals([text for each in texts for text in each]), np.cumsum([len(each) for each in texts])[:-1])
+    ends = np.cumsum([len(strings) for strings in texts])
+    totals = np.split(target.totals([text for strings in texts for text in strings]), ends[:-1])
     single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
     if len(single) == 1:
         statistic = Statistic(name="log-probability", value=single[0].statistic, unit="nats")
         return Measurement(Drawn(effect="gain"), statistic=statistic, effect=_gain(single[0]), draws=draws_of(single[0], None))
     evidence = RankSum(
-        exceeding=tuple(each.exceeding for each in single),
-        draws=tuple(each.draws for each in single),
+        exceeding=tuple(outcome.exceeding for outcome in single),
+        draws=tuple(outcome.draws for outcome in single),
         gains=tuple(float(total[0] - total[1:].mean()) for total in totals),
     )
     return Measurement(evidence)
@@ -200,7 +202,10 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
         statistic=statistic,
         effect=effect,
         n=len(counts),
-        found=f"Unpublished siblings at least as likely as the published string: {counted}; p = {outcome.p_value:.2g}",
+        statement=(
+            f"Unpublished siblings at least as likely as the published string: {counted}; "
+            f"{p_statement(outcome.p_value, alpha=terms.alpha)}"
+        ),
     )
 
 

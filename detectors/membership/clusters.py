@@ -37,23 +37,23 @@ def joined(suspects: Collection, held_out: Collection) -> tuple[Collection, Coll
     across = alike[:n, n:]
     threshold = max(LEAST, float(np.quantile(across, QUANTILE))) if across.size else 1.0
     sides = []
-    for each, found, part in ((suspects, names[0], alike[:n, :n]), (held_out, names[1], alike[n:, n:])):
+    for side, documents, part in ((suspects, names[0], alike[:n, :n]), (held_out, names[1], alike[n:, n:])):
         number = _components(part > threshold)
         groups = len(set(number.tolist()))
-        which = {name: f"group {place}" for name, place in zip(found, number.tolist(), strict=True)}
-        if groups < len(found):
-            items = tuple(replace(item, document=which[item.document]) for item in each.items)
-            each = replace(each, items=items)
-        sides.append(each)
+        which = {name: f"group {place}" for name, place in zip(documents, number.tolist(), strict=True)}
+        if groups < len(documents):
+            items = tuple(replace(item, document=which[item.document]) for item in side.items)
+            side = replace(side, items=items)
+        sides.append(side)
     return sides[0], sides[1]
 
 
 def _names(collection: Collection) -> dict[str, list[Item]]:
     """Document -> its items, in order of first appearance."""
-    found: dict[str, list[Item]] = {}
+    documents: dict[str, list[Item]] = {}
     for item in collection.items:
-        found.setdefault(item.document, []).append(item)
-    return found
+        documents.setdefault(item.document, []).append(item)
+    return documents
 
 
 def _likeness(texts: list[str]) -> NDArray[np.float64]:

@@ -50,13 +50,13 @@ class Collection:
     Attributes:
         items: without those that could not be read.
         digest: SHA-256 over the texts in order, with date, group, and which of them are one document.
-        found: lines and files, the malformed ones included.
+        total: number of lines and files, the malformed ones included.
         malformed: one sentence for each that was left out, with its line number.
     """
 
     items: tuple[Item, ...]
     digest: str
-    found: int
+    total: int
     malformed: tuple[str, ...] = ()
 
     @property
@@ -65,15 +65,15 @@ class Collection:
         return tuple(dict.fromkeys(item.document for item in self.items))
 
 
-def collect(items: Iterable[Item], found: int | None = None, malformed: Sequence[str] = ()) -> Collection:
-    """The collection of these items; `found` is their number if nothing else is known."""
+def collect(items: Iterable[Item], total: int | None = None, malformed: Sequence[str] = ()) -> Collection:
+    """The collection of these items; `total`: lines and files; None: as many as there are items."""
     kept = tuple(items)
     number: dict[str, int] = {}
     digest = hashlib.sha256()
     for item in kept:
         fields = [item.text, number.setdefault(item.document, len(number)), item.date, item.group]
         digest.update(json.dumps(fields).encode() + b"\n")
-    return Collection(kept, digest.hexdigest(), len(kept) if found is None else found, tuple(malformed))
+    return Collection(kept, digest.hexdigest(), len(kept) if total is None else total, tuple(malformed))
 
 
 def read_collection(paths: Sequence[str | Path], *, text_field: str = "text") -> Collection:
@@ -86,8 +86,8 @@ def read_collection(paths: Sequence[str | Path], *, text_field: str = "text") ->
     Raises:
         AuditError: nothing is left, a path does not exist, or a file of JSON lines cannot be read to its end.
     """
-    found, malformed = _read(paths, text_field)
-    return collect((item for item, _ in found), len(found) + len(malformed), malformed)
+    entries, malformed = _read(paths, text_field)
+    return collect((item for item, _ in entries), len(entries) + len(malformed), malformed)
 
 
 def split_by_label(
@@ -100,8 +100,8 @@ def split_by_label(
     Raises:
         AuditError: also if all labels are the same.
     """
-    found, malformed = _read(paths, text_field, label_field)
-    sides = {label: [item for item, row in found if row[label_field] == label] for label in (True, False)}
+    entries, malformed = _read(paths, text_field, label_field)
+    sides = {label: [item for item, row in entries if row[label_field] == label] for label in (True, False)}
     for label, others in ((True, "false"), (False, "true")):
         if not sides[label]:
             raise AuditError(
@@ -119,17 +119,17 @@ def _read(
     paths: Sequence[str | Path], text_field: str, label_field: str | None = None
 ) -> tuple[list[tuple[Item, _Row]], list[str]]:
     """The items, each with its fields, and a sentence for everything that is no item."""
-    found, malformed = [], []
+    entries, malformed = [], []
     for name, where, row in _rows(paths, text_field):
         fault = row if isinstance(row, str) else _fault(row, text_field, label_field)
         if isinstance(row, dict) and not fault:
-            found.append((_item(row, name, text_field), row))
+            entries.append((_item(row, name, text_field), row))
         else:
             malformed.append(where(fault))
-    if not found:
+    if not entries:
         first = f" The first of {len(malformed):,} faults: {malformed[0]}" if malformed else ""
         raise AuditError(f"{_listed(paths)}: there is no text that can be read.{first}")
-    return found, malformed
+    return entries, malformed
 
 
 def _rows(paths: Sequence[str | Path], text_field: str) -> Iterator[tuple[str, Callable[[str], str], _Row | str]]:
@@ -166,7 +166,7 @@ def _fault(row: _Row, text_field: str, label_field: str | None) -> str:
     if label_field is not None and row.get(label_field) not in (True, False):  # 1 and 0 are equal to them
         return notes.NO_LABEL.write(field=label_field)
     ids = row.get("token_ids", [])
-    if not isinstance(ids, list) or not all(isinstance(one, int) and not isinstance(one, bool) for one in ids):
+    if not isinstance(ids, list) or not all(isinstance(token, int) and not isinstance(token, bool) for token in ids):
         return notes.NO_IDS.write()
     return ""
 

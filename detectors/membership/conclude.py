@@ -153,19 +153,20 @@ def _screened(subject: Membership) -> Membership:
     """The collection with its texts ranked by their first score, and the separation of the sides by each score."""
     if any(text.place is None or text.unit is None for text in subject.texts):
         raise NotDerivable("the report does not say of which document each text is")
-    given = sorted(subject.texts, key=lambda text: text.place or 0)
-    texts = [text.model_copy(update={"place": place}) for place, text in enumerate(given)]
+    ordered = sorted(subject.texts, key=lambda text: text.place or 0)
+    texts = [text.model_copy(update={"place": place}) for place, text in enumerate(ordered)]
     first = {text.unit: text for text in reversed(texts)}
     units = [first[unit] for unit in sorted(first, key=lambda unit: unit or 0)]
     labels = np.array([text.side == "suspect" for text in units])
-    separations = tuple(sorted(subject.separations, key=lambda one: (one.rule, one.score)))
+    separations = tuple(sorted(subject.separations, key=lambda separation: (separation.rule, separation.score)))
     if separations:
         if subject.seed is None:
             raise NotDerivable("the report stores no seed")
+        names = [separation.score for separation in separations]
         separations = screen.separate(
             separations,
-            {one.score: _means(texts, one.score) for one in separations},
-            {one.score: _means(texts, one.score, "control") for one in separations if one.score in texts[0].control},
+            {name: _means(texts, name) for name in names},
+            {name: _means(texts, name, "control") for name in names if name in texts[0].control},
             labels,
             [text.group for text in units],
             subject.seed,

@@ -51,7 +51,7 @@ class Counted(NamedTuple):
 
 
 class _Read(BaseModel):
-    """How far a file was read, with the digest of that part."""
+    """The part of a file that was read: its length and its digest."""
 
     lines: int
     sha256: str

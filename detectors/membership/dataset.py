@@ -16,6 +16,7 @@ from llm_audit.detectors.membership.collection import Collection
 from llm_audit.detectors.membership.outcomes import BEYOND, result, unit_means
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Conditions, Draws, Effect, Gate, Result
 from llm_audit.results.membership_evidence import TwoSample
 from llm_audit.scoring.tokens import TokenScores
@@ -78,7 +79,7 @@ def values_of(target: Target, suspects: Collection, held_out: Collection) -> NDA
     table = np.array(
         [_features(item.text, scores) for item, scores in zip(items, target.beginnings([i.text for i in items]), strict=True)]
     )
-    units = [f"{side} {item.document}" for side, each in (("s", suspects), ("h", held_out)) for item in each.items]
+    units = [f"{side} {item.document}" for side, collection in (("s", suspects), ("h", held_out)) for item in collection.items]
     return np.column_stack([unit_means(column, units) for column in table.T])
 
 
@@ -132,10 +133,10 @@ def derive(measured: Measurement[TwoSample], terms: Terms) -> Result:
         statistic=("AUROC on the test half", ""),
         effect=Effect(name="AUROC on the test half", value=float(outcome.statistic), unit="", lower=low, upper=high),
         n=int(tested.sum()),
-        found=BEYOND * bool(evidence.controlled)
+        statement=BEYOND * bool(evidence.controlled)
         + (
             f"On {int(tested.sum()):,} documents kept for the test, a suspect one scores above a held-out one in "
-            f"{outcome.statistic:.1%} of pairs; p = {outcome.p_value:.2g}"
+            f"{outcome.statistic:.1%} of pairs; {p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )
 
@@ -177,8 +178,8 @@ def weights(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[n
         return float(value), np.concatenate([[slope.sum()], slope @ values + 2 * RIDGE * parameters[1:]])
 
     k = values.shape[1]
-    found = minimize(loss, np.zeros(k + 1), jac=True, method="L-BFGS-B", bounds=[(None, None), *[(0, None)] * k])
-    return np.asarray(found.x[1:], dtype=np.float64)
+    optimum = minimize(loss, np.zeros(k + 1), jac=True, method="L-BFGS-B", bounds=[(None, None), *[(0, None)] * k])
+    return np.asarray(optimum.x[1:], dtype=np.float64)
 
 
 def _features(text: str, scores: TokenScores) -> NDArray[np.float64]:
@@ -188,8 +189,8 @@ def _features(text: str, scores: TokenScores) -> NDArray[np.float64]:
 
 
 def _interval(scores: NDArray[np.float64], labels: NDArray[np.bool_], seed: str) -> tuple[float, float]:
-    (found,) = bootstrap([area], scores, labels, range(len(scores)), generator(seed, "dataset interval"), 1000)
-    return found.lower, found.upper
+    (interval,) = bootstrap([area], scores, labels, range(len(scores)), generator(seed, "dataset interval"), 1000)
+    return interval.lower, interval.upper
 
 
 def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:

@@ -80,15 +80,15 @@ def count(items: Sequence[Item]) -> Features:
 
 def surface(item: Item) -> list[float]:
     """(len(SURFACE),) surface features of one text."""
-    text, found = item.text, words(item.text)
+    text, text_words = item.text, words(item.text)
     years = [int(year) for year in _YEAR.findall(text)]
-    n, n_words = max(1, len(text)), max(1, len(found))
+    n, n_words = max(1, len(text)), max(1, len(text_words))
     return [
         len(text),
-        len(found),
-        sum(map(len, found)) / n_words,
-        len(found) / max(1, len(re.findall(r"[.!?。！？]+", text))),
-        len(set(found)) / n_words,
+        len(text_words),
+        sum(map(len, text_words)) / n_words,
+        len(text_words) / max(1, len(re.findall(r"[.!?。！？]+", text))),
+        len(set(text_words)) / n_words,
         sum(map(str.isdigit, text)) / n,
         len(re.findall(r"[^\w\s]", text)) / n,
         sum(map(str.isupper, text)) / n,
@@ -105,10 +105,10 @@ def surface(item: Item) -> list[float]:
 
 def _as_years(date: str) -> float:
     """A date that begins with YYYY, YYYY-MM or YYYY-MM-DD, as years; NaN for any other."""
-    found = _DATE.match(date)
-    if not found:
+    match = _DATE.match(date)
+    if not match:
         return np.nan
-    year, month, day = (int(part or 1) for part in found.groups())
+    year, month, day = (int(part or 1) for part in match.groups())
     return year + (month - 1) / 12 + (day - 1) / 365
 
 
@@ -127,8 +127,8 @@ def _weighted(counts: Any, training: Indexes) -> NDArray[np.float32]:
     frequent = np.argsort(-frequency, kind="stable")[:MOST_FREQUENT]
     frequent = frequent[frequency[frequent] >= 2]
     weights = np.log((1 + len(training)) / (1 + frequency[frequent])) + 1
-    found = np.log1p(counts[:, frequent].toarray()) * weights.astype(np.float32)
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)  # type: ignore[no-any-return]
+    weighted = np.log1p(counts[:, frequent].toarray()) * weights.astype(np.float32)
+    return weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-9)  # type: ignore[no-any-return]
 
 
 def _graded(surface: Floats, training: Indexes) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from llm_audit.detectors.membership.collection import Item
 from llm_audit.detectors.membership.outcomes import mean_interval, rank_sum, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, NotDerivable, Terms, repeatable, requires
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import Conditions, Draws, Effect, Result
 from llm_audit.results.membership_evidence import RankSum
 from llm_audit.scoring.request import Prompted
@@ -57,7 +58,7 @@ class Format:
 
 
 @dataclass(frozen=True)
-class Found:
+class Identifier:
     """An identifier found in a document. `before`: up to `CONTEXT` characters of the document before it."""
 
     format: Format
@@ -66,27 +67,28 @@ class Found:
     where: str
 
 
-def _hex(rng: np.random.Generator, found: str) -> str:
-    drawn = "".join(HEX[i] for i in rng.integers(16, size=len(found)))
-    return drawn.upper() if found.upper() == found else drawn
+def _hex(rng: np.random.Generator, identifier: str) -> str:
+    drawn = "".join(HEX[i] for i in rng.integers(16, size=len(identifier)))
+    return drawn.upper() if identifier.upper() == identifier else drawn
 
 
-def _uuid(rng: np.random.Generator, found: str) -> str:
+def _uuid(rng: np.random.Generator, identifier: str) -> str:
     digits = [HEX[i] for i in rng.integers(16, size=32)]
     digits[12], digits[16] = "4", "89ab"[rng.integers(4)]
     text = "".join(digits)
     drawn = "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-    return drawn.upper() if found.upper() == found else drawn
+    return drawn.upper() if identifier.upper() == identifier else drawn
 
 
-def _video(rng: np.random.Generator, found: str) -> str:
+def _video(rng: np.random.Generator, identifier: str) -> str:
     # 64 bits in 11 characters of 6: the last one holds 4.
     return "".join(BASE64URL[i] for i in rng.integers(64, size=10)) + BASE64URL[4 * rng.integers(16)]
 
 
-def _link(rng: np.random.Generator, found: str) -> str:
+def _link(rng: np.random.Generator, identifier: str) -> str:
     # The first character may tell when a link was made: it stays.
-    return found[0] + "".join((string.ascii_letters + string.digits)[i] for i in rng.integers(62, size=len(found) - 1))
+    characters = string.ascii_letters + string.digits
+    return identifier[0] + "".join(characters[i] for i in rng.integers(62, size=len(identifier) - 1))
 
 
 _ALONE = r"(?<![0-9A-Za-z])(?P<id>{})(?![0-9A-Za-z])"
@@ -112,21 +114,21 @@ FORMATS = (
 )
 
 
-def find(items: Sequence[Item]) -> list[Found]:
+def find(items: Sequence[Item]) -> list[Identifier]:
     """Every identifier at its first occurrence, whatever its spelling.
 
     Left out: well-known ones, hand-made ones (fewer than 6 different characters), and those of which `TELLTALE` successive
     characters occur in their context.
     """
-    found: dict[str, Found] = {}
+    identifiers: dict[str, Identifier] = {}
     for item in items:
         for form in FORMATS:
             for match in form.pattern.finditer(item.text):
                 text, start = match["id"], match.start("id")
                 before = item.text[max(0, start - CONTEXT) : start]
                 if _bare(text) not in KNOWN and _random(text) and not _foretold(text, before):
-                    found.setdefault(_bare(text), Found(form, text, before, item.name))
-    return list(found.values())
+                    identifiers.setdefault(_bare(text), Identifier(form, text, before, item.name))
+    return list(identifiers.values())
 
 
 def _bare(text: str) -> str:
@@ -137,7 +139,7 @@ def _bare(text: str) -> str:
 
 def _foretold(text: str, before: str) -> bool:
     """Whether the context contains a part of an identifier; case and dashes, in which copies differ, are ignored."""
-    text, before = (each.lower().replace("-", "") for each in (text, before))
+    text, before = (piece.lower().replace("-", "") for piece in (text, before))
     return any(text[i : i + TELLTALE] in before for i in range(len(text) - TELLTALE + 1))
 
 
@@ -146,20 +148,21 @@ def _random(text: str) -> bool:
     return len(set(text)) >= min(6, len(text) - 1)
 
 
-def check(found: Sequence[Found], draws: int, alpha: float) -> None:
+def check(identifiers: Sequence[Identifier], draws: int, alpha: float) -> None:
     """Refuse too few identifiers for p <= alpha. Raises AuditError with the number needed."""
-    if not found:
+    if not identifiers:
         names = ", ".join(form.name for form in FORMATS)
         raise AuditError(f"The documents hold no identifiers of a known format ({names}); this test needs them.")
-    if permutation.rank_sum([0] * len(found), [draws] * len(found)).p_value > alpha:
+    n = len(identifiers)
+    if permutation.rank_sum([0] * n, [draws] * n).p_value > alpha:
         needed = permutation.pairs_needed(alpha, draws + 1)
         raise AuditError(
-            f"{len(found)} identifiers with {draws} draws each give no p-value below {(draws + 1) ** -len(found):.2g}; alpha "
+            f"{n} identifiers with {draws} draws each give no p-value below {p_value((draws + 1) ** -n, alpha)}; alpha "
             f"{alpha:g} needs {needed} identifiers, or --draws {permutation.draws_needed(alpha)}."
         )
 
 
-def measure(target: Target, found: Sequence[Found], *, draws: int, seed: str) -> Measurement[RankSum]:
+def measure(target: Target, identifiers: Sequence[Identifier], *, draws: int, seed: str) -> Measurement[RankSum]:
     """Measure the rank of each identifier among fresh ones of its format in the same context; the sum of ranks decides.
 
     Null hypothesis: to the model, an identifier is as random as fresh ones. Natural identifiers (2026, arXiv 2606.24408);
@@ -167,26 +170,26 @@ def measure(target: Target, found: Sequence[Found], *, draws: int, seed: str) ->
     """
     rng = generator(seed, "identifier")
     texts = []
-    for each in found:
+    for identifier in identifiers:
         fresh: list[str] = []
         while len(fresh) < draws:
-            drawn = each.format.draw(rng, each.text)
-            if _random(drawn) and not _foretold(drawn, each.before):
+            drawn = identifier.format.draw(rng, identifier.text)
+            if _random(drawn) and not _foretold(drawn, identifier.before):
                 fresh.append(drawn)
-        texts += [(each.before, text) for text in (each.text, *fresh)]
+        texts += [(identifier.before, text) for text in (identifier.text, *fresh)]
     prompted: list[str | Prompted] = [before + text for before, text in texts]
     totals = np.array(
         [
             scores.logprob[scores.char_end > len(before)].sum(dtype=np.float64)
             for (before, _), scores in zip(texts, target.beginnings(prompted), strict=True)
         ]
-    ).reshape(len(found), draws + 1)
+    ).reshape(len(identifiers), draws + 1)
     evidence = RankSum(
         exceeding=tuple(permutation.monte_carlo(float(row[0]), row[1:]).exceeding for row in totals),
-        draws=(draws,) * len(found),
+        draws=(draws,) * len(identifiers),
         gains=tuple((totals[:, 0] - totals[:, 1:].mean(axis=1)).tolist()),
     )
-    return Measurement(evidence, draws=Draws(count=draws * len(found), exceeding=0, seed=seed))
+    return Measurement(evidence, draws=Draws(count=draws * len(identifiers), exceeding=0, seed=seed))
 
 
 def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
@@ -205,9 +208,9 @@ def derive(measured: Measurement[RankSum], terms: Terms) -> Result:
         statistic=("mean share of draws beaten", ""),
         effect=Effect(name="gain over fresh identifiers", value=float(gains.mean()), unit="nats each", lower=low, upper=high),
         n=n,
-        found=(
+        statement=(
             f"{first:,} of {n:,} identifiers are likelier than all {draws} fresh ones (by chance about {n / (draws + 1):.2g}); "
-            f"p = {outcome.p_value:.2g}"
+            f"{p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )
 
@@ -222,7 +225,7 @@ def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
     return f"{n:,} different identifiers: {kinds}", n, sum(evidence.draws)
 
 
-rule = MembershipTest[Sequence[Found], RankSum](
+rule = MembershipTest[Sequence[Identifier], RankSum](
     code="AUD313",
     name="identifier",
     title="Natural identifiers",

@@ -74,8 +74,8 @@ def against_reference(scores: TokenScores, reference: TokenScores) -> float:
     "Copyright Traps for Large Language Models" (ICML 2024, arXiv 2402.09363). Where we differ: totals in the place of means.
     """
     end = min(scores.char_end[-1], reference.char_end.max(initial=0))
-    ours, theirs = (one.logprob[one.char_end <= end] for one in (scores, reference))
-    return -_total_loss(ours) / _total_loss(theirs)
+    logprob, reference_logprob = (run.logprob[run.char_end <= end] for run in (scores, reference))
+    return -_total_loss(logprob) / _total_loss(reference_logprob)
 
 
 def after_prefix(scores: TokenScores, prefixed: TokenScores) -> float:

@@ -18,6 +18,7 @@ from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, draws_of, effect_of, mean_interval, rank_sum, ranked, result
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.reports.wording.membership import ORDER_ALONE
 from llm_audit.results import Conditions, Draws, Effect, Gate, Result, Statistic
 from llm_audit.results.membership_evidence import Drawn, RankSum
@@ -48,7 +49,7 @@ def check(n_rows: int, draws: int, shards: int, alpha: float) -> None:
         )
     if shards == 1 and draws < permutation.draws_needed(alpha):
         raise AuditError(
-            f"With {draws} shuffles no p-value is below {1 / (draws + 1):.2g}; alpha {alpha:g} needs --draws "
+            f"With {draws} shuffles no p-value is below {p_value(1 / (draws + 1), alpha)}; alpha {alpha:g} needs --draws "
             f"{permutation.draws_needed(alpha)} or more, or more --shards."
         )
 
@@ -69,7 +70,7 @@ def preference(totals: NDArray[np.float64]) -> permutation.Outcome:
     single = [permutation.monte_carlo(float(total[0]), total[1:]) for total in totals]
     if len(single) == 1:
         return single[0]
-    return permutation.rank_sum([each.exceeding for each in single], [each.draws for each in single])
+    return permutation.rank_sum([outcome.exceeding for outcome in single], [outcome.draws for outcome in single])
 
 
 def measure(
@@ -111,7 +112,7 @@ def measure(
         )
     gains = totals[:, 0] - totals[:, 1:].mean(axis=1)
     evidence = RankSum(
-        exceeding=tuple(each.exceeding for each in single),
+        exceeding=tuple(outcome.exceeding for outcome in single),
         draws=(draws,) * shards,
         gains=tuple(gains.tolist()),
         controlled=None if control is None else True,
@@ -136,25 +137,25 @@ def derive(measured: Measurement[Drawn | RankSum], terms: Terms) -> Result:
         statistic=("log-probability", "nats"),
         effect=effect_of(measured, outcome, _standardised),
         n=measured.n,
-        found=BEYOND * bool(measured.evidence.controlled)
+        statement=BEYOND * bool(measured.evidence.controlled)
         + (
             f"{outcome.exceeding:,} of {outcome.draws:,} shuffles are at least as likely as the canonical order; "
-            f"p = {outcome.p_value:.2g}"
+            f"{p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )
 
 
 def _sharded(measured: Measurement[Drawn | RankSum], evidence: RankSum, terms: Terms) -> Result:
     (outcome, gains), (_, seed) = rank_sum(evidence), repeatable(measured.draws)
-    shards, found = len(evidence.draws), None
+    shards, statement = len(evidence.draws), None
     if evidence.t is not None:
         mean_rank = float(np.mean(evidence.exceeding) / evidence.draws[0])
         # Gains without any variation give t = 0, and nothing to measure it by.
         p = float(stdtr(shards - 1, -evidence.t)) if evidence.t else 1.0
-        found = BEYOND * bool(evidence.controlled) + (
+        statement = BEYOND * bool(evidence.controlled) + (
             f"In {shards} shards, {mean_rank:.1%} of the shuffles on average are at least as likely as the canonical order (by "
-            f"chance: 50 %); t = {evidence.t:.2f} with {shards - 1} degrees of freedom, p = {p:.2g}, by an approximation that "
-            f"does not decide; p = {outcome.p_value:.2g}"
+            f"chance: 50 %); t = {evidence.t:.2f} with {shards - 1} degrees of freedom, {p_statement(p)}, by an approximation "
+            f"that does not decide; {p_statement(outcome.p_value, alpha=terms.alpha)}"
         )
     low, high = mean_interval(gains, generator(seed, "order interval"))
     return result(
@@ -165,7 +166,7 @@ def _sharded(measured: Measurement[Drawn | RankSum], evidence: RankSum, terms: T
         statistic=("mean share of shuffles beaten", ""),
         effect=Effect(name=EFFECT, value=float(gains.mean()), unit="nats per shard", lower=low, upper=high),
         n=measured.n,
-        found=found,
+        statement=statement,
         assumptions=(*rule.assumptions, SHARDED),
     )
 

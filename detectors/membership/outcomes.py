@@ -35,7 +35,7 @@ def result(
     statistic: tuple[str, str],
     effect: Effect | None,
     n: int | None,
-    found: str | None,
+    statement: str | None,
     **others: Any,
 ) -> Result:
     """The result of an exact test.
@@ -48,7 +48,8 @@ def result(
         statistic: name and unit.
         effect: size of the departure.
         n: independent units.
-        found: beginning of the sentence, which says what p counts; None: facts are not stored, so the stored sentence stays.
+        statement: beginning of the sentence, which says what p counts; None: facts are not stored, so that the stored sentence
+            stays.
         others: fields of the result that are not those of the rule.
     """
     verdict, then = decision(outcome.p_value, outcome.p_floor, alpha)
@@ -58,7 +59,7 @@ def result(
         "subject": "collection",
         "null": rule.null,
         "verdict": verdict,
-        "reason": measured.reason if found is None else f"{found}: {then}.",
+        "reason": measured.reason if statement is None else f"{statement}: {then}.",
         "statistic": Statistic(name=statistic[0], value=float(outcome.statistic), unit=statistic[1]),
         "p_value": outcome.p_value,
         "p_floor": outcome.p_floor,

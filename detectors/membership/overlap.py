@@ -84,7 +84,7 @@ def compare(suspects: Collection, held_out: Collection) -> Overlap:
                 goes.append(item.name)
             else:
                 stays.append((i, replace(item, document=name.setdefault(families[i], item.document))))
-        kept.append(collect((item for _, item in stays), side.found, side.malformed))
+        kept.append(collect((item for _, item in stays), side.total, side.malformed))
         left_out.append(tuple(goes))
         repeated.append(sum(i in copied for i, _ in stays))
         grams.append({gram for i, _ in stays for gram in _grams(texts[i], LONG)})
@@ -116,16 +116,16 @@ def copies(texts: Sequence[Words]) -> list[tuple[int, int]]:
     holdings: dict[int, set[int]] = {}
     pairs = []
     for i in sorted(range(len(texts)), key=lambda i: -len(grams[i])):
-        mine, n = {gram for gram in grams[i] if frequency[gram] > 1}, len(grams[i])
-        found = []
-        if len(mine) >= PART * n:
+        shared, n = {gram for gram in grams[i] if frequency[gram] > 1}, len(grams[i])
+        originals = []
+        if len(shared) >= PART * n:
             # If half of all are shared, one of the rarest half and one more is (the unique ones included): look up only these.
-            rarest = sorted(mine, key=frequency.__getitem__)[: len(mine) - (n - 1) // 2]
+            rarest = sorted(shared, key=frequency.__getitem__)[: len(shared) - (n - 1) // 2]
             candidates = {first for gram in rarest for first in families.get(gram, ())}
-            found = sorted(first for first in candidates if len(mine & holdings[first]) >= PART * n)
-        pairs += [(i, first) for first in found]
-        home = found[0] if found else i
-        new = mine - holdings.setdefault(home, set())
+            originals = sorted(first for first in candidates if len(shared & holdings[first]) >= PART * n)
+        pairs += [(i, first) for first in originals]
+        home = originals[0] if originals else i
+        new = shared - holdings.setdefault(home, set())
         holdings[home] |= new
         for gram in new:
             families[gram].append(home)

@@ -19,6 +19,7 @@ from llm_audit.detectors.membership.base import MEANING
 from llm_audit.detectors.membership.outcomes import BEYOND, mean_interval, result, unit_means
 from llm_audit.detectors.membership.target import Target
 from llm_audit.detectors.rule import Measurement, MembershipTest, Terms, repeatable, requires
+from llm_audit.reports.format import p_statement
 from llm_audit.reports.wording import notes
 from llm_audit.reports.wording.membership import VERSIONS_ALONE
 from llm_audit.results import Conditions, Draws, Effect, Result
@@ -47,7 +48,7 @@ class Pairs:
     """The items of a file, and what was left out. `digest`: SHA-256 over the versions in order."""
 
     items: tuple[Pair, ...]
-    found: int
+    total: int
     malformed: tuple[str, ...]
     digest: str
 
@@ -58,11 +59,11 @@ def read_pairs(path: Path) -> Pairs:
     Raises:
         AuditError: the file cannot be read, holds no pair, or its items have different numbers of versions.
     """
-    items, malformed, found, digest = [], [], 0, hashlib.sha256()
+    items, malformed, lines, digest = [], [], 0, hashlib.sha256()
     for number, line in enumerate(open_lines(path), start=1):
         if not line.strip():
             continue
-        found += 1
+        lines += 1
         item = _pair(line, f"{path.name}:{number}")
         if isinstance(item, str):
             malformed.append(notes.PAIR.write(line=number, path=str(path), fault=item))
@@ -77,7 +78,7 @@ def read_pairs(path: Path) -> Pairs:
         raise AuditError(
             f"The items of {path} have {min(counts)} to {max(counts)} private versions; give every item the same number."
         )
-    return Pairs(tuple(items), found, tuple(malformed), digest.hexdigest())
+    return Pairs(tuple(items), lines, tuple(malformed), digest.hexdigest())
 
 
 def _pair(line: bytes, name: str) -> Pair | str:
@@ -86,9 +87,9 @@ def _pair(line: bytes, name: str) -> Pair | str:
         return row
     public, private = row.get("public"), row.get("private")
     versions = [private] if isinstance(private, str) else private
-    if not isinstance(public, str) or not isinstance(versions, list) or not all(isinstance(each, str) for each in versions):
+    if not (isinstance(public, str) and isinstance(versions, list) and all(isinstance(version, str) for version in versions)):
         return notes.NO_VERSIONS.write()
-    if not public.strip() or not versions or not all(each.strip() for each in versions):
+    if not public.strip() or not versions or not all(version.strip() for version in versions):
         return notes.EMPTY_VERSION.write()
     if public in versions:
         return notes.PUBLIC_TWICE.write()
@@ -165,10 +166,10 @@ def derive(measured: Measurement[Versions], terms: Terms) -> Result:
             upper=high,
         ),
         n=len(by_choice),
-        found=BEYOND * bool(measured.evidence.controlled)
+        statement=BEYOND * bool(measured.evidence.controlled)
         + (
             f"The public version is the likelier one in {int((difference > 0).sum()):,} of {len(table):,} items, by "
-            f"{difference.mean():.3f} nats per token on average; p = {outcome.p_value:.2g}"
+            f"{difference.mean():.3f} nats per token on average; {p_statement(outcome.p_value, alpha=terms.alpha)}"
         ),
     )
 

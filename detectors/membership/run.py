@@ -55,10 +55,10 @@ class Compared:
 
 def compare(suspects: Collection, held_out: Collection, seed: str) -> Compared:
     """Remove copies from both collections, and compute the blind baseline of the rest."""
-    found = overlap.compare(suspects, held_out)
-    gate = blind_classifier.judge(found.suspects, found.held_out, generator(seed, "gate"))
+    distinct = overlap.compare(suspects, held_out)
+    gate = blind_classifier.judge(distinct.suspects, distinct.held_out, generator(seed, "gate"))
     malformed = (*suspects.malformed, *held_out.malformed)
-    return Compared(Sides(found.suspects, found.held_out), gate, found.copies, malformed)
+    return Compared(Sides(distinct.suspects, distinct.held_out), gate, distinct.copies, malformed)
 
 
 def baseline_alone(compared: Compared, provenance: str, seed: str, alpha: float) -> Membership:
@@ -138,10 +138,10 @@ def score(
     if control is not None and isinstance(compared, Compared):
         target.session.release()
         # The control model has its own tokenizer, and no table of its own: what needs one is not compared.
-        plain = [one for one in scores if not one.needs]
+        plain = [score for score in scores if not score.needs]
         read = screen.passes(control, both.items, plain, Material(), part(target.progress, half, 1))
-        found = [{one.name: one.statistic(each) for one in plain} for each in read]
-        rows = [row.model_copy(update={"control": each}) for row, each in zip(rows, found, strict=True)]
+        controls = [{score.name: score.statistic(passes) for score in plain} for passes in read]
+        rows = [row.model_copy(update={"control": values}) for row, values in zip(rows, controls, strict=True)]
     gate = compared.gate if isinstance(compared, Compared) else None
     table = material.frequencies
     conditions = conditions_of(
@@ -164,7 +164,9 @@ def score(
         alpha,
         provenance=provenance_of(provenance, both.held_out),
         gate=gate,
-        separations=tuple(Separation(rule=one.code, score=one.name, title=one.title, auc=None) for one in scores if gate),
+        separations=tuple(
+            Separation(rule=score.code, score=score.name, title=score.title, auc=None) for score in scores if gate
+        ),
         texts=tuple(rows),
         conditions=conditions,
         seed=seed if gate else None,
@@ -173,24 +175,24 @@ def score(
     )
 
 
-def provenance_of(said: str, held_out: Collection) -> str:
-    """How the held-out texts were obtained, in the user's words, with the range of their dates."""
+def provenance_of(stated: str, held_out: Collection) -> str:
+    """Sentences on how the held-out texts were obtained, in the user's words, with the range of their dates."""
     if not held_out.items:
         return "There are no held-out texts."
     dates = sorted(item.date for item in held_out.items if item.date)
     dated = f" Dated {dates[0]} to {dates[-1]} ({len(dates):,} of {len(held_out.items):,} texts)." if dates else " Undated."
-    return f"{said.rstrip('.')}.{dated}" if said else f"{UNSTATED}{dated}"
+    return f"{stated.rstrip('.')}.{dated}" if stated else f"{UNSTATED}{dated}"
 
 
-def report(membership: Membership, manifest: Manifest, *, found: int, malformed: int) -> Report:
-    """The report on a collection. `found`: lines and files, of which `malformed` could not be read."""
+def report(membership: Membership, manifest: Manifest, *, total: int, malformed: int) -> Report:
+    """The report on a collection. `total`: lines and files, of which `malformed` could not be read."""
     assessable = membership.verdict is not Verdict.NOT_ASSESSABLE
-    judged = found - malformed
-    made = Report(
+    judged = total - malformed
+    draft = Report(
         question=wording.MEMBERSHIP,
         manifest=manifest,
         coverage=Coverage(
-            found=found,
+            found=total,
             scored=judged if assessable else 0,
             not_assessable=0 if assessable else judged,
             unreadable=malformed,
@@ -198,4 +200,4 @@ def report(membership: Membership, manifest: Manifest, *, found: int, malformed:
         subjects=(membership,),
         limits=(),
     )
-    return wording.with_limits(made, described)
+    return wording.with_limits(draft, described)

@@ -30,10 +30,10 @@ _SUFFIXES = ("ing", "ed", "ly", "s")
 
 def kind_of_beginning(piece: str, common: frozenset[str]) -> str:
     """Kind of the first word of a row: a common word itself, as it is written, else its shape."""
-    found = _WORD.search(piece)
-    if found is None:
+    match = _WORD.search(piece)
+    if match is None:
         return "<sign>"
-    word = found[0].replace("’", "'")
+    word = match[0].replace("’", "'")
     lower = word.lower()
     if word[0].isdigit():
         return "<number>"
@@ -73,8 +73,8 @@ class Following:
     def runs_on(self, rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.float64]:
         """(orders,) mean log-ratio over the n - 1 joins of n >= 2 rows in each order, nats."""
         pieces = [row.split() or [""] for row in rows]
-        ends = np.array([self.ends.get(kind_of_end(each[-1], self.common), -1) for each in pieces])
-        beginnings = np.array([self.beginnings.get(kind_of_beginning(each[0], self.common), -1) for each in pieces])
+        ends = np.array([self.ends.get(kind_of_end(words[-1], self.common), -1) for words in pieces])
+        beginnings = np.array([self.beginnings.get(kind_of_beginning(words[0], self.common), -1) for words in pieces])
         # Unknown kinds have log-ratio 0: index -1 selects a row and a column of zeros.
         table = np.pad(self.table.astype(np.int64), ((0, 1), (0, 1)))
         # Integers, so that two orders with the same joins are exactly tied.

@@ -52,8 +52,8 @@ class Material:
 
     def serves(self, score: MembershipScore) -> bool:
         """Whether all material that a score needs is here."""
-        here = {"lowercase": True, "frequencies": self.frequencies, "reference": self.reference, "prefixed": self.prefix}
-        return all(here[need] is not None for need in score.needs)
+        available = {"lowercase": True, "frequencies": self.frequencies, "reference": self.reference, "prefixed": self.prefix}
+        return all(available[need] is not None for need in score.needs)
 
 
 def passes(
@@ -74,16 +74,16 @@ def passes(
     if "prefixed" in needs:
         kinds["prefixed"] = target, [Prompted(text, material.prefix) for text in texts]
     streams = {}
-    for number, (kind, (asked, inputs)) in enumerate(kinds.items()):
+    for number, (kind, (source, inputs)) in enumerate(kinds.items()):
         within = part(progress, number / len(kinds), (number + 1) / len(kinds))
         # One kind after the other: two models need not be in memory together.
-        streams[kind] = list(asked.beginnings(inputs, within)) if len(kinds) > 1 else asked.beginnings(inputs, within)
-    for item, *each in zip(items, *streams.values(), strict=True):
-        found: dict[str, TokenScores] = dict(zip(streams, each, strict=True))
-        if not all(len(one) for one in found.values()):
+        streams[kind] = list(source.beginnings(inputs, within)) if len(kinds) > 1 else source.beginnings(inputs, within)
+    for item, *runs in zip(items, *streams.values(), strict=True):
+        by_kind: dict[str, TokenScores] = dict(zip(streams, runs, strict=True))
+        if not all(len(run) for run in by_kind.values()):
             raise AuditError(f"{item.name} has no tokens that the model can score; remove it.")
-        end = int(found["scores"].char_end[-1])
-        yield Passes(text=item.text[:end], frequencies=material.frequencies, **found)
+        end = int(by_kind["scores"].char_end[-1])
+        yield Passes(text=item.text[:end], frequencies=material.frequencies, **by_kind)
 
 
 def screened(item: Item, side: str, read: Passes, scores: Sequence[MembershipScore]) -> Screened:
@@ -139,45 +139,46 @@ def separate(
     """
     enough = min(labels.sum(), (~labels).sum()) >= FEWEST
     p_values = [
-        permutation.two_sample(values[one.score], labels, generator(seed, f"labels {one.score}"), DRAWS).p_value
-        for one in scores
+        permutation.two_sample(values[separation.score], labels, generator(seed, f"labels {separation.score}"), DRAWS).p_value
+        for separation in scores
     ]
-    found = []
-    for one, p, adjusted in zip(scores, p_values, holm(p_values), strict=True):
-        name = one.score
-        own, rng = values[name], generator(seed, f"interval {name}")
-        theirs = other.get(name)
+    separations = []
+    for separation, p, adjusted in zip(scores, p_values, holm(p_values), strict=True):
+        name = separation.score
+        target_values, rng = values[name], generator(seed, f"interval {name}")
+        control_values = other.get(name)
         half = generator(seed, "halves").permutation(int((~labels).sum())) % 2 == 0
-        found.append(
+        separations.append(
             Separation(
-                rule=one.rule,
+                rule=separation.rule,
                 score=name,
-                title=one.title,
-                auc=_auc(own, labels, rng) if enough else None,
-                rates=tuple(_rates(own, labels)),
+                title=separation.title,
+                auc=_auc(target_values, labels, rng) if enough else None,
+                rates=tuple(_rates(target_values, labels)),
                 p_value=p,
                 p_adjusted=float(adjusted),
-                control=_auc(own[~labels], half, rng) if (~labels).sum() >= 2 * FEWEST else None,
-                other_model=_auc(theirs, labels, rng) if theirs is not None and enough else None,
-                gain=_gain(own, theirs, labels, rng) if theirs is not None and enough else None,
-                groups=tuple(_by_group(own, labels, groups, rng)),
+                control=_auc(target_values[~labels], half, rng) if (~labels).sum() >= 2 * FEWEST else None,
+                other_model=_auc(control_values, labels, rng) if control_values is not None and enough else None,
+                gain=_gain(target_values, control_values, labels, rng) if control_values is not None and enough else None,
+                groups=tuple(_by_group(target_values, labels, groups, rng)),
             )
         )
-    return tuple(found)
+    return tuple(separations)
 
 
 def _auc(values: Floats, labels: NDArray[np.bool_], rng: np.random.Generator) -> Interval:
-    (found,) = bootstrap([area], values, labels, range(len(values)), rng, RESAMPLES)
-    return Interval(value=found.value, lower=found.lower, upper=found.upper)
+    (interval,) = bootstrap([area], values, labels, range(len(values)), rng, RESAMPLES)
+    return Interval(value=interval.value, lower=interval.lower, upper=interval.upper)
 
 
-def _gain(own: Floats, theirs: Floats, labels: NDArray[np.bool_], rng: np.random.Generator) -> Interval:
+def _gain(target_values: Floats, control_values: Floats, labels: NDArray[np.bool_], rng: np.random.Generator) -> Interval:
     """AUC under the target minus AUC under the control model, both of the same resampled documents."""
 
     def difference(drawn: NDArray[np.intp]) -> float:
-        there = labels[drawn]
-        both = [rankdata(values[drawn])[there].sum() for values in (own, theirs)]  # Mann-Whitney's U but for a constant
-        return float(both[0] - both[1]) / (int(there.sum()) * int((~there).sum()))
+        suspect = labels[drawn]
+        # Mann-Whitney's U but for a constant.
+        sums = [rankdata(values[drawn])[suspect].sum() for values in (target_values, control_values)]
+        return float(sums[0] - sums[1]) / (int(suspect.sum()) * int((~suspect).sum()))
 
     sides = [np.flatnonzero(labels == side) for side in (True, False)]
     resampled = [
@@ -203,9 +204,9 @@ def _rates(values: Floats, labels: NDArray[np.bool_]) -> Iterator[Rate]:
 def _by_group(
     values: Floats, labels: NDArray[np.bool_], groups: Sequence[str], rng: np.random.Generator
 ) -> Iterator[tuple[str, Interval]]:
-    own = np.array(groups)
-    names = sorted(set(own[labels].tolist()) - {""}, key=lambda name: (len(name), name))  # "4" before "16"
+    unit_groups = np.array(groups)
+    names = sorted(set(unit_groups[labels].tolist()) - {""}, key=lambda name: (len(name), name))  # "4" before "16"
     for name in names if len(names) > 1 else ():
-        chosen = ~labels | (own == name)
+        chosen = ~labels | (unit_groups == name)
         if (labels & chosen).sum() >= FEWEST and (~labels).sum() >= FEWEST:
             yield name, _auc(values[chosen], labels[chosen], rng)

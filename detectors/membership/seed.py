@@ -42,8 +42,8 @@ class Question:
     @property
     def own_seed(self) -> str:
         """32 hexadecimal digits that follow from test, data, model and settings, not from alpha or the number of draws."""
-        asked = [self.test, self.data, self.model, self.settings]
-        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32]
+        fields = [self.test, self.data, self.model, self.settings]
+        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:32]
 
 
 def seed_for(question: Question, file: Path | None, created: str) -> str:
@@ -59,18 +59,18 @@ def seed_for(question: Question, file: Path | None, created: str) -> str:
     """
     if file is None:
         return question.own_seed
-    asked: dict[str, Any] = {"kind": KIND} | asdict(question)
+    fields: dict[str, Any] = {"kind": KIND} | asdict(question)
     if not file.exists():
         seed = secrets.token_hex(16)
         try:
-            create(file, (json.dumps(asked | {"seed": seed, "created": created}, indent=2) + "\n").encode())
+            create(file, (json.dumps(fields | {"seed": seed, "created": created}, indent=2) + "\n").encode())
         except OSError as error:
             raise AuditError(f"Cannot write the seed file {file}: {error.strerror}.") from error
         return seed
     try:
         registered = json.loads(file.read_bytes())
         seed = registered["seed"]
-        different = [key for key in asked if registered.get(key) != asked[key]]
+        different = [key for key in fields if registered.get(key) != fields[key]]
     except OSError as error:
         raise AuditError(f"The seed file {file} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -78,7 +78,7 @@ def seed_for(question: Question, file: Path | None, created: str) -> str:
     if different:
         key = different[0]
         raise AuditError(
-            f"The seed file {file} was registered for another {key} ({registered.get(key)!r}, not {asked[key]!r}); test what "
+            f"The seed file {file} was registered for another {key} ({registered.get(key)!r}, not {fields[key]!r}); test what "
             "was registered, or name a new file."
         )
     return str(seed)

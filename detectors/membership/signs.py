@@ -30,8 +30,8 @@ def _neighbours(rows: Sequence[str], orders: NDArray[np.int64]) -> NDArray[np.fl
 
     vocabulary: dict[str, int] = {}
     sets = [{vocabulary.setdefault(word, len(vocabulary)) for word in re.findall(r"\w+", row.lower())} for row in rows]
-    counts = np.array([len(each) for each in sets])
-    columns = np.array([word for each in sets for word in sorted(each)], dtype=np.int64)
+    counts = np.array([len(words) for words in sets])
+    columns = np.array([index for words in sets for index in sorted(words)], dtype=np.int64)
     # Inverse document frequency: rare words link neighbours, common ones link all rows.
     weight = np.log((1 + len(rows)) / (1 + np.bincount(columns, minlength=len(vocabulary)))) if len(columns) else np.zeros(0)
     matrix = sparse.csr_array(
@@ -86,8 +86,8 @@ def _alphabetical(rows: Sequence[str]) -> list[float]:
 
 
 def _first_number(rows: Sequence[str]) -> list[float]:
-    found = [re.search(r"\d+", row) for row in rows]
-    return [float(match[0][:15]) if match else -1.0 for match in found]
+    matches = [re.search(r"\d+", row) for row in rows]
+    return [float(match[0][:15]) if match else -1.0 for match in matches]
 
 
 RUNNING_ON = "how rows end and the next ones begin"
@@ -127,17 +127,17 @@ def usual_pairs(pairs: Sequence[Pair]) -> NDArray[np.float64]:
     the versions that were published.
     """
     counted: Counter[tuple[str, str]] = Counter()
-    own: dict[str, Counter[tuple[str, str]]] = {}
+    by_document: dict[str, Counter[tuple[str, str]]] = {}
     for pair in pairs:
-        here = own.setdefault(pair.document, Counter())
+        counts = by_document.setdefault(pair.document, Counter())
         for text in (pair.public, *pair.private):
-            here.update(_neighbouring(text))
-    for here in own.values():
-        counted.update(here)
+            counts.update(_neighbouring(text))
+    for counts in by_document.values():
+        counted.update(counts)
 
     def usual(text: str, document: str) -> float:
-        each = [math.log1p(counted[two] - own[document][two]) for two in _neighbouring(text)]
-        return sum(each) / max(len(each), 1)
+        logs = [math.log1p(counted[two] - by_document[document][two]) for two in _neighbouring(text)]
+        return sum(logs) / max(len(logs), 1)
 
     return np.array([[usual(text, pair.document) for text in (pair.public, *pair.private)] for pair in pairs])
 

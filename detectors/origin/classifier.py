@@ -151,24 +151,24 @@ class Head:
         groups = self._groups(features.shape[1])
         if self.out is None:
             shares = (np.clip(features - self.mean, -self.limit, self.limit) * self.weight[0]).mean(0, dtype=np.float64)
-            found = [(name, float(shares[columns].sum())) for name, columns in groups]
-            found.append(("constant", float(self.bias[0])))
+            contributions = [(name, float(shares[columns].sum())) for name, columns in groups]
+            contributions.append(("constant", float(self.bias[0])))
         else:
             logits, weights = self.evidence(features)
-            whole, found = float(logits @ weights), []
+            total, contributions = float(logits @ weights), []
             for name, columns in groups:
                 changed = features.copy()
                 changed[:, columns] = self.mean[columns]
                 logits, weights = self.evidence(changed)
-                found.append((name, whole - float(logits @ weights)))
-        return sorted(found, key=lambda share: -abs(share[1]))
+                contributions.append((name, total - float(logits @ weights)))
+        return sorted(contributions, key=lambda share: -abs(share[1]))
 
     def _groups(self, d: int) -> list[tuple[str, slice]]:
         statistics, layers = self.card.statistics, self.card.layers
         size = (d - len(statistics)) // len(layers) if layers else 0
-        found = [(f"states of layer {layer}", slice(i * size, (i + 1) * size)) for i, layer in enumerate(layers)]
+        groups = [(f"states of layer {layer}", slice(i * size, (i + 1) * size)) for i, layer in enumerate(layers)]
         first = len(layers) * size
-        return found + [(name, slice(first + i, first + i + 1)) for i, name in enumerate(statistics)]
+        return groups + [(name, slice(first + i, first + i + 1)) for i, name in enumerate(statistics)]
 
 
 def block_features(scores: TokenScores, statistics: tuple[str, ...]) -> Array:
@@ -230,8 +230,8 @@ def resolve(spec: str) -> Head:
     if path.suffix != ".safetensors":
         path = path_of(spec)
     if not path.exists():
-        own = sorted(found.stem for found in (data_root() / "classifiers").glob("*.safetensors"))
-        known = f"yours are {', '.join(own)}" if own else "you have none yet"
+        saved = sorted(file.stem for file in (data_root() / "classifiers").glob("*.safetensors"))
+        known = f"yours are {', '.join(saved)}" if saved else "you have none yet"
         raise AuditError(f"There is no classifier {spec!r}: {known}; `llm-audit train` makes one.")
     return load_head(path)
 

@@ -51,12 +51,12 @@ def of_whole(document: Document, verdict: Verdict, summary: str) -> tuple[Verdic
     return (Verdict.INCONCLUSIVE if verdict is Verdict.PASS else verdict), sentence
 
 
-def _in_step(results: Sequence[Result], found: Conformal) -> tuple[Result, ...]:
+def _in_step(results: Sequence[Result], evidence: Conformal) -> tuple[Result, ...]:
     """The results of single detectors, in the order of the combined evidence and each with its part of it; then the others."""
-    single = {result.rule: result for result in results if result.rule in found.rules}
-    own = [
-        single[code].model_copy(update={"evidence": alone(found, number)})
-        for number, code in enumerate(found.rules)
+    single = {result.rule: result for result in results if result.rule in evidence.rules}
+    in_order = [
+        single[code].model_copy(update={"evidence": alone(evidence, number)})
+        for number, code in enumerate(evidence.rules)
         if code in single
     ]
-    return (*own, *(result for result in results if result.rule not in single))
+    return (*in_order, *(result for result in results if result.rule not in single))

@@ -15,14 +15,14 @@ def derive(measured: Measurement[Any], terms: Terms) -> Result:
     """The result, with the passages of the text; its method states the detectors' weights."""
     from llm_audit.detectors import rank  # a policy asks for the code alone, and must not wait for numerical libraries
 
-    found, _ = rank.population_of(measured, terms)
-    return rank.among_people(rule, measured, terms, method=f"{rule.method} Shares: {_shares(found)}.")
+    evidence, _ = rank.population_of(measured, terms)
+    return rank.among_people(rule, measured, terms, method=f"{rule.method} Shares: {_shares(evidence)}.")
 
 
-def _shares(found: Conformal) -> str:
+def _shares(evidence: Conformal) -> str:
     """The detectors' weights in the Cauchy statistic, as a sentence."""
-    total = sum(found.weights)
-    return ", ".join(f"{code} {weight / total:.3g}" for code, weight in zip(found.rules, found.weights, strict=True))
+    total = sum(evidence.weights)
+    return ", ".join(f"{code} {weight / total:.3g}" for code, weight in zip(evidence.rules, evidence.weights, strict=True))
 
 
 rule = Rule[Any, Any](

@@ -68,9 +68,9 @@ def cut(windows: Sequence[NDArray[np.int32]], population: Population, view: View
         for start in begins:
             at_end = start + PASSAGE + STATE_BLOCK > len(window)
             stop = len(window) if at_end else start + PASSAGE
-            whole = at_end and number == len(windows) - 1
+            is_last = at_end and number == len(windows) - 1
             first = 0 if number == start == 0 else int(window[start, 0])
-            last = len(view.text) if whole else int(window[stop - 1, 1])
+            last = len(view.text) if is_last else int(window[stop - 1, 1])
             begin, end = ends.around(first, last)
             begin = min(begin, shown_to)  # no gap between two passages
             shown_to = max(shown_to, end)
@@ -91,8 +91,8 @@ def starts(tokens: int, known: Sequence[Stretch]) -> list[int]:
     """
     last = (tokens - PASSAGE) // STATE_BLOCK * STATE_BLOCK  # aligned to the blocks whose states the classifier reads
     furthest = min(last, known[-1].start + STEP if len(known) > 1 else 0)
-    found = [0, *range(known[1].start if len(known) > 1 else STEP, furthest + 1, STEP)]
-    return found if furthest in found else [*found, furthest]
+    places = [0, *range(known[1].start if len(known) > 1 else STEP, furthest + 1, STEP)]
+    return places if furthest in places else [*places, furthest]
 
 
 def _compared(start: int, known: Sequence[Stretch]) -> Stretch:

@@ -27,7 +27,7 @@ def tokens(read: Sequence[WindowRead], view: View) -> Tokens | None:
     if not 0 < sum(map(len, read)) <= MOST_TOKENS:
         return None
     places = [view.to_source(start, end) for window in read for start, end in window.places.tolist()]
-    logprob, entropy = (np.concatenate(each).tolist() for each in zip(*((w.logprob, w.entropy) for w in read), strict=True))
+    logprob, entropy = (np.concatenate(values).tolist() for values in zip(*((w.logprob, w.entropy) for w in read), strict=True))
     return Tokens(
         start=tuple(start for start, _ in places),
         end=tuple(end for _, end in places),

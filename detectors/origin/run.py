@@ -141,11 +141,11 @@ def judge(prepared: Prepared, windows: Sequence[WindowRead], settings: Settings)
     for passage, span in _passages([window.places for window in judged], prepared, population):
         passages.append(part_of(passage.compared, of_passages[passage.window][passage.start]))
         spans.append(span)
-    found = population.evidence(detectors, _parts(judged), passages)
-    combined = generated.rule.derive(Measurement(found, spans=tuple(spans)), terms)
+    evidence = population.evidence(detectors, _parts(judged), passages)
+    combined = generated.rule.derive(Measurement(evidence, spans=tuple(spans)), terms)
     shown = not settings.many or combined.verdict is Verdict.FINDING
     results = [
-        detector.derive(_measured(number, detector, alone(found, number), judged, population, shown), terms)
+        detector.derive(_measured(number, detector, alone(evidence, number), judged, population, shown), terms)
         for number, detector in enumerate(detectors)
     ]
     document = Document(
@@ -177,8 +177,8 @@ def judge_as_given(windows: Sequence[WindowRead], settings: Settings) -> list[Re
     judged = [window for window in windows if window.beginning]
     if not judged:
         return []
-    found = settings.population.evidence(settings.detectors, _parts(judged))
-    return [as_given.rule.derive(Measurement(found), settings.terms)]
+    evidence = settings.population.evidence(settings.detectors, _parts(judged))
+    return [as_given.rule.derive(Measurement(evidence), settings.terms)]
 
 
 def _parts(windows: Sequence[WindowRead]) -> list[Part]:
@@ -186,14 +186,19 @@ def _parts(windows: Sequence[WindowRead]) -> list[Part]:
 
 
 def _measured(
-    number: int, detector: StatisticRule, found: Conformal, windows: Sequence[WindowRead], population: Population, shown: bool
+    number: int,
+    detector: StatisticRule,
+    evidence: Conformal,
+    windows: Sequence[WindowRead],
+    population: Population,
+    shown: bool,
 ) -> Measurement[Conformal]:
     """Measure detector `number` alone, with its statistic on its most machine-like part; `shown`: with its plot."""
-    comparisons = [population.judge(found, part) for part in found.parts]
+    comparisons = [population.judge(evidence, part) for part in evidence.parts]
     place = rank.strongest(comparisons)
     shares = windows[place].shares[number]
     return Measurement(
-        found,
+        evidence,
         statistic=Statistic(name=detector.name, value=windows[place].statistics[number], unit=detector.unit),
         histogram=rank.histogram(population, detector.code, comparisons[place]) if shown else None,
         shares=tuple(Share(name=name, value=value) for name, value in shares),

@@ -22,16 +22,16 @@ def stretches(spans: Sequence[Span], alpha: float) -> tuple[Stretch, ...]:
         spans: the passages of all detectors together, with p- and q-values.
         alpha: a q-value of at most this counts as small.
     """
-    found = sorted(spans, key=lambda span: (span.start, span.end))
+    ordered = sorted(spans, key=lambda span: (span.start, span.end))
     kept = [
         (first, stop)
-        for first, stop in runs([span.p_value for span in found], SHARED)
-        if any(span.q_value is not None and span.q_value <= alpha for span in found[first:stop])
+        for first, stop in runs([span.p_value for span in ordered], SHARED)
+        if any(span.q_value is not None and span.q_value <= alpha for span in ordered[first:stop])
     ]
     return tuple(
         Stretch(
-            start=_between(found[first - 1], found[first]) if first else found[0].start,
-            end=_between(found[stop - 1], found[stop]) if stop < len(found) else found[-1].end,
+            start=_between(ordered[first - 1], ordered[first]) if first else ordered[0].start,
+            end=_between(ordered[stop - 1], ordered[stop]) if stop < len(ordered) else ordered[-1].end,
         )
         for first, stop in kept
     )

@@ -38,8 +38,8 @@ def check_name(name: str) -> None:
 def _path(name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise NotAvailable(f"There is no population {name!r}; choose from {', '.join(names())}.")
-    own = data_root() / "populations" / f"{name}.safetensors"
-    return own if own.exists() else _SHIPPED / f"{name}.safetensors"
+    saved = data_root() / "populations" / f"{name}.safetensors"
+    return saved if saved.exists() else _SHIPPED / f"{name}.safetensors"
 
 
 def load(name: str) -> Population:

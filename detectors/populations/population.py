@@ -176,13 +176,13 @@ class Population:
             passages=tuple(passages),
         )
 
-    def judge(self, found: Conformal, part: Part) -> Comparison:
+    def judge(self, evidence: Conformal, part: Part) -> Comparison:
         """The conformal p-value of one part or passage of the evidence."""
         stretch = Stretch(part.start, part.stop)
-        reference, groups = self._reference(found.rules, stretch)
+        reference, groups = self._reference(evidence.rules, stretch)
         tested = [np.float32(value) for value in part.statistics]  # in the precision of the reference
-        if found.weights:
-            extreme = reference.at_least_as_extreme(tested, found.weights)
+        if evidence.weights:
+            extreme = reference.at_least_as_extreme(tested, evidence.weights)
         else:
             extreme = conformal.at_least_as_large(reference.calibration[:, 0], float(tested[0]))
         p = float((1 + np.count_nonzero(extreme)) / (len(extreme) + 1))
@@ -261,10 +261,10 @@ def as_stored(value: float) -> float:
     return float(str(np.float32(value)))
 
 
-def alone(found: Conformal, number: int) -> Conformal:
+def alone(evidence: Conformal, number: int) -> Conformal:
     """The evidence of a single detector, ranked by itself, from the evidence of all."""
-    parts = tuple(part.model_copy(update={"statistics": (part.statistics[number],)}) for part in found.parts)
-    return found.model_copy(update={"rules": (found.rules[number],), "weights": (), "parts": parts, "passages": ()})
+    parts = tuple(part.model_copy(update={"statistics": (part.statistics[number],)}) for part in evidence.parts)
+    return evidence.model_copy(update={"rules": (evidence.rules[number],), "weights": (), "parts": parts, "passages": ()})
 
 
 def among(*populations: Population) -> Callable[[Conformal], Population]:

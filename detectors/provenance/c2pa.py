@@ -64,30 +64,31 @@ def _check(wrapper: Wrapper, text: str, exact: bool) -> Checked:
     except ImportError:
         return Checked("not_checked", f"Its signature was not checked: install llm-audit[c2pa] to do so. {_NO_EVIDENCE}")
     # Signed is the file but for the mark, which the manifest says by leaving its place out, or by not knowing of it at all.
-    told: dict[str, Any] = {}
+    manifest_store: dict[str, Any] = {}
     for content in (text, without_marks(text, (wrapper,))):
         try:
             with c2pa.Context.from_dict(OFFLINE) as context:
-                told = json.loads(c2pa.Reader("text/plain", BytesIO(content.encode()), wrapper.manifest, context).json())
+                reader = c2pa.Reader("text/plain", BytesIO(content.encode()), wrapper.manifest, context)
+                manifest_store = json.loads(reader.json())
         except (c2pa.C2paError, ValueError):
             return Checked("invalid", f"It cannot be read by c2pa-python. {_NO_EVIDENCE}")
-        if told.get("validation_state") in ("Valid", "Trusted"):
+        if manifest_store.get("validation_state") in ("Valid", "Trusted"):
             break
-    return _checked(told)
+    return _checked(manifest_store)
 
 
 _NO_EVIDENCE = "Without a valid signature it is no evidence of origin: anybody can write one."
 
 
-def _checked(told: dict[str, Any]) -> Checked:
-    manifest = told.get("manifests", {}).get(told.get("active_manifest"), {})
+def _checked(manifest_store: dict[str, Any]) -> Checked:
+    manifest = manifest_store.get("manifests", {}).get(manifest_store.get("active_manifest"), {})
     generator = next((str(info.get("name")) for info in manifest.get("claim_generator_info") or ()), None)
     signed = manifest.get("signature_info") or {}
     signer = ", ".join(str(signed[key]) for key in ("common_name", "issuer") if signed.get(key)) or None
     says = f" It names {generator} as the program that made it." if generator else ""
-    state = told.get("validation_state")
+    state = manifest_store.get("validation_state")
     if state not in ("Valid", "Trusted"):
-        codes = ", ".join(sorted({str(status.get("code")) for status in told.get("validation_status") or ()}))
+        codes = ", ".join(sorted({str(status.get("code")) for status in manifest_store.get("validation_status") or ()}))
         reason = f"Its signature does not verify for this text ({codes or 'no reason given'}).{says} {_NO_EVIDENCE}"
         return Checked("invalid", reason, generator, signer)
     trust = (

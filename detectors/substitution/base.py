@@ -39,11 +39,11 @@ class Allowance:
     reason: str
 
 
-def allowances(found: Capabilities) -> list[Allowance]:
+def allowances(capabilities: Capabilities) -> list[Allowance]:
     """Every test, with the reason why an endpoint with these capabilities does not allow it; sorted by code."""
-    best = found.best
+    best = capabilities.best
     if best is None:
-        because = found.failures[0].reason if found.failures else "It was not asked."
+        because = capabilities.failures[0].reason if capabilities.failures else "It was not asked."
         missing = uncounted = longer = everything = f"The endpoint gives no answers. {because}"
     else:
         everything = ""

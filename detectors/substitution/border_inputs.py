@@ -59,13 +59,13 @@ def find(chances: Mapping[str, Mapping[str, float]]) -> list[Border]:
     Args:
         chances: prompt -> probability of each text that its first token can be; what stands under "" is never one of the two.
     """
-    found: list[tuple[float, Border]] = []
+    candidates: list[tuple[float, Border]] = []
     for prompt, texts in chances.items():
         best = sorted(((chance, text) for text, chance in texts.items() if text and chance > 0), reverse=True)[:2]
         if len(best) == 2 and np.log(best[0][0] / best[1][0]) <= TIED:
             (p, first), (q, second) = best
-            found.append((p * q / (p + q), Border(prompt, (first, second))))
-    return [each for _, each in sorted(found, key=lambda entry: -entry[0])[:INPUTS]]
+            candidates.append((p * q / (p + q), Border(prompt, (first, second))))
+    return [candidate for _, candidate in sorted(candidates, key=lambda entry: -entry[0])[:INPUTS]]
 
 
 def questions(borders: Sequence[Border], surface: Surface) -> list[Ask]:
@@ -84,7 +84,7 @@ def measure(
     known: Collection[str],
     seed: str,
 ) -> Measurement[BorderInputs]:
-    """How often the answers are either of the two tokens.
+    """Measure how often the answers are either of the two tokens.
 
     Args:
         outcomes: of `questions`.
@@ -103,12 +103,12 @@ def measure(
             told=written[border.prompt].total(),
             first=written[border.prompt][border.tokens[0]],
             second=written[border.prompt][border.tokens[1]],
-            expected=tuple(_pair(each[at], border.tokens) for each in expected.values()),
+            expected=tuple(_pair(chances[at], border.tokens) for chances in expected.values()),
         )
         for at, border in enumerate(borders)
     )
     evidence = BorderInputs(seed=seed, asked=len(outcomes), variants=tuple(expected), inputs=inputs)
-    return Measurement(evidence, n=sum(each.told for each in inputs))
+    return Measurement(evidence, n=sum(border_input.told for border_input in inputs))
 
 
 def _pair(chances: Mapping[str, float], tokens: tuple[str, str]) -> tuple[float, float]:
@@ -120,40 +120,40 @@ def _pair(chances: Mapping[str, float], tokens: tuple[str, str]) -> tuple[float,
 def derive(measured: Measurement[BorderInputs], terms: Terms) -> Result:
     """The largest p-value over the allowed variants; before Holm."""
     requires(measured, BorderInputs)
-    found = measured.evidence
-    told = sum(each.told for each in found.inputs)
-    if nothing := _nothing(found, told):
-        return _result(found, Verdict.NOT_ASSESSABLE, nothing)
-    if told > MOST_TOLD:
-        raise NotDerivable(f"{told:,} answers are more than the {MOST_TOLD:,} that are counted again")
-    counts = np.array([(each.told, each.first, each.second) for each in found.inputs])
+    evidence = measured.evidence
+    usable = sum(border_input.told for border_input in evidence.inputs)
+    if nothing := _nothing(evidence, usable):
+        return _result(evidence, Verdict.NOT_ASSESSABLE, nothing)
+    if usable > MOST_TOLD:
+        raise NotDerivable(f"{usable:,} answers are more than the {MOST_TOLD:,} that are counted again")
+    counts = np.array([(border_input.told, border_input.first, border_input.second) for border_input in evidence.inputs])
     tested = []
-    for at, variant in enumerate(found.variants):
-        chances = np.array([each.expected[at] for each in found.inputs])
-        rng = generator(found.seed, f"border inputs, {variant}")
+    for at, variant in enumerate(evidence.variants):
+        chances = np.array([border_input.expected[at] for border_input in evidence.inputs])
+        rng = generator(evidence.seed, f"border inputs, {variant}")
         tested.append((border.compare(counts[:, 0], counts[:, 1], counts[:, 2], chances[:, 0], chances[:, 1], rng), variant))
     worst, variant = max(tested, key=lambda pair: pair[0].p_value)
-    silent = f" ({found.asked - told} more told no token that the reference knows)" if told < found.asked else ""
+    silent = f" ({evidence.asked - usable} more told no token that the reference knows)" if usable < evidence.asked else ""
     reason = (
-        f"Of {told} answers of one token to {len(found.inputs)} prompts at which two are nearly tied{silent}, "
+        f"Of {usable} answers of one token to {len(evidence.inputs)} prompts at which two are nearly tied{silent}, "
         f"{worst.others} are neither of the two ({worst.expected_others:.1f} expected of {variant}, the nearest), and the "
         f"first of the two is off its share by {worst.off:.2g} answers a prompt (root mean square; chance: "
         f"{worst.expected_off:.2g})"
     )
-    return _result(found, Verdict.INCONCLUSIVE, reason, worst)
+    return _result(evidence, Verdict.INCONCLUSIVE, reason, worst)
 
 
-def _nothing(found: BorderInputs, told: int) -> str:
-    """Why the answers say nothing, as a sentence; "" if they may."""
-    asked = [each for each in found.inputs if each.told > 1]
-    if len(asked) < FEWEST:
+def _nothing(evidence: BorderInputs, usable: int) -> str:
+    """Sentence on why the answers tell nothing; "" if they may tell something."""
+    answered = [border_input for border_input in evidence.inputs if border_input.told > 1]
+    if len(answered) < FEWEST:
         return (
-            f"{len(asked)} prompts at which two tokens of the reference are nearly tied were answered with tokens of its "
+            f"{len(answered)} prompts at which two tokens of the reference are nearly tied were answered with tokens of its "
             f"vocabulary; {FEWEST} are needed. No p-value."
         )
-    if 2 * told < found.asked:
-        return f"{told} of {found.asked} answers are a token that the reference knows: fewer than half. No p-value."
-    if all(each.told in (each.first, each.second) for each in asked):
+    if 2 * usable < evidence.asked:
+        return f"{usable} of {evidence.asked} answers are a token that the reference knows: fewer than half. No p-value."
+    if all(border_input.told in (border_input.first, border_input.second) for border_input in answered):
         return (
             "Each prompt got one and the same token every time, where two are as good as tied: the endpoint ignores "
             "temperature 1, or its answers come from a cache. No p-value."
@@ -161,7 +161,7 @@ def _nothing(found: BorderInputs, told: int) -> str:
     return ""
 
 
-def _result(found: BorderInputs, verdict: Verdict, reason: str, test: border.Comparison | None = None) -> Result:
+def _result(evidence: BorderInputs, verdict: Verdict, reason: str, test: border.Comparison | None = None) -> Result:
     return Result(
         rule=rule.code,
         name=rule.title,
@@ -173,8 +173,8 @@ def _result(found: BorderInputs, verdict: Verdict, reason: str, test: border.Com
         p_value=test.p_value if test else None,
         p_floor=test.p_floor if test else None,
         effect=Effect(name="shift of the log-odds of the two tokens", value=test.shift, unit="nats") if test else None,
-        n=sum(each.told for each in found.inputs),
-        evidence=found,
+        n=sum(border_input.told for border_input in evidence.inputs),
+        evidence=evidence,
         assumptions=rule.assumptions,
         method=rule.method,
     )

@@ -43,8 +43,8 @@ def conclude(subject: Substitution, terms: Terms) -> Substitution:
     served, summary = _verdict(subject, missing)
     if subject.mixture is not None and served is not Served.NOT_MEASURED:
         summary += f" {wording.moved(subject.mixture, served)}"
-    if served is Served.CONSISTENT and (told := _placeholders(tests)):
-        summary += f" {told}"
+    if served is Served.CONSISTENT and (sentence := _placeholders(tests)):
+        summary += f" {sentence}"
     if any(isinstance(test.evidence, PromptCounts) and test.verdict is Verdict.INCONCLUSIVE for test in tests):
         summary += f" {wording.COUNTED_OTHERWISE}"
     known = subject.reference or subject.since  # early versions stored neither, nor the obstacle
@@ -82,11 +82,11 @@ def _verdict(subject: Substitution, missing: float) -> tuple[Served, str]:
     findings = [test for test in judged if test.verdict is Verdict.FINDING]
     passed = [test for test in judged if test.verdict is Verdict.PASS]
     if findings:
-        return Served.INCONSISTENT, wording.found(subject, findings[0])
+        return Served.INCONSISTENT, wording.difference(subject, findings[0])
     if passed and subject.since:
         return Served.CONSISTENT, wording.passed(subject, passed[0])
-    if judged and subject.since:
-        return Served.NOT_MEASURED, wording.undecided(judged[0])
+    if subject.tests and subject.since:
+        return Served.NOT_MEASURED, wording.undecided(subject.tests[0])
     if defective := _defective(subject.tests):
         return Served.NOT_MEASURED, defective
     if passed and missing > MOST_MISSING:
@@ -149,4 +149,4 @@ def _with_verdict(test: Result, p: float, tests: int, alpha: float) -> Result:
     verdict, then = decision(p, (test.p_floor or 0.0) * tests, alpha)
     if isinstance(test.evidence, Discrepancy) and test.evidence.raw_p is None:
         return test.model_copy(update={"verdict": verdict})  # of an early version, whose sentence is whole
-    return test.model_copy(update={"verdict": verdict, "reason": wording.by_holm(test, p, tests, then)})
+    return test.model_copy(update={"verdict": verdict, "reason": wording.by_holm(test, p, tests, alpha, then)})

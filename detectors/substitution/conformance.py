@@ -13,6 +13,7 @@ from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.endpoints.defects import PLACEHOLDERS, changes
 from llm_audit.endpoints.positions import UNREADABLE
 from llm_audit.endpoints.records import Failure, Position, Reply
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Verdict
 from llm_audit.results.substitution_evidence import Conformance, Flaw, Parameter
 
@@ -32,11 +33,11 @@ def measure(
     """Measure the endpoint's claims against its answers: names, counts, lengths, alternatives; in `trials`: stop, seed, n."""
     replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
     counted = [reply for reply in replies if reply.usage[1] is not None and reply.positions]
-    told = [reply for reply in replies if reply.ask.top_logprobs is not None]
-    flaws = Counter(flaw for reply in told for flaw in _flaws(reply))
+    with_logprobs = [reply for reply in replies if reply.ask.top_logprobs is not None]
+    flaws = Counter(flaw for reply in with_logprobs for flaw in _flaws(reply))
     greedy = [
         (position, reply.rounded)
-        for reply in told
+        for reply in with_logprobs
         if reply.ask.temperature == 0
         for position in reply.usable
         if len(position.top) > 1 and position.logprob is not None
@@ -54,15 +55,17 @@ def measure(
             for reply in replies
             if reply.ask.top_logprobs
         ),
-        answers=len(told),
-        contradictory=sum(reply.unreadable or any(position.contradictory for position in reply.positions) for reply in told),
-        defective=sum(bool(_flaws(reply)) for reply in told),
-        placeholders=sum(not PLACEHOLDERS.isdisjoint(_flaws(reply)) for reply in told) or None,
+        answers=len(with_logprobs),
+        contradictory=sum(
+            reply.unreadable or any(position.contradictory for position in reply.positions) for reply in with_logprobs
+        ),
+        defective=sum(bool(_flaws(reply)) for reply in with_logprobs),
+        placeholders=sum(not PLACEHOLDERS.isdisjoint(_flaws(reply)) for reply in with_logprobs) or None,
         flaws=tuple(Flaw(name=name, answers=count) for name, count in flaws.most_common()),
-        repaired=sum(bool(reply.repairs) for reply in told),
+        repaired=sum(bool(reply.repairs) for reply in with_logprobs),
         greedy=len(greedy),
         unlikely=sum(map(_unlikely, greedy)),
-        untold=sum(not reply.positions and bool(reply.text) for reply in told),
+        untold=sum(not reply.positions and bool(reply.text) for reply in with_logprobs),
         parameters=parameters.counted(trials) or None,
     )
     return Measurement(evidence, n=len(replies))
@@ -84,33 +87,35 @@ def _flaws(reply: Reply) -> set[str]:
 def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
     """The result; its sentence lists the violations."""
     requires(measured, Conformance)
-    found = measured.evidence
-    wrong = [f"{change[0].upper()}{change[1:]}" for change in found.changes]
-    if found.named:
-        wrong.append(f"Asked for {found.asked!r}, it says that it serves {', '.join(map(repr, found.named))}.")
-    if found.longer:
-        wrong.append(f"{found.longer} answers are longer than was asked for.")
-    if found.miscounted:
-        wrong.append(f"{found.miscounted} of {found.counted} answers are billed for another number of tokens than they have.")
-    if found.fewer:
-        wrong.append(f"{found.fewer} answers have fewer alternatives than were asked for.")
-    if found.defective:
-        kinds = "; ".join(f"{flaw.name} ({flaw.answers})" for flaw in found.flaws or ())
-        wrong.append(f"{found.defective} of {found.answers} answers hold defective log-probabilities: {kinds}.")
-    if found.greedy and found.unlikely:
-        p = float(binom.sf(found.unlikely - 1, found.greedy, NEAR_TIES))
+    evidence = measured.evidence
+    wrong = [f"{change[0].upper()}{change[1:]}" for change in evidence.changes]
+    if evidence.named:
+        wrong.append(f"Asked for {evidence.asked!r}, it says that it serves {', '.join(map(repr, evidence.named))}.")
+    if evidence.longer:
+        wrong.append(f"{evidence.longer} answers are longer than was asked for.")
+    if evidence.miscounted:
+        wrong.append(
+            f"{evidence.miscounted} of {evidence.counted} answers are billed for another number of tokens than they have."
+        )
+    if evidence.fewer:
+        wrong.append(f"{evidence.fewer} answers have fewer alternatives than were asked for.")
+    if evidence.defective:
+        kinds = "; ".join(f"{flaw.name} ({flaw.answers})" for flaw in evidence.flaws or ())
+        wrong.append(f"{evidence.defective} of {evidence.answers} answers hold defective log-probabilities: {kinds}.")
+    if evidence.greedy and evidence.unlikely:
+        p = float(binom.sf(evidence.unlikely - 1, evidence.greedy, NEAR_TIES))
         if p <= terms.alpha:
             wrong.append(
-                f"At temperature 0, {found.unlikely} of {found.greedy:,} tokens are not the likeliest by the endpoint's own "
-                f"numbers (p = {p:.2g}, where {NEAR_TIES:.0%} are allowed for): the temperature is ignored, or the numbers are "
-                "not those that it draws from."
+                f"At temperature 0, {evidence.unlikely} of {evidence.greedy:,} tokens are not the likeliest by the endpoint's "
+                f"own numbers ({p_statement(p)}, where {NEAR_TIES:.0%} are allowed for): the temperature is ignored, or the "
+                "numbers are not those that it draws from."
             )
-    if found.untold:
-        wrong.append(f"{found.untold} of {found.answers} answers lack the log-probabilities that were asked for.")
-    wrong += [sentence for each in found.parameters or () if (sentence := _ignored(each, terms.alpha))]
-    if found.repaired:
-        wrong.append(f"In {found.repaired} answers harmless defects were put right.")
-    verdict = Verdict.FINDING if found.contradictory else Verdict.INCONCLUSIVE if wrong else Verdict.PASS
+    if evidence.untold:
+        wrong.append(f"{evidence.untold} of {evidence.answers} answers lack the log-probabilities that were asked for.")
+    wrong += [sentence for parameter in evidence.parameters or () if (sentence := _ignored(parameter, terms.alpha))]
+    if evidence.repaired:
+        wrong.append(f"In {evidence.repaired} answers harmless defects were put right.")
+    verdict = Verdict.FINDING if evidence.contradictory else Verdict.INCONCLUSIVE if wrong else Verdict.PASS
     return Result(
         rule=rule.code,
         name=rule.title,
@@ -119,7 +124,7 @@ def derive(measured: Measurement[Conformance], terms: Terms) -> Result:
         verdict=verdict,
         reason=f"{' '.join(wrong) or 'Names, counts and lengths are as they should be.'} No p-value; it does not decide.",
         n=measured.n,
-        evidence=found,
+        evidence=evidence,
         method=rule.method,
     )
 
@@ -136,15 +141,15 @@ def _ignored(counted: Parameter, alpha: float) -> str:
         if p > alpha:
             return ""
         return (
-            f"seed is ignored: at temperature 1, {ignored} of {tried} pairs of answers with one seed differ (p = {p:.2g}, "
+            f"seed is ignored: at temperature 1, {ignored} of {tried} pairs of answers with one seed differ ({p_statement(p)}, "
             f"where {REPEATS_THAT_DIFFER:.0%} are allowed for)."
         )
-    what = (
+    deviation = (
         "go on past the string that was to end them" if counted.name == "stop" else "came in another number than was asked for"
     )
-    return (
-        f"{counted.name} is ignored: {ignored} of {tried} answers {what}, as no server does that honours it." if ignored else ""
-    )
+    if not ignored:
+        return ""
+    return f"{counted.name} is ignored: {ignored} of {tried} answers {deviation}, as no server does that honours it."
 
 
 rule = SubstitutionRule[Sequence[Reply | Failure], Conformance](

@@ -1,4 +1,4 @@
-"""How far an answer's log-probabilities are from the reference's: one number a request.
+"""Distance of an answer's log-probabilities from the reference's: one number a request.
 
 Pure functions of what was returned and what the reference found. Knows nothing about tests.
 """
@@ -37,14 +37,14 @@ def answer_of(reply: Reply, vocabulary: Vocabulary, k: int) -> Answer:
     return Answer(reply.ask.prompt, tuple(token for token in ids if token is not None))
 
 
-def of_tables(ours: Mapping[Name, float], theirs: Mapping[Name, float]) -> float:
+def of_tables(first: Mapping[Name, float], second: Mapping[Name, float]) -> float:
     """Mean |log p - log q|, in nats, of two lists of likeliest tokens at the same position of a text.
 
     Both are cut to the shorter one's length. A token that one table lacks is taken to have that table's smallest value: it has
     at most that (left-censoring, as in `stats.tracking`).
     """
-    k = min(len(ours), len(theirs))
-    tables = [dict(sorted(table.items(), key=lambda entry: -entry[1])[:k]) for table in (ours, theirs)]
+    k = min(len(first), len(second))
+    tables = [dict(sorted(table.items(), key=lambda entry: -entry[1])[:k]) for table in (first, second)]
     floors = [min(table.values()) for table in tables]
     union = tables[0].keys() | tables[1].keys()
     return float(np.mean([abs(tables[0].get(token, floors[0]) - tables[1].get(token, floors[1])) for token in union]))
@@ -56,16 +56,16 @@ def to_endpoint(reply: Reply, scores: TokenScores, vocabulary: Vocabulary, k: in
     Where the server tells no ids, tokens that no text identifies are left out on both sides.
     """
     places = usable(reply, vocabulary, k)
-    found = []
+    distances = []
     for place, position in enumerate(places[: len(scores)]):
         returned = {vocabulary.find(token): value for token, value in position.table}
         known = {token: value for token, value in returned.items() if token is not None}
-        theirs = table(scores, place, k)
+        expected = table(scores, place, k)
         if any(token.id is None for token, _ in position.table):
-            theirs = {token: value for token, value in theirs.items() if token in vocabulary.told_by_text}
-        if known and theirs:
-            found.append(of_tables(known, theirs))
-    return float(np.mean(found)) if found else float("inf")
+            expected = {token: value for token, value in expected.items() if token in vocabulary.told_by_text}
+        if known and expected:
+            distances.append(of_tables(known, expected))
+    return float(np.mean(distances)) if distances else float("inf")
 
 
 def between(first: TokenScores, second: TokenScores, k: int, rounded: float = 0.0) -> float:

@@ -34,15 +34,15 @@ class Moved(NamedTuple):
     points: tuple[Point, ...]
 
 
-def moved(found: Distances, alpha: float) -> Moved:
+def moved(distances: Distances, alpha: float) -> Moved:
     """Count the endpoint's answers beyond every null distance, and estimate the share of moved requests."""
-    tested = {name: exceedance.exceedance(values, found.null[name]) for name, values in found.endpoint.items()}
+    tested = {name: exceedance.exceedance(values, distances.null[name]) for name, values in distances.endpoint.items()}
     worst = max(tested, key=lambda name: tested[name].p_value)
-    test, n, size = tested[worst], len(found.names), len(found.null[worst])
+    test, n, size = tested[worst], len(distances.names), len(distances.null[worst])
     confidence = max(0.95, 1 - 2 * alpha)
     upper = max(
-        exceedance.rate_interval(each.above + found.missing, n + found.missing, size, confidence=confidence).upper
-        for each in tested.values()
+        exceedance.rate_interval(outcome.above + distances.missing, n + distances.missing, size, confidence=confidence).upper
+        for outcome in tested.values()
     )
     lower = exceedance.rate_interval(test.above, n, size, confidence=confidence).lower
     return Moved(
@@ -51,7 +51,7 @@ def moved(found: Distances, alpha: float) -> Moved:
         Interval(value=test.above / n, lower=lower, upper=upper),
         tuple(
             Point(request=name, value=float(value), limit=test.threshold)
-            for name, value in zip(found.names, found.endpoint[worst], strict=True)
+            for name, value in zip(distances.names, distances.endpoint[worst], strict=True)
         ),
     )
 
@@ -59,18 +59,18 @@ def moved(found: Distances, alpha: float) -> Moved:
 def derive(measured: Measurement[Exceedance], terms: Terms) -> Result:
     """The result from the distances beside it; before Holm."""
     requires(measured, Exceedance)
-    distances = next((result.evidence for result in terms.beside if isinstance(result.evidence, OnlineRanks)), None)
-    if distances is None:
+    ranks = next((result.evidence for result in terms.beside if isinstance(result.evidence, OnlineRanks)), None)
+    if ranks is None:
         raise NotDerivable("the report stores no distances beside it")
-    found = Distances.of(distances)
-    worst, test, rate, _ = moved(found, terms.alpha)
-    n, size = len(found.names), len(found.null[worst])
+    distances = Distances.of(ranks)
+    worst, test, rate, _ = moved(distances, terms.alpha)
+    n, size = len(distances.names), len(distances.null[worst])
     needed = exceedance.needed_above(n, size, terms.alpha)
     return Result(
         rule=rule.code,
         name=rule.title,
         subject="endpoint",
-        null=found.words.null,
+        null=distances.words.null,
         verdict=Verdict.INCONCLUSIVE,
         reason=(
             f"{test.above} of {n} answers are farther from {worst} than each of {size} honest ones"
@@ -84,7 +84,7 @@ def derive(measured: Measurement[Exceedance], terms: Terms) -> Result:
         ),
         n=n,
         evidence=measured.evidence,
-        assumptions=found.words.assumptions,
+        assumptions=distances.words.assumptions,
         method=rule.method,
     )
 

@@ -19,6 +19,7 @@ from llm_audit.detectors.substitution.reference import LOCAL, Floats, Words
 from llm_audit.detectors.substitution.reference_model import GREEDY, Answer, ReferenceModel, mismatch
 from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.records import Reply, Surface
+from llm_audit.reports.wording.substitution import REFERENCE, reference
 from llm_audit.results import Fact
 from llm_audit.results.substitution_evidence import LOG_PROBABILITIES
 from llm_audit.scoring.tokens import Decoding, TokenScores
@@ -47,7 +48,7 @@ class LocalModel:
 
     @property
     def surface(self) -> Surface:
-        """What endpoints are asked for."""
+        """The surface on which endpoints are asked: chat or completions."""
         return self.model.surface
 
     @property
@@ -63,7 +64,7 @@ class LocalModel:
     @property
     def facts(self) -> tuple[Fact, ...]:
         """Facts about the model for the report."""
-        return (Fact(name="Reference", value=f"{self.name}, digest {self.model.stored.digest[:12]}, on {self.surface}"),)
+        return (Fact(name=REFERENCE, value=reference(self.name, self.model.stored.digest, self.surface)),)
 
     def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
         """The reason why the replies' tokens cannot be the model's, as a sentence; "" if they can."""
@@ -94,13 +95,17 @@ class LocalModel:
             answers = [answer for answer in answers if answer.token_ids]
         scores = self._scores(answers, k, "Null distances", progress)
         if not k:
-            margins = {name: np.array([distance.margin(each) for each in column]) for name, column in scores.items()}
+            margins = {name: np.array(list(map(distance.margin, column))) for name, column in scores.items()}
             return dict.fromkeys(margins, np.max(list(margins.values()), axis=0))
         return {
             name: np.array(
                 [
-                    max(distance.between(each[name], each[other], k, rounded) for other in scores if other != name or rounded)
-                    for each in ({key: column[i] for key, column in scores.items()} for i in range(len(answers)))
+                    max(
+                        distance.between(by_precision[name], by_precision[other], k, rounded)
+                        for other in scores
+                        if other != name or rounded
+                    )
+                    for by_precision in ({key: column[i] for key, column in scores.items()} for i in range(len(answers)))
                 ]
             )
             for name in scores
@@ -113,8 +118,8 @@ class LocalModel:
         return {
             name: np.array(
                 [
-                    distance.to_endpoint(reply, each, vocabulary, k) if k else distance.margin(each)
-                    for reply, each in zip(replies, column, strict=True)
+                    distance.to_endpoint(reply, token_scores, vocabulary, k) if k else distance.margin(token_scores)
+                    for reply, token_scores in zip(replies, column, strict=True)
                 ]
             )
             for name, column in scores.items()
@@ -126,13 +131,13 @@ class LocalModel:
 
     @property
     def first_texts(self) -> Collection[str]:
-        """Those of all tokens of the vocabulary."""
+        """The texts of all tokens of the vocabulary."""
         return self.model.vocabulary.all_written
 
     def next_texts(
         self, prompts: Sequence[str], progress: Progress = silent, *, variants: int | None = None
     ) -> dict[str, list[dict[str, float]]]:
-        """By the model, in each precision."""
+        """Precision -> for each prompt, the probability of each text of a token to come first."""
         chosen = self.precisions[:variants]
         return {
             name: self.model.next_texts(prompts, name, part(progress, number / len(chosen), (number + 1) / len(chosen)))
@@ -155,14 +160,14 @@ class LocalModel:
             int(settings.generator("reference texts").integers(2**31)),
             named(progress, "Texts of the reference"),
         )
-        own = [(answer.prompt, self._text(answer)) for answer in drawn]
-        scores = self.log_ranks([*first.items(), *own], progress)
+        reference_texts = [(answer.prompt, self._text(answer)) for answer in drawn]
+        scores = self.log_ranks([*first.items(), *reference_texts], progress)
         ranked = rank_uniformity.measure(
             [scores[item] for item in first.items()],
-            [[scores[item] for item in own if item[0] == prompt] for prompt in first],
+            [[scores[item] for item in reference_texts if item[0] == prompt] for prompt in first],
             settings.seed,
         )
-        fewer = [item for at, item in enumerate(own) if at % REFERENCE_DRAWS < settings.draws]
+        fewer = [item for at, item in enumerate(reference_texts) if at % REFERENCE_DRAWS < settings.draws]
         return [
             (rank_uniformity.rule, ranked),
             (two_samples.rule, two_samples.measure(texts, fewer, settings.seed, self.words)),

@@ -68,12 +68,12 @@ def goes_on(text: str, stop: str) -> bool:
 def counted(outcomes: Sequence[Reply | Failure]) -> tuple[Parameter, ...]:
     """Counts of ignored parameters in the answers to `trials`. A parameter refused with an error is not counted as ignored."""
     replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
-    told: dict[Literal["stop", "seed", "n"], list[bool]] = {
+    observed: dict[Literal["stop", "seed", "n"], list[bool]] = {
         "stop": [goes_on(reply.text, reply.ask.stop) for reply in replies if reply.ask.stop],
         "seed": [first.text != second.text for first, second in _pairs(replies) if first.text or second.text],
         "n": [reply.choices != reply.ask.n for reply in replies if reply.ask.n > 1],
     }
-    return tuple(Parameter(name=name, tried=len(shown), ignored=sum(shown)) for name, shown in told.items() if shown)
+    return tuple(Parameter(name=name, tried=len(shown), ignored=sum(shown)) for name, shown in observed.items() if shown)
 
 
 def _pairs(replies: Sequence[Reply]) -> Iterator[tuple[Reply, Reply]]:

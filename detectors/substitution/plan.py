@@ -7,6 +7,7 @@ Knows nothing about endpoints.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,8 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.common.errors import AuditError
-from llm_audit.detectors.substitution import border_inputs, exceedance, prompt_tokens, teacher_forced
-from llm_audit.stats import border, online
+from llm_audit.detectors.substitution import (
+    border_inputs,
+    border_tracking,
+    border_watch,
+    exceedance,
+    prompt_tokens,
+    teacher_forced,
+)
+from llm_audit.stats import border, homogeneity, online
 from llm_audit.stats.exceedance import requests_needed
 
 MOST = 2_000
@@ -29,6 +37,9 @@ AUDITS, MOST_SIMULATED = 400, 400
 DRAWS = 1999
 """Of each simulated test of border inputs."""
 
+WATCHES, WATCH_DRAWS = 100, 999
+"""Simulated comparisons with a baseline of border inputs, and draws of each."""
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -39,17 +50,19 @@ class Effect:
         description: what was served, and on which model it was measured.
         ranks: (k,) for each request, the share of null distances that its own does not exceed, N + 1 in the denominator.
         border: (inputs, 4) probabilities of the two nearly tied tokens of each border input: the reference's, the substitute's.
+        watched: for each border input of a watch (2, texts) probabilities of its answers: the reference's, the substitute's.
     """
 
     name: str
     description: str
     ranks: NDArray[np.float64]
     border: NDArray[np.float64]
+    watched: tuple[NDArray[np.float64], ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Requests that a test needs for the wanted power; None: more than `MOST`."""
+    """Requests that a test needs for the wanted power, or that it always takes; None: more than `MOST`."""
 
     rule: str
     requests: int | None
@@ -59,14 +72,20 @@ class Plan:
 
 @cache
 def _table() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(files("llm_audit.detectors.substitution").joinpath("effects.json").read_text("utf-8"))
-    return found
+    table: dict[str, Any] = json.loads(files("llm_audit.detectors.substitution").joinpath("effects.json").read_text("utf-8"))
+    return table
 
 
 def effects() -> dict[str, Effect]:
     """The measured effects, by name."""
     return {
-        name: Effect(name, str(entry["description"]), *(np.array(entry[key], dtype=np.float64) for key in ("ranks", "border")))
+        name: Effect(
+            name,
+            str(entry["description"]),
+            np.array(entry["ranks"], dtype=np.float64),
+            np.array(entry["border"], dtype=np.float64),
+            tuple(np.array(laws, dtype=np.float64) for laws in entry["watched"]),
+        )
         for name, entry in _table()["effects"].items()
     }
 
@@ -76,8 +95,8 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
 
     The teacher-forced comparison is simulated: a substituted request has one of the measured ranks, any other a uniform rank,
     which real ones exceed. Exceedance is exact arithmetic for the share of measured ranks beyond every null distance. The
-    counts of prompt tokens cost the same whatever is sought, and so do border inputs, whose power is simulated, at alpha / 5,
-    from the measured probabilities.
+    counts of prompt tokens cost the same whatever is sought, and so do border inputs, whose power is simulated from the
+    measured probabilities: in an audit at alpha / 5; over time, where they are the only test, at alpha.
 
     Raises:
         AuditError: an effect that was not measured.
@@ -110,7 +129,37 @@ def plan(effect: str, *, rate: float, alpha: float, power: float, tokens: int) -
             f"only where log-probabilities are hidden, whatever the effect: finds it in "
             f"{_border_power(known[effect].border, rate, alpha / 5):.0%} of audits",
         ),
+        _watch(known[effect].watched, rate, alpha),
     ]
+
+
+def _watch(measured: Sequence[NDArray[np.float64]], rate: float, alpha: float) -> Plan:
+    """The cost and the power of a comparison with a baseline of border inputs."""
+    first = border_watch.TRIALS * len(border_watch.CANDIDATES) + border_watch.INPUTS * border_watch.KEPT
+    later = border_watch.INPUTS * border_watch.DRAWS
+    return Plan(
+        border_tracking.rule.code,
+        later,
+        later,
+        f"each run of watch --border-inputs, after a baseline of {first:,}: finds it in "
+        f"{_watch_power(measured, rate, alpha):.0%} of runs; no model and no log-probabilities are needed",
+    )
+
+
+def _watch_power(measured: Sequence[NDArray[np.float64]], rate: float, alpha: float) -> float:
+    """The share of simulated comparisons that show what now answers a share `rate` of the requests."""
+    rng, p_values = np.random.default_rng(0), []
+    for _ in range(WATCHES):
+        before, after = [], []
+        for claimed, substitute in measured:
+            counts = [
+                rng.multinomial(size, law / law.sum())
+                for size, law in ((border_watch.KEPT, claimed), (border_watch.DRAWS, (1 - rate) * claimed + rate * substitute))
+            ]
+            before.append(counts[0])
+            after.append(counts[1])
+        p_values.append(homogeneity.changed(before, after, rng, WATCH_DRAWS).p_value)
+    return float(np.mean(np.array(p_values) <= alpha))
 
 
 def measured_size() -> int:
@@ -119,13 +168,15 @@ def measured_size() -> int:
 
 
 def _border_power(measured: NDArray[np.float64], rate: float, level: float) -> float:
-    """The share of simulated audits in which border inputs show what answers a share `rate` of the requests."""
+    """The share of simulated audits in which border inputs reveal a model that answers a share `rate` of the requests."""
     rng = np.random.default_rng(0)
-    ours, theirs = measured[:, :2], measured[:, 2:]
-    served = (1 - rate) * ours + rate * theirs
+    claimed, substitute = measured[:, :2], measured[:, 2:]
+    served = (1 - rate) * claimed + rate * substitute
     counts = rng.multinomial(border_inputs.DRAWS, np.column_stack([served, 1 - served.sum(axis=1)]), (AUDITS, len(served)))
     total = np.full(len(served), border_inputs.DRAWS)
-    p_values = [border.compare(total, each[:, 0], each[:, 1], ours[:, 0], ours[:, 1], rng, DRAWS).p_value for each in counts]
+    p_values = [
+        border.compare(total, audit[:, 0], audit[:, 1], claimed[:, 0], claimed[:, 1], rng, DRAWS).p_value for audit in counts
+    ]
     return float(np.mean(np.array(p_values) <= level))
 
 
@@ -137,8 +188,8 @@ def _sequential(ranks: NDArray[np.float64], rate: float, level: float, power: fl
         values = np.sort(rng.random(size))
         # A measured rank says which share of null values was larger; below that share of these the request is put.
         drawn = np.where(rng.random(MOST_SIMULATED) < rate, rng.choice(ranks, MOST_SIMULATED), rng.random(MOST_SIMULATED))
-        asked = np.quantile(values, 1 - drawn) + 1e-9 * rng.random(MOST_SIMULATED)
-        path = online.wealth(online.ranks(asked, values, rng)).path
+        distances = np.quantile(values, 1 - drawn) + 1e-9 * rng.random(MOST_SIMULATED)
+        path = online.wealth(online.ranks(distances, values, rng)).path
         over = np.flatnonzero(path >= -np.log(level))
         stops.append(int(over[0]) + 1 if len(over) else MOST_SIMULATED + 1)
     needed = int(np.quantile(stops, power, method="higher"))

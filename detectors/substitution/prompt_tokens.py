@@ -53,11 +53,11 @@ def questions(surface: SurfaceCapabilities, tokens: int) -> list[Ask]:
 
 def measure(outcomes: Sequence[Reply | Failure], reference: Mapping[str, int]) -> Measurement[PromptCounts]:
     """Measure the billed prompt tokens of the answers to `questions` against the reference's counts (prompt -> tokens)."""
-    told = {outcome.ask.prompt: outcome.usage[0] for outcome in outcomes if isinstance(outcome, Reply)}
+    usage = {outcome.ask.prompt: outcome.usage[0] for outcome in outcomes if isinstance(outcome, Reply)}
     counts = tuple(
         PromptCount(name=kind, characters=len(prompt), reference=reference[prompt], billed=billed)
         for kind, prompt in PROMPTS.items()
-        if prompt in reference and (billed := told.get(prompt)) is not None and billed <= MOST
+        if prompt in reference and (billed := usage.get(prompt)) is not None and billed <= MOST
     )
     return Measurement(PromptCounts(asked=len(outcomes), prompts=counts), n=len(counts))
 
@@ -65,7 +65,7 @@ def measure(outcomes: Sequence[Reply | Failure], reference: Mapping[str, int]) -
 def derive(measured: Measurement[PromptCounts], terms: Terms) -> Result:
     """Whether one constant overhead explains every count, in words."""
     requires(measured, PromptCounts)
-    verdict, reason = _told(measured.evidence)
+    verdict, reason = _verdict(measured.evidence)
     return Result(
         rule=rule.code,
         name=rule.title,
@@ -80,18 +80,18 @@ def derive(measured: Measurement[PromptCounts], terms: Terms) -> Result:
     )
 
 
-def _told(found: PromptCounts) -> tuple[Verdict, str]:
+def _verdict(evidence: PromptCounts) -> tuple[Verdict, str]:
     """Verdict and sentence from the counts. Rounded or estimated numbers are no evidence about a tokenizer."""
-    counts, n = found.prompts, len(found.prompts)
+    counts, n = evidence.prompts, len(evidence.prompts)
     if n < FEWEST:
         return Verdict.NOT_ASSESSABLE, f"{n} answers tell how many tokens their prompts have; {FEWEST} are needed."
-    overheads = [each.billed - each.reference for each in counts]
+    overheads = [count.billed - count.reference for count in counts]
     if len(set(overheads)) == 1:
         return Verdict.PASS, f"All {n} prompts are billed as the reference's tokenizer counts them{_overhead(overheads[0])}."
     if no_count := _no_count(counts, max(overheads) - min(overheads)):
         return Verdict.NOT_ASSESSABLE, no_count
     usual = Counter(overheads).most_common(1)[0][0]
-    others = [each.name for each, overhead in zip(counts, overheads, strict=True) if overhead != usual]
+    others = [count.name for count, overhead in zip(counts, overheads, strict=True) if overhead != usual]
     named = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
     return Verdict.INCONCLUSIVE, (
         f"{len(others)} of {n} prompts ({named}) are billed for other numbers of tokens than the reference's tokenizer and one "
@@ -102,8 +102,8 @@ def _told(found: PromptCounts) -> tuple[Verdict, str]:
 
 def _overhead(tokens: int) -> str:
     """Sentence on a constant difference, due to the text around a prompt; "" if there is none."""
-    each = f", each with {abs(tokens)} token{'s' * (abs(tokens) != 1)} {'fewer' if tokens < 0 else 'more'}"
-    return each if tokens else ""
+    sentence = f", each with {abs(tokens)} token{'s' * (abs(tokens) != 1)} {'fewer' if tokens < 0 else 'more'}"
+    return sentence if tokens else ""
 
 
 def _no_count(counts: Sequence[PromptCount], spread: int) -> str:
@@ -112,13 +112,13 @@ def _no_count(counts: Sequence[PromptCount], spread: int) -> str:
     Rounded ones are multiples of a step, and no farther apart than a step from the reference's. Estimated ones lie on a line
     over the characters, up to a token; no tokenizer does that for all of `KINDS`.
     """
-    billed = [each.billed for each in counts]
+    billed = [count.billed for count in counts]
     if len(set(billed)) == 1:
         return f"Every prompt is billed for {billed[0]:,} tokens, whatever it is: nothing was counted."
     step = gcd(*billed)
     if step > 1 and spread <= step:
         return f"Prompts are billed in steps of {step} tokens, too coarse to tell another tokenizer from the reference's."
-    length = np.array([each.characters for each in counts], dtype=np.float64)
+    length = np.array([count.characters for count in counts], dtype=np.float64)
     apart, above = length - length.mean(), np.array(billed) - np.mean(billed)
     line = apart * (apart @ above) / max(float(apart @ apart), 1.0)  # of least squares
     if np.abs(above - line).max() <= 1:

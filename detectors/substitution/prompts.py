@@ -46,7 +46,7 @@ def read_prompts(path: Path) -> tuple[str, ...]:
     Raises:
         AuditError: the file cannot be read, a line has no prompt, or nothing is left.
     """
-    found: list[str] = []
+    texts: list[str] = []
     rows = ".jsonl" in path.name
     for number, line in enumerate(open_lines(path), start=1):
         if not line.strip():
@@ -62,8 +62,8 @@ def read_prompts(path: Path) -> tuple[str, ...]:
                 text = line.decode("utf-8-sig")
             except UnicodeDecodeError as error:
                 raise AuditError(f"Line {number:,} of {path} is not UTF-8.") from error
-        found.append(str(text).strip())
-    prompts = tuple(dict.fromkeys(found))
+        texts.append(str(text).strip())
+    prompts = tuple(dict.fromkeys(texts))
     if not prompts:
         raise AuditError(f"{path} holds no prompts; write one a line.")
     return prompts

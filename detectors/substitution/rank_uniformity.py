@@ -11,6 +11,7 @@ from llm_audit.detectors.substitution import two_samples
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.reference import LOCAL
 from llm_audit.detectors.substitution.two_samples import INDEPENDENT
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Effect, Result, Statistic, Verdict
 from llm_audit.results.substitution_evidence import RelativeRanks
 from llm_audit.stats import ranks
@@ -24,8 +25,10 @@ def measure(scores: ArrayLike, references: ArrayLike, seed: str) -> Measurement[
         references: (n, m) of the reference's own answers.
         seed: of the random numbers that break ties.
     """
-    own, table = np.asarray(scores, dtype=np.float64), np.asarray(references, dtype=np.float64)
-    return Measurement(RelativeRanks(seed=seed, scores=tuple(own.tolist()), references=tuple(map(tuple, table.tolist()))))
+    endpoint_scores, table = np.asarray(scores, dtype=np.float64), np.asarray(references, dtype=np.float64)
+    return Measurement(
+        RelativeRanks(seed=seed, scores=tuple(endpoint_scores.tolist()), references=tuple(map(tuple, table.tolist())))
+    )
 
 
 def derive(measured: Measurement[RelativeRanks], terms: Terms) -> Result:
@@ -43,7 +46,8 @@ def derive(measured: Measurement[RelativeRanks], terms: Terms) -> Result:
         verdict=Verdict.INCONCLUSIVE,
         reason=(
             f"Among {table.shape[1]} answers of the reference the endpoint's rank {uniform.mean:.2f} on average (uniform: "
-            f"0.50) over {len(relative)} prompts; Cramer-von Mises p = {uniform.p_value:.2g}, by a test that does not decide"
+            f"0.50) over {len(relative)} prompts; Cramer-von Mises {p_statement(uniform.p_value)}, by a test that does not "
+            "decide"
         ),
         statistic=Statistic(name="largest log e-value over the prompts", value=process.log_peak, unit="nats"),
         p_value=process.p_anytime,

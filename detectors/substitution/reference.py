@@ -73,7 +73,7 @@ class Reference(Protocol):
 
     @property
     def surface(self) -> Surface:
-        """What endpoints are asked for."""
+        """The surface on which endpoints are asked: chat or completions."""
 
     @property
     def name(self) -> str:

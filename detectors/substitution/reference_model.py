@@ -111,15 +111,15 @@ class ReferenceModel:
         Of the `LIKELIEST` tokens. Under "": white space alone, pieces of characters, and what ends the answer.
         """
         any_token = min(self.vocabulary.told_by_text)  # what follows a prompt does not change its probabilities
-        found = []
+        probabilities = []
         for scores in self.scores([Answer(prompt, (any_token,)) for prompt in prompts], precision, LIKELIEST, progress):
             assert scores.top_ids is not None and scores.top_logprobs is not None
             texts: dict[str, float] = {}
             for token, logprob in zip(scores.top_ids[0].tolist(), scores.top_logprobs[0].tolist(), strict=True):
                 text = self.vocabulary.written(token)
                 texts[text] = texts.get(text, 0.0) + exp(logprob)
-            found.append(texts)
-        return found
+            probabilities.append(texts)
+        return probabilities
 
     def draw(
         self, prompts: Sequence[str], max_tokens: int, decoding: Decoding, seed: int, progress: Progress = silent
@@ -191,7 +191,7 @@ def mismatch(replies: Sequence[Reply], vocabulary: Vocabulary) -> str:
         token
         for reply in replies
         for position in reply.usable
-        for token in (position.token, *(each for each, _ in position.top))
+        for token in (position.token, *(alternative for alternative, _ in position.top))
     ]
     agree = [agrees for token in tokens if (agrees := vocabulary.agrees(token)) is not None]
     if agree and sum(agree) < AGREEING * len(agree):

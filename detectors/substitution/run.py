@@ -123,7 +123,7 @@ def _distances(
     step = BATCH if settings.sequential else len(asks)
     level = settings.alpha / (4 if settings.prompts_of_texts(surface.top_logprobs) else 1)  # Holm's worst, if texts follow
     null: Mapping[str, np.ndarray] | None = None
-    found: Distances | None = None
+    distances: Distances | None = None
     terms = Terms(settings.alpha)
     replies: list[Reply] = []
     k = asked = 0
@@ -144,7 +144,7 @@ def _distances(
         if len(compared) < FEWEST:
             continue
         if null is None:
-            rounded = max(reply.rounded for reply in replies) if k else 0.0
+            gathered.rounded = rounded = max(reply.rounded for reply in replies) if k else 0.0
             null = reference.null_distances(allotment.honest, k, progress, rounded=rounded)
             if rounded:
                 gathered.notes.append(notes.ROUNDED.write(nats=rounded))
@@ -154,7 +154,7 @@ def _distances(
             if reference.no_signal_reason and not any(values.any() for values in null.values()):
                 gathered.notes.append(reference.no_signal_reason)
                 return ""
-        found = Distances(
+        distances = Distances(
             reference.words,
             *reference.measures(k),
             reference.distances(compared, k, progress),
@@ -163,12 +163,12 @@ def _distances(
             asked - len(compared) - reference.ended_alike(replies, k),
             asked,
         )
-        first = teacher_forced.derive(teacher_forced.measure(found, settings.seed), terms)
+        first = teacher_forced.derive(teacher_forced.measure(distances, settings.seed), terms)
         gathered.results = [first]
         if settings.sequential and first.p_value is not None and first.p_value <= level:
             gathered.notes.append(notes.STOPPED.write(asked=asked, planned=len(asks), rule=DISTANCES[0]))
             break
-    if found is None:
+    if distances is None:
         usable = len(reference.comparable(replies, k))
         few = notes.TOO_FEW.write(usable=usable, first=DISTANCES[0], second=DISTANCES[1], fewest=FEWEST)
         gathered.notes.append(few)
@@ -200,7 +200,7 @@ def _texts(
     outcomes = source.ask(asks, named(progress, "Asking for texts"))
     gathered.outcomes += outcomes
     written = [(outcome.ask.prompt, outcome.text) for outcome in outcomes if isinstance(outcome, Reply)]
-    complete = {prompt for prompt in chosen if sum(asked == prompt for asked, _ in written) == settings.draws}
+    complete = {prompt for prompt in chosen if sum(answered == prompt for answered, _ in written) == settings.draws}
     if len(complete) < FEWEST:
         few = notes.TOO_FEW_TEXTS.write(complete=len(complete), first=TEXTS[0], second=TEXTS[1], fewest=FEWEST)
         gathered.notes.append(few)
@@ -217,7 +217,7 @@ def _borders(
     gathered: Gathered,
     progress: Progress,
 ) -> None:
-    """The test of border inputs into `gathered`, where the reference can find some."""
+    """Add the test of border inputs to `gathered`, if the reference finds such prompts."""
     if not reference.first_texts:
         return
     rng = settings.generator("border inputs")

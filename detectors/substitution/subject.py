@@ -20,8 +20,8 @@ from llm_audit.endpoints.records import Cost, Failure, Reply, Source, Surface
 from llm_audit.reports.wording import limits as wording
 from llm_audit.reports.wording import notes
 from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS
-from llm_audit.results import Cost as Spent
 from llm_audit.results import (
+    Asking,
     Coverage,
     Fact,
     FailedRequest,
@@ -32,15 +32,21 @@ from llm_audit.results import (
     Substitution,
     Verdict,
 )
+from llm_audit.results import Cost as Spent
 
 
 @dataclass
 class Gathered:
-    """The measurements, failures and notes of an audit so far."""
+    """The measurements, failures and notes of an audit so far.
+
+    Attributes:
+        rounded: nats of the last digit to which the null distances were rounded, as the endpoint's are; 0: they were not.
+    """
 
     outcomes: list[Reply | Failure]
     results: list[Result]
     notes: list[str]
+    rounded: float = 0.0
 
 
 def concluded(
@@ -57,7 +63,7 @@ def concluded(
         notes.ON_ANSWER.write(request=outcome.ask.name, defect=defect)
         for outcome in gathered.outcomes
         if isinstance(outcome, Reply)
-        for defect in (*outcome.defects, *outcome.repairs)
+        for defect in sorted((*outcome.defects, *outcome.repairs))
     ]
     subject = Substitution(
         verdict=Verdict.ERROR,
@@ -75,6 +81,7 @@ def concluded(
         notes=(*gathered.notes, *defects),
         reference=reference.name,
         obstacle=_obstacle(capabilities, reference.surface, failures, gathered.notes),
+        asking=Asking(surface=reference.surface, rounded=gathered.rounded, remarks=len(defects)),
     )
     return conclude(subject, Terms(settings.alpha))
 
@@ -97,7 +104,8 @@ def spent(cost: Cost) -> Spent:
 def unanswered(failures: Sequence[Failure]) -> tuple[FailedRequest, ...]:
     """Requests without an answer, for the report."""
     return tuple(
-        FailedRequest(request=one.ask.name, kind=one.kind, reason=one.reason, attempts=one.attempts) for one in failures
+        FailedRequest(request=failure.ask.name, kind=failure.kind, reason=failure.reason, attempts=failure.attempts)
+        for failure in failures
     )
 
 
@@ -130,21 +138,8 @@ def _facts(reference: Reference, allotment: Allotment, settings: Settings) -> tu
     )
 
 
-def report(found: Substitution, manifest: Manifest) -> Report:
+def report(subject: Substitution, manifest: Manifest) -> Report:
     """The report on an audit. Its coverage counts requests."""
-    answered = found.cost.requests - len(found.failures)
-    measured = found.served is not Served.NOT_MEASURED
-    asked = max(answered, 0) + len(found.failures)
-    made = Report(
-        question=wording.SUBSTITUTION,
-        manifest=manifest,
-        coverage=Coverage(
-            found=asked,
-            scored=max(answered, 0) if measured else 0,
-            not_assessable=0 if measured else max(answered, 0),
-            unreadable=len(found.failures),
-        ),
-        subjects=(found,),
-        limits=(),
-    )
-    return wording.with_limits(made, described)
+    coverage = Coverage.of_endpoint(subject)
+    draft = Report(question=wording.SUBSTITUTION, manifest=manifest, coverage=coverage, subjects=(subject,), limits=())
+    return wording.with_limits(draft, described)

@@ -77,9 +77,9 @@ class Distances(NamedTuple):
         return cls(words, stored.measure, stored.unit, endpoint, null, stored.requests, stored.missing, stored.asked)
 
 
-def measure(found: Distances, seed: str) -> Measurement[OnlineRanks]:
+def measure(distances: Distances, seed: str) -> Measurement[OnlineRanks]:
     """The measurement of the distances; `seed`: of the random numbers for ties and for the interval."""
-    return Measurement(found.stored(seed))
+    return Measurement(distances.stored(seed))
 
 
 def derive(measured: Measurement[OnlineRanks], terms: Terms) -> Result:
@@ -88,39 +88,41 @@ def derive(measured: Measurement[OnlineRanks], terms: Terms) -> Result:
     Every purpose has its own random numbers, so that more requests only extend the results of fewer.
     """
     requires(measured, OnlineRanks)
-    found, seed = Distances.of(measured.evidence), measured.evidence.seed
+    distances, seed = Distances.of(measured.evidence), measured.evidence.seed
     processes = {
-        name: online.wealth(online.ranks(values, found.null[name], generator(seed, f"ranks {name}")))
-        for name, values in found.endpoint.items()
+        name: online.wealth(online.ranks(values, distances.null[name], generator(seed, f"ranks {name}")))
+        for name, values in distances.endpoint.items()
     }
     path = np.min([process.path for process in processes.values()], axis=0)
     log_e = max(0.0, float(path.max(initial=0.0)))
-    smallest = online.wealth(np.full(len(path), 0.5 / (1 + min(map(len, found.null.values()))))).p_anytime
+    smallest = online.wealth(np.full(len(path), 0.5 / (1 + min(map(len, distances.null.values()))))).p_anytime
     at = int(path.argmax()) + 1 if log_e > 0 else 0
-    nearest, n = found.nearest, len(path)
-    values = found.endpoint[nearest]
+    nearest, n = distances.nearest, len(path)
+    values = distances.endpoint[nearest]
     low, high = bootstrap_mean(values, generator(seed, "interval")) if n >= 10 else (None, None)
-    usual = float(found.null[nearest].mean())
+    usual = float(distances.null[nearest].mean())
     return Result(
         rule=rule.code,
         name=rule.title,
         subject="endpoint",
-        null=found.words.null,
+        null=distances.words.null,
         verdict=Verdict.INCONCLUSIVE,
         reason=(
-            f"The endpoint's {n} answers are {values.mean():.2g} {found.unit} from {nearest}, the nearest "
-            f"{found.words.variant}; {found.words.variant}s are {usual:.2g} from each other"
+            f"The endpoint's {n} answers are {values.mean():.2g} {distances.unit} from {nearest}, the nearest "
+            f"{distances.words.variant}; {distances.words.variant}s are {usual:.2g} from each other"
             + (f". The evidence is strongest after {at} answers" if at else "")
         ),
         statistic=Statistic(name="largest log e-value over the requests, least over variants", value=log_e, unit="nats"),
         p_value=min(1.0, float(np.exp(-log_e))),
         e_value=float(np.exp(np.clip(path[-1], -700.0, 700.0))),
         p_floor=min(1.0, max(smallest, 1e-300)),
-        effect=Effect(name=f"{found.kind} from {nearest}", value=float(values.mean()), unit=found.unit, lower=low, upper=high),
+        effect=Effect(
+            name=f"{distances.kind} from {nearest}", value=float(values.mean()), unit=distances.unit, lower=low, upper=high
+        ),
         n=n,
         log_e=tuple(round(value, 4) for value in path.tolist()),
         evidence=measured.evidence,
-        assumptions=found.words.assumptions,
+        assumptions=distances.words.assumptions,
         method=rule.method,
     )
 

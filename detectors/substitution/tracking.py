@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from llm_audit.detectors.rule import Measurement, Terms, decision, repeatable, requires
 from llm_audit.detectors.substitution.base import SubstitutionRule
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Effect, Result, Statistic, Verdict
 from llm_audit.results.substitution_evidence import Change
 from llm_audit.stats import tracking
@@ -35,13 +36,14 @@ def derive(measured: Measurement[Change], terms: Terms) -> Result:
     verdict, then = decision(outcome.p_value, outcome.p_floor, terms.alpha)
     if verdict is Verdict.FINDING and outcome.statistic < SMALLEST:
         verdict, then = Verdict.PASS, f"it moved, by less than {SMALLEST} nats, as another replica or batch of the same can do"
+    shown = p_statement(outcome.p_value, alpha=terms.alpha)
     return Result(
         rule=rule.code,
         name=rule.title,
         subject="endpoint",
         null=rule.null,
         verdict=verdict,
-        reason=f"Mean log-probabilities moved by {outcome.statistic:.3g} nats a token; p = {outcome.p_value:.2g}: {then}.",
+        reason=f"Mean log-probabilities moved by {outcome.statistic:.3g} nats a token; {shown}: {then}.",
         statistic=Statistic(name="mean absolute change", value=float(outcome.statistic), unit="nats per token"),
         p_value=outcome.p_value,
         p_floor=outcome.p_floor,

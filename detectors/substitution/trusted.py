@@ -23,6 +23,7 @@ from llm_audit.detectors.substitution.settings import Settings
 from llm_audit.endpoints.journal import Replay
 from llm_audit.endpoints.records import Position, Reply, Surface, Token, same
 from llm_audit.reports.wording import notes
+from llm_audit.reports.wording.substitution import TRUSTED as TRUSTED_ENDPOINT
 from llm_audit.results import Fact
 from llm_audit.results.substitution_evidence import LOG_PROBABILITIES
 
@@ -48,29 +49,29 @@ class Trusted:
     def __init__(self, journals: Sequence[Replay], tokens: int) -> None:
         self._journals, self._tokens = tuple(journals), tokens
         answered = [journal.replies() for journal in journals]
-        replies = [reply for told in answered for reply in told]
-        asked = [reply for reply in replies if is_question(reply)]
-        if len({reply.ask.surface for reply in asked}) != 1:
+        replies = [reply for recorded in answered for reply in recorded]
+        answers = [reply for reply in replies if is_question(reply)]
+        if len({reply.ask.surface for reply in answers}) != 1:
             raise AuditError(
                 "The journals of trusted endpoints hold "
-                + ("answers of chats and of completions" if asked else "no answers to questions")
+                + ("answers of chats and of completions" if answers else "no answers to questions")
                 + "; record them with `llm-audit substitution record`, on one surface."
             )
-        self.surface: Surface = asked[0].ask.surface
-        lengths = sorted({reply.ask.max_tokens for reply in asked})
+        self.surface: Surface = answers[0].ask.surface
+        lengths = sorted({reply.ask.max_tokens for reply in answers})
         if lengths != [tokens]:  # texts cannot be cut to a number of tokens
-            told = " and ".join(map(str, lengths))
+            listed = " and ".join(map(str, lengths))
             raise AuditError(
-                f"The trusted answers were asked for {told} tokens and this audit's for {tokens}; use --tokens {lengths[0]}"
+                f"The trusted answers were asked for {listed} tokens and this audit's for {tokens}; use --tokens {lengths[0]}"
                 + (", and journals of one length." if len(lengths) > 1 else ".")
             )
-        self.alternatives = min(granted([reply for reply in told if is_question(reply)]) for told in answered)
-        self._billed = [{reply.ask.prompt: reply.usage[0] for reply in told} for told in answered]
-        repeats = [_repeats(told) for told in answered]
+        self.alternatives = min(granted([reply for reply in recorded if is_question(reply)]) for recorded in answered)
+        self._billed = [{reply.ask.prompt: reply.usage[0] for reply in recorded} for recorded in answered]
+        repeats = [_repeats(recorded) for recorded in answered]
         self._variants = {
-            f"trusted endpoint {at}" + (f", answer {number}" if len(found) > 1 else ""): by_prompt
-            for at, found in enumerate(repeats, start=1)
-            for number, by_prompt in enumerate(found, start=1)
+            f"trusted endpoint {at}" + (f", answer {number}" if len(by_repeat) > 1 else ""): by_prompt
+            for at, by_repeat in enumerate(repeats, start=1)
+            for number, by_prompt in enumerate(by_repeat, start=1)
         }
         if len(self._variants) < 2:
             raise AuditError(
@@ -78,7 +79,7 @@ class Trusted:
                 "Record with --repeats 2 or more, or name the journal of a second trusted endpoint."
             )
         everywhere = set.intersection(*(set(by_prompt) for by_prompt in self._variants.values()))
-        prompts = tuple(dict.fromkeys(reply.ask.prompt for reply in asked if reply.ask.prompt in everywhere))
+        prompts = tuple(dict.fromkeys(reply.ask.prompt for reply in answers if reply.ask.prompt in everywhere))
         apart = self._farthest(prompts, self.alternatives)
         self.prompts = tuple(prompts[at] for at in np.flatnonzero(np.isfinite(apart).all(axis=0)))
         # Endpoints that honour seeds write the same text for the same seed: as two draws of one law it may count once.
@@ -99,11 +100,11 @@ class Trusted:
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """Which endpoints they are, and when they were asked."""
+        """The trusted endpoints, and when each was asked."""
         return tuple(
-            Fact(name=f"Trusted endpoint {at}", value=f"{journal.url}, model {journal.model}, asked {asked}")
+            Fact(name=TRUSTED_ENDPOINT.write(at=at), value=f"{journal.url}, model {journal.model}, asked {date}")
             for at, journal in enumerate(self._journals, start=1)
-            for asked in [next((fact.value for fact in journal.facts if fact.name == "Asked"), "never")]
+            for date in [next((fact.value for fact in journal.facts if fact.name == "Asked"), "never")]
         )
 
     def vocabulary_mismatch(self, replies: Sequence[Reply]) -> str:
@@ -121,11 +122,11 @@ class Trusted:
 
     def comparable(self, replies: Sequence[Reply], k: int) -> list[Reply]:
         """The replies at a finite distance from every trusted answer: with common token identifiers or, with k = 0, a text."""
-        told = [reply for reply in replies if (places(reply, k) if k else reply.text)]
+        readable = [reply for reply in replies if (places(reply, k) if k else reply.text)]
         return [
             reply
-            for reply in told
-            if all(np.isfinite(self._apart(theirs[reply.ask.prompt], reply, k)) for theirs in self._variants.values())
+            for reply in readable
+            if all(np.isfinite(self._apart(by_prompt[reply.ask.prompt], reply, k)) for by_prompt in self._variants.values())
         ]
 
     def ended_alike(self, replies: Sequence[Reply], k: int) -> int:
@@ -151,21 +152,21 @@ class Trusted:
             [
                 [
                     max(
-                        self._apart(mine[prompt], other[prompt], k, rounded)
+                        self._apart(variant[prompt], other[prompt], k, rounded)
                         for other in variants
-                        if other is not mine or rounded
+                        if other is not variant or rounded
                     )
                     for prompt in prompts
                 ]
-                for mine in variants
+                for variant in variants
             ]
         ).reshape(len(variants), len(prompts))
 
     def distances(self, replies: Sequence[Reply], k: int, progress: Progress = silent) -> dict[str, Floats]:
         """Variant -> (n,) distances of answers from it."""
         return {
-            name: np.array([self._apart(theirs[reply.ask.prompt], reply, k) for reply in replies])
-            for name, theirs in self._variants.items()
+            name: np.array([self._apart(by_prompt[reply.ask.prompt], reply, k) for reply in replies])
+            for name, by_prompt in self._variants.items()
         }
 
     def token_counts(self, prompts: Sequence[str]) -> dict[str, int]:
@@ -192,8 +193,8 @@ class Trusted:
         self, texts: Sequence[tuple[str, str]], settings: Settings, progress: Progress = silent
     ) -> list[tuple[SubstitutionRule[Any, Any], Measurement[Any]]]:
         """Measure two samples only, since ranks need the model's own log-probabilities of a text."""
-        asked = {prompt for prompt, _ in texts}
-        recorded = [pair for pair in self._texts if pair[0] in asked]
+        prompts = {prompt for prompt, _ in texts}
+        recorded = [pair for pair in self._texts if pair[0] in prompts]
         return [(two_samples.rule, two_samples.measure(texts, recorded, settings.seed, self.words))]
 
     def _apart(self, trusted: Reply, other: Reply, k: int, rounded: float = 0.0) -> float:
@@ -207,13 +208,13 @@ def between_replies(first: Reply, second: Reply, k: int, tokens: int, rounded: f
 
     Infinite if there is none, or if no token of some place is named by both.
     """
-    found = []
-    for ours, theirs in zip(places(first, k)[:tokens], places(second, k)[:tokens], strict=False):
-        known, other = _tables(ours, theirs, k)
-        found.append(of_tables(known, rounded_to(other, rounded)) if known and other else float("inf"))
-        if not same(ours.token, theirs.token):
+    distances = []
+    for position, other_position in zip(places(first, k)[:tokens], places(second, k)[:tokens], strict=False):
+        known, other = _tables(position, other_position, k)
+        distances.append(of_tables(known, rounded_to(other, rounded)) if known and other else float("inf"))
+        if not same(position.token, other_position.token):
             break
-    return float(np.mean(found)) if found else float("inf")
+    return float(np.mean(distances)) if distances else float("inf")
 
 
 def between_texts(first: str, second: str) -> float:
@@ -229,16 +230,17 @@ def _repeats(replies: Sequence[Reply]) -> list[dict[str, Reply]]:
     for reply in replies:
         if is_question(reply) and reply.text and not reply.defects:
             by_prompt.setdefault(reply.ask.prompt, []).append(reply)
-    counts = [len(found) for found in by_prompt.values()]
-    whole = int(np.median(counts)) if counts else 0
-    return [{prompt: found[number] for prompt, found in by_prompt.items() if len(found) >= whole} for number in range(whole)]
+    counts = [len(answers) for answers in by_prompt.values()]
+    repeats = int(np.median(counts)) if counts else 0
+    complete = {prompt: answers for prompt, answers in by_prompt.items() if len(answers) >= repeats}
+    return [{prompt: answers[number] for prompt, answers in complete.items()} for number in range(repeats)]
 
 
-def _tables(ours: Position, theirs: Position, k: int | None = None) -> tuple[dict[Hashable, float], dict[Hashable, float]]:
+def _tables(position: Position, other: Position, k: int | None = None) -> tuple[dict[Hashable, float], dict[Hashable, float]]:
     """The `k` likeliest tokens of two positions with log-probabilities, by the most reliable identifier that all have."""
 
     def named(name: Callable[[Token], Hashable | None]) -> list[dict[Hashable, float]]:
-        return [{name(token): value for token, value in place.table[:k]} for place in (ours, theirs)]
+        return [{name(token): value for token, value in place.table[:k]} for place in (position, other)]
 
     for name in (lambda token: token.id, lambda token: token.bytes):
         first, second = named(name)

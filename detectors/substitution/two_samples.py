@@ -11,6 +11,7 @@ from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Terms, repeatable, requires
 from llm_audit.detectors.substitution.base import SubstitutionRule
 from llm_audit.detectors.substitution.reference import WORDS, Words
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Result, Statistic, Verdict
 from llm_audit.results.substitution_evidence import Discrepancy, Kernel
 from llm_audit.stats import kernels
@@ -68,7 +69,7 @@ def derive(measured: Measurement[Discrepancy], terms: Terms) -> Result:
         others = sum(kernel.size - kernel.first for kernel in evidence.prompts)
         reason = (
             f"Maximum mean discrepancy {outcome.statistic:.3g} between {measured.n} and {others} texts, white space aside; "
-            f"with white space and the Hamming kernel p = {evidence.raw_p:.2g}, by a test that does not decide"
+            f"with white space and the Hamming kernel {p_statement(evidence.raw_p)}, by a test that does not decide"
         )
     return Result(
         rule=rule.code,

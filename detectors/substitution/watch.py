@@ -1,4 +1,4 @@
-"""Watch an endpoint: its requests, the file of its baseline, and the comparison of the two.
+"""Watch an endpoint that returns log-probabilities: its requests, what its baseline keeps, and the comparison of the two.
 
 Knows nothing about the command line.
 """
@@ -10,16 +10,16 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 from llm_audit.common.errors import AuditError
-from llm_audit.common.files import create
 from llm_audit.detectors.rule import Terms
-from llm_audit.detectors.substitution import tracking
+from llm_audit.detectors.substitution import baseline, tracking
+from llm_audit.detectors.substitution.baseline import Baseline
 from llm_audit.detectors.substitution.conclude import conclude
-from llm_audit.detectors.substitution.subject import spent, unanswered
+from llm_audit.detectors.substitution.subject import endpoint_of, spent, unanswered
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface, Token
+from llm_audit.reports.wording.substitution import rows as stated_rows
 from llm_audit.results import Fact, Result, Served, Substitution, Verdict
 from llm_audit.stats.tracking import table
 
-KIND = "llm-audit substitution baseline"
 PROMPT, ALTERNATIVES = "x", 20
 """The prompt, as in the paper: the shorter it is, the more sensitive the answer."""
 
@@ -59,8 +59,8 @@ def names_of(token: Token) -> list[int | str | None]:
     piece of UTF-8 or an empty text identifies no token.
     """
     text = _as_written(token.text) if token.text and "\ufffd" not in token.text else None
-    told = token.bytes if token.bytes is not None else None if text is None else text.encode()
-    return [token.id, None if told is None else told.hex(), text]
+    encoded = token.bytes if token.bytes is not None else None if text is None else text.encode()
+    return [token.id, None if encoded is None else encoded.hex(), text]
 
 
 def _as_written(text: str) -> str:
@@ -93,10 +93,10 @@ def alike_named(before: Sequence[Row], after: Sequence[Row]) -> tuple[list[Row],
     """
     for place in range(3):
         sides = [[_by_name(row, place) for row in rows] for rows in (before, after)]
-        whole = all(len(named) >= KEPT * len(row) for rows, given in zip(sides, (before, after), strict=True)
-                    for named, row in zip(rows, given, strict=True))  # fmt: skip
+        complete = all(len(named) >= KEPT * len(row) for rows, unnamed in zip(sides, (before, after), strict=True)
+                    for named, row in zip(rows, unnamed, strict=True))  # fmt: skip
         known = [set[Hashable]().union(*rows) for rows in sides]
-        if whole and len(known[0] & known[1]) > SHARED * min(map(len, known)):
+        if complete and len(known[0] & known[1]) > SHARED * min(map(len, known)):
             shortest = min(len(row) for rows in sides for row in rows)
             first, second = ([_likeliest(row, shortest) for row in rows] for rows in sides)
             return first, second
@@ -108,63 +108,47 @@ def _likeliest(row: Row, count: int) -> Row:
 
 
 def _by_name(row: Row, place: int) -> dict[Hashable, float]:
-    found: dict[Hashable, float] = {}
+    by_name: dict[Hashable, float] = {}
     for key, value in row.items():
         name = _names(str(key))[place]
         if name is not None:
-            found[name] = value
-    return found
+            by_name[name] = value
+    return by_name
 
 
 def _names(key: str) -> list[int | str | None]:
     """Id, bytes and text of a token of a baseline; those of early versions have one name only, and say which."""
-    found = json.loads(key)
-    if len(found) == 2:
-        kind, value = found
+    names = json.loads(key)
+    if len(names) == 2:
+        kind, value = names
         return [value if kind == name else None for name in ("id", "bytes", "text")]
-    return list(found)
+    return list(names)
 
 
 def write_baseline(path: Path, rows: Sequence[Row], model: str, created: str) -> None:
     """Write a baseline file. Raises AuditError: it exists or cannot be written, or the rows are too few."""
     if len(rows) < FEWEST:
-        raise AuditError(f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}.")
-    content = {
-        "kind": KIND,
-        "version": 1,
-        "model": model,
-        "prompt": PROMPT,
-        "created": created,
-        "rows": [dict(row) for row in rows],
-    }
-    try:
-        create(path, (json.dumps(content, indent=1) + "\n").encode())
-    except OSError as error:
-        raise AuditError(f"Cannot write the baseline {path}: {error.strerror}.") from error
+        raise AuditError(
+            f"The endpoint returned {len(rows)} usable rows of log-probabilities; a baseline needs {FEWEST}. Where they are "
+            "hidden, take one of border inputs (--border-inputs)."
+        )
+    baseline.write(path, baseline.ROWS, model, created, {"prompt": PROMPT, "rows": [dict(row) for row in rows]})
 
 
-def read_baseline(path: Path, model: str) -> tuple[list[Row], str]:
-    """Read the rows of a baseline and their date. Raises AuditError: no baseline, or one of another model or prompt."""
+def rows_in(stored: Baseline) -> list[Row]:
+    """The rows of a baseline. Raises AuditError: they are damaged, too few, or of another prompt."""
     try:
-        found = json.loads(path.read_bytes())
-        rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in found["rows"]]
-        same, created = (found["kind"], found["version"], found["prompt"]) == (KIND, 1, PROMPT), str(found["created"])
-        named = found["model"]
-    except OSError as error:
-        raise AuditError(f"The baseline {path} cannot be read: {error.strerror}.") from error
+        rows: list[Row] = [{str(key): float(value) for key, value in row.items()} for row in stored.content["rows"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AuditError(f"{path} is no baseline; name one that this command has written, or a new file.") from error
-    if not same or len(rows) < FEWEST:
-        raise AuditError(f"{path} is no baseline that this version reads.")
-    if named != model:
-        raise AuditError(f"The baseline {path} is of the model {named!r}, not {model!r}.")
-    return rows, created
+        raise stored.unreadable() from error
+    if stored.content.get("prompt") != PROMPT or len(rows) < FEWEST:
+        raise stored.unreadable()
+    return rows
 
 
-def compare(
-    source: Source, before: Sequence[Row], taken: str, count: int, surface: Surface, alpha: float, seed: str
-) -> Substitution:
+def compare(source: Source, stored: Baseline, count: int, surface: Surface, alpha: float, seed: str) -> Substitution:
     """Compare the endpoint now with the rows of the baseline."""
+    before = rows_in(stored)
     after, outcomes = rows_of(source, count, surface)
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     terms, obstacle = Terms(alpha), None
@@ -181,16 +165,40 @@ def compare(
     else:
         why = failures[0].reason if failures else "The answers hold no log-probabilities."
         obstacle = f"{len(after)} usable rows, {FEWEST} are needed. {why}"
+    fact = Fact(name="Rows", value=stated_rows(len(before), len(after)))
+    return compared(source, stored.created, tests, fact, failures, obstacle, terms)
+
+
+def compared(
+    source: Source,
+    taken: str,
+    tests: tuple[Result, ...],
+    counted: Fact,
+    failures: Sequence[Failure],
+    obstacle: str | None,
+    terms: Terms,
+) -> Substitution:
+    """The concluded comparison of an endpoint with its baseline.
+
+    Args:
+        source: the endpoint.
+        taken: when the baseline was.
+        tests: that could be made.
+        counted: how much there was to compare.
+        failures: requests without an answer.
+        obstacle: why there is no test, as a sentence; None: there is one.
+        terms: of the verdict.
+    """
     subject = Substitution(
         verdict=Verdict.ERROR,
         served=Served.NOT_MEASURED,
         summary="",
         claim="",
-        endpoint=next((fact.value for fact in source.facts if fact.name == "Endpoint"), "a journal"),
+        endpoint=endpoint_of(source) or "a journal",
         model=source.model,
         allowed=(f"the endpoint as of {taken}",),
         tests=tests,
-        facts=(Fact(name="Rows", value=f"{len(before)} before, {len(after)} now"), *source.facts),
+        facts=(counted, *source.facts),
         cost=spent(source.cost),
         failures=unanswered(failures),
         since=taken,

@@ -6,10 +6,11 @@ import math
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import counts
-from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, e_value, shown, title_of
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, e_value, title_of
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Statistic
 from llm_audit.results.watermark_evidence import KeyedBets
 
@@ -32,37 +33,38 @@ def measure(key: Key, reading: Reading, *, tests: int) -> Measurement[KeyedBets]
     )
 
 
-def outcome(found: KeyedBets) -> Numbers:
+def outcome(evidence: KeyedBets) -> Numbers:
     """The p-value, 1 / the peak of the e-process, and its floor, which is that of the scores."""
-    return Numbers(-found.log_peak, -math.inf if found.distinct else 0.0)
+    return Numbers(-evidence.log_peak, -math.inf if evidence.distinct else 0.0)
 
 
 def derive(measured: Measurement[KeyedBets], terms: Terms) -> Result:
     """The result: the peak of the e-process decides."""
     requires(measured, KeyedBets)
-    found, path = measured.evidence, measured.log_e
-    if len(path) != found.distinct or (path and (path[-1] != found.log_e or max(0.0, *path) != found.log_peak)):
+    evidence, path = measured.evidence, measured.log_e
+    if len(path) != evidence.distinct or (path and (path[-1] != evidence.log_e or max(0.0, *path) != evidence.log_peak)):
         raise ValueError("the path of the e-process is not the one that its peak and its end are of")
-    log_p, log_floor = outcome(found)
-    p, level = math.exp(log_p), terms.alpha / found.tests
-    verdict, told = decision(p, math.exp(log_floor), level)
+    log_p, log_floor = outcome(evidence)
+    p, level = math.exp(log_p), terms.alpha / evidence.tests
+    verdict, clause = decision(p, math.exp(log_floor), level)
     return Result(
         rule=rule.code,
-        name=f"{rule.title}, key {found.key}",
+        name=f"{rule.title}, key {evidence.key}",
         subject="document",
         null=rule.null,
         verdict=verdict,
         reason=(
-            f"Key {found.key} ({title_of(found.scheme)}): bets on the mark over {found.distinct:,} distinct inputs multiply "
-            f"the stake by at most {e_value(found.log_peak):.3g}; p = {shown(log_p)} whenever one stops; {told}."
+            f"Key {evidence.key} ({title_of(evidence.scheme)}): bets on the mark over {evidence.distinct:,} distinct inputs "
+            f"multiply the stake by at most {e_value(evidence.log_peak):.3g}; {p_statement(p, alpha=level)} whenever one "
+            f"stops; {clause}."
         ),
-        statistic=Statistic(name="largest log e", value=found.log_peak, unit="nats"),
+        statistic=Statistic(name="largest log e", value=evidence.log_peak, unit="nats"),
         p_value=p,
-        e_value=e_value(found.log_e),
+        e_value=e_value(evidence.log_e),
         p_floor=math.exp(log_floor),
-        n=found.distinct,
+        n=evidence.distinct,
         log_e=path,
-        evidence=found,
+        evidence=evidence,
         assumptions=rule.assumptions,
         method=rule.method,
     )

@@ -59,49 +59,50 @@ def check_laws(scheme: str, *stored: Mapping[str, str | int | float]) -> None:
         ValueError: the scores of the scheme follow another law.
     """
     if scheme in SCHEMES:
-        own = SCHEMES[scheme].law
-        if any(own is None or each.get("kind") != own.kind for each in stored):
+        null_law = SCHEMES[scheme].law
+        if any(null_law is None or stored_law.get("kind") != null_law.kind for stored_law in stored):
             raise ValueError(f"scores of {title_of(scheme)} follow another null law than the stored one")
 
 
-def counts_of(found: Summed) -> Counts:
+def counts_of(reading: Summed) -> Counts:
     """The counts that a reading stores."""
-    if not found.distinct <= found.scored <= found.tokens:
+    if not reading.distinct <= reading.scored <= reading.tokens:
         raise ValueError("more tokens are counted than there are")
-    return Counts(found.tokens, found.scored, found.distinct, found.total, law(found.law))
+    return Counts(reading.tokens, reading.scored, reading.distinct, reading.total, law(reading.law))
 
 
-def numbers(found: Summed | LinedUp | FreshKeys) -> Numbers:
+def numbers(reading: Summed | LinedUp | FreshKeys) -> Numbers:
     """The p-value of one reading, with its smallest."""
-    if isinstance(found, Summed):
-        whole = whole_text(counts_of(found))
+    if isinstance(reading, Summed):
+        whole = whole_text(counts_of(reading))
         return Numbers(whole.log_p, whole.log_p_floor)
-    if isinstance(found, LinedUp):
-        if found.block > found.tokens or found.cells > found.block:
+    if isinstance(reading, LinedUp):
+        if reading.block > reading.tokens or reading.cells > reading.block:
             raise ValueError("a block is longer than the text, or has more cells than tokens")
-        places = found.keys * (found.tokens - found.block + 1)
-        return Numbers(min(0.0, math.log(places) + gamma_tail.one_sum(-found.cost, found.cells)), -math.inf)
-    stopped = found.exceeding == found.stop
-    if found.exceeding > min(found.stop, found.draws) or found.draws > found.most or (found.draws < found.most and not stopped):
+        places = reading.keys * (reading.tokens - reading.block + 1)
+        return Numbers(min(0.0, math.log(places) + gamma_tail.one_sum(-reading.cost, reading.cells)), -math.inf)
+    stopped = reading.exceeding == reading.stop
+    drawn, most = reading.draws, reading.most
+    if reading.exceeding > min(reading.stop, drawn) or drawn > most or (drawn < most and not stopped):
         raise ValueError("so many fresh keys cannot have been drawn")
-    affordable(found.draws)
-    p = found.stop / found.draws if stopped else (1 + found.exceeding) / (1 + found.draws)
-    return Numbers(math.log(p), -math.log(found.most + 1))
+    affordable(drawn)
+    p = reading.stop / drawn if stopped else (1 + reading.exceeding) / (1 + drawn)
+    return Numbers(math.log(p), -math.log(most + 1))
 
 
-def summed(found: Summed) -> tuple[Statistic, Effect | None, float | None]:
+def summed(reading: Summed) -> tuple[Statistic, Effect | None, float | None]:
     """Statistic, effect and log e-value of a sum of scores; without scores, neither effect nor e-value."""
-    name = "green tokens" if found.law.get("kind") in ("bernoulli", "urn") else "sum of scores"
-    statistic = Statistic(name=name, value=found.total, unit=f"of {found.distinct:,} distinct inputs")
-    if not found.distinct:
+    name = "green tokens" if reading.law.get("kind") in ("bernoulli", "urn") else "sum of scores"
+    statistic = Statistic(name=name, value=reading.total, unit=f"of {reading.distinct:,} distinct inputs")
+    if not reading.distinct:
         return statistic, None, None
-    whole = whole_text(counts_of(found))
+    whole = whole_text(counts_of(reading))
     return statistic, Effect(name="mean score", value=whole.mean, unit=f"({whole.null_mean:.4g} by chance)"), whole.log_e
 
 
-def times(found: Numbers, tests: int) -> Numbers:
+def times(unadjusted: Numbers, tests: int) -> Numbers:
     """Bonferroni: p-value and floor, multiplied by the number of tests."""
-    return Numbers(min(0.0, found.log_p + math.log(tests)), min(0.0, found.log_floor + math.log(tests)))
+    return Numbers(min(0.0, unadjusted.log_p + math.log(tests)), min(0.0, unadjusted.log_floor + math.log(tests)))
 
 
 def title_of(scheme: str) -> str:
@@ -109,21 +110,16 @@ def title_of(scheme: str) -> str:
     return SCHEMES[scheme].title if scheme in SCHEMES else scheme
 
 
-def shown(log_p: float) -> str:
-    """A p-value as text: two digits, as a power of ten if it is tiny."""
-    return f"{math.exp(log_p):.2g}" if log_p > math.log(1e-4) else f"10^{log_p / math.log(10):.1f}"
-
-
 def e_value(log_e: float) -> float:
     """The e-value, capped where a float ends."""
     return math.exp(max(-MOST_LOG_E, min(MOST_LOG_E, log_e)))
 
 
-def needed(found: Summed, level: float) -> str:
+def needed(reading: Summed, level: float) -> str:
     """Sentence on how many distinct inputs a decision needs; "" if the text has enough."""
-    if numbers(found).log_floor <= math.log(level):
+    if numbers(reading).log_floor <= math.log(level):
         return ""
-    least = tokens_needed(law(found.law), level)
+    least = tokens_needed(law(reading.law), level)
     if least is None:
-        return f" Only {found.distinct:,} distinct inputs can be scored; this scheme never decides at {level:.2g}."
-    return f" Only {found.distinct:,} distinct inputs can be scored; a decision needs {least:,} at the very least."
+        return f" Only {reading.distinct:,} distinct inputs can be scored; this scheme never decides at {level:.2g}."
+    return f" Only {reading.distinct:,} distinct inputs can be scored; a decision needs {least:,} at the very least."

@@ -9,14 +9,15 @@ from scipy.stats import hypergeom
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark.base import Numbers
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Statistic
 from llm_audit.results.watermark_evidence import ProbedPhases
 
 
-def outcome(found: ProbedPhases) -> Numbers:
+def outcome(evidence: ProbedPhases) -> Numbers:
     """Exact two-sided p-value (hypergeometric) for the word that is most frequent in both phases together."""
-    fresh, again = np.array(found.fresh), np.array(found.again)
-    if len(fresh) != len(found.words) or len(again) != len(found.words) or min(*fresh, *again) < 0:
+    fresh, again = np.array(evidence.fresh), np.array(evidence.again)
+    if len(fresh) != len(evidence.words) or len(again) != len(evidence.words) or min(*fresh, *again) < 0:
         raise ValueError("each phase has one count for each word")
     total, first = fresh + again, int(fresh.sum())
     if first == 0 or int(again.sum()) == 0:
@@ -29,20 +30,20 @@ def outcome(found: ProbedPhases) -> Numbers:
     return Numbers(math.log(min(1.0, 2 * tail)), math.log(min(1.0, 2 * floor)))
 
 
-def measure(found: ProbedPhases) -> Measurement[ProbedPhases]:
+def measure(evidence: ProbedPhases) -> Measurement[ProbedPhases]:
     """Measure the counts of both phases."""
-    return Measurement(found)
+    return Measurement(evidence)
 
 
 def derive(measured: Measurement[ProbedPhases], terms: Terms) -> Result:
     """The result: an exact comparison of the two phases."""
     requires(measured, ProbedPhases)
-    found = measured.evidence
-    log_p, log_floor = outcome(found)
+    evidence = measured.evidence
+    log_p, log_floor = outcome(evidence)
     p, floor = math.exp(log_p), math.exp(log_floor)
-    verdict, told = decision(p, floor, terms.alpha)
-    word = int(np.argmax(np.array(found.fresh) + np.array(found.again)))
-    sums = (sum(found.fresh), sum(found.again))
+    verdict, clause = decision(p, floor, terms.alpha)
+    word = int(np.argmax(np.array(evidence.fresh) + np.array(evidence.again)))
+    sums = (sum(evidence.fresh), sum(evidence.again))
     return Result(
         rule=rule.code,
         name=rule.title,
@@ -50,14 +51,14 @@ def derive(measured: Measurement[ProbedPhases], terms: Terms) -> Result:
         null=rule.null,
         verdict=verdict,
         reason=(
-            f"The most frequent word was chosen {found.fresh[word]:,} of {sums[0]:,} times with other questions in between, "
-            f"and {found.again[word]:,} of {sums[1]:,} times at once; p = {p:.2g}; {told}."
+            f"The most frequent word was chosen {evidence.fresh[word]:,} of {sums[0]:,} times with other questions in between, "
+            f"and {evidence.again[word]:,} of {sums[1]:,} times at once; {p_statement(p, alpha=terms.alpha)}; {clause}."
         ),
-        statistic=Statistic(name="choices of that word", value=found.fresh[word], unit=f"of {sums[0]:,}"),
+        statistic=Statistic(name="choices of that word", value=evidence.fresh[word], unit=f"of {sums[0]:,}"),
         p_value=p,
         p_floor=floor,
         n=sum(sums),
-        evidence=found,
+        evidence=evidence,
         assumptions=rule.assumptions,
         method=rule.method,
     )

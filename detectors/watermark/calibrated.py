@@ -1,4 +1,4 @@
-"""The rule that ranks a text among the user's unmarked texts under one key: another null, shown beside, never deciding."""
+"""The rule that ranks a text among the user's unmarked texts under one key: another null beside, never deciding."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import math
 from collections.abc import Sequence
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, requires
-from llm_audit.detectors.watermark.base import shown, title_of
+from llm_audit.detectors.watermark.base import title_of
 from llm_audit.detectors.watermark.whole_text import outcome
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Result, Statistic, decide
 from llm_audit.results.watermark_evidence import KeyedCalibration, KeyedText
 
 
-def measure(found: KeyedText, references: Sequence[float]) -> Measurement[KeyedCalibration]:
+def measure(text_evidence: KeyedText, references: Sequence[float]) -> Measurement[KeyedCalibration]:
     """Measure the text's p-value and those of unmarked texts under one key, as natural logarithms."""
-    log_p = outcome(found)[1].log_p
+    log_p = outcome(text_evidence)[1].log_p
     evidence = KeyedCalibration(
-        key=found.key, scheme=found.scheme, tests=found.tests, log_p=log_p, references=tuple(references)
+        key=text_evidence.key, scheme=text_evidence.scheme, tests=text_evidence.tests, log_p=log_p, references=tuple(references)
     )
     return Measurement(evidence)
 
@@ -24,26 +25,27 @@ def measure(found: KeyedText, references: Sequence[float]) -> Measurement[KeyedC
 def derive(measured: Measurement[KeyedCalibration], terms: Terms) -> Result:
     """The conformal p-value; its sentence says that no verdict rests on it."""
     requires(measured, KeyedCalibration)
-    found = measured.evidence
-    as_low = sum(each <= found.log_p for each in found.references)
-    many = len(found.references)
+    evidence = measured.evidence
+    as_low = sum(reference <= evidence.log_p for reference in evidence.references)
+    many = len(evidence.references)
     p, floor = (1 + as_low) / (1 + many), 1 / (1 + many)
     return Result(
         rule=rule.code,
-        name=f"{rule.title}, key {found.key}",
+        name=f"{rule.title}, key {evidence.key}",
         subject="document",
         null=rule.null,
         verdict=decide(p, floor, terms.alpha),
         reason=(
-            f"For comparison, no verdict rests on it. Key {found.key} ({title_of(found.scheme)}): {as_low:,} of {many:,} "
-            f"unmarked texts have a p-value as small as {shown(found.log_p)}; p = {p:.2g} among them."
+            f"For comparison, no verdict rests on it. Key {evidence.key} ({title_of(evidence.scheme)}): {as_low:,} of {many:,} "
+            f"unmarked texts have a p-value as small as this one ({p_statement(math.exp(evidence.log_p))}); "
+            f"{p_statement(p, alpha=terms.alpha)} among them."
         ),
-        statistic=Statistic(name="-log10 p of the whole text", value=-found.log_p / math.log(10) + 0.0, unit=""),
+        statistic=Statistic(name="-log10 p of the whole text", value=-evidence.log_p / math.log(10) + 0.0, unit=""),
         p_value=p,
         p_floor=floor,
         n=many,
         draws=Draws(count=many, exceeding=as_low, seed=None),
-        evidence=found,
+        evidence=evidence,
         assumptions=rule.assumptions,
         method=rule.method,
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, Rule, Terms, affordable, decision, requires
 from llm_audit.detectors.watermark.base import Numbers
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Result, Statistic, Verdict
 from llm_audit.results.watermark_evidence import ProbedChoices
 from llm_audit.stats import row_exchange
@@ -24,34 +25,34 @@ NATURAL = (
 )
 
 
-def ranked(found: ProbedChoices) -> Outcome:
+def ranked(evidence: ProbedChoices) -> Outcome:
     """The rank of the statistic among those of tables with contexts permuted within each sentence."""
-    table = _table(found)
-    if found.statistic == "log_odds":
+    table = _table(evidence)
+    if evidence.statistic == "log_odds":
         share = (table + 1) / (table.sum(axis=-1, keepdims=True) + 2)
         cells, statistic = np.log(share / (1 - share)), row_exchange.common_shift
     else:
         cells = table / np.maximum(table.sum(axis=-1, keepdims=True), 1)
         statistic = _agreement
-    return row_exchange.within_rows(cells, statistic, generator(found.seed, found.statistic), affordable(found.draws))
+    return row_exchange.within_rows(cells, statistic, generator(evidence.seed, evidence.statistic), affordable(evidence.draws))
 
 
-def outcome(found: ProbedChoices) -> Numbers:
+def outcome(evidence: ProbedChoices) -> Numbers:
     """The p-value and its floor."""
-    result = ranked(found)
+    result = ranked(evidence)
     return Numbers(math.log(result.p_value), math.log(result.p_floor))
 
 
 def result(rule: Rule[ProbedChoices, ProbedChoices], measured: Measurement[ProbedChoices], terms: Terms) -> Result:
     """The result of a test of choices."""
     requires(measured, ProbedChoices)
-    found = measured.evidence
-    came = ranked(found)
-    answers = int(_table(found).sum())
-    verdict, told = decision(came.p_value, came.p_floor, terms.alpha)
-    if answers < found.unread:
-        verdict, told = Verdict.NOT_ASSESSABLE, "most answers hold none of the words, so that nothing is concluded"
-    sentences, contexts = len(found.counts), len(found.counts[0])
+    evidence = measured.evidence
+    ranking = ranked(evidence)
+    answers = int(_table(evidence).sum())
+    verdict, clause = decision(ranking.p_value, ranking.p_floor, terms.alpha)
+    if answers < evidence.unread:
+        verdict, clause = Verdict.NOT_ASSESSABLE, "most answers hold none of the words, so that nothing is concluded"
+    sentences, contexts = len(evidence.counts), len(evidence.counts[0])
     return Result(
         rule=rule.code,
         name=rule.title,
@@ -59,23 +60,24 @@ def result(rule: Rule[ProbedChoices, ProbedChoices], measured: Measurement[Probe
         null=rule.null,
         verdict=verdict,
         reason=(
-            f"{answers:,} choices among {len(found.words)} words after {contexts} contexts in {sentences} sentences: "
-            f"{came.exceeding:,} of {came.draws:,} exchanges of the contexts agree as well; p = {came.p_value:.2g}; {told}."
+            f"{answers:,} choices among {len(evidence.words)} words after {contexts} contexts in {sentences} sentences: "
+            f"{ranking.exceeding:,} of {ranking.draws:,} exchanges of the contexts agree as well; "
+            f"{p_statement(ranking.p_value, alpha=terms.alpha)}; {clause}."
         ),
-        statistic=Statistic(name=found.statistic.replace("_", " "), value=came.statistic, unit=""),
-        p_value=came.p_value,
-        p_floor=came.p_floor,
+        statistic=Statistic(name=evidence.statistic.replace("_", " "), value=ranking.statistic, unit=""),
+        p_value=ranking.p_value,
+        p_floor=ranking.p_floor,
         n=answers,
-        draws=Draws(count=came.draws, exceeding=came.exceeding, seed=found.seed),
-        evidence=found,
+        draws=Draws(count=ranking.draws, exceeding=ranking.exceeding, seed=evidence.seed),
+        evidence=evidence,
         assumptions=rule.assumptions,
         method=rule.method,
     )
 
 
-def _table(found: ProbedChoices) -> NDArray[np.float64]:
-    table = np.array(found.counts, dtype=np.float64)
-    if table.ndim != 3 or table.shape[2] != len(found.words) or (table < 0).any():
+def _table(evidence: ProbedChoices) -> NDArray[np.float64]:
+    table = np.array(evidence.counts, dtype=np.float64)
+    if table.ndim != 3 or table.shape[2] != len(evidence.words) or (table < 0).any():
         raise ValueError("the counts are no table of sentences, contexts and words")
     return table
 

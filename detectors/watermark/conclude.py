@@ -8,6 +8,7 @@ from llm_audit.results import Document, Result
 from llm_audit.results.evidence import Derivation
 from llm_audit.results.watermark_evidence import (
     KeyedBets,
+    KeyedCalibration,
     KeyedText,
     KeyedTogether,
     KeyedWindows,
@@ -34,19 +35,26 @@ def conclude(document: Document, terms: Terms) -> Document:
     )
 
 
-def _in_step(results: tuple[Result, ...], found: KeyedTogether | ProbedTogether) -> tuple[Result, ...]:
-    """The deciding tests' results, in the order of the combined evidence and each with its part of it; then the others."""
-    deciding = {_kind(test): test for test in found.tests}
-    own, others = {}, []
+def _in_step(results: tuple[Result, ...], evidence: KeyedTogether | ProbedTogether) -> tuple[Result, ...]:
+    """The deciding tests' results, in the order of the combined evidence and each with its part of it; then the others.
+
+    Of these, results under the same keys come first, key by key and rule by rule.
+    """
+    deciding = {_kind(test): test for test in evidence.tests}
+    places = {key: place for place, (_, key) in enumerate(deciding)}
+    in_order, beside, others = {}, [], []
     for result in results:
         kind = _kind(result.evidence)
-        if kind in deciding and kind not in own:
-            own[kind] = result.model_copy(update={"evidence": deciding[kind]})
+        if kind in deciding and kind not in in_order:
+            in_order[kind] = result.model_copy(update={"evidence": deciding[kind]})
+        elif isinstance(result.evidence, KeyedText | KeyedCalibration) and result.evidence.key in places:
+            beside.append((places[result.evidence.key], result.rule, result))
         else:
             others.append(result)
-    if len(own) < len(found.tests):
+    if len(in_order) < len(evidence.tests):
         raise NotDerivable("a test that the verdict rests on is not among the results")
-    return (*(own[kind] for kind in deciding), *others)
+    beside.sort(key=lambda placed: placed[:2])
+    return (*(in_order[kind] for kind in deciding), *(result for *_, result in beside), *others)
 
 
 def _kind(evidence: Derivation | None) -> tuple[object, str]:

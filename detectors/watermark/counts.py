@@ -96,35 +96,36 @@ def law_of(description: Mapping[str, str | float]) -> Law:
         raise AuditError("the stored result names no null law that this version knows: test the text again") from None
 
 
-def distinct(found: Observations, seen: set[bytes] | None = None) -> Observations:
+def distinct(observations: Observations, seen: set[bytes] | None = None) -> Observations:
     """The first score of each effective input that depends on the key.
 
     Args:
-        found: of one text.
+        observations: of one text.
         seen: inputs of earlier texts under the same key, which do not count again; the text's own are added to it. One key
             marks a whole deployment, so errors of texts that share phrases would otherwise be shared, too.
     """
-    kept = first_rows(found.inputs)
-    if found.keyless is not None:
-        kept = kept[~found.keyless[kept]]
+    kept = first_rows(observations.inputs)
+    if observations.keyless is not None:
+        kept = kept[~observations.keyless[kept]]
     if seen is not None:
-        rows = [np.ascontiguousarray(row).tobytes() for row in found.inputs[kept]]
+        rows = [np.ascontiguousarray(row).tobytes() for row in observations.inputs[kept]]
         fresh = np.array([row not in seen for row in rows], dtype=np.bool_)
         seen.update(rows)
         kept = kept[fresh]
-    taken = found.taken(kept)
-    return replace(taken, repeated=found.repeated + len(found) - len(kept))
+    taken = observations.taken(kept)
+    return replace(taken, repeated=observations.repeated + len(observations) - len(kept))
 
 
-def count(found: Observations, seen: set[bytes] | None = None) -> Counts:
+def count(observations: Observations, seen: set[bytes] | None = None) -> Counts:
     """Numbers of tokens read, scored and distinct under one key, and the sum of the distinct scores.
 
     Args:
-        found: the scores of the text.
+        observations: the scores of the text.
         seen: as in `distinct`.
     """
-    kept = distinct(found, seen)
-    return Counts(found.tokens, len(found) + found.repeated, len(kept), float(kept.scores.sum()), found.law)
+    kept = distinct(observations, seen)
+    scored = len(observations) + observations.repeated
+    return Counts(observations.tokens, scored, len(kept), float(kept.scores.sum()), observations.law)
 
 
 def whole_text(counts: Counts) -> WholeText:
@@ -136,13 +137,13 @@ def whole_text(counts: Counts) -> WholeText:
     return WholeText(law.log_tail(total, n), law.least(n), float(average_e(bets)), total / n, law.mean)
 
 
-def anytime(found: Observations) -> eprocess.EProcess:
+def anytime(observations: Observations) -> eprocess.EProcess:
     """The e-process over the distinct inputs, valid under optional stopping.
 
     Args:
-        found: the scores of a text, repeats included or not.
+        observations: the scores of a text, repeats included or not.
     """
-    kept = distinct(found)
+    kept = distinct(observations)
     return eprocess.mixture(kept.law.increments(kept.scores))
 
 
@@ -163,16 +164,16 @@ class Windows:
         return [(*self.tokens[i], float(self.scan.log_p[i])) for i in spans.disjoint(self.scan, alpha)]
 
 
-def windows(found: Observations, generator: np.random.Generator, draws: int = 999, least: int = 32) -> Windows:
+def windows(observations: Observations, generator: np.random.Generator, draws: int = 999, least: int = 32) -> Windows:
     """Scan the text for parts that carry the mark.
 
     Args:
-        found: the scores of a text with at least one.
+        observations: the scores of a text with at least one.
         generator: of the simulated null.
         draws: of it.
         least: distinct inputs in the shortest windows.
     """
-    kept = distinct(found)
+    kept = distinct(observations)
     if len(kept) == 0:
         raise AuditError("no token of the text can be scored under this key: give a longer text, or its prompt")
     result = spans.scan(kept.scores, kept.law, generator, draws, least)

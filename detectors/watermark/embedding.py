@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.common.seeds import generator
-from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.keys import Key, check_computable
 from llm_audit.detectors.watermark.schemes.base import Scheme, Step
 from llm_audit.detectors.watermark.schemes.kuditipudi import KeySequence
 
@@ -27,6 +27,33 @@ class Marker:
         self._generators: dict[int, np.random.Generator] = {}
         self._starts: dict[int, int] = {}
 
+    def check(self, tokenizer: str, size: int) -> None:
+        """Refuse a model whose texts the key cannot mark, before anything is drawn.
+
+        Args:
+            tokenizer: digest of the model's.
+            size: of its vocabulary.
+
+        Raises:
+            InvalidConfiguration: the key marks tokens of another tokenizer or of a smaller vocabulary, or its scheme cannot be
+                computed here.
+        """
+        if self._key.tokenizer not in (None, tokenizer):
+            raise InvalidConfiguration(
+                f"Key {self._key.id} marks tokens of the tokenizer {(self._key.tokenizer or '')[:12]}, and the model has "
+                f"another one ({tokenizer[:12]}): make a key for this model."
+            )
+        self._check_size(size)
+        check_computable(self._key)
+
+    def _check_size(self, size: int) -> None:
+        most = getattr(self._key.scheme, "vocab_size", None)
+        if most is not None and most < size:
+            raise InvalidConfiguration(
+                f"Key {self._key.id} is for a vocabulary of {most:,} tokens, and the model has {size:,}: make a key for this "
+                "model."
+            )
+
     @property
     def label(self) -> dict[str, str]:
         """Fields of a record about the mark: scheme and id of the key, and that the text is test material."""
@@ -41,12 +68,7 @@ class Marker:
             InvalidConfiguration: the key is for a smaller vocabulary than the model's.
         """
         scheme = self._key.scheme
-        size = getattr(scheme, "vocab_size", None)
-        if size is not None and size < len(logits):
-            raise InvalidConfiguration(
-                f"Key {self._key.id} is for a vocabulary of {size:,} tokens, and the model has {len(logits):,}: make a key for "
-                "this model."
-            )
+        self._check_size(len(logits))
         if number not in self._generators:
             self._generators[number] = generator(f"{self._seed} {number}", "watermark")
             length = scheme.length if isinstance(scheme, KeySequence) else 1

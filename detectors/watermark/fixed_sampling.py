@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
-from llm_audit.detectors.watermark.base import Numbers, shown
+from llm_audit.detectors.watermark.base import Numbers
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Statistic, Verdict
 from llm_audit.results.watermark_evidence import ProbedRepeats
 from llm_audit.stats.combination import average_e
@@ -34,25 +35,25 @@ def measure(answers: list[tuple[str, float]]) -> Measurement[ProbedRepeats]:
     return Measurement(ProbedRepeats(answers=len(answers), distinct=len(known), repeats=repeats, expected=expected))
 
 
-def outcome(found: ProbedRepeats) -> Numbers:
+def outcome(evidence: ProbedRepeats) -> Numbers:
     """The p-value 1 / e, e the average of exp(l R - (e^l - 1) E) over the bets l; 1 for too few different answers."""
-    if found.repeats + found.distinct != found.answers:
+    if evidence.repeats + evidence.distinct != evidence.answers:
         raise ValueError("answers are either new or repeats")
-    floor = -float(average_e([tilt * max(found.answers - 1, 0) for tilt in TILTS]))
-    if found.distinct <= ALIKE:
+    floor = -float(average_e([tilt * max(evidence.answers - 1, 0) for tilt in TILTS]))
+    if evidence.distinct <= ALIKE:
         return Numbers(0.0, min(0.0, floor))
-    bets = [tilt * found.repeats - math.expm1(tilt) * found.expected for tilt in TILTS]
+    bets = [tilt * evidence.repeats - math.expm1(tilt) * evidence.expected for tilt in TILTS]
     return Numbers(min(0.0, -float(average_e(np.array(bets)))), min(0.0, floor))
 
 
 def derive(measured: Measurement[ProbedRepeats], terms: Terms) -> Result:
     """The result; an endpoint that always answers alike is not assessed."""
     requires(measured, ProbedRepeats)
-    found = measured.evidence
-    log_p, log_floor = outcome(found)
-    verdict, told = decision(math.exp(log_p), math.exp(log_floor), terms.alpha)
-    if found.answers > ALIKE >= found.distinct:
-        verdict, told = (
+    evidence = measured.evidence
+    log_p, log_floor = outcome(evidence)
+    verdict, clause = decision(math.exp(log_p), math.exp(log_floor), terms.alpha)
+    if evidence.answers > ALIKE >= evidence.distinct:
+        verdict, clause = (
             Verdict.NOT_ASSESSABLE,
             "it always answers alike: stored answers, a fixed seed, temperature 0, or a mark without any choice",
         )
@@ -63,14 +64,15 @@ def derive(measured: Measurement[ProbedRepeats], terms: Terms) -> Result:
         null=rule.null,
         verdict=verdict,
         reason=(
-            f"{found.repeats:,} of {found.answers:,} answers to one question repeat an earlier one word for word, where their "
-            f"log-probabilities let {found.expected:.2g} be expected; p = {shown(log_p)}; {told}."
+            f"{evidence.repeats:,} of {evidence.answers:,} answers to one question repeat an earlier one word for word, where "
+            f"their log-probabilities let {evidence.expected:.2g} be expected; "
+            f"{p_statement(math.exp(log_p), alpha=terms.alpha)}; {clause}."
         ),
-        statistic=Statistic(name="repeats", value=found.repeats, unit=f"of {found.answers:,} answers"),
+        statistic=Statistic(name="repeats", value=evidence.repeats, unit=f"of {evidence.answers:,} answers"),
         p_value=math.exp(log_p),
         p_floor=math.exp(log_floor),
-        n=found.answers,
-        evidence=found,
+        n=evidence.answers,
+        evidence=evidence,
         assumptions=rule.assumptions,
         method=rule.method,
     )

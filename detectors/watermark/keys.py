@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import SecretStr, ValidationError
 
-from llm_audit.common.errors import AuditError
+from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.common.files import create
 from llm_audit.detectors.watermark.schemes import scheme_class
-from llm_audit.detectors.watermark.schemes.base import KeyedScheme
+from llm_audit.detectors.watermark.schemes.base import KeyedScheme, TokenisedText, TokenScheme
 
 SCHEMA = "llm-audit/watermark-key/1"
 LARGEST = 1 << 20
@@ -100,7 +101,7 @@ def parse_key(content: bytes, origin: str) -> Key:
     if len(content) > LARGEST:
         raise AuditError(f"{origin} is too large for a key file: give the file that watermark keygen wrote")
     try:
-        data = json.loads(content.decode("utf-8"), object_pairs_hook=_unique)
+        data = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise AuditError(f"{origin} is not a JSON object: give the file that watermark keygen wrote") from None
     if not isinstance(data, dict) or data.pop("schema", None) != SCHEMA:
@@ -134,7 +135,9 @@ def new_key(scheme: str, tokenizer: str | None = None, note: str | None = None, 
     cls = scheme_class(scheme)
     drawn = cls.draw_keys(secrets.randbits)
     if set(parameters) & _secret_fields(cls):
-        raise AuditError(f"a new key of the scheme {scheme} is drawn, not given: leave out {', '.join(_secret_fields(cls))}")
+        raise AuditError(
+            f"a new key of the scheme {scheme} is drawn, not given: leave out {', '.join(sorted(_secret_fields(cls)))}"
+        )
     try:
         return Key(cls.model_validate(parameters | drawn), tokenizer, note)
     except ValidationError as error:
@@ -152,9 +155,24 @@ def write_key(path: Path, key: Key) -> None:
     try:
         create(path, (json.dumps(content, indent=2) + "\n").encode(), mode=0o600)
     except FileExistsError:
-        raise AuditError(f"{path} exists and is not overwritten: a lost key cannot be made again; name another file") from None
+        raise AuditError(
+            f"the file {path} exists and is not overwritten: a lost key cannot be made again; name another"
+        ) from None
     except OSError as error:
         raise AuditError(f"cannot write the key file {path}: {error.strerror or 'input/output error'}") from None
+
+
+def check_computable(key: Key) -> None:
+    """Refuse a key whose scheme cannot be computed here, such as lists drawn on a GPU.
+
+    Raises:
+        InvalidConfiguration: with the reason.
+    """
+    try:
+        if isinstance(key.scheme, TokenScheme):
+            key.scheme.observe(TokenisedText.of(np.arange(2), np.arange(2), from_start=True))
+    except AuditError as error:
+        raise InvalidConfiguration(f"Key {key.id} cannot be used: {error}.") from None
 
 
 def _fields(scheme: KeyedScheme) -> dict[str, Any]:
@@ -183,14 +201,16 @@ def _explained(error: ValidationError) -> str:
     """The faults of a key file, field by field, without the values."""
     sentences = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
-        field = str(fault["loc"][0]) if fault["loc"] else "the file"
-        if fault["type"] == "extra_forbidden":
-            plain = field.isidentifier() and len(field) <= 40
+        field, reason = str(fault["loc"][0]) if fault["loc"] else "", fault["msg"].removeprefix("Value error, ")
+        if not field:  # of several fields together
+            sentences.append(reason)
+        elif fault["type"] == "extra_forbidden":
+            plain = field.isidentifier() and len(field) <= 40 and not any(map(str.isdigit, field))  # else it might be the key
             sentences.append(f"the scheme has no field {field}" if plain else "it has a field that the scheme does not have")
         elif fault["type"] == "string_type":
             sentences.append(f"{field} must be a string in quotes")
         elif fault["type"] == "missing":
             sentences.append(f"{field} is missing")
         else:
-            sentences.append(f"{field}: {fault['msg'].removeprefix('Value error, ')}")
+            sentences.append(f"{field}: {reason}")
     return "; ".join(sentences)

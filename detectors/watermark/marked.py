@@ -7,7 +7,8 @@ from typing import Any
 
 from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import anytime, cache_augmented, choices, fixed_sampling, whole_text, windows
-from llm_audit.detectors.watermark.base import ASSUMPTIONS, Numbers, shown, times, title_of
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, Numbers, times, title_of
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Result, Statistic, Verdict
 from llm_audit.results.watermark_evidence import (
     KeyedBets,
@@ -23,17 +24,17 @@ from llm_audit.results.watermark_evidence import (
 Test = KeyedText | KeyedWindows | KeyedBets | ProbedChoices | ProbedRepeats | ProbedPhases
 
 
-def numbers(found: Test) -> Numbers:
+def numbers(test: Test) -> Numbers:
     """The p-value and floor of one test."""
-    if isinstance(found, KeyedText):
-        return whole_text.outcome(found)[1]
-    if isinstance(found, KeyedWindows):
-        return windows.outcome(found)
-    if isinstance(found, KeyedBets):
-        return anytime.outcome(found)
-    if isinstance(found, ProbedChoices):
-        return choices.outcome(found)
-    return fixed_sampling.outcome(found) if isinstance(found, ProbedRepeats) else cache_augmented.outcome(found)
+    if isinstance(test, KeyedText):
+        return whole_text.outcome(test)[1]
+    if isinstance(test, KeyedWindows):
+        return windows.outcome(test)
+    if isinstance(test, KeyedBets):
+        return anytime.outcome(test)
+    if isinstance(test, ProbedChoices):
+        return choices.outcome(test)
+    return fixed_sampling.outcome(test) if isinstance(test, ProbedRepeats) else cache_augmented.outcome(test)
 
 
 def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) -> Result:
@@ -42,12 +43,12 @@ def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) 
     tests: tuple[Test, ...] = measured.evidence.tests
     if any(test.tests != len(tests) for test in tests if isinstance(test, KeyedText | KeyedWindows | KeyedBets)):
         raise ValueError("the tests that share alpha are not those that are there")
-    each = [numbers(test) for test in tests]
-    best = min(range(len(each)), key=lambda i: each[i].log_p)
-    log_p, log_floor = times(Numbers(each[best].log_p, min(one.log_floor for one in each)), len(each))
+    by_test = [numbers(test) for test in tests]
+    best = min(range(len(by_test)), key=lambda i: by_test[i].log_p)
+    log_p, log_floor = times(Numbers(by_test[best].log_p, min(of_test.log_floor for of_test in by_test)), len(by_test))
     p, floor = math.exp(log_p), math.exp(log_floor)
-    verdict, told = decision(p, floor, terms.alpha)
-    over = f"the best of {len(each)} tests, times {len(each)}; " if len(each) > 1 else ""
+    verdict, clause = decision(p, floor, terms.alpha)
+    over = f"the best of {len(by_test)} tests, times {len(by_test)}; " if len(by_test) > 1 else ""
     probed = isinstance(measured.evidence, ProbedTogether)
     return Result(
         rule=rule.code,
@@ -55,8 +56,8 @@ def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) 
         subject="endpoint" if probed else "document",
         null=NULL_OF_ENDPOINTS if probed else rule.null,
         verdict=verdict,
-        reason=f"{_found(tests[best], verdict)}: p = {shown(log_p)}, {over}{told}.",
-        statistic=Statistic(name="-log10 p", value=-log_p / math.log(10) + 0.0, unit=f"of {len(each)} tests"),
+        reason=f"{_statement(tests[best], verdict)}: {p_statement(p, alpha=terms.alpha)}, {over}{clause}.",
+        statistic=Statistic(name="-log10 p", value=-log_p / math.log(10) + 0.0, unit=f"of {len(by_test)} tests"),
         p_value=p,
         p_floor=floor,
         n=_units(tests[best]),
@@ -66,7 +67,7 @@ def derive(measured: Measurement[KeyedTogether | ProbedTogether], terms: Terms) 
     )
 
 
-def _found(test: Test, verdict: Verdict) -> str:
+def _statement(test: Test, verdict: Verdict) -> str:
     """The verdict in words, as the beginning of the sentence with the p-value."""
     if isinstance(test, KeyedText | KeyedWindows | KeyedBets):
         return {

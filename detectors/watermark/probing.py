@@ -87,7 +87,7 @@ def probe(
         progress: called with the share of the questions that are answered.
     """
     table, unread, failed = _choices(source, plan, surface, part(progress, 0, 0.6))
-    told, more = _stories(source, plan, surface, part(progress, 0.6, 0.8))
+    stories, more = _stories(source, plan, surface, part(progress, 0.6, 0.8))
     phases, again = _phases(source, plan, surface, part(progress, 0.8, 1))
     chosen = ProbedChoices(statistic="log_odds", words=WORDS, counts=table, unread=unread, draws=choices.DRAWS, seed=seed)
     terms, tests, notes = Terms(alpha), list[Result](), list[str]()
@@ -96,8 +96,8 @@ def probe(
         tests.append(red_green.rule.derive(red_green.measure(chosen), terms))
     else:
         notes.append(f"{unread:,} answers hold none of the words: the endpoint does not follow, and choices were not tested.")
-    if told:
-        tests.append(fixed_sampling.rule.derive(fixed_sampling.measure(told), terms))
+    if stories:
+        tests.append(fixed_sampling.rule.derive(fixed_sampling.measure(stories), terms))
     else:
         notes.append("The endpoint returns no log-probabilities, without which repeated answers cannot be weighed.")
     if sum(phases.fresh) and sum(phases.again):
@@ -159,15 +159,15 @@ def _choices(
 def _stories(source: Source, plan: Plan, surface: Surface, progress: Progress) -> tuple[list[tuple[str, float]], list[Failure]]:
     """Answers to one question with their log-probabilities, those without left out; and failures."""
     asks = [Ask(f"story {number}", STORY, surface, STORY_TOKENS, 1.0, top_logprobs=1) for number in range(plan.stories)]
-    found, failures = [], []
+    stories, failures = [], []
     for outcome in source.ask(asks, progress):
         if isinstance(outcome, Failure):
             failures.append(outcome)
         elif outcome.usable and len(outcome.usable) == len(outcome.positions):
             logprobs = [position.logprob for position in outcome.usable]
             if None not in logprobs:
-                found.append((outcome.text, float(sum(each for each in logprobs if each is not None))))
-    return found, failures
+                stories.append((outcome.text, float(sum(logprob for logprob in logprobs if logprob is not None))))
+    return stories, failures
 
 
 def _phases(source: Source, plan: Plan, surface: Surface, progress: Progress) -> tuple[ProbedPhases, list[Failure]]:
@@ -210,5 +210,5 @@ def _question(sentence: str, context: str, surface: Surface) -> str:
 
 def chosen_word(text: str) -> int | None:
     """Index, in the list of words, of the first such word in an answer; None: there is none."""
-    found = re.search(rf"\b({'|'.join(WORDS)})\b", text.lower())
-    return WORDS.index(found[1]) if found else None
+    match = re.search(rf"\b({'|'.join(WORDS)})\b", text.lower())
+    return WORDS.index(match[1]) if match else None

@@ -14,7 +14,7 @@ import numpy as np
 
 from llm_audit.common.errors import InvalidConfiguration
 from llm_audit.detectors.rule import Measurement, MembershipTest, NotDerivable, Terms, decision, requires
-from llm_audit.detectors.watermark.base import check_laws, e_value, law, needed, numbers, shown, summed, title_of
+from llm_audit.detectors.watermark.base import check_laws, e_value, law, needed, numbers, summed, title_of
 from llm_audit.detectors.watermark.counts import described
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.schemes.base import (
@@ -26,6 +26,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     first_rows,
     windows,
 )
+from llm_audit.reports.format import p_statement
 from llm_audit.reports.wording import membership as wording
 from llm_audit.results import Conditions, Fact, Result
 from llm_audit.results.watermark_evidence import KeyedTraining, Summed
@@ -84,10 +85,11 @@ def of_reading(key: Key, texts: Sequence[Read]) -> KeyedTraining:
     tokens = np.concatenate([text.expected[before:] for text in texts])
     known = (tokens >= 0) & (tokens < (_size(key) or np.inf))
     first = first_rows(contexts)
-    found = scheme.score(contexts[first], np.where(known, tokens, 0)[first])
-    fresh = first_rows(found.inputs[:, : found.context])
+    observations = scheme.score(contexts[first], np.where(known, tokens, 0)[first])
+    fresh = first_rows(observations.inputs[:, : observations.context])
     kept = fresh[known[first][fresh]]
-    return _evidence(key, "reading", len(texts), sum(len(text.ids) for text in texts), int(known.sum()), found.taken(kept))
+    total = sum(len(text.ids) for text in texts)
+    return _evidence(key, "reading", len(texts), total, int(known.sum()), observations.taken(kept))
 
 
 def of_writing(key: Key, texts: Sequence[Written], marked: Sequence[Ints] = ()) -> KeyedTraining:
@@ -104,13 +106,14 @@ def of_writing(key: Key, texts: Sequence[Written], marked: Sequence[Ints] = ()) 
     scheme = check(key, *marked, *(ids for text in texts for ids in (text.prompt, text.ids)))
     before = scheme.context_length
     runs = np.concatenate([_behind(text, before) for text in texts])
-    found = scheme.score(runs[:, :-1], runs[:, -1])
+    observations = scheme.score(runs[:, :-1], runs[:, -1])
     seen = _contexts(scheme, [text.prompt for text in texts])
-    kept = first_rows(found.inputs)
-    rows = [row.tobytes() for row in np.ascontiguousarray(found.inputs[kept, : found.context])]
+    kept = first_rows(observations.inputs)
+    rows = [row.tobytes() for row in np.ascontiguousarray(observations.inputs[kept, : observations.context])]
     wanted = _contexts(scheme, marked) if marked else set(rows)
     chosen = kept[np.array([row in wanted and row not in seen for row in rows], dtype=np.bool_)]
-    return _evidence(key, "outputs", len(texts), sum(len(text.ids) for text in texts), len(found), found.taken(chosen))
+    total = sum(len(text.ids) for text in texts)
+    return _evidence(key, "outputs", len(texts), total, len(observations), observations.taken(chosen))
 
 
 def _behind(text: Written, before: int) -> Ints:
@@ -125,8 +128,8 @@ def _contexts(scheme: ContextScheme, texts: Sequence[Ints]) -> set[bytes]:
         [np.empty((0, scheme.context_length), np.int64), *(windows(ids, scheme.context_length) for ids in texts)]
     )
     contexts = contexts[first_rows(contexts)]
-    found = scheme.score(contexts, np.zeros(len(contexts), np.int64))
-    return {row.tobytes() for row in np.ascontiguousarray(found.inputs[:, : found.context])}
+    observations = scheme.score(contexts, np.zeros(len(contexts), np.int64))
+    return {row.tobytes() for row in np.ascontiguousarray(observations.inputs[:, : observations.context])}
 
 
 def _size(key: Key) -> int | None:
@@ -135,8 +138,8 @@ def _size(key: Key) -> int | None:
     return size
 
 
-def _evidence(key: Key, mode: str, texts: int, tokens: int, scored: int, found: Observations) -> KeyedTraining:
-    counted = found if found.keyless is None else found.taken(~found.keyless)
+def _evidence(key: Key, mode: str, texts: int, tokens: int, scored: int, observations: Observations) -> KeyedTraining:
+    counted = observations if observations.keyless is None else observations.taken(~observations.keyless)
     total = Summed(
         reading="token ids",
         tokens=tokens,
@@ -153,23 +156,23 @@ def _evidence(key: Key, mode: str, texts: int, tokens: int, scored: int, found: 
 def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
     """The result: the exact tail of the sum of scores."""
     requires(measured, KeyedTraining)
-    found, counted = measured.evidence, measured.evidence.counted
-    check_laws(found.scheme, counted.law)
+    evidence, counted = measured.evidence, measured.evidence.counted
+    check_laws(evidence.scheme, counted.law)
     log_p, log_floor = numbers(counted)
     p, floor = math.exp(log_p), math.exp(log_floor)
-    verdict, told = decision(p, floor, terms.alpha)
+    verdict, clause = decision(p, floor, terms.alpha)
     statistic, effect, log_e = summed(counted)
-    what = "what the model expects while it reads" if found.mode == "reading" else "what the model wrote"
+    source = "what the model expects while it reads" if evidence.mode == "reading" else "what the model wrote"
     scores = f"scores {effect.value:.4g} each, {law(counted.law).mean:.4g} by chance" if effect else "has no score"
     return Result(
         rule=rule.code,
-        name=f"{rule.title}, key {found.key}",
+        name=f"{rule.title}, key {evidence.key}",
         subject="collection",
         null=rule.null,
         verdict=verdict,
         reason=(
-            f"Key {found.key} ({title_of(found.scheme)}): {what}, after {counted.distinct:,} contexts in {counted.tokens:,} "
-            f"tokens, {scores}; p = {shown(log_p)}: {told}.{needed(counted, terms.alpha)}"
+            f"Key {evidence.key} ({title_of(evidence.scheme)}): {source}, after {counted.distinct:,} contexts in "
+            f"{counted.tokens:,} tokens, {scores}; {p_statement(p, alpha=terms.alpha)}: {clause}.{needed(counted, terms.alpha)}"
         ),
         statistic=statistic,
         p_value=p,
@@ -177,7 +180,7 @@ def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
         p_floor=floor,
         n=counted.distinct,
         effect=effect,
-        evidence=found,
+        evidence=evidence,
         assumptions=rule.assumptions,
         method=rule.method,
     )
@@ -185,14 +188,14 @@ def derive(measured: Measurement[KeyedTraining], terms: Terms) -> Result:
 
 def _units(result: Result, conditions: Conditions) -> tuple[str, int, int]:
     """Units of a result: the contexts in words and their number; other keys take the place of held-out texts."""
-    found = _stored(result)
-    n = found.counted.distinct
-    return f"{n:,} contexts, each counted once, in {found.texts:,} texts", n, 0
+    evidence = _stored(result)
+    n = evidence.counted.distinct
+    return f"{n:,} contexts, each counted once, in {evidence.texts:,} texts", n, 0
 
 
 def _stated_facts(result: Result, conditions: Conditions, units: str) -> list[Fact]:
-    found = _stored(result)
-    return wording.facts_of_radioactivity(conditions, units, found.mode, (found.key, title_of(found.scheme)))
+    evidence = _stored(result)
+    return wording.facts_of_radioactivity(conditions, units, evidence.mode, (evidence.key, title_of(evidence.scheme)))
 
 
 def _stored(result: Result) -> KeyedTraining:

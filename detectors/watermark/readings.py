@@ -89,7 +89,7 @@ class Reader:
         before = len(shown) - len(shown.lstrip())
         shown, places = shown.strip(), places[before:]
         by = f", by {self.name}" if several else ""
-        found: list[Reading] = []
+        readings: list[Reading] = []
         notes: list[str] = []
         for name, put in (("as it stands", ""), ("behind a space", " ")):
             encoded = self.tokenizer.encode(put + shown, add_special_tokens=False)
@@ -98,9 +98,9 @@ class Reader:
                     f"The tokens of {self.name} do not decode to the text exactly: those that were generated may have been "
                     "others; token ids from the generation are surer."
                 )
-            if found and list(encoded.ids) == found[0].text.ids.tolist():
+            if readings and list(encoded.ids) == readings[0].text.ids.tolist():
                 continue
-            found.append(
+            readings.append(
                 Reading(
                     name + by,
                     TokenisedText.of(np.array(encoded.ids, dtype=np.int64), self.prompt, from_start=True),
@@ -108,7 +108,7 @@ class Reader:
                     self.digest,
                 )
             )
-        return found, notes
+        return readings, notes
 
 
 def given(ids: Sequence[int], prompt: Sequence[int] | None = None) -> Reading:
@@ -117,11 +117,11 @@ def given(ids: Sequence[int], prompt: Sequence[int] | None = None) -> Reading:
 
 
 def _places(offsets: Sequence[tuple[int, int]], put: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n, 2) characters of the text as read of each token, whose offsets are in the text behind `put` characters."""
+    """(n, 2) range of characters, in the text as read, of each token; `offsets` count `put` characters before the text."""
     last = max(len(places) - 1, 0)
-    found = np.zeros((len(offsets), 2), np.int64)
+    spans = np.zeros((len(offsets), 2), np.int64)
     for number, (start, stop) in enumerate(offsets):
         first = min(max(start - put, 0), last)
         end = min(max(stop - put - 1, first), last)
-        found[number] = (places[first], places[end] + 1) if len(places) else (0, 0)
-    return found
+        spans[number] = (places[first], places[end] + 1) if len(places) else (0, 0)
+    return spans

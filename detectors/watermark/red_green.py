@@ -8,9 +8,9 @@ from llm_audit.results import Result
 from llm_audit.results.watermark_evidence import ProbedChoices
 
 
-def measure(found: ProbedChoices) -> Measurement[ProbedChoices]:
+def measure(evidence: ProbedChoices) -> Measurement[ProbedChoices]:
     """The evidence of this test, which is the table of choices itself."""
-    return Measurement(found.model_copy(update={"statistic": "log_odds"}))
+    return Measurement(evidence.model_copy(update={"statistic": "log_odds"}))
 
 
 def derive(measured: Measurement[ProbedChoices], terms: Terms) -> Result:

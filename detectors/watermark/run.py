@@ -9,16 +9,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from llm_audit.common.errors import AuditError, InvalidConfiguration
 from llm_audit.detectors.rule import Measurement, Terms
 from llm_audit.detectors.watermark import anytime, calibrated, marked, whole_text, windows
 from llm_audit.detectors.watermark.conclude import conclude
 from llm_audit.detectors.watermark.counts import distinct
-from llm_audit.detectors.watermark.keys import Key
+from llm_audit.detectors.watermark.keys import Key, check_computable
 from llm_audit.detectors.watermark.readings import Reader, Reading, given
-from llm_audit.detectors.watermark.schemes.base import TokenisedText, TokenScheme
+from llm_audit.detectors.watermark.schemes.base import TokenScheme
 from llm_audit.results import Document, Result, Verdict
 from llm_audit.results.watermark_evidence import KeyedText, KeyedTogether
 from llm_audit.text import RawText
@@ -61,7 +59,7 @@ class Settings:
         for key in self.keys:
             if self.anytime and not isinstance(key.scheme, TokenScheme):
                 raise InvalidConfiguration(f"Key {key.id} is of {key.scheme.title}, which has no anytime test: leave it out.")
-            _check_scheme(key)
+            check_computable(key)
             if self.readers:
                 self._check_readers(key)
 
@@ -83,7 +81,7 @@ class Settings:
 
     def fitting(self, key: Key, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         """The readings that the key can be tested on."""
-        return tuple(one for one in readings if one.tokenizer is None or key.tokenizer in (None, one.tokenizer))
+        return tuple(reading for reading in readings if reading.tokenizer is None or key.tokenizer in (None, reading.tokenizer))
 
 
 @dataclass(frozen=True)
@@ -106,8 +104,8 @@ def read(raw: RawText, settings: Settings) -> Subject:
     readings: list[Reading] = []
     notes: list[str] = []
     for reader in settings.readers:
-        found, noted = reader.readings(raw.text, len(settings.readers) > 1)
-        readings += found
+        by_reader, noted = reader.readings(raw.text, len(settings.readers) > 1)
+        readings += by_reader
         notes += noted
     return Subject(raw, tuple(readings), tuple(notes))
 
@@ -178,11 +176,11 @@ def references(subjects: Sequence[Subject], settings: Settings) -> tuple[tuple[f
     """
     if not subjects:
         raise InvalidConfiguration("There is no unmarked text to calibrate with: name a folder that holds some.")
-    found = []
+    by_key = []
     for key in settings.keys:
-        each = [_whole(subject, key, settings, 1) for subject in subjects]
-        found.append(tuple(whole_text.outcome(measured.evidence)[1].log_p for measured in each))
-    return tuple(found)
+        measurements = [_whole(subject, key, settings, 1) for subject in subjects]
+        by_key.append(tuple(whole_text.outcome(measured.evidence)[1].log_p for measured in measurements))
+    return tuple(by_key)
 
 
 def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Result], list[Result]]:
@@ -194,13 +192,13 @@ def _tested(subject: Subject, settings: Settings, terms: Terms) -> tuple[list[Re
     for number, key in enumerate(settings.keys):
         whole = _whole(subject, key, settings, tests)
         first = settings.fitting(key, subject.readings)[0]
-        found: list[Result] = [whole_text.rule.derive(whole, terms)]
+        results: list[Result] = [whole_text.rule.derive(whole, terms)]
         if settings.anytime:
-            beside += found
-            found = [anytime.rule.derive(anytime.measure(key, first, tests=tests), terms)]
+            beside += results
+            results = [anytime.rule.derive(anytime.measure(key, first, tests=tests), terms)]
         if key in scanned:
-            found.append(windows.rule.derive(windows.measure(key, first, tests=tests, seed=seed_of(subject, key)), terms))
-        deciding += found
+            results.append(windows.rule.derive(windows.measure(key, first, tests=tests, seed=seed_of(subject, key)), terms))
+        deciding += results
         if settings.calibration:
             among = calibrated.measure(whole.evidence, settings.calibration[number])
             beside.append(calibrated.rule.derive(among, terms))
@@ -226,12 +224,3 @@ def _without_windows(settings: Settings) -> tuple[str, ...]:
 def seed_of(subject: Subject, key: Key) -> str:
     """The seed of all draws for one text and key: derived from both, and revealing neither."""
     return hashlib.sha256(f"{subject.raw.sha256} {key.id}".encode()).hexdigest()[:32]
-
-
-def _check_scheme(key: Key) -> None:
-    """Refuse a scheme that cannot be computed here, such as lists drawn on a GPU."""
-    try:
-        if isinstance(key.scheme, TokenScheme):
-            key.scheme.observe(TokenisedText.of(np.arange(2), np.arange(2), from_start=True))
-    except AuditError as error:
-        raise InvalidConfiguration(f"Key {key.id} cannot be tested: {error}.") from None

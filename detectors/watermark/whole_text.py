@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from llm_audit.common.seeds import generator
-from llm_audit.detectors.rule import Measurement, Rule, Terms, decision, requires
+from llm_audit.detectors.rule import MOST_DRAWS, Measurement, Rule, Terms, decision, requires
 from llm_audit.detectors.watermark import alignment
 from llm_audit.detectors.watermark.base import (
     ASSUMPTIONS,
@@ -17,7 +17,6 @@ from llm_audit.detectors.watermark.base import (
     law,
     needed,
     numbers,
-    shown,
     summed,
     times,
     title_of,
@@ -27,6 +26,7 @@ from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
 from llm_audit.detectors.watermark.schemes.kuditipudi import Exp, KeySequence
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Effect, Result, Statistic
 from llm_audit.results.watermark_evidence import FreshKeys, KeyedText, LinedUp, Summed
 
@@ -44,14 +44,15 @@ def measure(key: Key, readings: tuple[Reading, ...], *, tests: int, level: float
         key: with its scheme.
         readings: the text as tokens, in one way or several; at least one.
         tests: of this text that share alpha.
-        level: at which one of them rejects: where fresh keys are drawn, they are enough for it.
+        level: at which one of them rejects: where fresh keys are drawn, they are enough for it, unless it takes more than
+            `MOST_DRAWS`; then few are drawn, since nothing can be decided.
         seed: of the fresh keys.
     """
     if isinstance(key.scheme, TokenScheme):
-        found: list[Summed | LinedUp | FreshKeys] = []
+        tested: list[Summed | LinedUp | FreshKeys] = []
         for reading in readings:
             counts = count(key.scheme.observe(reading.text))
-            found.append(
+            tested.append(
                 Summed(
                     reading=reading.name,
                     tokens=counts.tokens,
@@ -61,20 +62,21 @@ def measure(key: Key, readings: tuple[Reading, ...], *, tests: int, level: float
                     law=described(counts.law),
                 )
             )
-        return Measurement(_evidence(key, tests, found))
+        return Measurement(_evidence(key, tests, tested))
     assert isinstance(key.scheme, KeySequence)
     ways = len(readings) + 1
-    most = max(999, 2 * math.ceil(ways / level) - 1)
-    found = [_plain(key.scheme, reading, most, f"{seed} {number}") for number, reading in enumerate(readings)]
-    if min(numbers(one).log_p for one in found) + math.log(ways) <= math.log(level):
+    enough = 2 * math.ceil(ways / level) - 1
+    most = enough if 999 < enough <= MOST_DRAWS else 999
+    tested = [_plain(key.scheme, reading, most, f"{seed} {number}") for number, reading in enumerate(readings)]
+    if min(numbers(reading).log_p for reading in tested) + math.log(ways) <= math.log(level):
         most = 1  # already decided, so the slow test needs no more draws
     # The edit cost tolerates a different first token, so one reading suffices.
-    found.append(_ranked(key.scheme, readings[0].shortened(LONGEST_ALIGNED), "edit", most, f"{seed} edit"))
-    return Measurement(_evidence(key, tests, found), draws=Draws(count=0, exceeding=0, seed=seed))
+    tested.append(_ranked(key.scheme, readings[0].shortened(LONGEST_ALIGNED), "edit", most, f"{seed} edit"))
+    return Measurement(_evidence(key, tests, tested), draws=Draws(count=0, exceeding=0, seed=seed))
 
 
-def _evidence(key: Key, tests: int, found: list[Summed | LinedUp | FreshKeys]) -> KeyedText:
-    return KeyedText(key=key.id, scheme=key.scheme.scheme, tests=tests, readings=tuple(found))
+def _evidence(key: Key, tests: int, tested: list[Summed | LinedUp | FreshKeys]) -> KeyedText:
+    return KeyedText(key=key.id, scheme=key.scheme.scheme, tests=tests, readings=tuple(tested))
 
 
 def _plain(scheme: KeySequence, reading: Reading, most: int, seed: str) -> Summed | LinedUp | FreshKeys:
@@ -119,13 +121,13 @@ def _nothing(reading: Reading, keys: int, way: alignment.Cost) -> FreshKeys:
     )
 
 
-def outcome(found: KeyedText) -> tuple[Summed | LinedUp | FreshKeys, Numbers]:
+def outcome(evidence: KeyedText) -> tuple[Summed | LinedUp | FreshKeys, Numbers]:
     """The best reading, and its numbers after Bonferroni over the readings."""
-    check_laws(found.scheme, *(reading.law for reading in found.readings if isinstance(reading, Summed)))
-    each = [numbers(reading) for reading in found.readings]
-    best = min(range(len(each)), key=lambda i: each[i].log_p)
-    floor = min(one.log_floor for one in each)
-    return found.readings[best], times(Numbers(each[best].log_p, floor), len(each))
+    check_laws(evidence.scheme, *(reading.law for reading in evidence.readings if isinstance(reading, Summed)))
+    by_reading = [numbers(reading) for reading in evidence.readings]
+    best = min(range(len(by_reading)), key=lambda i: by_reading[i].log_p)
+    floor = min(of_reading.log_floor for of_reading in by_reading)
+    return evidence.readings[best], times(Numbers(by_reading[best].log_p, floor), len(by_reading))
 
 
 def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
@@ -136,33 +138,35 @@ def derive(measured: Measurement[KeyedText], terms: Terms) -> Result:
 def derive_as(asking: Rule[Any, KeyedText], measured: Measurement[KeyedText], terms: Terms) -> Result:
     """The result of `derive` for another rule that tests the whole text for the mark."""
     requires(measured, KeyedText)
-    found = measured.evidence
-    best, (log_p, log_floor) = outcome(found)
-    p, floor, level = math.exp(log_p), math.exp(log_floor), terms.alpha / found.tests
-    verdict, told = decision(p, floor, level)
-    ways = f", the best of {len(found.readings)} readings ({best.reading})" if len(found.readings) > 1 else ""
+    evidence = measured.evidence
+    best, (log_p, log_floor) = outcome(evidence)
+    p, floor, level = math.exp(log_p), math.exp(log_floor), terms.alpha / evidence.tests
+    verdict, clause = decision(p, floor, level)
+    ways = f", the best of {len(evidence.readings)} readings ({best.reading})" if len(evidence.readings) > 1 else ""
     statistic, effect, seen, log_e, units = _described(best)
     draws = measured.draws
     if isinstance(best, FreshKeys) and draws is not None:
         draws = Draws(count=best.draws, exceeding=best.exceeding, seed=draws.seed)
     elif draws is not None:
         draws = Draws(count=0, exceeding=0, seed=draws.seed)
-    more = needed(best, level / len(found.readings)) if isinstance(best, Summed) else ""
+    more = needed(best, level / len(evidence.readings)) if isinstance(best, Summed) else ""
     return Result(
         rule=asking.code,
-        name=f"{asking.title}, key {found.key}",
+        name=f"{asking.title}, key {evidence.key}",
         subject="document",
         null=asking.null,
         verdict=verdict,
-        reason=(f"Key {found.key} ({title_of(found.scheme)}): {seen}; p = {shown(log_p)}{ways}; {told}.{more}"),
+        reason=(
+            f"Key {evidence.key} ({title_of(evidence.scheme)}): {seen}; {p_statement(p, alpha=level)}{ways}; {clause}.{more}"
+        ),
         statistic=statistic,
         p_value=p,
-        e_value=None if log_e is None else e_value(log_e - math.log(len(found.readings))),
+        e_value=None if log_e is None else e_value(log_e - math.log(len(evidence.readings))),
         p_floor=floor,
         n=units,
         effect=effect,
         draws=draws,
-        evidence=found,
+        evidence=evidence,
         assumptions=asking.assumptions,
         method=asking.method,
     )

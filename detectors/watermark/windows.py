@@ -6,11 +6,12 @@ import math
 
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, NotDerivable, Rule, Terms, affordable, decision, requires
-from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, check_laws, law, shown, title_of
+from llm_audit.detectors.watermark.base import ASSUMPTIONS, NULL, Numbers, check_laws, law, title_of
 from llm_audit.detectors.watermark.counts import described, distinct
 from llm_audit.detectors.watermark.keys import Key
 from llm_audit.detectors.watermark.readings import Reading
 from llm_audit.detectors.watermark.schemes.base import TokenScheme
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Draws, Result, Span, Statistic
 from llm_audit.results.watermark_evidence import KeyedWindows
 from llm_audit.stats import spans
@@ -48,18 +49,19 @@ def measure(key: Key, reading: Reading, *, tests: int, seed: str) -> Measurement
     )
 
 
-def scan_of(found: KeyedWindows) -> spans.Scan:
+def scan_of(evidence: KeyedWindows) -> spans.Scan:
     """The scan from stored sums; its simulated null is drawn again."""
-    check_laws(found.scheme, found.law)
-    if affordable(found.draws) * found.distinct > MOST_CELLS:
-        raise NotDerivable(f"{found.draws:,} simulated texts of {found.distinct:,} scores are too many to draw again")
-    return spans.scanned(found.sums, found.distinct, law(found.law), generator(found.seed, "windows"), found.draws, found.least)
+    check_laws(evidence.scheme, evidence.law)
+    if affordable(evidence.draws) * evidence.distinct > MOST_CELLS:
+        raise NotDerivable(f"{evidence.draws:,} simulated texts of {evidence.distinct:,} scores are too many to draw again")
+    rng = generator(evidence.seed, "windows")
+    return spans.scanned(evidence.sums, evidence.distinct, law(evidence.law), rng, evidence.draws, evidence.least)
 
 
-def outcome(found: KeyedWindows, scan: spans.Scan | None = None) -> Numbers:
+def outcome(evidence: KeyedWindows, scan: spans.Scan | None = None) -> Numbers:
     """Twice the smaller of the two p-values: Bonferroni over all windows, and rank among the simulated texts."""
-    scan = scan or scan_of(found)
-    of_windows = [law(found.law).least(int(stop - start)) for start, stop in scan.windows[:1]]
+    scan = scan or scan_of(evidence)
+    of_windows = [law(evidence.law).least(int(stop - start)) for start, stop in scan.windows[:1]]
     floor = min(math.log(len(scan.windows)) + of_windows[0], -math.log(scan.draws + 1))
     log_p = min(scan.log_p_cover, math.log(scan.p_simulated))
     return Numbers(min(0.0, log_p + math.log(2)), min(0.0, floor + math.log(2)))
@@ -68,11 +70,11 @@ def outcome(found: KeyedWindows, scan: spans.Scan | None = None) -> Numbers:
 def derive(measured: Measurement[KeyedWindows], terms: Terms) -> Result:
     """The result; its spans are the disjoint windows that reject after Bonferroni over all windows."""
     requires(measured, KeyedWindows)
-    found = measured.evidence
-    scan = scan_of(found)
-    log_p, log_floor = outcome(found, scan)
-    p, floor, level = math.exp(log_p), math.exp(log_floor), terms.alpha / found.tests
-    verdict, told = decision(p, floor, level)
+    evidence = measured.evidence
+    scan = scan_of(evidence)
+    log_p, log_floor = outcome(evidence, scan)
+    p, floor, level = math.exp(log_p), math.exp(log_floor), terms.alpha / evidence.tests
+    verdict, clause = decision(p, floor, level)
     loud = spans.disjoint(scan, level)
     many = len(scan.windows)
     parts = (
@@ -81,33 +83,33 @@ def derive(measured: Measurement[KeyedWindows], terms: Terms) -> Result:
         else f"no part stands out once all {many:,} windows are counted"
     )
     marked = []
-    for i in loud if len(found.places) == many else []:
-        start, end = found.places[i]
-        one = min(0.0, float(scan.log_p[i]))
-        least = law(found.law).least(int(scan.windows[i, 1] - scan.windows[i, 0]))
+    for i in loud if len(evidence.places) == many else []:
+        start, end = evidence.places[i]
+        window_log_p = min(0.0, float(scan.log_p[i]))
+        least = law(evidence.law).least(int(scan.windows[i, 1] - scan.windows[i, 0]))
         marked.append(
             Span(
                 start=start,
                 end=end,
-                p_value=math.exp(one),
+                p_value=math.exp(window_log_p),
                 p_floor=math.exp(least),
-                q_value=math.exp(min(0.0, one + math.log(many))),
+                q_value=math.exp(min(0.0, window_log_p + math.log(many))),
                 n=int(scan.windows[i, 1] - scan.windows[i, 0]),
             )
         )
     return Result(
         rule=rule.code,
-        name=f"{rule.title}, key {found.key}",
+        name=f"{rule.title}, key {evidence.key}",
         subject="document",
         null=rule.null,
         verdict=verdict,
-        reason=f"Key {found.key} ({title_of(found.scheme)}): {parts}; p = {shown(log_p)}; {told}.",
+        reason=f"Key {evidence.key} ({title_of(evidence.scheme)}): {parts}; {p_statement(p, alpha=level)}; {clause}.",
         statistic=Statistic(name="largest log e over windows", value=scan.statistic, unit="nats"),
         p_value=p,
         p_floor=floor,
-        n=found.distinct,
-        draws=Draws(count=scan.draws, exceeding=scan.exceeding, seed=found.seed),
-        evidence=found,
+        n=evidence.distinct,
+        draws=Draws(count=scan.draws, exceeding=scan.exceeding, seed=evidence.seed),
+        evidence=evidence,
         spans=tuple(marked),
         assumptions=rule.assumptions,
         method=rule.method,

@@ -103,7 +103,7 @@ class Canvas:
 
     def across(self, value: float) -> float:
         """Horizontal position of a value in pixels."""
-        first, last, value = (math.log10(each) if self._log_x else each for each in (*self.x, value))
+        first, last, value = (math.log10(number) if self._log_x else number for number in (*self.x, value))
         return self._left + (value - first) / (last - first) * (self._right - self._left)
 
     def up(self, value: float) -> float:
@@ -267,20 +267,20 @@ def _plain(element: ElementTree.Element, part: str) -> str:
     """An element with its style as attributes and its colours also as classes; groups pass their class to their content."""
     from markupsafe import escape
 
-    tag, given = element.tag.removeprefix(_SVG), element.attrib
+    tag, original = element.tag.removeprefix(_SVG), element.attrib
     if tag == "g":
-        named = given.get("id", "")
+        named = original.get("id", "")
         # The names that matplotlib gives end in a number; ours do not.
         inner = part if re.search(r"_\d+$", named) else named or part
         return "".join(_plain(child, inner) for child in element)
-    style = dict(pair.split(": ", 1) for pair in given.get("style", "").split("; ") if ": " in pair)
+    style = dict(pair.split(": ", 1) for pair in original.get("style", "").split("; ") if ": " in pair)
     if "font" in style:
         style["font-size"] = style.pop("font").split("px")[0]
     names = {colour: name for name, colour in palette().items()}
     classes = [part] if part else []
     classes += [f"{kind}-{names[style[kind]]}" for kind in ("fill", "stroke") if style.get(kind) in names]
     attributes = {"class": " ".join(classes)}
-    attributes |= {name: _short(given[name]) for name in ("d", "x", "y") if name in given}
+    attributes |= {name: _short(original[name]) for name in ("d", "x", "y") if name in original}
     attributes |= {name: _short(value) for name, value in style.items() if name in _KEPT}
     if style.get("stroke") is None and tag == "path" and "fill" not in style:
         return ""
@@ -290,5 +290,5 @@ def _plain(element: ElementTree.Element, part: str) -> str:
 
 def _short(value: str) -> str:
     """A value shortened to two decimals, without line breaks."""
-    shortened = _NUMBER.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), " ".join(value.split()))
+    shortened = _NUMBER.sub(lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), " ".join(value.split()))
     return re.sub(r"(?<=[MLzZ]) | (?=[MLzZ])", "", shortened)

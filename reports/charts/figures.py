@@ -62,10 +62,10 @@ class Figure:
 
 def both(paint: Callable[[int], Canvas]) -> tuple[Drawn, ...]:
     """The chart painted for wide and for narrow pages."""
-    return (one("wide", paint, WIDE), one("narrow", paint, NARROW))
+    return (at_width("wide", paint, WIDE), at_width("narrow", paint, NARROW))
 
 
-def one(kind: str, paint: Callable[[int], Canvas], width: int) -> Drawn:
+def at_width(kind: str, paint: Callable[[int], Canvas], width: int) -> Drawn:
     """A chart at one width."""
     with drawing():
         canvas = paint(width)
@@ -175,11 +175,11 @@ def blocks(tokens: Tokens, text: str | None) -> list[Block]:
     """The tokens, or if there are more than `ROWS` of them, blocks of as many tokens each; the last may be shorter."""
     n = len(tokens.entropy)
     size = max(1, math.ceil(n / ROWS))
-    found = []
+    token_blocks = []
     for first in range(0, n, size):
         last = min(first + size, n)
         possible = [value for value in tokens.surprisal[first:last] if value is not None]
-        found.append(
+        token_blocks.append(
             Block(
                 first=first + 1,
                 last=last,
@@ -189,15 +189,15 @@ def blocks(tokens: Tokens, text: str | None) -> list[Block]:
                 entropy=sum(tokens.entropy[first:last]) / (last - first),
             )
         )
-    return found
+    return token_blocks
 
 
-def surprisal(found: Sequence[Block]) -> Figure:
+def surprisal(token_blocks: Sequence[Block]) -> Figure:
     """Surprisal as bars and entropy as a line, token by token; impossible tokens as crosses at the top edge."""
-    size, n = found[0].last, found[-1].last
-    ticks = value_ticks(0, max(1.0, *(max(block.entropy, block.surprisal or 0) for block in found)))
+    size, n = token_blocks[0].last, token_blocks[-1].last
+    ticks = value_ticks(0, max(1.0, *(max(block.entropy, block.surprisal or 0) for block in token_blocks)))
     top = ticks[-1][0]
-    gone = [(block.first - 1 + block.last) / 2 for block in found if block.impossible]
+    gone = [(block.first - 1 + block.last) / 2 for block in token_blocks if block.impossible]
     of = "" if size == 1 else f", mean of {fmt.count(size)} tokens"
 
     def paint(width: int) -> Canvas:
@@ -207,11 +207,13 @@ def surprisal(found: Sequence[Block]) -> Figure:
         canvas = Canvas(width, 170, (0, n), (0, top), legend=legend, top=30)
         canvas.upright(ticks, "nats")
         canvas.along(count_ticks(n, width), "token")
-        bars = [(block.first - 0.9, block.last - 0.1, 0, block.surprisal) for block in found if block.surprisal is not None]
+        bars = [
+            (block.first - 0.9, block.last - 0.1, 0, block.surprisal) for block in token_blocks if block.surprisal is not None
+        ]
         canvas.boxes(bars, "bar")
-        middles = [(block.first - 1 + block.last) / 2 for block in found]
-        canvas.line(middles, [block.entropy for block in found], "paper", "halo", 4)
-        canvas.line(middles, [block.entropy for block in found], "link")
+        middles = [(block.first - 1 + block.last) / 2 for block in token_blocks]
+        canvas.line(middles, [block.entropy for block in token_blocks], "paper", "halo", 4)
+        canvas.line(middles, [block.entropy for block in token_blocks], "link")
         for at in gone:
             wide, high = 4 * n / (width - 54), 4 * top / 170
             canvas.line((at - wide, at + wide), (top - high, top + high), "ink", "cross", 2)
@@ -225,7 +227,7 @@ def surprisal(found: Sequence[Block]) -> Figure:
         drawn=both(paint),
         table="The tokens as a table" if size == 1 else f"The tokens, in blocks of {fmt.count(size)}, as a table",
         columns=("Token" if size == 1 else "Tokens", "Text", "surprisal", "entropy"),
-        rows=[Row((block.numbers, block.text, block.words, fmt.decimal(block.entropy))) for block in found],
+        rows=[Row((block.numbers, block.text, block.words, fmt.decimal(block.entropy))) for block in token_blocks],
         named=1,
     )
 
@@ -313,10 +315,11 @@ def population(result: Result, number: int) -> Figure | None:
         title=f"{result.rule} {result.name}",
         description="How many human texts have which value of the statistic, as bars, and the value of this text as an upright "
         f"line at {fmt.number(value)}.",
-        drawn=(one("small", paint, NARROW),),
+        drawn=(at_width("small", paint, NARROW),),
         table="The bars as a table",
         columns=("statistic", "texts"),
         rows=[
-            Row((f"{fmt.number(a)} to {fmt.number(b)}", fmt.count(c)), "this text" if here else "") for a, b, c, here in shown
+            Row((f"{fmt.number(a)} to {fmt.number(b)}", fmt.count(c)), "this text" if marked else "")
+            for a, b, c, marked in shown
         ],
     )

@@ -63,7 +63,7 @@ def assess(
 
 def _assessed(requirement: Requirement, report: Report, stated: Mapping[Claim, str]) -> Assessed:
     evidence = tuple(look(selector, report, stated) for selector in requirement.evidence)
-    result = together((found.outcome for found in evidence), requirement.needs)
+    result = together((seen.outcome for seen in evidence), requirement.needs)
     words = {
         Outcome.FOUND: requirement.found,
         Outcome.NOT_FOUND: requirement.not_found,
@@ -73,14 +73,14 @@ def _assessed(requirement: Requirement, report: Report, stated: Mapping[Claim, s
 
 
 def _claims(claims: Mapping[str, str], framework: Framework) -> dict[Claim, str]:
-    asked = {CLAIMED[s] for requirement in framework.requirements for s in requirement.evidence if s in CLAIMED}
+    wanted = {CLAIMED[s] for requirement in framework.requirements for s in requirement.evidence if s in CLAIMED}
     stated = {}
     for name, text in claims.items():
         if name not in Claim.__members__.values():
             raise InvalidConfiguration(
                 f"There is no claim “{name}”{did_you_mean(name, Claim)}; known are {' and '.join(Claim)}."
             )
-        if Claim(name) not in asked:
+        if Claim(name) not in wanted:
             raise InvalidConfiguration(f"The framework {framework.name} asks for no claim “{name}”; leave it out.")
         if not text.strip():
             raise InvalidConfiguration(f"The claim “{name}” is empty; say who reviewed or labelled what, and when.")
@@ -89,7 +89,7 @@ def _claims(claims: Mapping[str, str], framework: Framework) -> dict[Claim, str]
 
 
 def _subjects(report: Report) -> tuple[Subject, ...]:
-    tested = [found.claim for found in (report.membership, report.substitution) if found]
+    tested = [subject.claim for subject in (report.membership, report.substitution) if subject]
     return (
         *(Subject(name=document.name, sha256=document.sha256) for document in report.documents),
         *(Subject(name=claim, sha256=None) for claim in tested),

@@ -15,21 +15,25 @@ OUTCOMES = {Verdict.FINDING: Outcome.FOUND, Verdict.PASS: Outcome.NOT_FOUND}
 
 def membership_test(report: Report) -> Seen:
     """Whether a model was trained on a collection."""
-    found = report.membership
-    if found is None:
+    membership = report.membership
+    if membership is None:
         return not_testable("The report tests no collection for membership in training data.")
-    about = (f"{found.claim} {found.summary}", f"Independent units: {fmt.units(found)}. Non-members: {found.provenance}")
-    return _audit(report, "membership", found.verdict, about, found.tests)
+    about = (
+        f"{membership.claim} {membership.summary}",
+        f"Independent units: {fmt.units(membership)}. Non-members: {membership.provenance}",
+    )
+    return _audit(report, "membership", membership.verdict, about, membership.tests)
 
 
 def substitution_test(report: Report) -> Seen:
     """Whether an endpoint serves something else than it claims."""
-    found = report.substitution
-    if found is None:
+    substitution = report.substitution
+    if substitution is None:
         return not_testable("The report tests no endpoint for substitution of its model.")
-    sent = f"{fmt.plural(found.cost.requests, 'request')}, {fmt.count(len(found.failures))} of them failed"
-    about = (f"{found.claim} {found.summary}", f"{sent}; allowed as promised: {', '.join(found.allowed) or 'nothing'}.")
-    return _audit(report, "substitution", found.verdict, about, found.tests)
+    sent = f"{fmt.plural(substitution.cost.requests, 'request')}, {fmt.count(len(substitution.failures))} of them failed"
+    allowed = ", ".join(substitution.allowed) or "nothing"
+    about = (f"{substitution.claim} {substitution.summary}", f"{sent}; allowed as promised: {allowed}.")
+    return _audit(report, "substitution", substitution.verdict, about, substitution.tests)
 
 
 def _audit(report: Report, name: str, verdict: Verdict, about: tuple[str, ...], tests: Sequence[Result]) -> Seen:

@@ -57,7 +57,7 @@ def parse(text: str, name: str) -> Framework:
         raise InvalidConfiguration(f"{name} is not valid TOML: {error}.") from error
     except ValidationError as error:
         # A misspelt key is reported twice: as unknown and, of the right name, as missing. The first helps more.
-        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        first = min(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
         place = first["loc"][:-1] if first["type"] == "missing" else first["loc"]
         raise InvalidConfiguration(f"{name}, line {_line(text, place, first['input'])}: {_complaint(first)}.") from error
     _check_references(framework, text, name)
@@ -138,7 +138,7 @@ def _line(text: str, loc: Sequence[int | str], value: Any) -> int:
     if not keys:
         return head + 1
     pattern = re.compile(rf"""\s*(\[+\s*)?["']?{re.escape(str(keys[0]))}["']?\s*[]=.]""")
-    found = next((number for number in range(head, len(lines)) if pattern.match(lines[number])), head)
+    place = next((number for number in range(head, len(lines)) if pattern.match(lines[number])), head)
     if isinstance(value, str) and len(keys) > 1:
-        found = next((number for number in range(found, len(lines)) if value in lines[number]), found)
-    return found + 1
+        place = next((number for number in range(place, len(lines)) if value in lines[number]), place)
+    return place + 1

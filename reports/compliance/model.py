@@ -63,8 +63,8 @@ def _not_empty(text: str) -> str:
 
 
 def _no_verdict(text: str) -> str:
-    if found := VERDICT.search(text):
-        raise ValueError(f"a result may not say “{found[0]}…”: it names evidence, and people decide about the law")
+    if match := VERDICT.search(text):
+        raise ValueError(f"a result may not say “{match[0]}…”: it names evidence, and people decide about the law")
     return text
 
 

@@ -48,8 +48,9 @@ def population_documented(report: Report) -> Seen:
         return not_testable("The report judges no text, so that nothing was compared.")
     stated = [test.population for _, test in tests if test.population]
     sentences = [
-        f"{found.name}: {found.description}; {fmt.plural(found.n, 'document')} of {found.length_bin}, SHA-256 {found.digest}."
-        for found in stated
+        f"{population.name}: {population.description}; {fmt.plural(population.n, 'document')} of {population.length_bin}, "
+        f"SHA-256 {population.digest}."
+        for population in stated
     ]
     count = f"{fmt.count(len(stated))} of {fmt.plural(len(tests), 'deciding test')} name it."
     return Seen(
@@ -74,14 +75,15 @@ def limits_documented(report: Report) -> Seen:
 
 def coverage_documented(report: Report) -> Seen:
     """Whether every input is accounted for, also those that were not judged."""
-    found = report.coverage
+    coverage = report.coverage
     place = Pointer(where="coverage of the report", path="/coverage")
     counts = (
-        f"{fmt.plural(found.found, 'input')} found: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
-        f"assessable, {fmt.count(found.unreadable)} unreadable. What was not judged is not cleared."
+        f"{fmt.plural(coverage.found, 'input')} found: {fmt.count(coverage.scored)} judged, "
+        f"{fmt.count(coverage.not_assessable)} not assessable, {fmt.count(coverage.unreadable)} unreadable. What was not "
+        "judged is not cleared."
     )
-    whole = found.found == found.scored + found.not_assessable + found.unreadable
-    return Seen(Outcome.FOUND if whole else Outcome.NOT_FOUND, (counts,), (place,))
+    complete = coverage.found == coverage.scored + coverage.not_assessable + coverage.unreadable
+    return Seen(Outcome.FOUND if complete else Outcome.NOT_FOUND, (counts,), (place,))
 
 
 def manifest_complete(report: Report) -> Seen:

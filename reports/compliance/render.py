@@ -39,24 +39,24 @@ CHECKED = {
 STATED = "Stated by the user, unverified"
 
 
-def render_json(found: ComplianceReport) -> str:
+def render_json(report: ComplianceReport) -> str:
     """The compliance report as indented JSON."""
-    return json.dump(found.model_dump(mode="json"))
+    return json.dump(report.model_dump(mode="json"))
 
 
-def render_html(found: ComplianceReport) -> str:
+def render_html(report: ComplianceReport) -> str:
     """The compliance report as one printable HTML page."""
-    return html.page("compliance.html.j2", more=("compliance.css",), found=found, **_words(found))
+    return html.page("compliance.html.j2", more=("compliance.css",), report=report, **_words(report))
 
 
-def render_markdown(found: ComplianceReport) -> str:
+def render_markdown(report: ComplianceReport) -> str:
     """The compliance report as Markdown for GitHub and GitLab: no HTML, no links except to headings, no mentions."""
-    return "\n".join(_markdown(found)) + "\n"
+    return "\n".join(_markdown(report)) + "\n"
 
 
-def render_pdf(found: ComplianceReport) -> bytes:
+def render_pdf(report: ComplianceReport) -> bytes:
     """The HTML page as PDF."""
-    return pdf.from_page(render_html(found))
+    return pdf.from_page(render_html(report))
 
 
 RENDERERS: dict[str, Callable[[ComplianceReport], str | bytes]] = {
@@ -68,8 +68,8 @@ RENDERERS: dict[str, Callable[[ComplianceReport], str | bytes]] = {
 }
 
 
-def _words(found: ComplianceReport) -> dict[str, Any]:
-    results = [assessed.result for assessed in found.requirements]
+def _words(report: ComplianceReport) -> dict[str, Any]:
+    results = [assessed.result for assessed in report.requirements]
     return {
         "labels": LABELS,
         "meanings": MEANINGS,
@@ -82,31 +82,31 @@ def _words(found: ComplianceReport) -> dict[str, Any]:
     }
 
 
-def _markdown(found: ComplianceReport) -> Iterable[str]:
-    head = found.framework
-    counts = (f"{fmt.count(n)} {LABELS[outcome][1].lower()}" for outcome, n in _words(found)["tally"])
+def _markdown(report: ComplianceReport) -> Iterable[str]:
+    head = report.framework
+    counts = (f"{fmt.count(n)} {LABELS[outcome][1].lower()}" for outcome, n in _words(report)["tally"])
     yield f"# {prose(head.title)}"
     yield from ("", prose(head.about), "", f"**{prose(head.statement)}**", "")
-    yield f"- Audit: {prose(found.question)} {prose(fmt.moment(found.started))}, α = {found.alpha:g}"
-    yield f"- Tool: {prose(found.tool)} {prose(found.version)}"
-    yield f"- Audit report: SHA-256 {code(found.report_digest)}"
-    yield f"- Framework: {prose(head.name)}, edition {head.edition}, SHA-256 {code(found.framework_digest)}"
-    for subject in found.subjects[:MOST]:
+    yield f"- Audit: {prose(report.question)} {prose(fmt.moment(report.started))}, α = {report.alpha:g}"
+    yield f"- Tool: {prose(report.tool)} {prose(report.version)}"
+    yield f"- Audit report: SHA-256 {code(report.report_digest)}"
+    yield f"- Framework: {prose(head.name)}, edition {head.edition}, SHA-256 {code(report.framework_digest)}"
+    for subject in report.subjects[:MOST]:
         yield f"- Audited: {prose(subject.name)}" + (f", SHA-256 {code(subject.sha256)}" if subject.sha256 else "")
-    if len(found.subjects) > MOST:
-        yield f"- and {fmt.count(len(found.subjects) - MOST)} more, in the JSON"
-    yield f"- Of {fmt.plural(len(found.requirements), 'requirement')}: {', '.join(counts)}"
+    if len(report.subjects) > MOST:
+        yield f"- and {fmt.count(len(report.subjects) - MOST)} more, in the JSON"
+    yield f"- Of {fmt.plural(len(report.requirements), 'requirement')}: {', '.join(counts)}"
     yield from ("", "| requirement | reference | result | |", "|---|---|---|---|")
-    for assessed in found.requirements:
-        asked, label = assessed.requirement, " ".join(LABELS[assessed.result])
-        yield f"| {prose(asked.title)} | {prose(asked.reference)} | {label} | {prose(assessed.words)} |"
-    for assessed in found.requirements:
+    for assessed in report.requirements:
+        requirement, label = assessed.requirement, " ".join(LABELS[assessed.result])
+        yield f"| {prose(requirement.title)} | {prose(requirement.reference)} | {label} | {prose(assessed.words)} |"
+    for assessed in report.requirements:
         yield from _requirement_markdown(assessed)
     yield from ("", "## What the results mean", "")
     yield from (f"- {' '.join(LABELS[outcome])}: {MEANINGS[outcome]}" for outcome in Outcome)
     for heading, lines in (
         ("Not looked at", head.outside),
-        ("What the audit report itself does not prove", found.limits),
+        ("What the audit report itself does not prove", report.limits),
         ("Dates", [f"{date.day}: {date.what} ({CHECKED[date.checked]})" for date in head.dates]),
         ("Sources", [f"{s.title}, {s.version}: {CHECKED[s.checked]}. {s.note}" for s in head.sources]),
     ):
@@ -116,14 +116,14 @@ def _markdown(found: ComplianceReport) -> Iterable[str]:
 
 
 def _requirement_markdown(assessed: Assessed) -> Iterable[str]:
-    asked = assessed.requirement
-    yield from ("", f"## {prose(asked.title)}", "")
+    requirement = assessed.requirement
+    yield from ("", f"## {prose(requirement.title)}", "")
     yield f"**{' '.join(LABELS[assessed.result])}.** {prose(assessed.words)}"
     yield ""
-    addressed = ADDRESSED[asked.binds].lower()
-    yield f"{prose(asked.reference)} ({CHECKED[asked.checked]}). Addressed to: {addressed}. {prose(asked.asks)}"
+    reference, addressed = prose(requirement.reference), ADDRESSED[requirement.binds].lower()
+    yield f"{reference} ({CHECKED[requirement.checked]}). Addressed to: {addressed}. {prose(requirement.asks)}"
     if len(assessed.evidence) > 1:
-        yield f"Counts as found with {NEEDS[asked.needs]}."
+        yield f"Counts as found with {NEEDS[requirement.needs]}."
     yield ""
     for evidence in assessed.evidence:
         yield f"- {evidence.title}: {' '.join(LABELS[evidence.outcome])}. {prose(' '.join(evidence.sentences))}"
@@ -133,4 +133,4 @@ def _requirement_markdown(assessed: Assessed) -> Iterable[str]:
             shown = ", ".join(f"{code(pointer.path)}" for pointer in evidence.pointers[:MOST])
             more = len(evidence.pointers) - MOST
             yield f"  - In the report: {shown}" + (f" and {fmt.count(more)} more" if more > 0 else "")
-    yield from (f"- Limit: {prose(limit)}" for limit in asked.limits)
+    yield from (f"- Limit: {prose(limit)}" for limit in requirement.limits)

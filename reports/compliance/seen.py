@@ -40,10 +40,10 @@ def numbers(test: Result, alpha: float) -> str:
     if test.n is not None:
         parts.append(f"n = {fmt.count(test.n)} {'tokens' if test.subject in ('document', 'passage') else 'units'}")
     if test.population:
-        found = test.population
+        population = test.population
         parts.append(
-            f"compared with {fmt.plural(found.n, 'document')} of {found.length_bin} of the population {found.name} "
-            f"({found.description})"
+            f"compared with {fmt.plural(population.n, 'document')} of {population.length_bin} of the population "
+            f"{population.name} ({population.description})"
         )
     if test.draws:
         parts.append(fmt.draws(test.draws))
@@ -52,8 +52,8 @@ def numbers(test: Result, alpha: float) -> str:
     return f"{test.rule} {test.name}: {'; '.join(parts)}."
 
 
-def some(sentences: Sequence[str], what: str) -> tuple[str, ...]:
-    """The first few different sentences, and how many more there are of `what`."""
+def some(sentences: Sequence[str], noun: str) -> tuple[str, ...]:
+    """The first few different sentences, and how many more there are of `noun`."""
     different = list(dict.fromkeys(sentences))
     left = len(different) - MOST
-    return (*different[:MOST], *([f"{fmt.count(left)} more {what}; the report has them."] if left > 0 else ()))
+    return (*different[:MOST], *([f"{fmt.count(left)} more {noun}; the report has them."] if left > 0 else ()))

@@ -52,10 +52,12 @@ def watermark_test(report: Report) -> Seen:
     count = f"{fmt.count(len(marked))} of {fmt.plural(len(judged), 'tested text')} {carry} the mark of a key at α = {alpha:g}."
     unjudged = len(report.documents) - len(judged)
     left_out = [f"{fmt.plural(unjudged, 'text')} of {len(report.documents)} not tested."] if unjudged else []
-    each = [f"{place.where.rpartition(', ')[0]}: {result.reason} Null hypothesis: {result.null}" for place, result in shown]
+    sentences = [
+        f"{place.where.rpartition(', ')[0]}: {result.reason} Null hypothesis: {result.null}" for place, result in shown
+    ]
     return Seen(
         Outcome.FOUND if marked else Outcome.NOT_FOUND,
-        (count, *some(each, "tested texts"), *left_out),
+        (count, *some(sentences, "tested texts"), *left_out),
         tuple(place for place, _ in shown),
     )
 
@@ -99,16 +101,18 @@ def attribution_test(report: Report) -> Seen:
         return not_testable("The report compares no text with candidate models.")
     sentences, pointers = [], []
     for place, document in tested:
-        for number, found in enumerate(document.attributions):
-            if found.verdict is not Authorship.WRITTEN_BY:
+        for number, attribution in enumerate(document.attributions):
+            if attribution.verdict is not Authorship.WRITTEN_BY:
                 continue
-            p = "" if found.p_value is None else f" {fmt.p_statement(found.p_value)} against it;"
+            p = "" if attribution.p_value is None else f" {fmt.p_statement(attribution.p_value)} against it;"
             sentences.append(
-                f"{document.name}: only {found.candidate} fits;{p} {fmt.guarantee(found)} error guarantee, context: "
-                f"{found.context}, settings: {', '.join(found.settings) or 'none named'}."
+                f"{document.name}: only {attribution.candidate} fits;{p} {fmt.guarantee(attribution)} error guarantee, "
+                f"context: {attribution.context}, settings: {', '.join(attribution.settings) or 'none named'}."
             )
-            pointers.append(Pointer(where=f"{document.name}, {found.candidate}", path=f"{place.path}/attributions/{number}"))
-    models = len({found.candidate for _, document in tested for found in document.attributions})
+            pointers.append(
+                Pointer(where=f"{document.name}, {attribution.candidate}", path=f"{place.path}/attributions/{number}")
+            )
+    models = len({attribution.candidate for _, document in tested for attribution in document.attributions})
     count = (
         f"{len(sentences)} of {fmt.plural(len(tested), 'text')} attributed to one of {fmt.plural(models, 'named candidate')}."
     )
@@ -146,12 +150,13 @@ def tamper_findings(report: Report) -> Seen:
     noted = [f"Noted while reading, without a test: {note}" for note in notes]
     if not tests:
         return not_testable("The report holds no integrity test.", *some(noted, "notes"))
-    found = [(place, test) for place, test in tests if test.verdict is Verdict.FINDING]
-    sentences = [f"{place.where}: {test.reason}" for place, test in found or tests]
+    tampered = [(place, test) for place, test in tests if test.verdict is Verdict.FINDING]
+    sentences = [f"{place.where}: {test.reason}" for place, test in tampered or tests]
+    count = f"{fmt.count(len(tampered))} of {fmt.plural(len(tests), 'integrity test')} found something."
     return Seen(
-        Outcome.FOUND if found else Outcome.NOT_FOUND,
-        (f"{fmt.count(len(found))} of {fmt.plural(len(tests), 'integrity test')} found something.", *some(sentences, "tests")),
-        tuple(place for place, _ in found or tests),
+        Outcome.FOUND if tampered else Outcome.NOT_FOUND,
+        (count, *some(sentences, "tests")),
+        tuple(place for place, _ in tampered or tests),
     )
 
 

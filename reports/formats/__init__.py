@@ -65,8 +65,8 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    each.name: each
-    for each in (
+    entry.name: entry
+    for entry in (
         Format("html", (".html", ".htm")),
         Format("class_set", (".class.html", "class.html")),
         Format("pdf", (".pdf",), binary=True, needs=("weasyprint", "pdf")),
@@ -85,7 +85,7 @@ FORMATS: dict[str, Format] = {
 NAMES = ("text", *FORMATS)
 """Formats of standard output. "text" is no format of files: it depends on the terminal, see `print_report`."""
 
-SUFFIXES: dict[str, Format] = {suffix: each for each in FORMATS.values() for suffix in each.suffixes}
+SUFFIXES: dict[str, Format] = {suffix: entry for entry in FORMATS.values() for suffix in entry.suffixes}
 
 
 def renderer_for(path: str | os.PathLike[str]) -> Renderer:
@@ -96,7 +96,9 @@ def renderer_for(path: str | os.PathLike[str]) -> Renderer:
 def choose(path: str | os.PathLike[str], known: Mapping[str, Chosen]) -> Chosen:
     """The entry for the longest suffix of a path; AuditError if it has none of those that are known."""
     name = Path(path).name.lower()
-    fitting = (each for each in known if (name.endswith(each) and name != each if each.startswith(".") else name == each))
+    fitting = (
+        suffix for suffix in known if (name.endswith(suffix) and name != suffix if suffix.startswith(".") else name == suffix)
+    )
     suffix = max(fitting, key=len, default=None)
     if suffix is None:
         raise InvalidConfiguration(f"Cannot tell the report format of {os.fspath(path)}: its name must end in {one_of(known)}.")

@@ -73,17 +73,17 @@ def rows(report: Report) -> list[Row]:
     return [_row(document, f"text-{number}") for number, document in enumerate(worst_first(report.documents), start=1)]
 
 
-def ordered(found: Sequence[Row], by: str) -> list[Row]:
+def ordered(entries: Sequence[Row], by: str) -> list[Row]:
     """The rows sorted by one of `SORTS`; those without a value come last, and equal ones stay in the order of verdicts.
 
     Names are sorted as people sort them: "Text 2" before "text 10".
     """
     if by == "verdict":
-        return list(found)
+        return list(entries)
     if by == "name":
-        return sorted(found, key=lambda row: _by_name(row.document.name))
-    numbers = [row.share if by == "share" else row.words for row in found]
-    pairs = sorted(zip(numbers, found, strict=True), key=lambda pair: -1.0 if pair[0] is None else pair[0], reverse=True)
+        return sorted(entries, key=lambda row: _by_name(row.document.name))
+    numbers = [row.share if by == "share" else row.words for row in entries]
+    pairs = sorted(zip(numbers, entries, strict=True), key=lambda pair: -1.0 if pair[0] is None else pair[0], reverse=True)
     return [row for _, row in pairs]
 
 
@@ -99,19 +99,19 @@ def about_p(report: Report) -> str:
     )
 
 
-def talks(report: Report, found: Sequence[Row]) -> list[Talk]:
+def talks(report: Report, entries: Sequence[Row]) -> list[Talk]:
     """The pages of the texts, in the order of the rows."""
-    made = []
-    for row in found:
+    pages = []
+    for row in entries:
         document, alpha = row.document, report.manifest.alpha
         standing_out = [passage for passage in passages(document, alpha, 120) if passage.stands_out]
         pieces = segments(document.text, standing_out) if document.text and standing_out else []
         unremarkable = document.verdict is Verdict.PASS and not standing_out and not document.tampering
         questions = [] if unremarkable else _questions(document, standing_out)
         brief = unremarkable or not (fmt.judged(document) or document.tampering)
-        said = lead(document, alpha), document.summary.removeprefix(f"{fmt.LABELS[document.verdict][1]}. ")
-        made.append(Talk(row, *said, fmt.judged(document), brief, standing_out, pieces, questions))
-    return made
+        opening = lead(document, alpha), document.summary.removeprefix(f"{fmt.LABELS[document.verdict][1]}. ")
+        pages.append(Talk(row, *opening, fmt.judged(document), brief, standing_out, pieces, questions))
+    return pages
 
 
 def _by_name(name: str) -> list[tuple[int, str]]:
@@ -122,16 +122,16 @@ def _by_name(name: str) -> list[tuple[int, str]]:
 
 def render(report: Report) -> str:
     """The class set as one HTML page that loads nothing and runs no script. Printed from a text's address, that text alone."""
-    found = rows(report)
+    entries = rows(report)
     return html.page(
         "class_set.html.j2",
         more=("class_set.css",),
         report=report,
         manifest=report.manifest,
         tally=tally(report.documents),
-        sorted_rows={by: ordered(found, by) for by in SORTS},
+        sorted_rows={by: ordered(entries, by) for by in SORTS},
         about_p=about_p(report),
-        talks=talks(report, found),
+        talks=talks(report, entries),
         anyhow=[limit for limit in report.limits if limit],
     )
 
@@ -148,16 +148,16 @@ def _questions(document: Document, standing_out: Sequence[Passage]) -> list[str]
         return ["Which language is it written in, and is there a version in the language that is judged?"]
     if not fmt.judged(document) and not document.tampering:
         return ["Is this the whole text? If not, could you send it again, as a Word document or as plain text?"]
-    asked = [
+    questions = [
         "How did you begin, and what did you change on the way?",
         "Which part took the longest, and why?",
     ]
     strongest = sorted(standing_out, key=lambda passage: (passage.q if passage.q is not None else 1.0, passage.number))
     for passage in sorted(strongest[:MOST_ASKED_ABOUT], key=lambda passage: passage.number):
         named = excerpt_of(document.text, passage.start, passage.end, 40)
-        asked.append(f"What do you mean by passage {passage.number}, and where did you find it: “{named}”")
-    asked.append("Are there notes, drafts or earlier versions that we can look at together?")
+        questions.append(f"What do you mean by passage {passage.number}, and where did you find it: “{named}”")
+    questions.append("Are there notes, drafts or earlier versions that we can look at together?")
     if document.tampering:
-        asked.append("In which program did you write it, and was anything pasted from elsewhere?")
-    asked.append("Which programs helped you, and with what: spelling, translation, ideas, wording?")
-    return asked
+        questions.append("In which program did you write it, and was anything pasted from elsewhere?")
+    questions.append("Which programs helped you, and with what: spelling, translation, ideas, wording?")
+    return questions

@@ -15,16 +15,16 @@ from llm_audit.results.rules import Describe
 
 def render(report: Report, describe: Describe) -> str:
     """A line for each subject, judged or not, and a last line with counts."""
-    lines = [_line(found) for found in findings(report, describe)]
+    lines = [_line(finding) for finding in findings(report, describe)]
     return "".join(f"{line}\n" for line in [*lines, " ".join([coverage(report), *failed_by(report)])])
 
 
-def _line(found: Finding) -> str:
-    place = found.path if found.subject == "document" else found.name
-    if found.places:
-        place = f"{place}:{found.places[0].start_line}"
-    words = [found.rule.code, *found.equations, fmt.LABELS[found.verdict][1].lower()]
-    said = f"{place}: {' '.join(words)}"
-    if found.suppression:
-        return f"{said}, passed over"
-    return f"{said}: {found.summary}" if found.verdict is Verdict.ERROR else said
+def _line(finding: Finding) -> str:
+    place = finding.path if finding.subject == "document" else finding.name
+    if finding.places:
+        place = f"{place}:{finding.places[0].start_line}"
+    words = [finding.rule.code, *finding.equations, fmt.LABELS[finding.verdict][1].lower()]
+    line = f"{place}: {' '.join(words)}"
+    if finding.suppression:
+        return f"{line}, passed over"
+    return f"{line}: {finding.summary}" if finding.verdict is Verdict.ERROR else line

@@ -23,35 +23,35 @@ COMMANDS = {
 
 def render(report: Report, describe: Describe) -> str:
     """One command a line, the worst first."""
-    counted = [found for found in findings(report, describe) if found.verdict is not Verdict.PASS]
+    counted = [finding for finding in findings(report, describe) if finding.verdict is not Verdict.PASS]
     shown = [
-        found
+        finding
         for name in ("error", "warning", "notice")
-        for found in [one for one in counted if _name(one) == name][: SHOWN - (name == "notice")]
+        for finding in [entry for entry in counted if _name(entry) == name][: SHOWN - (name == "notice")]
     ]
     more = len(counted) - len(shown)
     last = f"{coverage(report)}{f' {more:,} more of them have no annotation: GitHub shows {SHOWN} of a kind.' if more else ''}"
     return "".join([*map(_annotation, shown), _command("notice", {"title": "llm-audit"}, last)])
 
 
-def _name(found: Finding) -> str:
+def _name(finding: Finding) -> str:
     """The kind of a finding's annotation; in a gate, the policy decides what fails."""
-    if found.fails is None:
-        return "notice" if found.suppression else COMMANDS[found.verdict]
-    return "error" if found.fails else "notice"
+    if finding.fails is None:
+        return "notice" if finding.suppression else COMMANDS[finding.verdict]
+    return "error" if finding.fails else "notice"
 
 
-def _annotation(found: Finding) -> str:
-    properties = {"title": f"{found.rule.code} {fmt.LABELS[found.verdict][1]}"}
-    if found.subject == "document" and found.name != "-":
-        properties = {"file": found.path, **_lines(found), **properties}
-    return _command(_name(found), properties, found.message)
+def _annotation(finding: Finding) -> str:
+    properties = {"title": f"{finding.rule.code} {fmt.LABELS[finding.verdict][1]}"}
+    if finding.subject == "document" and finding.name != "-":
+        properties = {"file": finding.path, **_lines(finding), **properties}
+    return _command(_name(finding), properties, finding.message)
 
 
-def _lines(found: Finding) -> dict[str, str]:
-    if not found.places:
+def _lines(finding: Finding) -> dict[str, str]:
+    if not finding.places:
         return {}
-    place = found.places[0]
+    place = finding.places[0]
     lines = {"line": str(place.start_line), "endLine": str(place.end_line)}
     # Columns are shown within one line only.
     one_line = place.start_line == place.end_line

@@ -23,26 +23,27 @@ SEVERITIES = {
 
 def render(report: Report, describe: Describe) -> str:
     """The list, the worst first."""
-    counted = [one for one in findings(report, describe) if one.verdict is not Verdict.PASS and not one.suppression]
+    everything = findings(report, describe)
+    counted = [finding for finding in everything if finding.verdict is not Verdict.PASS and not finding.suppression]
     return json.dump([*map(_issue, counted), *([_not_read(report)] if report.not_read else [])])
 
 
-def _issue(found: Finding) -> dict[str, object]:
-    lines = {"begin": found.places[0].start_line, "end": found.places[0].end_line} if found.places else {"begin": 1}
+def _issue(finding: Finding) -> dict[str, object]:
+    lines = {"begin": finding.places[0].start_line, "end": finding.places[0].end_line} if finding.places else {"begin": 1}
     return {
-        "description": f"{found.rule.code}: {found.message}",
-        "check_name": found.rule.code,
-        "fingerprint": _unique(found),
-        "severity": _severity(found),
-        "location": {"path": found.path, "lines": lines},
+        "description": f"{finding.rule.code}: {finding.message}",
+        "check_name": finding.rule.code,
+        "fingerprint": _unique(finding),
+        "severity": _severity(finding),
+        "location": {"path": finding.path, "lines": lines},
     }
 
 
-def _severity(found: Finding) -> str:
+def _severity(finding: Finding) -> str:
     """The severity of a finding; in a gate, the policy decides what fails."""
-    if found.fails is None:
-        return SEVERITIES[found.verdict]
-    return "major" if found.fails else "info"
+    if finding.fails is None:
+        return SEVERITIES[finding.verdict]
+    return "major" if finding.fails else "info"
 
 
 def _not_read(report: Report) -> dict[str, object]:
@@ -56,8 +57,8 @@ def _not_read(report: Report) -> dict[str, object]:
     }
 
 
-def _unique(found: Finding) -> str:
+def _unique(finding: Finding) -> str:
     """A distinct fingerprint for each finding, since GitLab drops the second of two equal ones."""
-    if found.occurrence == 1:
-        return found.fingerprint
-    return hashlib.sha256(f"{found.fingerprint}:{found.occurrence}".encode()).hexdigest()
+    if finding.occurrence == 1:
+        return finding.fingerprint
+    return hashlib.sha256(f"{finding.fingerprint}:{finding.occurrence}".encode()).hexdigest()

@@ -106,12 +106,14 @@ def _pages_of_audits(report: Report, name: str, largest: int | None) -> dict[str
         False: environment(TEMPLATES).get_template("document.html.j2"),
         True: environment(TEMPLATES).get_template("attribution.html.j2"),
     }
-    sections = [Markup(templates[bool(one.candidates)].render(view=one, **content)) for one in views]
+    sections = [
+        Markup(templates[bool(document_view.candidates)].render(view=document_view, **content)) for document_view in views
+    ]
     stem, suffix = PurePath(name).stem, PurePath(name).suffix
     parts = [sections]
     if largest and sum(map(_size, sections)) > largest / 2:  # only then is it worth measuring what comes with them
         longest = _address(f"{stem}-{len(views)}{suffix}")
-        index = [Entry(one, f"{longest}#{one.anchor}") for one in views]
+        index = [Entry(document_view, f"{longest}#{document_view.anchor}") for document_view in views]
         around = [
             _size(page(template, **content, index=index, sections=[], number=1, files=[longest] * 2))
             for template in ("page.html.j2", "more.html.j2")
@@ -120,7 +122,8 @@ def _pages_of_audits(report: Report, name: str, largest: int | None) -> dict[str
     names = [name, *(f"{stem}-{number}{suffix}" for number in range(2, len(parts) + 1))]
     places = [file for file, part in zip(names, parts, strict=True) for _ in part]
     index = [
-        Entry(one, ("" if file == name else _address(file)) + f"#{one.anchor}") for one, file in zip(views, places, strict=True)
+        Entry(document_view, ("" if file == name else _address(file)) + f"#{document_view.anchor}")
+        for document_view, file in zip(views, places, strict=True)
     ]
     first = page("page.html.j2", **content, index=index, sections=parts[0], files=[_address(file) for file in names])
     others = {
@@ -150,7 +153,7 @@ def environment(folder: Path) -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup, escape
 
-    made = Environment(
+    jinja = Environment(
         loader=FunctionLoader(lambda name: _BEFORE_UNIT.sub(NO_BREAK, (folder / name).read_text("utf-8"))),
         autoescape=True,
         undefined=StrictUndefined,
@@ -158,9 +161,9 @@ def environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["verbatim"] = lambda text: Markup(escape(terminal_safe(text)))
-    made.globals.update(fmt=fmt, not_read=not_read, nearest_kind=nearest_kind)
-    return made
+    jinja.filters["verbatim"] = lambda text: Markup(escape(terminal_safe(text)))
+    jinja.globals.update(fmt=fmt, not_read=not_read, nearest_kind=nearest_kind)
+    return jinja
 
 
 def _visible(value: Any) -> Any:
@@ -182,16 +185,19 @@ def _pictured(documents: Sequence[Document]) -> Iterator[tuple[Document, bool]]:
 
 def _method(documents: Sequence[Document]) -> Method:
     tested = [[*([document.combined] if document.combined else []), *document.results] for document in documents]
-    results: list[Result] = [result for own in tested for result in own]
-    shared = [dict.fromkeys(assumption for result in own for assumption in result.assumptions) for own in tested]
-    populations = {(one.name, one.description, one.digest): one for result in results if (one := result.population)}
+    results: list[Result] = [result for of_document in tested for result in of_document]
+    shared = [
+        dict.fromkeys(assumption for result in of_document for assumption in result.assumptions) for of_document in tested
+    ]
+    compared = [result.population for result in results if result.population]
+    populations = {(population.name, population.description, population.digest): population for population in compared}
     return Method(
         nulls=list(dict.fromkeys(result.null for result in results)),
         populations=list(populations.values()),
         tests=list(dict.fromkeys((result.rule, result.name, result.method) for result in results if result.method)),
         assumptions=[
-            (assumption, sum(assumption in own for own in shared))
-            for assumption in dict.fromkeys(one for own in shared for one in own)
+            (assumption, sum(assumption in assumptions for assumptions in shared))
+            for assumption in dict.fromkeys(assumption for assumptions in shared for assumption in assumptions)
         ],
     )
 

@@ -40,17 +40,17 @@ def render(report: Report) -> str:
 
 def content(report: Report, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The fields of a report in their fixed order, except those in `without`; its digest covers all."""
-    found = report.model_dump()
-    found["manifest"]["packages"] = dict(sorted(report.manifest.packages.items()))
+    fields = report.model_dump()
+    fields["manifest"]["packages"] = dict(sorted(report.manifest.packages.items()))
     if report.content_digest is None:  # of what is written: lone surrogates are replaced there
-        found["content_digest"] = content_digest(json.loads(dump(found)))
-    return {name: value for name, value in found.items() if name not in without}
+        fields["content_digest"] = content_digest(json.loads(dump(fields)))
+    return {name: value for name, value in fields.items() if name not in without}
 
 
-def dump(what: Any, indent: int | None = 2) -> str:
+def dump(content: Any, indent: int | None = 2) -> str:
     """A model's content as JSON that is safe to print, one final newline; on one line if `indent` is None."""
     # Not `model_dump_json`: it raises on lone surrogates, which names of files have.
-    text = json.dumps(what, indent=indent, ensure_ascii=False)
+    text = json.dumps(content, indent=indent, ensure_ascii=False)
     text = _NUMBERS.sub(lambda match: f"[{' '.join(match[1].split())}]", text)
     return _NOT_ASCII.sub(_escaped, text) + "\n"
 

@@ -28,10 +28,10 @@ ELEMENTS = {
 
 def render(report: Report, describe: Describe) -> str:
     """One test suite, the worst cases first. Without times, so that equal reports give equal bytes."""
-    found = findings(report, describe)
-    elements = [_element(one) for one in found]
+    cases = findings(report, describe)
+    elements = [_element(finding) for finding in cases]
     counts = {
-        "tests": str(len(found)),
+        "tests": str(len(cases)),
         "failures": str(elements.count("failure")),
         "errors": str(elements.count("error")),
     }
@@ -42,8 +42,8 @@ def render(report: Report, describe: Describe) -> str:
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(report):
         ET.SubElement(properties, "property", {"name": name, "value": _legal(value)})
-    for one in found:
-        _case(suite, one)
+    for finding in cases:
+        _case(suite, finding)
     ET.SubElement(suite, "system-out").text = _legal("\n".join([coverage(report), *map(plain, report.limits)]))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
@@ -51,40 +51,40 @@ def render(report: Report, describe: Describe) -> str:
 
 def _properties(report: Report) -> list[tuple[str, str]]:
     manifest = report.manifest
-    found = [("version", manifest.version), ("alpha", str(manifest.alpha))]
+    properties = [("version", manifest.version), ("alpha", str(manifest.alpha))]
     if manifest.policy:
-        found.append(("policy digest", manifest.policy))
+        properties.append(("policy digest", manifest.policy))
     if manifest.model:
-        found += [("model", manifest.model.name), ("model digest", manifest.model.digest)]
+        properties += [("model", manifest.model.name), ("model digest", manifest.model.digest)]
     if manifest.population:
-        found += [("population", manifest.population), ("population digest", manifest.population_digest or "")]
-    return found
+        properties += [("population", manifest.population), ("population digest", manifest.population_digest or "")]
+    return properties
 
 
-def _case(suite: ET.Element, found: Finding) -> None:
-    code = found.rule.code
-    case = ET.SubElement(suite, "testcase", {"name": _legal(found.name), "classname": f"llm-audit.{code}"})
-    name = _element(found)
+def _case(suite: ET.Element, finding: Finding) -> None:
+    code = finding.rule.code
+    case = ET.SubElement(suite, "testcase", {"name": _legal(finding.name), "classname": f"llm-audit.{code}"})
+    name = _element(finding)
     if name is None:
-        ET.SubElement(case, "system-out").text = _legal(found.message)
+        ET.SubElement(case, "system-out").text = _legal(finding.message)
         return
-    known = f", passed over {fmt.known(found.suppression)}" if found.suppression else ""
-    label = fmt.LABELS[found.verdict][1]
+    known = f", passed over {fmt.known(finding.suppression)}" if finding.suppression else ""
+    label = fmt.LABELS[finding.verdict][1]
     # A summary that begins with the verdict does not say it again.
-    summary = re.sub(f"^{label}[.:] ", "", found.summary)
+    summary = re.sub(f"^{label}[.:] ", "", finding.summary)
     message = f"{label}{known}: {summary}"
-    element = ET.SubElement(case, name, {"message": _legal(message), "type": f"{code}.{found.verdict.value}"})
-    places = [f"{found.path}:{at.start_line}:{at.start_column}: {passage(at)}" for at in found.places]
-    element.text = _legal("\n".join([found.message, *places]))
+    element = ET.SubElement(case, name, {"message": _legal(message), "type": f"{code}.{finding.verdict.value}"})
+    places = [f"{finding.path}:{at.start_line}:{at.start_column}: {passage(at)}" for at in finding.places]
+    element.text = _legal("\n".join([finding.message, *places]))
 
 
-def _element(found: Finding) -> str | None:
+def _element(finding: Finding) -> str | None:
     """Element in which a case ends: failure, error or skipped; None for a pass."""
-    element = ELEMENTS.get(found.verdict)
-    if found.fails is None or element is None:
+    element = ELEMENTS.get(finding.verdict)
+    if finding.fails is None or element is None:
         return element
     # After the gate it is the policy that says what fails.
-    return ("error" if element == "error" else "failure") if found.fails else "skipped"
+    return ("error" if element == "error" else "failure") if finding.fails else "skipped"
 
 
 def _legal(text: str) -> str:

@@ -26,15 +26,15 @@ _BECOMES_A_LINK = re.compile(r"(?<=[@#:!$~&%])(?=[\w/+-])|(?<=/)(?=/)|(?<=www)(?
 def render(report: Report, describe: Describe) -> str:
     """The whole summary, the worst first."""
     everything = findings(report, describe)
-    found = [one for one in everything if not one.suppression]
-    counts = Counter(one.verdict for one in found)
-    told = ", ".join(f"{sign} {words}: {counts[verdict]}" for verdict, (sign, words) in fmt.LABELS.items() if counts[verdict])
+    shown = [finding for finding in everything if not finding.suppression]
+    counts = Counter(finding.verdict for finding in shown)
+    tally = ", ".join(f"{sign} {words}: {counts[verdict]}" for verdict, (sign, words) in fmt.LABELS.items() if counts[verdict])
     parts = [
         f"## {prose(report.question)}",
-        *([f"**{told}**"] if told else []),
+        *([f"**{tally}**"] if tally else []),
         prose(coverage(report)),
-        _table(found, LONGEST),
-        *_suppressions(report, [one for one in everything if one.suppression]),
+        _table(shown, LONGEST),
+        *_suppressions(report, [finding for finding in everything if finding.suppression]),
         "### What this does not prove",
         "\n".join(f"- {prose(limit)}" for limit in report.limits) or "- –",
         "### How it was run",
@@ -57,17 +57,17 @@ def code(text: str) -> str:
     return f"{fence}{space}{text}{space}{fence}" if text.strip() else "–"
 
 
-def _table(found: list[Finding], room: int) -> str:
+def _table(entries: list[Finding], room: int) -> str:
     rows = ["| Verdict | Subject | p | What is said |", "|---|---|---:|---|"]
-    for number, one in enumerate(found):
-        sign, words = fmt.LABELS[one.verdict]
-        place = f" line {one.places[0].start_line}" if one.places else ""
-        row = f"| {sign} {words} | {code(one.name)}{place} | {one.p} | {one.rule.code} {prose(one.message)} |"
+    for number, finding in enumerate(entries):
+        sign, words = fmt.LABELS[finding.verdict]
+        place = f" line {finding.places[0].start_line}" if finding.places else ""
+        row = f"| {sign} {words} | {code(finding.name)}{place} | {finding.p} | {finding.rule.code} {prose(finding.message)} |"
         room -= len(row.encode())
         if room < 0:
-            left = Counter(fmt.LABELS[each.verdict][1] for each in found[number:])
+            left = Counter(fmt.LABELS[omitted.verdict][1] for omitted in entries[number:])
             listed = ", ".join(f"{words}: {count}" for words, count in left.items())
-            rows.append(f"| | *{fmt.plural(len(found) - number, 'row')} left out for want of room ({listed})* | | |")
+            rows.append(f"| | *{fmt.plural(len(entries) - number, 'row')} left out for want of room ({listed})* | | |")
             break
         rows.append(row)
     return "\n".join(rows)
@@ -77,10 +77,10 @@ def _suppressions(report: Report, passed_over: list[Finding]) -> list[str]:
     """Section of findings that fail nothing; then suppressions without effect."""
     parts = ["### Passed over", _table(passed_over, LONGEST_PASSED_OVER)] if passed_over else []
     idle = [
-        f"- {fmt.SUPPRESSIONS[told.state]}: {code(document.name)} {told.rule} {prose(fmt.known(told))}"
+        f"- {fmt.SUPPRESSIONS[suppression.state]}: {code(document.name)} {suppression.rule} {prose(fmt.known(suppression))}"
         for document in report.documents
-        for told in (document.gate.suppressions if document.gate else ())
-        if told.state != "applied"
+        for suppression in (document.gate.suppressions if document.gate else ())
+        if suppression.state != "applied"
     ]
     return [*parts, *(["### Suppressions without effect", _listed(idle)] if idle else [])]
 

@@ -32,35 +32,36 @@ TAGS = ["llm-audit", "provenance", "statistics"]
 
 def render(report: Report, describe: Describe) -> str:
     """The log. If it is larger than GitHub takes, the last results and artifacts are left out, and a notification says so."""
-    found = findings(report, describe)
+    entries = findings(report, describe)
     most = MOST_RESULTS
     while True:
-        text = json.dump(_log(report, found, most))
+        text = json.dump(_log(report, entries, most))
         # Compressed it is smaller.
         if len(text) <= MOST_BYTES or len(gzip.compress(text.encode(), mtime=0)) <= MOST_BYTES or not most:
             return text
         most //= 2
 
 
-def _log(report: Report, found: list[Finding], most: int) -> dict[str, Any]:
-    all_results = [one for one in found if one.verdict is not Verdict.PASS]
+def _log(report: Report, entries: list[Finding], most: int) -> dict[str, Any]:
+    all_results = [finding for finding in entries if finding.verdict is not Verdict.PASS]
     results = all_results[:most]
     artifacts: dict[tuple[object, ...], Finding] = {}
-    for one in found[:most]:
-        artifacts.setdefault(_file(one), one)  # a file may have several results
+    for finding in entries[:most]:
+        artifacts.setdefault(_file(finding), finding)  # a file may have several results
     places = {file: index for index, file in enumerate(artifacts)}
-    rules = list({one.rule.code: one.rule for one in results}.values())
+    rules = list({finding.rule.code: finding.rule for finding in results}.values())
     started = _utc(report.manifest.started or "")
     invocation: dict[str, Any] = {
-        "executionSuccessful": all(one.verdict is not Verdict.ERROR for one in found),
+        "executionSuccessful": all(finding.verdict is not Verdict.ERROR for finding in entries),
         "arguments": [plain(argument) for argument in report.manifest.command[1:]],
         **({"startTimeUtc": started} if started else {}),
         "toolExecutionNotifications": [
-            *_left_out(len(all_results), len(found), most),
+            *_left_out(len(all_results), len(entries), most),
             *([_note("warning", f"Not every input was judged. {coverage(report)}")] if _not_all(report) else []),
-            *(_note("error", one.message, one) for one in results if one.verdict is Verdict.ERROR),
+            *(_note("error", finding.message, finding) for finding in results if finding.verdict is Verdict.ERROR),
         ],
     }
+    compared = bool(report.gate and report.gate.baseline)
     about = report.model_dump(include={"question", "coverage", "not_read", "limits", "manifest"})
     run = {
         "tool": {
@@ -73,10 +74,9 @@ def _log(report: Report, found: list[Finding], most: int) -> dict[str, Any]:
         "automationDetails": {"id": f"llm-audit/{_category(report)}/{started}"},
         "columnKind": "utf16CodeUnits",
         "invocations": [invocation],
-        "artifacts": [_artifact(one) for one in artifacts.values()],
+        "artifacts": [_artifact(finding) for finding in artifacts.values()],
         "results": [
-            _result(one, places[_file(one)], rules) | _known(one, compared=bool(report.gate and report.gate.baseline))
-            for one in results
+            _result(finding, places[_file(finding)], rules) | _known(finding, compared=compared) for finding in results
         ],
         "properties": {"llm-audit": _safe(about)},
     }
@@ -87,38 +87,38 @@ def _not_all(report: Report) -> bool:
     return bool(report.coverage.unreadable or report.not_read)
 
 
-def _result(found: Finding, index: int, rules: list[RuleFacts]) -> dict[str, Any]:
+def _result(finding: Finding, index: int, rules: list[RuleFacts]) -> dict[str, Any]:
     # After the gate it is the policy that says what fails, and what is no more than a note.
-    kind = "fail" if found.fails else KINDS[found.verdict]
-    level = "note" if found.fails is False else "error"
-    location: dict[str, Any] = {"physicalLocation": _physical(found, found.places[0] if found.places else None)}
+    kind = "fail" if finding.fails else KINDS[finding.verdict]
+    level = "note" if finding.fails is False else "error"
+    location: dict[str, Any] = {"physicalLocation": _physical(finding, finding.places[0] if finding.places else None)}
     location["physicalLocation"]["artifactLocation"]["index"] = index
-    if found.subject != "document":
-        location["logicalLocations"] = [{"fullyQualifiedName": found.name, "kind": found.subject}]
+    if finding.subject != "document":
+        location["logicalLocations"] = [{"fullyQualifiedName": finding.name, "kind": finding.subject}]
     result = {
-        "ruleId": found.rule.code,
-        "ruleIndex": rules.index(found.rule),
+        "ruleId": finding.rule.code,
+        "ruleIndex": rules.index(finding.rule),
         "kind": kind,
         "level": level if kind == "fail" else "none",  # the standard wants none for every other kind
-        "message": {"text": _text(found.message)},
+        "message": {"text": _text(finding.message)},
         "locations": [location],
         "partialFingerprints": {
-            "primaryLocationLineHash": f"{found.fingerprint[:16]}:{found.occurrence}",
-            "llmAuditFinding/v1": found.fingerprint,
+            "primaryLocationLineHash": f"{finding.fingerprint[:16]}:{finding.occurrence}",
+            "llmAuditFinding/v1": finding.fingerprint,
         },
-        "properties": {"verdict": found.verdict.value, "subject": found.subject, "name": found.name, "p": found.p},
+        "properties": {"verdict": finding.verdict.value, "subject": finding.subject, "name": finding.name, "p": finding.p},
     }
-    if len(found.places) > 1:
+    if len(finding.places) > 1:
         result["relatedLocations"] = [
-            {"id": number, "physicalLocation": _physical(found, place), "message": {"text": passage(place)}}
-            for number, place in enumerate(found.places[:MOST_PLACES])
+            {"id": number, "physicalLocation": _physical(finding, place), "message": {"text": passage(place)}}
+            for number, place in enumerate(finding.places[:MOST_PLACES])
         ]
     return result
 
 
-def _known(found: Finding, *, compared: bool) -> dict[str, Any]:
+def _known(finding: Finding, *, compared: bool) -> dict[str, Any]:
     """Suppression and baseline state of a result, from the text itself and from a baseline if there was one."""
-    suppression = found.suppression
+    suppression = finding.suppression
     known: dict[str, Any] = {}
     if suppression:
         kind = "inSource" if suppression.kind == "inline" else "external"
@@ -128,8 +128,8 @@ def _known(found: Finding, *, compared: bool) -> dict[str, Any]:
     return known
 
 
-def _physical(found: Finding, place: Place | None) -> dict[str, Any]:
-    physical: dict[str, Any] = {"artifactLocation": {"uri": uri_of(found.path)}}
+def _physical(finding: Finding, place: Place | None) -> dict[str, Any]:
+    physical: dict[str, Any] = {"artifactLocation": {"uri": uri_of(finding.path)}}
     if place:
         physical["region"] = {
             "startLine": place.start_line,
@@ -140,16 +140,16 @@ def _physical(found: Finding, place: Place | None) -> dict[str, Any]:
     return physical
 
 
-def _file(found: Finding) -> tuple[object, ...]:
+def _file(finding: Finding) -> tuple[object, ...]:
     """Key that tells two artifacts apart: no two in the list may be equal."""
-    return found.path, found.name, found.sha256, found.verdict
+    return finding.path, finding.name, finding.sha256, finding.verdict
 
 
-def _artifact(found: Finding) -> dict[str, Any]:
-    artifact: dict[str, Any] = {"location": {"uri": uri_of(found.path)}, "roles": ["analysisTarget"]}
-    if found.sha256:
-        artifact["hashes"] = {"sha-256": plain(found.sha256)}
-    return artifact | {"properties": {"verdict": found.verdict.value, "name": found.name}}
+def _artifact(finding: Finding) -> dict[str, Any]:
+    artifact: dict[str, Any] = {"location": {"uri": uri_of(finding.path)}, "roles": ["analysisTarget"]}
+    if finding.sha256:
+        artifact["hashes"] = {"sha-256": plain(finding.sha256)}
+    return artifact | {"properties": {"verdict": finding.verdict.value, "name": finding.name}}
 
 
 def _rule(rule: RuleFacts, limits: Sequence[str]) -> dict[str, Any]:
@@ -214,5 +214,5 @@ def _safe(value: Any) -> Any:
     if isinstance(value, str):
         return plain(value)
     if isinstance(value, dict):
-        return {plain(key): _safe(each) for key, each in sorted(value.items())}
-    return [_safe(each) for each in value] if isinstance(value, tuple | list) else value
+        return {plain(key): _safe(member) for key, member in sorted(value.items())}
+    return [_safe(member) for member in value] if isinstance(value, tuple | list) else value

@@ -13,24 +13,25 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def print_benchmark(found: Benchmark, console: Console, *, fairness: bool = False) -> None:
+def print_benchmark(benchmark: Benchmark, console: Console, *, fairness: bool = False) -> None:
     """Tables for a reader; of single slices only the combination of all detectors, the rest is in the files."""
-    for note in found.notes:
+    for note in benchmark.notes:
         console.print(terminal_safe(note), markup=False, highlight=False)
     if not fairness:
-        _print_power("Detectors, all texts", [row for row in found.power if row.by == "all"], console, first="detector")
-        for by in dict.fromkeys(row.by for row in found.power if row.by != "all"):
-            rows = [row for row in found.power if row.by == by and row.detector == found.combined]
-            _print_power(terminal_safe(f"{found.combined} by {by}"), rows, console, first="group")
-    shown = found.detectors if fairness else (found.combined,)
+        _print_power("Detectors, all texts", [row for row in benchmark.power if row.by == "all"], console, first="detector")
+        for by in dict.fromkeys(row.by for row in benchmark.power if row.by != "all"):
+            rows = [row for row in benchmark.power if row.by == by and row.detector == benchmark.combined]
+            _print_power(terminal_safe(f"{benchmark.combined} by {by}"), rows, console, first="group")
+    shown = benchmark.detectors if fairness else (benchmark.combined,)
     for detector in shown:
-        alarms = [row for row in found.false_alarms if row.detector == detector]
+        alarms = [row for row in benchmark.false_alarms if row.detector == detector]
         if alarms:
             _print_alarms(terminal_safe(f"{detector}: share of human texts flagged, with exact 95 % interval"), alarms, console)
-    if fairness and found.false_alarms:
-        listed = ", ".join(f"{row.by} {row.group}" if row.by != row.group else row.group for row in unfair(found)) or "none"
-        said = f"Flagged more than twice as often as alpha .01 says, of groups of {LEAST_OF_A_GROUP} texts or more: {listed}."
-        console.print(terminal_safe(said), markup=False, highlight=False)
+    if fairness and benchmark.false_alarms:
+        listed = ", ".join(f"{row.by} {row.group}" if row.by != row.group else row.group for row in unfair(benchmark)) or "none"
+        groups = f"of groups of {LEAST_OF_A_GROUP} texts or more: {listed}."
+        sentence = f"Flagged more than twice as often as alpha .01 says, {groups}"
+        console.print(terminal_safe(sentence), markup=False, highlight=False)
 
 
 def _print_power(title: str, rows: list[Power], console: Console, first: str) -> None:

@@ -40,11 +40,11 @@ def say(console: Console, sentence: str, *, indent: int = 0, style: str = "") ->
     show(console, text, indent)
 
 
-def show(console: Console, what: RenderableType, indent: int) -> None:
+def show(console: Console, content: RenderableType, indent: int) -> None:
     """Print a text or a table, indented."""
     from rich.padding import Padding
 
-    console.print(Padding(what, (0, 0, 0, indent), expand=False))
+    console.print(Padding(content, (0, 0, 0, indent), expand=False))
 
 
 def line(sentence: str) -> Text:

@@ -19,7 +19,7 @@ SHOWN = 10
 
 def print_corpus(corpus: Corpus, manifest: Manifest, console: Console) -> None:
     """The outcome, the counts and the documents least like the population."""
-    found = corpus.discovery
+    discovery = corpus.discovery
     say(console, title(corpus), style="bold")
     say(console, corpus.summary)
     console.print()
@@ -31,8 +31,8 @@ def print_corpus(corpus: Corpus, manifest: Manifest, console: Console) -> None:
             table.add_row(label(fmt.LABELS[verdict], STYLES[verdict], console), fmt.count(count))
     console.print(table)
     console.print()
-    if found.tests:
-        say(console, taken_alone(found))
+    if discovery.tests:
+        say(console, taken_alone(discovery))
     if corpus.ranked:
         console.print()
         say(console, "Least like the population", style="bold")
@@ -45,7 +45,7 @@ def print_corpus(corpus: Corpus, manifest: Manifest, console: Console) -> None:
             table.add_row(
                 line(one_line(document.name)),
                 fmt.p_cell(document.p_value, document.p_floor),
-                fmt.p_value(document.q_value, found.alpha),
+                fmt.p_value(document.q_value, discovery.alpha),
                 label(fmt.LABELS[document.verdict], STYLES[document.verdict], console),
             )
         console.print(table)

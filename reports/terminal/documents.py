@@ -40,8 +40,8 @@ def _print_document(document: Document, alpha: float, console: Console) -> None:
 
     verdict, words = fmt.heading(document)
     console.print(Text.assemble(label(words, STYLES[verdict], console), "  ", one_line(document.name)))
-    if said := lead(document, alpha):
-        say(console, said, indent=2, style="bold")
+    if opening := lead(document, alpha):
+        say(console, opening, indent=2, style="bold")
     say(console, document.summary, indent=2)
     result = document.combined
     if result and result.reason not in document.summary:
@@ -50,7 +50,7 @@ def _print_document(document: Document, alpha: float, console: Console) -> None:
         say(console, "No statement is made about this document. It has neither passed nor failed.", indent=2)
     if result and result.p_value is not None:
         _print_number(result, alpha, console, fmt.with_q(document, alpha))
-    detectors = tuple(found for found in document.results if found not in document.integrity)
+    detectors = tuple(test for test in document.results if test not in document.integrity)
     if any(detector.p_value is not None for detector in detectors):
         _print_detectors(detectors, alpha, console)
     _print_passages(document, alpha, console)
@@ -110,42 +110,43 @@ def _print_integrity(document: Document, console: Console) -> None:
     """Print the integrity rules; those without a finding in one line, unless they name a place."""
     from rich.text import Text
 
-    quiet = [found for found in document.integrity if found.verdict is Verdict.PASS and not found.spans]
+    quiet = [test for test in document.integrity if test.verdict is Verdict.PASS and not test.spans]
     if document.integrity:
         console.print()
-    for found in document.integrity:
-        if found not in quiet:
-            heading = label(fmt.LABELS[found.verdict], STYLES[found.verdict], console)
-            show(console, Text.assemble(heading, f"  {found.rule} ", line(found.name), overflow="fold"), 2)
-            say(console, found.reason, indent=4)
-            say(console, f"Normal: {found.null}", indent=4, style="dim")
+    for test in document.integrity:
+        if test not in quiet:
+            heading = label(fmt.LABELS[test.verdict], STYLES[test.verdict], console)
+            show(console, Text.assemble(heading, f"  {test.rule} ", line(test.name), overflow="fold"), 2)
+            say(console, test.reason, indent=4)
+            say(console, f"Normal: {test.null}", indent=4, style="dim")
     if quiet:
-        names = ", ".join(f"{found.name.lower()} ({found.rule})" for found in quiet)
+        names = ", ".join(f"{test.name.lower()} ({test.rule})" for test in quiet)
         say(console, f"Looked for and not found: {names}.", indent=2, style="dim")
 
 
 def _print_passages(document: Document, alpha: float, console: Console) -> None:
     from rich.text import Text
 
-    found = passages(document, alpha, excerpt=44)
+    text_passages = passages(document, alpha, excerpt=44)
     judge = judged_by(document)
     if judge is None:
         return
     glyphs = ASCII_GLYPHS if console.options.ascii_only else GLYPHS
     strip = Text(overflow="fold")
-    for passage in found:
+    for passage in text_passages:
         level = passage.level
         strip.append(NOT_JUDGED if level is None else glyphs[level], "dim" if level is None else HEAT_STYLES[level])
     keys = [f"{glyph} {name}" for glyph, name in zip(glyphs, fmt.heat_names(), strict=True)]
     console.print()
-    say(console, f"{fmt.plural(len(found), 'passage')} from beginning to end, by {judge.rule} {judge.name}", indent=2)
+    say(console, f"{fmt.plural(len(text_passages), 'passage')} from beginning to end, by {judge.rule} {judge.name}", indent=2)
     show(console, strip, 2)
     say(console, "   ".join([*keys, f"{NOT_JUDGED} too short to judge"]), indent=2, style="dim")
-    _print_hottest(found, console, alpha)
+    _print_hottest(text_passages, console, alpha)
 
 
-def _print_hottest(found: list[Passage], console: Console, alpha: float) -> None:
-    loud = sorted((passage for passage in found if passage.stands_out), key=lambda passage: (passage.p or 0.0, passage.number))
+def _print_hottest(text_passages: list[Passage], console: Console, alpha: float) -> None:
+    standing_out = (passage for passage in text_passages if passage.stands_out)
+    loud = sorted(standing_out, key=lambda passage: (passage.p or 0.0, passage.number))
     if not loud:
         say(console, f"None stands out once their number is corrected for (q ≤ {alpha}).", indent=2)
         return
@@ -171,8 +172,8 @@ def _print_attributed(document: Document, alpha: float, console: Console) -> Non
     if not fmt.judged(document):
         say(console, "No statement is made about who wrote this document.", indent=2)
     _print_candidates(document.attributions, alpha, console)
-    for found in document.sets:
-        _print_set(found, alpha, console)
+    for candidate_set in document.sets:
+        _print_set(candidate_set, alpha, console)
     for attribution in document.attributions:
         _print_evidence(attribution, alpha, console)
     if document.combined:
@@ -181,7 +182,7 @@ def _print_attributed(document: Document, alpha: float, console: Console) -> Non
         say(console, document.combined.reason, indent=2)
         if document.combined.p_value is not None:
             _print_number(document.combined, alpha, console)
-        if compared := tuple(found for found in document.results if found not in document.integrity):
+        if compared := tuple(test for test in document.results if test not in document.integrity):
             _print_detectors(compared, alpha, console)
     _print_integrity(document, console)
     for note in document.notes:
@@ -189,57 +190,59 @@ def _print_attributed(document: Document, alpha: float, console: Console) -> Non
     console.print()
 
 
-def _print_candidates(found: tuple[Attribution, ...], alpha: float, console: Console) -> None:
+def _print_candidates(attributions: tuple[Attribution, ...], alpha: float, console: Console) -> None:
     table = plain_table()
     table.add_column("candidate", overflow="fold")
     table.add_column("settings", overflow="fold")
     table.add_column("verdict", no_wrap=True)
     table.add_column("p", justify="right", no_wrap=True)
-    for one in found:
-        more = len(one.settings) - SETTINGS_SHOWN
-        settings = " or ".join([*one.settings[:SETTINGS_SHOWN], *([f"{more} others"] if more > 0 else [])])
-        verdict = _authorship(one.verdict, fmt.AUTHORSHIP, console)
-        table.add_row(line(one.candidate), line(settings or "not stated"), verdict, fmt.p_cell(one.p_value, None, alpha))
+    for attribution in attributions:
+        more = len(attribution.settings) - SETTINGS_SHOWN
+        settings = " or ".join([*attribution.settings[:SETTINGS_SHOWN], *([f"{more} others"] if more > 0 else [])])
+        verdict = _authorship(attribution.verdict, fmt.AUTHORSHIP, console)
+        p = fmt.p_cell(attribution.p_value, None, alpha)
+        table.add_row(line(attribution.candidate), line(settings or "not stated"), verdict, p)
     console.print()
     show(console, table, 2)
 
 
-def _print_set(found: SetAttribution, alpha: float, console: Console) -> None:
+def _print_set(candidate_set: SetAttribution, alpha: float, console: Console) -> None:
     from rich.text import Text
 
-    numbers = [fmt.p_statement(found.p_value, None, alpha)] if found.p_value is not None else []
-    if found.e_value is not None:
-        numbers.append(f"e = {fmt.e_value(found.e_value)}")
-    verdict = _authorship(found.verdict, fmt.set_labels(found), console)
-    heading = Text.assemble(f"{fmt.set_name(found)}: ", verdict, overflow="fold")
+    numbers = [fmt.p_statement(candidate_set.p_value, None, alpha)] if candidate_set.p_value is not None else []
+    if candidate_set.e_value is not None:
+        numbers.append(f"e = {fmt.e_value(candidate_set.e_value)}")
+    verdict = _authorship(candidate_set.verdict, fmt.set_labels(candidate_set), console)
+    heading = Text.assemble(f"{fmt.set_name(candidate_set)}: ", verdict, overflow="fold")
     heading.append("".join(f"  {number}" for number in numbers))
     console.print()
     show(console, heading, 2)
-    say(console, found.reason, indent=4)
-    say(console, f"Members: {', '.join(found.members)}", indent=4, style="dim")
-    say(console, f"Null hypothesis: {found.null}", indent=4, style="dim")
+    say(console, candidate_set.reason, indent=4)
+    say(console, f"Members: {', '.join(candidate_set.members)}", indent=4, style="dim")
+    say(console, f"Null hypothesis: {candidate_set.null}", indent=4, style="dim")
 
 
-def _print_evidence(found: Attribution, alpha: float, console: Console) -> None:
+def _print_evidence(attribution: Attribution, alpha: float, console: Console) -> None:
     console.print()
-    say(console, found.candidate, indent=2, style="bold")
-    say(console, found.reason, indent=4)
-    if found.p_value is not None:
-        say(console, f"{fmt.p_statement(found.p_value, None, alpha)}, {fmt.guarantee(found)} (α = {alpha})", indent=4)
-    say(console, f"Taken to have read: {found.context}", indent=4)
-    if found.tests:
+    say(console, attribution.candidate, indent=2, style="bold")
+    say(console, attribution.reason, indent=4)
+    if attribution.p_value is not None:
+        p = fmt.p_statement(attribution.p_value, None, alpha)
+        say(console, f"{p}, {fmt.guarantee(attribution)} (α = {alpha})", indent=4)
+    say(console, f"Taken to have read: {attribution.context}", indent=4)
+    if attribution.tests:
         table = plain_table()
         table.add_column("test", overflow="fold")
         table.add_column("statistic", overflow="fold")
         table.add_column("p", justify="right", no_wrap=True)
         table.add_column("e-value", justify="right", no_wrap=True)
-        for test in found.tests:
+        for test in attribution.tests:
             e = "–" if test.e_value is None else fmt.e_value(test.e_value)
             p = fmt.p_cell(test.p_value, test.p_floor, alpha)
             table.add_row(line(f"{test.rule} {test.name}"), line(fmt.statistic(test)), p, e)
         show(console, table, 4)
-    if found.trace and found.trace.log_e:
-        _print_path(found.trace, alpha, console)
+    if attribution.trace and attribution.trace.log_e:
+        _print_path(attribution.trace, alpha, console)
 
 
 def _print_path(trace: Trace, alpha: float, console: Console) -> None:

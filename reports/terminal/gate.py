@@ -39,6 +39,7 @@ def print_gate(report: Report, gate: GateOutcome, console: Console) -> None:
         console.print()
     if suppressions := fmt.suppressions(report):
         say(console, "Suppressions", style="bold")
-        for document, each in suppressions:
-            say(console, f"{one_line(document.name)}, {each.rule}. {fmt.SUPPRESSIONS[each.state]}: {fmt.known(each)}", indent=2)
+        for document, suppression in suppressions:
+            state = fmt.SUPPRESSIONS[suppression.state]
+            say(console, f"{one_line(document.name)}, {suppression.rule}. {state}: {fmt.known(suppression)}", indent=2)
         console.print()

@@ -31,14 +31,14 @@ def print_many(documents: Sequence[Document], alpha: float, console: Console) ->
     for document in worst_first(documents):
         name = line(one_line(document.name))
         if document.attributions:
-            for found in document.attributions:
-                verdict = label(fmt.AUTHORSHIP[found.verdict], AUTHORSHIP_STYLES[found.verdict], console)
-                table.add_row(verdict, name, fmt.p_cell(found.p_value, None, alpha), line(found.candidate))
+            for attribution in document.attributions:
+                verdict = label(fmt.AUTHORSHIP[attribution.verdict], AUTHORSHIP_STYLES[attribution.verdict], console)
+                table.add_row(verdict, name, fmt.p_cell(attribution.p_value, None, alpha), line(attribution.candidate))
             continue
         combined = document.combined
         p = fmt.p_cell(combined.p_value, combined.p_floor, alpha) if combined else "–"
         q = [fmt.p_cell(document.gate.q_value if document.gate else None, None, alpha)] if tested else []
-        odd = ", ".join(f"{found.name.lower()} ({found.rule})" for found in document.tampering)
+        odd = ", ".join(f"{test.name.lower()} ({test.rule})" for test in document.tampering)
         table.add_row(label(fmt.LABELS[document.verdict], STYLES[document.verdict], console), name, p, *q, line(odd))
     show(console, table, 0)
     console.print()

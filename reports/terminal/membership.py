@@ -16,30 +16,30 @@ TEXTS_SHOWN = 10
 GATE_STYLES = {"no_difference_found": "bold", "shifted": "bold yellow", "too_few": "bold magenta"}
 
 
-def print_membership(found: Membership, alpha: float, console: Console) -> None:
+def print_membership(membership: Membership, alpha: float, console: Console) -> None:
     """Print a collection: the question, the outcome, and what it rests on."""
-    console.print(label(fmt.LABELS[found.verdict], STYLES[found.verdict], console))
-    say(console, found.claim, indent=2)
-    say(console, found.summary, indent=2, style="bold")
-    if found.verdict in fmt.NOT_JUDGED:
+    console.print(label(fmt.LABELS[membership.verdict], STYLES[membership.verdict], console))
+    say(console, membership.claim, indent=2)
+    say(console, membership.summary, indent=2, style="bold")
+    if membership.verdict in fmt.NOT_JUDGED:
         say(console, "No statement is made about this collection. It has neither passed nor failed.", indent=2)
     say(console, fmt.NO_SINGLE_TEXT, indent=2)
-    say(console, f"Unit of the claim: {found.unit}. Independent units: {fmt.units(found)}.", indent=2)
-    say(console, f"Non-members: {found.provenance or 'not stated'}", indent=2)
-    if found.gate:
-        _print_gate(found.gate, console)
-    for test in found.tests:
+    say(console, f"Unit of the claim: {membership.unit}. Independent units: {fmt.units(membership)}.", indent=2)
+    say(console, f"Non-members: {membership.provenance or 'not stated'}", indent=2)
+    if membership.gate:
+        _print_gate(membership.gate, console)
+    for test in membership.tests:
         print_test(test, alpha, console)
-    if found.separations or found.texts:
+    if membership.separations or membership.texts:
         console.print()
-        say(console, fmt.FOR_THE_RECORD if set_aside(found) else "Scores", indent=2, style="bold")
-    if found.separations:
-        _print_separations(found.separations, alpha, console)
-    if found.texts:
-        _print_texts(found, console)
-    if found.notes:
+        say(console, fmt.FOR_THE_RECORD if set_aside(membership) else "Scores", indent=2, style="bold")
+    if membership.separations:
+        _print_separations(membership.separations, alpha, console)
+    if membership.texts:
+        _print_texts(membership, console)
+    if membership.notes:
         console.print()
-    for note in found.notes:
+    for note in membership.notes:
         say(console, f"Note: {note}", indent=2)
     console.print()
 
@@ -85,25 +85,25 @@ def print_test(test: Result, alpha: float, console: Console) -> None:
         say(console, f"Assumes: {assumption}", indent=4, style="dim")
 
 
-def _print_separations(found: tuple[Separation, ...], alpha: float, console: Console) -> None:
+def _print_separations(separations: tuple[Separation, ...], alpha: float, console: Console) -> None:
     table = plain_table()
     table.add_column("score", overflow="fold")
     for name in ("AUC", "p", "Holm", "TPR 1 %"):
         table.add_column(name, justify="right", no_wrap=True)
-    for one in found:
-        rate = next((rate for rate in one.rates if rate.fpr == 0.01), None)
+    for separation in separations:
+        rate = next((rate for rate in separation.rates if rate.fpr == 0.01), None)
         table.add_row(
-            line(one.title),
-            fmt.interval(one.auc, 2),
-            fmt.p_cell(one.p_value, None, alpha),
-            fmt.p_cell(one.p_adjusted, None, alpha),
+            line(separation.title),
+            fmt.interval(separation.auc, 2),
+            fmt.p_cell(separation.p_value, None, alpha),
+            fmt.p_cell(separation.p_adjusted, None, alpha),
             fmt.fraction(rate) if rate else "–",
         )
     show(console, table, 2)
 
 
-def _print_texts(found: Membership, console: Console) -> None:
-    shown, scores = found.texts[:TEXTS_SHOWN], score_columns(found)[:1]
+def _print_texts(membership: Membership, console: Console) -> None:
+    shown, scores = membership.texts[:TEXTS_SHOWN], score_columns(membership)[:1]
     table = plain_table()
     table.add_column("no.", justify="right", no_wrap=True)
     table.add_column("side", no_wrap=True)
@@ -115,5 +115,5 @@ def _print_texts(found: Membership, console: Console) -> None:
         values = [score.cell(text) for score in scores]
         table.add_row(str(number), fmt.SIDES[text.side], fmt.tokens(text), *values, line(text.name))
     console.print()
-    say(console, f"Texts, most member-like first, {fmt.count(len(shown))} of {fmt.count(len(found.texts))}:", indent=2)
+    say(console, f"Texts, most member-like first, {fmt.count(len(shown))} of {fmt.count(len(membership.texts))}:", indent=2)
     show(console, table, 2)

@@ -26,21 +26,23 @@ def print_report(report: Report, console: Console, *, details: bool = False) -> 
     if report.gate:
         print_gate(report, report.gate, console)
     # In a gate, passing documents have a line each in its outcome.
-    shown = [each for each in report.subjects if not isinstance(each, Document) or not each.gate or each.gate.failures]
-    documents = [each for each in shown if isinstance(each, Document)]
+    shown = [
+        subject for subject in report.subjects if not isinstance(subject, Document) or not subject.gate or subject.gate.failures
+    ]
+    documents = [subject for subject in shown if isinstance(subject, Document)]
     if len(documents) > DETAILED and not details:
         print_many(documents, report.manifest.alpha, console)
-        shown = [each for each in shown if not isinstance(each, Document)]
+        shown = [subject for subject in shown if not isinstance(subject, Document)]
     for subject in shown:
         _print_subject(subject, report, console)
     _print_limits(report, console)
     if report.coverage.found != 1 and not report.corpus:
-        found = report.coverage
+        coverage = report.coverage
         console.print()
         say(
             console,
-            f"{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, "
-            f"{fmt.count(found.not_assessable)} not assessable, {fmt.count(found.unreadable)} unreadable.",
+            f"{fmt.plural(coverage.found, 'input')}: {fmt.count(coverage.scored)} judged, "
+            f"{fmt.count(coverage.not_assessable)} not assessable, {fmt.count(coverage.unreadable)} unreadable.",
         )
     if report.not_read:
         say(console, one_line(not_read(report.not_read)))

@@ -17,43 +17,43 @@ if TYPE_CHECKING:
 FAILURES_SHOWN = 5
 
 
-def print_substitution(found: Substitution, alpha: float, console: Console) -> None:
+def print_substitution(substitution: Substitution, alpha: float, console: Console) -> None:
     """Print an endpoint: the question, the outcome, and what it rests on."""
-    console.print(label(fmt.SERVED[found.served], STYLES[fmt.LIKE[found.served]], console))
-    say(console, found.claim, indent=2)
-    say(console, found.summary, indent=2, style="bold")
-    if found.served is Served.NOT_MEASURED:
+    console.print(label(fmt.SERVED[substitution.served], STYLES[fmt.LIKE[substitution.served]], console))
+    say(console, substitution.claim, indent=2)
+    say(console, substitution.summary, indent=2, style="bold")
+    if substitution.served is Served.NOT_MEASURED:
         say(console, fmt.NOTHING_SHOWN, indent=2)
-    say(console, f"Endpoint: {found.endpoint}, said to serve {found.model}", indent=2)
-    say(console, f"Allowed variants: {', '.join(found.allowed) or 'not stated'}", indent=2)
-    for test in found.tests:
+    say(console, f"Endpoint: {substitution.endpoint}, said to serve {substitution.model}", indent=2)
+    say(console, f"Allowed variants: {', '.join(substitution.allowed) or 'not stated'}", indent=2)
+    for test in substitution.tests:
         print_test(test, alpha, console)
     console.print()
-    if found.points:
-        say(console, fmt.beyond(beyond(found.points), len(found.points)), indent=2)
-    share = fmt.mixture(found.mixture) if found.mixture else "not estimated"
-    say(console, f"Share of requests out of the honest range: {share}", indent=2, style="bold" if found.mixture else "")
-    if found.capabilities:
-        _print_capabilities(found, console)
-    cost = found.cost
+    if substitution.points:
+        say(console, fmt.beyond(beyond(substitution.points), len(substitution.points)), indent=2)
+    share = fmt.mixture(substitution.mixture) if substitution.mixture else "not estimated"
+    say(console, f"Share of requests out of the honest range: {share}", indent=2, style="bold" if substitution.mixture else "")
+    if substitution.capabilities:
+        _print_capabilities(substitution, console)
+    cost = substitution.cost
     say(
         console,
         f"Cost: {fmt.plural(cost.requests, 'request')}, {fmt.plural(cost.attempts, 'attempt')}, "
         f"{fmt.count(cost.prompt_tokens)} + {fmt.count(cost.completion_tokens)} tokens of prompts and completions",
         indent=2,
     )
-    if found.failures:
-        _print_failures(found.failures, console)
-    for note in found.notes:
+    if substitution.failures:
+        _print_failures(substitution.failures, console)
+    for note in substitution.notes:
         say(console, f"Note: {note}", indent=2)
     console.print()
 
 
-def _print_capabilities(found: Substitution, console: Console) -> None:
+def _print_capabilities(substitution: Substitution, console: Console) -> None:
     table = plain_table()
     table.add_column("returned by the endpoint", overflow="fold")
     table.add_column("", overflow="fold")
-    for fact in found.capabilities:
+    for fact in substitution.capabilities:
         table.add_row(line(fact.name), line(fact.value))
     console.print()
     show(console, table, 2)

@@ -60,9 +60,9 @@ def _outcome(ledger: Verification, report: str) -> str:
     return f"{report} holds: what follows from its numbers was computed again and agrees{some}."
 
 
-def _say_rest(found: list[Any], console: Console) -> None:
-    if len(found) > MOST_SHOWN:
-        say(console, f"And {len(found) - MOST_SHOWN:,} more.")
+def _say_rest(entries: list[Any], console: Console) -> None:
+    if len(entries) > MOST_SHOWN:
+        say(console, f"And {len(entries) - MOST_SHOWN:,} more.")
 
 
 def _sentence(mismatch: Any) -> str:

@@ -96,23 +96,23 @@ def pictures(trace: Trace, text: str | None, alpha: float) -> Pictures | None:
     """Figures of a trace; None if it has no tokens."""
     if not trace.entropy:
         return None
-    found = blocks(trace, text)
+    token_blocks = blocks(trace, text)
     return Pictures(
-        block=found[0].last,
+        block=token_blocks[0].last,
         impossible=trace.surprisal.count(None),
-        surprisal=_with_all(surprisal(found), found, trace, alpha),
-        gap=_gap(trace, found),
+        surprisal=_with_all(surprisal(token_blocks), token_blocks, trace, alpha),
+        gap=_gap(trace, token_blocks),
         evidence=path(trace.log_e, alpha, "token"),
         crossed=crossing(trace.log_e, alpha),
         transform=_transform([value for value in trace.pit if value is not None]),
     )
 
 
-def _with_all(figure: Figure, found: list[Block], trace: Trace, alpha: float) -> Figure:
+def _with_all(figure: Figure, token_blocks: list[Block], trace: Trace, alpha: float) -> Figure:
     """The figure with a table of the tokens that has all their numbers."""
-    single, crossed = found[0].first == found[0].last, crossing(trace.log_e, alpha)
+    single, crossed = token_blocks[0].first == token_blocks[0].last, crossing(trace.log_e, alpha)
     rows = []
-    for block, row in zip(found, figure.rows, strict=True):
+    for block, row in zip(token_blocks, figure.rows, strict=True):
         cells = (*row.cells, fmt.decimal(trace.log_e[block.last - 1]))
         if single:
             pit = trace.pit[block.first - 1]
@@ -121,13 +121,13 @@ def _with_all(figure: Figure, found: list[Block], trace: Trace, alpha: float) ->
     return replace(figure, columns=(*figure.columns, "log e", *(["PIT"] if single else [])), rows=rows)
 
 
-def _gap(trace: Trace, found: list[Block]) -> Gap | None:
+def _gap(trace: Trace, token_blocks: list[Block]) -> Gap | None:
     differences = [None if s is None else s - h for s, h in zip(trace.surprisal, trace.entropy, strict=True)]
     sums = accumulate(difference or 0.0 for difference in differences)
     counts = accumulate(difference is not None for difference in differences)
     means = [total / max(count, 1) for total, count in zip(sums, counts, strict=True)]
     tokens, share = GAP_FROM
-    shown = [block.last for block in found if block.last >= max(tokens, share * len(means))]
+    shown = [block.last for block in token_blocks if block.last >= max(tokens, share * len(means))]
     if not shown:
         return None
     values = [means[place - 1] for place in shown]

@@ -27,19 +27,19 @@ Sliced = TypeVar("Sliced", Power, FalseAlarms)
 class View:
     """A benchmark with the values that the template needs."""
 
-    found: Benchmark
+    benchmark: Benchmark
     calibration: Figure | None
     power: dict[str, list[Power]]
     alarms: dict[str, list[FalseAlarms]]
 
 
-def view(found: Benchmark) -> View:
+def view(benchmark: Benchmark) -> View:
     """The view of a benchmark."""
     return View(
-        found=found,
-        calibration=calibration(found.curves) if found.curves else None,
-        power=by_slice(found.power),
-        alarms=by_slice(found.false_alarms),
+        benchmark=benchmark,
+        calibration=calibration(benchmark.curves) if benchmark.curves else None,
+        power=by_slice(benchmark.power),
+        alarms=by_slice(benchmark.false_alarms),
     )
 
 
@@ -51,12 +51,12 @@ def by_slice(rows: Iterable[Sliced]) -> dict[str, list[Sliced]]:
     return sliced
 
 
-def unfair(found: Benchmark) -> list[FalseAlarms]:
+def unfair(benchmark: Benchmark) -> list[FalseAlarms]:
     """The groups with enough texts that all detectors combined flag more than twice as often as alpha .01 allows."""
     return [
         row
-        for row in found.false_alarms
-        if row.detector == found.combined and row.n >= LEAST_OF_A_GROUP and row.at_1_percent.value > MOST_OF_NOMINAL * 0.01
+        for row in benchmark.false_alarms
+        if row.detector == benchmark.combined and row.n >= LEAST_OF_A_GROUP and row.at_1_percent.value > MOST_OF_NOMINAL * 0.01
     ]
 
 

@@ -44,12 +44,12 @@ def title(corpus: Corpus) -> str:
     return everything if corpus.complete else f"Partial: {fmt.count(corpus.included)} of {everything}"
 
 
-def taken_alone(found: Discovery) -> str:
+def taken_alone(discovery: Discovery) -> str:
     """Sentence on how many texts have a small p-value by themselves, and how many would by chance."""
-    low = f"{fmt.plural(found.low, 'text')} {'has' if found.low == 1 else 'have'}" if found.low else "No text has"
+    low = f"{fmt.plural(discovery.low, 'text')} {'has' if discovery.low == 1 else 'have'}" if discovery.low else "No text has"
     return (
-        f"{low} p ≤ {found.alpha:g} taken alone; about {found.low_by_chance:.2g} of {fmt.count(found.tests)} would, had people "
-        "like those of the population written all of them."
+        f"{low} p ≤ {discovery.alpha:g} taken alone; about {discovery.low_by_chance:.2g} of {fmt.count(discovery.tests)} "
+        "would, had people like those of the population written all of them."
     )
 
 

@@ -57,7 +57,7 @@ def worst_first(documents: Sequence[Document]) -> list[Document]:
 
 def view(document: Document, anchor: str, alpha: float, *, charts: bool) -> DocumentView:
     """The view of a document; without charts, their numbers are left to the tables."""
-    found = [] if document.attributions else passages(document, alpha)
+    text_passages = [] if document.attributions else passages(document, alpha)
     combined = document.combined
     results = [*([combined] if combined else []), *document.results]
     judged = fmt.judged(document)
@@ -70,24 +70,24 @@ def view(document: Document, anchor: str, alpha: float, *, charts: bool) -> Docu
         judged=judged,
         lead=lead(document, alpha),
         reasons=[reason for reason in dict.fromkeys(reasons) if reason not in document.summary],
-        passages=found,
+        passages=text_passages,
         judge=judged_by(document),
         # A line ending is no tampering: without this, every line of a Windows file would end in a visible "\r".
-        segments=[(text.replace("\r\n", "\n"), passage) for text, passage in segments(document.text or "", found)],
+        segments=[(text.replace("\r\n", "\n"), passage) for text, passage in segments(document.text or "", text_passages)],
         candidates=candidates(document, anchor, alpha, charts=charts),
         scale=scale(combined.p_value, combined.p_floor, alpha, "population" if combined.population else "test")
         if charts and combined and combined.p_value is not None
         else None,
-        strip=strip(found, document.characters, alpha, charts=charts) if found else None,
+        strip=strip(text_passages, document.characters, alpha, charts=charts) if text_passages else None,
         tokens=surprisal(blocks(document.trace, document.text)) if traced and document.trace else None,
         populations=[figure for figure in histograms if figure],
     )
 
 
-def strip(found: Sequence[Passage], characters: int, alpha: float, *, charts: bool = True) -> Figure:
+def strip(text_passages: Sequence[Passage], characters: int, alpha: float, *, charts: bool = True) -> Figure:
     """The passages along the text: the higher a bar, the smaller its p-value."""
-    length = max([characters, *(passage.end for passage in found)]) or 1
-    least = min((passage.p for passage in found if passage.p), default=1.0)
+    length = max([characters, *(passage.end for passage in text_passages)]) or 1
+    least = min((passage.p for passage in text_passages if passage.p), default=1.0)
     decades = min(12, max(2, math.ceil(-math.log10(least) - 1e-9)))
 
     def paint(width: int) -> Canvas:
@@ -100,7 +100,7 @@ def strip(found: Sequence[Passage], characters: int, alpha: float, *, charts: bo
             bars = [
                 # A p-value of 1 has a height too: it was judged.
                 (passage.start, max(passage.end - gap, passage.start + gap / 4), 0, max(-math.log10(passage.p), decades / 48))
-                for passage in found
+                for passage in text_passages
                 if passage.p is not None and passage.p > 0 and passage.level == level
             ]
             canvas.boxes(bars, f"heat-{level}")
@@ -112,7 +112,7 @@ def strip(found: Sequence[Passage], characters: int, alpha: float, *, charts: bo
         description="One bar per passage, from the beginning of the text to its end. The higher the bar, the smaller "
         "the p-value. A gap is a passage too short to judge.",
         drawn=both(paint) if charts else (),
-        table=f"{fmt.plural(len(found), 'passage')} as a table",
+        table=f"{fmt.plural(len(text_passages), 'passage')} as a table",
         columns=("No.", "Passage", "p", "q", "compared with"),
         rows=[
             Row(
@@ -125,7 +125,7 @@ def strip(found: Sequence[Passage], characters: int, alpha: float, *, charts: bo
                 ),
                 "stands out" if passage.stands_out else "",
             )
-            for passage in found
+            for passage in text_passages
         ],
         named=1,
     )
@@ -134,7 +134,7 @@ def strip(found: Sequence[Passage], characters: int, alpha: float, *, charts: bo
 def tally(documents: Sequence[Document]) -> list[tuple[str, str, str, int]]:
     """Counts of documents by verdict, as (class, sign, words, number), in the order in which they are shown."""
     if any(document.attributions for document in documents):
-        outcomes = [found.verdict for document in documents for found in document.attributions]
+        outcomes = [attribution.verdict for document in documents for attribution in document.attributions]
         return [(kind.value, *fmt.AUTHORSHIP[kind], outcomes.count(kind)) for kind in Authorship if kind in outcomes]
     verdicts = [document.verdict for document in documents]
     return [(kind.value, *fmt.LABELS[kind], verdicts.count(kind)) for kind in ORDER if kind in verdicts]

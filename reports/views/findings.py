@@ -84,28 +84,28 @@ def findings(report: Report, describe: Describe) -> list[Finding]:
     alpha = report.manifest.alpha
     attributed = any(document.attributions for document in report.documents)
     family = "attribution" if attributed else _asked(report)
-    found = [_document(document, family, alpha, describe) for document in report.documents]
-    found += [_tampering(document, result, describe) for document in report.documents for result in document.tampering]
+    entries = [_document(document, family, alpha, describe) for document in report.documents]
+    entries += [_tampering(document, result, describe) for document in report.documents for result in document.tampering]
     wanted = [(document, result) for document in report.documents for result in document.wanted]
-    found += [_wanted(*each, alpha, describe) for each in wanted if each[1].verdict is not Verdict.PASS]
-    found += [_collection(report.membership, alpha, describe)] if report.membership else []
-    found += [_endpoint(report.substitution, alpha, describe)] if report.substitution else []
-    found += _corpus(report.corpus, report.manifest, describe) if report.corpus else []
+    entries += [_wanted(document, result, alpha, describe) for document, result in wanted if result.verdict is not Verdict.PASS]
+    entries += [_collection(report.membership, alpha, describe)] if report.membership else []
+    entries += [_endpoint(report.substitution, alpha, describe)] if report.substitution else []
+    entries += _corpus(report.corpus, report.manifest, describe) if report.corpus else []
     seen: Counter[str] = Counter()
     numbered = []
-    for one in found:
-        seen[one.fingerprint] += 1
-        numbered.append(replace(one, occurrence=seen[one.fingerprint]))
+    for finding in entries:
+        seen[finding.fingerprint] += 1
+        numbered.append(replace(finding, occurrence=seen[finding.fingerprint]))
     passed_over = WORST_FIRST.index(Verdict.PASS) - 0.5
-    return sorted(numbered, key=lambda one: passed_over if one.suppression else WORST_FIRST.index(one.verdict))
+    return sorted(numbered, key=lambda finding: passed_over if finding.suppression else WORST_FIRST.index(finding.verdict))
 
 
 def coverage(report: Report) -> str:
     """Sentences on the outcome of a gate, on the counts of inputs by outcome, and on files that were not read."""
-    found, outcome = report.coverage, f"{plain(report.gate.summary)} " if report.gate else ""
+    inputs, outcome = report.coverage, f"{plain(report.gate.summary)} " if report.gate else ""
     counted = (
-        f"{outcome}{fmt.plural(found.found, 'input')}: {fmt.count(found.scored)} judged, {fmt.count(found.not_assessable)} not "
-        f"assessable, {fmt.count(found.unreadable)} unreadable."
+        f"{outcome}{fmt.plural(inputs.found, 'input')}: {fmt.count(inputs.scored)} judged, "
+        f"{fmt.count(inputs.not_assessable)} not assessable, {fmt.count(inputs.unreadable)} unreadable."
     )
     return " ".join([counted, *([plain(not_read(report.not_read))] if report.not_read else [])])
 
@@ -117,8 +117,8 @@ def plain(text: str) -> str:
 
 def passage(place: Place) -> str:
     """A passage that stands out, as words: its number, p-value and q-value."""
-    found = place.passage
-    return f"passage {found.number}: {fmt.p_statement(found.p or 0.0, found.p_floor)}, q = {fmt.p_cell(found.q)}"
+    shown = place.passage
+    return f"passage {shown.number}: {fmt.p_statement(shown.p or 0.0, shown.p_floor)}, {fmt.equation('q', shown.q or 0.0)}"
 
 
 def _asked(report: Report) -> str:
@@ -133,29 +133,32 @@ def _document(document: Document, family: str, alpha: float, describe: Describe)
     sentences = [document.summary]
     if document.verdict in fmt.NOT_JUDGED:
         sentences.append(NO_STATEMENT)
-    for each in document.sets:
-        numbers = [fmt.p_statement(each.p_value, None, alpha)] if each.p_value is not None else []
-        numbers += [f"e = {fmt.e_value(each.e_value)}"] if each.e_value is not None else []
-        sentences.append(f"{fmt.set_name(each)}: {', '.join(numbers) or 'no number'}. Null hypothesis: {each.null}")
+    for candidate_set in document.sets:
+        numbers = [fmt.p_statement(candidate_set.p_value, None, alpha)] if candidate_set.p_value is not None else []
+        numbers += [f"e = {fmt.e_value(candidate_set.e_value)}"] if candidate_set.e_value is not None else []
+        name, listed = fmt.set_name(candidate_set), ", ".join(numbers) or "no number"
+        sentences.append(f"{name}: {listed}. Null hypothesis: {candidate_set.null}")
     suppression = document.passed_over
     if suppression:
         sentences.append(f"Passed over, {fmt.known(suppression)}.")
-    idle = [one for one in (document.gate.suppressions if document.gate else ()) if one.state == "not_obeyed"]
+    idle = [directive for directive in (document.gate.suppressions if document.gate else ()) if directive.state == "not_obeyed"]
     sentences += [
-        f"Line {each.line} looks like a suppression of {each.rule} and has no effect where it stands." for each in idle
+        f"Line {directive.line} looks like a suppression of {directive.rule} and has no effect where it stands."
+        for directive in idle
     ]
     if document.combined:
         sentences += ["Compared with human writing:"] if attributed else []
         giver = "population" if document.combined.population else "test"
         sentences += _numbers(document.combined, alpha, giver, fmt.with_q(document, alpha))
-    found = passages(document, alpha)
-    loud = sorted((each for each in found if each.stands_out), key=lambda each: (each.p or 0.0, each.number))
+    text_passages = passages(document, alpha)
+    standing_out = (passage for passage in text_passages if passage.stands_out)
+    loud = sorted(standing_out, key=lambda passage: (passage.p or 0.0, passage.number))
     if loud and not attributed:
         verb = "stands" if len(loud) == 1 else "stand"
-        sentences.append(f"{fmt.count(len(loud))} of {fmt.plural(len(found), 'passage')} {verb} out (q ≤ {alpha}).")
+        sentences.append(f"{fmt.count(len(loud))} of {fmt.plural(len(text_passages), 'passage')} {verb} out (q ≤ {alpha}).")
     shown = document.verdict is Verdict.FINDING and not attributed and document.text is not None
     combined = document.combined
-    sanctioned = next((each.p_value for each in document.sets if each.role == "sanctioned"), None)
+    sanctioned = next((candidate_set.p_value for candidate_set in document.sets if candidate_set.role == "sanctioned"), None)
     p = (sanctioned, None) if attributed else (combined.p_value, combined.p_floor) if combined else (None, None)
     return Finding(
         subject="document",
@@ -217,109 +220,110 @@ def _at(span: Span) -> Passage:
     return Passage(1, span.start, span.end, "", span.place, None, None, None, 0, None, stands_out=False)
 
 
-def _collection(found: Membership, alpha: float, describe: Describe) -> Finding:
-    tests = found.deciding
-    code = tests[0].rule if tests else found.separations[0].rule if found.separations else Gate.code
-    sentences = [found.summary, found.claim]
-    if found.verdict in fmt.NOT_JUDGED:
+def _collection(membership: Membership, alpha: float, describe: Describe) -> Finding:
+    tests = membership.deciding
+    code = tests[0].rule if tests else membership.separations[0].rule if membership.separations else Gate.code
+    sentences = [membership.summary, membership.claim]
+    if membership.verdict in fmt.NOT_JUDGED:
         sentences.append("No statement is made about this collection: it has neither passed nor failed.")
-    sentences.append(f"Independent units: {fmt.units(found)}.")
-    for test in found.tests:
+    sentences.append(f"Independent units: {fmt.units(membership)}.")
+    for test in membership.tests:
         # What looks at the texts alone has a level of its own, which its reason states.
         sentences += [f"{test.rule} {test.name}:", *_numbers(test, None if is_blind(test) else alpha, "test")]
-    if found.gate:
-        sentences.append(f"{found.gate.code} {fmt.GATE[found.gate.outcome][1]}: {found.gate.reason}")
-    for one in found.separations:
-        sentences.append(f"{one.title}: AUC {fmt.interval(one.auc)}, p {fmt.p_cell(one.p_adjusted, None, alpha)} (Holm).")
+    if membership.gate:
+        sentences.append(f"{membership.gate.code} {fmt.GATE[membership.gate.outcome][1]}: {membership.gate.reason}")
+    for separation in membership.separations:
+        auc, p = fmt.interval(separation.auc), fmt.p_cell(separation.p_adjusted, None, alpha)
+        sentences.append(f"{separation.title}: AUC {auc}, p {p} (Holm).")
     return Finding(
         subject="collection",
         rule=describe(code),
-        verdict=found.verdict,
-        name=plain(found.claim),
+        verdict=membership.verdict,
+        name=plain(membership.claim),
         path="collection",
         p=fmt.p_cell(tests[0].p_value, tests[0].p_floor, alpha) if tests else "–",
         equations=fmt.equations((("p", tests[0].p_value, tests[0].p_floor),), alpha) if tests else (),
         summary=plain(sentences[0]),
         message=plain(" ".join(sentences)),
-        fingerprint=_fingerprint(code, found.claim),
+        fingerprint=_fingerprint(code, membership.claim),
     )
 
 
-def _endpoint(found: Substitution, alpha: float, describe: Describe) -> Finding:
+def _endpoint(substitution: Substitution, alpha: float, describe: Describe) -> Finding:
     rule = describe("substitution")
-    sentences = [f"{fmt.SERVED[found.served][1]}. {found.summary}", found.claim]
-    if found.verdict in fmt.NOT_JUDGED:
+    sentences = [f"{fmt.SERVED[substitution.served][1]}. {substitution.summary}", substitution.claim]
+    if substitution.verdict in fmt.NOT_JUDGED:
         sentences.append("No statement is made about this endpoint: it has neither passed nor failed.")
-    for test in found.tests:
+    for test in substitution.tests:
         sentences += [f"{test.rule} {test.name}:", *_numbers(test, alpha, "test")]
-    numbered = [test for test in found.tests if test.p_value is not None]
+    numbered = [test for test in substitution.tests if test.p_value is not None]
     only = numbered[0] if len(numbered) == 1 else None  # with several tests, the verdict rests on all of them
     return Finding(
         subject="endpoint",
         rule=rule,
-        verdict=found.verdict,
-        name=plain(found.endpoint),
+        verdict=substitution.verdict,
+        name=plain(substitution.endpoint),
         path="endpoint",
         p=fmt.p_cell(only.p_value, only.p_floor, alpha) if only else "–",
         equations=fmt.equations((("p", only.p_value, only.p_floor),), alpha) if only else (),
         summary=plain(sentences[0]),
         message=plain(" ".join(sentences)),
-        fingerprint=_fingerprint(rule.code, f"{found.endpoint}\0{found.model}"),
+        fingerprint=_fingerprint(rule.code, f"{substitution.endpoint}\0{substitution.model}"),
     )
 
 
-def _corpus(found: Corpus, manifest: Manifest, describe: Describe) -> list[Finding]:
+def _corpus(corpus: Corpus, manifest: Manifest, describe: Describe) -> list[Finding]:
     """The corpus as a whole, then each listed document that is a finding, and each that could not be read."""
     rule, broken = describe("origin"), describe("input")
     about = (
-        f"{title(found)}. {taken_alone(found.discovery)} Null hypothesis: {found.null} Population: {manifest.population} "
-        f"({found.population_description})."
+        f"{title(corpus)}. {taken_alone(corpus.discovery)} Null hypothesis: {corpus.null} Population: {manifest.population} "
+        f"({corpus.population_description})."
     )
-    whole = Finding(
+    corpus_finding = Finding(
         subject="corpus",
         rule=rule,
-        verdict=found.verdict,
-        name=f"corpus of {title(found)}",
+        verdict=corpus.verdict,
+        name=f"corpus of {title(corpus)}",
         path="corpus",
         p="–",
-        summary=plain(found.summary),
-        message=plain(f"{found.summary} {about}"),
-        fingerprint=_fingerprint(rule.code, found.inputs),
+        summary=plain(corpus.summary),
+        message=plain(f"{corpus.summary} {about}"),
+        fingerprint=_fingerprint(rule.code, corpus.inputs),
     )
     return [
-        whole,
-        *(_listed(each, rule, manifest.alpha) for each in found.ranked if each.verdict is Verdict.FINDING),
+        corpus_finding,
+        *(_listed(document, rule, manifest.alpha) for document in corpus.ranked if document.verdict is Verdict.FINDING),
         *(
             Finding(
                 subject="document",
                 rule=broken,
                 verdict=Verdict.ERROR,
-                name=one_line(each.name),
-                path=path_of(one_line(each.name)),
+                name=one_line(unread.name),
+                path=path_of(one_line(unread.name)),
                 p="–",
-                summary=plain(why_unread(each)),
-                message=plain(f"{why_unread(each)} {NO_STATEMENT}"),
-                fingerprint=_fingerprint(broken.code, f"{each.name}\0{each.reason}"),
+                summary=plain(why_unread(unread)),
+                message=plain(f"{why_unread(unread)} {NO_STATEMENT}"),
+                fingerprint=_fingerprint(broken.code, f"{unread.name}\0{unread.reason}"),
             )
-            for each in found.unread
+            for unread in corpus.unread
         ),
     ]
 
 
-def _listed(found: Ranked, rule: RuleFacts, alpha: float) -> Finding:
+def _listed(document: Ranked, rule: RuleFacts, alpha: float) -> Finding:
     """The finding of a document listed in a scan's summary, which keeps only its numbers."""
-    p, q = fmt.p_statement(found.p_value, found.p_floor, alpha), fmt.p_value(found.q_value, alpha)
-    summary = f"Unlike the human writing of the population: {p}, q = {q} at a false discovery rate of {alpha:g}."
+    p, q = fmt.p_statement(document.p_value, document.p_floor, alpha), fmt.equation("q", document.q_value, alpha)
+    summary = f"Unlike the human writing of the population: {p}, {q} at a false discovery rate of {alpha:g}."
     return Finding(
         subject="document",
         rule=rule,
-        verdict=found.verdict,
-        name=one_line(found.name),
-        path=path_of(one_line(found.name)),
-        p=fmt.p_cell(found.p_value, found.p_floor, alpha),
+        verdict=document.verdict,
+        name=one_line(document.name),
+        path=path_of(one_line(document.name)),
+        p=fmt.p_cell(document.p_value, document.p_floor, alpha),
         summary=summary,
         message=summary,
-        fingerprint=_fingerprint(rule.code, found.name),
+        fingerprint=_fingerprint(rule.code, document.name),
     )
 
 

@@ -31,9 +31,9 @@ def lead(document: Document, alpha: float) -> str:
 
     Empty of a document that was asked other questions, and was not tampered with: its summary says what there is to say.
     """
-    said = [_tampered(document)] if document.tampering else []
+    sentences = [_tampered(document)] if document.tampering else []
     of_author = not document.attributions and (document.combined is None or document.combined.family == "origin")
-    return " ".join([*said, *([_of_author(document, alpha)] if of_author else [])])
+    return " ".join([*sentences, *([_of_author(document, alpha)] if of_author else [])])
 
 
 def _tampered(document: Document) -> str:
@@ -71,42 +71,49 @@ def _of_author(document: Document, alpha: float) -> str:
 
 def where(document: Document, alpha: float) -> str:
     """The places of what reads like machine writing: "lines 12 to 30", "pages 2 and 3"; empty if nothing does."""
-    found = document.stretches or ()
-    if not found:
+    stretches = document.stretches or ()
+    if not stretches:
         return ""
     if document.text is None:
-        return _and([f"characters {fmt.count(each.start)} to {fmt.count(each.end)}" for each in found])
+        return _and([f"characters {fmt.count(stretch.start)} to {fmt.count(stretch.end)}" for stretch in stretches])
     read = passages(document, alpha)
-    inside = [[one for one in read if each.start <= (one.start + one.end) // 2 < each.end] for each in found]
-    if not all(one.place in (None, _lines(document.text, one)) for ones in inside for one in ones):  # pages, paragraphs, slides
-        placed = [[one_line(one.place) for one in ones if one.place] for ones in inside]
-        return _and([_from_to(ones[0], ones[-1]) for ones in placed if ones])
+    inside = [
+        [passage for passage in read if stretch.start <= (passage.start + passage.end) // 2 < stretch.end]
+        for stretch in stretches
+    ]
+    # Pages, paragraphs, slides.
+    if not all(passage.place in (None, _lines(document.text, passage)) for group in inside for passage in group):
+        placed = [[one_line(passage.place) for passage in group if passage.place] for group in inside]
+        return _and([_from_to(group[0], group[-1]) for group in placed if group])
     lines = []
-    for each in found:
-        alone = Passage(0, each.start, each.end, "", None, None, None, None, 0, None, True)
+    for stretch in stretches:
+        alone = Passage(0, stretch.start, stretch.end, "", None, None, None, None, 0, None, True)
         lines += [(place.start_line, place.end_line) for place in places(document.text, [alone])]
     starts = [0, *(match.end() for match in re.finditer("\n", document.text)), len(document.text)]
     named = sum(starts[last] - starts[first - 1] for first, last in dict.fromkeys(lines))
-    if named > COARSE * sum(each.end - each.start for each in found):
-        spans = [(len(document.text[: each.start].split()) + 1, len(document.text[: each.end].split())) for each in found]
+    if named > COARSE * sum(stretch.end - stretch.start for stretch in stretches):
+        spans = [
+            (len(document.text[: stretch.start].split()) + 1, len(document.text[: stretch.end].split()))
+            for stretch in stretches
+        ]
         return _and([f"words {fmt.count(first)} to {fmt.count(last)}" for first, last in spans])
     return _and([f"line {first}" if first == last else f"lines {first} to {last}" for first, last in dict.fromkeys(lines)])
 
 
 def _from_to(first: str, last: str) -> str:
     """From the place of the first passage to that of the last: "page 1, line 29 to page 2, line 16", "paragraph 2 to 5"."""
-    one, other = _PLACE.fullmatch(first), _PLACE.fullmatch(last)
-    if not (one and other):  # a name without a number
+    first_place, last_place = _PLACE.fullmatch(first), _PLACE.fullmatch(last)
+    if not (first_place and last_place):  # a name without a number
         return first if first == last else f"{first} to {last}"
-    begin, end = one["first"], other["last"] or other["first"]
+    begin, end = first_place["first"], last_place["last"] or last_place["first"]
     if end.isdigit():
-        end = f"{other['first'].rpartition(' ')[0]} {end}"
+        end = f"{last_place['first'].rpartition(' ')[0]} {end}"
     head, _, number = end.rpartition(" ")
     return begin if begin == end else f"{begin} to {number if begin.rpartition(' ')[0] == head else end}"
 
 
 def _lines(text: str, passage: Passage) -> str:
-    """The lines of a plain text, as they are told where a text has no other places."""
+    """Lines of a passage, "line 3 to 5": its place in a text without pages, paragraphs or slides."""
     return "".join(
         f"line {place.start_line}" + f" to {place.end_line}" * (place.end_line > place.start_line)
         for place in places(text, [passage])
@@ -114,8 +121,9 @@ def _lines(text: str, passage: Passage) -> str:
 
 
 def last_line(report: Report) -> str:
-    """How many findings there are, and in what: "2 findings among 30 documents: a.txt, b.docx (hidden text)."; of a gate, also
-    by what else it failed: "Failed by 1 not assessable: c.txt.". Of a run over documents only, else empty.
+    """Sentences on findings and their documents, and on what else a gate failed by; empty but for a run over documents.
+
+    "2 findings in 30 documents: a.txt, b.docx (hidden text). Failed by 1 not assessable: c.txt."
     """
     if not report.documents or any(document.attributions for document in report.documents):
         return ""
@@ -123,25 +131,25 @@ def last_line(report: Report) -> str:
 
 
 def _findings(report: Report) -> str:
-    found = [
+    names = [
         one_line(document.name)
         + (f" ({_and([result.name.lower() for result in document.tampering])})" if document.tampering else "")
         for document in report.documents
         if document.verdict is Verdict.FINDING or document.tampering
     ]
     among = fmt.plural(len(report.documents), "document")
-    if not found:
+    if not names:
         judged = sum(fmt.judged(document) for document in report.documents)
         others = f"; {fmt.count(len(report.documents) - judged)} not judged" if judged < len(report.documents) else ""
         return (
             f"No findings in {fmt.plural(judged, 'judged document')}{others}." if judged else f"Nothing was judged in {among}."
         )
-    return f"{fmt.plural(len(found), 'finding')} in {among}: {_some(found)}."
+    return f"{fmt.plural(len(names), 'finding')} in {among}: {_some(names)}."
 
 
 def failed_by(report: Report) -> list[str]:
     """The sentence by what else than findings a gate failed, which is the reason of its exit code; else none."""
-    said = []
+    clauses = []
     for verdict in (Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_ASSESSABLE):
         names = [
             one_line(document.name)
@@ -149,8 +157,8 @@ def failed_by(report: Report) -> list[str]:
             if document.gate and any(failure.verdict is verdict for failure in document.gate.failures)
         ]
         if names:
-            said.append(f"{fmt.count(len(names))} {fmt.LABELS[verdict][1].lower()}: {_some(names)}")
-    return [f"Failed by {'; '.join(said)}."] if said else []
+            clauses.append(f"{fmt.count(len(names))} {fmt.LABELS[verdict][1].lower()}: {_some(names)}")
+    return [f"Failed by {'; '.join(clauses)}."] if clauses else []
 
 
 def _some(names: list[str]) -> str:

@@ -31,12 +31,12 @@ class Areas:
     """Areas under ROC curves that are shown together, by the name of the score that each belongs to."""
 
     name: str
-    found: dict[str, Interval]
+    intervals: dict[str, Interval]
 
     @property
     def words(self) -> dict[str, str]:
         """The areas with their intervals as words for a table."""
-        return {kind: interval(area) for kind, area in self.found.items()}
+        return {kind: interval(area) for kind, area in self.intervals.items()}
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Screening:
 class View:
     """A collection with the values that the template needs."""
 
-    found: Membership
+    subject: Membership
     set_aside: bool
     gate: Figure | None
     tests: list[Tested]
@@ -81,42 +81,43 @@ class View:
     screening: Screening | None
 
 
-def view(found: Membership, alpha: float) -> View:
+def view(subject: Membership, alpha: float) -> View:
     """The view of a collection."""
-    gate = [Areas("Classifier of texts", {"score": found.gate.auc})] if found.gate and found.gate.auc else []
+    gate = [Areas("Classifier of texts", {"score": subject.gate.auc})] if subject.gate and subject.gate.auc else []
     return View(
-        found=found,
-        set_aside=set_aside(found),
+        subject=subject,
+        set_aside=set_aside(subject),
         gate=areas("gate", "How well a classifier that reads only the texts tells them apart", gate),
-        tests=tested(found.tests, "membership", alpha),
-        assumptions=assumptions_of(found.tests),
+        tests=tested(subject.tests, "membership", alpha),
+        assumptions=assumptions_of(subject.tests),
         separations=areas(
             "areas",
             "How well each score tells suspect from held-out texts",
-            [one for one in map(_areas, found.separations) if one.found],
+            [row for row in map(_areas, subject.separations) if row.intervals],
         ),
-        fprs=sorted({rate.fpr for separation in found.separations for rate in separation.rates}, reverse=True),
-        groups=list(dict.fromkeys(name for separation in found.separations for name, _ in separation.groups)),
-        screening=_screening(found) if found.texts else None,
+        fprs=sorted({rate.fpr for separation in subject.separations for rate in separation.rates}, reverse=True),
+        groups=list(dict.fromkeys(name for separation in subject.separations for name, _ in separation.groups)),
+        screening=_screening(subject) if subject.texts else None,
     )
 
 
-def set_aside(found: Membership) -> bool:
+def set_aside(membership: Membership) -> bool:
     """Whether the blind baseline forbids any conclusion from the scores."""
-    return found.gate is not None and found.gate.outcome != "no_difference_found"
+    return membership.gate is not None and membership.gate.outcome != "no_difference_found"
 
 
-def score_columns(found: Membership) -> list[Column]:
+def score_columns(membership: Membership) -> list[Column]:
     """One column for each score of the texts, under the name that readers know it by."""
-    return _columns(found.texts, lambda text: text.scores, {one.score: one.title for one in found.separations})
+    titles = {separation.score: separation.title for separation in membership.separations}
+    return _columns(membership.texts, lambda text: text.scores, titles)
 
 
 def areas(name: str, title: str, rows: list[Areas]) -> Figure | None:
     """Areas under the curve with their intervals, a row each, on one axis from 0 to 1; None if there are none."""
     if not rows:
         return None
-    kinds = [kind for kind in LEGEND if any(kind in row.found for row in rows)]
-    heights = [14 + 14 * len(row.found) for row in rows]  # pixels
+    kinds = [kind for kind in LEGEND if any(kind in row.intervals for row in rows)]
+    heights = [14 + 14 * len(row.intervals) for row in rows]  # pixels
     total = sum(heights)
 
     def paint(width: int) -> Canvas:
@@ -136,7 +137,7 @@ def areas(name: str, title: str, rows: list[Areas]) -> Figure | None:
             else:
                 canvas.text(0, top + 14, drawable(row.name, 40), part="strong name", colour="ink")
                 top += 16
-            for place, (kind, area) in enumerate(row.found.items()):
+            for place, (kind, area) in enumerate(row.intervals.items()):
                 y = top + 14 * (place + 1)
                 colour = LEGEND[kind][1]
                 canvas.line((area.lower, area.upper), (y, y), colour, f"reach {kind}", 2)
@@ -162,20 +163,20 @@ def areas(name: str, title: str, rows: list[Areas]) -> Figure | None:
     )
 
 
-def _areas(found: Separation) -> Areas:
-    there = {"score": found.auc, "control": found.control, "other": found.other_model}
-    return Areas(found.title, {kind: area for kind, area in there.items() if area is not None})
+def _areas(separation: Separation) -> Areas:
+    intervals = {"score": separation.auc, "control": separation.control, "other": separation.other_model}
+    return Areas(separation.title, {kind: area for kind, area in intervals.items() if area is not None})
 
 
-def _screening(found: Membership) -> Screening:
-    ranked = list(enumerate(found.texts, start=1))
+def _screening(membership: Membership) -> Screening:
+    ranked = list(enumerate(membership.texts, start=1))
     return Screening(
         first=ranked[:FIRST],
         rest=ranked[FIRST:MOST],
         beyond=max(0, len(ranked) - MOST),
-        scores=score_columns(found),
-        variants=_columns(found.texts, lambda text: text.variants, {}),
-        saturation=any(text.saturation is not None for text in found.texts),
+        scores=score_columns(membership),
+        variants=_columns(membership.texts, lambda text: text.variants, {}),
+        saturation=any(text.saturation is not None for text in membership.texts),
     )
 
 

@@ -59,22 +59,23 @@ def passages(document: Document, alpha: float, excerpt: int = 72) -> list[Passag
     ]
 
 
-def segments(text: str, found: list[Passage]) -> list[tuple[str, Passage | None]]:
+def segments(text: str, text_passages: list[Passage]) -> list[tuple[str, Passage | None]]:
     """The whole text, cut where passages begin and end; an overlap of two belongs to the one with the smaller p.
 
     No passage occurs twice: if one is interrupted, only its first piece belongs to it.
     """
-    places = sorted({0, len(text), *(min(place, len(text)) for passage in found for place in (passage.start, passage.end))})
+    cuts = (place for passage in text_passages for place in (passage.start, passage.end))
+    places = sorted({0, len(text), *(min(place, len(text)) for place in cuts)})
     pieces: list[tuple[int, int, Passage | None]] = []
     shown: set[int] = set()
-    waiting = deque(sorted(found, key=lambda passage: passage.start))
-    here: list[Passage] = []
+    waiting = deque(sorted(text_passages, key=lambda passage: passage.start))
+    covering: list[Passage] = []
     for start, end in pairwise(places):
         while waiting and waiting[0].start <= start:
-            here.append(waiting.popleft())
-        here = [passage for passage in here if passage.end > start]
+            covering.append(waiting.popleft())
+        covering = [passage for passage in covering if passage.end > start]
         last = pieces[-1][2] if pieces else None
-        left = [passage for passage in here if passage is last or passage.number not in shown]
+        left = [passage for passage in covering if passage is last or passage.number not in shown]
         best = min(left, key=lambda passage: (2.0 if passage.p is None else passage.p, passage.number), default=None)
         if pieces and best is last:
             pieces[-1] = (pieces[-1][0], end, best)
@@ -92,5 +93,5 @@ def excerpt_of(text: str | None, start: int, end: int, length: int) -> str:
     words = " ".join(text[start:end].split())
     if len(words) <= length:
         return words
-    whole, space, _ = words[:length].rpartition(" ")
-    return f"{whole if space else words[: length - 1]}…"
+    whole_words, space, _ = words[:length].rpartition(" ")
+    return f"{whole_words if space else words[: length - 1]}…"

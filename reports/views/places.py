@@ -27,7 +27,7 @@ class Place:
     end_column: int
 
 
-def places(text: str, found: Sequence[Passage]) -> list[Place]:
+def places(text: str, passages: Sequence[Passage]) -> list[Place]:
     """The places of passages without surrounding white space; those of only white space are left out."""
     lines = [0, *(match.end() for match in re.finditer("\n", text))]  # "\r\n" ends with it, too
     wide = [match.start() for match in _BEYOND_16_BITS.finditer(text)]
@@ -38,7 +38,7 @@ def places(text: str, found: Sequence[Passage]) -> list[Place]:
         return line, 1 + offset - begin + bisect_left(wide, offset) - bisect_left(wide, begin)
 
     result = []
-    for passage in found:
+    for passage in passages:
         excerpt = text[passage.start : passage.end]
         start = passage.start + len(excerpt) - len(excerpt.lstrip())
         end = passage.start + len(excerpt.rstrip())
@@ -53,14 +53,13 @@ def path_of(name: str) -> str:
     The project is `CI_PROJECT_DIR` (GitLab) or `GITHUB_WORKSPACE`, else the repository around the current folder, else that
     folder. A path that leaves it stays as it was given.
     """
-    given = _normal(name)
-    full = _normal(posixpath.join(Path.cwd().as_posix(), given))
-    here = Path.cwd()
-    around = next((folder.as_posix() for folder in (here, *here.parents) if (folder / ".git").exists()), here.as_posix())
-    for root in (os.environ.get("CI_PROJECT_DIR"), os.environ.get("GITHUB_WORKSPACE"), around):
+    normal, current = _normal(name), Path.cwd()
+    full = _normal(posixpath.join(current.as_posix(), normal))
+    repository = next((folder for folder in (current, *current.parents) if (folder / ".git").exists()), current).as_posix()
+    for root in (os.environ.get("CI_PROJECT_DIR"), os.environ.get("GITHUB_WORKSPACE"), repository):
         if root and full.startswith(_normal(root).rstrip("/") + "/"):
             return full[len(_normal(root).rstrip("/")) + 1 :]
-    return given
+    return normal
 
 
 def uri_of(path: str) -> str:

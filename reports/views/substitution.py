@@ -45,7 +45,7 @@ class Dot:
 class View:
     """An endpoint with the values that the template needs."""
 
-    found: Substitution
+    subject: Substitution
     tests: list[Tested]
     assumptions: list[str]
     distances: Figure | None
@@ -55,18 +55,18 @@ class View:
     more_failures: int
 
 
-def view(found: Substitution, alpha: float) -> View:
+def view(subject: Substitution, alpha: float) -> View:
     """The view of an endpoint."""
-    shown = dots(found.points)
+    shown = dots(subject.points)
     return View(
-        found=found,
-        tests=tested(found.tests, "substitution", alpha),
-        assumptions=assumptions_of(found.tests),
+        subject=subject,
+        tests=tested(subject.tests, "substitution", alpha),
+        assumptions=assumptions_of(subject.tests),
         distances=distances(shown) if shown else None,
         block=shown[0].last if shown else 1,
-        beyond=beyond(found.points),
-        failures=found.failures[:FAILURES],
-        more_failures=len(found.failures[FAILURES:]),
+        beyond=beyond(subject.points),
+        failures=subject.failures[:FAILURES],
+        more_failures=len(subject.failures[FAILURES:]),
     )
 
 
@@ -102,25 +102,25 @@ def log_ticks(values: Sequence[float]) -> tuple[float, float, list[tuple[float, 
     return float(low - zero), float(high), [*([(float(low - 1), "0")] if zero else []), *sorted(ticks)]
 
 
-def distances(found: Sequence[Dot]) -> Figure:
+def distances(shown_dots: Sequence[Dot]) -> Figure:
     """One dot for each request on a logarithmic axis, and the limit, which may differ between requests, as a path."""
-    low, high, ticks = log_ticks([number for dot in found for number in (dot.point.value, dot.point.limit)])
-    n, limits = found[-1].last, {dot.point.limit for dot in found}
+    low, high, ticks = log_ticks([number for dot in shown_dots for number in (dot.point.value, dot.point.limit)])
+    n, limits = shown_dots[-1].last, {dot.point.limit for dot in shown_dots}
 
     def height(value: float) -> float:
         return math.log10(value) if value > 0 else low
 
     def paint(width: int) -> Canvas:
         legend: list[Key] = [("dot", "link", "within its limit"), ("dashes", "ink", "limit")]
-        if any(dot.beyond for dot in found):
+        if any(dot.beyond for dot in shown_dots):
             legend.insert(1, ("dot", "accent", "beyond it"))
         canvas = Canvas(width, 200, (0, n), (low, high), legend=legend, left=58, top=30)
         canvas.upright(ticks, "distance")
         canvas.along(count_ticks(n, width), "request")
-        steps = [(x, height(dot.point.limit)) for dot in found for x in (dot.first - 1, dot.last)]
+        steps = [(x, height(dot.point.limit)) for dot in shown_dots for x in (dot.first - 1, dot.last)]
         canvas.line([x for x, _ in steps], [y for _, y in steps], "ink", "limit", dashes=True)
         for over, colour, size in ((False, "link", 6.0), (True, "accent", 10.0)):
-            shown = [dot for dot in found if dot.beyond == over]
+            shown = [dot for dot in shown_dots if dot.beyond == over]
             if shown:
                 middles = [(dot.first - 1 + dot.last) / 2 for dot in shown]
                 canvas.dots(middles, [height(dot.point.value) for dot in shown], colour, size, "beyond" if over else "within")
@@ -129,7 +129,7 @@ def distances(found: Sequence[Dot]) -> Figure:
             canvas.text(n, height(limit), f"limit {number(limit)}", "end", "ink", "strong", dx=3, dy=6)
         return canvas
 
-    single = found[0].first == found[0].last
+    single = shown_dots[0].first == shown_dots[0].last
     return Figure(
         name="distances",
         title="The distance of each request from the nearest allowed variant",
@@ -143,7 +143,7 @@ def distances(found: Sequence[Dot]) -> Figure:
                 (dot.numbers, dot.point.request, number(dot.point.value), number(dot.point.limit)),
                 "beyond its limit" * dot.beyond,
             )
-            for dot in found
+            for dot in shown_dots
         ],
         named=1,
     )

@@ -102,8 +102,8 @@ def histogram(test: Result) -> Histogram | None:
     margin = (high - low) / NARROWEST
     return Histogram(
         bars=[
-            Bar(low=observed + place * step, high=observed + (place + 1) * step, count=found, extreme=place >= 0)
-            for place, found in sorted(counts.items())
+            Bar(low=observed + place * step, high=observed + (place + 1) * step, count=number, extreme=place >= 0)
+            for place, number in sorted(counts.items())
         ],
         observed=observed,
         digits=max(0, -math.floor(math.log10(step))) + 1,
@@ -114,26 +114,26 @@ def histogram(test: Result) -> Histogram | None:
 
 def draws(test: Result) -> Figure | None:
     """Figure of the observed value among the draws under the null hypothesis."""
-    found = histogram(test)
-    if found is None:
+    plot = histogram(test)
+    if plot is None:
         return None
-    uprights, observed = value_ticks(0, max(4, *(bar.count for bar in found.bars)), 4), decimal(found.observed, found.digits)
+    uprights, observed = value_ticks(0, max(4, *(bar.count for bar in plot.bars)), 4), decimal(plot.observed, plot.digits)
 
     def paint(width: int) -> Canvas:
         legend: list[Key] = [("box", "bar", "under the null hypothesis"), ("box", "accent", "at least as extreme")]
-        canvas = Canvas(width, 140, (found.low, found.high), (0, uprights[-1][0]), legend=legend, top=30)
+        canvas = Canvas(width, 140, (plot.low, plot.high), (0, uprights[-1][0]), legend=legend, top=30)
         canvas.upright(uprights, "draws")
-        ticks = round_ticks(found.low, found.high, 3 if width < 400 else 6)
+        ticks = round_ticks(plot.low, plot.high, 3 if width < 400 else 6)
         digits = decimals(ticks)
-        canvas.along([(tick, decimal(tick, digits)) for tick in ticks if found.low <= tick <= found.high], "statistic")
+        canvas.along([(tick, decimal(tick, digits)) for tick in ticks if plot.low <= tick <= plot.high], "statistic")
         for extreme, colour, part in ((False, "bar", "bars"), (True, "accent", "extreme")):
-            bars = [(bar.low, bar.high, 0, bar.count) for bar in found.bars if bar.extreme == extreme]
+            bars = [(bar.low, bar.high, 0, bar.count) for bar in plot.bars if bar.extreme == extreme]
             canvas.boxes(bars, colour, part)
-        canvas.line((found.observed, found.observed), (0, uprights[-1][0]), "ink", "observed", 2)
-        left = found.observed < (found.low + found.high) / 2
+        canvas.line((plot.observed, plot.observed), (0, uprights[-1][0]), "ink", "observed", 2)
+        left = plot.observed < (plot.low + plot.high) / 2
         anchor: Anchor = "start" if left else "end"
         name, dx = f"observed {observed}", -3 if left else 3
-        canvas.text(found.observed, uprights[-1][0], name, anchor, "ink", "strong observed", dx=dx, dy=7)
+        canvas.text(plot.observed, uprights[-1][0], name, anchor, "ink", "strong observed", dx=dx, dy=7)
         return canvas
 
     return Figure(
@@ -146,9 +146,9 @@ def draws(test: Result) -> Figure | None:
         columns=("statistic", "draws"),
         rows=[
             Row(
-                (f"{decimal(bar.low, found.digits)} to {decimal(bar.high, found.digits)}", count(bar.count)),
+                (f"{decimal(bar.low, plot.digits)} to {decimal(bar.high, plot.digits)}", count(bar.count)),
                 "at least as extreme" if bar.extreme else "",
             )
-            for bar in found.bars
+            for bar in plot.bars
         ],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import Attribution, Authorship, SetAttribution
 
 SETS = {"sanctioned": "sanctioned models", "other": "other models"}
@@ -20,21 +21,21 @@ def refuted(candidate: Attribution, p: float) -> str:
     """Sentence on a candidate that the exact tests refute, not by a single token alone."""
     return (
         f"Refuted: had {candidate.candidate} written the text with this prompt and these settings, evidence like this would "
-        f"come up with probability {p:.2g} at most. That does not say who or what wrote it instead."
+        f"come up at most this often: {p_statement(p)}. That does not say who or what wrote it instead."
     )
 
 
 def refuted_by_one_token(p: float) -> str:
     """Sentence on a candidate that the exact tests refute only by a single token."""
     return (
-        f"The tests would refute it (p = {p:.2g}), but not without a single token: likely another tokeniser, another "
+        f"The tests would refute it ({p_statement(p)}), but not without a single token: likely another tokeniser, another "
         "precision or an edit at that place."
     )
 
 
 def fits(p: float, missing: str) -> str:
     """Sentence on a candidate that is not refuted; `missing`: what else an attribution needs, from the functions below."""
-    return f"Not refuted (p = {p:.2g}), which is no evidence for it: {missing}."
+    return f"Not refuted ({p_statement(p)}), which is no evidence for it: {missing}."
 
 
 def same_as(other: Attribution) -> str:
@@ -66,14 +67,14 @@ def unrefuted(rival: Attribution) -> str:
 
 def like_people(p: float) -> str:
     """Half a sentence on what is missing: a text unlike human writing."""
-    return f"every rival is refuted, but the text is not unlike human writing of the population (p = {p:.2g})"
+    return f"every rival is refuted, but the text is not unlike human writing of the population ({p_statement(p)})"
 
 
 def only_one_that_fits(p: float, human: float) -> str:
     """Sentence on a candidate to which the text is attributed among the named ones."""
     return (
-        f"Of the named candidates only this one fits: it is not refuted (p = {p:.2g}), every other one is, and the text is "
-        f"unlike human writing (p = {human:.2g}). A model that nobody named could still have written it."
+        f"Of the named candidates only this one fits: it is not refuted ({p_statement(p)}), every other one is, and the text "
+        f"is unlike human writing ({p_statement(human)}). A model that nobody named could still have written it."
     )
 
 
@@ -89,14 +90,14 @@ def ranked(verdict: Authorship, p: float, floor: float | None, generations: int,
     """
     if verdict is Authorship.NOT_WRITTEN_BY:
         return (
-            f"Unlike the {generations:,} reference generations, cut to {tokens} tokens like this text (p = {p:.2g}). That does "
-            "not say who wrote it instead, and prompts of another kind could make the same model write like this."
+            f"Unlike the {generations:,} reference generations, cut to {tokens} tokens like this text ({p_statement(p)}). That "
+            "does not say who wrote it instead, and prompts of another kind could make the same model write like this."
         )
     if floor is not None:
-        return f"With {generations:,} reference generations no p-value below {floor:.2g} is possible."
+        return f"With {generations:,} reference generations no p-value below {p_value(floor)} is possible."
     return (
-        f"Not unlike the {generations:,} reference generations (p = {p:.2g}). With an unknown prompt that is no evidence that "
-        "it wrote the text, and nothing can be."
+        f"Not unlike the {generations:,} reference generations ({p_statement(p)}). With an unknown prompt that is no evidence "
+        "that it wrote the text, and nothing can be."
     )
 
 
@@ -112,14 +113,14 @@ def set_untested(member: Attribution) -> str:
 
 def set_refuted(role: str, p: float) -> str:
     """Sentence on a set whose members are all refuted."""
-    return f"Each of the {SETS[role]} is refuted (the least refuted with p = {p:.2g})."
+    return f"Each of the {SETS[role]} is refuted (the least refuted with {p_statement(p)})."
 
 
 def set_attributed(p: float, against: float, human: float) -> str:
     """Sentence on a set with a member that wrote the text; `against`: log of the least e-value against candidates outside."""
     return (
-        f"Not refuted (p = {p:.2g}); every candidate outside the set is (e-values from e^{against:.1f}), and the text is "
-        f"unlike human writing (p = {human:.2g})."
+        f"Not refuted ({p_statement(p)}); every candidate outside the set is (e-values from e^{against:.1f}), and the text is "
+        f"unlike human writing ({p_statement(human)})."
     )
 
 
@@ -138,7 +139,7 @@ _SANCTIONED = {
 
 def summary(candidates: Sequence[Attribution], sets: Sequence[SetAttribution]) -> str:
     """Summary of a text, from the verdicts on its candidates and on the set of sanctioned ones."""
-    by = {verdict: [one.candidate for one in candidates if one.verdict is verdict] for verdict in Authorship}
+    by = {verdict: [candidate.candidate for candidate in candidates if candidate.verdict is verdict] for verdict in Authorship}
     refuted, unclear = by[Authorship.NOT_WRITTEN_BY], by[Authorship.UNDECIDED]
     if by[Authorship.WRITTEN_BY]:
         sentence = f"Of the named candidates only {by[Authorship.WRITTEN_BY][0]} fits."
@@ -152,7 +153,8 @@ def summary(candidates: Sequence[Attribution], sets: Sequence[SetAttribution]) -
         sentence = f"Undecided: {_list(by[Authorship.NOT_ASSESSABLE])} could not be assessed."
     if refuted and len(refuted) < len(candidates):
         sentence += f" Not written by {_list(refuted)} under the stated conditions."
-    return " ".join([*(_SANCTIONED[one.verdict] for one in sets if one.role == "sanctioned"), sentence])
+    sanctioned = [_SANCTIONED[candidate_set.verdict] for candidate_set in sets if candidate_set.role == "sanctioned"]
+    return " ".join([*sanctioned, sentence])
 
 
 def _list(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llm_audit.reports.format import p_value
 from llm_audit.results import Discovery
 
 NULL = "Of every document by itself: the text was written like the human texts of the population {}."
@@ -18,32 +19,33 @@ ASSUMPTIONS = (
 )
 
 
-def summary(found: Discovery) -> str:
+def summary(discovery: Discovery) -> str:
     """Summary of the outcome; if the population is too small for any finding, it says so."""
-    if not found.tests:
+    if not discovery.tests:
         return "No document could be judged."
-    texts = "text was" if found.tests == 1 else "different texts were"
-    tested = f"{found.tests:,} {texts} tested"
-    if found.found:
-        verb = "is" if found.found == 1 else "are"
-        return f"{tested}; {found.found:,} {verb} unlike human writing, at a false discovery rate of {found.alpha:g}."
-    if found.fewest is None:
+    texts = "text was" if discovery.tests == 1 else "different texts were"
+    tested = f"{discovery.tests:,} {texts} tested"
+    if discovery.found:
+        verb = "is" if discovery.found == 1 else "are"
+        return f"{tested}; {discovery.found:,} {verb} unlike human writing, at a false discovery rate of {discovery.alpha:g}."
+    if discovery.fewest is None:
         return (
-            f"{tested}, and nothing could be found: among {found.tests:,} {'test' if found.tests == 1 else 'tests'} the "
-            f"smallest p-values of this population, from {found.floor:.2g} on, are too large for a false discovery rate of "
-            f"{found.alpha:g}. Use a larger population."
+            f"{tested}, and nothing could be found: among {discovery.tests:,} {'test' if discovery.tests == 1 else 'tests'} "
+            f"the smallest p-values of this population, from {p_value(discovery.floor or 0.0)} on, are too large for a false "
+            f"discovery rate of {discovery.alpha:g}. Use a larger population."
         )
-    none = f"{tested}; none can be called unlike human writing at a false discovery rate of {found.alpha:g}."
-    if found.possible < found.tests and found.fewest == 1:
+    none = f"{tested}; none can be called unlike human writing at a false discovery rate of {discovery.alpha:g}."
+    impossible = discovery.tests - discovery.possible
+    if impossible > 0 and discovery.fewest == 1:
         return (
-            f"{none} For {found.tests - found.possible:,} of them no finding was possible: even their smallest p-values are "
+            f"{none} For {impossible:,} of them no finding was possible: even their smallest p-values are "
             "too large among so many tests, unless others are found with them. A larger population or fewer texts would help."
         )
-    if found.possible < found.tests:
+    if impossible > 0:
         return (
-            f"{none} For {found.tests - found.possible:,} of them no finding was possible: among so many tests this population "
-            f"allows findings only {found.fewest:,} or more at a time, because no p-value of it is below {found.floor:.2g}; "
-            f"{found.at_floor:,} reached {'its' if found.at_floor == 1 else 'their'} smallest. A larger population or a "
-            "smaller corpus would help."
+            f"{none} For {impossible:,} of them no finding was possible: among so many tests this population allows findings "
+            f"only {discovery.fewest:,} or more at a time, because no p-value of it is below "
+            f"{p_value(discovery.floor or 0.0)}; {discovery.at_floor:,} reached "
+            f"{'its' if discovery.at_floor == 1 else 'their'} smallest. A larger population or a smaller corpus would help."
         )
     return none

@@ -22,12 +22,12 @@ _TABLE = re.compile(
 )
 
 
-def conditions_of(found: Membership, manifest: Manifest) -> Conditions:
+def conditions_of(membership: Membership, manifest: Manifest) -> Conditions:
     """The conditions in an early report's facts, from which its claim and facts are written again and compared.
 
     A condition that is not in the exact words of that version is left out, so that its sentence is not reproduced.
     """
-    facts = {fact.name: fact.value for fact in found.facts}
+    facts = {fact.name: fact.value for fact in membership.facts}
     seed = _SEED.match(facts.get("Seed", ""))
     start = _START.fullmatch(facts.get("Start token", ""))
     units = _UNITS.fullmatch(facts.get("Independent units", ""))
@@ -35,28 +35,30 @@ def conditions_of(found: Membership, manifest: Manifest) -> Conditions:
     other = _OTHER.search(facts.get("Noise level and control", ""))
     surprisal = _SURPRISAL.search(facts.get("Are the log-probabilities real", ""))
     table = _TABLE.fullmatch(facts.get("Token frequencies", ""))
-    documents = _DOCUMENTS.match(found.claim)
-    formats = [_FORMAT.fullmatch(one) for one in units["formats"].split(", ")] if units else []
+    documents = _DOCUMENTS.match(membership.claim)
+    formats = [_FORMAT.fullmatch(part) for part in units["formats"].split(", ")] if units else []
     return Conditions(
         model=manifest.model.name if manifest.model else None,
         precision=manifest.model.dtype if manifest.model else None,
         start=StartToken.model_validate(start.groupdict()) if start else None,
         seed=seed["seed"] if seed else None,
         seed_file=seed["file"] if seed else None,
-        control=next(((one.name, one.digest) for one in manifest.further_models if other and one.name == other[1]), None),
+        control=next(
+            ((model.name, model.digest) for model in manifest.further_models if other and model.name == other[1]), None
+        ),
         documents=_number(documents[1]) if documents else None,
-        formats=tuple((one[2], _number(one[1])) for one in formats if one),
-        commitments=tuple(fact.value for fact in found.facts if fact.name == "Commitment"),
+        formats=tuple((match[2], _number(match[1])) for match in formats if match),
+        commitments=tuple(fact.value for fact in membership.facts if fact.name == "Commitment"),
         room=_number(room[1]) if room else None,
         vocabulary=round(math.exp(float(surprisal[1]))) if surprisal else None,
         table=_table(table) if table else None,
     )
 
 
-def _table(said: re.Match[str]) -> Table:
-    counts = {name: _number(said[name]) for name in ("documents", "total")}
-    return Table.model_validate(said.groupdict() | counts)
+def _table(match: re.Match[str]) -> Table:
+    counts = {name: _number(match[name]) for name in ("documents", "total")}
+    return Table.model_validate(match.groupdict() | counts)
 
 
-def _number(said: str) -> int:
-    return int(said.replace(",", "") or 0)
+def _number(number: str) -> int:
+    return int(number.replace(",", "") or 0)

@@ -9,8 +9,8 @@ from llm_audit.results import Document, Mark
 
 def tampering(document: Document) -> str:
     """Sentence on the integrity findings of a text."""
-    what = ", ".join(f"{result.name.lower()} ({result.rule})" for result in document.tampering)
-    return f"Characters of this text are not what they seem: {what}; that by itself says nothing about who wrote it."
+    listed = ", ".join(f"{result.name.lower()} ({result.rule})" for result in document.tampering)
+    return f"Characters of this text are not what they seem: {listed}; that by itself says nothing about who wrote it."
 
 
 def summary(document: Document) -> str:

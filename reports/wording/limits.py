@@ -187,15 +187,15 @@ def _beside(documents: Sequence[Document], stated: tuple[str, ...]) -> tuple[str
 
 
 def _of_a_collection(report: Report) -> tuple[str, ...]:
-    found = report.membership
-    if not found or found.deciding:
+    membership = report.membership
+    if not membership or membership.deciding:
         return _MEMBERSHIP
-    return (*_SCORES, *_MEMBERSHIP) if found.texts else (_BASELINE,)
+    return (*_SCORES, *_MEMBERSHIP) if membership.texts else (_BASELINE,)
 
 
 def _of_an_endpoint(report: Report) -> tuple[str, ...]:
-    found = report.substitution
-    return _WATCH if found and found.since else _SUBSTITUTION
+    substitution = report.substitution
+    return _WATCH if substitution and substitution.since else _SUBSTITUTION
 
 
 ORIGIN = "Was this text machine-generated?"

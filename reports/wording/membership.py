@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from llm_audit.reports.format import p_statement, p_value
 from llm_audit.results import Conditions, Fact, Gate, Interval, Membership, Result, Separation, Verdict
 
 UNSTATED = "Not stated: nobody says how the held-out texts were obtained, or that the model cannot have seen them."
@@ -65,7 +66,8 @@ def separated(verdict: Verdict, best: Separation, scores: int, *, beyond: bool, 
         floor: the smallest p-value that was possible; None: it was small enough.
         alpha: asked for.
     """
-    over = f"{best.title} separates best, AUC {_interval(best.auc)}, p = {best.p_adjusted:.2g} over {scores} scores"
+    p = p_statement(best.p_adjusted or 0.0, alpha=alpha)
+    over = f"{best.title} separates best, AUC {_interval(best.auc)}, {p} over {scores} scores"
     if not beyond:
         over += ", which is no more than under the model that cannot have seen the texts"
     if verdict is Verdict.FINDING:
@@ -77,11 +79,12 @@ def separated(verdict: Verdict, best: Separation, scores: int, *, beyond: bool, 
         return f"No evidence that the model was trained on the suspect collection: {over}. That does not show that it was not."
     if floor is None:
         return f"Undecided: {UNSTATED} {over[0].upper()}{over[1:]}."
-    return f"Undecided: no p-value below {floor:.2g} was possible over {scores} scores, and {alpha:g} was asked for; {over}."
+    possible = f"no p-value below {p_value(floor, alpha)} was possible over {scores} scores, and {alpha:g} was asked for"
+    return f"Undecided: {possible}; {over}."
 
 
-def _interval(found: Interval | None) -> str:
-    return "not measured" if found is None else f"{found.value:.3f} [{found.lower:.3f}, {found.upper:.3f}]"
+def _interval(interval: Interval | None) -> str:
+    return "not measured" if interval is None else f"{interval.value:.3f} [{interval.lower:.3f}, {interval.upper:.3f}]"
 
 
 ORDER_ALONE, VERSIONS_ALONE, CONTROL_ALONE = (

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from llm_audit.results import Document, NotRead
 
 
-def not_read(found: Sequence[NotRead]) -> str:
+def not_read(entries: Sequence[NotRead]) -> str:
     """Sentence such as "12 entries not read: 9 hidden, 2 .odt, 1 .zip."; "" if everything was read."""
-    total = sum(each.count for each in found)
+    total = sum(entry.count for entry in entries)
     if not total:
         return ""
-    listed = ", ".join(f"{each.count:,} {each.kind}" for each in found)
+    listed = ", ".join(f"{entry.count:,} {entry.kind}" for entry in entries)
     return f"{total:,} {'entries' if total > 1 else 'entry'} not read: {listed}."
 
 

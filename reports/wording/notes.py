@@ -67,31 +67,31 @@ FAULTS = (NO_TEXT, EMPTY, NO_LABEL, NO_IDS, UNREADABLE, NO_VERSIONS, EMPTY_VERSI
 
 def of_copies(copies: Copies) -> list[str]:
     """The notes on texts that nearly equal one another, within the sides and between them."""
-    said = []
+    sentences = []
     suspect, held_out = copies.left_out
     if held_out:
-        said.append(_LEFT_OUT.write(held_out=held_out, equal=copies.equal, suspect=suspect, first=copies.first))
+        sentences.append(_LEFT_OUT.write(held_out=held_out, equal=copies.equal, suspect=suspect, first=copies.first))
     for count, side in zip(copies.repeated, _SIDES, strict=True):
         if count:
-            said.append(_REPEATED.write(count=count, side=side))
+            sentences.append(_REPEATED.write(count=count, side=side))
     if copies.documents:
-        said.append(_DOCUMENTS.write(count=copies.documents))
+        sentences.append(_DOCUMENTS.write(count=copies.documents))
     if any(copies.shared):
-        said.append(_SHARED.write(suspect=copies.shared[0], held_out=copies.shared[1]))
-    return said
+        sentences.append(_SHARED.write(suspect=copies.shared[0], held_out=copies.shared[1]))
+    return sentences
 
 
 def of_collection(conditions: Conditions, malformed: Iterable[str]) -> tuple[str, ...]:
     """All notes on a collection: those that follow from its conditions, and those on what was left out."""
-    said = [*(of_copies(conditions.copies) if conditions.copies else ()), *malformed]
+    sentences = [*(of_copies(conditions.copies) if conditions.copies else ()), *malformed]
     for (documents, groups), side in zip(conditions.groups, _SIDES, strict=False):
         if groups < documents:
-            said.append(_GROUPS.write(documents=documents, side=side, groups=groups))
+            sentences.append(_GROUPS.write(documents=documents, side=side, groups=groups))
     if conditions.repeated:
-        said.append(_ROWS.write(count=conditions.repeated))
+        sentences.append(_ROWS.write(count=conditions.repeated))
     if conditions.unprompted and conditions.unprompted[0]:
-        said.append(_UNPROMPTED.write(count=conditions.unprompted[0], answers=conditions.unprompted[1]))
-    return tuple(said)
+        sentences.append(_UNPROMPTED.write(count=conditions.unprompted[0], answers=conditions.unprompted[1]))
+    return tuple(sentences)
 
 
 DIFFERENT = Template("Repeats of one request at temperature 0 gave different texts.")

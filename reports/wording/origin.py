@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Document, Kind, Verdict
 from llm_audit.results.documents import Doubt
 
@@ -38,7 +39,7 @@ def nearest_kind(kind: Kind) -> str:
     p = (1 + kind.exceeding) / (1 + kind.n)
     return (
         f"Among its kinds of text, {kind.name} comes nearest: {kind.exceeding:,} of {kind.n:,} "
-        f"({kind.exceeding / kind.n:.0%}) look at least as machine-like; p = {p:.2g} among these alone."
+        f"({kind.exceeding / kind.n:.0%}) look at least as machine-like; {p_statement(p)} among these alone."
     )
 
 

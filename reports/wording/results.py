@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from llm_audit.reports.format import p_value
 from llm_audit.results import Document, Result, Verdict
 
 
@@ -16,7 +17,7 @@ def decided(verdict: Verdict, floor: float, alpha: float) -> str:
     """The decision of a test, as half a sentence; `floor`: the smallest p-value that it could have given."""
     return {
         Verdict.FINDING: f"at alpha {alpha:g} the null hypothesis is rejected",
-        Verdict.INCONCLUSIVE: f"no p-value below {floor:.2g} was possible, and {alpha:g} was asked for",
+        Verdict.INCONCLUSIVE: f"no p-value below {p_value(floor, alpha)} was possible, and {alpha:g} was asked for",
     }.get(verdict, f"at alpha {alpha:g} the null hypothesis is not rejected, which does not prove it")
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from llm_audit.common.templates import Template
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Interval, Result, Served, Substitution
 from llm_audit.results.substitution_evidence import Flaw
 
 FIXED = "Fixed before the first request"
 """Name of the fact that holds the settings."""
+
+REFERENCE, TRUSTED = "Reference", Template("Trusted endpoint {at:number}")
+"""Names of the facts on a reference: a model on this machine, or one fact for each endpoint that is trusted."""
 
 QUESTIONS = Template(
     "{audited:number} to the endpoint and {honest:number} for honest distances, dealt at random; {cut:number} of them are "
@@ -15,6 +19,17 @@ QUESTIONS = Template(
 )
 
 MULTIPLICITY = "Holm over the tests that have a p-value"
+
+
+def reference(model: str, digest: str, surface: str) -> str:
+    """The fact on a reference that is a model on this machine."""
+    return f"{model}, digest {digest[:12]}, on {surface}"
+
+
+def rows(before: int, now: int) -> str:
+    """The fact on the rows of log-probabilities that two occasions are compared by."""
+    return f"{before} before, {now} now"
+
 
 COUNTED_OTHERWISE = (
     "Prompts are billed for other numbers of tokens than the reference's tokenizer counts, which alone decides nothing."
@@ -31,7 +46,7 @@ def claim(subject: Substitution) -> str:
 _NOTHING_SHOWN = "Nothing was shown either way."
 
 
-def found(subject: Substitution, test: Result) -> str:
+def difference(subject: Substitution, test: Result) -> str:
     """Sentence that a test found a difference."""
     if subject.since:
         return f"The endpoint has changed since {subject.since}: {test.reason}"
@@ -86,7 +101,9 @@ def moved(mixture: Interval, served: Served) -> str:
     return f"{least} {mixture.upper:.1%} of requests were moved out of the honest range; what stays in it is not counted."
 
 
-def by_holm(test: Result, p: float, tests: int, then: str) -> str:
-    """Sentence of a test with its p-value after Holm's correction; `then`: half a sentence on the conclusion."""
-    over = f"p = {test.p_value:.2g}" + (f", {p:.2g} by Holm over {tests} tests" if tests > 1 else "")
+def by_holm(test: Result, p: float, tests: int, alpha: float, then: str) -> str:
+    """Sentence of a test with its p-value after Holm's correction; `then`: half a sentence on the conclusion at `alpha`."""
+    assert test.p_value is not None
+    corrected = f", by Holm over {tests} tests {p_statement(p, alpha=alpha)}" if tests > 1 else ""
+    over = p_statement(test.p_value, alpha=None if corrected else alpha) + corrected
     return f"{test.reason}; {over}: {then}."

@@ -349,6 +349,47 @@ def test_watching_the_same_endpoint_and_another(tool: Tool, honest: str, cheap: 
     assert hidden.code == 3 and "Not measured" in hidden.out
 
 
+def test_watching_border_inputs_where_log_probabilities_are_hidden(
+    tool: Tool, model: StoredModel, ladder: Path, honest: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "baseline.json"
+    options = ("--model", "fixture", "--baseline", path, "--surface", "completions", "--concurrency", 8)
+    with chaos(honest, "logprobs-dropped", range(10**6)) as proxy:
+        rows = tool("substitution", "watch", proxy.url, *options)
+        assert rows.code == 2 and "--border-inputs" in sentence(rows) and not path.exists()
+        first = tool("substitution", "watch", proxy.url, *options, "--border-inputs")
+        assert first.code == 0 and "800 answers are the baseline now" in first.out, first.err
+        same = json.loads(tool("substitution", "watch", proxy.url, *options, "--format", "json").out)
+    assert same["subjects"][0]["served"] == "consistent" and refused(same) == set()
+    with serve(write(model, "F32", ladder, noised=0.5)) as url:
+        changed = tool("substitution", "watch", url, *options, "--format", "json")
+    assert changed.code == 1
+    report = json.loads(changed.out)
+    schema().validate(report)
+    (test,) = report["subjects"][0]["tests"]
+    assert test["rule"] == "AUD409" and test["p_value"] <= 0.01 and refused(report) == set()
+
+
+def test_a_baseline_of_one_kind_is_not_taken_for_the_other(tool: Tool, honest: str, tmp_path: Path) -> None:
+    options = ("--model", "fixture", "--baseline", tmp_path / "b.json", "--surface", "completions")
+    assert tool("substitution", "watch", honest, *options).code == 0
+    found = tool("substitution", "watch", honest, *options, "--border-inputs")
+    assert found.code == 2 and "is a baseline of log-probabilities; leave --border-inputs out" in sentence(found)
+
+
+def test_an_endpoint_that_ignores_temperature_has_no_border_inputs(tool: Tool, honest: str, tmp_path: Path) -> None:
+    def greedy(exchange: Exchange) -> None:
+        exchange.body = json.dumps(json.loads(exchange.body) | {"temperature": 0.0}).encode()
+        exchange.send(exchange.genuine())
+
+    with proxy(honest, greedy) as stubborn:
+        found = tool(
+            *("substitution", "watch", stubborn.url, "--model", "fixture", "--baseline", tmp_path / "b.json"),
+            *("--surface", "completions", "--border-inputs", "--concurrency", 8),
+        )
+    assert found.code == 2 and "It may ignore temperature 1" in sentence(found) and not (tmp_path / "b.json").exists()
+
+
 def test_a_probe_says_what_can_be_run(tool: Tool, honest: str) -> None:
     found = tool("substitution", "probe", honest, "--model", "fixture")
     assert found.code == 0

@@ -94,7 +94,7 @@ def test_a_new_key_is_readable_by_its_owner_alone_and_never_printed(tool: Tool, 
     assert content["key"] not in outcome.out + outcome.err
     assert outcome.out.startswith("Key ") and outcome.code == 0
     again = tool("watermark", "keygen", "--scheme", "vllm-gumbel", "--model", model, "-o", "k.json")
-    assert again.code == 2 and "exists and is not overwritten" in sentence(again)
+    assert again.code == 2 and "The file k.json exists and is not overwritten" in sentence(again)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,21 @@ def test_a_key_file_of_the_scheme_asked_for_is_used(tool: Tool, model: str, keyg
     Path("text.txt").write_text("A text that nobody marked, but long enough to hold some tokens that can be counted. " * 5)
     command = ("watermark", "detect", "text.txt", "--tokenizer", model, "--key-file", keygen("vllm-gumbel"))
     assert tool(*command, "--scheme", "vllm-gumbel").code == tool(*command).code == 0
+
+
+def test_token_ids_that_were_marked_under_another_scheme_are_refused(tool: Tool, keygen: Any) -> None:
+    ids = list(range(40))
+    lines = [{"token_ids": ids, "scheme": scheme} for scheme in ("vllm-gumbel", "unigram")]
+    Path("t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    keys = {scheme: keygen(scheme) for scheme in ("vllm-gumbel", "unigram")}
+    detect = ("watermark", "detect", "--token-ids", "t.jsonl", "-o", "r.json")
+    for scheme, number, other in (("vllm-gumbel", 2, "unigram"), ("unigram", 1, "vllm-gumbel")):
+        outcome = tool(*detect, "--key-file", keys[scheme])
+        told = f"t.jsonl, line {number} is of the scheme {other}, not {scheme}: give a key file of that scheme."
+        assert outcome.code == 2 and told in sentence(outcome) and not Path("r.json").exists()
+    assert tool(*detect, *(word for file in keys.values() for word in ("--key-file", file))).code in (0, 1)
+    Path("t.jsonl").write_text(json.dumps({"token_ids": ids, "scheme": None}))  # as of a generator that names none
+    assert tool(*detect, "--key-file", keys["unigram"]).code in (0, 1)
 
 
 # Marked texts, and finding them
@@ -241,7 +256,16 @@ def test_the_list_of_processes_shows_no_key(model: str, marked: tuple[str, str])
         assert shown and secret_of(key).encode() not in shown
 
 
-@pytest.mark.parametrize("given", [("--key-file", "4242424242"), ("--key", "4242424242"), ("--key-file", "0xdeadbeef")])
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--key-file", "4242424242"),
+        ("--key", "4242424242"),
+        ("--key-file", "0xdeadbeef"),
+        ("--key-file", "vllm-gumbel:5174292145835377080"),
+        ("--key-file", '["5174292145835377080"]'),
+    ],
+)
 def test_a_key_on_the_command_line_is_refused_and_not_repeated(tool: Tool, given: tuple[str, str]) -> None:
     outcome = tool("watermark", "detect", HUMAN, *given)
     assert outcome.code == 2
@@ -268,12 +292,21 @@ def test_another_tokenizer_than_the_keys_is_refused(tool: Tool, tiny_gpt2: Path,
     assert outcome.code == 2 and "is another one" in sentence(outcome)
 
 
+def test_texts_of_a_model_with_another_tokenizer_than_the_keys_are_not_drawn(tool: Tool, model: str, keygen: Any) -> None:
+    """They could never be tested: detect refuses the key with this tokenizer."""
+    file = Path(keygen("vllm-gumbel"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"tokenizer": "0" * 64}))
+    drawn = tool("watermark", "generate", model, "--key-file", file, "-o", "t.jsonl")
+    assert drawn.code == 2 and "the model has another one" in sentence(drawn) and not Path("t.jsonl").exists()
+
+
 def test_a_vocabulary_smaller_than_the_tokenizers_is_refused(tool: Tool, model: str) -> None:
     tool("watermark", "keygen", "--scheme", "unigram", "--any-tokenizer", "--set", "vocab_size=100", "-o", "small.json")
     outcome = tool("watermark", "detect", HUMAN, "--key-file", "small.json", "--tokenizer", model)
     assert outcome.code == 2 and "for a vocabulary of 100 tokens" in sentence(outcome)
     drawn = tool("watermark", "generate", model, "--key-file", "small.json", "-o", "t.jsonl")
     assert drawn.code == 2 and "make a key for this model" in sentence(drawn)
+    assert not Path("t.jsonl").exists()  # which would stand in the way of the next attempt
 
 
 def test_marks_that_a_gpu_drew_are_refused_without_their_table(tool: Tool, model: str, keygen: Any) -> None:
@@ -282,6 +315,8 @@ def test_marks_that_a_gpu_drew_are_refused_without_their_table(tool: Tool, model
     for key in (kgw, synthid):
         outcome = tool("watermark", "detect", HUMAN, "--key-file", key, "--tokenizer", model)
         assert outcome.code == 2 and "GPU" in sentence(outcome)
+        drawn = tool("watermark", "generate", model, "--key-file", key, "-o", "t.jsonl")
+        assert drawn.code == 2 and "GPU" in sentence(drawn) and not Path("t.jsonl").exists()
 
 
 @pytest.mark.parametrize(
@@ -320,6 +355,39 @@ def test_wrong_token_ids_cost_their_text_and_no_other(
     report = llm_audit.read_report("r.json")
     assert outcome.code == 2 and said in report.documents[0].summary
     assert [document.verdict for document in report.documents] == [Verdict.ERROR, Verdict.FINDING, Verdict.FINDING]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\xef\xbb\xbf", b"[" * 100_000, b"\xff\xfe"])
+def test_a_file_without_token_ids_is_an_error_and_no_empty_report(tool: Tool, keygen: Any, content: bytes) -> None:
+    Path("ids.json").write_bytes(content)
+    outcome = tool("watermark", "detect", "--token-ids", "ids.json", "--key-file", keygen("vllm-gumbel"), "-o", "r.json")
+    (document,) = llm_audit.read_report("r.json").documents
+    assert outcome.code == 2 and document.verdict is Verdict.ERROR
+    assert "it holds no token ids" in document.summary or "it is not UTF-8" in document.summary
+
+
+def test_token_ids_after_a_byte_order_mark_and_texts_with_other_line_separators_are_read(
+    tool: Tool, model: str, marked: tuple[str, str]
+) -> None:
+    key, texts = marked
+    records = [json.loads(line) | {"text": "a\u2028b\x85c"} for line in Path(texts).read_text().splitlines()]
+    lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    Path("windows.jsonl").write_bytes(b"\xef\xbb\xbf" + lines.replace("\n", "\r\n").encode())
+    outcome = tool("watermark", "detect", "--token-ids", "windows.jsonl", "--key-file", key, "-o", "r.json")
+    assert outcome.code == 1
+    assert [document.verdict for document in llm_audit.read_report("r.json").documents] == [Verdict.FINDING] * 2
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_a_report_on_a_file_of_one_text_is_verified_beside_the_file(tool: Tool, marked: tuple[str, str], as_list: bool) -> None:
+    """The file's digest is not the text's, and must not be compared with it."""
+    key, texts = marked
+    record = json.loads(Path(texts).read_text().splitlines()[0])
+    Path("one.json").write_text(json.dumps(record["token_ids"] if as_list else record))
+    assert tool("watermark", "detect", "--token-ids", "one.json", "--key-file", key, "-o", "r.json").code == 1
+    assert tool("verify", "r.json").code == 0
+    Path("one.json").write_text("[1, 2, 3]")
+    assert tool("verify", "r.json").code == 1
 
 
 def test_texts_whose_tokens_are_others_when_read_again_say_so(model: str, marked: tuple[str, str]) -> None:

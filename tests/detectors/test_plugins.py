@@ -236,7 +236,7 @@ def test_a_population_is_valid_for_one_version_of_the_code(site: Path) -> None:
     del sys.modules["module_1"]
     (after,) = find(["one"])
     rules, weights = ("AUD150",), {"AUD150": before.digest}
-    assert known_to(rules, ["one"], own=[before], weights=weights) == [before]
+    assert known_to(rules, ["one"], replacements=[before], weights=weights) == [before]
     assert after.digest != before.digest
     with pytest.raises(AuditError, match="scores of another one"):
         known_to(rules, ["one"], weights=weights)

@@ -72,6 +72,7 @@ KINDS: tuple[e.Derivation, ...] = (
         flaws=(s.Flaw(name="x", answers=1),), parameters=(s.Parameter(name="stop", tried=2, ignored=1),),
     ),
     s.PromptCounts(asked=1, prompts=(s.PromptCount(name="x", characters=9, reference=3, billed=4),)),
+    s.BorderChange(seed="5", repeats=(1, 0), inputs=(s.FirstTokens(before=(3, 2, 0), after=(2, 2, 1)),)),
     s.BorderInputs(
         seed="5", asked=9, variants=("x",),
         inputs=(s.BorderInput(tokens=("x", "y"), told=8, first=4, second=3, expected=((0.4, 0.3),)),),

@@ -392,7 +392,7 @@ def attributed(name: str = "essays/river.txt", tokens: int = 120) -> Document:
     refuted = candidate(
         OTHER,
         Authorship.NOT_WRITTEN_BY,
-        "Refuted: had it written the text, evidence like this would come up with probability 2.3e-06 at most.",
+        "Refuted: had it written the text, evidence like this would come up at most this often: p = 0.0000023.",
         role="other",
         settings=("temperature 0.7, top-k 50", "temperature 1, top-k 50"),
         p_value=2.3e-6,
@@ -1017,4 +1017,4 @@ def corpus_report() -> Report:
 
 def benchmark_report(found: Benchmark) -> Report:
     """A report on a benchmark of detectors."""
-    return evaluate.report(found, about_a_scan(), found=1600, judged=1545)
+    return evaluate.report(found, about_a_scan(), total=1600, judged=1545)

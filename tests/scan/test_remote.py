@@ -12,7 +12,7 @@ import pytest
 
 from llm_audit.common.errors import AuditError
 from llm_audit.scanning.corpus import open_corpus
-from llm_audit.scanning.remote import Remote, here, listed, put
+from llm_audit.scanning.remote import Remote, listed, local_copy, put
 from tests.scan import driver
 from tests.scan.driver import FINAL, final
 
@@ -83,7 +83,7 @@ def test_names_keep_no_secrets() -> None:
 
 def test_the_copy_is_gone_afterwards(bucket: fsspec.AbstractFileSystem) -> None:
     bucket.pipe("/a.csv", b"text\nhello\n")
-    with here(Remote("memory://a.csv")) as source:
+    with local_copy(Remote("memory://a.csv")) as source:
         assert source.path is not None
         assert source.path.read_bytes() == b"text\nhello\n"
     assert not source.path.exists()

@@ -95,7 +95,7 @@ def test_headings_that_nothing_labels_stand_apart(above: str, within: bool) -> N
     ],
 )
 def test_sentences_salutations_and_lines_that_go_on_are_no_headings(line: str) -> None:
-    assert "heading" not in [each.what for each in set_apart(f"{PARAGRAPHS[0]}\n\n{line}{PARAGRAPHS[1]}")]
+    assert "heading" not in [each.kind for each in set_apart(f"{PARAGRAPHS[0]}\n\n{line}{PARAGRAPHS[1]}")]
 
 
 def test_questions_are_headings_in_a_text_that_has_headings() -> None:
@@ -104,7 +104,7 @@ def test_questions_are_headings_in_a_text_that_has_headings() -> None:
         f"A place to read\n\n{PARAGRAPHS[0]}\n\n{asked}\n\n{PARAGRAPHS[0]}\n\n{PARAGRAPHS[0]}\n\n{PARAGRAPHS[1]}",
         f"{asked}\n\n{PARAGRAPHS[0]}\n\n{PARAGRAPHS[1]}",
     ):
-        assert asked in [text[each.start : each.end] for each in set_apart(text) if each.what == "heading"]
+        assert asked in [text[each.start : each.end] for each in set_apart(text) if each.kind == "heading"]
     said = f"{PARAGRAPHS[0]}\n\n{asked}\n\n{PARAGRAPHS[1]}"
     assert not set_apart(said)
 
@@ -142,7 +142,7 @@ def test_tables_stand_apart_and_essays_in_tables_do_not() -> None:
 def test_what_is_included_is_scored(kind: str) -> None:
     text = f"Title\n=====\n\n{ESSAY}\n\nReferences\n\n{REFERENCES}"
     parts = set_apart(text)
-    assert set_apart(text, include=[kind]) == tuple(each for each in parts if each.what != kind)
+    assert set_apart(text, include=[kind]) == tuple(each for each in parts if each.kind != kind)
     assert set_apart(text, include=KINDS) == ()
 
 

@@ -236,6 +236,12 @@ def _watch(made: Made, *out: object) -> int:
     return run("substitution", "watch", made.urls["cheap"], *watch, *out)
 
 
+def _watch_borders(made: Made, *out: object) -> int:
+    watch = ("--model", "fixture", "--baseline", made.folder / "borders.json", "--surface", "completions")
+    assert run("substitution", "watch", made.urls["honest"], *watch, "--border-inputs") == 0
+    return run("substitution", "watch", made.urls["cheap"], *watch, *out)
+
+
 FAST: dict[str, Callable[..., int]] = {
     "detect": _detect,
     "short": _short,
@@ -264,6 +270,7 @@ SLOW: dict[str, Callable[..., int]] = {
     "audit-hidden": _audit("hidden", "--texts", 0),
     "audit-sequential": _audit("cheap", "--texts", 0, "--sequential"),
     "watch": _watch,
+    "watch-borders": _watch_borders,
 }
 """Those that need the embedded model, real servers, or patience."""
 

@@ -108,7 +108,7 @@ def test_who_says_that_a_report_is_early_hides_nothing(made: Made, name: str) ->
 @pytest.mark.parametrize(("dropped", "beside"), [("AUD401", "AUD402"), ("AUD404", "AUD403")])
 def test_no_test_of_an_endpoint_stands_without_the_one_that_it_needs(dropped: str, beside: str) -> None:
     subject = audited(9.0)
-    manifest: Any = type("Manifest", (), {"alpha": ALPHA, "seeds": ()})()
+    manifest: Any = type("Manifest", (), {"alpha": ALPHA, "seeds": (), "model": None})()
     ledger = Ledger()
     substitution("subjects[0]", subject, manifest, ledger)
     assert not any(mismatch.path == "subjects[0].tests" for mismatch in ledger.mismatches)

@@ -28,7 +28,14 @@ Mutation = Callable[[Any, Step, np.random.Generator], None]
 NUMBERS = {"p_value", "p_adjusted", "p_floor", "p_upper", "e_value", "q_value", "value", "lower", "upper"}
 SENTENCES = {"reason", "summary", "null", "method", "claim", "question"}
 RULES = {"results", "tests"}
-LISTS = RULES | {"limits", "assumptions", "subjects", "facts", "attributions", "sets", "features"}
+LISTS = RULES | {
+    "limits", "assumptions", "subjects", "facts", "attributions", "sets", "features", "capabilities", "allowed", "failures",
+    "points", "separations", "rates", "suppressions",
+}  # fmt: skip
+OF_JOURNALS = {
+    "Model named in the answers", "System fingerprint", "Asked", "Failed attempts", "Unanswered requests", "Questions",
+}  # fmt: skip
+"""Facts on an endpoint whose values follow from nothing that the report stores."""
 
 
 def number(holder: Any, key: Step, rng: np.random.Generator) -> None:
@@ -58,6 +65,12 @@ def dropped(holder: Any, key: Step, rng: np.random.Generator) -> None:
     holder[key].pop(int(rng.integers(len(holder[key]))))
 
 
+def doubled(holder: Any, key: Step, rng: np.random.Generator) -> None:
+    """A list with one of its items again, at the end or beside itself."""
+    at = int(rng.integers(len(holder[key])))
+    holder[key].insert(int(rng.choice([at, len(holder[key])])), copy.deepcopy(holder[key][at]))
+
+
 def passage(holder: Any, key: Step, rng: np.random.Generator) -> None:
     """A passage that begins, ends or stands elsewhere."""
     span = holder[key]
@@ -67,7 +80,8 @@ def passage(holder: Any, key: Step, rng: np.random.Generator) -> None:
 
 def fact(holder: Any, key: Step, rng: np.random.Generator) -> None:
     """A fact of another name or another value."""
-    sentence(holder[key], str(rng.choice(["name", "value"])), rng)
+    names = ["name"] if holder[key]["name"] in OF_JOURNALS else ["name", "value"]
+    sentence(holder[key], str(rng.choice(names)), rng)
 
 
 def note(holder: Any, key: Step, rng: np.random.Generator) -> None:
@@ -84,7 +98,7 @@ def seed(holder: Any, key: Step, rng: np.random.Generator) -> None:
     holder[key] = "".join(rng.choice(list("0123456789abcdef"), 32))
 
 
-KINDS: tuple[Mutation, ...] = (number, sentence, verdict, order, dropped, passage, fact, note, seed)
+KINDS: tuple[Mutation, ...] = (number, sentence, verdict, order, dropped, doubled, passage, fact, note, seed)
 
 
 def walk(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, ...], Any]]:
@@ -92,11 +106,21 @@ def walk(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[Step, 
     yield path, value
     if isinstance(value, dict):
         for name, each in value.items():
-            if name not in ("manifest", "evidence", "histogram", "texts", "population", "trace", "capabilities", "conditions"):
+            if name not in ("manifest", "evidence", "histogram", "texts", "population", "trace", "conditions"):
                 yield from walk(each, (*path, name))
     elif isinstance(value, list):
         for at, each in enumerate(value):
             yield from walk(each, (*path, at))
+
+
+def changes_of_list(path: tuple[Step, ...], value: list[Any]) -> Iterator[tuple[Mutation, tuple[Step, ...]]]:
+    """Each of its items missing, one twice, all in another order; other texts would be a report, too."""
+    if path[-1] == "subjects" or not value:
+        return
+    yield dropped, path
+    yield doubled, path
+    if len(set(map(str, value))) > 1:
+        yield order, path
 
 
 def mutations(content: dict[str, Any]) -> Iterator[tuple[Mutation, tuple[Step, ...]]]:
@@ -115,15 +139,13 @@ def mutations(content: dict[str, Any]) -> Iterator[tuple[Mutation, tuple[Step, .
         elif above == "spans" and "combined" in path:
             yield passage, path
         elif above == "facts":
-            if of[int(path[1])] == "collection":
+            if of[int(path[1])] in ("collection", "endpoint"):
                 yield fact, path
+        elif name in LISTS and isinstance(value, list) and value:
+            yield from changes_of_list(path, value)
         elif name == "notes" and (of[int(path[1])] != "document" or content["question"].startswith(("Was this text", "May"))):
             yield note, path
-        elif name in LISTS and isinstance(value, list) and value:
-            if name != "subjects":
-                yield dropped, path
-            if len(value) > 1 and len(set(map(str, value))) > 1:
-                yield order, path
+            yield from changes_of_list(path, value)
     if len(content["subjects"]) == 1 and of != ["document"]:  # of several texts none would be a report, too
         yield dropped, ("subjects",)
 

@@ -15,7 +15,7 @@ from llm_audit.common.templates import Template, known
 from llm_audit.endpoints import defects, probe, wire
 from llm_audit.reports.wording import notes as wording
 from llm_audit.reports.wording.substitution import FIXED, QUESTIONS
-from llm_audit.results import Fact, Membership, Substitution
+from llm_audit.results import Asking, Fact, Membership, Substitution
 from llm_audit.results.canonical import content_digest
 from llm_audit.results.membership import Copies
 from llm_audit.results.substitution_evidence import Conformance, Flaw, OnlineRanks
@@ -205,6 +205,51 @@ def test_what_the_probe_found_is_noted(fact: str, value: str, note: str, what: s
     assert noted(note, subject=subject) == set() and noted(subject=subject) == lacking(what)
     only_one = subject.model_copy(update={"capabilities": (both[0], Fact(name=both[1].name, value="20"))})
     assert noted(subject=only_one) == noted(note, subject=only_one) == set()
+
+
+ASKED = Asking(surface="completions", rounded=0.01, remarks=3)
+ON_ANSWERS = tuple(
+    wording.ON_ANSWER.write(request=request, defect=wire.SENTENCES[place])
+    for request, place in (("question 2", 0), ("question 10", 0), ("text 1, draw 2", 3))
+)
+
+
+def test_notes_that_only_the_answers_knew_are_counted() -> None:
+    subject = audited(1.0).model_copy(update={"asking": ASKED})
+    rounded = wording.ROUNDED.write(nats=0.01)
+    assert noted(rounded, *ON_ANSWERS, subject=subject) == set()
+    missing = "do not say to what the endpoint rounds its log-probabilities"
+    assert noted(*ON_ANSWERS, subject=subject) == {("notes", missing)}
+    assert ("notes", missing) in noted(wording.ROUNDED.write(nats=0.001), *ON_ANSWERS, subject=subject)
+    assert noted(rounded, *ON_ANSWERS[:2], subject=subject) == {("notes", "name 2 defects of answers, not 3")}
+    exact = subject.model_copy(update={"asking": ASKED.model_copy(update={"rounded": 0.0})})
+    assert noted(rounded, *ON_ANSWERS, subject=exact) == {("notes", missing)} and noted(*ON_ANSWERS, subject=exact) == set()
+
+
+def test_the_notes_on_an_endpoint_have_one_order() -> None:
+    first, second, *_ = (each for each in wording.OF_ENDPOINT if each in (wording.DIFFERENT, wording.ROUNDED))
+    both = (first.write(), second.write(nats=0.01))
+    order = {("notes", "on what was measured are not in their order, each once")}
+    assert noted(*both) == set() and noted(*both[::-1]) == noted(both[1], *both[1:]) == order
+    of_requests = {("notes", "on single answers are not in the order of the requests")}
+    assert noted(*ON_ANSWERS) == set() and noted(*ON_ANSWERS[::-1]) == noted(*ON_ANSWERS[1::-1]) == of_requests
+    on_one = [wording.ON_ANSWER.write(request="text 4, draw 1", defect=wire.SENTENCES[place]) for place in (0, 3)]
+    subject = audited(1.0).model_copy(update={"asking": Asking(surface="chat", rounded=0.0, remarks=2)})
+    assert noted(*on_one, subject=subject) == set()
+    assert noted(*on_one[::-1], subject=subject) == {("notes", "on one answer are not in alphabetical order")}
+
+
+def test_what_the_probe_found_on_the_surface_that_was_asked_is_noted() -> None:
+    values = {"Chat": "yes", "Completions": "no"}
+    facts = tuple(Fact(name=f"{surface}: {probe.REPEATED}", value=value) for surface, value in values.items())
+    for surface, note in (("completions", (wording.DIFFERENT.write(),)), ("chat", ())):
+        asking = Asking(surface=surface, rounded=0.0, remarks=0)  # type: ignore[arg-type]
+        subject = audited(1.0).model_copy(update={"capabilities": facts, "asking": asking})
+        other = () if note else (wording.DIFFERENT.write(),)
+        assert noted(*note, subject=subject) == set()
+        assert {reason.partition(" ")[2] for _, reason in noted(*other, subject=subject)} == {
+            "the note that repeats gave different texts"
+        }
 
 
 def test_an_audit_that_stopped_early_says_so() -> None:

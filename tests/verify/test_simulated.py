@@ -17,7 +17,14 @@ from llm_audit.detectors.origin import run as origin
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.registry import conclude, described
 from llm_audit.detectors.rule import Measurement, Terms
-from llm_audit.detectors.substitution import border_inputs, exceedance, rank_uniformity, teacher_forced, two_samples
+from llm_audit.detectors.substitution import (
+    border_inputs,
+    border_tracking,
+    exceedance,
+    rank_uniformity,
+    teacher_forced,
+    two_samples,
+)
 from llm_audit.detectors.substitution.reference import LOCAL
 from llm_audit.reports import render_json
 from llm_audit.reports.wording import limits as wording
@@ -169,6 +176,23 @@ def test_random_endpoints(each: int) -> None:
             tests=tests, cost=Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0), reference="the reference",
         )  # fmt: skip
         assert refused(about(0.01, substitution=conclude("substitution", subject, terms))) == []
+
+
+@EACH
+def test_random_watches(each: int) -> None:
+    for seed in range(each):
+        rng = np.random.default_rng(seed)
+        before, after = (
+            [rng.choice(list("abc"), 12, p=(0.5, 0.5 - rare, rare)).tolist() for _ in range(6)]
+            for rare in (0.1, float(rng.choice([0.1, 0.4])))
+        )
+        test = border_tracking.derive(border_tracking.measure(before, after, str(seed)), Terms(0.01))
+        subject = Substitution(
+            verdict=Verdict.ERROR, served=Served.NOT_MEASURED, summary="", claim="?", endpoint="", model="m",
+            since="1 May 2026", allowed=("the endpoint as of 1 May 2026",), tests=(test,),
+            cost=Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0),
+        )  # fmt: skip
+        assert refused(about(0.01, substitution=conclude("substitution", subject, Terms(0.01)))) == []
 
 
 def borders(rng: np.random.Generator, variants: tuple[str, ...]) -> BorderInputs:

@@ -20,7 +20,7 @@ LONG = 40
 
 def contexts() -> Iterator[click.Context]:
     """A context for every command, groups before what is in them, each group sorted."""
-    yield from _below(click.Context(cli, info_name=NAME, max_content_width=100))
+    yield from _below(click.Context(cli, info_name=NAME, max_content_width=100, **cli.context_settings))
 
 
 def _below(context: click.Context) -> Iterator[click.Context]:

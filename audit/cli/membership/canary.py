@@ -7,10 +7,7 @@ import click
 from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.common.terminal import one_line, terminal_safe
 
-
-@click.group(name="canary", help=MEMBERSHIP["canary"])
-def command() -> None:
-    """Group; its help for users is in `MEMBERSHIP`."""
+command = click.Group("canary", help=MEMBERSHIP["canary"])
 
 
 @command.command(help="Does the secret match what was published?")
@@ -28,10 +25,11 @@ def check(name: str) -> None:
 
 @command.command()
 @click.argument("name", metavar="NAME")
-@click.option("--count", type=click.IntRange(1, 100_000), default=999, show_default=True,
+@click.option("--count", type=click.IntRange(1, 100_000), default=999,
               help="Unpublished strings; the smallest p-value is 1/(count + 1).")  # fmt: skip
-@click.option("--length", type=click.IntRange(8, 1000), default=64, show_default=True, help="Letters of each string.")
-@click.option("--before", default="", metavar="TEXT", help="What will stand before the string wherever it is published.")
+@click.option("--length", type=click.IntRange(8, 1000), default=64, help="Letters of each string.")
+@click.option("--before", default="", show_default=False, metavar="TEXT",
+              help="What will stand before the string wherever it is published.")  # fmt: skip
 def new(name: str, count: int, length: int, before: str) -> None:
     """Draw strings, one to publish, and a commitment to the others.
 

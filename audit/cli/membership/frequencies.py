@@ -10,14 +10,14 @@ import click
 from llm_audit.cli import command_of
 from llm_audit.cli.membership import MEMBERSHIP
 from llm_audit.cli.membership.common import FIELD
-from llm_audit.cli.options import setup_options
+from llm_audit.cli.options import PATH, setup_options
 from llm_audit.cli.progress import bars
 from llm_audit.common.terminal import one_line
 
 
 @command_of(MEMBERSHIP, "frequencies")
-@click.argument("corpus", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="CORPUS...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE.safetensors", help="A new file.")
+@click.argument("corpus", nargs=-1, required=True, type=PATH, metavar="CORPUS...")
+@click.option("-o", "--output", required=True, type=PATH, metavar="FILE.safetensors", help="A new file.")
 @click.option("--name", help="Of the table, in reports. Default: that of the file.")
 @FIELD
 @setup_options("model", "offline", help={"model": "Whose tokenizer counts. Default: the embedded model."})

@@ -10,8 +10,9 @@ import click
 
 from llm_audit.cli import command_of, group_of
 from llm_audit.cli.membership import MEMBERSHIP
-from llm_audit.cli.membership.common import CHANCE, CONTROL, FIELD, MODEL, PROVENANCE, audit_options, run
-from llm_audit.cli.options import COMPUTING, alpha_option, output_options, setup_options
+from llm_audit.cli.membership.common import CHANCE, CONTROL, FIELD, MODEL, PROVENANCE, audit_options
+from llm_audit.cli.options import COMPUTING, COUNT, PATH, alpha_option, output_options, setup_options
+from llm_audit.cli.publishing import Output
 from llm_audit.cli.watermark.common import key_file_option
 from llm_audit.common.errors import InvalidConfiguration
 
@@ -55,13 +56,13 @@ def test(name: str, more: str = "") -> Callable[[Callable[..., int]], None]:
 @test("canary", CANARY)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @audit_options
-def canary(names: tuple[str, ...], seed_file: Path | None, **options: Any) -> int:
+def canary(names: tuple[str, ...], seed_file: Path | None, output: Output, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
     if seed_file:
         raise InvalidConfiguration(
             "A canary's randomness was drawn when it was made; its commitment takes the place of --seed-file."
         )
-    return run("canary", names, **options)
+    return output.run("membership.canary", names, **options)
 
 
 @test("dataset")
@@ -73,44 +74,42 @@ def canary(names: tuple[str, ...], seed_file: Path | None, **options: Any) -> in
 @CONTROL
 @FIELD
 @audit_options
-def dataset(paths: tuple[str, ...], held_out: tuple[str, ...], **options: Any) -> int:
+def dataset(paths: tuple[str, ...], held_out: tuple[str, ...], output: Output, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
-    return run("dataset", paths, held_out, **options)
+    return output.run("membership.dataset", paths, held_out, **options)
 
 
 @test("identifier")
 @click.argument("paths", nargs=-1, required=True, metavar="DOCUMENTS...")
-@click.option(
-    "--draws", type=click.IntRange(1), default=19, show_default=True, help="Fresh identifiers for each that is found."
-)
+@click.option("--draws", type=COUNT, default=19, help="Fresh identifiers for each that is found.")
 @FIELD
 @audit_options
-def identifier(paths: tuple[str, ...], **options: Any) -> int:
+def identifier(paths: tuple[str, ...], output: Output, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
-    return run("identifier", paths, **options)
+    return output.run("membership.identifier", paths, **options)
 
 
 @test("order", ORDER)
 @click.argument("paths", nargs=-1, required=True, metavar="DATA...")
-@click.option("--draws", type=click.IntRange(1), default=99, show_default=True, help="Shuffles, per shard.")
-@click.option("--shards", type=click.IntRange(1), default=1, show_default=True, help="Parts, each shuffled within itself.")
+@click.option("--draws", type=COUNT, default=99, help="Shuffles, per shard.")
+@click.option("--shards", type=COUNT, default=1, help="Parts, each shuffled within itself.")
 @CHANCE
 @CONTROL
 @FIELD
 @audit_options
-def order(paths: tuple[str, ...], **options: Any) -> int:
+def order(paths: tuple[str, ...], output: Output, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
-    return run("order", paths, **options)
+    return output.run("membership.order", paths, **options)
 
 
 @test("paired", PAIRED)
-@click.argument("path", type=click.Path(path_type=Path), metavar="PAIRS")
+@click.argument("path", type=PATH, metavar="PAIRS")
 @CHANCE
 @CONTROL
 @audit_options
-def paired(path: Path, **options: Any) -> int:
+def paired(path: Path, output: Output, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
-    return run("paired", path, **options)
+    return output.run("membership.paired", path, **options)
 
 
 @test("watermark", WATERMARK)
@@ -121,6 +120,6 @@ def paired(path: Path, **options: Any) -> int:
 @alpha_option("Report a finding when the p-value is at most this.")
 @setup_options("model", *COMPUTING, help=MODEL)
 @output_options
-def watermark(marked: tuple[str, ...], key_file: str, **options: Any) -> int:
+def watermark(marked: tuple[str, ...], key_file: str, output: Output, **options: Any) -> int:
     """Run the test; the docstring for users is in `TESTS`."""
-    return run("watermark", marked, key=key_file, **options)
+    return output.run("membership.watermark", marked, key=key_file, **options)

@@ -9,7 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import command_of
-from llm_audit.cli.options import COMPUTING, output_options, setup_options
+from llm_audit.cli.options import COMPUTING, PATH, output_options, setup_options
 from llm_audit.cli.publishing import Output
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import ALPHA, TOKENS, endpoint_options, prompts_option, surface_option, texts_option
@@ -23,37 +23,17 @@ Exit code 3 if nothing could be measured, which is never called consistent.
 
 @command_of(SUBSTITUTION, "audit", MORE)
 @prompts_option(required=False)
-@click.option(
-    "--reference",
-    metavar="MODEL",
-    help="What the endpoint is said to serve: folder, or org/name@commit. Default: the embedded model.",
-)
-@click.option(
-    "--trusted",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="JOURNAL",
-    help="Instead of a model here: recorded answers (`llm-audit substitution record`) and their prompts; repeatable.",
-)
+@click.option("--reference", metavar="MODEL",
+              help="What the endpoint is said to serve: folder, or org/name@commit. Default: the embedded model.")  # fmt: skip
+@click.option("--trusted", multiple=True, type=PATH, metavar="JOURNAL",
+              help="Instead of a model here: recorded answers (`llm-audit substitution record`) and their prompts; "
+              "repeatable.")  # fmt: skip
 @surface_option("auto", "chat", "completions", note=" auto: chat if the reference has a chat template.")
-@click.option("--requests", type=click.IntRange(10), default=60, show_default=True, help="To the endpoint.")
-@click.option(
-    "--honest",
-    type=click.IntRange(10),
-    default=200,
-    show_default=True,
-    help="Questions that the reference answers for comparison.",
-)
+@click.option("--requests", type=click.IntRange(10), default=60, help="To the endpoint.")
+@click.option("--honest", type=click.IntRange(10), default=200, help="Questions that the reference answers for comparison.")
 @TOKENS
-@click.option(
-    "--allow",
-    "precisions",
-    multiple=True,
-    type=click.Choice(["f32", "f16", "bf16", "bf16-logits"]),
-    default=("f32", "f16", "bf16", "bf16-logits"),
-    show_default=True,
-    help="Precisions that are as promised; two or more.",
-)
+@click.option("--allow", "precisions", multiple=True, type=click.Choice(["f32", "f16", "bf16", "bf16-logits"]),
+              default=("f32", "f16", "bf16", "bf16-logits"), help="Precisions that are as promised; two or more.")  # fmt: skip
 @texts_option("the tests of texts")
 @click.option(
     "--sequential", is_flag=True, help="Stop as soon as the teacher-forced comparison suffices; then exceedance is not run."
@@ -77,5 +57,5 @@ def command(
     if trusted and (prompts or reference or surface != "auto"):
         raise click.UsageError("--trusted brings its own prompts and surface, and needs no model: give no other.")
     setup = replace(setup, model=reference)
-    asked = {"prompts": prompts, "trusted": trusted, "surface": surface, "setup": setup}
-    return output.run("audit_endpoint", stage="", **asked, **options)
+    arguments = {"prompts": prompts, "trusted": trusted, "surface": surface, "setup": setup}
+    return output.run("audit_endpoint", stage="", **arguments, **options)

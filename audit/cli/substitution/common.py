@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from llm_audit.cli.options import Command, Decorator, alpha_option, packed_options
+from llm_audit.cli.options import COUNT, PATH, Command, Decorator, alpha_option, packed_options
 
 ALPHA = alpha_option("Report a finding when the p-value is at most this, over all tests.")
 
-TOKENS = click.option("--tokens", type=click.IntRange(1), default=8, show_default=True, help="Of each answer.")
+TOKENS = click.option("--tokens", type=COUNT, default=8, help="Of each answer.")
 
 FIELDS = (
     "url", "model", "key_env", "key_file", "headers", "headers_env", "journal", "replay", "timeout", "attempts", "concurrency",
@@ -22,7 +21,7 @@ FIELDS = (
 
 def prompts_option(*, required: bool) -> Decorator:
     """The option that names the file of prompts."""
-    return click.option("--prompts", type=click.Path(path_type=Path), required=required, metavar="FILE",
+    return click.option("--prompts", type=PATH, required=required, metavar="FILE",
                         help="One a line, or JSON lines with prompt or text; best from real traffic.")  # fmt: skip
 
 
@@ -34,7 +33,7 @@ def texts_option(tests: str) -> Decorator:
 
 def surface_option(*surfaces: str, note: str = "") -> Decorator:
     """The option that says what the endpoint is asked for; the first is the default."""
-    return click.option("--surface", type=click.Choice(surfaces), default=surfaces[0], show_default=True,
+    return click.option("--surface", type=click.Choice(surfaces), default=surfaces[0],
                         help=f"What to ask the endpoint for.{note}")  # fmt: skip
 
 
@@ -42,22 +41,20 @@ def endpoint_options(command: Command) -> Command:
     """Add the options of an endpoint and of the way to ask it; the command gets them as one `EndpointSetup`."""
     packed = packed_options(command, "endpoint", FIELDS, _endpoint)
     for option in (
-        click.option("--max-tokens", type=click.IntRange(1), help="Cap: tokens of prompts and answers, as billed."),
-        click.option("--max-requests", type=click.IntRange(1), help="Cap: requests sent, repeats included."),
+        click.option("--max-tokens", type=COUNT, help="Cap: tokens of prompts and answers, as billed."),
+        click.option("--max-requests", type=COUNT, help="Cap: requests sent, repeats included."),
         click.option("--per-second", type=click.FloatRange(0, min_open=True), help="Requests a second, at most."),
-        click.option("--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at a time."),
-        click.option("--attempts", type=click.IntRange(1, 20), default=4, show_default=True, help="Per request."),
-        click.option("--timeout", type=click.FloatRange(0, min_open=True), default=120.0, show_default=True,
-                     help="Seconds for a whole answer."),
-        click.option("--replay", type=click.Path(path_type=Path), metavar="FILE",
-                     help="Take all answers from a journal; no endpoint is asked."),
-        click.option("--journal", type=click.Path(path_type=Path), metavar="FILE",
+        click.option("--concurrency", type=click.IntRange(1, 64), default=4, help="Requests at a time."),
+        click.option("--attempts", type=click.IntRange(1, 20), default=4, help="Per request."),
+        click.option("--timeout", type=click.FloatRange(0, min_open=True), default=120.0, help="Seconds for a whole answer."),
+        click.option("--replay", type=PATH, metavar="FILE", help="Take all answers from a journal; no endpoint is asked."),
+        click.option("--journal", type=PATH, metavar="FILE",
                      help="Keep every raw answer here; what it holds already is not asked again."),
         click.option("--header-env", "headers_env", multiple=True, metavar="NAME:VARIABLE",
                      help="Likewise, with the value in an environment variable. Repeatable."),
         click.option("--header", "headers", multiple=True, metavar="NAME:VALUE",
                      help="Header of every request, whose value is in no report. Repeatable."),
-        click.option("--key-file", type=click.Path(path_type=Path), metavar="FILE", help="File that holds the API key."),
+        click.option("--key-file", type=PATH, metavar="FILE", help="File that holds the API key."),
         click.option("--key-env", metavar="NAME", help="Environment variable that holds the API key."),
         click.option("--model", metavar="NAME", help="The model's name at the endpoint."),
         click.argument("url", required=False, metavar="URL"),
@@ -66,9 +63,9 @@ def endpoint_options(command: Command) -> Command:
     return packed
 
 
-def _endpoint(given: dict[str, Any]) -> Any:
+def _endpoint(values: dict[str, Any]) -> Any:
     from llm_audit import EndpointSetup
 
-    endpoint = EndpointSetup(**given)
+    endpoint = EndpointSetup(**values)
     endpoint.check()
     return endpoint

@@ -8,6 +8,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import EXIT_INCONCLUSIVE, command_of
+from llm_audit.cli.options import COUNT
 from llm_audit.cli.progress import bars
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import TOKENS, endpoint_options, prompts_option, surface_option, texts_option
@@ -22,9 +23,9 @@ Exit code 3 if some questions got no answer; run the same command again to ask t
 
 @command_of(SUBSTITUTION, "record", MORE)
 @prompts_option(required=True)
-@click.option("--questions", type=click.IntRange(20), default=260, show_default=True,
+@click.option("--questions", type=click.IntRange(20), default=260,
               help="Enough for the requests and the honest answers of an audit.")  # fmt: skip
-@click.option("--repeats", type=click.IntRange(1), default=2, show_default=True, help="Of each question.")
+@click.option("--repeats", type=COUNT, default=2, help="Of each question.")
 @TOKENS
 @texts_option("the test of texts")
 @surface_option("chat", "completions")

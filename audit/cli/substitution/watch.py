@@ -9,7 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import command_of
-from llm_audit.cli.options import output_options
+from llm_audit.cli.options import PATH, output_options
 from llm_audit.cli.publishing import Output
 from llm_audit.cli.substitution import SUBSTITUTION
 from llm_audit.cli.substitution.common import ALPHA, endpoint_options, surface_option
@@ -21,8 +21,10 @@ The first run writes the baseline; later ones compare with it. Run it from a tim
 
 
 @command_of(SUBSTITUTION, "watch", MORE)
-@click.option("--baseline", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Written if it is not there.")
-@click.option("--rows", type=click.IntRange(5, 1000), default=10, show_default=True, help="Requests of one token.")
+@click.option("--baseline", type=PATH, required=True, metavar="FILE", help="Written if it is not there.")
+@click.option("--rows", type=click.IntRange(5, 1000), default=10, help="Requests for log-probabilities.")
+@click.option("--border-inputs", is_flag=True, help="A baseline for an endpoint that hides log-probabilities: answers to "
+              "prompts at which it is undecided. Some 1,200 requests; each later run takes 400.")  # fmt: skip
 @surface_option("chat", "completions")
 @ALPHA
 @endpoint_options
@@ -32,7 +34,7 @@ def command(endpoint: llm_audit.EndpointSetup, baseline: Path, output: Output, *
     output.check()
     report = llm_audit.watch_endpoint(endpoint, baseline, **options)
     if isinstance(report, int):
-        kept = f"{report} rows are the baseline now: {one_line(str(baseline))}"
+        kept = f"{report} {'answers' if options['border_inputs'] else 'rows'} are the baseline now: {one_line(str(baseline))}"
         click.echo(f"{kept}. Run the same command later to compare.")
         return 0
     return output.publish(report)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from llm_audit.cli import command_of
-from llm_audit.cli.options import alpha_option, no_text_option, output_options, setup_options, text_field_option
+from llm_audit.cli.options import PATH, alpha_option, no_text_option, output_options, setup_options, text_field_option
 from llm_audit.cli.publishing import Output
 from llm_audit.cli.watermark import WATERMARK
 from llm_audit.cli.watermark.common import key_file_option, scheme_option
@@ -29,7 +28,7 @@ A finding says that a text carries the mark of a key, not who put it there. Exit
               help="Token ids from the generation: a JSON list, or JSON lines with token_ids; repeatable.")  # fmt: skip
 @click.option("--tokenizer", "tokenizers", multiple=True, metavar="MODEL",
               help="Of the marked model: folder, org/name@commit or tokenizer.json. Default: the embedded one.")  # fmt: skip
-@click.option("--prompt-file", "prompt", type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--prompt-file", "prompt", type=PATH, metavar="FILE",
               help="What stood before every text, for schemes that hash the end of the prompt.")  # fmt: skip
 @click.option("--windows", is_flag=True, help="Test parts of the texts, too, and say which carry the mark.")
 @click.option("--anytime", is_flag=True, help="The texts may grow: a result that is valid whenever one stops.")

@@ -9,7 +9,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import command_of
-from llm_audit.cli.options import setup_options
+from llm_audit.cli.options import PATH, setup_options
 from llm_audit.cli.watermark import WATERMARK
 from llm_audit.common.terminal import one_line
 
@@ -21,7 +21,7 @@ synthid-reference; an unknown name lists all.
 
 @command_of(WATERMARK, "keygen", MORE)
 @click.option("--scheme", required=True, metavar="NAME", help="Scheme of the key.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A new file, mode 0600.")
+@click.option("-o", "--output", required=True, type=PATH, metavar="FILE", help="A new file, mode 0600.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="A public parameter of the scheme, such as context_width=4 or gamma=0.5; repeatable.")  # fmt: skip
 @click.option("--note", metavar="TEXT", help="Kept in the file: deployment, dates.")

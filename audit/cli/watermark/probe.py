@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llm_audit.cli import command_of
-from llm_audit.cli.options import alpha_option, output_options
+from llm_audit.cli.options import COUNT, alpha_option, output_options
 from llm_audit.cli.publishing import Output
 from llm_audit.cli.substitution.common import endpoint_options, surface_option
 from llm_audit.cli.watermark import WATERMARK
@@ -20,7 +20,7 @@ and choices after a context that is new, then known (a memory of contexts). No k
 
 @command_of(WATERMARK, "probe", MORE)
 @endpoint_options
-@click.option("--budget", type=click.IntRange(1), default=1500, show_default=True, help="Requests; at least 200.")
+@click.option("--budget", type=COUNT, default=1500, help="Requests; at least 200.")
 @surface_option("completions", "chat", note=" Over chat the model has to repeat a line.")
 @alpha_option("Of all tests together.")
 @output_options

@@ -8,7 +8,7 @@ import click
 
 import llm_audit
 from llm_audit.cli import command_of
-from llm_audit.cli.options import setup_options
+from llm_audit.cli.options import PATH, setup_options
 from llm_audit.cli.watermark import WATERMARK
 from llm_audit.cli.watermark.common import key_file_option
 from llm_audit.common.terminal import one_line
@@ -21,7 +21,7 @@ this once where such a device is; the copy then works everywhere.
 
 @command_of(WATERMARK, "table", MORE)
 @key_file_option(multiple=False)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A new key file.")
+@click.option("-o", "--output", required=True, type=PATH, metavar="FILE", help="A new key file.")
 @setup_options("device")
 def command(key_file: str, output: Path, setup: llm_audit.Setup) -> None:
     """Run the command; the docstring for users is in `WATERMARK`."""

@@ -1,9 +1,11 @@
-"""The last rounds of SynthID's linear congruential hash, of many values at once.
+"""SynthID's linear congruential hash, of many values at once, and its tournament.
 
-The loop is in `congruence_kernels.py`, imported where it runs: with it comes numba.
+The loops are in `congruence_kernels.py`, imported where they run: with them comes numba.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,3 +30,36 @@ def bits(hashes: Ints) -> Ints:
     out = np.empty_like(layers)
     kernels.rounds(layers.ravel(), out.ravel())
     return out.T
+
+
+def looked_up(states: Ints, keys: Ints, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The entry of a table at the low bits of (state + key) M + 1.
+
+    Args:
+        states: (n,).
+        keys: (layers,).
+        table: a power of two long, at most 2^32.
+
+    Returns:
+        (n, layers), the entries of a layer side by side in memory.
+    """
+    from llm_audit.detectors.watermark.prf import congruence_kernels as kernels
+
+    out = np.empty((len(keys), len(states)), np.uint8)
+    kernels.looked_up(states.astype(np.uint32), keys.astype(np.uint32), table, out)
+    return out.T
+
+
+def tournament(p: NDArray[np.float64], bits: NDArray[np.integer[Any]], leaves: int) -> NDArray[np.float64]:
+    """The probabilities after all layers.
+
+    Args:
+        p: (n,) before.
+        bits: (n, layers).
+        leaves: of each match.
+    """
+    from llm_audit.detectors.watermark.prf import congruence_kernels as kernels
+
+    after = p.copy()
+    kernels.tournament(after, np.ascontiguousarray(bits.T), leaves)
+    return after

@@ -9,11 +9,19 @@ The loops are in `mersenne_kernels.py`, imported where they run: with them comes
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Words = NDArray[np.uint32]
 Ints = NDArray[np.int64]
+
+BLOCK = 624
+"""Words between two steps of the generator."""
+
+MOST_STATES = 2048
+"""Most states that are kept of a stream, 5 MiB."""
 
 
 def words(seed: int, count: int) -> Words:
@@ -73,19 +81,39 @@ def word_at(seeds: ArrayLike, indices: ArrayLike) -> Words:
     return out
 
 
-def gathered(seed: int, indices: ArrayLike) -> Words:
-    """The words at these places of one generator's stream, in one pass over it and without storing it.
+class Stream:
+    """The words of one generator by their places, any of them, without storing the words.
+
+    The generator is run up to the farthest place that was asked for, and some of its states are kept on the way, so that a
+    place once passed is found again by running from the state before it: of 5e9 words in a thousandth of the time.
 
     Args:
         seed: of the generator.
-        indices: places from 0, any order and shape.
+        length: number of words; places are below it.
     """
-    from llm_audit.detectors.watermark.prf import mersenne_kernels as kernels
 
-    places = np.asarray(indices, dtype=np.int64)
-    order = np.argsort(places, axis=None)
-    drawn = np.empty(places.size, np.uint32)
-    kernels.gathered(np.uint32(seed & 0xFFFFFFFF), places.ravel()[order], drawn)
-    out = np.empty(places.size, np.uint32)
-    out[order] = drawn
-    return out.reshape(places.shape)
+    def __init__(self, seed: int, length: int) -> None:
+        from llm_audit.detectors.watermark.prf import mersenne_kernels as kernels
+
+        blocks = max(1, -(-length // BLOCK))
+        self._every = -(-blocks // MOST_STATES)
+        self._kept = np.empty((-(-blocks // self._every), BLOCK), np.uint32)
+        kernels.seeded(np.uint32(seed & 0xFFFFFFFF), self._kept[0])
+        self._known = 1
+
+    def words(self, places: ArrayLike) -> Words:
+        """The words at these places, in any order and shape."""
+        from llm_audit.detectors.watermark.prf import mersenne_kernels as kernels
+
+        wanted = np.asarray(places, dtype=np.int64)
+        order = np.argsort(wanted, axis=None)
+        drawn, out = np.empty(wanted.size, np.uint32), np.empty(wanted.size, np.uint32)
+        self._known = kernels.gathered(self._kept, self._known, self._every, wanted.ravel()[order], drawn)
+        out[order] = drawn
+        return out.reshape(wanted.shape)
+
+
+@lru_cache(maxsize=8)
+def stream(seed: int, length: int) -> Stream:
+    """The `Stream` of a generator; of the last eight, the states that they kept are still there."""
+    return Stream(seed, length)

@@ -62,9 +62,9 @@ def permuted(words, out):  # type: ignore[no-untyped-def]  # compiled by numba, 
         out[i] = i
     for i in range(size - 1):
         j = i + words[i] % np.uint32(size - i)
-        held = out[i]
+        swapped = out[i]
         out[i] = out[j]
-        out[j] = held
+        out[j] = swapped
 
 
 @numba.njit(cache=True, nogil=True)
@@ -77,7 +77,7 @@ def among_first(seeds, targets, size, count, out):  # type: ignore[no-untyped-de
         inverse[i] = 1.0 / (size - i)
     for row in range(len(seeds)):
         _seeded(state, seeds[row])
-        slot, found = targets[row], False
+        slot, hit = targets[row], False
         for start in range(0, steps, _N):
             _twist(state)
             block = min(_N, steps - start)
@@ -90,13 +90,13 @@ def among_first(seeds, targets, size, count, out):  # type: ignore[no-untyped-de
             for i in range(block):
                 j = start + i + offsets[i]
                 if j == slot:
-                    found = True
+                    hit = True
                     break
                 if start + i == slot:
                     slot = j
-            if found:
+            if hit:
                 break
-        out[row] = found or slot < count  # the last slot is never swapped away
+        out[row] = hit or slot < count  # the last slot is never swapped away
 
 
 @numba.njit(cache=True, nogil=True)
@@ -111,14 +111,33 @@ def word_at(seeds, indices, out):  # type: ignore[no-untyped-def]  # compiled by
 
 
 @numba.njit(cache=True, nogil=True)
-def gathered(seed, indices, out):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    """Fill `out` with the words of one generator at ascending indices."""
-    state = np.empty(_N, np.uint32)
+def seeded(seed, state):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
+    """Fill `state` with that of a generator before its first block of words."""
     _seeded(state, seed)
-    done = np.int64(0)
+
+
+@numba.njit(cache=True, nogil=True)
+def gathered(kept, known, every, indices, out):  # type: ignore[no-untyped-def]  # compiled by numba
+    """Fill `out` with the words of one generator at ascending indices, and keep states on the way.
+
+    Row k of `kept` is the state before block k * every, for k < known; returns `known` afterwards.
+    """
+    state = np.empty(_N, np.uint32)
+    state[:] = kept[0]
+    done, stop = np.int64(0), np.int64(0)  # blocks that are behind `state`, and the first word that is not in them
     for k in range(len(indices)):
-        block = indices[k] // _N + 1
-        while done < block:
-            _twist(state)
-            done += 1
-        out[k] = _tempered(state[indices[k] - (block - 1) * _N])
+        if indices[k] >= stop:
+            block = indices[k] // _N
+            row = min(block // every, known - 1)
+            if row * every > done:
+                state[:] = kept[row]
+                done = row * every
+            while done <= block:
+                _twist(state)
+                done += 1
+                if done == known * every and known < len(kept):
+                    kept[known] = state
+                    known += 1
+            stop = done * _N
+        out[k] = _tempered(state[indices[k] - stop + _N])
+    return known

@@ -24,8 +24,11 @@ Bits = Callable[[int], int]
 """Function: bits(b) returns b random bits."""
 
 Width = Annotated[int, Field(ge=1, le=64)]
-Vocabulary = Annotated[int, Field(ge=2, le=2**31 - 1)]
+Vocabulary = Annotated[int, Field(ge=2, le=2**24)]
+"""Size of a vocabulary that is drawn in memory; those of 2026 have up to 262,144 tokens."""
+
 Share = Annotated[float, Field(gt=0, lt=1)]
+Bias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def _decimal(largest: int) -> Callable[[SecretStr], SecretStr]:
@@ -197,6 +200,14 @@ class KeyedScheme(BaseModel):
         """The same scheme and parameters with a fresh key."""
         public = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self).model_validate(public | self.draw_keys(bits, self))
+
+
+def check_split(green: float, of: float, parameter: str) -> None:
+    """ValueError if a list, which a parameter makes `green` of `of` long, holds no token or all of them: it marks nothing."""
+    if not 0 < green < of:
+        raise ValueError(
+            f"{parameter} puts {'no token' if green <= 0 else 'every token'} on the list, which then marks nothing"
+        )
 
 
 def number(key: SecretStr) -> int:

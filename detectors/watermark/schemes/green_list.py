@@ -10,15 +10,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import replace
 from functools import lru_cache
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import model_validator
 
 from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
+    Bias,
     Floats,
     Ints,
     KeyedScheme,
@@ -27,6 +28,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Step,
     TokenisedText,
     Vocabulary,
+    check_split,
     check_vocabulary,
     first_rows,
     windows,
@@ -46,17 +48,17 @@ class Window(NamedTuple):
     """The window of tokens from which a seed is computed.
 
     Attributes:
-        width: tokens, the candidate included if `own`.
-        own: whether the candidate is the last of them (selfhash: its own list decides about it).
+        width: tokens, the candidate included if `includes_candidate`.
+        includes_candidate: whether the candidate is the last of them (selfhash: its own list decides about it).
     """
 
     width: int
-    own: bool
+    includes_candidate: bool
 
     @property
     def before(self) -> int:
         """Tokens before the candidate."""
-        return self.width - self.own
+        return self.width - self.includes_candidate
 
 
 class GreenList(KeyedScheme):
@@ -67,8 +69,13 @@ class GreenList(KeyedScheme):
 
     vocab_size: Vocabulary
     gamma: Share = 0.25
-    delta: float = Field(2.0, gt=0)
+    delta: Bias = 2.0
     device: Literal["cpu", "cuda"] = "cpu"
+
+    @model_validator(mode="after")
+    def _check_list(self) -> Self:
+        check_split(self.green_size, self.vocab_size, "gamma")
+        return self
 
     @property
     @abstractmethod
@@ -101,13 +108,13 @@ class GreenList(KeyedScheme):
         runs = windows(ids, before + 1)
         positions = np.arange(len(runs)) + before - known
         kept = positions >= 0
-        found = self.score(runs[kept, :-1], runs[kept, -1])
-        return replace(found, positions=positions[kept], tokens=len(text.ids))
+        observations = self.score(runs[kept, :-1], runs[kept, -1])
+        return replace(observations, positions=positions[kept], tokens=len(text.ids))
 
     @property
     def context_length(self) -> int:
         """Tokens of a context; 0 where the list of a token may depend on that token alone."""
-        return 0 if self.window.own else self.window.before
+        return 0 if self.window.includes_candidate else self.window.before
 
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
         """Score 1 (green) or 0 of each token after its context."""
@@ -115,7 +122,7 @@ class GreenList(KeyedScheme):
         inputs = np.stack([self.low_seeds(runs).astype(np.int64), tokens], axis=1)
         green = self.greens(inputs).astype(np.float64)
         keyless = inputs[:, 0] == self.low_seeds(np.zeros((1, runs.shape[1]), np.int64))[0].astype(np.int64)
-        law, context = Bernoulli(self.share), int(not self.window.own)
+        law, context = Bernoulli(self.share), int(not self.window.includes_candidate)
         return Observations(np.arange(len(runs)), inputs, green, law, len(runs), keyless=keyless, context=context)
 
     @property
@@ -125,7 +132,7 @@ class GreenList(KeyedScheme):
 
     def low_seeds(self, runs: Ints) -> Words:
         """(n,) the seed of each run of context and candidate, reduced to 32 bits as by torch."""
-        return self.seeds(runs if self.window.own else runs[:, :-1]) & np.uint64(0xFFFFFFFF)
+        return self.seeds(runs if self.window.includes_candidate else runs[:, :-1]) & np.uint64(0xFFFFFFFF)
 
     def greens(self, inputs: Ints) -> NDArray[np.bool_]:
         """Whether each target is in the list of its seed; (n, 2) rows of both."""
@@ -137,7 +144,7 @@ class GreenList(KeyedScheme):
     def green_ids(self, past: Ints, logits: Floats) -> Ints:
         """Tokens that get the bias after `past`: the whole list or, with own lists, likely tokens that are green in theirs."""
         before = self.window.before
-        if not self.window.own:
+        if not self.window.includes_candidate:
             seed = int(self.seeds(past[None, len(past) - before :])[0])
             return self.listed(seed)
         likely = np.argsort(-logits, kind="stable")[: self.candidates]

@@ -109,10 +109,11 @@ class LmWatermarking(GreenList):
     def named(cls, seeding_scheme: str, **fields: Any) -> LmWatermarking:
         """The scheme for a name of the reference: one of `NAMED`, or "ff-<prf>-<width>-<self_salt>[-<key>]"."""
         if seeding_scheme in NAMED:
-            prf, width, own = NAMED[seeding_scheme]
-            return cls.model_validate({"prf": prf, "context_width": width, "self_salt": own} | fields)
-        prf, width_digits, own_word = seeding_scheme.split("-")[1:4]
-        return cls.model_validate({"prf": prf, "context_width": int(width_digits), "self_salt": own_word == "True"} | fields)
+            prf, width, self_salt = NAMED[seeding_scheme]
+            return cls.model_validate({"prf": prf, "context_width": width, "self_salt": self_salt} | fields)
+        prf, width_digits, self_salt_word = seeding_scheme.split("-")[1:4]
+        width, self_salt = int(width_digits), self_salt_word == "True"
+        return cls.model_validate({"prf": prf, "context_width": width, "self_salt": self_salt} | fields)
 
     @property
     def window(self) -> Window:

@@ -52,9 +52,9 @@ class TransformersKgw(GreenList):
 
     def observe(self, text: TokenisedText) -> Observations:
         """Score 1 (green) or 0; lefthash starts after context_width tokens, since transformers does not mark earlier ones."""
-        found = super().observe(text)
+        observations = super().observe(text)
         known = 0 if text.prompt is None else len(text.prompt)
-        return found.taken(found.positions + known >= self.context_width - (self.seeding_scheme == "selfhash"))
+        return observations.taken(observations.positions + known >= self.context_width - (self.seeding_scheme == "selfhash"))
 
     def seeds(self, runs: Ints) -> Words:
         """lefthash: key x_{t-1}; selfhash: min_i key a(x_i) a(x_t), wrapped to 64 bits, signed, a the table of the key."""

@@ -32,9 +32,6 @@ from llm_audit.detectors.watermark.schemes.base import (
 LARGEST = np.float32(1 - 2.0**-24)
 """Value that replaces 1: the demo's 32-bit uniforms sometimes round to 1, where log(1 - xi) is -infinity."""
 
-MOST_KEPT = 2**25
-"""Most words of a key's stream kept in memory while a text is marked, 128 MiB; of a longer one, each step draws its part."""
-
 
 class KeySequence(KeyedScheme):
     """Base of EXP and ITS: costs of tokens under keys."""
@@ -71,10 +68,11 @@ class Exp(KeySequence):
 
     def xi(self, tokens: Ints) -> Floats:
         """(length, c) uniforms of these tokens under each key."""
-        places = np.arange(self.length)[:, None] * self.vocab_size + tokens
-        return self._uniform(mersenne.gathered(number(self.key), places)).astype(np.float64)
+        return self._uniforms(np.arange(self.length)[:, None], tokens).astype(np.float64)
 
-    def _uniform(self, words: mersenne.Words) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    def _uniforms(self, keys: int | Ints, tokens: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        stream = mersenne.stream(number(self.key), self.length * self.vocab_size)
+        words = stream.words(keys * self.vocab_size + tokens)
         if self.dialect == "torch":
             return mersenne.uniform(words)
         return np.minimum((words / 2.0**32).astype(np.float32), LARGEST)
@@ -92,15 +90,7 @@ class Exp(KeySequence):
     def embed(self, step: Step, generator: np.random.Generator) -> Floats:
         """Logits that leave only the chosen token."""
         row, size = (step.start + len(step.output)) % self.length, len(step.logits)
-        first = row * self.vocab_size
-        return chosen(gumbel_choice(step.logits, self._uniform(self._words(first, first + size))), size)
-
-    def _words(self, start: int, stop: int) -> mersenne.Words:
-        """Words [start, stop) of the stream, which is kept for the next step unless it is too long."""
-        count = self.length * self.vocab_size
-        if count <= MOST_KEPT:
-            return _stream(number(self.key), count)[start:stop]
-        return mersenne.gathered(number(self.key), np.arange(start, stop))
+        return chosen(gumbel_choice(step.logits, self._uniforms(row, np.arange(size))), size)
 
 
 class Its(KeySequence):
@@ -138,13 +128,6 @@ class Its(KeySequence):
         below = np.cumsum(p[pi] / p.sum())
         place = np.searchsorted(below, u[(step.start + len(step.output)) % self.length])
         return chosen(int(pi[min(place, len(pi) - 1)]), len(step.logits))
-
-
-@lru_cache(maxsize=1)
-def _stream(key: int, count: int) -> mersenne.Words:
-    words = mersenne.words(key, count)
-    words.setflags(write=False)
-    return words
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from llm_audit.detectors.watermark.prf import mersenne
 from llm_audit.detectors.watermark.schemes.base import (
@@ -27,6 +27,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     TokenisedText,
     Vocabulary,
     Width,
+    check_split,
     check_vocabulary,
     chosen,
     exponential_scores,
@@ -136,8 +137,8 @@ class MarkLlmExp(KeyedScheme):
 class MarkLlmExpGumbel(KeyedScheme):
     """Gumbel with row (sum of the last ids) of one table torch.rand(prefix_length * V, V).
 
-    The table of a vocabulary of 50,000 is 20 GB; here its stream is passed over once and only what the text meets is kept,
-    about 5e9 words, some .6 s.
+    The table of a vocabulary of 50,000 has 5e9 words, 20 GB. Here its stream is passed over once for each key and only what a
+    text meets is kept, which takes some .6 s; later tokens and texts begin at a state that was kept on the way.
     """
 
     scheme: ClassVar[str] = "markllm-exp-gumbel"
@@ -157,7 +158,8 @@ class MarkLlmExpGumbel(KeyedScheme):
 
     def uniforms(self, rows: Ints, tokens: Ints) -> Floats:
         """U of each row and token."""
-        u = mersenne.uniform(mersenne.gathered(number(self.key), rows * self.vocab_size + tokens))
+        table = mersenne.stream(number(self.key), self.prefix_length * self.vocab_size**2)
+        u = mersenne.uniform(table.words(rows * self.vocab_size + tokens))
         return np.maximum(u, np.float32(self.eps)).astype(np.float64)
 
     def observe(self, text: TokenisedText) -> Observations:
@@ -212,6 +214,11 @@ class MarkLlmDip(KeyedScheme):
     prefix_length: Width = 5
     gamma: Share = 0.5
     alpha: float = Field(0.45, ge=0, le=0.5)
+
+    @model_validator(mode="after")
+    def _check_list(self) -> Self:
+        check_split(self.vocab_size - self.first_green, self.vocab_size, "gamma")
+        return self
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:

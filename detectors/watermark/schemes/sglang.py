@@ -2,7 +2,7 @@
 
 `--enable-watermark`, since SGLang 0.5.23. The context is the last tokens of prompt and output; a context that has occurred is
 sampled without the mark, and after 4,096 distinct contexts of a request nothing is marked any more. With two keys, a keyed
-coin per context says which of them marks it, and the holder can toss it again.
+coin per context says which of them marks it, and the holder can toss it again. Verified against the detector of SGLang 0.5.23.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import Field
 
 from llm_audit.detectors.watermark.prf.murmur import Words, murmur3
 from llm_audit.detectors.watermark.schemes.base import (
@@ -24,6 +23,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Share,
     Step,
     TokenisedText,
+    Vocabulary,
     Width,
     check_vocabulary,
     chosen,
@@ -57,7 +57,7 @@ class SglangGumbel(KeyedScheme):
     key_b: Key64 | None = None
     mixing_probability: Share = 0.5
     context_window: Width = 4
-    vocab_size: int | None = Field(None, ge=2)
+    vocab_size: Vocabulary | None = None
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
@@ -79,8 +79,8 @@ class SglangGumbel(KeyedScheme):
         kept = first_rows(contexts)[:MOST_CONTEXTS]
         observed = kept[-1] + 1 if len(kept) == MOST_CONTEXTS else len(positions)
         positions = positions[kept]
-        found = self.score(contexts[kept], text.ids[positions])
-        return replace(found, positions=positions, tokens=len(text.ids), repeated=int(observed) - len(kept))
+        observations = self.score(contexts[kept], text.ids[positions])
+        return replace(observations, positions=positions, tokens=len(text.ids), repeated=int(observed) - len(kept))
 
     @property
     def context_length(self) -> int:

@@ -4,9 +4,11 @@ Each of the key's layers gives a token a bit g that depends on its n-gram, and a
 layer by layer, p <- p (1 + g - sum g p) with two leaves, and with L leaves p <- p (1 - (1 - q)^L) / q where g = 1, or
 p (1 - q)^(L - 1) where g = 0, q = sum g p. Neither dialect detects what the Gemini app writes, whose keys are Google's.
 
-- `synthid-transformers` (transformers 4.46 to 5.24, synthid-text 0.1, MarkLLM): g is a table of 2^16 bits, looked up at the low
-  16 bits of a linear congruential hash. The table comes from torch's generator on the model's device; here the CPU's.
-- `synthid-reference` (synthid-text 0.2): the hash starts from SHA-256 of the keys, runs twelve more rounds, and g is bit 30.
+- `synthid-transformers` (transformers 4.46 to 5.24, the package synthid-text up to 0.2.1, MarkLLM): g is a table of 2^16 bits,
+  looked up at the low 16 bits of a linear congruential hash. The table comes from torch's generator on the model's device; here
+  the CPU's.
+- `synthid-reference` (the repository google-deepmind/synthid-text, of which no release of the package is): the hash
+  starts from SHA-256 of the keys, runs twelve more rounds, and g is bit 30.
 
 The prompt never enters: contexts of the first tokens are filled with zeros. A context that has occurred is not marked.
 """
@@ -17,7 +19,7 @@ import hashlib
 from abc import abstractmethod
 from dataclasses import replace
 from functools import lru_cache
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Observations,
     Step,
     TokenisedText,
+    Vocabulary,
     check_vocabulary,
     first_rows,
     number,
@@ -42,6 +45,9 @@ from llm_audit.detectors.watermark.schemes.base import (
 )
 from llm_audit.stats.lattice_laws import WeightedBits
 from llm_audit.stats.laws import Law
+
+Bits01 = NDArray[np.integer[Any]]
+"""Zeros and ones."""
 
 DEFAULT_DEPTH = 30
 
@@ -52,7 +58,7 @@ class _SynthId(KeyedScheme):
     keys: tuple[Key63, ...] = Field(min_length=1, max_length=64)
     ngram_len: int = Field(5, ge=2, le=64)
     context_history_size: int = Field(1024, ge=1)
-    vocab_size: int | None = Field(None, ge=2)
+    vocab_size: Vocabulary | None = None
 
     @classmethod
     def draw_keys(cls, bits: Bits, like: Self | None = None) -> dict[str, object]:
@@ -83,7 +89,7 @@ class _SynthId(KeyedScheme):
         return hashes.T
 
     @abstractmethod
-    def bits(self, runs: Ints) -> NDArray[np.int64]:
+    def bits(self, runs: Ints) -> Bits01:
         """The bits of each run of ngram_len ids: (n, layers)."""
 
     @abstractmethod
@@ -102,8 +108,8 @@ class _SynthId(KeyedScheme):
         runs = windows(padded, self.ngram_len)
         first = first_rows(runs[:, :-1])
         positions = first + (0 if text.from_start else before)
-        found = self.score(runs[first, :-1], runs[first, -1])
-        return replace(found, positions=positions, tokens=len(text.ids), repeated=len(runs) - len(first))
+        observations = self.score(runs[first, :-1], runs[first, -1])
+        return replace(observations, positions=positions, tokens=len(text.ids), repeated=len(runs) - len(first))
 
     @property
     @abstractmethod
@@ -127,7 +133,7 @@ class _SynthId(KeyedScheme):
         return self.tournament(step.logits, self.bits(candidates))
 
     @staticmethod
-    def tournament(logits: Floats, bits: NDArray[np.int64], leaves: int = 2) -> Floats:
+    def tournament(logits: Floats, bits: Bits01, leaves: int = 2) -> Floats:
         """Log-probabilities after all layers.
 
         Args:
@@ -136,17 +142,8 @@ class _SynthId(KeyedScheme):
             leaves: of each match; more than two leave the mean distribution changed.
         """
         p = np.exp(logits - logits.max())
-        p /= p.sum()
-        for g in bits.T:
-            ones = float(g @ p)
-            if leaves == 2:
-                p = p * np.maximum(1 + g - ones, 0.0)  # ones may exceed 1 by rounding
-            else:
-                less = max(1 - ones, 0.0)
-                lost, won = less ** (leaves - 1), (1 - less**leaves) / ones if ones > 0 else 0.0
-                p = p * np.where(g == 1, won, lost)
         with np.errstate(divide="ignore"):
-            marked: Floats = np.log(p)
+            marked: Floats = np.log(congruence.tournament(p / p.sum(), bits, leaves))
         return marked
 
 
@@ -167,10 +164,12 @@ class SynthIdTransformers(_SynthId):
 
     scheme: ClassVar[str] = "synthid-transformers"
     title: ClassVar[str] = "SynthID-Text, transformers"
-    source: ClassVar[str] = "transformers 5.24, SynthIDTextWatermarkLogitsProcessor (Apache-2.0); Nature 634 (2024)"
+    source: ClassVar[str] = (
+        "transformers 5.24, SynthIDTextWatermarkLogitsProcessor; synthid-text 0.2.1 (Apache-2.0); Nature 634 (2024)"
+    )
     law: ClassVar[type[Law]] = WeightedBits
 
-    sampling_table_seed: int = Field(0, ge=0)
+    sampling_table_seed: int = Field(0, ge=0, lt=2**64)
     sampling_table_size: int = Field(2**16, ge=2, le=2**24)
     device: Literal["cpu", "cuda"] = "cpu"
     sampling_table: str | None = Field(None, pattern="^([0-9a-f]{2})+$", max_length=2**22)
@@ -187,8 +186,16 @@ class SynthIdTransformers(_SynthId):
         """(size,) the bits.
 
         Raises:
-            AuditError: of a GPU, and not given.
+            AuditError: of a GPU, and not given; or all bits are the same.
         """
+        table = self._given_or_drawn()
+        if table.min() == table.max():
+            raise AuditError(
+                f"all {len(table):,} bits of the key's table are {table[0]}, so that it marks nothing: make another key"
+            )
+        return table
+
+    def _given_or_drawn(self) -> NDArray[np.int64]:
         if self.sampling_table is not None:
             packed = np.frombuffer(bytes.fromhex(self.sampling_table), dtype=np.uint8)
             return np.unpackbits(packed)[: self.sampling_table_size].astype(np.int64)
@@ -213,18 +220,17 @@ class SynthIdTransformers(_SynthId):
         """The hash before the layer keys."""
         return _absorbed(np.ones(len(runs), np.int64), runs)
 
-    def bits(self, runs: Ints) -> NDArray[np.int64]:
+    def bits(self, runs: Ints) -> Bits01:
         """The bits, looked up in the table."""
-        return self.table[_modulo(self.hashes(runs), self.sampling_table_size)]
+        table, size = self.table, self.sampling_table_size
+        if size & (size - 1):
+            return table[self.hashes(runs) % size]
+        return congruence.looked_up(self.states(runs), self.layer_keys, table.astype(np.uint8))
 
     def seen(self, runs: Ints) -> Ints:
         """The state modulo the table's size where that is a power of two; else the state."""
         states, size = self.states(runs), self.sampling_table_size
-        return (_modulo(states, size) if size & (size - 1) == 0 else states)[:, None]
-
-
-def _modulo(values: Ints, size: int) -> Ints:
-    return values & (size - 1) if size & (size - 1) == 0 else values % size
+        return (states if size & (size - 1) else states & (size - 1))[:, None]
 
 
 @lru_cache(maxsize=4)
@@ -238,8 +244,8 @@ class SynthIdReference(_SynthId):
     """Bits from the hash itself, on every device the same."""
 
     scheme: ClassVar[str] = "synthid-reference"
-    title: ClassVar[str] = "SynthID-Text, reference 0.2"
-    source: ClassVar[str] = "google-deepmind/synthid-text addb4a1, version 0.2.1 (Apache-2.0); Nature 634 (2024)"
+    title: ClassVar[str] = "SynthID-Text, reference repository"
+    source: ClassVar[str] = "google-deepmind/synthid-text addb4a1, not released (Apache-2.0); Nature 634 (2024)"
     law: ClassVar[type[Law]] = WeightedBits
 
     @property
@@ -262,7 +268,7 @@ class SynthIdReference(_SynthId):
         """The hash before the layer keys."""
         return _absorbed(np.full(len(runs), self.initial, np.int64), runs)
 
-    def bits(self, runs: Ints) -> NDArray[np.int64]:
+    def bits(self, runs: Ints) -> Bits01:
         """Bit 30 after twelve more rounds."""
         return congruence.bits(self.hashes(runs))
 

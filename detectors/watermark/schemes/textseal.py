@@ -21,6 +21,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Observations,
     Step,
     TokenisedText,
+    Vocabulary,
     check_vocabulary,
     chosen,
     gumbel_choice,
@@ -50,7 +51,7 @@ class TextSeal(KeyedScheme):
 
     key: Key63
     ngram: Annotated[int, Field(ge=1, le=len(_PRIMES))] = 1
-    vocab_size: int | None = Field(None, ge=2)
+    vocab_size: Vocabulary | None = None
 
     def observe(self, text: TokenisedText) -> Observations:
         """One score for each token whose context is known."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import model_validator
 
 from llm_audit.detectors.watermark.schemes.base import (
+    Bias,
     Floats,
     Key63,
     KeyedScheme,
@@ -25,6 +26,7 @@ from llm_audit.detectors.watermark.schemes.base import (
     Step,
     TokenisedText,
     Vocabulary,
+    check_split,
     check_vocabulary,
     number,
 )
@@ -43,7 +45,12 @@ class Unigram(KeyedScheme):
     key: Key63
     vocab_size: Vocabulary
     fraction: Share = 0.5
-    delta: float = Field(2.0, gt=0)
+    delta: Bias = 2.0
+
+    @model_validator(mode="after")
+    def _check_list(self) -> Self:
+        check_split(int(self.fraction * self.vocab_size), self.vocab_size, "fraction")
+        return self
 
     def green(self) -> NDArray[np.bool_]:
         """(V,) flags of the green tokens."""

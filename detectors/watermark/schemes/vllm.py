@@ -2,7 +2,8 @@
 
 `--watermark-config '{"algorithm": "gumbel", "key": 42}'`, since vLLM 0.32. The context is the last tokens of the output alone,
 padded on the left with -1, and a context that has occurred in the output is sampled without the mark, so that the detector
-scores the first token after each context only. Verified against vLLM's own golden values.
+scores the first token after each context only; so it does, too, where `deduplicate_contexts` is "none" and later ones are
+marked. Verified against vLLM's own golden values, and against the detectors of vLLM 0.33.0.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llm_audit.detectors.watermark.prf import philox
 from llm_audit.detectors.watermark.schemes.base import (
+    Bias,
     Floats,
     Ints,
     Key64,
@@ -25,7 +27,9 @@ from llm_audit.detectors.watermark.schemes.base import (
     Share,
     Step,
     TokenisedText,
+    Vocabulary,
     Width,
+    check_split,
     check_vocabulary,
     chosen,
     exponential_scores,
@@ -45,7 +49,7 @@ class _Philox(KeyedScheme):
 
     key: Key64
     context_width: Width = 4
-    vocab_size: int | None = Field(None, ge=2)
+    vocab_size: Vocabulary | None = None
 
     def contexts(self, text: TokenisedText) -> tuple[Ints, Ints]:
         """Places of the tokens with a known context, and these contexts."""
@@ -143,7 +147,7 @@ class VllmDualKeyGumbel(_Philox):
 
 
 class VllmRedGreen(_Philox):
-    """Green where u < gamma; green logits gain delta. Stands in vLLM's history; whether it is released is not known."""
+    """Green where u < gamma; green logits gain delta. Stands in vLLM's history; version 0.33 does not have it."""
 
     scheme: ClassVar[str] = "vllm-red-green"
     title: ClassVar[str] = "vLLM, red-green list"
@@ -151,7 +155,12 @@ class VllmRedGreen(_Philox):
     biased: ClassVar[bool] = True
 
     gamma: Share = 0.5
-    delta: float = Field(2.0, gt=0)
+    delta: Bias = 2.0
+
+    @model_validator(mode="after")
+    def _check_list(self) -> Self:
+        check_split(self.share, 1, "gamma")
+        return self
 
     def score(self, contexts: Ints, tokens: Ints) -> Observations:
         """Score 1 (green) or 0 of each token after its context."""

@@ -46,14 +46,14 @@ def test_folders_files_and_lines_keep_their_order(tmp_path: Path) -> None:
     collection = read_collection([packed, str(folder)])
     assert [item.text for item in collection.items] == ["Text c.", "Text a.md.", "Text b.txt."]
     assert collection.documents == (f"{packed}:1", f"{folder}/a.md", f"{folder}/b.txt")
-    assert collection.found == 3
+    assert collection.total == 3
 
 
 def test_a_malformed_line_is_left_out_and_named(tmp_path: Path) -> None:
     rows: list[Any] = [{"text": f"Text {i}."} for i in range(1000)]
     rows[499] = '{"text": "cut'
     collection = read_collection([write(tmp_path / "a.jsonl", *rows)])
-    assert (collection.found, len(collection.items)) == (1000, 999)
+    assert (collection.total, len(collection.items)) == (1000, 999)
     (sentence,) = collection.malformed
     assert sentence.startswith(f"Line 500 of {tmp_path}/a.jsonl is not a JSON object")
 
@@ -77,7 +77,7 @@ def test_an_unreadable_text_file_is_left_out_and_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Good.")
     (tmp_path / "b.txt").write_bytes(b"%PDF-1.7")
     collection = read_collection([tmp_path])
-    assert (collection.found, len(collection.items)) == (2, 1)
+    assert (collection.total, len(collection.items)) == (2, 1)
     assert collection.malformed[0].startswith(f"{tmp_path}/b.txt cannot be read (This is a PDF document")
 
 
@@ -109,7 +109,7 @@ def test_labels_split_one_file(tmp_path: Path) -> None:
     rows = [{"text": "a", "member": True}, {"text": "b", "member": 0}, {"text": "c"}, {"text": "d", "member": "yes"}, "{"]
     suspects, held_out = split_by_label([write(tmp_path / "a.jsonl", *rows)])
     assert ([item.text for item in suspects.items], [item.text for item in held_out.items]) == (["a"], ["b"])
-    assert (suspects.found, held_out.found) == (4, 1)
+    assert (suspects.total, held_out.total) == (4, 1)
     assert [sentence.split(" of ")[0] for sentence in suspects.malformed] == ["Line 3", "Line 4", "Line 5"]
     assert "has neither true nor false in the field 'member'" in suspects.malformed[0]
 

@@ -65,7 +65,7 @@ def test_a_file_of_pairs_with_bad_lines(tmp_path: Path) -> None:
     ]
     path.write_text("\n".join(lines) + "\n\n")
     read = paired.read_pairs(path)
-    assert (len(read.items), read.found, len(read.malformed)) == (4, 8, 4)
+    assert (len(read.items), read.total, len(read.malformed)) == (4, 8, 4)
     assert read.malformed[0].startswith(f"Line 3 of {path} is not a JSON object")
 
 

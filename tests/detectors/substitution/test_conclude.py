@@ -7,7 +7,15 @@ import pytest
 
 from llm_audit.detectors.registry import conclude
 from llm_audit.detectors.rule import Measurement, Terms
-from llm_audit.detectors.substitution import conformance, exceedance, rank_uniformity, teacher_forced, tracking, two_samples
+from llm_audit.detectors.substitution import (
+    border_tracking,
+    conformance,
+    exceedance,
+    rank_uniformity,
+    teacher_forced,
+    tracking,
+    two_samples,
+)
 from llm_audit.detectors.substitution.conclude import by_holm
 from llm_audit.detectors.substitution.reference import LOCAL
 from llm_audit.results import Cost, Result, Served, Substitution, Verdict
@@ -89,6 +97,14 @@ def tracked(by: float) -> Substitution:
     return concluded([tracking.derive(tracking.measure(rows, 8, "ab"), Terms(ALPHA))], since="1 May 2026")
 
 
+def answered(after: tuple[float, ...]) -> Substitution:
+    """A concluded comparison of an endpoint's first tokens with those of its past, both as they are drawn by `after`."""
+    rng = np.random.default_rng(8)
+    before, now = ([rng.choice(list("abc"), 20, p=law).tolist() for _ in range(6)] for law in ((0.5, 0.4, 0.1), after))
+    test = border_tracking.derive(border_tracking.measure(before, now, "ab"), Terms(ALPHA))
+    return concluded([test], since="1 May 2026")
+
+
 def concluded(tests: list[Result], **more: object) -> Substitution:
     subject = Substitution(
         verdict=Verdict.ERROR, served=Served.NOT_MEASURED, summary="", claim="?", endpoint="e", model="m", allowed=("f32",),
@@ -109,6 +125,9 @@ CASES = {
     ),
     "changed": (tracked(1.0), Served.INCONSISTENT, "The endpoint has changed since 1 May 2026: Mean log-prob"),
     "changed by little": (tracked(0.03), Served.CONSISTENT, "No change since 1 May 2026 was found: Mean log-prob"),
+    "other answers": (answered((0.05, 0.85, 0.1)), Served.INCONSISTENT, "The endpoint has changed since 1 May 2026: 120"),
+    "the same answers": (answered((0.5, 0.4, 0.1)), Served.CONSISTENT, "No change since 1 May 2026 was found: 120 answers"),
+    "one answer": (answered((1.0, 0.0, 0.0)), Served.NOT_MEASURED, "Not measured: Each prompt got one and the same answer"),
     "unchanged": (tracked(0.0), Served.CONSISTENT, "No change since 1 May 2026 was found: Mean log-prob"),
 }  # fmt: skip
 

@@ -28,10 +28,11 @@ def test_a_cruder_substitute_and_a_larger_share_take_fewer_requests() -> None:
 
 
 def test_a_plan_in_tokens_and_without_an_end() -> None:
-    (first, second, third, fourth) = plan("q4", rate=1.0, **USUAL)  # type: ignore[arg-type]
+    (first, second, third, fourth, fifth) = plan("q4", rate=1.0, **USUAL)  # type: ignore[arg-type]
     assert first.tokens == 8 * (first.requests or 0) and second.rule == "AUD402"
     assert (third.rule, third.requests, third.tokens) == ("AUD407", 16, 128)
     assert (fourth.rule, fourth.requests, fourth.tokens) == ("AUD408", 400, 400)
+    assert (fifth.rule, fifth.requests, fifth.tokens) == ("AUD409", 400, 400) and "after a baseline of " in fifth.note
     assert plan("q8", rate=0.001, **USUAL)[0].requests is None  # type: ignore[arg-type]
 
 

@@ -11,8 +11,7 @@ from llm_audit.common.errors import AuditError
 from llm_audit.detectors.watermark.counts import RandomBits
 from llm_audit.detectors.watermark.embedding import Marker
 from llm_audit.detectors.watermark.keys import Key
-from llm_audit.detectors.watermark.schemes import SCHEMES, kuditipudi
-from llm_audit.detectors.watermark.schemes.base import Step
+from llm_audit.detectors.watermark.schemes import SCHEMES
 from llm_audit.scoring import generate
 from llm_audit.scoring.generate import Sampler
 from llm_audit.scoring.store import Store
@@ -52,12 +51,3 @@ def test_a_text_is_marked_the_same_alone_as_beside_others(name: str, sampler: Sa
 def test_a_key_for_a_smaller_vocabulary_is_refused(sampler: Sampler) -> None:
     with pytest.raises(AuditError, match="is for a vocabulary of 50 tokens, and the model has"):
         list(sampler(["A"], Decoding(), 2, SEED, adjust=Marker(key("unigram", 50), SEED)))
-
-
-def test_a_stream_that_is_kept_marks_as_one_that_is_drawn_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    scheme = kuditipudi.Exp(key="12345", vocab_size=97, length=16)
-    rng = np.random.default_rng(0)
-    steps = [Step(rng.normal(size=90), np.arange(n), np.arange(3), start) for n in (0, 5, 20) for start in (0, 15)]
-    kept = [scheme.embed(step, rng) for step in steps]
-    monkeypatch.setattr(kuditipudi, "MOST_KEPT", 0)
-    assert all(np.array_equal(one, scheme.embed(step, rng)) for one, step in zip(kept, steps, strict=True))

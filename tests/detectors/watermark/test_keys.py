@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from pathlib import Path
@@ -81,6 +82,13 @@ def test_the_id_depends_on_everything_that_decides() -> None:
         (content(key="9" * 5000), "string of decimal digits"),
         (content(context_width=0), "context_width"),
         (content(colour="red"), "no field colour"),
+        (content(deadbeef12345678=1), "a field that the scheme does not have"),
+        (content(scheme="unigram", key="1", vocab_size=2**25), "less than or equal to 16777216"),
+        (content(scheme="unigram", key="1", vocab_size=1000, delta=math.inf), "delta"),
+        (content(scheme="unigram", key="1", vocab_size=1000, fraction=1e-4), "fraction puts no token on the list"),
+        (content(scheme="transformers-kgw", key="1", vocab_size=1000, gamma=1e-4), "gamma puts no token on the list"),
+        (content(scheme="vllm-red-green", key="1", gamma=1 - 1e-12), "gamma puts every token on the list"),
+        (content(scheme="markllm-dip", key="ab", vocab_size=1000, gamma=1e-4), "gamma puts every token on the list"),
         (content(**{SECRET: 1}), "a field that the scheme does not have"),
         (content(note=5), "must be strings"),
         (b'{"schema": "' + SCHEMA.encode() + b'", "scheme": "vllm-gumbel", "key": "1", "key": "2"}', "not a JSON object"),

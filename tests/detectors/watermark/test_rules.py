@@ -137,6 +137,16 @@ def test_too_short_a_text_is_inconclusive_and_says_how_many_inputs_a_decision_ne
     assert empty.verdict is Verdict.INCONCLUSIVE and found_again(empty, TERMS) == empty
 
 
+def test_a_level_that_no_number_of_fresh_keys_reaches_is_inconclusive_at_once() -> None:
+    """ITS, whose p-value comes from draws: two billion would be needed at 1e-9, and fewer decide nothing."""
+    marker = key("kuditipudi-its")
+    settings = Settings(1e-9, (marker,))
+    document = run.judge(run.read_ids("text", ids(marker, 40), settings), settings)
+    assert document.verdict is Verdict.INCONCLUSIVE and found_again(document, Terms(1e-9)) == document
+    (found,) = document.results
+    assert found.p_floor is not None and 1e-4 < found.p_floor < 1e-2
+
+
 def test_a_sequence_of_keys_is_found_after_insertions_by_fresh_keys() -> None:
     marker = key("kuditipudi-exp")
     tokens = ids(marker, 80)

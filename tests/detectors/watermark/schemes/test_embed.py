@@ -133,3 +133,11 @@ def test_what_a_gpu_marked_says_what_is_missing() -> None:
     assert np.array_equal(there.observe(text).scores, here.observe(text).scores)
     with pytest.raises(ValueError, match="as many bits"):
         SynthIdTransformers(keys=keys, sampling_table="00")
+
+
+def test_a_table_whose_bits_are_all_the_same_marks_nothing() -> None:
+    keys, text = [str(i) for i in range(1, 9)], TokenisedText.of(np.arange(60))
+    for given in ({"sampling_table": "ff" * 8192}, {"sampling_table_size": 2, "sampling_table_seed": 1}):
+        scheme = SynthIdTransformers.model_validate({"keys": keys} | given)
+        with pytest.raises(AuditError, match="bits of the key's table are 1, so that it marks nothing"):
+            scheme.observe(text)

@@ -1,0 +1,64 @@
+"""The file of a baseline: what an endpoint answered at an earlier time, in one of two kinds. Knows nothing about tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llm_audit.common.errors import AuditError
+from llm_audit.common.files import create
+
+ROWS, ANSWERS = "llm-audit substitution baseline", "llm-audit border baseline"
+"""Kinds: rows of log-probabilities; answers to border inputs."""
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline that was read.
+
+    Attributes:
+        path: of the file.
+        kind: `ROWS` or `ANSWERS`.
+        created: when it was taken.
+        content: everything in the file.
+    """
+
+    path: Path
+    kind: str
+    created: str
+    content: Mapping[str, Any]
+
+    def unreadable(self) -> AuditError:
+        """The error that the content is not what this version writes."""
+        return AuditError(f"{self.path} is no baseline that this version reads.")
+
+
+def write(path: Path, kind: str, model: str, created: str, content: Mapping[str, Any]) -> None:
+    """Write a baseline. Raises AuditError: the file exists or cannot be written."""
+    everything = {"kind": kind, "version": VERSION, "model": model, "created": created, **content}
+    try:
+        create(path, (json.dumps(everything, indent=1) + "\n").encode())
+    except OSError as error:
+        raise AuditError(f"Cannot write the baseline {path}: {error.strerror}.") from error
+
+
+def read(path: Path, model: str) -> Baseline:
+    """A baseline, of which the head was checked. Raises AuditError: there is none, or it is of another version or model."""
+    try:
+        content = json.loads(path.read_bytes())
+        baseline = Baseline(path, str(content["kind"]), str(content["created"]), content)
+        version, named = content["version"], content["model"]
+    except OSError as error:
+        raise AuditError(f"The baseline {path} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise AuditError(f"{path} is no baseline; name one that this command has written, or a new file.") from error
+    if version != VERSION or baseline.kind not in (ROWS, ANSWERS):
+        raise baseline.unreadable()
+    if named != model:
+        raise AuditError(f"The baseline {path} is of the model {named!r}, not {model!r}.")
+    return baseline
