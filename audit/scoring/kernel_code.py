@@ -79,8 +79,8 @@ def _peak(bits):  # type: ignore[no-untyped-def]  # compiled by numba, never cal
 
 
 @numba.njit(fastmath=True)
-def _tile_sums(logits, peak, own, out, following):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
-    """Add one tile's sums to `out`; return how many of its logits exceed `own`, and the two numbers that make `_peak`, of
+def _tile_sums(logits, peak, observed, out, following):  # type: ignore[no-untyped-def]  # compiled by numba, never called from Python
+    """Add one tile's sums to `out`; return how many of its logits exceed `observed`, and the two numbers that make `_peak`, of
     another tile of as many logits, given as bits: those are read from memory while these are computed.
     """
     largest, size = _i(-(2**31)), _i(0)
@@ -112,8 +112,8 @@ def _tile_sums(logits, peak, own, out, following):  # type: ignore[no-untyped-de
         a075 += h4 * h2
         a0625 += h4 * h
         a05 += h4
-        likelier = _f(1.0) if z > own else _f(0.0)
-        equal = _f(1.0) if z == own else _f(0.0)
+        likelier = _f(1.0) if z > observed else _f(0.0)
+        equal = _f(1.0) if z == observed else _f(0.0)
         count += likelier
         above += likelier * e
         tied += equal * e
@@ -150,19 +150,19 @@ def _fill(row, value):  # type: ignore[no-untyped-def]  # compiled by numba, nev
 def row_sums(logits, targets, peaks, sums, ranks, n_rows, n_columns):  # type: ignore[no-untyped-def]  # compiled by numba
     """See `kernel.row_sums`."""
     z, bits = carray(logits, (n_rows, n_columns), np.float32), carray(logits, (n_rows, n_columns), np.int32)
-    observed, peak, rank = carray(targets, n_rows, np.int64), carray(peaks, n_rows, np.float32), carray(ranks, n_rows, np.int32)
+    target, peak, rank = carray(targets, n_rows, np.int64), carray(peaks, n_rows, np.float32), carray(ranks, n_rows, np.int32)
     total = carray(sums, (n_rows, N_SUMS), np.float64)
     for i in range(n_rows):
         if i == 0:
             peak[i] = _peak(bits[i])
-        own, above = z[i, observed[i]], 0
+        observed, above = z[i, target[i]], 0
         for k in range(N_SUMS):
             total[i, k] = 0.0
         following = min(i + 1, n_rows - 1)
         largest, size = _i(-(2**31)), _i(0)
         for start in range(0, n_columns, TILE):
             stop = min(start + TILE, n_columns)
-            more, a, b = _tile_sums(z[i, start:stop], peak[i], own, total[i], bits[following, start:stop])
+            more, a, b = _tile_sums(z[i, start:stop], peak[i], observed, total[i], bits[following, start:stop])
             above, largest, size = above + more, max(largest, a), max(size, b)
         peak[following] = _peak_of(largest, size)
         rank[i] = 1 + above

@@ -59,8 +59,8 @@ def test_the_peak_of_each_row_is_found_while_the_row_before_is_summed(rows: int,
     targets = rng.integers(0, columns, rows)
     peaks, sums, ranks = row_sums(logits, targets)
     np.testing.assert_array_equal(peaks, logits.max(1))
-    own = logits[np.arange(rows), targets][:, None]
-    np.testing.assert_array_equal(ranks, 1 + (logits > own).sum(1))
+    observed = logits[np.arange(rows), targets][:, None]
+    np.testing.assert_array_equal(ranks, 1 + (logits > observed).sum(1))
     total = np.exp(logits.astype(np.float64) - peaks[:, None]).sum(1)
     np.testing.assert_allclose(sums[:, 0], total, rtol=2e-6)
 
