@@ -62,16 +62,16 @@ def main(paths: list[str]) -> None:
         "products of bfloat16 operands, float32 sums and the rest": in_bfloat16,
         "weights and activations of bfloat16": lambda: log_probabilities(whole, texts),
     }
-    seconds, found = dict.fromkeys(runs, float("inf")), dict[str, NDArray[np.float32]]()
+    seconds, computed = dict.fromkeys(runs, float("inf")), dict[str, NDArray[np.float32]]()
     for _ in range(ROUNDS):
         for name, run in runs.items():
             begin = time.process_time()
-            found[name] = run()
+            computed[name] = run()
             seconds[name] = min(seconds[name], time.process_time() - begin)
     ends = np.cumsum([len(scores) for scores in exact.score(texts)])
-    for name, logprob in found.items():
-        moved = (logprob - found["float32"]).astype(np.float64)
-        means = [abs(each.mean()) for each in np.split(moved, ends[:-1])]
+    for name, logprob in computed.items():
+        moved = (logprob - computed["float32"]).astype(np.float64)
+        means = [abs(text.mean()) for text in np.split(moved, ends[:-1])]
         print(
             f"{name}: rms {np.sqrt(np.mean(moved**2)):.4f}, largest {abs(moved).max():.3f} nats a token; mean of a text moves "
             f"by up to {max(means):.4f}; {1e3 * seconds[name] / len(moved):.2f} ms of a core a token, "

@@ -236,9 +236,9 @@ def object_code(processor: Processor) -> bytes:
     for name, kernel in _compiled.items():
         part = llvm.parse_assembly(kernel.inspect_llvm())
         part.get_function(kernel.native_name).name = name
-        for each in [*part.functions, *part.global_variables]:
-            if not each.is_declaration and each.name != name:
-                each.linkage = "internal"
+        for symbol in [*part.functions, *part.global_variables]:
+            if not symbol.is_declaration and symbol.name != name:
+                symbol.linkage = "internal"
         module.link_in(part)
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=processor.name, features=processor.features, opt=3, jit=True, codemodel="jitdefault"
@@ -246,7 +246,7 @@ def object_code(processor: Processor) -> bytes:
     # Numba's code handles errors by calling Python. Once all is in one module, LLVM sees that there are none, and drops it.
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
     builder.getModulePassManager().run(module, builder)
-    needed = {each.name for each in module.functions if each.is_declaration and not each.name.startswith("llvm.")}
+    needed = {symbol.name for symbol in module.functions if symbol.is_declaration and not symbol.name.startswith("llvm.")}
     if needed - {"memset", "memcpy", "memmove"}:
         raise ImportError(f"the compiled kernels need {', '.join(sorted(needed))}")
     return bytes(machine.emit_object(module))
