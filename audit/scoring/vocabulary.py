@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from llm_audit.scoring.store import StoredModel
-from llm_audit.scoring.tokenizer import load_tokenizer
+if TYPE_CHECKING:
+    from llm_audit.scoring.store import StoredModel
 
 PROBE = (
     "Whether another measured the weather, then the unbelievable reinterpretations withered thereafter. "
@@ -34,5 +34,7 @@ def vocabulary_size(tokenizer: Any) -> int:
 
 def tokens_of(model: StoredModel) -> tuple[str, int]:
     """Digest of a model's tokenizer, and the number of tokens that the model gives probabilities to."""
+    from llm_audit.scoring.tokenizer import load_tokenizer
+
     tokenizer = load_tokenizer(model.folder)
     return tokenizer_digest(tokenizer), int(model.config.get("vocab_size") or vocabulary_size(tokenizer))

@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from llm_audit.reports.format import equation, p_value
+
 TOLERANCE = 1e-12
 """Relative tolerance: processors differ in the last bits of sums and special functions. The content digest covers the rest."""
 
@@ -19,6 +21,11 @@ MOST_DRAWS = 1_000_000
 
 _DIFFERENCES = re.compile(r"\.(statistic|effect|draws|trace)\b")
 """Fields that can be small differences of larger numbers, for which `TOLERANCE` is absolute as well."""
+
+_EARLIER = re.compile(
+    r"(?P<before>\b[pq] = |\bbelow |\bfrom |-value, )(?P<number>10\^-\d+(?:\.\d+)?|0\.\d+|\d(?:\.\d+)?e-\d+)(?!\d)"
+)
+"""A p-value or a q-value in a sentence of 0.2.0 or before: with three digits, with an exponent, or as a power of ten."""
 
 KINDS = {
     "p_value": "p-values",
@@ -86,7 +93,9 @@ class Ledger:
         elif isinstance(stored, list) and isinstance(again, list) and len(stored) == len(again):
             for number, (first, second) in enumerate(zip(stored, again, strict=True)):
                 self.same(f"{path}[{number}]", first, second, tolerance)
-        elif _equal(stored, again, tolerance, tolerance if _DIFFERENCES.search(path) else 0.0):
+        elif _equal(stored, again, tolerance, tolerance if _DIFFERENCES.search(path) else 0.0) or (
+            isinstance(stored, str) and _EARLIER.sub(_as_now, stored) == again
+        ):
             if stored is not None:
                 name = path.rsplit(".", 1)[-1].split("[")[0]
                 self.recomputed[KINDS.get(name, "other values")] += 1
@@ -128,3 +137,10 @@ def _equal(stored: Any, again: Any, tolerance: float, nothing: float) -> bool:
     if numbers and (isinstance(stored, float) or isinstance(again, float)):
         return math.isclose(stored, again, rel_tol=tolerance, abs_tol=nothing)
     return bool(stored == again)
+
+
+def _as_now(earlier: re.Match[str]) -> str:
+    """A number of an earlier sentence as sentences print it now."""
+    before, number = earlier["before"], earlier["number"]
+    value = 10 ** float(number[3:]) if number.startswith("10^") else float(number)
+    return equation(before[0], value) if before.endswith("= ") else before + p_value(value)

@@ -477,7 +477,11 @@ def attribution_report(*documents: Document) -> Report:
         update={
             "question": "Who wrote this text?",
             "manifest": base.manifest.model_copy(
-                update={"command": command, "detectors": ("AUD201", "AUD202", "AUD203", "AUD204")}
+                update={
+                    "command": command,
+                    "detectors": ("AUD201", "AUD202", "AUD203", "AUD204"),
+                    "candidates": (WRITER, OTHER, UNFIT),
+                }
             ),
             "limits": (
                 "“Not written by” refers to one model, one prompt and one decoding setting. It does not say “human”.",
@@ -935,6 +939,7 @@ def gated(document: Document, *suppressions: Suppression, fails: bool = False, q
             "gate": Gated(
                 text_digest=document.sha256,
                 q_value=q,
+                counted=("AUD902",),
                 fail_on=fail_on,
                 suppressions=suppressions,
                 failures=(Failure(rule=code, verdict=document.verdict),) if fails else (),

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from llm_audit.results import Membership, NotRead, Report
 from llm_audit.results.core import Model
+from llm_audit.results.substitution import Asking
 from tests.reports import evidenced, factory, measured
 
 LONG = 5000
@@ -232,6 +233,8 @@ def with_control(found: Membership) -> Membership:
     )
 
 
+ASKING = Asking(surface="chat", rounded=0.0, remarks=0)
+
 WORLDS: dict[str, Callable[[], Report]] = {
     "detect": lambda: factory.report(
         factory.finding(), factory.not_assessable(), factory.unreadable().model_copy(update={"kept": (("x", "x"),)})
@@ -240,7 +243,7 @@ WORLDS: dict[str, Callable[[], Report]] = {
     "membership, ordered": lambda: factory.membership_report(factory.ordered().model_copy(update={"seed": "5"})),
     "membership, shifted": lambda: factory.membership_report(with_control(factory.shifted(texts=4))),
     "substitution": lambda: factory.substitution_report(
-        factory.inconsistent(requests=12).model_copy(update={"reference": "x", "since": "x", "obstacle": "x"})
+        factory.inconsistent(requests=12).model_copy(update={"reference": "x", "since": "x", "obstacle": "x", "asking": ASKING})
     ),
     "gate": factory.gate_report,
     "corpus": factory.corpus_report,

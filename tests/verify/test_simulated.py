@@ -120,7 +120,8 @@ def test_random_candidates(each: int) -> None:
         )
         alpha = float(rng.choice([0.001, 0.01, 0.2]))
         document = inspected(judged_document(found, "", alpha), "word ")
-        mismatches = [one for one in refused(about(alpha, documents=(document,))) if ".combined" not in str(one)]
+        elsewhere = (".combined", "further_models")  # what this report lacks is checked elsewhere
+        mismatches = [one for one in refused(about(alpha, documents=(document,))) if not any(map(str(one).count, elsewhere))]
         assert mismatches == []
 
 
@@ -172,10 +173,11 @@ def test_random_endpoints(each: int) -> None:
             border_inputs.derive(Measurement(borders(rng, precisions)), terms),
         )
         subject = Substitution(
-            verdict=Verdict.ERROR, served=Served.NOT_MEASURED, summary="", claim="?", endpoint="", model="", allowed=precisions,
+            verdict=Verdict.ERROR, served=Served.NOT_MEASURED, summary="", claim="?", endpoint="", model="",
+            allowed=tuple(f"the reference, {name}" for name in precisions),
             tests=tests, cost=Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0), reference="the reference",
         )  # fmt: skip
-        assert refused(about(0.01, substitution=conclude("substitution", subject, terms))) == []
+        assert beside_facts(about(0.01, substitution=conclude("substitution", subject, terms))) == []
 
 
 @EACH
@@ -192,7 +194,12 @@ def test_random_watches(each: int) -> None:
             since="1 May 2026", allowed=("the endpoint as of 1 May 2026",), tests=(test,),
             cost=Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0),
         )  # fmt: skip
-        assert refused(about(0.01, substitution=conclude("substitution", subject, Terms(0.01)))) == []
+        assert beside_facts(about(0.01, substitution=conclude("substitution", subject, Terms(0.01)))) == []
+
+
+def beside_facts(report: Report) -> list[object]:
+    """What is refused in a report on an endpoint, but for its facts: they are a journal's, and there is none."""
+    return [mismatch for mismatch in refused(report) if ".facts" not in str(mismatch)]
 
 
 def borders(rng: np.random.Generator, variants: tuple[str, ...]) -> BorderInputs:
