@@ -8,9 +8,9 @@ from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.endpoints import probe
 from llm_audit.endpoints.journal import FACTS, REQUESTS, TOKENS, UNCOUNTED
-from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS, REFERENCE, TRUSTED, reference, rows
+from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS, REFERENCE, TRUSTED, answers, reference, rows
 from llm_audit.results import Manifest, Substitution
-from llm_audit.results.substitution_evidence import Change, OnlineRanks
+from llm_audit.results.substitution_evidence import BorderChange, Change, OnlineRanks
 from llm_audit.verification.ledger import Ledger
 from llm_audit.verification.notes import fixed, of_endpoint
 
@@ -85,7 +85,9 @@ def _allowed(path: str, subject: Substitution, ledger: Ledger) -> None:
 def _names(subject: Substitution, manifest: Manifest) -> list[str]:
     """Names of all facts, in order: of a comparison with the endpoint's own past, or of an audit."""
     if subject.since:
-        return ["Rows", *FACTS]
+        border = any(isinstance(test.evidence, BorderChange) for test in subject.tests)
+        untested = not subject.tests and any(fact.name == "Answers" for fact in subject.facts)  # nothing says of which kind
+        return ["Answers" if border or untested else "Rows", *FACTS]
     references = [REFERENCE]
     if manifest.model is None:  # nothing was computed here: trusted endpoints are the reference, some with several variants
         listed = sum(TRUSTED.read(fact.name) is not None for fact in subject.facts)
@@ -107,4 +109,8 @@ def _known(subject: Substitution, manifest: Manifest) -> dict[str, str]:
     for test in subject.tests:
         if isinstance(test.evidence, Change):
             known["Rows"] = rows(test.evidence.before, len(test.evidence.rows) - test.evidence.before)
+        if isinstance(test.evidence, BorderChange):
+            counts = test.evidence.inputs
+            before, now = sum(sum(prompt.before) for prompt in counts), sum(sum(prompt.after) for prompt in counts)
+            known["Answers"] = answers(before, now, len(counts))
     return known
