@@ -145,7 +145,7 @@ def main(folder: Path, texts: int, temperature: float, *names: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sampler = embedded_model()
     asked = prompts(sampler.tokenizer, texts)
-    for enough in range(ROUND, texts + 1, ROUND):
+    for enough in [*range(ROUND, texts, ROUND), texts]:
         for name in names or FIELDS:
             have, begin = len(texts_of(folder, name, temperature)), time.process_time()
             made = [*marked(sampler, name, temperature, have, asked[have:enough])] if have < enough else []

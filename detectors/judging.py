@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # slow to import, and not needed by `detect`
 
 __all__ = [
     "Inspection", "Settings", "as_put_out", "attribute", "conclude", "detect", "find_rules", "find_watermarks", "inspect",
-    "judge_all", "marks_of", "passages_of", "probed", "report_of",
+    "judge_all", "marks_of", "passages_of", "probed", "report_of", "settings_of",
 ]  # fmt: skip
 
 
@@ -185,6 +185,13 @@ def as_put_out(raw: RawText) -> RawText:
     from llm_audit.detectors import attribution
 
     return attribution.as_put_out(raw)
+
+
+def settings_of(candidate: str) -> tuple[str, ...]:
+    """The settings that a candidate's name stands for, in words. Raises AuditError if it is none."""
+    from llm_audit.detectors.attribution.candidate import Candidate, describe
+
+    return tuple(map(describe, Candidate.parse(candidate).settings))
 
 
 def find_watermarks(

@@ -27,6 +27,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Triton's functions are interpreted if this is set when they are first loaded, by whichever test or library comes first.
 os.environ["TRITON_INTERPRET"] = "1"
 
+# Many tests have a cache folder of their own. Kernels are compiled once for all of them.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_root() / "kernels"))
+
 # What tests are made of stays to the end: looking for garbage among it again and again takes a seventh of the time.
 gc.set_threshold(50_000, 10, 10)
 

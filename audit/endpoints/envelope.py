@@ -46,6 +46,10 @@ def choice_of(body: str) -> tuple[dict[str, Any], dict[str, Any], int]:
     raise Malformed("Status 200, but the answer has no choices in it.")
 
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""What ends a line of a stream of events; other separators, such as U+2028, stand within an answer."""
+
+
 def _streamed(body: str) -> object:
     """The whole answer of a stream of server-sent events, which some proxies send although nobody asked for one.
 
@@ -53,7 +57,7 @@ def _streamed(body: str) -> object:
     Pieces of the first choice are joined: text or content, and log-probabilities of either surface; what only one piece tells
     (model, fingerprint, usage, why it ended) is kept. Raises ValueError if an event is cut off.
     """
-    events = [line.removeprefix("data:").strip() for line in body.splitlines() if line.startswith("data:")]
+    events = [line.removeprefix("data:").strip() for line in _LINE_END.split(body) if line.startswith("data:")]
     if not events or events[-1] != "[DONE]":
         last = json.loads(events[-1]) if events else None
         if isinstance(last, dict) and last.get("type") in ("response.completed", "response.incomplete"):

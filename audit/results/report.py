@@ -43,15 +43,15 @@ class Coverage(Model):
         )
 
     @classmethod
-    def of_endpoint(cls, found: Substitution) -> Coverage:
+    def of_endpoint(cls, endpoint: Substitution) -> Coverage:
         """The coverage of an audit or a comparison of an endpoint: how many of its requests were answered, and of use."""
-        answered = max(found.cost.requests - len(found.failures), 0)
-        measured = found.served is not Served.NOT_MEASURED
+        answered = max(endpoint.cost.requests - len(endpoint.failures), 0)
+        measured = endpoint.served is not Served.NOT_MEASURED
         return cls(
-            found=answered + len(found.failures),
+            found=answered + len(endpoint.failures),
             scored=answered if measured else 0,
             not_assessable=0 if measured else answered,
-            unreadable=len(found.failures),
+            unreadable=len(endpoint.failures),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from llm_audit.common.errors import AuditError
 from llm_audit.detectors import judging, registry
 from llm_audit.detectors.populations import Population
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
@@ -34,6 +35,8 @@ def document(path: str, subject: Document, manifest: Manifest, ledger: Ledger, f
     expected = [role for role in ("sanctioned", "other") if role in roles]
     ledger.same(f"{path}.sets", [attribution.role for attribution in subject.sets], expected)
     for number, tested in enumerate(subject.attributions):
+        if manifest.candidates:  # earlier versions may have understood a name otherwise
+            ledger.same(f"{path}.attributions[{number}].settings", tested.settings, _settings_of(tested.candidate))
         if isinstance(tested.evidence, Generations):
             right = tuple(test.rule for test in tested.tests) in {setting.rules for setting in tested.evidence.settings}
             ledger.holds(f"{path}.attributions[{number}].tests", None, right, "are not those of the setting that is shown")
@@ -54,6 +57,14 @@ def document(path: str, subject: Document, manifest: Manifest, ledger: Ledger, f
         # Results that could not be derived again equal themselves, which must not count as a check.
         for name in ("verdict", "summary", "stretches", *(("results", "attributions", "sets") if complete else ())):
             ledger.same(f"{path}.{name}", getattr(subject, name), getattr(again, name))
+
+
+def _settings_of(candidate: str) -> tuple[str, ...]:
+    """The settings that a candidate's name stands for, in words; none if it is no name of one."""
+    try:
+        return judging.settings_of(candidate)
+    except AuditError:
+        return ()
 
 
 def _identity(model: ModelIdentity) -> tuple[str, str, str]:

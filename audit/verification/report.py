@@ -198,7 +198,7 @@ def _complete(place: str, subject: Subject, manifest: Manifest, ledger: Ledger) 
             whole = bool(subject.separations or not subject.texts)
         else:
             whole = bool(subject.tests)  # a comparison that could not be made names its test all the same
-            ledger.holds("manifest.detectors", None, list(ran) == sorted(set(ran)), "are not in their order, each once")
+        ledger.holds("manifest.detectors", None, list(ran) == sorted(set(ran)), "are not in their order, each once")
         if whole:
             missing = [code for code in ran if code not in rules]
             ledger.holds(f"{place}.tests", None, not missing, f"lack {', '.join(missing)}, which the manifest names")

@@ -85,9 +85,10 @@ def _allowed(path: str, subject: Substitution, ledger: Ledger) -> None:
 def _names(subject: Substitution, manifest: Manifest) -> list[str]:
     """Names of all facts, in order: of a comparison with the endpoint's own past, or of an audit."""
     if subject.since:
-        border = any(isinstance(test.evidence, BorderChange) for test in subject.tests)
-        untested = not subject.tests and any(fact.name == "Answers" for fact in subject.facts)  # nothing says of which kind
-        return ["Answers" if border or untested else "Rows", *FACTS]
+        kinds = {"Rows": Change, "Answers": BorderChange}
+        tested = [name for name, kind in kinds.items() if any(isinstance(test.evidence, kind) for test in subject.tests)]
+        named = [fact.name for fact in subject.facts[:1] if fact.name in kinds]  # where nothing could be tested
+        return [*(tested or named or ["Rows"]), *FACTS]
     references = [REFERENCE]
     if manifest.model is None:  # nothing was computed here: trusted endpoints are the reference, some with several variants
         listed = sum(TRUSTED.read(fact.name) is not None for fact in subject.facts)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from llm_audit.common.errors import AuditError
 from llm_audit.detectors import registry
 from llm_audit.detectors.attribution.base import OTHER_TOKENS, SETTINGS, SOME_SETTINGS, CandidateRule
-from llm_audit.detectors.attribution.candidate import Candidate, describe
 from llm_audit.detectors.attribution.likelihood_ratio import least
 from llm_audit.detectors.attribution.refutation import Refutation, needed, refuted
 from llm_audit.detectors.attribution.sets import concluded, human_p_value, of_text
@@ -165,20 +163,5 @@ def _ranked(stored: Attribution, evidence: Generations, terms: Terms) -> Attribu
         if code in tests
     ]
     return stored.model_copy(
-        update={
-            "settings": _settings_of(stored.candidate),
-            "verdict": verdict,
-            "reason": reason,
-            "p_value": p,
-            "exact": False,
-            "tests": tuple(shown_tests),
-        }
+        update={"verdict": verdict, "reason": reason, "p_value": p, "exact": False, "tests": tuple(shown_tests)}
     )
-
-
-def _settings_of(candidate: str) -> tuple[str, ...]:
-    """The settings that a candidate's name stands for, in words."""
-    try:
-        return tuple(map(describe, Candidate.parse(candidate).settings))
-    except AuditError as error:
-        raise NotDerivable(str(error)) from None

@@ -13,6 +13,7 @@ from itertools import pairwise
 from llm_audit.common.seeds import generator
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms, decision, requires
 from llm_audit.detectors.substitution.base import SubstitutionRule
+from llm_audit.reports.format import p_statement
 from llm_audit.results import Effect, Result, Statistic, Verdict
 from llm_audit.results.substitution_evidence import BorderChange, FirstTokens
 from llm_audit.stats import homogeneity
@@ -64,7 +65,8 @@ def derive(measured: Measurement[BorderChange], terms: Terms) -> Result:
     verdict, then = decision(outcome.p_value, outcome.p_floor, terms.alpha)
     reason = (
         f"{sum(map(sum, after))} answers of one token to {len(after)} prompts now and {sum(map(sum, before))} before are "
-        f"{apart:.1%} apart on average (total variation; by chance {by_chance:.1%}); p = {outcome.p_value:.2g}: {then}. "
+        f"{apart:.1%} apart on average (total variation; by chance {by_chance:.1%}); "
+        f"{p_statement(outcome.p_value, alpha=terms.alpha)}: {then}. "
         f"Answers that equal the one before to the same prompt, of which a cache makes many: {evidence.repeats[1]} now (by "
         f"chance {_by_chance(after):.0f}), {evidence.repeats[0]} before (by chance {_by_chance(before):.0f})."
     )

@@ -336,6 +336,12 @@ def test_a_stream_that_nobody_asked_for_is_one_answer() -> None:
     assert (reply.text, [p.logprob for p in reply.positions]) == ("xy", [-1.0, -1.0])
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_of_a_stream_ends_where_the_standard_says(end: str) -> None:
+    event = json.dumps({"choices": [{"index": 0, "delta": {"content": "a\u2028b\x85c"}}]}, ensure_ascii=False)
+    assert parse(CHAT, end.join([f"data: {event}", "", "data: [DONE]", ""])).text == "a\u2028b\x85c"
+
+
 def test_a_stream_that_is_cut_off_is_no_answer() -> None:
     whole = {"choices": [{"index": 0, "delta": {"content": "a"}}]}
     for body in (stream(whole, done=False), stream(whole)[:-30], "data: [1]\n\ndata: [DONE]", "data: [DONE]"):

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -53,8 +59,8 @@ def test_the_peak_of_each_row_is_found_while_the_row_before_is_summed(rows: int,
     targets = rng.integers(0, columns, rows)
     peaks, sums, ranks = row_sums(logits, targets)
     np.testing.assert_array_equal(peaks, logits.max(1))
-    own = logits[np.arange(rows), targets][:, None]
-    np.testing.assert_array_equal(ranks, 1 + (logits > own).sum(1))
+    observed = logits[np.arange(rows), targets][:, None]
+    np.testing.assert_array_equal(ranks, 1 + (logits > observed).sum(1))
     total = np.exp(logits.astype(np.float64) - peaks[:, None]).sum(1)
     np.testing.assert_allclose(sums[:, 0], total, rtol=2e-6)
 
@@ -77,3 +83,52 @@ def row_sums(
     peaks, sums, ranks = np.empty(n, np.float32), np.empty((n, kernel.N_SUMS)), np.empty(n, np.int32)
     kernel.row_sums(logits, targets, peaks, sums, ranks)
     return peaks, sums, ranks
+
+
+GATED = """
+import sys
+import numpy as np
+from llm_audit.scoring import kernel
+out = np.empty((1, 3), np.float32)
+kernel.gated(np.ones((1, 6), np.float32), out)
+print("numba" in sys.modules, *out[0])
+"""
+
+
+def compiled(folder: Path) -> bool:
+    """Whether a new process had to compile the kernels; what they compute there is checked."""
+    done = subprocess.run(
+        [sys.executable, "-c", GATED],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(folder)},
+    )
+    with_numba, *values = done.stdout.split()
+    np.testing.assert_allclose([float(value) for value in values], 1 / (1 + np.exp(-1)), rtol=1e-6)
+    return with_numba == "True"
+
+
+def test_kernels_are_compiled_once_and_again_where_their_code_is_damaged(tmp_path: Path) -> None:
+    assert compiled(tmp_path)
+    (kept,) = tmp_path.glob("*.o")
+    assert not compiled(tmp_path)
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-100])
+    assert compiled(tmp_path)
+    assert len(kept.read_bytes()) == len(whole)
+    assert not compiled(tmp_path)
+
+
+def test_kernels_are_computed_where_their_code_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    assert compiled(tmp_path / "file")
+
+
+def test_an_array_of_another_kind_is_refused_before_its_address_is_used() -> None:
+    good, out = np.ones((2, 6), np.float32), np.empty((2, 3), np.float32)
+    fixed = out.copy()
+    fixed.flags.writeable = False
+    for gate_up, gated in ((good.astype(np.float64), out), (np.ones((2, 12), np.float32)[:, ::2], out), (good, fixed)):
+        with pytest.raises(ctypes.ArgumentError):
+            kernel.gated(gate_up, gated)

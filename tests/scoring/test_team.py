@@ -84,9 +84,14 @@ def test_queries_are_cut_alike_for_any_number_of_threads(threads: int) -> None:
     dealt = lean._deal([129, 40, 300], threads)
     assert len(dealt) == threads
     assert sorted((piece.sequence.start, piece.start, piece.stop) for each in dealt for piece in each) == [
-        *((0, 0, 128), (0, 128, 129), (129, 0, 40)),
-        *((169, 0, 128), (169, 128, 256), (169, 256, 300)),
+        *((0, 0, 64), (0, 64, 128), (0, 128, 129), (129, 0, 40)),
+        *((169, start, min(start + 64, 300)) for start in range(0, 300, 64)),
     ]
+
+
+def test_no_thread_has_much_more_attention_to_compute_than_another() -> None:
+    work = [sum((piece.stop - piece.start) * piece.stop for piece in each) for each in lean._deal([341, 341, 341], 2)]
+    assert max(work) < 1.05 * min(work)
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])

@@ -109,3 +109,9 @@ def test_the_rows_of_a_comparison_are_those_that_were_compared() -> None:
     assert watched({"Rows": rows(8, 8)} | journal) == set()
     assert watched({"Rows": rows(8, 9)} | journal) == {"endpoint.facts[0].value"}
     assert watched(journal) == {"endpoint.facts"}
+    assert watched({"Answers": "8 before, 8 now, to 2 prompts"} | journal) == {"endpoint.facts[0]"}
+    untested = tracked(1.0).model_copy(update={"tests": (), "facts": tuple(Fact(name=name, value="") for name in FACTS)})
+    for name in ("Rows", "Answers"):
+        stated = untested.model_copy(update={"facts": (Fact(name=name, value=""), *untested.facts)})
+        assert "endpoint.facts" not in named(stated, local=False) and "endpoint.facts[0]" not in named(stated, local=False)
+    assert "endpoint.facts" in named(untested, local=False)

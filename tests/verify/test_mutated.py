@@ -258,3 +258,24 @@ def everywhere(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[tuple[
     steps: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, each in steps:
         yield from everywhere(each, (*path, step))
+
+
+CHANGES_OF_CANDIDATES: dict[str, Callable[[Any], None]] = {
+    "subjects[0].attributions[0]": lambda content: content["manifest"]["candidates"].reverse(),
+    "manifest.further_models": lambda content: content["manifest"]["further_models"].pop(),
+    "subjects[0].attributions[2].settings": lambda content: content["subjects"][0]["attributions"][2]["settings"].append("x"),
+    "subjects[0].attributions[1].settings": lambda content: content["subjects"][0]["attributions"][1]["settings"].clear(),
+}
+
+
+@pytest.mark.timeout(900)
+def test_no_candidate_is_tested_under_other_settings_or_in_another_place(made: Made) -> None:
+    with made.here():
+        content = json.loads(made.text("tiny"))
+        assert named(content) == set() and len(content["manifest"]["candidates"]) == 3
+        for field, change in CHANGES_OF_CANDIDATES.items():
+            changed = copy.deepcopy(content)
+            change(changed)
+            assert any(name.startswith(field) for name in named(changed)), field
+        del content["manifest"]["candidates"]  # as in a report of an earlier version
+        assert named(content) == set()
