@@ -137,6 +137,6 @@ def compare(source: Source, stored: Baseline, surface: Surface, alpha: float, se
     else:
         measured = border_tracking.measure(list(before.values()), list(after.values()), seed)
         tests = (border_tracking.derive(measured, terms),)
-    sizes = [sum(map(len, answers.values())) for answers in (before, after)]
-    fact = Fact(name="Answers", value=stated_answers(*sizes, len(before)))
+    earlier, later = (sum(map(len, answers.values())) for answers in (before, after))
+    fact = Fact(name="Answers", value=stated_answers(earlier, later, len(before)))
     return compared(source, stored.created, tests, fact, failures, obstacle, terms)
