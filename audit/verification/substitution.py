@@ -8,7 +8,7 @@ from llm_audit.detectors.registry import conclude, find_rule
 from llm_audit.detectors.rule import Measurement, NotDerivable, Terms
 from llm_audit.endpoints import probe
 from llm_audit.endpoints.journal import FACTS, REQUESTS, TOKENS, UNCOUNTED
-from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS, REFERENCE, TRUSTED, reference, rows
+from llm_audit.reports.wording.substitution import FIXED, MULTIPLICITY, QUESTIONS, REFERENCE, TRUSTED, answers, reference, rows
 from llm_audit.results import Manifest, Substitution
 from llm_audit.results.substitution_evidence import BorderChange, Change, OnlineRanks
 from llm_audit.verification.ledger import Ledger
@@ -110,4 +110,8 @@ def _known(subject: Substitution, manifest: Manifest) -> dict[str, str]:
     for test in subject.tests:
         if isinstance(test.evidence, Change):
             known["Rows"] = rows(test.evidence.before, len(test.evidence.rows) - test.evidence.before)
+        if isinstance(test.evidence, BorderChange):
+            counts = test.evidence.inputs
+            before, now = sum(sum(prompt.before) for prompt in counts), sum(sum(prompt.after) for prompt in counts)
+            known["Answers"] = answers(before, now, len(counts))
     return known

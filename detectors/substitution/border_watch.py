@@ -16,6 +16,7 @@ from llm_audit.detectors.substitution import baseline, border_tracking
 from llm_audit.detectors.substitution.baseline import Baseline
 from llm_audit.detectors.substitution.watch import compared
 from llm_audit.endpoints.records import Ask, Failure, Reply, Source, Surface
+from llm_audit.reports.wording.substitution import answers as stated_answers
 from llm_audit.results import Fact, Result, Substitution
 
 WORDS = (
@@ -136,6 +137,6 @@ def compare(source: Source, stored: Baseline, surface: Surface, alpha: float, se
     else:
         measured = border_tracking.measure(list(before.values()), list(after.values()), seed)
         tests = (border_tracking.derive(measured, terms),)
-    sizes = [sum(map(len, answers.values())) for answers in (before, after)]
-    fact = Fact(name="Answers", value=f"{sizes[0]} before, {sizes[1]} now, to {len(before)} prompts")
+    earlier, later = (sum(map(len, answers.values())) for answers in (before, after))
+    fact = Fact(name="Answers", value=stated_answers(earlier, later, len(before)))
     return compared(source, stored.created, tests, fact, failures, obstacle, terms)

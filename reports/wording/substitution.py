@@ -31,6 +31,11 @@ def rows(before: int, now: int) -> str:
     return f"{before} before, {now} now"
 
 
+def answers(before: int, now: int, prompts: int) -> str:
+    """The fact on the answers to border inputs that two occasions are compared by."""
+    return f"{before} before, {now} now, to {prompts} prompts"
+
+
 COUNTED_OTHERWISE = (
     "Prompts are billed for other numbers of tokens than the reference's tokenizer counts, which alone decides nothing."
 )

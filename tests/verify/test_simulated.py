@@ -26,9 +26,23 @@ from llm_audit.detectors.substitution import (
     two_samples,
 )
 from llm_audit.detectors.substitution.reference import LOCAL
+from llm_audit.endpoints.journal import FACTS, REQUESTS, TOKENS
 from llm_audit.reports import render_json
 from llm_audit.reports.wording import limits as wording
-from llm_audit.results import Conditions, Cost, Coverage, Document, Membership, Report, Result, Served, Substitution, Verdict
+from llm_audit.reports.wording.substitution import answers
+from llm_audit.results import (
+    Conditions,
+    Cost,
+    Coverage,
+    Document,
+    Fact,
+    Membership,
+    Report,
+    Result,
+    Served,
+    Substitution,
+    Verdict,
+)
 from llm_audit.results.substitution_evidence import BorderInput, BorderInputs, Exceedance
 from llm_audit.scoring.tokens import Decoding
 from llm_audit.setup.manifest import collect, seeds_of
@@ -189,12 +203,22 @@ def test_random_watches(each: int) -> None:
             for rare in (0.1, float(rng.choice([0.1, 0.4])))
         )
         test = border_tracking.derive(border_tracking.measure(before, after, str(seed)), Terms(0.01))
+        cost = Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0)
+        stated = dict.fromkeys(FACTS, "none") | {
+            "Endpoint": "http://localhost/v1",
+            "Model asked for": "m",
+            "Requests": REQUESTS.write(requests=0, attempts=0),
+            "Tokens": TOKENS.write(prompts=0, answers=0),
+        }
+        counted = {"Answers": answers(72, 72, 6)} | stated
         subject = Substitution(
-            verdict=Verdict.ERROR, served=Served.NOT_MEASURED, summary="", claim="?", endpoint="", model="m",
-            since="1 May 2026", allowed=("the endpoint as of 1 May 2026",), tests=(test,),
-            cost=Cost(requests=0, attempts=0, prompt_tokens=0, completion_tokens=0),
+            verdict=Verdict.ERROR, served=Served.NOT_MEASURED, summary="", claim="?", endpoint="http://localhost/v1", model="m",
+            since="1 May 2026", allowed=("the endpoint as of 1 May 2026",), tests=(test,), cost=cost,
+            facts=tuple(Fact(name=name, value=value) for name, value in counted.items()),
         )  # fmt: skip
-        assert beside_facts(about(0.01, substitution=conclude("substitution", subject, Terms(0.01)))) == []
+        assert refused(about(0.01, substitution=conclude("substitution", subject, Terms(0.01)))) == []
+        wrong = subject.model_copy(update={"facts": (Fact(name="Answers", value=answers(72, 71, 6)), *subject.facts[1:])})
+        assert refused(about(0.01, substitution=conclude("substitution", wrong, Terms(0.01)))) != []
 
 
 def beside_facts(report: Report) -> list[object]:
