@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_audit.common.errors import NotAvailable
-from llm_audit.scoring import kernel
 from llm_audit.scoring.team import Meet, Team
 from llm_audit.scoring.tokens import RENYI_ORDERS
 
@@ -63,6 +62,8 @@ def sums_of_rows(
     logits: NDArray[np.float32], targets: NDArray[np.int64], team: Team | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.float32]]:
     """Sums, ranks and peaks of a block of logits, computed by `kernel.row_sums` on the threads of a team."""
+    from llm_audit.scoring import kernel  # llvmlite comes with it, which stored reports do not need
+
     n, logits = len(targets), np.ascontiguousarray(logits)
     sums, ranks, peaks = np.empty((n, kernel.N_SUMS)), np.empty(n, np.int32), np.empty(n, np.float32)
 
