@@ -23,7 +23,8 @@ _DIFFERENCES = re.compile(r"\.(statistic|effect|draws|trace)\b")
 """Fields that can be small differences of larger numbers, for which `TOLERANCE` is absolute as well."""
 
 _EARLIER = re.compile(
-    r"(?P<before>\b[pq] = |\bbelow |\bfrom |-value, )(?P<number>10\^-\d+(?:\.\d+)?|0\.\d+|\d(?:\.\d+)?e-\d+)(?!\d)"
+    r"(?P<before>\b[pq] = |\bwith probability |\bbelow |\bfrom |-value, )"
+    r"(?P<number>10\^-\d+(?:\.\d+)?|0\.\d+|\d(?:\.\d+)?e-\d+)(?: at most\b|(?!\d))"
 )
 """A p-value or a q-value in a sentence of 0.2.0 or before: with three digits, with an exponent, or as a power of ten."""
 
@@ -143,4 +144,6 @@ def _as_now(earlier: re.Match[str]) -> str:
     """A number of an earlier sentence as sentences print it now."""
     before, number = earlier["before"], earlier["number"]
     value = 10 ** float(number[3:]) if number.startswith("10^") else float(number)
+    if before == "with probability ":
+        return f"at most this often: {equation('p', value)}"
     return equation(before[0], value) if before.endswith("= ") else before + p_value(value)

@@ -23,3 +23,13 @@ def test_sentences_of_earlier_versions_spell_p_values_otherwise(stored: str, equ
     ledger = Ledger()
     ledger.same("subjects[0].summary", stored, NOW)
     assert (not ledger.mismatches) == equal
+
+
+def test_a_probability_at_most_is_a_p_value_now() -> None:
+    ledger = Ledger()
+    ledger.same(
+        "a.reason",
+        "It would come up with probability 6.6e-23 at most. So",
+        "It would come up at most this often: p < 0.000001. So",
+    )
+    assert not ledger.mismatches
